@@ -1,0 +1,288 @@
+"""Every error Gnomon raises on purpose.
+
+::
+
+    GnomonError                       500  error
+    ├── InvalidRequest                422  invalid_request
+    │   ├── MalformedBody             400  malformed_body
+    │   └── BodyTooLarge              413  body_too_large
+    ├── Unauthorized                  401  unauthorized
+    ├── UnknownRoute                  404  unknown_route
+    ├── MethodNotAllowed              405  method_not_allowed
+    ├── UnknownArtifact               404  unknown_artifact
+    ├── NotReady                      503  not_ready
+    ├── Overloaded                    503  overloaded
+    ├── LogUnavailable                503  log_unavailable
+    ├── DeadlineExceeded              504  deadline_exceeded
+    ├── PredictionFailed              500  prediction_failed
+    ├── ContractError                 422  invalid_contract
+    ├── PackRefused                   422  pack_refused
+    ├── ArtifactError                 500  bad_artifact
+    │   ├── ArtifactCorrupt           500  artifact_corrupt
+    │   ├── ArtifactIncompatible      409  artifact_incompatible
+    │   ├── UntrustedTypes            403  untrusted_types
+    │   └── GoldenMismatch            409  golden_mismatch
+    ├── WorkerError                   503  worker_unavailable
+    ├── LogError                      500  bad_log
+    ├── TableError                    422  invalid_table
+    ├── PolicyError                   422  invalid_policy
+    ├── SettingsError                 500  invalid_settings
+    ├── RolloutError                  409  rollout_refused
+    │   ├── GateRefused               409  gate_refused
+    │   └── RolloutConflict           409  rollout_conflict
+    ├── ServerError                   502  server_error
+    └── MissingExtra                  500  missing_extra
+
+A message says what was expected, what came, where, and what to do next. ``body`` is the one JSON
+shape every HTTP error has.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+__all__ = [
+    "ArtifactCorrupt",
+    "ArtifactError",
+    "ArtifactIncompatible",
+    "BodyTooLarge",
+    "ContractError",
+    "DeadlineExceeded",
+    "GateRefused",
+    "GnomonError",
+    "GoldenMismatch",
+    "InvalidRequest",
+    "LogError",
+    "LogUnavailable",
+    "MalformedBody",
+    "MethodNotAllowed",
+    "MissingExtra",
+    "NotReady",
+    "Overloaded",
+    "PackRefused",
+    "PolicyError",
+    "PredictionFailed",
+    "RolloutConflict",
+    "RolloutError",
+    "ServerError",
+    "SettingsError",
+    "TableError",
+    "Unauthorized",
+    "UnknownArtifact",
+    "UnknownRoute",
+    "UntrustedTypes",
+    "WorkerError",
+]
+
+
+class GnomonError(Exception):
+    """The base of every error raised on purpose.
+
+    ``where`` is a JSON path, a file, a column or a step; ``hint`` says what to do about it.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, where: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        where = f" at {self.where}" if self.where else ""
+        hint = f". {self.hint}" if self.hint else ""
+        return f"{self.message}{where}{hint}"
+
+    def body(self, request_id: str | None = None) -> dict[str, Any]:
+        """The error as every HTTP route answers it."""
+        return {
+            "error": {
+                "code": self.code,
+                "message": self.message,
+                "where": self.where,
+                "hint": self.hint,
+                "request_id": request_id,
+            }
+        }
+
+
+class InvalidRequest(GnomonError):
+    """A request that does not keep to the live artifact's contract."""
+
+    status, code = 422, "invalid_request"
+
+
+class MalformedBody(InvalidRequest):
+    """A body that is not JSON."""
+
+    status, code = 400, "malformed_body"
+
+
+class BodyTooLarge(InvalidRequest):
+    """A body, or a number of rows, over the limit in the settings."""
+
+    status, code = 413, "body_too_large"
+
+
+class Unauthorized(GnomonError):
+    """A control route called without the right token."""
+
+    status, code = 401, "unauthorized"
+
+
+class UnknownRoute(GnomonError):
+    """No such route."""
+
+    status, code = 404, "unknown_route"
+
+
+class MethodNotAllowed(GnomonError):
+    """A known route called with another method."""
+
+    status, code = 405, "method_not_allowed"
+
+
+class UnknownArtifact(GnomonError):
+    """No artifact of that tag in the store."""
+
+    status, code = 404, "unknown_artifact"
+
+
+class NotReady(GnomonError):
+    """No live artifact is loaded and verified yet."""
+
+    status, code = 503, "not_ready"
+
+
+class Overloaded(GnomonError):
+    """The bounded queue is full; the request was shed."""
+
+    status, code = 503, "overloaded"
+
+
+class LogUnavailable(GnomonError):
+    """The inference log cannot be appended to and the settings say to refuse."""
+
+    status, code = 503, "log_unavailable"
+
+
+class DeadlineExceeded(GnomonError):
+    """The answer did not come within the deadline."""
+
+    status, code = 504, "deadline_exceeded"
+
+
+class PredictionFailed(GnomonError):
+    """The artifact's code raised on this row, or the row killed its worker."""
+
+    status, code = 500, "prediction_failed"
+
+
+class ContractError(GnomonError):
+    """A contract that cannot be read, inferred or kept to."""
+
+    status, code = 422, "invalid_contract"
+
+
+class PackRefused(GnomonError):
+    """A pipeline that cannot be served honestly."""
+
+    status, code = 422, "pack_refused"
+
+
+class ArtifactError(GnomonError):
+    """An artifact that must not be, or could not be, loaded."""
+
+    status, code = 500, "bad_artifact"
+
+
+class ArtifactCorrupt(ArtifactError):
+    """A file of the artifact is missing or differs from its recorded hash."""
+
+    status, code = 500, "artifact_corrupt"
+
+
+class ArtifactIncompatible(ArtifactError):
+    """The artifact was packed under a Python or library version this process cannot honour."""
+
+    status, code = 409, "artifact_incompatible"
+
+
+class UntrustedTypes(ArtifactError):
+    """The serialized pipeline names types its manifest does not trust."""
+
+    status, code = 403, "untrusted_types"
+
+
+class GoldenMismatch(ArtifactError):
+    """The golden rows did not come out as they were recorded."""
+
+    status, code = 409, "golden_mismatch"
+
+
+class WorkerError(GnomonError):
+    """A worker process did not start, hung or died."""
+
+    status, code = 503, "worker_unavailable"
+
+
+class LogError(GnomonError):
+    """A log segment or table that cannot be read."""
+
+    status, code = 500, "bad_log"
+
+
+class TableError(GnomonError):
+    """An offline table that cannot be joined with the log."""
+
+    status, code = 422, "invalid_table"
+
+
+class PolicyError(GnomonError):
+    """A policy file that cannot be read."""
+
+    status, code = 422, "invalid_policy"
+
+
+class SettingsError(GnomonError):
+    """A ``GNOMON_*`` setting with a value that cannot be used."""
+
+    status, code = 500, "invalid_settings"
+
+
+class RolloutError(GnomonError):
+    """A rollout decision that does not follow from the current state."""
+
+    status, code = 409, "rollout_refused"
+
+
+class GateRefused(RolloutError):
+    """A promotion whose gates do not hold; ``force`` overrides and is recorded."""
+
+    status, code = 409, "gate_refused"
+
+
+class RolloutConflict(RolloutError):
+    """Another decision was recorded first."""
+
+    status, code = 409, "rollout_conflict"
+
+
+class ServerError(GnomonError):
+    """A server answered a client with an error it did not explain, or did not answer."""
+
+    status, code = 502, "server_error"
+
+
+class MissingExtra(GnomonError):
+    """An optional dependency that is not installed."""
+
+    status, code = 500, "missing_extra"
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"this needs the package `{package}`, which is not installed",
+            hint=f"run: pip install 'gnomon[{extra}]'",
+        )

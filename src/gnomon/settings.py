@@ -1,0 +1,130 @@
+"""The settings of one deployment: ``GNOMON_*`` environment variables with defaults that work.
+
+Every field of :class:`Settings` is the variable ``GNOMON_`` + its name in capitals. A deployment
+may give its own defaults in code (``gateway("flights", queue_rows=10_000)``); the environment
+wins over them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from gnomon.errors import SettingsError
+
+__all__ = ["Settings"]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator may set. Bytes, seconds and rows are the units throughout.
+
+    Attributes:
+        root: the storage root, a folder or ``s3://bucket/prefix``. Log tables, rollout history
+            and reports live under it.
+        spool: the local folder for open log segments; ``<root>/spool`` when the root is local.
+        deadline: seconds from a request's arrival to its answer; then 504, and a worker that is
+            still busy is killed.
+        queue_rows: rows that may wait for the live worker; beyond it requests are shed with 503.
+        batch_rows: the most rows in one batch. A single larger request travels alone.
+        workers: processes that score for one live artifact in one slice.
+        body_bytes: the largest request body.
+        body_rows: the most rows in one request.
+        fsync_seconds: how often the open log segment is forced to disk.
+        segment_bytes: size at which a log segment is closed and a new one begun.
+        segment_seconds: age at which a log segment is closed and a new one begun.
+        retention_bytes: the sealed log may hold this much; the oldest goes first. 0: no limit.
+        retention_days: sealed rows older than this are removed. 0: no limit.
+        log_failure: when the log cannot be written, ``refuse`` requests with 503 or ``serve``
+            them unlogged (counted).
+        follow_seconds: how often a slice looks for a new rollout decision and reports itself.
+        worker_start_seconds: how long a worker may take to load and verify its artifact.
+        worker_threads: OpenMP and BLAS threads in each worker.
+        control_token: bearer token for control routes. Unset: one is made at start and written
+            to ``<root>/control.token``, readable by its owner only.
+        predict_token: bearer token for prediction routes. Unset: predictions are open.
+    """
+
+    root: str = ".gnomon"
+    spool: str | None = None
+    deadline: float = 10.0
+    queue_rows: int = 20_000
+    batch_rows: int = 2_048
+    workers: int = 1
+    body_bytes: int = 16 * 1024 * 1024
+    body_rows: int = 10_000
+    fsync_seconds: float = 0.2
+    segment_bytes: int = 64 * 1024 * 1024
+    segment_seconds: float = 300.0
+    retention_bytes: int = 0
+    retention_days: float = 0.0
+    log_failure: Literal["refuse", "serve"] = "refuse"
+    follow_seconds: float = 0.5
+    worker_start_seconds: float = 60.0
+    worker_threads: int = 1
+    control_token: str | None = None
+    predict_token: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("deadline", "queue_rows", "batch_rows", "workers", "body_bytes", "body_rows",
+                     "segment_bytes", "segment_seconds", "follow_seconds", "worker_start_seconds",
+                     "worker_threads"):
+            if getattr(self, name) <= 0:
+                raise SettingsError(
+                    f"expected a number above 0, got {getattr(self, name)}",
+                    where=f"GNOMON_{name.upper()}",
+                )
+
+    @classmethod
+    def read(
+        cls, environ: Mapping[str, str] | None = None, **defaults: Any
+    ) -> Settings:
+        """Settings from ``environ`` (the process's own by default) over ``defaults``.
+
+        Raises:
+            SettingsError: a value of the wrong kind, or a ``GNOMON_*`` name that is no setting.
+        """
+        environ = os.environ if environ is None else environ
+        known = set(cls.__struct_fields__)
+        given: dict[str, Any] = dict(defaults)
+        for variable, value in environ.items():
+            if not variable.startswith("GNOMON_"):
+                continue
+            name = variable.removeprefix("GNOMON_").lower()
+            if name not in known:
+                raise SettingsError(
+                    f"no such setting: {variable}",
+                    hint="the settings are " + ", ".join(f"GNOMON_{k.upper()}" for k in sorted(known)),
+                )
+            given[name] = value
+        try:
+            return msgspec.convert(given, cls, strict=False)
+        except msgspec.ValidationError as error:
+            message, _, path = str(error).partition(" - at ")
+            name = path.strip("`$.").upper()
+            raise SettingsError(message, where=f"GNOMON_{name}" if name else None) from None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the storage root is a folder of this machine."""
+        return "://" not in self.root
+
+    @property
+    def spool_path(self) -> Path:
+        """Where open log segments are written; always local.
+
+        Raises:
+            SettingsError: the root is remote and no spool folder was given.
+        """
+        if self.spool is not None:
+            return Path(self.spool)
+        if not self.is_local:
+            raise SettingsError(
+                f"a remote root ({self.root}) needs a local folder for open log segments",
+                where="GNOMON_SPOOL",
+                hint="set GNOMON_SPOOL to a folder on a disk that survives a restart",
+            )
+        return Path(self.root) / "spool"
