@@ -1,0 +1,162 @@
+"""The blocking client of a worker, for the shadow feed, replay and notebooks."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Self
+
+import pyarrow as pa
+
+from gnomon.errors import PredictionFailed, WorkerError
+from gnomon.models import Artifact
+from gnomon.settings import Settings
+from gnomon.worker import frames
+from gnomon.worker.salvage import salvage
+from gnomon.worker.spawn import reap, spawn
+
+__all__ = ["WorkerClient"]
+
+_TRACE_HINT = "trace only rows that score"
+
+
+class WorkerClient:
+    """One worker process and the right to use it; a context manager.
+
+    Args:
+        artifact: the inspected artifact the worker will load.
+        settings: thread and time limits.
+        deadline: seconds one batch may take before the worker counts as hung and is killed.
+
+    Raises:
+        ArtifactError: from ``__enter__``, when the worker refused the artifact.
+        WorkerError: from ``__enter__``, when it did not become ready in time.
+    """
+
+    def __init__(
+        self, artifact: Artifact, settings: Settings | None = None, *, deadline: float = 60.0
+    ) -> None:
+        self._settings = settings or Settings.read()
+        self._artifact = artifact
+        self._deadline = deadline
+        self._schema = frames.scored_schema(artifact.contract.output_schema)
+        self._number = 0
+        self.restarts = 0
+        self.micros = 0
+        """Microseconds the worker spent on the last batch."""
+
+    def __enter__(self) -> Self:
+        self._process, self._control = spawn(Path(self._artifact.path), self._settings)
+        try:
+            self._connect()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._data.close()
+        self._end()
+
+    def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Score decoded rows; see :meth:`gnomon.worker.Engine.score`.
+
+        A worker that dies or hangs is replaced; only a row that ends its worker even alone fails,
+        with ``error`` starting ``crashed:``.
+
+        Raises:
+            WorkerError: the worker could not be replaced.
+        """
+        result = self._try_score(batch)
+        if not isinstance(result, str):
+            return result
+        rescue = salvage(batch, self._schema)
+        attempt = next(rescue)
+        while True:
+            try:
+                attempt = rescue.send(self._try_score(attempt))
+            except StopIteration as done:
+                scored: pa.RecordBatch = done.value
+                return scored
+
+    def trace(self, batch: pa.RecordBatch) -> pa.Table:
+        """Every step's output for decoded rows that score; see :meth:`gnomon.worker.Engine.trace`.
+
+        Raises:
+            PredictionFailed: a row ended the worker or a step raised on it.
+        """
+        result = self._try(frames.TRACE, batch)
+        if isinstance(result, str):
+            raise PredictionFailed(
+                f"tracing {batch.num_rows} rows ended the worker ({result})", hint=_TRACE_HINT
+            )
+        if result.kind == frames.FAILED:
+            raise PredictionFailed(bytes(result.payload).decode(), hint=_TRACE_HINT)
+        return frames.read_table(result.payload)
+
+    def _try_score(self, batch: pa.RecordBatch) -> pa.RecordBatch | str:
+        result = self._try(frames.SCORE, batch)
+        return (
+            result if isinstance(result, str) else frames.read_batch(result.payload, self._schema)
+        )
+
+    def _try(self, kind: int, batch: pa.RecordBatch) -> frames.Frame | str:
+        """One frame there and back: the answer, or why the worker died."""
+        self._number += 1
+        frame = None
+        try:
+            self._data.sendall(frames.pack_frame(self._number, kind, batch.serialize()))
+            frame = frames.recv_frame(self._data)
+        except TimeoutError:
+            self._control.send(frames.KILL)
+        except ConnectionError:
+            pass
+        if frame is not None:
+            self.micros = frame.micros
+            return frame
+        self._data.close()
+        return self._connect()
+
+    def _connect(self) -> str:
+        """Wait for the next scorer, respawning the holder once if it is gone; why the last died."""
+        reason = "the worker process was killed"
+        limit = time.monotonic() + self._settings.worker_start_seconds
+        while True:
+            self._control.settimeout(max(limit - time.monotonic(), 0.001))
+            try:
+                event, data = frames.read_event(self._control)
+            except TimeoutError:
+                raise WorkerError(
+                    f"no worker became ready in {self._settings.worker_start_seconds:g} s",
+                    where=self._artifact.tag,
+                    hint="raise GNOMON_WORKER_START_SECONDS if the artifact is slow to load",
+                ) from None
+            match event:
+                case frames.Ready():
+                    assert data is not None
+                    data.settimeout(self._deadline)
+                    self._data = data
+                    return reason
+                case frames.Died():
+                    reason = event.reason
+                    self.restarts += 1
+                case frames.Refused():
+                    raise event.error()
+                case None:
+                    self._respawn()
+
+    def _respawn(self) -> None:
+        """A holder that ended without a word: start another."""
+        code = self._end()
+        self.restarts += 1
+        if self.restarts > 100 or (code >= 0):
+            raise WorkerError(
+                f"the worker ended with exit code {code} before it was ready",
+                where=self._artifact.tag,
+                hint="its own message is on standard error",
+            )
+        self._process, self._control = spawn(Path(self._artifact.path), self._settings)
+
+    def _end(self) -> int:
+        self._control.close()
+        return reap(self._process)

@@ -1,0 +1,95 @@
+"""One scorer's data socket on an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import NamedTuple, cast
+
+import pyarrow as pa
+
+from gnomon.worker import frames
+
+__all__ = ["Connection", "Scored"]
+
+
+class Scored(NamedTuple):
+    """A scored batch and the microseconds the worker spent on it."""
+
+    batch: pa.RecordBatch
+    micros: int
+
+
+class Connection(asyncio.Protocol):
+    """Sends batches to one scorer and resolves their answers in order.
+
+    A scorer is lost once its socket has closed *and* the reason is known: the socket may still
+    hold answers when the news of the death arrives, and the news may arrive after the close.
+    """
+
+    def __init__(self, pid: int, schema: pa.Schema) -> None:
+        self.pid = pid
+        self._schema = schema
+        self._answers: deque[asyncio.Future[Scored | str]] = deque()
+        self._received = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._closed = False
+        self._reason: str | None = None
+        self._number = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether batches can be sent."""
+        return self._transport is not None and not self._closed and self._reason is None
+
+    def send(self, batch: pa.RecordBatch) -> asyncio.Future[Scored | str]:
+        """Send a batch; the future gives it scored, or the reason the scorer died."""
+        assert self._transport is not None
+        self._number = (self._number + 1) & 0xFFFFFFFF
+        payload = batch.serialize()
+        self._transport.write(frames.HEADER.pack(len(payload), self._number, frames.SCORE, 0))
+        self._transport.write(payload)
+        answer: asyncio.Future[Scored | str] = asyncio.get_running_loop().create_future()
+        self._answers.append(answer)
+        return answer
+
+    def close(self) -> None:
+        """Close the socket; the scorer leaves once it has read what was sent."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def died(self, reason: str) -> None:
+        """The scorer is known to have ended."""
+        self._reason = reason
+        self._settle()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the event loop."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the event loop."""
+        self._received += data
+        while len(self._received) >= frames.HEADER.size:
+            length, _, _, micros = frames.HEADER.unpack_from(self._received)
+            end = frames.HEADER.size + length
+            if len(self._received) < end:
+                return
+            payload = bytes(memoryview(self._received)[frames.HEADER.size : end])
+            del self._received[:end]
+            answer = self._answers.popleft()
+            if not answer.done():
+                answer.set_result(Scored(frames.read_batch(payload, self._schema), micros))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by the event loop."""
+        self._closed = True
+        self._settle()
+
+    def _settle(self) -> None:
+        if not self._closed or self._reason is None:
+            return
+        while self._answers:
+            answer = self._answers.popleft()
+            if not answer.done():
+                answer.set_result(self._reason)

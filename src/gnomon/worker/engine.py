@@ -1,0 +1,85 @@
+"""The one engine: decode by contract, preprocess, predict. Live, shadow and replay all run it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from gnomon.models import LoadedArtifact, outputs
+from gnomon.preprocessing import to_frame, trace
+from gnomon.worker.frames import scored_schema
+
+__all__ = ["Engine"]
+
+MAX_FAILED_CALLS = 64
+"""Failing calls spent on finding the bad rows of one batch. When a pipeline fails on every row,
+the rows left after this many share the last error instead of costing a call each."""
+
+
+class Engine:
+    """Runs one loaded artifact on batches of decoded rows."""
+
+    def __init__(self, loaded: LoadedArtifact) -> None:
+        self._pipeline = loaded.pipeline
+        self._contract = loaded.artifact.contract
+        self._schema = scored_schema(self._contract.output_schema)
+
+    def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Outputs of every row, with ``error`` set on the rows the pipeline raised on.
+
+        Args:
+            batch: decoded rows in the contract's input schema.
+
+        Returns:
+            As many rows, in the same order, in the schema of
+            :func:`~gnomon.worker.frames.scored_schema`.
+        """
+        calls = [MAX_FAILED_CALLS]
+        parts = list(self._parts(batch, calls))
+        return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
+
+    def trace(self, batch: pa.RecordBatch) -> pa.Table:
+        """Every step's output for every row: one ``step/column`` column each.
+
+        Raises:
+            Exception: whatever the pipeline raises; tracing is for rows that score.
+        """
+        steps = trace(self._pipeline, to_frame(batch, self._contract))
+        columns = {
+            f"{step}/{name}": pa.array(frame[name], from_pandas=True)
+            for step, frame in steps.items()
+            for name in frame.columns
+        }
+        return pa.table(columns)
+
+    def _parts(self, batch: pa.RecordBatch, calls: list[int]) -> Iterator[pa.RecordBatch]:
+        """Score a batch whole; where it raises, by halves down to the rows at fault."""
+        try:
+            yield self._score(batch)
+        except Exception as error:
+            calls[0] -= 1
+            if batch.num_rows == 1 or calls[0] <= 0:
+                yield failed(self._schema, batch.num_rows, f"{type(error).__name__}: {error}")
+                return
+            half = batch.num_rows // 2
+            yield from self._parts(batch.slice(0, half), calls)
+            yield from self._parts(batch.slice(half), calls)
+
+    def _score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        frame = to_frame(batch, self._contract)
+        answer = outputs(self._pipeline, frame, self._contract)
+        if answer.num_rows != batch.num_rows:
+            raise ValueError(
+                f"expected {batch.num_rows} predictions, got {answer.num_rows}: "
+                "the pipeline drops or adds rows"
+            )
+        return pa.RecordBatch.from_arrays(
+            [*answer.columns, pa.nulls(answer.num_rows, pa.string())], schema=self._schema
+        )
+
+
+def failed(schema: pa.Schema, rows: int, error: str) -> pa.RecordBatch:
+    """A scored batch in which every row failed for the same reason."""
+    columns = [pa.nulls(rows, field.type) for field in schema][:-1]
+    return pa.RecordBatch.from_arrays([*columns, pa.repeat(error, rows)], schema=schema)

@@ -1,0 +1,160 @@
+"""What travels between a worker and its client.
+
+On the *data* socket (a stream), both ways: a header, then the payload. Batches go as bare Arrow
+record-batch messages: both ends know the schema from the contract, so nothing else is sent.
+
+On the *control* socket (sequenced packets), worker to client: one :class:`Event` a packet, with the
+client's end of a new data socket attached to ``Ready``. Client to worker: :data:`KILL`, or nothing;
+closing it ends the worker.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import NamedTuple
+
+import msgspec
+import pyarrow as pa
+
+from gnomon import errors
+from gnomon.errors import GnomonError, WorkerError
+
+__all__ = [
+    "FAILED",
+    "HEADER",
+    "KILL",
+    "SCORE",
+    "TRACE",
+    "Died",
+    "Event",
+    "Frame",
+    "Ready",
+    "Refused",
+    "pack_frame",
+    "read_batch",
+    "read_event",
+    "read_table",
+    "recv_frame",
+    "scored_schema",
+    "table_payload",
+]
+
+HEADER = struct.Struct("<QIII")
+"""Payload bytes, sequence number, kind, microseconds the worker spent (answers only)."""
+
+SCORE, TRACE, FAILED = 1, 2, 3
+KILL = b"kill"
+
+
+class Ready(msgspec.Struct, tag="ready", frozen=True):
+    """A scorer is verified and serving; its data socket comes with this packet."""
+
+    pid: int
+
+
+class Died(msgspec.Struct, tag="died", frozen=True):
+    """A scorer ended; the next :class:`Ready` brings its replacement."""
+
+    pid: int
+    reason: str
+
+
+class Refused(msgspec.Struct, tag="refused", frozen=True):
+    """The artifact cannot be served; the worker has ended."""
+
+    code: str
+    message: str
+    where: str | None = None
+    hint: str | None = None
+
+    @classmethod
+    def of(cls, error: GnomonError) -> Refused:
+        """The refusal that carries ``error`` to the client."""
+        return cls(type(error).__name__, error.message, error.where, error.hint)
+
+    def error(self) -> GnomonError:
+        """The error as it was raised in the worker."""
+        kind = getattr(errors, self.code, WorkerError)
+        refusal = GnomonError.__new__(kind)
+        GnomonError.__init__(refusal, self.message, where=self.where, hint=self.hint)
+        return refusal
+
+
+Event = Ready | Died | Refused
+
+_events = msgspec.json.Decoder(Event)
+
+
+class Frame(NamedTuple):
+    """One message on the data socket."""
+
+    number: int
+    kind: int
+    micros: int
+    payload: memoryview | bytes
+
+
+def scored_schema(output_schema: pa.Schema) -> pa.Schema:
+    """What a scored batch looks like: the outputs, and ``error``, null where a row went well."""
+    return output_schema.append(pa.field("error", pa.string()))
+
+
+def pack_frame(number: int, kind: int, payload: pa.Buffer | bytes, micros: int = 0) -> bytes:
+    """Header and payload as one block of bytes."""
+    return b"".join((HEADER.pack(len(payload), number, kind, micros), payload))
+
+
+def read_batch(payload: memoryview | bytes, schema: pa.Schema) -> pa.RecordBatch:
+    """The record batch in a payload."""
+    return pa.ipc.read_record_batch(pa.py_buffer(payload), schema)
+
+
+def table_payload(table: pa.Table) -> pa.Buffer:
+    """A table as a payload that carries its own schema."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def read_table(payload: memoryview | bytes) -> pa.Table:
+    """The table in a payload made by :func:`table_payload`."""
+    return pa.ipc.open_stream(pa.py_buffer(payload)).read_all()
+
+
+def recv_frame(sock: socket.socket) -> Frame | None:
+    """The next frame of a blocking socket; None at its end, even in the middle of a frame."""
+    header = _recv_exactly(sock, HEADER.size)
+    if header is None:
+        return None
+    length, number, kind, micros = HEADER.unpack(header)
+    payload = _recv_exactly(sock, length)
+    return None if payload is None else Frame(number, kind, micros, payload)
+
+
+def read_event(sock: socket.socket) -> tuple[Event | None, socket.socket | None]:
+    """The next event of a control socket and the data socket that came with it.
+
+    The event is None when the worker is gone.
+    """
+    try:
+        packet, fds, _, _ = socket.recv_fds(sock, 65_536, 1)
+    except ConnectionError:
+        return None, None
+    data = socket.socket(fileno=fds[0]) if fds else None
+    return (_events.decode(packet) if packet else None), data
+
+
+def _recv_exactly(sock: socket.socket, length: int) -> memoryview | None:
+    view = memoryview(bytearray(length))
+    got = 0
+    while got < length:
+        try:
+            read = sock.recv_into(view[got:])
+        except ConnectionError:
+            return None
+        if read == 0:
+            return None
+        got += read
+    return view

@@ -1,0 +1,185 @@
+"""The worker process: ``python -m gnomon.worker.process ARTIFACT CONTROL_FD``.
+
+The process that is started, the *holder*, checks and loads the artifact and never predicts. It
+forks once to verify the golden rows, then forks a *scorer* that serves. When the scorer dies, a
+fork of the holder takes its place in milliseconds, with the artifact already in memory: the warm
+start. The holder keeps no threads and never enters OpenMP, whose pools do not survive a fork.
+
+All ignore SIGTERM and SIGINT, which process managers send to whole process trees, and leave when
+their sockets close: a worker must outlive the answers its gateway still owes.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from gnomon.errors import GnomonError, GoldenMismatch, WorkerError
+from gnomon.models import LoadedArtifact, load
+from gnomon.worker import frames
+from gnomon.worker.engine import Engine
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Load, fork, replace; leave when the control socket closes."""
+    artifact, control = Path(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        loaded = load(artifact)
+    except GnomonError as error:
+        control.send(msgspec.json.encode(frames.Refused.of(error)))
+        return
+    except Exception as error:
+        refusal = WorkerError(
+            f"loading the artifact raised {type(error).__name__}: {error}", where=str(artifact)
+        )
+        control.send(msgspec.json.encode(frames.Refused.of(refusal)))
+        return
+    gc.freeze()
+    if verified(loaded, control):
+        hold(loaded, control)
+
+
+def verified(loaded: LoadedArtifact, control: socket.socket) -> bool:
+    """Run the golden rows in a fork; tell the client when they do not come out as recorded.
+
+    A verification that is killed is tried once more, so that a stray signal refuses no artifact.
+    """
+    for _ in range(2):
+        pid = _fork(lambda: _verify(loaded, control))
+        reason = _wait(pid, control)
+        if reason == _DONE:
+            return True
+        if reason in (None, _REFUSED):
+            return False
+    died = GoldenMismatch(
+        f"the worker died while verifying the golden rows ({reason})",
+        where=loaded.artifact.tag,
+        hint="its own message, if any, is on standard error",
+    )
+    _send(control, frames.Refused.of(died))
+    return False
+
+
+def hold(loaded: LoadedArtifact, control: socket.socket) -> None:
+    """Keep one scorer alive until the client closes the control socket."""
+    while True:
+        pid = _fork(lambda: _scorer(loaded, control))
+        reason = _wait(pid, control)
+        if reason is None:
+            return
+        _send(control, frames.Died(pid, reason))
+
+
+_DONE = "exit code 0"
+_REFUSED_STATUS = 70
+_REFUSED = f"exit code {_REFUSED_STATUS}"
+
+
+def _fork(child: Callable[[], int]) -> int:
+    """Run ``child`` in a fork and end there with its status; the pid of the fork."""
+    with warnings.catch_warnings():
+        # Python warns of threads that numerical libraries started; none of them is Python's, and
+        # the fork uses none of theirs.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        status = child()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _verify(loaded: LoadedArtifact, control: socket.socket) -> int:
+    try:
+        loaded.verify()
+    except GnomonError as error:
+        _send(control, frames.Refused.of(error))
+        return _REFUSED_STATUS
+    return 0
+
+
+def _scorer(loaded: LoadedArtifact, control: socket.socket) -> int:
+    """Hand the client its end of a new data socket, then serve until it closes."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        packet = msgspec.json.encode(frames.Ready(os.getpid()))
+        socket.send_fds(control, [packet], [theirs.fileno()])
+    control.close()
+    serve(Engine(loaded), loaded.artifact.contract.input_schema, ours)
+    return 0
+
+
+def serve(engine: Engine, schema: pa.Schema, data: socket.socket) -> None:
+    """Answer frames in order until the client closes the socket."""
+    while (frame := frames.recv_frame(data)) is not None:
+        started = time.perf_counter_ns()
+        batch = frames.read_batch(frame.payload, schema)
+        kind, payload = frame.kind, b""
+        if kind == frames.SCORE:
+            payload = engine.score(batch).serialize()
+        else:
+            try:
+                payload = frames.table_payload(engine.trace(batch))
+            except Exception as error:
+                kind, payload = frames.FAILED, f"{type(error).__name__}: {error}".encode()
+        micros = (time.perf_counter_ns() - started) // 1000
+        try:
+            data.sendall(frames.pack_frame(frame.number, kind, payload, micros))
+        except ConnectionError:
+            return
+
+
+def _wait(pid: int, control: socket.socket) -> str | None:
+    """Until the scorer ends: why it did. None: the client closed, and the scorer with it."""
+    handle = os.pidfd_open(pid)
+    try:
+        while True:
+            readable, _, _ = select.select([handle, control], [], [])
+            if handle in readable:
+                return _reason(os.waitpid(pid, 0)[1])
+            packet = control.recv(64)
+            os.kill(pid, signal.SIGKILL)
+            if not packet:
+                os.waitpid(pid, 0)
+                return None
+    finally:
+        os.close(handle)
+
+
+def _reason(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        return f"signal {number}, {signal.Signals(number).name}"
+    return f"exit code {os.WEXITSTATUS(status)}"
+
+
+def _send(control: socket.socket, event: frames.Event) -> None:
+    try:
+        control.send(msgspec.json.encode(event))
+    except ConnectionError:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Start a worker: a new interpreter that sees its artifact's code before anything else."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import gnomon
+from gnomon.settings import Settings
+
+__all__ = ["Spawned", "child_environment", "reap", "spawn"]
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+class Spawned(NamedTuple):
+    """A worker's process and the control socket that keeps it alive."""
+
+    process: subprocess.Popen[bytes]
+    control: socket.socket
+
+
+def spawn(artifact: Path, settings: Settings) -> Spawned:
+    """Start a worker for the artifact in a folder. It lives as long as the control socket is open.
+
+    The interpreter starts without the working directory on its path (``-P``) and writes no byte
+    code (``-B``: an artifact's folder holds only what its manifest lists).
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-P",
+                "-B",
+                "-m",
+                "gnomon.worker.process",
+                str(artifact),
+                str(theirs.fileno()),
+            ],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            env=child_environment(settings),
+        )
+    return Spawned(process, ours)
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """This process's environment for a child: threads as set, and this very ``gnomon`` importable.
+
+    A built bento carries ``gnomon`` as source, on the path of the gateway but not installed.
+    """
+    environment = dict(os.environ)
+    environment.update(dict.fromkeys(_THREADS, str(settings.worker_threads)))
+    home = str(Path(gnomon.__file__).parents[1])
+    path = [home, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
+    environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path))
+    return environment
+
+
+def reap(process: subprocess.Popen[bytes]) -> int:
+    """The exit code of a worker that was let go; one that stays is killed after five seconds."""
+    try:
+        return process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()

@@ -1,0 +1,227 @@
+"""The awaiting client of a worker: keeps one alive for the gateway and never blocks its loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+import pyarrow as pa
+
+from gnomon.errors import DeadlineExceeded, GnomonError, WorkerError
+from gnomon.models import Artifact
+from gnomon.settings import Settings
+from gnomon.worker import frames
+from gnomon.worker.connection import Connection, Scored
+from gnomon.worker.salvage import salvage
+from gnomon.worker.spawn import reap, spawn
+
+__all__ = ["Supervisor"]
+
+RESPAWN_SECONDS = (0.0, 0.2, 1.0, 5.0)
+"""Pauses before a worker process that ended is started again; the last one repeats."""
+
+
+class Supervisor:
+    """Owns one worker: starts it, replaces it when it dies, kills it when it hangs.
+
+    Args:
+        artifact: the inspected artifact.
+        settings: thread and time limits; ``deadline`` is how long one batch may take.
+        on_death: called with the reason each time a scorer or its holder ends unasked.
+    """
+
+    def __init__(
+        self,
+        artifact: Artifact,
+        settings: Settings,
+        on_death: Callable[[str], None] = lambda reason: None,
+    ) -> None:
+        self._artifact = artifact
+        self._settings = settings
+        self._on_death = on_death
+        self._schema = frames.scored_schema(artifact.contract.output_schema)
+        self._current: Connection | None = None
+        self._serving = asyncio.Event()
+        self._refusal: GnomonError | None = None
+        self._rescue_lock = asyncio.Lock()
+        self._no_rescues = asyncio.Event()
+        self._no_rescues.set()
+        self._rescues = 0
+        self._failed_starts = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.restarts = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The scorer's process id, None while there is none."""
+        return self._current.pid if self._current is not None and self._current.is_open else None
+
+    async def start(self) -> None:
+        """Return once the worker has verified its artifact and serves.
+
+        Raises:
+            ArtifactError: the worker refused the artifact.
+            WorkerError: it was not ready within ``worker_start_seconds``.
+        """
+        self._spawn()
+        try:
+            async with asyncio.timeout(self._settings.worker_start_seconds):
+                await self._serving.wait()
+        except TimeoutError:
+            self._refusal = WorkerError(
+                f"no worker became ready in {self._settings.worker_start_seconds:g} s",
+                where=self._artifact.tag,
+                hint="raise GNOMON_WORKER_START_SECONDS if the artifact is slow to load",
+            )
+        if self._refusal is not None:
+            refusal = self._refusal
+            await self.close()
+            raise refusal
+
+    async def score(self, batch: pa.RecordBatch) -> Scored:
+        """Score decoded rows. Calls may overlap; the worker takes them in order.
+
+        A row that ends its worker even alone comes back with ``error`` starting ``crashed:``.
+
+        Raises:
+            DeadlineExceeded: the batch took longer than the deadline; its worker was killed.
+            WorkerError: the worker is gone for good.
+        """
+        await self._no_rescues.wait()
+        result = await self._send(batch)
+        return result if isinstance(result, Scored) else await self._rescue(batch)
+
+    async def close(self) -> None:
+        """End the worker once it has answered what it was sent."""
+        if self._refusal is None:
+            self._refusal = WorkerError("the worker was closed", where=self._artifact.tag)
+        self._serving.set()
+        for task in tuple(self._tasks):
+            task.cancel()
+        if self._current is not None:
+            self._current.close()
+            self._current.died("the worker was closed")
+        self._let_go()
+        await asyncio.to_thread(reap, self._process)
+
+    def _spawn(self) -> None:
+        self._process, self._control = spawn(Path(self._artifact.path), self._settings)
+        self._control.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._control.fileno(), self._on_event)
+
+    def _let_go(self) -> None:
+        if self._control.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._control.fileno())
+            self._control.close()
+
+    def _on_event(self) -> None:
+        event, data = frames.read_event(self._control)
+        match event:
+            case frames.Ready():
+                assert data is not None
+                self._task(self._connect(event.pid, data))
+            case frames.Died():
+                self._lose(event.reason)
+            case frames.Refused():
+                self._refuse(event.error())
+            case None:
+                self._let_go()
+                if self._refusal is None:
+                    self._task(self._respawn())
+
+    async def _connect(self, pid: int, data: socket.socket) -> None:
+        connection = Connection(pid, self._schema)
+        await asyncio.get_running_loop().create_connection(lambda: connection, sock=data)
+        self._current, self._failed_starts = connection, 0
+        self._serving.set()
+
+    def _lose(self, reason: str) -> None:
+        self._serving.clear()
+        self.restarts += 1
+        self._on_death(reason)
+        if self._current is not None:
+            self._current.died(reason)
+
+    async def _respawn(self) -> None:
+        """The holder itself ended: start another, ever more slowly."""
+        never_served = self._current is None
+        if self._current is not None:
+            self._current.close()
+        code = await asyncio.to_thread(reap, self._process)
+        self._lose(f"the worker process ended with {code}")
+        if never_served and code >= 0:
+            self._refuse(
+                WorkerError(
+                    f"the worker ended with exit code {code} before it was ready",
+                    where=self._artifact.tag,
+                    hint="its own message is on standard error",
+                )
+            )
+            return
+        await asyncio.sleep(RESPAWN_SECONDS[min(self._failed_starts, len(RESPAWN_SECONDS) - 1)])
+        self._failed_starts += 1
+        self._spawn()
+
+    def _refuse(self, error: GnomonError) -> None:
+        """Nothing more will be served: wake whoever waits, to be told why."""
+        self._refusal = error
+        self._serving.set()
+
+    async def _send(self, batch: pa.RecordBatch, *, rescuing: bool = False) -> Scored | str:
+        """One batch there and back: scored, or the reason the scorer died."""
+        while self._current is None or not self._current.is_open:
+            await self._serving.wait()
+            if self._refusal is not None:
+                raise self._refusal
+            if self._current is None or not self._current.is_open:
+                self._serving.clear()
+        answer = self._current.send(batch)
+        if not rescuing:
+            answer.add_done_callback(self._close_gate)
+        try:
+            async with asyncio.timeout(self._settings.deadline):
+                return await answer
+        except TimeoutError:
+            with contextlib.suppress(OSError):
+                self._control.send(frames.KILL)
+            raise DeadlineExceeded(
+                f"a batch of {batch.num_rows} rows took longer than "
+                f"{self._settings.deadline:g} s; its worker was killed",
+                where=self._artifact.tag,
+            ) from None
+
+    def _close_gate(self, answer: asyncio.Future[Scored | str]) -> None:
+        """Hold new batches back from the moment one needs rescue: blame needs solitude."""
+        if not answer.cancelled() and isinstance(answer.result(), str):
+            self._rescues += 1
+            self._no_rescues.clear()
+
+    async def _rescue(self, batch: pa.RecordBatch) -> Scored:
+        """Drive :func:`salvage` alone with the worker."""
+        micros = 0
+        rescue = salvage(batch, self._schema)
+        attempt = next(rescue)
+        try:
+            async with self._rescue_lock:
+                while True:
+                    result = await self._send(attempt, rescuing=True)
+                    if isinstance(result, Scored):
+                        micros += result.micros
+                    try:
+                        attempt = rescue.send(
+                            result.batch if isinstance(result, Scored) else result
+                        )
+                    except StopIteration as done:
+                        return Scored(done.value, micros)
+        finally:
+            self._rescues -= 1
+            if self._rescues == 0:
+                self._no_rescues.set()
+
+    def _task(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
