@@ -1,0 +1,132 @@
+"""The few ASGI helpers the front door needs, without a framework: they run once a request."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from gnomon.errors import BodyTooLarge, GnomonError, MalformedBody, Unauthorized
+
+__all__ = [
+    "ClientGone",
+    "Header",
+    "Message",
+    "Receive",
+    "Scope",
+    "Send",
+    "error_response",
+    "header",
+    "read_body",
+    "respond",
+]
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Header: TypeAlias = tuple[bytes, bytes]
+
+RETRY_AFTER: Header = (b"retry-after", b"1")
+"""Whole seconds are all the header can say; a queue of the default length empties sooner."""
+
+
+class ClientGone(Exception):
+    """The client left before its request was read; there is nobody to answer."""
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """The first header of that name (given in lower case), or ``None``."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return None
+
+
+async def read_body(receive: Receive, limit: int, headers: Iterable[Header] = ()) -> bytes:
+    """The whole request body.
+
+    Args:
+        receive: the ASGI ``receive`` of the request.
+        limit: the most bytes to take.
+        headers: the request's headers; with them a body that announces itself as too long is
+            refused before a byte of it is read.
+
+    Raises:
+        BodyTooLarge: as soon as the limit is passed; what came so far is dropped.
+        MalformedBody: the ``Content-Length`` is not a number.
+        ClientGone: the client disconnected.
+    """
+    for name, value in headers:
+        if name == b"content-length":
+            if not value.isdigit():
+                raise MalformedBody("expected a number of bytes", where="Content-Length")
+            if int(value) > limit:
+                raise _too_large(limit, f"{int(value):,} bytes")
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    body: bytes = message.get("body", b"")
+    if len(body) > limit:
+        raise _too_large(limit, "more")
+    if not message.get("more_body", False):
+        return body
+    return await _read_rest(receive, limit, body)
+
+
+async def _read_rest(receive: Receive, limit: int, first: bytes) -> bytes:
+    """The body of a request that came in more than one message."""
+    chunks, size = [first], len(first)
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk: bytes = message.get("body", b"")
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit, "more")
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _too_large(limit: int, came: str) -> BodyTooLarge:
+    return BodyTooLarge(
+        f"expected a body of at most {limit:,} bytes, got {came}",
+        hint="send fewer rows a request, or raise GNOMON_BODY_BYTES",
+    )
+
+
+async def respond(
+    send: Send,
+    status: int,
+    body: bytes,
+    content_type: bytes = b"application/json",
+    headers: Iterable[Header] = (),
+) -> None:
+    """Answer with exactly two ASGI messages."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", content_type),
+                (b"content-length", b"%d" % len(body)),
+                *headers,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+def error_response(
+    error: GnomonError, request_id: str | None = None
+) -> tuple[int, tuple[Header, ...], bytes]:
+    """Status, extra headers and JSON body for an error: the one place errors become responses."""
+    headers: tuple[Header, ...] = ()
+    if error.status == 503:
+        headers = (RETRY_AFTER,)
+    elif isinstance(error, Unauthorized):
+        headers = ((b"www-authenticate", b"Bearer"),)
+    return error.status, headers, msgspec.json.encode(error.body(request_id))
