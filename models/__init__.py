@@ -1,0 +1,1 @@
+"""How this deployment trains its candidates and packs them: ``python -m models.train``."""
