@@ -1,0 +1,110 @@
+"""Bearer tokens: the check on a request, and the control token's file."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from gnomon.errors import SettingsError, Unauthorized
+from gnomon.service.http import Scope, header
+from gnomon.settings import Settings
+
+__all__ = ["check_token", "control_token", "find_control_token"]
+
+CONTROL_HINT = (
+    "send `Authorization: Bearer TOKEN` with the token of GNOMON_CONTROL_TOKEN, "
+    "or of the file control.token in the storage root"
+)
+PREDICT_HINT = "send `Authorization: Bearer TOKEN` with the token of GNOMON_PREDICT_TOKEN"
+
+
+def check_token(scope: Scope, token: str, *, hint: str) -> None:
+    """Let a request with ``Authorization: Bearer <token>`` pass; takes the same time for any guess.
+
+    Raises:
+        Unauthorized: no token, or not this one.
+    """
+    given = header(scope, b"authorization")
+    if given is None:
+        raise Unauthorized("expected a bearer token, got none", where="Authorization", hint=hint)
+    scheme, _, credentials = given.partition(b" ")
+    right = hmac.compare_digest(credentials.strip(), token.encode())
+    if scheme.lower() != b"bearer" or not right:
+        raise Unauthorized("that is not the token", where="Authorization", hint=hint)
+
+
+def control_token(settings: Settings) -> str:
+    """The token of the control routes; made and written to the storage root if there is none.
+
+    Slices that start together agree on one: the file appears whole or not at all.
+
+    Raises:
+        SettingsError: the file can be read by others, is empty, or the root is remote: then every
+            replica must be given the same token.
+    """
+    if settings.control_token is not None:
+        return settings.control_token
+    if not settings.is_local:
+        raise SettingsError(
+            f"a remote storage root ({settings.root}) keeps no token file",
+            where="GNOMON_CONTROL_TOKEN",
+            hint="give every replica the same GNOMON_CONTROL_TOKEN",
+        )
+    path = _path(settings)
+    if not path.exists():
+        _create(path)
+    return _read(path)
+
+
+def find_control_token(settings: Settings) -> str | None:
+    """The token a local tool may use: the setting, else the root's token file, else ``None``.
+
+    Raises:
+        SettingsError: the token file is there and cannot be used.
+    """
+    if settings.control_token is not None:
+        return settings.control_token
+    if not settings.is_local or not _path(settings).exists():
+        return None
+    return _read(_path(settings))
+
+
+def _path(settings: Settings) -> Path:
+    return Path(settings.root) / "control.token"
+
+
+def _create(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(32) + "\n")
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass  # another slice was first; its token is as good
+    finally:
+        draft.unlink()
+
+
+def _read(path: Path) -> str:
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        token = path.read_text().strip()
+    except OSError as error:
+        raise SettingsError(
+            f"cannot read the control token: {error.strerror}",
+            where=str(path),
+            hint="use the account that runs the server, or set GNOMON_CONTROL_TOKEN",
+        ) from None
+    if mode & 0o077:
+        raise SettingsError(
+            f"expected a file only its owner can read, got mode {mode:o}",
+            where=str(path),
+            hint=f"run: chmod 600 {path} (or delete it: a new token is made at the next start)",
+        )
+    if not token:
+        raise SettingsError("the token file is empty", where=str(path), hint="delete it")
+    return token

@@ -1,0 +1,274 @@
+"""What a client sends and how it reads what comes back: everything of a client but the I/O."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+import httpx
+import msgspec
+
+from gnomon.errors import DeadlineExceeded, GnomonError, InvalidRequest, ServerError
+from gnomon.service.status import Status
+from gnomon.shadow.history import Event
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Call", "Prediction", "Predictions", "Record", "Row", "RowError", "Rows"]
+
+Record: TypeAlias = Mapping[str, Any]
+Rows: TypeAlias = "Sequence[Record] | pd.DataFrame"
+T = TypeVar("T")
+
+CONTROL_SECONDS = 180.0
+"""How long a control call may take: a promotion loads and verifies an artifact first."""
+
+
+class Prediction(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to one record.
+
+    Attributes:
+        request_id: the request's name in the inference log.
+        artifact: the tag of the artifact that answered.
+        prediction: the label, or the number.
+        probabilities: by class label, where the model has them.
+    """
+
+    request_id: str
+    artifact: str
+    prediction: Any
+    probabilities: dict[str, float] = {}
+
+
+class RowError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why one row of many has no prediction."""
+
+    code: str
+    message: str
+    where: str | None = None
+    hint: str | None = None
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of an answer to many: a prediction, or the error of this row alone."""
+
+    prediction: Any = None
+    probabilities: dict[str, float] = {}
+    error: RowError | None = None
+
+
+class Predictions(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to many records, in their order; iterates over its rows."""
+
+    request_id: str
+    artifact: str
+    rows: tuple[Row, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __getitem__(self, index: int) -> Row:
+        return self.rows[index]
+
+
+class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """One request to the server, and how its answer is read.
+
+    Attributes:
+        control: whether it needs the control token.
+        seconds: its own timeout, where the client's is too short.
+    """
+
+    method: str
+    path: str
+    content: bytes | None = None
+    control: bool = False
+    seconds: float | None = None
+    read: Callable[[bytes], T]
+
+
+def predict_one(record: Record) -> Call[Prediction]:
+    """Ask for one record."""
+    return Call(
+        method="POST",
+        path="/predict",
+        content=_encode(_checked(record, "$")),
+        read=_reader(Prediction),
+    )
+
+
+def predict_many(rows: Rows) -> Call[Predictions]:
+    """Ask for many records, or for every row of a frame (its nulls are sent as ``null``)."""
+    records = _records(rows)
+    content = {"rows": [_checked(row, f"$.rows[{index}]") for index, row in enumerate(records)]}
+    return Call(method="POST", path="/predict", content=_encode(content), read=_reader(Predictions))
+
+
+def start_shadow(artifact: str, fraction: float | None) -> Call[Event]:
+    """Put an artifact in shadow."""
+    return _control("shadow/start", {"artifact": artifact, "fraction": fraction})
+
+
+def stop_shadow(artifact: str) -> Call[Event]:
+    """Take an artifact out of shadow."""
+    return _control("shadow/stop", {"artifact": artifact})
+
+
+def promote(artifact: str, force: bool, why: str | None) -> Call[Event]:
+    """Make an artifact live."""
+    return _control("promote", {"artifact": artifact, "force": force, "why": why})
+
+
+def rollback(why: str | None) -> Call[Event]:
+    """Make the previous artifact live again."""
+    return _control("rollback", {"why": why})
+
+
+def status() -> Call[Status]:
+    """What the answering slice runs."""
+    return Call(method="GET", path="/gnomon/status", control=True, read=_reader(Status))
+
+
+def history() -> Call[list[Event]]:
+    """The rollout so far."""
+    read = _reader(_History)
+    return Call(
+        method="GET", path="/gnomon/history", control=True, read=lambda body: read(body).events
+    )
+
+
+def ready() -> Call[None]:
+    """Ask whether live is loaded and verified; BentoML answers this route."""
+    return Call(method="GET", path="/readyz", read=lambda body: None)
+
+
+def read(call: Call[T], response: httpx.Response) -> T:
+    """The answer to a call.
+
+    Raises:
+        GnomonError: the error the server answered, as the same class.
+        ServerError: an answer that is not Gnomon's.
+    """
+    if response.is_success:
+        try:
+            return call.read(response.content)
+        except msgspec.DecodeError as error:
+            raise _foreign(response, str(error)) from None
+    try:
+        answer = msgspec.json.decode(response.content, type=_Failure).error
+    except msgspec.DecodeError:
+        raise _foreign(response, response.text[:200]) from None
+    raise error_of(answer.code, answer.message, answer.where, answer.hint, answer.request_id)
+
+
+def unreachable(error: httpx.HTTPError, url: str) -> GnomonError:
+    """The error for a server that did not answer."""
+    if isinstance(error, httpx.TimeoutException):
+        return DeadlineExceeded(
+            f"no answer in time: {type(error).__name__}",
+            where=url,
+            hint="give the client a longer `timeout`",
+        )
+    return ServerError(
+        f"no answer: {error}", where=url, hint="is the server running there? `gnomon serve` does"
+    )
+
+
+def error_of(
+    code: str,
+    message: str,
+    where: str | None = None,
+    hint: str | None = None,
+    request_id: str | None = None,
+) -> GnomonError:
+    """The error a server raised, by its code; :class:`ServerError` for one only it knows."""
+    kind = _by_code(GnomonError).get(code, ServerError)
+    error = kind.__new__(kind)
+    GnomonError.__init__(error, message, where=where, hint=hint)
+    if request_id is not None:
+        error.add_note(f"request {request_id}")
+    return error
+
+
+class _Error(msgspec.Struct):
+    code: str
+    message: str
+    where: str | None = None
+    hint: str | None = None
+    request_id: str | None = None
+
+
+class _Failure(msgspec.Struct):
+    error: _Error
+
+
+class _History(msgspec.Struct):
+    events: list[Event]
+
+
+def _by_code(kind: type[GnomonError]) -> dict[str, type[GnomonError]]:
+    found = {kind.code: kind}
+    for child in kind.__subclasses__():
+        found |= _by_code(child)
+    return found
+
+
+def _reader(kind: type[T]) -> Callable[[bytes], T]:
+    return msgspec.json.Decoder(kind).decode
+
+
+def _control(route: str, body: Mapping[str, Any]) -> Call[Event]:
+    return Call(
+        method="POST",
+        path=f"/gnomon/{route}",
+        content=msgspec.json.encode(body),
+        control=True,
+        seconds=CONTROL_SECONDS,
+        read=_reader(Event),
+    )
+
+
+def _foreign(response: httpx.Response, detail: str) -> ServerError:
+    return ServerError(
+        f"expected a Gnomon answer, got HTTP {response.status_code}: {detail}",
+        where=str(response.url),
+    )
+
+
+def _records(rows: Rows) -> Sequence[Record]:
+    if isinstance(rows, Sequence):
+        return rows
+    plain = rows.astype(object).where(rows.notna(), None)
+    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
+
+
+def _checked(record: Record, where: str) -> Record:
+    """JSON has no infinity; it would silently arrive as null."""
+    for name, value in record.items():
+        if isinstance(value, float) and math.isinf(value):
+            raise InvalidRequest(
+                f"expected a number JSON can hold, got {value}", where=f"{where}.{name}"
+            )
+    return record
+
+
+def _encode(content: Any) -> bytes:
+    try:
+        return msgspec.json.encode(content, enc_hook=_plain)
+    except TypeError as error:
+        raise InvalidRequest(str(error), where="$") from None
+
+
+def _plain(value: Any) -> Any:
+    """JSON for what numpy and pandas put in a record."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"expected a number, text, boolean, time or None, got {type(value).__name__}")

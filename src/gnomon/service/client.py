@@ -1,0 +1,272 @@
+"""Clients of a Gnomon server, for threads and for asyncio.
+
+::
+
+    with gnomon.Client("http://127.0.0.1:3000") as client:
+        answer = client.predict({"carrier": "UA", "distance": 2475})
+        answer.prediction, answer.probabilities["late"], answer.artifact
+
+Nothing is retried. Errors are the server's own, as the same classes:
+:class:`~gnomon.errors.InvalidRequest` with the path of the offending field,
+:class:`~gnomon.errors.GateRefused` with the gates that do not hold, and so on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, TypeVar, overload
+
+import httpx
+
+from gnomon.errors import GnomonError, NotReady
+from gnomon.service import calls
+from gnomon.service.calls import Call, Prediction, Predictions, Record, Rows
+from gnomon.service.status import Status
+from gnomon.shadow.history import Event
+
+__all__ = ["AsyncClient", "Client"]
+
+T = TypeVar("T")
+DEFAULT_URL = "http://127.0.0.1:3000"
+READY_POLL_SECONDS = 0.1
+
+
+class _Connection:
+    """Where the server is and which tokens it wants: what both clients hold."""
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        control_token: str | None = None,
+        predict_token: str | None = None,
+        timeout: float = 30.0,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._control_token = control_token
+        self._predict_token = predict_token
+        self._timeout = timeout
+
+    def _request(self, call: Call[Any]) -> dict[str, Any]:
+        """The arguments of ``httpx.Client.request``."""
+        token = self._control_token if call.control else self._predict_token
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        if call.content is not None:
+            headers["content-type"] = "application/json"
+        return {
+            "method": call.method,
+            "url": self.url + call.path,
+            "content": call.content,
+            "headers": headers,
+            "timeout": max(self._timeout, call.seconds or 0.0),
+        }
+
+    def _give_up(self, error: GnomonError, deadline: float, seconds: float) -> None:
+        if time.monotonic() >= deadline:
+            raise NotReady(
+                f"not ready after {seconds:g} seconds: {error.message}",
+                where=self.url,
+                hint=error.hint,
+            )
+
+
+class Client(_Connection):
+    """A client for threads.
+
+    Args:
+        url: the server's base URL.
+        control_token: for shadow, promote, rollback, status and history; the server keeps it in
+            ``<storage root>/control.token``.
+        predict_token: for predictions, where the server wants one.
+        timeout: seconds for an answer to a prediction. Control calls may take longer.
+        transport: an ``httpx`` transport, to call an ASGI or WSGI app or a socket directly.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        control_token: str | None = None,
+        predict_token: str | None = None,
+        timeout: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        super().__init__(
+            url, control_token=control_token, predict_token=predict_token, timeout=timeout
+        )
+        self._http = httpx.Client(transport=transport)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    @overload
+    def predict(self, rows: Record) -> Prediction: ...
+    @overload
+    def predict(self, rows: Rows) -> Predictions: ...
+
+    def predict(self, rows: Record | Rows) -> Prediction | Predictions:
+        """Predict one record, a list of records, or every row of a DataFrame.
+
+        Raises:
+            InvalidRequest: the rows do not keep to the contract.
+            GnomonError: whatever else the server answered.
+            ServerError: no answer, or one that is not Gnomon's.
+        """
+        if isinstance(rows, Mapping):
+            return self._send(calls.predict_one(rows))
+        return self._send(calls.predict_many(rows))
+
+    def start_shadow(self, artifact: str, fraction: float | None = None) -> Event:
+        """Put an artifact in shadow, for a share of the entities; the policy's by default."""
+        return self._send(calls.start_shadow(artifact, fraction))
+
+    def stop_shadow(self, artifact: str) -> Event:
+        """Take an artifact out of shadow."""
+        return self._send(calls.stop_shadow(artifact))
+
+    def promote(self, artifact: str, *, force: bool = False, why: str | None = None) -> Event:
+        """Make an artifact live. ``force`` passes gates that do not hold; it is recorded.
+
+        Raises:
+            GateRefused: a gate does not hold, or lacks the evidence.
+            RolloutConflict: another decision was recorded first.
+        """
+        return self._send(calls.promote(artifact, force, why))
+
+    def rollback(self, *, why: str | None = None) -> Event:
+        """Make the previous artifact live again."""
+        return self._send(calls.rollback(why))
+
+    def status(self) -> Status:
+        """What the slice that answers runs, and its books."""
+        return self._send(calls.status())
+
+    def history(self) -> list[Event]:
+        """Every rollout decision, oldest first."""
+        return self._send(calls.history())
+
+    def wait_ready(self, seconds: float = 60.0) -> None:
+        """Return when live is loaded and verified.
+
+        Raises:
+            NotReady: it was not within ``seconds``.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return self._send(calls.ready())
+            except GnomonError as error:
+                self._give_up(error, deadline, seconds)
+            time.sleep(READY_POLL_SECONDS)
+
+    def _send(self, call: Call[T]) -> T:
+        try:
+            response = self._http.request(**self._request(call))
+        except httpx.HTTPError as error:
+            raise calls.unreachable(error, self.url) from None
+        return calls.read(call, response)
+
+
+class AsyncClient(_Connection):
+    """A client for asyncio: every method of :class:`Client`, awaited.
+
+    Args:
+        url, control_token, predict_token, timeout: as for :class:`Client`.
+        transport: an ``httpx`` async transport.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        control_token: str | None = None,
+        predict_token: str | None = None,
+        timeout: float = 30.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        super().__init__(
+            url, control_token=control_token, predict_token=predict_token, timeout=timeout
+        )
+        self._http = httpx.AsyncClient(transport=transport)
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    @overload
+    async def predict(self, rows: Record) -> Prediction: ...
+    @overload
+    async def predict(self, rows: Rows) -> Predictions: ...
+
+    async def predict(self, rows: Record | Rows) -> Prediction | Predictions:
+        """As :meth:`Client.predict`."""
+        if isinstance(rows, Mapping):
+            return await self._send(calls.predict_one(rows))
+        return await self._send(calls.predict_many(rows))
+
+    async def start_shadow(self, artifact: str, fraction: float | None = None) -> Event:
+        """As :meth:`Client.start_shadow`."""
+        return await self._send(calls.start_shadow(artifact, fraction))
+
+    async def stop_shadow(self, artifact: str) -> Event:
+        """As :meth:`Client.stop_shadow`."""
+        return await self._send(calls.stop_shadow(artifact))
+
+    async def promote(self, artifact: str, *, force: bool = False, why: str | None = None) -> Event:
+        """As :meth:`Client.promote`."""
+        return await self._send(calls.promote(artifact, force, why))
+
+    async def rollback(self, *, why: str | None = None) -> Event:
+        """As :meth:`Client.rollback`."""
+        return await self._send(calls.rollback(why))
+
+    async def status(self) -> Status:
+        """As :meth:`Client.status`."""
+        return await self._send(calls.status())
+
+    async def history(self) -> list[Event]:
+        """As :meth:`Client.history`."""
+        return await self._send(calls.history())
+
+    async def wait_ready(self, seconds: float = 60.0) -> None:
+        """As :meth:`Client.wait_ready`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return await self._send(calls.ready())
+            except GnomonError as error:
+                self._give_up(error, deadline, seconds)
+            await asyncio.sleep(READY_POLL_SECONDS)
+
+    async def _send(self, call: Call[T]) -> T:
+        try:
+            response = await self._http.request(**self._request(call))
+        except httpx.HTTPError as error:
+            raise calls.unreachable(error, self.url) from None
+        return calls.read(call, response)

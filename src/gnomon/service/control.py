@@ -1,0 +1,160 @@
+"""The control routes: ``/gnomon/*``, for people and scripts who hold the control token."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Protocol, TypeVar
+
+import msgspec
+
+from gnomon.errors import GnomonError, InvalidRequest, MalformedBody, MethodNotAllowed, UnknownRoute
+from gnomon.service.auth import CONTROL_HINT, check_token
+from gnomon.service.http import (
+    ClientGone,
+    Header,
+    Receive,
+    Scope,
+    Send,
+    error_response,
+    read_body,
+    respond,
+)
+from gnomon.shadow.history import Event
+
+__all__ = ["PREFIX", "ROUTES", "Controlled", "control"]
+
+PREFIX = "/gnomon/"
+BODY_BYTES = 64 * 1024
+
+
+class Controlled(Protocol):
+    """What the control routes ask of a running gateway."""
+
+    @property
+    def control_token(self) -> str:
+        """The token a caller must show."""
+
+    async def start_shadow(self, artifact: str, fraction: float | None) -> Event:
+        """Put an artifact in shadow; ``None`` takes the policy's fraction."""
+
+    async def stop_shadow(self, artifact: str) -> Event:
+        """Take an artifact out of shadow."""
+
+    async def promote(self, artifact: str, force: bool, why: str | None) -> Event:
+        """Make an artifact live; ``force`` passes gates that do not hold."""
+
+    async def rollback(self, why: str | None) -> Event:
+        """Make the previous artifact live again."""
+
+    def status(self) -> dict[str, Any]:
+        """What runs here now, as :class:`~gnomon.service.status.Status` reads it."""
+
+    async def history(self) -> list[Event]:
+        """The rollout so far, oldest first."""
+
+
+class StartShadow(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of ``POST /gnomon/shadow/start``."""
+
+    artifact: str
+    fraction: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+
+
+class StopShadow(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of ``POST /gnomon/shadow/stop``."""
+
+    artifact: str
+
+
+class Promote(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of ``POST /gnomon/promote``."""
+
+    artifact: str
+    force: bool = False
+    why: str | None = None
+
+
+class Rollback(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of ``POST /gnomon/rollback``."""
+
+    why: str | None = None
+
+
+T = TypeVar("T")
+Answer = Callable[[Controlled, bytes], Awaitable[Any]]
+
+
+async def _start_shadow(runtime: Controlled, body: bytes) -> Event:
+    asked = _decode(body, StartShadow)
+    return await runtime.start_shadow(asked.artifact, asked.fraction)
+
+
+async def _stop_shadow(runtime: Controlled, body: bytes) -> Event:
+    return await runtime.stop_shadow(_decode(body, StopShadow).artifact)
+
+
+async def _promote(runtime: Controlled, body: bytes) -> Event:
+    asked = _decode(body, Promote)
+    return await runtime.promote(asked.artifact, asked.force, asked.why)
+
+
+async def _rollback(runtime: Controlled, body: bytes) -> Event:
+    return await runtime.rollback(_decode(body or b"{}", Rollback).why)
+
+
+async def _status(runtime: Controlled, body: bytes) -> dict[str, Any]:
+    return runtime.status()
+
+
+async def _history(runtime: Controlled, body: bytes) -> dict[str, Any]:
+    return {"events": await runtime.history()}
+
+
+ROUTES: dict[str, tuple[str, Answer]] = {
+    "/gnomon/shadow/start": ("POST", _start_shadow),
+    "/gnomon/shadow/stop": ("POST", _stop_shadow),
+    "/gnomon/promote": ("POST", _promote),
+    "/gnomon/rollback": ("POST", _rollback),
+    "/gnomon/status": ("GET", _status),
+    "/gnomon/history": ("GET", _history),
+}
+
+
+async def control(runtime: Controlled, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one HTTP request under :data:`PREFIX`."""
+    headers: tuple[Header, ...] = ()
+    try:
+        status, body = 200, await _answer(runtime, scope, receive)
+    except ClientGone:
+        return
+    except GnomonError as error:
+        status, headers, body = error_response(error)
+        if isinstance(error, MethodNotAllowed):
+            headers = (*headers, (b"allow", ROUTES[scope["path"]][0].encode()))
+    await respond(send, status, body, headers=headers)
+
+
+async def _answer(runtime: Controlled, scope: Scope, receive: Receive) -> bytes:
+    path, method = scope["path"], scope["method"]
+    if path not in ROUTES:
+        raise UnknownRoute(f"no such route: {path}", hint="the routes are " + ", ".join(ROUTES))
+    expected, answer = ROUTES[path]
+    if method != expected:
+        raise MethodNotAllowed(f"expected {expected}, got {method}", where=path)
+    check_token(scope, runtime.control_token, hint=CONTROL_HINT)
+    body = await read_body(receive, BODY_BYTES, scope["headers"])
+    return msgspec.json.encode(await answer(runtime, body))
+
+
+def _decode(body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at ")
+        raise InvalidRequest(
+            message,
+            where=path.strip("`") or "$",
+            hint="the fields are " + ", ".join(kind.__struct_fields__),  # type: ignore[attr-defined]
+        ) from None
+    except msgspec.DecodeError as error:
+        raise MalformedBody(f"expected a JSON object: {error}", where="$") from None

@@ -1,0 +1,60 @@
+"""A row that keeps to a contract: for the documentation, the index page and a first request."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from gnomon.preprocessing.contract import Contract, Feature, Scalar
+from gnomon.preprocessing.zones import zone
+
+__all__ = ["example_row"]
+
+NOON = datetime(2024, 6, 3, 12, 0)
+
+
+def example_row(contract: Contract) -> dict[str, Scalar | None]:
+    """One record the contract accepts: the middle of a range, the first of a domain."""
+    return {feature.name: _example(feature) for feature in contract.features}
+
+
+def _example(feature: Feature) -> Scalar | None:
+    if feature.default is not None:
+        return feature.default
+    match feature.type:
+        case "integer":
+            return round(_middle(feature))
+        case "float":
+            return _rounded(feature)
+        case "boolean":
+            return False
+        case "timestamp":
+            return _noon(feature.timezone)
+        case _:
+            return _word(feature)
+
+
+def _middle(feature: Feature) -> float:
+    low, high = feature.minimum, feature.maximum
+    if low is None or high is None:
+        return low if low is not None else high if high is not None else 0.0
+    return low + (high - low) / 2
+
+
+def _rounded(feature: Feature) -> float:
+    """The middle of the range with as few digits as stay within it."""
+    middle = _middle(feature)
+    low = middle if feature.minimum is None else feature.minimum
+    high = middle if feature.maximum is None else feature.maximum
+    short = (float(f"{middle:.{digits}g}") for digits in range(3, 17))
+    return next((value for value in short if low <= value <= high), middle)
+
+
+def _noon(name: str | None) -> str:
+    """ISO 8601 with the offset the zone has at that instant."""
+    return NOON.replace(tzinfo=zone(name or "UTC")).isoformat()
+
+
+def _word(feature: Feature) -> str | None:
+    if feature.domain:
+        return feature.domain[0]
+    return None if feature.nullable else "text"

@@ -1,0 +1,141 @@
+"""What a slice says of itself: the answer of ``GET /gnomon/status`` and ``GET /status.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import structs
+
+__all__ = ["Books", "Latency", "Live", "ShadowStatus", "Status", "public"]
+
+
+HIDDEN = "the control token shows why: GET /gnomon/status"
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """Milliseconds a worker spent on one batch, at two quantiles of the recent ones."""
+
+    p50: float
+    p99: float
+
+
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """The artifact whose answers clients get.
+
+    Attributes:
+        artifact: its tag.
+        digest: the SHA-256 of its manifest.
+        since: when the rollout made it live.
+        latency_ms: its worker's time per batch; ``None`` before the first batch.
+    """
+
+    artifact: str
+    digest: str | None = None
+    since: datetime | None = None
+    latency_ms: Latency | None = None
+
+
+class ShadowStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """An artifact in shadow. Counts are rows since it started: eligible = scored + failed + lagging.
+
+    Attributes:
+        artifact: its tag.
+        fraction: the share of entities (or requests) it sees.
+        since: when it was put in shadow.
+        state: ``starting``, ``running`` or ``failing``.
+        compared: scored rows that had a live answer to be compared with.
+        disagreed: of those, the rows that differ beyond the policy's tolerance.
+        flipped: of those, the rows where the decision changes.
+        latency_ms: its worker's time per batch; ``None`` before the first batch.
+        error: why it is failing.
+    """
+
+    artifact: str
+    fraction: float = 1.0
+    since: datetime | None = None
+    state: str = "running"
+    eligible: int = 0
+    scored: int = 0
+    failed: int = 0
+    lagging: int = 0
+    compared: int = 0
+    disagreed: int = 0
+    flipped: int = 0
+    latency_ms: Latency | None = None
+    error: str | None = None
+
+    @property
+    def disagreement(self) -> float | None:
+        """The share of compared rows that disagree; ``None`` when none was compared."""
+        return self.disagreed / self.compared if self.compared else None
+
+    @property
+    def flips(self) -> float | None:
+        """The share of compared rows whose decision flips; ``None`` when none was compared."""
+        return self.flipped / self.compared if self.compared else None
+
+
+class Books(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows by outcome since the slice started; received is the sum of the rest."""
+
+    received: int = 0
+    answered: int = 0
+    rejected: int = 0
+    failed: int = 0
+    timed_out: int = 0
+    shed: int = 0
+    in_flight: int = 0
+    unlogged: int = 0
+    reasons: dict[str, int] = {}
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """One slice, now. Fields a newer server adds are ignored.
+
+    Attributes:
+        model: the deployment's model name.
+        ready: whether live is loaded and verified, so that predictions are answered.
+        version: the server's gnomon version.
+        slice: the name of the slice.
+        started: when its gateway started.
+        epoch: the number of the last rollout decision it follows.
+        live: ``None`` until a first artifact is promoted.
+        previous: the tag a rollback would return to.
+        error: why it is not ready, or cannot follow the rollout.
+    """
+
+    model: str
+    ready: bool
+    version: str | None = None
+    slice: str | None = None
+    started: datetime | None = None
+    epoch: int = 0
+    live: Live | None = None
+    previous: str | None = None
+    shadows: tuple[ShadowStatus, ...] = ()
+    books: Books = Books()
+    error: str | None = None
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Status:
+        """The status a server's JSON describes.
+
+        Raises:
+            msgspec.ValidationError: it describes none.
+        """
+        return msgspec.convert(answer, cls)
+
+
+def public(answer: Mapping[str, Any]) -> bytes:
+    """The JSON of a status for anybody.
+
+    Only what :class:`Status` names; the reasons of failures, which name files, need the token.
+    """
+    status = Status.of(answer)
+    shadows = tuple(structs.replace(s, error=s.error and HIDDEN) for s in status.shadows)
+    return msgspec.json.encode(
+        structs.replace(status, error=status.error and HIDDEN, shadows=shadows)
+    )
