@@ -1,0 +1,276 @@
+"""The rollout policy: what is sampled, what agrees, and what a promotion must show; a TOML file.
+
+::
+
+    [sampling]
+    fraction = 0.25                      # of entities, or of requests where there is no entity key
+
+    [decision]                           # what the application does with the answer
+    output = "probability_late"
+    threshold = 0.3
+
+    [compare.prediction]                 # live against shadow
+    kind = "label"
+
+    [compare."probability_*"]
+    absolute = 0.05
+
+    [skew."*"]                           # one artifact, online against offline
+    relative = 1e-9
+
+    [gates]
+    min_rows = 5000
+    max_disagreement = 0.02
+
+Everything has a default; an empty file is a policy.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import pyarrow as pa
+
+from gnomon.errors import PolicyError
+
+__all__ = ["Comparator", "Decision", "Kind", "Limits", "Policy", "Rules", "Sampling", "Tolerance"]
+
+Kind = Literal["label", "number", "probability", "ignore"]
+
+
+class Tolerance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far two values of a column may lie apart and still agree; the widest bound counts.
+
+    Attributes:
+        kind: ``label`` (equal or not), ``number``, ``probability`` (a number between 0 and 1) or
+            ``ignore``. Unset: by the column's type.
+        absolute: ``|left - right|`` may be this much. Timestamps are compared in seconds.
+        relative: ``|left - right|`` may be this share of the larger of the two.
+        ulps: the two may be this many representable 64 bit floats apart.
+    """
+
+    kind: Kind | None = None
+    absolute: float | None = None
+    relative: float | None = None
+    ulps: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("absolute", "relative", "ulps"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                raise ValueError(f"expected `{name}` to be 0 or more, got {value}")
+            if value is not None and self.kind in ("label", "ignore"):
+                raise ValueError(f"`{name}` has no meaning for kind `{self.kind}`")
+
+
+class Comparator(msgspec.Struct, frozen=True, kw_only=True):
+    """A tolerance with nothing left open: two values agree within any one of the three bounds."""
+
+    kind: Literal["label", "number", "probability"]
+    absolute: float = 0.0
+    relative: float = 0.0
+    ulps: int = 0
+
+
+class Sampling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a shadow sees.
+
+    Attributes:
+        fraction: the share of entities (requests, without an entity key) a new shadow scores.
+    """
+
+    fraction: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fraction <= 1:
+            raise ValueError(f"expected `fraction` above 0 and up to 1, got {self.fraction}")
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the application does with an answer; a row *flips* when it would do something else.
+
+    Without a decision a row flips when the predicted label differs.
+
+    Attributes:
+        output: the output column decided on.
+        threshold: the decision changes between values below it and values at or above it.
+    """
+
+    output: str
+    threshold: float
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a shadow must show before it may be promoted.
+
+    A gate whose limit is unset is not asked.
+
+    Attributes:
+        min_rows: rows scored by the shadow, at least.
+        max_disagreement: share of scored rows that disagree with live beyond the noise floor.
+        max_flips: share of scored rows whose decision flips.
+        max_failed: share of eligible rows the shadow failed on.
+        max_latency_ratio: the shadow's 99th percentile of scoring time per batch over live's.
+        min_coverage: share of the rows the shadow should have scored that it did score.
+        max_lag_rows: rows the shadow may be behind.
+        max_skew: share of replayed rows where the artifact online and offline disagree.
+        confidence: of every interval a gate rests on; it holds however often one looks.
+    """
+
+    min_rows: int = 1_000
+    max_disagreement: float | None = 0.05
+    max_flips: float | None = None
+    max_failed: float | None = 0.001
+    max_latency_ratio: float | None = 3.0
+    min_coverage: float | None = 0.99
+    max_lag_rows: int | None = 10_000
+    max_skew: float | None = None
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        for name in ("max_disagreement", "max_flips", "max_failed", "min_coverage", "max_skew"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"expected `{name}` between 0 and 1, got {value}")
+        for name in ("min_rows", "max_lag_rows", "max_latency_ratio"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                raise ValueError(f"expected `{name}` to be 0 or more, got {value}")
+        if not 0.5 <= self.confidence < 1:
+            raise ValueError(f"expected `confidence` from 0.5 to below 1, got {self.confidence}")
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy applied to the columns of one schema: what ``compare`` works by.
+
+    Attributes:
+        comparators: one per column to compare.
+        decides: the columns whose change flips a row: a number with its threshold, or a label
+            with None.
+    """
+
+    comparators: dict[str, Comparator]
+    decides: dict[str, float | None] = {}
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One deployment's rollout policy.
+
+    Attributes:
+        sampling: what a shadow sees.
+        decision: what the application does with an answer.
+        compare: tolerances for live against shadow, by column name or ``*`` pattern. An exact
+            name wins over patterns, an earlier pattern over a later one.
+        skew: the same for one artifact online against offline, where only rounding is excused.
+        gates: what a promotion must show.
+    """
+
+    sampling: Sampling = Sampling()
+    decision: Decision | None = None
+    compare: dict[str, Tolerance] = {}
+    skew: dict[str, Tolerance] = {}
+    gates: Limits = Limits()
+
+    @classmethod
+    def read(cls, path: Path | str) -> Policy:
+        """Read a policy file.
+
+        Raises:
+            PolicyError: no such file, not TOML, an unknown key or a wrong value; with its place.
+        """
+        try:
+            raw = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise PolicyError(
+                f"cannot read the policy: {error.strerror}", where=str(path)
+            ) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise PolicyError(f"the policy is not TOML: {error}", where=str(path)) from None
+        try:
+            return msgspec.convert(raw, cls)
+        except msgspec.ValidationError as error:
+            message, _, place = str(error).partition(" - at ")
+            key = place.strip("`").removeprefix("$.").removeprefix("$")
+            raise PolicyError(
+                message,
+                where=f"{path}: {key}" if key else str(path),
+                hint=_good_keys(key) if "unknown field" in message else None,
+            ) from None
+
+    def rules(
+        self,
+        schema: pa.Schema,
+        *,
+        task: Literal["classification", "regression"] | None = None,
+        same: bool = False,
+    ) -> Rules:
+        """The comparators for the columns of ``schema``, with every default filled in.
+
+        Args:
+            schema: the columns to compare.
+            task: whether ``prediction`` names a class or measures something. Unknown: a float
+                measures, anything else names.
+            same: compare one artifact with itself (``[skew]``) instead of two (``[compare]``).
+        """
+        chosen = {field.name: self._comparator(field, task, same) for field in schema}
+        comparators = {name: rule for name, rule in chosen.items() if rule is not None}
+        decides: dict[str, float | None] = {}
+        if self.decision is None:
+            label = comparators.get("prediction")
+            decides = {"prediction": None} if label and label.kind == "label" else {}
+        elif self.decision.output in comparators:
+            decides = {self.decision.output: self.decision.threshold}
+        return Rules(comparators=comparators, decides=decides)
+
+    def _comparator(self, field: pa.Field, task: str | None, same: bool) -> Comparator | None:
+        given = _lookup(self.skew if same else self.compare, field.name)
+        kind = given.kind or _kind(field, task)
+        if kind == "ignore":
+            return None
+        if (given.absolute, given.relative, given.ulps) == (None, None, None):
+            given = _default(kind, field.type, same)
+        return Comparator(
+            kind=kind,
+            absolute=given.absolute or 0.0,
+            relative=given.relative or 0.0,
+            ulps=given.ulps or 0,
+        )
+
+
+def _lookup(table: dict[str, Tolerance], name: str) -> Tolerance:
+    if name in table:
+        return table[name]
+    return next((rule for key, rule in table.items() if fnmatchcase(name, key)), Tolerance())
+
+
+def _kind(field: pa.Field, task: str | None) -> Literal["label", "number", "probability"]:
+    if field.name == "prediction" and task is not None:
+        return "label" if task == "classification" else "number"
+    if pa.types.is_floating(field.type):
+        return "probability" if field.name.startswith("probability_") else "number"
+    whole = pa.types.is_integer(field.type) and field.name != "prediction"
+    return "number" if whole or pa.types.is_timestamp(field.type) else "label"
+
+
+def _default(kind: str, type_: pa.DataType, same: bool) -> Tolerance:
+    """Two artifacts may differ a little; one artifact may only round differently."""
+    if kind == "label" or not pa.types.is_floating(type_):
+        return Tolerance()
+    if same:
+        return Tolerance(absolute=1e-12, relative=1e-9)
+    return Tolerance(absolute=0.05) if kind == "probability" else Tolerance(relative=0.01)
+
+
+def _good_keys(place: str) -> str | None:
+    head = place.partition(".")[0].partition("[")[0]
+    types: dict[str, type[msgspec.Struct]] = {
+        "": Policy, "sampling": Sampling, "decision": Decision, "gates": Limits,
+        "compare": Tolerance, "skew": Tolerance,
+    }  # fmt: skip
+    known = types.get(head)
+    return f"the keys here are {', '.join(known.__struct_fields__)}" if known else None
