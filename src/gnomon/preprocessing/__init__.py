@@ -1,0 +1,43 @@
+"""Contracts, decoding, exact frames, and what happens inside a pipeline. No user code of its own.
+
+Only the modules that are used are imported: the gateway needs no pandas to read a contract.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gnomon.preprocessing.contract import Contract, Feature, Output
+    from gnomon.preprocessing.decoding import Decoded, Decoder
+    from gnomon.preprocessing.frames import from_frame, to_frame
+    from gnomon.preprocessing.inference import infer_contract
+
+__all__ = [
+    "Contract",
+    "Decoded",
+    "Decoder",
+    "Feature",
+    "Output",
+    "from_frame",
+    "infer_contract",
+    "to_frame",
+]
+
+_HOMES = {
+    "Contract": "contract",
+    "Decoded": "decoding",
+    "Decoder": "decoding",
+    "Feature": "contract",
+    "Output": "contract",
+    "from_frame": "frames",
+    "infer_contract": "inference",
+    "to_frame": "frames",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -3,95 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 import pyarrow as pa
 
-from gnomon.errors import ContractError
+from gnomon.errors import ContractError, GnomonError
+from gnomon.preprocessing.feature import Feature, FeatureType, Output, Scalar
+from gnomon.preprocessing.values import reader
 
-__all__ = ["FORMAT", "Contract", "Feature", "Output", "Scalar"]
+__all__ = ["FORMAT", "RESERVED", "Contract", "Feature", "FeatureType", "Output", "Scalar"]
 
 FORMAT = 1
-
-FeatureType = Literal["integer", "float", "boolean", "string", "category", "timestamp"]
-Scalar = bool | int | float | str
-
 RESERVED = frozenset({"rows"})
-
-_ARROW: dict[str, pa.DataType] = {
-    "integer": pa.int64(),
-    "float": pa.float64(),
-    "boolean": pa.bool_(),
-    "string": pa.string(),
-    "category": pa.string(),
-}
+"""Names a feature cannot have: a request uses them for itself."""
 
 
-class Feature(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One input feature.
-
-    Attributes:
-        name: the key in the request and the column in the frame the pipeline sees.
-        type: ``integer`` (64 bit), ``float``, ``boolean``, ``string``, ``category`` (a string out
-            of ``domain``) or ``timestamp`` (ISO 8601 with an offset).
-        dtype: the pandas dtype of the training column; online frames are rebuilt with it.
-        nullable: whether ``null`` is an answer the pipeline was trained to take.
-        missing: what an absent key means: an ``error``, a null the pipeline ``impute``\\ s, or
-            ``default``.
-        default: the value when ``missing`` is ``default``.
-        domain: the values seen in training, for categories.
-        minimum: the smallest value seen in training.
-        maximum: the largest value seen in training.
-        outside: whether a value out of ``domain`` or range is let through (``allow``, and
-            counted) or refused (``error``).
-        timezone: the zone a timestamp is given in. A value whose offset is not this zone's at that
-            instant is refused, unless ``coerce``.
-        unit: what one unit of the number is, for people.
-        description: what the feature is, for people.
-        source: where it comes from, for people.
-        coerce: accept ``"3"`` for a number, ``1`` for a boolean, a timestamp in any zone.
-    """
-
-    name: str
-    type: FeatureType
-    dtype: str
-    nullable: bool = False
-    missing: Literal["error", "impute", "default"] = "error"
-    default: Scalar | None = None
-    domain: tuple[str, ...] | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    outside: Literal["allow", "error"] = "allow"
-    timezone: str | None = None
-    unit: str | None = None
-    description: str | None = None
-    source: str | None = None
-    coerce: bool = False
-
-    @property
-    def arrow(self) -> pa.Field:
-        """The Arrow field this feature travels and is logged as; timestamps are microseconds."""
-        kind = pa.timestamp("us", tz=self.timezone or "UTC") if self.type == "timestamp" else _ARROW[self.type]
-        return pa.field(self.name, kind)
+class _Head(msgspec.Struct):
+    format: int
 
 
-class Output(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One output column: ``prediction``, or ``probability_<class>``."""
-
-    name: str
-    type: Literal["integer", "float", "boolean", "string"]
-    unit: str | None = None
-    description: str | None = None
-
-    @property
-    def arrow(self) -> pa.Field:
-        """The Arrow field this output travels and is logged as."""
-        return pa.field(self.name, _ARROW[self.type])
-
-
-class Contract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Contract(
+    msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True
+):
     """What a request must hold and what an answer will hold.
 
     Attributes:
@@ -131,8 +67,9 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
 
     @property
     def digest(self) -> str:
-        """The first 12 hex digits of the SHA-256 of the canonical JSON."""
-        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:12]
+        """The first 12 hex digits of the SHA-256 of the contract as its file would hold it."""
+        as_read = msgspec.json.decode(msgspec.json.encode(self), type=Contract)
+        return hashlib.sha256(msgspec.json.encode(as_read)).hexdigest()[:12]
 
     def feature(self, name: str) -> Feature:
         """The feature of that name.
@@ -157,16 +94,25 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
         """Read a contract file.
 
         Raises:
-            ContractError: not JSON, an unknown key, a wrong value, or a newer format; with the
-                path of the offending key.
+            ContractError: not JSON, an unknown key, a wrong value, a contradiction, or a newer
+                format; with the path of the offending key.
         """
         try:
-            contract = msgspec.json.decode(path.read_bytes(), type=cls)
+            body = path.read_bytes()
+            found = msgspec.json.decode(body, type=_Head).format
+            _check_format(found)
+            contract = msgspec.json.decode(body, type=cls)
+            contract.check()
         except OSError as error:
-            raise ContractError(f"cannot read the contract: {error.strerror}", where=str(path)) from None
-        except msgspec.DecodeError as error:
-            raise ContractError(str(error), where=str(path)) from None
-        contract.check()
+            raise ContractError(
+                f"cannot read the contract: {error.strerror}", where=str(path)
+            ) from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            message, _, inside = str(error).partition(" - at ")
+            raise ContractError(message, where=_place(path, inside.strip("`"))) from None
+        except ContractError as error:
+            error.where = _place(path, error.where)
+            raise
         return contract
 
     def check(self) -> None:
@@ -174,6 +120,87 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
 
         Raises:
             ContractError: duplicate or reserved names, keys that are no features, a default
-                missing, a format this version does not know.
+                missing or of the wrong type, a dtype that cannot hold its feature, outputs that
+                do not follow from task and classes, a format this version does not know.
         """
-        raise NotImplementedError
+        _check_format(self.format)
+        self._check_names()
+        for i, feature in enumerate(self.features):
+            place = f"$.features[{i}]"
+            try:
+                feature.check()
+                if feature.missing == "default":
+                    place += ".default"
+                    reader(feature)(feature.default)
+            except GnomonError as error:
+                raise ContractError(
+                    f"feature `{feature.name}`: {error.message}", where=place, hint=error.hint
+                ) from None
+        self._check_keys()
+        self._check_outputs()
+
+    def _check_names(self) -> None:
+        if not self.features:
+            raise ContractError("expected at least one feature", where="$.features")
+        names = [feature.name for feature in self.features]
+        _check_unique(names, "$.features")
+        _check_unique([output.name for output in self.outputs], "$.outputs")
+        if not all(names):
+            raise ContractError("a feature has an empty name", where="$.features")
+        for name in sorted(RESERVED.intersection(names)):
+            raise ContractError(
+                f"a feature cannot be called `{name}`: requests use the word for themselves",
+                where="$.features",
+            )
+
+    def _check_keys(self) -> None:
+        for i, name in enumerate(self.entity_key):
+            _at(f"$.entity_key[{i}]", self, name)
+        _check_unique(list(self.entity_key), "$.entity_key")
+        if self.event_time is not None:
+            kind = _at("$.event_time", self, self.event_time).type
+            if kind != "timestamp":
+                raise ContractError(
+                    f"expected a timestamp, but `{self.event_time}` is a {kind}",
+                    where="$.event_time",
+                )
+
+    def _check_outputs(self) -> None:
+        if not self.outputs or self.outputs[0].name != "prediction":
+            raise ContractError("the first output must be `prediction`", where="$.outputs")
+        if self.task == "regression" and self.classes:
+            raise ContractError("a regression has no classes", where="$.classes")
+        found = len(self.probability_columns)
+        if found not in (0, len(self.classes)):
+            raise ContractError(
+                f"expected no probability or one for each of the {len(self.classes)} classes, "
+                f"got {found}",
+                where="$.outputs",
+            )
+
+
+def _check_format(found: int) -> None:
+    if found != FORMAT:
+        raise ContractError(
+            f"expected a contract of format {FORMAT}, got format {found}",
+            where="$.format",
+            hint="upgrade Gnomon to read it" if found > FORMAT else None,
+        )
+
+
+def _check_unique(names: list[str], where: str) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ContractError(f"`{twice[0]}` is named twice", where=where)
+
+
+def _at(where: str, contract: Contract, name: str) -> Feature:
+    try:
+        return contract.feature(name)
+    except ContractError as error:
+        error.where = where
+        raise
+
+
+def _place(path: Path, inside: str | None) -> str:
+    return f"{path}: {inside}" if inside else str(path)

@@ -1,0 +1,224 @@
+"""Request bodies into rows and rows into Arrow batches, by contract."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+import pyarrow as pa
+from msgspec.structs import astuple
+
+from gnomon.errors import InvalidRequest
+from gnomon.preprocessing.contract import Contract, Feature
+from gnomon.preprocessing.malformed import parse
+from gnomon.preprocessing.values import (
+    Moment,
+    Value,
+    float_limit,
+    in_zone,
+    integer_limits,
+    is_outside,
+    key_path,
+    reader,
+    shown,
+    years,
+)
+from gnomon.preprocessing.zones import zone
+
+__all__ = ["Decoded", "Decoder", "Row"]
+
+Row = msgspec.Struct
+"""One decoded record; its fields are the contract's features, in order."""
+
+_ROWS_FIRST = re.compile(rb'\s*\{\s*"rows"\s*:')
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class Decoded(msgspec.Struct, frozen=True):
+    """A request body, read.
+
+    Attributes:
+        rows: the records, at least one.
+        single: the body was one record, not ``{"rows": [...]}``.
+        unknown: the keys that are no feature, each once, in order of appearance.
+    """
+
+    rows: list[Row]
+    single: bool
+    unknown: tuple[str, ...] = ()
+
+
+class Decoder:
+    """Reads the request bodies of one contract.
+
+    A body is one record, ``{"dep_delay": 3.5, ...}``, or ``{"rows": [{...}, ...]}``. Clean bodies
+    take one ``msgspec`` pass; anything unusual (``3.0`` for an integer, an extra field, a
+    mistake) is read again by the readers of :mod:`gnomon.preprocessing.values`. Of a key given
+    twice the last one counts, as in most JSON readers.
+    """
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+        self.schema = contract.input_schema
+        self._struct = pa.struct(list(self.schema))
+        self._features = {feature.name: feature for feature in contract.features}
+        self._readers = {name: reader(f) for name, f in self._features.items()}
+        self._fields = {name: f"f{i}" for i, name in enumerate(self._features)}
+        self._defaults: dict[str, Value] = {
+            name: None if f.missing == "impute" else self._readers[name](f.default)
+            for name, f in self._features.items()
+            if f.missing != "error"
+        }
+        self._row = self._row_type()
+        self._record = msgspec.json.Decoder(self._row)
+        self._rows = msgspec.json.Decoder(_rows_type(self._row))
+        self._moments = [
+            (self._fields[f.name], None if f.coerce else zone(f.timezone or "UTC"), *years(f.dtype))
+            for f in contract.features
+            if f.type == "timestamp"
+        ]
+
+    def decode(self, body: bytes) -> Decoded:
+        """Read a request body.
+
+        Raises:
+            MalformedBody: not JSON.
+            InvalidRequest: JSON that does not keep to the contract; ``where`` is the path of the
+                first offending value, such as ``$.rows[3].dep_delay``.
+        """
+        try:
+            if _ROWS_FIRST.match(body):
+                decoded = Decoded(self._rows.decode(body).rows, single=False)
+            else:
+                decoded = Decoded([self._record.decode(body)], single=True)
+        except _UNREADABLE:
+            return self._decode_slowly(body)
+        if not decoded.rows or (self._moments and not self._moments_hold(decoded.rows)):
+            return self._decode_slowly(body)
+        return decoded
+
+    def batch(self, rows: Sequence[Row]) -> pa.RecordBatch:
+        """Decoded rows as one Arrow batch of the contract's ``input_schema``."""
+        array = pa.array([astuple(row) for row in rows], self._struct)
+        return pa.RecordBatch.from_struct_array(array)
+
+    def outside(self, rows: Sequence[Row]) -> dict[str, int]:
+        """How many rows were let through with a value out of domain or range, by feature."""
+        counts = {}
+        for name, feature in self._features.items():
+            if feature.outside == "allow":
+                field = self._fields[name]
+                found = sum(is_outside(feature, getattr(row, field)) for row in rows)
+                if found:
+                    counts[name] = found
+        return counts
+
+    def _row_type(self) -> type[Row]:
+        fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
+        for name, feature in self._features.items():
+            field, kind = self._fields[name], _wire_type(feature)
+            default = (self._defaults[name],) if name in self._defaults else ()
+            fields.append((field, kind, *default))
+        return msgspec.defstruct(
+            "Row",
+            fields,
+            rename={field: name for name, field in self._fields.items()},
+            forbid_unknown_fields=True,
+            kw_only=True,
+            gc=False,
+        )
+
+    def _moments_hold(self, rows: list[Row]) -> bool:
+        for field, home, first, last in self._moments:
+            for row in rows:
+                moment: dt.datetime | None = getattr(row, field)
+                if moment is None:
+                    continue
+                if not first <= moment.year <= last:
+                    return False
+                if home is not None and moment.tzinfo is not home and not in_zone(moment, home):
+                    return False
+        return True
+
+    def _decode_slowly(self, body: bytes) -> Decoded:
+        found = parse(body)
+        if not isinstance(found, dict):
+            raise InvalidRequest(
+                f"expected an object, got {shown(found)}",
+                where="$",
+                hint='send one record, or {"rows": [...]} for several',
+            )
+        unknown: dict[str, None] = {}
+        if "rows" not in found:
+            return Decoded([self._read(found, "$", unknown)], True, tuple(unknown))
+        records = found.pop("rows")
+        if not isinstance(records, list):
+            raise InvalidRequest(f"expected an array, got {shown(records)}", where="$.rows")
+        if not records:
+            raise InvalidRequest("expected at least one row, got []", where="$.rows")
+        unknown.update(dict.fromkeys(found))
+        rows = [self._read(record, f"$.rows[{i}]", unknown) for i, record in enumerate(records)]
+        return Decoded(rows, False, tuple(unknown))
+
+    def _read(self, record: Any, path: str, unknown: dict[str, None]) -> Row:
+        if not isinstance(record, Mapping):
+            raise InvalidRequest(f"expected an object, got {shown(record)}", where=path)
+        strange = [name for name in record if name not in self._features]
+        unknown.update(dict.fromkeys(strange))
+        values: dict[str, Value] = {}
+        for name, read in self._readers.items():
+            if name in record:
+                try:
+                    values[self._fields[name]] = read(record[name])
+                except InvalidRequest as error:
+                    error.where = path + key_path(name)
+                    raise
+            elif name not in self._defaults:
+                raise InvalidRequest(
+                    f"expected {self._features[name].type}, but the field is missing",
+                    where=path + key_path(name),
+                    hint=_strangers(strange),
+                )
+        return self._row(**values)
+
+
+def _rows_type(row: type[Row]) -> Any:
+    return msgspec.defstruct("Rows", [("rows", list[row])], forbid_unknown_fields=True)  # type: ignore[valid-type]
+
+
+def _wire_type(feature: Feature) -> Any:
+    """The msgspec type of a feature: what the fast path accepts."""
+    kind = _WIRE[feature.type](feature)
+    return kind | None if feature.nullable else kind
+
+
+def _bounded(kind: type, low: float, high: float, feature: Feature) -> Any:
+    if feature.outside == "error":
+        low = low if feature.minimum is None else max(low, feature.minimum)
+        high = high if feature.maximum is None else min(high, feature.maximum)
+    return Annotated[kind, msgspec.Meta(ge=low, le=high)]
+
+
+def _text_type(feature: Feature) -> Any:
+    if feature.outside == "error" and feature.domain:
+        return Literal[feature.domain]
+    return str
+
+
+_WIRE: dict[str, Any] = {
+    "integer": lambda f: _bounded(int, *integer_limits(f.dtype), f),
+    "float": lambda f: _bounded(float, -float_limit(f.dtype), float_limit(f.dtype), f),
+    "boolean": lambda f: bool,
+    "string": _text_type,
+    "category": _text_type,
+    "timestamp": lambda f: Moment,
+}
+
+
+def _strangers(names: list[str]) -> str | None:
+    if not names:
+        return None
+    return "the record has fields that are no feature: " + ", ".join(names[:5])

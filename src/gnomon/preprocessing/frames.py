@@ -1,0 +1,145 @@
+"""Arrow batches into the frames the pipeline was trained on, and back."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pandas.api.internals import (  # type: ignore[import-not-found]  # not in pandas-stubs yet
+    create_dataframe_from_blocks,
+)
+
+from gnomon.errors import ContractError
+from gnomon.preprocessing.contract import Contract, Feature
+from gnomon.preprocessing.dtypes import training_dtype
+
+__all__ = ["from_frame", "to_frame"]
+
+Column = Callable[[pa.Array], Any]
+
+
+def to_frame(batch: pa.RecordBatch, contract: Contract) -> pd.DataFrame:
+    """The batch as the pipeline saw its training data: same columns, order and dtypes.
+
+    A row alone gets the dtypes it gets in a batch; integers stay integers. A value out of the
+    domain of a pandas category is null, as pandas itself has it. Timestamps finer than the
+    training column's unit are cut to it.
+
+    Args:
+        batch: rows of the contract's ``input_schema``.
+        contract: what the pipeline was trained on.
+
+    Raises:
+        ContractError: a null in a column whose training dtype cannot hold one.
+    """
+    return _builder(contract)(batch)
+
+
+def from_frame(frame: pd.DataFrame, contract: Contract) -> pa.RecordBatch:
+    """The frame's features as one batch of the contract's ``input_schema``.
+
+    The inverse of :func:`to_frame`: NaN, None and NaT are null; other columns and the index are
+    left out.
+
+    Raises:
+        ContractError: a column is missing, or holds what its feature cannot, such as 3.5 in an
+            integer.
+    """
+    return pa.RecordBatch.from_arrays(
+        [_arrow(frame, feature) for feature in contract.features], schema=contract.input_schema
+    )
+
+
+class _Builder:
+    """Builds frames from blocks of columns of one dtype: six times faster than by columns."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.columns = pd.Index([f.name for f in contract.features])
+        grouped: dict[np.dtype[Any], list[tuple[int, Feature]]] = defaultdict(list)
+        self.single: list[tuple[int, np.ndarray[Any, Any], Column]] = []
+        for i, feature in enumerate(contract.features):
+            dtype = training_dtype(feature)
+            if isinstance(dtype, np.dtype):
+                grouped[dtype].append((i, feature))
+            else:
+                self.single.append((i, np.array([i]), _extension(feature, dtype)))
+        self.blocks = [
+            (dtype, np.array([i for i, _ in members]), [(i, _numpy(f)) for i, f in members])
+            for dtype, members in grouped.items()
+        ]
+
+    def __call__(self, batch: pa.RecordBatch) -> pd.DataFrame:
+        rows = batch.num_rows
+        built: list[tuple[Any, np.ndarray[Any, Any]]] = []
+        for dtype, places, members in self.blocks:
+            block = np.empty((len(members), rows), dtype)
+            for line, (i, column) in zip(block, members, strict=True):
+                line[:] = column(batch.column(i))
+            built.append((block, places))
+        built += [(column(batch.column(i)), place) for i, place, column in self.single]
+        frame: pd.DataFrame = create_dataframe_from_blocks(built, pd.RangeIndex(rows), self.columns)
+        return frame
+
+
+_builder = lru_cache(maxsize=64)(_Builder)
+
+
+def _numpy(feature: Feature) -> Column:
+    """What turns an Arrow column into values for a numpy block."""
+    if feature.dtype == "object[nan]":
+        return lambda array: [np.nan if v is None else v for v in array.to_pylist()]
+    if feature.dtype == "object" or feature.dtype.startswith("float"):
+        if feature.type == "boolean" and feature.dtype != "object":
+            return lambda array: array.cast(pa.int8()).to_numpy(zero_copy_only=False)
+        return lambda array: array.to_numpy(zero_copy_only=False)
+
+    def whole(array: pa.Array) -> Any:
+        if array.null_count:
+            raise ContractError(
+                f"a null in `{feature.name}`, whose training dtype `{feature.dtype}` holds none"
+            )
+        return array.to_numpy(zero_copy_only=False)
+
+    return whole
+
+
+def _extension(feature: Feature, dtype: Any) -> Column:
+    """What turns an Arrow column into a pandas array of ``dtype``."""
+    if isinstance(dtype, pd.CategoricalDtype):
+        codes: dict[str | None, int] = {value: i for i, value in enumerate(feature.domain or ())}
+        return lambda array: pd.Categorical.from_codes(
+            np.array([codes.get(value, -1) for value in array.to_pylist()], np.int64),
+            dtype=dtype,
+            validate=False,
+        )
+    if isinstance(dtype, pd.StringDtype):
+        return lambda array: pd.arrays.ArrowStringArray(array, dtype=dtype)  # type: ignore[call-arg]
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        naive, exact = pa.timestamp(dtype.unit), dtype.unit in ("us", "ns")
+        return lambda array: dtype.__from_arrow__(array.cast(naive, safe=exact))
+    if feature.type == "boolean" and feature.dtype != "boolean":
+        return lambda array: dtype.__from_arrow__(array.cast(pa.int8()))
+    return lambda array: dtype.__from_arrow__(array)
+
+
+def _arrow(frame: pd.DataFrame, feature: Feature) -> pa.Array:
+    if feature.name not in frame.columns:
+        raise ContractError(f"the frame has no column `{feature.name}`")
+    column, kind = frame[feature.name], feature.arrow.type
+    try:
+        if isinstance(column.dtype, pd.DatetimeTZDtype):
+            moments = column.dt.tz_convert(None).to_numpy().astype("datetime64[us]")
+            return pa.array(moments, kind)
+        array = pa.Array.from_pandas(column)
+        if isinstance(array, pa.ChunkedArray):
+            array = array.combine_chunks()
+        return array.cast(kind)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise ContractError(
+            f"expected {feature.type} in every row: {error}", where=f"column `{feature.name}`"
+        ) from None

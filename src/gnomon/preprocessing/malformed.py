@@ -1,0 +1,85 @@
+"""Parsing a body as plain JSON, and saying what is wrong with one that is not."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import msgspec
+
+from gnomon.errors import InvalidRequest, MalformedBody
+from gnomon.preprocessing.values import key_path
+
+__all__ = ["parse"]
+
+_PREFIX = "JSON is malformed: "
+_MOST_DIGITS = 4300  # Python's own limit on reading an integer
+
+
+def parse(body: bytes) -> Any:
+    """The body as Python values.
+
+    Raises:
+        MalformedBody: not UTF-8, not JSON (NaN and Infinity are not), or nested too deeply.
+        InvalidRequest: a number too large for a 64-bit float, or of more than 4,300 digits.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except RecursionError:
+        raise MalformedBody("the body is nested too deeply") from None
+    except UnicodeDecodeError as error:
+        raise MalformedBody(f"the body is not UTF-8: {error.reason}") from None
+    except msgspec.DecodeError as error:
+        raise _explained(body, str(error)) from None
+
+
+class _Odd:
+    """A number token that no 64-bit number stands for."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+
+def _explained(body: bytes, message: str) -> InvalidRequest:
+    if not body.strip():
+        return MalformedBody("expected JSON, got an empty body")
+    place = _first_odd(_lenient(body), "$")
+    if place is None:
+        return MalformedBody(f"the body is not JSON: {message.removeprefix(_PREFIX)}")
+    where, token = place
+    if token in ("NaN", "Infinity", "-Infinity"):
+        return MalformedBody(
+            f"{token} is not a JSON number", where=where, hint="send null for a missing value"
+        )
+    return InvalidRequest(f"expected a number of 64 bits, got {token[:20]}", where=where)
+
+
+def _lenient(body: bytes) -> Any:
+    """The body as Python's own parser reads it, odd numbers marked; None if it cannot."""
+    try:
+        return json.loads(
+            body.decode(), parse_constant=_Odd, parse_int=_integer, parse_float=_float
+        )
+    except (ValueError, RecursionError):
+        return None
+
+
+def _integer(token: str) -> int | _Odd:
+    return int(token) if len(token) <= _MOST_DIGITS else _Odd(token)
+
+
+def _float(token: str) -> float | _Odd:
+    number = float(token)
+    return _Odd(token) if math.isinf(number) else number
+
+
+def _first_odd(value: Any, path: str) -> tuple[str, str] | None:
+    if isinstance(value, _Odd):
+        return path, value.token
+    inside: list[tuple[str, Any]] = []
+    if isinstance(value, dict):
+        inside = [(path + key_path(name), item) for name, item in value.items()]
+    elif isinstance(value, list):
+        inside = [(f"{path}[{i}]", item) for i, item in enumerate(value)]
+    return next((odd for place, item in inside if (odd := _first_odd(item, place))), None)

@@ -1,0 +1,243 @@
+"""Reading one JSON value as a feature, and the words for refusing it.
+
+This is the specification of what a feature accepts. The decoder's fast path accepts a part of it
+and hands everything else to these readers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from gnomon.errors import InvalidRequest
+from gnomon.preprocessing.feature import Feature, Scalar
+from gnomon.preprocessing.zones import zone
+
+__all__ = [
+    "Moment",
+    "Reader",
+    "Value",
+    "float_limit",
+    "in_zone",
+    "integer_limits",
+    "is_outside",
+    "key_path",
+    "reader",
+    "shown",
+    "years",
+]
+
+Value = Scalar | dt.datetime | None
+Reader = Callable[[Any], Value]
+Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
+
+_JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
+_INTEGER_DTYPE = re.compile(r"(u?)int(8|16|32|64)", re.IGNORECASE)
+_FLOAT_LIMITS = {"float16": 65504.0, "float32": 3.4028234663852886e38}
+_PLAIN_KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_EXACT: Final = 2**53  # a double beyond it may stand for several integers
+_SHOWN: Final = 40
+
+
+def reader(feature: Feature) -> Reader:
+    """What reads a decoded JSON value as ``feature``.
+
+    The reader raises InvalidRequest, without a place, for a value the feature does not accept.
+    """
+    read = _READERS[feature.type](feature)
+
+    def checked(value: Any) -> Value:
+        if value is None:
+            if feature.nullable:
+                return None
+            raise InvalidRequest(f"expected {feature.type}, got null")
+        given = read(value)
+        if feature.outside == "error" and is_outside(feature, given):
+            raise InvalidRequest(f"expected {_inside(feature)}, got {shown(value)}")
+        return given
+
+    return checked
+
+
+def is_outside(feature: Feature, value: Value) -> bool:
+    """Whether a value is out of the feature's domain or range. Null is not."""
+    if value is None:
+        return False
+    if feature.domain is not None:
+        return value not in feature.domain
+    low, high = feature.minimum, feature.maximum
+    return (low is not None and value < low) or (high is not None and value > high)  # type: ignore[operator]
+
+
+def integer_limits(dtype: str) -> tuple[int, int]:
+    """The smallest and the largest integer that ``dtype`` and the log's 64 signed bits hold."""
+    found = _INTEGER_DTYPE.fullmatch(dtype)
+    unsigned, bits = (bool(found[1]), int(found[2])) if found else (False, 64)
+    if unsigned:
+        return 0, min(2**bits, 2**63) - 1
+    return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+
+
+def float_limit(dtype: str) -> float:
+    """The largest finite number that ``dtype`` holds."""
+    return _FLOAT_LIMITS.get(dtype.lower(), sys.float_info.max)
+
+
+def years(dtype: str) -> tuple[int, int]:
+    """The first and last whole year, in any zone, that a timestamp column of ``dtype`` holds."""
+    return (1678, 2261) if dtype.startswith("datetime64[ns,") else (2, 9998)
+
+
+def in_zone(moment: dt.datetime, home: dt.tzinfo) -> bool:
+    """Whether a timestamp's offset is that of ``home`` at that instant."""
+    return moment.utcoffset() == moment.astimezone(home).utcoffset()
+
+
+def shown(value: Any) -> str:
+    """A value as JSON, cut short: it ends up in messages."""
+    if isinstance(value, list | dict):
+        return "an array" if isinstance(value, list) else "an object"
+    if isinstance(value, str):
+        value = value[: _SHOWN + 1]
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def key_path(name: str) -> str:
+    """The step of a JSON path that leads to the key ``name``."""
+    return f".{name}" if _PLAIN_KEY.fullmatch(name) else f"[{json.dumps(name)}]"
+
+
+def _inside(feature: Feature) -> str:
+    if feature.domain is not None:
+        named = ", ".join(shown(value) for value in feature.domain[:10])
+        rest = len(feature.domain) - 10
+        return f"one of {named}" + (f" and {rest} more" if rest > 0 else "")
+    low = "" if feature.minimum is None else f" from {feature.minimum:g}"
+    high = "" if feature.maximum is None else f" up to {feature.maximum:g}"
+    return f"{feature.type}{low}{high}"
+
+
+def _integer(feature: Feature) -> Reader:
+    low, high = integer_limits(feature.dtype)
+
+    def read(value: Any) -> int:
+        number = _number(value) if feature.coerce and isinstance(value, str) else value
+        if isinstance(number, float):
+            if not number.is_integer():
+                raise InvalidRequest(f"expected integer, got {shown(value)}")
+            if abs(number) > _EXACT:
+                raise InvalidRequest(
+                    f"expected integer, got {shown(value)}",
+                    hint="write it without fraction or exponent; a float this large is not exact",
+                )
+            number = int(number)
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise InvalidRequest(f"expected integer, got {shown(value)}")
+        if not low <= number <= high:
+            raise InvalidRequest(f"expected integer from {low} to {high}, got {shown(value)}")
+        return number
+
+    return read
+
+
+def _float(feature: Feature) -> Reader:
+    limit = float_limit(feature.dtype)
+
+    def read(value: Any) -> float:
+        number = _number(value) if feature.coerce and isinstance(value, str) else value
+        if not isinstance(number, int | float) or isinstance(number, bool):
+            raise InvalidRequest(f"expected float, got {shown(value)}")
+        if not -limit <= number <= limit:
+            raise InvalidRequest(
+                f"expected float within ±{limit:.8g}, which a column of dtype "
+                f"`{feature.dtype}` holds, got {shown(value)}"
+            )
+        return float(number)
+
+    return read
+
+
+def _number(text: str) -> Any:
+    """The number a string spells as JSON would; the string itself if it does not."""
+    if not _JSON_NUMBER.fullmatch(text):
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.ValidationError:  # beyond a double
+        return text
+
+
+def _boolean(feature: Feature) -> Reader:
+    words = {0: False, 1: True, "false": False, "true": True} if feature.coerce else {}
+
+    def read(value: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, int | str) and value in words:
+            return words[value]
+        raise InvalidRequest(f"expected boolean, got {shown(value)}")
+
+    return read
+
+
+def _text(feature: Feature) -> Reader:
+    def read(value: Any) -> str:
+        if isinstance(value, str):
+            return value
+        raise InvalidRequest(f"expected {feature.type}, got {shown(value)}")
+
+    return read
+
+
+def _timestamp(feature: Feature) -> Reader:
+    name = feature.timezone or "UTC"
+    home = zone(name)
+    first, last = years(feature.dtype)
+
+    def read(value: Any) -> dt.datetime:
+        if not isinstance(value, str):
+            raise InvalidRequest(
+                f"expected timestamp, got {shown(value)}", hint="send ISO 8601 text with an offset"
+            )
+        try:
+            moment: dt.datetime = msgspec.convert(value, dt.datetime)
+        except msgspec.ValidationError:
+            raise InvalidRequest(
+                f"expected timestamp, got {shown(value)}",
+                hint="send ISO 8601 with an offset, such as 2013-01-31T18:05:00Z",
+            ) from None
+        if not first <= moment.year <= last:
+            raise InvalidRequest(
+                f"expected timestamp in the years {first} to {last}, which a column of dtype "
+                f"`{feature.dtype}` holds, got {shown(value)}"
+            )
+        if moment.tzinfo is None:
+            raise InvalidRequest(
+                f"expected timestamp with an offset, got {shown(value)}",
+                hint=f"in {name} it is {moment.replace(tzinfo=home).isoformat()}",
+            )
+        if not feature.coerce and not in_zone(moment, home):
+            raise InvalidRequest(
+                f"expected timestamp in {name}, got {shown(value)}",
+                hint=f"send {moment.astimezone(home).isoformat()}",
+            )
+        return moment
+
+    return read
+
+
+_READERS: dict[str, Callable[[Feature], Reader]] = {
+    "integer": _integer,
+    "float": _float,
+    "boolean": _boolean,
+    "string": _text,
+    "category": _text,
+    "timestamp": _timestamp,
+}
