@@ -1,0 +1,54 @@
+# Everything a developer or a visitor does here. `make` alone lists it.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+# The demo's store, log and history stay in the checkout; `make serve` goes on with them.
+export BENTOML_HOME := $(CURDIR)/.demo/bentoml
+export GNOMON_ROOT  := $(CURDIR)/.demo/gnomon
+export BENTOML_DO_NOT_TRACK := True
+
+PORT ?= 3000
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check bench clean
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## the whole job on real flights: serve, shadow, find a skew, promote, roll back
+	@$(BIN)/python -m demo
+
+serve: $(READY) ## serve what the demo left behind, until Ctrl-C (PORT=3000)
+	@test -d .demo/gnomon || { echo "There is nothing to serve yet. Run: make demo"; exit 1; }
+	@$(BIN)/gnomon serve --port $(PORT)
+
+test: $(READY) ## the tests
+	@$(BIN)/python -m pytest
+
+check: $(READY) ## what CI runs before the tests: style, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY) ## requests per second and latency, beside two other services (needs wrk)
+	@$(BIN)/python benchmarks/serve.py
+
+clean: ## remove the virtual environment, the demo's files and caches
+	rm -rf $(VENV) .demo .gnomon dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp for the environment: made again when what it is made from changes.
+$(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) here. Install Python 3.11 to 3.13."; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit( \
+	  "Gnomon needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is %d.%d. Try: make PYTHON=python3.12" % v)'
+	@echo "Making the virtual environment in $(VENV) (once, a minute or two) ..."
+	@$(PYTHON) -m venv --clear $(VENV) || { \
+	  echo "python3 cannot make virtual environments. On Debian: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[demo,dev]'
+	@touch $@
