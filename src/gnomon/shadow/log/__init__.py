@@ -1,1 +1,45 @@
-"""The inference log: append-only segments, the sealed table, and one reader over both."""
+"""The inference log: append-only segments, the sealed table, and one reader over both.
+
+Writing imports pyarrow and no more; Delta and DuckDB are imported when a table or SQL is used.
+"""
+
+from gnomon.shadow.log.layout import (
+    REQUESTS,
+    STOPPED,
+    Position,
+    shadow_stream,
+    stream_folder,
+)
+from gnomon.shadow.log.schema import (
+    ADDRESS,
+    COMPARISON,
+    ENVELOPE,
+    answered,
+    input_column,
+    output_column,
+    request_schema,
+    shadow_schema,
+)
+from gnomon.shadow.log.segments import SegmentWriter, recover
+from gnomon.shadow.log.tail import SegmentReader, Tail, read_position
+
+__all__ = [
+    "ADDRESS",
+    "COMPARISON",
+    "ENVELOPE",
+    "REQUESTS",
+    "STOPPED",
+    "Position",
+    "SegmentReader",
+    "SegmentWriter",
+    "Tail",
+    "answered",
+    "input_column",
+    "output_column",
+    "read_position",
+    "recover",
+    "request_schema",
+    "shadow_schema",
+    "shadow_stream",
+    "stream_folder",
+]

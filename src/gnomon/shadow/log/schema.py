@@ -66,12 +66,14 @@ COMPARISON = pa.schema(
     [
         pa.field("source_segment", pa.string()),
         pa.field("source_end", pa.int64()),
+        pa.field("against", pa.string()),
         pa.field("agreed", pa.bool_()),
         pa.field("flipped", pa.bool_()),
         pa.field("difference", pa.float64()),
     ]
 )
-"""What a shadow's row adds: the address of the live batch it read, and how the answers compare."""
+"""What a shadow's row adds: the address of the live batch it read, the artifact that answered live,
+and how the answers compare (null where they could not be compared)."""
 
 ADDRESS = pa.schema(
     [

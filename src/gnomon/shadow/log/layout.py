@@ -1,0 +1,163 @@
+"""Where segments are on disk, and how a place in a stream is written down.
+
+A *stream* is a folder with one writer at a time: ``requests``, or ``shadow-<version>`` for each
+shadow, in ``<spool>/<model>/<slice>/``. Its segments are ``00000000.arrows``, ``00000001.arrows``
+and so on. The highest number is the open segment; all others are closed. A name never changes and
+the highest number is never deleted, so a listing races with nothing and no number is used twice.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from gnomon.errors import LogError, LogUnavailable
+from gnomon.settings import Settings
+
+__all__ = [
+    "REQUESTS",
+    "STOPPED",
+    "Position",
+    "Segment",
+    "shadow_stream",
+    "stream_folder",
+    "stream_segments",
+]
+
+REQUESTS = "requests"
+STOPPED = "stopped"
+"""A file of this name in a shadow's stream says that nobody waits for it any more."""
+
+_LOCK = "lock"
+_IDENTITY_LENGTH = 16
+_SUFFIX = ".arrows"
+
+
+class Position(NamedTuple):
+    """A place in a stream: everything before ``offset`` in segment ``sequence`` has been read."""
+
+    sequence: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.sequence}:{self.offset}"
+
+    @classmethod
+    def parse(cls, text: str) -> Position:
+        """The position that ``str`` wrote.
+
+        Raises:
+            LogError: it is not of the form ``sequence:offset``.
+        """
+        sequence, _, offset = text.partition(":")
+        if not (sequence.isdecimal() and offset.isdecimal()):
+            raise LogError(f"expected a position like `3:1024`, got `{text}`")
+        return cls(int(sequence), int(offset))
+
+    @property
+    def segment(self) -> str:
+        """The segment as the log's columns name it, ``00000003``; it sorts as text."""
+        return f"{self.sequence:08d}"
+
+
+START = Position(0, 0)
+
+
+class Segment(NamedTuple):
+    """One segment's file."""
+
+    sequence: int
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The segment as the log's columns name it."""
+        return self.path.name.removesuffix(_SUFFIX)
+
+
+def shadow_stream(version: str) -> str:
+    """The name of the stream of the shadow of this artifact version."""
+    return f"shadow-{version}"
+
+
+def stream_folder(settings: Settings, model: str, slice_name: str, stream: str) -> Path:
+    """The folder of one stream of one slice; it need not exist."""
+    return settings.spool_path / model / slice_name / stream
+
+
+def segment_path(folder: Path, sequence: int) -> Path:
+    """The file of a segment; it need not exist."""
+    return folder / f"{sequence:08d}{_SUFFIX}"
+
+
+def stream_segments(folder: Path) -> list[Segment]:
+    """The segments of a stream, oldest first; none when there is no such folder.
+
+    Numbers have no gaps. One seen while segments are being added means that the listing
+    missed a newer file, so it ends there.
+    """
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(_SUFFIX))
+    except FileNotFoundError:
+        return []
+    found = [Segment(int(n.removesuffix(_SUFFIX)), folder / n) for n in names if n[0] != "."]
+    first = found[0].sequence if found else 0
+    return [s for index, s in enumerate(found) if s.sequence == first + index]
+
+
+class StreamBusy(LogUnavailable):
+    """Another process writes this stream."""
+
+
+class StreamLock:
+    """The right to write a stream; the kernel takes it back when the process dies.
+
+    ``identity`` is made once per folder. Segments carry it, so that a folder that is lost and
+    begun anew is not taken for the one whose segments are already in the table.
+
+    Raises:
+        StreamBusy: another process still has it after ``wait`` seconds.
+        LogUnavailable: the disk refuses.
+    """
+
+    def __init__(self, folder: Path, *, wait: float = 0.0) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise LogUnavailable(f"cannot open: {error.strerror}", where=str(folder)) from None
+        try:
+            self._acquire(folder, time.monotonic() + wait)
+            self.identity = self._identify()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let another process write."""
+        os.close(self._descriptor)
+
+    def _acquire(self, folder: Path, until: float) -> None:
+        while True:
+            try:
+                return fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise StreamBusy(
+                        "another process writes this stream",
+                        where=str(folder),
+                        hint="give every gateway a slice name of its own",
+                    ) from None
+                time.sleep(0.01)
+
+    def _identify(self) -> str:
+        identity = os.pread(self._descriptor, _IDENTITY_LENGTH, 0).decode()
+        if len(identity) == _IDENTITY_LENGTH:
+            return identity
+        identity = secrets.token_hex(_IDENTITY_LENGTH // 2)
+        os.pwrite(self._descriptor, identity.encode(), 0)
+        return identity

@@ -1,0 +1,209 @@
+"""Reading a stream while it is written: one segment, or on and on across segments."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+
+from gnomon.errors import LogError
+from gnomon.shadow.log.framing import messages
+from gnomon.shadow.log.layout import START, Position, Segment, segment_path, stream_segments
+from gnomon.shadow.log.schema import check_format
+
+__all__ = ["SegmentReader", "Tail", "read_position"]
+
+IDENTITY_KEY = b"gnomon.identity"
+POSITION_KEY = b"gnomon.position"
+
+
+class SegmentUnbegun(LogError):
+    """A segment that a power cut left without its schema; nothing was in it."""
+
+
+class SegmentReader:
+    """The whole batches of one segment. The file stays readable after it is deleted.
+
+    ``first`` is the offset of the first batch, ``schema`` the segment's with its metadata.
+
+    Raises:
+        LogError: not a segment, or of another format.
+        FileNotFoundError: it is not there (any more).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.sequence = int(path.stem)
+        self._descriptor = os.open(path, os.O_RDONLY)
+        try:
+            self.schema, self.first = self._read_schema()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def size(self) -> int:
+        """The bytes in the file now, a torn tail included."""
+        return os.fstat(self._descriptor).st_size
+
+    def batches(
+        self, offset: int = 0, end: int | None = None
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Whole batches from ``offset`` on, each with the offset after it, up to ``end``.
+
+        Raises:
+            LogError: the segment is damaged. A torn tail is not damage.
+        """
+        for after, message in self._messages(max(offset, self.first), end):
+            yield after, self._decode(message)
+
+    def last(self) -> tuple[int, pa.RecordBatch | None]:
+        """The last whole batch, ``None`` when there is none, and the offset after it."""
+        end, message = self.first, None
+        for end, message in self._messages(self.first, None):  # noqa: B007
+            pass
+        return end, None if message is None else self._decode(message)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _messages(self, offset: int, end: int | None) -> Iterator[tuple[int, pa.Buffer]]:
+        try:
+            yield from messages(self._descriptor, offset, end)
+        except LogError as error:
+            raise self._damaged(error.message) from None
+
+    def _decode(self, message: pa.Buffer) -> pa.RecordBatch:
+        try:
+            return pa.ipc.read_record_batch(message, self.schema)
+        except (pa.ArrowException, OSError) as error:
+            raise self._damaged(str(error)) from None
+
+    def _read_schema(self) -> tuple[pa.Schema, int]:
+        for first, message in self._messages(0, None):
+            try:
+                schema = pa.ipc.read_schema(message)
+            except (pa.ArrowException, OSError) as error:
+                raise self._damaged(str(error)) from None
+            check_format(schema.metadata, str(self.path))
+            return schema, first
+        raise SegmentUnbegun("the segment ends before its schema does", where=str(self.path))
+
+    def _damaged(self, reason: str) -> LogError:
+        return LogError(f"damaged log segment: {reason}", where=str(self.path))
+
+
+class Tail:
+    """Every batch of a stream from a position on, as the stream grows.
+
+    ``position`` is after the last batch that ``poll`` returned; give its ``str`` to a later
+    ``Tail`` to go on from there. A position in a segment that is gone goes on at the oldest.
+
+    Raises:
+        LogError: a segment is damaged.
+    """
+
+    def __init__(self, folder: Path, position: Position = START) -> None:
+        self.position = position
+        self._folder = folder
+        self._reader: SegmentReader | None = None
+
+    def poll(self, most: int = 256) -> list[tuple[Position, pa.RecordBatch]]:
+        """Up to ``most`` further batches, each with the position after it; empty at the end."""
+        found: list[tuple[Position, pa.RecordBatch]] = []
+        while len(found) < most and self._open():
+            assert self._reader is not None
+            finished = self._is_finished(self._reader.sequence)
+            for offset, batch in self._reader.batches(self.position.offset):
+                self.position = Position(self._reader.sequence, offset)
+                found.append((self.position, batch))
+                if len(found) == most:
+                    return found
+            if not finished or not self._advance():
+                break
+        return found
+
+    def close(self) -> None:
+        """Let go of the files."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _open(self) -> bool:
+        while self._reader is None:
+            segment = _first_from(self._folder, self.position.sequence)
+            if segment is None:
+                return False
+            if segment.sequence != self.position.sequence:
+                self.position = Position(segment.sequence, 0)
+            try:
+                self._reader = SegmentReader(segment.path)
+            except FileNotFoundError:
+                continue
+            except SegmentUnbegun:
+                return False
+        return True
+
+    def _is_finished(self, sequence: int) -> bool:
+        """Whether the segment will not grow: there is a later one, or it was sealed and deleted."""
+        following = segment_path(self._folder, sequence + 1)
+        return following.exists() or not segment_path(self._folder, sequence).exists()
+
+    def _advance(self) -> bool:
+        segment = _first_from(self._folder, self.position.sequence + 1)
+        if segment is None:
+            return False
+        self.close()
+        self.position = Position(segment.sequence, 0)
+        return True
+
+
+def read_position(folder: Path) -> Position | None:
+    """How far a shadow's stream says that the shadow has read; ``None`` when it does not say.
+
+    Raises:
+        LogError: a segment is damaged.
+    """
+    for segment in reversed(stream_segments(folder)):
+        try:
+            with SegmentReader(segment.path) as reader:
+                _, batch = reader.last()
+                began = reader.schema.metadata.get(POSITION_KEY)
+        except (FileNotFoundError, SegmentUnbegun):
+            continue
+        position = source_position(batch) if batch is not None else None
+        if position is not None:
+            return position
+        if began is not None:
+            return Position.parse(began.decode())
+    return None
+
+
+def source_position(batch: pa.RecordBatch) -> Position | None:
+    """The place in the requests that a shadow's batch was read up to."""
+    if "source_end" not in batch.schema.names or batch.num_rows == 0:
+        return None
+    last = batch.num_rows - 1
+    segment = batch.column("source_segment")[last].as_py()
+    offset = batch.column("source_end")[last].as_py()
+    return None if segment is None or offset is None else Position(int(segment), offset)
+
+
+def _first_from(folder: Path, sequence: int) -> Segment | None:
+    return next((s for s in stream_segments(folder) if s.sequence >= sequence), None)
