@@ -11,6 +11,7 @@ import httpx
 import msgspec
 
 from gnomon.errors import DeadlineExceeded, GnomonError, InvalidRequest, ServerError
+from gnomon.service.control import Decisions
 from gnomon.service.status import Status
 from gnomon.shadow.history import Event
 
@@ -137,7 +138,7 @@ def status() -> Call[Status]:
 
 def history() -> Call[list[Event]]:
     """The rollout so far."""
-    read = _reader(_History)
+    read = _reader(Decisions)
     return Call(
         method="GET", path="/gnomon/history", control=True, read=lambda body: read(body).events
     )
@@ -206,10 +207,6 @@ class _Error(msgspec.Struct):
 
 class _Failure(msgspec.Struct):
     error: _Error
-
-
-class _History(msgspec.Struct):
-    events: list[Event]
 
 
 def _by_code(kind: type[GnomonError]) -> dict[str, type[GnomonError]]:

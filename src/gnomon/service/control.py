@@ -19,11 +19,11 @@ from gnomon.service.http import (
     read_body,
     respond,
 )
+from gnomon.service.status import Status
 from gnomon.shadow.history import Event
 
-__all__ = ["PREFIX", "ROUTES", "Controlled", "control"]
+__all__ = ["ROUTES", "Controlled", "Decisions", "Route", "control"]
 
-PREFIX = "/gnomon/"
 BODY_BYTES = 64 * 1024
 
 
@@ -80,8 +80,31 @@ class Rollback(msgspec.Struct, forbid_unknown_fields=True):
     why: str | None = None
 
 
+class Decisions(msgspec.Struct):
+    """The answer of ``GET /gnomon/history``: every rollout decision, oldest first."""
+
+    events: list[Event]
+
+
 T = TypeVar("T")
-Answer = Callable[[Controlled, bytes], Awaitable[Any]]
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A control route.
+
+    Attributes:
+        method: the one HTTP method it takes.
+        summary: what it does, for the documentation.
+        answer: does it.
+        body: the type of its request body.
+        reply: the type of its answer.
+    """
+
+    method: str
+    summary: str
+    answer: Callable[[Controlled, bytes], Awaitable[Any]]
+    body: type[msgspec.Struct] | None
+    reply: type[msgspec.Struct]
 
 
 async def _start_shadow(runtime: Controlled, body: bytes) -> Event:
@@ -106,22 +129,28 @@ async def _status(runtime: Controlled, body: bytes) -> dict[str, Any]:
     return runtime.status()
 
 
-async def _history(runtime: Controlled, body: bytes) -> dict[str, Any]:
-    return {"events": await runtime.history()}
+async def _history(runtime: Controlled, body: bytes) -> Decisions:
+    return Decisions(await runtime.history())
 
 
-ROUTES: dict[str, tuple[str, Answer]] = {
-    "/gnomon/shadow/start": ("POST", _start_shadow),
-    "/gnomon/shadow/stop": ("POST", _stop_shadow),
-    "/gnomon/promote": ("POST", _promote),
-    "/gnomon/rollback": ("POST", _rollback),
-    "/gnomon/status": ("GET", _status),
-    "/gnomon/history": ("GET", _history),
+ROUTES = {
+    "/gnomon/shadow/start": Route(
+        "POST", "Put an artifact in shadow", _start_shadow, StartShadow, Event
+    ),
+    "/gnomon/shadow/stop": Route(
+        "POST", "Take an artifact out of shadow", _stop_shadow, StopShadow, Event
+    ),
+    "/gnomon/promote": Route("POST", "Make an artifact live", _promote, Promote, Event),
+    "/gnomon/rollback": Route(
+        "POST", "Make the previous artifact live again", _rollback, Rollback, Event
+    ),
+    "/gnomon/status": Route("GET", "What this slice runs, and its books", _status, None, Status),
+    "/gnomon/history": Route("GET", "Every rollout decision", _history, None, Decisions),
 }
 
 
 async def control(runtime: Controlled, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one HTTP request under :data:`PREFIX`."""
+    """Answer one HTTP request under ``/gnomon/``."""
     headers: tuple[Header, ...] = ()
     try:
         status, body = 200, await _answer(runtime, scope, receive)
@@ -130,7 +159,7 @@ async def control(runtime: Controlled, scope: Scope, receive: Receive, send: Sen
     except GnomonError as error:
         status, headers, body = error_response(error)
         if isinstance(error, MethodNotAllowed):
-            headers = (*headers, (b"allow", ROUTES[scope["path"]][0].encode()))
+            headers = (*headers, (b"allow", ROUTES[scope["path"]].method.encode()))
     await respond(send, status, body, headers=headers)
 
 
@@ -138,12 +167,12 @@ async def _answer(runtime: Controlled, scope: Scope, receive: Receive) -> bytes:
     path, method = scope["path"], scope["method"]
     if path not in ROUTES:
         raise UnknownRoute(f"no such route: {path}", hint="the routes are " + ", ".join(ROUTES))
-    expected, answer = ROUTES[path]
-    if method != expected:
-        raise MethodNotAllowed(f"expected {expected}, got {method}", where=path)
+    route = ROUTES[path]
+    if method != route.method:
+        raise MethodNotAllowed(f"expected {route.method}, got {method}", where=path)
     check_token(scope, runtime.control_token, hint=CONTROL_HINT)
     body = await read_body(receive, BODY_BYTES, scope["headers"])
-    return msgspec.json.encode(await answer(runtime, body))
+    return msgspec.json.encode(await route.answer(runtime, body))
 
 
 def _decode(body: bytes, kind: type[T]) -> T:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from gnomon.preprocessing.contract import Contract, Feature, Scalar
+from gnomon.preprocessing.contract import Contract
+from gnomon.preprocessing.feature import Feature, Scalar
 from gnomon.preprocessing.zones import zone
 
 __all__ = ["example_row"]

@@ -39,7 +39,7 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShadowStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """An artifact in shadow. Counts are rows since it started: eligible = scored + failed + lagging.
+    """An artifact in shadow; counts are rows: eligible = scored + failed + lagging.
 
     Attributes:
         artifact: its tag.

@@ -1,0 +1,190 @@
+"""The OpenAPI document of a running deployment, made from the live artifact's contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+import gnomon
+from gnomon.preprocessing.contract import Contract
+from gnomon.service.control import ROUTES, Route
+from gnomon.service.schemas import contract_schemas
+from gnomon.service.status import Status
+
+__all__ = ["openapi"]
+
+Schema = dict[str, Any]
+REF = "#/components/schemas/{name}"
+
+
+def openapi(contract: Contract, artifact_tag: str) -> Schema:
+    """An OpenAPI 3.1 document.
+
+    Args:
+        contract: the live artifact's contract; its fields are the fields of ``/predict``.
+        artifact_tag: the live artifact.
+    """
+    model, _, version = artifact_tag.partition(":")
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": model,
+            "version": version,
+            "description": f"The live artifact is `{artifact_tag}`. "
+            f"Served by Gnomon {gnomon.__version__}.",
+        },
+        "paths": {
+            "/predict": {"post": _predict(contract)},
+            **{path: {route.method.lower(): _control(route)} for path, route in ROUTES.items()},
+            **_health(),
+            **_pages(),
+        },
+        "components": {
+            "schemas": {**contract_schemas(contract), "Error": ERROR, **_own_schemas()},
+            "securitySchemes": {
+                "control": {"type": "http", "scheme": "bearer", "description": CONTROL},
+                "predict": {"type": "http", "scheme": "bearer", "description": PREDICT},
+            },
+        },
+    }
+
+
+CONTROL = "The control token, from `<storage root>/control.token` or GNOMON_CONTROL_TOKEN"
+PREDICT = "Only where the deployment sets GNOMON_PREDICT_TOKEN"
+
+ANY: Schema = {"description": "Anything"}
+
+ERROR: Schema = {
+    "type": "object",
+    "description": "The one shape of every error",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {
+                "code": {"type": "string", "description": "Names the kind of error"},
+                "message": {"type": "string", "description": "What was expected, and what came"},
+                "where": {"type": ["string", "null"], "description": "For example $.rows[3].hour"},
+                "hint": {"type": ["string", "null"], "description": "What to do"},
+                "request_id": {"type": ["string", "null"]},
+            },
+        }
+    },
+}
+
+PREDICT_ERRORS = {
+    "400": "The body is not JSON",
+    "413": "The body, or the number of rows, is over the limit",
+    "422": "A row does not keep to the contract; `where` says which field of which row",
+    "500": "The model failed on this row",
+    "503": "Too busy, or not ready; `Retry-After` says when to try again",
+    "504": "No answer within the deadline",
+}
+
+CONTROL_ERRORS = {
+    "401": "Not the control token",
+    "404": "No such artifact",
+    "409": "Refused: the decision does not follow from the state, or a gate does not hold",
+    "422": "A field of the body is wrong",
+}
+
+
+def _predict(contract: Contract) -> Schema:
+    return {
+        "operationId": "predict",
+        "summary": "Predict for one record, or for many rows",
+        "security": [{}, {"predict": []}],
+        "parameters": [
+            {
+                "name": "X-Request-Id",
+                "in": "header",
+                "description": "Your own name for the request; it is logged beside Gnomon's",
+                "schema": {"type": "string"},
+            }
+        ],
+        "requestBody": _content(_either("Record", "Rows"), required=True),
+        "responses": {
+            "200": _reply(
+                "A prediction, or one for each row", _either("Prediction", "Predictions")
+            ),
+            **_errors(PREDICT_ERRORS),
+        },
+    }
+
+
+def _control(route: Route) -> Schema:
+    operation: Schema = {
+        "summary": route.summary,
+        "security": [{"control": []}],
+        "responses": {
+            "200": _reply("Done", {"$ref": REF.format(name=route.reply.__name__)}),
+            **_errors(CONTROL_ERRORS),
+        },
+    }
+    if route.body is not None:
+        body = {"$ref": REF.format(name=route.body.__name__)}
+        operation["requestBody"] = _content(body, required=True)
+    return operation
+
+
+def _health() -> Schema:
+    return {
+        "/livez": _plain("Whether the process runs"),
+        "/readyz": _plain("Whether the live artifact is loaded and verified", failing="503"),
+        "/metrics": _plain("Figures for Prometheus"),
+    }
+
+
+def _pages() -> Schema:
+    status = {"$ref": REF.format(name="Status")}
+    return {
+        "/": _plain("The index page", kind="text/html"),
+        "/docs.json": {"get": _get("This document", _reply("OpenAPI 3.1", {"type": "object"}))},
+        "/status.json": {"get": _get("What runs here, for anybody", _reply("Status", status))},
+    }
+
+
+def _get(summary: str, reply: Schema) -> Schema:
+    return {"summary": summary, "security": [], "responses": {"200": reply}}
+
+
+def _plain(summary: str, *, kind: str = "text/plain", failing: str | None = None) -> Schema:
+    reply = {"description": "Yes", "content": {kind: {"schema": {"type": "string"}}}}
+    operation = _get(summary, reply)
+    if failing is not None:
+        operation["responses"][failing] = {"description": "Not yet"}
+    return {"get": operation}
+
+
+def _own_schemas() -> dict[str, Schema]:
+    bodies = [route.body for route in ROUTES.values() if route.body is not None]
+    replies = {route.reply for route in ROUTES.values()}
+    _, schemas = msgspec.json.schema_components(
+        [*bodies, *replies, Status], schema_hook=lambda kind: ANY, ref_template=REF
+    )
+    return {name: _first_line(schema) for name, schema in schemas.items()}
+
+
+def _first_line(schema: Schema) -> Schema:
+    """The schema with the summary of its docstring, which is written for programmers."""
+    summary = schema.get("description", "").partition("\n")[0]
+    return {**schema, "description": summary}
+
+
+def _content(schema: Schema, **more: Any) -> Schema:
+    return {**more, "content": {"application/json": {"schema": schema}}}
+
+
+def _reply(description: str, schema: Schema) -> Schema:
+    return _content(schema, description=description)
+
+
+def _errors(descriptions: dict[str, str]) -> Schema:
+    error = {"$ref": REF.format(name="Error")}
+    return {status: _reply(description, error) for status, description in descriptions.items()}
+
+
+def _either(*names: str) -> Schema:
+    return {"oneOf": [{"$ref": REF.format(name=name)} for name in names]}

@@ -1,0 +1,147 @@
+"""JSON Schema of a contract: what a request must hold, and what an answer will."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gnomon.preprocessing.contract import Contract
+from gnomon.preprocessing.feature import Feature, Output
+from gnomon.service.examples import example_row
+
+__all__ = ["contract_schemas", "feature_facts"]
+
+Schema = dict[str, Any]
+
+_TYPES: dict[str, Schema] = {
+    "integer": {"type": "integer", "format": "int64"},
+    "float": {"type": "number", "format": "double"},
+    "boolean": {"type": "boolean"},
+    "string": {"type": "string"},
+    "category": {"type": "string"},
+    "timestamp": {"type": "string", "format": "date-time"},
+}
+
+
+def contract_schemas(contract: Contract) -> dict[str, Schema]:
+    """The schemas of ``/predict``: a record, rows, a prediction, predictions."""
+    answered = _answered(contract)
+    head: Schema = {
+        "request_id": {"type": "string", "description": "The request's name in the log"},
+        "artifact": {"type": "string", "description": "The artifact that answered"},
+    }
+    return {
+        "Record": {
+            "type": "object",
+            "description": "One row. Fields the contract does not know are logged and counted.",
+            "required": [f.name for f in contract.features if f.missing == "error"],
+            "properties": {f.name: _feature(f) for f in contract.features},
+            "example": example_row(contract),
+        },
+        "Rows": {
+            "type": "object",
+            "required": ["rows"],
+            "properties": {"rows": {"type": "array", "minItems": 1, "items": _ref("Record")}},
+        },
+        "Prediction": {
+            "type": "object",
+            "required": [*head, *answered],
+            "properties": {**head, **answered},
+        },
+        "Row": {
+            "description": "A prediction, or the error of this row alone",
+            "oneOf": [
+                {"type": "object", "required": list(answered), "properties": answered},
+                _ref("Error"),
+            ],
+        },
+        "Predictions": {
+            "type": "object",
+            "required": [*head, "rows"],
+            "properties": {**head, "rows": {"type": "array", "items": _ref("Row")}},
+        },
+    }
+
+
+def feature_facts(feature: Feature) -> list[str]:
+    """What a person should know of a feature beyond its type, one short fact each."""
+    facts = [fact for fact in (feature.description, feature.source) if fact]
+    if feature.unit:
+        facts.append(f"in {feature.unit}")
+    if feature.type == "timestamp":
+        facts.append(f"with the offset of {feature.timezone or 'UTC'}")
+    if seen := seen_in_training(feature):
+        rule = "only" if feature.outside == "error" else "seen in training:"
+        facts.append(f"{rule} {seen}")
+    if feature.missing == "impute":
+        facts.append("may be left out: the model fills it in")
+    if feature.missing == "default":
+        facts.append(f"may be left out: then {feature.default!r}")
+    if feature.coerce:
+        facts.append("other types are converted")
+    return facts
+
+
+def seen_in_training(feature: Feature, limit: int = 12) -> str:
+    """The domain or the range, shortened for people; empty where the contract has none."""
+    if feature.domain:
+        more = f" and {len(feature.domain) - limit} more" if len(feature.domain) > limit else ""
+        return ", ".join(feature.domain[:limit]) + more
+    low, high = feature.minimum, feature.maximum
+    if low is None and high is None:
+        return ""
+    if low is None:
+        return f"up to {high:,g}"
+    return f"from {low:,g}" if high is None else f"{low:,g} to {high:,g}"
+
+
+def _feature(feature: Feature) -> Schema:
+    schema = dict(_TYPES[feature.type])
+    if feature.outside == "error":
+        schema |= _limits(feature)
+    if feature.nullable:
+        schema["type"] = [schema["type"], "null"]
+    if feature.coerce:
+        del schema["type"]
+    if feature.default is not None:
+        schema["default"] = feature.default
+    if facts := feature_facts(feature):
+        schema["description"] = "; ".join(facts)
+    return schema
+
+
+def _limits(feature: Feature) -> Schema:
+    limits: Schema = {}
+    if feature.domain is not None:
+        limits["enum"] = [*feature.domain, None] if feature.nullable else list(feature.domain)
+    if feature.minimum is not None:
+        limits["minimum"] = feature.minimum
+    if feature.maximum is not None:
+        limits["maximum"] = feature.maximum
+    return limits
+
+
+def _answered(contract: Contract) -> dict[str, Schema]:
+    outputs = {output.name: output for output in contract.outputs}
+    answered = {"prediction": _output(outputs["prediction"])}
+    if contract.classes:
+        answered["prediction"]["enum"] = list(contract.classes)
+    if columns := contract.probability_columns:
+        labels = [column.removeprefix("probability_") for column in columns]
+        answered["probabilities"] = {
+            "type": "object",
+            "required": labels,
+            "properties": {label: {"type": "number"} for label in labels},
+        }
+    return answered
+
+
+def _output(output: Output) -> Schema:
+    schema = dict(_TYPES[output.type])
+    facts = [fact for fact in (output.description, output.unit and f"in {output.unit}") if fact]
+    if facts:
+        schema["description"] = "; ".join(facts)
+    return schema
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
