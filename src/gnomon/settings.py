@@ -18,6 +18,8 @@ from gnomon.errors import SettingsError
 
 __all__ = ["Settings"]
 
+_FOLDERS = ("root", "spool")
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What an operator may set. Bytes, seconds and rows are the units throughout.
@@ -69,9 +71,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     predict_token: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("deadline", "queue_rows", "batch_rows", "workers", "body_bytes", "body_rows",
-                     "segment_bytes", "segment_seconds", "follow_seconds", "worker_start_seconds",
-                     "worker_threads"):
+        for name in (
+            "deadline",
+            "queue_rows",
+            "batch_rows",
+            "workers",
+            "body_bytes",
+            "body_rows",
+            "segment_bytes",
+            "segment_seconds",
+            "follow_seconds",
+            "worker_start_seconds",
+            "worker_threads",
+        ):
             if getattr(self, name) <= 0:
                 raise SettingsError(
                     f"expected a number above 0, got {getattr(self, name)}",
@@ -79,9 +91,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 )
 
     @classmethod
-    def read(
-        cls, environ: Mapping[str, str] | None = None, **defaults: Any
-    ) -> Settings:
+    def read(cls, environ: Mapping[str, str] | None = None, **defaults: Any) -> Settings:
         """Settings from ``environ`` (the process's own by default) over ``defaults``.
 
         Raises:
@@ -97,7 +107,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             if name not in known:
                 raise SettingsError(
                     f"no such setting: {variable}",
-                    hint="the settings are " + ", ".join(f"GNOMON_{k.upper()}" for k in sorted(known)),
+                    hint="the settings are "
+                    + ", ".join(f"GNOMON_{k.upper()}" for k in sorted(known)),
                 )
             given[name] = value
         try:
@@ -106,6 +117,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             message, _, path = str(error).partition(" - at ")
             name = path.strip("`$.").upper()
             raise SettingsError(message, where=f"GNOMON_{name}" if name else None) from None
+
+    def environment(self) -> dict[str, str]:
+        """These settings as variables for a child process, without the tokens."""
+        values = msgspec.structs.asdict(self)
+        return {
+            f"GNOMON_{name.upper()}": str(
+                Path(value).absolute() if name in _FOLDERS and "://" not in value else value
+            )
+            for name, value in values.items()
+            if value is not None and not name.endswith("_token")
+        }
 
     @property
     def is_local(self) -> bool:

@@ -45,6 +45,11 @@ class WorkerClient:
         self.micros = 0
         """Microseconds the worker spent on the last batch."""
 
+    @property
+    def pid(self) -> int:
+        """The worker's process id."""
+        return self._process.pid
+
     def __enter__(self) -> Self:
         self._process, self._control = spawn(Path(self._artifact.path), self._settings)
         try:

@@ -36,6 +36,8 @@ class Connection(asyncio.Protocol):
         self._closed = False
         self._reason: str | None = None
         self._number = 0
+        self.doomed = False
+        """Whether the scorer was told to end, so that it is told only once."""
 
     @property
     def is_open(self) -> bool:

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from gnomon.models import LoadedArtifact, outputs
 from gnomon.preprocessing import to_frame, trace
-from gnomon.worker.frames import scored_schema
+from gnomon.worker.frames import failed, scored_schema
 
 __all__ = ["Engine"]
 
@@ -77,9 +77,3 @@ class Engine:
         return pa.RecordBatch.from_arrays(
             [*answer.columns, pa.nulls(answer.num_rows, pa.string())], schema=self._schema
         )
-
-
-def failed(schema: pa.Schema, rows: int, error: str) -> pa.RecordBatch:
-    """A scored batch in which every row failed for the same reason."""
-    columns = [pa.nulls(rows, field.type) for field in schema][:-1]
-    return pa.RecordBatch.from_arrays([*columns, pa.repeat(error, rows)], schema=schema)

@@ -31,6 +31,7 @@ __all__ = [
     "Frame",
     "Ready",
     "Refused",
+    "failed",
     "pack_frame",
     "read_batch",
     "read_event",
@@ -75,7 +76,7 @@ class Refused(msgspec.Struct, tag="refused", frozen=True):
 
     def error(self) -> GnomonError:
         """The error as it was raised in the worker."""
-        kind = getattr(errors, self.code, WorkerError)
+        kind: type[GnomonError] = getattr(errors, self.code, WorkerError)
         refusal = GnomonError.__new__(kind)
         GnomonError.__init__(refusal, self.message, where=self.where, hint=self.hint)
         return refusal
@@ -98,6 +99,12 @@ class Frame(NamedTuple):
 def scored_schema(output_schema: pa.Schema) -> pa.Schema:
     """What a scored batch looks like: the outputs, and ``error``, null where a row went well."""
     return output_schema.append(pa.field("error", pa.string()))
+
+
+def failed(schema: pa.Schema, rows: int, error: str) -> pa.RecordBatch:
+    """A scored batch in which every row failed for the same reason."""
+    columns = [pa.nulls(rows, field.type) for field in schema][:-1]
+    return pa.RecordBatch.from_arrays([*columns, pa.repeat(error, rows)], schema=schema)
 
 
 def pack_frame(number: int, kind: int, payload: pa.Buffer | bytes, micros: int = 0) -> bytes:

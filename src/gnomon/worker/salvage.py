@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import pyarrow as pa
 
-from gnomon.worker.engine import failed
+from gnomon.worker.frames import failed
 
 __all__ = ["Salvage", "salvage"]
 

@@ -50,11 +50,13 @@ def spawn(artifact: Path, settings: Settings) -> Spawned:
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
-    """This process's environment for a child: threads as set, and this very ``gnomon`` importable.
+    """This process's environment for a child: its settings, and this very ``gnomon`` importable.
 
-    A built bento carries ``gnomon`` as source, on the path of the gateway but not installed.
+    Secrets are left out: the child may run user code. A built bento carries ``gnomon`` as source,
+    on the path of the gateway but not installed.
     """
-    environment = dict(os.environ)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GNOMON_")}
+    environment.update(settings.environment())
     environment.update(dict.fromkeys(_THREADS, str(settings.worker_threads)))
     home = str(Path(gnomon.__file__).parents[1])
     path = [home, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]

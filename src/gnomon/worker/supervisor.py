@@ -178,15 +178,18 @@ class Supervisor:
                 raise self._refusal
             if self._current is None or not self._current.is_open:
                 self._serving.clear()
-        answer = self._current.send(batch)
+        connection = self._current
+        answer = connection.send(batch)
         if not rescuing:
             answer.add_done_callback(self._close_gate)
         try:
             async with asyncio.timeout(self._settings.deadline):
                 return await answer
         except TimeoutError:
-            with contextlib.suppress(OSError):
-                self._control.send(frames.KILL)
+            if not connection.doomed:
+                connection.doomed = True
+                with contextlib.suppress(OSError):
+                    self._control.send(frames.KILL)
             raise DeadlineExceeded(
                 f"a batch of {batch.num_rows} rows took longer than "
                 f"{self._settings.deadline:g} s; its worker was killed",

@@ -1,0 +1,66 @@
+"""From scored columns to the JSON a client reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from gnomon.errors import PredictionFailed
+from gnomon.preprocessing import Contract
+from gnomon.service.ticket import Answer, Ticket
+
+__all__ = ["answers"]
+
+_encode = msgspec.json.Encoder().encode
+
+
+def answers(
+    tickets: Sequence[Ticket], scored: pa.RecordBatch, contract: Contract, artifact: str
+) -> list[Answer]:
+    """One answer a ticket, out of the rows of all of them in order.
+
+    A record alone answers ``prediction`` and, where the model has them, ``probabilities`` by
+    class; a row that failed is a 500. A request of rows answers ``rows``, each a prediction or an
+    ``error`` of its own.
+    """
+    rows = _rows(scored, contract)
+    errors = scored.column("error").to_pylist()
+    made: list[Answer] = []
+    start = 0
+    for ticket in tickets:
+        stop = start + len(ticket.rows)
+        head = {"request_id": ticket.request_id, "artifact": artifact}
+        if not ticket.single:
+            answered = [
+                row if error is None else {"error": _failure(error).body()["error"]}
+                for row, error in zip(rows[start:stop], errors[start:stop], strict=True)
+            ]
+            made.append(Answer(200, _encode({**head, "rows": answered})))
+        elif errors[start] is None:
+            made.append(Answer(200, _encode({**head, **rows[start]})))
+        else:
+            made.append(Answer.of(_failure(errors[start]), ticket.request_id))
+        start = stop
+    return made
+
+
+def _rows(scored: pa.RecordBatch, contract: Contract) -> list[dict[str, Any]]:
+    predictions = scored.column("prediction").to_pylist()
+    columns = contract.probability_columns
+    if not columns:
+        return [{"prediction": prediction} for prediction in predictions]
+    labels = [column.removeprefix("probability_") for column in columns]
+    probabilities = zip(*(scored.column(column).to_pylist() for column in columns), strict=True)
+    return [
+        {"prediction": prediction, "probabilities": dict(zip(labels, row, strict=True))}
+        for prediction, row in zip(predictions, probabilities, strict=True)
+    ]
+
+
+def _failure(error: str) -> PredictionFailed:
+    return PredictionFailed(
+        error, hint="the request is in the log; replay it with `gnomon replay` to see the step"
+    )

@@ -1,0 +1,105 @@
+"""Child processes of a slice that run no user code: shadow feeds and the sealer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from gnomon.settings import Settings
+from gnomon.worker.spawn import child_environment, reap
+
+__all__ = ["Child"]
+
+PAUSES = (0.1, 0.5, 2.0, 5.0, 15.0)
+"""Seconds before a child that ended is started again, growing while it keeps ending at once."""
+
+STEADY_SECONDS = 30.0
+"""A child that lived this long ended by accident: the pauses begin anew."""
+
+
+class Child:
+    """Keeps ``python -m MODULE …`` running until closed, and hears its reports.
+
+    The child holds one end of a socket, its *lifeline*: it leaves when the lifeline closes, and may
+    write JSON lines on it.
+
+    Args:
+        module: the module to run.
+        arguments: its arguments; ``--lifeline FD`` is added.
+        settings: handed down as environment.
+        on_report: called with each JSON line.
+        on_death: called each time it ends unasked.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        arguments: list[str],
+        settings: Settings,
+        on_report: Callable[[dict[str, Any]], None] = lambda report: None,
+        on_death: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._command = [sys.executable, "-P", "-m", module, *arguments]
+        self._settings = settings
+        self._on_report = on_report
+        self._on_death = on_death
+        self._process: subprocess.Popen[bytes] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self.restarts = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, None between two lives."""
+        running = self._process is not None and self._process.poll() is None
+        return self._process.pid if running and self._process is not None else None
+
+    def start(self) -> None:
+        """Start it, and again whenever it ends."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        """Close the lifeline and wait for the process to leave; five seconds, then it is killed."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self._writer is not None:
+            self._writer.close()
+        if self._process is not None:
+            await asyncio.to_thread(reap, self._process)
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        early_ends = 0
+        while True:
+            born = loop.time()
+            await self._live()
+            early_ends = 0 if loop.time() - born > STEADY_SECONDS else early_ends + 1
+            self.restarts += 1
+            self._on_death()
+            await asyncio.sleep(PAUSES[min(early_ends, len(PAUSES) - 1)])
+
+    async def _live(self) -> None:
+        """One life of the process, from start to the end of its lifeline."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [*self._command, "--lifeline", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env=child_environment(self._settings),
+            )
+        reader, self._writer = await asyncio.open_connection(sock=ours)
+        with contextlib.suppress(ConnectionError):
+            while line := await reader.readline():
+                self._on_report(msgspec.json.decode(line))
+        self._writer.close()
+        await asyncio.to_thread(reap, self._process)

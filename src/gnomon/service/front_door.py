@@ -1,0 +1,142 @@
+"""The outermost ASGI callable: takes Gnomon's routes itself, hands every other one to BentoML.
+
+BentoML's own API route costs a trace span, a timeout task and several middlewares a request; on
+the hot path that is most of the time. Health, metrics and everything else stay BentoML's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from gnomon.errors import (
+    BodyTooLarge,
+    GnomonError,
+    MalformedBody,
+    MethodNotAllowed,
+    NotReady,
+    Unauthorized,
+    UnknownRoute,
+)
+from gnomon.service import pages
+from gnomon.service.auth import PREDICT_HINT, check_token
+from gnomon.service.control import control
+from gnomon.service.http import (
+    ClientGone,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    error_response,
+    header,
+    read_body,
+    respond,
+)
+from gnomon.service.openapi import openapi
+from gnomon.service.runtime import Runtime
+from gnomon.service.status import public
+
+__all__ = ["FrontDoor"]
+
+ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class FrontDoor:
+    """An ASGI application around BentoML's.
+
+    Args:
+        inner: BentoML's application.
+        runtime: gives the running slice; BentoML makes it during start-up, after this object.
+    """
+
+    def __init__(self, inner: ASGI, runtime: Callable[[], Runtime]) -> None:
+        self._inner = inner
+        self._runtime = runtime
+        self._routes: dict[str, tuple[str, ASGI]] = {
+            "/predict": ("POST", self._predict),
+            "/": ("GET", self._index),
+            "/docs.json": ("GET", self._openapi),
+            "/status.json": ("GET", self._status),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event."""
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+        path = scope["path"]
+        route = self._routes.get(path)
+        try:
+            if route is None:
+                if path.startswith("/gnomon/"):
+                    await control(self._runtime(), scope, receive, send)
+                else:
+                    await self._inner(scope, receive, _explained(path, send))
+                return
+            method, handler = route
+            if scope["method"] != method and not (method == "GET" and scope["method"] == "HEAD"):
+                refusal = MethodNotAllowed(f"expected {method}, got {scope['method']}", where=path)
+                status, headers, body = error_response(refusal)
+                allow = (b"allow", method.encode())
+                await respond(send, status, body, headers=(*headers, allow))
+                return
+            await handler(scope, receive, send)
+        except ClientGone:
+            return
+        except GnomonError as error:
+            status, headers, body = error_response(error)
+            await respond(send, status, body, headers=headers)
+
+    async def _predict(self, scope: Scope, receive: Receive, send: Send) -> None:
+        runtime = self._runtime()
+        client_id = header(scope, b"x-request-id")
+        client = client_id.decode("latin-1") if client_id is not None else None
+        try:
+            if runtime.settings.predict_token is not None:
+                check_token(scope, runtime.settings.predict_token, hint=PREDICT_HINT)
+            body = await read_body(receive, runtime.settings.body_bytes, scope["headers"])
+        except (BodyTooLarge, MalformedBody, Unauthorized) as error:
+            answer = await runtime.reject(error, client)
+        else:
+            answer = await runtime.predict(body, client)
+        await respond(send, answer.status, answer.body, headers=answer.headers)
+
+    async def _index(self, scope: Scope, receive: Receive, send: Send) -> None:
+        runtime = self._runtime()
+        contract = runtime.live.contract if runtime.live is not None else None
+        page = pages.index(runtime.status(), contract)
+        await respond(send, 200, page, b"text/html; charset=utf-8")
+
+    async def _openapi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        live = self._runtime().live
+        if live is None:
+            raise NotReady("no artifact is live yet", hint="GET /status.json says what is missing")
+        document = openapi(live.contract, live.artifact.tag)
+        await respond(send, 200, msgspec.json.encode(document))
+
+    async def _status(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await respond(send, 200, public(self._runtime().status()))
+
+
+def _explained(path: str, send: Send) -> Send:
+    """``send``, with the framework's bare 404 turned into the one error shape."""
+    replaced = False
+
+    async def explained(message: Message) -> None:
+        nonlocal replaced
+        if message["type"] == "http.response.start" and message["status"] == 404:
+            plain = any(
+                name == b"content-type" and value.startswith(b"text/plain")
+                for name, value in message["headers"]
+            )
+            if plain:
+                replaced = True
+                error = UnknownRoute(f"no route {path}", hint="GET /docs.json lists the routes")
+                status, headers, body = error_response(error)
+                await respond(send, status, body, headers=headers)
+                return
+        if not replaced:
+            await send(message)
+
+    return explained

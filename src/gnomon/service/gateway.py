@@ -1,0 +1,99 @@
+"""The BentoML service a deployment exports."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import bentoml
+import msgspec
+from _bentoml_sdk import Service
+
+from gnomon.service.front_door import ASGI, FrontDoor
+from gnomon.service.runtime import Runtime
+from gnomon.settings import Settings
+
+__all__ = ["GatewayService", "gateway"]
+
+
+class GatewayService(Service[Any]):  # type: ignore[misc]
+    """A BentoML service whose outermost application is Gnomon's front door."""
+
+    runtime: Runtime | None = None
+
+    def to_asgi(self, is_main: bool = True) -> ASGI:
+        """BentoML's application behind the front door."""
+        return FrontDoor(super().to_asgi(is_main), self.running)
+
+    def __call__(self) -> Any:
+        """Make the service instance, as BentoML does once a process at start-up."""
+        instance = super().__call__()
+        self.runtime = instance.runtime
+        return instance
+
+    def running(self) -> Runtime:
+        """The slice this process serves.
+
+        Raises:
+            RuntimeError: before BentoML has started the service.
+        """
+        if self.runtime is None:
+            raise RuntimeError("the service has not been started")
+        return self.runtime
+
+
+def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> GatewayService:
+    """The service of a deployment; assign it to a module-level name and point BentoML at it.
+
+    Args:
+        model: the artifact name whose rollout this deployment follows.
+        policy: the rollout policy file; defaults apply without one.
+        **defaults: settings that differ from :class:`~gnomon.settings.Settings`'s defaults;
+            ``GNOMON_*`` variables win over them.
+
+    Raises:
+        SettingsError: a setting is unknown or unusable.
+
+    Example:
+        ``service/__init__.py`` of a deployment::
+
+            from gnomon.service import gateway
+
+            Gateway = gateway("flights", policy=Path("shadow/policy.toml"))
+    """
+    settings = Settings.read(**defaults)
+
+    class Gateway:
+        """Serves the live model; its shadows see the same requests."""
+
+        def __init__(self) -> None:
+            self.runtime = Runtime(model, settings, policy)
+
+        @bentoml.on_startup  # type: ignore[untyped-decorator]
+        async def start(self) -> None:
+            await self.runtime.start()
+
+        @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+        async def stop(self) -> None:
+            await self.runtime.stop()
+
+        async def __is_ready__(self) -> bool:
+            return self.runtime.live is not None
+
+        @bentoml.api  # type: ignore[untyped-decorator]
+        async def predict(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+            """Predict for each row; over HTTP the front door answers this route itself."""
+            answer = await self.runtime.predict(msgspec.json.encode({"rows": rows}), None)
+            reply: dict[str, Any] = msgspec.json.decode(answer.body)
+            if "error" in reply:
+                raise bentoml.exceptions.InvalidArgument(reply["error"]["message"])
+            return reply
+
+    service = GatewayService(
+        name="gateway",
+        inner=Gateway,
+        config={"workers": 1, "traffic": {"timeout": int(settings.deadline) + 5}},
+    )
+    service._caller_module = sys._getframe(1).f_globals["__name__"]
+    return service

@@ -1,0 +1,159 @@
+"""The gateway's books and metrics: plain integers for status, Prometheus for ``/metrics``."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import Any
+
+from gnomon.service.status import Latency
+
+__all__ = ["Metrics"]
+
+LATENCY_BUCKETS = (
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+)  # fmt: skip
+BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
+
+
+class Metrics:
+    """Counts of one slice. No counter goes up without its reason.
+
+    The Prometheus objects join BentoML's registry, so ``/metrics`` adds up every gateway process;
+    they are made on construction, after BentoML has told ``prometheus_client`` where its files go.
+
+    Args:
+        model: the deployment's model name, a label on every series.
+    """
+
+    def __init__(self, model: str) -> None:
+        from bentoml.metrics import Counter as Counts
+        from bentoml.metrics import Gauge, Histogram
+
+        self.received_rows = 0
+        self.outcomes: Counter[tuple[str, str]] = Counter()
+        self.unlogged_rows = 0
+        labels: dict[str, Any] = {"labelnames": ["model"]}
+        self._received = Counts(
+            "gnomon_rows_received_total", "Rows received by the gateway", **labels
+        ).labels(model)
+        self._settled = Counts(
+            "gnomon_rows_settled_total",
+            "Rows by outcome (answered, rejected, failed, timed_out, shed) and error code",
+            labelnames=["model", "outcome", "code"],
+        )
+        self._unlogged = Counts(
+            "gnomon_rows_unlogged_total", "Rows the inference log could not take", **labels
+        ).labels(model)
+        self._unknown = Counts(
+            "gnomon_unknown_fields_total",
+            "Fields received that the live contract does not know",
+            labelnames=["model", "field"],
+        )
+        self._restarts = Counts(
+            "gnomon_restarts_total",
+            "Child processes that ended unasked, by role",
+            labelnames=["model", "role"],
+        )
+        self._latency = Histogram(
+            "gnomon_request_seconds",
+            "Seconds from arrival to the moment an answer may leave",
+            buckets=LATENCY_BUCKETS,
+            **labels,
+        ).labels(model)
+        self._worker = Histogram(
+            "gnomon_worker_seconds",
+            "Seconds the live worker spent on a batch",
+            buckets=LATENCY_BUCKETS,
+            **labels,
+        ).labels(model)
+        self._batch_rows = Histogram(
+            "gnomon_batch_rows",
+            "Rows in a batch for the live worker",
+            buckets=BATCH_BUCKETS,
+            **labels,
+        ).labels(model)
+        self._shadow = Gauge(
+            "gnomon_shadow_rows",
+            "Rows of a shadow by state, as last reported",
+            labelnames=["model", "shadow", "state"],
+            multiprocess_mode="livesum",
+        )
+        self._model = model
+        self._unknown_names: set[str] = set()
+        self._recent: deque[int] = deque(maxlen=1000)
+
+    @property
+    def settled_rows(self) -> int:
+        """Rows whose outcome is decided; the rest of the received are in flight."""
+        return self.outcomes.total()
+
+    def received(self, rows: int) -> None:
+        """Rows came in; a request that cannot be decoded counts as one."""
+        self.received_rows += rows
+        self._received.inc(rows)
+
+    def settled(self, outcome: str, rows: int, code: str = "") -> None:
+        """Rows got an outcome."""
+        if rows:
+            self.outcomes[outcome, code] += rows
+            self._settled.labels(self._model, outcome, code).inc(rows)
+
+    def unlogged(self, rows: int) -> None:
+        """Rows the log refused."""
+        self.unlogged_rows += rows
+        self._unlogged.inc(rows)
+
+    def unknown(self, fields: tuple[str, ...]) -> None:
+        """Fields the contract does not know. Past 100 names they are counted as ``other``."""
+        for field in fields:
+            known = self._unknown_names
+            if field not in known and len(known) >= 100:
+                field = "other"
+            known.add(field)
+            self._unknown.labels(self._model, field).inc()
+
+    def restarted(self, role: str) -> None:
+        """A child process ended unasked."""
+        self._restarts.labels(self._model, role).inc()
+
+    def worker_latency(self) -> Latency | None:
+        """Milliseconds of the live worker on recent batches; None before the first."""
+        if not self._recent:
+            return None
+        recent = sorted(self._recent)
+        return Latency(
+            p50=recent[len(recent) // 2] / 1e3, p99=recent[len(recent) * 99 // 100] / 1e3
+        )
+
+    def batch(self, rows: int, micros: int) -> None:
+        """A batch came back from the live worker."""
+        self._recent.append(micros)
+        self._batch_rows.observe(rows)
+        self._worker.observe(micros / 1e6)
+
+    def latency(self, seconds: float) -> None:
+        """A request was answered."""
+        self._latency.observe(seconds)
+
+    def shadow(self, shadow: str, states: dict[str, int]) -> None:
+        """A shadow reported its counts."""
+        for state, rows in states.items():
+            self._shadow.labels(self._model, shadow, state).set(rows)
+
+    def books(self) -> dict[str, Any]:
+        """The books of this process: received = the outcomes + in flight."""
+        by_outcome: Counter[str] = Counter()
+        for (outcome, _), rows in self.outcomes.items():
+            by_outcome[outcome] += rows
+        return {
+            "received": self.received_rows,
+            **{
+                outcome: by_outcome[outcome]
+                for outcome in ("answered", "rejected", "failed", "timed_out", "shed")
+            },
+            "in_flight": self.received_rows - self.settled_rows,
+            "unlogged": self.unlogged_rows,
+            "reasons": {
+                f"{outcome}:{code}": rows for (outcome, code), rows in self.outcomes.items() if code
+            },
+        }

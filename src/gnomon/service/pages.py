@@ -1,0 +1,87 @@
+"""The index page: what is live, what runs in its shadow, what a request must hold, and a try."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from gnomon.preprocessing.contract import Contract
+from gnomon.preprocessing.feature import Feature
+from gnomon.service.examples import example_row
+from gnomon.service.schemas import seen_in_training
+from gnomon.service.status import public
+
+__all__ = ["index"]
+
+ORIGIN = "http://127.0.0.1:3000"
+"""Stands in the curl line until the page's own script puts the address the reader used."""
+
+
+def index(status: Mapping[str, Any], contract: Contract | None) -> bytes:
+    """The page as UTF-8 HTML; no asset comes from anywhere else.
+
+    Args:
+        status: the slice's status; what needs the control token is left out.
+        contract: the live artifact's; ``None`` while there is none.
+    """
+    return (
+        _environment()
+        .get_template("index.html")
+        .render(
+            model=status["model"],
+            status=msgspec.json.decode(public(status)),
+            contract=contract,
+            example=_example(contract),
+            curl=_curl(contract),
+        )
+        .encode()
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("gnomon.service"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["seen"] = seen_in_training
+    environment.filters["missing"] = _missing
+    environment.filters["kind"] = _kind
+    return environment
+
+
+def _example(contract: Contract | None) -> str:
+    if contract is None:
+        return ""
+    return msgspec.json.format(msgspec.json.encode(example_row(contract)), indent=2).decode()
+
+
+def _curl(contract: Contract | None) -> str:
+    if contract is None:
+        return ""
+    body = msgspec.json.encode(example_row(contract)).decode()
+    return f"curl {ORIGIN}/predict -d {shlex.quote(body)}"
+
+
+def _kind(feature: Feature) -> str:
+    if feature.type == "timestamp":
+        return f"timestamp, {feature.timezone or 'UTC'}"
+    return f"{feature.type}, {feature.unit}" if feature.unit else feature.type
+
+
+def _missing(feature: Feature) -> str:
+    match feature.missing:
+        case "error":
+            return "refused"
+        case "impute":
+            return "filled in by the model"
+        case _:
+            return f"taken as {feature.default}"

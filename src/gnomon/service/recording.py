@@ -1,0 +1,254 @@
+"""Every outcome goes through here: counted, appended to the log, and only then answered."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from gnomon.errors import GnomonError, LogUnavailable
+from gnomon.preprocessing import Contract
+from gnomon.service.answers import answers
+from gnomon.service.metrics import Metrics
+from gnomon.service.ticket import Answer, Ticket
+from gnomon.settings import Settings
+from gnomon.shadow.log import SegmentWriter, input_column, output_column, request_schema
+
+if TYPE_CHECKING:
+    from gnomon.service.batching import Lane
+
+__all__ = ["Recorder"]
+
+
+class Recorder:
+    """The gateway's one writer to the inference log, and its books.
+
+    Args:
+        folder: this slice's request stream.
+        settings: segment sizes, and what to do when the log cannot be written.
+        metrics: the counters outcomes are added to.
+
+    Raises:
+        LogUnavailable: another process writes this stream, or the disk refuses.
+    """
+
+    def __init__(self, folder: Path, settings: Settings, metrics: Metrics) -> None:
+        self._schema = request_schema(Contract(task="regression", features=(), outputs=()))
+        self._writer = SegmentWriter(folder, self._schema, settings=settings)
+        self._settings = settings
+        self._metrics = metrics
+        self._waiting: list[tuple[Ticket, str, GnomonError, Lane | None]] = []
+
+    @property
+    def position(self) -> str:
+        """The end of the request stream: where a shadow started now begins to read."""
+        return str(self._writer.position)
+
+    async def fsync(self) -> None:
+        """Force the log to disk, in a thread."""
+        await asyncio.to_thread(self._writer.fsync)
+
+    def rotate_if_due(self) -> None:
+        """Close a segment that is old enough though nothing is appended to it."""
+        if self._writer.needs_rotation:
+            self._writer.rotate()
+
+    def close(self) -> None:
+        """Flush what waits, sync, and give the stream up."""
+        self._flush()
+        self._writer.close()
+
+    def answered(
+        self,
+        lane: Lane,
+        tickets: Sequence[Ticket],
+        inputs: pa.RecordBatch,
+        scored: pa.RecordBatch,
+        micros: int,
+        sent: int,
+    ) -> None:
+        """Log a scored batch with one write, then let its answers leave.
+
+        Args:
+            lane: the lane that scored it.
+            tickets: the requests, in row order.
+            inputs: their decoded rows.
+            scored: their outputs, in the scored schema.
+            micros: microseconds the worker spent.
+            sent: monotonic nanoseconds at which the batch left for the worker.
+        """
+        for ticket in tickets:
+            ticket.settle()
+        errors = scored.column("error")
+        batch = self._batch(
+            tickets,
+            lane,
+            outcome=["answered" if error is None else "failed" for error in errors.to_pylist()]
+            if errors.null_count != len(errors)
+            else "answered",
+            code=None
+            if errors.null_count == len(errors)
+            else ["prediction_failed" if e is not None else None for e in errors.to_pylist()],
+            error=errors,
+            sent=sent,
+            micros=micros,
+            columns=dict(
+                zip(
+                    (
+                        *(input_column(name) for name in inputs.schema.names),
+                        *(output_column(name) for name in lane.contract.output_schema.names),
+                    ),
+                    (*inputs.columns, *scored.columns[:-1]),
+                    strict=True,
+                )
+            ),
+        )
+        made = answers(tickets, scored, lane.contract, lane.artifact.tag)
+        refused = self._append(batch, request_schema(lane.contract))
+        if refused is not None:
+            self._metrics.settled("failed", batch.num_rows, refused.code)
+            made = [Answer.of(refused, ticket.request_id) for ticket in tickets]
+        else:
+            failed = len(errors) - errors.null_count
+            self._metrics.settled("answered", len(errors) - failed)
+            self._metrics.settled("failed", failed, "prediction_failed")
+        now = time.perf_counter_ns()
+        self._metrics.batch(batch.num_rows, micros)
+        for ticket, answer in zip(tickets, made, strict=True):
+            self._metrics.latency((now - ticket.started) / 1e9)
+            ticket.resolve(answer)
+
+    def unanswered(
+        self, ticket: Ticket, outcome: str, error: GnomonError, lane: Lane | None = None
+    ) -> None:
+        """Settle a request that gets an error; it is logged with others of this loop turn.
+
+        Args:
+            ticket: the request.
+            outcome: ``rejected``, ``failed``, ``timed_out`` or ``shed``.
+            error: what its client is told.
+            lane: the lane it had reached, if any.
+        """
+        ticket.settle()
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._waiting.append((ticket, outcome, error, lane))
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for lane in {id(entry[3]): entry[3] for entry in waiting}.values():
+            entries = [entry for entry in waiting if entry[3] is lane]
+            tickets = [entry[0] for entry in entries]
+            for ticket in tickets:
+                ticket.rows = ticket.rows or [None]
+            sizes = [len(ticket.rows) for ticket in tickets]
+            batch = self._batch(
+                tickets,
+                lane,
+                outcome=_spread([entry[1] for entry in entries], sizes),
+                code=_spread([entry[2].code for entry in entries], sizes),
+                error=_spread([str(entry[2]) for entry in entries], sizes),
+            )
+            self._append(batch, self._schema)
+        for ticket, outcome, error, _ in waiting:
+            self._metrics.settled(outcome, len(ticket.rows), error.code)
+            ticket.resolve(Answer.of(error, ticket.request_id))
+
+    def _batch(
+        self,
+        tickets: Sequence[Ticket],
+        lane: Lane | None,
+        *,
+        outcome: Any,
+        code: Any,
+        error: Any,
+        sent: int | None = None,
+        micros: int | None = None,
+        columns: dict[str, pa.Array] | None = None,
+    ) -> pa.RecordBatch:
+        """A record a row: the envelope, and the input and output columns where there are any."""
+        sizes = [len(ticket.rows) for ticket in tickets]
+        total = sum(sizes)
+        now = time.perf_counter_ns()
+        values: dict[str, Any] = {
+            "request_id": _spread([ticket.request_id for ticket in tickets], sizes),
+            "row": range(total)
+            if total == len(tickets) == 1
+            else [row for size in sizes for row in range(size)],
+            "role": "live",
+            "outcome": outcome,
+            "client_id": _spread([ticket.client_id for ticket in tickets], sizes),
+            "arrived": _spread([ticket.arrived for ticket in tickets], sizes),
+            "protocol": "json",
+            "raw": _first([ticket.body for ticket in tickets], sizes),
+            "unknown": _first([list(ticket.unknown) or None for ticket in tickets], sizes),
+            "error_code": code,
+            "error": error,
+            "artifact": None if lane is None else lane.artifact.tag,
+            "digest": None if lane is None else lane.artifact.digest,
+            "epoch": None if lane is None else lane.epoch,
+            "queued_us": None
+            if sent is None
+            else _spread([(sent - ticket.started) // 1000 for ticket in tickets], sizes),
+            "scored_us": micros,
+            "total_us": _spread([(now - ticket.started) // 1000 for ticket in tickets], sizes),
+            "batch_rows": None if sent is None else total,
+        }
+        schema = self._schema if columns is None else request_schema(lane.contract)  # type: ignore[union-attr]
+        columns = columns or {}
+        return pa.RecordBatch.from_arrays(
+            [
+                columns[field.name]
+                if field.name in columns
+                else _column(values.get(field.name), field.type, total)
+                for field in schema
+            ],
+            schema=schema,
+        )
+
+    def _append(self, batch: pa.RecordBatch, schema: pa.Schema) -> LogUnavailable | None:
+        """Append before answer. An error is only returned when the settings say to refuse."""
+        try:
+            if schema != self._schema:
+                self._writer.rotate(schema)
+                self._schema = schema
+            elif self._writer.needs_rotation:
+                self._writer.rotate()
+            self._writer.append(batch)
+        except LogUnavailable as error:
+            self._metrics.unlogged(batch.num_rows)
+            return error if self._settings.log_failure == "refuse" else None
+        return None
+
+
+def _column(value: Any, kind: pa.DataType, rows: int) -> pa.Array:
+    """A column from a list, an array, or one value for every row."""
+    if isinstance(value, pa.Array):
+        return value
+    if isinstance(value, (list, range)):
+        return pa.array(value, kind)
+    if value is None:
+        return pa.nulls(rows, kind)
+    return pa.repeat(pa.scalar(value, kind), rows)
+
+
+def _spread(values: list[Any], sizes: list[int]) -> list[Any]:
+    """Each request's value on every one of its rows."""
+    if len(values) == sum(sizes):
+        return values
+    return [value for value, size in zip(values, sizes, strict=True) for _ in range(size)]
+
+
+def _first(values: list[Any], sizes: list[int]) -> list[Any]:
+    """Each request's value on its first row only."""
+    if len(values) == sum(sizes):
+        return values
+    return [
+        value if row == 0 else None
+        for value, size in zip(values, sizes, strict=True)
+        for row in range(size)
+    ]

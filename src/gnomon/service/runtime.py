@@ -1,0 +1,364 @@
+"""One running slice: the live lane, the log, the shadows, and the rollout it follows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import bentoml
+import msgspec
+
+import gnomon
+from gnomon.errors import BodyTooLarge, GnomonError, InvalidRequest, NotReady, RolloutConflict
+from gnomon.models import inspect, tags
+from gnomon.service.auth import control_token
+from gnomon.service.batching import Lane
+from gnomon.service.children import Child
+from gnomon.service.metrics import Metrics
+from gnomon.service.recording import Recorder
+from gnomon.service.shadows import ShadowFeed, refused
+from gnomon.service.status import Books, Live, Status
+from gnomon.service.ticket import Answer, Ticket
+from gnomon.settings import Settings
+from gnomon.shadow import rollout, slices
+from gnomon.shadow.history import Event, History, RolloutState, Shadow
+from gnomon.shadow.log import REQUESTS, stream_folder, uuid7
+from gnomon.shadow.log.layout import StreamBusy
+from gnomon.shadow.policy import Policy
+from gnomon.shadow.storage import Storage
+
+__all__ = ["Runtime"]
+
+logger = logging.getLogger("gnomon")
+
+RETRY_SECONDS = 15.0
+"""Pause before a slice tries again to load an artifact that was refused."""
+
+
+class Runtime:
+    """Everything one gateway process owns.
+
+    Args:
+        model: the artifact name whose rollout is followed.
+        settings: the slice's settings.
+        policy: the rollout policy file; defaults apply without one.
+    """
+
+    def __init__(self, model: str, settings: Settings, policy: Path | None = None) -> None:
+        self.model = model
+        self.settings = settings
+        self.live: Lane | None = None
+        self.slice = ""
+        self._policy_path = policy
+        self._policy = Policy.read(policy) if policy is not None else Policy()
+        self._lanes: dict[str, Lane] = {}
+        self._feeds: dict[str, ShadowFeed] = {}
+        self._refused: dict[str, GnomonError] = {}
+        self._started = datetime.now(UTC)
+        self._following = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._retry_at = 0.0
+        self._error: GnomonError | None = None
+        self._promoting: str | None = None
+        self._live_since: datetime | None = None
+
+    async def start(self) -> None:
+        """Open the log and begin to follow the rollout; ready once the live artifact is loaded."""
+        self.control_token = control_token(self.settings)
+        self._metrics = Metrics(self.model)
+        self._storage = Storage(self.settings)
+        self._history = History(self._storage, self.model)
+        self._recorder = self._open_slice()
+        self._sealer = Child(
+            "gnomon.shadow.log.seal",
+            ["--model", self.model],
+            self.settings,
+            on_death=lambda: self._metrics.restarted("sealer"),
+        )
+        self._sealer.start()
+        self._spawn(self._every(self.settings.follow_seconds, self._tick))
+        self._spawn(self._every(self.settings.fsync_seconds, self._recorder.fsync))
+
+    async def stop(self) -> None:
+        """Answer what was accepted, flush the log, end the children."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(lane.close() for lane in self._lanes.values()), *self._closing)
+        await asyncio.gather(*(feed.close() for feed in self._feeds.values()))
+        self._recorder.close()
+        await self._sealer.close()
+        await asyncio.to_thread(slices.remove, self._storage, self.model, self.slice)
+
+    async def predict(self, body: bytes, client_id: str | None) -> Answer:
+        """Answer one prediction request; it is in the log before this returns."""
+        ticket = Ticket(uuid7(), client_id, body)
+        lane = self.live
+        if lane is None:
+            return await self._unanswered(ticket, "failed", self._not_ready())
+        try:
+            decoded = lane.decoder.decode(body)
+            if len(decoded.rows) > self.settings.body_rows:
+                raise BodyTooLarge(
+                    f"expected at most {self.settings.body_rows:,} rows, got {len(decoded.rows):,}",
+                    where="$.rows",
+                    hint="send fewer rows a request, or raise GNOMON_BODY_ROWS",
+                )
+        except InvalidRequest as error:
+            return await self._unanswered(ticket, "rejected", error, lane)
+        ticket.rows, ticket.single = decoded.rows, decoded.single
+        self._metrics.received(len(decoded.rows))
+        if decoded.unknown:
+            ticket.unknown = decoded.unknown
+            self._metrics.unknown(decoded.unknown)
+        lane.submit(ticket)
+        return await ticket.answer
+
+    async def reject(self, error: GnomonError, client_id: str | None) -> Answer:
+        """Answer a request whose body was not taken; it is logged without one."""
+        return await self._unanswered(Ticket(uuid7(), client_id, b""), "rejected", error, self.live)
+
+    async def start_shadow(self, artifact: str, fraction: float | None) -> Event:
+        """Put an artifact in shadow; this slice runs it on return."""
+        return await self._decide(
+            rollout.start_shadow,
+            artifact,
+            fraction=self._policy.sampling.fraction if fraction is None else fraction,
+        )
+
+    async def stop_shadow(self, artifact: str) -> Event:
+        """Take an artifact out of shadow."""
+        return await self._decide(rollout.stop_shadow, artifact)
+
+    async def promote(self, artifact: str, force: bool, why: str | None) -> Event:
+        """Make an artifact live: load and verify it beside the old one, ask the gates, swap."""
+        tag = (await asyncio.to_thread(inspect, artifact)).tag
+        self._promoting = tag
+        try:
+            async with self._following:
+                await self._warm(tag)
+            return await self._decide(
+                rollout.promote, tag, policy=self._policy, force=force, why=why
+            )
+        finally:
+            self._promoting = None
+
+    async def rollback(self, why: str | None) -> Event:
+        """Make the previous artifact live again; it is still warm, so this takes milliseconds."""
+        return await self._decide(rollout.rollback, why=why)
+
+    async def history(self) -> list[Event]:
+        """Every rollout decision, oldest first."""
+        await self.follow()
+        return list(self._history.events)
+
+    def status(self) -> dict[str, Any]:
+        """What runs in this slice now."""
+        return msgspec.to_builtins(self._status())  # type: ignore[no-any-return]
+
+    async def follow(self) -> None:
+        """Bring this slice to the newest rollout state."""
+        async with self._following:
+            await asyncio.to_thread(self._history.refresh)
+            if self._history.state.live is None:
+                await self._promote_first()
+            await self._apply(self._history.state)
+
+    def _open_slice(self) -> Recorder:
+        """Take the first slice name of this host that no other gateway holds.
+
+        Names stay the same over restarts, so that a slice takes its own streams up again.
+        """
+        first = bentoml.server_context.worker_index or 1
+        host = socket.gethostname().lower().replace(".", "-")
+        for number in itertools.count(first):
+            self.slice = f"{host}-{number}"
+            folder = stream_folder(self.settings, self.model, self.slice, REQUESTS)
+            try:
+                return Recorder(folder, self.settings, self._metrics)
+            except StreamBusy:
+                continue
+        raise AssertionError("unreachable")
+
+    async def _promote_first(self) -> None:
+        """A model with no history starts with the newest artifact in the store."""
+        newest = tags(self.model)
+        if not newest:
+            return
+        with contextlib.suppress(RolloutConflict):
+            await asyncio.to_thread(
+                rollout.promote,
+                self.settings,
+                self.model,
+                newest[0],
+                force=True,
+                why="the first artifact of this deployment",
+            )
+        await asyncio.to_thread(self._history.refresh)
+
+    async def _apply(self, state: RolloutState) -> None:
+        if state.live is not None and (self.live is None or self.live.artifact.tag != state.live):
+            await self._go_live(state.live, state.epoch)
+        keep = {state.live, state.previous, self._promoting}
+        if self.live is not None:
+            keep.add(self.live.artifact.tag)
+        for tag in [tag for tag in self._lanes if tag not in keep]:
+            self._retire(self._lanes.pop(tag).close())
+        for tag in [tag for tag in self._feeds if tag not in state.shadows]:
+            self._retire(self._feeds.pop(tag).close())
+        for tag, shadow in state.shadows.items():
+            if tag not in self._feeds and tag not in self._refused:
+                self._start_feed(tag, shadow)
+        self._refused = {tag: e for tag, e in self._refused.items() if tag in state.shadows}
+
+    async def _go_live(self, tag: str, epoch: int) -> None:
+        """Swap the live lane; on refusal the old one goes on answering."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._retry_at and self._error is not None:
+            return
+        try:
+            lane = await self._warm(tag)
+        except GnomonError as error:
+            self._error, self._retry_at = error, loop.time() + RETRY_SECONDS
+            logger.error("cannot make %s live: %s", tag, error)
+            return
+        lane.epoch = epoch
+        self.live, self._error, self._live_since = lane, None, datetime.now(UTC)
+        logger.info("live is now %s (epoch %d)", tag, epoch)
+
+    async def _warm(self, tag: str) -> Lane:
+        """The lane of an artifact, loaded and verified; it may be kept from before."""
+        if tag not in self._lanes:
+            lane = Lane(
+                await asyncio.to_thread(inspect, tag),
+                self.settings,
+                self._recorder,
+                self._history.state.epoch,
+                lambda reason: self._metrics.restarted("live"),
+            )
+            await lane.start()
+            self._lanes[tag] = lane
+        return self._lanes[tag]
+
+    def _start_feed(self, tag: str, shadow: Shadow) -> None:
+        try:
+            feed = ShadowFeed(
+                self.model,
+                self.slice,
+                shadow,
+                self._policy_path,
+                self._recorder.position,
+                self.settings,
+                self._metrics,
+            )
+        except GnomonError as error:
+            self._refused[tag] = error
+            logger.error("cannot shadow %s: %s", tag, error)
+            return
+        self._feeds[tag] = feed
+        feed.start()
+
+    async def _decide(self, decision: Callable[..., Event], *args: Any, **options: Any) -> Event:
+        """Take a rollout decision off the event loop, then act on it here at once."""
+        event = await asyncio.to_thread(
+            decision, self.settings, self.model, *args, by=self.slice, **options
+        )
+        await self.follow()
+        return event
+
+    async def _tick(self) -> None:
+        await self.follow()
+        self._recorder.rotate_if_due()
+        await asyncio.to_thread(slices.write, self._storage, self._heartbeat())
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        """Do ``work`` for ever; an error is logged and does not end it."""
+        while True:
+            try:
+                await work()
+            except Exception:
+                logger.exception("%s failed; trying again in %g s", work.__qualname__, seconds)
+            await asyncio.sleep(seconds)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _retire(self, closing: Coroutine[None, None, None]) -> None:
+        """Let something finish closing while the slice goes on."""
+        task = asyncio.get_running_loop().create_task(closing)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _unanswered(
+        self, ticket: Ticket, outcome: str, error: GnomonError, lane: Lane | None = None
+    ) -> Answer:
+        self._metrics.received(1)
+        self._recorder.unanswered(ticket, outcome, error, lane)
+        return await ticket.answer
+
+    def _not_ready(self) -> NotReady:
+        if self._error is not None:
+            return NotReady(
+                f"no artifact is live: {self._error}", hint="GET /readyz tells when one is"
+            )
+        if self._history.state.live is None:
+            return NotReady(
+                f"the store has no artifact named `{self.model}` yet",
+                hint=f'pack one with gnomon.pack("{self.model}", …)',
+            )
+        return NotReady(
+            f"{self._history.state.live} is being loaded and verified",
+            hint="GET /readyz tells when it is",
+        )
+
+    def _heartbeat(self) -> slices.Heartbeat:
+        state = self._history.state
+        return slices.Heartbeat(
+            model=self.model,
+            slice=self.slice,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            started=self._started,
+            epoch=state.epoch,
+            live=None if self.live is None else self.live.artifact.tag,
+            previous=state.previous,
+            shadows=tuple(feed.beat() for feed in self._feeds.values()),
+            books=self._metrics.books(),
+        )
+
+    def _status(self) -> Status:
+        state, live = self._history.state, self.live
+        return Status(
+            model=self.model,
+            ready=live is not None,
+            version=gnomon.__version__,
+            slice=self.slice,
+            started=self._started,
+            epoch=state.epoch,
+            live=None
+            if live is None
+            else Live(
+                artifact=live.artifact.tag,
+                digest=live.artifact.digest,
+                since=self._live_since,
+                latency_ms=self._metrics.worker_latency(),
+            ),
+            previous=state.previous,
+            shadows=(
+                *(feed.status() for feed in self._feeds.values()),
+                *(refused(state.shadows[tag], error) for tag, error in self._refused.items()),
+            ),
+            books=Books(**self._metrics.books()),
+            error=None if self._error is None else str(self._error),
+        )

@@ -1,0 +1,83 @@
+"""One request on its way through the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, NamedTuple
+
+from gnomon.errors import GnomonError
+from gnomon.service.http import Header, error_response
+
+__all__ = ["Answer", "Ticket"]
+
+
+class Answer(NamedTuple):
+    """What leaves: a status, a JSON body and headers beyond the usual ones."""
+
+    status: int
+    body: bytes
+    headers: tuple[Header, ...] = ()
+
+    @classmethod
+    def of(cls, error: GnomonError, request_id: str) -> Answer:
+        """The one error shape."""
+        status, headers, body = error_response(error, request_id)
+        return cls(status, body, headers)
+
+
+class Ticket:
+    """A received request, its decoded rows and the answer it waits for.
+
+    Attributes:
+        request_id: uuid7 text; unique, and ordered by arrival within a process.
+        client_id: the client's own ``X-Request-ID``, if it sent one.
+        body: the request body, logged as it came.
+        arrived: wall-clock arrival, microseconds since the epoch.
+        started: monotonic arrival, nanoseconds.
+        rows: the decoded rows; empty until decoded.
+        single: whether the body was one record rather than ``{"rows": […]}``.
+        unknown: names of fields the contract does not know.
+        answer: resolved once, after the request is in the log.
+    """
+
+    __slots__ = (
+        "answer",
+        "arrived",
+        "body",
+        "client_id",
+        "request_id",
+        "rows",
+        "single",
+        "started",
+        "timer",
+        "unknown",
+    )
+
+    def __init__(self, request_id: str, client_id: str | None, body: bytes) -> None:
+        self.request_id = request_id
+        self.client_id = client_id
+        self.body = body
+        self.arrived = time.time_ns() // 1000
+        self.started = time.perf_counter_ns()
+        self.rows: list[Any] = []
+        self.single = True
+        self.unknown: tuple[str, ...] = ()
+        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.timer: asyncio.TimerHandle | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether its outcome is already decided."""
+        return self.timer is None
+
+    def settle(self) -> None:
+        """Its outcome is decided: stop the clock."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+    def resolve(self, answer: Answer) -> None:
+        """Let the answer leave, unless nobody waits for it any more."""
+        if not self.answer.done():
+            self.answer.set_result(answer)

@@ -1,0 +1,131 @@
+"""For a deployment's own tests: a real server on a free port, ended when the test is done."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gnomon.errors import NotReady, ServerError
+from gnomon.service.auth import find_control_token
+from gnomon.service.client import Client
+from gnomon.settings import Settings
+
+__all__ = ["Server", "free_port", "serving"]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running deployment.
+
+    Attributes:
+        url: where it answers.
+        process: the ``bentoml serve`` process; its gateway is a child of it.
+        settings: the settings it was started with.
+        log: the file its output goes to.
+    """
+
+    url: str
+    process: subprocess.Popen[bytes]
+    settings: Settings
+    log: Path
+
+    def client(self) -> Client:
+        """A client that holds the control token."""
+        return Client(self.url, control_token=find_control_token(self.settings))
+
+    def stop(self, timeout: float = 30.0) -> int:
+        """Send SIGTERM and wait; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout)
+
+
+def free_port() -> int:
+    """A TCP port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(
+    deployment: Path,
+    root: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    service: str = "service:Gateway",
+    wait_seconds: float = 60.0,
+) -> Iterator[Server]:
+    """Serve a deployment's folder until the block ends.
+
+    Args:
+        deployment: the folder with ``service/``.
+        root: the storage root to use.
+        environment: variables beyond those of this process, such as ``BENTOML_HOME``.
+        service: the service to serve.
+        wait_seconds: how long it may take until predictions are answered.
+
+    Raises:
+        NotReady: it was not ready in time, or ended; the message has the end of its output.
+
+    Example::
+
+        with serving(Path("."), tmp_path) as server:
+            answer = server.client().predict({"carrier": "UA", ...})
+    """
+    variables = {**os.environ, **(environment or {}), "GNOMON_ROOT": str(root)}
+    port = free_port()
+    root.mkdir(parents=True, exist_ok=True)
+    log = root / "server.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bentoml", "serve", service,
+             "--host", "127.0.0.1", "--port", str(port)],
+            cwd=deployment,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+    server = Server(f"http://127.0.0.1:{port}", process, Settings.read(variables), log)
+    try:
+        _wait_ready(server, wait_seconds)
+        yield server
+    finally:
+        _end(process)
+
+
+def _wait_ready(server: Server, seconds: float) -> None:
+    limit = time.monotonic() + seconds
+    with Client(server.url) as client:
+        while True:
+            try:
+                client.wait_ready(1.0)
+                return
+            except (NotReady, ServerError):
+                ended = server.process.poll()
+                if ended is None and time.monotonic() < limit:
+                    continue
+                state = "is not ready" if ended is None else f"ended with {ended}"
+                tail = server.log.read_text(errors="replace")[-2000:]
+                raise NotReady(f"the server {state}; its output ends:\n{tail}") from None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, then SIGKILL to the whole session; nothing is left running."""
+    if process.poll() is None:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -1,0 +1,81 @@
+"""Toy artifacts, packed by a process of their own: their module name is always the same."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Protocol
+
+TIMES = '''
+import os, signal, time
+from sklearn.base import BaseEstimator, TransformerMixin
+
+FACTOR = {factor}
+
+class Times(TransformerMixin, BaseEstimator):
+    """x times FACTOR; some values of x do what real code does on its worst day."""
+
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def transform(self, X):
+        for value in X["x"]:
+            if value == -666:
+                os.kill(os.getpid(), signal.SIGSEGV)
+            if value == -999:
+                time.sleep(3600)
+            if value == -1:
+                raise ValueError("negative x")
+        return X[["x"]] * FACTOR
+
+    def get_feature_names_out(self, names=None):
+        return ["x"]
+'''
+"""User code: ``preprocessing.py`` of a toy artifact, to be formatted with a factor."""
+
+SCRIPT = """
+import sys
+import numpy as np, pandas as pd
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+import gnomon
+from preprocessing import Times
+
+x = np.arange(1.0, 65.0)
+frame = pd.DataFrame({"x": x, "id": [f"e{i:03d}" for i in range(64)]})
+pipeline = make_pipeline(Times(), LinearRegression(fit_intercept=False))
+pipeline.fit(frame, x)
+pipeline[-1].coef_ = np.array([1.0])
+print(gnomon.pack(sys.argv[1], pipeline, frame, x, entity_key=("id",)).tag)
+"""
+
+
+class Pack(Protocol):
+    """Packs user code and gives the tag."""
+
+    def __call__(self, source: str, name: str = "toy", **options: str) -> str: ...
+
+
+def pack_in_process(folder: Path, home: Path, source: str, name: str, script: str = SCRIPT) -> str:
+    """Write ``preprocessing.py`` to a folder, run the script there, give the tag it prints."""
+    folder.mkdir(parents=True)
+    (folder / "preprocessing.py").write_text(source)
+    (folder / "pack.py").write_text(script)
+    done = subprocess.run(
+        [sys.executable, "pack.py", name],
+        cwd=folder,
+        env={**os.environ, "BENTOML_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()[-1]
+
+
+def times(factor: float) -> str:
+    """Code whose prediction for x is x times ``factor``."""
+    return TIMES.format(factor=factor)
