@@ -15,12 +15,12 @@ function share(part, whole) {
   return `${percent.toFixed(percent >= 99.995 || percent === 0 ? 0 : percent < 10 ? 2 : 1)} %`;
 }
 
-function ago(time) {
+function since(time) {
   const seconds = Math.max(0, (Date.now() - new Date(time)) / 1000);
-  if (seconds < 90) return `${Math.round(seconds)} s ago`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
-  if (seconds < 172800) return `${Math.round(seconds / 3600)} h ago`;
-  return `${Math.round(seconds / 86400)} days ago`;
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86400)} days`;
 }
 
 function setState(element, kind, text) {
@@ -45,12 +45,13 @@ function lede(status) {
   const { live, previous, error } = status;
   const parts = [];
   if (live) {
-    if (live.since) parts.push(`live since ${ago(live.since)}`.replace("since ", "for ").replace(" ago", ""));
+    if (live.since) parts.push(`live for ${since(live.since)}`);
     if (live.latency_ms) parts.push(`a batch takes ${milliseconds(live.latency_ms.p50)}, 1 in 100 over ${milliseconds(live.latency_ms.p99)}`);
     if (live.digest) parts.push(`manifest ${live.digest.slice(0, 12)}`);
     parts.push(previous ? `a rollback returns to ${version(previous)}` : "nothing to roll back to");
   }
   if (error) parts.push(error);
+  else if (!live) parts.push(`the newest artifact named ${model} in the store becomes live by itself`);
   return parts.join(" · ");
 }
 
@@ -59,7 +60,7 @@ function drawShadow(shadow, live) {
   const { scored, failed, lagging, eligible, compared, latency_ms: took } = shadow;
   const text = {
     artifact: shadow.artifact,
-    sample: `${shadow.fraction === 1 ? "sees every request" : `sees ${share(shadow.fraction, 1)} of requests`}${shadow.since ? `, since ${ago(shadow.since)}` : ""}`,
+    sample: `${shadow.fraction === 1 ? "sees every request" : `sees ${Number((100 * shadow.fraction).toPrecision(3))} % of requests`}${shadow.since ? `, for ${since(shadow.since)}` : ""}`,
     disagreement: share(shadow.disagreed, compared),
     compared: compared ? `${count(shadow.disagreed)} of ${rows(compared)}` : "nothing compared yet",
     flips: share(shadow.flipped, compared),
