@@ -115,7 +115,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         max_disagreement: share of scored rows that disagree with live beyond the noise floor.
         max_flips: share of scored rows whose decision flips.
         max_failed: share of eligible rows the shadow failed on.
-        max_latency_ratio: the shadow's 99th percentile of scoring time per batch over live's.
+        max_latency_ratio: the shadow's scoring time over live's, medians of batches of like size.
         min_coverage: share of the rows the shadow should have scored that it did score.
         max_lag_rows: rows the shadow may be behind.
         max_skew: share of replayed rows where the artifact online and offline disagree.
@@ -125,7 +125,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     min_rows: int = 1_000
     max_disagreement: float | None = 0.05
     max_flips: float | None = None
-    max_failed: float | None = 0.001
+    max_failed: float | None = 0.01
     max_latency_ratio: float | None = 3.0
     min_coverage: float | None = 0.99
     max_lag_rows: int | None = 10_000

@@ -1,0 +1,86 @@
+"""Intervals for a rate that hold however often, and whenever, one looks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+__all__ = ["Interval", "rate_interval"]
+
+_PRIOR = 0.5
+_STEPS = 60
+
+
+class Interval(NamedTuple):
+    """Where a rate lies, at the confidence it was asked for."""
+
+    low: float
+    high: float
+
+
+def rate_interval(hits: int, rows: int, confidence: float) -> Interval:
+    """The confidence sequence for the rate of a yes-no event, after ``hits`` in ``rows``.
+
+    With the stated probability the true rate lies in *every* interval of the sequence, over all
+    row counts at once, so looking often and stopping when it suits does not inflate the error.
+    The price is width: about 1.5 to 2 times that of an interval made for one look.
+
+    It is Robbins' method of mixtures. For each rate p,
+
+        M_n(p) = B(a + s, a + n - s) / B(a, a) / (p^s (1 - p)^(n - s))
+
+    averages the likelihood ratio against p over a Beta(a, a) prior, and is a martingale of mean 1
+    if p is the true rate; by Ville's inequality it ever reaches 1 / (1 - confidence) with
+    probability at most 1 - confidence. The interval is every p where it has not. a = 1/2, the
+    prior of Krichevsky and Trofimov, keeps it narrow near 0, where rates of disagreement are.
+
+    Sources: H. Robbins, "Statistical methods related to the law of the iterated logarithm",
+    Ann. Math. Statist. 41 (1970); S. Howard, A. Ramdas, J. McAuliffe, J. Sekhon, "Time-uniform,
+    nonparametric, nonasymptotic confidence sequences", Ann. Statist. 49 (2021).
+
+    Rows must be independent draws of one rate. Rows of one entity that repeat each other make the
+    interval look narrower than the evidence is.
+
+    >>> rate_interval(0, 0, 0.95)
+    Interval(low=0.0, high=1.0)
+    >>> low, high = rate_interval(20, 1000, 0.95)
+    >>> round(low, 3), round(high, 3)
+    (0.008, 0.041)
+    """
+    misses = rows - hits
+    mixture = _log_beta(_PRIOR + hits, _PRIOR + misses) - _log_beta(_PRIOR, _PRIOR)
+    limit = -math.log1p(-confidence)
+
+    def excluded(rate: float) -> bool:
+        # log M_n, convex in the rate with its least value at hits / rows.
+        return mixture - _times_log(hits, rate) - _times_log(misses, 1 - rate) >= limit
+
+    centre = hits / rows if rows else 0.5
+    return Interval(
+        0.0 if hits == 0 else _edge(0.0, centre, excluded),
+        1.0 if misses == 0 else _edge(1.0, centre, excluded),
+    )
+
+
+def _edge(outside: float, inside: float, excluded: Callable[[float], bool]) -> float:
+    """Where exclusion begins, by bisection; errs outward."""
+    if not excluded(outside):
+        return outside
+    for _ in range(_STEPS):
+        middle = (outside + inside) / 2
+        if excluded(middle):
+            outside = middle
+        else:
+            inside = middle
+    return outside
+
+
+def _times_log(count: int, rate: float) -> float:
+    if count == 0:
+        return 0.0
+    return count * math.log(rate) if rate > 0 else -math.inf
+
+
+def _log_beta(a: float, b: float) -> float:
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)

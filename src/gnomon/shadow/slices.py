@@ -1,0 +1,114 @@
+"""What each slice last said of itself: one small file per slice under the storage root."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from gnomon.shadow.storage import Storage
+
+__all__ = ["FORMAT", "Heartbeat", "ShadowBeat", "read", "remove", "write"]
+
+FORMAT = 1
+STALE_SECONDS = 15.0
+"""A slice reports every ``follow_seconds``, half a second by default; this silent, it is gone."""
+
+
+class ShadowBeat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One shadow of one slice. Counts are rows since the shadow was started there.
+
+    Attributes:
+        artifact: its tag.
+        epoch: the rollout epoch it was started in.
+        pid: its feed process; None between two lives.
+        position: how far in the slice's requests it has read.
+        scored: rows it answered.
+        failed: rows it failed on, crashes included.
+        lagging: rows it has still to score.
+        error: why it does not run.
+    """
+
+    artifact: str
+    epoch: int
+    pid: int | None = None
+    position: str | None = None
+    scored: int = 0
+    failed: int = 0
+    lagging: int = 0
+    error: str | None = None
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One slice at one moment.
+
+    Attributes:
+        format: the version of this file's format.
+        model: the deployment's model name.
+        slice: the slice's name, unique among those that share a storage root.
+        host: the machine.
+        pid: its gateway process.
+        started: when the gateway started.
+        updated: when this was written.
+        epoch: the last rollout decision it has carried out.
+        live: the artifact whose answers its clients get.
+        previous: the artifact it keeps warm for a rollback.
+        shadows: the shadows it runs.
+        books: rows by outcome since it started.
+    """
+
+    format: int = FORMAT
+    model: str
+    slice: str
+    host: str
+    pid: int
+    started: datetime
+    updated: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
+    epoch: int = 0
+    live: str | None = None
+    previous: str | None = None
+    shadows: tuple[ShadowBeat, ...] = ()
+    books: dict[str, Any] = {}
+
+    def is_stale(self, now: datetime | None = None) -> bool:
+        """Whether it is too old to say anything of the present."""
+        age = (now or datetime.now(UTC)) - self.updated
+        return age > timedelta(seconds=STALE_SECONDS)
+
+    def shadow(self, artifact: str) -> ShadowBeat | None:
+        """What it says of one shadow; None if it runs no such."""
+        return next((beat for beat in self.shadows if beat.artifact == artifact), None)
+
+
+def write(storage: Storage, beat: Heartbeat) -> None:
+    """Replace what this slice said before."""
+    storage.write(_name(beat.model, beat.slice), msgspec.json.encode(beat))
+
+
+def read(storage: Storage, model: str) -> list[Heartbeat]:
+    """What every slice of a model last said, stale or not, in the order of their names.
+
+    A file of another format version is left out: its slice runs another gnomon.
+    """
+    found = []
+    for name in storage.names(f"slices/{model}"):
+        content = storage.read(name)
+        if content is None:
+            continue
+        try:
+            beat = msgspec.json.decode(content, type=Heartbeat)
+        except msgspec.DecodeError:
+            continue
+        if beat.format == FORMAT:
+            found.append(beat)
+    return found
+
+
+def remove(storage: Storage, model: str, slice_name: str) -> None:
+    """Forget a slice that ended in good order."""
+    storage.remove(_name(model, slice_name))
+
+
+def _name(model: str, slice_name: str) -> str:
+    return f"slices/{model}/{slice_name}.json"
