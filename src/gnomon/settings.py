@@ -28,6 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         root: the storage root, a folder or ``s3://bucket/prefix``. Log tables, rollout history
             and reports live under it.
         spool: the local folder for open log segments; ``<root>/spool`` when the root is local.
+        url: where this deployment is called, as ``http://host:port``. Servers report it to the
+            storage root, and the ``gnomon`` commands call it; ``gnomon serve`` sets it.
         deadline: seconds from a request's arrival to its answer; then 504, and a worker that is
             still busy is killed.
         queue_rows: rows that may wait for the live worker; beyond it requests are shed with 503.
@@ -52,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     root: str = ".gnomon"
     spool: str | None = None
+    url: str | None = None
     deadline: float = 10.0
     queue_rows: int = 20_000
     batch_rows: int = 2_048

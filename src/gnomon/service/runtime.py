@@ -330,6 +330,7 @@ class Runtime:
             host=socket.gethostname(),
             pid=os.getpid(),
             started=self._started,
+            url=self.settings.url,
             epoch=state.epoch,
             live=None if self.live is None else self.live.artifact.tag,
             previous=state.previous,
