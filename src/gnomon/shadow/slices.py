@@ -51,6 +51,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         pid: its gateway process.
         started: when the gateway started.
         updated: when this was written.
+        url: where the deployment is called, if the settings say.
         epoch: the last rollout decision it has carried out.
         live: the artifact whose answers its clients get.
         previous: the artifact it keeps warm for a rollback.
@@ -65,6 +66,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pid: int
     started: datetime
     updated: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
+    url: str | None = None
     epoch: int = 0
     live: str | None = None
     previous: str | None = None
