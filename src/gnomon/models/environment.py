@@ -1,0 +1,89 @@
+"""What an artifact was packed under, and whether this process may run it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from importlib import metadata
+
+import msgspec
+
+from gnomon.errors import ArtifactIncompatible
+
+__all__ = ["Environment"]
+
+PACKAGES = (
+    "gnomon",
+    "scikit-learn",
+    "numpy",
+    "pandas",
+    "scipy",
+    "pyarrow",
+    "skops",
+    "bentoml",
+)
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The fingerprint of the environment an artifact was packed under.
+
+    Attributes:
+        python: the Python version, as ``3.11.7``.
+        implementation: ``CPython`` or another.
+        system: the operating system.
+        machine: the processor architecture.
+        packages: distributions and their versions: the ones every pipeline runs on, and those the
+            pipeline and its code import.
+    """
+
+    python: str
+    implementation: str
+    system: str
+    machine: str
+    packages: dict[str, str]
+
+    @classmethod
+    def here(cls, distributions: Iterable[str] = ()) -> Environment:
+        """This process's environment, with ``distributions`` listed beside the usual ones."""
+        names = dict.fromkeys([*PACKAGES, *sorted(distributions)])
+        return cls(
+            python=platform.python_version(),
+            implementation=platform.python_implementation(),
+            system=platform.system(),
+            machine=platform.machine(),
+            packages={name: metadata.version(name) for name in names},
+        )
+
+    @property
+    def requirements(self) -> str:
+        """The packages as pinned lines of a requirements file."""
+        return "".join(f"{name}=={version}\n" for name, version in sorted(self.packages.items()))
+
+    def check(self, where: str) -> None:
+        """Refuse an environment this process cannot honour.
+
+        Patch releases of Python and scikit-learn are taken to be compatible; the golden rows say
+        whether they are.
+
+        Raises:
+            ArtifactIncompatible: another minor version of Python or of scikit-learn.
+        """
+        pairs = {
+            "Python": (self.python, platform.python_version()),
+            "scikit-learn": (
+                self.packages["scikit-learn"],
+                metadata.version("scikit-learn"),
+            ),
+        }
+        for name, (packed, running) in pairs.items():
+            if _minor(packed) != _minor(running):
+                raise ArtifactIncompatible(
+                    f"packed with {name} {packed}, but this process runs {name} {running}",
+                    where=where,
+                    hint=f"run it with {name} {_minor(packed)}, or pack it again here; "
+                    "the artifact's requirements.txt lists what it needs",
+                )
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])

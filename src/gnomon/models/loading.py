@@ -1,0 +1,85 @@
+"""Loading an artifact: the one place where its code begins to run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from gnomon.errors import ArtifactError, GnomonError
+from gnomon.models import golden, serialization
+from gnomon.models.artifact import Artifact, inspect
+from gnomon.models.importing import VendoredCode
+from gnomon.models.predicting import outputs
+
+__all__ = ["LoadedArtifact", "load"]
+
+
+@dataclass(frozen=True)
+class LoadedArtifact:
+    """An artifact whose pipeline is in memory.
+
+    Attributes:
+        artifact: what was loaded.
+        pipeline: the fitted pipeline.
+    """
+
+    artifact: Artifact
+    pipeline: Any
+
+    def predict(self, frame: pd.DataFrame) -> pa.RecordBatch:
+        """The outputs for a frame with the columns of the training frame, in the contract's
+        output schema: ``prediction``, then a ``probability_<class>`` for each class.
+        """
+        return outputs(self.pipeline, frame, self.artifact.contract)
+
+    def verify(self) -> None:
+        """Run the golden rows.
+
+        Raises:
+            GoldenMismatch: they do not come out as recorded; names the first step and column.
+        """
+        artifact = self.artifact
+        golden.verify(self.pipeline, artifact.golden(), artifact.contract, artifact.tag)
+
+
+def load(which: str | Path, *, verify: bool = True) -> LoadedArtifact:
+    """Load an artifact and run its golden rows.
+
+    It is inspected first, so nothing runs that is not what was packed. Its vendored modules are
+    imported from its own ``code/``, under the names they had; where this process has imported
+    other modules under those names, it is refused, because they would run instead.
+
+    Args:
+        which: ``name:version``, ``name:latest``, ``name``, or the path of its folder.
+        verify: run the golden rows. A process that forks leaves it to its children: what
+            predicts may start threads, and those do not survive a fork.
+
+    Raises:
+        ArtifactError: it must not or cannot be loaded; its subclasses say why.
+        UnknownArtifact: there is none.
+    """
+    artifact = inspect(which)
+    manifest = artifact.manifest
+    code = VendoredCode(artifact.path, manifest)
+    code.install()
+    content = artifact.read(manifest.pipeline_file)
+    types = manifest.trusted if manifest.serializer == "skops" else manifest.types
+    try:
+        pipeline = serialization.load(content, manifest.serializer, types)
+    except GnomonError:
+        raise
+    except Exception as error:
+        raise ArtifactError(
+            f"loading the pipeline raised {type(error).__name__}: {error}",
+            where=artifact.tag,
+            hint="its requirements.txt lists what it needs",
+        ) from error
+    code.check()
+    loaded = LoadedArtifact(artifact, pipeline)
+    if verify:
+        loaded.verify()
+    return loaded

@@ -1,0 +1,249 @@
+"""Packing: from a fitted pipeline to an artifact that was seen to work in a process of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import is_classifier, is_regressor
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from gnomon.errors import PackRefused, UntrustedTypes
+from gnomon.models import check, golden, serialization, store, vendoring
+from gnomon.models.artifact import Artifact, inspect
+from gnomon.models.environment import Environment
+from gnomon.models.manifest import (
+    CODE,
+    CONTRACT,
+    GOLDEN,
+    MODEL_YAML,
+    PIPELINE,
+    PROFILE,
+    REQUIREMENTS,
+    Lineage,
+    Manifest,
+    Serializer,
+    hash_files,
+)
+from gnomon.models.predicting import outputs
+from gnomon.models.profile import profile
+from gnomon.preprocessing import check_rows_alone, from_frame, infer_contract, to_frame
+from gnomon.preprocessing.contract import Contract
+
+__all__ = ["pack"]
+
+
+def pack(
+    name: str,
+    pipeline: Any,
+    X: pd.DataFrame,  # noqa: N803 - scikit-learn's own name for it
+    y: Any = None,
+    *,
+    contract: Contract | None = None,
+    code: vendoring.Code = (),
+    entity_key: Sequence[str] = (),
+    event_time: str | None = None,
+    serializer: Serializer = "skops",
+    trusted: Sequence[str] = (),
+    lineage: Mapping[str, Any] | None = None,
+    seeds: Mapping[str, Any] | None = None,
+    golden_rows: int = 64,
+    version: str | None = None,
+) -> Artifact:
+    """Make an artifact of a fitted pipeline and put it into BentoML's model store.
+
+    Args:
+        name: lower-case letters, digits, ``-``, ``_`` and ``.``.
+        pipeline: a fitted classifier or regressor, preprocessing included.
+        X: the frame it was fitted on; contract, profile and golden rows are taken from it.
+        y: the target it was fitted on; only its hash is kept.
+        contract: what requests must hold; inferred from ``X`` when not given.
+        code: modules to vendor besides those the pipeline's classes come from and what they
+            import: a module, its name, or its file or folder.
+        entity_key: the columns that together name the thing predicted for.
+        event_time: the column that says when the prediction was asked for.
+        serializer: ``skops``, or ``pickle`` where skops cannot store a step.
+        trusted: types and functions to trust besides the user's own, scikit-learn's, numpy's and
+            scipy's, by their full names.
+        lineage: anything to record of where data and code come from.
+        seeds: random seeds of the training; the pipeline's ``random_state`` parameters when not
+            given.
+        golden_rows: how many rows to record step by step.
+        version: a name for this version; a time stamp and six random digits when not given.
+
+    Raises:
+        PackRefused: what cannot be served honestly, and why.
+        UntrustedTypes: the pipeline holds types that nobody has trusted yet.
+        ContractError: no contract can be inferred, or the one given does not fit ``X``.
+    """
+    created = datetime.now(UTC)
+    version = version or store.new_version(created)
+    store.check_name(name, version)
+    check_training(pipeline, X, y)
+    contract = contract or _infer(pipeline, X, entity_key, event_time)
+    own = vendoring.find_code(pipeline, code)
+    rows = golden.choose_rows(X, golden_rows)
+    check_faithful(pipeline, rows, contract)
+    check_rows_alone(pipeline, rows, lambda frame: outputs(pipeline, frame, contract))
+    content = serialization.dump(pipeline, serializer)
+    types = serialization.named_types(content, serializer)
+
+    with store.staging() as folder:
+        modules = vendoring.vendor(own, folder / CODE)
+        accepted = accept_types(content, serializer, modules, trusted)
+        environment = Environment.here(vendoring.distributions(own, types))
+        (folder / PIPELINE[serializer]).write_bytes(content)
+        contract.write(folder / CONTRACT)
+        golden.write(golden.record(pipeline, rows, contract), folder / GOLDEN)
+        golden.write(profile(pipeline, X, contract), folder / PROFILE)
+        (folder / REQUIREMENTS).write_text(environment.requirements)
+        (folder / MODEL_YAML).write_text(store.model_yaml(name, version, created, environment))
+        commit, dirty = vendoring.commit(own.values())
+        Manifest(
+            name=name,
+            version=version,
+            created=created,
+            serializer=serializer,
+            environment=environment,
+            lineage=Lineage(
+                rows=len(X),
+                columns=len(X.columns),
+                data=data_digest(X, y),
+                commit=commit,
+                dirty=dirty,
+                given=dict(lineage or {}),
+            ),
+            seeds=dict(seeds) if seeds is not None else random_states(pipeline),
+            types=types,
+            trusted=accepted,
+            modules=modules,
+            files=dict(hash_files(folder)),
+        ).write(folder)
+        check.in_fresh_process(folder)
+        path = store.publish(folder, name, version, created)
+    return inspect(path)
+
+
+def check_training(pipeline: Any, X: Any, y: Any) -> None:  # noqa: N803
+    """Refuse arguments no artifact can be made of.
+
+    Raises:
+        PackRefused: not a frame, no rows, a target of another length, a pipeline that is not
+            fitted or is neither a classifier nor a regressor.
+    """
+    if not isinstance(X, pd.DataFrame):
+        raise PackRefused(
+            f"expected a pandas DataFrame for X, got {type(X).__module__}.{type(X).__qualname__}",
+            hint="the contract is made of column names and types; fit and pack with the frame",
+        )
+    if X.empty:
+        raise PackRefused("X has no rows or no columns", hint="pass the training frame")
+    if y is not None and len(y) != len(X):
+        raise PackRefused(f"X has {len(X)} rows, but y has {len(y)}")
+    if not is_classifier(pipeline) and not is_regressor(pipeline):
+        raise PackRefused(
+            f"expected a classifier or a regressor, got {type(pipeline).__qualname__}",
+            hint="pass the whole pipeline, with the model as its last step",
+        )
+    try:
+        check_is_fitted(pipeline)
+    except NotFittedError:
+        raise PackRefused(
+            "the pipeline is not fitted", hint="call pipeline.fit(X, y) before packing it"
+        ) from None
+
+
+def check_faithful(pipeline: Any, rows: pd.DataFrame, contract: Contract) -> None:
+    """Refuse a contract that cannot carry the pipeline's input.
+
+    The rows must get the same answers after the trip through the contract's types that every
+    request makes.
+
+    Raises:
+        PackRefused: an answer changes on the way.
+    """
+    direct = outputs(pipeline, rows, contract)
+    travelled = outputs(pipeline, to_frame(from_frame(rows, contract), contract), contract)
+    for name, left, right in zip(
+        direct.schema.names, direct.columns, travelled.columns, strict=True
+    ):
+        if not left.equals(right):
+            raise PackRefused(
+                f"`{name}` is not the same for rows that came through the contract",
+                where=name,
+                hint="a column's type in the contract is not what the pipeline was fitted on",
+            )
+
+
+def accept_types(
+    content: bytes, serializer: Serializer, modules: Mapping[str, str], trusted: Sequence[str]
+) -> tuple[str, ...]:
+    """The types of a skops file that skops does not trust by itself, when all may be trusted.
+
+    The user's own are vendored with the artifact, and scikit-learn, numpy and scipy are what the
+    artifact runs on; everything else has to be named.
+
+    Raises:
+        UntrustedTypes: some are neither.
+    """
+    if serializer == "pickle":
+        return ()
+    types = serialization.untrusted_types(content)
+    refused = [
+        name
+        for name in types
+        if name not in trusted
+        and not serialization.is_known_safe(name)
+        and not any(name.startswith(f"{module}.") for module in modules)
+    ]
+    if refused:
+        raise UntrustedTypes(
+            f"the pipeline holds types that are not trusted: {', '.join(refused)}",
+            hint=f"if you know them, pass trusted={refused!r}",
+        )
+    return tuple(types)
+
+
+def data_digest(X: pd.DataFrame, y: Any) -> str:  # noqa: N803
+    """SHA-256 over a frame's columns, types and values, and over the target."""
+    digest = hashlib.sha256()
+    for name, column in X.items():
+        digest.update(f"{name}\0{column.dtype}\0".encode())
+        digest.update(_hashes(column))
+    if y is not None:
+        digest.update(b"y\0")
+        digest.update(_hashes(pd.Series(np.asarray(y))))
+    return digest.hexdigest()
+
+
+def random_states(pipeline: Any) -> dict[str, Any]:
+    """The ``random_state`` parameters of a pipeline and its steps that are numbers."""
+    return {
+        name: int(value)
+        for name, value in sorted(pipeline.get_params(deep=True).items())
+        if name.endswith("random_state") and isinstance(value, int | np.integer)
+    }
+
+
+def _hashes(column: pd.Series[Any]) -> bytes:
+    hashes = pd.util.hash_pandas_object(column, index=False, categorize=True)
+    return hashes.to_numpy().tobytes()
+
+
+def _infer(
+    pipeline: Any, frame: pd.DataFrame, entity_key: Sequence[str], event_time: str | None
+) -> Contract:
+    classifier = is_classifier(pipeline)
+    return infer_contract(
+        frame,
+        task="classification" if classifier else "regression",
+        classes=tuple(np.asarray(pipeline.classes_).tolist()) if classifier else (),
+        probabilities=hasattr(pipeline, "predict_proba"),
+        entity_key=tuple(entity_key),
+        event_time=event_time,
+    )

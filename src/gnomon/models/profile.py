@@ -1,0 +1,118 @@
+"""The training profile: bins frozen on training data, against which later data is counted.
+
+One row for each raw feature (``input``), each column the last preprocessing step gives the model
+(``step``) and each output (``output``). Numbers are counted in bins between quantiles, everything
+else by value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.models.predicting import outputs
+from gnomon.preprocessing import from_frame, trace
+from gnomon.preprocessing.contract import Contract
+
+__all__ = ["SCHEMA", "profile"]
+
+BINS = 20
+MOST_VALUES = 50
+MOST_ROWS = 50_000
+
+SCHEMA = pa.schema(
+    [
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("rows", pa.int64(), nullable=False),
+        pa.field("nulls", pa.int64(), nullable=False),
+        pa.field("mean", pa.float64()),
+        pa.field("std", pa.float64()),
+        pa.field("minimum", pa.float64()),
+        pa.field("maximum", pa.float64()),
+        pa.field("edges", pa.list_(pa.float64())),
+        pa.field("values", pa.list_(pa.string())),
+        pa.field("counts", pa.list_(pa.int64()), nullable=False),
+    ]
+)
+"""Columns of a profile.
+
+``edges`` are the inner edges of a number's bins: n edges make n + 1 bins, the first and the last
+open, and a value equal to an edge is in the bin above it. ``values`` are the most frequent values
+of anything else, most frequent first; one more count than values is for all others. Nulls are in
+neither. A boolean is counted by value.
+"""
+
+
+def profile(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> pa.Table:
+    """The profile of a training frame.
+
+    Frames of more than :data:`MOST_ROWS` rows are counted on that many, evenly spaced.
+    """
+    if len(frame) > MOST_ROWS:
+        frame = frame.iloc[np.linspace(0, len(frame) - 1, num=MOST_ROWS, dtype=int)]
+    rows = list(_rows(pipeline, frame, contract))
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def _rows(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> Iterator[dict[str, Any]]:
+    inputs = from_frame(frame, contract)
+    for name, column in zip(inputs.schema.names, inputs.columns, strict=True):
+        yield {"kind": "input", "name": name, **_counted(column)}
+    steps = trace(pipeline, frame)
+    if steps:
+        step, last = list(steps.items())[-1]
+        for position, name in enumerate(last.columns):
+            column = pa.array(last.iloc[:, position], from_pandas=True)
+            yield {"kind": "step", "name": f"{step}/{name}", **_counted(column)}
+    answers = outputs(pipeline, frame, contract)
+    for name, column in zip(answers.schema.names, answers.columns, strict=True):
+        yield {"kind": "output", "name": name, **_counted(column)}
+
+
+def _counted(column: pa.Array) -> dict[str, Any]:
+    if pa.types.is_timestamp(column.type):
+        column = pc.divide(pc.cast(column, pa.int64()), 1e6)
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        return _number(column)
+    return _values(column)
+
+
+def _number(column: pa.Array) -> dict[str, Any]:
+    values = np.asarray(pc.cast(column.drop_null(), pa.float64(), safe=False))
+    values = values[np.isfinite(values)]
+    found: dict[str, Any] = {"rows": len(column), "nulls": len(column) - len(values)}
+    if not len(values):
+        return {**found, "edges": [], "counts": [0]}
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
+    counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+    return {
+        **found,
+        "mean": float(values.mean()),
+        "std": float(values.std()),
+        "minimum": float(values.min()),
+        "maximum": float(values.max()),
+        "edges": edges.tolist(),
+        "counts": counts.tolist(),
+    }
+
+
+def _values(column: pa.Array) -> dict[str, Any]:
+    text = pc.cast(column.drop_null(), pa.string())
+    counted = sorted(
+        ((entry["counts"], entry["values"]) for entry in pc.value_counts(text).to_pylist()),
+        key=lambda pair: (-pair[0], pair[1]),
+    )
+    kept = counted[:MOST_VALUES]
+    others = sum(count for count, _ in counted[MOST_VALUES:])
+    return {
+        "rows": len(column),
+        "nulls": column.null_count,
+        "values": [value for _, value in kept],
+        "counts": [*(count for count, _ in kept), others],
+    }

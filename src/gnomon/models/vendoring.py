@@ -1,0 +1,296 @@
+"""The user's own code: what a pipeline needs of it, and a copy of that in the artifact.
+
+Code counts as the user's own when it lies neither in the standard library nor in an installed
+package. A class's whole top-level package is taken, and every module of the user's own that it
+imports, so that the copy stands alone.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import io
+import pickle
+import shutil
+import site
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any
+
+from gnomon.errors import PackRefused
+
+__all__ = ["Code", "find_code", "vendor"]
+
+Code = Sequence[ModuleType | str | Path]
+
+MOST_BYTES = 64 * 1024 * 1024
+"""The most code and data that is vendored; more is a data set lying beside the code."""
+
+_NEVER = frozenset({"__pycache__", "node_modules"})
+
+
+def find_code(pipeline: Any, given: Code = ()) -> dict[str, Path]:
+    """Top-level modules of the user's own that a pipeline needs: name and file or folder.
+
+    Args:
+        pipeline: a fitted pipeline.
+        given: modules to take besides: a module, its name, or its file or folder.
+
+    Raises:
+        PackRefused: a class or function from ``__main__``, one that cannot be imported by its
+            name, or one whose source cannot be found.
+    """
+    found: dict[str, Path] = {}
+    wanted = [*_given(given), *(root for root in _roots(pipeline))]
+    while wanted:
+        name, path = wanted.pop()
+        if name not in found:
+            found[name] = path
+            wanted += _imported(path)
+    return dict(sorted(found.items()))
+
+
+def vendor(code: dict[str, Path], folder: Path) -> dict[str, str]:
+    """Copy code into ``folder``; the modules in it and their files.
+
+    Raises:
+        PackRefused: compiled modules, or more than :data:`MOST_BYTES`.
+    """
+    modules: dict[str, str] = {}
+    room = MOST_BYTES
+    for name, source in code.items():
+        for path in _files(source):
+            relative = path.relative_to(source.parent)
+            room -= path.stat().st_size
+            if room < 0:
+                raise PackRefused(
+                    f"more than {MOST_BYTES // 2**20} MiB lie in the packages to vendor",
+                    where=str(source),
+                    hint="move data out of the package",
+                )
+            target = folder / relative
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+            modules |= _module(relative)
+        if source.is_dir():
+            modules |= _namespaces(folder / name, folder, modules)
+    return dict(sorted(modules.items()))
+
+
+def commit(paths: Iterable[Path]) -> tuple[str | None, bool | None]:
+    """The git commit the code is at, and whether the repository has uncommitted changes."""
+    for path in paths:
+        folder = str(path if path.is_dir() else path.parent)
+        head = _git(folder, "rev-parse", "HEAD")
+        if head:
+            return head, bool(_git(folder, "status", "--porcelain"))
+    return None, None
+
+
+def distributions(code: dict[str, Path], types: Iterable[str]) -> set[str]:
+    """Installed distributions that the code imports or the pipeline's types come from."""
+    from importlib import metadata
+
+    tops = {name.partition(".")[0] for name in types}
+    for source in code.values():
+        for path in _files(source):
+            if path.suffix == ".py":
+                tops |= {name.partition(".")[0] for name in _imports(path)}
+    installed = metadata.packages_distributions()
+    return {installed[top][0] for top in tops - code.keys() if top in installed}
+
+
+class _Probe(pickle.Pickler):
+    """Sees every object that a pickle of the pipeline would hold."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), protocol=5)
+        self.seen: dict[int, type | FunctionType | BuiltinFunctionType] = {}
+
+    def persistent_id(self, obj: Any) -> None:
+        named = obj if isinstance(obj, type | FunctionType | BuiltinFunctionType) else type(obj)
+        if id(named) not in self.seen:
+            check_importable(named)
+            self.seen[id(named)] = named
+
+
+def check_importable(named: Any) -> None:
+    """Refuse a class or function that another process could not import.
+
+    Raises:
+        PackRefused: it is from ``__main__``, a lambda, or defined inside a function.
+    """
+    module, name = getattr(named, "__module__", None), named.__qualname__
+    if module is None or module == "builtins":
+        return
+    if module == "__main__":
+        raise PackRefused(
+            f"`{name}` is defined in __main__, which no other process can import",
+            where=name,
+            hint="move it to a module of its own and import it from there",
+        )
+    if "<lambda>" in name or "<locals>" in name:
+        what = "a lambda" if "<lambda>" in name else "defined inside a function"
+        raise PackRefused(
+            f"`{name}` of module {module} is {what}, which cannot be loaded by name",
+            where=f"{module}.{name}",
+            hint="define it with `def` or `class` at the top level of a module",
+        )
+
+
+def _roots(pipeline: Any) -> Iterator[tuple[str, Path]]:
+    """The top-level modules of the user's own that the pipeline's classes come from."""
+    probe = _Probe()
+    try:
+        probe.dump(pipeline)
+    except PackRefused:
+        raise
+    except Exception as error:
+        raise PackRefused(
+            f"the pipeline holds something that cannot be stored: {error}",
+            hint="keep open files, connections, locks and generators out of fitted steps",
+        ) from error
+    for named in probe.seen.values():
+        module = getattr(named, "__module__", None)
+        if module and module != "builtins" and not is_installed(module):
+            yield _root(module, f"{module}.{named.__qualname__}")
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module belongs to Python, to an installed package, or to Gnomon itself."""
+    top = module.partition(".")[0]
+    if top in sys.stdlib_module_names or top == "gnomon":
+        return True
+    spec = _spec(top)
+    if spec is None:
+        return False
+    places = [spec.origin] if spec.origin else list(spec.submodule_search_locations or ())
+    return any(_in_packages(Path(place)) for place in places)
+
+
+def _in_packages(path: Path) -> bool:
+    return any(path.resolve().is_relative_to(folder) for folder in _package_folders())
+
+
+def _package_folders() -> set[Path]:
+    paths = sysconfig.get_paths()
+    folders = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+    folders |= {*site.getsitepackages(), site.getusersitepackages()}
+    return {Path(folder).resolve() for folder in folders}
+
+
+def _spec(top: str) -> ModuleSpec | None:
+    module = sys.modules.get(top)
+    if module is not None and module.__spec__ is not None:
+        return module.__spec__
+    try:
+        return importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+
+
+def _root(module: str, needed_by: str) -> tuple[str, Path]:
+    """A module's top-level module and the file or folder it is in."""
+    top = module.partition(".")[0]
+    spec = _spec(top)
+    places = _places(spec) if spec else []
+    own = sys.modules.get(module)
+    file = getattr(own, "__file__", None)
+    if len(places) != 1 or not places[0].exists() or (file and not Path(file).exists()):
+        raise PackRefused(
+            f"cannot find the code of `{needed_by}`",
+            where=module,
+            hint="keep it in a file that can be imported, or name the file in `code=`",
+        )
+    return top, places[0]
+
+
+def _places(spec: ModuleSpec) -> list[Path]:
+    """The file of a module, or the folder of a package."""
+    if spec.submodule_search_locations is not None:
+        return [Path(place) for place in spec.submodule_search_locations]
+    return [Path(spec.origin)] if spec.origin and spec.has_location else []
+
+
+def _given(code: Code) -> Iterator[tuple[str, Path]]:
+    for entry in code:
+        if isinstance(entry, Path):
+            if not entry.exists():
+                raise PackRefused("no such file or folder in `code=`", where=str(entry))
+            yield entry.stem, entry.absolute()
+        else:
+            name = entry if isinstance(entry, str) else entry.__name__
+            yield _root(name, name)
+
+
+def _imported(source: Path) -> Iterator[tuple[str, Path]]:
+    """Top-level modules of the user's own that a module or package imports."""
+    for path in _files(source):
+        if path.suffix != ".py":
+            continue
+        for name in sorted({name.partition(".")[0] for name in _imports(path)}):
+            if not is_installed(name) and _spec(name) is not None:
+                yield _root(name, f"{name}, which {path.name} imports")
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """The absolute imports of a source file, wherever in it they stand."""
+    try:
+        tree = ast.parse(path.read_bytes(), str(path))
+    except SyntaxError as error:
+        raise PackRefused(f"not Python this version reads: {error.msg}", where=str(path)) from None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module
+
+
+def _files(source: Path) -> Iterator[Path]:
+    """The files of a module or package, without caches and hidden ones."""
+    if source.is_file():
+        yield source
+        return
+    for path in sorted(source.rglob("*")):
+        parts = path.relative_to(source).parts
+        if path.is_file() and not any(part in _NEVER or part.startswith(".") for part in parts):
+            yield path
+
+
+def _module(relative: Path) -> dict[str, str]:
+    """The module a vendored file is, if it is one."""
+    if relative.suffix in (".so", ".pyd"):
+        raise PackRefused(
+            f"{relative.name} is a compiled module, which runs on one platform only",
+            where=str(relative),
+            hint="install it as a package, so that it is required instead of vendored",
+        )
+    if relative.suffix != ".py" or not all(part.isidentifier() for part in relative.parent.parts):
+        return {}
+    parts = relative.with_suffix("").parts
+    name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    return {name: relative.as_posix()}
+
+
+def _namespaces(folder: Path, root: Path, modules: dict[str, str]) -> dict[str, str]:
+    """The folders below ``folder`` that hold modules and no ``__init__.py``."""
+    holders = {path.parent for path in folder.rglob("*.py")} | {folder}
+    relatives = {holder.relative_to(root) for holder in holders}
+    parents = {parent for relative in relatives for parent in relative.parents if parent.parts}
+    names = {".".join(relative.parts): relative.as_posix() for relative in relatives | parents}
+    return {name: f"{path}/" for name, path in names.items() if name not in modules}
+
+
+def _git(folder: str, *command: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", folder, *command], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,106 @@
+"""The training profile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from gnomon.models import Artifact, profile
+from gnomon.preprocessing import infer_contract
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[tuple[str, str], dict[str, Any]]:
+    """The profile of a small pipeline, by kind and name."""
+    frame = pd.DataFrame(
+        {
+            "number": [*range(100), None],
+            "carrier": ["UA"] * 60 + ["AA"] * 40 + ["B6"],
+            "code": [f"N{i:03}" for i in range(101)],
+            "at": pd.date_range("2013-01-01", periods=101, freq="h", tz="UTC", unit="us"),
+        }
+    )
+    keep = FunctionTransformer(keep_number)
+    pipeline = Pipeline([("keep", keep), ("model", LogisticRegression())])
+    pipeline.fit(frame, frame["carrier"] == "UA")
+    contract = infer_contract(frame, task="classification", classes=[False, True])
+    table = profile.profile(pipeline, frame, contract)
+    assert table.schema == profile.SCHEMA
+    return {(row["kind"], row["name"]): row for row in table.to_pylist()}
+
+
+def keep_number(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[["number"]].fillna(-1.0)
+
+
+def test_it_covers_inputs_the_models_features_and_outputs(rows: dict[Any, Any]) -> None:
+    """One row for each."""
+    names = [name for kind, name in rows if kind == "output"]
+    assert names == ["prediction", "probability_False", "probability_True"]
+    assert [name for kind, name in rows if kind == "input"] == ["number", "carrier", "code", "at"]
+    assert [name for kind, name in rows if kind == "step"] == ["keep/number"]
+
+
+def test_numbers_are_counted_between_quantiles(rows: dict[Any, Any]) -> None:
+    """Twenty bins of five values each; a null is counted apart."""
+    number = rows["input", "number"]
+    assert number["counts"] == [5] * 20
+    assert len(number["edges"]) == 19
+    assert (number["rows"], number["nulls"]) == (101, 1)
+    assert (number["minimum"], number["maximum"], number["mean"]) == (0, 99, 49.5)
+
+
+def test_a_value_on_an_edge_is_in_the_bin_above() -> None:
+    """As the schema says, so that later counts fall into the same bins."""
+    found = profile._number(profile.pa.array([0.0] * 30 + [1.0] * 30))
+    assert found["edges"] == [0.0, 0.5, 1.0] or found["edges"] == [0.0, 1.0]
+    again = np.bincount(np.digitize([0.0] * 30 + [1.0] * 30, found["edges"]))
+    assert [c for c in found["counts"] if c] == [c for c in again if c] == [30, 30]
+
+
+def test_everything_else_is_counted_by_value(rows: dict[Any, Any]) -> None:
+    """Most frequent first, the last count is for all others."""
+    carrier = rows["input", "carrier"]
+    assert carrier["values"] == ["UA", "AA", "B6"]
+    assert carrier["counts"] == [60, 40, 1, 0]
+    assert carrier["edges"] is None
+
+
+def test_rare_values_are_counted_together(rows: dict[Any, Any]) -> None:
+    """Only the most frequent are named."""
+    code = rows["input", "code"]
+    assert len(code["values"]) == 50
+    assert code["counts"][-1] == 51
+
+
+def test_timestamps_are_counted_in_seconds(rows: dict[Any, Any]) -> None:
+    """Bins of time, as seconds since 1970."""
+    at = rows["input", "at"]
+    assert at["minimum"] == pd.Timestamp("2013-01-01", tz="UTC").timestamp()
+    assert sum(at["counts"]) == 101
+
+
+def test_booleans_are_counted_by_value(rows: dict[Any, Any]) -> None:
+    """A label is a value."""
+    assert set(rows["output", "prediction"]["values"]) <= {"true", "false"}
+
+
+def test_a_column_of_nulls_has_no_bins() -> None:
+    """And its nulls are counted."""
+    found = profile._number(profile.pa.array([None, None], profile.pa.float64()))
+    assert (found["rows"], found["nulls"], found["edges"], found["counts"]) == (2, 2, [], [0])
+
+
+def test_an_artifact_carries_it(packed: Artifact) -> None:
+    """It is read back as it was written."""
+    table = packed.profile()
+    assert table.schema == profile.SCHEMA
+    assert ("input", "wind") in set(
+        zip(table["kind"].to_pylist(), table["name"].to_pylist(), strict=True)
+    )

@@ -1,0 +1,151 @@
+"""The pipeline as bytes, and what those bytes name."""
+
+from __future__ import annotations
+
+import collections
+import io
+import pickle
+import subprocess
+import zipfile
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from gnomon.errors import ArtifactCorrupt, PackRefused, UntrustedTypes
+from gnomon.models import serialization
+
+
+def frame() -> tuple[pd.DataFrame, Any]:
+    random = np.random.default_rng(3)
+    table = pd.DataFrame(random.normal(size=(80, 3)), columns=["a", "b", "c"])
+    return table, (table["a"] > 0).to_numpy()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LogisticRegression(),
+        RandomForestClassifier(n_estimators=3, random_state=1),
+        HistGradientBoostingClassifier(max_iter=3, random_state=1),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+@pytest.mark.parametrize("serializer", ["skops", "pickle"])
+def test_a_pipeline_comes_back_and_answers_the_same(model: Any, serializer: Any) -> None:
+    """What is loaded predicts bit for bit what was dumped."""
+    table, target = frame()
+    pipeline = make_pipeline(StandardScaler(), FunctionTransformer(np.tanh), model)
+    pipeline.fit(table, target)
+    content = serialization.dump(pipeline, serializer)
+    types = serialization.named_types(content, serializer)
+    again = serialization.load(content, serializer, types)
+    np.testing.assert_array_equal(again.predict_proba(table), pipeline.predict_proba(table))
+
+
+def test_the_same_pipeline_gives_the_same_bytes() -> None:
+    """Fitting and dumping twice gives one hash, whatever addresses the objects had."""
+    table, target = frame()
+
+    def dumped() -> bytes:
+        model = HistGradientBoostingClassifier(max_iter=3, random_state=1)
+        pipeline = make_pipeline(StandardScaler(), model).fit(table, target)
+        return serialization.dump(pipeline, "skops")
+
+    assert dumped() == dumped()
+
+
+def test_types_are_listed_without_skops() -> None:
+    """What a skops file names is read from its schema, classes and functions alike."""
+    table, target = frame()
+    log = FunctionTransformer(np.abs)
+    pipeline = make_pipeline(log, RandomForestClassifier(n_estimators=2)).fit(table, target)
+    types = serialization.named_types(serialization.dump(pipeline, "skops"), "skops")
+    assert "sklearn.tree._tree.Tree" in types
+    assert "sklearn.pipeline.Pipeline" in types
+    assert any(name.endswith(".absolute") for name in types)
+
+
+def test_pickled_globals_are_listed_without_running_them() -> None:
+    """A pickle that would run a command on load is read, not run, and its command is named."""
+
+    class Bomb:
+        def __reduce__(self) -> Any:
+            return subprocess.check_call, (["touch", "/nonexistent/exploded"],)
+
+    for protocol in range(6):
+        content = pickle.dumps({"model": Bomb()}, protocol=protocol, fix_imports=False)
+        assert "subprocess.check_call" in serialization.named_types(content, "pickle")
+
+
+def test_pickled_globals_are_followed_through_the_memo() -> None:
+    """A name that was pushed once and fetched from the memo later is found."""
+    value = [collections.OrderedDict(), collections.Counter(), collections.deque()]
+    names = serialization.named_types(pickle.dumps(value, protocol=5), "pickle")
+    assert names == ("collections.Counter", "collections.OrderedDict", "collections.deque")
+
+
+def test_a_pickle_reaches_only_recorded_globals() -> None:
+    """Loading a pickle that names something else is refused before that is imported."""
+    content = pickle.dumps(collections.Counter("ab"), protocol=5)
+    with pytest.raises(UntrustedTypes, match=r"collections\.Counter"):
+        serialization.load(content, "pickle", ["collections.OrderedDict"])
+
+
+def test_a_skops_file_loads_only_trusted_types() -> None:
+    """A type that skops does not trust and nobody named is refused."""
+    table, target = frame()
+    model = RandomForestClassifier(n_estimators=2).fit(table, target)
+    content = serialization.dump(model, "skops")
+    with pytest.raises(UntrustedTypes, match=r"sklearn\.tree\._tree\.Tree"):
+        serialization.load(content, "skops", [])
+
+
+@pytest.mark.parametrize("serializer", ["skops", "pickle"])
+def test_bytes_that_are_no_pipeline_are_corrupt(serializer: Any) -> None:
+    """Truncated or foreign bytes are an artifact error, not a crash."""
+    with pytest.raises(ArtifactCorrupt, match=serializer):
+        serialization.named_types(b"\x80\x05nonsense", serializer)
+
+
+def test_what_skops_cannot_store_is_refused_with_a_way_out() -> None:
+    """The refusal names the other serializer."""
+    holder = FunctionTransformer(np.abs, kw_args={"out": memoryview(b"x")})
+    with pytest.raises(PackRefused, match="pickle"):
+        serialization.dump(holder, "skops")
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("sklearn.tree._tree.Tree", True),
+        ("numpy.clip", True),
+        ("scipy.special.expit", True),
+        ("datetime.timedelta", True),
+        ("numpy.f2py.compile", False),
+        ("numpy.lib._npyio_impl.load", False),
+        ("sklearn.datasets._base.load_files", False),
+        ("os.system", False),
+        ("builtins.eval", False),
+        ("lightgbm.sklearn.LGBMClassifier", False),
+    ],
+)
+def test_what_is_known_to_be_safe(name: str, safe: bool) -> None:
+    """scikit-learn, numpy, scipy and plain values are; what reads files or runs code is not."""
+    assert serialization.is_known_safe(name) is safe
+
+
+def test_a_canonical_file_is_still_a_skops_file() -> None:
+    """skops itself reads what was renumbered, members included."""
+    table, target = frame()
+    content = serialization.dump(LogisticRegression().fit(table, target), "skops")
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        members = file.namelist()
+        assert {info.date_time for info in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    assert members[-1] == "schema.json"
+    assert all(name.split(".")[0].isdigit() for name in members[:-1])
