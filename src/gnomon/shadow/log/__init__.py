@@ -10,6 +10,7 @@ from gnomon.shadow.log.layout import (
     shadow_stream,
     stream_folder,
 )
+from gnomon.shadow.log.request_ids import new_request_id
 from gnomon.shadow.log.schema import (
     ADDRESS,
     COMPARISON,
@@ -35,6 +36,7 @@ __all__ = [
     "Tail",
     "answered",
     "input_column",
+    "new_request_id",
     "output_column",
     "read_position",
     "recover",
