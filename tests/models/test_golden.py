@@ -45,8 +45,8 @@ def test_every_step_and_answer_is_recorded() -> None:
     assert "step/columns/distance/distance" in names
     assert names[-3:] == [
         "output/prediction",
-        "output/probability_False",
-        "output/probability_True",
+        "output/probability_false",
+        "output/probability_true",
     ]
     assert table["output/prediction"].to_pylist() == pipeline.predict(frame[:5]).tolist()
 
@@ -74,7 +74,7 @@ def test_a_model_that_moved_is_named_by_its_output() -> None:
     pipeline, frame, contract = trained()
     table = golden.record(pipeline, frame[:9], contract)
     pipeline["model"].intercept_ += 1e-6
-    with pytest.raises(GoldenMismatch, match="output `probability_False`"):
+    with pytest.raises(GoldenMismatch, match="output `probability_false`"):
         golden.verify(pipeline, table, contract, "flights:1")
 
 

@@ -42,7 +42,7 @@ def keep_number(frame: pd.DataFrame) -> pd.DataFrame:
 def test_it_covers_inputs_the_models_features_and_outputs(rows: dict[Any, Any]) -> None:
     """One row for each."""
     names = [name for kind, name in rows if kind == "output"]
-    assert names == ["prediction", "probability_False", "probability_True"]
+    assert names == ["prediction", "probability_false", "probability_true"]
     assert [name for kind, name in rows if kind == "input"] == ["number", "carrier", "code", "at"]
     assert [name for kind, name in rows if kind == "step"] == ["keep/number"]
 

@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 
 from gnomon.errors import GoldenMismatch
 from gnomon.models.predicting import outputs
-from gnomon.preprocessing import from_frame, to_frame, trace
 from gnomon.preprocessing.contract import Contract
+from gnomon.preprocessing.frames import from_frame, to_frame
+from gnomon.preprocessing.tracing import trace
 
 __all__ = ["choose_rows", "record", "step_outputs", "verify"]
 

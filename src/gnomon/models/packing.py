@@ -32,8 +32,10 @@ from gnomon.models.manifest import (
 )
 from gnomon.models.predicting import outputs
 from gnomon.models.profile import profile
-from gnomon.preprocessing import check_rows_alone, from_frame, infer_contract, to_frame
 from gnomon.preprocessing.contract import Contract
+from gnomon.preprocessing.frames import from_frame, to_frame
+from gnomon.preprocessing.inference import infer_contract
+from gnomon.preprocessing.invariance import check_rows_alone
 
 __all__ = ["pack"]
 

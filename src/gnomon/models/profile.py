@@ -1,7 +1,7 @@
 """The training profile: bins frozen on training data, against which later data is counted.
 
-One row for each raw feature (``input``), each column the last preprocessing step gives the model
-(``step``) and each output (``output``). Numbers are counted in bins between quantiles, everything
+One row for each raw feature (``input``), each column of each preprocessing step (``step``) and each
+output (``output``). Numbers are counted in bins between quantiles, everything
 else by value.
 """
 
@@ -15,9 +15,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gnomon.models.golden import step_outputs
 from gnomon.models.predicting import outputs
-from gnomon.preprocessing import from_frame, trace
 from gnomon.preprocessing.contract import Contract
+from gnomon.preprocessing.frames import from_frame
 
 __all__ = ["SCHEMA", "profile"]
 
@@ -64,12 +65,9 @@ def _rows(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> Iterator[di
     inputs = from_frame(frame, contract)
     for name, column in zip(inputs.schema.names, inputs.columns, strict=True):
         yield {"kind": "input", "name": name, **_counted(column)}
-    steps = trace(pipeline, frame)
-    if steps:
-        step, last = list(steps.items())[-1]
-        for position, name in enumerate(last.columns):
-            column = pa.array(last.iloc[:, position], from_pandas=True)
-            yield {"kind": "step", "name": f"{step}/{name}", **_counted(column)}
+    steps = step_outputs(pipeline, frame)
+    for name, column in zip(steps.column_names, steps.columns, strict=True):
+        yield {"kind": "step", "name": name, **_counted(column.combine_chunks())}
     answers = outputs(pipeline, frame, contract)
     for name, column in zip(answers.schema.names, answers.columns, strict=True):
         yield {"kind": "output", "name": name, **_counted(column)}
