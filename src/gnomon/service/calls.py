@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from gnomon.errors import DeadlineExceeded, GnomonError, InvalidRequest, ServerError
-from gnomon.service.control import Decisions
+from gnomon.service.control import ROUTES, Decision, Decisions
 from gnomon.service.status import Status
 from gnomon.shadow.history import Event
 
@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 CONTROL_SECONDS = 180.0
 """How long a control call may take: a promotion loads and verifies an artifact first."""
+
+_PATHS = {route.body: path for path, route in ROUTES.items()}
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,24 +113,16 @@ def predict_many(rows: Rows) -> Call[Predictions]:
     return Call(method="POST", path="/predict", content=_encode(content), read=_reader(Predictions))
 
 
-def start_shadow(artifact: str, fraction: float | None) -> Call[Event]:
-    """Put an artifact in shadow."""
-    return _control("shadow/start", {"artifact": artifact, "fraction": fraction})
-
-
-def stop_shadow(artifact: str) -> Call[Event]:
-    """Take an artifact out of shadow."""
-    return _control("shadow/stop", {"artifact": artifact})
-
-
-def promote(artifact: str, force: bool, why: str | None) -> Call[Event]:
-    """Make an artifact live."""
-    return _control("promote", {"artifact": artifact, "force": force, "why": why})
-
-
-def rollback(why: str | None) -> Call[Event]:
-    """Make the previous artifact live again."""
-    return _control("rollback", {"why": why})
+def decide(decision: Decision) -> Call[Event]:
+    """Take a rollout decision; the route is the one that takes such a body."""
+    return Call(
+        method="POST",
+        path=_PATHS[type(decision)],
+        content=msgspec.json.encode(decision),
+        control=True,
+        seconds=CONTROL_SECONDS,
+        read=_reader(Event),
+    )
 
 
 def status() -> Call[Status]:
@@ -218,17 +212,6 @@ def _by_code(kind: type[GnomonError]) -> dict[str, type[GnomonError]]:
 
 def _reader(kind: type[T]) -> Callable[[bytes], T]:
     return msgspec.json.Decoder(kind).decode
-
-
-def _control(route: str, body: Mapping[str, Any]) -> Call[Event]:
-    return Call(
-        method="POST",
-        path=f"/gnomon/{route}",
-        content=msgspec.json.encode(body),
-        control=True,
-        seconds=CONTROL_SECONDS,
-        read=_reader(Event),
-    )
 
 
 def _foreign(response: httpx.Response, detail: str) -> ServerError:

@@ -24,6 +24,7 @@ import httpx
 from gnomon.errors import GnomonError, NotReady
 from gnomon.service import calls
 from gnomon.service.calls import Call, Prediction, Predictions, Record, Rows
+from gnomon.service.control import Promote, Rollback, StartShadow, StopShadow
 from gnomon.service.status import Status
 from gnomon.shadow.history import Event
 
@@ -43,11 +44,13 @@ class _Connection:
         *,
         control_token: str | None = None,
         predict_token: str | None = None,
+        by: str | None = None,
         timeout: float = 30.0,
     ) -> None:
         self.url = url.rstrip("/")
         self._control_token = control_token
         self._predict_token = predict_token
+        self._by = by
         self._timeout = timeout
 
     def _request(self, call: Call[Any]) -> dict[str, Any]:
@@ -81,6 +84,7 @@ class Client(_Connection):
         control_token: for shadow, promote, rollback, status and history; the server keeps it in
             ``<storage root>/control.token``.
         predict_token: for predictions, where the server wants one.
+        by: who decides, for the rollout history; the server's slice by default.
         timeout: seconds for an answer to a prediction. Control calls may take longer.
         transport: an ``httpx`` transport, to call an ASGI or WSGI app or a socket directly.
     """
@@ -91,11 +95,16 @@ class Client(_Connection):
         *,
         control_token: str | None = None,
         predict_token: str | None = None,
+        by: str | None = None,
         timeout: float = 30.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         super().__init__(
-            url, control_token=control_token, predict_token=predict_token, timeout=timeout
+            url,
+            control_token=control_token,
+            predict_token=predict_token,
+            by=by,
+            timeout=timeout,
         )
         self._http = httpx.Client(transport=transport)
 
@@ -131,13 +140,32 @@ class Client(_Connection):
             return self._send(calls.predict_one(rows))
         return self._send(calls.predict_many(rows))
 
-    def start_shadow(self, artifact: str, fraction: float | None = None) -> Event:
-        """Put an artifact in shadow, for a share of the entities; the policy's by default."""
-        return self._send(calls.start_shadow(artifact, fraction))
+    def start_shadow(
+        self,
+        artifact: str,
+        fraction: float | None = None,
+        *,
+        same: bool = False,
+        why: str | None = None,
+    ) -> Event:
+        """Put an artifact in shadow, for a share of the entities; the policy's by default.
 
-    def stop_shadow(self, artifact: str) -> Event:
+        Args:
+            artifact: its tag.
+            fraction: above 0, at most 1.
+            same: shadow the live artifact itself; what then differs is noise.
+            why: the reason, for the history.
+
+        Raises:
+            RolloutError: it is live, or in shadow already.
+        """
+        asked = StartShadow(artifact=artifact, fraction=fraction, same=same, by=self._by, why=why)
+        return self._send(calls.decide(asked))
+
+    def stop_shadow(self, artifact: str, *, why: str | None = None) -> Event:
         """Take an artifact out of shadow."""
-        return self._send(calls.stop_shadow(artifact))
+        asked = StopShadow(artifact=artifact, by=self._by, why=why)
+        return self._send(calls.decide(asked))
 
     def promote(self, artifact: str, *, force: bool = False, why: str | None = None) -> Event:
         """Make an artifact live. ``force`` passes gates that do not hold; it is recorded.
@@ -146,11 +174,12 @@ class Client(_Connection):
             GateRefused: a gate does not hold, or lacks the evidence.
             RolloutConflict: another decision was recorded first.
         """
-        return self._send(calls.promote(artifact, force, why))
+        asked = Promote(artifact=artifact, force=force, by=self._by, why=why)
+        return self._send(calls.decide(asked))
 
     def rollback(self, *, why: str | None = None) -> Event:
         """Make the previous artifact live again."""
-        return self._send(calls.rollback(why))
+        return self._send(calls.decide(Rollback(by=self._by, why=why)))
 
     def status(self) -> Status:
         """What the slice that answers runs, and its books."""
@@ -186,7 +215,7 @@ class AsyncClient(_Connection):
     """A client for asyncio: every method of :class:`Client`, awaited.
 
     Args:
-        url, control_token, predict_token, timeout: as for :class:`Client`.
+        url, control_token, predict_token, by, timeout: as for :class:`Client`.
         transport: an ``httpx`` async transport.
     """
 
@@ -196,11 +225,16 @@ class AsyncClient(_Connection):
         *,
         control_token: str | None = None,
         predict_token: str | None = None,
+        by: str | None = None,
         timeout: float = 30.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         super().__init__(
-            url, control_token=control_token, predict_token=predict_token, timeout=timeout
+            url,
+            control_token=control_token,
+            predict_token=predict_token,
+            by=by,
+            timeout=timeout,
         )
         self._http = httpx.AsyncClient(transport=transport)
 
@@ -230,21 +264,31 @@ class AsyncClient(_Connection):
             return await self._send(calls.predict_one(rows))
         return await self._send(calls.predict_many(rows))
 
-    async def start_shadow(self, artifact: str, fraction: float | None = None) -> Event:
+    async def start_shadow(
+        self,
+        artifact: str,
+        fraction: float | None = None,
+        *,
+        same: bool = False,
+        why: str | None = None,
+    ) -> Event:
         """As :meth:`Client.start_shadow`."""
-        return await self._send(calls.start_shadow(artifact, fraction))
+        asked = StartShadow(artifact=artifact, fraction=fraction, same=same, by=self._by, why=why)
+        return await self._send(calls.decide(asked))
 
-    async def stop_shadow(self, artifact: str) -> Event:
+    async def stop_shadow(self, artifact: str, *, why: str | None = None) -> Event:
         """As :meth:`Client.stop_shadow`."""
-        return await self._send(calls.stop_shadow(artifact))
+        asked = StopShadow(artifact=artifact, by=self._by, why=why)
+        return await self._send(calls.decide(asked))
 
     async def promote(self, artifact: str, *, force: bool = False, why: str | None = None) -> Event:
         """As :meth:`Client.promote`."""
-        return await self._send(calls.promote(artifact, force, why))
+        asked = Promote(artifact=artifact, force=force, by=self._by, why=why)
+        return await self._send(calls.decide(asked))
 
     async def rollback(self, *, why: str | None = None) -> Event:
         """As :meth:`Client.rollback`."""
-        return await self._send(calls.rollback(why))
+        return await self._send(calls.decide(Rollback(by=self._by, why=why)))
 
     async def status(self) -> Status:
         """As :meth:`Client.status`."""

@@ -34,16 +34,20 @@ class Controlled(Protocol):
     def control_token(self) -> str:
         """The token a caller must show."""
 
-    async def start_shadow(self, artifact: str, fraction: float | None) -> Event:
+    async def start_shadow(
+        self, artifact: str, fraction: float | None, same: bool, *, by: str | None, why: str | None
+    ) -> Event:
         """Put an artifact in shadow; ``None`` takes the policy's fraction."""
 
-    async def stop_shadow(self, artifact: str) -> Event:
+    async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> Event:
         """Take an artifact out of shadow."""
 
-    async def promote(self, artifact: str, force: bool, why: str | None) -> Event:
+    async def promote(
+        self, artifact: str, force: bool, *, by: str | None, why: str | None
+    ) -> Event:
         """Make an artifact live; ``force`` passes gates that do not hold."""
 
-    async def rollback(self, why: str | None) -> Event:
+    async def rollback(self, *, by: str | None, why: str | None) -> Event:
         """Make the previous artifact live again."""
 
     def status(self) -> dict[str, Any]:
@@ -53,31 +57,40 @@ class Controlled(Protocol):
         """The rollout so far, oldest first."""
 
 
-class StartShadow(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of ``POST /gnomon/shadow/start``."""
+class Decision(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Who decides, and the reason they give; both are kept in the history."""
+
+    by: str | None = None
+    why: str | None = None
+
+
+class StartShadow(Decision, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /gnomon/shadow/start``.
+
+    Attributes:
+        same: shadow the live artifact itself; what then differs is noise.
+    """
 
     artifact: str
     fraction: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+    same: bool = False
 
 
-class StopShadow(msgspec.Struct, forbid_unknown_fields=True):
+class StopShadow(Decision, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/shadow/stop``."""
 
     artifact: str
 
 
-class Promote(msgspec.Struct, forbid_unknown_fields=True):
+class Promote(Decision, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/promote``."""
 
     artifact: str
     force: bool = False
-    why: str | None = None
 
 
-class Rollback(msgspec.Struct, forbid_unknown_fields=True):
+class Rollback(Decision, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/rollback``."""
-
-    why: str | None = None
 
 
 class Decisions(msgspec.Struct):
@@ -109,20 +122,24 @@ class Route(msgspec.Struct, frozen=True):
 
 async def _start_shadow(runtime: Controlled, body: bytes) -> Event:
     asked = _decode(body, StartShadow)
-    return await runtime.start_shadow(asked.artifact, asked.fraction)
+    return await runtime.start_shadow(
+        asked.artifact, asked.fraction, asked.same, by=asked.by, why=asked.why
+    )
 
 
 async def _stop_shadow(runtime: Controlled, body: bytes) -> Event:
-    return await runtime.stop_shadow(_decode(body, StopShadow).artifact)
+    asked = _decode(body, StopShadow)
+    return await runtime.stop_shadow(asked.artifact, by=asked.by, why=asked.why)
 
 
 async def _promote(runtime: Controlled, body: bytes) -> Event:
     asked = _decode(body, Promote)
-    return await runtime.promote(asked.artifact, asked.force, asked.why)
+    return await runtime.promote(asked.artifact, asked.force, by=asked.by, why=asked.why)
 
 
 async def _rollback(runtime: Controlled, body: bytes) -> Event:
-    return await runtime.rollback(_decode(body or b"{}", Rollback).why)
+    asked = _decode(body or b"{}", Rollback)
+    return await runtime.rollback(by=asked.by, why=asked.why)
 
 
 async def _status(runtime: Controlled, body: bytes) -> dict[str, Any]:

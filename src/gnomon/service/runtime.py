@@ -30,7 +30,7 @@ from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from gnomon.shadow import rollout, slices
 from gnomon.shadow.history import Event, History, RolloutState, Shadow
-from gnomon.shadow.log import REQUESTS, stream_folder, uuid7
+from gnomon.shadow.log import REQUESTS, new_request_id, stream_folder
 from gnomon.shadow.log.layout import StreamBusy
 from gnomon.shadow.policy import Policy
 from gnomon.shadow.storage import Storage
@@ -101,7 +101,7 @@ class Runtime:
 
     async def predict(self, body: bytes, client_id: str | None) -> Answer:
         """Answer one prediction request; it is in the log before this returns."""
-        ticket = Ticket(uuid7(), client_id, body)
+        ticket = Ticket(new_request_id(), client_id, body)
         lane = self.live
         if lane is None:
             return await self._unanswered(ticket, "failed", self._not_ready())
@@ -125,21 +125,30 @@ class Runtime:
 
     async def reject(self, error: GnomonError, client_id: str | None) -> Answer:
         """Answer a request whose body was not taken; it is logged without one."""
-        return await self._unanswered(Ticket(uuid7(), client_id, b""), "rejected", error, self.live)
+        return await self._unanswered(
+            Ticket(new_request_id(), client_id, b""), "rejected", error, self.live
+        )
 
-    async def start_shadow(self, artifact: str, fraction: float | None) -> Event:
+    async def start_shadow(
+        self, artifact: str, fraction: float | None, same: bool, *, by: str | None, why: str | None
+    ) -> Event:
         """Put an artifact in shadow; this slice runs it on return."""
         return await self._decide(
             rollout.start_shadow,
             artifact,
             fraction=self._policy.sampling.fraction if fraction is None else fraction,
+            same=same,
+            by=by,
+            why=why,
         )
 
-    async def stop_shadow(self, artifact: str) -> Event:
+    async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> Event:
         """Take an artifact out of shadow."""
-        return await self._decide(rollout.stop_shadow, artifact)
+        return await self._decide(rollout.stop_shadow, artifact, by=by, why=why)
 
-    async def promote(self, artifact: str, force: bool, why: str | None) -> Event:
+    async def promote(
+        self, artifact: str, force: bool, *, by: str | None, why: str | None
+    ) -> Event:
         """Make an artifact live: load and verify it beside the old one, ask the gates, swap."""
         tag = (await asyncio.to_thread(inspect, artifact)).tag
         self._promoting = tag
@@ -147,14 +156,14 @@ class Runtime:
             async with self._following:
                 await self._warm(tag)
             return await self._decide(
-                rollout.promote, tag, policy=self._policy, force=force, why=why
+                rollout.promote, tag, policy=self._policy, force=force, by=by, why=why
             )
         finally:
             self._promoting = None
 
-    async def rollback(self, why: str | None) -> Event:
+    async def rollback(self, *, by: str | None, why: str | None) -> Event:
         """Make the previous artifact live again; it is still warm, so this takes milliseconds."""
-        return await self._decide(rollout.rollback, why=why)
+        return await self._decide(rollout.rollback, by=by, why=why)
 
     async def history(self) -> list[Event]:
         """Every rollout decision, oldest first."""
@@ -200,7 +209,6 @@ class Runtime:
                 self.settings,
                 self.model,
                 newest[0],
-                force=True,
                 why="the first artifact of this deployment",
             )
         await asyncio.to_thread(self._history.refresh)
@@ -267,10 +275,12 @@ class Runtime:
         self._feeds[tag] = feed
         feed.start()
 
-    async def _decide(self, decision: Callable[..., Event], *args: Any, **options: Any) -> Event:
+    async def _decide(
+        self, decision: Callable[..., Event], *args: Any, by: str | None, **options: Any
+    ) -> Event:
         """Take a rollout decision off the event loop, then act on it here at once."""
         event = await asyncio.to_thread(
-            decision, self.settings, self.model, *args, by=self.slice, **options
+            decision, self.settings, self.model, *args, by=by or self.slice, **options
         )
         await self.follow()
         return event
