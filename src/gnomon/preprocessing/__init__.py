@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from gnomon.preprocessing.decoding import Decoded, Decoder
     from gnomon.preprocessing.frames import from_frame, to_frame
     from gnomon.preprocessing.inference import infer_contract
+    from gnomon.preprocessing.invariance import check_rows_alone
+    from gnomon.preprocessing.tracing import trace
 
 __all__ = [
     "Contract",
@@ -20,9 +22,11 @@ __all__ = [
     "Decoder",
     "Feature",
     "Output",
+    "check_rows_alone",
     "from_frame",
     "infer_contract",
     "to_frame",
+    "trace",
 ]
 
 _HOMES = {
@@ -31,9 +35,11 @@ _HOMES = {
     "Decoder": "decoding",
     "Feature": "contract",
     "Output": "contract",
+    "check_rows_alone": "invariance",
     "from_frame": "frames",
     "infer_contract": "inference",
     "to_frame": "frames",
+    "trace": "tracing",
 }
 
 

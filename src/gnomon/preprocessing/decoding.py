@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -15,12 +16,13 @@ from gnomon.errors import InvalidRequest
 from gnomon.preprocessing.contract import Contract, Feature
 from gnomon.preprocessing.malformed import parse
 from gnomon.preprocessing.values import (
+    Bounds,
     Moment,
     Value,
     float_limit,
     in_zone,
     integer_limits,
-    is_outside,
+    is_bounded,
     key_path,
     reader,
     shown,
@@ -81,6 +83,12 @@ class Decoder:
             if f.type == "timestamp"
         ]
 
+        self._bounds = [
+            (f.name, attrgetter(self._fields[f.name]), Bounds(f))
+            for f in contract.features
+            if f.outside == "allow" and is_bounded(f)
+        ]
+
     def decode(self, body: bytes) -> Decoded:
         """Read a request body.
 
@@ -89,16 +97,8 @@ class Decoder:
             InvalidRequest: JSON that does not keep to the contract; ``where`` is the path of the
                 first offending value, such as ``$.rows[3].dep_delay``.
         """
-        try:
-            if _ROWS_FIRST.match(body):
-                decoded = Decoded(self._rows.decode(body).rows, single=False)
-            else:
-                decoded = Decoded([self._record.decode(body)], single=True)
-        except _UNREADABLE:
-            return self._decode_slowly(body)
-        if not decoded.rows or (self._moments and not self._moments_hold(decoded.rows)):
-            return self._decode_slowly(body)
-        return decoded
+        decoded = self._decode_clean(body)
+        return self._decode_any(body) if decoded is None else decoded
 
     def batch(self, rows: Sequence[Row]) -> pa.RecordBatch:
         """Decoded rows as one Arrow batch of the contract's ``input_schema``."""
@@ -107,14 +107,8 @@ class Decoder:
 
     def outside(self, rows: Sequence[Row]) -> dict[str, int]:
         """How many rows were let through with a value out of domain or range, by feature."""
-        counts = {}
-        for name, feature in self._features.items():
-            if feature.outside == "allow":
-                field = self._fields[name]
-                found = sum(is_outside(feature, getattr(row, field)) for row in rows)
-                if found:
-                    counts[name] = found
-        return counts
+        counted = {name: bounds.outside([*map(get, rows)]) for name, get, bounds in self._bounds}
+        return {name: count for name, count in counted.items() if count}
 
     def _row_type(self) -> type[Row]:
         fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
@@ -131,6 +125,17 @@ class Decoder:
             gc=False,
         )
 
+    def _decode_clean(self, body: bytes) -> Decoded | None:
+        """The body in one pass; None if anything about it is unusual."""
+        try:
+            if _ROWS_FIRST.match(body):
+                decoded = Decoded(self._rows.decode(body).rows, single=False)
+            else:
+                decoded = Decoded([self._record.decode(body)], single=True)
+        except _UNREADABLE:
+            return None
+        return decoded if decoded.rows and self._moments_hold(decoded.rows) else None
+
     def _moments_hold(self, rows: list[Row]) -> bool:
         for field, home, first, last in self._moments:
             for row in rows:
@@ -143,7 +148,7 @@ class Decoder:
                     return False
         return True
 
-    def _decode_slowly(self, body: bytes) -> Decoded:
+    def _decode_any(self, body: bytes) -> Decoded:
         found = parse(body)
         if not isinstance(found, dict):
             raise InvalidRequest(

@@ -13,6 +13,7 @@ import pyarrow as pa
 from pandas.api.internals import (  # type: ignore[import-not-found]  # not in pandas-stubs yet
     create_dataframe_from_blocks,
 )
+from pandas.arrays import ArrowStringArray
 
 from gnomon.errors import ContractError
 from gnomon.preprocessing.contract import Contract, Feature
@@ -56,33 +57,46 @@ def from_frame(frame: pd.DataFrame, contract: Contract) -> pa.RecordBatch:
 
 
 class _Builder:
-    """Builds frames from blocks of columns of one dtype: six times faster than by columns."""
+    """Builds frames from blocks of columns of one dtype: three times faster than by columns."""
 
     def __init__(self, contract: Contract) -> None:
+        self.schema = contract.input_schema
         self.columns = pd.Index([f.name for f in contract.features])
-        grouped: dict[np.dtype[Any], list[tuple[int, Feature]]] = defaultdict(list)
-        self.single: list[tuple[int, np.ndarray[Any, Any], Column]] = []
+        numpy: dict[np.dtype[Any], list[tuple[int, Column]]] = defaultdict(list)
+        texts: dict[pd.StringDtype, list[int]] = defaultdict(list)
+        self.others: list[tuple[int, Column]] = []
         for i, feature in enumerate(contract.features):
             dtype = training_dtype(feature)
             if isinstance(dtype, np.dtype):
-                grouped[dtype].append((i, feature))
+                numpy[dtype].append((i, _numpy(feature)))
+            elif isinstance(dtype, pd.StringDtype):
+                texts[dtype].append(i)
             else:
-                self.single.append((i, np.array([i]), _extension(feature, dtype)))
-        self.blocks = [
-            (dtype, np.array([i for i, _ in members]), [(i, _numpy(f)) for i, f in members])
-            for dtype, members in grouped.items()
-        ]
+                self.others.append((i, _extension(feature, dtype)))
+        self.numpy = [(t, np.array([i for i, _ in m]), m) for t, m in numpy.items()]
+        self.texts = list(texts.items())
+        self.places = [np.array([i]) for i in range(len(contract.features))]
 
     def __call__(self, batch: pa.RecordBatch) -> pd.DataFrame:
+        if batch.schema != self.schema:
+            raise ContractError("the batch does not have the contract's input schema")
         rows = batch.num_rows
-        built: list[tuple[Any, np.ndarray[Any, Any]]] = []
-        for dtype, places, members in self.blocks:
+        blocks: list[tuple[Any, np.ndarray[Any, Any]]] = []
+        for dtype, places, members in self.numpy:
             block = np.empty((len(members), rows), dtype)
             for line, (i, column) in zip(block, members, strict=True):
                 line[:] = column(batch.column(i))
-            built.append((block, places))
-        built += [(column(batch.column(i)), place) for i, place, column in self.single]
-        frame: pd.DataFrame = create_dataframe_from_blocks(built, pd.RangeIndex(rows), self.columns)
+            blocks.append((block, places))
+        for text, strings in self.texts:
+            joined = pa.concat_arrays([batch.column(i) for i in strings]).cast(pa.large_string())
+            for k, i in enumerate(strings):
+                values = ArrowStringArray(joined.slice(k * rows, rows), dtype=text)  # type: ignore[call-arg]
+                blocks.append((values, self.places[i]))
+        for i, column in self.others:
+            blocks.append((column(batch.column(i)), self.places[i]))
+        frame: pd.DataFrame = create_dataframe_from_blocks(
+            blocks, pd.RangeIndex(rows), self.columns
+        )
         return frame
 
 
@@ -117,11 +131,9 @@ def _extension(feature: Feature, dtype: Any) -> Column:
             dtype=dtype,
             validate=False,
         )
-    if isinstance(dtype, pd.StringDtype):
-        return lambda array: pd.arrays.ArrowStringArray(array, dtype=dtype)  # type: ignore[call-arg]
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        naive, exact = pa.timestamp(dtype.unit), dtype.unit in ("us", "ns")
-        return lambda array: dtype.__from_arrow__(array.cast(naive, safe=exact))
+    if isinstance(dtype, pd.DatetimeTZDtype) and dtype.unit in ("s", "ms"):
+        coarse = pa.timestamp(dtype.unit)
+        return lambda array: dtype.__from_arrow__(array.cast(coarse, safe=False))
     if feature.type == "boolean" and feature.dtype != "boolean":
         return lambda array: dtype.__from_arrow__(array.cast(pa.int8()))
     return lambda array: dtype.__from_arrow__(array)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import re
 import sys
 from collections.abc import Callable
@@ -20,13 +21,14 @@ from gnomon.preprocessing.feature import Feature, Scalar
 from gnomon.preprocessing.zones import zone
 
 __all__ = [
+    "Bounds",
     "Moment",
     "Reader",
     "Value",
     "float_limit",
     "in_zone",
     "integer_limits",
-    "is_outside",
+    "is_bounded",
     "key_path",
     "reader",
     "shown",
@@ -51,6 +53,7 @@ def reader(feature: Feature) -> Reader:
     The reader raises InvalidRequest, without a place, for a value the feature does not accept.
     """
     read = _READERS[feature.type](feature)
+    bounds = Bounds(feature) if feature.outside == "error" and is_bounded(feature) else None
 
     def checked(value: Any) -> Value:
         if value is None:
@@ -58,21 +61,36 @@ def reader(feature: Feature) -> Reader:
                 return None
             raise InvalidRequest(f"expected {feature.type}, got null")
         given = read(value)
-        if feature.outside == "error" and is_outside(feature, given):
+        if bounds is not None and bounds.outside([given]):
             raise InvalidRequest(f"expected {_inside(feature)}, got {shown(value)}")
         return given
 
     return checked
 
 
-def is_outside(feature: Feature, value: Value) -> bool:
-    """Whether a value is out of the feature's domain or range. Null is not."""
-    if value is None:
-        return False
-    if feature.domain is not None:
-        return value not in feature.domain
-    low, high = feature.minimum, feature.maximum
-    return (low is not None and value < low) or (high is not None and value > high)  # type: ignore[operator]
+class Bounds:
+    """What training saw of a feature: its domain or its range."""
+
+    def __init__(self, feature: Feature) -> None:
+        self.known = None if feature.domain is None else frozenset(feature.domain)
+        self.low = -math.inf if feature.minimum is None else feature.minimum
+        self.high = math.inf if feature.maximum is None else feature.maximum
+
+    def outside(self, values: list[Any]) -> int:
+        """How many of ``values`` are outside. Null is nowhere, so not outside."""
+        given = [value for value in values if value is not None]
+        if self.known is not None:
+            if self.known.issuperset(given):
+                return 0
+            return sum(value not in self.known for value in given)
+        if not given or (self.low <= min(given) and max(given) <= self.high):
+            return 0
+        return sum(not self.low <= value <= self.high for value in given)
+
+
+def is_bounded(feature: Feature) -> bool:
+    """Whether the contract says what training saw of the feature."""
+    return (feature.domain, feature.minimum, feature.maximum) != (None, None, None)
 
 
 def integer_limits(dtype: str) -> tuple[int, int]:

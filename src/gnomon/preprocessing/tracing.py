@@ -1,0 +1,121 @@
+"""What every step of a pipeline makes of a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.utils import _safe_indexing
+
+from gnomon.errors import PredictionFailed
+
+__all__ = ["trace"]
+
+Names = list[str] | None
+
+
+def trace(pipeline: Any, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The output of every transformer, in the order they run.
+
+    Pipelines, column transformers, feature unions and the best pipeline of a search are walked;
+    anything else is one step. The last estimator, which predicts, is left out; so a model
+    without preprocessing has an empty trace.
+
+    Args:
+        pipeline: fitted.
+        frame: rows as the pipeline was trained on them.
+
+    Returns:
+        By path, such as ``columns/hour``, a frame of that step's output. Columns are named by
+        ``get_feature_names_out``, else ``hour_0``, ``hour_1``… Of a sparse output only columns
+        with a value are there; ``attrs["width"]`` is the number of all columns.
+
+    Raises:
+        PredictionFailed: a step raised; ``where`` is its path.
+    """
+    return {path: _framed(output, names, path) for path, output, names in _steps(pipeline, frame)}
+
+
+Step = tuple[str, Any, Names]
+
+
+def _steps(pipeline: Any, frame: pd.DataFrame) -> Iterator[Step]:
+    pipeline = getattr(pipeline, "best_estimator_", pipeline)
+    if isinstance(pipeline, Pipeline):
+        yield from _chain(pipeline.steps[:-1], frame, _names(frame), "")
+
+
+def _chain(
+    steps: Sequence[tuple[str, Any]], given: Any, names: Names, prefix: str
+) -> Iterator[Step]:
+    """The steps of a pipeline, each on the output of the one before."""
+    for name, step in steps:
+        if not hasattr(step, "transform"):
+            continue  # "passthrough", None, or a sampler that only works in training
+        path = prefix + name
+        yield from _inside(step, given, names, path)
+        given, names = _run(step, given, names, path)
+
+
+def _inside(step: Any, given: Any, names: Names, path: str) -> Iterator[Step]:
+    """The leaves of ``step``: itself, unless it is made of others."""
+    if isinstance(step, Pipeline):
+        yield from _chain(step.steps, given, names, f"{path}/")
+    elif isinstance(step, ColumnTransformer):
+        for name, member, columns in step.transformers_:
+            if hasattr(member, "transform"):
+                part = _safe_indexing(given, columns, axis=1)
+                if part.ndim == 1 or part.shape[1]:  # without columns it was never fitted
+                    yield from _inside(member, part, _names(part), f"{path}/{name}")
+    elif isinstance(step, FeatureUnion):
+        for name, member in step.transformer_list:
+            if hasattr(member, "transform"):
+                yield from _inside(member, given, names, f"{path}/{name}")
+    else:
+        yield (path, *_run(step, given, names, path))
+
+
+def _run(step: Any, given: Any, names: Names, path: str) -> tuple[Any, Names]:
+    try:
+        output = step.transform(given)
+    except Exception as error:
+        raise PredictionFailed(f"{type(error).__name__}: {error}", where=path) from error
+    return output, _names(output) or _names_out(step, names)
+
+
+def _names(output: Any) -> Names:
+    if isinstance(output, pd.DataFrame):
+        return [str(name) for name in output.columns]
+    return [str(output.name)] if isinstance(output, pd.Series) else None
+
+
+def _names_out(step: Any, names_in: Names) -> Names:
+    for given in ((names_in,), ()):
+        try:
+            return [str(name) for name in step.get_feature_names_out(*given)]
+        except Exception:  # the user's code, or a step that does not name its columns
+            continue
+    return None
+
+
+def _framed(output: Any, names: Names, path: str) -> pd.DataFrame:
+    values: Any = output if hasattr(output, "ndim") else np.asarray(output)
+    width = values.shape[1] if values.ndim > 1 else 1
+    if names is None or len(set(names)) != width:
+        stem = path.rpartition("/")[2]
+        names = [f"{stem}_{i}" for i in range(width)]
+    if sparse.issparse(values):
+        columns = values.tocsc()
+        active = np.flatnonzero(np.diff(columns.indptr))
+        framed = pd.DataFrame(columns[:, active].toarray(), columns=[names[i] for i in active])
+    elif isinstance(values, pd.DataFrame | pd.Series):
+        framed = pd.DataFrame(values).set_axis(names, axis=1).reset_index(drop=True)
+    else:
+        framed = pd.DataFrame(values.reshape(len(values), width), columns=names).infer_objects()
+    framed.attrs["width"] = width
+    return framed
