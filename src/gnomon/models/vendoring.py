@@ -106,17 +106,25 @@ def distributions(code: dict[str, Path], types: Iterable[str]) -> set[str]:
 
 
 class _Probe(pickle.Pickler):
-    """Sees every object that a pickle of the pipeline would hold."""
+    """Sees every class and function that a pickle of the pipeline would name."""
 
     def __init__(self) -> None:
         super().__init__(io.BytesIO(), protocol=5)
         self.seen: dict[int, type | FunctionType | BuiltinFunctionType] = {}
 
     def persistent_id(self, obj: Any) -> None:
-        named = obj if isinstance(obj, type | FunctionType | BuiltinFunctionType) else type(obj)
+        named = obj if _has_name(obj) else type(obj)
         if id(named) not in self.seen:
             check_importable(named)
             self.seen[id(named)] = named
+
+
+def _has_name(obj: Any) -> bool:
+    """Whether pickle stores an object by its name. Cython has a function type of its own."""
+    return (
+        isinstance(obj, type | FunctionType | BuiltinFunctionType)
+        or type(obj).__name__ == "cython_function_or_method"
+    )
 
 
 def check_importable(named: Any) -> None:
