@@ -100,7 +100,7 @@ def test_a_pipeline_that_raises_is_a_mismatch() -> None:
     pipeline, frame, contract = trained()
     table = golden.record(pipeline, frame[:9], contract)
     del pipeline["model"].coef_
-    with pytest.raises(GoldenMismatch, match="NotFittedError"):
+    with pytest.raises(GoldenMismatch, match="raised AttributeError"):
         golden.verify(pipeline, table, contract, "flights:1")
 
 

@@ -13,7 +13,7 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from gnomon.errors import PackRefused, UntrustedTypes
+from gnomon.errors import GnomonError, PackRefused, UntrustedTypes
 from gnomon.models import check, golden, serialization, store, vendoring
 from gnomon.models.artifact import Artifact, inspect
 from gnomon.models.environment import Environment
@@ -167,10 +167,18 @@ def check_faithful(pipeline: Any, rows: pd.DataFrame, contract: Contract) -> Non
     request makes.
 
     Raises:
-        PackRefused: an answer changes on the way.
+        PackRefused: an answer changes on the way, or the pipeline raises.
     """
-    direct = outputs(pipeline, rows, contract)
-    travelled = outputs(pipeline, to_frame(from_frame(rows, contract), contract), contract)
+    try:
+        direct = outputs(pipeline, rows, contract)
+        travelled = outputs(pipeline, to_frame(from_frame(rows, contract), contract), contract)
+    except GnomonError:
+        raise
+    except Exception as error:
+        raise PackRefused(
+            f"the pipeline raised {type(error).__name__} on rows of X: {error}",
+            hint="pass the frame it was fitted on, and a contract with the same columns",
+        ) from error
     for name, left, right in zip(
         direct.schema.names, direct.columns, travelled.columns, strict=True
     ):

@@ -113,18 +113,9 @@ class _Probe(pickle.Pickler):
         self.seen: dict[int, type | FunctionType | BuiltinFunctionType] = {}
 
     def persistent_id(self, obj: Any) -> None:
-        named = obj if _has_name(obj) else type(obj)
-        if id(named) not in self.seen:
-            check_importable(named)
-            self.seen[id(named)] = named
-
-
-def _has_name(obj: Any) -> bool:
-    """Whether pickle stores an object by its name. Cython has a function type of its own."""
-    return (
-        isinstance(obj, type | FunctionType | BuiltinFunctionType)
-        or type(obj).__name__ == "cython_function_or_method"
-    )
+        if isinstance(obj, type | FunctionType | BuiltinFunctionType):
+            check_importable(obj)
+            self.seen[id(obj)] = obj
 
 
 def check_importable(named: Any) -> None:
