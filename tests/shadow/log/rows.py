@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from gnomon.preprocessing.contract import Contract, Feature, Output
 from gnomon.settings import Settings
-from gnomon.shadow.log import Position, SegmentWriter, request_schema, shadow_schema
+from gnomon.shadow.log import Position, SegmentWriter, Tail, request_schema, shadow_schema
 
 CONTRACT = Contract(
     task="regression",
@@ -70,6 +70,14 @@ def shadow(ids: Sequence[str], read_to: Position, **values: Any) -> pa.RecordBat
 def ids_of(batches: Sequence[pa.RecordBatch]) -> list[str]:
     """The request ids, in order."""
     return [value for batch in batches for value in batch.column("request_id").to_pylist()]
+
+
+def drain(tail: Tail) -> list[pa.RecordBatch]:
+    """Every batch there is now."""
+    found = []
+    while more := tail.poll():
+        found += [batch for _, batch in more]
+    return found
 
 
 def main(folder: str, prefix: str) -> None:

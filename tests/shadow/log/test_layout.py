@@ -48,11 +48,11 @@ def test_streams_lie_under_spool_model_and_slice(tmp_path: Path) -> None:
     assert folder == tmp_path / "spool" / "flights" / "a" / "shadow-7"
 
 
-def test_a_listing_ends_where_numbers_have_a_gap(tmp_path: Path) -> None:
-    """What comes after a file that the listing missed is not taken for the next."""
+def test_a_segment_moved_away_hides_no_other(tmp_path: Path) -> None:
+    """An operator may take a damaged segment out; what comes after it is still read."""
     for sequence in (3, 4, 6):
         segment_path(tmp_path, sequence).touch()
-    assert [segment.sequence for segment in stream_segments(tmp_path)] == [3, 4]
+    assert [segment.sequence for segment in stream_segments(tmp_path)] == [3, 4, 6]
 
 
 def test_no_folder_holds_no_segments(tmp_path: Path) -> None:

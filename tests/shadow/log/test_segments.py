@@ -22,6 +22,7 @@ from gnomon.shadow.log.tail import SegmentReader, Tail, read_position
 from tests.shadow.log.rows import (
     REQUESTS_SCHEMA,
     SHADOW_SCHEMA,
+    drain,
     ids_of,
     live,
     shadow,
@@ -32,7 +33,7 @@ SETTINGS = Settings(root="unused", segment_bytes=4_000, segment_seconds=3600)
 
 def read_all(folder: Path) -> list[str]:
     tail = Tail(folder)
-    found = [batch for _, batch in tail.poll(10**9)]
+    found = drain(tail)
     tail.close()
     return ids_of(found)
 
@@ -115,7 +116,7 @@ def test_a_new_contract_begins_a_new_segment(tmp_path: Path, writer: SegmentWrit
     writer.rotate(other)
     writer.append(live(["b"], other, input_more="m"))
     tail = Tail(tmp_path / "requests")
-    batches = [batch for _, batch in tail.poll()]
+    batches = drain(tail)
     tail.close()
     assert ids_of(batches) == ["a", "b"]
     assert batches[1].column("input_more").to_pylist() == ["m"]

@@ -15,7 +15,7 @@ from gnomon.settings import Settings
 from gnomon.shadow.log.layout import Position, segment_path, stream_segments
 from gnomon.shadow.log.segments import SegmentWriter
 from gnomon.shadow.log.tail import SegmentReader, Tail
-from tests.shadow.log.rows import REQUESTS_SCHEMA, ids_of, live
+from tests.shadow.log.rows import REQUESTS_SCHEMA, drain, ids_of, live
 
 SETTINGS = Settings(root="unused")
 
@@ -36,7 +36,7 @@ def test_a_tail_follows_across_rotations(tmp_path: Path) -> None:
     writer.rotate()
     writer.rotate()
     writer.append(live(["c"]))
-    assert poll_ids(tail) == ["b", "c"]
+    assert ids_of(drain(tail)) == ["b", "c"]
     assert tail.position == writer.position
     tail.close()
     writer.close()
@@ -114,7 +114,7 @@ def test_a_segment_deleted_under_a_reader_is_read_to_its_end(tmp_path: Path) -> 
     writer.rotate()
     writer.append(live(["c"]))
     segment_path(tmp_path, 0).unlink()
-    assert poll_ids(tail) == ["b", "c"]
+    assert ids_of(drain(tail)) == ["b", "c"]
     tail.close()
     writer.close()
 
@@ -168,3 +168,22 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     path.write_bytes(pa.schema([("a", pa.int64())]).serialize())
     with pytest.raises(LogError, match="expected a log segment"):
         SegmentReader(path)
+
+
+def test_a_segment_moved_aside_does_not_stop_a_tail(tmp_path: Path) -> None:
+    """When an operator takes a damaged segment out, reading goes on after it."""
+    writer = SegmentWriter(tmp_path, REQUESTS_SCHEMA, settings=SETTINGS)
+    for name in "abc":
+        writer.append(live([name]))
+        writer.rotate()
+    with segment_path(tmp_path, 1).open("ab") as file:
+        file.write(b"damage" * 9)
+    tail = Tail(tmp_path)
+    assert [poll_ids(tail), poll_ids(tail)] == [["a"], ["b"]]
+    with pytest.raises(LogError, match=r"damaged.*00000001"):
+        tail.poll()
+    segment_path(tmp_path, 1).unlink()
+    again = Tail(tmp_path, tail.position)
+    assert poll_ids(again) == ["c"]
+    for each in (tail, again, writer):
+        each.close()

@@ -97,16 +97,22 @@ def segment_path(folder: Path, sequence: int) -> Path:
 def stream_segments(folder: Path) -> list[Segment]:
     """The segments of a stream, oldest first; none when there is no such folder.
 
-    Numbers have no gaps. One seen while segments are being added means that the listing
-    missed a newer file, so it ends there.
+    A listing may miss a file that is made during it. One that shows a gap is made again: then
+    every file before the highest is in it.
     """
+    found = _list(folder)
+    if found and found[-1].sequence - found[0].sequence >= len(found):
+        highest = found[-1].sequence
+        found = [segment for segment in _list(folder) if segment.sequence <= highest]
+    return found
+
+
+def _list(folder: Path) -> list[Segment]:
     try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(_SUFFIX))
+        names = sorted(n for n in os.listdir(folder) if n.endswith(_SUFFIX))
     except FileNotFoundError:
         return []
-    found = [Segment(int(n.removesuffix(_SUFFIX)), folder / n) for n in names if n[0] != "."]
-    first = found[0].sequence if found else 0
-    return [s for index, s in enumerate(found) if s.sequence == first + index]
+    return [Segment(int(name.removesuffix(_SUFFIX)), folder / name) for name in names]
 
 
 class StreamBusy(LogUnavailable):

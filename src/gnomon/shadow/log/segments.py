@@ -218,7 +218,7 @@ def recover(folder: Path) -> bool:
         if sequence is None:
             return True
         with SegmentReader(segment_path(folder, sequence)) as reader:
-            has_rows, schema = reader.size > reader.first, reader.schema
+            has_rows, schema = reader.has_rows, reader.schema
         if has_rows:
             metadata = {k: v for k, v in schema.metadata.items() if k != FORMAT_KEY}
             if (position := read_position(folder)) is not None:

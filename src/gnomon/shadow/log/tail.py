@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from gnomon.errors import LogError
 from gnomon.shadow.log.framing import messages
-from gnomon.shadow.log.layout import START, Position, Segment, segment_path, stream_segments
+from gnomon.shadow.log.layout import START, Position, Segment, stream_segments
 from gnomon.shadow.log.schema import check_format
 
 __all__ = ["SegmentReader", "Tail", "read_position"]
@@ -49,6 +49,11 @@ class SegmentReader:
     def size(self) -> int:
         """The bytes in the file now, a torn tail included."""
         return os.fstat(self._descriptor).st_size
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is anything after the schema."""
+        return self.size > self.first
 
     def batches(
         self, offset: int = 0, end: int | None = None
@@ -125,19 +130,21 @@ class Tail:
         self._reader: SegmentReader | None = None
 
     def poll(self, most: int = 256) -> list[tuple[Position, pa.RecordBatch]]:
-        """Up to ``most`` further batches, each with the position after it; empty at the end."""
-        found: list[tuple[Position, pa.RecordBatch]] = []
-        while len(found) < most and self._open():
-            assert self._reader is not None
-            finished = self._is_finished(self._reader.sequence)
-            for offset, batch in self._reader.batches(self.position.offset):
-                self.position = Position(self._reader.sequence, offset)
-                found.append((self.position, batch))
-                if len(found) == most:
-                    return found
-            if not finished or not self._advance():
+        """Up to ``most`` further batches, each with the position after it; empty at the end.
+
+        The batches of one poll are of one segment, and so of one schema.
+        """
+        while self._open():
+            if found := self._read(most):
+                return found
+            following = _first_from(self._folder, self.position.sequence + 1)
+            if following is None:
                 break
-        return found
+            if found := self._read(most):  # appended before the next segment was begun
+                return found
+            self.close()
+            self.position = Position(following.sequence, 0)
+        return []
 
     def close(self) -> None:
         """Let go of the files."""
@@ -160,18 +167,19 @@ class Tail:
                 return False
         return True
 
-    def _is_finished(self, sequence: int) -> bool:
-        """Whether the segment will not grow: there is a later one, or it was sealed and deleted."""
-        following = segment_path(self._folder, sequence + 1)
-        return following.exists() or not segment_path(self._folder, sequence).exists()
-
-    def _advance(self) -> bool:
-        segment = _first_from(self._folder, self.position.sequence + 1)
-        if segment is None:
-            return False
-        self.close()
-        self.position = Position(segment.sequence, 0)
-        return True
+    def _read(self, most: int) -> list[tuple[Position, pa.RecordBatch]]:
+        assert self._reader is not None
+        found: list[tuple[Position, pa.RecordBatch]] = []
+        try:
+            for offset, batch in self._reader.batches(self.position.offset):
+                self.position = Position(self._reader.sequence, offset)
+                found.append((self.position, batch))
+                if len(found) == most:
+                    break
+        except LogError:
+            if not found:
+                raise
+        return found
 
 
 def read_position(folder: Path) -> Position | None:
