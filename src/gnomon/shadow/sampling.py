@@ -10,7 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["keep", "row_keys", "unit"]
+from gnomon.shadow.log.schema import answered, input_column
+
+__all__ = ["eligible", "keep", "row_keys", "unit"]
 
 
 def unit(keys: Iterable[str]) -> npt.NDArray[np.float64]:
@@ -48,3 +50,28 @@ def row_keys(
         request if key is None else key
         for key, request in zip(joined.to_pylist(), request_ids, strict=True)
     ]
+
+
+def eligible(
+    batch: pa.RecordBatch, entity_key: Sequence[str], fraction: float
+) -> npt.NDArray[np.bool_]:
+    """Which rows of a logged batch a shadow must score: answered, and in its sample.
+
+    The one definition of what ``eligible = scored + failed + lagging`` counts. Sampled by the
+    entity key as live has read and logged it; by request where live's contract lacks such a
+    feature.
+
+    Args:
+        batch: a batch of a requests stream.
+        entity_key: of the shadow's contract.
+        fraction: of the shadow.
+    """
+    mask: npt.NDArray[np.bool_] = np.array(answered(batch))
+    if fraction >= 1 or not mask.any():
+        return mask
+    names = [input_column(name) for name in entity_key]
+    known = names if set(names) <= set(batch.schema.names) else []
+    chosen = batch.filter(pa.array(mask))
+    keys = row_keys(chosen, chosen.column("request_id").to_pylist(), known)
+    mask[mask] = keep(keys, fraction)
+    return mask
