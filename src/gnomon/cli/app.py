@@ -1,0 +1,68 @@
+"""The command line as a whole: its verbs and its help."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gnomon.cli import (
+    artifacts,
+    compare,
+    history,
+    init,
+    inspect,
+    log,
+    promote,
+    replay,
+    rollback,
+    serve,
+    shadow,
+    status,
+)
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="gnomon",
+    help="Serve a model, run the next one in its shadow, and prove that online is what offline "
+    "said.",
+    epilog="Exit codes: 0 done, 1 bad news (divergence, a gate that does not hold), 2 an error. "
+    "Settings are GNOMON_* variables; docs/settings.md lists them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        import gnomon
+
+        typer.echo(f"gnomon {gnomon.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Say which gnomon."),
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("init")(init.command)
+app.command("artifacts")(artifacts.command)
+app.command("inspect")(inspect.command)
+app.command("serve")(serve.command)
+app.command("status")(status.command)
+app.add_typer(shadow.app, name="shadow")
+app.command("promote")(promote.command)
+app.command("rollback")(rollback.command)
+app.command("history")(history.command)
+app.command("replay")(replay.command)
+app.command("compare")(compare.command)
+app.add_typer(log.app, name="log")

@@ -1,0 +1,8 @@
+import typer
+
+app = typer.Typer()
+
+
+@app.command("x")
+def command() -> None:
+    """Todo"""

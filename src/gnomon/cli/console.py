@@ -1,0 +1,133 @@
+"""What every command prints with: text for people, JSON for programs, errors in red."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import TimeElapsedColumn as Elapsed
+from rich.table import Table
+from rich.text import Text
+
+from gnomon.errors import GnomonError
+
+if TYPE_CHECKING:
+    from gnomon.service.status import Latency
+    from gnomon.shadow.history import Event
+
+__all__ = [
+    "ago",
+    "columns",
+    "local",
+    "milliseconds",
+    "out",
+    "print_event",
+    "print_json",
+    "progress",
+    "share",
+    "show_error",
+    "wait",
+]
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def show_error(error: GnomonError) -> None:
+    """What went wrong, where, and what to do, on standard error."""
+    err.print(Text.assemble(("error: ", "bold red"), (error.message, "red")), soft_wrap=True)
+    if error.where:
+        err.print(Text.assemble(("   at: ", "dim"), error.where), soft_wrap=True)
+    if error.hint:
+        err.print(Text.assemble((" hint: ", "dim"), error.hint), soft_wrap=True)
+    for note in getattr(error, "__notes__", ()):
+        err.print(Text.assemble((" note: ", "dim"), note), soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """A value as indented JSON, never coloured nor wrapped."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    out.print(text, markup=False, soft_wrap=True)
+
+
+def print_event(event: Event, place: str, as_json: bool) -> None:
+    """A rollout decision that was just recorded."""
+    if as_json:
+        print_json(event)
+        return
+    done = {
+        "promote": "is live",
+        "rollback": "is live again",
+        "shadow_start": "is in shadow",
+        "shadow_stop": "is out of the shadow",
+    }
+    forced = ", though its gates did not hold" if event.forced else ""
+    out.print(f"{event.artifact} {done[event.kind]} at {place}{forced}.", markup=False)
+
+
+def columns(*names: str) -> Table:
+    """A table with these columns and no lines but the one under the header."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+@contextmanager
+def wait(what: str) -> Iterator[None]:
+    """A spinner while something takes its time; nothing where nobody watches."""
+    with err.status(what) if err.is_terminal else _nothing():
+        yield
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A progress bar on standard error, gone when it is done."""
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Elapsed(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    )
+    with bar:
+        yield bar
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+def ago(time: datetime | None) -> str:
+    """How long since, in the largest unit that says enough."""
+    if time is None:
+        return "-"
+    seconds = (datetime.now(UTC) - time).total_seconds()
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def local(time: datetime) -> str:
+    """A time as the clock on the wall shows it."""
+    return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def share(part: float | None) -> str:
+    """A share as a percentage; a dash where there is none."""
+    return "-" if part is None else f"{part:.2%}"
+
+
+def milliseconds(latency: Latency | None) -> str:
+    """The two quantiles of a worker's time per batch."""
+    return "-" if latency is None else f"{latency.p50:.1f} / {latency.p99:.1f} ms"

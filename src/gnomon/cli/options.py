@@ -1,0 +1,54 @@
+"""Options that several commands take, so that they read and behave the same everywhere."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from typing import Annotated, TypeAlias
+
+import typer
+
+__all__ = ["AsJson", "Model", "Token", "Url", "Why", "me"]
+
+Url: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        envvar="GNOMON_URL",
+        metavar="URL",
+        help="The server to ask. Without it: the one the storage root knows to be running, "
+        "else the storage root itself.",
+    ),
+]
+Token: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        envvar="GNOMON_CONTROL_TOKEN",
+        metavar="TOKEN",
+        show_envvar=True,
+        help="The control token. Without it: the storage root's control.token.",
+    ),
+]
+Model: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="Which model, where the storage root holds several.",
+    ),
+]
+Why: TypeAlias = Annotated[
+    str | None, typer.Option("--why", metavar="TEXT", help="The reason, kept in the history.")
+]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def me() -> str:
+    """Who decides, as the history keeps it: ``user@host``."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"

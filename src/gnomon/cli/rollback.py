@@ -1,0 +1,22 @@
+"""``gnomon rollback``: make the previous artifact live again."""
+
+from __future__ import annotations
+
+from gnomon.cli.options import AsJson, Model, Token, Url, Why
+
+__all__ = ["command"]
+
+
+def command(
+    why: Why = None,
+    model: Model = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the previous artifact live again. It is still warm, so this is instant."""
+    from gnomon.cli.console import print_event
+    from gnomon.cli.target import find_target
+
+    target = find_target(url, token, model=model)
+    print_event(target.rollback(why=why), target.place, as_json)

@@ -1,0 +1,112 @@
+"""``gnomon serve``: run a deployment's service and say when and where it answers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gnomon.errors import GnomonError, SettingsError
+
+__all__ = ["command"]
+
+POLL_SECONDS = 0.2
+PATIENCE_SECONDS = 10.0
+"""After this long without being ready, the reason is shown."""
+
+
+def command(
+    folder: Annotated[
+        Path, typer.Argument(help="The deployment: a folder with a bentofile.yaml, or a bento.")
+    ] = Path("."),
+    port: Annotated[int, typer.Option("--port", "-p", min=1, max=65535)] = 3000,
+    host: Annotated[
+        str, typer.Option("--host", help="0.0.0.0 lets other machines in.")
+    ] = "127.0.0.1",
+) -> None:
+    """Serve a deployment. It becomes ready when its live artifact is loaded and verified."""
+    from gnomon.cli.console import out
+    from gnomon.settings import Settings
+
+    settings = Settings.read()
+    _check(folder, host, port)
+    url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
+    out.print(f"Starting [bold]{folder.resolve().name}[/]; storage root {settings.root}")
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "bentoml",
+            "serve",
+            str(folder),
+            "--host",
+            host,
+            "--port",
+            str(port),
+        ],
+        env={"BENTOML_DO_NOT_TRACK": "True", "GNOMON_URL": url, **os.environ},
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: process.terminate())
+    if _wait_ready(process, url):
+        out.print(f"\n[bold green]Ready.[/] Look at it: [bold]{url}[/]")
+        out.print(
+            f"  API     {url}/docs.json\n  status  gnomon status --watch\n  stop    Ctrl-C\n",
+            highlight=False,
+        )
+    raise typer.Exit(max(process.wait(), 0))
+
+
+def _check(folder: Path, host: str, port: int) -> None:
+    """Refuse what BentoML would only fail on seconds later, and less plainly."""
+    if not (folder / "bentofile.yaml").is_file() and not (folder / "bento.yaml").is_file():
+        raise SettingsError(
+            "no deployment here: expected a bentofile.yaml",
+            where=str(folder.resolve()),
+            hint="run it in the deployment's folder, or make one: gnomon init FOLDER",
+        )
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SettingsError(
+                f"cannot listen there: {error.strerror}",
+                where=f"{host}:{port}",
+                hint="stop what uses the port, or take another: --port 3001",
+            ) from None
+
+
+def _wait_ready(process: subprocess.Popen[bytes], url: str) -> bool:
+    """Whether the server became ready before it ended; says once what it waits for."""
+    from gnomon.service.client import Client
+
+    started, said = time.monotonic(), False
+    with Client(url, timeout=5.0) as client:
+        while process.poll() is None:
+            try:
+                client.wait_ready(POLL_SECONDS)
+                return True
+            except GnomonError:
+                if not said and time.monotonic() - started > PATIENCE_SECONDS:
+                    _say_why(url)
+                    said = True
+    return False
+
+
+def _say_why(url: str) -> None:
+    from gnomon.cli.console import err
+    from gnomon.cli.target import find_target
+
+    try:
+        reasons = [status.error for status in find_target(url, None).status() if status.error]
+    except GnomonError as error:
+        reasons = [str(error)]
+    err.print(f"Still not ready: {reasons[0] if reasons else 'loading'}", markup=False)

@@ -1,0 +1,67 @@
+"""``gnomon shadow``: put an artifact in shadow, and take it out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gnomon.cli.options import AsJson, Token, Url, Why
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="shadow",
+    help="Let an artifact see the live requests and answer nobody.",
+    no_args_is_help=True,
+)
+
+Tag = Annotated[str, typer.Argument(metavar="TAG", help="The artifact, as flights:latest.")]
+
+
+@app.command("start")
+def start(
+    artifact: Tag,
+    fraction: Annotated[
+        float | None,
+        typer.Option(
+            "--fraction",
+            min=0.0,
+            max=1.0,
+            help="The share of entities it sees (of requests, where the contract has no entity "
+            "key). Without it: the policy's.",
+        ),
+    ] = None,
+    same: Annotated[
+        bool,
+        typer.Option("--same", help="Shadow the live artifact itself: what differs is noise."),
+    ] = False,
+    why: Why = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put an artifact in shadow: it sees the same requests, and live never waits for it."""
+    from gnomon.cli.console import print_event, wait
+    from gnomon.cli.target import find_target
+
+    target = find_target(url, token, artifact=artifact)
+    with wait(f"starting {artifact}"):
+        event = target.start_shadow(artifact, fraction, same=same, why=why)
+    print_event(event, target.place, as_json)
+
+
+@app.command("stop")
+def stop(
+    artifact: Tag,
+    why: Why = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take an artifact out of shadow. What it answered stays in the log."""
+    from gnomon.cli.console import print_event
+    from gnomon.cli.target import find_target
+
+    target = find_target(url, token, artifact=artifact)
+    print_event(target.stop_shadow(artifact, why=why), target.place, as_json)
