@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,7 @@ from gnomon.preprocessing.values import reader
 __all__ = ["FORMAT", "RESERVED", "Contract", "Feature", "FeatureType", "Output", "Scalar"]
 
 FORMAT = 1
+_NAME = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]+')
 RESERVED = frozenset({"rows"})
 """Names a feature cannot have: a request uses them for itself."""
 
@@ -145,8 +147,13 @@ class Contract(
         names = [feature.name for feature in self.features]
         _check_unique(names, "$.features")
         _check_unique([output.name for output in self.outputs], "$.outputs")
-        if not all(names):
-            raise ContractError("a feature has an empty name", where="$.features")
+        for name in names:
+            if not _NAME.fullmatch(name):
+                raise ContractError(
+                    f"a feature cannot be called {name!r}",
+                    where="$.features",
+                    hint="a name is not empty and has no quote, backslash or control character",
+                )
         for name in sorted(RESERVED.intersection(names)):
             raise ContractError(
                 f"a feature cannot be called `{name}`: requests use the word for themselves",

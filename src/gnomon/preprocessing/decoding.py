@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
@@ -200,11 +201,21 @@ def _wire_type(feature: Feature) -> Any:
     return kind | None if feature.nullable else kind
 
 
-def _bounded(kind: type, low: float, high: float, feature: Feature) -> Any:
+def _integer_type(feature: Feature) -> Any:
+    low, high = integer_limits(feature.dtype)
+    if feature.outside == "error":
+        low = low if feature.minimum is None else max(low, math.ceil(feature.minimum))
+        high = high if feature.maximum is None else min(high, math.floor(feature.maximum))
+    return Annotated[int, msgspec.Meta(ge=low, le=high)]
+
+
+def _float_type(feature: Feature) -> Any:
+    high = float_limit(feature.dtype)
+    low = -high
     if feature.outside == "error":
         low = low if feature.minimum is None else max(low, feature.minimum)
         high = high if feature.maximum is None else min(high, feature.maximum)
-    return Annotated[kind, msgspec.Meta(ge=low, le=high)]
+    return Annotated[float, msgspec.Meta(ge=low, le=high)]
 
 
 def _text_type(feature: Feature) -> Any:
@@ -214,8 +225,8 @@ def _text_type(feature: Feature) -> Any:
 
 
 _WIRE: dict[str, Any] = {
-    "integer": lambda f: _bounded(int, *integer_limits(f.dtype), f),
-    "float": lambda f: _bounded(float, -float_limit(f.dtype), float_limit(f.dtype), f),
+    "integer": _integer_type,
+    "float": _float_type,
     "boolean": lambda f: bool,
     "string": _text_type,
     "category": _text_type,

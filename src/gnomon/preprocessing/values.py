@@ -137,9 +137,12 @@ def _inside(feature: Feature) -> str:
         named = ", ".join(shown(value) for value in feature.domain[:10])
         rest = len(feature.domain) - 10
         return f"one of {named}" + (f" and {rest} more" if rest > 0 else "")
-    low = "" if feature.minimum is None else f" from {feature.minimum:g}"
-    high = "" if feature.maximum is None else f" up to {feature.maximum:g}"
-    return f"{feature.type}{low}{high}"
+    low, high = feature.minimum, feature.maximum
+    if low is None:
+        return f"{feature.type} of {high:.17g} or less"
+    if high is None:
+        return f"{feature.type} of {low:.17g} or more"
+    return f"{feature.type} from {low:.17g} to {high:.17g}"
 
 
 def _integer(feature: Feature) -> Reader:
