@@ -51,7 +51,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             implementation=platform.python_implementation(),
             system=platform.system(),
             machine=platform.machine(),
-            packages={name: metadata.version(name) for name in names},
+            packages={name: version for name in names if (version := _installed(name))},
         )
 
     @property
@@ -83,6 +83,13 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                     hint=f"run it with {name} {_minor(packed)}, or pack it again here; "
                     "the artifact's requirements.txt lists what it needs",
                 )
+
+
+def _installed(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _minor(version: str) -> str:

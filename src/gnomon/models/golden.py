@@ -147,7 +147,10 @@ def _agree(expected: pa.ChunkedArray, found: pa.ChunkedArray) -> np.ndarray[Any,
     if pa.types.is_floating(expected.type):
         tolerance = TOLERANCE if expected.type == pa.float64() else SINGLE_TOLERANCE
         left, right = expected.to_numpy(), found.to_numpy()
-        return np.isclose(left, right, rtol=tolerance, atol=tolerance * 1e-3, equal_nan=True)
+        close: np.ndarray[Any, Any] = np.isclose(
+            left, right, rtol=tolerance, atol=tolerance * 1e-3, equal_nan=True
+        )
+        return close
     same = pc.fill_null(pc.equal(expected, found), False)
     nulls = pc.and_(pc.is_null(expected), pc.is_null(found))
     agree: np.ndarray[Any, Any] = pc.or_(same, nulls).to_numpy()

@@ -67,7 +67,7 @@ def load(which: str | Path, *, verify: bool = True) -> LoadedArtifact:
     code = VendoredCode(artifact.path, manifest)
     code.install()
     content = artifact.read(manifest.pipeline_file)
-    types = manifest.trusted if manifest.serializer == "skops" else manifest.types
+    types = {*manifest.types, *manifest.trusted}
     try:
         pipeline = serialization.load(content, manifest.serializer, types)
     except GnomonError:

@@ -13,7 +13,7 @@ import json
 import pickle
 import pickletools
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from gnomon.errors import ArtifactCorrupt, PackRefused, UntrustedTypes
@@ -65,7 +65,7 @@ def dump(pipeline: Any, serializer: Serializer) -> bytes:
         ) from error
 
 
-def load(content: bytes, serializer: Serializer, types: Sequence[str]) -> Any:
+def load(content: bytes, serializer: Serializer, types: Collection[str]) -> Any:
     """The pipeline in some bytes; this imports and runs the code of ``types``, and no other.
 
     Raises:

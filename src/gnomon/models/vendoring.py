@@ -102,7 +102,7 @@ def distributions(code: dict[str, Path], types: Iterable[str]) -> set[str]:
             if path.suffix == ".py":
                 tops |= {name.partition(".")[0] for name in _imports(path)}
     installed = metadata.packages_distributions()
-    return {installed[top][0] for top in tops - code.keys() if top in installed}
+    return {name for top in tops - code.keys() for name in installed.get(top, ())}
 
 
 class _Probe(pickle.Pickler):
