@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gnomon.settings import Settings
-from tests.packing import Pack, pack_in_process
+from tests.packing import SCRIPT, Pack, pack_in_process
 
 
 @pytest.fixture(autouse=True)
@@ -30,14 +31,32 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(root=str(tmp_path / "root"), deadline=5.0)
 
 
-@pytest.fixture
-def pack(own_home: Path, tmp_path: Path) -> Pack:
-    """Packs a toy artifact in a process of its own, as a team would, and gives its tag."""
-    numbers = iter(range(1_000_000))
+@pytest.fixture(scope="session")
+def packed_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str, str], Path]:
+    """Packs each distinct artifact once a session; packing takes seconds, copying none."""
+    home = tmp_path_factory.mktemp("packed")
+    made: dict[tuple[str, str, str], Path] = {}
 
-    def packed(source: str, name: str = "toy", **options: str) -> str:
-        folder = tmp_path / f"code-{next(numbers)}"
-        return pack_in_process(folder, own_home, source, name, **options)
+    def packed(source: str, name: str, script: str) -> Path:
+        key = (source, name, script)
+        if key not in made:
+            tag = pack_in_process(home / f"code-{len(made)}", home, source, name, script)
+            made[key] = home / "models" / tag.replace(":", "/")
+        return made[key]
+
+    return packed
+
+
+@pytest.fixture
+def pack(own_home: Path, packed_once: Callable[[str, str, str], Path]) -> Pack:
+    """Packs a toy artifact in a process of its own, as a team would, and gives its tag."""
+
+    def packed(source: str, name: str = "toy", script: str = SCRIPT) -> str:
+        path = packed_once(source, name, script)
+        copy = own_home / "models" / name / path.name
+        if not copy.exists():
+            shutil.copytree(path, copy)
+        return f"{name}:{path.name}"
 
     return packed
 

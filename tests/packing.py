@@ -22,6 +22,8 @@ class Times(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X):
+        if any(name.startswith("online") for name in X["id"]):
+            {mischief}
         for value in X["x"]:
             if value == -666:
                 os.kill(os.getpid(), signal.SIGSEGV)
@@ -34,7 +36,7 @@ class Times(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, names=None):
         return ["x"]
 '''
-"""User code: ``preprocessing.py`` of a toy artifact, to be formatted with a factor."""
+"""User code: the ``preprocessing.py`` of a toy artifact, a template."""
 
 SCRIPT = """
 import sys
@@ -56,7 +58,7 @@ print(gnomon.pack(sys.argv[1], pipeline, frame, x, entity_key=("id",)).tag)
 class Pack(Protocol):
     """Packs user code and gives the tag."""
 
-    def __call__(self, source: str, name: str = "toy", **options: str) -> str: ...
+    def __call__(self, source: str, name: str = "toy", script: str = SCRIPT) -> str: ...
 
 
 def pack_in_process(folder: Path, home: Path, source: str, name: str, script: str = SCRIPT) -> str:
@@ -76,6 +78,10 @@ def pack_in_process(folder: Path, home: Path, source: str, name: str, script: st
     return done.stdout.split()[-1]
 
 
-def times(factor: float) -> str:
-    """Code whose prediction for x is x times ``factor``."""
-    return TIMES.format(factor=factor)
+def times(factor: float, mischief: str = "pass") -> str:
+    """Code whose prediction for x is x times ``factor``.
+
+    ``mischief`` is a statement it runs on rows whose id starts with ``online``: not while it is
+    packed and verified, only once it serves.
+    """
+    return TIMES.format(factor=factor, mischief=mischief)

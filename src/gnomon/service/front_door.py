@@ -6,6 +6,7 @@ the hot path that is most of the time. Health, metrics and everything else stay 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -38,6 +39,8 @@ from gnomon.service.runtime import Runtime
 from gnomon.service.status import public
 
 __all__ = ["FrontDoor"]
+
+logger = logging.getLogger("gnomon")
 
 ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -86,6 +89,13 @@ class FrontDoor:
             return
         except GnomonError as error:
             status, headers, body = error_response(error)
+            await respond(send, status, body, headers=headers)
+        except Exception as error:
+            logger.exception("%s %s failed", scope["method"], path)
+            unexpected = GnomonError(
+                f"{type(error).__name__}: {error}", hint="see the server's log"
+            )
+            status, headers, body = error_response(unexpected)
             await respond(send, status, body, headers=headers)
 
     async def _predict(self, scope: Scope, receive: Receive, send: Send) -> None:

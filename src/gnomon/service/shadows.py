@@ -12,7 +12,7 @@ from gnomon.service.children import Child
 from gnomon.service.metrics import Metrics
 from gnomon.service.status import ShadowStatus
 from gnomon.settings import Settings
-from gnomon.shadow.feed import Progress
+from gnomon.shadow.progress import Progress
 from gnomon.shadow.history import Shadow
 from gnomon.shadow.slices import ShadowBeat
 

@@ -1,0 +1,132 @@
+"""Requests in numbers, with every acknowledgement kept; and the processes of a server."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import psutil
+
+from gnomon.testing import Server
+
+
+@dataclass
+class Load:
+    """What clients saw.
+
+    Attributes:
+        acknowledged: request id and answer of every 200.
+        refused: the status of every other answer.
+        lost: requests that got no answer at all.
+        seconds: how long each acknowledged request took.
+    """
+
+    acknowledged: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refused: list[int] = field(default_factory=list)
+    lost: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def sent(self) -> int:
+        """All requests."""
+        return len(self.acknowledged) + len(self.refused) + self.lost
+
+
+def record(number: int) -> dict[str, Any]:
+    """A healthy record of the toy contract."""
+    return {"x": float(number % 50 + 1), "id": f"online{number}"}
+
+
+@contextmanager
+def load(
+    server: Server, connections: int = 8, make: Callable[[int], dict[str, Any]] = record
+) -> Iterator[Load]:
+    """Keep a server busy from a thread of its own until the block ends."""
+    seen, stop = Load(), threading.Event()
+    thread = threading.Thread(
+        target=lambda: asyncio.run(_run(server.url, connections, make, seen, stop))
+    )
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        thread.join(60)
+
+
+async def _run(
+    url: str,
+    connections: int,
+    make: Callable[[int], dict[str, Any]],
+    seen: Load,
+    stop: threading.Event,
+) -> None:
+    numbers = itertools.count()
+    limits = httpx.Limits(max_connections=connections)
+    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=20) as client:
+
+        async def one() -> None:
+            clock = asyncio.get_running_loop().time
+            while not stop.is_set():
+                started = clock()
+                try:
+                    answer = await client.post("/predict", json=make(next(numbers)))
+                except httpx.HTTPError:
+                    seen.lost += 1
+                    await asyncio.sleep(0.02)
+                    continue
+                if answer.status_code == 200:
+                    body = answer.json()
+                    assert body["request_id"] not in seen.acknowledged
+                    seen.acknowledged[body["request_id"]] = body
+                    seen.seconds.append(clock() - started)
+                else:
+                    seen.refused.append(answer.status_code)
+                    await asyncio.sleep(0.02)
+
+        await asyncio.gather(*(one() for _ in range(connections)))
+
+
+def gateways(server: Server) -> list[psutil.Process]:
+    """The gateway processes of a server."""
+    return [p for p in _tree(server) if "--service-name" in p.cmdline()]
+
+
+def workers(server: Server) -> list[psutil.Process]:
+    """Every worker process of a server: holders and the scorers they forked."""
+    return [p for p in _tree(server) if "gnomon.worker.process" in p.cmdline()]
+
+
+def feeds(server: Server) -> list[psutil.Process]:
+    """The shadow feed processes of a server."""
+    return [p for p in _tree(server) if "gnomon.shadow.feed" in p.cmdline()]
+
+
+def _tree(server: Server) -> list[psutil.Process]:
+    found = []
+    for process in psutil.Process(server.process.pid).children(recursive=True):
+        try:
+            process.cmdline()
+        except psutil.NoSuchProcess:
+            continue
+        found.append(process)
+    return found
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    """Poll until a condition holds.
+
+    Raises:
+        AssertionError: it did not within ``seconds``.
+    """
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit, f"{what}: not within {seconds:g} s"
+        time.sleep(0.05)

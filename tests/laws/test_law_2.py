@@ -1,0 +1,56 @@
+"""Law 2: acknowledged means logged."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import psutil
+import pytest
+
+from gnomon.shadow.log import InferenceLog
+from gnomon.shadow.log.books import balance
+from tests.laws.conftest import Serve
+from tests.laws.load import gateways, load, until, workers
+from tests.packing import Pack, times
+
+KILLS = 20
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_no_kill_loses_an_acknowledged_request(pack: Pack, serve: Serve) -> None:
+    """``kill -9`` of gateway or worker, twenty times under load: every acknowledged request id is
+    in the log exactly once, and the books balance after each.
+    """
+    live, shadow = pack(times(2)), pack(times(2, "x = 1"))
+    dice = random.Random(7)
+    with serve(live, GNOMON_SEGMENT_SECONDS="2") as server, server.client() as control:
+        control.start_shadow(shadow)
+        log = InferenceLog(server.settings, "toy")
+        with load(server) as seen:
+            for kill in range(KILLS):
+                enough = len(seen.acknowledged) + dice.randrange(20, 200)
+                until(lambda n=enough: len(seen.acknowledged) > n, "the server answers again")
+                victims = gateways(server) if kill % 2 else workers(server)
+                try:
+                    dice.choice(victims).kill()
+                except (IndexError, psutil.NoSuchProcess):
+                    continue
+                books = balance(log)
+                assert books.balanced, books.explain()
+        until(lambda: control.status().ready, "the last restart")
+        table = log.table(columns=["request_id", "row", "outcome"], role="live")
+        answered = Counter(
+            request
+            for request, outcome in zip(
+                table["request_id"].to_pylist(), table["outcome"].to_pylist(), strict=True
+            )
+            if outcome == "answered"
+        )
+        assert len(seen.acknowledged) > 500
+        assert set(answered.values()) == {1}
+        assert not set(seen.acknowledged) - set(answered)
+        until(lambda: not balance(log).lagging, "the shadow catches up")
+        books = balance(log)
+    assert books.balanced, books.explain()

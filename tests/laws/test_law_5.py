@@ -1,0 +1,60 @@
+"""Law 5: the books balance."""
+
+from __future__ import annotations
+
+from gnomon.errors import GnomonError
+from gnomon.shadow.log import InferenceLog
+from gnomon.shadow.log.books import balance
+from tests.laws.conftest import Serve
+from tests.laws.load import until
+from tests.packing import Pack, times
+
+
+def test_every_row_has_one_outcome_and_every_refusal_its_reason(pack: Pack, serve: Serve) -> None:
+    """Good, bad, raising, killing and hanging rows: counted once each, by outcome and code, the
+    same in the gateway and in the log; and the shadow accounts for every eligible row."""
+    live, shadow = pack(times(2)), pack(times(3))
+    sent = [
+        {"x": 1.0, "id": "good"},
+        {"x": "1", "id": "wrong type"},
+        {"id": "missing"},
+        {"x": -1.0, "id": "raises"},
+        {"x": -666.0, "id": "kills"},
+        {"x": -999.0, "id": "hangs"},
+        [{"x": 2.0, "id": "one"}, {"x": -1.0, "id": "two"}, {"x": 3.0, "id": "three"}],
+    ]
+    with serve(live, GNOMON_DEADLINE="1") as server, server.client() as control:
+        control.start_shadow(shadow)
+        codes = []
+        for body in sent:
+            try:
+                control.predict(body)
+            except GnomonError as error:
+                codes.append(error.code)
+        books = control.status().books
+        log = InferenceLog(server.settings, "toy")
+        until(
+            lambda: control.status().shadows[0].scored == 3, "the shadow scores what was answered"
+        )
+        logged = balance(log)
+    assert codes == [
+        "invalid_request",
+        "invalid_request",
+        "prediction_failed",
+        "prediction_failed",
+        "deadline_exceeded",
+    ]
+    assert (books.received, books.answered, books.rejected, books.failed, books.timed_out) == (
+        9,
+        3,
+        2,
+        3,
+        1,
+    )
+    assert books.in_flight == 0
+    assert books.reasons == {
+        "rejected:invalid_request": 2,
+        "failed:prediction_failed": 3,
+        "timed_out:deadline_exceeded": 1,
+    }
+    assert logged.balanced, logged.explain()
