@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from gnomon.preprocessing import Contract, Feature, Output
-from gnomon.preprocessing.values import float_limit, integer_limits, years
+from gnomon.preprocessing.values import float_limit, integer_limits
 from gnomon.preprocessing.zones import zone
 
 Record = dict[str, Any]
@@ -101,8 +101,7 @@ def _floats(feature: Feature) -> st.SearchStrategy[float]:
 
 def _timestamps(feature: Feature) -> st.SearchStrategy[str]:
     home = zone(feature.timezone or "UTC")
-    first, _ = years(feature.dtype)
-    start = dt.datetime(max(first, 1902), 1, 1)  # earlier, zones had offsets of odd seconds
+    start = dt.datetime(1920, 1, 2)  # earlier, zones had offsets of odd seconds
     moments = st.datetimes(start, dt.datetime(2200, 1, 1), timezones=st.just(dt.UTC))
     return moments.map(lambda moment: moment.replace(microsecond=0).astimezone(home).isoformat())
 

@@ -186,6 +186,25 @@ def test_both_hours_of_a_clock_change_are_accepted(value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "accepted"),
+    [
+        ("1930-01-01T00:00:00+00:19", True),
+        ("1930-01-01T00:00:00+00:20", True),
+        ("1930-01-01T00:00:00+00:18", False),
+    ],
+)
+def test_an_offset_of_odd_seconds_is_given_in_minutes(value: str, accepted: bool) -> None:
+    """Amsterdam was 19 minutes and 32 seconds ahead, which ISO 8601 cannot say."""
+    feature = Feature(
+        name="t", type="timestamp", dtype="datetime64[us, UTC]", timezone="Europe/Amsterdam"
+    )
+    if accepted:
+        assert one(feature, value) == dt.datetime.fromisoformat(value)
+    else:
+        assert "in Europe/Amsterdam" in one_refusal(feature, value).message
+
+
+@pytest.mark.parametrize(
     ("dtype", "value"),
     [
         ("datetime64[ns, UTC]", "1500-01-01T00:00:00Z"),

@@ -9,9 +9,9 @@ import msgspec
 import pyarrow as pa
 
 from gnomon.errors import ContractError
-from gnomon.preprocessing.zones import zone
+from gnomon.preprocessing.zones import zone, zone_name
 
-__all__ = ["Feature", "FeatureType", "Output", "Scalar"]
+__all__ = ["Feature", "FeatureType", "Output", "Scalar", "holds"]
 
 FeatureType = Literal["integer", "float", "boolean", "string", "category", "timestamp"]
 Scalar = bool | int | float | str
@@ -37,6 +37,11 @@ _DTYPES = {
     "timestamp": re.compile(r"datetime64\[(s|ms|us|ns), .+\]"),
 }
 _CANNOT_HOLD_NULL = re.compile(f"{_INTEGERS}|bool")
+
+
+def holds(dtype: str, kind: FeatureType) -> bool:
+    """Whether a column of the pandas ``dtype`` can hold a feature of type ``kind``."""
+    return _DTYPES[kind].fullmatch(dtype) is not None
 
 
 class Feature(
@@ -99,7 +104,7 @@ class Feature(
             ContractError: a dtype that cannot hold the type or its nulls, a default missing or
                 unused, a domain or range that cannot be, an unknown time zone.
         """
-        if not _DTYPES[self.type].fullmatch(self.dtype):
+        if not holds(self.dtype, self.type):
             raise ContractError(f"a {self.type} cannot be held in a column of dtype `{self.dtype}`")
         if self.nullable and _CANNOT_HOLD_NULL.fullmatch(self.dtype):
             raise ContractError(
@@ -136,11 +141,11 @@ class Feature(
             raise ContractError(f"`minimum` {self.minimum} is above `maximum` {self.maximum}")
 
     def _check_zone(self) -> None:
-        if self.timezone is None:
-            return
-        if self.type != "timestamp":
+        if self.type == "timestamp":
+            zone(self.timezone or "UTC")
+            zone(zone_name(self.dtype.partition(", ")[2].removesuffix("]")))
+        elif self.timezone is not None:
             raise ContractError(f"a {self.type} has no `timezone`")
-        zone(self.timezone)
 
 
 class Output(

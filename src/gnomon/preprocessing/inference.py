@@ -12,6 +12,8 @@ import pandas as pd
 from gnomon.errors import ContractError
 from gnomon.preprocessing.contract import Contract, Feature, FeatureType, Output, Scalar
 from gnomon.preprocessing.dtypes import dtype_name, training_dtype
+from gnomon.preprocessing.feature import holds
+from gnomon.preprocessing.zones import zone_name
 
 __all__ = ["infer_contract"]
 
@@ -107,7 +109,7 @@ def _seen(column: pd.Series[Any]) -> tuple[FeatureType, dict[str, Any]]:
     """The type of a column, and the domain, range or zone seen in it."""
     dtype = column.dtype
     if isinstance(dtype, pd.DatetimeTZDtype):
-        return "timestamp", {"timezone": str(dtype.tz).removeprefix("UTC") or "UTC"}
+        return "timestamp", {"timezone": zone_name(dtype.tz)}
     if isinstance(dtype, pd.CategoricalDtype):
         if not all(isinstance(value, str) for value in dtype.categories):
             raise ContractError("the categories are not all strings")
@@ -117,7 +119,7 @@ def _seen(column: pd.Series[Any]) -> tuple[FeatureType, dict[str, Any]]:
     if dtype == np.dtype(object):
         return _seen_objects(column)
     kind = _NUMBERS.get(dtype.kind)
-    if kind is None:
+    if kind is None or not holds(str(dtype), kind):
         raise ContractError(f"a column of dtype `{dtype}` cannot be sent as JSON")
     return kind, {} if kind == "boolean" else _range(column)
 

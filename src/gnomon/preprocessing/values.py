@@ -45,6 +45,7 @@ _FLOAT_LIMITS = {"float16": 65504.0, "float32": 3.4028234663852886e38}
 _PLAIN_KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _EXACT: Final = 2**53  # a double beyond it may stand for several integers
 _SHOWN: Final = 40
+_MINUTE: Final = dt.timedelta(minutes=1)
 
 
 def reader(feature: Feature) -> Reader:
@@ -113,8 +114,14 @@ def years(dtype: str) -> tuple[int, int]:
 
 
 def in_zone(moment: dt.datetime, home: dt.tzinfo) -> bool:
-    """Whether a timestamp's offset is that of ``home`` at that instant."""
-    return moment.utcoffset() == moment.astimezone(home).utcoffset()
+    """Whether a timestamp's offset is that of ``home`` at that instant, to the minute.
+
+    Local mean times of a century ago had odd seconds, which ISO 8601 offsets do not have.
+    """
+    given, expected = moment.utcoffset(), moment.astimezone(home).utcoffset()
+    if given == expected:
+        return True
+    return given is not None and expected is not None and abs(given - expected) < _MINUTE
 
 
 def shown(value: Any) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from contextlib import suppress
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from gnomon.errors import ContractError
 
-__all__ = ["zone"]
+__all__ = ["zone", "zone_name"]
 
 _OFFSET = re.compile(r"([+-])(\d\d):([0-5]\d)")
 
@@ -28,13 +29,14 @@ def zone(name: str) -> dt.tzinfo:
         shift = dt.timedelta(hours=int(hours), minutes=int(minutes))
         if shift < dt.timedelta(hours=24):
             return dt.timezone(shift if sign == "+" else -shift)
-    try:
+    with suppress(KeyError, ValueError, OSError):  # not found, not a name, a folder
         return ZoneInfo(name)
-    except (ValueError, OSError):  # a bad key or a folder; ZoneInfoNotFoundError is a KeyError
-        pass
-    except KeyError:
-        pass
     raise ContractError(
         f"no time zone `{name}`",
         hint="use an IANA name such as America/New_York, or an offset such as +05:30",
     )
+
+
+def zone_name(zone: object) -> str:
+    """What contracts call a zone of pandas, whose fixed offsets are called ``UTC+05:30``."""
+    return str(zone).removeprefix("UTC") or "UTC"
