@@ -50,6 +50,8 @@ class _Connection:
         self.url = url.rstrip("/")
         self._control_token = control_token
         self._predict_token = predict_token
+        # Reading the system's certificates takes longer than most calls; plain HTTP has no use.
+        self._verify = self.url.startswith("https:")
         self._by = by
         self._timeout = timeout
 
@@ -106,7 +108,7 @@ class Client(_Connection):
             by=by,
             timeout=timeout,
         )
-        self._http = httpx.Client(transport=transport)
+        self._http = httpx.Client(transport=transport, verify=self._verify)
 
     def __enter__(self) -> Client:
         return self
@@ -236,7 +238,7 @@ class AsyncClient(_Connection):
             by=by,
             timeout=timeout,
         )
-        self._http = httpx.AsyncClient(transport=transport)
+        self._http = httpx.AsyncClient(transport=transport, verify=self._verify)
 
     async def __aenter__(self) -> AsyncClient:
         return self

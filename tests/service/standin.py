@@ -1,0 +1,185 @@
+"""A deployment without workers or log, behind a real HTTP server: for tests of what HTTP says.
+
+It keeps a real rollout state in memory and answers ``/predict`` with what it was sent.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import uvicorn
+
+from gnomon.errors import GnomonError
+from gnomon.preprocessing import Contract, Feature, Output
+from gnomon.service import pages
+from gnomon.service.control import control
+from gnomon.service.http import Receive, Scope, Send, error_response, read_body, respond
+from gnomon.service.status import Live, ShadowStatus, Status, public
+from gnomon.shadow.history import Event, RolloutState
+
+TOKEN = "let-me-in"
+
+CONTRACT = Contract(
+    task="classification",
+    features=(
+        Feature(
+            name="carrier", type="category", dtype="category", domain=("AA", "UA"), outside="error"
+        ),
+        Feature(name="hour", type="integer", dtype="int64", minimum=5, maximum=23),
+        Feature(name="distance", type="float", dtype="float64", unit="miles", nullable=True),
+        Feature(
+            name="time_hour",
+            type="timestamp",
+            dtype="datetime64[us, America/New_York]",
+            timezone="America/New_York",
+        ),
+        Feature(name="tail", type="string", dtype="object", nullable=True, missing="impute"),
+        Feature(
+            name="wet", type="boolean", dtype="bool", missing="default", default=False, coerce=True
+        ),
+    ),
+    outputs=(
+        Output(name="prediction", type="string"),
+        Output(name="probability_late", type="float"),
+        Output(name="probability_on_time", type="float"),
+    ),
+    classes=("late", "on_time"),
+    entity_key=("carrier",),
+    event_time="time_hour",
+)
+
+
+class StandIn:
+    """What :class:`~gnomon.service.control.Controlled` asks for, and an ASGI app around it."""
+
+    control_token = TOKEN
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.state = RolloutState()
+        self.bodies: list[bytes] = []
+        self.tokens: list[str | None] = []
+        self.ready = True
+        self.page: bytes | None = None
+        self._decide(Event(kind="promote", artifact="flights:one", digest="ab" * 32))
+
+    async def start_shadow(
+        self, artifact: str, fraction: float | None, same: bool, *, by: str | None, why: str | None
+    ) -> Event:
+        return self._decide(
+            Event(
+                kind="shadow_start",
+                artifact=artifact,
+                fraction=0.5 if fraction is None else fraction,
+                same=same,
+                by=by,
+                why=why,
+            )
+        )
+
+    async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> Event:
+        return self._decide(Event(kind="shadow_stop", artifact=artifact, by=by, why=why))
+
+    async def promote(
+        self, artifact: str, force: bool, *, by: str | None, why: str | None
+    ) -> Event:
+        return self._decide(Event(kind="promote", artifact=artifact, forced=force, by=by, why=why))
+
+    async def rollback(self, *, by: str | None, why: str | None) -> Event:
+        previous = self.state.previous or "nothing"
+        return self._decide(Event(kind="rollback", artifact=previous, by=by, why=why))
+
+    def status(self) -> dict[str, Any]:
+        live = self.state.live
+        return msgspec.to_builtins(  # type: ignore[no-any-return]
+            Status(
+                model="flights",
+                ready=self.ready,
+                version="0",
+                slice="a",
+                epoch=self.state.epoch,
+                live=None if live is None else Live(artifact=live),
+                previous=self.state.previous,
+                shadows=tuple(
+                    ShadowStatus(
+                        artifact=tag,
+                        eligible=200,
+                        scored=200,
+                        compared=200,
+                        disagreed=5,
+                        error="no such file /secret",
+                    )
+                    for tag in self.state.shadows
+                ),
+            )
+        )
+
+    async def history(self) -> list[Event]:
+        return self.events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI app."""
+        if scope["type"] != "http":
+            return
+        headers = dict(scope["headers"])
+        token = headers.get(b"authorization")
+        self.tokens.append(None if token is None else token.decode())
+        match scope["path"]:
+            case "/predict":
+                await self._predict(scope, receive, send)
+            case "/readyz":
+                status = 200 if self.ready else 503
+                await respond(send, status, b"", b"text/plain")
+            case "/":
+                page = self.page or pages.index(self.status(), CONTRACT)
+                await respond(send, 200, page, b"text/html; charset=utf-8")
+            case "/status.json":
+                await respond(send, 200, public(self.status()))
+            case "/strange/predict":
+                await respond(send, 200, b"<html>", b"text/html")
+            case _:
+                await control(self, scope, receive, send)
+
+    async def _predict(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await read_body(receive, 100_000, scope["headers"])
+        except GnomonError as error:
+            status, headers, content = error_response(error, "r-1")
+            await respond(send, status, content, headers=headers)
+            return
+        self.bodies.append(body)
+        asked = msgspec.json.decode(body)
+        one = {"prediction": "late", "probabilities": {"late": 0.75, "on_time": 0.25}}
+        head = {"request_id": "r-1", "artifact": "flights:one"}
+        if "rows" in asked:
+            bad = {"error": {"code": "prediction_failed", "message": "boom"}}
+            rows = [bad if row.get("hour") == 13 else one for row in asked["rows"]]
+            await respond(send, 200, msgspec.json.encode({**head, "rows": rows}))
+        else:
+            await respond(send, 200, msgspec.json.encode({**head, **one}))
+
+    def _decide(self, event: Event) -> Event:
+        self.state = self.state.after(event)
+        self.events.append(event)
+        return event
+
+
+@contextmanager
+def serving(app: Any) -> Iterator[str]:
+    """Serve an ASGI app on a free port of this machine; its URL."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            thread.join(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -1,0 +1,95 @@
+"""Mirrors ``gnomon.service.auth``."""
+
+from __future__ import annotations
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from gnomon.errors import SettingsError, Unauthorized
+from gnomon.service.auth import CONTROL_HINT, check_token, control_token, find_control_token
+from gnomon.settings import Settings
+
+
+def scope(*authorization: bytes) -> dict[str, object]:
+    """A request with these ``Authorization`` headers."""
+    return {"headers": [(b"authorization", value) for value in authorization]}
+
+
+@pytest.mark.parametrize("given", [b"Bearer secret", b"bearer secret", b"Bearer  secret "])
+def test_the_right_token_passes(given: bytes) -> None:
+    """The scheme's case and spaces around the token do not matter."""
+    check_token(scope(given), "secret", hint=CONTROL_HINT)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [b"", b"Bearer", b"Bearer ", b"Bearer Secret", b"Basic secret", b"secret", "Bearer é".encode()],
+)
+def test_anything_else_is_refused(given: bytes) -> None:
+    """Another token, another scheme, no token."""
+    with pytest.raises(Unauthorized, match="not the token"):
+        check_token(scope(given), "secret", hint=CONTROL_HINT)
+
+
+def test_a_missing_header_is_refused_with_the_way_to_do_it() -> None:
+    """The error says where the token is kept."""
+    with pytest.raises(Unauthorized, match=r"control\.token"):
+        check_token(scope(), "secret", hint=CONTROL_HINT)
+
+
+def test_a_token_is_made_once_and_kept_for_its_owner(settings: Settings) -> None:
+    """The first start writes it, readable by its owner only; later ones read it."""
+    token = control_token(settings)
+    path = Path(settings.root) / "control.token"
+    assert path.read_text().strip() == token
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert len(token) >= 32
+    assert control_token(settings) == find_control_token(settings) == token
+    assert [file.name for file in path.parent.iterdir()] == ["control.token"]
+
+
+def test_slices_that_start_together_agree_on_a_token(settings: Settings) -> None:
+    """Of many first starts at once, one makes the token and all use it."""
+    with ThreadPoolExecutor(16) as pool:
+        tokens = set(pool.map(control_token, [settings] * 64))
+    assert len(tokens) == 1
+
+
+def test_a_setting_wins_over_the_file(settings: Settings) -> None:
+    """With a token in the settings no file is made."""
+    given = Settings(root=settings.root, control_token="mine")
+    assert control_token(given) == find_control_token(given) == "mine"
+    assert not Path(settings.root).exists()
+
+
+def test_a_token_others_can_read_is_refused(settings: Settings) -> None:
+    """It may have leaked; the error says how to close the file or make a new token."""
+    control_token(settings)
+    (Path(settings.root) / "control.token").chmod(0o644)
+    with pytest.raises(SettingsError, match="chmod 600"):
+        control_token(settings)
+
+
+def test_an_empty_token_is_refused(settings: Settings) -> None:
+    """An empty token would let everybody in."""
+    control_token(settings)
+    (Path(settings.root) / "control.token").write_text("\n")
+    with pytest.raises(SettingsError, match="empty"):
+        find_control_token(settings)
+
+
+def test_a_remote_root_needs_the_token_as_a_setting() -> None:
+    """Replicas on several machines share no file, so they must be told the same token."""
+    settings = Settings(root="s3://bucket/prefix")
+    assert find_control_token(settings) is None
+    with pytest.raises(SettingsError, match="GNOMON_CONTROL_TOKEN"):
+        control_token(settings)
+
+
+def test_a_tool_finds_no_token_where_no_server_started(settings: Settings) -> None:
+    """Looking for a token makes none."""
+    assert find_control_token(settings) is None
+    assert not Path(settings.root).exists()

@@ -1,0 +1,137 @@
+"""Mirrors ``gnomon.service.pages``: the page as text, and as a real browser shows it."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+
+from gnomon.preprocessing import Feature
+from gnomon.service import pages
+from gnomon.service.examples import example_row
+from tests.service.standin import CONTRACT, StandIn
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+
+
+def browse(address: str, profile: Path) -> str:
+    """The page's DOM after its scripts have run for a few seconds of virtual time."""
+    done = subprocess.run(
+        [
+            str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+            "--disable-background-networking", f"--user-data-dir={profile}",
+            "--virtual-time-budget=5000", "--window-size=360,2000", "--dump-dom", address,
+        ],
+        capture_output=True, text=True, timeout=90, check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+def test_the_page_describes_every_field_of_the_contract(standin: StandIn) -> None:
+    """Name, unit, domain, range and zone, and an example that the contract accepts."""
+    page = pages.index(standin.status(), CONTRACT).decode()
+    for feature in CONTRACT.features:
+        assert f"<code>{feature.name}</code>" in page
+    for words in ("float, miles", "AA, UA", "others are refused", "5 to 23", "America/New_York"):
+        assert words in page
+    shown = re.search(r"<textarea[^>]*>(.*?)</textarea>", page, re.DOTALL)
+    assert shown is not None
+    assert msgspec.json.decode(shown[1].replace("&#34;", '"')) == example_row(CONTRACT)
+
+
+def test_the_page_loads_nothing_from_anywhere(standin: StandIn) -> None:
+    """No address of another host; and its own policy forbids the browser to fetch one."""
+    page = pages.index(standin.status(), CONTRACT).decode()
+    assert set(re.findall(r"https?://[^\s'\"<)]+", page)) <= {
+        "http://www.w3.org/2000/svg",
+        "http://127.0.0.1:3000",
+        "http://127.0.0.1:3000/predict",
+    }
+    assert re.findall(r'(?:src|href)="(?!/|data:)', page) == []
+    assert "default-src 'none'" in page
+
+
+def test_nothing_in_a_contract_or_status_becomes_markup(standin: StandIn) -> None:
+    """Names and descriptions are shown as written."""
+    evil = "</script><img src=x onerror=alert(1)>"
+    feature = Feature(name="x", type="float", dtype="float64", description=evil, unit=evil)
+    contract = msgspec.structs.replace(
+        CONTRACT, features=(feature,), entity_key=(), event_time=None
+    )
+    status = {**standin.status(), "model": evil, "previous": evil}
+    page = pages.index(status, contract).decode()
+    assert "<img" not in page
+
+
+def test_the_page_tells_no_reasons(standin: StandIn) -> None:
+    """It needs no token, so it holds the public status only."""
+    asyncio.run(standin.start_shadow("flights:two", 1.0, False, by=None, why=None))
+    page = pages.index(standin.status(), CONTRACT)
+    assert b"flights:two" in page
+    assert b"/secret" not in page
+
+
+def test_without_a_live_artifact_there_is_nothing_to_try(standin: StandIn) -> None:
+    """The page still loads and says so."""
+    status = {**standin.status(), "live": None, "ready": False}
+    page = pages.index(status, None).decode()
+    assert "<form" not in page
+
+
+def test_the_page_is_served(url: str) -> None:
+    """As UTF-8 HTML."""
+    answer = httpx.get(url)
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.text.startswith("<!doctype html>")
+
+
+@needs_browser
+@pytest.mark.slow
+def test_a_browser_shows_the_finding_and_keeps_it_fresh(
+    url: str, standin: StandIn, tmp_path: Path
+) -> None:
+    """Who answers and how much its shadow disagrees: in the title, as the headline, up to date."""
+    asyncio.run(standin.start_shadow("flights:two", 1.0, False, by=None, why=None))
+    shown = browse(url, tmp_path)
+    finding = "one answers; its shadow disagrees on 2.50 % of 200 rows"
+    assert f"<title>flights: {finding}</title>" in shown
+    assert re.search(rf"<h1[^>]*>{re.escape(finding)}</h1>", shown)
+    assert "up to date" in shown
+    assert f"curl {url}/predict" in shown
+
+
+@needs_browser
+@pytest.mark.slow
+def test_a_browser_predicts(url: str, standin: StandIn, tmp_path: Path) -> None:
+    """Pressing the button sends the example and shows the answer with its probabilities."""
+    page = httpx.get(url).text
+    press = "<script>document.querySelector('#try button').click()</script></body>"
+
+    standin.page = page.replace("</body>", press).encode()
+    shown = browse(url, tmp_path)
+    assert '<p class="value">late</p>' in shown
+    assert "0.7500" in shown
+    assert "request r-1" in shown
+    assert msgspec.json.decode(standin.bodies[0]) == example_row(CONTRACT)
+
+
+@needs_browser
+@pytest.mark.slow
+def test_nothing_is_wider_than_a_small_phone(url: str, standin: StandIn, tmp_path: Path) -> None:
+    """At 360 pixels no content is cut off nor scrolls sideways."""
+    asyncio.run(standin.start_shadow("flights:" + "two" * 20, 1.0, False, by=None, why=None))
+    page = html.escape(pages.index(standin.status(), CONTRACT).decode(), quote=True)
+    measure = "this.title = this.contentDocument.documentElement.scrollWidth"
+    standin.page = (
+        f'<iframe style="width:360px;height:6000px;border:0" srcdoc="{page}"'
+        f' onload="setTimeout(() => {{ {measure} }}, 500)"></iframe>'
+    ).encode()
+    assert 'title="360"' in browse(url, tmp_path)
