@@ -35,7 +35,8 @@ check: $(READY) ## what CI runs before the tests: style, types, import rules
 	$(BIN)/lint-imports
 
 bench: $(READY) ## requests per second and latency, beside two other services (needs wrk)
-	@$(BIN)/python benchmarks/serve.py
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo,bench]'
+	@$(BIN)/python -m benchmarks.serve
 
 clean: ## remove the virtual environment, the demo's files and caches
 	rm -rf $(VENV) .demo .gnomon dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
