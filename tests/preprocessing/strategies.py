@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import strategies as st
 
@@ -81,7 +81,7 @@ def records(given: Contract) -> st.SearchStrategy[Record]:
 
 def values(feature: Feature) -> st.SearchStrategy[Any]:
     """Values the feature accepts, as JSON would carry them."""
-    some = _SOME[feature.type](feature)
+    some: st.SearchStrategy[Any] = _SOME[feature.type](feature)
     return st.none() | some if feature.nullable else some
 
 
@@ -95,7 +95,7 @@ def _integers(feature: Feature) -> st.SearchStrategy[int]:
 def _floats(feature: Feature) -> st.SearchStrategy[float]:
     limit = float_limit(feature.dtype)
     low = feature.minimum if feature.outside == "error" else -limit
-    width = 32 if feature.dtype.lower() == "float32" else 64
+    width: Literal[32, 64] = 32 if feature.dtype.lower() == "float32" else 64
     return st.floats(low, limit, width=width, allow_nan=False)
 
 

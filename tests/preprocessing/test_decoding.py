@@ -49,7 +49,10 @@ def test_a_batch_has_the_contracts_schema() -> None:
 
 def test_unknown_fields_are_kept_by_name() -> None:
     """Fields that are no feature are named once, in order, and the record is still read."""
-    given = [RECORD | {"b": 1, "a": None}, RECORD | {"a": {"deep": []}, "c": 0}]
+    given: list[dict[str, Any]] = [
+        RECORD | {"b": 1, "a": None},
+        RECORD | {"a": {"deep": []}, "c": 0},
+    ]
     decoded = Decoder(FLIGHT).decode(json.dumps({"rows": given}).encode())
     assert decoded.unknown == ("b", "a", "c")
     assert len(decoded.rows) == 2
@@ -116,7 +119,7 @@ def test_the_last_of_a_repeated_key_counts(extra: bytes) -> None:
 def test_values_outside_are_let_through_and_counted() -> None:
     """Out of domain or range is no error by default: the row is read, and counted by feature."""
     decoder = Decoder(FLIGHT)
-    changed = [{}, {"distance": 79}, {"distance": 4984, "carrier": "ZZ"}]
+    changed: list[dict[str, Any]] = [{}, {"distance": 79}, {"distance": 4984, "carrier": "ZZ"}]
     given = json.dumps({"rows": [RECORD | change for change in changed]}).encode()
     assert decoder.outside(decoder.decode(given).rows) == {"distance": 2, "carrier": 1}
     assert decoder.outside(decoder.decode(body(dep_delay=None)).rows) == {}

@@ -16,7 +16,7 @@ from tests.preprocessing.strategies import features
 @given(features())
 def test_a_name_stands_for_its_dtype(feature: Feature) -> None:
     """A column of the training dtype is called what the contract calls it."""
-    column = pd.Series([], dtype=training_dtype(feature))  # type: ignore[call-overload]
+    column = pd.Series([], dtype=training_dtype(feature))
     assert dtype_name(column) == feature.dtype.replace("object[nan]", "object")
 
 

@@ -144,9 +144,8 @@ def _arrow(frame: pd.DataFrame, feature: Feature) -> pa.Array:
         raise ContractError(f"the frame has no column `{feature.name}`")
     column, kind = frame[feature.name], feature.arrow.type
     try:
-        if isinstance(column.dtype, pd.DatetimeTZDtype):
-            moments = column.dt.tz_convert(None).to_numpy().astype("datetime64[us]")
-            return pa.array(moments, kind)
+        if feature.type == "timestamp":
+            return pa.array(_moments(column), kind)
         array = pa.Array.from_pandas(column)
         if isinstance(array, pa.ChunkedArray):
             array = array.combine_chunks()
@@ -155,3 +154,10 @@ def _arrow(frame: pd.DataFrame, feature: Feature) -> pa.Array:
         raise ContractError(
             f"expected {feature.type} in every row: {error}", where=f"column `{feature.name}`"
         ) from None
+
+
+def _moments(column: pd.Series[Any]) -> Any:
+    """Instants in UTC. Arrow would take a column without a zone for UTC, and say nothing."""
+    if not isinstance(column.dtype, pd.DatetimeTZDtype):
+        raise TypeError(f"a column of dtype `{column.dtype}` has no zone")
+    return column.dt.tz_convert(None).to_numpy().astype("datetime64[us]")

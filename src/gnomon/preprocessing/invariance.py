@@ -16,10 +16,12 @@ __all__ = ["check_rows_alone"]
 
 Predict = Callable[[pd.DataFrame], pa.RecordBatch]
 Seen = dict[str, pd.DataFrame]
+View = Callable[[pd.DataFrame], Seen]
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 _SEED = 0
+_OUTPUTS = ""
 _LEARN = "learn from the training data in `fit`, and use only that in `transform`"
 _STATE = "it keeps state between calls, or draws at random; make it do neither"
 
@@ -42,30 +44,33 @@ def check_rows_alone(pipeline: Any, frame: pd.DataFrame, predict: Predict) -> No
         PackRefused: an answer depends on other rows, or a row alone raises; ``where`` names the
             first step and column that part.
     """
+
+    def outputs(rows: pd.DataFrame) -> Seen:
+        return {_OUTPUTS: predict(rows).to_pandas()}
+
     frame = frame.reset_index(drop=True)
+    _check(lambda rows: trace(pipeline, rows), frame)
+    _check(outputs, frame)
 
-    def seen(rows: list[int]) -> Seen:
-        part = frame.iloc[rows].reset_index(drop=True)
-        return trace(pipeline, part) | {"outputs": predict(part).to_pandas()}
 
-    every = list(range(len(frame)))
+def _check(view: View, frame: pd.DataFrame) -> None:
+    batch = view(frame)
+    _compare(batch, view(frame), "asked again", _STATE)
     shuffled = np.random.default_rng(_SEED).permutation(len(frame))
-    batch = seen(every)
-    _compare(batch, seen(every), "asked again", _STATE)
-    _compare(
-        batch, _ordered(seen(shuffled.tolist()), np.argsort(shuffled)), "in another order", _LEARN
-    )
-    _compare(batch, _joined([_alone(seen, row) for row in every], batch), "alone", _LEARN)
+    reordered = view(frame.iloc[shuffled].reset_index(drop=True))
+    _compare(batch, _ordered(reordered, np.argsort(shuffled)), "in another order", _LEARN)
+    alone = [_alone(view, frame.iloc[[row]].reset_index(drop=True)) for row in range(len(frame))]
+    _compare(batch, _joined(alone, batch), "alone", _LEARN)
 
 
-def _alone(seen: Callable[[list[int]], Seen], row: int) -> Seen:
+def _alone(view: View, row: pd.DataFrame) -> Seen:
     try:
-        return seen([row])
+        return view(row)
     except Exception as error:
         step = error.where if isinstance(error, PredictionFailed) else None
         raise PackRefused(
-            f"row {row} alone raises {error.__cause__ or error!r}",
-            where=f"step `{step}`" if step else None,
+            f"a row alone raises {error.__cause__ or error!r}",
+            where=f"step `{step}`" if step else "the outputs",
             hint=_LEARN,
         ) from error
 
@@ -90,7 +95,7 @@ def _aligned(output: pd.DataFrame, like: pd.DataFrame, path: str, rows: int) -> 
         raise PackRefused(
             f"{rows} of the rows come out as {len(output)} rows of {width} columns; all of them, "
             f"as rows of {expected} columns",
-            where=f"step `{path}`",
+            where=f"step `{path}`" if path else "the outputs",
             hint=_LEARN,
         )
     return output.reindex(columns=like.columns, fill_value=0)
@@ -106,9 +111,13 @@ def _compare(batch: Seen, other: Seen, company: str, hint: str) -> None:
                 raise PackRefused(
                     f"{parts.size} of {len(left)} rows come out differently {company}: row {row} "
                     f"is {left[column][row]!r} in the batch, {right[column][row]!r} {company}",
-                    where=f"step `{path}`, column `{column}`",
+                    where=_place(path, str(column)),
                     hint=hint,
                 )
+
+
+def _place(path: str, column: str) -> str:
+    return f"output `{column}`" if path == _OUTPUTS else f"step `{path}`, column `{column}`"
 
 
 def _agree(left: pd.Series[Any], right: pd.Series[Any]) -> Mask:

@@ -1,0 +1,171 @@
+"""Rows that must not depend on their company."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+from gnomon.errors import PackRefused
+from gnomon.preprocessing.invariance import check_rows_alone
+
+RNG = np.random.default_rng(7)
+FRAME = pd.DataFrame(
+    {
+        "distance": RNG.uniform(100, 3000, 24),
+        "delay": np.where(RNG.random(24) < 0.3, np.nan, RNG.normal(0, 30, 24)),
+        "carrier": RNG.choice(["AA", "B6", "UA"], 24),
+        "note": RNG.choice(["late", "on time", "late again", ""], 24),
+    }
+)
+TARGET = RNG.normal(size=24)
+
+
+def check(pipeline: Any, frame: pd.DataFrame = FRAME) -> None:
+    """Fit the pipeline and check it."""
+    pipeline.fit(frame, TARGET)
+
+    def predict(rows: pd.DataFrame) -> pa.RecordBatch:
+        return pa.record_batch({"prediction": np.asarray(pipeline.predict(rows), float)})
+
+    check_rows_alone(pipeline, frame, predict)
+
+
+def refusal(step: Any, model: Any = None) -> PackRefused:
+    """How a function as a step before a model is refused."""
+    first = FunctionTransformer(step) if callable(step) else step
+    last = LinearRegression() if model is None else model
+    with pytest.raises(PackRefused) as caught:
+        check(Pipeline([("step", first), ("model", last)]))
+    return caught.value
+
+
+@pytest.mark.parametrize("model", [LinearRegression(), RandomForestRegressor(5, random_state=0)])
+def test_ordinary_pipelines_are_accepted(model: Any) -> None:
+    """Scaling, encoding and counting words are learned in `fit`; rounding is not a difference."""
+    columns = ColumnTransformer(
+        [
+            ("numbers", StandardScaler(), ["distance"]),
+            ("carrier", OneHotEncoder(handle_unknown="ignore"), ["carrier"]),
+            ("words", TfidfVectorizer(), "note"),
+        ]
+    )
+    check(Pipeline([("columns", columns), ("model", model)]))
+
+
+def test_numbers_of_single_precision_are_accepted() -> None:
+    """A pipeline that computes in float32 is held to float32's digits."""
+    single = FunctionTransformer(lambda rows: rows[["distance"]].to_numpy(np.float32) * 1e4)
+    wide = FunctionTransformer(lambda rows: np.hstack([rows * w for w in RNG_WEIGHTS]))
+    check(Pipeline([("single", single), ("wide", wide), ("model", LinearRegression())]))
+
+
+RNG_WEIGHTS = np.random.default_rng(1).normal(size=40).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("step", "column"),
+    [
+        (lambda rows: rows[["distance"]] - rows[["distance"]].mean(), "distance"),
+        (lambda rows: rows[["distance"]].rank(), "distance"),
+        (lambda rows: rows[["distance", "delay"]].fillna(rows["delay"].mean()), "delay"),
+        (lambda rows: rows[["distance"]].shift(1).fillna(0), "distance"),
+        (lambda rows: rows[["distance"]].cumsum(), "distance"),
+        (lambda rows: rows[["distance"]].assign(n=len(rows)), "n"),
+        (lambda rows: rows[["distance"]].assign(twin=rows["carrier"].duplicated()), "twin"),
+    ],
+)
+def test_a_step_that_looks_at_other_rows_is_refused(step: Any, column: str) -> None:
+    """A step that uses the batch's own mean, rank, size or neighbours is named, with its column."""
+    error = refusal(step)
+    assert error.where == f"step `step`, column `{column}`"
+    assert error.hint is not None
+    assert "fit" in error.hint
+
+
+def test_columns_made_from_the_batch_are_refused() -> None:
+    """`get_dummies` makes a column for each value in the batch: another batch, other columns."""
+    error = refusal(
+        lambda rows: pd.get_dummies(rows["carrier"]).reindex(columns=["AA", "B6", "UA"]),
+        RandomForestRegressor(2),
+    )
+    assert error.where == "step `step`, column `AA`"
+    raw = lambda rows: pd.get_dummies(rows["carrier"])  # noqa: E731
+    assert "come out as" in refusal(raw, LateModel()).message
+
+
+class LateModel(LinearRegression):
+    """Takes any number of columns."""
+
+    def predict(self, X: Any) -> Any:  # noqa: N803
+        return np.zeros(len(X))
+
+
+def test_a_row_that_raises_alone_is_refused() -> None:
+    """A step that needs company is refused with its own words and its name."""
+
+    def quartiles(rows: pd.DataFrame) -> pd.DataFrame:
+        if len(rows) < 4:
+            raise ValueError("four rows at least")
+        return rows[["distance"]]
+
+    error = refusal(quartiles)
+    assert error.where == "step `step`"
+    assert "four rows at least" in error.message
+
+
+def test_a_step_that_keeps_state_is_refused() -> None:
+    """An answer that changes when asked again cannot be verified, replayed or compared."""
+    calls: list[int] = []
+
+    def count(rows: pd.DataFrame) -> pd.DataFrame:
+        calls.append(1)
+        return rows[["distance"]].assign(calls=len(calls))
+
+    error = refusal(count)
+    assert error.where == "step `step`, column `calls`"
+    assert "asked again" in error.message
+    assert "state" in str(error.hint)
+
+
+def test_a_model_that_looks_at_other_rows_is_refused() -> None:
+    """When every step agrees, the outputs themselves are compared."""
+
+    class Centred(LinearRegression):
+        def predict(self, X: Any) -> Any:  # noqa: N803
+            found = super().predict(X)
+            return found - found.mean()
+
+    error = refusal(FunctionTransformer(lambda rows: rows[["distance"]]), Centred())
+    assert error.where == "output `prediction`"
+
+
+def test_text_and_missing_values_are_compared_as_they_are() -> None:
+    """Strings, nulls and categories agree when they are equal."""
+    keep = FunctionTransformer(lambda rows: rows.assign(kind=rows["carrier"].astype("category")))
+    numbers = FunctionTransformer(lambda rows: rows[["delay"]].fillna(0))
+    check(Pipeline([("keep", keep), ("numbers", numbers), ("model", LinearRegression())]))
+    first = FunctionTransformer(lambda rows: rows.assign(kind=rows["carrier"].iloc[0]))
+    with pytest.raises(PackRefused, match="column `kind`"):
+        check(Pipeline([("first", first), ("numbers", numbers), ("model", LinearRegression())]))
+
+
+def test_probabilities_are_checked_too() -> None:
+    """Whatever `predict` gives is compared, not the labels only."""
+    model = LogisticRegression().fit(FRAME[["distance"]], TARGET > 0)
+
+    def predict(rows: pd.DataFrame) -> pa.RecordBatch:
+        late = model.predict_proba(rows[["distance"]])[:, 1]
+        return pa.record_batch({"prediction": late > 0.5, "late": late / late.sum()})
+
+    with pytest.raises(PackRefused, match="output `late`"):
+        check_rows_alone(model, FRAME, predict)
