@@ -1,8 +1,73 @@
+"""``gnomon compare``: hold the log against a table of offline predictions and features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-app = typer.Typer()
+from gnomon.cli.options import AsJson
+from gnomon.cli.ranges import AsRole, End, PolicyFile, Start, Which
+from gnomon.cli.reporting import ReportPath
+
+__all__ = ["command"]
 
 
-@app.command("x")
-def command() -> None:
-    """Todo"""
+def command(
+    which: Which,
+    table: Annotated[
+        Path,
+        typer.Option(
+            "--table",
+            metavar="FILE",
+            help="CSV or Parquet: keys, and any of the outputs, the features, and transformed "
+            "columns as step/column.",
+        ),
+    ],
+    on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--on",
+            metavar="COLUMN",
+            help="A key to join on; repeat it for several. Without it: the contract's entity key.",
+        ),
+    ] = None,
+    role: AsRole = None,
+    start: Start = None,
+    end: End = None,
+    policy: PolicyFile = None,
+    report: ReportPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the log with a table of offline predictions.
+
+    Where they part, rows are run again step by step: the first column that differs is named, and
+    its cause tested by undoing it.
+
+    Exit code 0: they agree. 1: they diverge beyond the policy, or nobody can say.
+    """
+    from gnomon.cli.ranges import choose_artifact, choose_role
+    from gnomon.cli.reporting import counting, deliver
+    from gnomon.cli.target import find_policy
+    from gnomon.settings import Settings
+    from gnomon.shadow.log import InferenceLog
+    from gnomon.shadow.offline import compare_offline
+
+    settings = Settings.read()
+    artifact = choose_artifact(settings, which)
+    chosen = choose_role(settings, artifact, role)
+    with counting("rows compared") as advance:
+        found = compare_offline(
+            InferenceLog(settings, artifact.name),
+            artifact,
+            table,
+            on=on or (),
+            policy=find_policy(policy),
+            role=chosen,
+            start=start,
+            end=end,
+            settings=settings,
+            progress=advance,
+        )
+    deliver(found, settings, report, as_json)

@@ -1,8 +1,76 @@
+"""``gnomon init``: write a deployment that trains, serves and answers, to be made one's own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-app = typer.Typer()
+from gnomon.errors import GnomonError
+
+__all__ = ["command"]
+
+SUFFIX = ".tmpl"
+"""On every file of the skeleton, so that no tool takes them for code of this package."""
+
+CONTENTS = {
+    "models/train.py": "trains a small model and packs it",
+    "preprocessing/": "its own transformers; every artifact carries a copy",
+    "service/": "what is served",
+    "shadow/policy.toml": "what a candidate must show before it may serve",
+}
 
 
-@app.command("x")
-def command() -> None:
-    """Todo"""
+def command(
+    folder: Annotated[Path, typer.Argument(help="Where to write it; made if it is not there.")],
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="NAME", help="The model's name. Without it: the folder's."),
+    ] = None,
+) -> None:
+    """Write a deployment that works, to be made your own.
+
+    It trains a small model on a data set that comes with scikit-learn. No file is overwritten.
+    """
+    from gnomon.cli.console import out
+
+    model = _name(name or folder.resolve().name)
+    skeleton = dict(_skeleton(files("gnomon.cli") / "skeleton"))
+    taken = [path for path in skeleton if (folder / path).exists()]
+    if taken:
+        raise GnomonError(
+            f"the folder already has {', '.join(sorted(taken))}",
+            where=str(folder),
+            hint="choose another folder; nothing was written",
+        )
+    for path, text in skeleton.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text.replace("__model__", model))
+    out.print(f"Made a deployment of the model [bold]{model}[/] in {folder}:")
+    for path, what in CONTENTS.items():
+        out.print(f"  {path:<20} {what}", highlight=False)
+    out.print(f"\nNext:\n  cd {folder}\n  python -m models.train\n  gnomon serve", highlight=False)
+
+
+def _skeleton(folder: Traversable, below: str = "") -> Iterator[tuple[str, str]]:
+    """Every file of the skeleton: where it goes, and its text."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _skeleton(entry, f"{below}{entry.name}/")
+        elif entry.name.endswith(SUFFIX):
+            name = entry.name.removesuffix(SUFFIX)
+            # Under its own name it would be in force here.
+            yield below + name.replace("gitignore", ".gitignore"), entry.read_text()
+
+
+def _name(text: str) -> str:
+    """A model name out of a folder's: lower-case, with what a tag may hold."""
+    name = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")[:63]
+    if not name:
+        raise GnomonError(f"cannot make a model's name out of {text!r}", hint="give one: --name")
+    return name

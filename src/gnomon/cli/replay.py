@@ -1,8 +1,66 @@
+"""``gnomon replay``: run logged requests again and compare with what was answered."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
 import typer
 
-app = typer.Typer()
+from gnomon.cli.options import AsJson
+from gnomon.cli.ranges import AsRole, End, PolicyFile, Start, Which
+from gnomon.cli.reporting import ReportPath
+
+__all__ = ["command"]
 
 
-@app.command("x")
-def command() -> None:
-    """Todo"""
+def command(
+    which: Which,
+    through: Annotated[
+        str | None,
+        typer.Option(
+            "--through",
+            metavar="TAG",
+            help="Run them through another artifact: what would it have changed?",
+        ),
+    ] = None,
+    role: AsRole = None,
+    start: Start = None,
+    end: End = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="ROWS", help="Stop after so many rows.")
+    ] = None,
+    policy: PolicyFile = None,
+    report: ReportPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run logged requests again and compare the answers.
+
+    The same artifact must say the same again: where it does not, something outside of it moved.
+
+    Exit code 0: they agree. 1: they diverge beyond the policy, or nobody can say.
+    """
+    from gnomon.cli.ranges import choose_artifact, choose_role
+    from gnomon.cli.reporting import counting, deliver
+    from gnomon.cli.target import find_policy
+    from gnomon.models import inspect
+    from gnomon.settings import Settings
+    from gnomon.shadow.log import InferenceLog
+    from gnomon.shadow.replay import replay
+
+    settings = Settings.read()
+    artifact = choose_artifact(settings, which)
+    chosen = choose_role(settings, artifact, role)
+    with counting("rows run again") as advance:
+        found = replay(
+            InferenceLog(settings, artifact.name),
+            artifact,
+            through=None if through is None else inspect(through),
+            policy=find_policy(policy),
+            role=chosen,
+            start=start,
+            end=end,
+            limit=limit,
+            settings=settings,
+            progress=advance,
+        )
+    deliver(found, settings, report, as_json)

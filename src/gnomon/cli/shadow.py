@@ -41,7 +41,7 @@ def start(
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put an artifact in shadow: it sees the same requests, and live never waits for it."""
+    """Put an artifact in shadow. Live never waits for it."""
     from gnomon.cli.console import print_event, wait
     from gnomon.cli.target import find_target
 

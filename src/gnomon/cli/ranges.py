@@ -1,0 +1,101 @@
+"""Which logged answers ``replay`` and ``compare`` look at: the options and what they mean."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+if TYPE_CHECKING:
+    from gnomon.models import Artifact
+    from gnomon.settings import Settings
+    from gnomon.shadow.history import Event
+    from gnomon.shadow.logged import Role
+
+__all__ = ["AsRole", "End", "PolicyFile", "Start", "Which", "choose_artifact", "choose_role"]
+
+
+def moment(text: str) -> datetime:
+    """A time as ISO 8601; without an offset it is of this machine's zone."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        raise typer.BadParameter(
+            f"expected a time such as 2024-05-01T12:00 or 2024-05-01T12:00:00+00:00, got {text!r}"
+        ) from None
+
+
+Which: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="ARTIFACT",
+        help="Whose logged answers: a tag as flights:one, or a model's name for its live artifact.",
+    ),
+]
+AsRole: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--role",
+        metavar="live|shadow",
+        help="The answers it gave as live or as shadow. Without it: live if it ever was.",
+    ),
+]
+Start: TypeAlias = Annotated[
+    datetime | None,
+    typer.Option("--start", parser=moment, metavar="TIME", help="From this arrival time on."),
+]
+End: TypeAlias = Annotated[
+    datetime | None,
+    typer.Option("--end", parser=moment, metavar="TIME", help="Before this arrival time."),
+]
+PolicyFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help="What agrees, and how many rows may not. Without it: shadow/policy.toml, else the "
+        "defaults.",
+    ),
+]
+
+
+def choose_artifact(settings: Settings, which: str) -> Artifact:
+    """The artifact of a tag, or the live one of a model.
+
+    Raises:
+        ArtifactError, UnknownArtifact: it does not pass inspection.
+    """
+    from gnomon.models import inspect
+    from gnomon.shadow.history import fold
+
+    live = None if ":" in which else fold(_events(settings, which)).live
+    return inspect(live or which)
+
+
+def choose_role(settings: Settings, artifact: Artifact, asked: str | None) -> Role:
+    """The role asked for; else live if the artifact ever was, else shadow if that."""
+    match asked:
+        case None:
+            return _usual_role(settings, artifact)
+        case "live":
+            return "live"
+        case "shadow":
+            return "shadow"
+        case _:
+            raise typer.BadParameter(f"expected live or shadow, got {asked!r}", param_hint="--role")
+
+
+def _usual_role(settings: Settings, artifact: Artifact) -> Role:
+    kinds = {e.kind for e in _events(settings, artifact.name) if e.artifact == artifact.tag}
+    return "shadow" if kinds and not kinds & {"promote", "rollback"} else "live"
+
+
+def _events(settings: Settings, model: str) -> list[Event]:
+    from gnomon.shadow.history import History
+    from gnomon.shadow.storage import Storage
+
+    history = History(Storage(settings), model)
+    history.refresh()
+    return history.events
