@@ -7,9 +7,12 @@ from gnomon.shadow.log.layout import (
     REQUESTS,
     STOPPED,
     Position,
+    StreamBusy,
     shadow_stream,
     stream_folder,
+    stream_segments,
 )
+from gnomon.shadow.log.reader import InferenceLog, Where
 from gnomon.shadow.log.request_ids import new_request_id
 from gnomon.shadow.log.schema import (
     ADDRESS,
@@ -22,6 +25,7 @@ from gnomon.shadow.log.schema import (
     shadow_schema,
 )
 from gnomon.shadow.log.segments import SegmentWriter, recover
+from gnomon.shadow.log.snapshot import Snapshot
 from gnomon.shadow.log.tail import SegmentReader, Tail, read_position
 
 __all__ = [
@@ -30,10 +34,14 @@ __all__ = [
     "ENVELOPE",
     "REQUESTS",
     "STOPPED",
+    "InferenceLog",
     "Position",
     "SegmentReader",
     "SegmentWriter",
+    "Snapshot",
+    "StreamBusy",
     "Tail",
+    "Where",
     "answered",
     "input_column",
     "new_request_id",
@@ -44,4 +52,5 @@ __all__ = [
     "shadow_schema",
     "shadow_stream",
     "stream_folder",
+    "stream_segments",
 ]

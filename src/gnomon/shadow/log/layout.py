@@ -107,6 +107,14 @@ def stream_segments(folder: Path) -> list[Segment]:
     return found
 
 
+def folders(parent: Path) -> list[Path]:
+    """The folders in a folder, by name; none when it is not there."""
+    try:
+        return sorted(path for path in parent.iterdir() if path.is_dir())
+    except FileNotFoundError:
+        return []
+
+
 def _list(folder: Path) -> list[Segment]:
     try:
         names = sorted(n for n in os.listdir(folder) if n.endswith(_SUFFIX))
@@ -144,8 +152,10 @@ class StreamLock:
             raise
 
     def close(self) -> None:
-        """Let another process write."""
-        os.close(self._descriptor)
+        """Let another process write; doing it twice does no harm."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _acquire(self, folder: Path, until: float) -> None:
         while True:

@@ -27,6 +27,7 @@ from gnomon.shadow.log.layout import (
     STOPPED,
     Position,
     Segment,
+    folders,
     stream_segments,
 )
 from gnomon.shadow.log.segments import recover
@@ -99,8 +100,8 @@ class Sealer:
         return self._commits >= _MAINTENANCE_COMMITS or age >= _MAINTENANCE_SECONDS
 
     def _streams(self) -> Iterator[Path]:
-        for slice_folder in _folders(self._spool):
-            yield from _folders(slice_folder)
+        for slice_folder in folders(self._spool):
+            yield from folders(slice_folder)
 
     def _seal_stream(self, folder: Path) -> int:
         recover(folder)
@@ -158,10 +159,6 @@ def _groups(readers: Sequence[SegmentReader]) -> Iterator[list[SegmentReader]]:
         group.append(reader)
     if group:
         yield group
-
-
-def _folders(parent: Path) -> list[Path]:
-    return sorted(path for path in parent.iterdir() if path.is_dir())
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from gnomon.errors import LogError
 from gnomon.settings import Settings
-from gnomon.shadow.log.addressed import addressed, addressed_schema
+from gnomon.shadow.log.addressed import addressed
 from gnomon.shadow.log.columns import plain_type, stored_names
 from gnomon.shadow.log.schema import ADDRESS, COMPARISON, ENVELOPE
 from gnomon.shadow.log.tail import IDENTITY_KEY, SegmentReader
@@ -139,31 +139,31 @@ class _Rows:
 
     def __init__(self, segments: Sequence[SegmentReader], stored: pa.Schema | None) -> None:
         self._segments = segments
-        own = addressed_schema(segments[0].schema)
         fixed = [*ADDRESS, *ENVELOPE, *COMPARISON]
-        fields = fixed + [field for field in own if field.name not in {f.name for f in fixed}]
-        names = stored_names(pa.schema(fields), stored)
-        self._read = {field.name: field for field in fields}
+        known = {field.name for field in fixed}
+        own = [field for field in segments[0].schema if field.name not in known]
+        self._fields = pa.schema([*fixed, *own])
+        names = stored_names(self._fields, stored)
         self.schema = pa.schema(
             [
                 DAY,
                 *(
                     pa.field(name, plain_type(field.type))
-                    for name, field in zip(names, fields, strict=True)
+                    for name, field in zip(names, self._fields, strict=True)
                 ),
             ]
         )
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
+        types = self.schema.types[1:]
         for segment in self._segments:
             for batch in addressed(segment):
-                present = set(batch.schema.names)
                 columns = [batch.column("arrived").cast(DAY.type)]
-                for name, field in zip(self._read, self.schema[1:], strict=True):
+                for name, kind in zip(self._fields.names, types, strict=True):
                     columns.append(
-                        batch.column(name).cast(field.type)
-                        if name in present
-                        else pa.nulls(batch.num_rows, field.type)
+                        batch.column(name).cast(kind)
+                        if name in batch.schema.names
+                        else pa.nulls(batch.num_rows, kind)
                     )
                 yield pa.record_batch(columns, schema=self.schema)
 

@@ -1,0 +1,93 @@
+"""Reading a model's log: what is sealed and what is not as one dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Unpack
+
+import pyarrow as pa
+
+from gnomon.errors import LogError
+from gnomon.settings import Settings
+from gnomon.shadow.log.layout import folders
+from gnomon.shadow.log.snapshot import Snapshot, Where
+from gnomon.shadow.log.table import LogTable
+
+__all__ = ["InferenceLog", "Where"]
+
+
+class InferenceLog:
+    """The log of one model under the storage root of ``settings``.
+
+    Without a spool folder, as on another machine, it is what is sealed.
+
+    ::
+
+        log = InferenceLog(Settings.read(), "flights")
+        log.sql("SELECT outcome, count(*) AS rows FROM log GROUP BY ALL")
+    """
+
+    def __init__(self, settings: Settings, model: str) -> None:
+        self._settings = settings
+        self._model = model
+        local = settings.is_local or settings.spool is not None
+        self._spool = settings.spool_path if local else None
+
+    def snapshot(self) -> Snapshot:
+        """The log as it is now, to be read more than once; close it when done.
+
+        Raises:
+            LogError: there is no log of this model yet, or it cannot be read.
+        """
+        spool = None if self._spool is None else self._spool / self._model
+        snapshot = Snapshot(LogTable(self._settings, self._model), spool)
+        if snapshot.is_empty:
+            raise self._nothing()
+        return snapshot
+
+    def scan(
+        self, *, columns: Sequence[str] | None = None, **where: Unpack[Where]
+    ) -> Iterator[pa.RecordBatch]:
+        """Rows in batches of some thousands, each row once; memory does not grow with the log.
+
+        They come in no order; ``slice``, ``stream``, ``segment``, ``offset`` and ``row`` are the
+        order they were written in.
+
+        Args:
+            columns: these, in this order; all when not given.
+            where: which rows, see :class:`Where`.
+
+        Raises:
+            LogError: there is no log yet, it has no such column, or it cannot be read.
+        """
+        with self.snapshot() as snapshot:
+            yield from snapshot.scan(columns=columns, **where)
+
+    def table(self, *, columns: Sequence[str] | None = None, **where: Unpack[Where]) -> pa.Table:
+        """What :meth:`scan` gives, in memory.
+
+        Raises:
+            LogError: as ``scan``.
+        """
+        with self.snapshot() as snapshot:
+            batches = snapshot.scan(columns=columns, **where)
+            return pa.Table.from_batches(batches, snapshot.view.pick(columns))
+
+    def sql(self, query: str) -> pa.Table:
+        """What DuckDB answers to a query; the log is the relation ``log``.
+
+        Raises:
+            LogError: there is no log yet, or the query is wrong.
+        """
+        with self.snapshot() as snapshot, snapshot.connection() as connection:
+            return connection.sql(query).to_arrow_table()
+
+    def _nothing(self) -> LogError:
+        logged = [] if self._spool is None else [path.name for path in folders(self._spool)]
+        return LogError(
+            f"there is no log of a model `{self._model}`",
+            where=self._settings.root,
+            hint=f"there is one of {', '.join(logged)}"
+            if logged
+            else "serve the model and send it a request first; is GNOMON_ROOT right?",
+        )
