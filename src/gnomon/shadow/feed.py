@@ -131,6 +131,7 @@ class Feed:
     def _follow(self, client: WorkerClient) -> NoReturn:
         tail = Tail(self._requests, self._recorded)
         while True:
+            self._reporter.worker = client.pid
             found = tail.poll()
             for sources, end in self._groups(found):
                 if not sources:
@@ -141,7 +142,6 @@ class Feed:
                 else:
                     self._begin(until=end, tries=self._tries(None) + 1)
                     self._record(self._scored(client, sources), sources[-1].end)
-                self._reporter.worker = client.pid
             if not found:
                 time.sleep(POLL_SECONDS)
 

@@ -1,0 +1,204 @@
+"""A slice's request log written as a gateway would, and real feed processes reading it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import pyarrow as pa
+
+from gnomon.models import Artifact
+from gnomon.settings import Settings
+from gnomon.shadow.log import (
+    REQUESTS,
+    Position,
+    SegmentWriter,
+    Tail,
+    new_request_id,
+    request_schema,
+    shadow_stream,
+    stream_folder,
+)
+from gnomon.shadow.progress import Progress
+from gnomon.worker.spawn import child_environment
+
+SLICE = "here"
+PATIENCE = 60.0
+
+
+class Requests:
+    """The requests of one slice, answered by a live artifact that predicts x times 1."""
+
+    def __init__(
+        self, settings: Settings, live: Artifact, slice_name: str = SLICE, *, words: bool = False
+    ) -> None:
+        self.live = live
+        self._words = words
+        self._schema = request_schema(live.contract)
+        if words:
+            place = self._schema.get_field_index("output_prediction")
+            self._schema = self._schema.set(place, pa.field("output_prediction", pa.string()))
+        folder = stream_folder(settings, live.name, slice_name, REQUESTS)
+        self._writer = SegmentWriter(folder, self._schema, settings=settings)
+
+    @property
+    def position(self) -> Position:
+        """The end of the log."""
+        return self._writer.position
+
+    def answer(self, *bodies: Any, outcome: str = "answered") -> list[str]:
+        """Log requests in one batch, each a record or ``{"rows": [...]}``; give their ids."""
+        rows: list[dict[str, Any]] = []
+        ids = []
+        for body in bodies:
+            request = new_request_id()
+            ids.append(request)
+            raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+            records = body.get("rows", [body]) if isinstance(body, dict) else [{}]
+            values = [r["x"] if isinstance(r.get("x"), float) else None for r in records]
+            rows += [
+                {
+                    "request_id": request,
+                    "row": row,
+                    "role": "live",
+                    "outcome": outcome,
+                    "arrived": datetime.now(UTC),
+                    "protocol": "json",
+                    "raw": raw if row == 0 else None,
+                    "artifact": self.live.tag,
+                    "digest": self.live.digest,
+                    "epoch": 1,
+                    "scored_us": 500,
+                    "batch_rows": 1,
+                    "input_x": x,
+                    "input_id": record.get("id"),
+                    "output_prediction": str(x) if self._words else x,
+                }
+                for row, (record, x) in enumerate(zip(records, values, strict=True))
+            ]
+        self._writer.append(pa.RecordBatch.from_pylist(rows, schema=self._schema))
+        return ids
+
+    def rotate(self) -> None:
+        """Begin the next segment."""
+        self._writer.rotate()
+
+
+class FeedProcess:
+    """A feed as its gateway starts it; a context manager that closes the lifeline."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        shadow: Artifact,
+        *,
+        since: Position | str = "0:0",
+        fraction: float = 1.0,
+        epoch: int = 2,
+        policy: Path | None = None,
+        slice_name: str = SLICE,
+    ) -> None:
+        self._lifeline, theirs = socket.socketpair()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        arguments = [
+            "--model", shadow.name, "--slice", slice_name, "--artifact", str(shadow.path),
+            "--fraction", repr(fraction), "--since", str(since), "--epoch", str(epoch),
+            *(["--policy", str(policy)] if policy else []), "--lifeline", str(theirs.fileno()),
+        ]  # fmt: skip
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "gnomon.shadow.feed", *arguments],
+                pass_fds=[theirs.fileno()],
+                env=child_environment(settings),
+                stderr=self._errors,
+            )
+        self._lines = self._lifeline.makefile("rb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def reports(self, until: Callable[[Progress], bool]) -> Progress:
+        """The first report that satisfies ``until``."""
+        limit = time.monotonic() + PATIENCE
+        last = None
+        while time.monotonic() < limit:
+            readable, _, _ = select.select([self._lifeline], [], [], 1.0)
+            if not readable and self.process.poll() is None:
+                continue
+            line = self._lines.readline()
+            assert line, f"the feed ended after {last}: {self.stderr()}"
+            last = msgspec.convert(json.loads(line), Progress)
+            if until(last):
+                return last
+        raise AssertionError(f"not within {PATIENCE} s; last: {last}")
+
+    def caught_up(self, eligible: int) -> Progress:
+        """The report that so many rows are eligible and none lags."""
+        return self.reports(lambda p: p.eligible == eligible and p.lagging == 0)
+
+    def stderr(self) -> str:
+        """What it has said."""
+        self._errors.seek(0)
+        return self._errors.read().decode()
+
+    def kill(self) -> None:
+        """``kill -9``."""
+        self.process.kill()
+        self.process.wait()
+        self._release()
+
+    def close(self) -> int:
+        """Close the lifeline; the exit code."""
+        self._release()
+        return self.process.wait(timeout=30)
+
+    def _release(self) -> None:
+        self._lines.close()
+        self._lifeline.close()
+        self._errors.close()
+
+
+def records(settings: Settings, shadow: Artifact) -> list[dict[str, Any]]:
+    """Everything the shadow has recorded, in order."""
+    folder = stream_folder(settings, shadow.name, SLICE, shadow_stream(shadow.version))
+    tail = Tail(folder)
+    found: list[dict[str, Any]] = []
+    while batches := tail.poll():
+        for _, batch in batches:
+            found += batch.to_pylist()
+    tail.close()
+    return found
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    """What ``condition`` gives once it gives something true."""
+    limit = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < limit, "it did not come about"
+        os.sched_yield()
+    return found
+
+
+def row(x: float, entity: str = "e") -> dict[str, Any]:
+    """One record of the toy artifact."""
+    return {"x": x, "id": entity}
