@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,14 +18,12 @@ from rich.text import Text
 from gnomon.errors import GnomonError
 
 if TYPE_CHECKING:
-    from gnomon.service.status import Latency
     from gnomon.shadow.history import Event
 
 __all__ = [
     "ago",
     "columns",
     "local",
-    "milliseconds",
     "out",
     "print_event",
     "print_json",
@@ -34,8 +33,13 @@ __all__ = [
     "wait",
 ]
 
+PIPED_WIDTH = 140
+"""Columns where nobody watches and COLUMNS does not say: enough for a row of any table."""
+
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+if not out.is_terminal and "COLUMNS" not in os.environ:
+    out.width = PIPED_WIDTH
 
 
 def show_error(error: GnomonError) -> None:
@@ -70,11 +74,11 @@ def print_event(event: Event, place: str, as_json: bool) -> None:
     out.print(f"{event.artifact} {done[event.kind]} at {place}{forced}.", markup=False)
 
 
-def columns(*names: str) -> Table:
-    """A table with these columns and no lines but the one under the header."""
+def columns(*names: str, whole: Collection[str] = ()) -> Table:
+    """A table with these columns and no lines; those in ``whole`` are never broken."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name in names:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name in whole)
     return table
 
 
@@ -126,8 +130,3 @@ def local(time: datetime) -> str:
 def share(part: float | None) -> str:
     """A share as a percentage; a dash where there is none."""
     return "-" if part is None else f"{part:.2%}"
-
-
-def milliseconds(latency: Latency | None) -> str:
-    """The two quantiles of a worker's time per batch."""
-    return "-" if latency is None else f"{latency.p50:.1f} / {latency.p99:.1f} ms"

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from gnomon.cli.options import AsJson, Model
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 __all__ = ["app"]
-
-MOST_ROWS = 50
 
 app = typer.Typer(
     name="log", help="Ask the inference log, seal it, balance its books.", no_args_is_help=True
@@ -38,6 +33,7 @@ def sql(
     For example: gnomon log sql "SELECT outcome, count(*) AS n FROM log GROUP BY ALL"
     """
     from gnomon.cli.console import print_json, wait
+    from gnomon.cli.show.rows import print_csv, show_rows
     from gnomon.cli.target import find_model
     from gnomon.settings import Settings
     from gnomon.shadow.log import InferenceLog
@@ -46,11 +42,11 @@ def sql(
     with wait("asking the log"):
         found = InferenceLog(settings, model or find_model(settings)).sql(query)
     if csv:
-        _print_csv(found)
+        print_csv(found)
     elif as_json:
         print_json(found.to_pylist())
     else:
-        _print(found)
+        show_rows(found)
 
 
 @app.command("seal")
@@ -70,34 +66,3 @@ def seal(model: Model = None) -> None:
         moved = sealer.seal()
         sealer.maintain()
     out.print(f"{moved} closed segment{'' if moved == 1 else 's'} sealed")
-
-
-def _print(table: pa.Table) -> None:
-    from rich.markup import escape
-
-    from gnomon.cli.console import columns, out
-
-    shown = columns(*map(escape, table.column_names))
-    for row in table.slice(0, MOST_ROWS).to_pylist():
-        shown.add_row(*(_cell(value) for value in row.values()))
-    out.print(shown)
-    if table.num_rows > MOST_ROWS:
-        out.print(f"[dim]{table.num_rows - MOST_ROWS:,} rows more; --csv and --json give all[/]")
-
-
-def _cell(value: object) -> str:
-    from rich.markup import escape
-
-    if value is None:
-        return "[dim]null[/]"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return escape(value.decode(errors="replace") if isinstance(value, bytes) else str(value))
-
-
-def _print_csv(table: pa.Table) -> None:
-    import sys
-
-    import pyarrow.csv
-
-    pyarrow.csv.write_csv(table, sys.stdout.buffer)

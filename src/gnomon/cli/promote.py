@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from gnomon.cli.options import AsJson, Token, Url, Why
 
-if TYPE_CHECKING:
-    from gnomon.shadow.gates import Gates
-
 __all__ = ["command"]
-
-MARKS = {
-    "pass": "[green]✓ pass[/]",
-    "fail": "[red]✗ fail[/]",
-    "unknown": "[yellow]? unknown[/]",
-}
 
 
 def command(
@@ -59,7 +50,10 @@ def command(
 
 
 def _check(artifact: str, policy: Path | None, as_json: bool) -> None:
+    import msgspec
+
     from gnomon.cli.console import print_json, wait
+    from gnomon.cli.show.gates import show_gates
     from gnomon.cli.target import find_policy
     from gnomon.settings import Settings
     from gnomon.shadow.rollout import gates
@@ -68,28 +62,7 @@ def _check(artifact: str, policy: Path | None, as_json: bool) -> None:
     with wait("asking the gates"):
         found = gates(Settings.read(), model, artifact, find_policy(policy))
     if as_json:
-        print_json({"verdict": found.verdict, **_plain(found)})
+        print_json({"verdict": found.verdict, **msgspec.structs.asdict(found)})
     else:
-        _print(found)
+        show_gates(found)
     raise typer.Exit(0 if found.verdict == "pass" else 1)
-
-
-def _plain(found: Gates) -> dict[str, object]:
-    return {"artifact": found.artifact, "live": found.live, "gates": found.gates}
-
-
-def _print(found: Gates) -> None:
-    from rich.markup import escape
-
-    from gnomon.cli.console import columns, out
-
-    table = columns("gate", "verdict", "because")
-    for gate in found.gates:
-        table.add_row(gate.name, MARKS[gate.verdict], escape(gate.says))
-    out.print(table)
-    verdicts = {
-        "pass": f"{found.artifact} may replace {found.live}.",
-        "fail": f"{found.artifact} may not replace {found.live}.",
-        "unknown": f"Nobody knows yet whether {found.artifact} may replace {found.live}.",
-    }
-    out.print(verdicts[found.verdict], markup=False)

@@ -86,27 +86,26 @@ def _check(folder: Path, host: str, port: int) -> None:
 
 def _wait_ready(process: subprocess.Popen[bytes], url: str) -> bool:
     """Whether the server became ready before it ended; says once what it waits for."""
+    from gnomon.cli.console import err
     from gnomon.service.client import Client
 
-    started, said = time.monotonic(), False
+    patience, said = time.monotonic() + PATIENCE_SECONDS, ""
     with Client(url, timeout=5.0) as client:
         while process.poll() is None:
             try:
                 client.wait_ready(POLL_SECONDS)
                 return True
             except GnomonError:
-                if not said and time.monotonic() - started > PATIENCE_SECONDS:
-                    _say_why(url)
-                    said = True
+                if not said and time.monotonic() > patience and (said := _reason(url)):
+                    err.print(f"Not ready yet: {said}", markup=False, soft_wrap=True)
     return False
 
 
-def _say_why(url: str) -> None:
-    from gnomon.cli.console import err
+def _reason(url: str) -> str:
+    """Why a server is not ready, as far as it knows."""
     from gnomon.cli.target import find_target
 
     try:
-        reasons = [status.error for status in find_target(url, None).status() if status.error]
-    except GnomonError as error:
-        reasons = [str(error)]
-    err.print(f"Still not ready: {reasons[0] if reasons else 'loading'}", markup=False)
+        return find_target(url, None).status()[0].error or ""
+    except GnomonError:  # it has not come so far
+        return ""

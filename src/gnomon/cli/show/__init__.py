@@ -1,0 +1,1 @@
+"""How commands print what they found; imported only by a command that runs."""

@@ -1,0 +1,95 @@
+"""An artifact as a person reads it: contract, environment, files, trusted types."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+from rich.table import Table
+
+from gnomon.cli.console import columns, local, out
+from gnomon.models import Artifact
+from gnomon.preprocessing import Contract
+from gnomon.service.schemas import seen_in_training
+
+__all__ = ["show_artifact"]
+
+
+def show_artifact(artifact: Artifact) -> None:
+    """Print it, section by section."""
+    out.print(f"[bold]{artifact.tag}[/]  [dim]hashes and types are as packed[/]")
+    for title, table in (
+        ("", _facts(artifact)),
+        ("Takes", _features(artifact.contract)),
+        ("Answers", _outputs(artifact.contract)),
+        ("Was packed under", _environment(artifact)),
+        ("Files", _files(artifact)),
+    ):
+        out.print(f"\n[bold]{title}[/]" if title else "")
+        out.print(table)
+
+
+def _facts(artifact: Artifact) -> Table:
+    manifest, lineage = artifact.manifest, artifact.manifest.lineage
+    risky = manifest.serializer == "pickle"
+    facts = {
+        "path": str(artifact.path),
+        "digest": artifact.digest,
+        "packed": local(manifest.created),
+        "task": artifact.contract.task,
+        "stored as": manifest.serializer + (", which runs code when loaded" if risky else ""),
+        "trained on": f"{lineage.rows:,} rows of {lineage.columns} columns, data "
+        f"{lineage.data[:12]}",
+        "commit": (lineage.commit or "none") + (" with changes" if lineage.dirty else ""),
+        "seeds": ", ".join(f"{name}={seed}" for name, seed in manifest.seeds.items()) or "none",
+        "own code": ", ".join(manifest.modules) or "none",
+        "trusted types": ", ".join(manifest.trusted) or "only skops's own",
+        **{f"lineage {name}": str(value) for name, value in lineage.given.items()},
+    }
+    table = columns("", "")
+    table.show_header = False
+    for name, value in facts.items():
+        table.add_row(f"[dim]{escape(name)}[/]", escape(value))
+    return table
+
+
+def _features(contract: Contract) -> Table:
+    table = columns("field", "type", "null", "left out", "seen in training", "unit")
+    for feature in contract.features:
+        role = " key" if feature.name in contract.entity_key else ""
+        role += " time" if feature.name == contract.event_time else ""
+        seen = seen_in_training(feature) + (" only" if feature.outside == "error" else "")
+        table.add_row(
+            f"{escape(feature.name)}[dim]{role}[/]",
+            feature.type + (f" {feature.timezone or 'UTC'}" if feature.type == "timestamp" else ""),
+            "taken" if feature.nullable else "refused",
+            {"error": "refused", "impute": "filled in", "default": str(feature.default)}[
+                feature.missing
+            ],
+            escape(seen),
+            escape(feature.unit or ""),
+        )
+    return table
+
+
+def _outputs(contract: Contract) -> Table:
+    table = columns("output", "type", "values", "unit")
+    for output in contract.outputs:
+        labels = ", ".join(map(str, contract.classes)) if output.name == "prediction" else ""
+        table.add_row(escape(output.name), output.type, escape(labels), escape(output.unit or ""))
+    return table
+
+
+def _environment(artifact: Artifact) -> Table:
+    environment = artifact.manifest.environment
+    table = columns("package", "version")
+    table.add_row(environment.implementation, environment.python)
+    table.add_row("on", f"{environment.system} {environment.machine}")
+    for name, version in environment.packages.items():
+        table.add_row(name, version)
+    return table
+
+
+def _files(artifact: Artifact) -> Table:
+    table = columns("file", "bytes", "sha256")
+    for name, digest in artifact.manifest.files.items():
+        table.add_row(escape(name), f"{(artifact.path / name).stat().st_size:,}", digest[:12])
+    return table

@@ -1,0 +1,65 @@
+"""The model store as a table; an artifact that cannot be read does not hide the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.markup import escape
+from rich.table import Table
+
+from gnomon.cli.console import ago, columns
+from gnomon.errors import ArtifactError
+from gnomon.models import Manifest
+
+__all__ = ["plain", "show_artifacts"]
+
+
+def show_artifacts(found: Mapping[str, Path]) -> Table:
+    """A row an artifact, by tag."""
+    table = columns(
+        "artifact", "age", "trained on", "commit", "stored as", "size", whole=("artifact",)
+    )
+    for tag, path in found.items():
+        table.add_row(escape(tag), *_row(path))
+    return table
+
+
+def plain(tag: str, path: Path) -> dict[str, object]:
+    """The same for programs."""
+    manifest = _manifest(path)
+    if isinstance(manifest, ArtifactError):
+        return {"artifact": tag, "path": str(path), **manifest.body()}
+    return {
+        "artifact": tag,
+        "path": str(path),
+        "bytes": _size(path),
+        "created": manifest.created,
+        "serializer": manifest.serializer,
+        "lineage": manifest.lineage,
+    }
+
+
+def _row(path: Path) -> list[str]:
+    manifest = _manifest(path)
+    if isinstance(manifest, ArtifactError):
+        return ["", f"[red]{escape(manifest.message)}[/]", "", "", ""]
+    lineage = manifest.lineage
+    return [
+        ago(manifest.created),
+        f"{lineage.rows:,} rows",
+        (lineage.commit or "-")[:10] + (" +" if lineage.dirty else ""),
+        manifest.serializer,
+        f"{_size(path) / 1e6:.2f} MB",
+    ]
+
+
+def _manifest(path: Path) -> Manifest | ArtifactError:
+    try:
+        return Manifest.read(path)[0]
+    except ArtifactError as error:
+        return error
+
+
+def _size(path: Path) -> int:
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

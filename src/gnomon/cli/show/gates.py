@@ -1,0 +1,30 @@
+"""The gates of a promotion: each with its verdict and what it rests on."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+
+from gnomon.cli.console import columns, out
+from gnomon.shadow.gates import Gates
+
+__all__ = ["show_gates"]
+
+MARKS = {
+    "pass": "[green]✓ pass[/]",
+    "fail": "[red]✗ fail[/]",
+    "unknown": "[yellow]? unknown[/]",
+}
+
+
+def show_gates(found: Gates) -> None:
+    """Print a table and the verdict."""
+    table = columns("gate", "verdict", "because", whole=("gate", "verdict"))
+    for gate in found.gates:
+        table.add_row(gate.name, MARKS[gate.verdict], escape(gate.says))
+    out.print(table)
+    said = {
+        "pass": f"{found.artifact} may replace {found.live}.",
+        "fail": f"{found.artifact} may not replace {found.live}.",
+        "unknown": f"It is not known yet whether {found.artifact} may replace {found.live}.",
+    }
+    out.print(said[found.verdict], markup=False, soft_wrap=True)
