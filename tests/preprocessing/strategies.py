@@ -42,7 +42,7 @@ def features(draw: st.DrawFn, name: str = "x") -> Feature:
     """A feature of any type and training dtype."""
     kind = draw(st.sampled_from(list(_DTYPES)))
     dtype = draw(st.sampled_from(_DTYPES[kind]))
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"coerce": draw(st.booleans())}
     if kind == "timestamp":
         home = draw(st.sampled_from(ZONES))
         options["timezone"] = home

@@ -1,6 +1,7 @@
 """Contracts, decoding, exact frames, and what happens inside a pipeline. No user code of its own.
 
-Only the modules that are used are imported: the gateway needs no pandas to read a contract.
+Only the modules that are used are imported: reading a contract needs neither pandas nor
+scikit-learn.
 """
 
 from __future__ import annotations

@@ -67,6 +67,7 @@ class Decoder:
         self.contract = contract
         self.schema = contract.input_schema
         self._struct = pa.struct(list(self.schema))
+        pa.array([], self._struct)  # the first one imports pandas: now, not in a request
         self._features = {feature.name: feature for feature in contract.features}
         self._readers = {name: reader(f) for name, f in self._features.items()}
         self._fields = {name: f"f{i}" for i, name in enumerate(self._features)}
@@ -83,7 +84,6 @@ class Decoder:
             for f in contract.features
             if f.type == "timestamp"
         ]
-
         self._bounds = [
             (f.name, attrgetter(self._fields[f.name]), Bounds(f))
             for f in contract.features
