@@ -1,0 +1,112 @@
+"""A report as one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from gnomon.shadow.report import numbers, plots
+from gnomon.shadow.report.lines import coverage, figures, identity, reproduced, spread, summary
+from gnomon.shadow.report.model import Cell, Column, Distribution, Report, Walk
+
+__all__ = ["to_html"]
+
+_COLUMNS_PER_STEP = 6
+
+
+def to_html(report: Report) -> str:
+    """The page. It names no other file and no address."""
+    names = (report.left, report.right)
+    shapes = [
+        (shape, plots.histogram(shape, names) if shape.edges else None, plots.pairs(shape))
+        for shape in report.distributions
+    ]
+    template = _environment().get_template("report.html")
+    return template.render(
+        report=report,
+        style=Markup(_source("style.css")),
+        summary=summary(report),
+        figures=figures(report),
+        coverage=coverage(report),
+        identity=identity(report),
+        reproduced=reproduced(report.walk) if report.walk else "",
+        timeline=plots.over_time(report.timeline) if report.timeline else None,
+        steps=list(_steps(report.walk)) if report.walk else [],
+        shapes=shapes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    name: str
+    note: str
+    differing: tuple[Column, ...]
+    more: int
+
+
+def _steps(walk: Walk) -> Iterator[_Step]:
+    """The walk's columns by step; of each step those that differ, up to a handful."""
+    for step, group in groupby(walk.columns, key=lambda column: column.place):
+        columns = list(group)
+        differing = [column for column in columns if column.diverged]
+        total = numbers.plural(len(columns), "column")
+        yield _Step(
+            name=step,
+            note=f"{len(differing)} of {total} differ" if differing else f"{total}, all equal",
+            differing=tuple(differing[:_COLUMNS_PER_STEP]),
+            more=max(len(differing) - _COLUMNS_PER_STEP, 0),
+        )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("gnomon.shadow.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Any] = {
+        "axis": numbers.axis,
+        "count": numbers.count,
+        "duration": numbers.duration,
+        "moment": numbers.moment,
+        "pair": _pair,
+        "percent": numbers.percent,
+        "percent_of": _percent_of,
+        "rows": numbers.rows,
+        "spread": spread,
+        "ticks": _ticks,
+        "value": numbers.value,
+    }
+    environment.filters.update(filters)
+    return environment
+
+
+def _source(name: str) -> str:
+    environment = _environment()
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
+
+
+def _percent_of(shape: Distribution) -> str:
+    whole = f"% of {numbers.rows(shape.rows)}"
+    sampled = numbers.count(shape.sampled)
+    return whole if shape.sampled == shape.rows else f"{whole}, estimated from {sampled}"
+
+
+def _pair(cell: Cell) -> tuple[str, str]:
+    return numbers.pair(cell.left, cell.right)
+
+
+def _ticks(text: str) -> Markup:
+    """Text with `names` in backticks as code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("".join(f"<code>{p}</code>" if at % 2 else p for at, p in enumerate(parts)))

@@ -1,0 +1,65 @@
+"""Running logged rows again: the same worker code, fed from the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.models import Artifact
+from gnomon.settings import Settings
+from gnomon.worker import WorkerClient
+
+__all__ = ["Rerun", "step_columns"]
+
+
+def step_columns(artifact: Artifact) -> list[str]:
+    """The columns of every step, as ``step/column``, in the order the pipeline computes them."""
+    profile = artifact.profile()
+    steps = profile.filter(pc.equal(profile.column("kind"), "step"))
+    names: list[str] = steps.column("name").to_pylist()
+    return names
+
+
+class Rerun:
+    """An artifact's own code in a worker, fed as many rows as one likes."""
+
+    def __init__(self, client: WorkerClient, settings: Settings) -> None:
+        self._client = client
+        self._rows = settings.batch_rows
+
+    def score(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """Outputs and ``error`` of decoded rows; at least one."""
+        return pa.concat_batches([self._client.score(part) for part in self._parts(rows)])
+
+    def good(self, rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
+        """Which decoded rows score, so that they can be traced."""
+        if not rows.num_rows:
+            return np.zeros(0, dtype=np.int64)
+        return np.flatnonzero(self.score(rows).column("error").is_null())
+
+    def trace(self, rows: pa.RecordBatch, columns: Sequence[str]) -> pa.Table:
+        """These step columns of decoded rows that score.
+
+        Raises:
+            PredictionFailed: a step raised.
+        """
+        parts = [self._trace(part, columns) for part in self._parts(rows)]
+        if not parts:
+            return pa.table({name: pa.nulls(0, pa.float64()) for name in columns})
+        return pa.concat_tables(parts, promote_options="permissive").combine_chunks()
+
+    def _trace(self, rows: pa.RecordBatch, columns: Sequence[str]) -> pa.Table:
+        found = self._client.trace(rows)
+        zero = pa.repeat(0.0, rows.num_rows)
+        return pa.table(
+            # A sparse step leaves out the columns that are zero in every row of a batch.
+            {name: found.column(name) if name in found.column_names else zero for name in columns}
+        )
+
+    def _parts(self, rows: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        for start in range(0, rows.num_rows, self._rows):
+            yield rows.slice(start, self._rows)

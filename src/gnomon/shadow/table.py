@@ -1,0 +1,325 @@
+"""An external table of offline predictions and features: read, understood, and found by key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from gnomon.errors import TableError
+from gnomon.preprocessing.contract import Contract
+
+__all__ = ["KEYS", "OfflineTable", "key_fields", "key_text", "read_table"]
+
+KEYS: Mapping[str, pa.DataType] = {
+    "request_id": pa.string(),
+    "row": pa.int32(),
+    "client_id": pa.string(),
+}
+"""What a logged row can be found by beside its features."""
+
+_EXAMPLES = 3
+_READERS = (".csv", ".csv.gz", ".parquet", ".pq")
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineTable:
+    """A table whose rows can be found by key and whose columns are understood.
+
+    Attributes:
+        path: the file.
+        on: the key columns.
+        data: the columns that mean something, under the names the log or the trace has for them.
+        used: table column to what it means.
+        ignored: table column to why it means nothing.
+    """
+
+    path: str
+    on: tuple[str, ...]
+    rows: int
+    data: pa.Table
+    used: dict[str, str]
+    ignored: dict[str, str]
+    _index: pd.Index
+    _keys: pa.Table
+
+    @classmethod
+    def read(
+        cls, path: Path, *, on: Sequence[str], contract: Contract, steps: Sequence[str]
+    ) -> OfflineTable:
+        """Read a CSV or Parquet file.
+
+        Args:
+            path: ending in ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``.
+            on: the key columns, by the names they have in the log and in the table.
+            contract: says what outputs and features there are.
+            steps: the transformed columns there are, as ``step/column``.
+
+        Raises:
+            TableError: unreadable, without a key, with duplicate keys or keys of another type, or
+                with nothing to compare.
+        """
+        fields = key_fields(on, contract)
+        table = read_table(path, contract)
+        where = str(path)
+        missing = [name for name in on if name not in table.column_names]
+        if missing:
+            raise TableError(
+                f"the table has no key column {_names(missing)}",
+                where=where,
+                hint=f"its columns are {_names(table.column_names)}",
+            )
+        keys = pa.table({f.name: _as_key(table.column(f.name), f, where) for f in fields})
+        used, ignored = understand(
+            [name for name in table.column_names if name not in on], contract, steps
+        )
+        if not used:
+            raise TableError(
+                "the table has nothing to compare beside its key: "
+                + "; ".join(f"`{name}` is {reason}" for name, reason in ignored.items()),
+                where=where,
+                hint="name columns after outputs "
+                f"({_names([o.name for o in contract.outputs])}), features or step columns",
+            )
+        types = {f.name: f.type for f in (*contract.input_schema, *contract.output_schema)}
+        data = pa.table(
+            {
+                meaning: _as_value(table.column(name), types.get(meaning), f"{where}: {name}")
+                for name, meaning in used.items()
+            }
+        )
+        index = _index(keys)
+        _refuse_duplicates(index, keys, where)
+        return cls(where, tuple(on), table.num_rows, data, used, ignored, index, keys)
+
+    def find(self, keys: pa.Table) -> npt.NDArray[np.int64]:
+        """The table's row for each row of ``keys``; -1 where it has none."""
+        places: npt.NDArray[np.int64] = self._index.get_indexer(_index(keys)).astype(np.int64)
+        return np.where(_whole(keys), places, -1)
+
+    def key_at(self, row: int) -> str:
+        """The key of one row of the table, for people."""
+        return key_text(self._keys, row)
+
+
+def key_fields(on: Sequence[str], contract: Contract) -> list[pa.Field]:
+    """The log's fields for the key columns.
+
+    Raises:
+        TableError: no key, or one that the log does not have.
+    """
+    if not on:
+        raise TableError("expected at least one key column", hint=_key_hint(contract))
+    features = {f.name: f for f in contract.input_schema}
+    for name in on:
+        if name not in features and name not in KEYS:
+            raise TableError(f"the log has no field `{name}` to join on", hint=_key_hint(contract))
+    return [features[n] if n in features else pa.field(n, KEYS[n]) for n in on]
+
+
+def read_table(path: Path, contract: Contract) -> pa.Table:
+    """The file as it is, text kept as text where the contract says text.
+
+    Raises:
+        TableError: no such file, an unknown ending, or content that is not what the ending says.
+    """
+    try:
+        if path.name.endswith((".csv", ".csv.gz")):
+            table = _read_csv(path, contract)
+        elif path.name.endswith((".parquet", ".pq")):
+            table = pyarrow.parquet.read_table(path)
+        else:
+            raise TableError(
+                f"cannot read a table from `{path.name}`",
+                where=str(path),
+                hint=f"its name should end in one of {', '.join(_READERS)}",
+            )
+    except (pa.ArrowException, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise TableError(f"cannot read the table: {reason}", where=str(path)) from None
+    twice = sorted({n for n in table.column_names if table.column_names.count(n) > 1})
+    if twice:
+        raise TableError(f"the table has {_names(twice)} more than once", where=str(path))
+    return table
+
+
+def understand(
+    names: Sequence[str], contract: Contract, steps: Sequence[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What each column of a table means, and why the others mean nothing.
+
+    A name is an output's, a feature's, or a step column's: ``step/column``, ``step.column``, or
+    the bare ``column`` where only one step has it.
+    """
+    known = {o.name for o in contract.outputs} | {f.name for f in contract.features} | set(steps)
+    dotted = {step.replace("/", "."): step for step in steps}
+    bare: dict[str, list[str]] = {}
+    for step in steps:
+        bare.setdefault(step.rpartition("/")[2], []).append(step)
+    used: dict[str, str] = {}
+    ignored: dict[str, str] = {}
+    for name in names:
+        candidates = bare.get(name, [])
+        if name in known:
+            meaning = name
+        elif name in dotted:
+            meaning = dotted[name]
+        elif len(candidates) == 1:
+            meaning = candidates[0]
+        elif candidates:
+            ignored[name] = f"a column of several steps: {_names(candidates)}"
+            continue
+        else:
+            ignored[name] = "no output, feature or step column"
+            continue
+        if meaning in used.values():
+            ignored[name] = f"another name for `{meaning}`, which the table has"
+        else:
+            used[name] = meaning
+    return used, ignored
+
+
+def _read_csv(path: Path, contract: Contract) -> pa.Table:
+    text = {
+        f.name: pa.string()
+        for f in (*contract.input_schema, *contract.output_schema)
+        if pa.types.is_string(f.type)
+    }
+    keys = {name: kind for name, kind in KEYS.items() if pa.types.is_string(kind)}
+    table = pyarrow.csv.read_csv(
+        path, convert_options=pyarrow.csv.ConvertOptions(column_types={**keys, **text})
+    )
+    for at, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            column = table.column(at)
+            blank = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+            table = table.set_column(at, field, blank)
+    return table
+
+
+def _as_key(column: pa.ChunkedArray, field: pa.Field, where: str) -> pa.Array:
+    """A key column as the log has it, so that equal keys are equal values."""
+    column = _plain(column)
+    place = f"{where}: {field.name}"
+    if _family(column.type) != _family(field.type):
+        raise TableError(
+            f"the key is {_kind(field.type)} in the log and {_kind(column.type)} in the table"
+            f"{_such_as(column)}",
+            where=place,
+            hint="write it as the log has it; a key of another type would match nothing",
+        )
+    _refuse_naive(column, place)
+    try:
+        cast: pa.Array = pc.cast(column, field.type)
+    except pa.ArrowInvalid as error:
+        raise TableError(
+            f"the key cannot be read as {_kind(field.type)}: {error}", where=place
+        ) from None
+    return cast
+
+
+def _as_value(column: pa.ChunkedArray, kind: pa.DataType | None, place: str) -> pa.Array:
+    """A column to compare; numbers keep the precision they have in the table."""
+    column = _plain(column)
+    if kind is None or pa.types.is_null(column.type):
+        return column.cast(kind) if kind is not None else column
+    if _family(column.type) != _family(kind):
+        raise TableError(
+            f"expected {_kind(kind)}, as the log has it, got {_kind(column.type)}"
+            f"{_such_as(column)}",
+            where=place,
+            hint="write the column in the type of the log, or leave it out",
+        )
+    _refuse_naive(column, place)
+    return column.cast(kind, safe=False) if pa.types.is_timestamp(kind) else column
+
+
+def _plain(column: pa.ChunkedArray) -> pa.Array:
+    array = column.combine_chunks()
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    return array.cast(pa.string()) if _family(array.type) == "text" else array
+
+
+def _refuse_naive(column: pa.Array, place: str) -> None:
+    if pa.types.is_timestamp(column.type) and column.type.tz is None:
+        raise TableError(
+            f"the timestamps have no time zone{_such_as(column)}",
+            where=place,
+            hint="write them with an offset, such as 2013-04-01T09:00:00Z",
+        )
+
+
+def _refuse_duplicates(index: pd.Index, keys: pa.Table, where: str) -> None:
+    again = np.flatnonzero(index.duplicated() & _whole(keys))
+    if not len(again):
+        return
+    examples = [key_text(keys, int(row)) for row in again[:_EXAMPLES]]
+    raise TableError(
+        f"{len(again):,} of {keys.num_rows:,} rows repeat the key of a row before them, such as "
+        + "; ".join(examples),
+        where=where,
+        hint="give one row a key, or join on more columns",
+    )
+
+
+def _index(keys: pa.Table) -> pd.Index:
+    columns = [c.cast(pa.int64()) if pa.types.is_timestamp(c.type) else c for c in keys.columns]
+    if len(columns) == 1:
+        return pd.Index(columns[0].to_numpy())
+    index: pd.Index = pd.MultiIndex.from_arrays([c.to_numpy() for c in columns])
+    return index
+
+
+def _whole(keys: pa.Table) -> npt.NDArray[np.bool_]:
+    """Rows whose key has no null."""
+    whole = np.ones(keys.num_rows, dtype=bool)
+    for column in keys.columns:
+        whole &= column.is_valid().to_numpy()
+    return whole
+
+
+def key_text(keys: pa.Table, row: int) -> str:
+    """One row's key, for people."""
+    found = {name: keys.column(name)[row].as_py() for name in keys.column_names}
+    return ", ".join(f"{name}={value}" for name, value in found.items())
+
+
+def _family(kind: pa.DataType) -> str:
+    types = pa.types
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+        return "number"
+    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+        return "text"
+    return "timestamp" if types.is_timestamp(kind) else str(kind)
+
+
+def _kind(kind: pa.DataType) -> str:
+    """A type in the words of the contract."""
+    names = {"text": "text", "timestamp": "a timestamp", "bool": "a boolean", "null": "all null"}
+    family = _family(kind)
+    if family == "number":
+        return "an integer" if pa.types.is_integer(kind) else "a number with decimals"
+    return names.get(family, f"`{kind}`")
+
+
+def _such_as(column: pa.Array) -> str:
+    known = column.drop_null()
+    return f" (such as {known[0].as_py()!s})" if len(known) else ""
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _key_hint(contract: Contract) -> str:
+    keys = f"the entity key is {_names(contract.entity_key)}; " if contract.entity_key else ""
+    return keys + f"join on {_names([*(f.name for f in contract.features), *KEYS])}"
