@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Unpack
 
 import pyarrow as pa
@@ -33,14 +34,18 @@ class InferenceLog:
         local = settings.is_local or settings.spool is not None
         self._spool = settings.spool_path if local else None
 
+    @property
+    def folder(self) -> Path | None:
+        """Where the model's segments are; ``None`` when they are on another machine."""
+        return None if self._spool is None else self._spool / self._model
+
     def snapshot(self) -> Snapshot:
         """The log as it is now, to be read more than once; close it when done.
 
         Raises:
             LogError: there is no log of this model yet, or it cannot be read.
         """
-        spool = None if self._spool is None else self._spool / self._model
-        snapshot = Snapshot(LogTable(self._settings, self._model), spool)
+        snapshot = Snapshot(LogTable(self._settings, self._model), self.folder)
         if snapshot.is_empty:
             raise self._nothing()
         return snapshot

@@ -1,0 +1,126 @@
+"""Whether the log's books balance: every row received has one outcome, and so has every row that a
+shadow had to score.
+
+For live: received = answered + rejected + failed + timed out + shed. For each shadow:
+eligible = scored + failed + lagging. The left sides are counted apart from the right ones: received
+from the row numbers of each request, eligible from the live rows by the shadow's own sampling.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Self
+
+from gnomon.shadow.log.schema import LIVE_OUTCOMES
+
+__all__ = ["Books", "LiveBooks", "ShadowBooks"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LiveBooks:
+    """The live side, in rows.
+
+    Attributes:
+        requests: how many there were.
+        received: the rows in them.
+        outcomes: rows by outcome.
+        repeated: rows that are logged more than once.
+    """
+
+    requests: int
+    received: int
+    outcomes: Mapping[str, int]
+    repeated: int
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every row received has one outcome."""
+        counted = sum(self.outcomes.get(outcome, 0) for outcome in LIVE_OUTCOMES)
+        return self.received == counted and self.repeated == 0
+
+    def explain(self) -> Iterator[str]:
+        """The equation, and what is wrong with it."""
+        terms = [f"{self.outcomes.get(name, 0):,} {name}" for name in LIVE_OUTCOMES]
+        sign = "=" if self.balanced else "≠"
+        yield f"live: {self.received:,} rows received {sign} {' + '.join(terms)}".replace("_", " ")
+        yield from _complaint(self.repeated, "logged more than once")
+        for name, rows in self.outcomes.items():
+            if name not in LIVE_OUTCOMES:
+                yield from _complaint(rows, f"of an unknown outcome `{name}`")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowBooks:
+    """One shadow, in rows, over all slices.
+
+    Attributes:
+        artifact: its tag.
+        eligible: live rows that it had to score.
+        scored: rows it answered.
+        failed: rows it failed on, crashes included.
+        lagging: rows it has not read yet.
+        missing: rows that it has read past and left no record of.
+        repeated: rows that it recorded more than once.
+        strange: rows that it recorded and did not have to.
+    """
+
+    artifact: str
+    eligible: int = 0
+    scored: int = 0
+    failed: int = 0
+    lagging: int = 0
+    missing: int = 0
+    repeated: int = 0
+    strange: int = 0
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every eligible row was scored once, failed once, or is still to be read."""
+        wrong = self.missing or self.repeated or self.strange
+        return not wrong and self.eligible == self.scored + self.failed + self.lagging
+
+    def explain(self) -> Iterator[str]:
+        """The equation, and what is wrong with it."""
+        sign = "=" if self.balanced else "≠"
+        yield (
+            f"shadow {self.artifact}: {self.eligible:,} rows eligible {sign} {self.scored:,} scored"
+            f" + {self.failed:,} failed + {self.lagging:,} lagging"
+        )
+        yield from _complaint(self.missing, "read and not recorded")
+        yield from _complaint(self.repeated, "recorded more than once")
+        yield from _complaint(self.strange, "recorded and not eligible")
+
+    def plus(self, other: Self) -> Self:
+        """The books of this shadow in two slices."""
+        sums = {
+            field.name: getattr(self, field.name) + getattr(other, field.name)
+            for field in dataclasses.fields(self)
+            if field.name != "artifact"
+        }
+        return dataclasses.replace(self, **sums)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """The books of one model's log."""
+
+    live: LiveBooks
+    shadows: tuple[ShadowBooks, ...]
+
+    @property
+    def balanced(self) -> bool:
+        """Whether all of them balance, to the row."""
+        return self.live.balanced and all(shadow.balanced for shadow in self.shadows)
+
+    def explain(self) -> str:
+        """The equations, a line each, and under one that does not hold what is wrong."""
+        lines = [*self.live.explain()]
+        for shadow in self.shadows:
+            lines += shadow.explain()
+        return "\n".join(lines)
+
+
+def _complaint(rows: int, what: str) -> Iterator[str]:
+    if rows:
+        yield f"  {rows:,} {'row is' if rows == 1 else 'rows are'} {what}"
