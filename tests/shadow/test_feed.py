@@ -141,7 +141,7 @@ def test_sampling_keeps_entities_whole(
 def test_a_feed_leaves_with_its_lifeline_and_not_before(
     settings: Settings, requests: Requests, shadow: Artifact
 ) -> None:
-    """SIGTERM and SIGINT, which a stopping server sends to all, do nothing; a closed socket does."""
+    """A stopping server signals everyone; a feed leaves only when its socket closes."""
     feed = FeedProcess(settings, shadow)
     worker = feed.reports(lambda p: p.worker is not None).worker
     assert psutil.Process(feed.process.pid).nice() >= 10

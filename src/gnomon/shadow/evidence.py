@@ -6,22 +6,21 @@ import heapq
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gnomon.shadow.log import InferenceLog
 from gnomon.shadow.sketch import Sketch
 
-if TYPE_CHECKING:
-    from gnomon.shadow.log.reader import InferenceLog
-
-__all__ = ["Evidence", "RowReference", "Tally", "gather", "tally"]
+__all__ = ["Evidence", "RowReference", "ShadowRows", "count", "gather"]
 
 KEPT_EXAMPLES = 10
+CLOCKS_APART = timedelta(minutes=1)
+"""The machine that decided and the one that serves need not agree on the time to the second."""
 
 
 class RowReference(msgspec.Struct, frozen=True):
@@ -34,7 +33,7 @@ class RowReference(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class Tally:
+class ShadowRows:
     """One shadow's rows against one live artifact.
 
     Attributes:
@@ -67,8 +66,8 @@ class Evidence:
         live_times: the same of live.
     """
 
-    shadow: Tally
-    noise: Tally
+    shadow: ShadowRows
+    noise: ShadowRows
     times: dict[int, Sketch]
     live_times: dict[int, Sketch]
 
@@ -85,17 +84,18 @@ def gather(log: InferenceLog, *, shadow: str, live: str, epoch: int, start: date
     """
     times: dict[int, Sketch] = {}
     live_times: dict[int, Sketch] = {}
+    start -= CLOCKS_APART
     rows = _shadow_rows(log, shadow, live, epoch=epoch, start=start)
-    found = tally(_timed(rows, times))
+    found = count(_timed(rows, times))
     columns = ["artifact", "outcome", "scored_us", "batch_rows"]
     for batch in log.scan(columns=columns, role="live", artifact=live, start=start):
         _add_times(live_times, batch.filter(pc.equal(batch.column("outcome"), "answered")))
-    return Evidence(found, tally(_shadow_rows(log, live, live)), times, live_times)
+    return Evidence(found, count(_shadow_rows(log, live, live)), times, live_times)
 
 
-def tally(batches: Iterator[pa.RecordBatch]) -> Tally:
+def count(batches: Iterator[pa.RecordBatch]) -> ShadowRows:
     """Count a shadow's rows, with their ``outcome`` and comparison columns."""
-    total = Tally()
+    total = ShadowRows()
     for batch in batches:
         failed = pc.not_equal(batch.column("outcome"), "scored")
         codes = pc.fill_null(batch.column("error_code").filter(failed), "prediction_failed")

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
 from gnomon.errors import RolloutError
 from gnomon.shadow.evidence import Evidence, RowReference, gather
 from gnomon.shadow.history import RolloutState, Shadow
+from gnomon.shadow.log import InferenceLog
 from gnomon.shadow.policy import Limits, Policy
 from gnomon.shadow.sequential import Interval, rate_interval
 from gnomon.shadow.sketch import Sketch
 from gnomon.shadow.skew import Skew
 from gnomon.shadow.slices import Heartbeat
-
-if TYPE_CHECKING:
-    from gnomon.shadow.log.reader import InferenceLog
 
 __all__ = ["Gate", "Gates", "Verdict", "evaluate", "judge"]
 

@@ -10,6 +10,7 @@ from gnomon.settings import Settings
 from gnomon.shadow import skew, slices
 from gnomon.shadow.gates import Gates, evaluate
 from gnomon.shadow.history import Event, History, RolloutState
+from gnomon.shadow.log import InferenceLog
 from gnomon.shadow.policy import Policy
 from gnomon.shadow.storage import Storage
 
@@ -150,8 +151,6 @@ def gates(settings: Settings, model: str, artifact: str, policy: Policy | None =
 
 
 def _gates(settings: Settings, model: str, state: RolloutState, tag: str, policy: Policy) -> Gates:
-    from gnomon.shadow.log.reader import InferenceLog  # Delta and DuckDB take a second to import.
-
     storage = Storage(settings)
     return evaluate(
         InferenceLog(settings, model),

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
-from gnomon.shadow.log import Position, SegmentReader, read_position
-from gnomon.shadow.log.layout import stream_segments
+from gnomon.settings import Settings
+from gnomon.shadow.log import (
+    STOPPED,
+    Position,
+    SegmentReader,
+    read_position,
+    shadow_stream,
+    stream_folder,
+    stream_segments,
+)
 
-__all__ = ["Run"]
+__all__ = ["Run", "mark_stopped"]
 
 _KEY = "gnomon.run"
 
@@ -64,3 +73,21 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     def metadata(self) -> dict[str, str]:
         """For a segment's schema."""
         return {_KEY: msgspec.json.encode(self).decode()}
+
+
+def mark_stopped(settings: Settings, model: str, slice_name: str, running: Iterable[str]) -> None:
+    """Let the sealer have the requests that only stopped shadows had not read.
+
+    A feed takes its own mark away when it starts.
+
+    Args:
+        settings: where the spool is.
+        model: the deployment's model name.
+        slice_name: the slice.
+        running: the tags of the shadows that should run; every other stream is marked.
+    """
+    wanted = {shadow_stream(tag.partition(":")[2]) for tag in running}
+    every = stream_folder(settings, model, slice_name, shadow_stream("*"))
+    for folder in every.parent.glob(every.name):
+        if folder.name not in wanted:
+            (folder / STOPPED).touch()

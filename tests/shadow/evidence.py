@@ -1,0 +1,77 @@
+"""A log of live and shadow rows written straight into segments, to judge by."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from gnomon.preprocessing.contract import Contract, Feature, Output
+from gnomon.settings import Settings
+from gnomon.shadow.log import (
+    REQUESTS,
+    SegmentWriter,
+    new_request_id,
+    request_schema,
+    shadow_schema,
+    shadow_stream,
+    stream_folder,
+)
+
+CONTRACT = Contract(
+    task="regression",
+    features=(Feature(name="x", type="float", dtype="float64"),),
+    outputs=(Output(name="prediction", type="float"),),
+)
+LIVE, SHADOW = "toy:live", "toy:next"
+
+
+def _write(settings: Settings, stream: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
+    folder = stream_folder(settings, "toy", "here", stream)
+    writer = SegmentWriter(folder, schema, settings=settings)
+    whole = [
+        {"request_id": new_request_id(), "row": 0, "arrived": datetime.now(UTC), **row}
+        for row in rows
+    ]
+    writer.append(pa.RecordBatch.from_pylist(whole, schema=schema))
+    writer.close()
+
+
+def log_live(settings: Settings, rows: int, **columns: Any) -> None:
+    """Rows that live answered."""
+    row = {
+        "role": "live", "outcome": "answered", "artifact": LIVE, "scored_us": 1_000,
+        "batch_rows": 1, **columns,
+    }  # fmt: skip
+    _write(settings, REQUESTS, request_schema(CONTRACT), [row] * rows)
+
+
+def log_shadow(
+    settings: Settings,
+    *,
+    agreed: int = 0,
+    disagreed: int = 0,
+    flipped: int = 0,
+    failed: int = 0,
+    artifact: str = SHADOW,
+    against: str = LIVE,
+    epoch: int = 2,
+    scored_us: int = 1_000,
+) -> None:
+    """Rows that a shadow recorded."""
+    base = {
+        "role": "shadow", "artifact": artifact, "against": against, "epoch": epoch,
+        "scored_us": scored_us, "batch_rows": 1, "outcome": "scored",
+    }  # fmt: skip
+    same = {"agreed": True, "flipped": False, "difference": 0.0}
+    apart = {"agreed": False, "flipped": False, "difference": 0.2}
+    flip = {"agreed": False, "flipped": True, "difference": 0.1}
+    fail = {"outcome": "failed", "error_code": "prediction_failed", "error": "no"}
+    rows = [
+        {**base, **kind}
+        for kind, count in ((same, agreed), (apart, disagreed), (flip, flipped), (fail, failed))
+        for _ in range(count)
+    ]
+    stream = shadow_stream(artifact.partition(":")[2])
+    _write(settings, stream, shadow_schema(CONTRACT), rows)

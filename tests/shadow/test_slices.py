@@ -1,0 +1,58 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gnomon.settings import Settings
+from gnomon.shadow import slices
+from gnomon.shadow.slices import Heartbeat, ShadowBeat
+from gnomon.shadow.storage import Storage
+
+
+@pytest.fixture
+def storage(settings: Settings) -> Storage:
+    return Storage(settings)
+
+
+def beat(name: str, **more: object) -> Heartbeat:
+    started = datetime(2026, 1, 1, tzinfo=UTC)
+    return Heartbeat(model="toy", slice=name, host="h", pid=7, started=started, **more)  # type: ignore[arg-type]
+
+
+def test_every_slice_is_read_as_it_last_wrote(storage: Storage) -> None:
+    """Each slice has one file, replaced each time; another model's are not mixed in."""
+    shadow = ShadowBeat(artifact="toy:b", epoch=2, scored=5, lagging=1)
+    slices.write(storage, beat("one", epoch=1))
+    slices.write(storage, beat("one", epoch=2, live="toy:a", shadows=(shadow,)))
+    slices.write(storage, beat("two"))
+    found = slices.read(storage, "toy")
+    assert [(b.slice, b.epoch) for b in found] == [("one", 2), ("two", 0)]
+    assert found[0].shadow("toy:b") == shadow
+    assert found[0].shadow("toy:c") is None
+    assert slices.read(storage, "other") == []
+
+
+def test_a_silent_slice_is_stale(storage: Storage) -> None:
+    """Silence says that the slice is gone, or cut off; it is told apart, not left out."""
+    ago = datetime.now(UTC) - timedelta(minutes=1)
+    slices.write(storage, beat("gone", updated=ago))
+    slices.write(storage, beat("here"))
+    assert {b.slice: b.is_stale() for b in slices.read(storage, "toy")} == {
+        "gone": True,
+        "here": False,
+    }
+
+
+def test_a_slice_that_ended_is_forgotten(storage: Storage) -> None:
+    """A slice that ends in good order takes its file away; twice does no harm."""
+    slices.write(storage, beat("one"))
+    slices.remove(storage, "toy", "one")
+    slices.remove(storage, "toy", "one")
+    assert slices.read(storage, "toy") == []
+
+
+def test_what_is_no_heartbeat_is_left_out(storage: Storage) -> None:
+    """A broken file, or one of another version, hides none of the others."""
+    slices.write(storage, beat("one"))
+    slices.write(storage, beat("later", format=2))
+    storage.write("slices/toy/broken.json", b"{")
+    assert [b.slice for b in slices.read(storage, "toy")] == ["one"]
