@@ -70,7 +70,7 @@ def compose(
     """The report of everything that was compared.
 
     Args:
-        tally: sums and a sample over at least one row.
+        tally: sums and a sample.
         source: the rows of the log.
         followed: sampled rows that were run again step by step.
         diagnosis: where and why the sides part.
@@ -97,6 +97,7 @@ def compose(
         left=sides.left,
         right=sides.right,
         artifact=source.artifact.tag,
+        role=source.role,
         replayed=sides.replayed,
         verdict=verdict,
         answered=answered,
@@ -112,7 +113,8 @@ def compose(
         walk=walk,
         diagnosis=diagnosis,
     )
-    drawn = _drawn(tally, followed)
+    drawn = _drawn(tally, followed) if tally.main.rows else None
+    first = diagnosis.column if diagnosis else None
     return Report(
         kind=sides.kind,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -138,17 +140,8 @@ def compose(
         walk=walk,
         diagnosis=diagnosis,
         timeline=time,
-        distributions=tuple(_distributions(drawn, columns, diagnosis, units)),
-        examples=tuple(
-            examples(
-                drawn.rows,
-                drawn.left,
-                drawn.right,
-                drawn.rules,
-                keys=sides.keys,
-                first=diagnosis.column if diagnosis else None,
-            )
-        ),
+        distributions=tuple(_distributions(drawn, columns, first, units)) if drawn else (),
+        examples=tuple(_examples(drawn, sides, first)) if drawn else (),
         table=table,
         environment=_environment(),
         command=sides.command,
@@ -186,15 +179,15 @@ def _drawn(tally: Tally, followed: Followed | None) -> _Drawn:
 def _distributions(
     drawn: _Drawn,
     columns: tuple[report.Column, ...],
-    diagnosis: report.Diagnosis | None,
+    first: str | None,
     units: Mapping[str, str | None],
 ) -> Iterator[report.Distribution]:
-    """The first column that differs, the most telling output, and the prediction."""
+    """The first column that differs, the score that decides, and the prediction."""
     outputs = [c.name for c in columns if c.kind == "output"]
     scores = [name for name in outputs if name.startswith("probability_")]
     features = [c.name for c in columns if c.kind == "feature" and c.diverged]
     wanted = [
-        diagnosis.column if diagnosis else None,
+        first,
         next((n for n in scores if n in drawn.rules.decides), scores[-1] if scores else None),
         *outputs[:1],
         *([] if outputs else features[:2]),
@@ -204,6 +197,10 @@ def _distributions(
         shape = distribution(name, left, right, drawn.rows.weights, units.get(name))
         if shape is not None:
             yield shape
+
+
+def _examples(drawn: _Drawn, sides: Sides, first: str | None) -> Iterator[report.Example]:
+    return examples(drawn.rows, drawn.left, drawn.right, drawn.rules, keys=sides.keys, first=first)
 
 
 def _walk(
@@ -242,7 +239,10 @@ def _impact(tally: Tally, confidence: float) -> report.Impact | None:
 
 
 def _coverage(source: Range, sides: Sides, compared: int) -> report.Coverage:
-    outcomes = [report.Count(reason=reason, rows=n) for reason, n in source.skipped.items()]
+    outcomes = [
+        report.Count(reason=f"{outcome.replace('_', ' ')} {sides.left}", rows=n)
+        for outcome, n in source.skipped.items()
+    ]
     return report.Coverage(
         logged=source.logged,
         compared=compared,

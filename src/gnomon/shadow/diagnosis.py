@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from gnomon.preprocessing import Contract
 from gnomon.shadow.causes import CONFIRMED, Attempt, Case, attempts
-from gnomon.shadow.columns import only, quantiles
+from gnomon.shadow.columns import only
 from gnomon.shadow.comparators import compare
+from gnomon.shadow.facts import facts
+from gnomon.shadow.inputs import hours, numbers, with_feature, with_hours
 from gnomon.shadow.policy import Comparator, Rules
 from gnomon.shadow.report import Diagnosis, share
-from gnomon.shadow.report.numbers import count, number, rows, value
+from gnomon.shadow.report.numbers import count, rows
 from gnomon.shadow.rerun import Rerun
 from gnomon.shadow.walk import Followed
 
@@ -26,7 +27,8 @@ __all__ = ["diagnose"]
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
-_HOUR = 3_600.0
+_HEALS = 0.5
+"""The share of a feature's rows whose outputs must come to agree for it to be why they diverge."""
 
 
 def diagnose(
@@ -51,10 +53,10 @@ class _Investigation:
     rerun: Rerun
     names: tuple[str, str]
     confidence: float
+    evidence: list[str] = field(default_factory=list)
 
     def run(self) -> Diagnosis:
-        evidence: list[str] = []
-        column = self._first(evidence)
+        column = self._first()
         if column is None:
             return Diagnosis(
                 verdict="unknown",
@@ -63,75 +65,92 @@ class _Investigation:
                 cause="unknown",
                 sentence="Every column that both sides have agrees, up to the outputs: they part "
                 "in the model, or in a step the table has no column of.",
-                evidence=tuple(evidence),
-            )
-        differs = self.walk.differs(column)
-        if not self.walk.reproduced.all():
-            evidence.append(
-                f"Run again, {rows(int((~self.walk.reproduced).sum()))} of "
-                f"{count(len(differs))} did not give the logged answer: what the steps computed "
-                f"{self.names[0]} may have been something else."
+                evidence=tuple(self.evidence),
             )
         tried = list(attempts(self._case(column))) if self._is_numeric(column) else []
-        if tried and tried[-1].confirmed and self.walk.reproduced.mean() >= CONFIRMED:
-            return self._confirmed(column, tried[-1], evidence)
-        evidence += [
-            f"{t.repair.undone}, only {count(t.vanished)} of {rows(t.differing)} that differ agree."
-            for t in tried
-        ]
-        return self._unknown(column, [*evidence, *self._facts(column)])
+        for attempt in tried:
+            self.evidence.append(
+                f"{attempt.repair.undone}, {self._called(column)} agrees on "
+                f"{count(attempt.vanished)} of the {rows(attempt.differing)} that differed."
+            )
+        if self.walk.reproduced.mean() < CONFIRMED:
+            lost = int((~self.walk.reproduced).sum())
+            self.evidence.append(
+                f"Run again, {count(lost)} of {rows(len(self.walk.reproduced))} did not give the "
+                f"logged answer: what the steps computed {self.names[0]} may have been something "
+                "else, so nothing is confirmed."
+            )
+            return self._unknown(column)
+        if tried and tried[-1].confirmed:
+            return self._confirmed(column, tried[-1])
+        return self._unknown(column)
 
-    def _first(self, evidence: list[str]) -> str | None:
+    def _first(self) -> str | None:
         """The column at which most diverging rows part first; clears features that are not it."""
         diverged = self.walk.sample.diverged
-        names = [name for name in self.walk.kinds if self.walk.differs(name).any()]
-        while True:
-            first = self._first_of_each(names, diverged)
-            if not first:
-                return None
-            column, share_of = first.most_common(1)[0]
-            healed = self._healed(column) if self.walk.kinds[column] == "feature" else None
-            at = diverged & self.walk.differs(column)
-            if healed is not None and (healed & at).sum() < 0.5 * at.sum():
-                left = int((at & ~healed).sum())
-                evidence.append(
-                    f"`{column}` differs on {rows(int(at.sum()))} that diverge but is not why: "
-                    f"with the {self.names[1]} value in its place, {count(left)} still diverge."
-                )
+        names = [name for name in self.walk.kinds if (self.walk.differs(name) & diverged).any()]
+        while first := self._first_of_each(names, diverged):
+            column, parting = first.most_common(1)[0]
+            if self.walk.kinds[column] == "feature" and self._is_cleared(column, names):
                 names.remove(column)
                 continue
-            evidence.append(
-                f"`{_bare(column)}` is the first column to differ on {count(share_of)} of the "
+            self.evidence.append(
+                f"{self._called(column)} is the first column to differ on {count(parting)} of the "
                 f"{rows(int(diverged.sum()))} that diverge."
             )
-            if healed is not None:
-                evidence.append(
-                    f"With the {self.names[1]} value of `{column}` in place of the {self.names[0]} "
-                    f"one, {count(int((healed & at).sum()))} of these {rows(int(at.sum()))} agree "
-                    "in every output."
-                )
-            evidence += [
-                f"Another {rows(n)} part first at `{_bare(other)}`."
+            self.evidence += [
+                f"Another {rows(n)} part first at {self._called(other)}."
                 for other, n in first.most_common(4)[1:]
             ]
             return column
+        return None
 
-    def _first_of_each(self, names: list[str], diverged: Mask) -> Counter[str]:
+    def _first_of_each(self, names: Sequence[str], diverged: Mask) -> Counter[str]:
+        """How many diverging rows part first at each column."""
         if not names:
             return Counter()
         apart = np.column_stack([self.walk.differs(name) for name in names])[diverged]
-        known = apart.any(axis=1)
-        found = np.bincount(apart[known].argmax(axis=1), minlength=len(names))
-        return Counter({name: int(n) for name, n in zip(names, found.tolist(), strict=True) if n})
+        first = apart[apart.any(axis=1)].argmax(axis=1)
+        found = np.bincount(first, minlength=len(names)).tolist()
+        return Counter({name: n for name, n in zip(names, found, strict=True) if n})
 
-    def _healed(self, feature: str) -> Mask | None:
-        """Rows whose outputs agree once the left side's feature is the right side's."""
-        given = self.walk.right.column(feature).combine_chunks()
-        return self._outputs_agree(_replaced(self.walk.inputs, feature, given))
+    def _is_cleared(self, feature: str, differing: Sequence[str]) -> bool:
+        """Whether outputs diverge just as much with the right side's values of a feature.
 
-    def _outputs_agree(self, inputs: pa.RecordBatch | None) -> Mask | None:
+        It is tried alone and, since features may be wrong together, with and without all others
+        that differ.
+        """
+        at = self.walk.sample.diverged & self.walk.differs(feature)
+        others = [n for n in differing if self.walk.kinds[n] == "feature" and n != feature]
+        alone = self._healed([feature])
+        if alone is None:
+            return False
+        if (alone & at).sum() < _HEALS * at.sum() and others:
+            together, without = self._healed([feature, *others]), self._healed(others)
+            if together is not None and without is not None:
+                alone |= together & ~without
+        healed = int((alone & at).sum())
+        self.evidence.append(
+            f"With the {self.names[1]} value of `{feature}` in place of the {self.names[0]} one, "
+            f"{count(healed)} of the {rows(int(at.sum()))} that differ in it and diverge agree in "
+            "every output."
+        )
+        return healed < _HEALS * int(at.sum())
+
+    def _healed(self, features: Sequence[str]) -> Mask | None:
+        """Rows whose outputs agree with the right side's features; None when it cannot be tried."""
+        inputs = self.walk.inputs
+        for name in features:
+            try:
+                inputs = with_feature(inputs, name, self.walk.right.column(name).combine_chunks())
+            except pa.ArrowInvalid:
+                return None
+        return self._outputs_agree(inputs)
+
+    def _outputs_agree(self, inputs: pa.RecordBatch) -> Mask | None:
+        """Rows whose outputs, run again on other inputs, agree with the right side's."""
         outputs = self.walk.of_kind("output")
-        if inputs is None or not outputs:
+        if not outputs:
             return None
         rules = only(self.walk.rules, outputs)
         return compare(self.rerun.score(inputs), self.walk.right, rules).agreed
@@ -141,164 +160,81 @@ class _Investigation:
 
     def _case(self, column: str) -> Case:
         rule = self.walk.rules.comparators[column]
-        kind = self.walk.left.schema.field(column).type
-        timestamp = pa.types.is_timestamp(kind)
-        moments = {
-            f.name: _numbers(self.walk.inputs.column(f.name))
-            for f in self.contract.features
-            if f.type == "timestamp"
-        }
-        zones = [f.timezone for f in self.contract.features if f.timezone]
+        is_timestamp = pa.types.is_timestamp(self.walk.left.schema.field(column).type)
+        times = [f for f in self.contract.features if f.type == "timestamp"]
+
+        def moved(feature: str, at: npt.NDArray[np.int64], to: Floats) -> Floats:
+            inputs = with_hours(self.walk.inputs.take(pa.array(at)), feature, to)
+            return numbers(self.rerun.trace(inputs, [column]).column(column))
+
         return Case(
-            left=_numbers(self.walk.left.column(column)),
-            right=_numbers(self.walk.right.column(column)),
+            left=numbers(self.walk.left.column(column)),
+            right=numbers(self.walk.right.column(column)),
             differs=self.walk.differs(column),
-            agree=lambda left, right: _agree(left, right, rule, timestamp),
+            agree=_agree_in_time if is_timestamp else lambda one, other: _agree(one, other, rule),
             names=self.names,
-            is_timestamp=timestamp,
-            moments=moments,
-            moved=(lambda feature, at, to: self._moved(column, feature, at, to))
-            if self.walk.kinds[column] == "step"
-            else None,
-            zones=tuple(dict.fromkeys(zones)),
+            is_timestamp=is_timestamp,
+            moments={f.name: hours(self.walk.inputs.column(f.name)) for f in times},
+            moved=moved if self.walk.kinds[column] == "step" else None,
+            zones=tuple(f.timezone for f in times if f.timezone),
         )
 
-    def _moved(self, column: str, feature: str, at: npt.NDArray[np.int64], to: Floats) -> Floats:
-        """The step column on some rows with a timestamp feature replaced."""
-        inputs = _with_moments(self.walk.inputs.take(pa.array(at)), feature, to)
-        return _numbers(self.rerun.trace(inputs, [column]).column(column))
-
-    def _confirmed(self, column: str, attempt: Attempt, evidence: list[str]) -> Diagnosis:
+    def _confirmed(self, column: str, attempt: Attempt) -> Diagnosis:
         repair = attempt.repair
-        evidence.append(
-            f"{repair.undone}, `{_bare(column)}` agrees on {count(attempt.vanished)} of the "
-            f"{rows(attempt.differing)} that differed."
-        )
         if repair.moved is not None:
-            healed = self._outputs_agree(_with_moments(self.walk.inputs, *repair.moved))
+            healed = self._outputs_agree(with_hours(self.walk.inputs, *repair.moved))
+            diverged = self.walk.sample.diverged
             if healed is not None:
-                was = self.walk.sample.diverged
-                evidence.append(
-                    f"The outputs then agree on {count(int((healed & was).sum()))} of the "
-                    f"{rows(int(was.sum()))} that diverged."
+                self.evidence.append(
+                    f"The outputs then agree on {count(int((healed & diverged).sum()))} of the "
+                    f"{rows(int(diverged.sum()))} that diverged."
                 )
         elif self.walk.kinds[column] == "step":
-            evidence.append("This was tried on the column itself; later steps were not run again.")
+            self.evidence.append("This was tried on the column; later steps were not run again.")
         return Diagnosis(
             verdict="confirmed",
             column=column,
-            step=_step(column),
+            step=self._step(column),
             cause=repair.cause,
-            sentence=f"{self.names[0].capitalize()} `{_bare(column)}` {repair.finding}.",
-            evidence=tuple(evidence),
+            sentence=f"{self.names[0].capitalize()} {self._called(column)} {repair.finding}.",
+            evidence=tuple(self.evidence),
             action=repair.action,
             repaired=share(attempt.vanished, attempt.differing, self.confidence),
         )
 
-    def _unknown(self, column: str, evidence: list[str]) -> Diagnosis:
-        place = f"in step {_step(column)}" if _step(column) else "there"
+    def _unknown(self, column: str) -> Diagnosis:
+        step, called = self._step(column), self._called(column)
         actions = {
-            "feature": f"Find out where `{column}` comes from on either side: it differs before "
-            "any code of the artifact has run.",
-            "step": f"Compare the code and the fitted state of step {_step(column)} with what the "
-            "offline side ran.",
-            "output": "Give the table the features and step columns too (gnomon.preprocessing."
-            "trace names them); they show which step parts.",
+            "feature": f"Find out where {called} comes from on either side: it differs before any "
+            "code of the artifact has run.",
+            "step": f"Compare the code and the fitted state of step {step} with what the "
+            f"{self.names[1]} side ran.",
+            "output": "Give the table features and step columns too; they show which step parts.",
         }
         return Diagnosis(
             verdict="unknown",
             column=column,
-            step=_step(column),
+            step=step,
             cause="unknown",
-            sentence=f"The two sides part at `{_bare(column)}`; what happens {place} is not known: "
-            "no cause that was tried could be confirmed.",
-            evidence=tuple(evidence),
+            sentence=f"The two sides part at {called}. Why is not known: no cause that was tried "
+            "could be confirmed.",
+            evidence=(*self.evidence, *facts(self.walk, column, called.strip("`"), self.names)),
             action=actions[self.walk.kinds[column]],
         )
 
-    def _facts(self, column: str) -> Iterator[str]:
-        """What can be seen without knowing why."""
-        name, (left_name, right_name) = _bare(column), self.names
-        found = self.walk.compared.columns[column]
-        differs = self.walk.differs(column)
-        left, right = (
-            t.column(column).filter(pa.array(differs)) for t in (self.walk.left, self.walk.right)
-        )
-        for nulls, side in ((found.left_null, left_name), (found.right_null, right_name)):
-            if nulls.any():
-                yield f"`{name}` is null {side} only on {rows(int(nulls.sum()))}."
-        for values, side in ((left, left_name), (right, right_name)):
-            distinct = pc.unique(values.drop_null())
-            if len(distinct) == 1 and len(values) > 1:
-                yield f"Where it differs, `{name}` is always {value(distinct[0].as_py())} {side}."
-        if len(left) > 2 and pc.array_sort_indices(left) is not None and _same_values(left, right):
-            yield "Both sides hold the same values in another order: look at how rows were matched."
-        if found.difference is None:
-            yield from _pairs(left, right, self.names)
-        elif q := quantiles(found.difference[differs]):
-            yield (
-                f"{left_name.capitalize()} minus {right_name}, where they differ: median "
-                f"{number(q['p50'], 4)}, from {number(q['min'], 4)} to {number(q['max'], 4)}."
-            )
+    def _step(self, column: str) -> str:
+        return column.rpartition("/")[0] if self.walk.kinds[column] == "step" else ""
+
+    def _called(self, column: str) -> str:
+        return f"`{column.rpartition('/')[2] if self._step(column) else column}`"
 
 
-def _pairs(left: pa.ChunkedArray, right: pa.ChunkedArray, names: tuple[str, str]) -> Iterator[str]:
-    """The most frequent pairs of different labels."""
-    met = Counter(zip(left.to_pylist(), right.to_pylist(), strict=True))
-    for (one, other), n in met.most_common(3):
-        yield f"{value(one)} {names[0]} is {value(other)} {names[1]} on {rows(n)}."
-
-
-def _same_values(left: pa.ChunkedArray, right: pa.ChunkedArray) -> bool:
-    return sorted(left.to_pylist(), key=str) == sorted(right.to_pylist(), key=str)
-
-
-def _agree(left: Floats, right: Floats, rule: Comparator, timestamp: bool) -> Mask:
-    if timestamp:
-        return np.abs(left - right) * _HOUR <= max(rule.absolute, 1e-3)
+def _agree(left: Floats, right: Floats, rule: Comparator) -> Mask:
+    """The policy's tolerance; NaN, which is null, agrees with NaN."""
     one, other = (pa.record_batch({"column": pa.array(side)}) for side in (left, right))
     return compare(one, other, Rules(comparators={"column": rule})).agreed
 
 
-def _numbers(column: pa.Array | pa.ChunkedArray) -> Floats:
-    """As 64 bit floats, timestamps as hours since 1970; null is NaN."""
-    per = 1.0
-    if pa.types.is_timestamp(column.type):
-        column, per = pc.cast(column.cast(pa.timestamp("us", tz="UTC")), pa.int64()), _HOUR * 1e6
-    floats = pc.cast(column, pa.float64(), safe=False)
-    return (
-        np.asarray(
-            floats.to_numpy(zero_copy_only=False)
-            if isinstance(floats, pa.Array)
-            else floats.to_numpy(),
-            dtype=np.float64,
-        )
-        / per
-    )
-
-
-def _with_moments(inputs: pa.RecordBatch, feature: str, hours: Floats) -> pa.RecordBatch:
-    micros = np.round(np.nan_to_num(hours) * _HOUR * 1e6).astype(np.int64)
-    kind = inputs.schema.field(feature).type
-    moved = pa.array(micros, mask=np.isnan(hours)).cast(pa.timestamp("us", tz="UTC")).cast(kind)
-    replaced = _replaced(inputs, feature, moved)
-    assert replaced is not None
-    return replaced
-
-
-def _replaced(inputs: pa.RecordBatch, feature: str, values: pa.Array) -> pa.RecordBatch | None:
-    """Inputs with one feature replaced; None when the values do not fit it."""
-    at = inputs.schema.get_field_index(feature)
-    try:
-        fitting = pc.cast(values, inputs.schema.field(at).type)
-    except pa.ArrowInvalid:
-        return None
-    return inputs.set_column(at, inputs.schema.field(at), fitting)
-
-
-def _bare(column: str) -> str:
-    return column.rpartition("/")[2]
-
-
-def _step(column: str) -> str:
-    return column.rpartition("/")[0]
+def _agree_in_time(left: Floats, right: Floats) -> Mask:
+    """Hours, as floats, that are the same to the millisecond."""
+    return np.abs(left - right) * 3_600_000 < 1

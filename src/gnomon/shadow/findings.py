@@ -23,19 +23,21 @@ class Finding:
         right: what the right side is called.
         replayed: the tag of the artifact a replay ran; None for an offline table.
         artifact: the tag of the artifact that was logged.
+        role: in which role it answered.
         answered: logged rows with an answer in the range.
         divergence: rows that diverge, of those compared.
         exact: rows equal to the bit.
         limit: the share of diverging rows the policy lets pass.
         differing: the columns that the verdict rests on and that differ on some row.
         agreeing_features: features compared that agree on every row.
-        first: when the first diverging row was, in seconds since 1970.
+        first: when the first diverging row was, in seconds since 1970, and its request.
         last: when the last was.
     """
 
     left: str
     right: str
     artifact: str
+    role: str
     replayed: str | None
     verdict: Verdict
     answered: int
@@ -46,7 +48,7 @@ class Finding:
     agreeing_features: int
     impact: Impact | None
     timeline: Timeline | None
-    first: float | None
+    first: tuple[float, str] | None
     last: float | None
     walk: Walk | None
     diagnosis: Diagnosis | None
@@ -54,25 +56,23 @@ class Finding:
     def title(self) -> str:
         """The finding in one sentence."""
         bad, of = self.divergence.rows, self.divergence.of
-        on = (
-            f"on all {rows(of)}"
-            if bad == of
-            else f"on {percent(self.divergence.share)} of {rows(of)}"
-        )
+        part = f"all {rows(of)}" if bad == of else f"{percent(self.divergence.share)} of {rows(of)}"
+        if not of:
+            return f"Nothing to compare: no answer of {self.artifact} as {self.role} in this range"
         if self.verdict == "unknown":
             return f"Too little to say: {rows(of)} of {count(self.answered)} could be compared"
         if self.verdict == "ok":
             return self._agreement(bad, of)
         if self.diagnosis and self.diagnosis.verdict == "confirmed":
-            return f"{self.diagnosis.sentence.rstrip('.')}, {on}"
+            return f"{self.diagnosis.sentence.rstrip('.')}: {part} diverge"
         if self.replayed not in (None, self.artifact):
-            return f"{self.replayed} answers differently from {self.artifact} {on}"
+            return f"{self.replayed} answers differently from {self.artifact} on {part}"
         if self.replayed:
-            return f"Run again, the logged requests get other answers {on}"
+            return f"Run again, {part} come out otherwise than logged"
+        sides = f"{self.left.capitalize()} and {self.right}"
         if self.diagnosis and self.diagnosis.column:
-            name = self.diagnosis.column.rpartition("/")[2]
-            return f"{self.left.capitalize()} and {self.right} part at `{name}`, {on}"
-        return f"{self.left.capitalize()} and {self.right} differ {on}"
+            return f"{sides} part at `{self.diagnosis.name}`: {part} diverge"
+        return f"{sides} differ on {part}"
 
     def summary(self) -> Summary:
         """What, where, since when, how many, how sure, what to do."""
@@ -100,6 +100,8 @@ class Finding:
 
     def _what(self) -> str:
         bad, of = self.divergence.rows, self.divergence.of
+        if not of:
+            return f"The log has no answer of {self.artifact} as {self.role} in this range."
         if not bad:
             same = "all" if self.exact == of else count(self.exact)
             return f"{rows(of)} compared, none diverges; {same} equal to the bit."
@@ -116,13 +118,12 @@ class Finding:
     def _where(self) -> str:
         if self.diagnosis and self.diagnosis.column:
             found = self.diagnosis
-            name = found.column.rpartition("/")[2] if found.column else ""
             place = f" out of step {found.step}" if found.step else ""
             rest = ""
             if self.agreeing_features and found.step:
                 inputs = plural(self.agreeing_features, "input")
                 rest = f" There is no difference in the {inputs} compared."
-            return f"`{name}`{place} is the first column to differ.{rest}"
+            return f"`{found.name}`{place} is the first column to differ.{rest}"
         if not self.differing:
             return "Nowhere."
         return "In " + ", ".join(f"`{name}`" for name in self.differing[:4]) + "."
@@ -137,11 +138,14 @@ class Finding:
         before = sum(b.rows for b in buckets[:begin])
         after = sum(b.rows for b in buckets[end + 1 :])
         over = after > _TAIL * self.divergence.of
-        said = f"{_moment(self.first)} UTC by {by}"
-        said += f"; {rows(before)} before agree" if before else ", where the range begins"
+        at, request = self.first
+        said = f"{_moment(at)} UTC by {by}, request {request}"
+        said += f"; {rows(before)} before it agree" if before else ", where the range begins"
         return f"{said}. {rows(after)} after {_moment(self.last)} agree." if over else f"{said}."
 
     def _how_many(self) -> str:
+        if not self.divergence.of:
+            return "No row was compared."
         lets = percent(self.limit) if self.limit else "none"
         return (
             f"{percent(self.divergence.share)} of rows ({interval(self.divergence)} at "
@@ -149,7 +153,9 @@ class Finding:
         )
 
     def _how_sure(self) -> str:
-        share = self.divergence.of / self.answered if self.answered else 0.0
+        if not self.answered:
+            return "Nothing is known."
+        share = self.divergence.of / self.answered
         counted = (
             f"{percent(share)} of the {rows(self.answered)} answered in the range were compared."
         )
@@ -164,6 +170,8 @@ class Finding:
         return counted
 
     def _action(self) -> str:
+        if not self.divergence.of:
+            return "Check the artifact, the role and the time range against the log."
         if self.verdict == "unknown":
             return "Give more of the logged rows, then compare again."
         if self.verdict == "ok":

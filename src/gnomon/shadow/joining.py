@@ -77,12 +77,12 @@ class Join:
         )
 
     def refuse_no_match(self) -> None:
-        """Nothing in common is a mistake in the key, not a result.
+        """Rows on both sides with no key in common are a mistake in the key, not a result.
 
         Raises:
             TableError: no logged row has a key of the table.
         """
-        if not self._met.any():
+        if self._example is not None and not self._met.any():
             raise TableError(
                 f"no logged row has a key of the table: the log has {self._example}, the table "
                 f"{self.table.key_at(0) if self.table.rows else 'no rows'}",

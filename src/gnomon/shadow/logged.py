@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -11,7 +11,6 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.errors import LogError
 from gnomon.models import Artifact
 from gnomon.preprocessing import Decoder
 from gnomon.shadow.bodies import Decoded, decode
@@ -60,6 +59,7 @@ class Range:
         artifact: whose answers.
         start: from this time on.
         end: before this time.
+        limit: stop after this many answered rows.
         skipped: rows met so far that hold no answer, by outcome.
         logged: rows met so far.
     """
@@ -69,58 +69,50 @@ class Range:
     role: Role
     start: datetime | None = None
     end: datetime | None = None
+    limit: int | None = None
     skipped: Counter[str] = field(default_factory=Counter)
     logged: int = 0
 
-    def chunks(self) -> Iterator[Rows]:
+    def chunks(self, *, raw: bool = False) -> Iterator[Rows]:
         """The answered rows, in the order of the log.
 
-        Raises:
-            LogError: there is none.
+        Args:
+            raw: keep the bodies that the rows hold, for :meth:`decode`.
         """
         contract = self.artifact.contract
-        inputs = self._names(map(input_column, contract.input_schema.names), contract.input_schema)
-        outputs = self._names(
-            map(output_column, contract.output_schema.names), contract.output_schema
-        )
-        found = 0
-        for table in self._tables([*ENVELOPE, *inputs, *outputs]):
-            found += table.num_rows
+        inputs = self._names(input_column, contract.input_schema)
+        outputs = self._names(output_column, contract.output_schema)
+        if not {*inputs, *outputs} <= set(self.log.view.schema.names):
+            return  # nothing of this contract was ever logged
+        envelope = [*ENVELOPE, *(["raw"] if raw else [])]
+        for table in self._tables([*envelope, *inputs, *outputs]):
             yield Rows(
-                envelope=table.select(ENVELOPE),
+                envelope=table.select(envelope),
                 inputs=_typed(table, inputs, contract.input_schema),
                 outputs=_typed(table, outputs, contract.output_schema),
             )
-        if not found:
-            raise self._nothing()
 
     def decode(self, envelope: pa.Table, decoder: Decoder) -> Decoded:
         """Rows read again from the bodies they came in.
 
         Args:
-            envelope: their ``request_id``, ``row`` and ``arrived``; rows of one request follow
-                each other.
+            envelope: their ``request_id``, ``row``, ``arrived`` and, if it was read, ``raw``; rows
+                of one request follow each other.
             decoder: of the contract to read by.
         """
+        bodies = _bodies(envelope) if "raw" in envelope.column_names else {}
         ids = envelope.column("request_id")
-        arrived = pc.min_max(envelope.column("arrived")).as_py()
         wanted = pc.unique(ids)
-        bodies: dict[str, bytes | None] = {}
-        for batch in self.log.scan(
-            columns=["request_id", "raw"],
-            role="live",  # only live rows hold bodies
-            start=arrived["min"],
-            end=arrived["max"] + timedelta(microseconds=1),
-        ):
-            whole = pc.is_valid(batch.column("raw"))
-            kept = batch.filter(pc.and_(whole, pc.is_in(batch.column("request_id"), wanted)))
-            bodies.update(
-                zip(
-                    kept.column("request_id").to_pylist(),
-                    kept.column("raw").to_pylist(),
-                    strict=True,
-                )
-            )
+        missing = wanted.filter(pc.invert(pc.is_in(wanted, pa.array(bodies, pa.string()))))
+        if len(missing):
+            arrived = pc.min_max(envelope.column("arrived")).as_py()
+            for batch in self.log.scan(
+                columns=["request_id", "raw"],
+                role="live",  # only live rows hold bodies
+                start=arrived["min"],
+                end=arrived["max"] + timedelta(microseconds=1),
+            ):
+                bodies |= _bodies(batch.filter(pc.is_in(batch.column("request_id"), missing)))
         return decode(ids.to_pylist(), envelope.column("row").to_pylist(), bodies, decoder)
 
     def options(self) -> list[str]:
@@ -133,6 +125,7 @@ class Range:
     def _tables(self, columns: list[str]) -> Iterator[pa.Table]:
         """Answered rows in chunks of a useful size: a segment's batches may be of one row."""
         held: list[pa.Table] = []
+        waiting, left = 0, self.limit
         for batch in self.log.scan(
             columns=columns,
             role=self.role,
@@ -140,45 +133,48 @@ class Range:
             start=self.start,
             end=self.end,
         ):
-            held.append(self._count(pa.Table.from_batches([batch])))
-            if sum(table.num_rows for table in held) >= CHUNK_ROWS:
+            held.append(self._counted(pa.Table.from_batches([batch])))
+            waiting += held[-1].num_rows
+            if left is not None and waiting >= left:
+                self.logged -= waiting - left
+                held = [pa.concat_tables(held).slice(0, left)]
+                break
+            if waiting >= CHUNK_ROWS:
                 yield pa.concat_tables(held).combine_chunks()
-                held = []
+                left = None if left is None else left - waiting
+                held, waiting = [], 0
         rest = pa.concat_tables(held).combine_chunks() if held else None
         if rest is not None and rest.num_rows:
             yield rest
 
-    def _count(self, table: pa.Table) -> pa.Table:
+    def _counted(self, table: pa.Table) -> pa.Table:
         self.logged += table.num_rows
-        good = pc.is_in(table.column("outcome"), pa.array(["answered", "scored"]))
+        good = _answered(table)
         self.skipped.update(table.filter(pc.invert(good)).column("outcome").to_pylist())
         return table.filter(good)
 
-    def _names(self, columns: Iterable[str], schema: pa.Schema) -> list[str]:
+    def _names(self, column: Callable[[str], str], schema: pa.Schema) -> list[str]:
         """The log's columns with exactly the contract's values.
 
         Where artifacts give one name several types, the log has the values of each type apart.
         """
-        exact = [marked_name(c, plain_type(f.type)) for c, f in zip(columns, schema, strict=True)]
+        exact = [marked_name(column(f.name), plain_type(f.type)) for f in schema]
         known = set(self.log.view.schema.names)
         return [name if name in known else name.rpartition("@")[0] for name in exact]
-
-    def _nothing(self) -> LogError:
-        tag = self.artifact.tag
-        others = ", ".join(f"{n} {outcome}" for outcome, n in self.skipped.items())
-        return LogError(
-            f"the log has no answer of `{tag}` as {self.role} in this range"
-            + (f", only rows that are {others}" if others else ""),
-            hint="see what it has: gnomon log, grouped by role and artifact",
-        )
 
 
 def _typed(table: pa.Table, columns: Iterable[str], schema: pa.Schema) -> pa.Table:
     """Columns of the log under the names and types of a contract."""
-    return pa.table(
-        [
-            table.column(column).cast(field.type)
-            for column, field in zip(columns, schema, strict=True)
-        ],
-        schema=schema,
-    )
+    pairs = zip(columns, schema, strict=True)
+    return pa.table([table.column(name).cast(f.type) for name, f in pairs], schema=schema)
+
+
+def _answered(rows: pa.RecordBatch | pa.Table) -> pa.Array:
+    return pc.is_in(rows.column("outcome"), pa.array(["answered", "scored"]))
+
+
+def _bodies(rows: pa.RecordBatch | pa.Table) -> dict[str, bytes | None]:
+    """The bodies that these rows hold: a request's row 0 does."""
+    held = rows.filter(pc.is_valid(rows.column("raw")))
+    ids, raw = (held.column(name).to_pylist() for name in ("request_id", "raw"))
+    return dict(zip(ids, raw, strict=True))

@@ -63,7 +63,7 @@ def compare_offline(
 
     Raises:
         TableError: the table cannot be read, joined or compared.
-        LogError: the log has no answer of this artifact in this role and range.
+        LogError: there is no log of the model.
     """
     policy, settings = policy or Policy(), settings or Settings.read()
     offline = OfflineTable.read(
@@ -78,7 +78,7 @@ def compare_offline(
         snapshot = stack.enter_context(log.snapshot())
         source = Range(snapshot, artifact, role, start, end)
         rerun = _Late(stack, artifact, settings)
-        for rows in source.chunks():
+        for rows in source.chunks(raw=join.traces):
             tally.add(join.pairs(_with_steps(rows, source, rerun(), join) if join.traces else rows))
             if progress:
                 progress(rows.num_rows)

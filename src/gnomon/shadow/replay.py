@@ -56,27 +56,25 @@ def replay(
         role: whether ``artifact`` answered as ``live`` or as ``shadow``.
         start: rows that arrived from this time on.
         end: rows that arrived before this time.
-        limit: stop after about this many rows.
+        limit: stop after this many rows.
         sample_rows: diverging rows, and as many agreeing ones, to keep for plots and examples.
         settings: of the worker.
         progress: called with the number of logged rows run since the last call.
 
     Raises:
-        LogError: the log has no answer of ``artifact`` in this role and range.
+        LogError: there is no log of the model.
         ContractError: the two artifacts have no output in common.
     """
     policy, settings = policy or Policy(), settings or Settings.read()
     again = _Replay(artifact, through or artifact, policy, sample_rows)
     with ExitStack() as stack:
         snapshot = stack.enter_context(log.snapshot())
-        source = Range(snapshot, artifact, role, start, end)
+        source = Range(snapshot, artifact, role, start, end, limit)
         rerun = Rerun(stack.enter_context(WorkerClient(through or artifact, settings)), settings)
-        for rows in source.chunks():
+        for rows in source.chunks(raw=True):
             again.tally.add(again.pairs(rows, source, rerun))
             if progress:
                 progress(rows.num_rows)
-            if limit is not None and again.tally.main.rows >= limit:
-                break
     return compose(again.tally, source, again.sides(source), policy)
 
 

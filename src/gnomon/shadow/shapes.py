@@ -160,7 +160,9 @@ def _is_number(kind: pa.DataType) -> bool:
 
 def _value(scalar: pa.Scalar) -> Value:
     found = scalar.as_py()
-    return found.isoformat() if isinstance(found, datetime) else found
+    if isinstance(found, datetime):
+        return found.isoformat()
+    return found if found is None or isinstance(found, bool | int | float | str) else str(found)
 
 
 def _iso(seconds: float) -> str:

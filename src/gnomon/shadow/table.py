@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -273,10 +274,8 @@ def _refuse_duplicates(index: pd.Index, keys: pa.Table, where: str) -> None:
 
 def _index(keys: pa.Table) -> pd.Index:
     columns = [c.cast(pa.int64()) if pa.types.is_timestamp(c.type) else c for c in keys.columns]
-    if len(columns) == 1:
-        return pd.Index(columns[0].to_numpy())
-    index: pd.Index = pd.MultiIndex.from_arrays([c.to_numpy() for c in columns])
-    return index
+    arrays: list[Any] = [column.to_numpy() for column in columns]
+    return pd.Index(arrays[0]) if len(arrays) == 1 else pd.MultiIndex.from_arrays(arrays)
 
 
 def _whole(keys: pa.Table) -> npt.NDArray[np.bool_]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gnomon.errors import PolicyError
 from gnomon.preprocessing import Contract
 from gnomon.shadow.comparators import compare
 from gnomon.shadow.comparison import Comparison
@@ -115,18 +116,18 @@ class TimeBuckets:
     Attributes:
         seconds: the width of a bucket.
         counts: bucket number (seconds since 1970 over the width) to rows and diverging rows.
-        first: when the first diverging row was, in seconds since 1970.
+        first: when the first diverging row was, in seconds since 1970, and its request.
         last: when the last was.
     """
 
     seconds: int = _WIDTHS[0]
     counts: dict[int, tuple[int, int]] = field(default_factory=dict)
-    first: float | None = None
+    first: tuple[float, str] | None = None
     last: float | None = None
 
-    def add(self, moments: Floats, diverged: Mask) -> None:
+    def add(self, moments: Floats, diverged: Mask, requests: pa.ChunkedArray) -> None:
         """Count rows at ``moments``, seconds since 1970; NaN is left out."""
-        known = np.isfinite(moments)
+        known = np.flatnonzero(np.isfinite(moments))
         moments, diverged = moments[known], diverged[known]
         numbers = np.floor(moments / self.seconds).astype(np.int64)
         found, places = np.unique(numbers, return_inverse=True)
@@ -136,9 +137,11 @@ class TimeBuckets:
             before = self.counts.get(number, (0, 0))
             self.counts[number] = (before[0] + n, before[1] + b)
         if diverged.any():
-            low, high = float(moments[diverged].min()), float(moments[diverged].max())
-            self.first = low if self.first is None else min(self.first, low)
-            self.last = high if self.last is None else max(self.last, high)
+            times = np.where(diverged, moments, np.inf)
+            earliest = int(times.argmin())
+            request = requests[int(known[earliest])].as_py()
+            self.first = min(self.first or (np.inf, ""), (float(times[earliest]), request))
+            self.last = max(self.last or -np.inf, float(moments[diverged].max()))
         while len(self.counts) > _HELD_BUCKETS and self._widen():
             pass
 
@@ -166,6 +169,9 @@ class TimeBuckets:
 class Tally:
     """Everything a report needs of the rows read so far, in bounded memory.
 
+    Raises:
+        PolicyError: nothing is judged.
+
     Attributes:
         judged: the columns the verdict rests on.
         others: columns compared beside them.
@@ -186,6 +192,11 @@ class Tally:
     diverging: Sample = field(init=False)
 
     def __post_init__(self) -> None:
+        if not self.judged.comparators:
+            raise PolicyError(
+                "the policy ignores every column that could be compared",
+                hint='a column is ignored by kind = "ignore" under [skew] or [compare]',
+            )
         self.agreeing = Sample(self.sample_rows)
         self.diverging = Sample(self.sample_rows)
 
@@ -200,7 +211,8 @@ class Tally:
         for column in compared.columns.values():
             exact &= column.exact
         self.exact += int(exact.sum())
-        self.time.add(seconds(pairs.about.column("moment")), ~compared.agreed)
+        moments = seconds(pairs.about.column("moment"))
+        self.time.add(moments, ~compared.agreed, pairs.about.column("request_id"))
         found = pa.table({"flipped": compared.flipped, "difference": compared.difference})
         rows = Pairs(with_columns(pairs.about, found), pairs.left, pairs.right)
         places = unit(row_ids(pairs.about))

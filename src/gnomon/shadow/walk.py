@@ -45,13 +45,16 @@ class Sampled:
 
 def sampled(diverging: Sample, agreeing: Sample) -> Sampled:
     """One sample of the two; together they were offered at least one row."""
-    drawn = [(s.pairs(), s.seen, bad) for s, bad in ((diverging, True), (agreeing, False))]
-    parts = [(pairs, seen, bad) for pairs, seen, bad in drawn if pairs is not None]
-    return Sampled(
+    samples = [(s.pairs(), s.seen, bad) for s, bad in ((diverging, True), (agreeing, False))]
+    parts = [(pairs, seen, bad) for pairs, seen, bad in samples if pairs is not None]
+    drawn = Sampled(
         Pairs.concat([pairs for pairs, _, _ in parts]),
         np.concatenate([np.full(pairs.num_rows, bad) for pairs, _, bad in parts]),
         np.concatenate([np.full(p.num_rows, seen / p.num_rows) for p, seen, _ in parts]),
     )
+    # Rows of one request beside each other, so that its body is read once.
+    keys = [("request_id", "ascending"), ("row", "ascending")]
+    return drawn.take(pc.sort_indices(drawn.pairs.about, keys).to_numpy())
 
 
 @dataclass(frozen=True, slots=True)

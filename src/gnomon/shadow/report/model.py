@@ -226,6 +226,13 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     action: str = ""
     repaired: Share | None = None
 
+    @property
+    def name(self) -> str | None:
+        """The column's name without its step."""
+        if self.column is None or not self.step:
+            return self.column
+        return self.column.rpartition("/")[2]
+
 
 class Axis(msgspec.Struct, frozen=True, kw_only=True):
     """What a plot's axis measures."""
@@ -356,7 +363,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
     @classmethod
-    def from_json(cls, data: bytes) -> Report:
+    def from_json(cls, data: str | bytes) -> Report:
         """Read what :meth:`to_json` wrote.
 
         Raises:

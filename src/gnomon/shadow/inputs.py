@@ -1,0 +1,46 @@
+"""Decoded rows with a feature replaced: what an intervention feeds the artifact's own code."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+__all__ = ["hours", "numbers", "with_feature", "with_hours"]
+
+Floats = npt.NDArray[np.float64]
+
+_UTC = pa.timestamp("us", tz="UTC")
+_MICROS_PER_HOUR = 3_600_000_000
+
+
+def numbers(column: pa.Array | pa.ChunkedArray) -> Floats:
+    """A column of numbers or timestamps as 64 bit floats; null is NaN."""
+    if pa.types.is_timestamp(column.type):
+        return hours(column)
+    return np.asarray(pc.cast(column, pa.float64(), safe=False), dtype=np.float64)
+
+
+def hours(column: pa.Array | pa.ChunkedArray) -> Floats:
+    """Timestamps as hours since 1970; null is NaN."""
+    micros = pc.cast(pc.cast(column, _UTC), pa.int64())
+    return np.asarray(pc.cast(micros, pa.float64(), safe=False)) / _MICROS_PER_HOUR
+
+
+def with_hours(rows: pa.RecordBatch, feature: str, moments: Floats) -> pa.RecordBatch:
+    """Rows with a timestamp feature set to ``moments``, hours since 1970."""
+    known = np.isfinite(moments)
+    micros = np.round(np.where(known, moments, 0.0) * _MICROS_PER_HOUR).astype(np.int64)
+    return with_feature(rows, feature, pa.array(micros, mask=~known).cast(_UTC))
+
+
+def with_feature(rows: pa.RecordBatch, feature: str, values: pa.Array) -> pa.RecordBatch:
+    """Rows with a feature set to other values.
+
+    Raises:
+        pa.ArrowInvalid: they are none that the feature can have.
+    """
+    at = rows.schema.get_field_index(feature)
+    field = rows.schema.field(at)
+    return rows.set_column(at, field, pc.cast(values, field.type))
