@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 
 from gnomon.errors import LogError
 from gnomon.preprocessing.contract import Contract, Feature, Output
@@ -22,6 +23,7 @@ from gnomon.shadow.log.reader import InferenceLog
 from gnomon.shadow.log.schema import request_schema
 from gnomon.shadow.log.seal import Sealer
 from gnomon.shadow.log.segments import SegmentWriter
+from gnomon.shadow.log.snapshot import Snapshot
 from gnomon.shadow.log.table import LogTable
 from tests.shadow.log.rows import (
     NOON,
@@ -262,6 +264,40 @@ def test_a_snapshot_stays_as_it_was(setup: Settings, open_stream: Open) -> None:
         sealer.maintain()
         assert ids_of(list(snapshot.scan())) == ["a", "b"]
         assert ids_of(list(snapshot.scan())) == ["a", "b"]
+
+
+class Racing(LogTable):
+    """A table into which segments are sealed right after it was loaded, a few times."""
+
+    def __init__(self, setup: Settings, times: int) -> None:
+        super().__init__(setup, "flights")
+        self._sealer = Sealer(setup, "flights")
+        self._writer = SegmentWriter(
+            stream_folder(setup, "flights", "a", "requests"), REQUESTS_SCHEMA, settings=setup
+        )
+        self._left = times
+
+    def load(self) -> DeltaTable | None:
+        table = super().load()
+        if self._left:
+            self._left -= 1
+            self._writer.append(live([f"{self._left}"]))
+            self._writer.rotate()
+            self._sealer.seal()
+        return table
+
+
+@pytest.mark.parametrize("times", [1, 2, 3, 60])
+def test_a_row_sealed_between_two_looks_is_read_once(setup: Settings, times: int) -> None:
+    """Neither the moment it is in the table and gone from the spool nor the one before matters."""
+    racing = Racing(setup, times)
+    folder = stream_folder(setup, "flights", "a", "requests").parent.parent
+    with Snapshot(racing, folder) as snapshot:
+        found = ids_of(list(snapshot.scan()))
+    logged = [str(number) for number in range(times - 1, -1, -1)]
+    assert sorted(found) == sorted(logged[: len(found)])
+    assert found
+    racing._writer.close()
 
 
 def test_every_row_is_read_once_while_sealing_runs(setup: Settings) -> None:
