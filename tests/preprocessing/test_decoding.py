@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import astuple
 
-from gnomon.errors import InvalidRequest, MalformedBody
+from gnomon.errors import BodyTooLarge, InvalidRequest, MalformedBody
 from gnomon.preprocessing import Decoder, Feature
 from tests.preprocessing.flight import FLIGHT, RECORD, body, refusal, without
 from tests.preprocessing.strategies import contract, contracts, features, records, values
@@ -130,6 +130,16 @@ def test_ten_thousand_rows_are_read() -> None:
     decoder = Decoder(FLIGHT)
     rows = decoder.decode(json.dumps({"rows": [RECORD] * 10_000}).encode()).rows
     assert decoder.batch(rows).num_rows == 10_000
+
+
+@pytest.mark.parametrize("extra", [{}, {"unknown": 1}])
+def test_more_rows_than_allowed_are_refused(extra: dict[str, Any]) -> None:
+    """The limit holds on either path, and is checked before the rows are read one by one."""
+    given = json.dumps({"rows": [RECORD | extra] * 3 + [{}] * bool(extra)}).encode()
+    with pytest.raises(BodyTooLarge, match="expected at most 2 rows, got") as caught:
+        Decoder(FLIGHT).decode(given, max_rows=2)
+    assert (caught.value.where, caught.value.status) == ("$.rows", 413)
+    assert len(Decoder(FLIGHT).decode(json.dumps({"rows": [RECORD] * 2}).encode(), 2).rows) == 2
 
 
 @settings(max_examples=150, deadline=None)

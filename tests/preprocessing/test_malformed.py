@@ -59,3 +59,25 @@ def test_a_body_that_is_not_json_is_refused(given: bytes, message: str) -> None:
     error = refusal(given)
     assert isinstance(error, MalformedBody)
     assert error.message.startswith(message)
+
+
+@pytest.mark.parametrize("depth", [10, 600, 900])
+def test_nan_is_found_however_deep(depth: int) -> None:
+    """A body may be deeper than Python's own stack."""
+    error = refusal(b'{"x":' * depth + b"NaN" + b"}" * depth)
+    assert isinstance(error, MalformedBody)
+    assert error.where == "$" + ".x" * depth
+
+
+@pytest.mark.parametrize(
+    ("token", "message", "status"),
+    [
+        ("NaN", "the body is not JSON: invalid character", 400),
+        ("1e400", "expected numbers of 64 bits", 422),
+    ],
+)
+def test_a_large_body_is_refused_without_its_place(token: str, message: str, status: int) -> None:
+    """Looking for the place would hold up other requests, so a large body is told less."""
+    error = refusal(b"[" + b"1," * 200_000 + token.encode() + b"]")
+    assert (error.where, error.status) == (None, status)
+    assert error.message.startswith(message)

@@ -13,7 +13,7 @@ import msgspec
 import pyarrow as pa
 from msgspec.structs import astuple
 
-from gnomon.errors import InvalidRequest
+from gnomon.errors import BodyTooLarge, InvalidRequest
 from gnomon.preprocessing.contract import Contract, Feature
 from gnomon.preprocessing.malformed import parse
 from gnomon.preprocessing.values import (
@@ -90,16 +90,20 @@ class Decoder:
             if f.outside == "allow" and is_bounded(f)
         ]
 
-    def decode(self, body: bytes) -> Decoded:
+    def decode(self, body: bytes, max_rows: int | None = None) -> Decoded:
         """Read a request body.
 
         Raises:
             MalformedBody: not JSON.
+            BodyTooLarge: more than ``max_rows`` rows.
             InvalidRequest: JSON that does not keep to the contract; ``where`` is the path of the
                 first offending value, such as ``$.rows[3].dep_delay``.
         """
         decoded = self._decode_clean(body)
-        return self._decode_any(body) if decoded is None else decoded
+        if decoded is None:
+            return self._decode_any(body, max_rows)
+        _check_count(decoded.rows, max_rows)
+        return decoded
 
     def batch(self, rows: Sequence[Row]) -> pa.RecordBatch:
         """Decoded rows as one Arrow batch of the contract's ``input_schema``."""
@@ -149,7 +153,7 @@ class Decoder:
                     return False
         return True
 
-    def _decode_any(self, body: bytes) -> Decoded:
+    def _decode_any(self, body: bytes, max_rows: int | None) -> Decoded:
         found = parse(body)
         if not isinstance(found, dict):
             raise InvalidRequest(
@@ -165,6 +169,7 @@ class Decoder:
             raise InvalidRequest(f"expected an array, got {shown(records)}", where="$.rows")
         if not records:
             raise InvalidRequest("expected at least one row, got []", where="$.rows")
+        _check_count(records, max_rows)
         unknown.update(dict.fromkeys(found))
         rows = [self._read(record, f"$.rows[{i}]", unknown) for i, record in enumerate(records)]
         return Decoded(rows, False, tuple(unknown))
@@ -189,6 +194,15 @@ class Decoder:
                     hint=_strangers(strange),
                 )
         return self._row(**values)
+
+
+def _check_count(rows: Sequence[Any], most: int | None) -> None:
+    if most is not None and len(rows) > most:
+        raise BodyTooLarge(
+            f"expected at most {most:,} rows, got {len(rows):,}",
+            where="$.rows",
+            hint="send fewer rows a request, or raise GNOMON_BODY_ROWS",
+        )
 
 
 def _rows_type(row: type[Row]) -> Any:

@@ -14,6 +14,7 @@ from gnomon.preprocessing.values import key_path
 __all__ = ["parse"]
 
 _PREFIX = "JSON is malformed: "
+_MOST_EXPLAINED = 256 * 1024  # reading a body again takes long, and other requests wait
 _MOST_DIGITS = 4300  # Python's own limit on reading an integer
 
 
@@ -31,7 +32,7 @@ def parse(body: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise MalformedBody(f"the body is not UTF-8: {error.reason}") from None
     except msgspec.DecodeError as error:
-        raise _explained(body, str(error)) from None
+        raise _explained(body, error) from None
 
 
 class _Odd:
@@ -41,12 +42,14 @@ class _Odd:
         self.token = token
 
 
-def _explained(body: bytes, message: str) -> InvalidRequest:
+def _explained(body: bytes, error: msgspec.DecodeError) -> InvalidRequest:
     if not body.strip():
         return MalformedBody("expected JSON, got an empty body")
-    place = _first_odd(_lenient(body), "$")
+    place = _find_odd(_lenient(body)) if len(body) <= _MOST_EXPLAINED else None
     if place is None:
-        return MalformedBody(f"the body is not JSON: {message.removeprefix(_PREFIX)}")
+        if isinstance(error, msgspec.ValidationError):
+            return InvalidRequest("expected numbers of 64 bits, got one beyond")
+        return MalformedBody(f"the body is not JSON: {str(error).removeprefix(_PREFIX)}")
     where, token = place
     if token in ("NaN", "Infinity", "-Infinity"):
         return MalformedBody(
@@ -74,12 +77,16 @@ def _float(token: str) -> float | _Odd:
     return _Odd(token) if math.isinf(number) else number
 
 
-def _first_odd(value: Any, path: str) -> tuple[str, str] | None:
-    if isinstance(value, _Odd):
-        return path, value.token
-    inside: list[tuple[str, Any]] = []
-    if isinstance(value, dict):
-        inside = [(path + key_path(name), item) for name, item in value.items()]
-    elif isinstance(value, list):
-        inside = [(f"{path}[{i}]", item) for i, item in enumerate(value)]
-    return next((odd for place, item in inside if (odd := _first_odd(item, place))), None)
+def _find_odd(value: Any) -> tuple[str, str] | None:
+    """The path and the token of an odd number, if there is one. Not recursive: bodies are deep."""
+    waiting = [("", [("$", value)])]
+    while waiting:
+        path, inside = waiting.pop()
+        for step, item in inside:
+            if isinstance(item, _Odd):
+                return path + step, item.token
+            if isinstance(item, dict):
+                waiting.append((path + step, [(key_path(k), v) for k, v in item.items()]))
+            elif isinstance(item, list):
+                waiting.append((path + step, [(f"[{i}]", v) for i, v in enumerate(item)]))
+    return None
