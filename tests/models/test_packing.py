@@ -88,6 +88,7 @@ def test_requirements_name_what_it_runs_on(packed: Artifact) -> None:
     assert all("==" in line for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("home")
 def test_two_versions_of_one_package_live_side_by_side(tmp_path: Path) -> None:
     """Law 4: artifacts whose `preprocessing` differ each run their own, in their own process."""
@@ -199,8 +200,17 @@ def test_a_target_of_another_length_is_refused() -> None:
 def test_what_predicts_nothing_is_refused() -> None:
     """A pipeline ends in a classifier or a regressor."""
     frame, _ = numbers()
-    with pytest.raises(PackRefused, match="expected a classifier or a regressor"):
-        pack("flights", KMeans(n_clusters=2, n_init=1).fit(frame), frame)
+    for nothing in (KMeans(n_clusters=2, n_init=1).fit(frame), len):
+        with pytest.raises(PackRefused, match="expected a classifier or a regressor"):
+            pack("flights", nothing, frame)
+
+
+@pytest.mark.usefixtures("home")
+def test_an_artifact_without_golden_rows_is_refused() -> None:
+    """Nothing could be verified on load."""
+    pipeline, frame, target = fitted()
+    with pytest.raises(PackRefused, match="at least one golden row"):
+        pack("flights", pipeline, frame, target, golden_rows=0)
 
 
 @pytest.mark.usefixtures("home")

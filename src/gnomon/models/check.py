@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 
-import gnomon
 from gnomon.errors import GnomonError, PackRefused
 
 __all__ = ["in_fresh_process", "main"]
@@ -37,7 +36,7 @@ def in_fresh_process(folder: Path) -> None:
     Raises:
         PackRefused: it did not load, or the golden rows came out otherwise.
     """
-    source = str(Path(gnomon.__file__).parents[1])
+    source = str(Path(__file__).parents[2])
     done = subprocess.run(
         [sys.executable, "-I", "-c", _START, source, str(folder)],
         capture_output=True,

@@ -90,6 +90,8 @@ def pack(
     version = version or store.new_version(created)
     store.check_name(name, version)
     check_training(pipeline, X, y)
+    if golden_rows < 1:
+        raise PackRefused(f"expected at least one golden row, got {golden_rows}")
     contract = contract or _infer(pipeline, X, entity_key, event_time)
     own = vendoring.find_code(pipeline, code)
     rows = golden.choose_rows(X, golden_rows)
@@ -151,7 +153,7 @@ def check_training(pipeline: Any, X: Any, y: Any) -> None:  # noqa: N803
         raise PackRefused("X has no rows or no columns", hint="pass the training frame")
     if y is not None and len(y) != len(X):
         raise PackRefused(f"X has {len(X)} rows, but y has {len(y)}")
-    if not is_classifier(pipeline) and not is_regressor(pipeline):
+    if not _predicts(pipeline):
         raise PackRefused(
             f"expected a classifier or a regressor, got {type(pipeline).__qualname__}",
             hint="pass the whole pipeline, with the model as its last step",
@@ -242,6 +244,13 @@ def random_states(pipeline: Any) -> dict[str, Any]:
         for name, value in sorted(pipeline.get_params(deep=True).items())
         if name.endswith("random_state") and isinstance(value, int | np.integer)
     }
+
+
+def _predicts(pipeline: Any) -> bool:
+    try:
+        return bool(is_classifier(pipeline) or is_regressor(pipeline))
+    except (AttributeError, TypeError):  # no estimator at all
+        return False
 
 
 def _hashes(column: pd.Series[Any]) -> bytes:
