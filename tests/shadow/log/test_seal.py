@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pyarrow as pa
 import pytest
 
@@ -21,6 +23,7 @@ from gnomon.shadow.log.reader import InferenceLog
 from gnomon.shadow.log.seal import Sealer
 from gnomon.shadow.log.segments import SegmentWriter
 from gnomon.shadow.log.table import LogTable
+from gnomon.testing import free_port
 from tests.shadow.log.rows import (
     REQUESTS_SCHEMA,
     SHADOW_SCHEMA,
@@ -247,6 +250,74 @@ def test_two_sealers_seal_each_segment_once(setup: Settings, requests: SegmentWr
     running = [subprocess.Popen([sys.executable, "-c", code, setup.root]) for _ in range(3)]
     assert [process.wait() for process in running] == [0, 0, 0]
     assert sorted(sealed_ids(setup)) == names
+
+
+MACHINE = """
+import sys
+from pathlib import Path
+import pyarrow as pa
+from gnomon.settings import Settings
+from gnomon.shadow.log import SegmentWriter, stream_folder
+from gnomon.shadow.log.seal import Sealer
+from tests.shadow.log.rows import REQUESTS_SCHEMA, live
+root, spool, kind = sys.argv[1:]
+setup = Settings(root=root, spool=spool)
+schema = REQUESTS_SCHEMA
+for name in ("mixed", kind):
+    schema = schema.append(pa.field(f"input_{name}", getattr(pa, kind)()))
+value = {"int64": 7, "string": "x"}[kind]
+writer = SegmentWriter(stream_folder(setup, "flights", kind, "requests"), schema, settings=setup)
+for number in range(8):
+    writer.append(live([f"{kind}-{number}"], schema, input_mixed=value))
+    writer.rotate()
+    Sealer(setup, "flights").seal()
+writer.close()
+"""
+
+
+def seal_from_two_machines(root: str, tmp_path: Path) -> None:
+    """Two spools sealed into one table at once; each machine brings columns of its own types."""
+    running = [
+        subprocess.Popen([sys.executable, "-c", MACHINE, root, str(tmp_path / kind), kind])
+        for kind in ("int64", "string")
+    ]
+    assert [process.wait() for process in running] == [0, 0]
+    elsewhere = Settings(root=root, spool=str(tmp_path / "none"))
+    Sealer(elsewhere, "flights").maintain()
+    rows = InferenceLog(elsewhere, "flights").table(columns=["request_id", "input_mixed"])
+    assert sorted(zip(*rows.to_pydict().values(), strict=True)) == [
+        (f"{kind}-{number}", value)
+        for kind, value in (("int64", "7"), ("string", "x"))
+        for number in range(8)
+    ]
+
+
+def test_two_machines_seal_into_one_table(tmp_path: Path) -> None:
+    """Sealers that commit at the same moment lose nothing, also when both add columns."""
+    seal_from_two_machines(str(tmp_path / "root"), tmp_path)
+
+
+@pytest.mark.skipif(shutil.which("moto_server") is None, reason="needs: pip install 'moto[server]'")
+def test_the_root_may_be_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same on S3, with the endpoint and the credentials from the usual variables."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ALLOW_HTTP": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    server = subprocess.Popen(["moto_server", "-p", str(port)], stderr=subprocess.DEVNULL)
+    try:
+        with httpx.Client(transport=httpx.HTTPTransport(retries=50)) as client:
+            client.put(f"{url}/bucket").raise_for_status()
+        seal_from_two_machines("s3://bucket/prefix", tmp_path)
+    finally:
+        server.kill()
+        server.wait()
 
 
 def test_compaction_joins_small_files(

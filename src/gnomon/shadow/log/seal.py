@@ -31,7 +31,7 @@ from gnomon.shadow.log.layout import (
     stream_segments,
 )
 from gnomon.shadow.log.segments import recover
-from gnomon.shadow.log.table import LogTable, sealed_up_to, stream_key
+from gnomon.shadow.log.table import LogTable, stream_key
 from gnomon.shadow.log.tail import SegmentReader, SegmentUnbegun, read_position
 
 __all__ = ["Sealer", "main"]
@@ -114,18 +114,10 @@ class Sealer:
                 with contextlib.suppress(SegmentUnbegun):
                     readers.append(opened.enter_context(SegmentReader(segment.path)))
             for group in _groups([reader for reader in readers if reader.has_rows]):
-                self._add(group)
+                self._commits += self._table.add(group)
         for segment in segments:
             segment.path.unlink()
         return len(segments)
-
-    def _add(self, group: Sequence[SegmentReader]) -> None:
-        table = self._table.load()
-        sealed = sealed_up_to(table, group[0].schema.metadata)
-        fresh = [reader for reader in group if reader.sequence > sealed]
-        if fresh:
-            self._table.add(table, fresh)
-            self._commits += 1
 
 
 def slowest_shadow(slice_folder: Path) -> Position | None:

@@ -63,34 +63,28 @@ class LogTable:
         except (DeltaError, OSError) as error:
             raise LogError(f"cannot open the sealed log: {error}", where=self.uri) from None
 
-    def add(self, table: DeltaTable | None, segments: Sequence[SegmentReader]) -> None:
-        """Commit the rows of segments of one stream and one schema, oldest first.
+    def add(self, segments: Sequence[SegmentReader]) -> bool:
+        """Commit segments of one stream and one schema, oldest first; False if all were there.
+
+        Another machine's sealer may commit meanwhile; then the columns are looked at again.
 
         Raises:
             LogError: it cannot be written.
         """
-        from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake
-        from deltalake.exceptions import DeltaError
+        from deltalake.exceptions import CommitFailedError, DeltaError
 
-        last = segments[-1]
-        stored = None if table is None else stored_schema(table)
-        rows = _Rows(segments, stored)
-        transaction = Transaction(stream_key(last.schema.metadata), last.sequence)
-        try:
-            write_deltalake(
-                self.uri if table is None else table,
-                pa.RecordBatchReader.from_batches(rows.schema, iter(rows)),
-                mode="append",
-                schema_mode="merge",
-                partition_by=[DAY.name],
-                configuration=_CONFIGURATION,
-                writer_properties=WriterProperties(compression="ZSTD"),
-                commit_properties=CommitProperties(
-                    app_transactions=[transaction], max_commit_retries=_TRIES
-                ),
-            )
-        except (DeltaError, OSError) as error:
-            raise LogError(f"cannot seal: {error}", where=self.uri) from None
+        for left in reversed(range(_TRIES)):
+            table = self.load()
+            fresh = [s for s in segments if s.sequence > sealed_up_to(table, s.schema.metadata)]
+            if not fresh:
+                return False
+            try:
+                self._commit(table, fresh)
+                return True
+            except (DeltaError, OSError) as error:
+                if not (left and isinstance(error, CommitFailedError)):
+                    raise LogError(f"cannot seal: {error}", where=self.uri) from None
+        raise AssertionError
 
     def maintain(self, settings: Settings, now: dt.datetime) -> None:
         """Join small files, remove what is over the retention settings, free what is not used.
@@ -115,6 +109,23 @@ class LogTable:
             table.vacuum(dry_run=False, full=True)
         except (DeltaError, OSError) as error:
             raise LogError(f"cannot maintain the sealed log: {error}", where=self.uri) from None
+
+    def _commit(self, table: DeltaTable | None, segments: Sequence[SegmentReader]) -> None:
+        from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake
+
+        last = segments[-1]
+        rows = _Rows(segments, None if table is None else stored_schema(table))
+        transaction = Transaction(stream_key(last.schema.metadata), last.sequence)
+        write_deltalake(
+            self.uri if table is None else table,
+            pa.RecordBatchReader.from_batches(rows.schema, iter(rows)),
+            mode="append",
+            schema_mode="merge",
+            partition_by=[DAY.name],
+            configuration=_CONFIGURATION,
+            writer_properties=WriterProperties(compression="ZSTD"),
+            commit_properties=CommitProperties(app_transactions=[transaction]),
+        )
 
 
 def stream_key(metadata: Mapping[bytes, bytes]) -> str:
