@@ -149,14 +149,39 @@ def test_a_model_that_looks_at_other_rows_is_refused() -> None:
     assert error.where == "output `prediction`"
 
 
-def test_text_and_missing_values_are_compared_as_they_are() -> None:
-    """Strings, nulls and categories agree when they are equal."""
-    keep = FunctionTransformer(lambda rows: rows.assign(kind=rows["carrier"].astype("category")))
-    numbers = FunctionTransformer(lambda rows: rows[["delay"]].fillna(0))
-    check(Pipeline([("keep", keep), ("numbers", numbers), ("model", LinearRegression())]))
-    first = FunctionTransformer(lambda rows: rows.assign(kind=rows["carrier"].iloc[0]))
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series(["a", None, "b", "b"] * 6),
+        pd.Series(["a", None, "b", "b"] * 6, dtype=object),
+        pd.Series(["a", np.nan, "b", "b"] * 6, dtype=object),
+        pd.Series(["a", None, "b", "b"] * 6, dtype="category"),
+        pd.Series([1, None, 2, 2] * 6, dtype="Int64"),
+        pd.Series([1.5, None, 2, 2] * 6, dtype="Float32"),
+        pd.Series([True, None, False, False] * 6, dtype="boolean"),
+        pd.Series(pd.DatetimeIndex(["2013", None, "2014", "2014"] * 6, tz="UTC")),
+    ],
+)
+def test_every_dtype_is_compared_as_it_is(column: pd.Series[Any]) -> None:
+    """Values and nulls of any dtype agree when they are equal, and part when they are not."""
+    frame = FRAME.assign(kind=column)
+    last = FunctionTransformer(lambda rows: rows[["distance"]])
+    keep = FunctionTransformer(lambda rows: rows[["kind", "distance"]])
+    check(Pipeline([("keep", keep), ("last", last), ("model", LinearRegression())]), frame)
+    shift = FunctionTransformer(
+        lambda rows: keep.transform(rows).assign(kind=rows["kind"].shift(1))
+    )
     with pytest.raises(PackRefused, match="column `kind`"):
-        check(Pipeline([("first", first), ("numbers", numbers), ("model", LinearRegression())]))
+        check(Pipeline([("shift", shift), ("last", last), ("model", LinearRegression())]), frame)
+
+
+def test_a_step_that_depends_on_the_order_is_refused() -> None:
+    """A running maximum changes neither sorted rows nor a row alone; another order shows it."""
+    step = FunctionTransformer(lambda rows: rows[["distance"]].cummax())
+    with pytest.raises(PackRefused, match="in another order"):
+        check(
+            Pipeline([("step", step), ("model", LinearRegression())]), FRAME.sort_values("distance")
+        )
 
 
 def test_probabilities_are_checked_too() -> None:

@@ -121,20 +121,23 @@ def _place(path: str, column: str) -> str:
 
 
 def _agree(left: pd.Series[Any], right: pd.Series[Any]) -> Mask:
-    both_null = (left.isna() & right.isna()).to_numpy(bool)
     if pd.api.types.is_float_dtype(left) and pd.api.types.is_numeric_dtype(right):
         values = left.to_numpy(np.float64, na_value=np.nan)
         others = right.to_numpy(np.float64, na_value=np.nan)
-        return _near(values, others, _epsilon(left, values)) | both_null
-    equal: Mask = np.asarray(left.to_numpy(object) == right.to_numpy(object), bool)
-    return equal | both_null
+        return _near(values, others, _epsilon(left, values))
+    return np.asarray(_objects(left) == _objects(right), bool)
+
+
+def _objects(column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.object_]]:
+    """The values as Python objects, every kind of null as None."""
+    return column.astype(object).where(column.notna(), None).to_numpy(object)
 
 
 def _near(values: Numbers, others: Numbers, epsilon: float) -> Mask:
     largest = np.abs(values[np.isfinite(values)]).max(initial=0.0)
     with np.errstate(invalid="ignore"):  # infinity less infinity
         near: Mask = (values == others) | (np.abs(values - others) <= largest * epsilon**0.5)
-    return near
+    return near | (np.isnan(values) & np.isnan(others))
 
 
 def _epsilon(column: pd.Series[Any], values: Numbers) -> float:
