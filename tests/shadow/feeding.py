@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import select
 import socket
 import subprocess
@@ -35,7 +34,8 @@ from gnomon.shadow.progress import Progress
 from gnomon.worker.spawn import child_environment
 
 SLICE = "here"
-PATIENCE = 60.0
+PATIENCE = 120.0
+"""Seconds. A feed runs niced: on a machine with other work it starts slowly."""
 
 
 class Requests:
@@ -195,7 +195,7 @@ def wait_for(condition: Callable[[], Any]) -> Any:
     limit = time.monotonic() + PATIENCE
     while not (found := condition()):
         assert time.monotonic() < limit, "it did not come about"
-        os.sched_yield()
+        select.select([], [], [], 0.01)  # Leaves the processor to the feed, which runs niced.
     return found
 
 

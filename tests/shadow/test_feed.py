@@ -9,7 +9,8 @@ import pytest
 from gnomon.models import Artifact, inspect
 from gnomon.settings import Settings
 from gnomon.shadow.attempt import Attempt
-from gnomon.shadow.log import Position, shadow_stream, stream_folder
+from gnomon.shadow.balance import balance
+from gnomon.shadow.log import InferenceLog, Position, shadow_stream, stream_folder
 from gnomon.shadow.sampling import keep
 from tests.packing import Pack, times
 from tests.shadow.feeding import SLICE, FeedProcess, Requests, records, row, wait_for
@@ -105,6 +106,9 @@ def test_a_killed_feed_goes_on_exactly_where_it_was(
     assert len(found) == len({r["request_id"] for r in found}) == batches * 5
     assert report.scored == batches * 5
     assert report.disagreed == sum(not r["agreed"] for r in found)
+    books = balance(InferenceLog(settings, "toy"))
+    assert books.balanced, books.explain()
+    assert books.shadows[0].scored == batches * 5
 
 
 def test_a_new_run_begins_where_the_requests_are_now(
