@@ -81,8 +81,14 @@ def serving(
         with serving(Path("."), tmp_path) as server:
             answer = server.client().predict({"carrier": "UA", ...})
     """
-    variables = {**os.environ, **(environment or {}), "GNOMON_ROOT": str(root)}
     port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    variables = {
+        **os.environ,
+        **(environment or {}),
+        "GNOMON_ROOT": str(root),
+        "GNOMON_URL": url,
+    }
     root.mkdir(parents=True, exist_ok=True)
     log = root / "server.log"
     with log.open("ab") as output:
@@ -96,7 +102,7 @@ def serving(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )  # fmt: skip
-    server = Server(f"http://127.0.0.1:{port}", process, Settings.read(variables), log)
+    server = Server(url, process, Settings.read(variables), log)
     try:
         _wait_ready(server, wait_seconds)
         yield server

@@ -15,7 +15,7 @@ def main() -> None:
     from gnomon.errors import GnomonError
 
     try:
-        app()
+        app(prog_name="gnomon")
     except GnomonError as error:
         from gnomon.cli.console import show_error
 

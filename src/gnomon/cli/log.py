@@ -49,6 +49,28 @@ def sql(
         show_rows(found)
 
 
+@app.command("books")
+def books(model: Model = None, as_json: AsJson = False) -> None:
+    """Count whether every row has exactly one outcome.
+
+    For live and for every shadow, to the row. Exit code 1: the books do not balance.
+    """
+    from gnomon.cli.console import out, print_json, wait
+    from gnomon.cli.target import find_model
+    from gnomon.settings import Settings
+    from gnomon.shadow.balance import balance
+    from gnomon.shadow.log import InferenceLog
+
+    settings = Settings.read()
+    with wait("counting"):
+        found = balance(InferenceLog(settings, model or find_model(settings)))
+    if as_json:
+        print_json({"balanced": found.balanced, "live": found.live, "shadows": found.shadows})
+    else:
+        out.print(found.explain(), markup=False, soft_wrap=True)
+    raise typer.Exit(0 if found.balanced else 1)
+
+
 @app.command("seal")
 def seal(model: Model = None) -> None:
     """Move closed segments into the table now.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -35,10 +35,9 @@ Which: TypeAlias = Annotated[
     ),
 ]
 AsRole: TypeAlias = Annotated[
-    str | None,
+    Literal["live", "shadow"] | None,
     typer.Option(
         "--role",
-        metavar="live|shadow",
         help="The answers it gave as live or as shadow. Without it: live if it ever was.",
     ),
 ]
@@ -74,20 +73,10 @@ def choose_artifact(settings: Settings, which: str) -> Artifact:
     return inspect(live or which)
 
 
-def choose_role(settings: Settings, artifact: Artifact, asked: str | None) -> Role:
+def choose_role(settings: Settings, artifact: Artifact, asked: Role | None) -> Role:
     """The role asked for; else live if the artifact ever was, else shadow if that."""
-    match asked:
-        case None:
-            return _usual_role(settings, artifact)
-        case "live":
-            return "live"
-        case "shadow":
-            return "shadow"
-        case _:
-            raise typer.BadParameter(f"expected live or shadow, got {asked!r}", param_hint="--role")
-
-
-def _usual_role(settings: Settings, artifact: Artifact) -> Role:
+    if asked is not None:
+        return asked
     kinds = {e.kind for e in _events(settings, artifact.name) if e.artifact == artifact.tag}
     return "shadow" if kinds and not kinds & {"promote", "rollback"} else "live"
 

@@ -1,0 +1,64 @@
+"""A deployment to point commands at: one at rest for each test, one running for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gnomon.testing import Server, serving
+from tests.cli.running import Shell
+from tests.packing import pack_in_process, times
+
+
+@pytest.fixture
+def shell(tmp_path: Path, own_home: Path) -> Shell:
+    """Commands run in the test's own folder, with its own store and storage root."""
+    return Shell(tmp_path, {"BENTOML_HOME": str(own_home)})
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running server with traffic behind it.
+
+    Attributes:
+        shell: runs commands with its storage root and store.
+        live: the tag that answers; it says x.
+        shadow: the tag in its shadow; it says a hundred x.
+        spare: a tag nobody uses; it says two x.
+        rows: how many were answered, and scored by the shadow.
+    """
+
+    server: Server
+    shell: Shell
+    live: str
+    shadow: str
+    spare: str
+    rows: int
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One server for the tests that leave it as they found it; started with ``gnomon`` itself."""
+    place = tmp_path_factory.mktemp("running")
+    home, root, deployment = place / "bentoml", place / "root", place / "deployment"
+    tags = [
+        pack_in_process(place / f"code-{factor}", home, times(factor), "toy")
+        for factor in (1, 100, 2)
+    ]
+    (deployment / "service").mkdir(parents=True)
+    (deployment / "service" / "__init__.py").write_text(
+        'from gnomon.service import gateway\n\nGateway = gateway("toy")\n'
+    )
+    environment = {"BENTOML_HOME": str(home), "GNOMON_ROOT": str(root)}
+    shell = Shell(deployment, environment)
+    shell("promote", tags[0], "--why", "the first")
+    with serving(deployment, root, environment=environment) as server, server.client() as client:
+        shell("shadow", "start", tags[1], "--why", "to see")
+        rows = [{"x": float(n), "id": f"e{n}"} for n in range(1, 41)]
+        client.predict(rows)
+        while not (shadows := client.status().shadows) or shadows[0].compared < len(rows):
+            assert server.process.poll() is None
+        yield Running(server, shell, *tags, len(rows))

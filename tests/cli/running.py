@@ -1,0 +1,55 @@
+"""Runs ``gnomon`` as a user does: a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command printed and exited with."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What ``--json`` printed."""
+        return msgspec.json.decode(self.out)
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A folder and an environment to run commands in."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    def __call__(self, *words: str, expect: int = 0, **environment: str) -> Done:
+        """Run ``gnomon`` with these words; it must exit with ``expect``, without a traceback."""
+        done = subprocess.run(
+            [sys.executable, "-m", "gnomon", *words],
+            cwd=self.folder,
+            env={**self.variables, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        assert done.returncode == expect, done.stdout + done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The whole environment: this process's but for Gnomon's settings, and the shell's own."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("GNOMON_", "COLUMNS"))}
+        return {**kept, **self.environment}

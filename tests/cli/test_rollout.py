@@ -1,0 +1,152 @@
+"""Mirrors the rollout verbs of ``gnomon.cli``: shadow, promote, rollback, status, history."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Running
+from tests.cli.running import Shell
+from tests.packing import Pack, times
+
+
+def test_a_rollout_without_a_server_is_recorded_in_the_storage_root(
+    shell: Shell, pack: Pack
+) -> None:
+    """Every server of that root follows it when it starts."""
+    one, two = pack(times(1)), pack(times(100))
+    assert f"{one} is live at .gnomon." in shell("promote", one, "--why", "the first").out
+    started = shell("shadow", "start", two, "--fraction", "0.25", "--json").json
+    assert (started["kind"], started["fraction"]) == ("shadow_start", 0.25)
+    assert "@" in started["by"]
+    assert "no server is running" in shell("status").out
+    assert "is out of the shadow" in shell("shadow", "stop", two).out
+    forced = shell("promote", two, "--force", "--why", "in a hurry")
+    assert "though its gates did not hold" in forced.out
+    assert f"{one} is live again" in shell("rollback").out
+    decisions = [event["kind"] for event in shell("history", "--json").json]
+    assert decisions == ["promote", "shadow_start", "shadow_stop", "promote", "rollback"]
+    told = shell("history").out
+    assert "in a hurry" in told
+    assert "promote, forced" in told
+
+
+def test_a_promotion_needs_its_gates(shell: Shell, pack: Pack) -> None:
+    """With no evidence it is refused; ``--check`` says why and changes nothing."""
+    one, two = pack(times(1)), pack(times(100))
+    shell("promote", one)
+    refused = shell("promote", two, expect=2)
+    assert "may not replace" in refused.err
+    assert "hint:" in refused.err
+    checked = shell("promote", two, "--check", expect=1)
+    assert "? unknown" in checked.out
+    assert f"It is not known yet whether {two} may replace {one}." in checked.out
+    assert shell("promote", two, "--check", "--json", expect=1).json["verdict"] == "unknown"
+    assert len(shell("history", "--json").json) == 1
+
+
+def test_the_live_artifact_is_its_own_shadow_only_when_asked(shell: Shell, pack: Pack) -> None:
+    """``--same`` measures the noise floor."""
+    one = pack(times(1))
+    shell("promote", one)
+    assert "say so: same" in shell("shadow", "start", one, expect=2).err
+    assert shell("shadow", "start", one, "--same", "--json").json["same"] is True
+
+
+def test_the_policy_of_the_deployment_sets_the_sample(shell: Shell, pack: Pack) -> None:
+    """``shadow/policy.toml`` beside the command, as a server has it."""
+    one, two = pack(times(1)), pack(times(100))
+    (shell.folder / "shadow").mkdir()
+    (shell.folder / "shadow" / "policy.toml").write_text("[sampling]\nfraction = 0.125\n")
+    shell("promote", one)
+    assert shell("shadow", "start", two, "--json").json["fraction"] == 0.125
+
+
+@pytest.mark.parametrize("command", [("status",), ("history",), ("rollback",)])
+def test_an_empty_storage_root_is_a_plain_error(shell: Shell, command: tuple[str, ...]) -> None:
+    """It says where it looked and what to do, in a line each, and exits with 2."""
+    done = shell(*command, expect=2)
+    lines = done.err.splitlines()
+    assert [line.split(":")[0].strip() for line in lines] == ["error", "at", "hint"]
+    assert "GNOMON_ROOT" in done.err
+    assert done.out == ""
+
+
+def test_several_models_need_a_name(shell: Shell, pack: Pack) -> None:
+    """The error lists them."""
+    shell("promote", pack(times(1)))
+    shell("promote", pack(times(1), "other"))
+    assert "--model" in shell("status", expect=2).err
+    assert "other:" in shell("status", "--model", "other").out
+
+
+def test_an_unknown_artifact_is_told_the_known_ones(shell: Shell, pack: Pack) -> None:
+    """As everywhere."""
+    one = pack(times(1))
+    assert one in shell("promote", "toy:nope", expect=2).err
+
+
+def test_a_misspelt_setting_is_told_the_right_ones(shell: Shell) -> None:
+    """Before anything is done."""
+    assert "GNOMON_ROOT" in shell("status", expect=2, GNOMON_ROTO="x").err
+
+
+@pytest.mark.slow
+def test_commands_find_the_server_that_runs(running: Running) -> None:
+    """Through the storage root alone: its address in the heartbeat, its token in the file."""
+    told = running.shell("status").out
+    assert f"toy at {running.server.url}" in told
+    assert re.search(r"(\d+) rows received: \1 answered", told)
+    assert running.live in told
+    assert re.search(r"(\d+) of \1 rows scored, none failed, 0 behind", told)
+    assert re.search(r"100\.00% of \d+ rows disagree with live", told)
+
+
+@pytest.mark.slow
+def test_a_status_for_programs(running: Running) -> None:
+    """The same as over HTTP."""
+    said = running.shell("status", "--json").json
+    assert said["place"] == running.server.url
+    [only] = said["slices"]
+    assert only["live"]["artifact"] == running.live
+    assert only["shadows"][0]["disagreed"] >= running.rows
+
+
+@pytest.mark.slow
+def test_a_server_is_asked_by_its_address_and_token(running: Running, tmp_path: Path) -> None:
+    """From another machine there is no storage root to look into."""
+    token = (Path(running.server.settings.root) / "control.token").read_text().strip()
+    elsewhere = Shell(tmp_path, {})
+    asked = ("history", "--json", "--url", running.server.url)
+    assert "control.token" in elsewhere(*asked, expect=2).err
+    assert "not the token" in elsewhere(*asked, "--token", "wrong", expect=2).err
+    assert elsewhere(*asked, "--token", token).json[0]["artifact"] == running.live
+    by_variable = elsewhere(
+        "history",
+        "--json",
+        GNOMON_URL=running.server.url,
+        GNOMON_CONTROL_TOKEN=token,
+    )
+    assert by_variable.json[0]["artifact"] == running.live
+
+
+def test_a_server_that_is_not_there_is_a_plain_error(shell: Shell) -> None:
+    """With the address that was tried."""
+    done = shell("status", "--url", "http://127.0.0.1:9", expect=2)
+    assert "http://127.0.0.1:9" in done.err
+
+
+@pytest.mark.slow
+def test_a_running_server_is_promoted_and_rolled_back(running: Running) -> None:
+    """Through the server, which answers with the new artifact when the command returns."""
+    with running.server.client() as client:
+        assert running.shell("promote", running.spare, expect=2).err.startswith("error:")
+        running.shell("promote", running.spare, "--force", "--why", "twice as good")
+        assert client.predict({"x": 3.0, "id": "e3"}).prediction == 6.0
+        running.shell("rollback", "--why", "it was not")
+        assert client.predict({"x": 3.0, "id": "e3"}).prediction == 3.0
+        assert client.status().live.artifact == running.live
+    last = running.shell("history", "--json").json[-1]
+    assert (last["kind"], last["why"]) == ("rollback", "it was not")

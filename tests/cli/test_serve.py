@@ -1,0 +1,113 @@
+"""Mirrors ``gnomon.cli.serve`` and ``gnomon.cli.init``: the five minutes of the README."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gnomon
+from gnomon.testing import free_port
+from tests.cli.running import Shell
+
+ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
+
+
+@pytest.mark.slow
+def test_a_new_deployment_trains_serves_and_answers(shell: Shell) -> None:
+    """Init, train, serve, ask, train a rival, shadow it; Ctrl-C ends it in good order."""
+    told = shell("init", "My Iris").out
+    assert "model my-iris" in told
+    assert "gnomon serve" in told
+    folder = shell.folder / "My Iris"
+    deployed = Shell(folder, shell.environment)
+    train = [sys.executable, "-m", "models.train"]
+    subprocess.run(train, cwd=folder, env=deployed.variables, check=True, timeout=120)
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "gnomon", "serve", "--port", str(port)],
+        cwd=folder,
+        env=deployed.variables,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        with gnomon.Client(f"http://127.0.0.1:{port}") as client:
+            client.wait_ready(90)
+            answer = client.predict(ROW)
+            assert answer.prediction == "setosa"
+            assert answer.probabilities["setosa"] > 0.9
+        subprocess.run([*train, "forest"], cwd=folder, env=deployed.variables, check=True)
+        deployed("shadow", "start", "my-iris:latest")
+        assert f"at http://127.0.0.1:{port}" in deployed("status").out
+        server.send_signal(signal.SIGINT)
+        output, _ = server.communicate(timeout=60)
+        assert server.returncode == 0, output
+        assert f"Ready. Look at it: http://127.0.0.1:{port}" in output
+    finally:
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.communicate()
+
+
+def test_nothing_is_overwritten(shell: Shell) -> None:
+    """A folder that has one of the files is left as it is."""
+    (shell.folder / "mine" / "models").mkdir(parents=True)
+    (shell.folder / "mine" / "models" / "train.py").write_text("precious")
+    assert "models/train.py" in shell("init", "mine", expect=2).err
+    assert [p.name for p in (shell.folder / "mine").rglob("*") if p.is_file()] == ["train.py"]
+
+
+def test_a_new_deployment_may_have_another_name(shell: Shell) -> None:
+    """And is written into a folder that is there."""
+    shell("init", ".", "--name", "wine")
+    assert 'gateway("wine"' in (shell.folder / "service" / "__init__.py").read_text()
+    assert (shell.folder / ".gitignore").read_text().startswith(".gnomon/")
+    assert not list(shell.folder.rglob("*.tmpl"))
+
+
+def test_a_name_no_tag_can_have_is_refused(shell: Shell) -> None:
+    """Rather than failing at the first pack."""
+    assert "--name" in shell("init", "folder", "--name", "___", expect=2).err
+
+
+def test_a_folder_without_a_deployment_is_a_plain_error(shell: Shell) -> None:
+    """It says how to make one."""
+    assert "gnomon init" in shell("serve", expect=2).err
+
+
+def test_a_port_in_use_is_a_plain_error(shell: Shell) -> None:
+    """Before seconds of starting up."""
+    (shell.folder / "bentofile.yaml").write_text("service: x:y\n")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert "--port" in shell("serve", "--port", str(port), expect=2).err
+
+
+def test_a_service_that_cannot_start_ends_the_command(shell: Shell) -> None:
+    """With BentoML's own message and an exit code that is not 0."""
+    (shell.folder / "bentofile.yaml").write_text('service: "nothing:Here"\n')
+    done = subprocess.run(
+        [sys.executable, "-m", "gnomon", "serve", "--port", str(free_port())],
+        cwd=shell.folder,
+        env=shell.variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode != 0
+    assert "nothing" in done.stdout + done.stderr
+
+
+def test_a_deployment_is_found_from_elsewhere(shell: Shell, tmp_path: Path) -> None:
+    """The folder is an argument; what is missing there is said with its full path."""
+    missing = tmp_path / "nowhere"
+    assert str(missing) in shell("serve", str(missing), expect=2).err.replace("\n", "")

@@ -1,0 +1,83 @@
+"""Nothing a user can set, call or type is undocumented, and nothing documented is gone."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+import typer.main
+
+from gnomon.cli.app import app
+from gnomon.errors import GnomonError
+from gnomon.service.openapi import openapi
+from gnomon.settings import Settings
+from tests.cli.test_app import leaves
+from tests.service.standin import CONTRACT
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+TOP = typer.main.get_command(app)
+
+
+def setting_rows() -> list[str]:
+    """The table of settings, as the code says it; copy a row from here when the test fails."""
+    words = inspect.cleandoc(Settings.__doc__ or "").partition("Attributes:\n")[2]
+    meanings = dict(re.findall(r"^    (\w+): (.*(?:\n        .*)*)", words, re.MULTILINE))
+    rows = []
+    for field in msgspec.structs.fields(Settings):
+        default = "" if field.default is None else f"`{field.default}`"
+        meaning = re.sub(r"\s+", " ", meanings[field.name]).replace("``", "`")
+        rows.append(f"| `GNOMON_{field.name.upper()}` | {default} | {meaning} |")
+    return rows
+
+
+def test_every_setting_is_documented_as_the_code_says() -> None:
+    """Name, default and meaning, in the order of the code; no row is left of one that is gone."""
+    written = (DOCS / "settings.md").read_text().splitlines()
+    assert [line for line in written if line.startswith("| `GNOMON_")] == setting_rows()
+
+
+@pytest.mark.parametrize("path", leaves(TOP), ids=" ".join)
+def test_every_command_and_option_is_documented(path: tuple[str, ...]) -> None:
+    """Under a heading of its own that names the command; every option by its name."""
+    command = TOP
+    for name in path:
+        command = command.commands[name]  # type: ignore[attr-defined]
+    text = (DOCS / "cli.md").read_text()
+    parts = re.split(r"^## ", text, flags=re.MULTILINE)
+    sections = [part for part in parts if part.startswith(f"gnomon {' '.join(path)}\n")]
+    assert len(sections) == 1, f"no section `## gnomon {' '.join(path)}` in docs/cli.md"
+    for parameter in command.params:
+        long = [name for name in parameter.opts if name.startswith("--")]
+        if long and long[0] != "--help":
+            assert f"`{long[0]}" in sections[0] + parts[0], f"{path} {long[0]}"
+
+
+def test_no_documented_command_is_gone() -> None:
+    """Every section is a command."""
+    sections = re.findall(r"^## gnomon (.+)$", (DOCS / "cli.md").read_text(), re.MULTILINE)
+    assert sorted(sections) == sorted(" ".join(path) for path in leaves(TOP))
+
+
+def test_every_route_is_documented() -> None:
+    """With its method; and no route is that is gone."""
+    text = (DOCS / "http.md").read_text()
+    described = {
+        (method.upper(), path)
+        for path, item in openapi(CONTRACT, "flights:one")["paths"].items()
+        for method in item
+    }
+    assert set(re.findall(r"^\| `(GET|POST) (/\S*)` \|", text, re.MULTILINE)) == described
+
+
+def test_every_error_code_is_documented_with_its_status() -> None:
+    """As the hierarchy of ``gnomon.errors`` has them."""
+
+    def codes(kind: type[GnomonError]) -> set[tuple[str, str]]:
+        below = [codes(child) for child in kind.__subclasses__()]
+        return {(kind.code, str(kind.status))}.union(*below)
+
+    text = (DOCS / "http.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)` \| (\d+) \|", text, re.MULTILINE)) == codes(GnomonError)
