@@ -11,7 +11,8 @@ from pathlib import Path
 
 __all__ = ["DemoFailed", "Place"]
 
-WIDTH = "100"
+COLUMNS = "96"
+"""How wide a command's output is, which the demo indents."""
 
 
 class DemoFailed(Exception):
@@ -74,7 +75,7 @@ class Place:
         done = subprocess.run(
             [sys.executable, "-m", *arguments],
             cwd=self.root,
-            env={**os.environ, "COLUMNS": WIDTH},
+            env={**os.environ, "COLUMNS": COLUMNS},
             capture_output=True,
             text=True,
         )

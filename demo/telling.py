@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import indent
 
 from rich.console import Console
 from rich.progress import (
@@ -15,32 +16,46 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Table
 from rich.text import Text
 
 from demo.place import DemoFailed
 
-__all__ = ["Telling"]
+__all__ = ["WIDTH", "Telling"]
+
+WIDTH = 100
 
 
 class Telling:
     """Writes to the terminal."""
 
     def __init__(self) -> None:
-        self.console = Console(highlight=False, soft_wrap=True)
+        self.console = Console(highlight=False)
+        self.console.width = min(self.console.width, WIDTH) if self.console.is_terminal else WIDTH
 
     def heading(self, text: str) -> None:
         """Begin a part."""
         self.console.print(Text(f"\n{text}", style="bold"))
 
     def say(self, text: str) -> None:
-        """A sentence."""
-        self.console.print(Text(f"  {text}"))
+        """Plain sentences."""
+        self._print(Text(text), "  ")
 
     def quote(self, command: str, printed: str) -> None:
         """A command and what it printed."""
-        self.console.print(Text(f"  $ {command}", style="cyan"))
-        for line in printed.strip("\n").splitlines():
-            self.console.print(Text.assemble(("  │ ", "dim"), line))
+        self.console.print(Text(f"\n  $ {command}", style="cyan"), soft_wrap=True)
+        lines = "\n".join(line.rstrip() for line in printed.strip("\n").splitlines())
+        self.console.print(Text(indent(lines, "  ")), soft_wrap=True)
+
+    def table(self, rows: Sequence[str], columns: Sequence[Sequence[str]]) -> None:
+        """Named rows, one column a subject."""
+        table = Table(box=None, show_header=False, padding=(0, 3, 0, 2))
+        table.add_column(no_wrap=True)
+        for _ in columns:
+            table.add_column(justify="right")
+        for at, name in enumerate(rows):
+            table.add_row(name, *(column[at] for column in columns))
+        self.console.print(table)
 
     def claim(self, holds: bool, sentence: str) -> None:
         """A sentence the demo stands for.
@@ -50,11 +65,11 @@ class Telling:
         """
         if not holds:
             raise DemoFailed(f"this should be so and is not: {sentence}")
-        self.console.print(Text.assemble(("  ✓ ", "green"), sentence))
+        self._print(Text(sentence), Text("  ✓ ", style="green"))
 
     def failed(self, text: str) -> None:
         """The last words of a demo that did not do what it says."""
-        self.console.print(Text.assemble(("\n✗ ", "bold red"), text))
+        self.console.print(Text.assemble(("\n✗ ", "bold red"), text), soft_wrap=True)
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
@@ -70,6 +85,12 @@ class Telling:
             task = progress.add_task(what, total=total)
             yield lambda: progress.advance(task)
 
+    def _print(self, text: Text, before: str | Text) -> None:
+        """Wrapped, with the lines after the first indented as far."""
+        grid = Table.grid()
+        grid.add_row(before, text)
+        self.console.print(grid)
+
     def _progress(self, *columns: ProgressColumn) -> Progress:
         return Progress(
             SpinnerColumn(),
@@ -78,4 +99,5 @@ class Telling:
             TimeElapsedColumn(),
             console=self.console,
             transient=True,
+            disable=not self.console.is_terminal,
         )

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import gnomon
 
-__all__ = ["Sent", "send"]
+__all__ = ["AT_ONCE", "Sent", "send"]
 
 AT_ONCE = 32
-"""Requests in flight. Each has a client of its own: httpx looks through all the connections of a
-client at each request, which costs more than a prediction when there are dozens."""
+"""Requests in flight, as a rule. Each has a client of its own: httpx looks through all the
+connections of a client at each request, and with dozens that costs more than a prediction."""
 
 
 @dataclass
@@ -45,13 +45,16 @@ class Sent:
         return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
 
 
-async def send(url: str, rows: Sequence[dict[str, Any]], each: Callable[[], None]) -> Sent:
+async def send(
+    url: str, rows: Iterable[dict[str, Any]], each: Callable[[], None], *, at_once: int = AT_ONCE
+) -> Sent:
     """Send every row as a request of its own and wait for the answers.
 
     Args:
         url: the server's.
-        rows: in the order to send them.
+        rows: in the order to send them; an iterator may feed two calls at a time.
         each: called when a request is done.
+        at_once: requests in flight.
     """
     sent, queue = Sent(), iter(rows)
 
@@ -69,6 +72,6 @@ async def send(url: str, rows: Sequence[dict[str, Any]], each: Callable[[], None
                 each()
 
     began = time.perf_counter()
-    await asyncio.gather(*(lane() for _ in range(AT_ONCE)))
+    await asyncio.gather(*(lane() for _ in range(at_once)))
     sent.seconds = time.perf_counter() - began
     return sent
