@@ -8,8 +8,8 @@ from collections import Counter
 import psutil
 import pytest
 
+from gnomon.shadow.balance import balance
 from gnomon.shadow.log import InferenceLog
-from gnomon.shadow.log.books import balance
 from tests.laws.conftest import Serve
 from tests.laws.load import gateways, load, until, workers
 from tests.packing import Pack, times
@@ -51,6 +51,6 @@ def test_no_kill_loses_an_acknowledged_request(pack: Pack, serve: Serve) -> None
         assert len(seen.acknowledged) > 500
         assert set(answered.values()) == {1}
         assert not set(seen.acknowledged) - set(answered)
-        until(lambda: not balance(log).lagging, "the shadow catches up")
+        until(lambda: not any(s.lagging for s in balance(log).shadows), "the shadow catches up")
         books = balance(log)
     assert books.balanced, books.explain()

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from gnomon.models import LoadedArtifact, outputs
-from gnomon.preprocessing import to_frame, trace
+from gnomon.models import LoadedArtifact, outputs, step_outputs
+from gnomon.preprocessing import to_frame
 from gnomon.worker.frames import failed, scored_schema
 
 __all__ = ["Engine"]
@@ -45,13 +45,7 @@ class Engine:
         Raises:
             Exception: whatever the pipeline raises; tracing is for rows that score.
         """
-        steps = trace(self._pipeline, to_frame(batch, self._contract))
-        columns = {
-            f"{step}/{name}": pa.array(frame[name], from_pandas=True)
-            for step, frame in steps.items()
-            for name in frame.columns
-        }
-        return pa.table(columns)
+        return step_outputs(self._pipeline, to_frame(batch, self._contract))
 
     def _parts(self, batch: pa.RecordBatch, calls: list[int]) -> Iterator[pa.RecordBatch]:
         """Score a batch whole; where it raises, by halves down to the rows at fault."""

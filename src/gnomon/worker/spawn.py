@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import gnomon
 from gnomon.settings import Settings
 
 __all__ = ["Spawned", "child_environment", "reap", "spawn"]
@@ -27,8 +26,7 @@ class Spawned(NamedTuple):
 def spawn(artifact: Path, settings: Settings) -> Spawned:
     """Start a worker for the artifact in a folder. It lives as long as the control socket is open.
 
-    The interpreter starts without the working directory on its path (``-P``) and writes no byte
-    code (``-B``: an artifact's folder holds only what its manifest lists).
+    The interpreter starts without the working directory on its path (``-P``).
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
@@ -36,7 +34,6 @@ def spawn(artifact: Path, settings: Settings) -> Spawned:
             [
                 sys.executable,
                 "-P",
-                "-B",
                 "-m",
                 "gnomon.worker.process",
                 str(artifact),
@@ -58,7 +55,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GNOMON_")}
     environment.update(settings.environment())
     environment.update(dict.fromkeys(_THREADS, str(settings.worker_threads)))
-    home = str(Path(gnomon.__file__).parents[1])
+    home = str(Path(__file__).parents[2])
     path = [home, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
     environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path))
     return environment
