@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["balance"]
 
+_COLUMNS = ("request_id", "row", "role", "outcome", "artifact", "epoch", "slice")
 _ELIGIBLE = pa.schema([("request_id", pa.string()), ("row", pa.int32()), ("read", pa.bool_())])
 
 
@@ -42,7 +43,7 @@ def balance(log: InferenceLog) -> Books:
         LogError: there is no log yet, or it cannot be read.
     """
     runs = list(_runs(log))  # Before the snapshot, which then holds all that they have read.
-    with log.snapshot() as snapshot, snapshot.connection() as connection:
+    with log.snapshot() as snapshot, snapshot.connection(columns=_COLUMNS) as connection:
         counted = [_shadow_books(connection, snapshot, run) for run in runs]
         shadows: dict[str, ShadowBooks] = {}
         for books in [*counted, *_earlier(connection, runs)]:

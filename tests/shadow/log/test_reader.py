@@ -82,6 +82,8 @@ def test_no_log_says_what_there_is(setup: Settings, open_stream: Open) -> None:
 
 def test_a_log_without_rows_is_empty(setup: Settings, open_stream: Open) -> None:
     """A server that had no request yet has a log, of no rows."""
+    stream_folder(setup, "flights", "a", "requests").mkdir(parents=True)
+    assert InferenceLog(setup, "flights").table().num_rows == 0
     open_stream()
     assert InferenceLog(setup, "flights").table().num_rows == 0
     assert InferenceLog(setup, "flights").sql("FROM log").num_rows == 0

@@ -46,7 +46,7 @@ class InferenceLog:
             LogError: there is no log of this model yet, or it cannot be read.
         """
         snapshot = Snapshot(LogTable(self._settings, self._model), self.folder)
-        if snapshot.is_empty:
+        if snapshot.is_empty and not (self.folder and self.folder.exists()):
             raise self._nothing()
         return snapshot
 

@@ -97,19 +97,24 @@ class Snapshot:
                 yield from self._scan_segment(segment, wanted, condition)
 
     @contextlib.contextmanager
-    def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A DuckDB connection in which the snapshot is the view ``log``.
+    def connection(
+        self, *, columns: Sequence[str] | None = None
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A DuckDB connection in which the snapshot is the view ``log``; of these columns, or all.
+
+        Unsealed rows are copied for it, and fewer columns are copied sooner.
 
         Raises:
-            LogError: the SQL run in it is wrong.
+            LogError: the log has no such column, or the SQL run in it is wrong.
         """
+        wanted = self.view.pick(columns)
         unsealed = (
             batch
             for segment in self._segments
-            for batch in self._scan_segment(segment, self.view.schema, None)
+            for batch in self._scan_segment(segment, wanted, None)
         )
         sealed = None if self._table is None else self._table.to_pyarrow_dataset()
-        with connection(self.view, sealed, unsealed) as opened:
+        with connection(self.view, wanted, sealed, unsealed) as opened:
             yield opened
 
     def close(self) -> None:

@@ -23,7 +23,10 @@ _TYPES = {pa.float64(): "DOUBLE", pa.string(): "VARCHAR"}
 
 @contextlib.contextmanager
 def connection(
-    view: View, sealed: pyarrow.dataset.Dataset | None, unsealed: Iterator[pa.RecordBatch]
+    view: View,
+    wanted: pa.Schema,
+    sealed: pyarrow.dataset.Dataset | None,
+    unsealed: Iterator[pa.RecordBatch],
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the view ``log``: the table where it lies, and a copy of other rows.
 
@@ -34,7 +37,7 @@ def connection(
     """
     import duckdb
 
-    rows = pa.RecordBatchReader.from_batches(view.schema, unsealed)
+    rows = pa.RecordBatchReader.from_batches(wanted, unsealed)
     with tempfile.TemporaryDirectory(prefix="gnomon-sql-") as folder, duckdb.connect() as opened:
         opened.execute("SET TimeZone = 'UTC'")
         opened.execute(f"SET temp_directory = '{folder}'")
@@ -43,7 +46,7 @@ def connection(
         parts = ["SELECT * FROM unsealed"]
         if sealed is not None:
             opened.register("sealed", sealed)
-            parts.append(f"SELECT {_columns(view, sealed.schema)} FROM sealed")
+            parts.append(f"SELECT {_columns(view, wanted, sealed.schema)} FROM sealed")
         opened.execute(f"CREATE TEMP VIEW log AS {' UNION ALL '.join(parts)}")
         try:
             yield opened
@@ -51,11 +54,11 @@ def connection(
             raise LogError(f"DuckDB: {error}", hint="the log is the relation `log`") from None
 
 
-def _columns(view: View, stored: pa.Schema) -> str:
-    """The view's columns, in its order, out of the table's."""
+def _columns(view: View, wanted: pa.Schema, stored: pa.Schema) -> str:
+    """The wanted columns, in their order, out of the table's."""
     sources = view.sources(stored, stored=True)
     found = []
-    for field in view.schema:
+    for field in wanted:
         parts = [_quoted(name) for name in sources[field.name]] or ["NULL"]
         if len(parts) > 1:
             parts = [f"CAST({part} AS {_TYPES[field.type]})" for part in parts]
