@@ -15,7 +15,7 @@ from gnomon.settings import Settings
 from gnomon.shadow.log.layout import Position, segment_path, stream_segments
 from gnomon.shadow.log.segments import SegmentWriter
 from gnomon.shadow.log.tail import SegmentReader, Tail
-from tests.shadow.log.rows import REQUESTS_SCHEMA, drain, ids_of, live
+from tests.shadow.log.rows import NOON, REQUESTS_SCHEMA, drain, ids_of, live
 
 SETTINGS = Settings(root="unused")
 
@@ -187,3 +187,26 @@ def test_a_segment_moved_aside_does_not_stop_a_tail(tmp_path: Path) -> None:
     assert poll_ids(again) == ["c"]
     for each in (tail, again, writer):
         each.close()
+
+
+def test_a_segment_of_format_1_is_still_read() -> None:
+    """A file as the first version wrote it: rows, types, and how far the shadow had read."""
+    path = Path(__file__).parent / "data" / "00000001.arrows"
+    with SegmentReader(path) as reader:
+        ((_, batch),) = reader.batches()
+        metadata = reader.schema.metadata
+    assert batch.select(
+        ["request_id", "arrived", "unknown", "source_end", "difference", "input_hour"]
+    ).to_pylist() == [
+        {
+            "request_id": request_id,
+            "arrived": NOON,
+            "unknown": unknown,
+            "source_end": 900,
+            "difference": 0.25,
+            "input_hour": 5,
+        }
+        for request_id, unknown in (("b", ["x"]), ("c", None))
+    ]
+    assert metadata[b"gnomon.position"] == b"3:400"
+    assert {b"gnomon.model", b"gnomon.slice", b"gnomon.stream", b"gnomon.identity"} <= set(metadata)

@@ -20,7 +20,13 @@ import pyarrow as pa
 
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.settings import Settings
-from gnomon.shadow.log.layout import Position, StreamBusy, StreamLock, segment_path, stream_segments
+from gnomon.shadow.log.layout import (
+    Position,
+    StreamBusy,
+    StreamLock,
+    segment_path,
+    stream_segments,
+)
 from gnomon.shadow.log.schema import FORMAT, FORMAT_KEY, check_format
 from gnomon.shadow.log.tail import (
     IDENTITY_KEY,
@@ -73,6 +79,7 @@ class SegmentWriter:
         self._syncing = threading.Lock()
         self._synced = Position(0, 0)
         self._descriptor = -1
+        self._begun = 0.0
         self._last: pa.RecordBatch | None = None
         try:
             newest = _cut_torn_tail(folder)
@@ -89,7 +96,10 @@ class SegmentWriter:
 
     @property
     def needs_rotation(self) -> bool:
-        """Whether the open segment has rows and is over the size or age of the settings."""
+        """Whether the open segment has rows and is over the size or age of the settings.
+
+        Its age is that of its first row.
+        """
         if self._offset == self._first:
             return False
         age = time.monotonic() - self._begun
@@ -114,6 +124,8 @@ class SegmentWriter:
             raise self._take_back(error.strerror) from None
         if written != data.size:
             raise self._take_back("no space left for the whole batch")
+        if self._offset == self._first:
+            self._begun = time.monotonic()
         self._offset += written
         self._last = batch
         return self._offset
@@ -145,35 +157,39 @@ class SegmentWriter:
             LogUnavailable: the disk refused.
         """
         with self._syncing:
-            reached, descriptor = self.position, self._descriptor
-            if reached == self._synced:
-                return
-            try:
-                if descriptor >= 0:
-                    os.fdatasync(descriptor)
-                while self._finished:
-                    finished = self._finished.popleft()
-                    try:
-                        os.fdatasync(finished)
-                    finally:
-                        os.close(finished)
-                if reached.sequence != self._synced.sequence:
-                    _sync_folder(self._folder)
-            except OSError as error:
-                raise LogUnavailable(
-                    f"cannot sync: {error.strerror}", where=str(self._folder)
-                ) from None
-            self._synced = reached
+            self._sync()
 
     def close(self) -> None:
         """Sync and let another process write. What was appended stays readable."""
+        with self._syncing:
+            try:
+                self._sync()
+            finally:
+                if self._descriptor >= 0:
+                    os.close(self._descriptor)
+                    self._descriptor = -1
+                self._lock.close()
+
+    def _sync(self) -> None:
+        """Only here are files of finished segments closed, so none is closed while in use."""
+        reached, descriptor = self.position, self._descriptor
+        if reached == self._synced:
+            return
         try:
-            self.fsync()
-        finally:
-            if self._descriptor >= 0:
-                os.close(self._descriptor)
-                self._descriptor = -1
-            self._lock.close()
+            if descriptor >= 0:
+                os.fdatasync(descriptor)
+            while self._finished:
+                finished = self._finished.popleft()
+                try:
+                    os.fdatasync(finished)
+                finally:
+                    os.close(finished)
+            if reached.sequence != self._synced.sequence:
+                _sync_folder(self._folder)
+        except OSError as error:
+            reason = f"cannot sync: {error.strerror}"
+            raise LogUnavailable(reason, where=str(self._folder)) from None
+        self._synced = reached
 
     def _begin(self, sequence: int) -> None:
         if self._last is not None:
@@ -187,7 +203,6 @@ class SegmentWriter:
         self._descriptor, self._sequence = descriptor, sequence
         self._first = self._offset = size
         self._last = None
-        self._begun = time.monotonic()
 
     def _take_back(self, reason: str | None) -> LogUnavailable:
         try:
