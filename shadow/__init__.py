@@ -1,0 +1,1 @@
+"""This deployment's rollout policy and its scheduled replay."""

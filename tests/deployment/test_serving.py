@@ -1,0 +1,117 @@
+"""The deployment served: a small model, a real server, real flights."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gnomon
+from gnomon.errors import InvalidRequest
+from gnomon.testing import Server, serving
+from models.data import FEATURES, flights, records
+from models.pipelines import logistic
+from preprocessing.contract import contract
+
+ROOT = Path(__file__).resolve().parents[2]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model store."""
+    return tmp_path_factory.mktemp("bentoml")
+
+
+@pytest.fixture(scope="module")
+def server(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The repository's own service with a model of a few thousand flights."""
+    known = flights(1).dropna(subset="outcome").head(4_000)
+    features = known[list(FEATURES)]
+    pipeline = logistic().fit(features, known["outcome"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BENTOML_HOME", str(home))
+        gnomon.pack(
+            "flights",
+            pipeline,
+            features,
+            known["outcome"],
+            contract=contract(features, pipeline.classes_.tolist()),
+            version="small",
+        )
+    root, environment = tmp_path_factory.mktemp("root"), {"BENTOML_HOME": str(home)}
+    with serving(ROOT, root, environment=environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def april() -> list[dict[str, Any]]:
+    return list(records(flights(4).head(300)))
+
+
+def test_every_flight_gets_an_answer(server: Server, april: list[dict[str, Any]]) -> None:
+    """Flights come with and without weather and plane, and to airports training never saw."""
+    sparse = april[0] | dict.fromkeys(("temp", "pressure", "plane_year", "plane_seats"))
+    unseen = april[1] | {"dest": "ABQ"}
+    with server.client() as client:
+        answers = client.predict([*april, sparse, unseen])
+    assert len(answers) == len(april) + 2
+    assert answers.artifact == "flights:small"
+    for answer in answers:
+        assert answer.error is None
+        assert answer.prediction in {"late", "on_time"}
+        assert sum(answer.probabilities.values()) == pytest.approx(1)
+
+
+def test_what_this_deployment_does_not_serve_is_refused(
+    server: Server, april: list[dict[str, Any]]
+) -> None:
+    """An origin that is none of the three airports, or local time, is an error with its place."""
+    with server.client() as client:
+        with pytest.raises(InvalidRequest, match="origin"):
+            client.predict(april[0] | {"origin": "BOS"})
+        with pytest.raises(InvalidRequest, match="time_hour"):
+            client.predict(april[0] | {"time_hour": "2013-04-01T05:00:00-04:00"})
+
+
+def test_the_scheduled_replay_finds_live_as_it_was(
+    server: Server, home: Path, april: list[dict[str, Any]]
+) -> None:
+    """The job replays today's answers of live, keeps a report, and exits with 0."""
+    with server.client() as client:
+        client.predict(april)
+    environment = {"BENTOML_HOME": str(home), "GNOMON_ROOT": server.settings.root}
+    done = subprocess.run(
+        [sys.executable, "-m", "shadow.replay", "--day", f"{datetime.now(UTC):%Y-%m-%d}"],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list(Path(server.settings.root).glob("reports/flights/replay-small-*.html"))
+
+
+def test_a_bento_carries_the_service_and_gnomon(tmp_path: Path) -> None:
+    """`bentoml build` makes a bento whose sources import without this checkout."""
+    environment = {**os.environ, "BENTOML_HOME": str(tmp_path), "BENTOML_DO_NOT_TRACK": "True"}
+    subprocess.run(
+        [sys.executable, "-m", "bentoml", "build", "--version", "one"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        check=True,
+    )
+    source = tmp_path / "bentos" / "gateway" / "one" / "src"
+    code = "import service, gnomon; print(gnomon.__file__)"
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=source, capture_output=True, text=True, check=True
+    )
+    assert Path(found.stdout.strip()).is_relative_to(source)
