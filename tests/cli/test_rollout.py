@@ -111,7 +111,7 @@ def test_a_status_for_programs(running: Running) -> None:
     assert said["place"] == running.server.url
     [only] = said["slices"]
     assert only["live"]["artifact"] == running.live
-    assert only["shadows"][0]["disagreed"] >= running.rows
+    assert only["shadows"][0]["scored"] >= running.rows
 
 
 @pytest.mark.slow

@@ -1,0 +1,130 @@
+"""Rollout decisions recorded in the storage root, for a server that follows it or will."""
+
+from __future__ import annotations
+
+from gnomon.cli.options import me
+from gnomon.cli.target import find_policy
+from gnomon.service.status import Books, Live, ShadowStatus, Status
+from gnomon.settings import Settings
+from gnomon.shadow import rollout, slices
+from gnomon.shadow.history import Event, History, RolloutState
+from gnomon.shadow.slices import Heartbeat
+from gnomon.shadow.storage import Storage
+
+__all__ = ["AtRoot"]
+
+
+class AtRoot:
+    """The storage root: every server of the model follows what is recorded there."""
+
+    def __init__(self, settings: Settings, model: str) -> None:
+        self.place = settings.root
+        self._settings = settings
+        self._model = model
+
+    def start_shadow(
+        self, artifact: str, fraction: float | None, *, same: bool, why: str | None
+    ) -> Event:
+        return rollout.start_shadow(
+            self._settings,
+            self._model,
+            artifact,
+            fraction=find_policy().sampling.fraction if fraction is None else fraction,
+            same=same,
+            by=me(),
+            why=why,
+        )
+
+    def stop_shadow(self, artifact: str, *, why: str | None) -> Event:
+        return rollout.stop_shadow(self._settings, self._model, artifact, by=me(), why=why)
+
+    def promote(self, artifact: str, *, force: bool, why: str | None) -> Event:
+        return rollout.promote(
+            self._settings,
+            self._model,
+            artifact,
+            policy=find_policy(),
+            force=force,
+            by=me(),
+            why=why,
+        )
+
+    def rollback(self, *, why: str | None) -> Event:
+        return rollout.rollback(self._settings, self._model, by=me(), why=why)
+
+    def status(self) -> list[Status]:
+        history = self._history()
+        beats = slices.read(Storage(self._settings), self._model)
+        running = [beat for beat in beats if not beat.is_stale()]
+        return [_status(beat, history) for beat in running] or [_at_rest(self._model, history)]
+
+    def history(self) -> list[Event]:
+        return self._history().events
+
+    def _history(self) -> History:
+        history = History(Storage(self._settings), self._model)
+        history.refresh()
+        return history
+
+
+def _status(beat: Heartbeat, history: History) -> Status:
+    """What a slice last reported of itself."""
+    state = history.state
+    return Status(
+        model=beat.model,
+        ready=beat.live is not None,
+        slice=beat.slice,
+        started=beat.started,
+        epoch=beat.epoch,
+        live=_live(beat.live, history),
+        previous=beat.previous,
+        shadows=tuple(_shadow(tag, beat, state) for tag in state.shadows),
+        books=Books(**beat.books),
+    )
+
+
+def _at_rest(model: str, history: History) -> Status:
+    """What a server would run if there were one."""
+    state = history.state
+    return Status(
+        model=model,
+        ready=False,
+        epoch=state.epoch,
+        live=_live(state.live, history),
+        previous=state.previous,
+        shadows=tuple(
+            ShadowStatus(artifact=tag, fraction=shadow.fraction, since=shadow.at, state="at rest")
+            for tag, shadow in state.shadows.items()
+        ),
+        error="no server is running",
+    )
+
+
+def _live(tag: str | None, history: History) -> Live | None:
+    if tag is None:
+        return None
+    decided = [e for e in history.events if e.artifact == tag and e.kind in ("promote", "rollback")]
+    return Live(
+        artifact=tag,
+        digest=decided[-1].digest if decided else None,
+        since=decided[-1].at if decided else None,
+    )
+
+
+def _shadow(tag: str, beat: Heartbeat, state: RolloutState) -> ShadowStatus:
+    shadow, said = state.shadows[tag], beat.shadow(tag)
+    if said is None:
+        return ShadowStatus(
+            artifact=tag, fraction=shadow.fraction, since=shadow.at, state="starting"
+        )
+    return ShadowStatus(
+        artifact=tag,
+        fraction=shadow.fraction,
+        since=shadow.at,
+        state="running" if said.error is None and said.pid is not None else "failing",
+        eligible=said.scored + said.failed + said.lagging,
+        scored=said.scored,
+        failed=said.failed,
+        lagging=said.lagging,
+        error=said.error,
+    )

@@ -1,0 +1,38 @@
+"""Rollout decisions taken on a running server, over HTTP."""
+
+from __future__ import annotations
+
+from gnomon.cli.options import me
+from gnomon.service.client import Client
+from gnomon.service.status import Status
+from gnomon.shadow.history import Event
+
+__all__ = ["AtServer"]
+
+
+class AtServer:
+    """A running server, over HTTP."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self.place = url
+        self._client = Client(url, control_token=token, by=me())
+
+    def start_shadow(
+        self, artifact: str, fraction: float | None, *, same: bool, why: str | None
+    ) -> Event:
+        return self._client.start_shadow(artifact, fraction, same=same, why=why)
+
+    def stop_shadow(self, artifact: str, *, why: str | None) -> Event:
+        return self._client.stop_shadow(artifact, why=why)
+
+    def promote(self, artifact: str, *, force: bool, why: str | None) -> Event:
+        return self._client.promote(artifact, force=force, why=why)
+
+    def rollback(self, *, why: str | None) -> Event:
+        return self._client.rollback(why=why)
+
+    def status(self) -> list[Status]:
+        return [self._client.status()]
+
+    def history(self) -> list[Event]:
+        return self._client.history()
