@@ -34,4 +34,4 @@ def test_verdicts_name_their_rows_and_say_unknown_without_any(pack: Pack, serve:
     assert 0.9 < disagreement.interval.low <= disagreement.interval.high <= 1.0
     assert disagreement.examples
     assert report.verdict == "diverged"
-    assert answer.request_id in report.to_json()
+    assert answer.request_id in report.to_json().decode()

@@ -49,6 +49,11 @@ class Metrics:
             "Fields received that the live contract does not know",
             labelnames=["model", "field"],
         )
+        self._outside = Counts(
+            "gnomon_outside_values_total",
+            "Values let through though out of the domain or range seen in training",
+            labelnames=["model", "feature"],
+        )
         self._restarts = Counts(
             "gnomon_restarts_total",
             "Child processes that ended unasked, by role",
@@ -111,6 +116,11 @@ class Metrics:
                 field = "other"
             known.add(field)
             self._unknown.labels(self._model, field).inc()
+
+    def outside(self, counts: dict[str, int]) -> None:
+        """Values let through though they are out of the contract's domain or range."""
+        for feature, rows in counts.items():
+            self._outside.labels(self._model, feature).inc(rows)
 
     def restarted(self, role: str) -> None:
         """A child process ended unasked."""

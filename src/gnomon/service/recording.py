@@ -116,8 +116,9 @@ class Recorder:
             failed = len(errors) - errors.null_count
             self._metrics.settled("answered", len(errors) - failed)
             self._metrics.settled("failed", failed, "prediction_failed")
-        now = time.perf_counter_ns()
+        self._metrics.outside(lane.decoder.outside([row for t in tickets for row in t.rows]))
         self._metrics.batch(batch.num_rows, micros)
+        now = time.perf_counter_ns()
         for ticket, answer in zip(tickets, made, strict=True):
             self._metrics.latency((now - ticket.started) / 1e9)
             ticket.resolve(answer)

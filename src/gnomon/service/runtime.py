@@ -17,7 +17,7 @@ import bentoml
 import msgspec
 
 import gnomon
-from gnomon.errors import BodyTooLarge, GnomonError, InvalidRequest, NotReady, RolloutConflict
+from gnomon.errors import GnomonError, InvalidRequest, NotReady, RolloutConflict
 from gnomon.models import inspect, tags
 from gnomon.service.auth import control_token
 from gnomon.service.batching import Lane
@@ -106,13 +106,7 @@ class Runtime:
         if lane is None:
             return await self._unanswered(ticket, "failed", self._not_ready())
         try:
-            decoded = lane.decoder.decode(body)
-            if len(decoded.rows) > self.settings.body_rows:
-                raise BodyTooLarge(
-                    f"expected at most {self.settings.body_rows:,} rows, got {len(decoded.rows):,}",
-                    where="$.rows",
-                    hint="send fewer rows a request, or raise GNOMON_BODY_ROWS",
-                )
+            decoded = lane.decoder.decode(body, self.settings.body_rows)
         except InvalidRequest as error:
             return await self._unanswered(ticket, "rejected", error, lane)
         ticket.rows, ticket.single = decoded.rows, decoded.single
