@@ -109,13 +109,15 @@ class Attempt:
 def attempts(case: Case) -> Iterator[Attempt]:
     """Try the causes in order, up to the first that is confirmed."""
     for cause in CAUSES:
-        repair = cause(case)
-        if repair is not None:
+        with np.errstate(all="ignore"):  # values may be anything; what overflows does not agree
+            repair = cause(case)
+            if repair is None:
+                continue
             vanished = case.differs & case.agree(repair.left, repair.right)
-            attempt = Attempt(repair, int(vanished.sum()), int(case.differs.sum()))
-            yield attempt
-            if attempt.confirmed:
-                return
+        attempt = Attempt(repair, int(vanished.sum()), int(case.differs.sum()))
+        yield attempt
+        if attempt.confirmed:
+            return
 
 
 def float32(case: Case) -> Repair | None:
@@ -212,8 +214,7 @@ def scale(case: Case) -> Repair | None:
     """One side is a constant multiple of the other: another unit."""
     if not case.has_pattern:
         return None
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = (case.left / case.right)[case.differs]
+    ratios = (case.left / case.right)[case.differs]
     ratios = ratios[np.isfinite(ratios)]
     factor = _round_off(float(np.median(ratios))) if len(ratios) else 0.0
     if factor in (0.0, 1.0):
@@ -251,8 +252,7 @@ def _mostly(agree: Mask, differs: Mask) -> bool:
 
 
 def _float32(values: Floats) -> Floats:
-    with np.errstate(over="ignore", under="ignore"):
-        return values.astype(np.float32).astype(np.float64)
+    return values.astype(np.float32).astype(np.float64)
 
 
 def _round_off(x: float) -> float:

@@ -152,7 +152,7 @@ def _all_zones() -> tuple[str, ...]:
 
 
 def _offsets(zone: str, moments: Floats) -> Floats:
-    """The zone's offset from UTC, in hours, at each moment."""
+    """The zone's offset from UTC, in hours, at each moment; 0 where there is none."""
     clock = ZoneInfo(zone)
     hours, places = np.unique(np.floor(moments), return_inverse=True)
     found = np.array([_offset(clock, hour) for hour in hours.tolist()])
@@ -162,7 +162,7 @@ def _offsets(zone: str, moments: Floats) -> Floats:
 
 def _offset(clock: ZoneInfo, hour: float) -> float:
     if not np.isfinite(hour):
-        return np.nan
+        return 0.0
     offset = (
         (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=hour)).astimezone(clock).utcoffset()
     )

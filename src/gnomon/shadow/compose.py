@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Literal
@@ -53,7 +52,7 @@ class Sides:
     limit: tuple[float, str]
     command: str
     replayed: str | None = None
-    unanswered: Counter[str] = field(default_factory=Counter)
+    unanswered: tuple[report.Count, ...] = ()
     missed: tuple[report.Count, ...] = ()
 
 
@@ -208,6 +207,7 @@ def _walk(
 ) -> report.Walk:
     return report.Walk(
         rows=followed.inputs.num_rows,
+        lost=followed.lost,
         diverged=int(followed.sample.diverged.sum()),
         reproduced=int(followed.reproduced.sum()),
         columns=tuple(
@@ -247,9 +247,7 @@ def _coverage(source: Range, sides: Sides, compared: int) -> report.Coverage:
         logged=source.logged,
         compared=compared,
         skipped=(*outcomes, *sides.missed),
-        unanswered=tuple(
-            report.Count(reason=reason, rows=n) for reason, n in sides.unanswered.most_common(5)
-        ),
+        unanswered=sides.unanswered,
     )
 
 

@@ -116,7 +116,7 @@ class _Late:
     def __call__(self) -> Rerun:
         if self._rerun is None:
             client = self._stack.enter_context(WorkerClient(self._artifact, self._settings))
-            self._rerun = Rerun(client, self._settings)
+            self._rerun = Rerun(client, self._artifact, self._settings)
         return self._rerun
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
+from msgspec.structs import replace
 
 from gnomon.errors import ContractError
 from gnomon.models import Artifact
@@ -20,7 +20,7 @@ from gnomon.shadow.compose import Sides, compose, skew_limit
 from gnomon.shadow.log import InferenceLog
 from gnomon.shadow.logged import Range, Role, Rows
 from gnomon.shadow.policy import Policy, Rules
-from gnomon.shadow.report import Report
+from gnomon.shadow.report import Count, Report
 from gnomon.shadow.rerun import Rerun
 from gnomon.shadow.tally import Pairs, Tally, about, with_columns
 from gnomon.worker import WorkerClient
@@ -70,7 +70,9 @@ def replay(
     with ExitStack() as stack:
         snapshot = stack.enter_context(log.snapshot())
         source = Range(snapshot, artifact, role, start, end, limit)
-        rerun = Rerun(stack.enter_context(WorkerClient(through or artifact, settings)), settings)
+        target = through or artifact
+        client = stack.enter_context(WorkerClient(target, settings))
+        rerun = Rerun(client, target, settings)
         for rows in source.chunks(raw=True):
             again.tally.add(again.pairs(rows, source, rerun))
             if progress:
@@ -88,7 +90,7 @@ class _Replay:
         self._policy = policy
         self._same = through.digest == artifact.digest
         self._decoder = Decoder(through.contract)
-        self._unanswered: Counter[str] = Counter()
+        self._unanswered: dict[str, Count] = {}
         self._features = _common(artifact.contract.input_schema, through.contract.input_schema)
         self._outputs = _common(artifact.contract.output_schema, through.contract.output_schema)
         if not self._outputs:
@@ -105,9 +107,12 @@ class _Replay:
     def pairs(self, rows: Rows, source: Range, rerun: Rerun) -> Pairs:
         """Logged rows beside what they came out as; null where they did not."""
         decoded = source.decode(rows.envelope, self._decoder)
-        self._unanswered.update(decoded.refused.values())
+        refusal = f"refused by the contract of {self._through.tag}"
+        for reason in decoded.refused.values():
+            self._count(refusal, reason)
         scored = rerun.score(decoded.batch)
-        self._unanswered.update(scored.column("error").drop_null().to_pylist())
+        for error in scored.column("error").drop_null().to_pylist():
+            self._count(f"failed when replayed: {error.partition(':')[0]}", error)
         places = np.full(rows.num_rows, -1, dtype=np.int64)
         places[decoded.places] = np.arange(len(decoded.places))
         at = pa.array(places, mask=places < 0)
@@ -119,6 +124,10 @@ class _Replay:
             with_columns(rows.inputs, rows.outputs),
             pa.table(found, names=names),
         )
+
+    def _count(self, reason: str, example: str) -> None:
+        before = self._unanswered.get(reason, Count(reason=reason, rows=0, example=example))
+        self._unanswered[reason] = replace(before, rows=before.rows + 1)
 
     def sides(self, source: Range) -> Sides:
         """The names of what was compared."""
@@ -139,7 +148,7 @@ class _Replay:
             limit=skew_limit(self._policy) if self._same else _disagreement_limit(self._policy),
             command=shlex.join(words),
             replayed=self._through.tag,
-            unanswered=self._unanswered,
+            unanswered=tuple(self._unanswered.values()),
         )
 
 

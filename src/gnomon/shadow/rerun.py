@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from gnomon.models import Artifact
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
+from gnomon.worker.frames import scored_schema
 
 __all__ = ["Rerun", "step_columns"]
 
@@ -27,18 +28,18 @@ def step_columns(artifact: Artifact) -> list[str]:
 class Rerun:
     """An artifact's own code in a worker, fed as many rows as one likes."""
 
-    def __init__(self, client: WorkerClient, settings: Settings) -> None:
+    def __init__(self, client: WorkerClient, artifact: Artifact, settings: Settings) -> None:
         self._client = client
+        self._schema = scored_schema(artifact.contract.output_schema)
         self._rows = settings.batch_rows
 
     def score(self, rows: pa.RecordBatch) -> pa.RecordBatch:
-        """Outputs and ``error`` of decoded rows; at least one."""
-        return pa.concat_batches([self._client.score(part) for part in self._parts(rows)])
+        """Outputs and ``error`` of decoded rows."""
+        parts = [self._client.score(part) for part in self._parts(rows)]
+        return pa.concat_batches(parts) if parts else pa.RecordBatch.from_pylist([], self._schema)
 
     def good(self, rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
         """Which decoded rows score, so that they can be traced."""
-        if not rows.num_rows:
-            return np.zeros(0, dtype=np.int64)
         return np.flatnonzero(self.score(rows).column("error").is_null())
 
     def trace(self, rows: pa.RecordBatch, columns: Sequence[str]) -> pa.Table:

@@ -97,18 +97,34 @@ class OfflineTable:
                 for name, meaning in used.items()
             }
         )
-        index = _index(keys)
-        _refuse_duplicates(index, keys, where)
-        return cls(where, tuple(on), table.num_rows, data, used, ignored, index, keys)
+        index = _index(keys.filter(pa.array(_whole(keys))))
+        found = cls(where, tuple(on), table.num_rows, data, used, ignored, index, keys)
+        found._refuse_duplicates()
+        return found
 
     def find(self, keys: pa.Table) -> npt.NDArray[np.int64]:
         """The table's row for each row of ``keys``; -1 where it has none."""
-        places: npt.NDArray[np.int64] = self._index.get_indexer(_index(keys)).astype(np.int64)
-        return np.where(_whole(keys), places, -1)
+        found = np.full(keys.num_rows, -1, dtype=np.int64)
+        asked, rows = np.flatnonzero(_whole(keys)), np.flatnonzero(_whole(self._keys))
+        places = self._index.get_indexer(_index(keys.take(pa.array(asked))))
+        matched = places >= 0
+        found[asked[matched]] = rows[places[matched]]
+        return found
 
     def key_at(self, row: int) -> str:
         """The key of one row of the table, for people."""
         return key_text(self._keys, row)
+
+    def _refuse_duplicates(self) -> None:
+        again = np.flatnonzero(_whole(self._keys))[self._index.duplicated()]
+        if len(again):
+            examples = "; ".join(self.key_at(int(row)) for row in again[:_EXAMPLES])
+            raise TableError(
+                f"{len(again):,} of {self.rows:,} rows repeat the key of a row before them, such "
+                f"as {examples}",
+                where=self.path,
+                hint="give one row a key, or join on more columns",
+            )
 
 
 def key_fields(on: Sequence[str], contract: Contract) -> list[pa.Field]:
@@ -257,19 +273,6 @@ def _refuse_naive(column: pa.Array, place: str) -> None:
             where=place,
             hint="write them with an offset, such as 2013-04-01T09:00:00Z",
         )
-
-
-def _refuse_duplicates(index: pd.Index, keys: pa.Table, where: str) -> None:
-    again = np.flatnonzero(index.duplicated() & _whole(keys))
-    if not len(again):
-        return
-    examples = [key_text(keys, int(row)) for row in again[:_EXAMPLES]]
-    raise TableError(
-        f"{len(again):,} of {keys.num_rows:,} rows repeat the key of a row before them, such as "
-        + "; ".join(examples),
-        where=where,
-        hint="give one row a key, or join on more columns",
-    )
 
 
 def _index(keys: pa.Table) -> pd.Index:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -70,7 +69,7 @@ class Followed:
         rules: what agrees.
         compared: the two sides, row by row.
         reproduced: rows whose logged outputs came out again, to the bit.
-        lost: rows of the sample that could not be run again, by reason.
+        lost: rows of the sample that could not be run again.
     """
 
     sample: Sampled
@@ -81,7 +80,7 @@ class Followed:
     rules: Rules
     compared: Compared
     reproduced: Mask
-    lost: Counter[str]
+    lost: int
 
     def differs(self, name: str) -> Mask:
         """Rows on which a column is out of tolerance."""
@@ -102,14 +101,11 @@ def follow(sample: Sampled, source: Range, rerun: Rerun, policy: Policy) -> Foll
         policy: what agrees.
     """
     decoded = source.decode(sample.pairs.about, Decoder(source.artifact.contract))
-    lost = Counter(decoded.refused.values())
-    if not decoded.batch.num_rows:
-        return None
     scored = rerun.score(decoded.batch)
     good = np.flatnonzero(scored.column("error").is_null())
-    lost.update(scored.column("error").drop_null().to_pylist())
     if not len(good):
         return None
+    lost = sample.pairs.num_rows - len(good)
     sample = sample.take(decoded.places[good])
     inputs, scored = decoded.batch.take(pa.array(good)), scored.take(pa.array(good))
     return _compared(sample, source, rerun, policy, inputs, scored, lost)
@@ -122,7 +118,7 @@ def _compared(
     policy: Policy,
     inputs: pa.RecordBatch,
     scored: pa.RecordBatch,
-    lost: Counter[str],
+    lost: int,
 ) -> Followed:
     contract = source.artifact.contract
     right = sample.pairs.right

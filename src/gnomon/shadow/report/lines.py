@@ -53,11 +53,12 @@ def spread(column: Column) -> str:
 
 def reproduced(walk: Walk) -> str:
     """Whether the steps shown are the steps the logged answers came from."""
+    said = f" {rows(walk.lost)} of the sample could not be run again." if walk.lost else ""
     if walk.reproduced == walk.rows:
-        return "Re-running them gave every logged answer again, to the bit."
+        return f"Re-running them gave every logged answer again, to the bit.{said}"
     return (
         f"Re-running gave only {count(walk.reproduced)} of the logged answers again, so the steps "
-        "may not be what was computed online."
+        f"may not be what was computed online.{said}"
     )
 
 

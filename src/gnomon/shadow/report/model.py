@@ -190,6 +190,7 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
         rows: rows followed: a sample of those compared.
         diverged: how many of them diverge in the outputs.
         reproduced: rows whose logged outputs came out again, to the bit, when re-run.
+        lost: rows of the sample that could not be run again.
         columns: features, every step's columns, then outputs: those that both sides have, in
             pipeline order; counts are of the rows followed.
         first: the first column that differs; None when none does.
@@ -200,6 +201,7 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
     reproduced: int
     columns: tuple[Column, ...]
     first: str | None = None
+    lost: int = 0
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
