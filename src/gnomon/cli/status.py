@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,15 +42,19 @@ def command(
 
 
 def _watch(target: Target) -> None:
+    """Show it every second; a server that is away for a while is waited for."""
     from rich.live import Live
+    from rich.markup import escape
 
     from gnomon.cli.console import out
     from gnomon.cli.show.status import show_status
+    from gnomon.errors import GnomonError
 
-    with Live(console=out, auto_refresh=False) as live:
-        try:
-            while True:
-                live.update(show_status(target.place, target.status()), refresh=True)
-                time.sleep(REFRESH_SECONDS)
-        except KeyboardInterrupt:
-            pass
+    with Live(console=out, auto_refresh=False) as live, contextlib.suppress(KeyboardInterrupt):
+        while True:
+            try:
+                shown = show_status(target.place, target.status())
+            except GnomonError as error:
+                shown = f"[yellow]{escape(str(error))}[/]"
+            live.update(shown, refresh=True)
+            time.sleep(REFRESH_SECONDS)

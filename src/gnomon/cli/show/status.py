@@ -25,7 +25,8 @@ def _lines(place: str, status: Status) -> Iterator[str]:
     else:
         yield from _live(status.live)
     for shadow in status.shadows:
-        yield from _shadow(shadow)
+        itself = status.live is not None and status.live.artifact == shadow.artifact
+        yield from _shadow(shadow, itself)
     if status.previous is not None:
         yield f"[dim]previous[/]  {escape(status.previous)}"
 
@@ -59,12 +60,15 @@ def _live(live: Live) -> Iterator[str]:
     yield from _figures(f"for {ago(live.since)}" if live.since else "", _takes(live.latency_ms))
 
 
-def _shadow(shadow: ShadowStatus) -> Iterator[str]:
+def _shadow(shadow: ShadowStatus, itself: bool) -> Iterator[str]:
     colour = {"running": "green", "failing": "red"}.get(shadow.state, "yellow")
     share_seen = f"sees {shadow.fraction:.3g} of it" if shadow.fraction < 1 else ""
     yield f"[dim]shadow  [/]  [bold]{escape(shadow.artifact)}[/]  [{colour}]{shadow.state}[/]"
     yield from _figures(
-        f"for {ago(shadow.since)}" if shadow.since else "", share_seen, _takes(shadow.latency_ms)
+        f"for {ago(shadow.since)}" if shadow.since else "",
+        share_seen,
+        "is live itself: what differs is noise" if itself else "",
+        _takes(shadow.latency_ms),
     )
     if shadow.eligible:
         failed = f"[red]{shadow.failed:,} failed[/]" if shadow.failed else "none failed"

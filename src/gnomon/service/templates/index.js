@@ -58,9 +58,11 @@ function lede(status) {
 function drawShadow(shadow, live) {
   const card = $("#shadow").content.firstElementChild.cloneNode(true);
   const { scored, failed, lagging, eligible, compared, latency_ms: took } = shadow;
+  const seen = shadow.fraction === 1 ? "sees every request" : `sees ${Number((100 * shadow.fraction).toPrecision(3))} % of requests`;
+  const itself = live && live.artifact === shadow.artifact && "is live itself: what differs is noise";
   const text = {
     artifact: shadow.artifact,
-    sample: `${shadow.fraction === 1 ? "sees every request" : `sees ${Number((100 * shadow.fraction).toPrecision(3))} % of requests`}${shadow.since ? `, for ${since(shadow.since)}` : ""}`,
+    sample: [seen, itself, shadow.since && `for ${since(shadow.since)}`].filter(Boolean).join(", "),
     disagreement: share(shadow.disagreed, compared),
     compared: compared ? `${count(shadow.disagreed)} of ${rows(compared)}` : "nothing compared yet",
     flips: share(shadow.flipped, compared),
