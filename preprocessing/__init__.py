@@ -6,8 +6,7 @@ in :mod:`preprocessing.contract`, apart, because it is needed to pack and not to
 
 from preprocessing.columns import columns
 from preprocessing.local_time import LocalTime
-from preprocessing.plane import Plane
+from preprocessing.measures import Measures
 from preprocessing.stateless import Stateless
-from preprocessing.weather import Weather
 
-__all__ = ["LocalTime", "Plane", "Stateless", "Weather", "columns"]
+__all__ = ["LocalTime", "Measures", "Stateless", "columns"]

@@ -7,12 +7,12 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
 from preprocessing.local_time import LocalTime
-from preprocessing.plane import Plane
-from preprocessing.weather import Weather
+from preprocessing.measures import Measures
 
+TIME = ["time_hour"]
 ROUTE = ["carrier", "origin", "dest"]
 WEATHER = ["wind_dir", "wind_speed", "temp", "humid", "precip", "pressure", "visib"]
-PLANE = ["time_hour", "plane_year", "plane_seats"]
+PLANE = ["plane_year", "plane_seats"]
 FLIGHT = ["minute", "distance"]
 
 
@@ -25,17 +25,13 @@ def columns(
         categories: encodes hour, weekday, carrier, origin and destination, which come first.
         numbers: scales and fills what is counted or measured, which may hold NaN.
     """
-
-    def encoded(features: BaseEstimator, encoder: BaseEstimator | str) -> Pipeline:
-        return Pipeline([("features", features), ("encoded", clone(encoder, safe=False))])
-
+    clock = Pipeline([("features", LocalTime()), ("encoded", clone(categories))])
+    measures = Pipeline([("features", Measures()), ("encoded", numbers)])
     return ColumnTransformer(
         [
-            ("local_time", encoded(LocalTime(), categories), ["time_hour"]),
+            ("local_time", clock, TIME),
             ("route", clone(categories), ROUTE),
-            ("weather", encoded(Weather(), numbers), WEATHER),
-            ("plane", encoded(Plane(), numbers), PLANE),
-            ("flight", clone(numbers, safe=False), FLIGHT),
+            ("measures", measures, [*TIME, *WEATHER, *PLANE, *FLIGHT]),
         ],
         verbose_feature_names_out=False,
     )

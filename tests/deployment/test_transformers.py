@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from models.data import FEATURES, flights, table
 from models.pipelines import boosting, logistic
-from preprocessing import LocalTime, Plane, Weather
+from preprocessing import LocalTime, Measures
 
 
 @pytest.fixture(scope="module")
@@ -46,41 +46,52 @@ def test_local_time_agrees_with_the_hour_the_airport_wrote_down() -> None:
     assert (LocalTime().transform(rows[["time_hour"]])[:, 0] == rows["hour"]).all()
 
 
-def test_wind_has_components_and_missing_stays_missing() -> None:
-    """Wind from the west is all east component; a null gives NaN and touches no other column."""
-    weather = pd.DataFrame(
-        {
-            "wind_dir": [270.0, np.nan],
-            "wind_speed": [10.0, 3.0],
-            "temp": [50.0, 51.0],
-            "humid": [40.0, np.nan],
-            "precip": [0.0, 0.1],
-            "pressure": [1010.0, 1011.0],
-            "visib": [10.0, 9.0],
-        }
-    )
-    first, second = Weather().transform(weather)
-    assert first[:2] == pytest.approx([0.0, -10.0])
-    assert np.isnan(second).tolist() == [True, True, False, True, False, False, False]
+MEASURED = {
+    "time_hour": pd.to_datetime(["2013-04-01T12:00:00Z"], utc=True),
+    "wind_dir": [270.0],
+    "wind_speed": [10.0],
+    "temp": [50.0],
+    "humid": [40.0],
+    "precip": [0.0],
+    "pressure": [1010.0],
+    "visib": [10.0],
+    "plane_year": pd.array([2003], dtype="Int64"),
+    "plane_seats": pd.array([150], dtype="Int64"),
+    "minute": [15],
+    "distance": [2475],
+}
+
+
+def measured(**changed: object) -> dict[str, float]:
+    row = pd.DataFrame({**MEASURED, **changed})
+    return dict(zip(Measures.outputs, Measures().transform(row)[0].tolist(), strict=True))
+
+
+def test_wind_has_components() -> None:
+    """Wind from the west is all east component, and calm is none, whatever its direction."""
+    west = measured()
+    assert west["wind_north"] == pytest.approx(0.0)
+    assert west["wind_east"] == pytest.approx(-10.0)
+    assert measured(wind_speed=[0.0])["wind_east"] == 0.0
 
 
 def test_plane_age_is_counted_from_departure() -> None:
-    """A plane of 2003 is ten years old in 2013; an unknown plane has no age and no seats."""
-    planes = pd.DataFrame(
-        {
-            "time_hour": pd.to_datetime(["2013-04-01T12:00:00Z"] * 2, utc=True),
-            "plane_year": pd.array([2003, None], dtype="Int64"),
-            "plane_seats": pd.array([150, None], dtype="Int64"),
-        }
-    )
-    known, unknown = Plane().transform(planes)
-    assert known.tolist() == [10, 150]
-    assert np.isnan(unknown).all()
+    """A plane of 2003 is ten years old in 2013."""
+    assert measured()["plane_age"] == 10
 
 
-@pytest.mark.parametrize("transformer", [LocalTime(), Plane(), Weather()], ids=str)
+@pytest.mark.parametrize("name", ["temp", "humid", "pressure", "wind_dir", "plane_year"])
+def test_missing_stays_missing(name: str) -> None:
+    """A null gives NaN in the columns made of it and touches no other."""
+    null = pd.array([None], dtype="Int64") if name == "plane_year" else [np.nan]
+    touched = {"wind_dir": {"wind_north", "wind_east"}, "plane_year": {"plane_age"}}
+    missing = {column for column, value in measured(**{name: null}).items() if np.isnan(value)}
+    assert missing == touched.get(name, {name})
+
+
+@pytest.mark.parametrize("transformer", [LocalTime(), Measures()], ids=str)
 def test_transformers_name_what_they_give(
-    transformer: LocalTime | Plane | Weather, january: pd.DataFrame
+    transformer: LocalTime | Measures, january: pd.DataFrame
 ) -> None:
     """There is a name for every column, and a clone that saw no row gives the same."""
     columns = ["time_hour"] if isinstance(transformer, LocalTime) else list(january)
