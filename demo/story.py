@@ -14,7 +14,7 @@ from demo.difference import difference
 from demo.place import DemoFailed, Place
 from demo.telling import Telling
 from demo.traffic import AT_ONCE, send
-from gnomon.service.status import Latency
+from gnomon.service.status import Live, ShadowStatus
 from gnomon.settings import Settings
 from gnomon.shadow import rollout as decide
 from gnomon.shadow.report import Report
@@ -152,9 +152,7 @@ async def live_against_shadow(stage: Stage) -> None:
     telling = stage.telling
     telling.heading("1. Live against shadow")
     status = await stage.client.status()
-    columns = [
-        ["live", LIVE, "", "", "", "", "", milliseconds(status.live and status.live.latency_ms)]
-    ]
+    columns = [["live", LIVE.partition(":")[2], *[""] * 5, batch_time(status.live)]]
     for shadow in status.shadows:
         found = difference(shadow.artifact)
         telling.claim(
@@ -170,7 +168,7 @@ async def live_against_shadow(stage: Stage) -> None:
                 f"{shadow.flips or 0:.1%}",
                 f"{found.mean:.3f}",
                 f"{found.high:.3f}",
-                milliseconds(shadow.latency_ms),
+                batch_time(shadow),
             ]
         )
     telling.table(COMPARED, columns)
@@ -193,9 +191,11 @@ COMPARED = (
 )
 
 
-def milliseconds(latency: Latency | None) -> str:
-    """A worker's time for a batch."""
-    return "" if latency is None else f"{latency.p50:.0f} / {latency.p99:.0f} ms"
+def batch_time(of: Live | ShadowStatus | None) -> str:
+    """How long a worker takes for a batch."""
+    if of is None or of.latency_ms is None:
+        return ""
+    return f"{of.latency_ms.p50:.0f} / {of.latency_ms.p99:.0f} ms"
 
 
 def online_against_offline(stage: Stage, rows: int) -> None:

@@ -116,8 +116,6 @@ def records(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
     features = frame[list(FEATURES)]
     columns = {name: features[name].astype(object) for name in FEATURES}
     columns["time_hour"] = features["time_hour"].dt.strftime("%Y-%m-%dT%H:%M:%SZ").astype(object)
-    clean = pd.DataFrame(
-        {name: values.where(values.notna(), None) for name, values in columns.items()}
-    )
-    for row in clean.itertuples(index=False):
-        yield row._asdict()
+    clean = {name: values.where(values.notna(), None) for name, values in columns.items()}
+    for row in zip(*clean.values(), strict=True):
+        yield dict(zip(clean, row, strict=True))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 
-class Stateless(TransformerMixin, BaseEstimator):
+class Stateless(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """A transformer whose answer for a row depends on that row and its parameters alone.
 
     Subclasses name their ``outputs`` and turn a frame into one float64 column for each.
