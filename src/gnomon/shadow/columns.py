@@ -13,6 +13,7 @@ from gnomon.shadow.comparison import Column as Sums
 from gnomon.shadow.comparison import Comparison
 from gnomon.shadow.policy import Comparator, Rules
 from gnomon.shadow.report import Column
+from gnomon.shadow.report.numbers import number
 
 __all__ = ["Kind", "of_comparison", "of_rows", "only", "quantiles"]
 
@@ -80,9 +81,9 @@ def tolerance(rule: Comparator) -> str:
         return "equal"
     bounds = []
     if rule.absolute:
-        bounds.append(f"{rule.absolute:g}")
+        bounds.append(number(rule.absolute))
     if rule.relative:
-        bounds.append(f"{rule.relative:g} of the larger")
+        bounds.append(f"{number(rule.relative)} of the larger")
     if rule.ulps:
         bounds.append(f"{rule.ulps} representable floats")
     return f"within {' or '.join(bounds)}" if bounds else "equal"

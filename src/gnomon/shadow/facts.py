@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.shadow.columns import quantiles
-from gnomon.shadow.report.numbers import number, rows, value
+from gnomon.shadow.report.numbers import rows, signed, value
 from gnomon.shadow.walk import Followed
 
 __all__ = ["facts"]
@@ -41,7 +41,7 @@ def facts(walk: Followed, column: str, name: str, names: tuple[str, str]) -> Ite
     elif q := quantiles(compared.difference[walk.differs(column)]):
         yield (
             f"{names[0].capitalize()} minus {names[1]}, where they differ: median "
-            f"{number(q['p50'], 4)}, from {number(q['min'], 4)} to {number(q['max'], 4)}."
+            f"{signed(q['p50'])}, from {signed(q['min'])} to {signed(q['max'])}."
         )
 
 

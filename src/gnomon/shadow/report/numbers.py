@@ -67,13 +67,13 @@ def number(x: float, digits: int = 6) -> str:
     """A number with thousands separators and at most ``digits`` significant digits.
 
     >>> number(28330.0), number(0.0500001), number(1.5e-9)
-    ('28,330', '0.0500001', '1.5e-09')
+    ('28,330', '0.0500001', '1.5e-9')
     """
     if not math.isfinite(x):
         return str(x)
     if float(x).is_integer() and abs(x) < 1e15:
         return f"{int(x):,}"
-    return f"{x:,.{digits}g}" if 1e-4 <= abs(x) < 10**digits else f"{x:.{digits}g}"
+    return f"{x:,.{digits}g}".replace("e-0", "e-").replace("e+0", "e+")
 
 
 def signed(x: float, digits: int = 4) -> str:
