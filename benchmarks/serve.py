@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import re
@@ -102,7 +103,7 @@ def main() -> None:
             for contender in CONTENDERS:
                 print(f"round {number + 1} of {asked.rounds}: {contender.name}", flush=True)
                 with serving(contender, work, environment) as port:
-                    measure(port, contender, work, 16, 2)
+                    measure(port, contender, work, 16, 3)
                     for n in asked.connections:
                         figure = measure(port, contender, work, n, asked.seconds)
                         results[contender.name][n].append(figure)
@@ -214,9 +215,11 @@ def found(pattern: str, text: str) -> str:
 
 
 def milliseconds(text: str) -> float:
-    """wrk's ``1.25ms``, ``870.00us`` or ``1.02s``."""
-    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()  # type: ignore[union-attr]
-    return float(number) * {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}[unit]
+    """wrk's ``1.25ms``, ``870.00us`` or ``1.02s``; not a number when nothing was answered."""
+    match = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text)
+    if match is None:
+        return math.nan
+    return float(match[1]) * {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}[match[2]]
 
 
 def report(results: dict[str, dict[int, list[Figure]]]) -> None:

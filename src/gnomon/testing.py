@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 from gnomon.errors import NotReady, ServerError
 from gnomon.service.auth import find_control_token
 from gnomon.service.client import Client
@@ -121,9 +123,17 @@ def _wait_ready(server: Server, seconds: float) -> None:
                 ended = server.process.poll()
                 if ended is None and time.monotonic() < limit:
                     continue
-                state = "is not ready" if ended is None else f"ended with {ended}"
+                state = _trouble(server) if ended is None else f"ended with {ended}"
                 tail = server.log.read_text(errors="replace")[-2000:]
                 raise NotReady(f"the server {state}; its output ends:\n{tail}") from None
+
+
+def _trouble(server: Server) -> str:
+    try:
+        said = httpx.get(f"{server.url}/status.json").json()["error"]
+    except (httpx.HTTPError, ValueError):
+        return "does not answer"
+    return f"is not ready: {said}"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

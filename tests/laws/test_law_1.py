@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.laws.conftest import Serve
+from tests.conftest import Serve
 from tests.laws.load import feeds, load, until
 from tests.packing import Pack, times
 

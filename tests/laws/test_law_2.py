@@ -10,7 +10,7 @@ import pytest
 
 from gnomon.shadow.balance import balance
 from gnomon.shadow.log import InferenceLog
-from tests.laws.conftest import Serve
+from tests.conftest import Serve
 from tests.laws.load import gateways, load, until, workers
 from tests.packing import Pack, times
 

@@ -9,7 +9,7 @@ import gnomon
 from gnomon.models import inspect
 from gnomon.shadow.log import InferenceLog
 from gnomon.shadow.replay import replay
-from tests.laws.conftest import Serve
+from tests.conftest import Serve
 from tests.laws.load import until
 from tests.packing import Pack, times
 

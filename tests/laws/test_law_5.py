@@ -5,7 +5,7 @@ from __future__ import annotations
 from gnomon.errors import GnomonError
 from gnomon.shadow.balance import balance
 from gnomon.shadow.log import InferenceLog
-from tests.laws.conftest import Serve
+from tests.conftest import Serve
 from tests.laws.load import until
 from tests.packing import Pack, times
 

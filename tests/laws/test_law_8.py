@@ -6,7 +6,7 @@ from gnomon.models import inspect
 from gnomon.shadow import rollout
 from gnomon.shadow.log import InferenceLog
 from gnomon.shadow.replay import replay
-from tests.laws.conftest import Serve
+from tests.conftest import Serve
 from tests.laws.load import until
 from tests.packing import Pack, times
 

@@ -16,7 +16,7 @@ SCHEMA = scored_schema(pa.schema([pa.field("prediction", pa.float64())]))
 def drive(
     rows: list[float], poison: set[float], chance_deaths: int = 0
 ) -> tuple[pa.RecordBatch, int]:
-    """Run a salvage against a worker that dies on ``poison``, and ``chance_deaths`` times anyway."""
+    """Salvage with a worker that dies on ``poison``, and ``chance_deaths`` times anyway."""
     batch = pa.record_batch({"x": rows})
     rescue = salvage(batch, SCHEMA)
     attempt, deaths = next(rescue), 0

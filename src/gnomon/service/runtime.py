@@ -84,7 +84,6 @@ class Runtime:
             self.settings,
             on_death=lambda: self._metrics.restarted("sealer"),
         )
-        self._sealer.start()
         self._spawn(self._every(self.settings.follow_seconds, self._tick))
         self._spawn(self._every(self.settings.fsync_seconds, self._recorder.fsync))
 
@@ -233,6 +232,8 @@ class Runtime:
             self._error, self._retry_at = error, loop.time() + RETRY_SECONDS
             logger.error("cannot make %s live: %s", tag, error)
             return
+        if self.live is None:
+            self._sealer.start()  # Not before live is up: its start would slow live's.
         lane.epoch = epoch
         self.live, self._error, self._live_since = lane, None, datetime.now(UTC)
         logger.info("live is now %s (epoch %d)", tag, epoch)
@@ -311,6 +312,12 @@ class Runtime:
         self._recorder.unanswered(ticket, outcome, error, lane)
         return await ticket.answer
 
+    def _trouble(self) -> str | None:
+        """Why predictions are not answered, or the rollout cannot be followed."""
+        if self._error is not None:
+            return str(self._error)
+        return None if self.live is not None else str(self._not_ready())
+
     def _not_ready(self) -> NotReady:
         if self._error is not None:
             return NotReady(
@@ -365,5 +372,5 @@ class Runtime:
                 *(refused(state.shadows[tag], error) for tag, error in self._refused.items()),
             ),
             books=Books(**self._metrics.books()),
-            error=None if self._error is None else str(self._error),
+            error=self._trouble(),
         )

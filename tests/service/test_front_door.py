@@ -1,0 +1,200 @@
+"""Mirrors ``gnomon.service.front_door``: what a running server says to good and bad requests."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import bentoml
+import httpx
+import pytest
+
+from gnomon.shadow.log import InferenceLog
+from gnomon.testing import Server, serving
+from tests.packing import pack_in_process, times
+from tests.service.running import GOOD, SCRIPT
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real server for every test here: none changes what is live."""
+    place = tmp_path_factory.mktemp("front-door")
+    home, folder = place / "bentoml", place / "deployment"
+    pack_in_process(place / "code", home, times(1), "toy", SCRIPT)
+    (folder / "service").mkdir(parents=True)
+    (folder / "service" / "__init__.py").write_text(
+        'from gnomon.service import gateway\n\nGateway = gateway("toy", body_bytes=2_000_000)\n'
+    )
+    with serving(folder, place / "root", environment={"BENTOML_HOME": str(home)}) as running:
+        yield running
+
+
+def post(server: Server, body: Any, **headers: str) -> httpx.Response:
+    """POST a body, as JSON unless it is bytes."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return httpx.post(f"{server.url}/predict", content=content, headers=headers, timeout=30)
+
+
+def test_a_record_gets_a_prediction(server: Server) -> None:
+    """One record in, one prediction out, with the request's id and the artifact's tag."""
+    answer = post(server, GOOD).json()
+    assert answer["prediction"] == 2.5
+    assert answer["artifact"].startswith("toy:")
+    assert len(answer["request_id"]) == 36
+
+
+def test_rows_get_a_prediction_each_in_order(server: Server) -> None:
+    """``{"rows": […]}`` answers ``rows``, as many and in that order."""
+    answer = post(server, {"rows": [{**GOOD, "x": float(n)} for n in range(5)]}).json()
+    assert [row["prediction"] for row in answer["rows"]] == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+def test_ten_thousand_rows_at_once(server: Server) -> None:
+    """As many rows as the settings allow are answered in one request, one more is refused."""
+    rows = [{**GOOD, "x": float(n)} for n in range(10_000)]
+    answer = post(server, {"rows": rows}).json()
+    assert [row["prediction"] for row in answer["rows"]] == [float(n) for n in range(10_000)]
+    refused = post(server, {"rows": [*rows, GOOD]})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (413, "body_too_large")
+    assert "10,000" in refused.json()["error"]["message"]
+
+
+BAD: dict[str, tuple[Any, int, str, str | None]] = {
+    "malformed JSON": (b'{"x": 1', 400, "malformed_body", None),
+    "not UTF-8": (b'{"id": "\xff"}', 400, "malformed_body", None),
+    "NaN": (json.dumps({**GOOD, "x": float("nan")}).encode(), 400, "malformed_body", "$.x"),
+    "Infinity": (json.dumps({**GOOD, "x": float("inf")}).encode(), 400, "malformed_body", "$.x"),
+    "wrong type": ({**GOOD, "x": "12"}, 422, "invalid_request", "$.x"),
+    "a fraction for an integer": ({**GOOD, "seats": 3.5}, 422, "invalid_request", "$.seats"),
+    "an integer beyond 64 bits": ({**GOOD, "seats": 2**63}, 422, "invalid_request", "$.seats"),
+    "a number for a boolean": ({**GOOD, "weekend": 1}, 422, "invalid_request", "$.weekend"),
+    "null where null is unknown": ({**GOOD, "x": None}, 422, "invalid_request", "$.x"),
+    "a missing field": (
+        {key: value for key, value in GOOD.items() if key != "seats"},
+        422,
+        "invalid_request",
+        "$.seats",
+    ),
+    "a time without a zone": (
+        {**GOOD, "at": "2013-04-01T05:00:00"},
+        422,
+        "invalid_request",
+        "$.at",
+    ),
+    "another zone": ({**GOOD, "at": "2013-04-01T01:00:00-04:00"}, 422, "invalid_request", "$.at"),
+    "empty rows": ({"rows": []}, 422, "invalid_request", "$.rows"),
+    "a bad row among good ones": (
+        {"rows": [GOOD, {**GOOD, "x": "12"}]},
+        422,
+        "invalid_request",
+        "$.rows[1].x",
+    ),
+    "an array": ([GOOD], 422, "invalid_request", "$"),
+}
+
+
+@pytest.mark.parametrize(("body", "status", "code", "where"), BAD.values(), ids=BAD)
+def test_bad_input_is_refused_with_its_place(
+    server: Server, body: Any, status: int, code: str, where: str | None
+) -> None:
+    """Each kind of bad input gets its status, its code and the path of the offending value, and
+    is in the log before it is answered."""
+    answer = post(server, body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["where"]) == (status, code, where)
+    assert set(error) == {"code", "message", "where", "hint", "request_id"}
+    log = InferenceLog(server.settings, "toy")
+    table = log.table(columns=["request_id", "outcome", "error_code", "raw"])
+    logged = {row["request_id"]: row for row in table.to_pylist()}[error["request_id"]]
+    assert (logged["outcome"], logged["error_code"]) == ("rejected", code)
+    assert logged["raw"] == (body if isinstance(body, bytes) else json.dumps(body).encode())
+
+
+def test_an_extra_field_is_kept_and_counted(server: Server) -> None:
+    """A field the contract does not know is no reason to refuse; it is logged and counted."""
+    answer = post(server, {**GOOD, "colour": "red"}).json()
+    table = InferenceLog(server.settings, "toy").table(columns=["request_id", "unknown", "raw"])
+    (logged,) = [r for r in table.to_pylist() if r["request_id"] == answer["request_id"]]
+    assert logged["unknown"] == ["colour"]
+    assert b'"red"' in logged["raw"]
+    metrics = httpx.get(f"{server.url}/metrics").text
+    assert 'gnomon_unknown_fields_total{field="colour",model="toy"} 1.0' in metrics
+
+
+def test_a_whole_float_is_an_integer(server: Server) -> None:
+    """``149.0`` is taken for an integer feature."""
+    assert post(server, {**GOOD, "seats": 149.0}).status_code == 200
+
+
+def test_a_body_over_the_limit_is_refused_before_it_is_read(server: Server) -> None:
+    """A body that says it is too long is refused by its header."""
+    answer = post(server, b" " * 2_000_001)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+    assert "2,000,000" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "unknown_route"),
+        ("GET", "/predict", 405, "method_not_allowed"),
+        ("DELETE", "/status.json", 405, "method_not_allowed"),
+        ("POST", "/gnomon/nowhere", 404, "unknown_route"),
+        ("POST", "/gnomon/promote", 401, "unauthorized"),
+    ],
+)
+def test_a_wrong_route_method_or_token_is_told_so(
+    server: Server, method: str, path: str, status: int, code: str
+) -> None:
+    """One error shape, whoever would have answered."""
+    answer = httpx.request(method, server.url + path, json={"artifact": "toy:none"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+def test_an_unknown_artifact_is_told_with_those_there_are(server: Server) -> None:
+    """Promoting what is not in the store says what is."""
+    with server.client() as control:
+        (tag,) = [control.status().live.artifact]  # type: ignore[union-attr]
+        with pytest.raises(Exception, match=tag):
+            control.promote("toy:none")
+
+
+def test_a_client_that_leaves_early_hurts_nobody(server: Server) -> None:
+    """Half a request and no more; the next is answered."""
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as half:
+        half.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    assert post(server, GOOD).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/livez", "/readyz", "/metrics", "/docs.json", "/", "/status.json"]
+)
+def test_health_metrics_and_pages_answer(server: Server, path: str) -> None:
+    """What BentoML serves and what Gnomon serves, side by side."""
+    assert httpx.get(server.url + path).status_code == 200
+
+
+def test_the_document_and_the_page_describe_the_contract(server: Server) -> None:
+    """Every feature is in ``/docs.json`` and on the index page."""
+    document, page = httpx.get(f"{server.url}/docs.json").text, httpx.get(server.url).text
+    for name in GOOD:
+        assert f'"{name}"' in document
+        assert name in page
+
+
+def test_bentomls_own_client_calls_it(server: Server) -> None:
+    """The stock ``bentoml.SyncHTTPClient`` needs nothing of ours."""
+    with bentoml.SyncHTTPClient(server.url) as client:
+        answer = client.predict(rows=[GOOD])
+    assert answer["rows"][0]["prediction"] == 2.5
+
+
+def test_the_clients_own_request_id_is_logged(server: Server) -> None:
+    """``X-Request-ID`` is kept beside ours, so that both sides can find a request."""
+    answer = post(server, GOOD, **{"X-Request-ID": "from-the-client"}).json()
+    table = InferenceLog(server.settings, "toy").table(columns=["request_id", "client_id"])
+    (logged,) = [r for r in table.to_pylist() if r["request_id"] == answer["request_id"]]
+    assert logged["client_id"] == "from-the-client"
