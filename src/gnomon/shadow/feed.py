@@ -19,13 +19,11 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from gnomon.errors import ArtifactError, GnomonError, LogUnavailable, WorkerError
@@ -37,7 +35,6 @@ from gnomon.shadow.log import (
     STOPPED,
     Position,
     SegmentWriter,
-    Tail,
     read_position,
     recover,
     shadow_stream,
@@ -47,8 +44,8 @@ from gnomon.shadow.policy import Policy
 from gnomon.shadow.progress import Progress
 from gnomon.shadow.reporter import Reporter
 from gnomon.shadow.run import Run
-from gnomon.shadow.sampling import eligible
-from gnomon.shadow.shadowing import Shadowing, Source
+from gnomon.shadow.shadowing import Shadowing
+from gnomon.shadow.source import Reading, Source
 from gnomon.worker import WorkerClient
 
 __all__ = ["Feed", "Progress", "main"]
@@ -58,9 +55,6 @@ logger = logging.getLogger("gnomon.shadow.feed")
 NICE = 10
 POLL_SECONDS = 0.02
 RETRY_SECONDS = 5.0
-
-Group = tuple[list[Source], Position]
-"""Batches to score together, and the position after them."""
 
 
 class Feed:
@@ -107,13 +101,7 @@ class Feed:
         if known != self._recorded:
             self._writer.rotate(read_to=self._recorded)
         self._totals = self._last.totals
-        self._reporter = Reporter(
-            lifeline,
-            Tail(self._requests, self._recorded),
-            lambda batch: int(self._eligible(batch).sum()),
-            self._totals,
-            self._writer.fsync,
-        )
+        self._reporter = Reporter(lifeline, self._reading(), self._totals, self._writer.fsync)
 
     def run(self) -> NoReturn:
         """Score what is logged, as it is logged, for ever."""
@@ -129,55 +117,49 @@ class Feed:
                 time.sleep(RETRY_SECONDS)
 
     def _follow(self, client: WorkerClient) -> NoReturn:
-        tail = Tail(self._requests, self._recorded)
-        while True:
-            self._reporter.worker = client.pid
-            found = tail.poll()
-            for sources, end in self._groups(found):
-                if not sources:
-                    self._pass(end)
-                elif self._recorded < self._careful_until:
-                    for source in sources:
-                        self._record(self._carefully(client, source), source.end)
-                else:
-                    self._begin(until=end, tries=self._tries(None) + 1)
-                    self._record(self._scored(client, sources), sources[-1].end)
-            if not found:
-                time.sleep(POLL_SECONDS)
+        with contextlib.closing(self._reading()) as reading:
+            while True:
+                self._reporter.worker = client.pid
+                found = reading.poll()
+                for source in found:
+                    most = 1 if self._is_careful else self._settings.batch_rows
+                    for part in source.cut(most):
+                        self._take(client, part)
+                if not found:
+                    time.sleep(POLL_SECONDS)
 
-    def _groups(self, found: list[tuple[Position, pa.RecordBatch]]) -> Iterator[Group]:
-        """Cut into groups of about ``batch_rows`` rows to score; a batch is never cut itself."""
-        sources: list[Source] = []
-        rows, end = 0, self._recorded
-        for position, batch in found:
-            source = Source(position, batch, self._eligible(batch))
-            full = rows + source.rows > self._settings.batch_rows
-            if sources and (full or batch.schema != sources[0].batch.schema):
-                yield sources, end
-                sources, rows = [], 0
-            if source.rows:
-                sources.append(source)
-                rows += source.rows
-            end = position
-        if found:
-            yield sources, end
+    def _take(self, client: WorkerClient, source: Source) -> None:
+        if not source.rows:
+            self._pass(source.end)
+        elif self._is_careful:
+            self._record(self._carefully(client, source), source.recorded)
+        else:
+            self._begin(until=source.end, tries=self._tries(None) + 1)
+            self._record(self._scored(client, source), source.recorded)
 
-    def _eligible(self, batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
-        return eligible(batch, self._run.entity_key, self._run.fraction)
+    @property
+    def _is_careful(self) -> bool:
+        """Whether feeds before this one died on what comes next."""
+        return self._recorded < self._careful_until
 
-    def _scored(self, client: WorkerClient, sources: Sequence[Source]) -> pa.RecordBatch:
+    def _reading(self) -> Reading:
+        run = self._run
+        return Reading(self._requests, self._recorded, run.entity_key, run.fraction)
+
+    def _scored(self, client: WorkerClient, source: Source) -> pa.RecordBatch:
         """Records of these rows; one that Gnomon itself stumbles over fails alone."""
         try:
-            return self._shadowing.records(client, list(sources))
+            return self._shadowing.records(client, source)
         except GnomonError:
             raise
         except Exception as error:
-            alone = [s.alone(request) for s in sources for request in s.requests]
-            if len(alone) > 1:
-                return pa.concat_batches([self._scored(client, [source]) for source in alone])
-            logger.exception("cannot shadow request %s", alone[0].requests[0])
+            requests = source.requests
+            if len(requests) > 1:
+                alone = (source.alone(request) for request in requests)
+                return pa.concat_batches([self._scored(client, one) for one in alone])
+            logger.exception("cannot shadow request %s", requests[0])
             reason = f"{type(error).__name__}: {error}"
-            return self._shadowing.unscored(alone[0], "failed", reason)
+            return self._shadowing.unscored(source, "failed", reason)
 
     def _carefully(self, client: WorkerClient, source: Source) -> pa.RecordBatch:
         """Records of one batch, each request tried alone, after a feed died on it twice."""
@@ -198,7 +180,7 @@ class Feed:
                     suspect=request,
                     crashed=tuple(crashed),
                 )
-                records.append(self._scored(client, [alone]))
+                records.append(self._scored(client, alone))
         return pa.concat_batches(records)
 
     def _is_last(self) -> bool:

@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from gnomon.errors import GnomonError
-from gnomon.shadow.log import Position, Tail
+from gnomon.shadow.log import Position
 from gnomon.shadow.progress import Latency, Progress, Totals
+from gnomon.shadow.source import Reading
 
 __all__ = ["Reporter"]
 
@@ -32,8 +33,7 @@ class Reporter(threading.Thread):
 
     Args:
         lifeline: the socket to the gateway.
-        requests: the requests stream, read once more just for counting, from where the feed is.
-        count: how many rows of a batch are eligible.
+        reading: the requests, read once more just for counting, from where the feed is.
         totals: what was done before.
         fsync: forces the feed's records to disk.
     """
@@ -41,8 +41,7 @@ class Reporter(threading.Thread):
     def __init__(
         self,
         lifeline: socket.socket,
-        requests: Tail,
-        count: Callable[[pa.RecordBatch], int],
+        reading: Reading,
         totals: Totals,
         fsync: Callable[[], None],
     ) -> None:
@@ -51,12 +50,11 @@ class Reporter(threading.Thread):
         """The process id of the feed's worker."""
         self._trouble: str | None = None
         self._lifeline = lifeline
-        self._requests = requests
-        self._count = count
+        self._reading = reading
         self._fsync = fsync
         self._done_before = totals.done
         self._eligible = 0
-        self._done = (totals, requests.position)
+        self._done = (totals, reading.position)
         self._micros: deque[float] = deque(maxlen=KEPT_TIMES)
 
     def done(self, totals: Totals, position: Position, records: pa.RecordBatch | None) -> None:
@@ -107,8 +105,8 @@ class Reporter(threading.Thread):
     def _count_eligible(self) -> None:
         """Up to the end of the requests; far behind, a part at a time, or reports would wait."""
         until = time.monotonic() + COUNT_SECONDS
-        while time.monotonic() < until and (found := self._requests.poll()):
-            self._eligible += sum(self._count(batch) for _, batch in found)
+        while time.monotonic() < until and (found := self._reading.poll()):
+            self._eligible += sum(source.rows for source in found)
 
 
 def _latency(micros: tuple[float, ...]) -> Latency:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +14,13 @@ from gnomon.models import Artifact
 from gnomon.preprocessing import Decoder
 from gnomon.shadow.bodies import decode
 from gnomon.shadow.comparators import compare
-from gnomon.shadow.log import Position, input_column, output_column, shadow_schema
+from gnomon.shadow.log import input_column, output_column, shadow_schema
 from gnomon.shadow.policy import Policy, Rules
+from gnomon.shadow.source import Source
 from gnomon.worker import WorkerClient
 from gnomon.worker.frames import scored_schema
 
-__all__ = ["Shadowing", "Source"]
+__all__ = ["Shadowing"]
 
 Columns = dict[str, pa.Array]
 
@@ -31,43 +31,6 @@ _CODES = {
     "refused": "invalid_request",
 }
 _CRASHED = "crashed:"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A logged batch and which rows of it a shadow must score.
-
-    Attributes:
-        end: the position after the batch.
-        batch: the whole batch; a request's body is in its row 0.
-        eligible: the mask of rows to score.
-    """
-
-    end: Position
-    batch: pa.RecordBatch
-    eligible: npt.NDArray[np.bool_]
-
-    @property
-    def rows(self) -> int:
-        """How many rows to score."""
-        return int(self.eligible.sum())
-
-    @property
-    def requests(self) -> list[str]:
-        """The ids of the requests with rows to score."""
-        ids = self.batch.column("request_id").filter(pa.array(self.eligible))
-        return pc.unique(ids).to_pylist()  # type: ignore[no-any-return]
-
-    def alone(self, request: str) -> Source:
-        """Only the rows of one request."""
-        theirs = np.asarray(pc.equal(self.batch.column("request_id"), request))
-        return Source(self.end, self.batch, self.eligible & theirs)
-
-    def bodies(self) -> dict[str, bytes | None]:
-        """The body of each request in the batch."""
-        first = self.batch.filter(pc.equal(self.batch.column("row"), 0))
-        ids, raw = first.column("request_id").to_pylist(), first.column("raw").to_pylist()
-        return dict(zip(ids, raw, strict=True))
 
 
 class Shadowing:
@@ -97,17 +60,16 @@ class Shadowing:
             "epoch": epoch,
         }
 
-    def records(self, client: WorkerClient, sources: list[Source]) -> pa.RecordBatch:
-        """One record for every row to score of ``sources``, whose batches are of one schema.
+    def records(self, client: WorkerClient, source: Source) -> pa.RecordBatch:
+        """One record for every row to score of ``source``.
 
         Raises:
             WorkerError: the worker died and could not be replaced.
         """
         begun = _now()
-        live = _live(sources)
-        bodies = {key: body for source in sources for key, body in source.bodies().items()}
+        live = source.live()
         requests, rows = live.column("request_id").to_pylist(), live.column("row").to_pylist()
-        read = decode(requests, rows, bodies, self._decoder)
+        read = decode(requests, rows, source.bodies(), self._decoder)
         scored, times = self._score(client, read.batch)
 
         places = _places(read.places, live.num_rows)
@@ -115,7 +77,7 @@ class Shadowing:
         refused = pa.array([read.refused.get(i) for i in range(live.num_rows)], pa.string())
         outcome = _outcomes(refused, answers.column("error"))
         arrived = pc.cast(live.column("arrived"), pa.int64())
-        columns = self._common(sources, live)
+        columns = self._common(source, live)
         columns |= {input_column(n): inputs.column(n) for n in inputs.schema.names}
         columns |= {output_column(n): answers.column(n) for n in self._contract.output_schema.names}
         columns |= self._compared(live, answers, np.asarray(pc.equal(outcome, "scored")))
@@ -133,8 +95,8 @@ class Shadowing:
 
     def unscored(self, source: Source, outcome: str, error: str) -> pa.RecordBatch:
         """Records of rows that could not be tried, or must not be tried again."""
-        live = _live([source])
-        columns = self._common([source], live)
+        live = source.live()
+        columns = self._common(source, live)
         rows = live.num_rows
         columns |= {
             "outcome": pa.repeat(outcome, rows),
@@ -189,16 +151,14 @@ class Shadowing:
             self._rules = live, rules
         return self._rules[1]
 
-    def _common(self, sources: list[Source], live: pa.RecordBatch) -> Columns:
+    def _common(self, source: Source, live: pa.RecordBatch) -> Columns:
         """What every record says of the live row it answers."""
-        columns = {name: live.column(name) for name in _COPIED}
-        rows = [source.rows for source in sources]
-        segments = np.repeat([source.end.segment for source in sources], rows)
-        offsets = np.repeat([source.end.offset for source in sources], rows)
-        return columns | {
+        segments, offsets = source.addresses()
+        copied = {name: live.column(name) for name in _COPIED}
+        return copied | {
             "against": live.column("artifact"),
-            "source_segment": pa.array(segments, pa.string()),
-            "source_end": pa.array(offsets, pa.int64()),
+            "source_segment": segments,
+            "source_end": offsets,
         }
 
     def _assemble(self, columns: Columns, rows: int) -> pa.RecordBatch:
@@ -213,11 +173,6 @@ class Shadowing:
 
 _STRINGS = pa.list_(pa.string())
 _TIMES = pa.schema([("scored_us", pa.int64()), ("batch_rows", pa.int32())])
-
-
-def _live(sources: list[Source]) -> pa.RecordBatch:
-    """The rows to score as live answered them."""
-    return pa.concat_batches([s.batch.filter(pa.array(s.eligible)) for s in sources])
 
 
 def _places(found: npt.NDArray[np.int64], rows: int) -> pa.Array:

@@ -1,0 +1,146 @@
+"""What a feed has read of the requests, and which rows of it the shadow must score."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.shadow.log import Position, Tail
+from gnomon.shadow.sampling import eligible
+
+__all__ = ["Reading", "Source"]
+
+READ_ROWS = 8_192
+READ_BATCHES = 512
+
+Logged = tuple[Position, pa.RecordBatch]
+"""A batch as it was logged, and the position after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Consecutive logged batches of one schema, as one batch.
+
+    Attributes:
+        batch: all their rows; a request's body is in its row 0.
+        eligible: the mask of rows to score.
+        ends: the position after each logged batch.
+        sizes: the rows in each.
+    """
+
+    batch: pa.RecordBatch
+    eligible: npt.NDArray[np.bool_]
+    ends: tuple[Position, ...]
+    sizes: tuple[int, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many rows to score."""
+        return int(self.eligible.sum())
+
+    @property
+    def end(self) -> Position:
+        """The position after the last batch."""
+        return self.ends[-1]
+
+    @property
+    def recorded(self) -> Position:
+        """The position after the last batch with a row to score: what its record says was read."""
+        last = int(np.flatnonzero(self.eligible)[-1])
+        return self.ends[int(np.searchsorted(np.cumsum(self.sizes), last, side="right"))]
+
+    @property
+    def requests(self) -> list[str]:
+        """The ids of the requests with rows to score."""
+        return pc.unique(self.live().column("request_id")).to_pylist()  # type: ignore[no-any-return]
+
+    def live(self) -> pa.RecordBatch:
+        """The rows to score, as live answered them."""
+        return self.batch.filter(pa.array(self.eligible))
+
+    def bodies(self) -> dict[str, bytes | None]:
+        """The body of each request."""
+        first = self.batch.filter(pc.equal(self.batch.column("row"), 0))
+        ids, raw = first.column("request_id").to_pylist(), first.column("raw").to_pylist()
+        return dict(zip(ids, raw, strict=True))
+
+    def addresses(self) -> tuple[pa.Array, pa.Array]:
+        """Segment and end of the logged batch that each row to score was in."""
+        segments = np.repeat([end.segment for end in self.ends], self.sizes)
+        offsets = np.repeat([end.offset for end in self.ends], self.sizes)
+        return pa.array(segments[self.eligible], pa.string()), pa.array(offsets[self.eligible])
+
+    def alone(self, request: str) -> Source:
+        """Only the rows of one request are to score."""
+        theirs = np.asarray(pc.equal(self.batch.column("request_id"), request))
+        return Source(self.batch, self.eligible & theirs, self.ends, self.sizes)
+
+    def cut(self, most: int) -> Iterator[Source]:
+        """Parts with up to ``most`` rows to score each. A logged batch is never cut itself."""
+        starts = np.concatenate(([0], np.cumsum(self.sizes)))
+        counts = np.add.reduceat(self.eligible, starts[:-1], dtype=np.int64).tolist()
+        begin = rows = 0
+        for at, count in enumerate(counts):
+            if rows and count and rows + count > most:
+                yield self._part(begin, at, starts)
+                begin, rows = at, 0
+            rows += count
+        yield self._part(begin, len(counts), starts)
+
+    def _part(self, begin: int, end: int, starts: npt.NDArray[np.int64]) -> Source:
+        rows = slice(int(starts[begin]), int(starts[end]))
+        batch = self.batch.slice(rows.start, rows.stop - rows.start)
+        return Source(batch, self.eligible[rows], self.ends[begin:end], self.sizes[begin:end])
+
+
+class Reading:
+    """The requests of a slice as sources, as they are logged.
+
+    Looking at many small batches one by one would cost more than scoring them, so what can be
+    read at once is put together, up to some thousand rows.
+
+    Args:
+        folder: the requests stream.
+        position: where to begin.
+        entity_key: what the shadow samples by.
+        fraction: of the entities, or requests.
+    """
+
+    def __init__(
+        self, folder: Path, position: Position, entity_key: Sequence[str], fraction: float
+    ) -> None:
+        self._tail = Tail(folder, position)
+        self._entity_key = entity_key
+        self._fraction = fraction
+        self._most = 1
+
+    @property
+    def position(self) -> Position:
+        """The end of what was read."""
+        return self._tail.position
+
+    def poll(self) -> list[Source]:
+        """What was logged since; empty at the end."""
+        found = self._tail.poll(self._most)
+        rows = sum(batch.num_rows for _, batch in found)
+        self._most = min(max(len(found) * READ_ROWS // max(rows, 1), 1), READ_BATCHES)
+        return list(self._together(found))
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._tail.close()
+
+    def _together(self, found: Sequence[Logged]) -> Iterator[Source]:
+        filled = [(end, batch) for end, batch in found if batch.num_rows]
+        for _, run in itertools.groupby(filled, key=lambda one: one[1].schema):
+            ends, batches = zip(*run, strict=True)
+            batch = pa.concat_batches(batches)
+            mask = eligible(batch, self._entity_key, self._fraction)
+            yield Source(batch, mask, ends, tuple(one.num_rows for one in batches))
