@@ -1,0 +1,52 @@
+"""Part 4: the healthy candidate is promoted and rolled back while requests come in."""
+
+from __future__ import annotations
+
+import asyncio
+
+from demo.stage import CANDIDATE, LIVE, Rows, Stage
+from demo.traffic import send
+
+__all__ = ["promote_and_roll_back"]
+
+BETWEEN = 100
+"""So many flights travel before, between and after the two decisions, at least."""
+
+GENTLE = 4
+"""Requests in flight until then, so that flights are left when the candidate is loaded."""
+
+
+async def promote_and_roll_back(stage: Stage, rows: Rows) -> None:
+    """Send the flights, decide twice meanwhile, and show the history."""
+    telling, client = stage.telling, stage.client
+    telling.heading("4. Promote the healthy candidate, and roll back, while requests come in")
+    stage.gnomon("promote", CANDIDATE, "--check")
+    queue, done = iter(rows), 0
+    with telling.counting(len(rows), "requests") as step:
+
+        def each() -> None:
+            nonlocal done
+            done += 1
+            step()
+
+        async def some_more() -> None:
+            enough = min(done + BETWEEN, len(rows))
+            while done < enough:
+                await asyncio.sleep(0.01)
+
+        traffic = asyncio.create_task(send(stage.url, queue, each, at_once=GENTLE))
+        await some_more()
+        await client.promote(CANDIDATE, why="it said online what it said offline")
+        await some_more()
+        await client.rollback(why="to show that it can be undone")
+        await some_more()
+        rest = await send(stage.url, queue, each)
+        sent = await traffic
+    answers, failures = sent.artifacts + rest.artifacts, [*sent.failures, *rest.failures]
+    said = " and ".join(f"{count:,} by {tag}" for tag, count in answers.items())
+    telling.claim(
+        not failures and answers.total() == len(rows) and set(answers) == {LIVE, CANDIDATE},
+        f"{len(rows):,} requests meanwhile, {len(failures)} failed: answered {said}",
+    )
+    stage.gnomon("history")
+    stage.gnomon("log", "books")
