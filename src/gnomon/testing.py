@@ -13,9 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
-from gnomon.errors import NotReady, ServerError
+from gnomon.errors import GnomonError, NotReady, ServerError
 from gnomon.service.auth import find_control_token
 from gnomon.service.client import Client
 from gnomon.settings import Settings
@@ -130,10 +128,10 @@ def _wait_ready(server: Server, seconds: float) -> None:
 
 def _trouble(server: Server) -> str:
     try:
-        said = httpx.get(f"{server.url}/status.json").json()["error"]
-    except (httpx.HTTPError, ValueError):
-        return "does not answer"
-    return f"is not ready: {said}"
+        with server.client() as client:
+            return f"is not ready: {client.status().error}"
+    except GnomonError as error:
+        return f"does not answer: {error}"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

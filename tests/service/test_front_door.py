@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
-import bentoml
 import httpx
 import pytest
 
@@ -187,9 +188,14 @@ def test_the_document_and_the_page_describe_the_contract(server: Server) -> None
 
 def test_bentomls_own_client_calls_it(server: Server) -> None:
     """The stock ``bentoml.SyncHTTPClient`` needs nothing of ours."""
-    with bentoml.SyncHTTPClient(server.url) as client:
-        answer = client.predict(rows=[GOOD])
-    assert answer["rows"][0]["prediction"] == 2.5
+    script = (
+        "import bentoml, json, sys\n"
+        "with bentoml.SyncHTTPClient(sys.argv[1]) as client:\n"
+        "    print(json.dumps(client.predict(rows=json.loads(sys.argv[2]))))\n"
+    )
+    command = [sys.executable, "-c", script, server.url, json.dumps([GOOD])]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(done.stdout)["rows"][0]["prediction"] == 2.5
 
 
 def test_the_clients_own_request_id_is_logged(server: Server) -> None:
