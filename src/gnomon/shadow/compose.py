@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Literal
 
+import msgspec
 import pyarrow as pa
 
 from gnomon.preprocessing import Contract
@@ -132,6 +134,7 @@ def compose(
         coverage=_coverage(source, sides, tally.main.rows),
         divergence=divergence,
         exact=tally.exact,
+        policy=hashlib.sha256(msgspec.json.encode(policy)).hexdigest()[:12],
         limit=sides.limit[0],
         limit_name=sides.limit[1],
         impact=impact,

@@ -55,6 +55,7 @@ def a_report() -> Report:
         ),
         divergence=share(990, 1_000, 0.95),
         exact=10,
+        policy="5d8f5d8f5d8f",
         limit=0.0,
         limit_name="gates.max_skew",
         impact=Impact(

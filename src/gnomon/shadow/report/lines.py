@@ -95,7 +95,7 @@ def identity(report: Report) -> Lines:
         ("Artifact", f"{subject.artifact}, {subject.role}"),
         ("Digest", subject.digest[:12]),
         ("Against", report.against),
-        ("Policy lets", f"{percent(report.limit)} of rows diverge ({report.limit_name})"),
+        ("Policy", f"{report.policy} lets {percent(report.limit)} pass ({report.limit_name})"),
         *report.environment.items(),
         ("Made", f"{numbers.moment(report.created)} UTC"),
     ]

@@ -323,6 +323,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         right: what the right side is called.
         against: the table or artifact on the right side.
         divergence: rows with at least one output (or, without outputs, feature) out of tolerance.
+        policy: the first 12 hex digits of the SHA-256 of the policy's canonical JSON.
         limit: the share of such rows the policy lets pass, and ``limit_name`` which rule that is.
         exact: rows with every output equal to the bit.
         environment: what the comparison ran on.
@@ -342,6 +343,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     coverage: Coverage
     divergence: Share
     exact: int
+    policy: str
     limit: float
     limit_name: str
     impact: Impact | None = None

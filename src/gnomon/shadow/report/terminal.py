@@ -39,7 +39,8 @@ def render(report: Report) -> RenderableType:
         parts.append(Padding(_over_time(report.timeline), (1, 2, 0, 2)))
     if report.walk and report.walk.first:
         parts.append(Padding(_steps(report.walk, report), (1, 2, 0, 2)))
-    parts.append(Padding(_columns(report), (1, 2, 0, 2)))
+    if report.columns:
+        parts.append(Padding(_columns(report), (1, 2, 0, 2)))
     return Group(*parts)
 
 
