@@ -1,0 +1,83 @@
+"""Every documented route, asked of the real gateway behind BentoML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+import gnomon
+from gnomon.errors import UnknownArtifact
+from gnomon.testing import Server, serving
+from tests.packing import pack_in_process, times
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server of the toy model; its first artifact goes live by itself."""
+    place = tmp_path_factory.mktemp("served")
+    home, deployment = place / "bentoml", place / "deployment"
+    pack_in_process(place / "code", home, times(1), "toy")
+    (deployment / "service").mkdir(parents=True)
+    (deployment / "service" / "__init__.py").write_text(
+        'from gnomon.service import gateway\n\nGateway = gateway("toy")\n'
+    )
+    with serving(deployment, place / "root", environment={"BENTOML_HOME": str(home)}) as running:
+        yield running
+
+
+def test_every_get_route_answers_as_described(server: Server) -> None:
+    """Status and content type are those of ``/docs.json``, which the server makes itself."""
+    document = httpx.get(f"{server.url}/docs.json").json()
+    token = (Path(server.settings.root) / "control.token").read_text().strip()
+    for path, item in document["paths"].items():
+        if "get" in item:
+            answer = httpx.get(server.url + path, headers={"authorization": f"Bearer {token}"})
+            [kind] = item["get"]["responses"]["200"]["content"]
+            assert answer.status_code == 200, path
+            assert answer.headers.get("content-type", kind).startswith(kind), path
+
+
+def test_the_documented_example_is_answered(server: Server) -> None:
+    """The record in the document, the row on the page and the curl line are one and work."""
+    document = httpx.get(f"{server.url}/docs.json").json()
+    record = document["components"]["schemas"]["Record"]["example"]
+    answer = httpx.post(f"{server.url}/predict", json=record).json()
+    described = document["components"]["schemas"]["Prediction"]
+    assert set(answer) == set(described["required"])
+    assert answer["prediction"] == record["x"]
+
+
+def test_what_needs_no_token_holds_none(server: Server) -> None:
+    """Neither the token nor a path of the machine is on the page or in the public status."""
+    token = (Path(server.settings.root) / "control.token").read_text().strip()
+    for path in ("/", "/status.json", "/docs.json"):
+        text = httpx.get(server.url + path).text
+        assert token not in text
+        assert str(server.settings.root) not in text
+
+
+def test_unknown_routes_and_methods_are_answered_in_the_one_shape(server: Server) -> None:
+    """By the front door, by the control routes and by BentoML alike."""
+    for path in ("/nope", "/gnomon/nope", "/predictions"):
+        answer = httpx.get(server.url + path)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_route")
+    for path, right in (("/predict", "POST"), ("/gnomon/promote", "POST"), ("/", "GET")):
+        answer = httpx.put(server.url + path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, right)
+
+
+def test_a_client_talks_to_it(server: Server) -> None:
+    """Predictions, status, history, and errors as their own classes."""
+    with server.client() as client:
+        assert client.predict([{"x": 2.0, "id": "a"}, {"x": -1.0, "id": "b"}])[1].error is not None
+        assert client.status().ready
+        assert [event.kind for event in client.history()] == ["promote"]
+        with pytest.raises(UnknownArtifact):
+            client.start_shadow("toy:nope")
+    with gnomon.Client(server.url) as stranger, pytest.raises(gnomon.GnomonError, match="token"):
+        stranger.rollback()
