@@ -173,6 +173,33 @@ def test_answers_that_do_not_come_out_again_confirm_nothing(
     assert any("did not give the logged answer" in fact for fact in report.diagnosis.evidence)
 
 
+def test_without_bodies_it_is_said_that_nothing_can_be_followed(
+    settings: Settings, pack: Pack, tmp_path: Path
+) -> None:
+    """Outputs are compared all the same; where and why they part is unknown, and says why."""
+    logged = Trips(settings, inspect(pack(LOCAL, "trips", TRAINED)), trips(ROWS))
+    logged.keeps_bodies = False
+    logged.answer()
+    lower = pc.multiply(logged.outputs.column("probability_slow"), 0.5)
+    report = compare(logged, write(logged.offline(probability_slow=lower), tmp_path / "t.parquet"))
+    assert report.diverged
+    assert report.walk is None
+    assert report.diagnosis is not None
+    assert (report.diagnosis.verdict, report.diagnosis.column) == ("unknown", None)
+    assert "no longer holds the bodies" in report.diagnosis.sentence
+
+
+def test_a_table_of_features_alone_is_judged_by_its_features(healthy: Trips, table: Path) -> None:
+    """Another spelling of a category: located, and shown pair by pair."""
+    shouted = pc.utf8_upper(healthy.inputs.column("kind"))
+    write(healthy.offline("kind", kind=shouted), table)
+    report = compare(healthy, table)
+    assert (report.divergence.rows, report.impact) == (ROWS, None)
+    assert report.diagnosis is not None
+    assert (report.diagnosis.column, report.diagnosis.cause) == ("kind", "unknown")
+    assert "solo online is SOLO offline on 134 rows." in report.diagnosis.evidence
+
+
 def test_a_table_of_steps_alone_is_judged_by_its_steps(healthy: Trips, table: Path) -> None:
     """Without outputs every logged row is run again, and the step columns decide."""
     hour = healthy.steps.column("columns/clock/hour").combine_chunks()

@@ -111,7 +111,13 @@ def trips(rows: int, *, begin: str = "2013-03-01T00:00:00") -> list[dict[str, An
 
 
 class Trips:
-    """Logged answers of one artifact, computed by its own worker."""
+    """Logged answers of one artifact, computed by its own worker.
+
+    Attributes:
+        keeps_bodies: whether requests are logged with their bodies.
+    """
+
+    keeps_bodies = True
 
     def __init__(
         self, settings: Settings, artifact: Artifact, records: list[dict[str, Any]]
@@ -191,7 +197,9 @@ class Trips:
             writer.append(pa.RecordBatch.from_pylist(part, schema=schema))
         writer.close()
 
-    def _body(self, request: int) -> bytes:
+    def _body(self, request: int) -> bytes | None:
+        if not self.keeps_bodies:
+            return None
         if request == 0:
             return msgspec.json.encode(self.records[0])
         first = 1 + (request - 1) * REQUEST

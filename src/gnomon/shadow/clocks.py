@@ -53,8 +53,10 @@ class Shift:
     @property
     def undone(self) -> str:
         """How the left side was repaired."""
-        what = f"With `{self.feature}` moved" if self.feature else "Moved"
-        return f"{what} {'to' if self.sign > 0 else 'from'} the clock of {self.zone} and run again"
+        clock = f"{'to' if self.sign > 0 else 'from'} the clock of {self.zone}"
+        if self.feature is None:
+            return f"Moved {clock}"
+        return f"With `{self.feature}` moved {clock} and run again"
 
     @property
     def moved(self) -> tuple[str, Floats] | None:
@@ -62,10 +64,11 @@ class Shift:
         return (self.feature, self.moments + self.hours) if self.feature else None
 
     def finding(self, names: tuple[str, str]) -> str:
-        """``is 4 hours ahead of offline, as UTC is of America/New_York``."""
-        low, high = sorted((abs(float(self.hours.min())), abs(float(self.hours.max()))))
+        """``is 4 hours ahead of offline, as UTC is ahead of America/New_York``."""
+        hours = self.hours[np.isfinite(self.moments)]
+        low, high = sorted((abs(float(hours.min())), abs(float(hours.max()))))
         amount = plural_hours(low) if low == high else f"{number(low)} to {plural_hours(high)}"
-        ahead = float(np.median(self.hours)) < 0
+        ahead = float(hours.mean()) < 0
         first, second = ("UTC", self.zone) if self.sign > 0 else (self.zone, "UTC")
         direction = "ahead of" if ahead else "behind"
         return f"is {amount} {direction} {names[1]}, as {first} is {direction} {second}"

@@ -111,7 +111,6 @@ def compose(
         timeline=time,
         first=tally.time.first,
         last=tally.time.last,
-        walk=walk,
         diagnosis=diagnosis,
     )
     drawn = _drawn(tally, followed) if tally.main.rows else None
@@ -202,7 +201,15 @@ def _distributions(
 
 
 def _examples(drawn: _Drawn, sides: Sides, first: str | None) -> Iterator[report.Example]:
-    return examples(drawn.rows, drawn.left, drawn.right, drawn.rules, keys=sides.keys, first=first)
+    outputs = [name for name, kind in sides.kinds.items() if kind == "output"]
+    return examples(
+        drawn.rows,
+        drawn.left,
+        drawn.right,
+        drawn.rules,
+        keys=sides.keys,
+        wanted=[*outputs, *([first] if first else [])],
+    )
 
 
 def _walk(

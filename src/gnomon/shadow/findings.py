@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gnomon.shadow.report import Diagnosis, Impact, Share, Summary, Timeline, Verdict, Walk
+from gnomon.shadow.report import Diagnosis, Impact, Share, Summary, Timeline, Verdict
 from gnomon.shadow.report.numbers import count, interval, number, percent, plural, rows
 
 __all__ = ["Finding", "judge"]
@@ -50,7 +50,6 @@ class Finding:
     timeline: Timeline | None
     first: tuple[float, str] | None
     last: float | None
-    walk: Walk | None
     diagnosis: Diagnosis | None
 
     def title(self) -> str:
@@ -134,12 +133,11 @@ class Finding:
         buckets = self.timeline.buckets
         begin = next(at for at, b in enumerate(buckets) if b.diverged)
         end = next(at for at in reversed(range(len(buckets))) if buckets[at].diverged)
-        by = "arrival" if self.timeline.axis.label == "arrival" else self.timeline.axis.label
         before = sum(b.rows for b in buckets[:begin])
         after = sum(b.rows for b in buckets[end + 1 :])
         over = after > _TAIL * self.divergence.of
         at, request = self.first
-        said = f"{_moment(at)} UTC by {by}, request {request}"
+        said = f"{_moment(at)} UTC by {self.timeline.axis.label}, request {request}"
         said += f"; {rows(before)} before it agree" if before else ", where the range begins"
         return f"{said}. {rows(after)} after {_moment(self.last)} agree." if over else f"{said}."
 

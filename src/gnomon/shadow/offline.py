@@ -17,7 +17,7 @@ from gnomon.shadow.joining import NAMES, Join
 from gnomon.shadow.log import InferenceLog
 from gnomon.shadow.logged import Range, Role, Rows
 from gnomon.shadow.policy import Policy
-from gnomon.shadow.report import Report
+from gnomon.shadow.report import Diagnosis, Report
 from gnomon.shadow.rerun import Rerun, step_columns
 from gnomon.shadow.table import OfflineTable
 from gnomon.shadow.tally import with_columns
@@ -87,6 +87,7 @@ def compare_offline(
         if tally.main.disagreed:
             drawn = sampled(tally.diverging, tally.agreeing)
             followed = follow(drawn, source, rerun(), policy)
+            diagnosis = _NOTHING_LEFT
         if followed:
             diagnosis = diagnose(
                 followed,
@@ -104,6 +105,16 @@ def compare_offline(
         followed=followed,
         diagnosis=diagnosis,
     )
+
+
+_NOTHING_LEFT = Diagnosis(
+    verdict="unknown",
+    column=None,
+    step="",
+    cause="unknown",
+    sentence="No row could be run again, so where the two sides part is not known: the log no "
+    "longer holds the bodies, or the artifact fails on them here.",
+)
 
 
 class _Late:

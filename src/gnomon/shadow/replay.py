@@ -162,12 +162,7 @@ def _taken(batch: pa.RecordBatch, fields: list[pa.Field], at: pa.Array) -> list[
 
 
 def _disagreement_limit(policy: Policy) -> tuple[float, str]:
-    limit = policy.gates.max_disagreement
-    return (
-        (1.0, "gates.max_disagreement is not set")
-        if limit is None
-        else (
-            limit,
-            "gates.max_disagreement",
-        )
-    )
+    """The share of rows on which two artifacts may differ, and where that is said."""
+    if policy.gates.max_disagreement is None:
+        return 1.0, "gates.max_disagreement is not set"
+    return policy.gates.max_disagreement, "gates.max_disagreement"

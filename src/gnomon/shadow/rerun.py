@@ -58,9 +58,16 @@ class Rerun:
         zero = pa.repeat(0.0, rows.num_rows)
         return pa.table(
             # A sparse step leaves out the columns that are zero in every row of a batch.
-            {name: found.column(name) if name in found.column_names else zero for name in columns}
+            {n: _plain(found.column(n)) if n in found.column_names else zero for n in columns}
         )
 
     def _parts(self, rows: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         for start in range(0, rows.num_rows, self._rows):
             yield rows.slice(start, self._rows)
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Categories as their values; nothing but nulls as floats."""
+    if pa.types.is_dictionary(column.type):
+        return pc.cast(column, column.type.value_type)
+    return column.cast(pa.float64()) if pa.types.is_null(column.type) else column

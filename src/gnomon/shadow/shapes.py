@@ -51,10 +51,12 @@ def timeline(time: TimeBuckets, contract: Contract) -> Timeline | None:
 def distribution(
     name: str, left: pa.ChunkedArray, right: pa.ChunkedArray, weights: Floats, unit: str | None
 ) -> Distribution | None:
-    """One column's values on both sides; None when no value can be drawn."""
+    """One column's values on both sides; None of times and of nothing but nulls."""
     axis = Axis(label=name, unit=unit)
     if _is_number(left.type) and _is_number(right.type):
         return _numbers(axis, left, right, weights)
+    if pa.types.is_timestamp(left.type):
+        return None
     return _labels(axis, left, right, weights)
 
 
@@ -65,13 +67,14 @@ def examples(
     rules: Rules,
     *,
     keys: Sequence[str],
-    first: str | None,
+    wanted: Sequence[str],
 ) -> Iterator[Example]:
     """The diverging rows that matter most: changed decisions, then the largest differences.
 
     Args:
         left: every column to show, for the rows of ``rows``.
-        first: the column to show first after the outputs.
+        keys: the columns of ``about`` that name a row.
+        wanted: the columns to show before others where they differ.
     """
     about = rows.pairs.about
     bad = np.flatnonzero(rows.diverged)
@@ -83,9 +86,7 @@ def examples(
     compared = compare(left, right, rules).columns
     for at in range(len(worst)):
         differing = [name for name in compared if not compared[name].agree[at]]
-        shown = list(dict.fromkeys([*([first] if first in compared else []), *differing]))
-        outputs = [name for name in compared if name in shown and "/" not in name]
-        names = list(dict.fromkeys([*outputs, *shown]))[:_MOST_CELLS]
+        names = sorted(differing, key=lambda name: name not in wanted)[:_MOST_CELLS]
         yield Example(
             request_id=about.column("request_id")[at].as_py(),
             row=about.column("row")[at].as_py(),
@@ -96,7 +97,7 @@ def examples(
                     column=name,
                     left=_value(left.column(name)[at]),
                     right=_value(right.column(name)[at]),
-                    diverged=name in differing,
+                    diverged=True,
                 )
                 for name in names
             ),

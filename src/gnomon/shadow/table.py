@@ -246,8 +246,10 @@ def _as_key(column: pa.ChunkedArray, field: pa.Field, where: str) -> pa.Array:
 def _as_value(column: pa.ChunkedArray, kind: pa.DataType | None, place: str) -> pa.Array:
     """A column to compare; numbers keep the precision they have in the table."""
     column = _plain(column)
-    if kind is None or pa.types.is_null(column.type):
-        return column.cast(kind) if kind is not None else column
+    if pa.types.is_null(column.type):
+        return column.cast(kind or pa.float64())
+    if kind is None:
+        return column
     if _family(column.type) != _family(kind):
         raise TableError(
             f"expected {_kind(kind)}, as the log has it, got {_kind(column.type)}"

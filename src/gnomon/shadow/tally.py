@@ -51,11 +51,12 @@ class Pairs:
     @classmethod
     def concat(cls, parts: Sequence[Pairs]) -> Pairs:
         """All of them."""
-        return cls(
-            pa.concat_tables([p.about for p in parts]).combine_chunks(),
-            pa.concat_tables([p.left for p in parts]).combine_chunks(),
-            pa.concat_tables([p.right for p in parts]).combine_chunks(),
+        about, left, right = (
+            # A column may be of nulls only, or of whole numbers, in one part and not in another.
+            pa.concat_tables(tables, promote_options="permissive").combine_chunks()
+            for tables in zip(*((p.about, p.left, p.right) for p in parts), strict=True)
         )
+        return cls(about, left, right)
 
 
 class Sample:
