@@ -58,3 +58,5 @@ def test_every_row_has_one_outcome_and_every_refusal_its_reason(pack: Pack, serv
         "timed_out:deadline_exceeded": 1,
     }
     assert logged.balanced, logged.explain()
+    assert logged.live.received == books.received
+    assert logged.live.outcomes == {"answered": 3, "rejected": 2, "failed": 3, "timed_out": 1}

@@ -22,7 +22,6 @@ def test_everything_a_deployment_writes_is_under_its_root(
     artifacts stay as they were."""
     live, shadow = pack(times(1)), pack(times(2))
     with serve(live, GNOMON_SEGMENT_SECONDS="1", PYTHONDONTWRITEBYTECODE="1") as server:
-        before = files(tmp_path / "deployment")
         with server.client() as control:
             control.start_shadow(shadow)
             control.predict([{"x": float(n), "id": f"e{n}"} for n in range(50)])
@@ -36,4 +35,4 @@ def test_everything_a_deployment_writes_is_under_its_root(
         assert {p.name for p in root.iterdir()} == {
             "control.token", "log", "rollout", "server.log", "slices", "spool",
         }  # fmt: skip
-    assert files(tmp_path / "deployment") == before
+    assert files(tmp_path / "deployment") == {"service/__init__.py"}
