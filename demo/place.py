@@ -61,6 +61,7 @@ class Place:
         os.environ["BENTOML_HOME"] = str(self.folder / "bentoml")
         os.environ["BENTOML_DO_NOT_TRACK"] = "True"
         os.environ["GNOMON_ROOT"] = str(self.storage)
+        os.environ["OMP_NUM_THREADS"] = "1"  # Threads that wait for each other burn both cores.
 
     def shown(self, path: Path) -> str:
         """A path as the user would type it."""

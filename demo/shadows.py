@@ -62,7 +62,8 @@ async def live_against_shadow(stage: Stage) -> None:
     telling.say(
         "A row agrees when its label is the same and its probability within 0.2; it flips when the "
         "decision at 0.3 does (shadow/policy.toml). The second candidate is a little further away. "
-        "Models differ: from here nobody can tell a better one from a broken one."
+        "Models differ: from here nobody can tell a better one from a broken one. Shadows have the "
+        "lowest priority and read the log in larger batches."
     )
 
 
