@@ -5,11 +5,6 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-# The demo's store, log and history stay in the checkout; `make serve` goes on with them.
-export BENTOML_HOME := $(CURDIR)/.demo/bentoml
-export GNOMON_ROOT  := $(CURDIR)/.demo/gnomon
-export BENTOML_DO_NOT_TRACK := True
-
 PORT ?= 3000
 
 .DEFAULT_GOAL := help
@@ -23,7 +18,8 @@ demo: $(READY) ## the whole job on real flights: serve, shadow, find a skew, pro
 
 serve: $(READY) ## serve what the demo left behind, until Ctrl-C (PORT=3000)
 	@test -d .demo/gnomon || { echo "There is nothing to serve yet. Run: make demo"; exit 1; }
-	@$(BIN)/gnomon serve --port $(PORT)
+	@BENTOML_HOME=$(CURDIR)/.demo/bentoml GNOMON_ROOT=$(CURDIR)/.demo/gnomon \
+	  $(BIN)/gnomon serve --port $(PORT)
 
 test: $(READY) ## the tests
 	@$(BIN)/python -m pytest
