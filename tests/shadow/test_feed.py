@@ -87,6 +87,8 @@ def test_bad_rows_fail_alone_and_with_their_reason(
     assert [r["agreed"] for r in found] == [True, None, None, None, True]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_a_killed_feed_goes_on_exactly_where_it_was(
     settings: Settings, requests: Requests, shadow: Artifact
 ) -> None:
@@ -171,6 +173,7 @@ def test_a_stopped_feeds_lag_is_counted_to_the_row(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_a_request_that_kills_the_feed_is_given_up(
     settings: Settings, requests: Requests, shadow: Artifact
 ) -> None:

@@ -55,6 +55,8 @@ logger = logging.getLogger("gnomon.shadow.feed")
 NICE = 10
 POLL_SECONDS = 0.02
 RETRY_SECONDS = 5.0
+START_PATIENCE = 5
+"""Times ``worker_start_seconds``: niced on a busy machine a worker loads slowly; nobody waits."""
 
 
 class Feed:
@@ -106,9 +108,11 @@ class Feed:
     def run(self) -> NoReturn:
         """Score what is logged, as it is logged, for ever."""
         self._reporter.start()
+        seconds = self._settings.worker_start_seconds * START_PATIENCE
+        patient = msgspec.structs.replace(self._settings, worker_start_seconds=seconds)
         while True:
             try:
-                with WorkerClient(self._artifact, self._settings) as client:
+                with WorkerClient(self._artifact, patient) as client:
                     self._follow(client)
             except (ArtifactError, WorkerError) as error:
                 # No row is to blame for a worker that does not start.
