@@ -18,7 +18,7 @@ demo: $(READY) ## the whole job on real flights: serve, shadow, find a skew, pro
 
 serve: $(READY) ## serve what the demo left behind, until Ctrl-C (PORT=3000)
 	@test -d .demo/gnomon || { echo "There is nothing to serve yet. Run: make demo"; exit 1; }
-	@BENTOML_HOME=$(CURDIR)/.demo/bentoml GNOMON_ROOT=$(CURDIR)/.demo/gnomon \
+	@BENTOML_HOME="$(CURDIR)/.demo/bentoml" GNOMON_ROOT="$(CURDIR)/.demo/gnomon" \
 	  $(BIN)/gnomon serve --port $(PORT)
 
 test: $(READY) ## the tests

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from gnomon.service.client import Client as Client
     from gnomon.shadow.policy import Policy as Policy
 
-    __version__: str
-
 __all__ = [
     "Artifact",
     "AsyncClient",
@@ -33,6 +31,8 @@ __all__ = [
     "load",
     "pack",
 ]
+
+__version__ = "0.1.0"  # In the source, because in a bento there is nothing else of Gnomon.
 
 _HOMES = {
     "Artifact": "gnomon.models",
@@ -48,10 +48,6 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("gnomon")
     if name not in _HOMES:
         raise AttributeError(f"module 'gnomon' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)

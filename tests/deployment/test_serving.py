@@ -100,7 +100,7 @@ def test_the_scheduled_replay_finds_live_as_it_was(
 
 
 def test_a_bento_carries_the_service_and_gnomon(tmp_path: Path) -> None:
-    """`bentoml build` makes a bento whose sources import without this checkout."""
+    """`bentoml build` makes a bento whose sources work where no gnomon is installed."""
     environment = {**os.environ, "BENTOML_HOME": str(tmp_path), "BENTOML_DO_NOT_TRACK": "True"}
     subprocess.run(
         [sys.executable, "-m", "bentoml", "build", "--version", "one"],
@@ -115,3 +115,6 @@ def test_a_bento_carries_the_service_and_gnomon(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=source, capture_output=True, text=True, check=True
     )
     assert Path(found.stdout.strip()).is_relative_to(source)
+    bare = [sys.executable, "-S", "-c", "import gnomon; print(gnomon.__version__)"]
+    said = subprocess.run(bare, cwd=source, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == gnomon.__version__
