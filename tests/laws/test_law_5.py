@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from gnomon.errors import GnomonError
 from gnomon.shadow.balance import balance
 from gnomon.shadow.log import InferenceLog
@@ -60,3 +62,20 @@ def test_every_row_has_one_outcome_and_every_refusal_its_reason(pack: Pack, serv
     assert logged.balanced, logged.explain()
     assert logged.live.received == books.received
     assert logged.live.outcomes == {"answered": 3, "rejected": 2, "failed": 3, "timed_out": 1}
+
+
+def test_a_stopped_shadow_owes_nothing_more(pack: Pack, serve: Serve) -> None:
+    """What a shadow had not read when it was stopped or promoted is no debt of its books, and
+    keeps no request from being sealed."""
+    live, shadow = pack(times(2)), pack(times(3, "time.sleep(3600)"))
+    with serve(live, GNOMON_SEGMENT_SECONDS="1") as server, server.client() as control:
+        control.start_shadow(shadow)
+        until(lambda: control.status().shadows[0].state == "running", "the shadow runs")
+        control.predict([{"x": 1.0, "id": f"online{n}"} for n in range(20)])
+        until(lambda: control.status().shadows[0].lagging == 20, "it hangs on all of them")
+        control.stop_shadow(shadow)
+        log = InferenceLog(server.settings, "toy")
+        books = balance(log)
+        assert books.balanced, books.explain()
+        assert all(not s.lagging for s in books.shadows)
+        until(lambda: (Path(server.settings.root) / "log").is_dir(), "the requests are sealed")

@@ -33,6 +33,7 @@ from gnomon.shadow.history import Event, History, RolloutState, Shadow
 from gnomon.shadow.log import REQUESTS, new_request_id, stream_folder
 from gnomon.shadow.log.layout import StreamBusy
 from gnomon.shadow.policy import Policy
+from gnomon.shadow.run import mark_stopped
 from gnomon.shadow.storage import Storage
 
 __all__ = ["Runtime"]
@@ -69,6 +70,7 @@ class Runtime:
         self._retry_at = 0.0
         self._error: GnomonError | None = None
         self._promoting: str | None = None
+        self._applied: int | None = None
         self._live_since: datetime | None = None
 
     async def start(self) -> None:
@@ -220,6 +222,9 @@ class Runtime:
             if tag not in self._feeds and tag not in self._refused:
                 self._start_feed(tag, shadow)
         self._refused = {tag: e for tag, e in self._refused.items() if tag in state.shadows}
+        if self._applied != state.epoch:
+            mark_stopped(self.settings, self.model, self.slice, state.shadows)
+            self._applied = state.epoch
 
     async def _go_live(self, tag: str, epoch: int) -> None:
         """Swap the live lane; on refusal the old one goes on answering."""
