@@ -1,0 +1,34 @@
+"""Files of every format version that was ever written can still be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gnomon.preprocessing import Contract
+from gnomon.settings import Settings
+from gnomon.shadow.history import Event, History
+from gnomon.shadow.storage import Storage
+
+DATA = Path(__file__).parent / "data"
+
+
+def test_a_contract_of_format_1_is_read() -> None:
+    """The flights contract as the first release wrote it."""
+    contract = Contract.read(DATA / "contract-1.json")
+    assert contract.entity_key == ("flight_id",)
+    assert contract.feature("time_hour").timezone == "UTC"
+    assert contract.probability_columns == ("probability_late", "probability_on_time")
+    assert contract.feature("temp").unit == "°F"
+
+
+def test_a_rollout_event_of_format_1_is_read(tmp_path: Path) -> None:
+    """A promotion with its gates, as the first release recorded it."""
+    settings = Settings(root=str(tmp_path))
+    history = History(Storage(settings), "flights")
+    history.append(Event(kind="promote", artifact="flights:logistic-1"))
+    (tmp_path / "rollout/flights/000001.json").write_bytes((DATA / "event-1.json").read_bytes())
+    history.refresh()
+    event = history.events[-1]
+    assert (event.kind, event.artifact) == ("promote", "flights:boosting-1")
+    assert history.state.previous == "flights:logistic-1"
+    assert {gate["verdict"] for gate in event.gates} == {"pass"}
