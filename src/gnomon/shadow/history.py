@@ -22,7 +22,7 @@ FORMAT = 1
 Kind = Literal["promote", "rollback", "shadow_start", "shadow_stop"]
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One decision. Keys this version does not know are left alone; see ``docs/formats.md``.
 
     Attributes:
@@ -184,7 +184,7 @@ class History:
 
 
 class _Format(msgspec.Struct):
-    format: int = FORMAT
+    format: int
 
 
 def _check(state: RolloutState, event: Event) -> None:

@@ -13,7 +13,7 @@ __all__ = ["FORMAT", "Skew", "read", "write"]
 FORMAT = 1
 
 
-class Skew(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Skew(msgspec.Struct, frozen=True, kw_only=True):
     """One replay or offline comparison of one artifact, as a gate needs it.
 
     Attributes:
