@@ -165,7 +165,8 @@ def test_format_1_still_reads(storage: Storage) -> None:
     """An event written by the first version; this file must read for ever."""
     storage.create(
         "rollout/flights/000000.json",
-        b'{"format": 1, "kind": "promote", "artifact": "flights:a", "at": "2026-01-02T03:04:05Z", "by": "ann"}',
+        b'{"format": 1, "kind": "promote", "artifact": "flights:a",'
+        b' "at": "2026-01-02T03:04:05Z", "by": "ann"}',
     )
     history = History(storage, "flights")
     history.refresh()

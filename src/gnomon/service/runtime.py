@@ -216,7 +216,7 @@ class Runtime:
             keep.add(self.live.artifact.tag)
         for tag in [tag for tag in self._lanes if tag not in keep]:
             self._retire(self._lanes.pop(tag).close())
-        for tag in [tag for tag in self._feeds if tag not in state.shadows]:
+        for tag in [t for t, feed in self._feeds.items() if state.shadows.get(t) != feed.shadow]:
             self._retire(self._feeds.pop(tag).close())
         for tag, shadow in state.shadows.items():
             if tag not in self._feeds and tag not in self._refused:
