@@ -9,7 +9,9 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -108,6 +110,29 @@ def build(clock: Any, model: Any) -> Any:
     return Pipeline([("columns", columns), ("model", model)])
 
 
+@contextmanager
+def no_preprocessing() -> Iterator[None]:
+    """Put aside what other tests imported under the name the user's package has here."""
+    aside = _taken()
+    try:
+        yield
+    finally:
+        _taken()
+        sys.modules.update(aside)
+
+
+def _taken() -> dict[str, ModuleType]:
+    names = [name for name in sys.modules if name.partition(".")[0] == "preprocessing"]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+@pytest.fixture(autouse=True)
+def own_preprocessing() -> Iterator[None]:
+    """Every test may import a `preprocessing` of its own."""
+    with no_preprocessing():
+        yield
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty BentoML home."""
@@ -147,20 +172,23 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     os.environ["BENTOML_HOME"] = str(folder / "bentoml")
     sys.path.insert(0, str(folder))
     try:
-        from sklearn.linear_model import LogisticRegression
-
-        clock = importlib.import_module("preprocessing.clock")
-        frame, late = flights()
-        pipeline = build(clock, LogisticRegression(random_state=7)).fit(frame, late)
-        return pack("flights", pipeline, frame, late, lineage={"month": "January"})
+        with no_preprocessing():
+            return _pack()
     finally:
         sys.path.remove(str(folder))
-        for name in [name for name in sys.modules if name.partition(".")[0] == "preprocessing"]:
-            del sys.modules[name]
         if previous is None:
             del os.environ["BENTOML_HOME"]
         else:
             os.environ["BENTOML_HOME"] = previous
+
+
+def _pack() -> Artifact:
+    from sklearn.linear_model import LogisticRegression
+
+    clock = importlib.import_module("preprocessing.clock")
+    frame, late = flights()
+    pipeline = build(clock, LogisticRegression(random_state=7)).fit(frame, late)
+    return pack("flights", pipeline, frame, late, lineage={"month": "January"})
 
 
 @pytest.fixture
