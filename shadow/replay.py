@@ -14,7 +14,7 @@ import sys
 from datetime import UTC, date, datetime, timedelta
 
 from gnomon.settings import Settings
-from gnomon.shadow.history import History
+from gnomon.shadow.rollout.history import History
 from gnomon.shadow.storage import Storage
 
 __all__ = ["replay"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gnomon.preprocessing import Contract
 from gnomon.settings import Settings
-from gnomon.shadow.history import Event, History
+from gnomon.shadow.rollout.history import Event, History
 from gnomon.shadow.storage import Storage
 
 DATA = Path(__file__).parent / "data"

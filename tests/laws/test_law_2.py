@@ -8,7 +8,7 @@ from collections import Counter
 import psutil
 import pytest
 
-from gnomon.shadow.balance import balance
+from gnomon.shadow.books.balance import balance
 from gnomon.shadow.log import InferenceLog
 from tests.conftest import Serve
 from tests.laws.load import gateways, load, until, workers

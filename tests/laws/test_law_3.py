@@ -7,8 +7,8 @@ from pathlib import Path
 
 import gnomon
 from gnomon.models import inspect
+from gnomon.shadow.consistency.replay import replay
 from gnomon.shadow.log import InferenceLog
-from gnomon.shadow.replay import replay
 from tests.conftest import Serve
 from tests.laws.load import until
 from tests.packing import Pack, times

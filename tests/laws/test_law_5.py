@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gnomon.errors import GnomonError
-from gnomon.shadow.balance import balance
+from gnomon.shadow.books.balance import balance
 from gnomon.shadow.log import InferenceLog
 from tests.conftest import Serve
 from tests.laws.load import until

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gnomon.models import inspect
 from gnomon.shadow import rollout
+from gnomon.shadow.consistency.replay import replay
 from gnomon.shadow.log import InferenceLog
-from gnomon.shadow.replay import replay
 from tests.conftest import Serve
 from tests.laws.load import until
 from tests.packing import Pack, times
@@ -17,7 +17,7 @@ def test_verdicts_name_their_rows_and_say_unknown_without_any(pack: Pack, serve:
     live, shadow = pack(times(1)), pack(times(2))
     with serve(live) as server, server.client() as control:
         control.start_shadow(shadow)
-        nothing = rollout.gates(server.settings, "toy", shadow)
+        nothing = rollout.check(server.settings, "toy", shadow)
         assert nothing.verdict == "unknown"
         log = InferenceLog(server.settings, "toy")
         assert replay(log, inspect(live)).verdict == "unknown"
@@ -25,7 +25,7 @@ def test_verdicts_name_their_rows_and_say_unknown_without_any(pack: Pack, serve:
         answer = control.predict({"x": 5.0, "id": "a"})
         control.predict([{"x": float(n), "id": f"e{n}"} for n in range(1, 200)])
         until(lambda: control.status().shadows[0].scored == 200, "the shadow scores")
-        found = rollout.gates(server.settings, "toy", shadow)
+        found = rollout.check(server.settings, "toy", shadow)
         report = replay(log, inspect(live), through=inspect(shadow))
     disagreement = next(gate for gate in found.gates if gate.name == "disagreement")
     assert disagreement.verdict == "fail"

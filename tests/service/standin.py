@@ -19,7 +19,7 @@ from gnomon.service import pages
 from gnomon.service.control import control
 from gnomon.service.http import Receive, Scope, Send, error_response, read_body, respond
 from gnomon.service.status import Live, ShadowStatus, Status, public
-from gnomon.shadow.history import Event, RolloutState
+from gnomon.shadow.rollout.history import Event, RolloutState
 
 TOKEN = "let-me-in"
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from gnomon.models import Artifact
 from gnomon.settings import Settings
+from gnomon.shadow.feed.progress import Progress
 from gnomon.shadow.log import (
     REQUESTS,
     Position,
@@ -30,7 +31,6 @@ from gnomon.shadow.log import (
     shadow_stream,
     stream_folder,
 )
-from gnomon.shadow.progress import Progress
 from gnomon.worker.spawn import child_environment
 
 SLICE = "here"

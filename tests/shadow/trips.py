@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from gnomon.models import Artifact
 from gnomon.preprocessing import Decoder
 from gnomon.settings import Settings
+from gnomon.shadow.consistency.rerun import Rerun, step_columns
 from gnomon.shadow.log import (
     REQUESTS,
     InferenceLog,
@@ -27,7 +28,6 @@ from gnomon.shadow.log import (
     shadow_stream,
     stream_folder,
 )
-from gnomon.shadow.rerun import Rerun, step_columns
 from gnomon.worker import WorkerClient
 
 CODE = '''

@@ -7,7 +7,7 @@ from gnomon.cli.target import find_policy
 from gnomon.service.status import Books, Live, ShadowStatus, Status
 from gnomon.settings import Settings
 from gnomon.shadow import rollout, slices
-from gnomon.shadow.history import Event, History, RolloutState
+from gnomon.shadow.rollout.history import Event, History, RolloutState
 from gnomon.shadow.slices import Heartbeat
 from gnomon.shadow.storage import Storage
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gnomon.cli.options import me
 from gnomon.service.client import Client
 from gnomon.service.status import Status
-from gnomon.shadow.history import Event
+from gnomon.shadow.rollout.history import Event
 
 __all__ = ["AtServer"]
 

@@ -51,8 +51,8 @@ def command(
     from gnomon.cli.reporting import counting, deliver
     from gnomon.cli.target import find_policy
     from gnomon.settings import Settings
+    from gnomon.shadow.consistency.offline import compare_offline
     from gnomon.shadow.log import InferenceLog
-    from gnomon.shadow.offline import compare_offline
 
     settings = Settings.read()
     artifact = choose_artifact(settings, which)

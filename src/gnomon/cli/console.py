@@ -18,7 +18,7 @@ from rich.text import Text
 from gnomon.errors import GnomonError
 
 if TYPE_CHECKING:
-    from gnomon.shadow.history import Event
+    from gnomon.shadow.rollout.history import Event
 
 __all__ = [
     "ago",

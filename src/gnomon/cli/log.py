@@ -58,7 +58,7 @@ def books(model: Model = None, as_json: AsJson = False) -> None:
     from gnomon.cli.console import out, print_json, wait
     from gnomon.cli.target import find_model
     from gnomon.settings import Settings
-    from gnomon.shadow.balance import balance
+    from gnomon.shadow.books.balance import balance
     from gnomon.shadow.log import InferenceLog
 
     settings = Settings.read()

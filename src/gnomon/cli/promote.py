@@ -56,11 +56,11 @@ def _check(artifact: str, policy: Path | None, as_json: bool) -> None:
     from gnomon.cli.show.gates import show_gates
     from gnomon.cli.target import find_policy
     from gnomon.settings import Settings
-    from gnomon.shadow.rollout import gates
+    from gnomon.shadow import rollout
 
     model = artifact.partition(":")[0]
     with wait("asking the gates"):
-        found = gates(Settings.read(), model, artifact, find_policy(policy))
+        found = rollout.check(Settings.read(), model, artifact, find_policy(policy))
     if as_json:
         print_json({"verdict": found.verdict, **msgspec.structs.asdict(found)})
     else:

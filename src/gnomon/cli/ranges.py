@@ -11,8 +11,8 @@ import typer
 if TYPE_CHECKING:
     from gnomon.models import Artifact
     from gnomon.settings import Settings
-    from gnomon.shadow.history import Event
-    from gnomon.shadow.logged import Role
+    from gnomon.shadow.consistency.logged import Role
+    from gnomon.shadow.rollout.history import Event
 
 __all__ = ["AsRole", "End", "PolicyFile", "Start", "Which", "choose_artifact", "choose_role"]
 
@@ -67,7 +67,7 @@ def choose_artifact(settings: Settings, which: str) -> Artifact:
         ArtifactError, UnknownArtifact: it does not pass inspection.
     """
     from gnomon.models import inspect
-    from gnomon.shadow.history import fold
+    from gnomon.shadow.rollout.history import fold
 
     live = None if ":" in which else fold(_events(settings, which)).live
     return inspect(live or which)
@@ -82,7 +82,7 @@ def choose_role(settings: Settings, artifact: Artifact, asked: Role | None) -> R
 
 
 def _events(settings: Settings, model: str) -> list[Event]:
-    from gnomon.shadow.history import History
+    from gnomon.shadow.rollout.history import History
     from gnomon.shadow.storage import Storage
 
     history = History(Storage(settings), model)

@@ -44,8 +44,8 @@ def command(
     from gnomon.cli.target import find_policy
     from gnomon.models import inspect
     from gnomon.settings import Settings
+    from gnomon.shadow.consistency.replay import replay
     from gnomon.shadow.log import InferenceLog
-    from gnomon.shadow.replay import replay
 
     settings = Settings.read()
     artifact = choose_artifact(settings, which)

@@ -10,8 +10,8 @@ from gnomon.service.auth import find_control_token
 from gnomon.service.status import Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
-from gnomon.shadow.history import Event
 from gnomon.shadow.policy import Policy
+from gnomon.shadow.rollout.history import Event
 from gnomon.shadow.storage import Storage
 
 __all__ = ["POLICY", "Target", "find_model", "find_policy", "find_target"]

@@ -13,7 +13,7 @@ import msgspec
 from gnomon.errors import DeadlineExceeded, GnomonError, InvalidRequest, ServerError
 from gnomon.service.control import ROUTES, Decision, Decisions
 from gnomon.service.status import Status
-from gnomon.shadow.history import Event
+from gnomon.shadow.rollout.history import Event
 
 if TYPE_CHECKING:
     import pandas as pd

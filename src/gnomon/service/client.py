@@ -26,7 +26,7 @@ from gnomon.service import calls
 from gnomon.service.calls import Call, Prediction, Predictions, Record, Rows
 from gnomon.service.control import Promote, Rollback, StartShadow, StopShadow
 from gnomon.service.status import Status
-from gnomon.shadow.history import Event
+from gnomon.shadow.rollout.history import Event
 
 __all__ = ["AsyncClient", "Client"]
 

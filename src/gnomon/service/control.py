@@ -20,7 +20,7 @@ from gnomon.service.http import (
     respond,
 )
 from gnomon.service.status import Status
-from gnomon.shadow.history import Event
+from gnomon.shadow.rollout.history import Event
 
 __all__ = ["ROUTES", "Controlled", "Decisions", "Route", "control"]
 

@@ -29,11 +29,11 @@ from gnomon.service.status import Books, Live, Status
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from gnomon.shadow import rollout, slices
-from gnomon.shadow.history import Event, History, RolloutState, Shadow
+from gnomon.shadow.feed.run import mark_stopped
 from gnomon.shadow.log import REQUESTS, new_request_id, stream_folder
 from gnomon.shadow.log.layout import StreamBusy
 from gnomon.shadow.policy import Policy
-from gnomon.shadow.run import mark_stopped
+from gnomon.shadow.rollout.history import Event, History, RolloutState, Shadow
 from gnomon.shadow.storage import Storage
 
 __all__ = ["Runtime"]

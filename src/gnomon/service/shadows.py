@@ -12,8 +12,8 @@ from gnomon.service.children import Child
 from gnomon.service.metrics import Metrics
 from gnomon.service.status import ShadowStatus
 from gnomon.settings import Settings
-from gnomon.shadow.history import Shadow
-from gnomon.shadow.progress import Progress
+from gnomon.shadow.feed.progress import Progress
+from gnomon.shadow.rollout.history import Shadow
 from gnomon.shadow.slices import ShadowBeat
 
 __all__ = ["ShadowFeed"]

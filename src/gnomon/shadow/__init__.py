@@ -9,11 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gnomon.shadow.comparators import compare
-    from gnomon.shadow.comparison import Comparison
-    from gnomon.shadow.history import Event, History, RolloutState
+    from gnomon.shadow.compare.comparators import compare
+    from gnomon.shadow.compare.comparison import Comparison
     from gnomon.shadow.log import InferenceLog
     from gnomon.shadow.policy import Policy
+    from gnomon.shadow.rollout.history import Event, History, RolloutState
 
 __all__ = [
     "Comparison",
@@ -26,13 +26,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Comparison": "comparison",
-    "Event": "history",
-    "History": "history",
+    "Comparison": "compare.comparison",
+    "Event": "rollout.history",
+    "History": "rollout.history",
     "InferenceLog": "log",
     "Policy": "policy",
-    "RolloutState": "history",
-    "compare": "comparators",
+    "RolloutState": "rollout.history",
+    "compare": "compare.comparators",
 }
 
 

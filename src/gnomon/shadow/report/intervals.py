@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gnomon.shadow.report.model import Share
-from gnomon.shadow.sequential import rate_interval
+from gnomon.shadow.rollout.sequential import rate_interval
 
 __all__ = ["share"]
 

@@ -43,7 +43,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     """``rows`` out of ``of``, and the interval the true share lies in.
 
     Attributes:
-        low: the interval's lower end, 0 to 1; see :func:`gnomon.shadow.sequential.rate_interval`.
+        low: the interval's lower end, 0 to 1; see ``rollout/sequential.py``.
         high: its upper end.
         confidence: of the interval.
     """

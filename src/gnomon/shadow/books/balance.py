@@ -1,0 +1,183 @@
+"""Counting the books of a log."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.shadow.books.books import Books, LiveBooks, ShadowBooks
+from gnomon.shadow.feed.run import Run
+from gnomon.shadow.log import (
+    REQUESTS,
+    STOPPED,
+    InferenceLog,
+    Position,
+    Snapshot,
+    input_column,
+    read_position,
+)
+from gnomon.shadow.log.layout import folders
+from gnomon.shadow.sampling import eligible
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["balance"]
+
+_COLUMNS = ("request_id", "row", "role", "outcome", "artifact", "epoch", "slice")
+_ELIGIBLE = pa.schema([("request_id", pa.string()), ("row", pa.int32()), ("read", pa.bool_())])
+
+
+def balance(log: InferenceLog) -> Books:
+    """Count the log's books at one moment.
+
+    A shadow is held to its latest run in each slice of this machine: which rows it had to score is
+    in its segments' metadata. What it recorded in earlier runs, or in slices of other machines, is
+    taken at its word.
+
+    Raises:
+        LogError: there is no log yet, or it cannot be read.
+    """
+    runs = list(_runs(log))  # Before the snapshot, which then holds all that they have read.
+    with log.snapshot() as snapshot, snapshot.connection(columns=_COLUMNS) as connection:
+        counted = [_shadow_books(connection, snapshot, run) for run in runs]
+        shadows: dict[str, ShadowBooks] = {}
+        for books in [*counted, *_earlier(connection, runs)]:
+            known = shadows.get(books.artifact)
+            shadows[books.artifact] = books if known is None else known.plus(books)
+        return Books(
+            live=_live_books(connection),
+            shadows=tuple(shadows[artifact] for artifact in sorted(shadows)),
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Held:
+    """A run of a shadow in a slice, and how far it has read."""
+
+    slice: str
+    run: Run
+    since: Position
+    read: Position
+    stopped: bool
+
+
+def _runs(log: InferenceLog) -> Iterator[_Held]:
+    for slice_folder in [] if log.folder is None else folders(log.folder):
+        for stream in folders(slice_folder):
+            run = Run.last(stream) if stream.name != REQUESTS else None
+            if run is not None:
+                since = Position.parse(run.since)
+                read = max(since, read_position(stream) or since)
+                stopped = (stream / STOPPED).exists()
+                yield _Held(slice_folder.name, run, since, read, stopped)
+
+
+_RECORDED = """
+    SELECT request_id, row, count(*) AS times, bool_or(outcome = 'scored') AS scored
+    FROM log
+    WHERE role = 'shadow' AND slice = $slice AND artifact = $artifact AND epoch = $epoch
+    GROUP BY ALL
+"""
+
+_SHADOW = f"""
+    WITH recorded AS ({_RECORDED}),
+    unrecorded AS (SELECT * FROM eligible ANTI JOIN recorded USING (request_id, row))
+    SELECT
+        (SELECT count(*) FROM eligible) AS eligible,
+        (SELECT count(*) FROM recorded WHERE scored) AS scored,
+        (SELECT count(*) FROM recorded WHERE NOT scored) AS failed,
+        (SELECT count(*) FROM unrecorded WHERE NOT read) AS lagging,
+        (SELECT count(*) FROM unrecorded WHERE read) AS missing,
+        (SELECT count(*) FROM recorded WHERE times > 1) AS repeated,
+        (SELECT count(*) FROM recorded ANTI JOIN eligible USING (request_id, row)) AS strange
+"""
+
+_EARLIER = """
+    SELECT
+        artifact,
+        count(*) AS eligible,
+        count(*) FILTER (outcome = 'scored') AS scored,
+        count(*) FILTER (outcome != 'scored') AS failed
+    FROM log ANTI JOIN held USING (slice, artifact, epoch)
+    WHERE role = 'shadow'
+    GROUP BY artifact
+"""
+
+_LIVE = """
+    SELECT count(*) AS requests, sum(rows)::BIGINT AS received, sum(repeated)::BIGINT AS repeated
+    FROM (
+        SELECT max(row) + 1 AS rows, count(*) - count(DISTINCT row) AS repeated
+        FROM log WHERE role = 'live' GROUP BY request_id
+    )
+"""
+
+
+def _shadow_books(
+    connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, held: _Held
+) -> ShadowBooks:
+    rows = pa.RecordBatchReader.from_batches(_ELIGIBLE, _eligible(snapshot, held))
+    connection.register("eligible_rows", rows)
+    connection.execute("CREATE OR REPLACE TEMP TABLE eligible AS SELECT * FROM eligible_rows")
+    run = {"slice": held.slice, "artifact": held.run.artifact, "epoch": held.run.epoch}
+    (counts,) = _rows(connection.execute(_SHADOW, run))
+    return ShadowBooks(artifact=held.run.artifact, **counts)
+
+
+def _earlier(connection: duckdb.DuckDBPyConnection, runs: list[_Held]) -> Iterator[ShadowBooks]:
+    connection.execute("CREATE TEMP TABLE held (slice VARCHAR, artifact VARCHAR, epoch BIGINT)")
+    for held in runs:
+        key = [held.slice, held.run.artifact, held.run.epoch]
+        connection.execute("INSERT INTO held VALUES (?, ?, ?)", key)
+    for counts in _rows(connection.execute(_EARLIER)):
+        yield ShadowBooks(**counts)
+
+
+def _live_books(connection: duckdb.DuckDBPyConnection) -> LiveBooks:
+    (counts,) = _rows(connection.execute(_LIVE))
+    outcomes = connection.execute(
+        "SELECT outcome, count(*) FROM log WHERE role = 'live' GROUP BY outcome ORDER BY outcome"
+    ).fetchall()
+    return LiveBooks(**{key: n or 0 for key, n in counts.items()}, outcomes=dict(outcomes))
+
+
+def _rows(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    names = [column[0] for column in result.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _eligible(snapshot: Snapshot, held: _Held) -> Iterator[pa.RecordBatch]:
+    columns = ["request_id", "row", "role", "outcome", "slice", "segment", "offset"]
+    keys = {name: _exact(snapshot, name) for name in map(input_column, held.run.entity_key)}
+    exact = [name for names in keys.values() for name in names]
+    for batch in snapshot.scan(columns=[*columns, *exact], role="live"):
+        ours = pc.and_(pc.equal(batch["slice"], held.slice), _after(batch, held.since))
+        read = pc.invert(_after(batch, held.read))
+        if held.stopped:
+            ours = pc.and_(ours, read)
+        for key, names in keys.items():
+            if len(names) > 1:
+                values = pc.coalesce(*(pc.cast(batch[name], pa.string()) for name in names))
+                batch = batch.append_column(key, values)
+        mask = eligible(batch, held.run.entity_key, held.run.fraction)
+        found = [batch["request_id"], batch["row"], read]
+        rows = pa.RecordBatch.from_arrays(found, schema=_ELIGIBLE)
+        yield rows.filter(pc.and_(ours, pa.array(mask)))
+
+
+def _exact(snapshot: Snapshot, column: str) -> list[str]:
+    """The columns with the values as they were decoded: several if the type changed, or none."""
+    names = snapshot.view.schema.names
+    marked = [name for name in names if name.startswith(f"{column}@")]
+    return marked or [name for name in names if name == column]
+
+
+def _after(batch: pa.RecordBatch, position: Position) -> pa.BooleanArray:
+    """Which rows were written after a position."""
+    segment, offset = batch["segment"], batch["offset"]
+    same = pc.and_(pc.equal(segment, position.segment), pc.greater(offset, position.offset))
+    return pc.or_(pc.greater(segment, position.segment), same)

@@ -1,0 +1,1 @@
+"""Online against offline: replays of the log, and tables of offline predictions."""

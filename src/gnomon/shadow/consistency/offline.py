@@ -1,0 +1,141 @@
+"""The log against an external table of offline predictions and features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from gnomon.models import Artifact
+from gnomon.settings import Settings
+from gnomon.shadow.consistency.compose import compose
+from gnomon.shadow.consistency.joining import NAMES, Join
+from gnomon.shadow.consistency.logged import Range, Role, Rows
+from gnomon.shadow.consistency.rerun import Rerun, step_columns
+from gnomon.shadow.consistency.table import OfflineTable
+from gnomon.shadow.consistency.tally import with_columns
+from gnomon.shadow.diagnosis.diagnose import diagnose
+from gnomon.shadow.diagnosis.walk import follow, sampled
+from gnomon.shadow.log import InferenceLog
+from gnomon.shadow.policy import Policy
+from gnomon.shadow.report import Diagnosis, Report
+from gnomon.worker import WorkerClient
+
+__all__ = ["compare_offline"]
+
+
+def compare_offline(
+    log: InferenceLog,
+    artifact: Artifact,
+    table: Path | str,
+    *,
+    on: Sequence[str] = (),
+    policy: Policy | None = None,
+    role: Role = "live",
+    start: datetime | None = None,
+    end: datetime | None = None,
+    sample_rows: int = 10_000,
+    settings: Settings | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Report:
+    """Compare what an artifact answered online with what a table says it should have.
+
+    The table has key columns and any of: outputs (``prediction``, ``probability_<class>``),
+    features by name, and transformed columns as ``step/column``. Its order does not matter. It is
+    held in memory; the log is read batch by batch.
+
+    When the outputs diverge (or the table has none), a sample of rows is run again from its logged
+    bodies through the artifact's own code in a worker, and followed step by step to the first
+    column that differs.
+
+    Args:
+        on: key columns; the contract's entity key when not given.
+        policy: what agrees and how many rows may not.
+        role: whether the artifact answered as ``live`` or as ``shadow``.
+        start: rows that arrived from this time on.
+        end: rows that arrived before this time.
+        sample_rows: diverging rows, and as many agreeing ones, to follow step by step.
+        settings: of the worker.
+        progress: called with the number of logged rows read since the last call.
+
+    Raises:
+        TableError: the table cannot be read, joined or compared.
+        LogError: there is no log of the model.
+    """
+    policy, settings = policy or Policy(), settings or Settings.read()
+    offline = OfflineTable.read(
+        Path(table),
+        on=on or artifact.contract.entity_key,
+        contract=artifact.contract,
+        steps=step_columns(artifact),
+    )
+    join = Join(offline, artifact.contract)
+    tally = join.tally(policy, sample_rows)
+    with ExitStack() as stack:
+        snapshot = stack.enter_context(log.snapshot())
+        source = Range(snapshot, artifact, role, start, end)
+        rerun = _Late(stack, artifact, settings)
+        for rows in source.chunks(raw=join.traces):
+            tally.add(join.pairs(_with_steps(rows, source, rerun(), join) if join.traces else rows))
+            if progress:
+                progress(rows.num_rows)
+        join.refuse_no_match()
+        followed = diagnosis = None
+        if tally.main.disagreed:
+            drawn = sampled(tally.diverging, tally.agreeing)
+            followed = follow(drawn, source, rerun(), policy)
+            diagnosis = _NOTHING_LEFT
+        if followed:
+            diagnosis = diagnose(
+                followed,
+                artifact.contract,
+                rerun(),
+                names=NAMES,
+                confidence=policy.gates.confidence,
+            )
+    return compose(
+        tally,
+        source,
+        join.sides(source, policy),
+        policy,
+        table=join.use(),
+        followed=followed,
+        diagnosis=diagnosis,
+    )
+
+
+_NOTHING_LEFT = Diagnosis(
+    verdict="unknown",
+    column=None,
+    step="",
+    cause="unknown",
+    sentence="No row could be run again, so where the two sides part is not known: the log no "
+    "longer holds the bodies, or the artifact fails on them here.",
+)
+
+
+class _Late:
+    """A worker that is started when it is first asked for."""
+
+    def __init__(self, stack: ExitStack, artifact: Artifact, settings: Settings) -> None:
+        self._stack, self._artifact, self._settings = stack, artifact, settings
+        self._rerun: Rerun | None = None
+
+    def __call__(self) -> Rerun:
+        if self._rerun is None:
+            client = self._stack.enter_context(WorkerClient(self._artifact, self._settings))
+            self._rerun = Rerun(client, self._artifact, self._settings)
+        return self._rerun
+
+
+def _with_steps(rows: Rows, source: Range, rerun: Rerun, join: Join) -> Rows:
+    """Rows with the step columns the table has; those that cannot be run again are left out."""
+    decoded = source.decode(rows.envelope, join.decoder)
+    good = rerun.good(decoded.batch)
+    join.lost += rows.num_rows - len(good)
+    rows = rows.take(pa.array(decoded.places[good]))
+    steps = rerun.trace(decoded.batch.take(pa.array(good)), join.steps)
+    return Rows(rows.envelope, rows.inputs, with_columns(rows.outputs, steps))

@@ -1,0 +1,168 @@
+"""Logged requests run again, offline, through the same worker code."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+from msgspec.structs import replace
+
+from gnomon.errors import ContractError
+from gnomon.models import Artifact
+from gnomon.preprocessing import Decoder
+from gnomon.settings import Settings
+from gnomon.shadow.consistency.columns import Kind
+from gnomon.shadow.consistency.compose import Sides, compose, skew_limit
+from gnomon.shadow.consistency.logged import Range, Role, Rows
+from gnomon.shadow.consistency.rerun import Rerun
+from gnomon.shadow.consistency.tally import Pairs, Tally, about, with_columns
+from gnomon.shadow.log import InferenceLog
+from gnomon.shadow.policy import Policy, Rules
+from gnomon.shadow.report import Count, Report
+from gnomon.worker import WorkerClient
+
+__all__ = ["replay"]
+
+
+def replay(
+    log: InferenceLog,
+    artifact: Artifact,
+    *,
+    through: Artifact | None = None,
+    policy: Policy | None = None,
+    role: Role = "live",
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: int | None = None,
+    sample_rows: int = 10_000,
+    settings: Settings | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Report:
+    """Run what an artifact answered again and compare with what was logged.
+
+    Request bodies are decoded by the contract and scored in a worker, as they were online. Through
+    the same artifact, inputs and outputs must come out as logged (the policy's ``[skew]``);
+    through another, the report says what it would have changed (``[compare]``). A row that the
+    contract refuses or the pipeline fails on diverges. Memory does not grow with the log.
+
+    Args:
+        artifact: whose logged answers to run again.
+        through: the artifact to run them through; the same one when not given.
+        policy: what agrees and how many rows may not.
+        role: whether ``artifact`` answered as ``live`` or as ``shadow``.
+        start: rows that arrived from this time on.
+        end: rows that arrived before this time.
+        limit: stop after this many rows.
+        sample_rows: diverging rows, and as many agreeing ones, to keep for plots and examples.
+        settings: of the worker.
+        progress: called with the number of logged rows run since the last call.
+
+    Raises:
+        LogError: there is no log of the model.
+        ContractError: the two artifacts have no output in common.
+    """
+    policy, settings = policy or Policy(), settings or Settings.read()
+    again = _Replay(artifact, through or artifact, policy, sample_rows)
+    with ExitStack() as stack:
+        snapshot = stack.enter_context(log.snapshot())
+        source = Range(snapshot, artifact, role, start, end, limit)
+        target = through or artifact
+        client = stack.enter_context(WorkerClient(target, settings))
+        rerun = Rerun(client, target, settings)
+        for rows in source.chunks(raw=True):
+            again.tally.add(again.pairs(rows, source, rerun))
+            if progress:
+                progress(rows.num_rows)
+    return compose(again.tally, source, again.sides(source), policy)
+
+
+class _Replay:
+    """The rows of one artifact, run through the same one or another."""
+
+    def __init__(
+        self, artifact: Artifact, through: Artifact, policy: Policy, sample_rows: int
+    ) -> None:
+        self._through = through
+        self._policy = policy
+        self._same = through.digest == artifact.digest
+        self._decoder = Decoder(through.contract)
+        self._unanswered: dict[str, Count] = {}
+        self._features = _common(artifact.contract.input_schema, through.contract.input_schema)
+        self._outputs = _common(artifact.contract.output_schema, through.contract.output_schema)
+        if not self._outputs:
+            raise ContractError(
+                f"{artifact.tag} and {through.tag} have no output in common",
+                where=through.tag,
+                hint="replay through an artifact that answers the same question",
+            )
+        task = artifact.contract.task
+        outputs = policy.rules(pa.schema(self._outputs), task=task, same=self._same)
+        features = policy.rules(pa.schema(self._features), same=True)
+        self.tally = Tally(outputs, Rules(comparators=features.comparators), sample_rows)
+
+    def pairs(self, rows: Rows, source: Range, rerun: Rerun) -> Pairs:
+        """Logged rows beside what they came out as; null where they did not."""
+        decoded = source.decode(rows.envelope, self._decoder)
+        refusal = f"refused by the contract of {self._through.tag}"
+        for reason in decoded.refused.values():
+            self._count(refusal, reason)
+        scored = rerun.score(decoded.batch)
+        for error in scored.column("error").drop_null().to_pylist():
+            self._count(f"failed when replayed: {error.partition(':')[0]}", error)
+        places = np.full(rows.num_rows, -1, dtype=np.int64)
+        places[decoded.places] = np.arange(len(decoded.places))
+        at = pa.array(places, mask=places < 0)
+        found = [*_taken(decoded.batch, self._features, at), *_taken(scored, self._outputs, at)]
+        names = [field.name for field in (*self._features, *self._outputs)]
+        key = source.artifact.contract.entity_key
+        return Pairs(
+            about(rows, source.artifact.contract, rows.inputs.select(list(key))),
+            with_columns(rows.inputs, rows.outputs),
+            pa.table(found, names=names),
+        )
+
+    def _count(self, reason: str, example: str) -> None:
+        before = self._unanswered.get(reason, Count(reason=reason, rows=0, example=example))
+        self._unanswered[reason] = replace(before, rows=before.rows + 1)
+
+    def sides(self, source: Range) -> Sides:
+        """The names of what was compared."""
+        kinds: dict[str, Kind] = {
+            **{field.name: "output" for field in self._outputs},
+            **{field.name: "feature" for field in self._features},
+        }
+        words = ["gnomon", "replay", source.artifact.tag, *source.options()]
+        if not self._same:
+            words += ["--through", self._through.tag]
+        return Sides(
+            kind="replay",
+            left="logged",
+            right="replayed",
+            against=self._through.tag,
+            kinds=kinds,
+            keys=source.artifact.contract.entity_key,
+            limit=skew_limit(self._policy) if self._same else _disagreement_limit(self._policy),
+            command=shlex.join(words),
+            replayed=self._through.tag,
+            unanswered=tuple(self._unanswered.values()),
+        )
+
+
+def _common(left: pa.Schema, right: pa.Schema) -> list[pa.Field]:
+    """Fields of the left whose name and type the right has."""
+    return [f for f in left if f.name in right.names and right.field(f.name).type == f.type]
+
+
+def _taken(batch: pa.RecordBatch, fields: list[pa.Field], at: pa.Array) -> list[pa.Array]:
+    return [batch.column(field.name).take(at) for field in fields]
+
+
+def _disagreement_limit(policy: Policy) -> tuple[float, str]:
+    """The share of rows on which two artifacts may differ, and where that is said."""
+    if policy.gates.max_disagreement is None:
+        return 1.0, "gates.max_disagreement is not set"
+    return policy.gates.max_disagreement, "gates.max_disagreement"

@@ -1,0 +1,1 @@
+"""Where online and offline part first, and why, confirmed by undoing it."""

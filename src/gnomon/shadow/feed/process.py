@@ -1,0 +1,280 @@
+"""The shadow feed: a process that reads a slice's requests as they are logged and scores them too.
+
+It tails the slice's request segments, reads every body by the shadow's own contract, scores it in
+a worker of its own, compares with the answer live gave, and appends records of its own, which name
+the batch they are about. Its place in the requests is thus in its own log: it may be killed at any
+moment, and repeats and loses nothing.
+
+``python -m gnomon.shadow.feed`` is started by the gateway and leaves with it. It runs no user
+code, and asks for the processor more politely than live does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import msgspec
+import pyarrow as pa
+
+from gnomon.errors import ArtifactError, GnomonError, LogUnavailable, WorkerError
+from gnomon.models import Artifact, inspect
+from gnomon.settings import Settings
+from gnomon.shadow.feed.attempt import MOST_TRIES, Attempt, Attempts
+from gnomon.shadow.feed.progress import Progress
+from gnomon.shadow.feed.reporter import Reporter
+from gnomon.shadow.feed.run import Run
+from gnomon.shadow.feed.shadowing import Shadowing
+from gnomon.shadow.feed.source import Reading, Source
+from gnomon.shadow.log import (
+    REQUESTS,
+    STOPPED,
+    Position,
+    SegmentWriter,
+    read_position,
+    recover,
+    shadow_stream,
+    stream_folder,
+)
+from gnomon.shadow.policy import Policy
+from gnomon.worker import WorkerClient
+
+__all__ = ["Feed", "Progress", "main"]
+
+logger = logging.getLogger("gnomon.shadow.feed")
+
+NICE = 10
+POLL_SECONDS = 0.02
+RETRY_SECONDS = 5.0
+START_PATIENCE = 5
+"""Times ``worker_start_seconds``: niced on a busy machine a worker loads slowly; nobody waits."""
+
+
+class Feed:
+    """One shadow's reading of one slice's requests; ``run`` ends with the process.
+
+    Args:
+        run: which shadow, since when, of which sample.
+        artifact: the shadow's artifact, inspected.
+        policy: its comparators.
+        settings: the slice's settings.
+        slice_name: the slice.
+        lifeline: the socket to the gateway.
+
+    Raises:
+        LogError: a segment is damaged.
+        LogUnavailable: another feed of this shadow runs, or the disk refuses.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        artifact: Artifact,
+        policy: Policy,
+        settings: Settings,
+        slice_name: str,
+        lifeline: socket.socket,
+    ) -> None:
+        self._requests = stream_folder(settings, artifact.name, slice_name, REQUESTS)
+        own = stream_folder(settings, artifact.name, slice_name, shadow_stream(artifact.version))
+        _wait_for_another(own)
+        (own / STOPPED).unlink(missing_ok=True)
+        run, self._recorded = run.resumed(own)
+        self._run = run
+        self._artifact = artifact
+        self._settings = settings
+        self._shadowing = Shadowing(artifact, policy, run.epoch, settings.batch_rows)
+        self._attempts = Attempts(own)
+        self._last = self._attempts.recounted(own, run.epoch)
+        self._careful_until = self._last.blamed_until(self._recorded)
+        known = read_position(own)
+        self._writer = SegmentWriter(
+            own, self._shadowing.schema, settings=settings, metadata=run.metadata
+        )
+        if known != self._recorded:
+            self._writer.rotate(read_to=self._recorded)
+        self._totals = self._last.totals
+        self._reporter = Reporter(lifeline, self._reading(), self._totals, self._writer.fsync)
+
+    def run(self) -> NoReturn:
+        """Score what is logged, as it is logged, for ever."""
+        self._reporter.start()
+        seconds = self._settings.worker_start_seconds * START_PATIENCE
+        patient = msgspec.structs.replace(self._settings, worker_start_seconds=seconds)
+        while True:
+            try:
+                with WorkerClient(self._artifact, patient) as client:
+                    self._follow(client)
+            except (ArtifactError, WorkerError) as error:
+                # No row is to blame for a worker that does not start.
+                self._begin(tries=0)
+                self._reporter.trouble(str(error))
+                time.sleep(RETRY_SECONDS)
+
+    def _follow(self, client: WorkerClient) -> NoReturn:
+        with contextlib.closing(self._reading()) as reading:
+            while True:
+                self._reporter.worker = client.pid
+                found = reading.poll()
+                for source in found:
+                    most = 1 if self._is_careful else self._settings.batch_rows
+                    for part in source.cut(most):
+                        self._take(client, part)
+                if not found:
+                    time.sleep(POLL_SECONDS)
+
+    def _take(self, client: WorkerClient, source: Source) -> None:
+        if not source.rows:
+            self._pass(source.end)
+        elif self._is_careful:
+            self._record(self._carefully(client, source), source.recorded)
+        else:
+            self._begin(until=source.end, tries=self._tries(None) + 1)
+            self._record(self._scored(client, source), source.recorded)
+
+    @property
+    def _is_careful(self) -> bool:
+        """Whether feeds before this one died on what comes next."""
+        return self._recorded < self._careful_until
+
+    def _reading(self) -> Reading:
+        run = self._run
+        return Reading(self._requests, self._recorded, run.entity_key, run.fraction)
+
+    def _scored(self, client: WorkerClient, source: Source) -> pa.RecordBatch:
+        """Records of these rows; one that Gnomon itself stumbles over fails alone."""
+        try:
+            return self._shadowing.records(client, source)
+        except GnomonError:
+            raise
+        except Exception as error:
+            requests = source.requests
+            if len(requests) > 1:
+                alone = (source.alone(request) for request in requests)
+                return pa.concat_batches([self._scored(client, one) for one in alone])
+            logger.exception("cannot shadow request %s", requests[0])
+            reason = f"{type(error).__name__}: {error}"
+            return self._shadowing.unscored(source, "failed", reason)
+
+    def _carefully(self, client: WorkerClient, source: Source) -> pa.RecordBatch:
+        """Records of one batch, each request tried alone, after a feed died on it twice."""
+        crashed = list(self._last.crashed) if self._is_last() else []
+        records = []
+        for request in source.requests:
+            alone = source.alone(request)
+            tries = self._tries(request)
+            if tries >= MOST_TRIES and request not in crashed:
+                crashed.append(request)
+            if request in crashed:
+                reason = f"crashed: the request ended the shadow feed {MOST_TRIES} times"
+                records.append(self._shadowing.unscored(alone, "crashed", reason))
+            else:
+                self._begin(
+                    until=self._careful_until,
+                    tries=tries + 1,
+                    suspect=request,
+                    crashed=tuple(crashed),
+                )
+                records.append(self._scored(client, alone))
+        return pa.concat_batches(records)
+
+    def _is_last(self) -> bool:
+        """Whether the feed before this one died right here."""
+        return self._last.position == str(self._recorded)
+
+    def _tries(self, suspect: str | None) -> int:
+        """How often that was begun before, by feeds that died of it."""
+        return self._last.tries if self._is_last() and self._last.suspect == suspect else 0
+
+    def _begin(self, *, until: Position | None = None, **more: Any) -> None:
+        self._attempts.begin(
+            Attempt(
+                epoch=self._run.epoch,
+                position=str(self._recorded),
+                until=str(until or self._recorded),
+                own=str(self._writer.position),
+                totals=self._totals,
+                **more,
+            )
+        )
+
+    def _record(self, records: pa.RecordBatch, end: Position) -> None:
+        """Append, however long it takes: there is nobody to refuse."""
+        while True:
+            try:
+                if self._writer.needs_rotation:
+                    self._writer.rotate()
+                self._writer.append(records)
+                break
+            except LogUnavailable as error:
+                self._reporter.trouble(str(error))
+                time.sleep(RETRY_SECONDS)
+        self._recorded = end
+        self._totals = self._totals.plus(records)
+        self._reporter.done(self._totals, end, records)
+        if self._shadowing.incomparable is not None:
+            self._reporter.trouble(self._shadowing.incomparable)
+
+    def _pass(self, end: Position) -> None:
+        """Let the sealer have request segments that hold nothing for this shadow."""
+        if end.sequence > self._recorded.sequence:
+            with contextlib.suppress(LogUnavailable):
+                self._writer.rotate(read_to=end)
+                self._recorded = end
+                self._reporter.done(self._totals, end, None)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a feed until its lifeline closes."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    os.nice(NICE)
+    logging.basicConfig(format="%(name)s: %(message)s")
+    given = _parser().parse_args(arguments)
+    lifeline = socket.socket(fileno=given.lifeline)
+    try:
+        artifact = inspect(given.artifact)
+        run = Run(
+            artifact=artifact.tag,
+            epoch=given.epoch,
+            since=given.since,
+            fraction=given.fraction,
+            entity_key=artifact.contract.entity_key,
+        )
+        policy = Policy.read(given.policy) if given.policy else Policy()
+        Feed(run, artifact, policy, Settings.read(), given.slice, lifeline).run()
+    except GnomonError as error:
+        report = Progress(position=given.since, error=str(error))
+        lifeline.sendall(msgspec.json.encode(report) + b"\n")
+        sys.exit(f"the shadow feed of {given.artifact} ends: {error}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m gnomon.shadow.feed", description=__doc__)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--slice", required=True)
+    parser.add_argument("--artifact", required=True, type=Path, help="the artifact's folder")
+    parser.add_argument("--fraction", type=float, default=1.0)
+    parser.add_argument("--since", required=True, help="a position in the requests")
+    parser.add_argument("--epoch", type=int, required=True, help="when the rollout started it")
+    parser.add_argument("--policy", type=Path)
+    parser.add_argument("--lifeline", type=int, required=True, help="a socket's descriptor")
+    return parser
+
+
+def _wait_for_another(own: Path) -> None:
+    """Until the feed of a gateway that was killed has left, too."""
+    until = time.monotonic() + RETRY_SECONDS
+    while not recover(own):
+        if time.monotonic() > until:
+            raise LogUnavailable("another feed of this shadow runs", where=str(own))
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,114 @@
+"""The thread of a feed that reports progress, counts the lag and watches the lifeline."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from gnomon.errors import GnomonError
+from gnomon.shadow.feed.progress import Latency, Progress, Totals
+from gnomon.shadow.feed.source import Reading
+from gnomon.shadow.log import Position
+
+__all__ = ["Reporter"]
+
+REPORT_SECONDS = 0.5
+COUNT_SECONDS = 0.25
+KEPT_TIMES = 1_000
+
+
+class Reporter(threading.Thread):
+    """Tells the gateway how far the feed is, also while one batch takes long.
+
+    When the lifeline closes it ends the process at once: everything the feed did is in its log.
+
+    Args:
+        lifeline: the socket to the gateway.
+        reading: the requests, read once more just for counting, from where the feed is.
+        totals: what was done before.
+        fsync: forces the feed's records to disk.
+    """
+
+    def __init__(
+        self,
+        lifeline: socket.socket,
+        reading: Reading,
+        totals: Totals,
+        fsync: Callable[[], None],
+    ) -> None:
+        super().__init__(name="reporter", daemon=True)
+        self.worker: int | None = None
+        """The process id of the feed's worker."""
+        self._trouble: str | None = None
+        self._lifeline = lifeline
+        self._reading = reading
+        self._fsync = fsync
+        self._done_before = totals.done
+        self._eligible = 0
+        self._done = (totals, reading.position)
+        self._micros: deque[float] = deque(maxlen=KEPT_TIMES)
+
+    def done(self, totals: Totals, position: Position, records: pa.RecordBatch | None) -> None:
+        """Take note of what the feed has recorded."""
+        self._done, self._trouble = (totals, position), None
+        if records is not None:
+            self._micros.extend(records.column("scored_us").drop_null().unique().to_pylist())
+
+    def trouble(self, message: str) -> None:
+        """What keeps the feed from its work, until it gets some :meth:`done`."""
+        self._trouble = message
+
+    def run(self) -> None:
+        """Report until the lifeline closes, then end the process."""
+        try:
+            while True:
+                self._lifeline.sendall(msgspec.json.encode(self._progress()) + b"\n")
+                readable, _, _ = select.select([self._lifeline], [], [], REPORT_SECONDS)
+                if readable and not self._lifeline.recv(4096):
+                    break
+        except OSError:
+            pass
+        os._exit(0)
+
+    def _progress(self) -> Progress:
+        error = self._trouble
+        try:
+            self._count_eligible()
+            self._fsync()
+        except GnomonError as trouble:
+            error = error or str(trouble)
+        totals, position = self._done
+        micros = tuple(self._micros)
+        return Progress(
+            position=str(position),
+            scored=totals.scored,
+            failed=totals.failed,
+            lagging=max(self._done_before + self._eligible - totals.done, 0),
+            compared=totals.compared,
+            disagreed=totals.disagreed,
+            flipped=totals.flipped,
+            difference=totals.apart / totals.measured if totals.measured else None,
+            latency_ms=_latency(micros) if micros else None,
+            worker=self.worker,
+            error=error,
+        )
+
+    def _count_eligible(self) -> None:
+        """Up to the end of the requests; far behind, a part at a time, or reports would wait."""
+        until = time.monotonic() + COUNT_SECONDS
+        while time.monotonic() < until and (found := self._reading.poll()):
+            self._eligible += sum(source.rows for source in found)
+
+
+def _latency(micros: tuple[float, ...]) -> Latency:
+    p50, p99 = np.quantile(micros, (0.5, 0.99)) / 1000
+    return Latency(p50=float(p50), p99=float(p99))

@@ -1,0 +1,206 @@
+"""One shadow's answers to logged requests: read the bodies, score, compare with live's answers."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.errors import TableError
+from gnomon.models import Artifact
+from gnomon.preprocessing import Decoder
+from gnomon.shadow.compare.comparators import compare
+from gnomon.shadow.feed.source import Source
+from gnomon.shadow.log import input_column, output_column, shadow_schema
+from gnomon.shadow.log.bodies import decode
+from gnomon.shadow.policy import Policy, Rules
+from gnomon.worker import WorkerClient
+from gnomon.worker.frames import scored_schema
+
+__all__ = ["Shadowing"]
+
+Columns = dict[str, pa.Array]
+
+_COPIED = ("request_id", "row", "client_id", "arrived", "protocol")
+_CODES = {
+    "failed": "prediction_failed",
+    "crashed": "prediction_failed",
+    "refused": "invalid_request",
+}
+_CRASHED = "crashed:"
+
+
+class Shadowing:
+    """Makes the shadow's own records of logged requests.
+
+    Args:
+        artifact: the shadow.
+        policy: its comparators decide what agrees.
+        epoch: the rollout epoch the shadow was started in; it is on every record.
+        batch_rows: the most rows in one batch for the worker.
+    """
+
+    def __init__(self, artifact: Artifact, policy: Policy, epoch: int, batch_rows: int) -> None:
+        self.schema = shadow_schema(artifact.contract)
+        self.incomparable: str | None = None
+        """Why the last answers could not be compared with live's."""
+        self._contract = artifact.contract
+        self._decoder = Decoder(artifact.contract)
+        self._policy = policy
+        self._batch_rows = batch_rows
+        self._scored = scored_schema(artifact.contract.output_schema)
+        self._rules: tuple[pa.Schema, Rules] | None = None
+        self._constant = {
+            "role": "shadow",
+            "artifact": artifact.tag,
+            "digest": artifact.digest,
+            "epoch": epoch,
+        }
+
+    def records(self, client: WorkerClient, source: Source) -> pa.RecordBatch:
+        """One record for every row to score of ``source``.
+
+        Raises:
+            WorkerError: the worker died and could not be replaced.
+        """
+        begun = _now()
+        live = source.live()
+        requests, rows = live.column("request_id").to_pylist(), live.column("row").to_pylist()
+        read = decode(requests, rows, source.bodies(), self._decoder)
+        scored, times = self._score(client, read.batch)
+
+        places = _places(read.places, live.num_rows)
+        inputs, answers, times = read.batch.take(places), scored.take(places), times.take(places)
+        refused = pa.array([read.refused.get(i) for i in range(live.num_rows)], pa.string())
+        outcome = _outcomes(refused, answers.column("error"))
+        arrived = pc.cast(live.column("arrived"), pa.int64())
+        columns = self._common(source, live)
+        columns |= {input_column(n): inputs.column(n) for n in inputs.schema.names}
+        columns |= {output_column(n): answers.column(n) for n in self._contract.output_schema.names}
+        columns |= self._compared(live, answers, np.asarray(pc.equal(outcome, "scored")))
+        columns |= {
+            "outcome": pc.if_else(pc.equal(outcome, "refused"), "failed", outcome),
+            "error_code": pa.array([_CODES.get(one) for one in outcome.to_pylist()], pa.string()),
+            "error": pc.coalesce(refused, answers.column("error")),
+            "unknown": pa.array([read.unknown.get(i) for i in range(live.num_rows)], _STRINGS),
+            "queued_us": pc.subtract(begun, arrived),
+            "total_us": pc.subtract(_now(), arrived),
+            "scored_us": times.column("scored_us"),
+            "batch_rows": times.column("batch_rows"),
+        }
+        return self._assemble(columns, live.num_rows)
+
+    def unscored(self, source: Source, outcome: str, error: str) -> pa.RecordBatch:
+        """Records of rows that could not be tried, or must not be tried again."""
+        live = source.live()
+        columns = self._common(source, live)
+        rows = live.num_rows
+        columns |= {
+            "outcome": pa.repeat(outcome, rows),
+            "error_code": pa.repeat(_CODES[outcome], rows),
+            "error": pa.repeat(error, rows),
+        }
+        return self._assemble(columns, rows)
+
+    def _score(
+        self, client: WorkerClient, rows: pa.RecordBatch
+    ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        """The answers, and for each row what its batch took and held."""
+        answers, times = [_empty(self._scored)], [_empty(_TIMES)]
+        for start in range(0, rows.num_rows, self._batch_rows):
+            batch = rows.slice(start, self._batch_rows)
+            answers.append(client.score(batch))
+            took = (client.micros, batch.num_rows)
+            repeated = [
+                pa.repeat(pa.scalar(value, field.type), batch.num_rows)
+                for value, field in zip(took, _TIMES, strict=True)
+            ]
+            times.append(pa.RecordBatch.from_arrays(repeated, schema=_TIMES))
+        return pa.concat_batches(answers), pa.concat_batches(times)
+
+    def _compared(
+        self, live: pa.RecordBatch, answers: pa.RecordBatch, scored: npt.NDArray[np.bool_]
+    ) -> Columns:
+        """``agreed``, ``flipped`` and ``difference``; null where not scored or not comparable."""
+        rules = self._rules_for(live.schema)
+        names = list(rules.comparators)
+        theirs = live.select([output_column(name) for name in names]).rename_columns(names)
+        chosen = pa.array(scored)
+        try:
+            result = compare(theirs.filter(chosen), answers.select(names).filter(chosen), rules)
+        except TableError as error:
+            self.incomparable = str(error)
+            return {}
+        self.incomparable = None
+        places = _places(np.flatnonzero(scored), live.num_rows)
+        return {
+            "agreed": pa.array(result.agreed).take(places),
+            "flipped": pa.array(result.flipped).take(places),
+            "difference": pa.array(result.difference, from_pandas=True).take(places),
+        }
+
+    def _rules_for(self, live: pa.Schema) -> Rules:
+        """The comparators of the outputs that live and shadow share."""
+        if self._rules is None or self._rules[0] != live:
+            outputs = self._contract.output_schema
+            shared = [field for field in outputs if output_column(field.name) in live.names]
+            rules = self._policy.rules(pa.schema(shared), task=self._contract.task)
+            self._rules = live, rules
+        return self._rules[1]
+
+    def _common(self, source: Source, live: pa.RecordBatch) -> Columns:
+        """What every record says of the live row it answers."""
+        segments, offsets = source.addresses()
+        copied = {name: live.column(name) for name in _COPIED}
+        return copied | {
+            "against": live.column("artifact"),
+            "source_segment": segments,
+            "source_end": offsets,
+        }
+
+    def _assemble(self, columns: Columns, rows: int) -> pa.RecordBatch:
+        arrays = [
+            columns[field.name].cast(field.type)
+            if field.name in columns
+            else pa.repeat(pa.scalar(self._constant.get(field.name), field.type), rows)
+            for field in self.schema
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+
+_STRINGS = pa.list_(pa.string())
+_TIMES = pa.schema([("scored_us", pa.int64()), ("batch_rows", pa.int32())])
+
+
+def _places(found: npt.NDArray[np.int64], rows: int) -> pa.Array:
+    """For each of ``rows``, its index in ``found``, or null."""
+    places = np.full(rows, -1, dtype=np.int64)
+    places[found] = np.arange(len(found))
+    return pa.array(places, mask=places < 0)
+
+
+def _outcomes(refused: pa.Array, error: pa.Array) -> pa.Array:
+    """``refused`` by the contract, ``crashed``, ``failed`` in the pipeline, or ``scored``."""
+    return pc.case_when(
+        pc.make_struct(
+            pc.is_valid(refused),
+            pc.fill_null(pc.starts_with(error, _CRASHED), False),
+            pc.is_valid(error),
+        ),
+        "refused",
+        "crashed",
+        "failed",
+        "scored",
+    )
+
+
+def _empty(schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([], schema=schema)
+
+
+def _now() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1000

@@ -1,0 +1,214 @@
+"""The four decisions of a rollout. Each checks itself, then is one event in the history."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gnomon.errors import GateRefused, GnomonError, RolloutError
+from gnomon.models import Artifact, inspect
+from gnomon.settings import Settings
+from gnomon.shadow import skew, slices
+from gnomon.shadow.log import InferenceLog
+from gnomon.shadow.policy import Policy
+from gnomon.shadow.rollout.gates import Gates, evaluate
+from gnomon.shadow.rollout.history import Event, History, RolloutState
+from gnomon.shadow.storage import Storage
+
+__all__ = ["check", "promote", "rollback", "start_shadow", "stop_shadow"]
+
+
+def start_shadow(
+    settings: Settings,
+    model: str,
+    artifact: str,
+    *,
+    fraction: float = 1.0,
+    same: bool = False,
+    by: str | None = None,
+    why: str | None = None,
+) -> Event:
+    """Let an artifact see a sample of the requests and answer nobody.
+
+    Args:
+        settings: where the rollout is.
+        model: the deployment's model name.
+        artifact: a tag, such as ``flights:latest``.
+        fraction: the share of entities (requests, without an entity key) it sees.
+        same: allow the live artifact itself, which measures the noise floor.
+        by: who decides.
+        why: the reason, for the history.
+
+    Raises:
+        ArtifactError, UnknownArtifact: the artifact does not pass inspection.
+        RolloutError: nothing is live, it is live, or it runs already.
+        RolloutConflict: another decision was recorded meanwhile.
+    """
+    history = _history(settings, model)
+    chosen = _inspect(model, artifact)
+    return _record(
+        history,
+        Event(
+            kind="shadow_start",
+            artifact=chosen.tag,
+            digest=chosen.digest,
+            fraction=fraction,
+            same=same,
+            by=by,
+            why=why,
+        ),
+    )
+
+
+def stop_shadow(
+    settings: Settings,
+    model: str,
+    artifact: str,
+    *,
+    by: str | None = None,
+    why: str | None = None,
+) -> Event:
+    """Take an artifact out of shadow. It may be gone from the store.
+
+    Raises:
+        RolloutError: it is no running shadow.
+        RolloutConflict: another decision was recorded meanwhile.
+    """
+    history = _history(settings, model)
+    running = history.state.shadows.get(artifact)
+    tag = artifact if running is not None else _tag_of(artifact)
+    return _record(history, Event(kind="shadow_stop", artifact=tag, by=by, why=why))
+
+
+def promote(
+    settings: Settings,
+    model: str,
+    artifact: str,
+    *,
+    policy: Policy | None = None,
+    force: bool = False,
+    by: str | None = None,
+    why: str | None = None,
+) -> Event:
+    """Make an artifact live, if its gates hold. The first of a model has nothing to be judged by.
+
+    Args:
+        settings: where the rollout and the log are.
+        model: the deployment's model name.
+        artifact: a tag, such as ``flights:latest``.
+        policy: the limits; the defaults without one.
+        force: do it whatever the gates say; that they did not hold is recorded.
+        by: who decides.
+        why: the reason, for the history.
+
+    Raises:
+        ArtifactError, UnknownArtifact: the artifact does not pass inspection.
+        GateRefused: a gate does not hold, or is unknown.
+        RolloutError: it is live already.
+        RolloutConflict: another decision was recorded meanwhile.
+    """
+    history = _history(settings, model)
+    chosen = _inspect(model, artifact)
+    event = Event(kind="promote", artifact=chosen.tag, digest=chosen.digest, by=by, why=why)
+    history.state.after(event)
+    if history.state.live is not None:
+        found = _try_gates(settings, model, history.state, chosen.tag, policy, force)
+        held = found is not None and found.verdict == "pass"
+        if found is not None and not held and not force:
+            raise _refused(found)
+        verdicts = () if found is None else tuple(msgspec.to_builtins(found.gates))
+        event = msgspec.structs.replace(event, forced=not held, gates=verdicts)
+    return _record(history, event)
+
+
+def rollback(
+    settings: Settings, model: str, *, by: str | None = None, why: str | None = None
+) -> Event:
+    """Make the artifact live that was so before; no gate is asked.
+
+    Raises:
+        ArtifactError, UnknownArtifact: that artifact does not pass inspection any more.
+        RolloutError: there was none before.
+        RolloutConflict: another decision was recorded meanwhile.
+    """
+    history = _history(settings, model)
+    previous = history.state.previous
+    if previous is None:
+        raise RolloutError("there is no previous artifact to roll back to")
+    digest = inspect(previous).digest
+    event = Event(kind="rollback", artifact=previous, digest=digest, by=by, why=why)
+    return _record(history, event)
+
+
+def check(settings: Settings, model: str, artifact: str, policy: Policy | None = None) -> Gates:
+    """What a promotion of this artifact would be told now; nothing is recorded.
+
+    Raises:
+        RolloutError: nothing is live.
+    """
+    state = _history(settings, model).state
+    tag = artifact if artifact in state.shadows else _tag_of(artifact)
+    return _gates(settings, model, state, tag, policy or Policy())
+
+
+def _gates(settings: Settings, model: str, state: RolloutState, tag: str, policy: Policy) -> Gates:
+    storage = Storage(settings)
+    return evaluate(
+        InferenceLog(settings, model),
+        state,
+        policy,
+        tag,
+        slices=slices.read(storage, model),
+        skew=skew.read(storage, tag),
+    )
+
+
+def _try_gates(
+    settings: Settings,
+    model: str,
+    state: RolloutState,
+    tag: str,
+    policy: Policy | None,
+    force: bool,
+) -> Gates | None:
+    """The gates; None when they cannot be asked and need not be."""
+    try:
+        return _gates(settings, model, state, tag, policy or Policy())
+    except GnomonError:
+        if force:
+            return None
+        raise
+
+
+def _refused(found: Gates) -> GateRefused:
+    reasons = "; ".join(f"{gate.name} {gate.verdict}: {gate.says}" for gate in found.unmet)
+    return GateRefused(
+        f"{found.artifact} may not replace {found.live} yet: {reasons}",
+        hint="wait for more evidence, fix the artifact, or force it; that is recorded",
+    )
+
+
+def _history(settings: Settings, model: str) -> History:
+    history = History(Storage(settings), model)
+    history.refresh()
+    return history
+
+
+def _inspect(model: str, artifact: str) -> Artifact:
+    chosen = inspect(artifact)
+    if chosen.name != model:
+        raise RolloutError(
+            f"`{chosen.tag}` is no artifact of `{model}`",
+            hint=f'pack it with gnomon.pack("{model}", …) to serve it here',
+        )
+    return chosen
+
+
+def _tag_of(artifact: str) -> str:
+    """A full tag as it is; a name or ``latest`` by the store."""
+    _, _, version = artifact.partition(":")
+    return inspect(artifact).tag if version in ("", "latest") else artifact
+
+
+def _record(history: History, event: Event) -> Event:
+    history.append(event)
+    return event

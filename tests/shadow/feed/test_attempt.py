@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from gnomon.settings import Settings
+from gnomon.shadow.feed.attempt import Attempt, Attempts
+from gnomon.shadow.feed.progress import Totals
+from gnomon.shadow.log import Position, SegmentWriter, shadow_schema, shadow_stream, stream_folder
+from tests.shadow.evidence import CONTRACT
+
+SCHEMA = shadow_schema(CONTRACT)
+HERE = Position(1, 100)
+
+
+@pytest.fixture
+def folder(settings: Settings) -> Path:
+    folder = stream_folder(settings, "toy", "here", shadow_stream("a"))
+    folder.mkdir(parents=True)
+    return folder
+
+
+def record(writer: SegmentWriter, rows: int, epoch: int) -> None:
+    row = {"epoch": epoch, "outcome": "scored", "agreed": True, "flipped": False}
+    writer.append(pa.RecordBatch.from_pylist([row] * rows, schema=SCHEMA))
+
+
+def test_counts_are_brought_up_to_the_last_record(settings: Settings, folder: Path) -> None:
+    """What a dead feed appended after it wrote its attempt down is counted, and once only."""
+    attempts = Attempts(folder)
+    writer = SegmentWriter(folder, SCHEMA, settings=settings)
+    record(writer, 3, epoch=1)
+    record(writer, 5, epoch=2)
+    attempts.begin(
+        Attempt(epoch=2, position="1:0", until="1:9", own=str(writer.position),
+                totals=Totals(scored=5, compared=5))
+    )  # fmt: skip
+    record(writer, 4, epoch=2)
+    writer.close()
+    for _ in range(2):
+        assert attempts.recounted(folder, 2).totals == Totals(scored=9, compared=9)
+
+
+def test_without_an_attempt_the_records_are_counted(settings: Settings, folder: Path) -> None:
+    """A new run counts from nothing; a lost file is made good by what was recorded in this run."""
+    writer = SegmentWriter(folder, SCHEMA, settings=settings)
+    record(writer, 3, epoch=1)
+    writer.close()
+    attempts = Attempts(folder)
+    assert attempts.recounted(folder, 2).totals == Totals()
+    (folder / "attempt.json").write_text("{")
+    assert attempts.recounted(folder, 1).totals.scored == 3
+
+
+@pytest.mark.parametrize(
+    ("tries", "suspect", "until"),
+    [
+        (0, None, HERE),
+        (1, None, HERE),
+        (2, None, Position(1, 900)),
+        (1, "request", Position(1, 900)),
+    ],
+)
+def test_batches_are_blamed_after_two_deaths(
+    tries: int, suspect: str | None, until: Position
+) -> None:
+    """One death may be anybody's kill; from the second on its requests are tried alone."""
+    attempt = Attempt(epoch=1, position=str(HERE), until="1:900", tries=tries, suspect=suspect)
+    assert attempt.blamed_until(HERE) == until
+
+
+def test_what_was_read_past_is_not_blamed() -> None:
+    """Records beyond the blamed batches mean that they were survived."""
+    attempt = Attempt(epoch=1, position="1:0", until="1:50", tries=2)
+    assert attempt.blamed_until(HERE) == HERE

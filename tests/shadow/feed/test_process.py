@@ -1,0 +1,232 @@
+import os
+import signal
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from gnomon.models import Artifact, inspect
+from gnomon.settings import Settings
+from gnomon.shadow.books.balance import balance
+from gnomon.shadow.feed.attempt import Attempt
+from gnomon.shadow.log import InferenceLog, Position, shadow_stream, stream_folder
+from gnomon.shadow.sampling import keep
+from tests.packing import Pack, times
+from tests.shadow.feeding import SLICE, FeedProcess, Requests, records, row, wait_for
+
+HALF_MORE = times(1.0).replace('X[["x"]] * FACTOR', 'X[["x"]] * (1.0 + 0.5 * (X[["x"]] > 5))')
+"""The live code, but for x above 5 the answer is half as much again."""
+
+
+@pytest.fixture
+def shadow(pack: Pack) -> Artifact:
+    return inspect(pack(HALF_MORE))
+
+
+@pytest.fixture
+def requests(settings: Settings, pack: Pack) -> Requests:
+    return Requests(settings, inspect(pack(times(1.0))))
+
+
+def own_folder(settings: Settings, shadow: Artifact) -> Path:
+    return stream_folder(settings, shadow.name, SLICE, shadow_stream(shadow.version))
+
+
+def test_every_answered_row_gets_one_record(
+    settings: Settings, requests: Requests, shadow: Artifact
+) -> None:
+    """Rows are scored by the shadow, compared with live's answer and recorded with their source."""
+    first = requests.answer(row(1.0), {"rows": [row(2.0), row(10.0)]})
+    requests.answer(row(3.0), outcome="failed")
+    with FeedProcess(settings, shadow) as feed:
+        assert feed.caught_up(3).scored == 3
+        requests.rotate()
+        second = requests.answer(row(4.0))
+        end = requests.position
+        report = feed.caught_up(4)
+    found = records(settings, shadow)
+    assert [(r["request_id"], r["row"]) for r in found] == [
+        (first[0], 0), (first[1], 0), (first[1], 1), (second[0], 0),
+    ]  # fmt: skip
+    assert [r["output_prediction"] for r in found] == pytest.approx([1.0, 2.0, 15.0, 4.0])
+    assert [r["input_x"] for r in found] == [1.0, 2.0, 10.0, 4.0]
+    assert [r["agreed"] for r in found] == [True, True, False, True]
+    assert found[2]["difference"] == pytest.approx(5.0)
+    assert {r["artifact"] for r in found} == {shadow.tag}
+    assert {r["against"] for r in found} == {requests.live.tag}
+    assert {(r["role"], r["outcome"], r["epoch"], r["raw"]) for r in found} == {
+        ("shadow", "scored", 2, None)
+    }
+    assert (found[3]["source_segment"], found[3]["source_end"]) == (end.segment, end.offset)
+    assert (report.compared, report.disagreed) == (4, 1)
+    assert report.difference == pytest.approx(5 / 4)
+    assert report.latency_ms is not None
+    assert report.latency_ms.p50 <= report.latency_ms.p99
+
+
+def test_bad_rows_fail_alone_and_with_their_reason(
+    settings: Settings, requests: Requests, shadow: Artifact
+) -> None:
+    """Refused by the contract, failed in the pipeline, crashed the worker: each row by itself."""
+    requests.answer(
+        row(1.0), row(-1.0), row(-666.0), {"x": "one", "id": "e"}, {"x": 2.0, "id": "e", "new": 1}
+    )
+    with FeedProcess(settings, shadow) as feed:
+        report = feed.caught_up(5)
+    assert (report.scored, report.failed) == (2, 3)
+    found = records(settings, shadow)
+    assert [r["outcome"] for r in found] == ["scored", "failed", "crashed", "failed", "scored"]
+    assert [r["error_code"] for r in found] == [
+        None, "prediction_failed", "prediction_failed", "invalid_request", None,
+    ]  # fmt: skip
+    assert "negative x" in found[1]["error"]
+    assert found[2]["error"].startswith("crashed:")
+    assert "$.x" in found[3]["error"]
+    assert found[4]["unknown"] == ["new"]
+    assert [r["agreed"] for r in found] == [True, None, None, None, True]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_killed_feed_goes_on_exactly_where_it_was(
+    settings: Settings, requests: Requests, shadow: Artifact
+) -> None:
+    """Killed again and again at work, a feed records each row once, and its counts add up."""
+    batches = 40
+    for batch in range(batches):
+        requests.answer(*(row(float(batch % 9), f"e{batch}-{i}") for i in range(5)))
+    small = msgspec.structs.replace(settings, batch_rows=5)
+    for life in range(2):
+        feed = FeedProcess(small, shadow, since="0:0" if life == 0 else requests.position)
+        seen = len(records(settings, shadow))
+        wait_for(lambda seen=seen: len(records(settings, shadow)) > seen)
+        feed.kill()
+    with FeedProcess(small, shadow, since=requests.position) as feed:
+        report = feed.caught_up(batches * 5)
+    found = records(settings, shadow)
+    assert len(found) == len({r["request_id"] for r in found}) == batches * 5
+    assert report.scored == batches * 5
+    assert report.disagreed == sum(not r["agreed"] for r in found)
+    books = balance(InferenceLog(settings, "toy"))
+    assert books.balanced, books.explain()
+    assert books.shadows[0].scored == batches * 5
+
+
+def test_a_new_run_begins_where_the_requests_are_now(
+    settings: Settings, requests: Requests, shadow: Artifact
+) -> None:
+    """Rows logged before a shadow was started, or while it was stopped, are not eligible."""
+    requests.answer(row(1.0))
+    first = requests.position
+    requests.answer(row(2.0))
+    with FeedProcess(settings, shadow, since=first) as feed:
+        feed.caught_up(1)
+    requests.answer(row(3.0))
+    again = requests.position
+    requests.answer(row(4.0))
+    with FeedProcess(settings, shadow, since=again, epoch=4) as feed:
+        assert feed.caught_up(1).scored == 1
+    assert [(r["input_x"], r["epoch"]) for r in records(settings, shadow)] == [(2.0, 2), (4.0, 4)]
+
+
+def test_sampling_keeps_entities_whole(
+    settings: Settings, requests: Requests, shadow: Artifact
+) -> None:
+    """Of a fraction of the entities every row is scored, of the others none."""
+    entities = [f"e{i}" for i in range(40)]
+    for _ in range(3):
+        requests.answer(*(row(1.0, entity) for entity in entities))
+    sample = {e for e, kept in zip(entities, keep(entities, 0.3), strict=True) if kept}
+    with FeedProcess(settings, shadow, fraction=0.3) as feed:
+        feed.caught_up(3 * len(sample))
+    found = [r["input_id"] for r in records(settings, shadow)]
+    assert sorted(found) == sorted(3 * list(sample))
+
+
+def test_a_feed_leaves_with_its_lifeline_and_not_before(
+    settings: Settings, requests: Requests, shadow: Artifact
+) -> None:
+    """A stopping server signals everyone; a feed leaves only when its socket closes."""
+    feed = FeedProcess(settings, shadow)
+    worker = feed.reports(lambda p: p.worker is not None).worker
+    assert psutil.Process(feed.process.pid).nice() >= 10
+    for number in (signal.SIGTERM, signal.SIGINT):
+        os.kill(feed.process.pid, number)
+    requests.answer(row(1.0))
+    assert feed.caught_up(1).scored == 1
+    assert feed.close() == 0
+    wait_for(lambda: not psutil.pid_exists(worker or 0))
+
+
+def test_a_stopped_feeds_lag_is_counted_to_the_row(
+    settings: Settings, requests: Requests, shadow: Artifact
+) -> None:
+    """While one batch hangs, what waits behind it is counted, and reports keep coming."""
+    requests.answer(row(-999.0))
+    for _ in range(3):
+        requests.answer(row(1.0), row(2.0))
+    with FeedProcess(msgspec.structs.replace(settings, batch_rows=1), shadow) as feed:
+        assert feed.reports(lambda p: p.lagging == 7).scored == 0
+        requests.answer(row(1.0))
+        assert feed.reports(lambda p: p.lagging == 8).eligible == 8
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_request_that_kills_the_feed_is_given_up(
+    settings: Settings, requests: Requests, shadow: Artifact
+) -> None:
+    """After two deaths on a batch its requests are tried alone; the one that kills is recorded."""
+    _, poison, _ = requests.answer(row(1.0), row(-999.0), row(2.0))
+    requests.answer(row(4.0), row(5.0), row(6.0), row(7.0))
+    written = own_folder(settings, shadow) / "attempt.json"
+
+    def attempt() -> tuple[str | None, int]:
+        found = msgspec.json.decode(written.read_bytes(), type=Attempt)
+        return found.suspect, found.tries
+
+    for death in ((None, 1), (None, 2), (poison, 1), (poison, 2)):
+        # Its worker hangs on -999; that is when this feed "dies of it".
+        feed = FeedProcess(settings, shadow)
+        wait_for(lambda death=death: written.exists() and attempt() == death)
+        feed.kill()
+    with FeedProcess(settings, shadow) as feed:
+        report = feed.caught_up(7)
+    assert (report.scored, report.failed) == (6, 1)
+    found = records(settings, shadow)
+    assert [r["outcome"] for r in found] == ["scored", "crashed"] + ["scored"] * 5
+    assert found[1]["request_id"] == poison
+    assert "ended the shadow feed 2 times" in found[1]["error"]
+
+
+def test_an_artifact_that_will_not_start_is_said_and_its_rows_lag(
+    settings: Settings, requests: Requests, shadow: Artifact
+) -> None:
+    """No worker, no answers: the feed says why and counts what waits."""
+    requests.answer(row(1.0), row(2.0))
+    impatient = msgspec.structs.replace(settings, worker_start_seconds=0.001)
+    with FeedProcess(impatient, shadow) as feed:
+        report = feed.reports(lambda p: p.error is not None and p.lagging == 2)
+    assert "no worker became ready" in (report.error or "")
+
+
+def test_answers_that_do_not_compare_are_scored_and_the_reason_is_said(
+    settings: Settings, requests: Requests, shadow: Artifact, pack: Pack
+) -> None:
+    """Live answers with words, the shadow with numbers: nothing agrees, nothing disagrees."""
+    words = Requests(settings, inspect(pack(times(1.0))), slice_name="words", words=True)
+    words.answer(row(1.0))
+    with FeedProcess(settings, shadow, slice_name="words") as feed:
+        report = feed.reports(lambda p: p.scored == 1 and p.error is not None)
+    assert report.compared == 0
+    assert "cannot compare `string` with `double`" in (report.error or "")
+
+
+def test_a_folder_that_is_no_artifact_is_said(settings: Settings, shadow: Artifact) -> None:
+    """A feed that cannot begin reports the reason and ends with an error."""
+    (shadow.path / "contract.json").write_text("{}")
+    with FeedProcess(settings, shadow, since=Position(0, 0)) as feed:
+        report = feed.reports(lambda p: p.error is not None)
+        assert "contract.json" in (report.error or "")
+        assert feed.process.wait(timeout=30) != 0
