@@ -41,7 +41,8 @@ FEATURES = (
     "plane_year",
     "plane_seats",
 )
-"""What a request holds: all of it known, or forecast, before departure."""
+"""What a request holds, all of it known before departure. The weather is what was observed in the
+hour of departure; it stands in for the forecast that a real caller would send."""
 
 Table = Literal["flights", "weather", "planes", "airports", "airlines"]
 
