@@ -29,6 +29,8 @@ __all__ = ["LogTable", "sealed_up_to", "stored_schema", "stream_key"]
 DAY = pa.field("day", pa.date32())
 """The partition: the UTC day of arrival."""
 
+_FIXED = (*ADDRESS, *ENVELOPE, *COMPARISON)
+
 _CONFIGURATION = {
     "delta.deletedFileRetentionDuration": "interval 1 hours",
     "delta.logRetentionDuration": "interval 1 days",
@@ -74,7 +76,7 @@ class LogTable:
         from deltalake.exceptions import CommitFailedError, DeltaError
 
         for left in reversed(range(_TRIES)):
-            table = self.load()
+            table = self.load() or self._create()
             fresh = [s for s in segments if s.sequence > sealed_up_to(table, s.schema.metadata)]
             if not fresh:
                 return False
@@ -110,19 +112,41 @@ class LogTable:
         except (DeltaError, OSError) as error:
             raise LogError(f"cannot maintain the sealed log: {error}", where=self.uri) from None
 
-    def _commit(self, table: DeltaTable | None, segments: Sequence[SegmentReader]) -> None:
+    def _create(self) -> DeltaTable:
+        """The table with the columns every row has, made by this sealer or another just now.
+
+        Made apart from the first rows: of two appends that each bring a new column, Delta refuses
+        the later one, but not when both also make the table.
+        """
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
+
+        fields = [DAY, *(pa.field(f.name, plain_type(f.type)) for f in _FIXED)]
+        try:
+            return DeltaTable.create(
+                self.uri,
+                pa.schema(fields),
+                mode="error",
+                partition_by=[DAY.name],
+                configuration=_CONFIGURATION,
+            )
+        except (DeltaError, OSError) as error:
+            table = self.load()
+            if table is None:
+                raise LogError(f"cannot seal: {error}", where=self.uri) from None
+            return table
+
+    def _commit(self, table: DeltaTable, segments: Sequence[SegmentReader]) -> None:
         from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake
 
         last = segments[-1]
-        rows = _Rows(segments, None if table is None else stored_schema(table))
+        rows = _Rows(segments, stored_schema(table))
         transaction = Transaction(stream_key(last.schema.metadata), last.sequence)
         write_deltalake(
-            self.uri if table is None else table,
+            table,
             pa.RecordBatchReader.from_batches(rows.schema, iter(rows)),
             mode="append",
             schema_mode="merge",
-            partition_by=[DAY.name],
-            configuration=_CONFIGURATION,
             writer_properties=WriterProperties(compression="ZSTD"),
             commit_properties=CommitProperties(app_transactions=[transaction]),
         )
@@ -148,12 +172,11 @@ def stored_schema(table: DeltaTable) -> pa.Schema:
 class _Rows:
     """Segments' rows as the table has them: columns renamed, with the partition's day."""
 
-    def __init__(self, segments: Sequence[SegmentReader], stored: pa.Schema | None) -> None:
+    def __init__(self, segments: Sequence[SegmentReader], stored: pa.Schema) -> None:
         self._segments = segments
-        fixed = [*ADDRESS, *ENVELOPE, *COMPARISON]
-        known = {field.name for field in fixed}
+        known = {field.name for field in _FIXED}
         own = [field for field in segments[0].schema if field.name not in known]
-        self._fields = pa.schema([*fixed, *own])
+        self._fields = pa.schema([*_FIXED, *own])
         names = stored_names(self._fields, stored)
         self.schema = pa.schema(
             [
