@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 PORT ?= 3000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench clean
+.PHONY: help demo serve test lint check bench clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,9 @@ serve: $(READY) ## serve what the demo left behind, until Ctrl-C (PORT=3000)
 test: $(READY) ## the tests
 	@$(BIN)/python -m pytest
 
-check: $(READY) ## what CI runs before the tests: style, types, import rules
+check: lint test ## what CI runs: style, types, import rules, tests
+
+lint: $(READY) ## style, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

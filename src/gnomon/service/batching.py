@@ -19,8 +19,12 @@ from gnomon.worker import Supervisor
 
 __all__ = ["Lane"]
 
-IN_FLIGHT = 2
-"""Batches sent to one worker at a time: one being scored, one waiting in its socket."""
+IN_FLIGHT = 1
+"""Batches sent to one worker at a time.
+
+A call costs a pipeline nearly the same for one row as for a hundred, so the largest batch wins: a
+second batch in flight is one that was sealed too early. See ``docs/benchmarks.md``.
+"""
 
 
 class Lane:
