@@ -51,6 +51,8 @@ def test_no_kill_loses_an_acknowledged_request(pack: Pack, serve: Serve) -> None
         assert len(seen.acknowledged) > 500
         assert set(answered.values()) == {1}
         assert not set(seen.acknowledged) - set(answered)
-        until(lambda: not any(s.lagging for s in balance(log).shadows), "the shadow catches up")
+        until(
+            lambda: not any(s.lagging for s in balance(log).shadows), "the shadow catches up", 120
+        )
         books = balance(log)
     assert books.balanced, books.explain()
