@@ -18,7 +18,7 @@ KILLS = 20
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_no_kill_loses_an_acknowledged_request(pack: Pack, serve: Serve) -> None:
     """``kill -9`` of gateway or worker, twenty times under load: every acknowledged request id is
     in the log exactly once, and the books balance after each.
