@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Serve
-from tests.laws.load import feeds, load, until
+from tests.load import feeds, load, until
 from tests.packing import Pack, times
 
 MISCHIEF = {

@@ -11,7 +11,7 @@ import pytest
 from gnomon.shadow.books.balance import balance
 from gnomon.shadow.log import InferenceLog
 from tests.conftest import Serve
-from tests.laws.load import gateways, load, until, workers
+from tests.load import gateways, load, until, workers
 from tests.packing import Pack, times
 
 KILLS = 20

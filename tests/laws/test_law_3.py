@@ -10,7 +10,7 @@ from gnomon.models import inspect
 from gnomon.shadow.consistency.replay import replay
 from gnomon.shadow.log import InferenceLog
 from tests.conftest import Serve
-from tests.laws.load import until
+from tests.load import until
 from tests.packing import Pack, times
 
 SOURCE = Path(gnomon.__file__).parent

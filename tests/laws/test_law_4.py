@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gnomon.shadow.log import InferenceLog
 from tests.conftest import Serve
-from tests.laws.load import gateways, until
+from tests.load import gateways, until
 from tests.packing import Pack, times
 
 

@@ -8,7 +8,7 @@ from gnomon.errors import GnomonError
 from gnomon.shadow.books.balance import balance
 from gnomon.shadow.log import InferenceLog
 from tests.conftest import Serve
-from tests.laws.load import until
+from tests.load import until
 from tests.packing import Pack, times
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gnomon.shadow.log import InferenceLog
 from tests.conftest import Serve
-from tests.laws.load import until
+from tests.load import until
 from tests.packing import Pack, times
 
 

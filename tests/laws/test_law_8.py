@@ -7,7 +7,7 @@ from gnomon.shadow import rollout
 from gnomon.shadow.consistency.replay import replay
 from gnomon.shadow.log import InferenceLog
 from tests.conftest import Serve
-from tests.laws.load import until
+from tests.load import until
 from tests.packing import Pack, times
 
 

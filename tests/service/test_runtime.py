@@ -12,7 +12,7 @@ from gnomon.errors import GateRefused, NotReady, UnknownArtifact
 from gnomon.shadow.log import InferenceLog
 from gnomon.testing import serving
 from tests.conftest import Deploy, Serve
-from tests.laws.load import Load, load, until, workers
+from tests.load import Load, load, until, workers
 from tests.packing import Pack, times
 
 
