@@ -10,6 +10,7 @@ import bentoml
 import msgspec
 from _bentoml_sdk import Service
 
+from gnomon.service.connection import take_connections
 from gnomon.service.front_door import ASGI, FrontDoor
 from gnomon.service.runtime import Runtime
 from gnomon.settings import Settings
@@ -24,6 +25,7 @@ class GatewayService(Service[Any]):  # type: ignore[misc]
 
     def to_asgi(self, is_main: bool = True) -> ASGI:
         """BentoML's application behind the front door."""
+        take_connections()
         return FrontDoor(super().to_asgi(is_main), self.running)
 
     def __call__(self) -> Any:

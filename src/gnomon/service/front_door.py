@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -33,10 +34,14 @@ from gnomon.service.http import (
     header,
     read_body,
     respond,
+    unexpected,
 )
 from gnomon.service.openapi import openapi
 from gnomon.service.runtime import Runtime
 from gnomon.service.status import public
+
+if TYPE_CHECKING:
+    from gnomon.service.connection import Head
 
 __all__ = ["FrontDoor"]
 
@@ -51,11 +56,17 @@ class FrontDoor:
     Args:
         inner: BentoML's application.
         runtime: gives the running slice; BentoML makes it during start-up, after this object.
+
+    Attributes:
+        runtime: the same.
+        heads: request heads read before, by their bytes; for
+            :class:`~gnomon.service.connection.Connection`.
     """
 
     def __init__(self, inner: ASGI, runtime: Callable[[], Runtime]) -> None:
         self._inner = inner
-        self._runtime = runtime
+        self.runtime = runtime
+        self.heads: dict[bytes, Head] = {}
         self._routes: dict[str, tuple[str, ASGI]] = {
             "/predict": ("POST", self._predict),
             "/": ("GET", self._index),
@@ -73,7 +84,7 @@ class FrontDoor:
         try:
             if route is None:
                 if path.startswith("/gnomon/"):
-                    await control(self._runtime(), scope, receive, send)
+                    await control(self.runtime(), scope, receive, send)
                 else:
                     await self._inner(scope, receive, _explained(path, send))
                 return
@@ -92,14 +103,11 @@ class FrontDoor:
             await respond(send, status, body, headers=headers)
         except Exception as error:
             logger.exception("%s %s failed", scope["method"], path)
-            unexpected = GnomonError(
-                f"{type(error).__name__}: {error}", hint="see the server's log"
-            )
-            status, headers, body = error_response(unexpected)
+            status, headers, body = error_response(unexpected(error))
             await respond(send, status, body, headers=headers)
 
     async def _predict(self, scope: Scope, receive: Receive, send: Send) -> None:
-        runtime = self._runtime()
+        runtime = self.runtime()
         client_id = header(scope, b"x-request-id")
         client = client_id.decode("latin-1") if client_id is not None else None
         try:
@@ -113,20 +121,20 @@ class FrontDoor:
         await respond(send, answer.status, answer.body, headers=answer.headers)
 
     async def _index(self, scope: Scope, receive: Receive, send: Send) -> None:
-        runtime = self._runtime()
+        runtime = self.runtime()
         contract = runtime.live.contract if runtime.live is not None else None
         page = pages.index(runtime.status(), contract)
         await respond(send, 200, page, b"text/html; charset=utf-8")
 
     async def _openapi(self, scope: Scope, receive: Receive, send: Send) -> None:
-        live = self._runtime().live
+        live = self.runtime().live
         if live is None:
             raise NotReady("no artifact is live yet", hint="GET /status.json says what is missing")
         document = openapi(live.contract, live.artifact.tag)
         await respond(send, 200, msgspec.json.encode(document))
 
     async def _status(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await respond(send, 200, public(self._runtime().status()))
+        await respond(send, 200, public(self.runtime().status()))
 
 
 def _explained(path: str, send: Send) -> Send:

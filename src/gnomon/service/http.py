@@ -20,6 +20,7 @@ __all__ = [
     "header",
     "read_body",
     "respond",
+    "unexpected",
 ]
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -130,3 +131,8 @@ def error_response(
     elif isinstance(error, Unauthorized):
         headers = ((b"www-authenticate", b"Bearer"),)
     return error.status, headers, msgspec.json.encode(error.body(request_id))
+
+
+def unexpected(error: Exception) -> GnomonError:
+    """What a client is told of an error that is none of ours."""
+    return GnomonError(f"{type(error).__name__}: {error}", hint="see the server's log")

@@ -121,7 +121,7 @@ class Recorder:
         now = time.perf_counter_ns()
         for ticket, answer in zip(tickets, made, strict=True):
             self._metrics.latency((now - ticket.started) / 1e9)
-            ticket.resolve(answer)
+            ticket.reply(answer)
 
     def unanswered(
         self, ticket: Ticket, outcome: str, error: GnomonError, lane: Lane | None = None
@@ -157,7 +157,7 @@ class Recorder:
             self._append(batch, self._schema)
         for ticket, outcome, error, _ in waiting:
             self._metrics.settled(outcome, len(ticket.rows), error.code)
-            ticket.resolve(Answer.of(error, ticket.request_id))
+            ticket.reply(Answer.of(error, ticket.request_id))
 
     def _batch(
         self,

@@ -102,27 +102,35 @@ class Runtime:
 
     async def predict(self, body: bytes, client_id: str | None) -> Answer:
         """Answer one prediction request; it is in the log before this returns."""
-        ticket = Ticket(new_request_id(), client_id, body)
+        answer, reply = _promise()
+        self.submit(body, client_id, reply)
+        return await answer
+
+    def submit(self, body: bytes, client_id: str | None, reply: Callable[[Answer], None]) -> None:
+        """Take one prediction request; ``reply`` is called with its answer once that is logged."""
+        ticket = Ticket(new_request_id(), client_id, body, reply)
         lane = self.live
         if lane is None:
-            return await self._unanswered(ticket, "failed", self._not_ready())
+            self._unanswered(ticket, "failed", self._not_ready())
+            return
         try:
             decoded = lane.decoder.decode(body, self.settings.body_rows)
         except InvalidRequest as error:
-            return await self._unanswered(ticket, "rejected", error, lane)
+            self._unanswered(ticket, "rejected", error, lane)
+            return
         ticket.rows, ticket.single = decoded.rows, decoded.single
         self._metrics.received(len(decoded.rows))
         if decoded.unknown:
             ticket.unknown = decoded.unknown
             self._metrics.unknown(decoded.unknown)
         lane.submit(ticket)
-        return await ticket.answer
 
     async def reject(self, error: GnomonError, client_id: str | None) -> Answer:
         """Answer a request whose body was not taken; it is logged without one."""
-        return await self._unanswered(
-            Ticket(new_request_id(), client_id, b""), "rejected", error, self.live
-        )
+        answer, reply = _promise()
+        ticket = Ticket(new_request_id(), client_id, b"", reply)
+        self._unanswered(ticket, "rejected", error, self.live)
+        return await answer
 
     async def start_shadow(
         self, artifact: str, fraction: float | None, same: bool, *, by: str | None, why: str | None
@@ -310,12 +318,11 @@ class Runtime:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    async def _unanswered(
+    def _unanswered(
         self, ticket: Ticket, outcome: str, error: GnomonError, lane: Lane | None = None
-    ) -> Answer:
+    ) -> None:
         self._metrics.received(1)
         self._recorder.unanswered(ticket, outcome, error, lane)
-        return await ticket.answer
 
     def _trouble(self) -> str | None:
         """Why predictions are not answered, or the rollout cannot be followed."""
@@ -379,3 +386,14 @@ class Runtime:
             books=Books(**self._metrics.books()),
             error=self._trouble(),
         )
+
+
+def _promise() -> tuple[asyncio.Future[Answer], Callable[[Answer], None]]:
+    """An answer to await, and what resolves it unless nobody awaits it any more."""
+    answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def reply(given: Answer) -> None:
+        if not answer.done():
+            answer.set_result(given)
+
+    return answer, reply

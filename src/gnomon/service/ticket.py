@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from gnomon.errors import GnomonError
@@ -20,7 +21,7 @@ class Answer(NamedTuple):
     headers: tuple[Header, ...] = ()
 
     @classmethod
-    def of(cls, error: GnomonError, request_id: str) -> Answer:
+    def of(cls, error: GnomonError, request_id: str | None = None) -> Answer:
         """The one error shape."""
         status, headers, body = error_response(error, request_id)
         return cls(status, body, headers)
@@ -38,14 +39,14 @@ class Ticket:
         rows: the decoded rows; empty until decoded.
         single: whether the body was one record rather than ``{"rows": […]}``.
         unknown: names of fields the contract does not know.
-        answer: resolved once, after the request is in the log.
+        reply: called once with the answer, after the request is in the log.
     """
 
     __slots__ = (
-        "answer",
         "arrived",
         "body",
         "client_id",
+        "reply",
         "request_id",
         "rows",
         "single",
@@ -54,7 +55,13 @@ class Ticket:
         "unknown",
     )
 
-    def __init__(self, request_id: str, client_id: str | None, body: bytes) -> None:
+    def __init__(
+        self,
+        request_id: str,
+        client_id: str | None,
+        body: bytes,
+        reply: Callable[[Answer], None],
+    ) -> None:
         self.request_id = request_id
         self.client_id = client_id
         self.body = body
@@ -63,7 +70,7 @@ class Ticket:
         self.rows: list[Any] = []
         self.single = True
         self.unknown: tuple[str, ...] = ()
-        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.reply = reply
         self.timer: asyncio.TimerHandle | None = None
 
     @property
@@ -76,8 +83,3 @@ class Ticket:
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
-
-    def resolve(self, answer: Answer) -> None:
-        """Let the answer leave, unless nobody waits for it any more."""
-        if not self.answer.done():
-            self.answer.set_result(answer)
