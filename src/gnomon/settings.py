@@ -47,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         follow_seconds: how often a slice looks for a new rollout decision and reports itself.
         worker_start_seconds: how long a worker may take to load and verify its artifact.
         worker_threads: OpenMP and BLAS threads in each worker.
+        worker_bytes: the memory that a process which scores, live or shadow, may use. One that
+            runs out is replaced, and only a row that alone needs more fails. 0: no limit.
         control_token: bearer token for control routes. Unset: one is made at start and written
             to ``<root>/control.token``, readable by its owner only.
         predict_token: bearer token for prediction routes. Unset: predictions are open.
@@ -70,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     follow_seconds: float = 0.5
     worker_start_seconds: float = 60.0
     worker_threads: int = 1
+    worker_bytes: int = 0
     control_token: str | None = None
     predict_token: str | None = None
 

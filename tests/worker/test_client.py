@@ -7,8 +7,10 @@ import signal
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pyarrow as pa
 import pytest
+from msgspec import structs
 
 from gnomon.errors import GoldenMismatch, PredictionFailed, WorkerError
 from gnomon.models import inspect
@@ -125,3 +127,56 @@ def test_the_working_directory_is_not_on_a_workers_path(
     monkeypatch.chdir(tmp_path)
     with WorkerClient(inspect(tag), settings) as worker:
         assert worker.score(rows(tag, [7.0])).column("prediction").to_pylist() == [7.0]
+
+
+LIMIT = 400_000_000
+"""Bytes. A worker of the toy artifact takes about 130 million."""
+
+LEAK = "self.leak_ = getattr(self, 'leak_', []) + [bytearray(1 << 26)]"
+GREED = "self.need_ = bytearray(1 << 30) if 13 in set(X['x']) else None"
+
+
+def hungry(tag: str, values: list[float]) -> pa.RecordBatch:
+    """Rows on which the artifact does its mischief."""
+    frame = pd.DataFrame({"x": values, "id": [f"online{n}" for n in range(len(values))]})
+    return from_frame(frame, inspect(tag).contract)
+
+
+@pytest.mark.slow
+def test_a_leaking_worker_is_replaced_at_its_limit(pack: Pack, settings: Settings) -> None:
+    """Leaking 64 MiB a call, each worker runs out after a few; a fresh one answers every row."""
+    tag = pack(times(1, LEAK))
+    bounded = structs.replace(settings, worker_bytes=LIMIT)
+    with WorkerClient(inspect(tag), bounded) as worker:
+        for _ in range(12):
+            scored = worker.score(hungry(tag, [1.0, 2.0]))
+            assert scored.column("prediction").to_pylist() == [1.0, 2.0]
+        assert worker.restarts >= 2
+
+
+@pytest.mark.slow
+def test_a_row_that_needs_too_much_memory_fails_alone(pack: Pack, settings: Settings) -> None:
+    """It is found by halves, each tried by a fresh worker, and its reason names the setting."""
+    tag = pack(times(1, GREED))
+    bounded = structs.replace(settings, worker_bytes=LIMIT)
+    with WorkerClient(inspect(tag), bounded) as worker:
+        scored = worker.score(hungry(tag, [11.0, 12.0, 13.0, 14.0]))
+    assert scored.column("prediction").to_pylist() == [11.0, 12.0, None, 14.0]
+    assert "out of memory, see GNOMON_WORKER_BYTES" in scored.column("error").to_pylist()[2]
+
+
+def test_a_limit_below_what_the_artifact_takes_is_refused(pack: Pack, settings: Settings) -> None:
+    """At start, with both figures, instead of failing every row."""
+    tag = pack(times(1))
+    bounded = structs.replace(settings, worker_bytes=10_000_000)
+    with pytest.raises(WorkerError, match=r"takes [\d,]+ bytes .* may use 10,000,000"):
+        WorkerClient(inspect(tag), bounded).__enter__()
+
+
+def test_a_stopped_scorer_ends_with_its_holder(pack: Pack, settings: Settings) -> None:
+    """It cannot see that its sockets have closed, and there is nobody left to end it."""
+    with WorkerClient(inspect(pack(times(1))), settings) as worker:
+        (scorer,) = psutil.Process(worker.pid).children()
+        scorer.suspend()
+        os.kill(worker.pid, signal.SIGKILL)
+        scorer.wait(10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Self
@@ -43,7 +44,7 @@ class WorkerClient:
         self._number = 0
         self.restarts = 0
         self.micros = 0
-        """Microseconds the worker spent on the last batch."""
+        """Microseconds the worker spent on the last batch, on all tries that it answered."""
 
     @property
     def pid(self) -> int:
@@ -72,6 +73,7 @@ class WorkerClient:
         Raises:
             WorkerError: the worker could not be replaced.
         """
+        self.micros = 0
         result = self._try_score(batch)
         if not isinstance(result, str):
             return result
@@ -108,19 +110,22 @@ class WorkerClient:
     def _try(self, kind: int, batch: pa.RecordBatch) -> frames.Frame | str:
         """One frame there and back: the answer, or why the worker died."""
         self._number += 1
-        frame = None
+        frame = hung = None
         try:
             self._data.sendall(frames.pack_frame(self._number, kind, batch.serialize()))
             frame = frames.recv_frame(self._data)
         except TimeoutError:
-            self._control.send(frames.KILL)
+            hung = f"it took longer than {self._deadline:g} s and was killed"
+            with contextlib.suppress(ConnectionError):
+                self._control.send(frames.KILL)
         except ConnectionError:
             pass
         if frame is not None:
-            self.micros = frame.micros
+            self.micros += frame.micros
             return frame
         self._data.close()
-        return self._connect()
+        reason = self._connect()
+        return hung or reason
 
     def _connect(self) -> str:
         """Wait for the next scorer, respawning the holder once if it is gone; why the last died."""

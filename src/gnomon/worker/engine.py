@@ -9,6 +9,7 @@ import pyarrow as pa
 from gnomon.models import LoadedArtifact, outputs, step_outputs
 from gnomon.preprocessing import to_frame
 from gnomon.worker.frames import failed, scored_schema
+from gnomon.worker.limits import ran_out
 
 __all__ = ["Engine"]
 
@@ -34,6 +35,10 @@ class Engine:
         Returns:
             As many rows, in the same order, in the schema of
             :func:`~gnomon.worker.frames.scored_schema`.
+
+        Raises:
+            MemoryError: there is none left. What leaked is not to be told from what the rows need,
+                so no row is blamed: a fresh worker has to try them.
         """
         calls = [MAX_FAILED_CALLS]
         parts = list(self._parts(batch, calls))
@@ -52,6 +57,8 @@ class Engine:
         try:
             yield self._score(batch)
         except Exception as error:
+            if ran_out(error):
+                raise MemoryError from error
             calls[0] -= 1
             if batch.num_rows == 1 or calls[0] <= 0:
                 yield failed(self._schema, batch.num_rows, f"{type(error).__name__}: {error}")

@@ -6,7 +6,11 @@ fork of the holder takes its place in milliseconds, with the artifact already in
 start. The holder keeps no threads and never enters OpenMP, whose pools do not survive a fork.
 
 All ignore SIGTERM and SIGINT, which process managers send to whole process trees, and leave when
-their sockets close: a worker must outlive the answers its gateway still owes.
+their sockets close: a worker must outlive the answers its gateway still owes. A scorer ends with
+its holder, also one that hangs.
+
+``GNOMON_WORKER_BYTES`` bounds the memory of a scorer. One that runs out of it leaves, and a fresh
+one has none of what it leaked.
 """
 
 from __future__ import annotations
@@ -28,8 +32,10 @@ import pyarrow as pa
 
 from gnomon.errors import GnomonError, GoldenMismatch, WorkerError
 from gnomon.models import LoadedArtifact, load
+from gnomon.settings import Settings
 from gnomon.worker import frames
 from gnomon.worker.engine import Engine
+from gnomon.worker.limits import die_with_parent, limit_memory, ran_out
 
 __all__ = ["main"]
 
@@ -51,17 +57,18 @@ def main() -> None:
         control.send(msgspec.json.encode(frames.Refused.of(refusal)))
         return
     gc.freeze()
-    if verified(loaded, control):
-        hold(loaded, control)
+    most = Settings.read().worker_bytes
+    if verified(loaded, control, most):
+        hold(loaded, control, most)
 
 
-def verified(loaded: LoadedArtifact, control: socket.socket) -> bool:
+def verified(loaded: LoadedArtifact, control: socket.socket, most: int) -> bool:
     """Run the golden rows in a fork; tell the client when they do not come out as recorded.
 
     A verification that is killed is tried once more, so that a stray signal refuses no artifact.
     """
     for _ in range(2):
-        pid = _fork(lambda: _verify(loaded, control))
+        pid = _fork(lambda: _verify(loaded, control, most))
         reason = _wait(pid, control)
         if reason == _DONE:
             return True
@@ -76,10 +83,10 @@ def verified(loaded: LoadedArtifact, control: socket.socket) -> bool:
     return False
 
 
-def hold(loaded: LoadedArtifact, control: socket.socket) -> None:
+def hold(loaded: LoadedArtifact, control: socket.socket, most: int) -> None:
     """Keep one scorer alive until the client closes the control socket."""
     while True:
-        pid = _fork(lambda: _scorer(loaded, control))
+        pid = _fork(lambda: _scorer(loaded, control, most))
         reason = _wait(pid, control)
         if reason is None:
             return
@@ -89,6 +96,7 @@ def hold(loaded: LoadedArtifact, control: socket.socket) -> None:
 _DONE = "exit code 0"
 _REFUSED_STATUS = 70
 _REFUSED = f"exit code {_REFUSED_STATUS}"
+_OUT_OF_MEMORY = 71
 
 
 def _fork(child: Callable[[], int]) -> int:
@@ -97,12 +105,15 @@ def _fork(child: Callable[[], int]) -> int:
         # Python warns of threads that numerical libraries started; none of them is Python's, and
         # the fork uses none of theirs.
         warnings.simplefilter("ignore", DeprecationWarning)
-        pid = os.fork()
+        parent, pid = os.getpid(), os.fork()
     if pid:
         return pid
     status = 1
     try:
+        die_with_parent(parent)
         status = child()
+    except MemoryError:
+        status = _OUT_OF_MEMORY
     except BaseException:
         traceback.print_exc()
     finally:
@@ -110,17 +121,25 @@ def _fork(child: Callable[[], int]) -> int:
         os._exit(status)
 
 
-def _verify(loaded: LoadedArtifact, control: socket.socket) -> int:
+def _verify(loaded: LoadedArtifact, control: socket.socket, most: int) -> int:
     try:
+        limit_memory(most)
         loaded.verify()
     except GnomonError as error:
+        if ran_out(error):
+            error = WorkerError(
+                f"the golden rows need more than the {most:,} bytes of memory a worker may use",
+                where=loaded.artifact.tag,
+                hint="raise GNOMON_WORKER_BYTES",
+            )
         _send(control, frames.Refused.of(error))
         return _REFUSED_STATUS
     return 0
 
 
-def _scorer(loaded: LoadedArtifact, control: socket.socket) -> int:
+def _scorer(loaded: LoadedArtifact, control: socket.socket, most: int) -> int:
     """Hand the client its end of a new data socket, then serve until it closes."""
+    limit_memory(most)
     ours, theirs = socket.socketpair()
     with theirs:
         packet = msgspec.json.encode(frames.Ready(os.getpid()))
@@ -171,7 +190,10 @@ def _reason(status: int) -> str:
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         return f"signal {number}, {signal.Signals(number).name}"
-    return f"exit code {os.WEXITSTATUS(status)}"
+    code = os.WEXITSTATUS(status)
+    return (
+        "out of memory, see GNOMON_WORKER_BYTES" if code == _OUT_OF_MEMORY else f"exit code {code}"
+    )
 
 
 def _send(control: socket.socket, event: frames.Event) -> None:

@@ -1,0 +1,67 @@
+"""What the kernel holds a worker to: the memory it may use, and that it ends with its parent."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import resource
+import signal
+from pathlib import Path
+
+import pyarrow as pa
+
+from gnomon.errors import WorkerError
+
+__all__ = ["die_with_parent", "limit_memory", "ran_out"]
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends, in whatever state it is then.
+
+    Args:
+        parent: the process id of the parent; if it has ended already, so does this process.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def limit_memory(most: int) -> None:
+    """Let this process use ``most`` bytes of memory of its own, 0 for any number.
+
+    Over it an allocation fails: ``MemoryError`` in Python. The kernel's limit is on address space,
+    reserved or used. So it is set to what is reserved now plus what may still be used; and Arrow,
+    whose own allocator reserves a gigabyte, has to use the system's.
+
+    Raises:
+        WorkerError: the process uses as much already.
+    """
+    if not most:
+        return
+    pa.set_memory_pool(pa.system_memory_pool())
+    status = Path("/proc/self/status").read_text()
+    reserved, used = (_bytes(status, name) for name in ("VmData", "RssAnon"))
+    if used >= most:
+        raise WorkerError(
+            f"the artifact takes {used:,} bytes of memory when it is loaded; a worker may use "
+            f"{most:,}",
+            hint="raise GNOMON_WORKER_BYTES",
+        )
+    limit = reserved + most - used
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def ran_out(error: BaseException | None) -> bool:
+    """Whether an error is, or came of, there being no memory left."""
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _bytes(status: str, name: str) -> int:
+    found = re.search(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE)
+    assert found is not None
+    return int(found[1]) * 1024
