@@ -24,14 +24,18 @@ class Load:
     Attributes:
         acknowledged: request id and answer of every 200.
         refused: the status of every other answer.
+        errors: the error of every other answer that has one, by the number of its request.
         lost: requests that got no answer at all.
         seconds: how long each acknowledged request took.
+        last: when each artifact was last seen to answer, on the clock of ``time.monotonic``.
     """
 
     acknowledged: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: list[int] = field(default_factory=list)
+    errors: dict[int, dict[str, Any]] = field(default_factory=dict)
     lost: int = 0
     seconds: list[float] = field(default_factory=list)
+    last: dict[str, float] = field(default_factory=dict)
 
     @property
     def sent(self) -> int:
@@ -75,9 +79,9 @@ async def _run(
         async def one() -> None:
             clock = asyncio.get_running_loop().time
             while not stop.is_set():
-                started = clock()
+                started, number = clock(), next(numbers)
                 try:
-                    answer = await client.post("/predict", json=make(next(numbers)))
+                    answer = await client.post("/predict", json=make(number))
                 except httpx.HTTPError:
                     seen.lost += 1
                     await asyncio.sleep(0.02)
@@ -87,8 +91,10 @@ async def _run(
                     assert body["request_id"] not in seen.acknowledged
                     seen.acknowledged[body["request_id"]] = body
                     seen.seconds.append(clock() - started)
+                    seen.last[body["artifact"]] = time.monotonic()
                 else:
                     seen.refused.append(answer.status_code)
+                    seen.errors[number] = answer.json()["error"]
                     await asyncio.sleep(0.02)
 
         await asyncio.gather(*(one() for _ in range(connections)))
@@ -96,28 +102,46 @@ async def _run(
 
 def gateways(server: Server) -> list[psutil.Process]:
     """The gateway processes of a server."""
-    return [p for p in _tree(server) if "--service-name" in p.cmdline()]
+    return _running(server, "--service-name")
 
 
 def workers(server: Server) -> list[psutil.Process]:
     """Every worker process of a server: holders and the scorers they forked."""
-    return [p for p in _tree(server) if "gnomon.worker.process" in p.cmdline()]
+    return _running(server, "gnomon.worker.process")
+
+
+def scorers(server: Server) -> list[psutil.Process]:
+    """The worker processes that score: those whose parent is a worker too."""
+    pids = {process.pid for process in workers(server)}
+    return [process for process in workers(server) if process.ppid() in pids]
 
 
 def feeds(server: Server) -> list[psutil.Process]:
     """The shadow feed processes of a server."""
-    return [p for p in _tree(server) if "gnomon.shadow.feed" in p.cmdline()]
+    return _running(server, "gnomon.shadow.feed")
 
 
-def _tree(server: Server) -> list[psutil.Process]:
+def everything(server: Server) -> list[psutil.Process]:
+    """Every process of a server, the one that was started first."""
+    return [psutil.Process(server.process.pid), *_running(server, "")]
+
+
+def _running(server: Server, argument: str) -> list[psutil.Process]:
+    """The processes under a server's first that were started with an argument, or all for none."""
     found = []
     for process in psutil.Process(server.process.pid).children(recursive=True):
         try:
-            process.cmdline()
+            if not argument or argument in process.cmdline():
+                found.append(process)
         except psutil.NoSuchProcess:
             continue
-        found.append(process)
     return found
+
+
+def wait_for_more(seen: Load, requests: int, what: str, seconds: float = 30.0) -> None:
+    """Until so many more requests are answered."""
+    enough = len(seen.acknowledged) + requests
+    until(lambda: len(seen.acknowledged) >= enough, what, seconds)
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:

@@ -1,51 +1,18 @@
-"""Mirrors ``gnomon.service.runtime``: swapping, shedding and stopping under load."""
+"""Mirrors ``gnomon.service.runtime``: starting, shedding and stopping. How it swaps under load is in ``tests/faults``."""
 
 from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from gnomon.errors import GateRefused, NotReady, UnknownArtifact
+from gnomon.errors import NotReady, UnknownArtifact
 from gnomon.shadow.log import InferenceLog
 from gnomon.testing import serving
 from tests.conftest import Deploy, Serve
-from tests.load import Load, load, until, workers
+from tests.load import load, until, workers
 from tests.packing import Pack, times
-
-
-def test_promotion_and_rollback_under_load_fail_no_request(pack: Pack, serve: Serve) -> None:
-    """The swap is a pointer: every request is answered by one artifact or the other."""
-    old, new = pack(times(2)), pack(times(3))
-    with serve(old) as server, server.client() as control:
-        with load(server) as seen:
-            until(lambda: len(seen.acknowledged) > 50, "load")
-            with pytest.raises(GateRefused):
-                control.promote(new)
-            control.promote(new, force=True, why="a test")
-            until(lambda: any(a["artifact"] == new for a in _answers(seen)), "new answers")
-            control.rollback(why="a test")
-            behind = len(seen.acknowledged)
-            until(lambda: len(seen.acknowledged) > behind + 50, "old answers")
-        history = control.history()
-        assert control.status().live.artifact == old
-    assert seen.refused == []
-    assert seen.lost == 0
-    factors = {old: 2.0, new: 3.0}
-    rows = InferenceLog(server.settings, "toy").table(
-        columns=["artifact", "input_x", "output_prediction"]
-    )
-    assert all(
-        row["output_prediction"] == row["input_x"] * factors[row["artifact"]]
-        for row in rows.to_pylist()
-    )
-    assert {row["artifact"] for row in rows.to_pylist()} == {old, new}
-    assert [(e.kind, e.artifact, e.forced) for e in history[1:]] == [
-        ("promote", new, True),
-        ("rollback", old, False),
-    ]
 
 
 def test_sigterm_under_load_answers_what_was_accepted(pack: Pack, serve: Serve) -> None:
@@ -93,7 +60,3 @@ def test_promoting_what_cannot_be_loaded_leaves_live_alone(pack: Pack, serve: Se
         assert control.predict({"x": 1.0, "id": "a"}).prediction == 2.0
         assert control.status().epoch == 1
         server.process.send_signal(signal.SIGTERM)
-
-
-def _answers(seen: Load) -> list[dict[str, Any]]:
-    return list(seen.acknowledged.values())

@@ -1,0 +1,77 @@
+"""What must be true after every fault: nothing acknowledged is missing, and the books balance."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from gnomon.service.status import Books
+from gnomon.shadow.books.balance import balance
+from gnomon.shadow.log import InferenceLog
+from gnomon.testing import Server
+from tests.load import Load, until
+
+OUTCOMES = ("answered", "rejected", "failed", "timed_out", "shed")
+
+
+class Accounts:
+    """A server's accounts from now on: the gateway's count, the log's, and what clients saw."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._log = InferenceLog(server.settings, "toy")
+        self._counted = counted(self._books())
+        self._logged = self._outcomes()
+
+    def check(self, seen: Load, *, restarted: bool = False) -> Counter[str]:
+        """Hold the log to laws 2 and 5; return what happened since, by outcome and by reason.
+
+        Args:
+            seen: what clients saw meanwhile.
+            restarted: the gateway that counted is gone, so that only the log tells.
+
+        Raises:
+            AssertionError: the log's books do not balance, or differ from the gateway's; or an
+                answer that a client has is not in the log once, with its prediction.
+        """
+        logged = self._outcomes() - self._logged
+        self._check_answers(seen)
+        if restarted:
+            return logged
+        since = counted(self._books()) - self._counted
+        assert since["received"] == sum(since[outcome] for outcome in OUTCOMES)
+        assert sum(logged.values()) == since["received"] - since["unlogged"]
+        if not since["unlogged"]:
+            assert logged == Counter({name: since[name] for name in OUTCOMES if since[name]})
+        return since
+
+    def _books(self) -> Books:
+        with self._server.client() as control:
+            until(lambda: control.status().books.in_flight == 0, "every request is settled")
+            return control.status().books
+
+    def _outcomes(self) -> Counter[str]:
+        books = balance(self._log)
+        assert books.balanced, books.explain()
+        return Counter(books.live.outcomes)
+
+    def _check_answers(self, seen: Load) -> None:
+        columns = ["request_id", "row", "output_prediction", "artifact"]
+        rows = self._log.table(columns=columns, role="live", outcome="answered").to_pylist()
+        assert set(Counter((row["request_id"], row["row"]) for row in rows).values()) <= {1}
+        logged = {row["request_id"]: row for row in rows}
+        for request, answer in seen.acknowledged.items():
+            assert request in logged
+            assert logged[request]["output_prediction"] == answer["prediction"]
+            assert logged[request]["artifact"] == answer["artifact"]
+
+
+def counted(books: Books) -> Counter[str]:
+    """The gateway's books, flat: outcomes, reasons, received and unlogged."""
+    return Counter(
+        {
+            "received": books.received,
+            "unlogged": books.unlogged,
+            **{outcome: getattr(books, outcome) for outcome in OUTCOMES},
+            **books.reasons,
+        }
+    )
