@@ -21,7 +21,7 @@ from gnomon.preprocessing.contract import Contract
 from gnomon.preprocessing.frames import from_frame, to_frame
 from gnomon.preprocessing.tracing import trace
 
-__all__ = ["choose_rows", "record", "step_outputs", "verify"]
+__all__ = ["choose_rows", "inputs", "record", "step_outputs", "verify"]
 
 TOLERANCE = 1e-9
 """How far a float may be from the recorded one, relative to it. Processors differ in the order in
@@ -70,9 +70,7 @@ def verify(pipeline: Any, golden: pa.Table, contract: Contract, where: str) -> N
     Raises:
         GoldenMismatch: they do not come out as recorded; names the first step and column.
     """
-    inputs = golden.select([f"input/{feature.name}" for feature in contract.features])
-    batch = inputs.rename_columns([feature.name for feature in contract.features])
-    rows = batch.combine_chunks().to_batches()[0]
+    rows = inputs(golden, contract)
     try:
         again = _table(pipeline, to_frame(rows, contract), contract, rows)
     except Exception as error:
@@ -86,6 +84,13 @@ def verify(pipeline: Any, golden: pa.Table, contract: Contract, where: str) -> N
         raise _mismatch(changed[0] if changed else "columns", "its columns are not the same", where)
     for name in golden.column_names:
         _compare(name, golden[name], again[name], where)
+
+
+def inputs(golden: pa.Table, contract: Contract) -> pa.RecordBatch:
+    """The rows a golden table was made of, in the contract's input schema."""
+    columns = golden.select([f"input/{feature.name}" for feature in contract.features])
+    rows = columns.rename_columns([feature.name for feature in contract.features])
+    return rows.combine_chunks().to_batches()[0]
 
 
 def step_outputs(pipeline: Any, frame: pd.DataFrame) -> pa.Table:
@@ -105,11 +110,11 @@ def write(table: pa.Table, path: Path) -> None:
 
 
 def _table(
-    pipeline: Any, frame: pd.DataFrame, contract: Contract, inputs: pa.RecordBatch
+    pipeline: Any, frame: pd.DataFrame, contract: Contract, rows: pa.RecordBatch
 ) -> pa.Table:
     steps = step_outputs(pipeline, frame)
     answers = outputs(pipeline, frame, contract)
-    parts: Sequence[tuple[str, Any]] = (("input", inputs), ("step", steps), ("output", answers))
+    parts: Sequence[tuple[str, Any]] = (("input", rows), ("step", steps), ("output", answers))
     return pa.table(
         {
             f"{kind}/{name}": part.column(index)

@@ -7,17 +7,20 @@ follows from the probabilities it is not computed again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+from scipy import sparse
 from sklearn.pipeline import Pipeline
 
+from gnomon.models.shortcuts import Transform, shortcut
 from gnomon.preprocessing.contract import Contract
 
-__all__ = ["outputs"]
+__all__ = ["Predictor", "outputs"]
 
 _ARGMAX = frozenset(
     {
@@ -36,42 +39,93 @@ _CLEAR = 1e-9
 come out as equal probabilities, or in the other order, once they are rounded."""
 
 
-def outputs(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> pa.RecordBatch:
-    """The outputs for every row of a frame, in the contract's output schema.
+class Predictor:
+    """A fitted pipeline's answers in the contract's output schema.
 
     Args:
         pipeline: a fitted pipeline.
-        frame: features as the pipeline was trained on.
         contract: says which outputs there are.
-
-    Raises:
-        Exception: whatever the pipeline raises.
     """
-    schema = contract.output_schema
-    if contract.probability_columns:
-        labels, probabilities = _classify(pipeline, frame)
-        columns = [_column(labels, schema.field(0))]
-        columns += [
-            _column(probabilities[:, index], schema.field(1 + index))
-            for index in range(probabilities.shape[1])
-        ]
-    else:
-        columns = [_column(np.asarray(pipeline.predict(frame)), schema.field(0))]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    def __init__(self, pipeline: Any, contract: Contract) -> None:
+        self._contract = contract
+        self._steps: list[Any] = []
+        while type(pipeline) is Pipeline:
+            *steps, (_, pipeline) = pipeline.steps
+            self._steps += [step for _, step in steps if step is not None and step != "passthrough"]
+        self._model = pipeline
+        self._transforms = [step.transform for step in self._steps]
+
+    def __call__(self, frame: pd.DataFrame) -> pa.RecordBatch:
+        """The outputs for every row of a frame of features as the pipeline was trained on.
+
+        Raises:
+            Exception: whatever the pipeline raises.
+        """
+        schema = self._contract.output_schema
+        ready = _through(self._transforms, frame)
+        if self._contract.probability_columns:
+            labels, probabilities = _classify(self._model, ready)
+            columns = [_column(labels, schema.field(0))]
+            columns += [
+                _column(probabilities[:, index], schema.field(1 + index))
+                for index in range(probabilities.shape[1])
+            ]
+        else:
+            columns = [_column(np.asarray(self._model.predict(ready)), schema.field(0))]
+        return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    def take_shortcuts(self, frame: pd.DataFrame) -> bool:
+        """Reach the model by :mod:`~gnomon.models.shortcuts` from now on.
+
+        Args:
+            frame: rows to try them on first.
+
+        Returns:
+            Whether they bring every bit of these rows to the model as the steps do; if not, the
+            steps go on to be called.
+        """
+        shortcuts = [shortcut(step) for step in self._steps]
+        try:
+            if not _same_bits(_through(self._transforms, frame), _through(shortcuts, frame)):
+                return False
+        except Exception:
+            return False
+        self._transforms = shortcuts
+        return True
 
 
-def _classify(pipeline: Any, frame: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def outputs(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> pa.RecordBatch:
+    """The outputs for every row of a frame, by the pipeline's own steps; see :class:`Predictor`."""
+    return Predictor(pipeline, contract)(frame)
+
+
+def _through(transforms: Sequence[Transform], frame: Any) -> Any:
+    for transform in transforms:
+        frame = transform(frame)
+    return frame
+
+
+def _same_bits(one: Any, other: Any) -> bool:
+    """Whether two matrices are alike to a model: in class, type, memory layout and every bit."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, pd.DataFrame):
+        return bool(one.equals(other))
+    if sparse.issparse(one):
+        one, other = one.toarray(), other.toarray()
+    if one.dtype != other.dtype or one.shape != other.shape or one.dtype == object:
+        return False
+    same_layout = one.flags.c_contiguous == other.flags.c_contiguous
+    return bool(same_layout and one.tobytes() == other.tobytes())
+
+
+def _classify(model: Any, ready: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Labels and probabilities."""
-    while type(pipeline) is Pipeline:
-        *steps, (_, last) = pipeline.steps
-        for _, step in steps:
-            if step is not None and step != "passthrough":
-                frame = step.transform(frame)
-        pipeline = last
-    probabilities = np.asarray(pipeline.predict_proba(frame))
-    if _takes_argmax(type(pipeline)) and _is_clear(probabilities):
-        return pipeline.classes_[probabilities.argmax(axis=1)], probabilities
-    return np.asarray(pipeline.predict(frame)), probabilities
+    probabilities = np.asarray(model.predict_proba(ready))
+    if _takes_argmax(type(model)) and _is_clear(probabilities):
+        return model.classes_[probabilities.argmax(axis=1)], probabilities
+    return np.asarray(model.predict(ready)), probabilities
 
 
 def _takes_argmax(kind: type) -> bool:

@@ -135,8 +135,11 @@ class Lane:
     async def _run(self, worker: Supervisor, tickets: list[Ticket]) -> None:
         sent = time.perf_counter_ns()
         try:
-            inputs = self.decoder.batch([row for ticket in tickets for row in ticket.rows])
-            scored = await worker.score(inputs)
+            try:
+                inputs = self.decoder.batch([row for ticket in tickets for row in ticket.rows])
+                scored = await worker.score(inputs)
+            finally:
+                await self._release(worker)
         except DeadlineExceeded as error:
             self._fail(tickets, "timed_out", error)
         except GnomonError as error:
@@ -146,9 +149,13 @@ class Lane:
             raise
         else:
             self._answer(tickets, inputs, scored.batch, scored.micros, sent)
-        finally:
-            self._free.append(worker)
+
+    async def _release(self, worker: Supervisor) -> None:
+        """Give the worker its next batch before the last one is answered: it need not wait."""
+        self._free.append(worker)
+        if self._queue:
             self._pump()
+            await asyncio.sleep(0)
 
     def _answer(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from gnomon.models import LoadedArtifact, outputs, step_outputs
+from gnomon.models import LoadedArtifact, step_outputs
 from gnomon.preprocessing import to_frame
 from gnomon.worker.frames import failed, scored_schema
 from gnomon.worker.limits import ran_out
@@ -23,6 +23,7 @@ class Engine:
 
     def __init__(self, loaded: LoadedArtifact) -> None:
         self._pipeline = loaded.pipeline
+        self._predict = loaded.predictor()
         self._contract = loaded.artifact.contract
         self._schema = scored_schema(self._contract.output_schema)
 
@@ -69,7 +70,7 @@ class Engine:
 
     def _score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         frame = to_frame(batch, self._contract)
-        answer = outputs(self._pipeline, frame, self._contract)
+        answer = self._predict(frame)
         if answer.num_rows != batch.num_rows:
             raise ValueError(
                 f"expected {batch.num_rows} predictions, got {answer.num_rows}: "

@@ -1,0 +1,290 @@
+"""scikit-learn's steps, reached with less work: the same bits, without the checks in between.
+
+A call of a fitted ``ColumnTransformer`` costs milliseconds whatever the batch: every step inside
+checks its input's type, shape, names and values again, and columns are picked by label. What comes
+from a contract has been checked once. A *shortcut* does a step's arithmetic and nothing else, in
+scikit-learn's order of operations and memory layout, so its answer is the step's own to the bit.
+
+Shortcuts exist for exact classes as scikit-learn fits them, of the versions in :data:`VERSIONS`.
+Anything else - a subclass, an option not listed, a value that needs a check - goes to the step's
+own ``transform``, which also raises its own errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import sklearn
+from scipy import sparse
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+
+__all__ = ["VERSIONS", "Transform", "shortcut"]
+
+VERSIONS = ("1.7", "1.8", "1.9")
+"""Releases of scikit-learn whose steps were read and compared. On others no shortcut is taken."""
+
+Transform: TypeAlias = Callable[[Any], Any]
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+
+def shortcut(step: Any) -> Transform:
+    """What gives ``step.transform(X)`` with less work where it can, and calls it where it cannot.
+
+    Args:
+        step: a fitted transformer; ``None`` and ``"passthrough"`` change nothing.
+    """
+    if step is None or step == "passthrough":
+        return _same
+    plain: Transform = step.transform
+    build = _BUILDERS.get(type(step))
+    if build is None or ".".join(sklearn.__version__.split(".")[:2]) not in VERSIONS:
+        return plain
+    if sklearn.get_config()["transform_output"] != "default" or hasattr(
+        step, "_sklearn_output_config"
+    ):
+        return plain
+    return build(step, plain) or plain
+
+
+def _same(X: Any) -> Any:  # noqa: N803
+    return X
+
+
+def _pipeline(step: Pipeline, plain: Transform) -> Transform:
+    steps = [shortcut(inner) for _, inner in step.steps]
+
+    def transform(X: Any) -> Any:  # noqa: N803
+        for inner in steps:
+            X = inner(X)  # noqa: N806
+        return X
+
+    return transform
+
+
+def _column_transformer(step: ColumnTransformer, plain: Transform) -> Transform | None:
+    names = getattr(step, "feature_names_in_", None)
+    if names is None or step.transformer_weights is not None:
+        return None
+    parts: list[tuple[Transform, Any]] = []
+    for name, inner, columns in step.transformers_:
+        places = step._transformer_to_input_indices[name]
+        if (isinstance(inner, str) and inner == "drop") or not len(places):
+            continue
+        parts.append((shortcut(inner), columns if isinstance(columns, str) else np.array(places)))
+    if not parts:
+        return None
+    expected = pd.Index(names)
+    stack = _sparse_stack if step.sparse_output_ else _stack
+
+    def transform(X: Any) -> Any:  # noqa: N803
+        if not isinstance(X, pd.DataFrame) or not X.columns.equals(expected):
+            return plain(X)
+        made = [
+            inner(X[places] if isinstance(places, str) else X.take(places, axis=1))
+            for inner, places in parts
+        ]
+        joined = stack(made)
+        return plain(X) if joined is None else joined
+
+    return transform
+
+
+def _feature_union(step: FeatureUnion, plain: Transform) -> Transform | None:
+    if step.transformer_weights is not None:
+        return None
+    parts = [shortcut(inner) for _, inner in step.transformer_list if inner != "drop"]
+
+    def transform(X: Any) -> Any:  # noqa: N803
+        made = [inner(X) for inner in parts]
+        if any(sparse.issparse(part) or not isinstance(part, np.ndarray) for part in made):
+            return plain(X)
+        return np.hstack(made)
+
+    return transform if parts else None
+
+
+def _stack(parts: Sequence[Any]) -> Any:
+    """Matrices side by side; None when one is no matrix, which the step has an error for."""
+    if any(getattr(part, "ndim", 0) != 2 for part in parts):
+        return None
+    return np.hstack([part.toarray() if sparse.issparse(part) else part for part in parts])
+
+
+def _sparse_stack(parts: Sequence[Any]) -> Any:
+    """Sparse matrices and floats side by side; None when a part would have to be converted."""
+    for part in parts:
+        if not sparse.issparse(part) and not (type(part) is np.ndarray and part.dtype == float):
+            return None
+    return sparse.hstack(parts).tocsr()
+
+
+def _function(step: FunctionTransformer, plain: Transform) -> Transform | None:
+    return _same if step.func is None and not step.validate else None
+
+
+def _standard_scaler(step: StandardScaler, plain: Transform) -> Transform:
+    mean = step.mean_ if step.with_mean else None
+    scale = step.scale_ if step.with_std else None
+
+    def transform(X: Any) -> Any:  # noqa: N803
+        if not _is_plain(X, step.n_features_in_):
+            return plain(X)
+        scaled = X.copy(order="K")
+        if mean is not None:
+            scaled -= mean
+        if scale is not None:
+            scaled /= scale
+        return scaled
+
+    return transform
+
+
+def _simple_imputer(step: SimpleImputer, plain: Transform) -> Transform | None:
+    fill = np.asarray(step.statistics_)
+    if step.missing_values == step.missing_values or fill.dtype != np.float64:
+        return None  # What is missing is something else than NaN.
+    if np.isnan(fill).any():
+        return None
+    shown = step.indicator_.features_ if step.indicator_ is not None else None
+    if shown is not None and (step.indicator_.sparse is True or step.indicator_.error_on_new):
+        return None
+
+    def transform(X: Any) -> Any:  # noqa: N803
+        if not _is_plain(X, len(fill)):
+            return plain(X)
+        missing = np.isnan(X)
+        filled = X.copy(order="K")
+        np.copyto(filled, fill, where=missing)
+        return filled if shown is None else np.hstack((filled, missing[:, shown]))
+
+    return transform
+
+
+def _one_hot(step: OneHotEncoder, plain: Transform) -> Transform | None:
+    if step.handle_unknown not in ("ignore", "error") or step.drop is not None:
+        return None
+    coders = _coders(step)
+    if coders is None:
+        return None
+    starts = np.cumsum([0, *(len(categories) for categories in step.categories_)])
+    ignores = step.handle_unknown == "ignore"
+    arrays = sklearn.get_config().get("sparse_interface") == "sparray"
+    kind = sparse.csr_array if arrays else sparse.csr_matrix
+
+    def transform(X: Any) -> Any:  # noqa: N803
+        codes = _codes(coders, X)
+        if codes is None or not (ignores or (codes >= 0).all()):
+            return plain(X)
+        known = codes >= 0
+        places = codes + starts[:-1]
+        if step.sparse_output:
+            ends = np.zeros(len(codes) + 1, dtype=np.int32)
+            np.cumsum(known.sum(axis=1), out=ends[1:])
+            cells = (np.ones(ends[-1]), places[known].astype(np.int32), ends)
+            return kind(cells, shape=(len(codes), starts[-1]), dtype=step.dtype)
+        encoded = np.zeros((len(codes), starts[-1]), dtype=step.dtype)
+        encoded[np.nonzero(known)[0], places[known]] = 1
+        return encoded
+
+    return transform
+
+
+def _ordinal(step: OrdinalEncoder, plain: Transform) -> Transform | None:
+    unknown = step.unknown_value if step.handle_unknown == "use_encoded_value" else None
+    coders = _coders(step)
+    if coders is None or step._missing_indices:
+        return None
+
+    def transform(X: Any) -> Any:  # noqa: N803
+        codes = _codes(coders, X)
+        if codes is None or (unknown is None and (codes < 0).any()):
+            return plain(X)
+        encoded = codes.astype(step.dtype)
+        if unknown is not None:
+            encoded[codes < 0] = unknown
+        return encoded
+
+    return transform
+
+
+Coder: TypeAlias = Callable[[Any], "npt.NDArray[np.int_] | None"]
+"""Gives the place of every value among a column's categories, -1 for one that is not among them;
+None when a value needs the encoder's own rules."""
+
+
+def _coders(step: Any) -> list[Coder] | None:
+    if step._infrequent_enabled:
+        return None
+    coders = [_coder(categories) for categories in step.categories_]
+    return [coder for coder in coders if coder is not None] if all(coders) else None
+
+
+def _coder(categories: npt.NDArray[Any]) -> Coder | None:
+    if categories.dtype == np.float64 and not np.isnan(categories).any():
+        return lambda column: _number_codes(categories, column)
+    if all(type(category) is str for category in categories):
+        table = {category: place for place, category in enumerate(categories)}
+        return lambda column: _text_codes(table, column)
+    return None
+
+
+def _number_codes(categories: npt.NDArray[np.float64], column: Any) -> npt.NDArray[np.int_] | None:
+    if not isinstance(column, np.ndarray) or column.dtype != np.float64:
+        return None
+    if not np.isfinite(column).all():
+        return None
+    places = np.searchsorted(categories, column)
+    places[places == len(categories)] = 0
+    return np.where(categories[places] == column, places, -1)
+
+
+def _text_codes(table: dict[str, int], column: Any) -> npt.NDArray[np.int_] | None:
+    if not isinstance(column, pd.Series):
+        return None
+    codes = []
+    for value in column.array.tolist():
+        if type(value) is not str:
+            return None
+        codes.append(table.get(value, -1))
+    return np.array(codes)
+
+
+def _codes(coders: Sequence[Coder], X: Any) -> npt.NDArray[np.int_] | None:  # noqa: N803
+    if len(X) == 0 or getattr(X, "ndim", 0) != 2 or X.shape[1] != len(coders):
+        return None
+    columns = [column for _, column in X.items()] if isinstance(X, pd.DataFrame) else list(X.T)
+    codes = [coder(column) for coder, column in zip(coders, columns, strict=True)]
+    if any(code is None for code in codes):
+        return None
+    return np.column_stack(codes)  # type: ignore[arg-type]
+
+
+def _is_plain(X: Any, columns: int) -> bool:  # noqa: N803
+    """Whether a step's checks of its input would find nothing: floats, none of them infinite."""
+    return (
+        type(X) is np.ndarray
+        and X.dtype == np.float64
+        and X.ndim == 2
+        and X.shape[1] == columns
+        and len(X) > 0
+        and not np.isinf(X).any()
+    )
+
+
+_BUILDERS: dict[type, Callable[[Any, Transform], Transform | None]] = {
+    ColumnTransformer: _column_transformer,
+    FeatureUnion: _feature_union,
+    FunctionTransformer: _function,
+    OneHotEncoder: _one_hot,
+    OrdinalEncoder: _ordinal,
+    Pipeline: _pipeline,
+    SimpleImputer: _simple_imputer,
+    StandardScaler: _standard_scaler,
+}
