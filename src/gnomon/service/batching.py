@@ -57,6 +57,8 @@ class Lane:
         self._settings = settings
         self._recorder = recorder
         self._queue: deque[Ticket] = deque()
+        self._unsettled: deque[Ticket] = deque()
+        self._alarm: asyncio.TimerHandle | None = None
         self._workers = [Supervisor(artifact, settings, on_death) for _ in range(settings.workers)]
         self._free = [worker for worker in self._workers for _ in range(IN_FLIGHT)]
         self._pumping = False
@@ -91,6 +93,8 @@ class Lane:
         """Answer what is queued and in flight, then end the workers."""
         while self._batches or self._queue:
             await asyncio.sleep(0.005)
+        if self._alarm is not None:
+            self._alarm.cancel()
         await asyncio.gather(*(worker.close() for worker in self._workers))
 
     def submit(self, ticket: Ticket) -> None:
@@ -100,7 +104,10 @@ class Lane:
             self._recorder.unanswered(ticket, "shed", self._overloaded())
             return
         loop = asyncio.get_running_loop()
-        ticket.timer = loop.call_later(self._settings.deadline, self._expire, ticket)
+        ticket.expires = loop.time() + self._settings.deadline
+        self._unsettled.append(ticket)
+        if self._alarm is None:
+            self._alarm = loop.call_at(ticket.expires, self._expire)
         self._queue.append(ticket)
         self.queued_rows += rows
         if self._free and not self._pumping:
@@ -171,22 +178,36 @@ class Lane:
             tickets = [ticket for ticket in tickets if not ticket.settled]
         if tickets:
             self._recorder.answered(self, tickets, inputs, outputs, micros, sent)
+        self._forget_settled()
 
     def _fail(self, tickets: list[Ticket], outcome: str, error: GnomonError) -> None:
         for ticket in tickets:
             if not ticket.settled:
                 self._recorder.unanswered(ticket, outcome, error, self)
+        self._forget_settled()
 
-    def _expire(self, ticket: Ticket) -> None:
-        self._recorder.unanswered(
-            ticket,
-            "timed_out",
-            DeadlineExceeded(
-                f"no answer within {self._settings.deadline:g} s",
-                hint="the server is overloaded or the model slow; GNOMON_DEADLINE is the limit",
-            ),
-            self,
+    def _expire(self) -> None:
+        """Time out what is due; one alarm is set for all, as all have the same time."""
+        loop = asyncio.get_running_loop()
+        self._forget_settled()
+        while self._unsettled and self._unsettled[0].expires <= loop.time():
+            self._recorder.unanswered(
+                self._unsettled[0],
+                "timed_out",
+                DeadlineExceeded(
+                    f"no answer within {self._settings.deadline:g} s",
+                    hint="the server is overloaded or the model slow; GNOMON_DEADLINE is the limit",
+                ),
+                self,
+            )
+            self._forget_settled()
+        self._alarm = (
+            loop.call_at(self._unsettled[0].expires, self._expire) if self._unsettled else None
         )
+
+    def _forget_settled(self) -> None:
+        while self._unsettled and self._unsettled[0].settled:
+            self._unsettled.popleft()
 
     def _overloaded(self) -> Overloaded:
         return Overloaded(

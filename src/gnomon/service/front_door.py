@@ -83,6 +83,8 @@ class FrontDoor:
         route = self._routes.get(path)
         try:
             if route is None:
+                if path == "/metrics":
+                    self.runtime().publish()
                 if path.startswith("/gnomon/"):
                     await control(self.runtime(), scope, receive, send)
                 else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, deque
+from collections.abc import Sequence
 from typing import Any
 
 from gnomon.service.status import Latency
@@ -20,6 +22,8 @@ class Metrics:
 
     The Prometheus objects join BentoML's registry, so ``/metrics`` adds up every gateway process;
     they are made on construction, after BentoML has told ``prometheus_client`` where its files go.
+    A change of one of them costs a system call and more, so what every request changes is counted
+    here and handed over by :meth:`publish`.
 
     Args:
         model: the deployment's model name, a label on every series.
@@ -86,6 +90,10 @@ class Metrics:
         self._model = model
         self._unknown_names: set[str] = set()
         self._recent: deque[int] = deque(maxlen=1000)
+        self._published_rows = 0
+        self._published: Counter[tuple[str, str]] = Counter()
+        self._latencies: list[float] = []
+        self._batches: list[tuple[int, int]] = []
 
     @property
     def settled_rows(self) -> int:
@@ -95,13 +103,11 @@ class Metrics:
     def received(self, rows: int) -> None:
         """Rows came in; a request that cannot be decoded counts as one."""
         self.received_rows += rows
-        self._received.inc(rows)
 
     def settled(self, outcome: str, rows: int, code: str = "") -> None:
         """Rows got an outcome."""
         if rows:
             self.outcomes[outcome, code] += rows
-            self._settled.labels(self._model, outcome, code).inc(rows)
 
     def unlogged(self, rows: int) -> None:
         """Rows the log refused."""
@@ -138,12 +144,25 @@ class Metrics:
     def batch(self, rows: int, micros: int) -> None:
         """A batch came back from the live worker."""
         self._recent.append(micros)
-        self._batch_rows.observe(rows)
-        self._worker.observe(micros / 1e6)
+        self._batches.append((rows, micros))
 
     def latency(self, seconds: float) -> None:
         """A request was answered."""
-        self._latency.observe(seconds)
+        self._latencies.append(seconds)
+
+    def publish(self) -> None:
+        """Bring the Prometheus objects up to date."""
+        self._received.inc(self.received_rows - self._published_rows)
+        self._published_rows = self.received_rows
+        for key, rows in self.outcomes.items():
+            if rows != self._published[key]:
+                self._settled.labels(self._model, *key).inc(rows - self._published[key])
+                self._published[key] = rows
+        latencies, self._latencies = self._latencies, []
+        batches, self._batches = self._batches, []
+        _observe(self._latency, latencies)
+        _observe(self._batch_rows, [rows for rows, _ in batches])
+        _observe(self._worker, [micros / 1e6 for _, micros in batches])
 
     def shadow(self, shadow: str, states: dict[str, int]) -> None:
         """A shadow reported its counts."""
@@ -167,3 +186,16 @@ class Metrics:
                 f"{outcome}:{code}": rows for (outcome, code), rows in self.outcomes.items() if code
             },
         }
+
+
+def _observe(histogram: Any, values: Sequence[float]) -> None:
+    """Observe many values at the cost of one a bucket, which ``prometheus_client`` has no call for.
+
+    A histogram holds a counter for each of its buckets, and one of the sum.
+    """
+    if values:
+        for bucket, count in Counter(
+            bisect_left(histogram._upper_bounds, value) for value in values
+        ).items():
+            histogram._buckets[bucket].inc(count)
+        histogram._sum.inc(sum(values))

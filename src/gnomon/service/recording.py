@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,15 @@ from gnomon.service.answers import answers
 from gnomon.service.metrics import Metrics
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
-from gnomon.shadow.log import SegmentWriter, input_column, output_column, request_schema
+from gnomon.shadow.log import SegmentWriter, request_schema
+from gnomon.shadow.log.schema import ENVELOPE
 
 if TYPE_CHECKING:
     from gnomon.service.batching import Lane
 
 __all__ = ["Recorder"]
+
+FIELDS = [(field.name, field.type) for field in ENVELOPE]
 
 
 class Recorder:
@@ -82,7 +86,7 @@ class Recorder:
             sent: monotonic nanoseconds at which the batch left for the worker.
         """
         for ticket in tickets:
-            ticket.settle()
+            ticket.settled = True
         errors = scored.column("error")
         batch = self._batch(
             tickets,
@@ -96,16 +100,7 @@ class Recorder:
             error=errors,
             sent=sent,
             micros=micros,
-            columns=dict(
-                zip(
-                    (
-                        *(input_column(name) for name in inputs.schema.names),
-                        *(output_column(name) for name in lane.contract.output_schema.names),
-                    ),
-                    (*inputs.columns, *scored.columns[:-1]),
-                    strict=True,
-                )
-            ),
+            columns=(*inputs.columns, *scored.columns[:-1]),
         )
         made = answers(tickets, scored, lane.contract, lane.artifact.tag)
         refused = self._append(batch, request_schema(lane.contract))
@@ -134,7 +129,7 @@ class Recorder:
             error: what its client is told.
             lane: the lane it had reached, if any.
         """
-        ticket.settle()
+        ticket.settled = True
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._flush)
         self._waiting.append((ticket, outcome, error, lane))
@@ -169,24 +164,23 @@ class Recorder:
         error: Any,
         sent: int | None = None,
         micros: int | None = None,
-        columns: dict[str, pa.Array] | None = None,
+        columns: Sequence[pa.Array] = (),
     ) -> pa.RecordBatch:
-        """A record a row: the envelope, and the input and output columns where there are any."""
+        """A record a row: the envelope, then the input and output columns where there are any."""
         sizes = [len(ticket.rows) for ticket in tickets]
         total = sum(sizes)
+        alone = total == len(tickets)
         now = time.perf_counter_ns()
         values: dict[str, Any] = {
             "request_id": _spread([ticket.request_id for ticket in tickets], sizes),
-            "row": range(total)
-            if total == len(tickets) == 1
-            else [row for size in sizes for row in range(size)],
+            "row": 0 if alone else [row for size in sizes for row in range(size)],
             "role": "live",
             "outcome": outcome,
-            "client_id": _spread([ticket.client_id for ticket in tickets], sizes),
+            "client_id": _any(_spread([ticket.client_id for ticket in tickets], sizes)),
             "arrived": _spread([ticket.arrived for ticket in tickets], sizes),
             "protocol": "json",
             "raw": _first([ticket.body for ticket in tickets], sizes),
-            "unknown": _first([list(ticket.unknown) or None for ticket in tickets], sizes),
+            "unknown": _any(_first([list(ticket.unknown) or None for ticket in tickets], sizes)),
             "error_code": code,
             "error": error,
             "artifact": None if lane is None else lane.artifact.tag,
@@ -199,17 +193,13 @@ class Recorder:
             "total_us": _spread([(now - ticket.started) // 1000 for ticket in tickets], sizes),
             "batch_rows": None if sent is None else total,
         }
-        schema = self._schema if columns is None else request_schema(lane.contract)  # type: ignore[union-attr]
-        columns = columns or {}
-        return pa.RecordBatch.from_arrays(
-            [
-                columns[field.name]
-                if field.name in columns
-                else _column(values.get(field.name), field.type, total)
-                for field in schema
-            ],
-            schema=schema,
-        )
+        envelope = [_column(values[name], kind, total) for name, kind in FIELDS]
+        if lane is not None and columns:
+            schema = request_schema(lane.contract)
+        else:
+            schema = self._schema
+            columns = [pa.nulls(total, kind) for kind in schema.types[len(FIELDS) :]]
+        return pa.RecordBatch.from_arrays([*envelope, *columns], schema=schema)
 
     def _append(self, batch: pa.RecordBatch, schema: pa.Schema) -> LogUnavailable | None:
         """Append before answer. An error is only returned when the settings say to refuse."""
@@ -230,11 +220,22 @@ def _column(value: Any, kind: pa.DataType, rows: int) -> pa.Array:
     """A column from a list, an array, or one value for every row."""
     if isinstance(value, pa.Array):
         return value
-    if isinstance(value, (list, range)):
+    if isinstance(value, list):
         return pa.array(value, kind)
-    if value is None:
-        return pa.nulls(rows, kind)
+    if value is None or isinstance(value, str):
+        return _repeated(value, kind, rows)
     return pa.repeat(pa.scalar(value, kind), rows)
+
+
+@lru_cache(maxsize=1024)
+def _repeated(value: str | None, kind: pa.DataType, rows: int) -> pa.Array:
+    """A column that many batches have."""
+    return pa.repeat(pa.scalar(value, kind), rows)
+
+
+def _any(values: list[Any]) -> list[Any] | None:
+    """The values; None when all of them are."""
+    return values if any(value is not None for value in values) else None
 
 
 def _spread(values: list[Any], sizes: list[int]) -> list[Any]:

@@ -173,6 +173,10 @@ class Runtime:
         await self.follow()
         return list(self._history.events)
 
+    def publish(self) -> None:
+        """Bring what ``/metrics`` shows up to date."""
+        self._metrics.publish()
+
     def status(self) -> dict[str, Any]:
         """What runs in this slice now."""
         return msgspec.to_builtins(self._status())  # type: ignore[no-any-return]
@@ -295,6 +299,7 @@ class Runtime:
 
     async def _tick(self) -> None:
         await self.follow()
+        self.publish()
         self._recorder.rotate_if_due()
         await asyncio.to_thread(slices.write, self._storage, self._heartbeat())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -40,18 +39,21 @@ class Ticket:
         single: whether the body was one record rather than ``{"rows": […]}``.
         unknown: names of fields the contract does not know.
         reply: called once with the answer, after the request is in the log.
+        expires: when it times out, in seconds of the event loop's clock.
+        settled: whether its outcome is decided.
     """
 
     __slots__ = (
         "arrived",
         "body",
         "client_id",
+        "expires",
         "reply",
         "request_id",
         "rows",
+        "settled",
         "single",
         "started",
-        "timer",
         "unknown",
     )
 
@@ -71,15 +73,5 @@ class Ticket:
         self.single = True
         self.unknown: tuple[str, ...] = ()
         self.reply = reply
-        self.timer: asyncio.TimerHandle | None = None
-
-    @property
-    def settled(self) -> bool:
-        """Whether its outcome is already decided."""
-        return self.timer is None
-
-    def settle(self) -> None:
-        """Its outcome is decided: stop the clock."""
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+        self.expires = 0.0
+        self.settled = False
