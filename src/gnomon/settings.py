@@ -45,6 +45,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         log_failure: when the log cannot be written, ``refuse`` requests with 503 or ``serve``
             them unlogged (counted).
         follow_seconds: how often a slice looks for a new rollout decision and reports itself.
+        shadow_deadline: seconds a shadow may take over one batch; then its worker is killed, and
+            only rows that it hangs on alone fail.
         worker_start_seconds: how long a worker may take to load and verify its artifact.
         worker_threads: OpenMP and BLAS threads in each worker.
         worker_bytes: the memory that a process which scores, live or shadow, may use. One that
@@ -70,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retention_days: float = 0.0
     log_failure: Literal["refuse", "serve"] = "refuse"
     follow_seconds: float = 0.5
+    shadow_deadline: float = 30.0
     worker_start_seconds: float = 60.0
     worker_threads: int = 1
     worker_bytes: int = 0
@@ -87,6 +90,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "segment_bytes",
             "segment_seconds",
             "follow_seconds",
+            "shadow_deadline",
             "worker_start_seconds",
             "worker_threads",
         ):

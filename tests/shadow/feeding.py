@@ -113,7 +113,8 @@ class FeedProcess:
         self._lifeline, theirs = socket.socketpair()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         arguments = [
-            "--model", shadow.name, "--slice", slice_name, "--artifact", str(shadow.path),
+            "--slice", slice_name, "--artifact", shadow.tag,
+            *(part for name in shadow.contract.entity_key for part in ("--entity-key", name)),
             "--fraction", repr(fraction), "--since", str(since), "--epoch", str(epoch),
             *(["--policy", str(policy)] if policy else []), "--lifeline", str(theirs.fileno()),
         ]  # fmt: skip

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from gnomon.cli.options import me
 from gnomon.cli.target import find_policy
-from gnomon.service.status import Books, Live, ShadowStatus, Status
+from gnomon.service.status import Books, Live, ShadowStatus, Status, shadow_status
 from gnomon.settings import Settings
 from gnomon.shadow import rollout, slices
-from gnomon.shadow.rollout.history import Event, History, RolloutState
+from gnomon.shadow.rollout.history import Event, History
 from gnomon.shadow.slices import Heartbeat
 from gnomon.shadow.storage import Storage
 
@@ -78,7 +78,7 @@ def _status(beat: Heartbeat, history: History) -> Status:
         epoch=beat.epoch,
         live=_live(beat.live, history),
         previous=beat.previous,
-        shadows=tuple(_shadow(tag, beat, state) for tag in state.shadows),
+        shadows=tuple(shadow_status(s, beat.shadow(tag)) for tag, s in state.shadows.items()),
         books=Books(**beat.books),
     )
 
@@ -108,23 +108,4 @@ def _live(tag: str | None, history: History) -> Live | None:
         artifact=tag,
         digest=decided[-1].digest if decided else None,
         since=decided[-1].at if decided else None,
-    )
-
-
-def _shadow(tag: str, beat: Heartbeat, state: RolloutState) -> ShadowStatus:
-    shadow, said = state.shadows[tag], beat.shadow(tag)
-    if said is None:
-        return ShadowStatus(
-            artifact=tag, fraction=shadow.fraction, since=shadow.at, state="starting"
-        )
-    return ShadowStatus(
-        artifact=tag,
-        fraction=shadow.fraction,
-        since=shadow.at,
-        state="running" if said.error is None and said.pid is not None else "failing",
-        eligible=said.scored + said.failed + said.lagging,
-        scored=said.scored,
-        failed=said.failed,
-        lagging=said.lagging,
-        error=said.error,
     )

@@ -87,6 +87,12 @@ class Metrics:
             labelnames=["model", "shadow", "state"],
             multiprocess_mode="livesum",
         )
+        self._behind = Gauge(
+            "gnomon_shadow_behind_seconds",
+            "How long ago the oldest row that a shadow has still to score arrived",
+            labelnames=["model", "shadow"],
+            multiprocess_mode="livemax",
+        )
         self._model = model
         self._unknown_names: set[str] = set()
         self._recent: deque[int] = deque(maxlen=1000)
@@ -164,10 +170,11 @@ class Metrics:
         _observe(self._batch_rows, [rows for rows, _ in batches])
         _observe(self._worker, [micros / 1e6 for _, micros in batches])
 
-    def shadow(self, shadow: str, states: dict[str, int]) -> None:
-        """A shadow reported its counts."""
+    def shadow(self, shadow: str, states: dict[str, int], behind_seconds: float) -> None:
+        """Where a shadow is: its rows by state, and how far behind it is."""
         for state, rows in states.items():
             self._shadow.labels(self._model, shadow, state).set(rows)
+        self._behind.labels(self._model, shadow).set(behind_seconds)
 
     def books(self) -> dict[str, Any]:
         """The books of this process: received = the outcomes + in flight."""

@@ -24,7 +24,7 @@ from gnomon.service.batching import Lane
 from gnomon.service.children import Child
 from gnomon.service.metrics import Metrics
 from gnomon.service.recording import Recorder
-from gnomon.service.shadows import ShadowFeed, refused
+from gnomon.service.shadows import ShadowFeed
 from gnomon.service.status import Books, Live, Status
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
@@ -62,7 +62,6 @@ class Runtime:
         self._policy = Policy.read(policy) if policy is not None else Policy()
         self._lanes: dict[str, Lane] = {}
         self._feeds: dict[str, ShadowFeed] = {}
-        self._refused: dict[str, GnomonError] = {}
         self._started = datetime.now(UTC)
         self._following = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -231,9 +230,8 @@ class Runtime:
         for tag in [t for t, feed in self._feeds.items() if state.shadows.get(t) != feed.shadow]:
             self._retire(self._feeds.pop(tag).close())
         for tag, shadow in state.shadows.items():
-            if tag not in self._feeds and tag not in self._refused:
+            if tag not in self._feeds:
                 self._start_feed(tag, shadow)
-        self._refused = {tag: e for tag, e in self._refused.items() if tag in state.shadows}
         if self._applied != state.epoch:
             mark_stopped(self.settings, self.model, self.slice, state.shadows)
             self._applied = state.epoch
@@ -270,22 +268,15 @@ class Runtime:
         return self._lanes[tag]
 
     def _start_feed(self, tag: str, shadow: Shadow) -> None:
-        try:
-            feed = ShadowFeed(
-                self.model,
-                self.slice,
-                shadow,
-                self._policy_path,
-                self._recorder.position,
-                self.settings,
-                self._metrics,
-            )
-        except GnomonError as error:
-            self._refused[tag] = error
-            logger.error("cannot shadow %s: %s", tag, error)
-            return
-        self._feeds[tag] = feed
-        feed.start()
+        self._feeds[tag] = ShadowFeed(
+            self.slice,
+            shadow,
+            self._policy_path,
+            self._recorder.position,
+            self.settings,
+            self._metrics,
+        )
+        self._feeds[tag].start()
 
     async def _decide(
         self, decision: Callable[..., Event], *args: Any, by: str | None, **options: Any
@@ -384,10 +375,7 @@ class Runtime:
                 latency_ms=self._metrics.worker_latency(),
             ),
             previous=state.previous,
-            shadows=(
-                *(feed.status() for feed in self._feeds.values()),
-                *(refused(state.shadows[tag], error) for tag, error in self._refused.items()),
-            ),
+            shadows=tuple(feed.status() for feed in self._feeds.values()),
             books=Books(**self._metrics.books()),
             error=self._trouble(),
         )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from pathlib import Path
 
 import msgspec
 
-from gnomon.errors import GnomonError
-from gnomon.models import inspect
 from gnomon.service.children import Child
 from gnomon.service.metrics import Metrics
-from gnomon.service.status import ShadowStatus
+from gnomon.service.status import ShadowStatus, shadow_status
 from gnomon.settings import Settings
 from gnomon.shadow.feed.progress import Progress
 from gnomon.shadow.rollout.history import Shadow
@@ -18,26 +18,25 @@ from gnomon.shadow.slices import ShadowBeat
 
 __all__ = ["ShadowFeed"]
 
+WATCH_SECONDS = 0.5
+SILENT_SECONDS = 5.0
+"""A feed reports twice a second. One that is silent for so long is stopped, or starved."""
+
 
 class ShadowFeed:
     """Keeps the feed of one shadow running; nothing it does can reach the live lane.
 
     Args:
-        model: the deployment's model name.
         slice_name: the slice whose requests it reads.
         shadow: the artifact and its sample, as the rollout decided.
         policy: the policy file, for its comparators.
         since: the position in the request stream from which a new shadow reads.
         settings: handed down.
         metrics: where its counts are shown.
-
-    Raises:
-        ArtifactError: the artifact does not pass inspection; the feed is not started.
     """
 
     def __init__(
         self,
-        model: str,
         slice_name: str,
         shadow: Shadow,
         policy: Path | None,
@@ -48,15 +47,17 @@ class ShadowFeed:
         self.shadow = shadow
         self._metrics = metrics
         self._progress = Progress()
-        self._reported = False
+        self._reported = 0.0
+        self._task: asyncio.Task[None] | None = None
         arguments = [
-            "--model", model,
             "--slice", slice_name,
-            "--artifact", str(inspect(shadow.artifact).path),
+            "--artifact", shadow.artifact,
             "--fraction", repr(shadow.fraction),
             "--since", since,
             "--epoch", str(shadow.since),
         ]  # fmt: skip
+        for feature in shadow.entity_key:
+            arguments += ["--entity-key", feature]
         if policy is not None:
             arguments += ["--policy", str(policy.absolute())]
         self._child = Child(
@@ -71,62 +72,59 @@ class ShadowFeed:
     def start(self) -> None:
         """Start the feed process."""
         self._child.start()
+        self._task = asyncio.get_running_loop().create_task(self._watch())
 
     async def close(self) -> None:
         """End the feed process; its position is in the log, so nothing is lost."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
         await self._child.close()
+        self._metrics.shadow(self.shadow.artifact, {"lagging": 0}, 0.0)
 
     def status(self) -> ShadowStatus:
         """What the feed last reported."""
-        progress = self._progress
-        state = "running" if self._reported else "starting"
-        if progress.error is not None or (self._child.pid is None and self._child.restarts):
-            state = "failing"
-        return ShadowStatus(
-            artifact=self.shadow.artifact,
-            fraction=self.shadow.fraction,
-            since=self.shadow.at,
-            state=state,
-            **progress.counts(),
-        )
+        return shadow_status(self.shadow, self.beat())
 
     def beat(self) -> ShadowBeat:
-        """The same for the slice's heartbeat."""
-        progress = self._progress
+        """The same for the slice's heartbeat; a feed that is silent is behind by its silence."""
+        progress, error = self._progress, self._progress.error
+        silent = self._silence()
+        if silent:
+            error = f"its feed, process {self._child.pid}, has not reported for {silent:.0f} s"
+        state = "running" if self._reported else "starting"
+        if error is not None or (self._child.pid is None and self._child.restarts):
+            state = "failing"
         return ShadowBeat(
             artifact=self.shadow.artifact,
             epoch=self.shadow.since,
             pid=self._child.pid,
+            state=state,
             position=progress.position,
-            scored=progress.scored,
-            failed=progress.failed,
-            lagging=progress.lagging,
-            error=progress.error,
+            behind_seconds=progress.behind_seconds + silent,
+            latency_ms=progress.latency_ms,
+            error=error,
+            **progress.counts(),
         )
+
+    def _silence(self) -> float:
+        """Seconds since the last report, if they are too many."""
+        if not self._reported:
+            return 0.0
+        silent = asyncio.get_running_loop().time() - self._reported
+        return silent if silent > SILENT_SECONDS else 0.0
+
+    async def _watch(self) -> None:
+        """Show its counts, also when none are reported."""
+        while True:
+            counts = self._progress.counts()
+            self._metrics.shadow(self.shadow.artifact, counts, self.beat().behind_seconds)
+            await asyncio.sleep(WATCH_SECONDS)
 
     def _on_report(self, report: dict[str, object]) -> None:
         self._progress = msgspec.convert(report, Progress)
-        self._reported = True
-        self._metrics.shadow(
-            self.shadow.artifact,
-            {
-                "scored": self._progress.scored,
-                "failed": self._progress.failed,
-                "lagging": self._progress.lagging,
-                "disagreed": self._progress.disagreed,
-            },
-        )
+        self._reported = asyncio.get_running_loop().time()
 
     def _on_death(self) -> None:
         self._metrics.restarted("shadow")
-
-
-def refused(shadow: Shadow, error: GnomonError) -> ShadowStatus:
-    """The status of a shadow whose artifact cannot be run here."""
-    return ShadowStatus(
-        artifact=shadow.artifact,
-        fraction=shadow.fraction,
-        since=shadow.at,
-        state="failing",
-        error=str(error),
-    )

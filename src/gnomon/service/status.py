@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import structs
 
-__all__ = ["Books", "Latency", "Live", "ShadowStatus", "Status", "public"]
+if TYPE_CHECKING:
+    from gnomon.shadow.rollout.history import Shadow
+    from gnomon.shadow.slices import ShadowBeat
 
+__all__ = ["Books", "Latency", "Live", "ShadowStatus", "Status", "public", "shadow_status"]
 
 HIDDEN = "the control token shows why: GET /gnomon/status"
 
@@ -46,6 +49,7 @@ class ShadowStatus(msgspec.Struct, frozen=True, kw_only=True):
         fraction: the share of entities (or requests) it sees.
         since: when it was put in shadow.
         state: ``starting``, ``running`` or ``failing``.
+        behind_seconds: how long ago the oldest row that is still to be scored arrived.
         compared: scored rows that had a live answer to be compared with.
         disagreed: of those, the rows that differ beyond the policy's tolerance.
         flipped: of those, the rows where the decision changes.
@@ -61,6 +65,7 @@ class ShadowStatus(msgspec.Struct, frozen=True, kw_only=True):
     scored: int = 0
     failed: int = 0
     lagging: int = 0
+    behind_seconds: float = 0.0
     compared: int = 0
     disagreed: int = 0
     flipped: int = 0
@@ -138,4 +143,28 @@ def public(answer: Mapping[str, Any]) -> bytes:
     shadows = tuple(structs.replace(s, error=s.error and HIDDEN) for s in status.shadows)
     return msgspec.json.encode(
         structs.replace(status, error=status.error and HIDDEN, shadows=shadows)
+    )
+
+
+def shadow_status(shadow: Shadow, beat: ShadowBeat | None) -> ShadowStatus:
+    """The status of a shadow of the rollout, from what its slice says of it; ``None`` yet."""
+    known = ShadowStatus(
+        artifact=shadow.artifact, fraction=shadow.fraction, since=shadow.at, state="starting"
+    )
+    if beat is None:
+        return known
+    took = beat.latency_ms
+    return structs.replace(
+        known,
+        state=beat.state,
+        eligible=beat.scored + beat.failed + beat.lagging,
+        scored=beat.scored,
+        failed=beat.failed,
+        lagging=beat.lagging,
+        behind_seconds=beat.behind_seconds,
+        compared=beat.compared,
+        disagreed=beat.disagreed,
+        flipped=beat.flipped,
+        latency_ms=None if took is None else Latency(p50=took.p50, p99=took.p99),
+        error=beat.error,
     )

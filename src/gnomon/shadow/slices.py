@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from gnomon.shadow.feed.progress import Latency
 from gnomon.shadow.storage import Storage
 
 __all__ = ["FORMAT", "Heartbeat", "ShadowBeat", "read", "remove", "write"]
@@ -23,20 +24,25 @@ class ShadowBeat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         artifact: its tag.
         epoch: the rollout epoch it was started in.
         pid: its feed process; None between two lives.
-        position: how far in the slice's requests it has read.
-        scored: rows it answered.
-        failed: rows it failed on, crashes included.
-        lagging: rows it has still to score.
+        state: ``starting``, ``running`` or ``failing``.
+        position, scored, failed, lagging, behind_seconds, compared, disagreed, flipped, latency_ms:
+            as in :class:`~gnomon.shadow.feed.progress.Progress`.
         error: why it does not run.
     """
 
     artifact: str
     epoch: int
     pid: int | None = None
+    state: str = "running"
     position: str | None = None
     scored: int = 0
     failed: int = 0
     lagging: int = 0
+    behind_seconds: float = 0.0
+    compared: int = 0
+    disagreed: int = 0
+    flipped: int = 0
+    latency_ms: Latency | None = None
     error: str | None = None
 
 

@@ -36,13 +36,14 @@ from gnomon.settings import Settings
 from gnomon.worker import frames
 from gnomon.worker.engine import Engine
 from gnomon.worker.limits import die_with_parent, limit_memory, ran_out
+from gnomon.worker.spawn import inherited
 
 __all__ = ["main"]
 
 
 def main() -> None:
     """Load, fork, replace; leave when the control socket closes."""
-    artifact, control = Path(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))
+    artifact, control = Path(sys.argv[1]), socket.socket(fileno=inherited(sys.argv[2]))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     try:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from gnomon.settings import Settings
 
-__all__ = ["Spawned", "child_environment", "reap", "spawn"]
+__all__ = ["Spawned", "child_environment", "inherited", "reap", "spawn"]
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -44,6 +44,17 @@ def spawn(artifact: Path, settings: Settings) -> Spawned:
             env=child_environment(settings),
         )
     return Spawned(process, ours)
+
+
+def inherited(number: str) -> int:
+    """In a child: a descriptor its parent handed down by number, under a low number of its own.
+
+    A gateway with thousands of connections hands down numbers that ``select`` does not take.
+    """
+    given = int(number)
+    low = os.dup(given)
+    os.close(given)
+    return low
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

@@ -10,7 +10,7 @@ from gnomon.models import Artifact, inspect
 from gnomon.settings import Settings
 from gnomon.shadow.books.balance import balance
 from gnomon.shadow.feed.attempt import Attempt
-from gnomon.shadow.log import InferenceLog, Position, shadow_stream, stream_folder
+from gnomon.shadow.log import InferenceLog, shadow_stream, stream_folder
 from gnomon.shadow.sampling import keep
 from tests.packing import Pack, times
 from tests.shadow.feeding import SLICE, FeedProcess, Requests, records, row, wait_for
@@ -167,9 +167,12 @@ def test_a_stopped_feeds_lag_is_counted_to_the_row(
     for _ in range(3):
         requests.answer(row(1.0), row(2.0))
     with FeedProcess(msgspec.structs.replace(settings, batch_rows=1), shadow) as feed:
-        assert feed.reports(lambda p: p.lagging == 7).scored == 0
+        first = feed.reports(lambda p: p.lagging == 7)
+        assert first.scored == 0
         requests.answer(row(1.0))
-        assert feed.reports(lambda p: p.lagging == 8).eligible == 8
+        then = feed.reports(lambda p: p.lagging == 8)
+    assert then.eligible == 8
+    assert then.behind_seconds > first.behind_seconds > 0
 
 
 @pytest.mark.slow
@@ -223,10 +226,55 @@ def test_answers_that_do_not_compare_are_scored_and_the_reason_is_said(
     assert "cannot compare `string` with `double`" in (report.error or "")
 
 
-def test_a_folder_that_is_no_artifact_is_said(settings: Settings, shadow: Artifact) -> None:
-    """A feed that cannot begin reports the reason and ends with an error."""
+@pytest.mark.slow
+def test_an_artifact_that_is_not_there_is_waited_for(
+    settings: Settings, requests: Requests, shadow: Artifact, own_home: Path
+) -> None:
+    """It is said, what it would have to score is counted from the start, also after a kill, and
+    all of it is scored once the artifact is there."""
+    entities = [f"e{i}" for i in range(20)]
+    sample = int(keep(entities, 0.3).sum())
+    requests.answer(row(1.0))
+    since = requests.position
+    elsewhere = own_home / "elsewhere"
+    shadow.path.rename(elsewhere)
+    for life in range(2):
+        requests.answer(*(row(float(i), entity) for i, entity in enumerate(entities)))
+        now = since if life == 0 else requests.position
+        with FeedProcess(settings, shadow, since=now, fraction=0.3) as feed:
+            report = feed.reports(lambda p: p.error is not None)
+            assert shadow.version in (report.error or "")
+            feed.reports(lambda p, most=(life + 1) * sample: p.lagging == most)
+            feed.kill()
+    books = balance(InferenceLog(settings, "toy"))
+    assert books.balanced, books.explain()
+    assert books.shadows[0].lagging == 2 * sample
+    with FeedProcess(settings, shadow, since=requests.position, fraction=0.3) as feed:
+        feed.reports(lambda p: p.behind_seconds > 0)
+        elsewhere.rename(shadow.path)
+        report = feed.caught_up(2 * sample)
+    assert (report.scored, report.behind_seconds, report.error) == (2 * sample, 0.0, None)
+
+
+def test_a_damaged_artifact_is_said(
+    settings: Settings, requests: Requests, shadow: Artifact
+) -> None:
+    """With what is wrong and where."""
     (shadow.path / "contract.json").write_text("{}")
-    with FeedProcess(settings, shadow, since=Position(0, 0)) as feed:
+    with FeedProcess(settings, shadow) as feed:
         report = feed.reports(lambda p: p.error is not None)
         assert "contract.json" in (report.error or "")
-        assert feed.process.wait(timeout=30) != 0
+
+
+def test_a_stopped_worker_ends_with_its_feed(
+    settings: Settings, requests: Requests, shadow: Artifact
+) -> None:
+    """A feed that leaves takes its worker along, whatever that is at."""
+    requests.answer(row(-999.0))
+    with FeedProcess(settings, shadow) as feed:
+        worker = psutil.Process(feed.reports(lambda p: p.worker is not None).worker)
+        (scorer,) = worker.children()
+        worker.suspend()
+    psutil.wait_procs([worker, scorer], timeout=10)
+    assert not worker.is_running()
+    assert not scorer.is_running()

@@ -37,7 +37,7 @@ def source(*counts: tuple[int, int]) -> Source:
 def test_parts_hold_about_as_many_rows_as_asked() -> None:
     """Cut between logged batches only, and nothing gets lost or out of order."""
     whole = source((0, 3), (2, 0), (1, 4), (0, 9), (5, 0))
-    parts = list(whole.cut(7))
+    parts = list(whole.cut(lambda: 7))
     assert [part.rows for part in parts] == [7, 9]
     assert [part.sizes for part in parts] == [(3, 2, 5), (9, 5)]
     assert [part.end.offset for part in parts] == [30, 50]

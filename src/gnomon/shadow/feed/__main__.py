@@ -1,5 +1,76 @@
-"""``python -m gnomon.shadow.feed``."""
+"""``python -m gnomon.shadow.feed``: started by the gateway, and leaves with it.
 
-from gnomon.shadow.feed.process import main
+It asks for the processor more politely than live does, and where memory runs out the kernel ends
+it, or its worker, before anything of live.
+"""
 
-main()
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from gnomon.errors import GnomonError
+from gnomon.settings import Settings
+from gnomon.shadow.feed.process import Feed
+from gnomon.shadow.feed.progress import Progress
+from gnomon.shadow.feed.run import Run
+from gnomon.shadow.policy import Policy
+from gnomon.worker.limits import die_with_parent
+from gnomon.worker.spawn import inherited
+
+NICE = 10
+OUT_OF_MEMORY_SCORE = 1000
+"""The kernel's ``oom_score_adj``: the first to go. Its worker inherits it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a feed until its lifeline closes."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    die_with_parent(os.getppid())
+    os.nice(NICE)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(OUT_OF_MEMORY_SCORE))
+    logging.basicConfig(format="%(name)s: %(message)s")
+    given = _parser().parse_args(arguments)
+    lifeline = socket.socket(fileno=given.lifeline)
+    run = Run(
+        artifact=given.artifact,
+        epoch=given.epoch,
+        since=given.since,
+        fraction=given.fraction,
+        entity_key=tuple(given.entity_key),
+    )
+    try:
+        policy = Policy.read(given.policy) if given.policy else Policy()
+        Feed(run, policy, Settings.read(), given.slice, lifeline).run()
+    except GnomonError as error:
+        report = Progress(position=given.since, error=str(error))
+        lifeline.sendall(msgspec.json.encode(report) + b"\n")
+        sys.exit(f"the shadow feed of {given.artifact} ends: {error}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m gnomon.shadow.feed", description=__doc__)
+    parser.add_argument("--artifact", required=True, help="the shadow's tag")
+    parser.add_argument("--slice", required=True)
+    parser.add_argument("--fraction", type=float, default=1.0)
+    parser.add_argument("--entity-key", action="append", default=[], help="sampled by this feature")
+    parser.add_argument("--since", required=True, help="a position in the requests")
+    parser.add_argument("--epoch", type=int, required=True, help="when the rollout started it")
+    parser.add_argument("--policy", type=Path)
+    parser.add_argument("--lifeline", type=inherited, required=True, help="a socket's descriptor")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -5,32 +5,27 @@ a worker of its own, compares with the answer live gave, and appends records of 
 the batch they are about. Its place in the requests is thus in its own log: it may be killed at any
 moment, and repeats and loses nothing.
 
-``python -m gnomon.shadow.feed`` is started by the gateway and leaves with it. It runs no user
-code, and asks for the processor more politely than live does.
+It runs no user code. When the artifact is not to be found, or its worker does not start, it says so
+and tries again; what it is to score waits.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import logging
-import os
-import signal
 import socket
-import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 import pyarrow as pa
 
-from gnomon.errors import ArtifactError, GnomonError, LogUnavailable, WorkerError
+from gnomon.errors import GnomonError, LogUnavailable
 from gnomon.models import Artifact, inspect
+from gnomon.preprocessing import Contract
 from gnomon.settings import Settings
 from gnomon.shadow.feed.attempt import MOST_TRIES, Attempt, Attempts
-from gnomon.shadow.feed.progress import Progress
 from gnomon.shadow.feed.reporter import Reporter
 from gnomon.shadow.feed.run import Run
 from gnomon.shadow.feed.shadowing import Shadowing
@@ -40,31 +35,32 @@ from gnomon.shadow.log import (
     STOPPED,
     Position,
     SegmentWriter,
-    read_position,
     recover,
+    shadow_schema,
     shadow_stream,
     stream_folder,
 )
 from gnomon.shadow.policy import Policy
 from gnomon.worker import WorkerClient
 
-__all__ = ["Feed", "Progress", "main"]
+__all__ = ["Feed"]
 
 logger = logging.getLogger("gnomon.shadow.feed")
 
-NICE = 10
 POLL_SECONDS = 0.02
 RETRY_SECONDS = 5.0
 START_PATIENCE = 5
 """Times ``worker_start_seconds``: niced on a busy machine a worker loads slowly; nobody waits."""
+
+_NOTHING = shadow_schema(Contract(task="regression", features=(), outputs=()))
+"""The columns of the first segment, which has no rows: the artifact's contract comes later."""
 
 
 class Feed:
     """One shadow's reading of one slice's requests; ``run`` ends with the process.
 
     Args:
-        run: which shadow, since when, of which sample.
-        artifact: the shadow's artifact, inspected.
+        run: which shadow, since when, of which sample. Its artifact need not be there yet.
         policy: its comparators.
         settings: the slice's settings.
         slice_name: the slice.
@@ -78,56 +74,60 @@ class Feed:
     def __init__(
         self,
         run: Run,
-        artifact: Artifact,
         policy: Policy,
         settings: Settings,
         slice_name: str,
         lifeline: socket.socket,
     ) -> None:
-        self._requests = stream_folder(settings, artifact.name, slice_name, REQUESTS)
-        own = stream_folder(settings, artifact.name, slice_name, shadow_stream(artifact.version))
+        model, _, version = run.artifact.partition(":")
+        self._requests = stream_folder(settings, model, slice_name, REQUESTS)
+        own = stream_folder(settings, model, slice_name, shadow_stream(version))
         _wait_for_another(own)
         (own / STOPPED).unlink(missing_ok=True)
         run, self._recorded = run.resumed(own)
         self._run = run
-        self._artifact = artifact
+        self._policy = policy
         self._settings = settings
-        self._shadowing = Shadowing(artifact, policy, run.epoch, settings.batch_rows)
         self._attempts = Attempts(own)
         self._last = self._attempts.recounted(own, run.epoch)
         self._careful_until = self._last.blamed_until(self._recorded)
-        known = read_position(own)
-        self._writer = SegmentWriter(
-            own, self._shadowing.schema, settings=settings, metadata=run.metadata
-        )
-        if known != self._recorded:
-            self._writer.rotate(read_to=self._recorded)
+        # The first segment says from where on rows are the shadow's, be its artifact there or not.
+        self._writer = SegmentWriter(own, _NOTHING, settings=settings, metadata=run.metadata)
         self._totals = self._last.totals
         self._reporter = Reporter(lifeline, self._reading(), self._totals, self._writer.fsync)
 
     def run(self) -> NoReturn:
         """Score what is logged, as it is logged, for ever."""
         self._reporter.start()
-        seconds = self._settings.worker_start_seconds * START_PATIENCE
-        patient = msgspec.structs.replace(self._settings, worker_start_seconds=seconds)
         while True:
             try:
-                with WorkerClient(self._artifact, patient) as client:
-                    self._follow(client)
-            except (ArtifactError, WorkerError) as error:
+                self._work(inspect(self._run.artifact))
+            except GnomonError as error:
                 # No row is to blame for a worker that does not start.
                 self._begin(tries=0)
                 self._reporter.trouble(str(error))
                 time.sleep(RETRY_SECONDS)
 
+    def _work(self, artifact: Artifact) -> NoReturn:
+        """Score with a worker of the artifact."""
+        settings = self._settings
+        seconds = settings.worker_start_seconds * START_PATIENCE
+        patient = msgspec.structs.replace(settings, worker_start_seconds=seconds)
+        self._shadowing = Shadowing(artifact, self._policy, self._run.epoch, settings.batch_rows)
+        self._writer.rotate(self._shadowing.schema, read_to=self._recorded)
+        with WorkerClient(artifact, patient, deadline=settings.shadow_deadline) as client:
+            self._reporter.client = client
+            try:
+                self._follow(client)
+            finally:
+                self._reporter.client = None
+
     def _follow(self, client: WorkerClient) -> NoReturn:
         with contextlib.closing(self._reading()) as reading:
             while True:
-                self._reporter.worker = client.pid
                 found = reading.poll()
                 for source in found:
-                    most = 1 if self._is_careful else self._settings.batch_rows
-                    for part in source.cut(most):
+                    for part in source.cut(self._most_rows):
                         self._take(client, part)
                 if not found:
                     time.sleep(POLL_SECONDS)
@@ -140,6 +140,9 @@ class Feed:
         else:
             self._begin(until=source.end, tries=self._tries(None) + 1)
             self._record(self._scored(client, source), source.recorded)
+
+    def _most_rows(self) -> int:
+        return 1 if self._is_careful else self._shadowing.pace.rows
 
     @property
     def _is_careful(self) -> bool:
@@ -231,44 +234,6 @@ class Feed:
                 self._writer.rotate(read_to=end)
                 self._recorded = end
                 self._reporter.done(self._totals, end, None)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a feed until its lifeline closes."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-    os.nice(NICE)
-    logging.basicConfig(format="%(name)s: %(message)s")
-    given = _parser().parse_args(arguments)
-    lifeline = socket.socket(fileno=given.lifeline)
-    try:
-        artifact = inspect(given.artifact)
-        run = Run(
-            artifact=artifact.tag,
-            epoch=given.epoch,
-            since=given.since,
-            fraction=given.fraction,
-            entity_key=artifact.contract.entity_key,
-        )
-        policy = Policy.read(given.policy) if given.policy else Policy()
-        Feed(run, artifact, policy, Settings.read(), given.slice, lifeline).run()
-    except GnomonError as error:
-        report = Progress(position=given.since, error=str(error))
-        lifeline.sendall(msgspec.json.encode(report) + b"\n")
-        sys.exit(f"the shadow feed of {given.artifact} ends: {error}")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m gnomon.shadow.feed", description=__doc__)
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--slice", required=True)
-    parser.add_argument("--artifact", required=True, type=Path, help="the artifact's folder")
-    parser.add_argument("--fraction", type=float, default=1.0)
-    parser.add_argument("--since", required=True, help="a position in the requests")
-    parser.add_argument("--epoch", type=int, required=True, help="when the rollout started it")
-    parser.add_argument("--policy", type=Path)
-    parser.add_argument("--lifeline", type=int, required=True, help="a socket's descriptor")
-    return parser
 
 
 def _wait_for_another(own: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -67,6 +65,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
         position: how far in the slice's requests it has read and recorded.
         scored, failed, compared, disagreed, flipped: as in :class:`Totals`.
         lagging: rows it has still to score.
+        behind_seconds: how long ago the oldest of those arrived; 0 when there is none.
         difference: the mean over rows of their largest absolute difference.
         latency_ms: None before the first batch.
         worker: the process id of its worker.
@@ -77,6 +76,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     scored: int = 0
     failed: int = 0
     lagging: int = 0
+    behind_seconds: float = 0.0
     compared: int = 0
     disagreed: int = 0
     flipped: int = 0
@@ -90,11 +90,10 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
         """Rows it is to have scored: scored, failed and lagging, to the row."""
         return self.scored + self.failed + self.lagging
 
-    def counts(self) -> dict[str, Any]:
-        """What a status page shows."""
-        names = ("scored", "failed", "lagging", "compared", "disagreed", "flipped", "error")
-        counts = {name: getattr(self, name) for name in names}
-        return {"eligible": self.eligible, "latency_ms": self.latency_ms, **counts}
+    def counts(self) -> dict[str, int]:
+        """Rows by what became of them."""
+        names = ("scored", "failed", "lagging", "compared", "disagreed", "flipped")
+        return {name: getattr(self, name) for name in names}
 
 
 def _count(mask: pa.BooleanArray) -> int:

@@ -18,6 +18,7 @@ from gnomon.errors import GnomonError
 from gnomon.shadow.feed.progress import Latency, Progress, Totals
 from gnomon.shadow.feed.source import Reading
 from gnomon.shadow.log import Position
+from gnomon.worker import WorkerClient
 
 __all__ = ["Reporter"]
 
@@ -29,7 +30,8 @@ KEPT_TIMES = 1_000
 class Reporter(threading.Thread):
     """Tells the gateway how far the feed is, also while one batch takes long.
 
-    When the lifeline closes it ends the process at once: everything the feed did is in its log.
+    When the lifeline closes it ends the worker, in whatever state that is, and the process at once:
+    everything the feed did is in its log.
 
     Args:
         lifeline: the socket to the gateway.
@@ -46,8 +48,9 @@ class Reporter(threading.Thread):
         fsync: Callable[[], None],
     ) -> None:
         super().__init__(name="reporter", daemon=True)
-        self.worker: int | None = None
-        """The process id of the feed's worker."""
+        self.client: WorkerClient | None = None
+        """The feed's worker."""
+        self._waiting: deque[tuple[int, int]] = deque()
         self._trouble: str | None = None
         self._lifeline = lifeline
         self._reading = reading
@@ -77,6 +80,8 @@ class Reporter(threading.Thread):
                     break
         except OSError:
             pass
+        if self.client is not None:
+            self.client.kill()
         os._exit(0)
 
     def _progress(self) -> Progress:
@@ -87,18 +92,20 @@ class Reporter(threading.Thread):
         except GnomonError as trouble:
             error = error or str(trouble)
         totals, position = self._done
+        lagging = max(self._done_before + self._eligible - totals.done, 0)
         micros = tuple(self._micros)
         return Progress(
             position=str(position),
             scored=totals.scored,
             failed=totals.failed,
-            lagging=max(self._done_before + self._eligible - totals.done, 0),
+            lagging=lagging,
+            behind_seconds=self._behind(totals.done - self._done_before) if lagging else 0.0,
             compared=totals.compared,
             disagreed=totals.disagreed,
             flipped=totals.flipped,
             difference=totals.apart / totals.measured if totals.measured else None,
             latency_ms=_latency(micros) if micros else None,
-            worker=self.worker,
+            worker=None if self.client is None else self.client.pid,
             error=error,
         )
 
@@ -106,7 +113,16 @@ class Reporter(threading.Thread):
         """Up to the end of the requests; far behind, a part at a time, or reports would wait."""
         until = time.monotonic() + COUNT_SECONDS
         while time.monotonic() < until and (found := self._reading.poll()):
-            self._eligible += sum(source.rows for source in found)
+            for source in found:
+                if source.rows:
+                    self._eligible += source.rows
+                    self._waiting.append((self._eligible, source.arrived))
+
+    def _behind(self, done: int) -> float:
+        """Seconds since the oldest row that waits arrived, or one read together with it."""
+        while self._waiting and self._waiting[0][0] <= done:
+            self._waiting.popleft()
+        return max(time.time() - self._waiting[0][1] / 1e6, 0.0) if self._waiting else 0.0
 
 
 def _latency(micros: tuple[float, ...]) -> Latency:

@@ -13,6 +13,7 @@ from gnomon.errors import TableError
 from gnomon.models import Artifact
 from gnomon.preprocessing import Decoder
 from gnomon.shadow.compare.comparators import compare
+from gnomon.shadow.feed.pace import Pace
 from gnomon.shadow.feed.source import Source
 from gnomon.shadow.log import input_column, output_column, shadow_schema
 from gnomon.shadow.log.bodies import decode
@@ -50,7 +51,7 @@ class Shadowing:
         self._contract = artifact.contract
         self._decoder = Decoder(artifact.contract)
         self._policy = policy
-        self._batch_rows = batch_rows
+        self.pace = Pace(batch_rows)
         self._scored = scored_schema(artifact.contract.output_schema)
         self._rules: tuple[pa.Schema, Rules] | None = None
         self._constant = {
@@ -110,9 +111,11 @@ class Shadowing:
     ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         """The answers, and for each row what its batch took and held."""
         answers, times = [_empty(self._scored)], [_empty(_TIMES)]
-        for start in range(0, rows.num_rows, self._batch_rows):
-            batch = rows.slice(start, self._batch_rows)
+        while rows.num_rows:
+            batch = rows.slice(0, self.pace.rows)
+            rows = rows.slice(batch.num_rows)
             answers.append(client.score(batch))
+            self.pace.took(batch.num_rows, client.micros)
             took = (client.micros, batch.num_rows)
             repeated = [
                 pa.repeat(pa.scalar(value, field.type), batch.num_rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +51,12 @@ class Source:
         return self.ends[-1]
 
     @property
+    def arrived(self) -> int:
+        """When the first row to score arrived, in microseconds since 1970."""
+        first = int(np.flatnonzero(self.eligible)[0])
+        return int(self.batch.column("arrived")[first].value)
+
+    @property
     def recorded(self) -> Position:
         """The position after the last batch with a row to score: what its record says was read."""
         last = int(np.flatnonzero(self.eligible)[-1])
@@ -82,13 +88,16 @@ class Source:
         theirs = np.asarray(pc.equal(self.batch.column("request_id"), request))
         return Source(self.batch, self.eligible & theirs, self.ends, self.sizes)
 
-    def cut(self, most: int) -> Iterator[Source]:
-        """Parts with up to ``most`` rows to score each. A logged batch is never cut itself."""
+    def cut(self, most: Callable[[], int]) -> Iterator[Source]:
+        """Parts with up to ``most`` rows to score each, which is asked for every part.
+
+        A logged batch is never cut itself.
+        """
         starts = np.concatenate(([0], np.cumsum(self.sizes)))
         counts = np.add.reduceat(self.eligible, starts[:-1], dtype=np.int64).tolist()
         begin = rows = 0
         for at, count in enumerate(counts):
-            if rows and count and rows + count > most:
+            if rows and count and rows + count > most():
                 yield self._part(begin, at, starts)
                 begin, rows = at, 0
             rows += count

@@ -33,6 +33,7 @@ from gnomon.shadow.log.layout import (
 from gnomon.shadow.log.segments import recover
 from gnomon.shadow.log.table import LogTable, stream_key
 from gnomon.shadow.log.tail import SegmentReader, SegmentUnbegun, read_position
+from gnomon.worker.spawn import inherited
 
 __all__ = ["Sealer", "main"]
 
@@ -174,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Seal until the lifeline is cut."""
     parser = argparse.ArgumentParser(prog="python -m gnomon.shadow.log.seal", description=__doc__)
     parser.add_argument("--model", required=True, help="the model whose log to seal")
-    parser.add_argument("--lifeline", type=int, required=True, help="descriptor to live by")
+    parser.add_argument("--lifeline", type=inherited, required=True, help="descriptor to live by")
     given = parser.parse_args(arguments)
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, signal.SIG_IGN)

@@ -52,6 +52,7 @@ def start_shadow(
             artifact=chosen.tag,
             digest=chosen.digest,
             fraction=fraction,
+            entity_key=chosen.contract.entity_key,
             same=same,
             by=by,
             why=why,

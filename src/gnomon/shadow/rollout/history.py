@@ -31,6 +31,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         artifact: the tag it was decided about; for a rollback, the artifact rolled back to.
         digest: that artifact's manifest hash.
         fraction: of the requests a started shadow sees.
+        entity_key: what they are sampled by.
         same: a shadow of the very artifact that is live, to measure the noise floor (A/A).
         at: when.
         by: who, as far as known.
@@ -44,6 +45,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     artifact: str
     digest: str | None = None
     fraction: float = 1.0
+    entity_key: tuple[str, ...] = ()
     same: bool = False
     at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
     by: str | None = None
@@ -60,6 +62,7 @@ class Shadow(msgspec.Struct, frozen=True, kw_only=True):
     fraction: float
     since: int
     at: datetime
+    entity_key: tuple[str, ...] = ()
 
 
 class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +103,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
                 fraction=event.fraction,
                 since=self.epoch + 1,
                 at=event.at,
+                entity_key=event.entity_key,
             )
         else:
             # Whatever becomes live stops being a shadow.
