@@ -5,6 +5,7 @@
     GnomonError                       500  error
     ├── InvalidRequest                422  invalid_request
     │   ├── MalformedBody             400  malformed_body
+    │   ├── RequestTimeout            408  request_timeout
     │   └── BodyTooLarge              413  body_too_large
     ├── Unauthorized                  401  unauthorized
     ├── UnknownRoute                  404  unknown_route
@@ -62,6 +63,7 @@ __all__ = [
     "PackRefused",
     "PolicyError",
     "PredictionFailed",
+    "RequestTimeout",
     "RolloutConflict",
     "RolloutError",
     "ServerError",
@@ -118,6 +120,12 @@ class MalformedBody(InvalidRequest):
     """A body that is not JSON."""
 
     status, code = 400, "malformed_body"
+
+
+class RequestTimeout(InvalidRequest):
+    """A request that its client did not send to its end in time."""
+
+    status, code = 408, "request_timeout"
 
 
 class BodyTooLarge(InvalidRequest):

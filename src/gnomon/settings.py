@@ -37,6 +37,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         workers: processes that score for one live artifact in one slice.
         body_bytes: the largest request body.
         body_rows: the most rows in one request.
+        client_seconds: how long a client may take to send a request, and to take its answer. Then
+            408, and its connection is closed.
         fsync_seconds: how often the open log segment is forced to disk.
         segment_bytes: size at which a log segment is closed and a new one begun.
         segment_seconds: age at which a log segment is closed and a new one begun.
@@ -65,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
     body_bytes: int = 16 * 1024 * 1024
     body_rows: int = 10_000
+    client_seconds: float = 30.0
     fsync_seconds: float = 0.2
     segment_bytes: int = 64 * 1024 * 1024
     segment_seconds: float = 300.0
@@ -87,6 +90,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "workers",
             "body_bytes",
             "body_rows",
+            "client_seconds",
             "segment_bytes",
             "segment_seconds",
             "follow_seconds",

@@ -146,7 +146,7 @@ class StandIn:
 
     async def _predict(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            body = await read_body(receive, 100_000, scope["headers"])
+            body = await read_body(receive, 100_000, scope["headers"], seconds=5)
         except GnomonError as error:
             status, headers, content = error_response(error, "r-1")
             await respond(send, status, content, headers=headers)

@@ -17,6 +17,7 @@ from gnomon.errors import (
     MalformedBody,
     NotReady,
     Overloaded,
+    RequestTimeout,
     Unauthorized,
 )
 from gnomon.service.http import (
@@ -47,7 +48,7 @@ def chunk(body: bytes, more: bool = False) -> Message:
 
 def read(*messages: Message, limit: int = 10, headers: Iterable[tuple[bytes, bytes]] = ()) -> bytes:
     """The body of a request that sends these messages."""
-    return asyncio.run(read_body(sending(*messages), limit, headers))
+    return asyncio.run(read_body(sending(*messages), limit, headers, seconds=5))
 
 
 def test_a_body_in_chunks_is_joined() -> None:
@@ -90,6 +91,17 @@ def test_a_client_that_leaves_is_told_apart_from_an_empty_body() -> None:
         read({"type": "http.disconnect"})
     with pytest.raises(ClientGone):
         read(chunk(b"ab", True), {"type": "http.disconnect"})
+
+
+def test_a_client_that_stops_amid_the_body_is_given_up() -> None:
+    """The error says how long it had, and the answer to it closes the connection."""
+
+    async def silent() -> Message:
+        return await asyncio.get_running_loop().create_future()
+
+    with pytest.raises(RequestTimeout, match=r"within 0\.01 s.*GNOMON_CLIENT_SECONDS") as raised:
+        asyncio.run(read_body(silent, 10, seconds=0.01))
+    assert (b"connection", b"close") in error_response(raised.value)[1]
 
 
 def test_an_answer_is_two_messages() -> None:

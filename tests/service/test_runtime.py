@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.runtime``: starting, shedding and stopping. How it swaps under load is in ``tests/faults``."""
+"""Mirrors ``gnomon.service.runtime``: starting and swapping; under load see ``tests/faults``."""
 
 from __future__ import annotations
 

@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import httptools
 from uvicorn.protocols.http import auto
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gnomon.errors import Unauthorized
 from gnomon.service.auth import PREDICT_HINT, check_token
 from gnomon.service.front_door import FrontDoor
-from gnomon.service.http import Header, unexpected
+from gnomon.service.http import CLOSE, Header, response, unexpected
+from gnomon.service.limits import LimitedConnection, raise_descriptor_limit
 from gnomon.service.runtime import Runtime
 from gnomon.service.ticket import Answer
 from gnomon.settings import Settings
@@ -42,18 +41,17 @@ way, where slow clients have their limits."""
 HEADS = 512
 """Request heads remembered. A client sends the same one again and again, but for the length."""
 
-STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
-
 
 def take_connections() -> None:
-    """Have uvicorn make every connection a :class:`Connection`.
+    """Have uvicorn make every connection a :class:`Connection`, as many as this process may open.
 
     BentoML leaves the choice of protocol to uvicorn; this is the name uvicorn looks it up by.
     """
+    raise_descriptor_limit()
     auto.AutoHTTPProtocol = Connection
 
 
-class Connection(HttpToolsProtocol):
+class Connection(LimitedConnection):
     """One client's connection to a :class:`~gnomon.service.front_door.FrontDoor`.
 
     One request is under way at a time, here or on the usual way, so answers leave in order. On a
@@ -62,24 +60,27 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        app = self.config.app
-        self._door = app if isinstance(app, FrontDoor) and not self.root_path else None
         self._received = b""
         self._answering = False
         self._parsing = False
         self._closes = False
         self._patience: asyncio.TimerHandle | None = None
 
+    @property
+    def owes(self) -> bool:
+        """Whether a request has come whole, and its answer has not been written."""
+        return self._answering or super().owes
+
     def data_received(self, data: bytes) -> None:
         """Called by the event loop."""
-        if self._door is None or self._is_on_usual_way():
+        if self.door is None or self._is_on_usual_way():
             super().data_received(data)
             return
         self._received += data
         if self._answering:
             self.flow.pause_reading()
         else:
-            self._take(self._door)
+            self._take(self.door)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop."""
@@ -90,6 +91,7 @@ class Connection(HttpToolsProtocol):
         """Called when the server stops: close, once what is under way is answered."""
         if self._answering:
             self._closes = True
+            self.end_soon()
         else:
             super().shutdown()
 
@@ -149,13 +151,16 @@ class Connection(HttpToolsProtocol):
         self._answering = False
         if self.transport.is_closing():
             return
-        self.transport.write(_response(answer, self.server_state.default_headers, self._closes))
+        headers = [*self.server_state.default_headers, *answer.headers]
+        if self._closes:
+            headers.append(CLOSE)
+        self.transport.write(response(answer.status, answer.body, headers))
         if self._closes:
             self.transport.close()
             return
         self.on_response_complete()
-        if self._received and self._door is not None:
-            self._take(self._door)
+        if self._received and self.door is not None:
+            self._take(self.door)
 
     def _wait(self) -> None:
         """Give the rest of the request a moment to come."""
@@ -234,14 +239,3 @@ def _head(block: bytes, known: dict[bytes, Head], settings: Settings) -> Head | 
                 known.clear()
             known[block] = head
     return head
-
-
-def _response(answer: Answer, defaults: list[Header], closes: bool) -> bytes:
-    parts = [STATUS_LINES[answer.status]]
-    for name, value in (*defaults, *answer.headers):
-        parts += (name, b": ", value, b"\r\n")
-    if closes:
-        parts.append(b"connection: close\r\n")
-    parts.append(b"content-type: application/json\r\ncontent-length: %d" % len(answer.body))
-    parts += (END, answer.body)
-    return b"".join(parts)

@@ -25,6 +25,7 @@ from gnomon.shadow.rollout.history import Event
 __all__ = ["ROUTES", "Controlled", "Decisions", "Route", "control"]
 
 BODY_BYTES = 64 * 1024
+BODY_SECONDS = 10.0
 
 
 class Controlled(Protocol):
@@ -188,7 +189,7 @@ async def _answer(runtime: Controlled, scope: Scope, receive: Receive) -> bytes:
     if method != route.method:
         raise MethodNotAllowed(f"expected {route.method}, got {method}", where=path)
     check_token(scope, runtime.control_token, hint=CONTROL_HINT)
-    body = await read_body(receive, BODY_BYTES, scope["headers"])
+    body = await read_body(receive, BODY_BYTES, scope["headers"], seconds=BODY_SECONDS)
     return msgspec.json.encode(await route.answer(runtime, body))
 
 

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gnomon.errors import (
-    BodyTooLarge,
     GnomonError,
-    MalformedBody,
+    InvalidRequest,
     MethodNotAllowed,
     NotReady,
     Unauthorized,
@@ -115,8 +114,11 @@ class FrontDoor:
         try:
             if runtime.settings.predict_token is not None:
                 check_token(scope, runtime.settings.predict_token, hint=PREDICT_HINT)
-            body = await read_body(receive, runtime.settings.body_bytes, scope["headers"])
-        except (BodyTooLarge, MalformedBody, Unauthorized) as error:
+            settings = runtime.settings
+            body = await read_body(
+                receive, settings.body_bytes, scope["headers"], seconds=settings.client_seconds
+            )
+        except (InvalidRequest, Unauthorized) as error:
             answer = await runtime.reject(error, client)
         else:
             answer = await runtime.predict(body, client)

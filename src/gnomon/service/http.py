@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from http import HTTPStatus
 from typing import Any, TypeAlias
 
 import msgspec
 
-from gnomon.errors import BodyTooLarge, GnomonError, MalformedBody, Unauthorized
+from gnomon.errors import BodyTooLarge, GnomonError, MalformedBody, RequestTimeout, Unauthorized
 
 __all__ = [
     "ClientGone",
@@ -20,6 +22,8 @@ __all__ = [
     "header",
     "read_body",
     "respond",
+    "response",
+    "too_slow",
     "unexpected",
 ]
 
@@ -31,6 +35,10 @@ Header: TypeAlias = tuple[bytes, bytes]
 
 RETRY_AFTER: Header = (b"retry-after", b"1")
 """Whole seconds are all the header can say; a queue of the default length empties sooner."""
+
+
+CLOSE: Header = (b"connection", b"close")
+STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
 
 
 class ClientGone(Exception):
@@ -45,7 +53,9 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return None
 
 
-async def read_body(receive: Receive, limit: int, headers: Iterable[Header] = ()) -> bytes:
+async def read_body(
+    receive: Receive, limit: int, headers: Iterable[Header] = (), *, seconds: float
+) -> bytes:
     """The whole request body.
 
     Args:
@@ -53,10 +63,12 @@ async def read_body(receive: Receive, limit: int, headers: Iterable[Header] = ()
         limit: the most bytes to take.
         headers: the request's headers; with them a body that announces itself as too long is
             refused before a byte of it is read.
+        seconds: how long it may take to come.
 
     Raises:
         BodyTooLarge: as soon as the limit is passed; what came so far is dropped.
         MalformedBody: the ``Content-Length`` is not a number.
+        RequestTimeout: it was not all there in time.
         ClientGone: the client disconnected.
     """
     for name, value in headers:
@@ -65,20 +77,16 @@ async def read_body(receive: Receive, limit: int, headers: Iterable[Header] = ()
                 raise MalformedBody("expected a number of bytes", where="Content-Length")
             if int(value) > limit:
                 raise _too_large(limit, f"{int(value):,} bytes")
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise ClientGone
-    body: bytes = message.get("body", b"")
-    if len(body) > limit:
-        raise _too_large(limit, "more")
-    if not message.get("more_body", False):
-        return body
-    return await _read_rest(receive, limit, body)
+    try:
+        async with asyncio.timeout(seconds):
+            return await _read(receive, limit)
+    except TimeoutError:
+        raise too_slow(seconds) from None
 
 
-async def _read_rest(receive: Receive, limit: int, first: bytes) -> bytes:
-    """The body of a request that came in more than one message."""
-    chunks, size = [first], len(first)
+async def _read(receive: Receive, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -90,6 +98,14 @@ async def _read_rest(receive: Receive, limit: int, first: bytes) -> bytes:
             raise _too_large(limit, "more")
         if not message.get("more_body", False):
             return b"".join(chunks)
+
+
+def too_slow(seconds: float) -> RequestTimeout:
+    """The error of a client that does not send its request to its end."""
+    return RequestTimeout(
+        f"expected the whole request within {seconds:g} s",
+        hint="send it at once, or raise GNOMON_CLIENT_SECONDS",
+    )
 
 
 def _too_large(limit: int, came: str) -> BodyTooLarge:
@@ -121,6 +137,16 @@ async def respond(
     await send({"type": "http.response.body", "body": body})
 
 
+def response(status: int, body: bytes, headers: Iterable[Header] = ()) -> bytes:
+    """A JSON response as it goes over the wire, head and body."""
+    parts = [STATUS_LINES[status]]
+    for name, value in headers:
+        parts += (name, b": ", value, b"\r\n")
+    parts.append(b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body))
+    parts.append(body)
+    return b"".join(parts)
+
+
 def error_response(
     error: GnomonError, request_id: str | None = None
 ) -> tuple[int, tuple[Header, ...], bytes]:
@@ -128,6 +154,8 @@ def error_response(
     headers: tuple[Header, ...] = ()
     if error.status == 503:
         headers = (RETRY_AFTER,)
+    elif isinstance(error, RequestTimeout):
+        headers = (CLOSE,)  # What of the request is still to come must not be taken for the next.
     elif isinstance(error, Unauthorized):
         headers = ((b"www-authenticate", b"Bearer"),)
     return error.status, headers, msgspec.json.encode(error.body(request_id))

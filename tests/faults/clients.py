@@ -1,0 +1,54 @@
+"""Clients that misbehave, over plain sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+from typing import Any
+
+import httpx
+
+from gnomon.testing import Server
+
+GOOD = json.dumps({"x": 4.0, "id": "a"}).encode()
+
+
+def connect(server: Server, receive_buffer: int | None = None) -> socket.socket:
+    """A connection to a server; with a small receive buffer the server soon cannot write more."""
+    made = socket.socket()
+    if receive_buffer is not None:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    made.settimeout(30)
+    made.connect((host, int(port)))
+    return made
+
+
+def request(body: bytes = GOOD, length: int | None = None) -> bytes:
+    """A prediction request, which may announce more than it has."""
+    size = len(body) if length is None else length
+    return b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (size, body)
+
+
+def read_to_end(connection: socket.socket) -> bytes:
+    """Everything that comes until the server closes; a reset is as good as an end."""
+    received = b""
+    with connection, contextlib.suppress(ConnectionError):
+        while chunk := connection.recv(65_536):
+            received += chunk
+    return received
+
+
+def error_of(answer: bytes) -> tuple[int, dict[str, Any]]:
+    """The status and the error of one whole answer."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    error: dict[str, Any] = json.loads(body)["error"]
+    return int(head.split()[1]), error
+
+
+def ask(server: Server) -> float:
+    """The seconds a well-behaved client waits for its answer."""
+    answer = httpx.post(f"{server.url}/predict", content=GOOD, timeout=30)
+    assert answer.json()["prediction"] == 8.0
+    return answer.elapsed.total_seconds()

@@ -1,0 +1,206 @@
+"""Clients that are slow, silent, gone, or ten thousand."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import socket
+import statistics
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from gnomon.shadow.log import InferenceLog
+from gnomon.testing import Server
+from tests.conftest import Serve
+from tests.faults.accounts import Accounts
+from tests.faults.clients import GOOD, ask, connect, error_of, read_to_end, request
+from tests.load import Load, gateways, load, scorers, until, wait_for_more
+from tests.packing import Pack, times
+
+MISCHIEF = "time.sleep(0.3)"
+"""Only for rows whose id begins with ``online``."""
+
+CLIENT_SECONDS = 2.0
+SETTINGS = {"GNOMON_CLIENT_SECONDS": str(CLIENT_SECONDS)}
+
+
+@pytest.fixture
+def many(request: pytest.FixtureRequest) -> Iterator[int]:
+    """How many connections this process may hold, up to ten thousand."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield min(10_000, hard - 1_000)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@contextlib.contextmanager
+def few_descriptors() -> Iterator[None]:
+    """Processes started meanwhile may open a thousand files, unless they raise that themselves; it
+    is what most systems give."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.slow
+def test_ten_thousand_idle_connections_cost_little(many: int, pack: Pack, serve: Serve) -> None:
+    """Beside them live answers as before, a killed worker is replaced, and another artifact is
+    promoted; each takes little memory, and gives its descriptor back."""
+    old, new = pack(times(2)), pack(times(3))
+    idle: list[socket.socket] = []
+    with contextlib.ExitStack() as stack:
+        with few_descriptors():
+            server = stack.enter_context(serve(old, GNOMON_CLIENT_SECONDS="600"))
+        accounts = Accounts(server)
+        [gateway] = gateways(server)
+        alone = statistics.median(ask(server) for _ in range(20))
+        descriptors, memory = gateway.num_fds(), gateway.memory_info().rss
+        try:
+            idle += [connect(server) for _ in range(many)]
+            until(lambda: gateway.num_fds() > many, "all are accepted")
+            each = (gateway.memory_info().rss - memory) / many
+            beside = statistics.median(ask(server) for _ in range(20))
+            with load(server) as seen, server.client() as control:
+                [scorer] = scorers(server)
+                scorer.kill()
+                wait_for_more(seen, 50, "a worker is replaced")
+                control.promote(new, force=True, why="a test")
+                until(lambda: new in seen.last, "the new worker answers")
+        finally:
+            for connection in idle:
+                connection.close()
+        until(lambda: gateway.num_fds() < descriptors + 50, "descriptors are given back")
+        since = accounts.check(seen)
+    assert since["answered"] == since["received"] == len(seen.acknowledged) + 40
+    assert each < 50_000
+    assert beside < 10 * alone
+
+
+@pytest.mark.slow
+def test_connections_never_take_the_last_descriptor(pack: Pack, serve: Serve) -> None:
+    """Where few files may be open, what is kept back of them lets the log go on and a worker be
+    replaced; a connection too many is told to come back."""
+    tag = pack(times(2))
+    with serve(tag, GNOMON_CLIENT_SECONDS="600", GNOMON_SEGMENT_SECONDS="0.2") as server:
+        accounts, [gateway] = Accounts(server), gateways(server)
+        resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, (600, 600))
+        with load(server) as seen:
+            wait_for_more(seen, 50, "it answers")
+            idle = [connect(server) for _ in range(500)]
+            until(lambda: gateway.num_fds() > 344, "as many are accepted as may be")
+            [scorer] = scorers(server)
+            scorer.kill()
+            wait_for_more(seen, 200, "a worker is replaced")
+        last = read_to_end(idle[-1])
+        for connection in idle:
+            connection.close()
+        until(lambda: ask(server) < 30, "there is room again")
+        since = accounts.check(seen)
+    assert b"retry-after: 1" in last
+    assert error_of(last)[0] == 503
+    assert error_of(last)[1]["code"] == "overloaded"
+    assert seen.refused == []
+    assert since["answered"] == since["received"]
+
+
+def test_slow_and_half_sent_bodies_hold_up_nobody(shared: Server) -> None:
+    """Bodies that come byte by byte, or not to their end: others are answered as ever, and when
+    their time is over each gets a 408, is logged as rejected, and its connection is closed."""
+    accounts = Accounts(shared)
+    slow, silent = ([connect(shared) for _ in range(20)] for _ in range(2))
+    started = time.monotonic()
+    for connection in (*slow, *silent):
+        connection.sendall(request(GOOD[:1], length=200))
+    quickest = []
+    while time.monotonic() < started + CLIENT_SECONDS / 2:
+        for connection in slow:
+            connection.sendall(b" ")
+        quickest.append(ask(shared))
+    answers = [read_to_end(connection) for connection in (*slow, *silent)]
+    waited = time.monotonic() - started
+    since = accounts.check(Load())
+    assert CLIENT_SECONDS <= waited < 5 * CLIENT_SECONDS
+    assert statistics.median(quickest) < CLIENT_SECONDS / 4
+    for answer in answers:
+        status, error = error_of(answer)
+        assert (status, error["code"]) == (408, "request_timeout")
+        assert error["request_id"] is not None
+        assert b"connection: close" in answer
+    assert since["rejected:request_timeout"] == 40
+    assert since["answered"] == len(quickest)
+
+
+def test_a_slow_head_is_cut_off(shared: Server) -> None:
+    """A client that sends its headers byte by byte, or part of them, or nothing at all, has as
+    long; it has asked nothing, so nothing is counted."""
+    accounts = Accounts(shared)
+    head = request()[: -len(GOOD) - 2]
+    slow, half, idle = connect(shared), connect(shared), connect(shared)
+    started = time.monotonic()
+    half.sendall(head[:30])
+    slow.settimeout(0.05)
+    answer = b""
+    for byte in head:
+        slow.sendall(bytes([byte]))
+        ask(shared)
+        with contextlib.suppress(TimeoutError):
+            answer += slow.recv(65_536)
+            break
+    answer += read_to_end(slow)
+    waited = time.monotonic() - started
+    assert CLIENT_SECONDS <= waited < 5 * CLIENT_SECONDS
+    assert error_of(answer)[1]["code"] == "request_timeout"
+    assert error_of(read_to_end(half))[1]["code"] == "request_timeout"
+    assert read_to_end(idle) == b""
+    since = accounts.check(Load())
+    assert since["answered"] == since["received"]
+
+
+def test_a_client_that_never_reads_is_dropped(shared: Server) -> None:
+    """Its answers fill what the kernel takes of them, and when nothing has moved for its time its
+    connection is gone; it holds up nobody, and all it had asked is logged."""
+    accounts, [gateway] = Accounts(shared), gateways(shared)
+    rows = b'{"rows": [%s]}' % b",".join([GOOD] * 2_000)
+    before = gateway.num_fds()
+    deaf = connect(shared, receive_buffer=4096)
+    deaf.settimeout(1.0)
+    with pytest.raises(TimeoutError):
+        deaf.sendall(request(rows) * 1_000)
+    assert gateway.num_fds() > before
+    quickest = [ask(shared) for _ in range(20)]
+    until(lambda: gateway.num_fds() <= before, "it is dropped")
+    since = accounts.check(Load())
+    deaf.close()
+    assert statistics.median(quickest) < 1.0
+    assert since["answered"] == since["received"] > 20 + 2_000
+
+
+def test_a_client_gone_before_its_answer_is_logged_all_the_same(shared: Server) -> None:
+    """What it asked is scored, logged and counted, and the server finds nothing wrong."""
+    accounts = Accounts(shared)
+    said = shared.log.stat().st_size
+    body = b'{"x": 4.0, "id": "online and gone"}'
+    for _ in range(20):
+        with connect(shared) as leaving:
+            leaving.sendall(request(body))
+    with connect(shared) as leaving:
+        leaving.sendall(request(body, length=len(body) + 1))
+    ask(shared)
+    log = InferenceLog(shared.settings, "toy")
+    until(lambda: gone(log) == 20, "all of them are logged")
+    since = accounts.check(Load())
+    assert since["answered"] == since["received"] == 21
+    output = shared.log.read_bytes()[said:].decode()
+    assert "Traceback" not in output
+    assert "ERROR" not in output
+
+
+def gone(log: InferenceLog) -> int:
+    """Logged answers to clients that did not wait for them."""
+    rows = log.table(columns=["input_id"], outcome="answered")["input_id"].to_pylist()
+    return sum(name == "online and gone" for name in rows)
