@@ -48,6 +48,9 @@ __all__ = ["Feed"]
 logger = logging.getLogger("gnomon.shadow.feed")
 
 POLL_SECONDS = 0.02
+GULP_SECONDS = 0.25
+"""Pause when all there is was read. A call costs a pipeline nearly the same for one row as for a
+hundred, and every call takes from live on a machine they share: few large ones take least."""
 RETRY_SECONDS = 5.0
 START_PATIENCE = 5
 """Times ``worker_start_seconds``: niced on a busy machine a worker loads slowly; nobody waits."""
@@ -129,8 +132,8 @@ class Feed:
                 for source in found:
                     for part in source.cut(self._most_rows):
                         self._take(client, part)
-                if not found:
-                    time.sleep(POLL_SECONDS)
+                if reading.at_end:
+                    time.sleep(GULP_SECONDS)
 
     def _take(self, client: WorkerClient, source: Source) -> None:
         if not source.rows:

@@ -129,6 +129,8 @@ class Reading:
         self._entity_key = entity_key
         self._fraction = fraction
         self._most = 1
+        self.at_end = False
+        """Whether the last :meth:`poll` read all there was."""
 
     @property
     def position(self) -> Position:
@@ -138,8 +140,10 @@ class Reading:
     def poll(self) -> list[Source]:
         """What was logged since; empty at the end."""
         found = self._tail.poll(self._most)
+        self.at_end = len(found) < self._most
         rows = sum(batch.num_rows for _, batch in found)
-        self._most = min(max(len(found) * READ_ROWS // max(rows, 1), 1), READ_BATCHES)
+        if found:
+            self._most = min(max(len(found) * READ_ROWS // max(rows, 1), 1), READ_BATCHES)
         return list(self._together(found))
 
     def close(self) -> None:
