@@ -42,6 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         fsync_seconds: how often the open log segment is forced to disk.
         segment_bytes: size at which a log segment is closed and a new one begun.
         segment_seconds: age at which a log segment is closed and a new one begun.
+        spool_bytes: closed log segments of a slice that wait for its shadows may hold this much;
+            beyond it the oldest are sealed, and a shadow reads them there. 0: no limit.
         retention_bytes: the sealed log may hold this much; the oldest goes first. 0: no limit.
         retention_days: sealed rows older than this are removed. 0: no limit.
         log_failure: when the log cannot be written, ``refuse`` requests with 503 or ``serve``
@@ -71,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fsync_seconds: float = 0.2
     segment_bytes: int = 64 * 1024 * 1024
     segment_seconds: float = 300.0
+    spool_bytes: int = 1024 * 1024 * 1024
     retention_bytes: int = 0
     retention_days: float = 0.0
     log_failure: Literal["refuse", "serve"] = "refuse"

@@ -7,7 +7,11 @@ import pytest
 from gnomon.settings import Settings
 from gnomon.shadow.feed.source import Reading, Source
 from gnomon.shadow.log import REQUESTS, Position, SegmentWriter, request_schema, stream_folder
+from gnomon.shadow.log.layout import START
+from gnomon.shadow.log.seal import Sealer
+from gnomon.shadow.log.table import LogTable
 from tests.shadow.evidence import CONTRACT
+from tests.shadow.log.rows import NOON
 
 SCHEMA = request_schema(CONTRACT)
 
@@ -16,7 +20,7 @@ def logged(*outcomes: str, request: str = "r") -> pa.RecordBatch:
     """One request with a row for each outcome."""
     rows = [
         {"request_id": request, "row": i, "role": "live", "outcome": outcome, "artifact": "toy:a",
-         "raw": b"{}" if i == 0 else None}
+         "arrived": NOON, "raw": b"{}" if i == 0 else None}
         for i, outcome in enumerate(outcomes)
     ]  # fmt: skip
     return pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
@@ -66,6 +70,10 @@ def folder(settings: Settings) -> Path:
     return stream_folder(settings, "toy", "here", REQUESTS)
 
 
+def read(settings: Settings, folder: Path, position: Position = START) -> Reading:
+    return Reading(folder, position, (), 1.0, LogTable(settings, "toy"))
+
+
 def test_small_batches_are_read_together_and_schemas_apart(
     settings: Settings, folder: Path
 ) -> None:
@@ -78,7 +86,7 @@ def test_small_batches_are_read_together_and_schemas_apart(
     changed = logged("answered")
     writer.append(pa.RecordBatch.from_arrays([*changed.columns, pa.array([1.0])], schema=other))
     writer.close()
-    reading = Reading(folder, Position(0, 0), (), 1.0)
+    reading = read(settings, folder)
     found: list[Source] = []
     while more := reading.poll():
         found += more
@@ -88,3 +96,25 @@ def test_small_batches_are_read_together_and_schemas_apart(
     assert ["input_new" in one.batch.schema.names for one in found][-1]
     assert not any("input_new" in one.batch.schema.names for one in found[:-1])
     assert found[-1].end == reading.position
+
+
+def test_what_was_sealed_meanwhile_is_read_from_the_table(settings: Settings, folder: Path) -> None:
+    """A reader that was stopped goes on where it was, through the table, to what is not sealed."""
+    writer = SegmentWriter(folder, SCHEMA, settings=settings)
+    for number in range(8):
+        writer.append(logged("answered", request=f"r{number}"))
+        if number % 2:
+            writer.rotate()
+    reading = read(settings, folder)
+    (first,) = reading.poll()
+    Sealer(settings, "toy").seal()
+    writer.append(logged("answered", request="r8"))
+    later = read(settings, folder, first.end)
+    for one in (reading, later):
+        found: list[str] = []
+        while one.position != writer.position:
+            found += [request for source in one.poll() for request in source.requests]
+        assert found == [f"r{number}" for number in range(1, 9)]
+        assert one.poll() == []
+        one.close()
+    writer.close()

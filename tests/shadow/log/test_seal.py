@@ -130,6 +130,24 @@ def test_requests_wait_for_every_running_shadow(
     assert sorted(sealed_ids(setup)) == ["a", "b"]
 
 
+def test_requests_that_wait_hold_no_more_than_allowed(
+    tmp_path: Path, requests: SegmentWriter
+) -> None:
+    """Beyond the setting the oldest are sealed though a shadow has not read them."""
+    folder_of(settings(tmp_path), "shadow-2").mkdir()
+    for name in "abcd":
+        requests.append(live([name]))
+        requests.rotate()
+    sizes = [
+        segment.path.stat().st_size for segment in stream_segments(folder_of(settings(tmp_path)))
+    ]
+    bounded = settings(tmp_path, spool_bytes=sum(sizes[2:4]))
+    assert Sealer(settings(tmp_path, spool_bytes=0), "flights").seal() == 0
+    assert Sealer(bounded, "flights").seal() == 2
+    assert sorted(sealed_ids(bounded)) == ["a", "b"]
+    assert sequences(bounded) == [2, 3, 4]
+
+
 def test_a_shadow_with_nothing_to_record_lets_requests_go(
     setup: Settings, sealer: Sealer, requests: SegmentWriter, shadowing: SegmentWriter
 ) -> None:

@@ -40,6 +40,7 @@ from gnomon.shadow.log import (
     shadow_stream,
     stream_folder,
 )
+from gnomon.shadow.log.table import LogTable
 from gnomon.shadow.policy import Policy
 from gnomon.worker import WorkerClient
 
@@ -82,9 +83,9 @@ class Feed:
         slice_name: str,
         lifeline: socket.socket,
     ) -> None:
-        model, _, version = run.artifact.partition(":")
-        self._requests = stream_folder(settings, model, slice_name, REQUESTS)
-        own = stream_folder(settings, model, slice_name, shadow_stream(version))
+        self._model, _, version = run.artifact.partition(":")
+        self._requests = stream_folder(settings, self._model, slice_name, REQUESTS)
+        own = stream_folder(settings, self._model, slice_name, shadow_stream(version))
         _wait_for_another(own)
         (own / STOPPED).unlink(missing_ok=True)
         run, self._recorded = run.resumed(own)
@@ -132,8 +133,9 @@ class Feed:
                 for source in found:
                     for part in source.cut(self._most_rows):
                         self._take(client, part)
-                if reading.at_end:
-                    time.sleep(GULP_SECONDS)
+                if not found:
+                    self._reporter.at_end(reading.position)
+                    time.sleep(POLL_SECONDS)
 
     def _take(self, client: WorkerClient, source: Source) -> None:
         if not source.rows:
@@ -153,8 +155,8 @@ class Feed:
         return self._recorded < self._careful_until
 
     def _reading(self) -> Reading:
-        run = self._run
-        return Reading(self._requests, self._recorded, run.entity_key, run.fraction)
+        run, table = self._run, LogTable(self._settings, self._model)
+        return Reading(self._requests, self._recorded, run.entity_key, run.fraction, table)
 
     def _scored(self, client: WorkerClient, source: Source) -> pa.RecordBatch:
         """Records of these rows; one that Gnomon itself stumbles over fails alone."""

@@ -58,6 +58,7 @@ class Reporter(threading.Thread):
         self._done_before = totals.done
         self._eligible = 0
         self._done = (totals, reading.position)
+        self._end = (reading.position, totals.done)
         self._micros: deque[float] = deque(maxlen=KEPT_TIMES)
 
     def done(self, totals: Totals, position: Position, records: pa.RecordBatch | None) -> None:
@@ -65,6 +66,13 @@ class Reporter(threading.Thread):
         self._done, self._trouble = (totals, position), None
         if records is not None:
             self._micros.extend(records.column("scored_us").drop_null().unique().to_pylist())
+
+    def at_end(self, position: Position) -> None:
+        """The feed has read all there is, up to here: nothing lags, whatever was counted.
+
+        Rows may be counted and then be removed by retention before they are read.
+        """
+        self._end = (position, self._done[0].done)
 
     def trouble(self, message: str) -> None:
         """What keeps the feed from its work, until it gets some :meth:`done`."""
@@ -91,6 +99,9 @@ class Reporter(threading.Thread):
             self._fsync()
         except GnomonError as trouble:
             error = error or str(trouble)
+        end, done = self._end
+        if end == self._reading.position:
+            self._done_before = done - self._eligible
         totals, position = self._done
         lagging = max(self._done_before + self._eligible - totals.done, 0)
         micros = tuple(self._micros)

@@ -13,12 +13,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.shadow.log import Position, Tail
+from gnomon.shadow.log.sealed import sealed_requests
+from gnomon.shadow.log.table import LogTable
 from gnomon.shadow.sampling import eligible
 
 __all__ = ["Reading", "Source"]
 
 READ_ROWS = 8_192
 READ_BATCHES = 512
+
+_NO_ROWS = pa.RecordBatch.from_pylist([], schema=pa.schema([]))
 
 Logged = tuple[Position, pa.RecordBatch]
 """A batch as it was logged, and the position after it."""
@@ -113,19 +117,29 @@ class Reading:
     """The requests of a slice as sources, as they are logged.
 
     Looking at many small batches one by one would cost more than scoring them, so what can be
-    read at once is put together, up to some thousand rows.
+    read at once is put together, up to some thousand rows. What was sealed before it was read is
+    read from the table.
 
     Args:
         folder: the requests stream.
         position: where to begin.
         entity_key: what the shadow samples by.
         fraction: of the entities, or requests.
+        table: the sealed log.
     """
 
     def __init__(
-        self, folder: Path, position: Position, entity_key: Sequence[str], fraction: float
+        self,
+        folder: Path,
+        position: Position,
+        entity_key: Sequence[str],
+        fraction: float,
+        table: LogTable,
     ) -> None:
-        self._tail = Tail(folder, position)
+        self._tail = Tail(folder, position, passes_over=False)
+        self._slice = folder.parent.name
+        self._table = table
+        self._sealed: Iterator[Logged] = iter(())
         self._entity_key = entity_key
         self._fraction = fraction
         self._most = 1
@@ -138,17 +152,30 @@ class Reading:
         return self._tail.position
 
     def poll(self) -> list[Source]:
-        """What was logged since; empty at the end."""
-        found = self._tail.poll(self._most)
-        self.at_end = len(found) < self._most
+        """What was logged since; empty at the end.
+
+        Raises:
+            LogError: a segment is damaged, or the table cannot be read.
+        """
+        found = self._read()
         rows = sum(batch.num_rows for _, batch in found)
-        if found:
-            self._most = min(max(len(found) * READ_ROWS // max(rows, 1), 1), READ_BATCHES)
+        self._most = min(max(len(found) * READ_ROWS // max(rows, 1), 1), READ_BATCHES)
         return list(self._together(found))
 
     def close(self) -> None:
         """Let go of the files."""
         self._tail.close()
+
+    def _read(self) -> list[Logged]:
+        while True:
+            if found := list(itertools.islice(self._sealed, self._most)):
+                self._tail.position = found[-1][0]
+                return found
+            found, gap = self._tail.poll(self._most), self._tail.gap
+            if found or gap is None:
+                return found
+            sealed = sealed_requests(self._table, self._slice, self._tail.position, gap)
+            self._sealed = itertools.chain(sealed, [(Position(gap, 0), _NO_ROWS)])
 
     def _together(self, found: Sequence[Logged]) -> Iterator[Source]:
         filled = [(end, batch) for end, batch in found if batch.num_rows]

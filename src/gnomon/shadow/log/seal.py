@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import datetime as dt
 import fcntl
+import itertools
 import logging
 import os
 import select
@@ -64,8 +65,8 @@ class Sealer:
     def seal(self) -> int:
         """Seal every closed segment that nobody waits for; return how many.
 
-        A slice's requests wait for every shadow of it that has not stopped. A stream that cannot
-        be sealed does not keep the others.
+        A slice's requests wait for every shadow of it that has not stopped, up to
+        ``GNOMON_SPOOL_BYTES``. A stream that cannot be sealed does not keep the others.
 
         Raises:
             LogError: a segment is damaged, or the table cannot be reached.
@@ -106,9 +107,10 @@ class Sealer:
 
     def _seal_stream(self, folder: Path) -> int:
         recover(folder)
-        segments = stream_segments(folder)[:-1][:_SEGMENTS_AT_ONCE]
+        segments = stream_segments(folder)[:-1]
         if folder.name == REQUESTS:
-            segments = _read_by_all(segments, folder.parent)
+            segments = _due(segments, folder.parent, self._settings.spool_bytes)
+        segments = segments[:_SEGMENTS_AT_ONCE]
         with contextlib.ExitStack() as opened:
             readers = []
             for segment in segments:
@@ -131,11 +133,18 @@ def slowest_shadow(slice_folder: Path) -> Position | None:
     return min((read_position(folder) or START for folder in running), default=None)
 
 
-def _read_by_all(segments: Sequence[Segment], slice_folder: Path) -> list[Segment]:
+def _due(segments: Sequence[Segment], slice_folder: Path, most: int) -> list[Segment]:
+    """Those that every shadow has read; and the oldest of others that hold too many bytes."""
     slowest = slowest_shadow(slice_folder)
     if slowest is None:
         return list(segments)
-    return [s for s in segments if Position(s.sequence, s.path.stat().st_size) <= slowest]
+    sizes = [segment.path.stat().st_size for segment in segments]
+    held = list(itertools.accumulate(reversed(sizes)))[::-1]
+    return [
+        segment
+        for segment, size, bytes_from in zip(segments, sizes, held, strict=True)
+        if Position(segment.sequence, size) <= slowest or (most and bytes_from > most)
+    ]
 
 
 def _groups(readers: Sequence[SegmentReader]) -> Iterator[list[SegmentReader]]:
@@ -192,7 +201,7 @@ def _run(sealer: Sealer, lifeline: int) -> None:
             if sealer.needs_maintenance:
                 sealer.maintain()
             complaint = ""
-        except GnomonError as error:
+        except (GnomonError, OSError) as error:
             if str(error) != complaint:
                 complaint = str(error)
                 _logger.warning("%s", complaint)

@@ -118,15 +118,25 @@ class Tail:
     """Every batch of a stream from a position on, as the stream grows.
 
     ``position`` is after the last batch that ``poll`` returned; give its ``str`` to a later
-    ``Tail`` to go on from there. A position in a segment that is gone goes on at the oldest.
+    ``Tail`` to go on from there. Segments that are gone are passed over.
+
+    Args:
+        folder: the stream's.
+        position: where to begin.
+        passes_over: without it, ``poll`` returns nothing before segments that are gone, and ``gap``
+            is the number of the first that is there; set ``position`` to go on.
 
     Raises:
         LogError: a segment is damaged.
     """
 
-    def __init__(self, folder: Path, position: Position = START) -> None:
+    def __init__(
+        self, folder: Path, position: Position = START, *, passes_over: bool = True
+    ) -> None:
         self.position = position
+        self.gap: int | None = None
         self._folder = folder
+        self._passes_over = passes_over
         self._reader: SegmentReader | None = None
 
     def poll(self, most: int = 256) -> list[tuple[Position, pa.RecordBatch]]:
@@ -143,7 +153,7 @@ class Tail:
             if found := self._read(most):  # appended before the next segment was begun
                 return found
             self.close()
-            self.position = Position(following.sequence, 0)
+            self.position = Position(self.position.sequence + 1, 0)
         return []
 
     def close(self) -> None:
@@ -153,11 +163,15 @@ class Tail:
             self._reader = None
 
     def _open(self) -> bool:
+        self.gap = None
         while self._reader is None:
             segment = _first_from(self._folder, self.position.sequence)
             if segment is None:
                 return False
             if segment.sequence != self.position.sequence:
+                if not self._passes_over:
+                    self.gap = segment.sequence
+                    return False
                 self.position = Position(segment.sequence, 0)
             try:
                 self._reader = SegmentReader(segment.path)
