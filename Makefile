@@ -32,12 +32,14 @@ lint: $(READY) ## style, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY) ## requests per second and latency, beside two other services (needs wrk)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo,bench]'
+bench: $(READY) ## the race with other servers, then the shadow, start-up and memory (needs wrk, an hour)
 	@$(BIN)/python -m benchmarks.serve
+	@$(BIN)/python -m benchmarks.open_loop
+	@$(BIN)/python -m benchmarks.startup
+	@$(BIN)/python -m benchmarks.memory
 
 clean: ## remove the virtual environment, the demo's files and caches
-	rm -rf $(VENV) .demo .gnomon dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .bench .demo .gnomon dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One stamp for the environment: made again when what it is made from changes.

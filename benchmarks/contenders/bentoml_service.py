@@ -1,33 +1,36 @@
-"""The service BentoML's own guide would have you write: one API method, a frame of one row."""
+"""The two services BentoML's own guides would have you write."""
 
 from __future__ import annotations
 
-import os
-from typing import Any
+from typing import Annotated, Any
 
 import bentoml
-import pandas as pd
+import numpy as np
+from bentoml.validators import DType
 
-import gnomon
+from benchmarks.contenders.model import answers, frame, frame_of_columns, pipeline
+
+QUIET = {"access": {"enabled": False}}
 
 
-@bentoml.service(name="plain")
+@bentoml.service(name="plain", logging=QUIET)
 class Plain:
-    """The pipeline behind a plain BentoML API."""
-
-    def __init__(self) -> None:
-        loaded = gnomon.load(os.environ["ARTIFACT"])
-        self.pipeline = loaded.pipeline
-        self.dtypes = {feature.name: feature.dtype for feature in loaded.artifact.contract.features}
+    """One API method, a frame of one row."""
 
     @bentoml.api
-    def predict(self, flight: dict[str, Any]) -> dict[str, Any]:
-        """The answer for one flight."""
-        row = {**flight, "time_hour": pd.Timestamp(flight["time_hour"])}
-        frame = pd.DataFrame([row]).astype(self.dtypes)
-        probabilities = self.pipeline.predict_proba(frame)[0]
-        classes = self.pipeline.classes_
-        return {
-            "prediction": str(classes[probabilities.argmax()]),
-            "probabilities": dict(zip(classes, probabilities.tolist(), strict=True)),
-        }
+    def predict(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The answer for one record."""
+        return answers(frame([record]))[0]
+
+
+@bentoml.service(name="adaptive", logging=QUIET)
+class Batching:
+    """Adaptive batching: arrays of rows in, arrays of rows out.
+
+    Arrays, because batches of data frames never return from the dispatcher of BentoML 1.4.
+    """
+
+    @bentoml.api(batchable=True, max_batch_size=128, max_latency_ms=10_000)
+    def predict(self, rows: Annotated[np.ndarray, DType("object_")]) -> np.ndarray:
+        """Probabilities in the order of the classes, for each row."""
+        return pipeline.predict_proba(frame_of_columns(rows.T))

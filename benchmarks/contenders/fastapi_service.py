@@ -1,4 +1,8 @@
-"""The service a careful engineer writes by hand: FastAPI, pydantic, one frame a request."""
+"""The service a careful engineer writes by hand: FastAPI, pydantic, one frame a request.
+
+``/predict`` is a plain ``def``, which FastAPI runs in its thread pool, so that health checks are
+answered while a model computes. ``/predict-on-the-loop`` is the same as ``async def``.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,16 @@ import os
 from datetime import datetime
 from typing import Any
 
-import pandas as pd
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-import gnomon
+from benchmarks.contenders.model import answers, frame
 
-loaded = gnomon.load(os.environ["ARTIFACT"])
-DTYPES = {feature.name: feature.dtype for feature in loaded.artifact.contract.features}
 app = FastAPI()
 
 
 class Flight(BaseModel):
-    """One request."""
+    """A request to the flights pipelines."""
 
     flight_id: str
     time_hour: datetime
@@ -38,13 +39,29 @@ class Flight(BaseModel):
     plane_seats: int | None = None
 
 
-@app.post("/predict")
-def predict(flight: Flight) -> dict[str, Any]:
-    """The answer for one flight."""
-    frame = pd.DataFrame([flight.model_dump()]).astype(DTYPES)
-    probabilities = loaded.pipeline.predict_proba(frame)[0]
-    classes = loaded.pipeline.classes_
-    return {
-        "prediction": str(classes[probabilities.argmax()]),
-        "probabilities": dict(zip(classes, probabilities.tolist(), strict=True)),
-    }
+class Document(BaseModel):
+    """A request to the text classifier."""
+
+    text: str
+
+
+Record = Document if os.environ["MODEL"] == "texts" else Flight
+
+
+class Answer(BaseModel):
+    """The label, and the probability of every class."""
+
+    prediction: str
+    probabilities: dict[str, float]
+
+
+@app.post("/predict", response_model=Answer)
+def predict(record: Record) -> Any:  # type: ignore[valid-type]
+    """The answer for one record."""
+    return answers(frame([record.model_dump()]))[0]
+
+
+@app.post("/predict-on-the-loop", response_model=Answer)
+async def predict_on_the_loop(record: Record) -> Any:  # type: ignore[valid-type]
+    """The same, one request after the other."""
+    return answers(frame([record.model_dump()]))[0]
