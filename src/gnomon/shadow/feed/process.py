@@ -133,9 +133,9 @@ class Feed:
                 for source in found:
                     for part in source.cut(self._most_rows):
                         self._take(client, part)
-                if not found:
+                if reading.at_end:
                     self._reporter.at_end(reading.position)
-                    time.sleep(POLL_SECONDS)
+                    time.sleep(GULP_SECONDS)
 
     def _take(self, client: WorkerClient, source: Source) -> None:
         if not source.rows:
