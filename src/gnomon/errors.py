@@ -40,6 +40,7 @@ shape every HTTP error has.
 
 from __future__ import annotations
 
+import errno
 from typing import Any, ClassVar
 
 __all__ = [
@@ -171,9 +172,24 @@ class Overloaded(GnomonError):
 
 
 class LogUnavailable(GnomonError):
-    """The inference log cannot be appended to and the settings say to refuse."""
+    """The inference log cannot be appended to and the settings say to refuse.
+
+    ``reason`` is what the operating system calls it: ``ENOSPC``, ``EROFS``.
+    """
 
     status, code = 503, "log_unavailable"
+    reason = "unknown"
+
+    @classmethod
+    def of(cls, doing: str, error: OSError, *, where: str) -> LogUnavailable:
+        """The refusal that an error of the operating system comes to."""
+        made = cls(
+            f"cannot {doing}: {error.strerror}",
+            where=where,
+            hint="look at the disk of GNOMON_SPOOL: its space, its state, who may write",
+        )
+        made.reason = errno.errorcode.get(error.errno or 0, cls.reason)
+        return made
 
 
 class DeadlineExceeded(GnomonError):

@@ -35,7 +35,7 @@ class Metrics:
 
         self.received_rows = 0
         self.outcomes: Counter[tuple[str, str]] = Counter()
-        self.unlogged_rows = 0
+        self.unlogged_rows: Counter[str] = Counter()
         labels: dict[str, Any] = {"labelnames": ["model"]}
         self._received = Counts(
             "gnomon_rows_received_total", "Rows received by the gateway", **labels
@@ -46,8 +46,10 @@ class Metrics:
             labelnames=["model", "outcome", "code"],
         )
         self._unlogged = Counts(
-            "gnomon_rows_unlogged_total", "Rows the inference log could not take", **labels
-        ).labels(model)
+            "gnomon_rows_unlogged_total",
+            "Rows the inference log could not take, by the operating system's reason",
+            labelnames=["model", "reason"],
+        )
         self._unknown = Counts(
             "gnomon_unknown_fields_total",
             "Fields received that the live contract does not know",
@@ -115,10 +117,10 @@ class Metrics:
         if rows:
             self.outcomes[outcome, code] += rows
 
-    def unlogged(self, rows: int) -> None:
+    def unlogged(self, rows: int, reason: str) -> None:
         """Rows the log refused."""
-        self.unlogged_rows += rows
-        self._unlogged.inc(rows)
+        self.unlogged_rows[reason] += rows
+        self._unlogged.labels(self._model, reason).inc(rows)
 
     def unknown(self, fields: tuple[str, ...]) -> None:
         """Fields the contract does not know. Past 100 names they are counted as ``other``."""
@@ -188,9 +190,10 @@ class Metrics:
                 for outcome in ("answered", "rejected", "failed", "timed_out", "shed")
             },
             "in_flight": self.received_rows - self.settled_rows,
-            "unlogged": self.unlogged_rows,
+            "unlogged": self.unlogged_rows.total(),
             "reasons": {
-                f"{outcome}:{code}": rows for (outcome, code), rows in self.outcomes.items() if code
+                **{f"{name}:{code}": rows for (name, code), rows in self.outcomes.items() if code},
+                **{f"unlogged:{reason}": rows for reason, rows in self.unlogged_rows.items()},
             },
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from functools import lru_cache
@@ -31,40 +32,70 @@ FIELDS = [(field.name, field.type) for field in ENVELOPE]
 class Recorder:
     """The gateway's one writer to the inference log, and its books.
 
+    Until :meth:`open` has succeeded, and whenever the disk refuses, outcomes are unlogged: counted
+    so, and refused or served as the settings say. Each is tried anew.
+
     Args:
-        folder: this slice's request stream.
         settings: segment sizes, and what to do when the log cannot be written.
         metrics: the counters outcomes are added to.
 
-    Raises:
-        LogUnavailable: another process writes this stream, or the disk refuses.
+    Attributes:
+        error: why the log could not be opened or written the last time that was tried; None if it
+            could.
     """
 
-    def __init__(self, folder: Path, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._schema = request_schema(Contract(task="regression", features=(), outputs=()))
-        self._writer = SegmentWriter(folder, self._schema, settings=settings)
+        self._writer: SegmentWriter | None = None
         self._settings = settings
         self._metrics = metrics
         self._waiting: list[tuple[Ticket, str, GnomonError, Lane | None]] = []
+        self.error: LogUnavailable | None = LogUnavailable("the log is not open yet")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has a stream to write to."""
+        return self._writer is not None
 
     @property
     def position(self) -> str:
-        """The end of the request stream: where a shadow started now begins to read."""
+        """The end of the open request stream: where a shadow started now begins to read."""
+        assert self._writer is not None
         return str(self._writer.position)
+
+    def open(self, folder: Path) -> None:
+        """Take a slice's request stream. May be called from another thread.
+
+        Raises:
+            LogUnavailable: another process writes this stream, or the disk refuses.
+        """
+        try:
+            self._writer = SegmentWriter(folder, self._schema, settings=self._settings)
+        except LogUnavailable as error:
+            self.error = error.with_traceback(None)
+            raise
+        self.error = None
 
     async def fsync(self) -> None:
         """Force the log to disk, in a thread."""
-        await asyncio.to_thread(self._writer.fsync)
+        if self._writer is not None:
+            await asyncio.to_thread(self._writer.fsync)
 
     def rotate_if_due(self) -> None:
-        """Close a segment that is old enough though nothing is appended to it."""
-        if self._writer.needs_rotation:
-            self._writer.rotate()
+        """Close a segment that is old or large enough; one that no other can follow goes on."""
+        if self._writer is not None and self._writer.needs_rotation:
+            with contextlib.suppress(LogUnavailable):
+                self._writer.rotate()
 
     def close(self) -> None:
-        """Flush what waits, sync, and give the stream up."""
+        """Flush what waits, sync, and give the stream up.
+
+        Raises:
+            LogUnavailable: the disk refused to sync; the stream is given up all the same.
+        """
         self._flush()
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
     def answered(
         self,
@@ -203,16 +234,25 @@ class Recorder:
 
     def _append(self, batch: pa.RecordBatch, schema: pa.Schema) -> LogUnavailable | None:
         """Append before answer. An error is only returned when the settings say to refuse."""
+        if self._writer is not None:
+            self.error = self._write(self._writer, batch, schema)
+        if self.error is None:
+            return None
+        self._metrics.unlogged(batch.num_rows, self.error.reason)
+        return self.error if self._settings.log_failure == "refuse" else None
+
+    def _write(
+        self, writer: SegmentWriter, batch: pa.RecordBatch, schema: pa.Schema
+    ) -> LogUnavailable | None:
         try:
             if schema != self._schema:
-                self._writer.rotate(schema)
+                writer.rotate(schema)
                 self._schema = schema
-            elif self._writer.needs_rotation:
-                self._writer.rotate()
-            self._writer.append(batch)
+            else:
+                self.rotate_if_due()
+            writer.append(batch)
         except LogUnavailable as error:
-            self._metrics.unlogged(batch.num_rows)
-            return error if self._settings.log_failure == "refuse" else None
+            return error.with_traceback(None)
         return None
 
 

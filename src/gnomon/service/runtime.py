@@ -17,7 +17,13 @@ import bentoml
 import msgspec
 
 import gnomon
-from gnomon.errors import GnomonError, InvalidRequest, NotReady, RolloutConflict
+from gnomon.errors import (
+    GnomonError,
+    InvalidRequest,
+    LogUnavailable,
+    NotReady,
+    RolloutConflict,
+)
 from gnomon.models import inspect, tags
 from gnomon.service.auth import control_token
 from gnomon.service.batching import Lane
@@ -78,7 +84,8 @@ class Runtime:
         self._metrics = Metrics(self.model)
         self._storage = Storage(self.settings)
         self._history = History(self._storage, self.model)
-        self._recorder = self._open_slice()
+        self._recorder = Recorder(self.settings, self._metrics)
+        await self._open_slice()
         self._sealer = Child(
             "gnomon.shadow.log.seal",
             ["--model", self.model],
@@ -95,9 +102,13 @@ class Runtime:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(lane.close() for lane in self._lanes.values()), *self._closing)
         await asyncio.gather(*(feed.close() for feed in self._feeds.values()))
-        self._recorder.close()
+        try:
+            self._recorder.close()
+        except LogUnavailable as error:
+            logger.error("the log is closed as it is: %s", error)
         await self._sealer.close()
-        await asyncio.to_thread(slices.remove, self._storage, self.model, self.slice)
+        if self.slice:
+            await asyncio.to_thread(slices.remove, self._storage, self.model, self.slice)
 
     async def predict(self, body: bytes, client_id: str | None) -> Answer:
         """Answer one prediction request; it is in the log before this returns."""
@@ -188,21 +199,28 @@ class Runtime:
                 await self._promote_first()
             await self._apply(self._history.state)
 
-    def _open_slice(self) -> Recorder:
-        """Take the first slice name of this host that no other gateway holds.
+    async def _open_slice(self) -> None:
+        """Take the first slice name of this host that no other gateway holds, and open its log.
 
-        Names stay the same over restarts, so that a slice takes its own streams up again.
+        Names stay the same over restarts, so that a slice takes its own streams up again. Without
+        a log a gateway has no name yet; requests are refused or served as the settings say.
         """
         first = bentoml.server_context.worker_index or 1
         host = socket.gethostname().lower().replace(".", "-")
+        known = str(self._recorder.error)
         for number in itertools.count(first):
-            self.slice = f"{host}-{number}"
-            folder = stream_folder(self.settings, self.model, self.slice, REQUESTS)
+            name = f"{host}-{number}"
+            folder = stream_folder(self.settings, self.model, name, REQUESTS)
             try:
-                return Recorder(folder, self.settings, self._metrics)
+                await asyncio.to_thread(self._recorder.open, folder)
             except StreamBusy:
                 continue
-        raise AssertionError("unreachable")
+            except LogUnavailable as error:
+                if str(error) != known:
+                    logger.error("%s", error)
+            else:
+                self.slice = name
+            return
 
     async def _promote_first(self) -> None:
         """A model with no history starts with the newest artifact in the store."""
@@ -229,12 +247,15 @@ class Runtime:
             self._retire(self._lanes.pop(tag).close())
         for tag in [t for t, feed in self._feeds.items() if state.shadows.get(t) != feed.shadow]:
             self._retire(self._feeds.pop(tag).close())
+        if not self._recorder.is_open:
+            return
         for tag, shadow in state.shadows.items():
             if tag not in self._feeds:
                 self._start_feed(tag, shadow)
         if self._applied != state.epoch:
-            mark_stopped(self.settings, self.model, self.slice, state.shadows)
-            self._applied = state.epoch
+            with contextlib.suppress(OSError):  # It is tried again at the next tick.
+                mark_stopped(self.settings, self.model, self.slice, state.shadows)
+                self._applied = state.epoch
 
     async def _go_live(self, tag: str, epoch: int) -> None:
         """Swap the live lane; on refusal the old one goes on answering."""
@@ -283,24 +304,32 @@ class Runtime:
     ) -> Event:
         """Take a rollout decision off the event loop, then act on it here at once."""
         event = await asyncio.to_thread(
-            decision, self.settings, self.model, *args, by=by or self.slice, **options
+            decision, self.settings, self.model, *args, by=by or self.slice or None, **options
         )
         await self.follow()
         return event
 
     async def _tick(self) -> None:
+        if not self._recorder.is_open:
+            await self._open_slice()
         await self.follow()
         self.publish()
-        self._recorder.rotate_if_due()
-        await asyncio.to_thread(slices.write, self._storage, self._heartbeat())
+        if self._recorder.is_open:
+            self._recorder.rotate_if_due()
+            await asyncio.to_thread(slices.write, self._storage, self._heartbeat())
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        """Do ``work`` for ever; an error is logged and does not end it."""
+        """Do ``work`` for ever; an error does not end it, and is logged when it is a new one."""
+        complaint = ""
         while True:
             try:
                 await work()
-            except Exception:
-                logger.exception("%s failed; trying again in %g s", work.__qualname__, seconds)
+                complaint = ""
+            except Exception as error:
+                if repr(error) != complaint:
+                    complaint = repr(error)
+                    name = work.__qualname__
+                    logger.exception("%s failed; trying again every %g s", name, seconds)
             await asyncio.sleep(seconds)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
@@ -321,9 +350,10 @@ class Runtime:
         self._recorder.unanswered(ticket, outcome, error, lane)
 
     def _trouble(self) -> str | None:
-        """Why predictions are not answered, or the rollout cannot be followed."""
-        if self._error is not None:
-            return str(self._error)
+        """Why predictions are not answered, not logged, or the rollout cannot be followed."""
+        error = self._error or self._recorder.error
+        if error is not None:
+            return str(error)
         return None if self.live is not None else str(self._not_ready())
 
     def _not_ready(self) -> NotReady:

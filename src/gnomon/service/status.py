@@ -109,7 +109,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         epoch: the number of the last rollout decision it follows.
         live: ``None`` until a first artifact is promoted.
         previous: the tag a rollback would return to.
-        error: why it is not ready, or cannot follow the rollout.
+        error: why it is not ready, cannot write its log, or cannot follow the rollout.
     """
 
     model: str

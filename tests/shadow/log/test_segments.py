@@ -164,7 +164,7 @@ def test_a_full_disk_leaves_nothing_torn(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (before.offset + 100, hard))
     try:
         for _ in range(2):
-            with pytest.raises(LogUnavailable, match=r"cannot append.*free space on the disk"):
+            with pytest.raises(LogUnavailable, match=r"cannot append.*disk of GNOMON_SPOOL"):
                 writer.append(live(["b"]))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -182,7 +182,7 @@ def test_a_disk_too_full_for_a_segment_keeps_the_open_one(tmp_path: Path) -> Non
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
     try:
-        with pytest.raises(LogUnavailable, match="cannot begin a segment"):
+        with pytest.raises(LogUnavailable, match="cannot begin a log segment"):
             writer.rotate(SHADOW_SCHEMA)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

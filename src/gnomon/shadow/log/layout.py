@@ -143,7 +143,7 @@ class StreamLock:
             folder.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise LogUnavailable(f"cannot open: {error.strerror}", where=str(folder)) from None
+            raise LogUnavailable.of("open the log", error, where=str(folder)) from None
         try:
             self._acquire(folder, time.monotonic() + wait)
             self.identity = self._identify()

@@ -41,7 +41,6 @@ __all__ = ["SegmentWriter", "recover"]
 
 _LOCK_WAIT = 2.0
 _TEMPORARY = ".new"
-_FREE_SPACE = "free space on the disk of GNOMON_SPOOL"
 
 
 class SegmentWriter:
@@ -121,9 +120,9 @@ class SegmentWriter:
         try:
             written = os.write(self._descriptor, data)
         except OSError as error:
-            raise self._take_back(error.strerror) from None
+            raise self._take_back(error) from None
         if written != data.size:
-            raise self._take_back("no space left for the whole batch")
+            raise self._take_back(_no_space())
         if self._offset == self._first:
             self._begun = time.monotonic()
         self._offset += written
@@ -187,8 +186,7 @@ class SegmentWriter:
             if reached.sequence != self._synced.sequence:
                 _sync_folder(self._folder)
         except OSError as error:
-            reason = f"cannot sync: {error.strerror}"
-            raise LogUnavailable(reason, where=str(self._folder)) from None
+            raise LogUnavailable.of("sync the log", error, where=str(self._folder)) from None
         self._synced = reached
 
     def _begin(self, sequence: int) -> None:
@@ -204,17 +202,14 @@ class SegmentWriter:
         self._first = self._offset = size
         self._last = None
 
-    def _take_back(self, reason: str | None) -> LogUnavailable:
+    def _take_back(self, error: OSError) -> LogUnavailable:
         try:
             os.ftruncate(self._descriptor, self._offset)
         except OSError:
             self._finished.append(self._descriptor)
             self._descriptor = -1
-        return LogUnavailable(
-            f"cannot append: {reason}",
-            where=str(segment_path(self._folder, self._sequence)),
-            hint=_FREE_SPACE,
-        )
+        where = str(segment_path(self._folder, self._sequence))
+        return LogUnavailable.of("append to the log", error, where=where)
 
 
 def recover(folder: Path) -> bool:
@@ -269,17 +264,20 @@ def _create(
         descriptor = os.open(temporary, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC, 0o644)
         try:
             if os.write(descriptor, header) != header.size:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                raise _no_space()
             os.rename(temporary, path)
         except BaseException:
             os.close(descriptor)
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise LogUnavailable(
-            f"cannot begin a segment: {error.strerror}", where=str(path), hint=_FREE_SPACE
-        ) from None
+        raise LogUnavailable.of("begin a log segment", error, where=str(path)) from None
     return descriptor, header.size
+
+
+def _no_space() -> OSError:
+    """What a write that was not taken whole means."""
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _checked(schema: pa.Schema, folder: Path) -> pa.Schema:

@@ -1,0 +1,162 @@
+"""The log's disk is full or read-only: requests are refused or served, as the settings say."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gnomon.shadow.log import InferenceLog
+from gnomon.testing import Server
+from tests.conftest import Serve
+from tests.faults.accounts import Accounts
+from tests.faults.clients import GOOD
+from tests.faults.disks import Disk, Limited, Mounted
+from tests.load import gateways, load, until, wait_for_more
+from tests.packing import Pack, times
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """A small disk of this test's own."""
+    made = Mounted(tmp_path / "disk") if os.geteuid() == 0 else Limited(tmp_path / "disk")
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def ask(server: Server) -> httpx.Response:
+    """One good request."""
+    return httpx.post(f"{server.url}/predict", content=GOOD, timeout=30)
+
+
+def is_logged(server: Server, answer: httpx.Response) -> bool:
+    """Whether the request of an answer is in the log."""
+    table = InferenceLog(server.settings, "toy").table(columns=["request_id"])
+    return answer.json()["request_id"] in table["request_id"].to_pylist()
+
+
+@pytest.mark.slow
+def test_a_full_disk_refuses_until_there_is_room(disk: Disk, pack: Pack, serve: Serve) -> None:
+    """Told to refuse, it answers 503 while nothing can be logged, and says why; then it goes on by
+    itself. What it took is in the log, with nothing torn between."""
+    tag = pack(times(2))
+    with serve(tag, GNOMON_SPOOL=str(disk.path)) as server, server.client() as control:
+        accounts, [gateway] = Accounts(server), gateways(server)
+        with load(server) as seen:
+            wait_for_more(seen, 50, "it answers")
+            disk.fill(server)
+            until(lambda: len(seen.refused) > 50, "it refuses")
+            refused = ask(server)
+            trouble = control.status().error
+            disk.free(server)
+            wait_for_more(seen, 50, "it goes on")
+        since = accounts.check(seen)
+        assert control.status().error is None
+        assert gateways(server) == [gateway]
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert refused.json()["error"]["code"] == "log_unavailable"
+    assert trouble is not None
+    assert "cannot append to the log" in trouble
+    assert {error["code"] for error in seen.errors.values()} == {"log_unavailable"}
+    assert seen.lost == 0
+    assert since["failed:log_unavailable"] == len(seen.errors) + 1 == since["unlogged"]
+    assert since["unlogged"] == since["unlogged:ENOSPC"] + since["unlogged:EFBIG"]
+
+
+@pytest.mark.slow
+def test_a_full_disk_serves_unlogged_and_counts(disk: Disk, pack: Pack, serve: Serve) -> None:
+    """Told to serve, it answers every request; those the log could not take are counted with the
+    reason, and logging goes on by itself when there is room."""
+    tag = pack(times(2))
+    settings = {"GNOMON_SPOOL": str(disk.path), "GNOMON_LOG_FAILURE": "serve"}
+    with serve(tag, **settings) as server, server.client() as control:
+        accounts = Accounts(server)
+        with load(server) as seen:
+            wait_for_more(seen, 50, "it answers")
+            disk.fill(server)
+            until(lambda: control.status().books.unlogged > 50, "it answers unlogged")
+            disk.free(server)
+            wait_for_more(seen, 50, "it goes on")
+        answer = ask(server)
+        assert is_logged(server, answer)
+        since = accounts.check(seen)
+    assert seen.refused == []
+    assert since["answered"] == since["received"] == len(seen.acknowledged) + 1
+    assert since["unlogged"] == since["unlogged:ENOSPC"] + since["unlogged:EFBIG"] > 50
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("policy", "status"), [("refuse", 503), ("serve", 200)])
+def test_a_log_folder_read_only_from_the_start(
+    policy: str, status: int, disk: Disk, pack: Pack, serve: Serve
+) -> None:
+    """The server starts, refuses or serves, and says why; it opens its log when it can."""
+    tag = pack(times(2))
+    disk.protect()
+    settings = {"GNOMON_SPOOL": str(disk.path), "GNOMON_LOG_FAILURE": policy}
+    with serve(tag, **settings) as server, server.client() as control:
+        answers = [ask(server) for _ in range(5)]
+        before = control.status()
+        disk.release()
+        until(lambda: control.status().error is None, "the log is opened")
+        after = ask(server)
+        assert is_logged(server, after)
+        books = control.status().books
+        logged = InferenceLog(server.settings, "toy").table(columns=["request_id"])
+    assert {answer.status_code for answer in answers} == {status}
+    assert after.status_code == 200
+    assert before.error is not None
+    assert "cannot open the log" in before.error
+    assert before.ready
+    assert books.received == 6
+    assert books.unlogged == 5
+    assert len(logged) == 1
+
+
+@pytest.mark.slow
+def test_a_log_folder_that_turns_read_only_is_written_on(pack: Pack, serve: Serve) -> None:
+    """The open segment is good to write to, though no other can be begun; nothing is refused, and
+    a rollback is carried out."""
+    old, new = pack(times(2)), pack(times(3))
+    with serve(old, GNOMON_SEGMENT_SECONDS="0.3") as server, server.client() as control:
+        control.promote(new, force=True, why="a test")
+        accounts = Accounts(server)
+        [folder] = server.settings.spool_path.glob("toy/*/requests")
+        with load(server) as seen:
+            wait_for_more(seen, 50, "it answers")
+            forbid(folder)
+            try:
+                segments = sorted(folder.iterdir())
+                wait_for_more(seen, 200, "it goes on")
+                control.rollback(why="a test")
+                until(lambda: old in seen.last, "the rollback")
+                assert sorted(folder.iterdir()) == segments
+            finally:
+                allow(folder)
+            until(lambda: sorted(folder.iterdir()) != segments, "another segment")
+        since = accounts.check(seen)
+    assert seen.refused == []
+    assert since["answered"] == since["received"]
+    assert since["unlogged"] == 0
+
+
+def forbid(folder: Path) -> None:
+    """Let no file be made in a folder, not even by root."""
+    if os.geteuid() == 0:
+        subprocess.run(["chattr", "+i", str(folder)], check=True)
+    else:
+        folder.chmod(0o555)
+
+
+def allow(folder: Path) -> None:
+    """Take it back."""
+    if os.geteuid() == 0:
+        subprocess.run(["chattr", "-i", str(folder)], check=True)
+    else:
+        folder.chmod(0o755)
