@@ -158,8 +158,10 @@ class Reading:
             LogError: a segment is damaged, or the table cannot be read.
         """
         found = self._read()
+        self.at_end = len(found) < self._most
         rows = sum(batch.num_rows for _, batch in found)
-        self._most = min(max(len(found) * READ_ROWS // max(rows, 1), 1), READ_BATCHES)
+        if found:
+            self._most = min(max(len(found) * READ_ROWS // max(rows, 1), 1), READ_BATCHES)
         return list(self._together(found))
 
     def close(self) -> None:
