@@ -117,7 +117,7 @@ class Connection(LimitedConnection):
             else:
                 self._go_usual_way()
             return
-        end = data.find(END) + len(END)
+        end = data.find(END, 0, HEAD_BYTES) + len(END)
         if end < len(END):
             if len(data) < HEAD_BYTES:
                 self._wait()
