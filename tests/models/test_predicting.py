@@ -24,7 +24,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from gnomon.models import outputs
+from gnomon.models import outputs, shortcuts
+from gnomon.models.predicting import Predictor
 from gnomon.preprocessing.contract import Contract, Feature, Output
 
 
@@ -148,3 +149,39 @@ def test_a_regressor_gives_numbers(model: Any) -> None:
     pipeline = make_pipeline(StandardScaler(), model).fit(rows, rows["a"] * 3)
     answer = outputs(pipeline, rows, contract())
     np.testing.assert_array_equal(answer["prediction"].to_numpy(), pipeline.predict(rows))
+
+
+def test_shortcuts_answer_the_same() -> None:
+    """With them the answers are those without, and the steps are no longer called."""
+    rows = table()
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, rows["a"] > 0)
+    promised = contract((False, True), "boolean")
+    predictor = Predictor(pipeline, promised)
+    assert predictor.take_shortcuts(rows)
+    assert predictor(rows).equals(outputs(pipeline, rows, promised))
+
+
+@pytest.mark.parametrize("off", [np.nextafter(1, 2), np.float32(1)], ids=["a bit", "a type"])
+def test_a_shortcut_that_moves_a_bit_is_not_taken(
+    off: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A predictor that finds a difference goes on calling the steps."""
+    rows = table()
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, rows["a"] > 0)
+    promised = contract((False, True), "boolean")
+
+    def wrong(step: Any, plain: Any) -> Any:
+        return lambda X: (plain(X) * off).astype(type(off))
+
+    monkeypatch.setitem(shortcuts._BUILDERS, StandardScaler, wrong)
+    predictor = Predictor(pipeline, promised)
+    assert not predictor.take_shortcuts(rows)
+    assert predictor(rows).equals(outputs(pipeline, rows, promised))
+
+
+def test_a_shortcut_that_raises_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of a shortcut is no error of the pipeline."""
+    rows = table()
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, rows["a"] > 0)
+    monkeypatch.setitem(shortcuts._BUILDERS, StandardScaler, lambda step, plain: lambda X: X.gone)
+    assert not Predictor(pipeline, contract((False, True), "boolean")).take_shortcuts(rows)
