@@ -171,7 +171,7 @@ def test_a_shortcut_that_moves_a_bit_is_not_taken(
     promised = contract((False, True), "boolean")
 
     def wrong(step: Any, plain: Any) -> Any:
-        return lambda X: (plain(X) * off).astype(type(off))
+        return lambda x: (plain(x) * off).astype(type(off))
 
     monkeypatch.setitem(shortcuts._BUILDERS, StandardScaler, wrong)
     predictor = Predictor(pipeline, promised)
@@ -183,5 +183,5 @@ def test_a_shortcut_that_raises_is_not_taken(monkeypatch: pytest.MonkeyPatch) ->
     """An error of a shortcut is no error of the pipeline."""
     rows = table()
     pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, rows["a"] > 0)
-    monkeypatch.setitem(shortcuts._BUILDERS, StandardScaler, lambda step, plain: lambda X: X.gone)
+    monkeypatch.setitem(shortcuts._BUILDERS, StandardScaler, lambda step, plain: lambda x: x.gone)
     assert not Predictor(pipeline, contract((False, True), "boolean")).take_shortcuts(rows)
