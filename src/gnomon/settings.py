@@ -8,6 +8,7 @@ wins over them.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +31,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         spool: the local folder for open log segments; ``<root>/spool`` when the root is local.
         url: where this deployment is called, as ``http://host:port``. Servers report it to the
             storage root, and the ``gnomon`` commands call it; ``gnomon serve`` sets it.
+        replica: the name of this machine among those that share the storage root; its host name
+            by default. Slices are named after it, and take up their logs again under their names.
+        slices: gateway processes, each with workers, shadows and a log of its own.
         deadline: seconds from a request's arrival to its answer; then 504, and a worker that is
             still busy is killed.
         queue_rows: rows that may wait for the live worker; beyond it requests are shed with 503.
@@ -63,6 +67,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     root: str = ".gnomon"
     spool: str | None = None
     url: str | None = None
+    replica: str | None = None
+    slices: int = 1
     deadline: float = 10.0
     queue_rows: int = 20_000
     batch_rows: int = 2_048
@@ -86,7 +92,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     predict_token: str | None = None
 
     def __post_init__(self) -> None:
+        if self.replica is not None and not re.fullmatch(r"[A-Za-z0-9_-]+", self.replica):
+            raise SettingsError(
+                f"expected a name of letters, digits, - and _, got {self.replica!r}",
+                where="GNOMON_REPLICA",
+            )
         for name in (
+            "slices",
             "deadline",
             "queue_rows",
             "batch_rows",

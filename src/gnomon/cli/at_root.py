@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from gnomon.cli.options import me
 from gnomon.cli.target import find_policy
-from gnomon.service.status import Books, Live, ShadowStatus, Status, shadow_status
+from gnomon.service.status import Books, Latency, Live, ShadowStatus, Status, shadow_status
 from gnomon.settings import Settings
 from gnomon.shadow import rollout, slices
+from gnomon.shadow.feed import progress
 from gnomon.shadow.rollout.history import Event, History
 from gnomon.shadow.slices import Heartbeat
 from gnomon.shadow.storage import Storage
@@ -76,10 +79,11 @@ def _status(beat: Heartbeat, history: History) -> Status:
         slice=beat.slice,
         started=beat.started,
         epoch=beat.epoch,
-        live=_live(beat.live, history),
+        live=_live(beat.live, history, beat.latency_ms),
         previous=beat.previous,
         shadows=tuple(shadow_status(s, beat.shadow(tag)) for tag, s in state.shadows.items()),
-        books=Books(**beat.books),
+        books=msgspec.convert(beat.books, Books),
+        error=beat.error,
     )
 
 
@@ -100,7 +104,7 @@ def _at_rest(model: str, history: History) -> Status:
     )
 
 
-def _live(tag: str | None, history: History) -> Live | None:
+def _live(tag: str | None, history: History, took: progress.Latency | None = None) -> Live | None:
     if tag is None:
         return None
     decided = [e for e in history.events if e.artifact == tag and e.kind in ("promote", "rollback")]
@@ -108,4 +112,5 @@ def _live(tag: str | None, history: History) -> Live | None:
         artifact=tag,
         digest=decided[-1].digest if decided else None,
         since=decided[-1].at if decided else None,
+        latency_ms=None if took is None else Latency(p50=took.p50, p99=took.p99),
     )

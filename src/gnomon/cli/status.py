@@ -1,17 +1,19 @@
-"""``gnomon status``: what is live, what is in shadow, and the books."""
+"""``gnomon status``: what is live, what is in shadow, and the books, over all slices."""
 
 from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from gnomon.cli.options import AsJson, Model, Token, Url
 
 if TYPE_CHECKING:
-    from gnomon.cli.target import Target
+    from gnomon.cli.overview import Overview
 
 __all__ = ["command"]
 
@@ -29,19 +31,23 @@ def command(
 ) -> None:
     """Show what is live, what is in shadow, and the books."""
     from gnomon.cli.console import out, print_json
+    from gnomon.cli.overview import find_overview
     from gnomon.cli.show.status import show_status
-    from gnomon.cli.target import find_target
+    from gnomon.service.totals import total
 
-    target = find_target(url, token, model=model)
-    if as_json:
-        print_json({"place": target.place, "slices": target.status()})
-    elif watch:
-        _watch(target)
+    def look() -> Overview:
+        return find_overview(url, token, model)
+
+    if watch:
+        _watch(look)
+    elif as_json:
+        found = look()
+        print_json({**msgspec.structs.asdict(found), "total": total(found.slices)})
     else:
-        out.print(show_status(target.place, target.status()), soft_wrap=True)
+        out.print(show_status(look()), soft_wrap=True)
 
 
-def _watch(target: Target) -> None:
+def _watch(look: Callable[[], Overview]) -> None:
     """Show it every second; a server that is away for a while is waited for."""
     from rich.live import Live
     from rich.markup import escape
@@ -53,7 +59,7 @@ def _watch(target: Target) -> None:
     with Live(console=out, auto_refresh=False) as live, contextlib.suppress(KeyboardInterrupt):
         while True:
             try:
-                shown = show_status(target.place, target.status())
+                shown = show_status(look())
             except GnomonError as error:
                 shown = f"[yellow]{escape(str(error))}[/]"
             live.update(shown, refresh=True)

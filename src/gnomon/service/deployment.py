@@ -13,6 +13,7 @@ from _bentoml_sdk import Service
 from gnomon.service.connection import take_connections
 from gnomon.service.front_door import ASGI, FrontDoor
 from gnomon.service.runtime import Runtime
+from gnomon.service.stopping import refuse_when_told_to_stop
 from gnomon.settings import Settings
 
 __all__ = ["GatewayService", "gateway"]
@@ -74,6 +75,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
 
         @bentoml.on_startup  # type: ignore[untyped-decorator]
         async def start(self) -> None:
+            refuse_when_told_to_stop()
             await self.runtime.start()
 
         @bentoml.on_shutdown  # type: ignore[untyped-decorator]
@@ -95,7 +97,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
     service = GatewayService(
         name="gateway",
         inner=Gateway,
-        config={"workers": 1, "traffic": {"timeout": int(settings.deadline) + 5}},
+        config={"workers": settings.slices, "traffic": {"timeout": int(settings.deadline) + 5}},
     )
     service._caller_module = sys._getframe(1).f_globals["__name__"]
     return service

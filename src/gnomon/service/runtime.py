@@ -35,6 +35,7 @@ from gnomon.service.status import Books, Live, Status
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from gnomon.shadow import rollout, slices
+from gnomon.shadow.feed import progress
 from gnomon.shadow.feed.run import mark_stopped
 from gnomon.shadow.log import REQUESTS, new_request_id, stream_folder
 from gnomon.shadow.log.layout import StreamBusy
@@ -101,14 +102,13 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(lane.close() for lane in self._lanes.values()), *self._closing)
-        await asyncio.gather(*(feed.close() for feed in self._feeds.values()))
         try:
             self._recorder.close()
         except LogUnavailable as error:
             logger.error("the log is closed as it is: %s", error)
-        await self._sealer.close()
+        await asyncio.gather(self._sealer.close(), *(f.close() for f in self._feeds.values()))
         if self.slice:
-            await asyncio.to_thread(slices.remove, self._storage, self.model, self.slice)
+            await asyncio.to_thread(slices.end, self._storage, self._heartbeat())
 
     async def predict(self, body: bytes, client_id: str | None) -> Answer:
         """Answer one prediction request; it is in the log before this returns."""
@@ -200,16 +200,16 @@ class Runtime:
             await self._apply(self._history.state)
 
     async def _open_slice(self) -> None:
-        """Take the first slice name of this host that no other gateway holds, and open its log.
+        """Take the first slice name here that no other gateway holds, and open its log.
 
         Names stay the same over restarts, so that a slice takes its own streams up again. Without
         a log a gateway has no name yet; requests are refused or served as the settings say.
         """
         first = bentoml.server_context.worker_index or 1
-        host = socket.gethostname().lower().replace(".", "-")
+        replica = self.settings.replica or socket.gethostname().lower().replace(".", "-")
         known = str(self._recorder.error)
         for number in itertools.count(first):
-            name = f"{host}-{number}"
+            name = f"{replica}-{number}"
             folder = stream_folder(self.settings, self.model, name, REQUESTS)
             try:
                 await asyncio.to_thread(self._recorder.open, folder)
@@ -372,7 +372,7 @@ class Runtime:
         )
 
     def _heartbeat(self) -> slices.Heartbeat:
-        state = self._history.state
+        state, took = self._history.state, self._metrics.worker_latency()
         return slices.Heartbeat(
             model=self.model,
             slice=self.slice,
@@ -383,8 +383,10 @@ class Runtime:
             epoch=state.epoch,
             live=None if self.live is None else self.live.artifact.tag,
             previous=state.previous,
+            latency_ms=None if took is None else progress.Latency(p50=took.p50, p99=took.p99),
             shadows=tuple(feed.beat() for feed in self._feeds.values()),
             books=self._metrics.books(),
+            error=self._trouble(),
         )
 
     def _status(self) -> Status:

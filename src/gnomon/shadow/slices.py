@@ -10,7 +10,7 @@ import msgspec
 from gnomon.shadow.feed.progress import Latency
 from gnomon.shadow.storage import Storage
 
-__all__ = ["FORMAT", "Heartbeat", "ShadowBeat", "read", "remove", "write"]
+__all__ = ["FORMAT", "Heartbeat", "ShadowBeat", "end", "read", "remove", "write"]
 
 FORMAT = 1
 STALE_SECONDS = 15.0
@@ -61,8 +61,11 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
         epoch: the last rollout decision it has carried out.
         live: the artifact whose answers its clients get.
         previous: the artifact it keeps warm for a rollback.
+        latency_ms: the live worker's time per batch; None before the first.
         shadows: the shadows it runs.
         books: rows by outcome since it started.
+        error: why it is not ready, or cannot follow the rollout.
+        ended: whether it ended in good order, while rows waited for a shadow.
     """
 
     format: int = FORMAT
@@ -76,11 +79,16 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int = 0
     live: str | None = None
     previous: str | None = None
+    latency_ms: Latency | None = None
     shadows: tuple[ShadowBeat, ...] = ()
     books: dict[str, Any] = {}
+    error: str | None = None
+    ended: bool = False
 
     def is_stale(self, now: datetime | None = None) -> bool:
-        """Whether it is too old to say anything of the present."""
+        """Whether it says nothing of the present: its slice has ended, or was silent for long."""
+        if self.ended:
+            return True
         age = (now or datetime.now(UTC)) - self.updated
         return age > timedelta(seconds=STALE_SECONDS)
 
@@ -92,6 +100,14 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
 def write(storage: Storage, beat: Heartbeat) -> None:
     """Replace what this slice said before."""
     storage.write(_name(beat.model, beat.slice), msgspec.json.encode(beat))
+
+
+def end(storage: Storage, beat: Heartbeat) -> None:
+    """Leave in good order: forgotten, unless rows of the slice wait for a shadow."""
+    if any(shadow.lagging for shadow in beat.shadows):
+        write(storage, msgspec.structs.replace(beat, ended=True))
+    else:
+        remove(storage, beat.model, beat.slice)
 
 
 def read(storage: Storage, model: str) -> list[Heartbeat]:
@@ -114,7 +130,7 @@ def read(storage: Storage, model: str) -> list[Heartbeat]:
 
 
 def remove(storage: Storage, model: str, slice_name: str) -> None:
-    """Forget a slice that ended in good order."""
+    """Forget a slice that nobody waits for."""
     storage.remove(_name(model, slice_name))
 
 

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.markup import escape
 
-from gnomon.cli.console import ago, share
+from gnomon.cli.console import ago, local, share
+from gnomon.cli.overview import Gone, Overview
 from gnomon.service.status import Books, Latency, Live, ShadowStatus, Status
+from gnomon.service.totals import total
 
 __all__ = ["show_status"]
 
 
-def show_status(place: str, slices: Sequence[Status]) -> str:
-    """Console markup for the slices of one place."""
-    return "\n\n".join("\n".join(_lines(place, status)) for status in slices)
+def show_status(overview: Overview) -> str:
+    """Console markup for a deployment: all slices as one, then each of several, then the gone."""
+    lines = [*_lines(overview)]
+    if len(overview.slices) > 1:
+        lines += _listed("slices", (_slice(one) for one in overview.slices))
+    lines += _listed("gone", (_gone(one) for one in overview.gone))
+    return "\n".join(lines)
 
 
-def _lines(place: str, status: Status) -> Iterator[str]:
-    yield _head(place, status)
+def _lines(overview: Overview) -> Iterator[str]:
+    status = total(overview.slices)
+    yield _head(overview.place, status, overview.slices)
     yield _books(status.books)
     if status.live is None:
         yield "no artifact is live yet"
@@ -31,15 +38,43 @@ def _lines(place: str, status: Status) -> Iterator[str]:
         yield f"[dim]previous[/]  {escape(status.previous)}"
 
 
-def _head(place: str, status: Status) -> str:
+def _head(place: str, status: Status, slices: Sequence[Status]) -> str:
     name = f"[bold]{escape(status.model)}[/] at {escape(place)}"
-    if status.slice is not None:
-        name += f", slice {escape(status.slice)}"
+    if len(slices) > 1:
+        name += f", {len(slices)} slices"
+    elif slices[0].slice is not None:
+        name += f", slice {escape(slices[0].slice)}"
     if status.started is not None:
         name += f", up for {ago(status.started)}"
     state = "[green]ready[/]" if status.ready else "[yellow]not ready[/]"
     reason = f": {escape(status.error)}" if status.error else ""
     return f"{name}, {state}{reason}"
+
+
+def _listed(title: str, lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        yield f"[dim]{title:8}[/]  {line}"
+        title = ""
+
+
+def _slice(status: Status) -> str:
+    state = "ready" if status.ready else "[yellow]not ready[/]"
+    up = f", up for {ago(status.started)}" if status.started else ""
+    behind = "".join(
+        f", {escape(shadow.artifact)} {shadow.lagging:,} behind"
+        for shadow in status.shadows
+        if shadow.lagging
+    )
+    rows = f"{status.books.received:,} rows received"
+    return f"{escape(status.slice or '?')}  {state}{up}, epoch {status.epoch}, {rows}{behind}"
+
+
+def _gone(gone: Gone) -> str:
+    waiting = "".join(
+        f", {rows:,} rows wait for {escape(tag)}" for tag, rows in gone.waiting.items()
+    )
+    when = f"for {ago(gone.since)}, since {local(gone.since)}"
+    return f"[red]{escape(gone.slice)}[/] on {escape(gone.host)}  {when}{waiting}"
 
 
 def _books(books: Books) -> str:
@@ -73,7 +108,7 @@ def _shadow(shadow: ShadowStatus, itself: bool) -> Iterator[str]:
     if shadow.eligible:
         failed = f"[red]{shadow.failed:,} failed[/]" if shadow.failed else "none failed"
         scored = f"{shadow.scored:,} of {shadow.eligible:,} rows scored"
-        yield from _figures(scored, failed, f"{shadow.lagging:,} behind")
+        yield from _figures(scored, failed, _behind(shadow))
     if shadow.compared:
         yield from _figures(
             f"{share(shadow.disagreement)} of {shadow.compared:,} rows disagree with live",
@@ -81,6 +116,12 @@ def _shadow(shadow: ShadowStatus, itself: bool) -> Iterator[str]:
         )
     if shadow.error:
         yield from _figures(f"[red]{escape(shadow.error)}[/]")
+
+
+def _behind(shadow: ShadowStatus) -> str:
+    """In rows, and in seconds where that is more than it takes to look."""
+    seconds = f" by {shadow.behind_seconds:,.0f} s" if shadow.behind_seconds >= 1 else ""
+    return f"{shadow.lagging:,} behind{seconds}"
 
 
 def _takes(latency: Latency | None) -> str:

@@ -1,0 +1,84 @@
+"""The slices of a deployment as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+import msgspec
+from msgspec import structs
+
+from gnomon.service.status import Books, Latency, ShadowStatus, Status
+
+__all__ = ["total"]
+
+WORST_FIRST = ("failing", "starting", "at rest", "running")
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def total(slices: Sequence[Status]) -> Status:
+    """One status for at least one slice: counts added up; of times and states the worst."""
+    lives = [one.live for one in slices if one.live is not None]
+    return structs.replace(
+        slices[0],
+        slice=None,
+        ready=all(one.ready for one in slices),
+        started=min((one.started for one in slices if one.started), default=None),
+        epoch=min(one.epoch for one in slices),
+        live=structs.replace(lives[0], latency_ms=_slowest(live.latency_ms for live in lives))
+        if lives
+        else None,
+        shadows=_shadows(slices),
+        books=_books([one.books for one in slices]),
+        error="; ".join(_errors(slices)) or None,
+    )
+
+
+def _shadows(slices: Sequence[Status]) -> tuple[ShadowStatus, ...]:
+    by_tag: dict[str, list[ShadowStatus]] = {}
+    for one in slices:
+        for shadow in one.shadows:
+            by_tag.setdefault(shadow.artifact, []).append(shadow)
+    return tuple(_shadow(statuses) for statuses in by_tag.values())
+
+
+def _shadow(statuses: Sequence[ShadowStatus]) -> ShadowStatus:
+    return structs.replace(
+        _added(statuses),
+        state=min((one.state for one in statuses), key=WORST_FIRST.index),
+        behind_seconds=max(one.behind_seconds for one in statuses),
+        latency_ms=_slowest(one.latency_ms for one in statuses),
+        error="; ".join(dict.fromkeys(one.error for one in statuses if one.error)) or None,
+    )
+
+
+def _books(books: Sequence[Books]) -> Books:
+    reasons: dict[str, int] = {}
+    for one in books:
+        for reason, rows in one.reasons.items():
+            reasons[reason] = reasons.get(reason, 0) + rows
+    return structs.replace(_added(books), reasons=reasons)
+
+
+def _added(parts: Sequence[T]) -> T:
+    """The first, with every whole number added up over all."""
+    counts = [name for name in parts[0].__struct_fields__ if type(getattr(parts[0], name)) is int]
+    sums = {name: sum(getattr(part, name) for part in parts) for name in counts}
+    return structs.replace(parts[0], **sums)
+
+
+def _slowest(times: Iterable[Latency | None]) -> Latency | None:
+    known = [time for time in times if time is not None]
+    return max(known, key=lambda time: time.p99, default=None)
+
+
+def _errors(slices: Sequence[Status]) -> Iterator[str]:
+    if len(slices) == 1:
+        yield from filter(None, [slices[0].error])
+        return
+    yield from (f"{one.slice}: {one.error}" for one in slices if one.error)
+    lives = {one.slice: one.live.artifact for one in slices if one.live is not None}
+    if len(set(lives.values())) > 1:
+        said = ", ".join(f"{name} {tag}" for name, tag in lives.items())
+        yield f"the slices do not serve the same artifact: {said}"

@@ -1,0 +1,76 @@
+"""Mirrors ``gnomon.cli.status`` and ``gnomon.cli.overview``: several slices, and gone ones."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gnomon.settings import Settings
+from gnomon.shadow import slices
+from gnomon.shadow.slices import Heartbeat, ShadowBeat
+from gnomon.shadow.storage import Storage
+from tests.cli.running import Shell
+from tests.packing import Pack, times
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def deployment(shell: Shell, pack: Pack) -> tuple[Storage, str]:
+    """A live artifact and a shadow; the storage root, and the shadow's tag."""
+    live, shadow = pack(times(2)), pack(times(3))
+    shell("promote", live)
+    shell("shadow", "start", shadow)
+    return Storage(Settings(root=str(shell.folder / ".gnomon"))), shadow
+
+
+def beat(storage: Storage, name: str, shadow: ShadowBeat, **more: Any) -> None:
+    """What a slice says of itself; long silent slices are not alive."""
+    given = {
+        "model": "toy", "slice": name, "host": "machine", "pid": 1, "started": NOW, "epoch": 2,
+        "live": "toy:live", "shadows": (shadow,), "books": {"received": 10, "answered": 10},
+    }  # fmt: skip
+    slices.write(storage, Heartbeat(**{**given, **more}))
+
+
+def test_slices_are_summed_and_gone_ones_are_named(
+    shell: Shell, deployment: tuple[Storage, str]
+) -> None:
+    """Every live slice counts; one that is gone is told with when, and what waits there."""
+    storage, tag = deployment
+    said = ShadowBeat(artifact=tag, epoch=2, scored=7, lagging=2, compared=7, disagreed=1)
+    beat(storage, "one", said)
+    beat(storage, "two", said)
+    ago = NOW - timedelta(hours=3)
+    beat(storage, "three", ShadowBeat(artifact=tag, epoch=2, lagging=1203), updated=ago)
+    beat(storage, "four", ShadowBeat(artifact=tag, epoch=1, lagging=5), ended=True)
+    told = shell("status").out
+    assert "2 slices" in told
+    assert "20 rows received: 20 answered" in told
+    assert "14 of 18 rows scored" in told
+    assert "of 14 rows disagree" in told
+    assert f"three on machine  for 3 h, since {ago.astimezone():%Y-%m-%d %H:%M:%S}" in told
+    assert f"1,203 rows wait for {tag}" in told
+    assert "5 rows wait" not in told
+    found = shell("status", "--json").json
+    assert [one["slice"] for one in found["slices"]] == ["one", "two"]
+    assert [(one["slice"], one["waiting"]) for one in found["gone"]] == [
+        ("four", {}),
+        ("three", {tag: 1203}),
+    ]
+    assert found["total"]["shadows"][0]["lagging"] == 4
+
+
+def test_a_slice_that_ends_is_kept_only_while_rows_wait_there(
+    deployment: tuple[Storage, str],
+) -> None:
+    """One with nothing to wait for is forgotten."""
+    storage, tag = deployment
+    started = {"model": "toy", "host": "h", "pid": 1, "started": NOW}
+    for name, lagging in (("done", 0), ("behind", 3)):
+        shadow = ShadowBeat(artifact=tag, epoch=2, lagging=lagging)
+        slices.end(storage, Heartbeat(slice=name, shadows=(shadow,), **started))  # type: ignore[arg-type]
+    (left,) = slices.read(storage, "toy")
+    assert (left.slice, left.is_stale()) == ("behind", True)
