@@ -1,0 +1,73 @@
+"""What a gateway does first when it is told to stop: it lets nobody new in.
+
+uvicorn stops to accept at once. But the process that started the gateway holds the listening socket
+too, until the gateway has ended. Meanwhile the kernel would go on taking connections, whose clients
+would wait for an answer and in the end be cut off. Refused, they can turn to another server at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import stat
+from types import FrameType
+
+__all__ = ["refuse_when_told_to_stop"]
+
+POLL_SECONDS = 0.05
+
+
+def refuse_when_told_to_stop() -> None:
+    """On SIGTERM or SIGINT, stop to listen; whatever else is done on the signal is done first.
+
+    Call it in the main thread, from the event loop, once the sockets are there. Every gateway that
+    shares them is told to stop as well; one that is started again listens again.
+    """
+    loop = asyncio.get_running_loop()
+    sockets = _listening()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before = signal.getsignal(number)
+
+        def stop(number: int, frame: FrameType | None, before: object = before) -> None:
+            if callable(before):
+                before(number, frame)
+            loop.call_soon_threadsafe(_refuse, loop, sockets)
+
+        signal.signal(number, stop)
+
+
+def _refuse(loop: asyncio.AbstractEventLoop, sockets: list[tuple[int, socket.socket]]) -> None:
+    """Once uvicorn has closed its own descriptors, or it would take the end for an error."""
+    if any(_is_open(number, listener) for number, listener in sockets):
+        loop.call_later(POLL_SECONDS, _refuse, loop, sockets)
+        return
+    for _, listener in sockets:
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def _is_open(number: int, listener: socket.socket) -> bool:
+    try:
+        return os.path.sameopenfile(number, listener.fileno())
+    except OSError:
+        return False
+
+
+def _listening() -> list[tuple[int, socket.socket]]:
+    """This process's listening sockets: the descriptor of each, and one of our own."""
+    found = []
+    for number in [int(name) for name in os.listdir("/proc/self/fd") if _is_socket(int(name))]:
+        listener = socket.socket(fileno=os.dup(number))
+        if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            found.append((number, listener))
+        else:
+            listener.close()
+    return found
+
+
+def _is_socket(number: int) -> bool:
+    try:
+        return stat.S_ISSOCK(os.fstat(number).st_mode)
+    except OSError:  # the descriptor of the listing itself
+        return False
