@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Recorder"]
 
 FIELDS = [(field.name, field.type) for field in ENVELOPE]
+REMEMBERED_ROWS = 128
+"""The longest columns kept for the next batch that has them; together they are about a megabyte."""
 
 
 class Recorder:
@@ -262,7 +264,7 @@ def _column(value: Any, kind: pa.DataType, rows: int) -> pa.Array:
         return value
     if isinstance(value, list):
         return pa.array(value, kind)
-    if value is None or isinstance(value, str):
+    if rows <= REMEMBERED_ROWS and (value is None or isinstance(value, str)):
         return _repeated(value, kind, rows)
     return pa.repeat(pa.scalar(value, kind), rows)
 
