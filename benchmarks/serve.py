@@ -139,12 +139,12 @@ def measure(
 ) -> None:
     """One turn of one contender."""
     script = write_requests([contender.wrap(r) for r in case.records], work / "requests.lua")
-    with serving(contender, case, work) as url:
-        check(url, contender, case)
-        pace = closed_loop(url, script, 16, WARM_UP_SECONDS).per_second
+    with serving(contender, case, work) as served:
+        check(served.url, contender, case)
+        pace = closed_loop(served.url, script, 16, WARM_UP_SECONDS).per_second
         for count in connections:
             needed = math.ceil(2 * count / max(pace, 1.0))
-            figure = closed_loop(url, script, count, max(seconds, min(needed, LONGEST)))
+            figure = closed_loop(served.url, script, count, max(seconds, min(needed, LONGEST)))
             results.add(case.name, contender.name, count, figure)
             print(f"{'':17}{count:4} connections {figure.per_second:9,.1f}/s", flush=True)
 

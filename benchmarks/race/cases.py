@@ -68,7 +68,7 @@ def prepare(names: Sequence[str], folder: Path) -> list[Case]:
 
 
 @cache
-def _flights(name: str) -> tuple[str, Pipeline]:
+def trained(name: str) -> tuple[str, Pipeline]:
     """An artifact of the flights model, trained on January to March."""
     known = flights(1, 2, 3).dropna(subset="outcome")
     features, outcome = known[list(FEATURES)], known["outcome"]
@@ -81,8 +81,8 @@ def _flights(name: str) -> tuple[str, Pipeline]:
 def _flights_case(name: str, folder: Path) -> Case:
     mine = name.removeprefix("flights-")
     (live, pipeline), (shadow, _) = (
-        _flights(mine),
-        _flights("boosting" if mine == "logistic" else "logistic"),
+        trained(mine),
+        trained("boosting" if mine == "logistic" else "logistic"),
     )
     april = flights(4)[list(FEATURES)].iloc[: 20 * REQUESTS : 20].reset_index(drop=True)
     return _case(name, "flights", live, shadow, pipeline, april, list(records(april)), folder)

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.race.cases import Answer
 
-__all__ = ["BASE", "CONTENDERS", "Contender"]
+__all__ = ["BASE", "CONTENDERS", "Contender", "named"]
 
 Record = dict[str, Any]
 SERVICES = "benchmarks.contenders"
@@ -140,3 +140,8 @@ CONTENDERS = (
 
 BASE = CONTENDERS[0].name
 """The one that the others are compared with."""
+
+
+def named(name: str) -> Contender:
+    """The contender of this name."""
+    return next(contender for contender in CONTENDERS if contender.name == name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import signal
@@ -11,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -22,13 +22,30 @@ from gnomon.settings import Settings
 from gnomon.shadow import rollout
 from gnomon.testing import free_port
 
-__all__ = ["WrongAnswer", "check", "serving"]
+__all__ = ["Served", "WrongAnswer", "check", "serving"]
 
 START_SECONDS = 120.0
+POLL_SECONDS = 0.01
+
 CHECKED = 32
 """Requests of the check, all sent at once, so that batches of different rows are checked too."""
 
 TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Served:
+    """A contender that answers.
+
+    Attributes:
+        url: where predictions are asked for.
+        root: for Gnomon, its storage root.
+        seconds: from the start of its process to its first answer.
+    """
+
+    url: str
+    root: Path
+    seconds: float
 
 
 class WrongAnswer(Exception):
@@ -36,8 +53,8 @@ class WrongAnswer(Exception):
 
 
 @contextmanager
-def serving(contender: Contender, case: Case, work: Path) -> Iterator[str]:
-    """Serve a case until the block ends; the address predictions are asked at.
+def serving(contender: Contender, case: Case, work: Path) -> Iterator[Served]:
+    """Serve a case until the block ends.
 
     Raises:
         WrongAnswer: it does not start.
@@ -70,11 +87,12 @@ def serving(contender: Contender, case: Case, work: Path) -> Iterator[str]:
 
     if contender.prepare:
         start(contender.prepare).wait()
+    began = time.perf_counter()
     process = start(contender.command)
     url = f"http://127.0.0.1:{places['port']}{contender.path}"
     try:
         wait(url, contender, case, process, folder / "output.log")
-        yield url
+        yield Served(url, folder / "root", time.perf_counter() - began)
     finally:
         end(process)
         log.close()
@@ -97,13 +115,13 @@ def wait(
         WrongAnswer: it ended, or did not answer in time.
     """
     limit = time.monotonic() + START_SECONDS
-    body = json.dumps(contender.wrap(case.records[0]))
-    headers = {"content-type": "application/json"}
-    while time.monotonic() < limit and process.poll() is None:
-        with suppress(httpx.HTTPError):
-            if httpx.post(url, content=body, headers=headers, timeout=10).status_code == 200:
-                return
-        time.sleep(0.1)
+    body = contender.wrap(case.records[0])
+    with httpx.Client(timeout=10) as client:
+        while time.monotonic() < limit and process.poll() is None:
+            with suppress(httpx.HTTPError):
+                if client.post(url, json=body).status_code == 200:
+                    return
+            time.sleep(POLL_SECONDS)
     tail = log.read_text(errors="replace")[-3000:]
     raise WrongAnswer(f"{contender.name} does not answer on {case.name}. Its output ends:\n{tail}")
 
