@@ -24,7 +24,8 @@ class Load:
     Attributes:
         acknowledged: request id and answer of every 200.
         refused: the status of every other answer.
-        errors: the error of every other answer that has one, by the number of its request.
+        errors: the error of every other answer that has one, by the number of its request, with
+            its ``retry-after``.
         lost: requests that got no answer at all.
         seconds: how long each acknowledged request took.
         last: when each artifact was last seen to answer, on the clock of ``time.monotonic``.
@@ -94,7 +95,8 @@ async def _run(
                     seen.last[body["artifact"]] = time.monotonic()
                 else:
                     seen.refused.append(answer.status_code)
-                    seen.errors[number] = answer.json()["error"]
+                    pause = answer.headers.get("retry-after")
+                    seen.errors[number] = {**answer.json()["error"], "retry-after": pause}
                     await asyncio.sleep(0.02)
 
         await asyncio.gather(*(one() for _ in range(connections)))

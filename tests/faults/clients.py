@@ -21,7 +21,11 @@ def connect(server: Server, receive_buffer: int | None = None) -> socket.socket:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     host, _, port = server.url.removeprefix("http://").partition(":")
     made.settimeout(30)
-    made.connect((host, int(port)))
+    try:
+        made.connect((host, int(port)))
+    except OSError:
+        made.close()
+        raise
     return made
 
 

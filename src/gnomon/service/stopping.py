@@ -1,8 +1,8 @@
 """What a gateway does first when it is told to stop: it lets nobody new in.
 
-uvicorn stops to accept at once. But the process that started the gateway holds the listening socket
-too, until the gateway has ended. Meanwhile the kernel would go on taking connections, whose clients
-would wait for an answer and in the end be cut off. Refused, they can turn to another server at once.
+uvicorn stops accepting at once. But the process that started the gateway has the listening socket
+too, until the gateway has ended, and meanwhile the kernel would go on taking connections: clients
+that wait for an answer, and in the end are cut off. Refused, they can turn to another server.
 """
 
 from __future__ import annotations

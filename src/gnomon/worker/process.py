@@ -36,7 +36,7 @@ from gnomon.settings import Settings
 from gnomon.worker import frames
 from gnomon.worker.engine import Engine
 from gnomon.worker.limits import die_with_parent, limit_memory, ran_out
-from gnomon.worker.spawn import inherited
+from gnomon.worker.spawn import inherited, untie
 
 __all__ = ["main"]
 
@@ -57,6 +57,7 @@ def main() -> None:
         )
         control.send(msgspec.json.encode(frames.Refused.of(refusal)))
         return
+    untie(control)
     gc.freeze()
     most = Settings.read().worker_bytes
     if verified(loaded, control, most):

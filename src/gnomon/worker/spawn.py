@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import subprocess
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 from gnomon.settings import Settings
 
-__all__ = ["Spawned", "child_environment", "inherited", "reap", "spawn"]
+__all__ = ["Spawned", "child_environment", "inherited", "reap", "spawn", "untie"]
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -43,7 +44,24 @@ def spawn(artifact: Path, settings: Settings) -> Spawned:
             stdin=subprocess.DEVNULL,
             env=child_environment(settings),
         )
+        _tie(theirs, process.pid)
     return Spawned(process, ours)
+
+
+def untie(control: socket.socket) -> None:
+    """In a worker that has loaded: it looks after its control socket itself from now on."""
+    flags = fcntl.fcntl(control, fcntl.F_GETFL)
+    fcntl.fcntl(control, fcntl.F_SETFL, flags & ~os.O_ASYNC)
+
+
+def _tie(control: socket.socket, process: int) -> None:
+    """Have the kernel end a worker in the midst of loading when its client closes its socket.
+
+    It sends SIGIO, which ends a process that does not handle it.
+    """
+    fcntl.fcntl(control, fcntl.F_SETOWN, process)
+    flags = fcntl.fcntl(control, fcntl.F_GETFL)
+    fcntl.fcntl(control, fcntl.F_SETFL, flags | os.O_ASYNC)
 
 
 def inherited(number: str) -> int:

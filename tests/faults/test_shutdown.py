@@ -1,0 +1,124 @@
+"""SIGTERM: what was accepted is answered, nothing is left, and it does not take long."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import psutil
+import pytest
+
+from gnomon.shadow.books.balance import balance
+from gnomon.shadow.log import InferenceLog
+from gnomon.testing import Server
+from tests.conftest import Serve
+from tests.faults.clients import GOOD, connect, read_to_end, request
+from tests.load import everything, load, scorers, until, wait_for_more, workers
+from tests.packing import Pack, times
+
+DEADLINE = 3.0
+GRACE = DEADLINE + 15.0
+"""As ``docs/faults.md`` promises."""
+
+SLOW_TO_LOAD = """
+import os, time
+if "GNOMON_ROOT" in os.environ:
+    time.sleep(3600)
+"""
+"""Put before a toy's code: where it is served, it is never imported to its end."""
+
+
+@contextlib.contextmanager
+def terminated(server: Server) -> Iterator[None]:
+    """Send SIGTERM; after the block the server has ended well, in time, and left no process."""
+    processes = everything(server)
+    server.process.send_signal(signal.SIGTERM)
+    started = time.monotonic()
+    yield
+    assert server.process.wait(GRACE) == 0
+    assert time.monotonic() - started < GRACE
+    until(lambda: not [p for p in processes if is_alive(p)], "every process has ended", 1)
+    books = balance(InferenceLog(server.settings, "toy"))
+    assert books.balanced, books.explain()
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it runs; one that nobody has waited for yet does not."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def answered(server: Server) -> set[str]:
+    """The requests that the log says were answered."""
+    log = InferenceLog(server.settings, "toy")
+    return set(log.table(columns=["request_id"], outcome="answered")["request_id"].to_pylist())
+
+
+@pytest.mark.slow
+def test_what_was_accepted_is_answered_and_nobody_else_let_in(pack: Pack, serve: Serve) -> None:
+    """Under load, with a batch at the worker that takes its time: every request whose answer is in
+    the log got it, and new connections are refused at once."""
+    tag = pack(times(2, "time.sleep(0.5)"))
+    with serve(tag, GNOMON_DEADLINE=str(DEADLINE)) as server:
+        with load(server, connections=16) as seen:
+            wait_for_more(seen, 16, "it answers")
+            with terminated(server):
+                until(lambda: refuses(server), "new connections are refused", 2)
+                assert server.process.poll() is None
+        assert seen.refused == []
+        assert answered(server) == set(seen.acknowledged)
+
+
+@pytest.mark.slow
+def test_a_hung_worker_does_not_hold_it_up(pack: Pack, serve: Serve) -> None:
+    """Its requests get their 504 at the deadline, then the server ends."""
+    tag = pack(times(2))
+    with (
+        serve(tag, GNOMON_DEADLINE=str(DEADLINE)) as server,
+        server.client() as control,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        body = b'{"x": -999.0, "id": "hangs"}'
+        hung = pool.submit(httpx.post, f"{server.url}/predict", content=body, timeout=30)
+        until(lambda: control.status().books.in_flight == 1, "it hangs")
+        with terminated(server):
+            assert hung.result(30).status_code == 504
+
+
+@pytest.mark.slow
+def test_a_busy_shadow_and_bad_clients_do_not_hold_it_up(pack: Pack, serve: Serve) -> None:
+    """Neither a shadow in the midst of a batch, nor one that is still loading, nor a body that does
+    not end, nor an answer that is not read."""
+    live, busy = pack(times(2)), pack(times(3, "time.sleep(3600)"))
+    loading = pack(SLOW_TO_LOAD + times(3))
+    with serve(live, GNOMON_DEADLINE=str(DEADLINE)) as server, server.client() as control:
+        control.start_shadow(busy)
+        with load(server) as seen:
+            wait_for_more(seen, 50, "it answers")
+        until(lambda: len(scorers(server)) == 2, "the shadow is busy", 90)
+        control.start_shadow(loading)
+        until(lambda: len(workers(server)) == 5, "the other is loading", 90)
+        half, deaf = connect(server), connect(server, receive_buffer=4096)
+        half.sendall(request(GOOD[:5], length=len(GOOD)))
+        deaf.settimeout(1.0)
+        with pytest.raises(TimeoutError):
+            deaf.sendall(request(b'{"rows": [%s]}' % b",".join([GOOD] * 2_000)) * 1_000)
+        with terminated(server):
+            assert read_to_end(half) == b""
+        deaf.close()
+        assert set(seen.acknowledged) <= answered(server)
+
+
+def refuses(server: Server) -> bool:
+    """Whether a new connection is turned away, rather than left to wait."""
+    try:
+        connect(server).close()
+    except ConnectionRefusedError:
+        return True
+    return False
