@@ -75,7 +75,8 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
 
         @bentoml.on_startup  # type: ignore[untyped-decorator]
         async def start(self) -> None:
-            refuse_when_told_to_stop()
+            if settings.slices == 1:
+                refuse_when_told_to_stop()
             await self.runtime.start()
 
         @bentoml.on_shutdown  # type: ignore[untyped-decorator]

@@ -22,8 +22,8 @@ POLL_SECONDS = 0.05
 def refuse_when_told_to_stop() -> None:
     """On SIGTERM or SIGINT, stop to listen; whatever else is done on the signal is done first.
 
-    Call it in the main thread, from the event loop, once the sockets are there. Every gateway that
-    shares them is told to stop as well; one that is started again listens again.
+    Call it in the main thread, from the event loop, once the sockets are there, and only if no
+    other gateway listens to them: it could no more. One that is started again listens again.
     """
     loop = asyncio.get_running_loop()
     sockets = _listening()
