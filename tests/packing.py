@@ -38,6 +38,13 @@ class Times(TransformerMixin, BaseEstimator):
 '''
 """User code: the ``preprocessing.py`` of a toy artifact, a template."""
 
+SLOW_TO_LOAD = """
+import os, time
+if "GNOMON_ROOT" in os.environ:
+    time.sleep(3600)
+"""
+"""Put before a toy's code: where it is served, it is never imported to its end."""
+
 SCRIPT = """
 import sys
 import numpy as np, pandas as pd

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gnomon.errors import GateRefused
+from gnomon.errors import GateRefused, WorkerError
 from gnomon.service.client import Client
 from gnomon.shadow.log import InferenceLog
 from gnomon.testing import Server
 from tests.conftest import Serve
 from tests.faults.accounts import Accounts
-from tests.load import Load, load, until, wait_for_more
-from tests.packing import Pack, times
+from tests.load import Load, load, until, wait_for_more, workers
+from tests.packing import SLOW_TO_LOAD, Pack, times
 
 
 @pytest.mark.slow
@@ -38,6 +39,30 @@ def test_promotion_and_rollback_under_load_fail_no_request(pack: Pack, serve: Se
     assert kinds == [("promote", new, True), ("rollback", old, False)] * 2
     # What it takes is measured by benchmarks/rollback.py; a busy machine may take its time once.
     assert min(took) < 1.0
+
+
+@pytest.mark.slow
+def test_a_rollback_does_not_wait_for_what_is_loading(pack: Pack, serve: Serve) -> None:
+    """Another promotion, of an artifact that takes its time to load, keeps nobody from going back
+    meanwhile; it fails by itself, and live is left alone."""
+    old, new = pack(times(2)), pack(times(3))
+    endless = pack(SLOW_TO_LOAD + times(4))
+    with (
+        serve(old, GNOMON_WORKER_START_SECONDS="20") as server,
+        server.client() as control,
+        server.client() as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        control.promote(new, force=True)
+        promotion = pool.submit(other.promote, endless, force=True)
+        until(lambda: len(workers(server)) == 5, "it is loading")
+        control.rollback()
+        assert control.predict({"x": 1.0, "id": "a"}).artifact == old
+        assert not promotion.done()
+        with pytest.raises(WorkerError, match="no worker became ready in 20 s"):
+            promotion.result(60)
+        assert control.predict({"x": 1.0, "id": "a"}).artifact == old
+        assert [event.kind for event in control.history()] == ["promote", "promote", "rollback"]
 
 
 def there_and_back(control: Client, seen: Load, old: str, new: str) -> float:

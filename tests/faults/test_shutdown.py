@@ -18,18 +18,11 @@ from gnomon.testing import Server
 from tests.conftest import Serve
 from tests.faults.clients import GOOD, connect, read_to_end, request
 from tests.load import everything, load, scorers, until, wait_for_more, workers
-from tests.packing import Pack, times
+from tests.packing import SLOW_TO_LOAD, Pack, times
 
 DEADLINE = 3.0
 GRACE = DEADLINE + 15.0
 """As ``docs/faults.md`` promises."""
-
-SLOW_TO_LOAD = """
-import os, time
-if "GNOMON_ROOT" in os.environ:
-    time.sleep(3600)
-"""
-"""Put before a toy's code: where it is served, it is never imported to its end."""
 
 
 @contextlib.contextmanager

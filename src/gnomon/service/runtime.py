@@ -24,10 +24,11 @@ from gnomon.errors import (
     NotReady,
     RolloutConflict,
 )
-from gnomon.models import inspect, tags
+from gnomon.models import Artifact, inspect, tags
 from gnomon.service.auth import control_token
 from gnomon.service.batching import Lane
 from gnomon.service.children import Child
+from gnomon.service.lanes import Lanes
 from gnomon.service.metrics import Metrics
 from gnomon.service.recording import Recorder
 from gnomon.service.shadows import ShadowFeed
@@ -67,7 +68,6 @@ class Runtime:
         self.slice = ""
         self._policy_path = policy
         self._policy = Policy.read(policy) if policy is not None else Policy()
-        self._lanes: dict[str, Lane] = {}
         self._feeds: dict[str, ShadowFeed] = {}
         self._started = datetime.now(UTC)
         self._following = asyncio.Lock()
@@ -75,7 +75,7 @@ class Runtime:
         self._closing: set[asyncio.Task[None]] = set()
         self._retry_at = 0.0
         self._error: GnomonError | None = None
-        self._promoting: str | None = None
+        self._promoting: set[str] = set()
         self._applied: int | None = None
         self._live_since: datetime | None = None
 
@@ -86,6 +86,7 @@ class Runtime:
         self._storage = Storage(self.settings)
         self._history = History(self._storage, self.model)
         self._recorder = Recorder(self.settings, self._metrics)
+        self._lanes = Lanes(self._lane, self._retire)
         await self._open_slice()
         self._sealer = Child(
             "gnomon.shadow.log.seal",
@@ -101,7 +102,7 @@ class Runtime:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(lane.close() for lane in self._lanes.values()), *self._closing)
+        await asyncio.gather(self._lanes.close(), *self._closing)
         try:
             self._recorder.close()
         except LogUnavailable as error:
@@ -164,19 +165,18 @@ class Runtime:
     ) -> Event:
         """Make an artifact live: load and verify it beside the old one, ask the gates, swap."""
         tag = (await asyncio.to_thread(inspect, artifact)).tag
-        self._promoting = tag
+        self._promoting.add(tag)
         try:
-            async with self._following:
-                await self._warm(tag)
+            await self._lanes.warm(tag)
             return await self._decide(
                 rollout.promote, tag, policy=self._policy, force=force, by=by, why=why
             )
         finally:
-            self._promoting = None
+            self._promoting.discard(tag)
 
     async def rollback(self, *, by: str | None, why: str | None) -> Event:
         """Make the previous artifact live again; it is still warm, so this takes milliseconds."""
-        return await self._decide(rollout.rollback, by=by, why=why)
+        return await self._decide(rollout.rollback, by=by, why=why, verified=self._lanes.digests)
 
     async def history(self) -> list[Event]:
         """Every rollout decision, oldest first."""
@@ -197,7 +197,7 @@ class Runtime:
             await asyncio.to_thread(self._history.refresh)
             if self._history.state.live is None:
                 await self._promote_first()
-            await self._apply(self._history.state)
+        await self._catch_up()
 
     async def _open_slice(self) -> None:
         """Take the first slice name here that no other gateway holds, and open its log.
@@ -237,14 +237,42 @@ class Runtime:
             )
         await asyncio.to_thread(self._history.refresh)
 
-    async def _apply(self, state: RolloutState) -> None:
+    async def _catch_up(self) -> None:
+        """Carry the newest state known out. Nothing waits for an artifact that is loading but the
+        decision that wants it: a later one may be carried out meanwhile."""
+        state = self._history.state
         if state.live is not None and (self.live is None or self.live.artifact.tag != state.live):
-            await self._go_live(state.live, state.epoch)
-        keep = {state.live, state.previous, self._promoting}
-        if self.live is not None:
-            keep.add(self.live.artifact.tag)
-        for tag in [tag for tag in self._lanes if tag not in keep]:
-            self._retire(self._lanes.pop(tag).close())
+            lane = await self._load(state.live)
+            if self._history.state is not state:
+                return
+            if lane is not None:
+                self._go_live(lane, state.epoch)
+        elif self.live is not None:
+            self._error = None
+        self._apply(state)
+
+    async def _load(self, tag: str) -> Lane | None:
+        """The lane that is to be live; None, and live goes on as it is, if it is refused."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._retry_at and self._error is not None:
+            return None
+        try:
+            return await self._lanes.warm(tag)
+        except GnomonError as error:
+            self._error, self._retry_at = error, loop.time() + RETRY_SECONDS
+            logger.error("cannot make %s live: %s", tag, error)
+            return None
+
+    def _go_live(self, lane: Lane, epoch: int) -> None:
+        if self.live is None:
+            self._sealer.start()  # Not before live is up: its start would slow live's.
+        lane.epoch = epoch
+        self.live, self._error, self._live_since = lane, None, datetime.now(UTC)
+        logger.info("live is now %s (epoch %d)", lane.artifact.tag, epoch)
+
+    def _apply(self, state: RolloutState) -> None:
+        live = None if self.live is None else self.live.artifact.tag
+        self._lanes.keep({state.live, state.previous, live, *self._promoting})
         for tag in [t for t, feed in self._feeds.items() if state.shadows.get(t) != feed.shadow]:
             self._retire(self._feeds.pop(tag).close())
         if not self._recorder.is_open:
@@ -257,36 +285,14 @@ class Runtime:
                 mark_stopped(self.settings, self.model, self.slice, state.shadows)
                 self._applied = state.epoch
 
-    async def _go_live(self, tag: str, epoch: int) -> None:
-        """Swap the live lane; on refusal the old one goes on answering."""
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._retry_at and self._error is not None:
-            return
-        try:
-            lane = await self._warm(tag)
-        except GnomonError as error:
-            self._error, self._retry_at = error, loop.time() + RETRY_SECONDS
-            logger.error("cannot make %s live: %s", tag, error)
-            return
-        if self.live is None:
-            self._sealer.start()  # Not before live is up: its start would slow live's.
-        lane.epoch = epoch
-        self.live, self._error, self._live_since = lane, None, datetime.now(UTC)
-        logger.info("live is now %s (epoch %d)", tag, epoch)
-
-    async def _warm(self, tag: str) -> Lane:
-        """The lane of an artifact, loaded and verified; it may be kept from before."""
-        if tag not in self._lanes:
-            lane = Lane(
-                await asyncio.to_thread(inspect, tag),
-                self.settings,
-                self._recorder,
-                self._history.state.epoch,
-                lambda reason: self._metrics.restarted("live"),
-            )
-            await lane.start()
-            self._lanes[tag] = lane
-        return self._lanes[tag]
+    def _lane(self, artifact: Artifact) -> Lane:
+        return Lane(
+            artifact,
+            self.settings,
+            self._recorder,
+            self._history.state.epoch,
+            lambda reason: self._metrics.restarted("live"),
+        )
 
     def _start_feed(self, tag: str, shadow: Shadow) -> None:
         self._feeds[tag] = ShadowFeed(
@@ -303,10 +309,19 @@ class Runtime:
         self, decision: Callable[..., Event], *args: Any, by: str | None, **options: Any
     ) -> Event:
         """Take a rollout decision off the event loop, then act on it here at once."""
+        history = self._history.copy()
         event = await asyncio.to_thread(
-            decision, self.settings, self.model, *args, by=by or self.slice or None, **options
+            decision,
+            self.settings,
+            self.model,
+            *args,
+            by=by or self.slice or None,
+            history=history,
+            **options,
         )
-        await self.follow()
+        if history.state.epoch > self._history.state.epoch:
+            self._history = history
+        await self._catch_up()
         return event
 
     async def _tick(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from gnomon.errors import GateRefused, GnomonError, RolloutError
@@ -26,6 +28,7 @@ def start_shadow(
     same: bool = False,
     by: str | None = None,
     why: str | None = None,
+    history: History | None = None,
 ) -> Event:
     """Let an artifact see a sample of the requests and answer nobody.
 
@@ -37,13 +40,14 @@ def start_shadow(
         same: allow the live artifact itself, which measures the noise floor.
         by: who decides.
         why: the reason, for the history.
+        history: what is known of it; it is brought up to date. It is read anew without.
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
         RolloutError: nothing is live, it is live, or it runs already.
         RolloutConflict: another decision was recorded meanwhile.
     """
-    history = _history(settings, model)
+    history = _brought_up(history, settings, model)
     chosen = _inspect(model, artifact)
     return _record(
         history,
@@ -67,6 +71,7 @@ def stop_shadow(
     *,
     by: str | None = None,
     why: str | None = None,
+    history: History | None = None,
 ) -> Event:
     """Take an artifact out of shadow. It may be gone from the store.
 
@@ -74,7 +79,7 @@ def stop_shadow(
         RolloutError: it is no running shadow.
         RolloutConflict: another decision was recorded meanwhile.
     """
-    history = _history(settings, model)
+    history = _brought_up(history, settings, model)
     running = history.state.shadows.get(artifact)
     tag = artifact if running is not None else _tag_of(artifact)
     return _record(history, Event(kind="shadow_stop", artifact=tag, by=by, why=why))
@@ -89,6 +94,7 @@ def promote(
     force: bool = False,
     by: str | None = None,
     why: str | None = None,
+    history: History | None = None,
 ) -> Event:
     """Make an artifact live, if its gates hold. The first of a model has nothing to be judged by.
 
@@ -100,6 +106,7 @@ def promote(
         force: do it whatever the gates say; that they did not hold is recorded.
         by: who decides.
         why: the reason, for the history.
+        history: what is known of it; it is brought up to date. It is read anew without.
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
@@ -107,7 +114,7 @@ def promote(
         RolloutError: it is live already.
         RolloutConflict: another decision was recorded meanwhile.
     """
-    history = _history(settings, model)
+    history = _brought_up(history, settings, model)
     chosen = _inspect(model, artifact)
     event = Event(kind="promote", artifact=chosen.tag, digest=chosen.digest, by=by, why=why)
     history.state.after(event)
@@ -122,20 +129,34 @@ def promote(
 
 
 def rollback(
-    settings: Settings, model: str, *, by: str | None = None, why: str | None = None
+    settings: Settings,
+    model: str,
+    *,
+    by: str | None = None,
+    why: str | None = None,
+    history: History | None = None,
+    verified: Mapping[str, str] | None = None,
 ) -> Event:
     """Make the artifact live that was so before; no gate is asked.
+
+    Args:
+        settings: where the rollout is.
+        model: the deployment's model name.
+        by: who decides.
+        why: the reason, for the history.
+        history: what is known of it; it is brought up to date. It is read anew without.
+        verified: artifacts that a server holds ready, digest by tag; they are not inspected again.
 
     Raises:
         ArtifactError, UnknownArtifact: that artifact does not pass inspection any more.
         RolloutError: there was none before.
         RolloutConflict: another decision was recorded meanwhile.
     """
-    history = _history(settings, model)
+    history = _brought_up(history, settings, model)
     previous = history.state.previous
     if previous is None:
         raise RolloutError("there is no previous artifact to roll back to")
-    digest = inspect(previous).digest
+    digest = (verified or {}).get(previous) or inspect(previous).digest
     event = Event(kind="rollback", artifact=previous, digest=digest, by=by, why=why)
     return _record(history, event)
 
@@ -146,7 +167,7 @@ def check(settings: Settings, model: str, artifact: str, policy: Policy | None =
     Raises:
         RolloutError: nothing is live.
     """
-    state = _history(settings, model).state
+    state = _brought_up(None, settings, model).state
     tag = artifact if artifact in state.shadows else _tag_of(artifact)
     return _gates(settings, model, state, tag, policy or Policy())
 
@@ -188,8 +209,8 @@ def _refused(found: Gates) -> GateRefused:
     )
 
 
-def _history(settings: Settings, model: str) -> History:
-    history = History(Storage(settings), model)
+def _brought_up(history: History | None, settings: Settings, model: str) -> History:
+    history = history or History(Storage(settings), model)
     history.refresh()
     return history
 

@@ -136,6 +136,13 @@ class History:
         self.state = RolloutState()
         self._storage = storage
 
+    def copy(self) -> History:
+        """Another that goes on from here by itself; what was read is not read again."""
+        other = History(self._storage, self.model)
+        other.state = self.state
+        other.events = self.events[: other.state.epoch]  # Another thread may be adding to them.
+        return other
+
     def refresh(self) -> bool:
         """Read events recorded since the last time; whether there were any.
 
@@ -147,8 +154,7 @@ class History:
         before = self.state.epoch
         while (content := self._storage.read(self._name())) is not None:
             event = self._decode(content)
-            self.state = self.state.after(event)
-            self.events.append(event)
+            self._add(event, self.state.after(event))
         return self.state.epoch > before
 
     def append(self, event: Event) -> RolloutState:
@@ -166,9 +172,12 @@ class History:
                 where=self._name(),
                 hint="look at the history, then decide again",
             )
-        self.state = after
-        self.events.append(event)
+        self._add(event, after)
         return after
+
+    def _add(self, event: Event, after: RolloutState) -> None:
+        self.events.append(event)
+        self.state = after
 
     def _name(self) -> str:
         return f"rollout/{self.model}/{self.state.epoch:06d}.json"

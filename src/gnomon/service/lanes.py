@@ -1,0 +1,71 @@
+"""The artifacts that a slice has loaded, or is loading."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Coroutine
+
+from gnomon.models import Artifact, inspect
+from gnomon.service.batching import Lane
+
+__all__ = ["Lanes"]
+
+
+class Lanes:
+    """One lane an artifact. Loading one takes seconds, in which nothing waits but who asked for it.
+
+    Args:
+        make: makes the lane of an inspected artifact.
+        retire: takes what closes a lane that is not wanted any more, and sees to it.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[Artifact], Lane],
+        retire: Callable[[Coroutine[None, None, None]], None],
+    ) -> None:
+        self._make = make
+        self._retire = retire
+        self._lanes: dict[str, Lane] = {}
+        self._loading: dict[str, asyncio.Task[Lane]] = {}
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The manifest's hash of every artifact that is loaded, by tag."""
+        return {tag: lane.artifact.digest for tag, lane in self._lanes.items()}
+
+    async def warm(self, tag: str) -> Lane:
+        """The lane of an artifact, loaded and verified; it may be kept from before.
+
+        Raises:
+            ArtifactError: the artifact is refused.
+            WorkerError: a worker was not ready in time.
+        """
+        if tag in self._lanes:
+            return self._lanes[tag]
+        if tag not in self._loading:
+            task = asyncio.get_running_loop().create_task(self._load(tag))
+            self._loading[tag] = task
+            task.add_done_callback(lambda done: self._loaded(tag, done))
+        return await asyncio.shield(self._loading[tag])
+
+    def keep(self, tags: Collection[str | None]) -> None:
+        """Close all others, once they have answered what they were asked."""
+        for tag in [tag for tag in self._lanes if tag not in tags]:
+            self._retire(self._lanes.pop(tag).close())
+
+    async def close(self) -> None:
+        """Answer what is queued, and end every worker."""
+        for task in tuple(self._loading.values()):
+            task.cancel()
+        await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
+
+    async def _load(self, tag: str) -> Lane:
+        lane = self._make(await asyncio.to_thread(inspect, tag))
+        await lane.start()
+        return lane
+
+    def _loaded(self, tag: str, task: asyncio.Task[Lane]) -> None:
+        del self._loading[tag]
+        if not task.cancelled() and task.exception() is None:
+            self._lanes[tag] = task.result()
