@@ -64,10 +64,6 @@ class WorkerClient:
         self._data.close()
         self._end()
 
-    def kill(self) -> None:
-        """End the worker's processes at once, whatever they are at; from any thread."""
-        self._process.kill()
-
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Score decoded rows; see :meth:`gnomon.worker.Engine.score`.
 

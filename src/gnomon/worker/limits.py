@@ -21,6 +21,8 @@ _PR_SET_PDEATHSIG = 1
 def die_with_parent(parent: int) -> None:
     """Have the kernel kill this process when its parent ends, in whatever state it is then.
 
+    To the kernel the parent is the thread that started it.
+
     Args:
         parent: the process id of the parent; if it has ended already, so does this process.
     """

@@ -6,8 +6,8 @@ fork of the holder takes its place in milliseconds, with the artifact already in
 start. The holder keeps no threads and never enters OpenMP, whose pools do not survive a fork.
 
 All ignore SIGTERM and SIGINT, which process managers send to whole process trees, and leave when
-their sockets close: a worker must outlive the answers its gateway still owes. A scorer ends with
-its holder, also one that hangs.
+their sockets close: a worker must outlive the answers its gateway still owes. In case they hang, or
+are stopped, the kernel ends a scorer with its holder, and the holder with who started it.
 
 ``GNOMON_WORKER_BYTES`` bounds the memory of a scorer. One that runs out of it leaves, and a fresh
 one has none of what it leaked.
@@ -46,6 +46,7 @@ def main() -> None:
     artifact, control = Path(sys.argv[1]), socket.socket(fileno=inherited(sys.argv[2]))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
+    die_with_parent(os.getppid())
     try:
         loaded = load(artifact, verify=False)
     except GnomonError as error:

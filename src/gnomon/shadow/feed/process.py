@@ -120,15 +120,12 @@ class Feed:
         self._shadowing = Shadowing(artifact, self._policy, self._run.epoch, settings.batch_rows)
         self._writer.rotate(self._shadowing.schema, read_to=self._recorded)
         with WorkerClient(artifact, patient, deadline=settings.shadow_deadline) as client:
-            self._reporter.client = client
-            try:
-                self._follow(client)
-            finally:
-                self._reporter.client = None
+            self._follow(client)
 
     def _follow(self, client: WorkerClient) -> NoReturn:
         with contextlib.closing(self._reading()) as reading:
             while True:
+                self._reporter.worker = client.pid
                 found = reading.poll()
                 for source in found:
                     for part in source.cut(self._most_rows):

@@ -18,7 +18,6 @@ from gnomon.errors import GnomonError
 from gnomon.shadow.feed.progress import Latency, Progress, Totals
 from gnomon.shadow.feed.source import Reading
 from gnomon.shadow.log import Position
-from gnomon.worker import WorkerClient
 
 __all__ = ["Reporter"]
 
@@ -30,8 +29,7 @@ KEPT_TIMES = 1_000
 class Reporter(threading.Thread):
     """Tells the gateway how far the feed is, also while one batch takes long.
 
-    When the lifeline closes it ends the worker, in whatever state that is, and the process at once:
-    everything the feed did is in its log.
+    When the lifeline closes it ends the process at once: everything the feed did is in its log.
 
     Args:
         lifeline: the socket to the gateway.
@@ -48,8 +46,8 @@ class Reporter(threading.Thread):
         fsync: Callable[[], None],
     ) -> None:
         super().__init__(name="reporter", daemon=True)
-        self.client: WorkerClient | None = None
-        """The feed's worker."""
+        self.worker: int | None = None
+        """The process id of the feed's worker."""
         self._waiting: deque[tuple[int, int]] = deque()
         self._trouble: str | None = None
         self._lifeline = lifeline
@@ -88,8 +86,6 @@ class Reporter(threading.Thread):
                     break
         except OSError:
             pass
-        if self.client is not None:
-            self.client.kill()
         os._exit(0)
 
     def _progress(self) -> Progress:
@@ -116,7 +112,7 @@ class Reporter(threading.Thread):
             flipped=totals.flipped,
             difference=totals.apart / totals.measured if totals.measured else None,
             latency_ms=_latency(micros) if micros else None,
-            worker=None if self.client is None else self.client.pid,
+            worker=self.worker,
             error=error,
         )
 

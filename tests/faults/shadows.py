@@ -1,0 +1,109 @@
+"""Shadows with faults beside a healthy live model, and what must be true of them in the end."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from gnomon.service.client import Client
+from gnomon.service.status import ShadowStatus
+from gnomon.shadow.books.balance import balance
+from gnomon.shadow.log import InferenceLog
+from gnomon.testing import Server
+from tests.faults.accounts import Accounts
+from tests.load import Load, feeds, until
+from tests.packing import SCRIPT, times
+
+Packed = Callable[[str, str, str], Path]
+
+
+def install(server: Server, packed_once: Packed, mischief: str) -> Path:
+    """An artifact, x times 3, that does some mischief, in the store of a shared server."""
+    packed = packed_once(times(3, mischief), "toy", SCRIPT)
+    home = Path(server.settings.root).parent / "bentoml"
+    path = home / "models" / "toy" / packed.name
+    if not path.exists():
+        shutil.copytree(packed, path)
+    return path
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """A shadow that runs from before the first request to after the last."""
+
+    server: Server
+    control: Client
+    tag: str
+    accounts: Accounts
+    before: Counter[str]
+
+    @property
+    def status(self) -> ShadowStatus:
+        """What its slice says of it."""
+        (found,) = [s for s in self.control.status().shadows if s.artifact == self.tag]
+        return found
+
+    def processes(self) -> list[psutil.Process]:
+        """The holder and the scorer of its worker, as far as they live."""
+        return [child for feed in feeds(self.server) for child in feed.children(recursive=True)]
+
+    def feed(self) -> psutil.Process:
+        """Its feed."""
+        until(lambda: bool(feeds(self.server)), "the feed runs")
+        (feed,) = feeds(self.server)
+        return feed
+
+    def check(self, seen: Load, *, failed: int = 0, seconds: float = 90.0) -> None:
+        """Hold live to having lost and failed nothing, and the shadow to having caught up.
+
+        Args:
+            seen: what clients saw since the shadow was started.
+            failed: rows that the shadow is to have failed on.
+            seconds: how long it may take to catch up.
+
+        Raises:
+            AssertionError: any of it is not so, or law 5's books do not balance, to the row.
+        """
+        assert (seen.lost, seen.refused) == (0, [])
+        rows = len(seen.acknowledged)
+        assert rows
+        until(
+            lambda: (self.status.eligible, self.status.lagging) == (rows, 0),
+            f"{self.tag} catches up on {rows} rows",
+            seconds,
+        )
+        since = self.accounts.check(seen)
+        assert since["answered"] == since["received"] == rows
+        books = books_of(self.server, self.tag) - self.before
+        assert books == Counter(eligible=rows, scored=rows - failed, failed=failed)
+        assert (self.status.scored, self.status.failed) == (rows - failed, failed)
+
+
+def books_of(server: Server, tag: str) -> Counter[str]:
+    """A shadow's books in the log over all of its runs; they balance."""
+    found = balance(InferenceLog(server.settings, "toy"))
+    assert found.balanced, found.explain()
+    ours = [books for books in found.shadows if books.artifact == tag]
+    names = ("eligible", "scored", "failed", "lagging")
+    return +Counter({name: sum(getattr(books, name) for books in ours) for name in names})
+
+
+@contextmanager
+def shadowing(server: Server, tag: str) -> Iterator[Shadow]:
+    """Start a shadow before any request, and stop it when all is done."""
+    with server.client() as control:
+        accounts, before = Accounts(server), books_of(server, tag)
+        control.start_shadow(tag)
+        shadow = Shadow(server, control, tag, accounts, before)
+        until(lambda: len(shadow.processes()) == 2, "its worker runs", 120)
+        try:
+            yield shadow
+        finally:
+            control.stop_shadow(tag)
+            until(lambda: not feeds(server), "the feed leaves")
