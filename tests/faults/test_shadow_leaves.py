@@ -23,6 +23,17 @@ STATES = {
 """What the code of a shadow does that is in each state."""
 
 
+def told_to_stop(server: Server) -> None:
+    """SIGTERM, to whom an operator or a container sends it; it ends with 0."""
+    assert server.stop(60) == 0
+
+
+def killed(server: Server) -> None:
+    """SIGKILL to the server and its gateway; the others have only their sockets to go by."""
+    for process in (psutil.Process(server.process.pid), *gateways(server)):
+        process.kill()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("ended", [told_to_stop, killed])
