@@ -36,6 +36,7 @@ bench: $(READY) ## the race with other servers, then the shadow, start-up and me
 	@$(BIN)/python -m benchmarks.serve
 	@$(BIN)/python -m benchmarks.open_loop
 	@$(BIN)/python -m benchmarks.startup
+	@$(BIN)/python -m benchmarks.rollback
 	@$(BIN)/python -m benchmarks.memory
 
 clean: ## remove the virtual environment, the demo's files and caches
