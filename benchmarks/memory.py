@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     asked = parser.parse_args()
     need_wrk()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         work = Path(folder)
         print("training and packing", flush=True)
         (case,) = cases.prepare(cases.NAMES[:1], work)

@@ -70,7 +70,7 @@ def main() -> None:
     """Prepare, measure, report."""
     asked = arguments()
     need_wrk()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         work = Path(folder)
         print("training and packing", flush=True)
         (case,) = cases.prepare(cases.NAMES[:1], work)

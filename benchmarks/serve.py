@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import argparse
 import math
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+import httpx
 
 from benchmarks.race import cases, environments, report
 from benchmarks.race.bare import bare
@@ -43,7 +46,7 @@ def main() -> None:
     contenders = [c for c in CONTENDERS if not asked.contenders or c.name in asked.contenders]
     for contender in contenders:
         environments.make(contender.environment)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         print("training and packing " + ", ".join(asked.pipelines), flush=True)
         raced = cases.prepare(asked.pipelines, Path(folder))
         results = Results(
@@ -52,8 +55,10 @@ def main() -> None:
             seconds=asked.seconds,
             versions={c.name: environments.versions(c.environment) for c in contenders},
         )
-        run(asked, list(turns(asked.rounds, raced, contenders)), Path(folder), results)
-    results.write(asked.out)
+        try:
+            run(asked, list(turns(asked.rounds, raced, contenders)), Path(folder), results)
+        finally:
+            results.write(asked.out)
     print("\n" + report.markdown(results))
     print(f"\nEvery figure: {asked.out}\nThe plot: python -m benchmarks.race.plot {asked.out}")
 
@@ -99,13 +104,14 @@ def run(asked: argparse.Namespace, plan: list[Turn], work: Path, results: Result
     """Take every turn; who fails in one is out of that case, with the reason in the results."""
 
     def connections(case: cases.Case) -> list[int]:
-        return asked.connections if case.name == cases.NAMES[0] else asked.others
+        found: list[int] = asked.connections if case.name == cases.NAMES[0] else asked.others
+        return found
 
     def cost(turn: Turn) -> float:
         _, case, contender = turn
         if contender is None:
             return float(asked.seconds) + 2.0
-        return OVERHEAD_SECONDS + len(connections(case)) * (asked.seconds + 0.2)
+        return OVERHEAD_SECONDS + len(connections(case)) * float(asked.seconds)
 
     total = sum(cost(turn) for turn in plan)
     print(f"{len(plan)} turns, about {total / 60:.0f} minutes", flush=True)
@@ -124,9 +130,9 @@ def run(asked: argparse.Namespace, plan: list[Turn], work: Path, results: Result
         elif (case.name, name) not in results.failed:
             try:
                 measure(contender, case, work, connections(case), asked.seconds, results)
-            except WrongAnswer as error:
-                print(error, flush=True)
-                results.fail(case.name, name, str(error))
+            except (WrongAnswer, httpx.HTTPError, subprocess.CalledProcessError) as error:
+                print(f"left out: {error!r}", flush=True)
+                results.fail(case.name, name, repr(error))
 
 
 def measure(

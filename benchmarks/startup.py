@@ -36,7 +36,7 @@ def main() -> None:
     contenders = [named(name) for name in SERVICES]
     for contender in contenders:
         environments.make(contender.environment)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         print(f"training and packing, then {len(SERVICES) * (asked.rounds + 1)} starts", flush=True)
         (case,) = cases.prepare(cases.NAMES[:1], Path(folder))
         seconds: dict[str, list[float]] = {name: [] for name in SERVICES}

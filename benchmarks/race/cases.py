@@ -101,7 +101,8 @@ def _texts_case(name: str, folder: Path) -> Case:
         pipelines.append(pipeline)
     rows = unseen[["text"]]
     live, shadow = tags
-    return _case(name, "texts", live, shadow, pipelines[0], rows, rows.to_dict("records"), folder)
+    requests = [{"text": text} for text in rows["text"]]
+    return _case(name, "texts", live, shadow, pipelines[0], rows, requests, folder)
 
 
 def _case(

@@ -65,8 +65,8 @@ def make(name: str | None) -> Path:
     if not stamp.exists() or stamp.read_text() != made_from:
         print(f"making the environment {folder.relative_to(ROOT)} (once) ...", flush=True)
         venv.create(folder, clear=True, with_pip=True)
-        install = [folder / "bin" / "python", "-m", "pip", "install", "-qq"]
-        install += ["--disable-pip-version-check", "-r", REQUIREMENTS / f"{name}.txt"]
+        install = [str(folder / "bin" / "python"), "-m", "pip", "install", "-qq"]
+        install += ["--disable-pip-version-check", "-r", str(REQUIREMENTS / f"{name}.txt")]
         if subprocess.run(install).returncode:
             sys.exit(f"pip could not install benchmarks/contenders/requirements/{name}.txt")
         stamp.write_text(made_from)
@@ -76,6 +76,8 @@ def make(name: str | None) -> Path:
 @cache
 def versions(name: str | None) -> dict[str, str]:
     """What is installed in an environment, of the packages that matter."""
-    command = [make(name) / "python", "-c", VERSIONS, *SHOWN]
-    found: dict[str, str] = json.loads(subprocess.run(command, stdout=-1, check=True).stdout)
+    command = [str(make(name) / "python"), "-c", VERSIONS, *SHOWN]
+    found: dict[str, str] = json.loads(
+        subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    )
     return found

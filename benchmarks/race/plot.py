@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -90,7 +90,7 @@ def _finding(results: Results, count: int) -> str:
     return f"With log and shadow, {min(leads):.1f} times the next or more"
 
 
-def _panel(title: str, rates: dict[str, Sequence[float]], top: int) -> Iterator[str]:
+def _panel(title: str, rates: Mapping[str, Sequence[float]], top: int) -> Iterator[str]:
     longest = max(max(values) for values in rates.values()) or 1.0  # nothing was answered
     yield f'<text class="ours" x="8" y="{top + 30}">{escape(title)}</text>'
     for number, (name, values) in enumerate(rates.items()):

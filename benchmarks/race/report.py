@@ -61,7 +61,8 @@ def _versions(results: Results) -> Iterator[str]:
         own = ", ".join(f"{n} {v}" for n, v in sorted(versions.items()) if (n, v) not in every)
         lines.setdefault(own, []).append(contender)
     for own, contenders in lines.items():
-        yield f"* {'; '.join(contenders)}: {own}."
+        if own:
+            yield f"* {'; '.join(contenders)}: {own}."
 
 
 def _table(results: Results, case: str) -> Iterator[str]:
@@ -95,7 +96,7 @@ def _findings(results: Results, case: str) -> Iterator[str]:
     if others:
         best = max(others, key=lambda name: statistics.median(_rates(others[name][most])))
         over = spread(ratios(base[most], others[best][most]))
-        yield f"* {most} connections, log and full shadow: {over} times the best other, {best}."
+        yield f"* Connections: {most}. Log and full shadow: {over} times the best other, {best}."
     for own in (name for name in OURS if name in counts):
         medians = [figure.p50 for figure in counts[own].get(1, [])]
         for way, words in (("call", "the bare call"), ("frame_and_call", "frame and bare call")):
@@ -103,13 +104,13 @@ def _findings(results: Results, case: str) -> Iterator[str]:
             if medians and len(floor) == len(medians):
                 times = [a / b for a, b in zip(medians, floor, strict=True)]
                 yield (
-                    f"* 1 connection, {own}: median latency {spread(times, '.2f')} times that of "
+                    f"* Connections: 1. {own}: median latency {spread(times, '.2f')} times that of "
                     f"{words} ({statistics.median(floor):.2f} ms)."
                 )
     if LOGGED in counts and UNLOGGED in counts:
         for count, figures in counts[LOGGED].items():
             kept = spread([100 * r for r in ratios(figures, counts[UNLOGGED][count])])
-            yield f"* {count} connections: with the log, {kept} % of the requests/s without it."
+            yield f"* Connections: {count}. With the log, {kept} % of the requests/s without it."
 
 
 def _rates(figures: Sequence[Figure]) -> list[float]:

@@ -48,7 +48,17 @@ class SlowDisk:
         source, library = folder / "slow_disk.c", folder / "slow_disk.so"
         source.write_text(SOURCE)
         defined = [f'-DSWITCH="{self.switch}"', f"-DDELAY={int(SYNC_SECONDS * 1e6)}"]
-        command = ["gcc", "-shared", "-fPIC", "-O2", *defined, "-o", library, source, "-ldl"]
+        command = [
+            "gcc",
+            "-shared",
+            "-fPIC",
+            "-O2",
+            *defined,
+            "-o",
+            str(library),
+            str(source),
+            "-ldl",
+        ]
         subprocess.run(command, check=True)
         self.variables = {"LD_PRELOAD": str(library)}
 
