@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 
 import msgspec
 
 from gnomon.cli.at_root import AtRoot
-from gnomon.cli.target import find_model, find_target
+from gnomon.cli.target import Target, find_model, find_target
+from gnomon.errors import SettingsError
 from gnomon.service.status import Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
@@ -49,7 +51,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_overview(url: str | None, token: str | None, model: str | None) -> Overview:
-    """The deployment under the storage root, or the one slice that answers at ``url``.
+    """The deployment under the storage root, or the one slice that answers at another ``url``.
 
     A slice that runs alone is asked itself. Several are taken from what they last said in the
     storage root, at most ``GNOMON_FOLLOW_SECONDS`` ago: behind one URL one of them answers.
@@ -58,18 +60,22 @@ def find_overview(url: str | None, token: str | None, model: str | None) -> Over
         SettingsError: there is no such server, and nothing under the storage root.
     """
     target = find_target(url, token, model=model)
-    if url is not None:
-        return Overview(place=url, slices=target.status())
     settings = Settings.read()
-    name = model or find_model(settings)
-    storage = Storage(settings)
-    beats = slices.read(storage, name)
-    history = History(storage, name)
+    with contextlib.suppress(SettingsError):
+        name = model or find_model(settings)
+        beats = slices.read(Storage(settings), name)
+        if url is None or any(beat.url == url for beat in beats):
+            return _of_root(target, settings, name, beats)
+    return Overview(place=target.place, slices=target.status())
+
+
+def _of_root(target: Target, settings: Settings, model: str, beats: list[Heartbeat]) -> Overview:
+    history = History(Storage(settings), model)
     history.refresh()
     several = sum(not beat.is_stale() for beat in beats) > 1
     return Overview(
         place=target.place,
-        slices=AtRoot(settings, name).status() if several else target.status(),
+        slices=AtRoot(settings, model).status() if several else target.status(),
         gone=[_gone(beat, history.state) for beat in beats if beat.is_stale()],
     )
 

@@ -1,0 +1,193 @@
+"""Slices share nothing but the storage root: two gateways of a server, and two servers with spools
+of their own, run one rollout."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from gnomon.settings import Settings
+from gnomon.shadow import rollout, slices
+from gnomon.shadow.books.balance import balance
+from gnomon.shadow.books.books import Books
+from gnomon.shadow.log import InferenceLog
+from gnomon.shadow.log.seal import Sealer
+from gnomon.shadow.rollout.history import History
+from gnomon.shadow.slices import Heartbeat
+from gnomon.shadow.storage import Storage
+from gnomon.testing import Server, serving
+from tests.conftest import Deploy, Serve
+from tests.load import Load, load, until, wait_for_more
+from tests.packing import Pack, times
+
+SLEEP = "time.sleep(0.01)"
+"""In live's code, so that clients and shadows get their share of the processor."""
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def beats(settings: Settings) -> list[Heartbeat]:
+    """What the slices that live say."""
+    return [b for b in slices.read(Storage(settings), "toy") if not b.is_stale()]
+
+
+def all_follow(settings: Settings, epoch: int, live: str) -> None:
+    """Until both slices have carried out a decision."""
+    until(
+        lambda: [(b.epoch, b.live) for b in beats(settings)] == [(epoch, live)] * 2,
+        f"both slices carry out decision {epoch}",
+        60,
+    )
+
+
+def caught_up(settings: Settings, rows: int) -> None:
+    """Until the shadows of both slices have scored so many rows in all, and none lags."""
+
+    def said() -> tuple[int, int]:
+        shadows = [beat.shadows[0] for beat in beats(settings)]
+        return sum(s.scored for s in shadows), sum(s.lagging for s in shadows)
+
+    until(lambda: said() == (rows, 0), f"the shadows score {rows} rows", 120)
+
+
+def status(settings: Settings) -> dict[str, Any]:
+    """What ``gnomon status --json`` prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gnomon", "status", "--json"],
+        env={**os.environ, **settings.environment()},
+        capture_output=True,
+        check=True,
+    )
+    found: dict[str, Any] = msgspec.json.decode(done.stdout)
+    return found
+
+
+def books(settings: Settings) -> Books:
+    """The books, which balance."""
+    found = balance(InferenceLog(settings, "toy"))
+    assert found.balanced, found.explain()
+    return found
+
+
+def kinds(settings: Settings) -> list[str]:
+    """The decisions on record."""
+    history = History(Storage(settings), "toy")
+    history.refresh()
+    return [event.kind for event in history.events]
+
+
+def test_two_slices_of_a_server_run_one_rollout(pack: Pack, serve: Serve) -> None:
+    """Both take requests; a decision taken in one is carried out in both; status and books are the
+    sum of both."""
+    old, new = pack(times(2, SLEEP)), pack(times(3))
+    with serve(old, GNOMON_SLICES="2") as server, server.client() as control:
+        settings = server.settings
+        control.start_shadow(new)
+        all_follow(settings, 2, old)
+        rows = 0
+        while not all(beat.books["answered"] > 20 for beat in beats(settings)):
+            # The kernel gives a connection to whichever gateway comes first, for good.
+            with load(server, connections=8) as seen:
+                wait_for_more(seen, 40, "answers")
+            assert (seen.lost, seen.refused) == (0, [])
+            rows += len(seen.acknowledged)
+        caught_up(settings, rows)
+        found = status(settings)
+        first = books(settings)
+        with load(server, connections=8) as swapped:
+            control.promote(new, force=True)
+            all_follow(settings, 3, new)
+            wait_for_more(swapped, 50, "new answers")
+            control.rollback()
+            all_follow(settings, 4, old)
+            wait_for_more(swapped, 50, "old answers")
+    assert [len(found["slices"]), found["gone"]] == [2, []]
+    assert found["total"]["books"]["answered"] == rows
+    assert found["total"]["shadows"][0]["disagreed"] == rows
+    assert (first.shadows[0].eligible, first.shadows[0].scored) == (rows, rows)
+    check(swapped, {old: 2.0, new: 3.0})
+    assert books(settings).live.outcomes == {"answered": rows + len(swapped.acknowledged)}
+    assert kinds(settings) == ["promote", "shadow_start", "promote", "rollback"]
+
+
+def check(seen: Load, factors: dict[str, float]) -> None:
+    """Hold every answer to the artifact that gave it; nothing was refused or lost."""
+    assert (seen.lost, seen.refused) == (0, [])
+    assert {answer["artifact"] for answer in seen.acknowledged.values()} == set(factors)
+    by_factor = Counter(
+        answer["prediction"] % factors[answer["artifact"]] for answer in seen.acknowledged.values()
+    )
+    assert set(by_factor) == {0.0}
+
+
+@contextlib.contextmanager
+def replicas(tmp_path: Path, own_home: Path, deployment: Path) -> Iterator[list[Server]]:
+    """Two servers as on two machines: stores, spools and names of their own, one storage root."""
+    with contextlib.ExitStack() as stack:
+        running = []
+        for name in ("a", "b"):
+            home = tmp_path / f"home-{name}"
+            shutil.copytree(own_home, home)
+            environment = {
+                "BENTOML_HOME": str(home),
+                "GNOMON_SPOOL": str(tmp_path / f"spool-{name}"),
+                "GNOMON_REPLICA": f"machine-{name}",
+                "GNOMON_SEGMENT_SECONDS": "1",
+            }
+            server = serving(deployment, tmp_path / "root", environment=environment)
+            running.append(stack.enter_context(server))
+        yield running
+
+
+def test_two_replicas_run_one_rollout(
+    pack: Pack, deploy: Deploy, tmp_path: Path, own_home: Path
+) -> None:
+    """A decision taken on one machine is carried out on the other; and once both have ended, what
+    they logged is one table, in which nothing is missing or twice."""
+    old, new = pack(times(2, SLEEP)), pack(times(3))
+    root = Settings(root=str(tmp_path / "root"), spool=str(tmp_path / "nothing"))
+    rollout.promote(root, "toy", old)
+    with replicas(tmp_path, own_home, deploy()) as (a, b), a.client() as at_a, b.client() as at_b:
+        at_a.start_shadow(new)
+        all_follow(root, 2, old)
+        with load(a, connections=4) as seen_a, load(b, connections=4) as seen_b:
+            wait_for_more(seen_a, 100, "a answers")
+            wait_for_more(seen_b, 100, "b answers")
+        rows = len(seen_a.acknowledged) + len(seen_b.acknowledged)
+        caught_up(root, rows)
+        found = status(root)
+        with load(a, connections=4) as more_a, load(b, connections=4) as more_b:
+            at_b.promote(new, force=True)
+            all_follow(root, 3, new)
+            wait_for_more(more_b, 50, "new answers")
+            wait_for_more(more_a, 50, "new answers")
+            at_a.rollback()
+            all_follow(root, 4, old)
+            wait_for_more(more_a, 50, "old answers")
+            wait_for_more(more_b, 50, "old answers")
+    for server in (a, b):
+        Sealer(server.settings, "toy").seal()
+    assert [one["slice"] for one in found["slices"]] == ["machine-a-1", "machine-b-1"]
+    assert found["total"]["books"]["answered"] == rows
+    assert found["total"]["shadows"][0]["scored"] == rows
+    for seen in (more_a, more_b):
+        check(seen, {old: 2.0, new: 3.0})
+    every = {**seen_a.acknowledged, **seen_b.acknowledged, **more_a.acknowledged}
+    every.update(more_b.acknowledged)
+    for settings in (a.settings, b.settings, root):
+        held = books(settings)
+        assert held.live.outcomes == {"answered": len(every)}
+        assert held.shadows[0].eligible == held.shadows[0].scored >= rows
+    table = InferenceLog(root, "toy").table(columns=["request_id"], role="live")
+    assert Counter(table["request_id"].to_pylist()) == Counter(every.keys())
+    assert kinds(root) == ["promote", "shadow_start", "promote", "rollback"]
