@@ -95,6 +95,10 @@ class Requests:
         """Begin the next segment."""
         self._writer.rotate()
 
+    def close(self) -> None:
+        """Leave the log to whoever wants it."""
+        self._writer.close()
+
 
 class FeedProcess:
     """A feed as its gateway starts it; a context manager that closes the lifeline."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import logging
 import os
@@ -30,6 +31,7 @@ from gnomon.service.batching import Lane
 from gnomon.service.children import Child
 from gnomon.service.lanes import Lanes
 from gnomon.service.metrics import Metrics
+from gnomon.service.orphans import Orphans
 from gnomon.service.recording import Recorder
 from gnomon.service.shadows import ShadowFeed
 from gnomon.service.status import Books, Live, Status
@@ -85,6 +87,7 @@ class Runtime:
         self._metrics = Metrics(self.model)
         self._storage = Storage(self.settings)
         self._history = History(self._storage, self.model)
+        self._orphans = Orphans(self.settings, self.model, self._policy_path)
         self._recorder = Recorder(self.settings, self._metrics)
         self._lanes = Lanes(self._lane, self._retire)
         await self._open_slice()
@@ -96,6 +99,7 @@ class Runtime:
         )
         self._spawn(self._every(self.settings.follow_seconds, self._tick))
         self._spawn(self._every(self.settings.fsync_seconds, self._recorder.fsync))
+        self._spawn(self._every(self.settings.follow_seconds, self._tend))
 
     async def stop(self) -> None:
         """Answer what was accepted, flush the log, end the children."""
@@ -107,7 +111,11 @@ class Runtime:
             self._recorder.close()
         except LogUnavailable as error:
             logger.error("the log is closed as it is: %s", error)
-        await asyncio.gather(self._sealer.close(), *(f.close() for f in self._feeds.values()))
+        await asyncio.gather(
+            self._sealer.close(),
+            self._orphans.close(),
+            *(feed.close() for feed in self._feeds.values()),
+        )
         if self.slice:
             await asyncio.to_thread(slices.end, self._storage, self._heartbeat())
 
@@ -301,7 +309,8 @@ class Runtime:
             self._policy_path,
             self._recorder.position,
             self.settings,
-            self._metrics,
+            functools.partial(self._metrics.shadow, tag),
+            functools.partial(self._metrics.restarted, "shadow"),
         )
         self._feeds[tag].start()
 
@@ -332,6 +341,10 @@ class Runtime:
         if self._recorder.is_open:
             self._recorder.rotate_if_due()
             await asyncio.to_thread(slices.write, self._storage, self._heartbeat())
+
+    async def _tend(self) -> None:
+        if self.slice:
+            await self._orphans.tend(self._history.state, self.slice)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Do ``work`` for ever; an error does not end it, and is logged when it is a new one."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from gnomon.service.children import Child
-from gnomon.service.metrics import Metrics
 from gnomon.service.status import ShadowStatus, shadow_status
 from gnomon.settings import Settings
 from gnomon.shadow.feed.progress import Progress
@@ -32,7 +32,8 @@ class ShadowFeed:
         policy: the policy file, for its comparators.
         since: the position in the request stream from which a new shadow reads.
         settings: handed down.
-        metrics: where its counts are shown.
+        show: called twice a second with its rows by state and the seconds it is behind.
+        on_death: called each time the feed ends unasked.
     """
 
     def __init__(
@@ -42,10 +43,11 @@ class ShadowFeed:
         policy: Path | None,
         since: str,
         settings: Settings,
-        metrics: Metrics,
+        show: Callable[[dict[str, int], float], None] = lambda counts, behind_seconds: None,
+        on_death: Callable[[], None] = lambda: None,
     ) -> None:
         self.shadow = shadow
-        self._metrics = metrics
+        self._show = show
         self._progress = Progress()
         self._reported = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -60,14 +62,13 @@ class ShadowFeed:
             arguments += ["--entity-key", feature]
         if policy is not None:
             arguments += ["--policy", str(policy.absolute())]
-        self._child = Child(
-            "gnomon.shadow.feed", arguments, settings, self._on_report, self._on_death
-        )
+        self._child = Child("gnomon.shadow.feed", arguments, settings, self._on_report, on_death)
 
     @property
-    def pid(self) -> int | None:
-        """The feed's process id."""
-        return self._child.pid
+    def is_done(self) -> bool:
+        """Whether nothing waits for it, in a slice that receives no more requests."""
+        beat = self.beat()
+        return self._progress.came_to_end and beat.state == "running" and not beat.lagging
 
     def start(self) -> None:
         """Start the feed process."""
@@ -81,7 +82,7 @@ class ShadowFeed:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         await self._child.close()
-        self._metrics.shadow(self.shadow.artifact, {"lagging": 0}, 0.0)
+        self._show({"lagging": 0}, 0.0)
 
     def status(self) -> ShadowStatus:
         """What the feed last reported."""
@@ -118,13 +119,9 @@ class ShadowFeed:
     async def _watch(self) -> None:
         """Show its counts, also when none are reported."""
         while True:
-            counts = self._progress.counts()
-            self._metrics.shadow(self.shadow.artifact, counts, self.beat().behind_seconds)
+            self._show(self._progress.counts(), self.beat().behind_seconds)
             await asyncio.sleep(WATCH_SECONDS)
 
     def _on_report(self, report: dict[str, object]) -> None:
         self._progress = msgspec.convert(report, Progress)
         self._reported = asyncio.get_running_loop().time()
-
-    def _on_death(self) -> None:
-        self._metrics.restarted("shadow")

@@ -155,7 +155,7 @@ def test_a_shadow_has_scored_failed_or_yet_to_read_each_row(slice_a: Slice, seal
         assert Sealer(slice_a.settings, "flights").seal() == 2
     slice_a.request("e", "f")
     assert the_shadow(slice_a) == ShadowBooks(
-        artifact="flights:2", eligible=5, scored=2, failed=1, lagging=2
+        artifact="flights:2", eligible=5, scored=2, failed=1, lagging=2, lagging_in={"a": 2}
     )
     assert books(slice_a).explain().splitlines()[1] == (
         "shadow flights:2: 5 rows eligible = 2 scored + 1 failed + 2 lagging"
@@ -215,7 +215,9 @@ def test_a_stopped_shadow_lags_nothing(slice_a: Slice) -> None:
     assert the_shadow(slice_a) == ShadowBooks(artifact="flights:2", eligible=1, scored=1)
     slice_a.start(epoch=2)
     slice_a.request("c")
-    assert the_shadow(slice_a) == ShadowBooks(artifact="flights:2", eligible=2, scored=1, lagging=1)
+    assert the_shadow(slice_a) == ShadowBooks(
+        artifact="flights:2", eligible=2, scored=1, lagging=1, lagging_in={"a": 1}
+    )
     assert books(slice_a).balanced
 
 
@@ -227,9 +229,10 @@ def test_slices_are_added_up(open_slice: Callable[..., Slice]) -> None:
         each.shadow([f"x{number}"], each.request(f"x{number}"))
     slices[0].request("y")
     assert the_shadow(slices[0]) == ShadowBooks(
-        artifact="flights:2", eligible=3, scored=2, lagging=1
+        artifact="flights:2", eligible=3, scored=2, lagging=1, lagging_in={"a": 1}
     )
     assert books(slices[0]).balanced
+    assert "  1 row is lagging in slice a" in books(slices[0]).explain().splitlines()
 
 
 def test_another_machines_shadow_is_taken_at_its_word(slice_a: Slice) -> None:

@@ -125,7 +125,8 @@ def _shadow_books(
     connection.execute("CREATE OR REPLACE TEMP TABLE eligible AS SELECT * FROM eligible_rows")
     run = {"slice": held.slice, "artifact": held.run.artifact, "epoch": held.run.epoch}
     (counts,) = _rows(connection.execute(_SHADOW, run))
-    return ShadowBooks(artifact=held.run.artifact, **counts)
+    lagging_in = {held.slice: counts["lagging"]} if counts["lagging"] else {}
+    return ShadowBooks(artifact=held.run.artifact, lagging_in=lagging_in, **counts)
 
 
 def _earlier(connection: duckdb.DuckDBPyConnection, runs: list[_Held]) -> Iterator[ShadowBooks]:

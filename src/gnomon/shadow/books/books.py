@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Self
+from typing import Any, Self
 
 from gnomon.shadow.log.schema import LIVE_OUTCOMES
 
@@ -60,6 +60,7 @@ class ShadowBooks:
         scored: rows it answered.
         failed: rows it failed on, crashes included.
         lagging: rows it has not read yet.
+        lagging_in: the same by slice, where there are any.
         missing: rows that it has read past and left no record of.
         repeated: rows that it recorded more than once.
         strange: rows that it recorded and did not have to.
@@ -70,6 +71,7 @@ class ShadowBooks:
     scored: int = 0
     failed: int = 0
     lagging: int = 0
+    lagging_in: Mapping[str, int] = dataclasses.field(default_factory=dict)
     missing: int = 0
     repeated: int = 0
     strange: int = 0
@@ -87,18 +89,21 @@ class ShadowBooks:
             f"shadow {self.artifact}: {self.eligible:,} rows eligible {sign} {self.scored:,} scored"
             f" + {self.failed:,} failed + {self.lagging:,} lagging"
         )
+        for slice_name, rows in self.lagging_in.items():
+            yield from _complaint(rows, f"lagging in slice {slice_name}")
         yield from _complaint(self.missing, "read and not recorded")
         yield from _complaint(self.repeated, "recorded more than once")
         yield from _complaint(self.strange, "recorded and not eligible")
 
     def plus(self, other: Self) -> Self:
         """The books of this shadow in two slices."""
-        sums = {
+        sums: dict[str, Any] = {
             field.name: getattr(self, field.name) + getattr(other, field.name)
             for field in dataclasses.fields(self)
-            if field.name != "artifact"
+            if field.name not in ("artifact", "lagging_in")
         }
-        return dataclasses.replace(self, **sums)
+        lagging_in = {**self.lagging_in, **other.lagging_in}
+        return dataclasses.replace(self, **sums, lagging_in=lagging_in)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

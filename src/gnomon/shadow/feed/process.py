@@ -130,8 +130,9 @@ class Feed:
                 for source in found:
                     for part in source.cut(self._most_rows):
                         self._take(client, part)
-                if reading.at_end:
+                if not found:
                     self._reporter.at_end(reading.position)
+                if reading.at_end:
                     time.sleep(GULP_SECONDS)
 
     def _take(self, client: WorkerClient, source: Source) -> None:

@@ -66,6 +66,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
         scored, failed, compared, disagreed, flipped: as in :class:`Totals`.
         lagging: rows it has still to score.
         behind_seconds: how long ago the oldest of those arrived; 0 when there is none.
+        came_to_end: whether it has once read all there was since it began.
         difference: the mean over rows of their largest absolute difference.
         latency_ms: None before the first batch.
         worker: the process id of its worker.
@@ -77,6 +78,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     failed: int = 0
     lagging: int = 0
     behind_seconds: float = 0.0
+    came_to_end: bool = False
     compared: int = 0
     disagreed: int = 0
     flipped: int = 0

@@ -56,7 +56,7 @@ class Reporter(threading.Thread):
         self._done_before = totals.done
         self._eligible = 0
         self._done = (totals, reading.position)
-        self._end = (reading.position, totals.done)
+        self._end: tuple[Position, int] | None = None
         self._micros: deque[float] = deque(maxlen=KEPT_TIMES)
 
     def done(self, totals: Totals, position: Position, records: pa.RecordBatch | None) -> None:
@@ -95,9 +95,9 @@ class Reporter(threading.Thread):
             self._fsync()
         except GnomonError as trouble:
             error = error or str(trouble)
-        end, done = self._end
-        if end == self._reading.position:
-            self._done_before = done - self._eligible
+        end = self._end
+        if end is not None and end[0] == self._reading.position:
+            self._done_before = end[1] - self._eligible
         totals, position = self._done
         lagging = max(self._done_before + self._eligible - totals.done, 0)
         micros = tuple(self._micros)
@@ -106,6 +106,7 @@ class Reporter(threading.Thread):
             scored=totals.scored,
             failed=totals.failed,
             lagging=lagging,
+            came_to_end=end is not None,
             behind_seconds=self._behind(totals.done - self._done_before) if lagging else 0.0,
             compared=totals.compared,
             disagreed=totals.disagreed,

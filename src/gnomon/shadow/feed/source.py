@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gnomon.errors import LogError
 from gnomon.shadow.log import Position, Tail
 from gnomon.shadow.log.sealed import sealed_requests
 from gnomon.shadow.log.table import LogTable
@@ -21,8 +22,6 @@ __all__ = ["Reading", "Source"]
 
 READ_ROWS = 8_192
 READ_BATCHES = 512
-
-_NO_ROWS = pa.RecordBatch.from_pylist([], schema=pa.schema([]))
 
 Logged = tuple[Position, pa.RecordBatch]
 """A batch as it was logged, and the position after it."""
@@ -140,6 +139,7 @@ class Reading:
         self._slice = folder.parent.name
         self._table = table
         self._sealed: Iterator[Logged] = iter(())
+        self._gap: int | None = None
         self._entity_key = entity_key
         self._fraction = fraction
         self._most = 1
@@ -170,14 +170,26 @@ class Reading:
 
     def _read(self) -> list[Logged]:
         while True:
-            if found := list(itertools.islice(self._sealed, self._most)):
-                self._tail.position = found[-1][0]
+            if found := self._read_sealed():
                 return found
-            found, gap = self._tail.poll(self._most), self._tail.gap
-            if found or gap is None:
+            found, self._gap = self._tail.poll(self._most), self._tail.gap
+            if found or self._gap is None:
                 return found
-            sealed = sealed_requests(self._table, self._slice, self._tail.position, gap)
-            self._sealed = itertools.chain(sealed, [(Position(gap, 0), _NO_ROWS)])
+            begin = self._tail.position
+            self._sealed = sealed_requests(self._table, self._slice, begin, self._gap)
+
+    def _read_sealed(self) -> list[Logged]:
+        """Further batches that were sealed before they were read; then on to what was not."""
+        try:
+            found = list(itertools.islice(self._sealed, self._most))
+        except LogError:
+            self._gap = None  # They are looked for again, from where they were last read.
+            raise
+        if found:
+            self._tail.position = found[-1][0]
+        elif self._gap is not None:
+            self._tail.position = Position(self._gap, 0)
+        return found
 
     def _together(self, found: Sequence[Logged]) -> Iterator[Source]:
         filled = [(end, batch) for end, batch in found if batch.num_rows]

@@ -1,0 +1,170 @@
+"""Slices of this machine that no gateway runs any more: their rows are scored all the same.
+
+A server that is started with fewer slices than before, or under another name, leaves the logs of
+slices behind, and in them rows that no shadow has read. A gateway takes up one such slice at a
+time: it holds the lock of the slice's requests, as the slice's own gateway would, and runs its
+feeds until nothing waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from msgspec import structs
+
+from gnomon.errors import GnomonError
+from gnomon.service.shadows import ShadowFeed
+from gnomon.settings import Settings
+from gnomon.shadow import slices
+from gnomon.shadow.feed.run import Run, mark_stopped
+from gnomon.shadow.log import REQUESTS, STOPPED, shadow_stream
+from gnomon.shadow.log.layout import StreamLock, folders
+from gnomon.shadow.rollout.history import RolloutState, Shadow
+from gnomon.shadow.slices import Heartbeat
+from gnomon.shadow.storage import Storage
+
+__all__ = ["Orphans"]
+
+logger = logging.getLogger("gnomon")
+
+PATIENCE_SECONDS = 60.0
+"""A slice may be restarting: it counts as left behind when it, and this one, had that long."""
+
+
+@dataclass
+class _Taken:
+    """A slice that was left behind, and its feeds here."""
+
+    folder: Path
+    lock: StreamLock
+    epoch: int
+    beat: Heartbeat | None
+    runs: dict[Shadow, Run]
+    feeds: list[ShadowFeed] = field(default_factory=list)
+
+
+class Orphans:
+    """Looks for slices that were left behind in this spool and sees to what waits in them.
+
+    Args:
+        settings: where the spool is.
+        model: the deployment's model name.
+        policy: the policy file, for the comparators of the feeds.
+        patience: seconds a slice must have been silent, and this gateway have run.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        model: str,
+        policy: Path | None = None,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._settings = settings
+        self._model = model
+        self._policy = policy
+        self._patience = timedelta(seconds=patience)
+        self._look_at = datetime.now(UTC) + self._patience
+        self._storage = Storage(settings)
+        self._taken: _Taken | None = None
+
+    @property
+    def name(self) -> str | None:
+        """The slice that is seen to."""
+        return None if self._taken is None else self._taken.folder.name
+
+    async def tend(self, state: RolloutState, own: str) -> None:
+        """Take up a slice, go on with it, or let go of it; call it now and then.
+
+        Args:
+            state: the rollout; shadows that it does not run have nothing to wait for.
+            own: the slice of the gateway that calls.
+        """
+        taken = self._taken
+        if taken is None:
+            if datetime.now(UTC) >= self._look_at:
+                self._look_at = datetime.now(UTC) + self._patience / 4
+                await self._take(state, own)
+        elif taken.epoch != state.epoch:
+            await self.close()
+        elif all(feed.is_done for feed in taken.feeds):
+            logger.info("nothing waits any more in slice %s, which was left behind", self.name)
+            await self.close(done=True)
+        elif taken.beat is not None:
+            shadows = tuple(feed.beat() for feed in taken.feeds)
+            beat = structs.replace(taken.beat, shadows=shadows)
+            await asyncio.to_thread(slices.write, self._storage, beat)
+
+    async def close(self, *, done: bool = False) -> None:
+        """Let go of the slice that is seen to; for good when nothing waits in it."""
+        taken, self._taken = self._taken, None
+        if taken is not None:
+            await asyncio.gather(*(feed.close() for feed in taken.feeds))
+            if done:
+                await asyncio.to_thread(self._forget, taken.folder.name)
+            taken.lock.close()
+
+    async def _take(self, state: RolloutState, own: str) -> None:
+        taken = await asyncio.to_thread(self._find, state, own)
+        if taken is None:
+            return
+        logger.warning("rows wait in slice %s, which no gateway runs", taken.folder.name)
+        for shadow, run in taken.runs.items():
+            feed = ShadowFeed(taken.folder.name, shadow, self._policy, run.since, self._settings)
+            taken.feeds.append(feed)
+            feed.start()
+        self._taken = taken
+
+    def _find(self, state: RolloutState, own: str) -> _Taken | None:
+        """The first slice left behind in which rows may wait, locked."""
+        beats = {beat.slice: beat for beat in slices.read(self._storage, self._model)}
+        for folder in folders(self._settings.spool_path / self._model):
+            beat = beats.get(folder.name)
+            if folder.name == own or (beat is not None and not self._is_silent(beat)):
+                continue
+            with contextlib.suppress(GnomonError):
+                if (taken := self._lock(folder, state, beat)) is not None:
+                    return taken
+        return None
+
+    def _is_silent(self, beat: Heartbeat) -> bool:
+        return beat.is_stale() and datetime.now(UTC) - beat.updated >= self._patience
+
+    def _lock(self, folder: Path, state: RolloutState, beat: Heartbeat | None) -> _Taken | None:
+        """A slice, if no gateway has it and rows may wait in it.
+
+        Raises:
+            LogUnavailable: a gateway has it.
+        """
+        if not (folder / REQUESTS).is_dir():
+            return None
+        lock = StreamLock(folder / REQUESTS)
+        runs = _running(folder, state)
+        if runs:
+            tags = [shadow.artifact for shadow in runs]
+            mark_stopped(self._settings, self._model, folder.name, tags)
+            return _Taken(folder, lock, state.epoch, beat, runs)
+        self._forget(folder.name)
+        lock.close()
+        return None
+
+    def _forget(self, name: str) -> None:
+        """Nobody waits for anything of a slice: let it be sealed, and say no more of it."""
+        mark_stopped(self._settings, self._model, name, ())
+        slices.remove(self._storage, self._model, name)
+
+
+def _running(folder: Path, state: RolloutState) -> dict[Shadow, Run]:
+    """The shadows of the rollout that have begun in a slice and have not been stopped there."""
+    found = {}
+    for tag, shadow in state.shadows.items():
+        stream = folder / shadow_stream(tag.partition(":")[2])
+        run = None if (stream / STOPPED).exists() else Run.last(stream)
+        if run is not None and run.epoch == shadow.since:
+            found[shadow] = run
+    return found
