@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,25 +12,40 @@ import pytest
 from gnomon.testing import Server, serving
 from tests.packing import SCRIPT, times
 
+ServeIn = Callable[[Path, str, Mapping[str, str]], AbstractContextManager[Server]]
+
+
+@pytest.fixture(scope="session")
+def serve_in(packed_once: Callable[[str, str, str], Path]) -> ServeIn:
+    """Serves the toy model, x times 2, with all it needs in one folder.
+
+    Takes the folder, what the model's code does besides, and what is set.
+    """
+
+    @contextmanager
+    def served(place: Path, mischief: str, settings: Mapping[str, str]) -> Iterator[Server]:
+        home, folder = place / "bentoml", place / "deployment"
+        packed = packed_once(times(2, mischief), "toy", SCRIPT)
+        shutil.copytree(packed, home / "models" / "toy" / packed.name)
+        (folder / "service").mkdir(parents=True)
+        (folder / "service" / "__init__.py").write_text(
+            'from gnomon.service import gateway\n\nGateway = gateway("toy")\n'
+        )
+        environment = {"BENTOML_HOME": str(home), **settings}
+        with serving(folder, place / "root", environment=environment) as running:
+            yield running
+
+    return served
+
 
 @pytest.fixture(scope="module")
 def shared(
-    request: pytest.FixtureRequest,
-    packed_once: Callable[[str, str, str], Path],
-    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest, serve_in: ServeIn, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """A server of the toy model, x times 2.
+    """A server of the toy model.
 
     A test file says in ``MISCHIEF`` what its code does besides, and in ``SETTINGS`` what is set.
     """
     place = tmp_path_factory.mktemp("shared")
-    home, folder = place / "bentoml", place / "deployment"
-    packed = packed_once(times(2, request.module.MISCHIEF), "toy", SCRIPT)
-    shutil.copytree(packed, home / "models" / "toy" / packed.name)
-    (folder / "service").mkdir(parents=True)
-    (folder / "service" / "__init__.py").write_text(
-        'from gnomon.service import gateway\n\nGateway = gateway("toy")\n'
-    )
-    environment = {"BENTOML_HOME": str(home), **request.module.SETTINGS}
-    with serving(folder, place / "root", environment=environment) as running:
+    with serve_in(place, request.module.MISCHIEF, request.module.SETTINGS) as running:
         yield running

@@ -11,12 +11,12 @@ from pathlib import Path
 from gnomon.testing import Server
 from tests.load import gateways
 
-SIZE = 2_000_000
+SIZE = 16_000_000
 BALLAST = "ballast"
 
 
 class Disk(ABC):
-    """A small disk for the spool.
+    """A small disk.
 
     Attributes:
         path: where it is.
@@ -58,7 +58,7 @@ class Mounted(Disk):
         with (self.path / BALLAST).open("wb", buffering=0) as ballast:
             stat = os.statvfs(self.path)
             while stat.f_bavail > 1:
-                ballast.write(bytes(stat.f_bsize))
+                ballast.write(bytes(stat.f_bsize * max(1, stat.f_bavail // 2)))
                 stat = os.statvfs(self.path)
 
     def free(self, server: Server) -> None:

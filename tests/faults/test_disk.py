@@ -10,11 +10,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gnomon.shadow.books.balance import balance
 from gnomon.shadow.log import InferenceLog
 from gnomon.testing import Server
 from tests.conftest import Serve
 from tests.faults.accounts import Accounts
-from tests.faults.clients import GOOD
+from tests.faults.conftest import ServeIn
 from tests.faults.disks import Disk, Limited, Mounted
 from tests.load import gateways, load, until, wait_for_more
 from tests.packing import Pack, times
@@ -30,9 +31,10 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
         made.close()
 
 
-def ask(server: Server) -> httpx.Response:
-    """One good request."""
-    return httpx.post(f"{server.url}/predict", content=GOOD, timeout=30)
+def ask(server: Server, unknown: str | None = None) -> httpx.Response:
+    """One good request, which may have a field that no contract knows."""
+    body = {"x": 4.0, "id": "a"} if unknown is None else {"x": 4.0, "id": "a", unknown: 1}
+    return httpx.post(f"{server.url}/predict", json=body, timeout=30)
 
 
 def is_logged(server: Server, answer: httpx.Response) -> bool:
@@ -42,30 +44,31 @@ def is_logged(server: Server, answer: httpx.Response) -> bool:
 
 
 @pytest.mark.slow
-def test_a_full_disk_refuses_until_there_is_room(disk: Disk, pack: Pack, serve: Serve) -> None:
-    """Told to refuse, it answers 503 while nothing can be logged, and says why; then it goes on by
-    itself. What it took is in the log, with nothing torn between."""
-    tag = pack(times(2))
-    with serve(tag, GNOMON_SPOOL=str(disk.path)) as server, server.client() as control:
+def test_a_full_disk_refuses_until_there_is_room(disk: Disk, serve_in: ServeIn) -> None:
+    """With all it writes on one full disk, told to refuse, it answers 503 while nothing can be
+    logged, and says why; then it goes on by itself. What it took is in the log, with nothing torn
+    between."""
+    with serve_in(disk.path, "pass", {}) as server, server.client() as control:
         accounts, [gateway] = Accounts(server), gateways(server)
         with load(server) as seen:
             wait_for_more(seen, 50, "it answers")
             disk.fill(server)
             until(lambda: len(seen.refused) > 50, "it refuses")
-            refused = ask(server)
+            refused = [ask(server, unknown=f"field {n}") for n in range(100)]
             trouble = control.status().error
             disk.free(server)
             wait_for_more(seen, 50, "it goes on")
         since = accounts.check(seen)
         assert control.status().error is None
         assert gateways(server) == [gateway]
-    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
-    assert refused.json()["error"]["code"] == "log_unavailable"
+    for answer in refused:
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert answer.json()["error"]["code"] == "log_unavailable"
     assert trouble is not None
     assert "cannot append to the log" in trouble
     assert {error["code"] for error in seen.errors.values()} == {"log_unavailable"}
     assert seen.lost == 0
-    assert since["failed:log_unavailable"] == len(seen.errors) + 1 == since["unlogged"]
+    assert since["failed:log_unavailable"] == len(seen.errors) + 100 == since["unlogged"]
     assert since["unlogged"] == since["unlogged:ENOSPC"] + since["unlogged:EFBIG"]
 
 
@@ -89,6 +92,29 @@ def test_a_full_disk_serves_unlogged_and_counts(disk: Disk, pack: Pack, serve: S
     assert seen.refused == []
     assert since["answered"] == since["received"] == len(seen.acknowledged) + 1
     assert since["unlogged"] == since["unlogged:ENOSPC"] + since["unlogged:EFBIG"] > 50
+
+
+@pytest.mark.slow
+def test_a_gateway_killed_on_a_full_disk_comes_back(disk: Disk, serve_in: ServeIn) -> None:
+    """It starts where nothing can be written, and answers as it is told to; it logs when it can."""
+    memory = set(Path("/dev/shm").iterdir())
+    with serve_in(disk.path, "pass", {"GNOMON_LOG_FAILURE": "serve"}) as server:
+        before = ask(server)
+        disk.fill(server)
+        [gateway] = gateways(server)
+        gateway.kill()
+        with server.client() as client:
+            until(lambda: gateways(server) not in ([], [gateway]), "another is started")
+            client.wait_ready(60)
+        unlogged = ask(server)
+        disk.free(server)
+        until(lambda: is_logged(server, ask(server)), "it logs")
+        assert is_logged(server, before)
+        assert not is_logged(server, unlogged)
+        books = balance(InferenceLog(server.settings, "toy"))
+    assert unlogged.json()["prediction"] == 8.0
+    assert set(Path("/dev/shm").iterdir()) <= memory
+    assert books.balanced, books.explain()
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from _bentoml_sdk import Service
 
 from gnomon.service.connection import take_connections
 from gnomon.service.front_door import ASGI, FrontDoor
+from gnomon.service.metric_files import release_files, reserve_files
 from gnomon.service.runtime import Runtime
 from gnomon.service.stopping import refuse_when_told_to_stop
 from gnomon.settings import Settings
@@ -26,6 +27,7 @@ class GatewayService(Service[Any]):  # type: ignore[misc]
 
     def to_asgi(self, is_main: bool = True) -> ASGI:
         """BentoML's application behind the front door."""
+        reserve_files()
         take_connections()
         return FrontDoor(super().to_asgi(is_main), self.running)
 
@@ -82,6 +84,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
         @bentoml.on_shutdown  # type: ignore[untyped-decorator]
         async def stop(self) -> None:
             await self.runtime.stop()
+            release_files()
 
         async def __is_ready__(self) -> bool:
             return self.runtime.live is not None
