@@ -68,8 +68,9 @@ def serving(
 
     Args:
         deployment: the folder with ``service/``.
-        root: the storage root to use.
-        environment: variables beyond those of this process, such as ``BENTOML_HOME``.
+        root: the storage root to use, and where the server's output goes.
+        environment: variables beyond those of this process, such as ``BENTOML_HOME``. Another
+            storage root, ``GNOMON_ROOT``, may be among them.
         service: the service to serve.
         wait_seconds: how long it may take until predictions are answered.
 
@@ -85,9 +86,9 @@ def serving(
     url = f"http://127.0.0.1:{port}"
     variables = {
         **os.environ,
-        **(environment or {}),
         "GNOMON_ROOT": str(root),
         "GNOMON_URL": url,
+        **(environment or {}),
     }
     root.mkdir(parents=True, exist_ok=True)
     log = root / "server.log"

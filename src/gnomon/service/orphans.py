@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +33,7 @@ __all__ = ["Orphans"]
 
 logger = logging.getLogger("gnomon")
 
+LOOK_SECONDS = 15.0
 PATIENCE_SECONDS = 60.0
 """A slice may be restarting: it counts as left behind when it, and this one, had that long."""
 
@@ -69,7 +71,7 @@ class Orphans:
         self._model = model
         self._policy = policy
         self._patience = timedelta(seconds=patience)
-        self._look_at = datetime.now(UTC) + self._patience
+        self._look_at = time.monotonic() + patience
         self._storage = Storage(settings)
         self._taken: _Taken | None = None
 
@@ -87,8 +89,8 @@ class Orphans:
         """
         taken = self._taken
         if taken is None:
-            if datetime.now(UTC) >= self._look_at:
-                self._look_at = datetime.now(UTC) + self._patience / 4
+            if time.monotonic() >= self._look_at:
+                self._look_at = time.monotonic() + LOOK_SECONDS
                 await self._take(state, own)
         elif taken.epoch != state.epoch:
             await self.close()
@@ -141,7 +143,7 @@ class Orphans:
         Raises:
             LogUnavailable: a gateway has it.
         """
-        if not (folder / REQUESTS).is_dir():
+        if not (folder / REQUESTS).is_dir() or (beat is None and not _waited_for(folder)):
             return None
         lock = StreamLock(folder / REQUESTS)
         runs = _running(folder, state)
@@ -157,6 +159,12 @@ class Orphans:
         """Nobody waits for anything of a slice: let it be sealed, and say no more of it."""
         mark_stopped(self._settings, self._model, name, ())
         slices.remove(self._storage, self._model, name)
+
+
+def _waited_for(folder: Path) -> bool:
+    """Whether the requests of a slice wait for any shadow."""
+    streams = folder.glob(shadow_stream("*"))
+    return any(not (stream / STOPPED).exists() for stream in streams)
 
 
 def _running(folder: Path, state: RolloutState) -> dict[Shadow, Run]:

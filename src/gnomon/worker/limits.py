@@ -52,7 +52,9 @@ def limit_memory(most: int) -> None:
             f"{most:,}",
             hint="raise GNOMON_WORKER_BYTES",
         )
-    limit = reserved + most - used
+    limit, (_, allowed) = reserved + most - used, resource.getrlimit(resource.RLIMIT_DATA)
+    if allowed != resource.RLIM_INFINITY:
+        limit = min(limit, allowed)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 

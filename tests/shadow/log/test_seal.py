@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,7 +11,6 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pyarrow as pa
 import pytest
 
@@ -23,7 +21,7 @@ from gnomon.shadow.log.reader import InferenceLog
 from gnomon.shadow.log.seal import Sealer
 from gnomon.shadow.log.segments import SegmentWriter
 from gnomon.shadow.log.table import LogTable
-from gnomon.testing import free_port
+from tests.bucket import bucket, needs_bucket
 from tests.shadow.log.rows import (
     REQUESTS_SCHEMA,
     SHADOW_SCHEMA,
@@ -315,27 +313,11 @@ def test_two_machines_seal_into_one_table(tmp_path: Path) -> None:
     seal_from_two_machines(str(tmp_path / "root"), tmp_path)
 
 
-@pytest.mark.skipif(shutil.which("moto_server") is None, reason="needs: pip install 'moto[server]'")
-def test_the_root_may_be_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@needs_bucket
+def test_the_root_may_be_a_bucket(tmp_path: Path) -> None:
     """The same on S3, with the endpoint and the credentials from the usual variables."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "a",
-        "AWS_SECRET_ACCESS_KEY": "b",
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ALLOW_HTTP": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
-    server = subprocess.Popen(["moto_server", "-p", str(port)], stderr=subprocess.DEVNULL)
-    try:
-        with httpx.Client(transport=httpx.HTTPTransport(retries=50)) as client:
-            client.put(f"{url}/bucket").raise_for_status()
-        seal_from_two_machines("s3://bucket/prefix", tmp_path)
-    finally:
-        server.kill()
-        server.wait()
+    with bucket() as root:
+        seal_from_two_machines(root, tmp_path)
 
 
 def test_compaction_joins_small_files(
