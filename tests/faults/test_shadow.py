@@ -19,7 +19,7 @@ from tests.load import load, record, until, wait_for_more
 
 MISCHIEF = "time.sleep(0.01)"
 SPOOL_BYTES = 50_000
-SHADOW_DEADLINE = 2
+SHADOW_DEADLINE = 1
 SETTINGS = {
     "GNOMON_SHADOW_DEADLINE": str(SHADOW_DEADLINE),
     "GNOMON_WORKER_BYTES": "400_000_000".replace("_", ""),
@@ -105,9 +105,9 @@ def test_a_stopped_shadow_is_said_to_be_silent_and_resumes(
 
 
 def test_a_leaking_shadow_is_replaced_at_its_limit(shared: Server, packed_once: Packed) -> None:
-    """It leaks 32 MiB a batch. Each time it has no more memory its worker is replaced, and no row
+    """It leaks 64 MiB a batch. Each time it has no more memory its worker is replaced, and no row
     fails of it."""
-    leaks = "self.leak_ = getattr(self, 'leak_', []) + [bytearray(1 << 25)]"
+    leaks = "self.leak_ = getattr(self, 'leak_', []) + [bytearray(1 << 26)]"
     tag = f"toy:{install(shared, packed_once, leaks).name}"
     with shadowing(shared, tag) as shadow:
         scorers = set()

@@ -6,8 +6,18 @@ import pytest
 from gnomon.settings import Settings
 from gnomon.shadow.feed.attempt import Attempt, Attempts
 from gnomon.shadow.feed.progress import Totals
-from gnomon.shadow.log import Position, SegmentWriter, shadow_schema, shadow_stream, stream_folder
+from gnomon.shadow.log import (
+    Position,
+    SegmentWriter,
+    shadow_schema,
+    shadow_stream,
+    stream_folder,
+    stream_segments,
+)
+from gnomon.shadow.log.seal import Sealer
+from gnomon.shadow.log.table import LogTable
 from tests.shadow.evidence import CONTRACT
+from tests.shadow.log.rows import NOON
 
 SCHEMA = shadow_schema(CONTRACT)
 HERE = Position(1, 100)
@@ -20,12 +30,28 @@ def folder(settings: Settings) -> Path:
     return folder
 
 
+@pytest.fixture
+def table(settings: Settings) -> LogTable:
+    return LogTable(settings, "toy")
+
+
 def record(writer: SegmentWriter, rows: int, epoch: int) -> None:
-    row = {"epoch": epoch, "outcome": "scored", "agreed": True, "flipped": False}
+    row = {
+        "request_id": "r",
+        "row": 0,
+        "arrived": NOON,
+        "role": "shadow",
+        "epoch": epoch,
+        "outcome": "scored",
+        "agreed": True,
+        "flipped": False,
+    }
     writer.append(pa.RecordBatch.from_pylist([row] * rows, schema=SCHEMA))
 
 
-def test_counts_are_brought_up_to_the_last_record(settings: Settings, folder: Path) -> None:
+def test_counts_are_brought_up_to_the_last_record(
+    settings: Settings, folder: Path, table: LogTable
+) -> None:
     """What a dead feed appended after it wrote its attempt down is counted, and once only."""
     attempts = Attempts(folder)
     writer = SegmentWriter(folder, SCHEMA, settings=settings)
@@ -38,18 +64,38 @@ def test_counts_are_brought_up_to_the_last_record(settings: Settings, folder: Pa
     record(writer, 4, epoch=2)
     writer.close()
     for _ in range(2):
-        assert attempts.recounted(folder, 2).totals == Totals(scored=9, compared=9)
+        assert attempts.recounted(2, table).totals == Totals(scored=9, compared=9)
 
 
-def test_without_an_attempt_the_records_are_counted(settings: Settings, folder: Path) -> None:
+def test_without_an_attempt_the_records_are_counted(
+    settings: Settings, folder: Path, table: LogTable
+) -> None:
     """A new run counts from nothing; a lost file is made good by what was recorded in this run."""
     writer = SegmentWriter(folder, SCHEMA, settings=settings)
     record(writer, 3, epoch=1)
     writer.close()
     attempts = Attempts(folder)
-    assert attempts.recounted(folder, 2).totals == Totals()
+    assert attempts.recounted(2, table).totals == Totals()
     (folder / "attempt.json").write_text("{")
-    assert attempts.recounted(folder, 1).totals.scored == 3
+    assert attempts.recounted(1, table).totals.scored == 3
+
+
+def test_records_that_were_sealed_are_counted(
+    settings: Settings, folder: Path, table: LogTable
+) -> None:
+    """What a dead feed appended last may be in the table by the time the next one counts."""
+    attempts = Attempts(folder)
+    writer = SegmentWriter(folder, SCHEMA, settings=settings)
+    record(writer, 2, epoch=1)
+    attempts.begin(
+        Attempt(epoch=1, position="1:0", until="1:9", own=str(writer.position),
+                totals=Totals(scored=2, compared=2))
+    )  # fmt: skip
+    record(writer, 3, epoch=1)
+    writer.close()
+    Sealer(settings, "toy").seal()
+    assert len(stream_segments(folder)) == 1
+    assert attempts.recounted(1, table).totals == Totals(scored=5, compared=5)
 
 
 @pytest.mark.parametrize(

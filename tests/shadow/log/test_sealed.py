@@ -1,4 +1,4 @@
-"""Reading a slice's requests out of the table."""
+"""Reading a stream out of the table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from gnomon.settings import Settings
 from gnomon.shadow.log import Position, SegmentWriter, stream_folder
 from gnomon.shadow.log.seal import Sealer
-from gnomon.shadow.log.sealed import sealed_requests
+from gnomon.shadow.log.sealed import sealed_batches
 from gnomon.shadow.log.table import LogTable
 from tests.shadow.log.rows import REQUESTS_SCHEMA, ids_of, live, settings
 
@@ -24,10 +24,13 @@ def setup(tmp_path: Path) -> Settings:
     return settings(tmp_path)
 
 
+def requests(setup: Settings, slice_name: str = "a") -> Path:
+    return stream_folder(setup, "flights", slice_name, "requests")
+
+
 def write(setup: Settings, slice_name: str = "a") -> list[tuple[Position, pa.RecordBatch]]:
     """Three segments, the last of another schema, sealed; what was written."""
-    folder = stream_folder(setup, "flights", slice_name, "requests")
-    writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
+    writer = SegmentWriter(requests(setup, slice_name), REQUESTS_SCHEMA, settings=setup)
     written = []
     for schema, hour in ((REQUESTS_SCHEMA, 5), (REQUESTS_SCHEMA, 6), (WORDS, "seven")):
         writer.rotate(schema)
@@ -46,7 +49,7 @@ def test_batches_come_out_as_they_were_logged(setup: Settings) -> None:
     written = write(setup)
     write(setup, "b")
     table = LogTable(setup, "flights")
-    found = list(sealed_requests(table, "a", Position(0, 0), 4))
+    found = list(sealed_batches(table, requests(setup), Position(0, 0), 4))
     assert [position for position, _ in found] == [position for position, _ in written]
     for (_, batch), (_, logged) in zip(found, written, strict=True):
         for name in ("request_id", "row", "outcome", "raw", "input_hour", "output_prediction"):
@@ -56,7 +59,7 @@ def test_batches_come_out_as_they_were_logged(setup: Settings) -> None:
 def test_reading_begins_and_ends_anywhere(setup: Settings) -> None:
     """After a batch in the middle of a segment, up to a segment that is not wanted."""
     written = write(setup)
-    found = sealed_requests(LogTable(setup, "flights"), "a", written[0][0], 3)
+    found = sealed_batches(LogTable(setup, "flights"), requests(setup), written[0][0], 3)
     assert ids_of([batch for _, batch in found]) == ids_of([b for _, b in written[1:4]])
 
 
@@ -64,12 +67,16 @@ def test_compaction_changes_nothing(setup: Settings) -> None:
     """Files are joined and rows may move; the order of writing is kept with each row."""
     before = ids_of([batch for _, batch in write(setup)])
     Sealer(setup, "flights").maintain()
-    found = sealed_requests(LogTable(setup, "flights"), "a", Position(0, 0), 9)
+    found = sealed_batches(LogTable(setup, "flights"), requests(setup), Position(0, 0), 9)
     assert ids_of([batch for _, batch in found]) == before
 
 
 def test_what_is_not_sealed_is_nothing(setup: Settings) -> None:
     """No table, or no such segments: no batches."""
-    assert list(sealed_requests(LogTable(setup, "flights"), "a", Position(0, 0), 9)) == []
+    assert (
+        list(sealed_batches(LogTable(setup, "flights"), requests(setup), Position(0, 0), 9)) == []
+    )
     write(setup)
-    assert list(sealed_requests(LogTable(setup, "flights"), "a", Position(7, 0), 9)) == []
+    assert (
+        list(sealed_batches(LogTable(setup, "flights"), requests(setup), Position(7, 0), 9)) == []
+    )

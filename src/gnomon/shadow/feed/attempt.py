@@ -9,7 +9,10 @@ import msgspec
 import pyarrow.compute as pc
 
 from gnomon.shadow.feed.progress import Totals
-from gnomon.shadow.log import Position, Tail
+from gnomon.shadow.log import Position, stream_segments
+from gnomon.shadow.log.layout import START
+from gnomon.shadow.log.sealed import WholeTail
+from gnomon.shadow.log.table import LogTable
 
 __all__ = ["MOST_TRIES", "Attempt", "Attempts"]
 
@@ -57,20 +60,26 @@ class Attempts:
         self._path = folder / "attempt.json"
         self._aside = folder / "attempt.json.new"
 
-    def recounted(self, own: Path, epoch: int) -> Attempt:
+    def recounted(self, epoch: int, table: LogTable) -> Attempt:
         """The attempt a feed of this run left behind, its counts brought up to its last record.
 
+        Nobody writes the shadow's stream now.
+
         Args:
-            own: the shadow's stream, which nobody writes now.
             epoch: the run. Without an attempt of it, one at the beginning.
+            table: where records are that have been sealed since.
+
+        Raises:
+            LogError: a record cannot be read.
         """
         attempt = self._last(epoch)
-        tail, totals = Tail(own, Position.parse(attempt.own)), attempt.totals
-        while found := tail.poll():
+        own = WholeTail(self._path.parent, Position.parse(attempt.own), table)
+        totals = attempt.totals
+        while found := own.poll():
             for _, records in found:
                 totals = totals.plus(records.filter(pc.equal(records.column("epoch"), epoch)))
-        attempt = msgspec.structs.replace(attempt, own=str(tail.position), totals=totals)
-        tail.close()
+        attempt = msgspec.structs.replace(attempt, own=str(own.position), totals=totals)
+        own.close()
         self.begin(attempt)
         return attempt
 
@@ -84,4 +93,8 @@ class Attempts:
             attempt = msgspec.json.decode(self._path.read_bytes(), type=Attempt)
             if attempt.epoch == epoch:
                 return attempt
-        return Attempt(epoch=epoch, position="", until="0:0")
+        # None of this run: what it has recorded, if anything, is not sealed yet.
+        oldest = [Position(segment.sequence, 0) for segment in stream_segments(self._path.parent)]
+        return Attempt(
+            epoch=epoch, position="", until="0:0", own=str(oldest[0] if oldest else START)
+        )

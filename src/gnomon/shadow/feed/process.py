@@ -83,9 +83,9 @@ class Feed:
         slice_name: str,
         lifeline: socket.socket,
     ) -> None:
-        self._model, _, version = run.artifact.partition(":")
-        self._requests = stream_folder(settings, self._model, slice_name, REQUESTS)
-        own = stream_folder(settings, self._model, slice_name, shadow_stream(version))
+        model, _, version = run.artifact.partition(":")
+        self._requests = stream_folder(settings, model, slice_name, REQUESTS)
+        own = stream_folder(settings, model, slice_name, shadow_stream(version))
         _wait_for_another(own)
         (own / STOPPED).unlink(missing_ok=True)
         run, self._recorded = run.resumed(own)
@@ -93,7 +93,8 @@ class Feed:
         self._policy = policy
         self._settings = settings
         self._attempts = Attempts(own)
-        self._last = self._attempts.recounted(own, run.epoch)
+        self._table = LogTable(settings, model)
+        self._last = self._attempts.recounted(run.epoch, self._table)
         self._careful_until = self._last.blamed_until(self._recorded)
         # The first segment says from where on rows are the shadow's, be its artifact there or not.
         self._writer = SegmentWriter(own, _NOTHING, settings=settings, metadata=run.metadata)
@@ -153,8 +154,8 @@ class Feed:
         return self._recorded < self._careful_until
 
     def _reading(self) -> Reading:
-        run, table = self._run, LogTable(self._settings, self._model)
-        return Reading(self._requests, self._recorded, run.entity_key, run.fraction, table)
+        run = self._run
+        return Reading(self._requests, self._recorded, run.entity_key, run.fraction, self._table)
 
     def _scored(self, client: WorkerClient, source: Source) -> pa.RecordBatch:
         """Records of these rows; one that Gnomon itself stumbles over fails alone."""

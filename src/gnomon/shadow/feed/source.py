@@ -12,9 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.errors import LogError
-from gnomon.shadow.log import Position, Tail
-from gnomon.shadow.log.sealed import sealed_requests
+from gnomon.shadow.log import Position
+from gnomon.shadow.log.sealed import WholeTail
 from gnomon.shadow.log.table import LogTable
 from gnomon.shadow.sampling import eligible
 
@@ -135,11 +134,7 @@ class Reading:
         fraction: float,
         table: LogTable,
     ) -> None:
-        self._tail = Tail(folder, position, passes_over=False)
-        self._slice = folder.parent.name
-        self._table = table
-        self._sealed: Iterator[Logged] = iter(())
-        self._gap: int | None = None
+        self._tail = WholeTail(folder, position, table)
         self._entity_key = entity_key
         self._fraction = fraction
         self._most = 1
@@ -157,7 +152,7 @@ class Reading:
         Raises:
             LogError: a segment is damaged, or the table cannot be read.
         """
-        found = self._read()
+        found = self._tail.poll(self._most)
         self.at_end = len(found) < self._most
         rows = sum(batch.num_rows for _, batch in found)
         if found:
@@ -167,29 +162,6 @@ class Reading:
     def close(self) -> None:
         """Let go of the files."""
         self._tail.close()
-
-    def _read(self) -> list[Logged]:
-        while True:
-            if found := self._read_sealed():
-                return found
-            found, self._gap = self._tail.poll(self._most), self._tail.gap
-            if found or self._gap is None:
-                return found
-            begin = self._tail.position
-            self._sealed = sealed_requests(self._table, self._slice, begin, self._gap)
-
-    def _read_sealed(self) -> list[Logged]:
-        """Further batches that were sealed before they were read; then on to what was not."""
-        try:
-            found = list(itertools.islice(self._sealed, self._most))
-        except LogError:
-            self._gap = None  # They are looked for again, from where they were last read.
-            raise
-        if found:
-            self._tail.position = found[-1][0]
-        elif self._gap is not None:
-            self._tail.position = Position(self._gap, 0)
-        return found
 
     def _together(self, found: Sequence[Logged]) -> Iterator[Source]:
         filled = [(end, batch) for end, batch in found if batch.num_rows]
