@@ -12,8 +12,11 @@ import httpx
 import psutil
 import pytest
 
+from gnomon.errors import WorkerError
 from gnomon.shadow.books.balance import balance
 from gnomon.shadow.log import InferenceLog
+from gnomon.shadow.rollout.history import History
+from gnomon.shadow.storage import Storage
 from gnomon.testing import Server
 from tests.conftest import Serve
 from tests.faults.clients import GOOD, connect, read_to_end, request
@@ -106,6 +109,24 @@ def test_a_busy_shadow_and_bad_clients_do_not_hold_it_up(pack: Pack, serve: Serv
             assert read_to_end(half) == b""
         deaf.close()
         assert set(seen.acknowledged) <= answered(server)
+
+
+@pytest.mark.slow
+def test_a_promotion_that_still_loads_does_not_hold_it_up(pack: Pack, serve: Serve) -> None:
+    """Whoever promotes is told that the server stops, and nothing was decided."""
+    old, endless = pack(times(2)), pack(SLOW_TO_LOAD + times(3))
+    with (
+        serve(old, GNOMON_DEADLINE=str(DEADLINE)) as server,
+        server.client() as control,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        promotion = pool.submit(control.promote, endless, force=True)
+        until(lambda: len(workers(server)) == 3, "it is loading")
+        with terminated(server), pytest.raises(WorkerError, match="the server stops"):
+            promotion.result(30)
+        history = History(Storage(server.settings), "toy")
+        history.refresh()
+        assert [event.artifact for event in history.events] == [old]
 
 
 def refuses(server: Server) -> bool:

@@ -14,7 +14,7 @@ from gnomon.service.connection import take_connections
 from gnomon.service.front_door import ASGI, FrontDoor
 from gnomon.service.metric_files import release_files, reserve_files
 from gnomon.service.runtime import Runtime
-from gnomon.service.stopping import refuse_when_told_to_stop
+from gnomon.service.stopping import refuse_connections, when_told_to_stop
 from gnomon.settings import Settings
 
 __all__ = ["GatewayService", "gateway"]
@@ -77,9 +77,10 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
 
         @bentoml.on_startup  # type: ignore[untyped-decorator]
         async def start(self) -> None:
-            if settings.slices == 1:
-                refuse_when_told_to_stop()
             await self.runtime.start()
+            when_told_to_stop(self.runtime.give_up_loading)
+            if settings.slices == 1:
+                when_told_to_stop(refuse_connections())
 
         @bentoml.on_shutdown  # type: ignore[untyped-decorator]
         async def stop(self) -> None:

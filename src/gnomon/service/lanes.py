@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine
 
+from gnomon.errors import WorkerError
 from gnomon.models import Artifact, inspect
 from gnomon.service.batching import Lane
 
@@ -39,7 +40,7 @@ class Lanes:
 
         Raises:
             ArtifactError: the artifact is refused.
-            WorkerError: a worker was not ready in time.
+            WorkerError: a worker was not ready in time, or loading was given up.
         """
         if tag in self._lanes:
             return self._lanes[tag]
@@ -47,22 +48,37 @@ class Lanes:
             task = asyncio.get_running_loop().create_task(self._load(tag))
             self._loading[tag] = task
             task.add_done_callback(lambda done: self._loaded(tag, done))
-        return await asyncio.shield(self._loading[tag])
+        loading = self._loading[tag]
+        try:
+            return await asyncio.shield(loading)
+        except asyncio.CancelledError:
+            if loading.cancelled():
+                raise WorkerError("the server stops; loading was given up", where=tag) from None
+            raise
 
     def keep(self, tags: Collection[str | None]) -> None:
         """Close all others, once they have answered what they were asked."""
         for tag in [tag for tag in self._lanes if tag not in tags]:
             self._retire(self._lanes.pop(tag).close())
 
+    def give_up_loading(self) -> None:
+        """Load no further: nobody will ask what is loading now."""
+        for task in self._loading.values():
+            task.cancel()
+
     async def close(self) -> None:
         """Answer what is queued, and end every worker."""
-        for task in tuple(self._loading.values()):
-            task.cancel()
+        self.give_up_loading()
+        await asyncio.gather(*self._loading.values(), return_exceptions=True)
         await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
 
     async def _load(self, tag: str) -> Lane:
         lane = self._make(await asyncio.to_thread(inspect, tag))
-        await lane.start()
+        try:
+            await lane.start()
+        except asyncio.CancelledError:
+            await lane.close()
+            raise
         return lane
 
     def _loaded(self, tag: str, task: asyncio.Task[Lane]) -> None:

@@ -119,6 +119,10 @@ class Runtime:
         if self.slice:
             await asyncio.to_thread(slices.end, self._storage, self._heartbeat())
 
+    def give_up_loading(self) -> None:
+        """The server stops: let whoever promotes an artifact that is still loading know."""
+        self._lanes.give_up_loading()
+
     async def predict(self, body: bytes, client_id: str | None) -> Answer:
         """Answer one prediction request; it is in the log before this returns."""
         answer, reply = _promise()

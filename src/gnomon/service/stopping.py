@@ -12,30 +12,39 @@ import os
 import signal
 import socket
 import stat
+from collections.abc import Callable
 from types import FrameType
 
-__all__ = ["refuse_when_told_to_stop"]
+__all__ = ["refuse_connections", "when_told_to_stop"]
 
 POLL_SECONDS = 0.05
 
 
-def refuse_when_told_to_stop() -> None:
-    """On SIGTERM or SIGINT, stop to listen; whatever else is done on the signal is done first.
+def when_told_to_stop(act: Callable[[], None]) -> None:
+    """On SIGTERM or SIGINT, call this from the event loop, after what else is done on the signal.
 
-    Call it in the main thread, from the event loop, once the sockets are there, and only if no
-    other gateway listens to them: it could no more. One that is started again listens again.
+    To be called in the main thread, from the event loop.
     """
     loop = asyncio.get_running_loop()
-    sockets = _listening()
     for number in (signal.SIGTERM, signal.SIGINT):
         before = signal.getsignal(number)
 
         def stop(number: int, frame: FrameType | None, before: object = before) -> None:
             if callable(before):
                 before(number, frame)
-            loop.call_soon_threadsafe(_refuse, loop, sockets)
+            loop.call_soon_threadsafe(act)
 
         signal.signal(number, stop)
+
+
+def refuse_connections() -> Callable[[], None]:
+    """What has the sockets that this process listens to now refuse connections, when it is called.
+
+    Only for a gateway that shares them with no other, which could listen no more either. One that
+    is started again listens again.
+    """
+    loop, sockets = asyncio.get_running_loop(), _listening()
+    return lambda: _refuse(loop, sockets)
 
 
 def _refuse(loop: asyncio.AbstractEventLoop, sockets: list[tuple[int, socket.socket]]) -> None:
