@@ -1,8 +1,8 @@
 """The training profile: bins frozen on training data, against which later data is counted.
 
 One row for each raw feature (``input``), each column of each preprocessing step (``step``) and each
-output (``output``). Numbers are counted in bins between quantiles, everything
-else by value.
+output (``output``). Numbers are counted in bins between quantiles, or by value where
+there are few, and everything else by value.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +21,7 @@ from gnomon.models.predicting import outputs
 from gnomon.preprocessing.contract import Contract
 from gnomon.preprocessing.frames import from_frame
 
-__all__ = ["SCHEMA", "profile"]
+__all__ = ["SCHEMA", "as_numbers", "profile"]
 
 BINS = 20
 MOST_VALUES = 50
@@ -44,7 +45,8 @@ SCHEMA = pa.schema(
 """Columns of a profile.
 
 ``edges`` are the inner edges of a number's bins: n edges make n + 1 bins, the first and the last
-open, and a value equal to an edge is in the bin above it. ``values`` are the most frequent values
+open, and a value equal to an edge is in the bin above it. A number of no more values than there
+are bins has each in a bin of its own. ``values`` are the most frequent values
 of anything else, most frequent first; one more count than values is for all others. Nulls are in
 neither. A boolean is counted by value.
 """
@@ -73,21 +75,30 @@ def _rows(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> Iterator[di
         yield {"kind": "output", "name": name, **_counted(column)}
 
 
-def _counted(column: pa.Array) -> dict[str, Any]:
+def as_numbers(column: pa.Array) -> npt.NDArray[np.float64] | None:
+    """A column as the numbers that are counted; None when it is counted by value.
+
+    Timestamps are seconds since 1970. What is null or not finite is NaN.
+    """
     if pa.types.is_timestamp(column.type):
         column = pc.divide(pc.cast(column, pa.int64()), 1e6)
-    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-        return _number(column)
-    return _values(column)
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        return None
+    values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return np.where(np.isfinite(values), values, np.nan)
 
 
-def _number(column: pa.Array) -> dict[str, Any]:
-    values = np.asarray(pc.cast(column.drop_null(), pa.float64(), safe=False))
-    values = values[np.isfinite(values)]
+def _counted(column: pa.Array) -> dict[str, Any]:
+    values = as_numbers(column)
+    return _values(column) if values is None else _number(values)
+
+
+def _number(column: npt.NDArray[np.float64]) -> dict[str, Any]:
+    values = column[~np.isnan(column)]
     found: dict[str, Any] = {"rows": len(column), "nulls": len(column) - len(values)}
     if not len(values):
         return {**found, "edges": [], "counts": [0]}
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
+    edges = _edges(values)
     counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
     return {
         **found,
@@ -98,6 +109,13 @@ def _number(column: pa.Array) -> dict[str, Any]:
         "edges": edges.tolist(),
         "counts": counts.tolist(),
     }
+
+
+def _edges(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    distinct = np.unique(values)
+    if len(distinct) <= BINS:  # Quantiles would put a rare 1 into one bin with the 0.
+        return distinct[1:]
+    return np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
 
 
 def _values(column: pa.Array) -> dict[str, Any]:
