@@ -1,0 +1,94 @@
+"""Columns of any dtype as numbers, as codes, as bins, as ranks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import rankdata
+
+__all__ = ["bins", "codes", "is_unique", "moments", "numbers", "ranks", "short", "text"]
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+
+UNIQUE = 0.9
+"""The share of distinct values from which a column counts as one that names its rows."""
+
+
+def numbers(column: pd.Series[Any]) -> Floats | None:
+    """The values as floats, timestamps as seconds; NaN for null and infinity.
+
+    None for a column that holds anything else.
+    """
+    dtype = column.dtype
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return _seconds(column)
+    if dtype.kind == "c" or not pd.api.types.is_numeric_dtype(dtype):
+        return None
+    values = column.to_numpy(np.float64, na_value=np.nan)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def codes(column: pd.Series[Any]) -> tuple[Codes, int]:
+    """A number for each distinct value, null among them, and how many there are."""
+    try:
+        found, values = pd.factorize(column, use_na_sentinel=False)
+    except TypeError:  # lists and the like
+        found, values = pd.factorize(column.astype(str), use_na_sentinel=False)
+    return found.astype(np.int64), len(values)
+
+
+def bins(values: Floats, most: int) -> tuple[Codes, int]:
+    """Bins of about as many rows each; nulls have one of their own."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return np.zeros(len(values), np.int64), 1
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, most + 1)[1:-1]))
+    places = np.searchsorted(edges, values, side="right")
+    places[np.isnan(values)] = len(edges) + 1
+    return places.astype(np.int64), len(edges) + 2
+
+
+def ranks(values: Any) -> Floats:
+    """Ranks, ties at their mean."""
+    return np.asarray(rankdata(values), np.float64)
+
+
+def text(column: pd.Series[Any]) -> pd.Series[Any]:
+    """The values as text, nulls as nulls."""
+    return column.astype("str").where(column.notna())
+
+
+def short(value: Any) -> str:
+    """A value for people, on one line."""
+    written = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return written if len(written) <= 40 else written[:39] + "…"
+
+
+def is_unique(column: pd.Series[Any]) -> bool:
+    """Whether a column of whole numbers or text has another value in almost every row."""
+    whole = pd.api.types.is_integer_dtype(column.dtype)
+    if not whole and numbers(column) is not None:
+        return False
+    known = column.dropna()
+    return len(known) > 1 and codes(known)[1] >= UNIQUE * len(known)
+
+
+def moments(column: pd.Series[Any], *, wall: bool = False) -> npt.NDArray[np.datetime64]:
+    """Timestamps in microseconds, UTC, or as the ``wall`` clock of their zone shows them.
+
+    A column without a zone is taken as it is.
+    """
+    if column.dt.tz is not None:
+        column = column.dt.tz_localize(None) if wall else column.dt.tz_convert(None)
+    return column.to_numpy().astype("datetime64[us]")
+
+
+def _seconds(column: pd.Series[Any]) -> Floats:
+    values = moments(column)
+    seconds = values.astype(np.int64) / 1e6
+    seconds[np.isnat(values)] = np.nan
+    return np.asarray(seconds, np.float64)

@@ -1,0 +1,185 @@
+"""Are serving rows of the kind that training rows are, and which features say so?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gnomon.preprocessing.leakage import columns
+from gnomon.preprocessing.leakage.finding import Evidence, Finding, unknown
+from gnomon.preprocessing.leakage.table import Table
+from gnomon.preprocessing.leakage.telling import Telling, folds
+
+__all__ = ["CHECK", "check_domain"]
+
+CHECK = "domain"
+
+MOVED = 0.6
+"""The AUC from which it is worth a note that rows have moved."""
+
+OTHER = 0.95
+"""The AUC from which serving rows may be of another kind."""
+
+BEYOND = 8
+"""How many times fewer pairs must be confused than when the training data's own first or last days
+are told from the rest. Drift does that too: on eight splits of a year of flights by date, serving
+rows were confused up to 5 times less than the control, and 20 to 1000 times less with a feature
+missing or its text in another case."""
+
+MOST_ROWS = 5_000
+"""Rows of each side that are looked at."""
+
+FEWEST_ROWS = 100
+NAMED = 5
+COUNTS = 0.01
+"""The loss of AUC from which a feature is named."""
+
+_SEED = 0
+
+Floats = npt.NDArray[np.float64]
+
+
+def check_domain(train: Table, serving: pd.DataFrame) -> list[Finding]:
+    """Tell serving rows from training rows by their features.
+
+    Left out are what must differ: timestamps (their hour and weekday stay), the entity key and
+    columns that name their rows. What remains differs by drift alone too, so the control is how
+    well the training data's own first and last days are told from the rest of it.
+
+    Args:
+        train: training rows.
+        serving: rows as they were served, with the same features.
+    """
+    fewest = min(len(train), len(serving))
+    if fewest < FEWEST_ROWS:
+        return [_too_few(fewest)]
+    served = _served(train, serving)
+    told = _told(train, served)
+    if told is None or told.area.estimate().low < MOVED:
+        return []
+    control = _control(train, served) if told.area.estimate().low >= OTHER else 1.0
+    return [_finding(told, control)]
+
+
+def _served(train: Table, serving: pd.DataFrame) -> Table:
+    """Serving rows as a table of the same kind."""
+    frame = serving.reset_index(drop=True)
+    return Table.of(
+        frame, features=train.features, event_time=train.event_time, entity_key=train.entity_key
+    )
+
+
+def _told(train: Table, served: Table) -> Telling | None:
+    """The two told apart, unless there is nothing to tell them by."""
+    sides = [side.sample(MOST_ROWS) for side in (_plain(train), served)]
+    first, second = (_parts(side.frame, train) for side in sides)
+    if not first.shape[1]:
+        return None
+    return Telling(first, second, np.concatenate([folds(_order(side)) for side in sides]))
+
+
+def _control(train: Table, served: Table) -> float:
+    """How well days of the training data are told from its other days: as many as were served, at
+    most a third, at its beginning or its end.
+    """
+    if train.event_time is None:
+        return 0.5
+    order = _order(train)
+    span = min(np.ptp(_order(served)), np.ptp(order) / 3)
+    found = [0.5]
+    for part in (order >= order.max() - span, order <= order.min() + span):
+        inside, outside = (_plain(train).take(np.flatnonzero(side)) for side in (part, ~part))
+        if min(len(inside), len(outside)) >= FEWEST_ROWS and (told := _told(outside, inside)):
+            found.append(told.area.value)
+    return max(found)
+
+
+def _plain(table: Table) -> Table:
+    return Table.of(
+        table.frame,
+        features=table.features,
+        event_time=table.event_time,
+        entity_key=table.entity_key,
+    )
+
+
+def _order(table: Table) -> Floats:
+    """The event time in seconds, or else the row number."""
+    rows = np.arange(len(table), dtype=np.float64)
+    if table.event_time is None:
+        return rows
+    seconds = columns.numbers(table.column(table.event_time))
+    return rows if seconds is None else np.nan_to_num(seconds, nan=np.nanmin(seconds))
+
+
+def _parts(frame: pd.DataFrame, like: Table) -> pd.DataFrame:
+    """The columns that may tell rows apart."""
+    parts: dict[str, Any] = {}
+    for name in like.features:
+        column, model = frame[name], like.column(name)
+        if pd.api.types.is_datetime64_any_dtype(column.dtype):
+            parts[f"{name} (hour)"] = column.dt.hour.to_numpy(np.float64)
+            parts[f"{name} (weekday)"] = column.dt.day_of_week.to_numpy(np.float64)
+        elif name not in like.entity_key and not columns.is_unique(model):
+            parts[name] = column.array
+    return pd.DataFrame(parts)
+
+
+def _finding(told: Telling, control: float) -> Finding:
+    found, losses = told.area.estimate(), told.losses()
+    other = found.low >= OTHER and BEYOND * (1 - found.value) <= 1 - control
+    ordered = sorted(losses, key=lambda name: -losses[name])
+    named = [name for name in ordered if losses[name] >= COUNTS][:NAMED]
+    by = ", ".join(f"`{name}`" for name in named) or "no single feature"
+    numbers = {f"AUC lost without {name}": losses[name] for name in named}
+    return Finding(
+        check=CHECK,
+        features=tuple(named),
+        severity="suspect" if other else "note",
+        sentence=f"a classifier tells serving rows from training rows (AUC {found.value:.3f}, "
+        f"{found.low:.3f} to {found.high:.3f}), by {by}",
+        evidence=Evidence.of(
+            found,
+            numbers=numbers | ({"AUC of the control": control} if control < 1 else {}),
+            examples=[_how(name, told.both[name], told.is_second) for name in named],
+        ),
+        action="find out whether these features are computed online as they were for training"
+        if other
+        else "watch these features: the model has seen fewer rows like those it answers",
+    )
+
+
+def _how(name: str, column: pd.Series[Any], is_serving: npt.NDArray[np.bool_]) -> str:
+    """How a feature differs, in a line: its nulls, its middle or its new values."""
+    sides = column[~is_serving], column[is_serving]
+    nulls = [side.isna().mean() for side in sides]
+    if abs(nulls[0] - nulls[1]) > 0.1:
+        return f"{name}: null in {nulls[0]:.0%} of training rows, {nulls[1]:.0%} of serving rows"
+    values = columns.numbers(column)
+    if values is not None:
+        train, serving = _middle(values[~is_serving]), _middle(values[is_serving])
+        return f"{name}: {train} in training, {serving} in serving"
+    known = set(columns.text(sides[0]).dropna())
+    fresh = (~columns.text(sides[1]).dropna().isin(known)).mean()
+    return f"{name}: {fresh:.0%} of serving rows have a value that training rows do not"
+
+
+def _middle(values: Floats) -> str:
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return "null"
+    low, middle, high = (columns.short(float(v)) for v in np.quantile(known, [0.25, 0.5, 0.75]))
+    return f"{middle} ({low} to {high} in the middle half)"
+
+
+def _too_few(rows: int) -> Finding:
+    return unknown(
+        CHECK,
+        f"whether serving rows are like training rows is not known: there are {rows:,} rows of "
+        f"one, and it takes {FEWEST_ROWS}",
+        rows,
+        "ask again when more rows are served",
+    )

@@ -1,0 +1,154 @@
+"""How well something predicts, and how far the truth may be from what these rows show."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "CONFIDENCE",
+    "Estimate",
+    "Measured",
+    "area",
+    "area_of_cells",
+    "area_within",
+    "explained",
+    "explained_within",
+    "share_within",
+]
+
+CONFIDENCE = 0.95
+
+Floats = npt.NDArray[np.float64]
+
+
+class Estimate(NamedTuple):
+    """A measure of some rows, with the interval the true one lies in at ``confidence``."""
+
+    measure: str
+    value: float
+    low: float
+    high: float
+    rows: int
+    confidence: float = CONFIDENCE
+
+
+class Measured(NamedTuple):
+    """A measure of some rows, and what each row contributes.
+
+    ``influence`` has mean 0; the standard error of ``value`` is its standard deviation over the
+    square root of the rows.
+    """
+
+    measure: str
+    value: float
+    influence: Floats
+
+    @property
+    def error(self) -> float:
+        """The standard error."""
+        return float(self.influence.std() / math.sqrt(len(self.influence)))
+
+    def estimate(self, confidence: float = CONFIDENCE) -> Estimate:
+        """With a normal interval."""
+        reach = deviations(confidence) * self.error
+        low, high = self.value - reach, min(self.value + reach, 1.0)
+        return Estimate(self.measure, self.value, low, high, len(self.influence), confidence)
+
+
+def deviations(confidence: float) -> float:
+    """How many standard errors a two-sided normal interval reaches."""
+    return NormalDist().inv_cdf((1 + confidence) / 2)
+
+
+def share_within(hits: float, rows: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The Wilson score interval of a share, which also holds near 0 and 1.
+
+    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
+    J. Amer. Statist. Assoc. 22 (1927).
+
+    >>> low, high = share_within(0, 100)
+    >>> low, round(high, 3)
+    (0.0, 0.037)
+    """
+    if rows == 0:
+        return 0.0, 1.0
+    z, share = deviations(confidence), hits / rows
+    centre = share + z * z / (2 * rows)
+    reach = z * math.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows))
+    scale = 1 + z * z / rows
+    low = 0.0 if hits <= 0 else (centre - reach) / scale
+    return low, 1.0 if hits >= rows else (centre + reach) / scale
+
+
+def area_within(value: float, positives: int, negatives: int) -> tuple[float, float]:
+    """An interval for an AUC, from the sizes of the classes alone.
+
+    Whatever the distributions, the variance of an AUC of A is at most A (1 - A) / min(m, n), which
+    is the variance of a share in min(m, n) draws; so its interval is taken as that share's. It is
+    wide rather than narrow, and it does not shrink to a point at AUC 1.
+
+    Source: Z. W. Birnbaum and O. M. Klose, "Bounds for the variance of the Mann-Whitney
+    statistic", Ann. Math. Statist. 28 (1957).
+    """
+    fewest = min(positives, negatives)
+    return share_within(value * fewest, fewest)
+
+
+def explained_within(value: float, rows: int) -> tuple[float, float]:
+    """An interval for an R2, by Fisher's transformation of its root, the correlation.
+
+    Source: R. A. Fisher, "On the probable error of a coefficient of correlation", Metron 1 (1921).
+    """
+    if rows <= 3 or value <= 0:
+        return 0.0, 1.0 if rows <= 3 else max(value, 0.0)
+    if value >= 1:
+        return 1.0, 1.0
+    centre, reach = math.atanh(math.sqrt(value)), deviations(CONFIDENCE) / math.sqrt(rows - 3)
+    return max(math.tanh(centre - reach), 0.0) ** 2, math.tanh(centre + reach) ** 2
+
+
+def area_of_cells(scores: Floats, positives: Floats, negatives: Floats) -> float:
+    """The AUC of rows that were counted by score: the chance that a positive scores higher than a
+    negative, ties counted half.
+    """
+    _, places = np.unique(scores, return_inverse=True)
+    up, down = np.bincount(places, positives), np.bincount(places, negatives)
+    below = np.cumsum(down) - down
+    return float((up * (below + down / 2)).sum() / (up.sum() * down.sum()))
+
+
+def area(positive: npt.NDArray[np.bool_], scores: Floats) -> Measured:
+    """The AUC of scores, with each row's contribution (DeLong's placements).
+
+    Source: E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson, "Comparing the areas under two or
+    more correlated receiver operating characteristic curves", Biometrics 44 (1988).
+    """
+    up, down = scores[positive], scores[~positive]
+    above = _placed(up, np.sort(down))
+    below = 1 - _placed(down, np.sort(up))
+    value = float(above.mean())
+    influence = np.empty(len(scores))
+    share = len(up) / len(scores)
+    influence[positive] = (above - value) / share
+    influence[~positive] = (below - value) / (1 - share)
+    return Measured("AUC", value, influence)
+
+
+def explained(truth: Floats, predicted: Floats) -> Measured:
+    """R2, with each row's contribution (the delta method on its two means)."""
+    errors, spread = (truth - predicted) ** 2, (truth - truth.mean()) ** 2
+    ratio = errors.mean() / spread.mean()
+    influence = (ratio * (spread - spread.mean()) - (errors - errors.mean())) / spread.mean()
+    return Measured("R2", float(1 - ratio), influence)
+
+
+def _placed(values: Floats, among: npt.NDArray[Any]) -> Floats:
+    """For each value, the share of ``among`` below it, ties counted half."""
+    low, high = (np.searchsorted(among, values, side) for side in ("left", "right"))
+    placed: Floats = (low + high) / (2 * len(among))
+    return placed
