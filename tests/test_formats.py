@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gnomon.preprocessing import Contract
+from gnomon.preprocessing.leakage import LeakageReport
 from gnomon.settings import Settings
 from gnomon.shadow.rollout.history import Event, History
 from gnomon.shadow.storage import Storage
@@ -32,3 +33,14 @@ def test_a_rollout_event_of_format_1_is_read(tmp_path: Path) -> None:
     assert (event.kind, event.artifact) == ("promote", "flights:boosting-1")
     assert history.state.previous == "flights:logistic-1"
     assert {gate["verdict"] for gate in event.gates} == {"pass"}
+
+
+def test_checks_of_format_1_are_read() -> None:
+    """What packing found in training data, as the first release with checks recorded it."""
+    report = LeakageReport.from_json((DATA / "checks-1.json").read_bytes())
+    assert [finding.check for finding in report.alarms] == ["clock", "label"]
+    clock, label = report.alarms
+    assert (clock.severity, clock.features) == ("leak", ("dep_delay",))
+    assert (clock.evidence.hits, clock.evidence.rows) == (7493, 50009)
+    assert label.evidence.measure == "AUC"
+    assert report.skipped["domain"] == "no artifact was given"

@@ -30,6 +30,7 @@ FILES = [
     "model.yaml",
     "pipeline.skops",
     "contract.json",
+    "checks.json",
     "golden.arrow",
     "profile.arrow",
     "requirements.txt",

@@ -32,7 +32,7 @@ Project = Callable[..., Any]
 def numbers(rows: int = 60) -> tuple[pd.DataFrame, pd.Series[Any]]:
     random = np.random.default_rng(2)
     frame = pd.DataFrame(random.normal(size=(rows, 2)), columns=["a", "b"])
-    return frame, frame["a"] * 2 + 1
+    return frame, frame["a"] * 2 + frame["b"] + 1
 
 
 def fitted() -> tuple[Any, pd.DataFrame, pd.Series[Any]]:

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import msgspec
 import pyarrow as pa
 
 from gnomon.errors import ArtifactCorrupt, ContractError, UntrustedTypes
 from gnomon.models import store
-from gnomon.models.manifest import CONTRACT, GOLDEN, PROFILE, Manifest, check_hash, read_file
+from gnomon.models.manifest import (
+    CHECKS,
+    CONTRACT,
+    GOLDEN,
+    PROFILE,
+    Manifest,
+    check_hash,
+    read_file,
+)
 from gnomon.models.serialization import named_types
 from gnomon.preprocessing.contract import Contract
+
+if TYPE_CHECKING:
+    from gnomon.preprocessing.leakage import LeakageReport
 
 __all__ = ["Artifact", "inspect"]
 
@@ -54,6 +67,21 @@ class Artifact:
     def profile(self) -> pa.Table:
         """The training profile: one row for each raw feature, transformed feature and output."""
         return self._table(PROFILE)
+
+    def checks(self) -> LeakageReport | None:
+        """What packing looked for in the training data and found; None if it did not look.
+
+        Raises:
+            ArtifactCorrupt: the file is not one of this format.
+        """
+        if CHECKS not in self.manifest.files:
+            return None
+        from gnomon.preprocessing.leakage.finding import LeakageReport
+
+        try:
+            return LeakageReport.from_json(self.read(CHECKS))
+        except msgspec.DecodeError as error:
+            raise ArtifactCorrupt(str(error), where=str(self.path / CHECKS)) from None
 
     def read(self, name: str) -> bytes:
         """The bytes of one file, checked against its hash.

@@ -17,6 +17,7 @@ __all__ = ["FORMAT", "Lineage", "Manifest", "Serializer", "sha256"]
 
 FORMAT = 1
 
+CHECKS = "checks.json"
 CODE = "code"
 CONTRACT = "contract.json"
 GOLDEN = "golden.arrow"
@@ -62,7 +63,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         modules: vendored modules: the name and its file under ``code/``; a folder for a namespace
             package.
         files: SHA-256 of every file, but of the manifest and of its seal.
-        seeds: random seeds the training used.
+        seeds: random seeds the training used; null for a step that drew without one.
     """
 
     format: int = FORMAT

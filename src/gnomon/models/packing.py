@@ -14,10 +14,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from gnomon.errors import GnomonError, PackRefused, UntrustedTypes
-from gnomon.models import check, golden, serialization, store, vendoring
+from gnomon.models import check, checks, golden, serialization, store, vendoring
 from gnomon.models.artifact import Artifact, inspect
 from gnomon.models.environment import Environment
 from gnomon.models.manifest import (
+    CHECKS,
     CODE,
     CONTRACT,
     GOLDEN,
@@ -32,10 +33,13 @@ from gnomon.models.manifest import (
 )
 from gnomon.models.predicting import outputs
 from gnomon.models.profile import profile
+from gnomon.models.seeds import seeds as seeds_of
+from gnomon.models.seeds import warn_of_unseeded
 from gnomon.preprocessing.contract import Contract
 from gnomon.preprocessing.frames import from_frame, to_frame
 from gnomon.preprocessing.inference import infer_contract
 from gnomon.preprocessing.invariance import check_rows_alone
+from gnomon.preprocessing.leakage import KnownAt
 
 __all__ = ["pack"]
 
@@ -59,6 +63,9 @@ def pack(
     seeds: Mapping[str, Any] | None = None,
     golden_rows: int = 64,
     version: str | None = None,
+    holdout: checks.Holdout | None = None,
+    known_at: KnownAt | None = None,
+    leakage: checks.Leakage = "warn",
 ) -> Artifact:
     """Make an artifact of a fitted pipeline and put it into BentoML's model store.
 
@@ -66,7 +73,7 @@ def pack(
         name: lower-case letters, digits, ``-``, ``_`` and ``.``.
         pipeline: a fitted classifier or regressor, preprocessing included.
         X: the frame it was fitted on; contract, profile and golden rows are taken from it.
-        y: the target it was fitted on; only its hash is kept.
+        y: the target it was fitted on; checked for leakage, and only its hash is kept.
         contract: what requests must hold; inferred from ``X`` when not given.
         code: modules to vendor besides those the pipeline's classes come from and what they
             import: a module, its name, or its file or folder.
@@ -77,9 +84,17 @@ def pack(
             scipy's, by their full names.
         lineage: anything to record of where data and code come from.
         seeds: random seeds of the training; the pipeline's ``random_state`` parameters when not
-            given.
+            given, with a warning of steps that drew without one.
         golden_rows: how many rows to record step by step.
         version: a name for this version; a time stamp and six random digits when not given.
+        holdout: rows and their targets that it was not fitted on, to check the split with.
+        known_at: by feature, when its value was known: a column of ``X``, or a time for each row.
+        leakage: ``warn`` of features that tell the target, ``refuse`` to pack them, or ``off``;
+            see ``docs/leakage.md``.
+
+    Warns:
+        LeakageWarning: the training data tells what nobody will know when the model serves.
+        SeedWarning: a step drew at random without a seed.
 
     Raises:
         PackRefused: what cannot be served honestly, and why.
@@ -98,6 +113,13 @@ def pack(
     check_faithful(pipeline, rows, contract)
     few = golden.choose_rows(X, ROWS_ALONE)
     check_rows_alone(pipeline, few, lambda frame: outputs(pipeline, frame, contract))
+    found = None
+    if leakage != "off":
+        found = checks.check_leakage(pipeline, X, y, contract, holdout=holdout, known_at=known_at)
+        checks.decide(found, leakage, stacklevel=2)
+    drawn = seeds_of(pipeline, len(X)) if seeds is None else dict(seeds)
+    if seeds is None:
+        warn_of_unseeded(drawn, stacklevel=2)
     content = serialization.dump(pipeline, serializer)
     types = serialization.named_types(content, serializer)
 
@@ -109,6 +131,8 @@ def pack(
         contract.write(folder / CONTRACT)
         golden.write(golden.record(pipeline, rows, contract), folder / GOLDEN)
         golden.write(profile(pipeline, X, contract), folder / PROFILE)
+        if found is not None:
+            (folder / CHECKS).write_bytes(found.to_json())
         (folder / REQUIREMENTS).write_text(environment.requirements)
         (folder / MODEL_YAML).write_text(store.model_yaml(name, version, created, environment))
         commit, dirty = vendoring.commit(own.values())
@@ -126,7 +150,7 @@ def pack(
                 dirty=dirty,
                 given=dict(lineage or {}),
             ),
-            seeds=dict(seeds) if seeds is not None else random_states(pipeline),
+            seeds=drawn,
             types=types,
             trusted=accepted,
             modules=modules,
@@ -235,15 +259,6 @@ def data_digest(X: pd.DataFrame, y: Any) -> str:  # noqa: N803
         digest.update(b"y\0")
         digest.update(_hashes(pd.Series(np.asarray(y))))
     return digest.hexdigest()
-
-
-def random_states(pipeline: Any) -> dict[str, Any]:
-    """The ``random_state`` parameters of a pipeline and its steps that are numbers."""
-    return {
-        name: int(value)
-        for name, value in sorted(pipeline.get_params(deep=True).items())
-        if name.endswith("random_state") and isinstance(value, int | np.integer)
-    }
 
 
 def _predicts(pipeline: Any) -> bool:

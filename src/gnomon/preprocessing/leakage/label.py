@@ -49,7 +49,7 @@ def check_label(table: Table, exempt: Collection[str] = ()) -> list[Finding]:
 def _looked_at(name: str, table: Table, label: Target) -> Finding | None:
     column = table.column(name)
     if label.is_copy(column):
-        return _copy(name, len(table))
+        return _copy(name, table)
     power = label.power(column)
     if power.value < NEARLY:
         return None
@@ -68,13 +68,14 @@ def _looked_at(name: str, table: Table, label: Target) -> Finding | None:
     )
 
 
-def _copy(name: str, rows: int) -> Finding:
+def _copy(name: str, table: Table) -> Finding:
+    rows = len(table)
+    form = "under other names" if table.task == "classification" else "in another unit"
     return Finding(
         check=CHECK,
         features=(name,),
         severity="leak",
-        sentence=f"`{name}` is the label under other names: in all {rows:,} rows one gives the "
-        "other",
+        sentence=f"`{name}` is the label {form}: in all {rows:,} rows one gives the other",
         evidence=Evidence(rows=rows, hits=rows),
         action=f"leave `{name}` out of the features",
     )
