@@ -12,6 +12,7 @@ from gnomon.cli import (
     history,
     init,
     inspect,
+    leakage,
     log,
     promote,
     replay,
@@ -65,4 +66,5 @@ app.command("rollback")(rollback.command)
 app.command("history")(history.command)
 app.command("replay")(replay.command)
 app.command("compare")(compare.command)
+app.command("leakage")(leakage.command)
 app.add_typer(log.app, name="log")

@@ -32,6 +32,7 @@ def command(
                 "digest": artifact.digest,
                 "contract": artifact.contract,
                 "manifest": artifact.manifest,
+                "leakage": artifact.checks(),
             }
         )
     else:

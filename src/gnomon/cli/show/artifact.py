@@ -6,8 +6,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from gnomon.cli.console import columns, local, out
+from gnomon.cli.show.leakage import findings, summary
 from gnomon.models import Artifact
 from gnomon.preprocessing import Contract
+from gnomon.preprocessing.leakage import LeakageReport
 from gnomon.service.schemas import seen_in_training
 
 __all__ = ["show_artifact"]
@@ -16,8 +18,11 @@ __all__ = ["show_artifact"]
 def show_artifact(artifact: Artifact) -> None:
     """Print it, section by section."""
     out.print(f"[bold]{artifact.tag}[/]  [dim]hashes and types are as packed[/]")
+    checks = artifact.checks()
+    found = [("Leakage", findings(checks))] if checks and checks.findings else []
     for title, table in (
-        ("", _facts(artifact)),
+        ("", _facts(artifact, checks)),
+        *found,
         ("Takes", _features(artifact.contract)),
         ("Answers", _outputs(artifact.contract)),
         ("Was packed under", _environment(artifact)),
@@ -27,7 +32,7 @@ def show_artifact(artifact: Artifact) -> None:
         out.print(table)
 
 
-def _facts(artifact: Artifact) -> Table:
+def _facts(artifact: Artifact, checks: LeakageReport | None) -> Table:
     manifest, lineage = artifact.manifest, artifact.manifest.lineage
     risky = manifest.serializer == "pickle"
     facts = {
@@ -39,7 +44,9 @@ def _facts(artifact: Artifact) -> Table:
         "trained on": f"{lineage.rows:,} rows of {lineage.columns} columns, data "
         f"{lineage.data[:12]}",
         "commit": (lineage.commit or "none") + (" with changes" if lineage.dirty else ""),
-        "seeds": ", ".join(f"{name}={seed}" for name, seed in manifest.seeds.items()) or "none",
+        "seeds": ", ".join(f"{name}={_seed(seed)}" for name, seed in manifest.seeds.items())
+        or "none",
+        "leakage": "not looked for" if checks is None else summary(checks),
         "own code": ", ".join(manifest.modules) or "none",
         "trusted types": ", ".join(manifest.trusted) or "only skops's own",
         **{f"lineage {name}": str(value) for name, value in lineage.given.items()},
@@ -49,6 +56,10 @@ def _facts(artifact: Artifact) -> Table:
     for name, value in facts.items():
         table.add_row(f"[dim]{escape(name)}[/]", escape(value))
     return table
+
+
+def _seed(seed: object) -> str:
+    return "none, though it drew at random" if seed is None else str(seed)
 
 
 def _features(contract: Contract) -> Table:

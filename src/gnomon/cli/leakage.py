@@ -1,0 +1,133 @@
+"""``gnomon leakage``: does training data tell what nobody will know when the model serves?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gnomon.cli.options import AsJson
+from gnomon.cli.ranges import AsRole, End, Start
+
+__all__ = ["command"]
+
+
+def command(
+    train: Annotated[
+        Path, typer.Argument(metavar="TRAIN", help="The training rows: CSV or Parquet.")
+    ],
+    label: Annotated[
+        str | None, typer.Option("--label", metavar="COLUMN", help="The column to predict.")
+    ] = None,
+    holdout: Annotated[
+        Path | None,
+        typer.Option("--holdout", metavar="FILE", help="Rows the model was not trained on."),
+    ] = None,
+    later: Annotated[
+        Path | None, typer.Option("--later", metavar="FILE", help="Rows from after both.")
+    ] = None,
+    event_time: Annotated[
+        str | None,
+        typer.Option(
+            "--event-time",
+            metavar="COLUMN",
+            help="When the prediction was asked for. Without it: the artifact's event time.",
+        ),
+    ] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key",
+            metavar="COLUMN",
+            help="Whom a row is about; repeat it for several columns. Without it: the artifact's "
+            "entity key.",
+        ),
+    ] = None,
+    known_at: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--known-at",
+            metavar="FEATURE=COLUMN",
+            help="The column with the time a feature's value was known; may be repeated.",
+        ),
+    ] = None,
+    artifact: Annotated[
+        str | None,
+        typer.Option(
+            "--artifact",
+            metavar="TAG",
+            help="The artifact trained on these rows: a tag, or a model's name for its live one. "
+            "Its scores and the rows it served are looked at too.",
+        ),
+    ] = None,
+    outcomes: Annotated[
+        Path | None,
+        typer.Option(
+            "--outcomes", metavar="FILE", help="Keys of served rows and what became of them."
+        ),
+    ] = None,
+    on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--on",
+            metavar="COLUMN",
+            help="A key to join the outcomes on; repeat it for several. Without it: the "
+            "artifact's entity key.",
+        ),
+    ] = None,
+    role: AsRole = None,
+    start: Start = None,
+    end: End = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look for leakage: in training rows, splits and served rows.
+
+    Features from after the prediction, copies of the label, ids that tell it; with a holdout,
+    rows and days on both sides; with an artifact, its scores and the rows it served.
+
+    Exit code 0: nothing was found. 1: something was, or nobody can say.
+    """
+    from gnomon.cli.console import print_json
+    from gnomon.cli.ranges import choose_artifact, choose_role
+    from gnomon.cli.reporting import counting
+    from gnomon.cli.show.leakage import show_leakage
+    from gnomon.settings import Settings
+    from gnomon.shadow.leakage.files import Meaning
+    from gnomon.shadow.leakage.run import Online, check_leakage
+
+    settings = Settings.read()
+    online = None
+    if artifact is not None:
+        chosen = choose_artifact(settings, artifact)
+        online = Online(chosen, choose_role(settings, chosen, role), start, end, outcomes, on or ())
+    meaning = Meaning(
+        label=label,
+        contract=None if online is None else online.artifact.contract,
+        event_time=event_time,
+        entity_key=key or (),
+        known_at=dict(map(_pair, known_at or ())),
+    )
+    with counting("logged rows read") as advance:
+        report = check_leakage(
+            train,
+            meaning,
+            holdout=holdout,
+            later=later,
+            online=online,
+            settings=settings,
+            progress=advance,
+        )
+    if as_json:
+        print_json(report)
+    else:
+        show_leakage(report)
+    bad = [finding for finding in report.findings if finding.severity != "note"]
+    raise typer.Exit(1 if bad else 0)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    feature, sign, column = text.partition("=")
+    if not sign or not feature or not column:
+        raise typer.BadParameter(f"expected FEATURE=COLUMN, got {text!r}")
+    return feature, column

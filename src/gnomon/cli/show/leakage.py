@@ -1,0 +1,65 @@
+"""What leakage checks found: a line a finding, what it rests on, and what to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from gnomon.cli.console import out
+from gnomon.preprocessing.leakage.finding import LeakageReport, Severity
+
+__all__ = ["findings", "show_leakage", "summary"]
+
+MARKS = {
+    "leak": ("✗ leak", "bold red"),
+    "suspect": ("! suspect", "bold yellow"),
+    "unknown": ("? unknown", "yellow"),
+    "note": ("· note", "dim"),
+}
+_WORDS: dict[Severity, str] = {"leak": "sure", "suspect": "suspected", "unknown": "unknown"}
+
+
+def show_leakage(report: LeakageReport) -> None:
+    """Print the verdict, the findings, and what was not looked for."""
+    out.print(Text(_verdict(report), "bold"), soft_wrap=True)
+    if report.findings:
+        out.print()
+        out.print(findings(report))
+    out.print()
+    out.print(Text(_passed(report), "dim"), soft_wrap=True)
+    for check, why in sorted(report.skipped.items()):
+        out.print(Text(f"{check}: not looked for, {why}", "dim"), soft_wrap=True)
+
+
+def findings(report: LeakageReport) -> Table:
+    """A few lines a finding: what it is, rows that show it, what to do."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for finding in report.findings:
+        words, style = MARKS[finding.severity]
+        table.add_row(Text(words, style), Text(f"{finding.check}: {finding.sentence}"))
+        for example in finding.evidence.examples:
+            table.add_row("", Text(example, "dim"))
+        table.add_row("", f"[dim]→[/] {escape(finding.action)}")
+    return table
+
+
+def summary(report: LeakageReport) -> str:
+    """The verdict, and what was looked for, in a line."""
+    looked = ", ".join(dict.fromkeys([*(f.check for f in report.findings), *report.passed]))
+    return f"{_verdict(report)}; looked for {looked or 'nothing'}"
+
+
+def _verdict(report: LeakageReport) -> str:
+    counts = Counter(finding.severity for finding in report.findings)
+    words = [f"{counts[kind]} {plural}" for kind, plural in _WORDS.items() if counts[kind]]
+    return f"leakage: {', '.join(words)}" if words else "no leakage found"
+
+
+def _passed(report: LeakageReport) -> str:
+    names = ", ".join(report.passed) or "none"
+    return f"{report.rows:,} training rows; checks that found nothing: {names}"

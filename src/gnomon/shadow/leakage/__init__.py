@@ -1,0 +1,1 @@
+"""Leakage on demand: files of training, holdout and later rows, and what was served since."""
