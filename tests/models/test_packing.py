@@ -320,3 +320,79 @@ def test_the_data_has_a_fingerprint() -> None:
         (frame, None),
     ]
     assert len({digest, *(data_digest(X, y) for X, y in others)}) == 6
+
+
+INFERRING = """
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+
+
+class Convert(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def transform(self, X):
+        return X.convert_dtypes()
+
+
+class Fill(Convert):
+    def transform(self, X):
+        return X.fillna(X.mean()).fillna(0)
+
+
+class Dummies(Convert):
+    def transform(self, X):
+        return pd.get_dummies(X["kind"]).reindex(columns=["a", "b"]).astype(float)
+
+
+class Hashed(Convert):
+    def transform(self, X):
+        return pd.DataFrame({"kind": [float(hash(v) % 1000) for v in X["kind"]]})
+"""
+
+
+def gaps(rows: int = 300) -> tuple[pd.DataFrame, pd.Series[Any]]:
+    """Numbers of which one in a hundred is missing, in a row that no corner shows."""
+    random = np.random.default_rng(4)
+    frame = pd.DataFrame(
+        random.normal(size=(rows, 12)).round(1) + 0.05, columns=list("abcdefghijkl")
+    )
+    frame.loc[77, "l"] = np.nan
+    return frame, frame["a"] + random.normal(size=rows)
+
+
+@pytest.mark.parametrize(
+    ("step", "where"),
+    [("Convert", "column `a`"), ("Fill", "column `l`")],
+)
+@pytest.mark.usefixtures("home")
+def test_what_only_a_whole_or_a_null_row_shows_is_refused(
+    step: str, where: str, project: Project
+) -> None:
+    """Neither the corners nor the spaced rows hold one: such rows are made, or looked for."""
+    module = project({"__init__.py": INFERRING}, name="inferring")
+    frame, target = gaps()
+    if step == "Convert":
+        frame = frame.fillna(0.05)
+    model = HistGradientBoostingRegressor(max_iter=2)
+    pipeline = make_pipeline(getattr(module, step)(), model).fit(frame, target)
+    with pytest.raises(PackRefused) as caught:
+        pack("inferred", pipeline, frame, target)
+    assert caught.value.where == f"step `{step.lower()}`, {where}"
+
+
+@pytest.mark.parametrize(("step", "says"), [("Dummies", "alone"), ("Hashed", "fresh process")])
+@pytest.mark.usefixtures("home")
+def test_columns_of_the_batch_and_hashes_of_the_process_are_refused(
+    step: str, says: str, project: Project
+) -> None:
+    """Of another batch, other columns; in another process, Python hashes text otherwise."""
+    module = project({"__init__.py": INFERRING}, name="inferring")
+    frame = pd.DataFrame({"kind": ["a", "b", "b", "a", "b"] * 20})
+    target = np.random.default_rng(5).normal(size=100)
+    model = HistGradientBoostingRegressor(max_iter=2)
+    pipeline = make_pipeline(getattr(module, step)(), model).fit(frame, target)
+    with pytest.raises(PackRefused, match=says) as caught:
+        pack("hashed", pipeline, frame, target)
+    assert f"step `{step.lower()}`, column" in str(caught.value)

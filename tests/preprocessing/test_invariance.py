@@ -194,3 +194,150 @@ def test_probabilities_are_checked_too() -> None:
 
     with pytest.raises(PackRefused, match="output `late`"):
         check_rows_alone(model, FRAME, predict)
+
+
+WHOLE = FRAME.assign(
+    distance=np.where(np.arange(24) % 6 == 0, FRAME["distance"].round(), FRAME["distance"]),
+    known=pd.Series([True, None, False] * 8, dtype=object),
+)
+
+
+@pytest.mark.parametrize(
+    ("infer", "column"),
+    [
+        (lambda rows: rows[["distance", "delay"]].convert_dtypes(), "distance"),
+        (lambda rows: rows[["delay"]].convert_dtypes(), "delay"),
+        (lambda rows: rows[["known"]].infer_objects(), "known"),
+        (lambda rows: rows[["distance"]].astype(object).convert_dtypes(), "distance"),
+    ],
+)
+def test_types_inferred_from_the_rows_that_came_are_refused(infer: Any, column: str) -> None:
+    """A row alone that is whole, null or without a null gets another type than in the batch."""
+    last = FunctionTransformer(lambda rows: np.zeros((len(rows), 1)))
+    pipeline = Pipeline(
+        [("infer", FunctionTransformer(infer)), ("last", last), ("model", LinearRegression())]
+    )
+    with pytest.raises(PackRefused, match="the type comes from the rows that came") as caught:
+        check(pipeline, WHOLE)
+    assert caught.value.where == f"step `infer`, column `{column}`"
+    assert "astype" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda rows: rows["carrier"].map({"AA": 1, "B6": 2}).to_frame(),
+        lambda rows: np.array([[len(v) if v else np.nan] for v in rows["note"]]),
+        lambda rows: rows[["carrier"]].to_numpy(),
+        lambda rows: np.array([[v or "none"] for v in rows["note"]]),
+        lambda rows: rows[["distance"]].astype("float32"),
+        lambda rows: rows[["distance"]].astype("Float64"),
+        lambda rows: rows[["carrier"]].astype("category"),
+    ],
+)
+def test_whole_numbers_where_the_batch_has_a_hole_are_accepted(step: Any) -> None:
+    """Integers without a hole are floats with one, and longer text is wider: no step minds."""
+    last = FunctionTransformer(lambda rows: np.zeros((len(rows), 1)))
+    model = LinearRegression()
+    check(Pipeline([("step", FunctionTransformer(step)), ("last", last), ("model", model)]))
+
+
+def test_text_made_of_numbers_is_refused() -> None:
+    """`3.0` in a batch with fractions is `3` alone: the step that writes it is named."""
+
+    def write(rows: pd.DataFrame) -> pd.DataFrame:
+        whole = rows["distance"].apply(lambda x: int(x) if x == int(x) else x)
+        return whole.astype(str).to_frame()
+
+    last = FunctionTransformer(lambda rows: np.zeros((len(rows), 1)))
+    pipeline = Pipeline(
+        [("write", FunctionTransformer(write)), ("last", last), ("model", LinearRegression())]
+    )
+    with pytest.raises(PackRefused, match=r"'\d+\.0' in the batch, '\d+' alone") as caught:
+        check(pipeline, WHOLE)
+    assert caught.value.where == "step `write`, column `distance`"
+
+
+@pytest.mark.parametrize(
+    ("step", "company"),
+    [
+        (lambda rows: rows[["distance"]] * (1 if len(rows) in (1, 24) else 2), "in the batch"),
+        (lambda rows: rows[["distance"]] * (1 + (len(rows) > 100)), "among more rows"),
+        (lambda rows: rows[["distance"]].mask(rows.duplicated(), 0), "beside themselves"),
+        (lambda rows: rows[["distance"]] * (1 + (len(rows) == 2)), "among fewer rows"),
+    ],
+)
+def test_a_step_that_minds_the_size_of_the_batch_is_refused(step: Any, company: str) -> None:
+    """Two rows, hundreds, or the same row twice."""
+    frame = FRAME.drop(columns="note")
+    pipeline = Pipeline([("step", FunctionTransformer(step)), ("model", LinearRegression())])
+    pipeline.fit(frame, TARGET)
+
+    def predict(rows: pd.DataFrame) -> pa.RecordBatch:
+        return pa.record_batch({"prediction": np.asarray(pipeline.predict(rows), float)})
+
+    others = pd.concat([frame] * 5, ignore_index=True).assign(distance=np.arange(120.0))
+    with pytest.raises(PackRefused, match=company) as caught:
+        check_rows_alone(pipeline, frame, predict, others=others)
+    assert caught.value.where == "step `step`, column `distance`"
+
+
+@pytest.mark.parametrize("noise", [1e-6, 1.0])
+def test_a_step_that_draws_at_random_is_refused(noise: float) -> None:
+    """However little it adds; asked again, it says something else."""
+    error = refusal(lambda rows: rows[["distance"]] + noise * np.random.random())
+    assert error.where == "step `step`, column `distance`"
+    assert "asked again" in error.message
+    assert "draws at random" in str(error.hint)
+
+
+def test_a_step_that_draws_with_its_own_seed_is_accepted() -> None:
+    """The same number for every row, every time."""
+    step = FunctionTransformer(
+        lambda rows: rows[["distance"]] + np.random.default_rng(3).normal(size=1)
+    )
+    check(Pipeline([("step", step), ("model", LinearRegression())]))
+
+
+def test_a_step_that_draws_for_each_row_of_the_batch_is_refused_though_seeded() -> None:
+    """A row's number then is that of its place."""
+    error = refusal(
+        lambda rows: rows[["distance"]] + np.random.default_rng(3).normal(size=(len(rows), 1))
+    )
+    assert error.where == "step `step`, column `distance`"
+
+
+def test_unusual_rows_are_asked_like_the_others() -> None:
+    """What only such a row shows is found: here, a null among the floats."""
+    frame = FRAME[["distance"]]
+    odd = pd.DataFrame({"distance": [np.nan]})
+    fill = FunctionTransformer(lambda rows: rows.fillna(rows["distance"].mean()).fillna(0.0))
+    pipeline = Pipeline([("fill", fill), ("model", LinearRegression())]).fit(frame, TARGET)
+
+    def predict(rows: pd.DataFrame) -> pa.RecordBatch:
+        return pa.record_batch({"prediction": np.asarray(pipeline.predict(rows), float)})
+
+    check_rows_alone(pipeline, frame, predict)
+    with pytest.raises(PackRefused, match="alone") as caught:
+        check_rows_alone(pipeline, frame, predict, unusual=odd)
+    assert caught.value.where == "step `fill`, column `distance`"
+
+
+def test_a_row_that_fails_in_any_company_is_left_out() -> None:
+    """It fails online as well, by itself, and that is no matter of company."""
+
+    def strict(rows: pd.DataFrame) -> pd.DataFrame:
+        if rows["distance"].isna().any():
+            raise ValueError("a null")
+        return rows
+
+    frame = FRAME[["distance"]]
+    odd = pd.DataFrame({"distance": [np.nan, 7.0]})
+    model = LinearRegression()
+    pipeline = Pipeline([("strict", FunctionTransformer(strict)), ("model", model)])
+    pipeline.fit(frame, TARGET)
+
+    def predict(rows: pd.DataFrame) -> pa.RecordBatch:
+        return pa.record_batch({"prediction": np.asarray(pipeline.predict(rows), float)})
+
+    check_rows_alone(pipeline, frame, predict, unusual=odd)

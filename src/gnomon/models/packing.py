@@ -40,11 +40,16 @@ from gnomon.preprocessing.frames import from_frame, to_frame
 from gnomon.preprocessing.inference import infer_contract
 from gnomon.preprocessing.invariance import check_rows_alone
 from gnomon.preprocessing.leakage import KnownAt
+from gnomon.preprocessing.unusual import null_rows, unusual_rows
 
 __all__ = ["pack"]
 
 ROWS_ALONE = 24
-"""How many rows are also asked one by one, to see that none depends on its company."""
+"""How many rows, and some with nulls, are also asked one by one, to see that none depends on its
+company."""
+
+ROWS_BESIDE = 500
+"""How many rows keep them company in a larger batch."""
 
 
 def pack(
@@ -111,8 +116,7 @@ def pack(
     own = vendoring.find_code(pipeline, code)
     rows = golden.choose_rows(X, golden_rows)
     check_faithful(pipeline, rows, contract)
-    few = golden.choose_rows(X, ROWS_ALONE)
-    check_rows_alone(pipeline, few, lambda frame: outputs(pipeline, frame, contract))
+    check_company(pipeline, X, contract)
     found = None
     if leakage != "off":
         found = checks.check_leakage(pipeline, X, y, contract, holdout=holdout, known_at=known_at)
@@ -218,6 +222,30 @@ def check_faithful(pipeline: Any, rows: pd.DataFrame, contract: Contract) -> Non
                 where=name,
                 hint="a column's type in the contract is not what the pipeline was fitted on",
             )
+
+
+def check_company(pipeline: Any, X: pd.DataFrame, contract: Contract) -> None:  # noqa: N803
+    """Refuse a pipeline whose answer for a row depends on the rows that come with it.
+
+    Asked are rows of every kind: with a null in each column that has any, and such as training
+    may not have had; all as a request would bring them.
+
+    Raises:
+        PackRefused: an answer, or its type, depends on other rows.
+    """
+    few = golden.choose_rows(X, ROWS_ALONE)
+    few = pd.concat([few, null_rows(X, few)])
+    spaced = np.linspace(0, len(X) - 1, num=min(ROWS_BESIDE, len(X)), dtype=int)
+    asked, beside = (
+        to_frame(from_frame(rows, contract), contract) for rows in (few, X.iloc[spaced])
+    )
+    check_rows_alone(
+        pipeline,
+        asked,
+        lambda frame: outputs(pipeline, frame, contract),
+        unusual=unusual_rows(few, contract),
+        others=beside,
+    )
 
 
 def accept_types(

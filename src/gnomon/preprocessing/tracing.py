@@ -33,7 +33,8 @@ def trace(pipeline: Any, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     Returns:
         By path, such as ``columns/hour``, a frame of that step's output. Columns are named by
         ``get_feature_names_out``, else ``hour_0``, ``hour_1``… Of a sparse output only columns
-        with a value are there; ``attrs["width"]`` is the number of all columns.
+        with a value are there; ``attrs["width"]`` is the number of all columns, ``attrs["types"]``
+        their dtypes as the step gave them.
 
     Raises:
         PredictionFailed: a step raised; ``where`` is its path.
@@ -118,4 +119,12 @@ def _framed(output: Any, names: Names, path: str) -> pd.DataFrame:
     else:
         framed = pd.DataFrame(values.reshape(len(values), width), columns=names).infer_objects()
     framed.attrs["width"] = width
+    framed.attrs["types"] = _types(values, names)
     return framed
+
+
+def _types(values: Any, names: list[str]) -> dict[str, str]:
+    """By column, the dtype as the step gave it; of an array, one for all under no name."""
+    if isinstance(values, pd.DataFrame):
+        return dict(zip(names, map(str, values.dtypes), strict=True))
+    return {names[0] if isinstance(values, pd.Series) else "": str(values.dtype)}
