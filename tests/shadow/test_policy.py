@@ -1,10 +1,15 @@
+import math
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from scipy import stats
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import entropy
 
 from gnomon.errors import PolicyError
-from gnomon.shadow.policy import Comparator, Decision, Policy
+from gnomon.shadow.policy import Comparator, Decision, Drift, Policy
 
 OUTPUTS = pa.schema(
     [("prediction", pa.int64()), ("probability_0", pa.float64()), ("probability_1", pa.float64())]
@@ -39,6 +44,10 @@ def test_all_tables_are_read(tmp_path: Path) -> None:
         [gates]
         min_rows = 5
         max_flips = 0.01
+        [drift]
+        psi = 0.1
+        new = inf
+        ignore = ["*/hour"]
         """,
     )
     assert policy.sampling.fraction == 1.0
@@ -46,6 +55,21 @@ def test_all_tables_are_read(tmp_path: Path) -> None:
     assert policy.compare["probability_*"].absolute == 0.02
     assert policy.skew["hour"].ulps == 4
     assert (policy.gates.min_rows, policy.gates.max_flips) == (5, 0.01)
+    assert (policy.drift.psi, policy.drift.new, policy.drift.js) == (0.1, math.inf, 0.2)
+    assert policy.drift.ignores("columns/hour")
+    assert not policy.drift.ignores("hour")
+
+
+def test_the_limits_of_drift_are_one_effect_in_four_measures() -> None:
+    """Half a standard deviation of a normal distribution reaches them all, to a tenth."""
+    places = np.linspace(-12.0, 12.0, 200_001)
+    one, other = (stats.norm(mean).pdf(places) for mean in (0.0, 0.5))
+    drift, step = Drift(), places[1] - places[0]
+    assert (entropy(one, other) + entropy(other, one)) == pytest.approx(drift.psi, rel=0.1)
+    assert jensenshannon(one, other, base=2) == pytest.approx(drift.js, rel=0.1)
+    gap = np.abs(np.cumsum(one - other)) * step
+    assert gap.max() == pytest.approx(drift.ks, rel=0.1)
+    assert gap.sum() * step == pytest.approx(drift.wasserstein, rel=0.1)
 
 
 def test_defaults_follow_the_outputs_type() -> None:
@@ -128,6 +152,9 @@ def test_an_ignored_column_is_not_compared(tmp_path: Path) -> None:
         ("[compare.x]\nkind = 'labl'", "Invalid enum value 'labl'", ": compare", None),
         ("[compare.x]\nkind = 'label'\nulps = 1", "no meaning for kind `label`", "compare", None),
         ("[decision]\noutput = 'p'", "missing required field `threshold`", ": decision", None),
+        ("[drift]\nsi = 1", "unknown field `si`", ": drift", "psi"),
+        ("[drift]\npsi = 0", "`psi` above 0, got 0", ": drift", None),
+        ("[drift]\npsi = nan", "`psi` above 0, got nan", ": drift", None),
         ("gates = ", "not TOML", "policy.toml", None),
     ],
 )

@@ -22,11 +22,15 @@
     min_rows = 5000
     max_disagreement = 0.02
 
+    [drift]                              # training against what is served
+    psi = 0.25
+
 Everything has a default; an empty file is a policy.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import tomllib
 from fnmatch import fnmatchcase
@@ -38,7 +42,17 @@ import pyarrow as pa
 
 from gnomon.errors import PolicyError
 
-__all__ = ["Comparator", "Decision", "Kind", "Limits", "Policy", "Rules", "Sampling", "Tolerance"]
+__all__ = [
+    "Comparator",
+    "Decision",
+    "Drift",
+    "Kind",
+    "Limits",
+    "Policy",
+    "Rules",
+    "Sampling",
+    "Tolerance",
+]
 
 Kind = Literal["label", "number", "probability", "ignore"]
 
@@ -145,6 +159,52 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError(f"expected `confidence` from 0.5 to below 1, got {self.confidence}")
 
 
+class Drift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far a column may lie from training before it counts as drifted; ``inf`` is never.
+
+    The first four agree with each other: a normal distribution whose mean moves by half a standard
+    deviation, a medium effect (Cohen, *Statistical Power Analysis*, 1988), has a PSI of 0.25, a
+    Jensen-Shannon distance of 0.21, a Kolmogorov-Smirnov distance of 0.20 and a Wasserstein
+    distance of 0.5.
+
+    Attributes:
+        psi: population stability index. Siddiqi, *Credit Risk Scorecards* (2006): below 0.1 little
+            has changed, above 0.25 the population has shifted.
+        js: Jensen-Shannon distance, base 2, from 0 to 1.
+        ks: Kolmogorov-Smirnov distance, from 0 to 1.
+        wasserstein: Wasserstein distance in standard deviations of the training column.
+        linf: the largest change of the share of one bin or value. 0.1 is also what NannyML takes.
+        nulls: change of the share of nulls.
+        new: share of rows with a value that training did not have.
+        outside: share of rows outside of training's range.
+        ignore: columns, by name or ``*`` pattern, that are measured and not judged.
+    """
+
+    psi: float = 0.25
+    js: float = 0.2
+    ks: float = 0.2
+    wasserstein: float = 0.5
+    linf: float = 0.1
+    nulls: float = 0.05
+    new: float = 0.01
+    outside: float = 0.01
+    ignore: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, value in self.limits.items():
+            if not value > 0:
+                raise ValueError(f"expected `{name}` above 0, got {value}")
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Every limit by its metric."""
+        return {name: getattr(self, name) for name in self.__struct_fields__ if name != "ignore"}
+
+    def ignores(self, name: str) -> bool:
+        """Whether a column is not judged."""
+        return any(fnmatchcase(name, pattern) for pattern in self.ignore)
+
+
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """A policy applied to the columns of one schema: what ``compare`` works by.
 
@@ -168,6 +228,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             name wins over patterns, an earlier pattern over a later one.
         skew: the same for one artifact online against offline, where only rounding is excused.
         gates: what a promotion must show.
+        drift: how far what is served may lie from training.
     """
 
     sampling: Sampling = Sampling()
@@ -175,6 +236,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     compare: dict[str, Tolerance] = {}
     skew: dict[str, Tolerance] = {}
     gates: Limits = Limits()
+    drift: Drift = Drift()
+
+    @property
+    def digest(self) -> str:
+        """The first 12 hex digits of the SHA-256 of the policy as JSON."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:12]
 
     @classmethod
     def read(cls, path: Path | str) -> Policy:
@@ -270,7 +337,7 @@ def _good_keys(place: str) -> str | None:
     head = place.partition(".")[0].partition("[")[0]
     types: dict[str, type[msgspec.Struct]] = {
         "": Policy, "sampling": Sampling, "decision": Decision, "gates": Limits,
-        "compare": Tolerance, "skew": Tolerance,
+        "compare": Tolerance, "skew": Tolerance, "drift": Drift,
     }  # fmt: skip
     known = types.get(head)
     return f"the keys here are {', '.join(known.__struct_fields__)}" if known else None
