@@ -34,7 +34,7 @@ def test_findings_are_told_with_what_to_do(shell: Shell, train: Path) -> None:
         "leakage", str(train), *WORDS, "--known-at", "fee=charged", expect=1, COLUMNS="100"
     ).out
     for words in (
-        "leakage: 2 sure",
+        "Leakage: 2 sure",
         "✗ leak",
         "`fee` is known only after the prediction (`charged`, against `at`) in 400 of 400 rows",
         "`fee` is the label under other names",
@@ -53,7 +53,7 @@ def test_healthy_rows_exit_with_0(shell: Shell, train: Path, tmp_path: Path) -> 
     done = shell("leakage", "first.csv", *WORDS, "--holdout", "second.csv", "--json")
     assert done.json["findings"] == []
     assert "time overlap" in done.json["passed"]
-    assert "no leakage found" in shell("leakage", "first.csv", *WORDS).out
+    assert "Leakage: none found" in shell("leakage", "first.csv", *WORDS).out
 
 
 @pytest.mark.slow
@@ -108,7 +108,7 @@ def test_inspect_shows_what_packing_found(shell: Shell, pack: Pack) -> None:
         "Leakage",
         "`x` is the label in another unit: in all 64 rows one gives the other",
         "`id` names its rows, and its order tells the label",
-        "leakage: 2 sure; looked for",
+        "leakage 2 sure; looked for",
         "forest__random_state=none, though it drew at random",
     ):
         assert words in told, words

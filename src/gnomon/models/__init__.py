@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gnomon.models.manifest import Lineage, Manifest
     from gnomon.models.packing import pack
     from gnomon.models.predicting import outputs
+    from gnomon.models.seeds import SeedWarning
     from gnomon.models.store import resolve, tags
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Lineage",
     "LoadedArtifact",
     "Manifest",
+    "SeedWarning",
     "inspect",
     "load",
     "outputs",
@@ -39,6 +41,7 @@ _HOMES = {
     "Lineage": "manifest",
     "LoadedArtifact": "loading",
     "Manifest": "manifest",
+    "SeedWarning": "seeds",
     "inspect": "artifact",
     "load": "loading",
     "outputs": "predicting",

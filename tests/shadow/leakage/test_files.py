@@ -60,6 +60,17 @@ def test_a_contract_says_what_the_features_are(tmp_path: Path) -> None:
     assert table.column("id").tolist() == ["1", "2", "3"]
 
 
+def test_a_file_of_some_rows_of_a_frame_is_read_by_row(tmp_path: Path) -> None:
+    """Parquet keeps the frame's index; rows are rows all the same, and a named index a column."""
+    features = FRAME[["seats"]]
+    contract = infer_contract(features, task="classification")
+    FRAME[["seats", "late"]].iloc[[0, 2]].to_parquet(tmp_path / "rows.parquet")
+    table = Meaning(label="late", contract=contract).read(tmp_path / "rows.parquet")
+    assert table.column("seats").tolist() == [4, 6]
+    FRAME[["id", "seats"]].set_index("id").to_parquet(tmp_path / "rows.parquet")
+    assert Meaning().read(tmp_path / "rows.parquet").features == ("id", "seats")
+
+
 def test_values_that_the_contract_does_not_take_are_refused(tmp_path: Path) -> None:
     """With the column."""
     contract = infer_contract(FRAME[["seats"]], task="classification")

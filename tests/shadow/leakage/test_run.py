@@ -122,10 +122,10 @@ def test_a_feature_that_is_wrong_online(
     Trips(settings, artifact, records).answer()
     became(trips(601))[["trip", "speed"]].to_csv(tmp_path / "outcomes.csv", index=False)
     read: list[int] = []
-    contract = artifact.contract
     report = check_leakage(
         train,
-        Meaning(label="speed", contract=contract),
+        Meaning(label="speed", contract=artifact.contract),
+        later=stage(tmp_path, "later", "2013-01-05T00:00:00"),
         online=Online(artifact, outcomes=tmp_path / "outcomes.csv", on=["trip"]),
         settings=settings,
         progress=read.append,
@@ -136,6 +136,20 @@ def test_a_feature_that_is_wrong_online(
     assert gap.evidence.numbers["rows live"] == 601
     assert "not online what they were offline" in gap.sentence
     assert sum(read) == 601
+
+
+def test_a_fall_after_a_holdout_of_later_days_is_a_note(
+    artifact: Artifact, train: Path, settings: Settings, tmp_path: Path
+) -> None:
+    """Labels by chance in the last file: as if the world had moved."""
+    files = {
+        "holdout": stage(tmp_path, "holdout", "2013-01-05T00:00:00"),
+        "later": stage(tmp_path, "later", "2013-06-05T00:00:00"),
+    }
+    rows = pd.read_parquet(files["later"])
+    rows["speed"] = rows["speed"].sample(frac=1, random_state=0).to_numpy()
+    rows.to_parquet(files["later"])
+    assert found(check(train, settings, Online(artifact), **files)) == {"score gap": "note"}
 
 
 def test_outcomes_of_some_rows_are_joined_by_key(

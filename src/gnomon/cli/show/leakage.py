@@ -24,7 +24,7 @@ _WORDS: dict[Severity, str] = {"leak": "sure", "suspect": "suspected", "unknown"
 
 def show_leakage(report: LeakageReport) -> None:
     """Print the verdict, the findings, and what was not looked for."""
-    out.print(Text(_verdict(report), "bold"), soft_wrap=True)
+    out.print(Text(f"Leakage: {_verdict(report)}", "bold"), soft_wrap=True)
     if report.findings:
         out.print()
         out.print(findings(report))
@@ -57,7 +57,7 @@ def summary(report: LeakageReport) -> str:
 def _verdict(report: LeakageReport) -> str:
     counts = Counter(finding.severity for finding in report.findings)
     words = [f"{counts[kind]} {plural}" for kind, plural in _WORDS.items() if counts[kind]]
-    return f"leakage: {', '.join(words)}" if words else "no leakage found"
+    return ", ".join(words) if words else "none found"
 
 
 def _passed(report: LeakageReport) -> str:

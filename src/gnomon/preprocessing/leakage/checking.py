@@ -61,8 +61,12 @@ def check_split(train: Table, holdout: Table) -> LeakageReport:
     return LeakageReport.of(len(train), found, skipped)
 
 
-def check_scores(scored: Sequence[Scored]) -> LeakageReport:
-    """Whether scores fall from one stage to the next by more than chance."""
-    return LeakageReport.of(
-        sum(len(one.labels) for one in scored), {gap.CHECK: gap.check_gaps(scored)}, {}
-    )
+def check_scores(scored: Sequence[Scored], *, is_forecast: bool = False) -> LeakageReport:
+    """Whether scores fall from one stage to the next by more than chance.
+
+    Args:
+        scored: the stages there are.
+        is_forecast: whether the holdout is of days after the training data.
+    """
+    found = gap.check_gaps(scored, is_forecast=is_forecast)
+    return LeakageReport.of(sum(len(one.labels) for one in scored), {gap.CHECK: found}, {})

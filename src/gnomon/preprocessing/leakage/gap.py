@@ -59,11 +59,16 @@ class Scored:
     classes: tuple[Any, ...] = ()
 
 
-def check_gaps(scored: Sequence[Scored]) -> list[Finding]:
+def check_gaps(scored: Sequence[Scored], *, is_forecast: bool = False) -> list[Finding]:
     """Gaps between one stage and the next that are too large to be chance.
 
     The measure is the AUC (the mean over the classes, each against the rest) or R2, neither of
     which moves when labels only become rarer.
+
+    Args:
+        scored: the stages there are.
+        is_forecast: whether the holdout is of days after the training data. Then what is still
+            later scores less because the model ages, not because the holdout was too easy.
     """
     ordered = sorted(map(_labelled, scored), key=lambda one: _ORDER.index(one.stage))
     asked = _asked(ordered)
@@ -77,7 +82,7 @@ def check_gaps(scored: Sequence[Scored]) -> list[Finding]:
     gaps = list(pairwise(measured))
     reach = deviations(1 - (1 - SURE) / max(len(gaps), 1))
     for before, after in gaps:
-        if finding := _gap(before, after, reach):
+        if finding := _gap(before, after, reach, is_forecast):
             found.append(finding)
     return found
 
@@ -121,7 +126,10 @@ def _area(scored: Scored, asked: Sequence[int]) -> Measured | str:
 
 
 def _gap(
-    before: tuple[Stage, Measured], after: tuple[Stage, Measured], reach: float
+    before: tuple[Stage, Measured],
+    after: tuple[Stage, Measured],
+    reach: float,
+    is_forecast: bool,
 ) -> Finding | None:
     (first, left), (second, right) = before, after
     gap = left.value - right.value
@@ -129,6 +137,8 @@ def _gap(
     if gap - far <= MATTERS and gap + far >= -MATTERS:
         return None
     severity, meaning, action = _meaning(first, second, gap, right)
+    if is_forecast and (first, second) == ("holdout", "later") and gap > 0:
+        severity, meaning, action = _AGED
     rows = len(left.influence) + len(right.influence)
     measure = left.measure
     return Finding(
@@ -162,37 +172,48 @@ def _meaning(first: Stage, second: Stage, gap: float, after: Measured) -> tuple[
     """How grave a gap is, what it suggests, and what to look at."""
     if gap < 0:
         return _better(first, second)
+    if first == "train":
+        return _overfit(second, after)
     if second == "live":
         return (
             "suspect",
             "features are not online what they were offline, or the traffic is of another kind",
             "hold the log against an offline table with `gnomon compare`",
         )
-    if first == "train" and second == "holdout":
-        return _overfit(after)
     return (
         "suspect",
-        f"{_NAMES[first]} share something with training that later rows do not",
+        "the holdout shares something with training that later rows do not",
         "look for rows, entities or days on both sides of the split, and for features filled in "
         "later; if there are none, the world has moved",
     )
 
 
-def _overfit(holdout: Measured) -> tuple[Severity, str, str]:
-    nothing = 0.5 if holdout.measure == "AUC" else 0.0
-    learned = holdout.estimate().low > nothing
+_AGED: tuple[Severity, str, str] = (
+    "note",
+    "the world has moved since",
+    "train on newer rows, or watch how the score falls with the days since training",
+)
+
+
+def _overfit(second: Stage, after: Measured) -> tuple[Severity, str, str]:
+    """A model does better on its training rows than on any other, so that alone is no alarm."""
+    nothing = 0.5 if after.measure == "AUC" else 0.0
+    learned = after.estimate().low > nothing
+    others = "others" if second == "holdout" else "others, or the world has moved since"
     return (
         "note" if learned else "suspect",
-        "the model fits rows it was trained on better than others"
-        + ("" if learned else ", about which it has learned nothing"),
-        "judge it by the holdout alone; a simpler model may do as well",
+        f"the model fits rows it was trained on better than {others}"
+        + ("" if learned else "; it knows nothing of these"),
+        "judge it by the holdout alone; a simpler model may do as well"
+        if second == "holdout"
+        else "give a holdout of the training days: only against its score does a later one tell",
     )
 
 
 def _better(first: Stage, second: Stage) -> tuple[Severity, str, str]:
     return (
         "suspect" if first == "train" else "note",
-        f"{_NAMES[second]} are easier than {_NAMES[first]}",
+        f"{_NAMES[second]} must be easier than {_NAMES[first]}",
         "find out how they were chosen: rows that any model gets right prove nothing",
     )
 

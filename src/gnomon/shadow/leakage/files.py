@@ -53,7 +53,7 @@ class Meaning:
         found = _with_timestamps(read_table(path, self.contract or _NO_CONTRACT))
         known_at = self.known_at if times else {}
         self._refuse_missing(found, path, known_at)
-        frame: pd.DataFrame = found.to_pandas()
+        frame = _frame(found)
         features = self._features(list(frame.columns))
         if self.contract is not None:
             exact = to_frame(from_frame(frame, self.contract), self.contract)
@@ -87,6 +87,12 @@ class Meaning:
                 where=str(path),
                 hint=f"its columns are {', '.join(found.column_names)}",
             )
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """As pandas has it; an index with a name is a column, any other is not."""
+    frame: pd.DataFrame = table.to_pandas()
+    return frame.reset_index(drop=frame.index.name is None)
 
 
 def _with_timestamps(table: pa.Table) -> pa.Table:

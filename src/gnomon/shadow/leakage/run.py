@@ -24,6 +24,7 @@ from gnomon.preprocessing.leakage import (
     check_training,
 )
 from gnomon.preprocessing.leakage.gap import Stage
+from gnomon.preprocessing.leakage.overlap import is_later
 from gnomon.settings import Settings
 from gnomon.shadow.consistency.logged import Range, Role
 from gnomon.shadow.consistency.rerun import Rerun
@@ -123,7 +124,8 @@ def _against(
         scored.append(served.live)
     if len(scored) < 2:
         return report.and_then(_skipped({"score gap": "there are only training rows"}))
-    return report.and_then(check_scores(scored))
+    is_forecast = "holdout" in tables and is_later(tables["train"], tables["holdout"])
+    return report.and_then(check_scores(scored, is_forecast=is_forecast))
 
 
 def _served(
