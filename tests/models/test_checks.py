@@ -179,6 +179,14 @@ def test_a_holdout_with_other_columns_is_refused() -> None:
         looked(frame, labels, (frame[["miles", "at"]], labels))
 
 
+def test_a_holdout_without_labels_has_no_score() -> None:
+    """Its rows are looked at all the same."""
+    frame, labels = trips(900)
+    report = looked(frame[:600], labels[:600], (frame[600:], labels[600:].where(labels.isna())))
+    assert [(f.check, f.severity) for f in report.findings] == [("score gap", "unknown")]
+    assert "duplicates" in report.passed
+
+
 def test_without_a_target_only_clocks_are_looked_at() -> None:
     """And the record says what was not."""
     frame, labels = trips()

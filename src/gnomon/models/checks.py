@@ -124,9 +124,11 @@ def _table(
 def _scored(
     pipeline: Any, table: Table, stage: Literal["train", "holdout"], contract: Contract
 ) -> Scored:
-    some = table.labelled()
-    some = some.take(np.unique(np.linspace(0, len(some) - 1, SCORED_ROWS, dtype=int)))
+    some = table.labelled().sample(SCORED_ROWS)
+    assert some.labels is not None
+    if not len(some):
+        nothing = np.empty((0, max(len(contract.classes), 1)))
+        return Scored(stage, some.labels.to_numpy(), nothing, contract.classes)
     frame = some.frame[list(some.features)].reset_index(drop=True)
     batch = outputs(pipeline, frame, contract)
-    assert some.labels is not None
     return Scored(stage, some.labels.to_numpy(), answers(batch, contract), contract.classes)

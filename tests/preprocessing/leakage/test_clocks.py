@@ -69,6 +69,16 @@ def test_days_are_those_of_the_zone() -> None:
     assert len(clock(FRAME.assign(event=days, seen=(days + 30 * HOUR).dt.tz_convert("UTC")))) == 1
 
 
+def test_text_that_is_a_time_is_read_as_one() -> None:
+    """ISO 8601 with an offset; text that only begins like one, or has no offset, is let be."""
+    text = (FRAME["event"] + 3 * HOUR).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    (finding,) = clock(FRAME.assign(seen=text))
+    assert (finding.features, finding.evidence.hits) == (("seen",), 400)
+    assert clock(FRAME.assign(seen=text.str.removesuffix("Z"))) == []
+    assert clock(FRAME.assign(seen=text.where(np.arange(400) != 300, "2013-99-99"))) == []
+    assert clock(FRAME.assign(seen=text + " or so")) == []
+
+
 @pytest.mark.parametrize(
     ("column", "why"),
     [

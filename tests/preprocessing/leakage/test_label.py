@@ -118,6 +118,14 @@ def test_a_rare_class_is_not_lost_in_the_sample() -> None:
     assert set(found(frame, late)) == {"leak"}
 
 
+def test_wide_tables_are_looked_at_in_fewer_rows() -> None:
+    """Of 2,100 columns, each is looked at in 2,000 rows."""
+    frame = pd.DataFrame(RNG.normal(size=(3_000, 2_100))).rename(columns=str)
+    late = RNG.random(3_000) < 0.3
+    finding = found(frame.assign(leak=late + RNG.normal(0, 0.05, 3_000)), late)["leak"]
+    assert finding.evidence.rows == 2_000
+
+
 def test_few_rows_are_unknown() -> None:
     """Nine late flights prove nothing, nor do twenty prices."""
     frame, labels = flights(300)

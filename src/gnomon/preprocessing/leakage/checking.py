@@ -13,7 +13,11 @@ __all__ = ["check_scores", "check_split", "check_training"]
 
 MOST_ROWS = 10_000
 """Rows that are looked at where a sample will do. At an AUC of 0.99 with rows of two classes alike
-frequent, the interval then is 0.004 wide."""
+frequent, the interval then is 0.006 wide."""
+
+FEWEST_ROWS = 2_000
+MOST_VALUES = 2_000_000
+"""Values that are looked at; of wide tables fewer rows are, but 2,000 of any."""
 
 NO_LABELS = "there are no labels"
 NO_TIME = "no column says when the prediction was asked for"
@@ -31,7 +35,8 @@ def check_training(table: Table) -> LeakageReport:
         names = (label.CHECK, identifiers.CHECK, order.CHECK)
         skipped |= dict.fromkeys(names, NO_LABELS)
         return LeakageReport.of(len(table), found, skipped)
-    some = table.labelled().sample(MOST_ROWS)
+    rows = MOST_VALUES // max(len(table.features), 1)
+    some = table.labelled().sample_of_each(min(max(rows, FEWEST_ROWS), MOST_ROWS))
     found[identifiers.CHECK] = identifiers.check_identifiers(some)
     named = {name for finding in found[identifiers.CHECK] for name in finding.features}
     exempt = clocks.known_in_time(table) | named

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gnomon.preprocessing.leakage.columns import moments, short
+from gnomon.preprocessing.leakage.columns import moments, short, timestamps
 from gnomon.preprocessing.leakage.finding import Evidence, Finding, unknown
 from gnomon.preprocessing.leakage.measures import CONFIDENCE, share_within
 from gnomon.preprocessing.leakage.table import Table
@@ -41,9 +41,10 @@ def check_clocks(table: Table) -> list[Finding]:
     """
     if table.event_time is None:
         return []
-    looked = {name: name for name in _timestamps(table)} | dict(table.known_at)
+    event = _read(table.column(table.event_time))
+    looked = {name: name for name in _timestamps(table, event)} | dict(table.known_at)
     found = (
-        _looked_at(name, table.column(source), table.column(table.event_time))
+        _looked_at(name, _read(table.column(source)), event)
         for name, source in looked.items()
         if source != table.event_time
     )
@@ -58,14 +59,20 @@ def known_in_time(table: Table) -> set[str]:
     return set(table.known_at) - late
 
 
-def _timestamps(table: Table) -> list[str]:
+def _timestamps(table: Table, event: Column[Any]) -> list[str]:
+    """Features that are timestamps, or text that can be compared with the event time."""
     return [
         name
         for name in table.features
-        if name != table.event_time
-        and name not in table.known_at
-        and pd.api.types.is_datetime64_any_dtype(table.column(name).dtype)
+        if name not in (table.event_time, *table.known_at)
+        and (column := timestamps(table.column(name))) is not None
+        and (_is_timestamp(table.column(name)) or _comparable(column, event))
     ]
+
+
+def _read(column: Column[Any]) -> Column[Any]:
+    read = timestamps(column)
+    return column if read is None else read
 
 
 def _looked_at(name: str, times: Column[Any], event: Column[Any]) -> Finding | None:
@@ -142,9 +149,12 @@ def _example(times: Column[Any], event: Column[Any], row: int) -> str:
 
 
 def _comparable(times: Column[Any], event: Column[Any]) -> bool:
-    dtypes = times.dtype, event.dtype
-    zoned = {isinstance(dtype, pd.DatetimeTZDtype) for dtype in dtypes}
-    return all(map(pd.api.types.is_datetime64_any_dtype, dtypes)) and len(zoned) == 1
+    zoned = {isinstance(column.dtype, pd.DatetimeTZDtype) for column in (times, event)}
+    return _is_timestamp(times) and _is_timestamp(event) and len(zoned) == 1
+
+
+def _is_timestamp(column: Column[Any]) -> bool:
+    return pd.api.types.is_datetime64_any_dtype(column.dtype)
 
 
 def _micros(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,17 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
-__all__ = ["bins", "codes", "is_unique", "moments", "numbers", "ranks", "short", "text"]
+__all__ = [
+    "bins",
+    "codes",
+    "is_unique",
+    "moments",
+    "numbers",
+    "ranks",
+    "short",
+    "text",
+    "timestamps",
+]
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -75,6 +86,23 @@ def is_unique(column: pd.Series[Any]) -> bool:
         return False
     known = column.dropna()
     return len(known) > 1 and codes(known)[1] >= UNIQUE * len(known)
+
+
+def timestamps(column: pd.Series[Any]) -> pd.Series[Any] | None:
+    """The column if it holds timestamps, or what its text says if that is ISO 8601 throughout."""
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return column
+    known = column.dropna()
+    if numbers(column) is not None or not all(_ISO.match(str(value)) for value in known[:20]):
+        return None
+    try:
+        read = pd.to_datetime(text(column), format="ISO8601")
+    except ValueError:
+        return None
+    return read if len(known) and pd.api.types.is_datetime64_any_dtype(read.dtype) else None
+
+
+_ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?$")
 
 
 def moments(column: pd.Series[Any], *, wall: bool = False) -> npt.NDArray[np.datetime64]:

@@ -54,7 +54,7 @@ def _told(name: str, column: pd.Series[Any], label: Target) -> Finding | None:
     in_order = _follows_rows(order)
     if pd.api.types.is_integer_dtype(column.dtype) and not in_order and not _is_serial(column):
         return None
-    power = label.estimate(np.max(label.of_numbers(order), axis=0), ~np.isnan(order))
+    power = label.power_of_numbers(order)
     if power.value < TELLS or power.low < SURELY:
         return None
     why = "it follows the row number" if in_order else "its ranges belong to classes"

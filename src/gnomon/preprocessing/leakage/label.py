@@ -50,7 +50,7 @@ def _looked_at(name: str, table: Table, label: Target) -> Finding | None:
     column = table.column(name)
     if label.is_copy(column):
         return _copy(name, table)
-    power = label.power(column)
+    power = label.power(column, floor=NEARLY)
     if power.value < NEARLY:
         return None
     if power.low < STRONG:

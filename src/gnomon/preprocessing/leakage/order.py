@@ -25,7 +25,7 @@ def check_order(table: Table) -> list[Finding]:
     if label is None:
         return []
     place = pd.Series(np.asarray(table.frame.index, np.float64))
-    power = label.power(place)
+    power = label.power(place, floor=NEARLY)
     if power.value < NEARLY:
         return []
     return [

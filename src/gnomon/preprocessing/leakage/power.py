@@ -8,6 +8,7 @@ folds with its value. A column that names its rows has no value twice, so it pre
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,49 +49,68 @@ def target(table: Table) -> Target | None:
     return found if found.enough else None
 
 
+Way = Callable[[int], float]
+"""How well a simple model predicts one of the classes asked about."""
+
+
 class Target(ABC):
     """What a column is asked to predict.
 
     Attributes:
         rows: how many labels.
         folds: the fold of each row.
+        asked: the classes asked about; one that stands for all of a quantity.
         enough: whether there are rows enough to say anything.
     """
 
     rows: int
     folds: Codes
+    asked: list[int]
     enough: bool
 
-    def power(self, column: pd.Series[Any]) -> Estimate:
+    def power(self, column: pd.Series[Any], *, floor: float = 0.0) -> Estimate:
         """How well the column alone predicts: its AUC, of the class it predicts worst, or its R2
-        with the label's ranks.
+        with the label's ranks. Below ``floor`` it stops counting: it is at most that.
         """
-        found = [self.by_code(*columns.codes(column))]
+        codes, count = columns.codes(column)
+        repeats = 2 * count <= self.rows
+        ways = [self.by_code(codes, count)] if repeats else []
         values = columns.numbers(column)
         if values is not None:
-            found += self.of_numbers(values)
-        best: Floats = np.max(found, axis=0)
-        return self.estimate(best, column.notna().to_numpy())
+            ways += self.of_numbers(values)
+        return self._power(ways, column.notna().to_numpy(), floor)
 
-    def of_numbers(self, values: Floats) -> list[Floats]:
-        """How well numbers predict, by their bins and, where most are known, by their order."""
+    def power_of_numbers(self, values: Floats) -> Estimate:
+        """The same of numbers, whose values by themselves say nothing."""
+        return self._power(self.of_numbers(values), ~np.isnan(values), 0.0)
+
+    def of_numbers(self, values: Floats) -> list[Way]:
+        """Numbers predict by their bins and, where most are known, by their order."""
         most = min(MOST_BINS, max(2, self.rows // ROWS_A_BIN))
-        found = [self.by_code(*columns.bins(values, most))]
+        ways = [self.by_code(*columns.bins(values, most))]
         known = ~np.isnan(values)
-        if 2 * known.sum() >= self.rows:
-            found.append(self.by_order(values, known))
-        return found
+        return [*ways, self.by_order(values, known)] if 2 * known.sum() >= self.rows else ways
+
+    def _power(self, ways: Sequence[Way], known: npt.NDArray[np.bool_], floor: float) -> Estimate:
+        worst, of = np.inf, self.asked[0]
+        for asked in self.asked:
+            best = max((way(asked) for way in ways), default=0.0)
+            if best < worst:
+                worst, of = best, asked
+            if worst < floor:
+                break
+        return self.estimate(worst, of, known)
 
     @abstractmethod
-    def by_code(self, codes: Codes, count: int) -> Floats:
-        """How well the cross-fitted mean label of each code predicts."""
+    def by_code(self, codes: Codes, count: int) -> Way:
+        """Predict by the cross-fitted mean label of each code."""
 
     @abstractmethod
-    def by_order(self, values: Floats, known: npt.NDArray[np.bool_]) -> Floats:
-        """How well values predict by being large or small."""
+    def by_order(self, values: Floats, known: npt.NDArray[np.bool_]) -> Way:
+        """Predict by being large or small."""
 
     @abstractmethod
-    def estimate(self, found: Floats, known: npt.NDArray[np.bool_]) -> Estimate:
+    def estimate(self, value: float, asked: int, known: npt.NDArray[np.bool_]) -> Estimate:
         """What was found, with its interval."""
 
     @abstractmethod
@@ -119,32 +139,32 @@ class Classes(Target):
         folds[order] = turn.to_numpy() % FOLDS
         return folds
 
-    def by_code(self, codes: Codes, count: int) -> Floats:
+    def by_code(self, codes: Codes, count: int) -> Way:
         cells, sizes = codes * FOLDS + self.folds, count * FOLDS
         rows = np.bincount(cells, minlength=sizes)
-        found = []
-        for asked in self.asked:
+
+        def way(asked: int) -> float:
             hits = np.bincount(cells, self.classes == asked, minlength=sizes).astype(float)
             rates = _of_others(hits, rows, hits.sum() / self.rows)
-            found.append(area_of_cells(rates, hits, rows - hits))
-        return np.array(found)
+            return area_of_cells(rates, hits, rows - hits)
 
-    def by_order(self, values: Floats, known: npt.NDArray[np.bool_]) -> Floats:
+        return way
+
+    def by_order(self, values: Floats, known: npt.NDArray[np.bool_]) -> Way:
         values, classes = values[known], self.classes[known]
-        found = []
-        for asked in self.asked:
+
+        def way(asked: int) -> float:
             hits = classes == asked
             if hits.all() or not hits.any():
-                found.append(0.0)
-                continue
+                return 0.0
             area = area_of_cells(values, hits.astype(float), (~hits).astype(float))
-            found.append(max(area, 1 - area))
-        return np.array(found)
+            return max(area, 1 - area)
 
-    def estimate(self, found: Floats, known: npt.NDArray[np.bool_]) -> Estimate:
-        worst = int(np.argmin(found))
-        hits = self.classes[known] == self.asked[worst]
-        value, positives = float(found[worst]), int(hits.sum())
+        return way
+
+    def estimate(self, value: float, asked: int, known: npt.NDArray[np.bool_]) -> Estimate:
+        hits = self.classes[known] == asked
+        positives = int(hits.sum())
         low, high = area_within(value, positives, len(hits) - positives)
         return Estimate("AUC", value, low, high, len(hits))
 
@@ -159,28 +179,30 @@ class Quantity(Target):
 
     def __init__(self, labels: pd.Series[Any]) -> None:
         self.rows = len(labels)
+        self.asked = [0]
         self.labels = labels.to_numpy(np.float64, na_value=np.nan)
         self.ranks = columns.ranks(self.labels)
         self.enough = self.rows >= FEWEST_ROWS and bool(np.ptp(self.ranks))
         self.folds = np.random.default_rng(_SEED).permutation(self.rows) % FOLDS
 
-    def by_code(self, codes: Codes, count: int) -> Floats:
+    def by_code(self, codes: Codes, count: int) -> Way:
         cells, sizes = codes * FOLDS + self.folds, count * FOLDS
         rows = np.bincount(cells, minlength=sizes)
         sums = np.bincount(cells, self.ranks, minlength=sizes).astype(float)
         means = _of_others(sums, rows, self.ranks.mean())
         errors = ((self.ranks - means[cells]) ** 2).sum()
         spread = ((self.ranks - self.ranks.mean()) ** 2).sum()
-        return np.array([1 - errors / spread])
+        return lambda asked: float(1 - errors / spread)
 
-    def by_order(self, values: Floats, known: npt.NDArray[np.bool_]) -> Floats:
-        if not np.ptp(values[known]) or not np.ptp(self.labels[known]):
-            return np.zeros(1)
+    def by_order(self, values: Floats, known: npt.NDArray[np.bool_]) -> Way:
         pair = columns.ranks(values[known]), columns.ranks(self.labels[known])
-        return np.array([np.corrcoef(*pair)[0, 1] ** 2])
+        if not all(map(np.ptp, pair)):
+            return lambda asked: 0.0
+        together = np.corrcoef(*pair)[0, 1]
+        return lambda asked: float(together**2)
 
-    def estimate(self, found: Floats, known: npt.NDArray[np.bool_]) -> Estimate:
-        value, rows = float(found[0]), int(known.sum())
+    def estimate(self, value: float, asked: int, known: npt.NDArray[np.bool_]) -> Estimate:
+        rows = int(known.sum())
         return Estimate("R2 of ranks", value, *explained_within(value, rows), rows)
 
     def is_copy(self, column: pd.Series[Any]) -> bool:

@@ -112,16 +112,21 @@ class Table:
         return self.take(np.flatnonzero(self.labels.notna().to_numpy()))
 
     def sample(self, most: int) -> Table:
-        """At most so many rows, drawn always alike, in their order.
-
-        Of labels that are classes, as many of each as there is room for: an AUC does not depend
-        on how frequent the classes are, and rare ones must not get lost.
-        """
+        """At most so many rows, each as likely as any other; drawn always alike, in their order."""
         if len(self) <= most:
             return self
         random = np.random.default_rng(_SEED)
-        if self.labels is None or self.task == "regression":
-            return self.take(np.sort(random.choice(len(self), most, replace=False)))
+        return self.take(np.sort(random.choice(len(self), most, replace=False)))
+
+    def sample_of_each(self, most: int) -> Table:
+        """The same; of labels that are classes, as many rows of each as there is room for.
+
+        How well two classes are told apart does not depend on how frequent they are, and rare
+        ones must not get lost.
+        """
+        if self.labels is None or self.task == "regression" or len(self) <= most:
+            return self.sample(most)
+        random = np.random.default_rng(_SEED)
         return self.take(_of_each(pd.factorize(self.labels)[0], most, random))
 
 

@@ -161,8 +161,7 @@ def _scored(artifact: Artifact, tables: dict[Stage, Table], settings: Settings) 
 
 
 def _predicted(stage: Stage, table: Table, rerun: Rerun, artifact: Artifact) -> Scored:
-    some = table.labelled()
-    some = some.take(np.unique(np.linspace(0, len(some) - 1, SCORED_ROWS, dtype=int)))
+    some = table.labelled().sample(SCORED_ROWS)
     assert some.labels is not None
     batch = rerun.score(from_frame(some.frame, artifact.contract))
     good = np.flatnonzero(batch.column("error").is_null())
