@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from gnomon.preprocessing import Contract
@@ -20,6 +21,16 @@ def test_a_contract_of_format_1_is_read() -> None:
     assert contract.feature("time_hour").timezone == "UTC"
     assert contract.probability_columns == ("probability_late", "probability_on_time")
     assert contract.feature("temp").unit == "°F"
+
+
+def test_a_contract_of_format_2_is_read() -> None:
+    """The same, with an age that a timestamp may not exceed."""
+    contract = Contract.read(DATA / "contract-2.json")
+    assert contract.format == 2
+    assert contract.feature("time_hour").max_age == timedelta(hours=6)
+    older = Contract.read(DATA / "contract-1.json")
+    assert older.format == 1
+    assert older.feature("time_hour").max_age is None
 
 
 def test_a_rollout_event_of_format_1_is_read(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@
     ├── SettingsError                 500  invalid_settings
     ├── RolloutError                  409  rollout_refused
     │   ├── GateRefused               409  gate_refused
+    │   ├── IncompatibleContract      409  incompatible_contract
     │   └── RolloutConflict           409  rollout_conflict
     ├── ServerError                   502  server_error
     └── MissingExtra                  500  missing_extra
@@ -41,18 +42,20 @@ shape every HTTP error has.
 from __future__ import annotations
 
 import errno
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, NamedTuple
 
 __all__ = [
     "ArtifactCorrupt",
     "ArtifactError",
     "ArtifactIncompatible",
     "BodyTooLarge",
+    "Breach",
     "ContractError",
     "DeadlineExceeded",
     "GateRefused",
     "GnomonError",
     "GoldenMismatch",
+    "IncompatibleContract",
     "InvalidRequest",
     "LogError",
     "LogUnavailable",
@@ -74,6 +77,7 @@ __all__ = [
     "UnknownArtifact",
     "UnknownRoute",
     "UntrustedTypes",
+    "ValueRule",
     "WorkerError",
 ]
 
@@ -111,10 +115,33 @@ class GnomonError(Exception):
         }
 
 
+ValueRule = Literal["type", "null", "domain", "range", "timezone"]
+"""The rules that a value by itself can break."""
+
+
+class Breach(NamedTuple):
+    """What a value breaks of its feature's contract; ``got`` is the value as JSON."""
+
+    rule: ValueRule
+    expected: str
+    got: str
+
+
 class InvalidRequest(GnomonError):
-    """A request that does not keep to the live artifact's contract."""
+    """A request that does not keep to the live artifact's contract.
+
+    ``breach`` says how, where it is a matter of one value.
+    """
 
     status, code = 422, "invalid_request"
+    breach: Breach | None = None
+
+    @classmethod
+    def of(cls, breach: Breach, hint: str | None = None) -> InvalidRequest:
+        """The refusal of a value."""
+        made = cls(f"expected {breach.expected}, got {breach.got}", hint=hint)
+        made.breach = breach
+        return made
 
 
 class MalformedBody(InvalidRequest):
@@ -286,6 +313,12 @@ class GateRefused(RolloutError):
     """A promotion whose gates do not hold; ``force`` overrides and is recorded."""
 
     status, code = 409, "gate_refused"
+
+
+class IncompatibleContract(RolloutError):
+    """A shadow that cannot read what the live artifact is sent; ``force`` overrides, recorded."""
+
+    status, code = 409, "incompatible_contract"
 
 
 class RolloutConflict(RolloutError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def test_a_contract_reads_back_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "contract.json"
     LATE.write(path)
     assert Contract.read(path) == LATE
-    assert path.read_text().splitlines()[1] == '  "format": 1,'
+    assert path.read_text().splitlines()[1] == '  "format": 2,'
 
 
 @given(contracts())
@@ -98,7 +99,8 @@ def test_an_unknown_feature_is_answered_with_the_known() -> None:
 @pytest.mark.parametrize(
     ("changes", "where", "message"),
     [
-        ({"format": 2}, "$.format", "expected a contract of format 1, got format 2"),
+        ({"format": 3}, "$.format", "expected a contract of format 1 to 2, got format 3"),
+        ({"format": 0}, "$.format", "expected a contract of format 1 to 2, got format 0"),
         ({"features": ()}, "$.features", "at least one feature"),
         ({"features": (feature(), feature())}, "$.features", "`x` is named twice"),
         ({"features": (feature("rows"),)}, "$.features", "cannot be called `rows`"),
@@ -133,8 +135,8 @@ def test_a_contradiction_is_refused_with_its_place(
 @pytest.mark.parametrize(
     ("changes", "where", "message"),
     [
-        ({"format": 2}, "$.format", "got format 2"),
-        ({"format": 2, "new": 1}, "$.format", "got format 2"),
+        ({"format": 3}, "$.format", "got format 3"),
+        ({"format": 3, "new": 1}, "$.format", "got format 3"),
         ({"format": None}, None, "missing required field `format`"),
         ({"extra": 1}, None, "unknown field `extra`"),
         ({"task": "ranking"}, "$.task", "ranking"),
@@ -168,3 +170,17 @@ def test_an_absent_file_is_refused(tmp_path: Path) -> None:
     """A file that is not there is a contract error, not a traceback."""
     with pytest.raises(ContractError, match="No such file"):
         Contract.read(tmp_path / "contract.json")
+
+
+def test_an_age_needs_format_2(tmp_path: Path) -> None:
+    """Releases that read format 1 would refuse it; as a file has it, it is an ISO 8601 duration."""
+    seen = feature(
+        "seen", type="timestamp", dtype="datetime64[us, UTC]", max_age=timedelta(hours=6)
+    )
+    aged = msgspec.structs.replace(LATE, features=(*LATE.features, seen))
+    aged.write(tmp_path / "contract.json")
+    assert '"max_age": "PT21600S"' in (tmp_path / "contract.json").read_text()
+    assert Contract.read(tmp_path / "contract.json") == aged
+    with pytest.raises(ContractError, match="of format 1 has no `max_age`") as caught:
+        msgspec.structs.replace(aged, format=1).check()
+    assert caught.value.hint == 'set "format" to 2'

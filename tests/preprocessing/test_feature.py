@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pyarrow as pa
@@ -39,6 +40,8 @@ MOMENT: dict[str, Any] = {"name": "x", "type": "timestamp", "dtype": "datetime64
         (GOOD | {"minimum": 2.0, "maximum": 1.0}, "`minimum` 2.0 is above `maximum` 1.0"),
         (GOOD | {"timezone": "UTC"}, "has no `timezone`"),
         (MOMENT | {"timezone": "Mars"}, "no time zone `Mars`"),
+        (GOOD | {"max_age": dt.timedelta(hours=1)}, "a float has no `max_age`"),
+        (MOMENT | {"max_age": dt.timedelta(0)}, "expected a positive `max_age`"),
     ],
 )
 def test_a_contradiction_is_refused(options: dict[str, Any], message: str) -> None:

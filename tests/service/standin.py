@@ -68,7 +68,14 @@ class StandIn:
         self._decide(Event(kind="promote", artifact="flights:one", digest="ab" * 32))
 
     async def start_shadow(
-        self, artifact: str, fraction: float | None, same: bool, *, by: str | None, why: str | None
+        self,
+        artifact: str,
+        fraction: float | None,
+        same: bool,
+        force: bool = False,
+        *,
+        by: str | None,
+        why: str | None,
     ) -> Event:
         return self._decide(
             Event(
@@ -76,6 +83,7 @@ class StandIn:
                 artifact=artifact,
                 fraction=0.5 if fraction is None else fraction,
                 same=same,
+                forced=force,
                 by=by,
                 why=why,
             )

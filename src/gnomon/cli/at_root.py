@@ -26,7 +26,7 @@ class AtRoot:
         self._model = model
 
     def start_shadow(
-        self, artifact: str, fraction: float | None, *, same: bool, why: str | None
+        self, artifact: str, fraction: float | None, *, same: bool, force: bool, why: str | None
     ) -> Event:
         return rollout.start_shadow(
             self._settings,
@@ -34,6 +34,7 @@ class AtRoot:
             artifact,
             fraction=find_policy().sampling.fraction if fraction is None else fraction,
             same=same,
+            force=force,
             by=me(),
             why=why,
         )

@@ -18,9 +18,9 @@ class AtServer:
         self._client = Client(url, control_token=token, by=me())
 
     def start_shadow(
-        self, artifact: str, fraction: float | None, *, same: bool, why: str | None
+        self, artifact: str, fraction: float | None, *, same: bool, force: bool, why: str | None
     ) -> Event:
-        return self._client.start_shadow(artifact, fraction, same=same, why=why)
+        return self._client.start_shadow(artifact, fraction, same=same, force=force, why=why)
 
     def stop_shadow(self, artifact: str, *, why: str | None) -> Event:
         return self._client.stop_shadow(artifact, why=why)

@@ -64,14 +64,20 @@ def print_event(event: Event, place: str, as_json: bool) -> None:
     if as_json:
         print_json(event)
         return
+    from gnomon.preprocessing.difference import Change
+
     done = {
         "promote": "is live",
         "rollback": "is live again",
         "shadow_start": "is in shadow",
         "shadow_stop": "is out of the shadow",
     }
-    forced = ", though its gates did not hold" if event.forced else ""
+    what = "its contract is incompatible" if event.changes else "its gates did not hold"
+    forced = f", though {what}" if event.forced else ""
     out.print(f"{event.artifact} {done[event.kind]} at {place}{forced}.", markup=False)
+    for change in msgspec.convert(event.changes, list[Change]):
+        if change.level != "compatible":
+            out.print(Text.assemble((f"{change.level}: ", "yellow"), str(change)), soft_wrap=True)
 
 
 def columns(*names: str, whole: Collection[str] = ()) -> Table:

@@ -36,18 +36,28 @@ def start(
         bool,
         typer.Option("--same", help="Shadow the live artifact itself: what differs is noise."),
     ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Start it though its contract refuses what clients send today."
+        ),
+    ] = False,
     why: Why = None,
     url: Url = None,
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put an artifact in shadow. Live never waits for it."""
+    """Put an artifact in shadow. Live never waits for it.
+
+    Its contract is held against the live one: it is refused where it could not read what clients
+    send today, and what may matter is shown.
+    """
     from gnomon.cli.console import print_event, wait
     from gnomon.cli.target import find_target
 
     target = find_target(url, token, artifact=artifact)
     with wait(f"starting {artifact}"):
-        event = target.start_shadow(artifact, fraction, same=same, why=why)
+        event = target.start_shadow(artifact, fraction, same=same, force=force, why=why)
     print_event(event, target.place, as_json)
 
 

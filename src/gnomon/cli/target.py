@@ -26,7 +26,7 @@ class Target(Protocol):
     place: str
 
     def start_shadow(
-        self, artifact: str, fraction: float | None, *, same: bool, why: str | None
+        self, artifact: str, fraction: float | None, *, same: bool, force: bool, why: str | None
     ) -> Event:
         """Put an artifact in shadow."""
 

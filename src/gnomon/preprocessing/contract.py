@@ -17,7 +17,9 @@ from gnomon.preprocessing.values import reader
 
 __all__ = ["FORMAT", "RESERVED", "Contract", "Feature", "FeatureType", "Output", "Scalar"]
 
-FORMAT = 1
+FORMAT = 2
+"""1: the first. 2: a feature may have ``max_age``."""
+
 _NAME = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]+')
 RESERVED = frozenset({"rows"})
 """Names a feature cannot have: a request uses them for itself."""
@@ -127,6 +129,7 @@ class Contract(
         """
         _check_format(self.format)
         self._check_names()
+        self._check_ages()
         for i, feature in enumerate(self.features):
             place = f"$.features[{i}]"
             try:
@@ -160,6 +163,16 @@ class Contract(
                 where="$.features",
             )
 
+    def _check_ages(self) -> None:
+        """A file of format 1 must be one that its readers can read."""
+        aged = [i for i, feature in enumerate(self.features) if feature.max_age is not None]
+        if self.format == 1 and aged:
+            raise ContractError(
+                "a contract of format 1 has no `max_age`",
+                where=f"$.features[{aged[0]}].max_age",
+                hint='set "format" to 2',
+            )
+
     def _check_keys(self) -> None:
         for i, name in enumerate(self.entity_key):
             _at(f"$.entity_key[{i}]", self, name)
@@ -187,9 +200,9 @@ class Contract(
 
 
 def _check_format(found: int) -> None:
-    if found != FORMAT:
+    if not 1 <= found <= FORMAT:
         raise ContractError(
-            f"expected a contract of format {FORMAT}, got format {found}",
+            f"expected a contract of format 1 to {FORMAT}, got format {found}",
             where="$.format",
             hint="upgrade Gnomon to read it" if found > FORMAT else None,
         )

@@ -20,11 +20,11 @@ from gnomon.preprocessing.values import (
     Bounds,
     Moment,
     Value,
-    float_limit,
     in_zone,
     integer_limits,
     is_bounded,
     key_path,
+    limits,
     reader,
     shown,
     years,
@@ -224,11 +224,7 @@ def _integer_type(feature: Feature) -> Any:
 
 
 def _float_type(feature: Feature) -> Any:
-    high = float_limit(feature.dtype)
-    low = -high
-    if feature.outside == "error":
-        low = low if feature.minimum is None else max(low, feature.minimum)
-        high = high if feature.maximum is None else min(high, feature.maximum)
+    low, high = limits(feature)
     return Annotated[float, msgspec.Meta(ge=low, le=high)]
 
 

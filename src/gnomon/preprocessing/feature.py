@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import Literal
 
@@ -67,6 +68,9 @@ class Feature(
             counted) or refused (``error``).
         timezone: the zone a timestamp is given in. A value whose offset is not this zone's at that
             instant is refused, unless ``coerce``.
+        max_age: how old a timestamp may be when its request arrives; one that is after it is as
+            wrong. A file has an ISO 8601 duration, ``PT6H``. The server does not refuse it;
+            ``gnomon check`` does.
         unit: what one unit of the number is, for people.
         description: what the feature is, for people.
         source: where it comes from, for people.
@@ -85,6 +89,7 @@ class Feature(
     maximum: float | None = None
     outside: Literal["allow", "error"] = "allow"
     timezone: str | None = None
+    max_age: dt.timedelta | None = None
     unit: str | None = None
     description: str | None = None
     source: str | None = None
@@ -102,7 +107,7 @@ class Feature(
 
         Raises:
             ContractError: a dtype that cannot hold the type or its nulls, a default missing or
-                unused, a domain or range that cannot be, an unknown time zone.
+                unused, a domain, range or age that cannot be, an unknown time zone.
         """
         if not holds(self.dtype, self.type):
             raise ContractError(f"a {self.type} cannot be held in a column of dtype `{self.dtype}`")
@@ -146,6 +151,10 @@ class Feature(
             zone(zone_name(self.dtype.partition(", ")[2].removesuffix("]")))
         elif self.timezone is not None:
             raise ContractError(f"a {self.type} has no `timezone`")
+        elif self.max_age is not None:
+            raise ContractError(f"a {self.type} has no `max_age`")
+        if self.max_age is not None and self.max_age <= dt.timedelta(0):
+            raise ContractError(f"expected a positive `max_age`, got {self.max_age}")
 
 
 class Output(

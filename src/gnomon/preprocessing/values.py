@@ -16,20 +16,23 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from gnomon.errors import InvalidRequest
+from gnomon.errors import Breach, InvalidRequest, ValueRule
 from gnomon.preprocessing.feature import Feature, Scalar
 from gnomon.preprocessing.zones import zone
 
 __all__ = [
+    "EXACT",
     "Bounds",
     "Moment",
     "Reader",
     "Value",
     "float_limit",
     "in_zone",
+    "inside",
     "integer_limits",
     "is_bounded",
     "key_path",
+    "limits",
     "reader",
     "shown",
     "years",
@@ -39,11 +42,13 @@ Value = Scalar | dt.datetime | None
 Reader = Callable[[Any], Value]
 Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 
+EXACT: Final = 2**53
+"""A double beyond it may stand for several integers."""
+
 _JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _INTEGER_DTYPE = re.compile(r"(u?)int(8|16|32|64)", re.IGNORECASE)
 _FLOAT_LIMITS = {"float16": 65504.0, "float32": 3.4028234663852886e38}
 _PLAIN_KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_EXACT: Final = 2**53  # a double beyond it may stand for several integers
 _SHOWN: Final = 40
 _MINUTE: Final = dt.timedelta(minutes=1)
 
@@ -60,19 +65,26 @@ def reader(feature: Feature) -> Reader:
         if value is None:
             if feature.nullable:
                 return None
-            raise InvalidRequest(f"expected {feature.type}, got null")
+            raise _refused("null", feature.type, value)
         given = read(value)
         if bounds is not None and bounds.outside([given]):
-            raise InvalidRequest(f"expected {_inside(feature)}, got {shown(value)}")
+            raise _refused(bounds.rule, inside(feature), value)
         return given
 
     return checked
 
 
 class Bounds:
-    """What training saw of a feature: its domain or its range."""
+    """What training saw of a feature: its domain or its range.
+
+    Attributes:
+        rule: ``domain`` or ``range``.
+        known: the values of the domain; None for a range.
+        low, high: the ends of the range.
+    """
 
     def __init__(self, feature: Feature) -> None:
+        self.rule: ValueRule = "range" if feature.domain is None else "domain"
         self.known = None if feature.domain is None else frozenset(feature.domain)
         self.low = -math.inf if feature.minimum is None else feature.minimum
         self.high = math.inf if feature.maximum is None else feature.maximum
@@ -108,6 +120,18 @@ def float_limit(dtype: str) -> float:
     return _FLOAT_LIMITS.get(dtype.lower(), sys.float_info.max)
 
 
+def limits(feature: Feature) -> tuple[float, float]:
+    """The smallest and the largest number that ``feature`` accepts."""
+    if feature.type == "integer":
+        low, high = map(float, integer_limits(feature.dtype))
+    else:
+        low, high = -float_limit(feature.dtype), float_limit(feature.dtype)
+    if feature.outside == "error":
+        low = low if feature.minimum is None else max(low, feature.minimum)
+        high = high if feature.maximum is None else min(high, feature.maximum)
+    return low, high
+
+
 def years(dtype: str) -> tuple[int, int]:
     """The first and last whole year, in any zone, that a timestamp column of ``dtype`` holds."""
     return (1678, 2261) if dtype.startswith("datetime64[ns,") else (2, 9998)
@@ -139,7 +163,8 @@ def key_path(name: str) -> str:
     return f".{name}" if _PLAIN_KEY.fullmatch(name) else f"[{json.dumps(name)}]"
 
 
-def _inside(feature: Feature) -> str:
+def inside(feature: Feature) -> str:
+    """A feature's domain or range in words."""
     if feature.domain is not None:
         named = ", ".join(shown(value) for value in feature.domain[:10])
         rest = len(feature.domain) - 10
@@ -152,6 +177,10 @@ def _inside(feature: Feature) -> str:
     return f"{feature.type} from {low:.17g} to {high:.17g}"
 
 
+def _refused(rule: ValueRule, expected: str, value: Any, hint: str | None = None) -> InvalidRequest:
+    return InvalidRequest.of(Breach(rule, expected, shown(value)), hint)
+
+
 def _integer(feature: Feature) -> Reader:
     low, high = integer_limits(feature.dtype)
 
@@ -159,17 +188,19 @@ def _integer(feature: Feature) -> Reader:
         number = _number(value) if feature.coerce and isinstance(value, str) else value
         if isinstance(number, float):
             if not number.is_integer():
-                raise InvalidRequest(f"expected integer, got {shown(value)}")
-            if abs(number) > _EXACT:
-                raise InvalidRequest(
-                    f"expected integer, got {shown(value)}",
-                    hint="write it without fraction or exponent; a float this large is not exact",
+                raise _refused("type", "integer", value)
+            if abs(number) > EXACT:
+                raise _refused(
+                    "type",
+                    "integer",
+                    value,
+                    "write it without fraction or exponent; a float this large is not exact",
                 )
             number = int(number)
         if not isinstance(number, int) or isinstance(number, bool):
-            raise InvalidRequest(f"expected integer, got {shown(value)}")
+            raise _refused("type", "integer", value)
         if not low <= number <= high:
-            raise InvalidRequest(f"expected integer from {low} to {high}, got {shown(value)}")
+            raise _refused("type", f"integer from {low} to {high}", value)
         return number
 
     return read
@@ -181,12 +212,10 @@ def _float(feature: Feature) -> Reader:
     def read(value: Any) -> float:
         number = _number(value) if feature.coerce and isinstance(value, str) else value
         if not isinstance(number, int | float) or isinstance(number, bool):
-            raise InvalidRequest(f"expected float, got {shown(value)}")
+            raise _refused("type", "float", value)
         if not -limit <= number <= limit:
-            raise InvalidRequest(
-                f"expected float within ±{limit:.8g}, which a column of dtype "
-                f"`{feature.dtype}` holds, got {shown(value)}"
-            )
+            column = f"which a column of dtype `{feature.dtype}` holds"
+            raise _refused("type", f"float within ±{limit:.8g}, {column}", value)
         return float(number)
 
     return read
@@ -210,7 +239,7 @@ def _boolean(feature: Feature) -> Reader:
             return value
         if isinstance(value, int | str) and value in words:
             return words[value]
-        raise InvalidRequest(f"expected boolean, got {shown(value)}")
+        raise _refused("type", "boolean", value)
 
     return read
 
@@ -219,7 +248,7 @@ def _text(feature: Feature) -> Reader:
     def read(value: Any) -> str:
         if isinstance(value, str):
             return value
-        raise InvalidRequest(f"expected {feature.type}, got {shown(value)}")
+        raise _refused("type", feature.type, value)
 
     return read
 
@@ -231,31 +260,21 @@ def _timestamp(feature: Feature) -> Reader:
 
     def read(value: Any) -> dt.datetime:
         if not isinstance(value, str):
-            raise InvalidRequest(
-                f"expected timestamp, got {shown(value)}", hint="send ISO 8601 text with an offset"
-            )
+            raise _refused("type", "timestamp", value, "send ISO 8601 text with an offset")
         try:
             moment: dt.datetime = msgspec.convert(value, dt.datetime)
         except msgspec.ValidationError:
-            raise InvalidRequest(
-                f"expected timestamp, got {shown(value)}",
-                hint="send ISO 8601 with an offset, such as 2013-01-31T18:05:00Z",
-            ) from None
+            hint = "send ISO 8601 with an offset, such as 2013-01-31T18:05:00Z"
+            raise _refused("type", "timestamp", value, hint) from None
         if not first <= moment.year <= last:
-            raise InvalidRequest(
-                f"expected timestamp in the years {first} to {last}, which a column of dtype "
-                f"`{feature.dtype}` holds, got {shown(value)}"
-            )
+            column = f"which a column of dtype `{feature.dtype}` holds"
+            raise _refused("type", f"timestamp in the years {first} to {last}, {column}", value)
         if moment.tzinfo is None:
-            raise InvalidRequest(
-                f"expected timestamp with an offset, got {shown(value)}",
-                hint=f"in {name} it is {moment.replace(tzinfo=home).isoformat()}",
-            )
+            hint = f"in {name} it is {moment.replace(tzinfo=home).isoformat()}"
+            raise _refused("timezone", "timestamp with an offset", value, hint)
         if not feature.coerce and not in_zone(moment, home):
-            raise InvalidRequest(
-                f"expected timestamp in {name}, got {shown(value)}",
-                hint=f"send {moment.astimezone(home).isoformat()}",
-            )
+            hint = f"send {moment.astimezone(home).isoformat()}"
+            raise _refused("timezone", f"timestamp in {name}", value, hint)
         return moment
 
     return read

@@ -148,6 +148,7 @@ class Client(_Connection):
         fraction: float | None = None,
         *,
         same: bool = False,
+        force: bool = False,
         why: str | None = None,
     ) -> Event:
         """Put an artifact in shadow, for a share of the entities; the policy's by default.
@@ -156,12 +157,16 @@ class Client(_Connection):
             artifact: its tag.
             fraction: above 0, at most 1.
             same: shadow the live artifact itself; what then differs is noise.
+            force: start it though its contract refuses what clients send today; it is recorded.
             why: the reason, for the history.
 
         Raises:
+            IncompatibleContract: it could not read what the live artifact is sent.
             RolloutError: it is live, or in shadow already.
         """
-        asked = StartShadow(artifact=artifact, fraction=fraction, same=same, by=self._by, why=why)
+        asked = StartShadow(
+            artifact=artifact, fraction=fraction, same=same, force=force, by=self._by, why=why
+        )
         return self._send(calls.decide(asked))
 
     def stop_shadow(self, artifact: str, *, why: str | None = None) -> Event:
@@ -272,10 +277,13 @@ class AsyncClient(_Connection):
         fraction: float | None = None,
         *,
         same: bool = False,
+        force: bool = False,
         why: str | None = None,
     ) -> Event:
         """As :meth:`Client.start_shadow`."""
-        asked = StartShadow(artifact=artifact, fraction=fraction, same=same, by=self._by, why=why)
+        asked = StartShadow(
+            artifact=artifact, fraction=fraction, same=same, force=force, by=self._by, why=why
+        )
         return await self._send(calls.decide(asked))
 
     async def stop_shadow(self, artifact: str, *, why: str | None = None) -> Event:

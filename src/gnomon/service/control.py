@@ -36,9 +36,17 @@ class Controlled(Protocol):
         """The token a caller must show."""
 
     async def start_shadow(
-        self, artifact: str, fraction: float | None, same: bool, *, by: str | None, why: str | None
+        self,
+        artifact: str,
+        fraction: float | None,
+        same: bool,
+        force: bool,
+        *,
+        by: str | None,
+        why: str | None,
     ) -> Event:
-        """Put an artifact in shadow; ``None`` takes the policy's fraction."""
+        """Put an artifact in shadow; ``None`` takes the policy's fraction, ``force`` passes an
+        incompatible contract."""
 
     async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> Event:
         """Take an artifact out of shadow."""
@@ -70,11 +78,13 @@ class StartShadow(Decision, kw_only=True, forbid_unknown_fields=True):
 
     Attributes:
         same: shadow the live artifact itself; what then differs is noise.
+        force: start it though its contract refuses what clients send today.
     """
 
     artifact: str
     fraction: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
     same: bool = False
+    force: bool = False
 
 
 class StopShadow(Decision, kw_only=True, forbid_unknown_fields=True):
@@ -124,7 +134,7 @@ class Route(msgspec.Struct, frozen=True):
 async def _start_shadow(runtime: Controlled, body: bytes) -> Event:
     asked = _decode(body, StartShadow)
     return await runtime.start_shadow(
-        asked.artifact, asked.fraction, asked.same, by=asked.by, why=asked.why
+        asked.artifact, asked.fraction, asked.same, asked.force, by=asked.by, why=asked.why
     )
 
 

@@ -156,7 +156,14 @@ class Runtime:
         return await answer
 
     async def start_shadow(
-        self, artifact: str, fraction: float | None, same: bool, *, by: str | None, why: str | None
+        self,
+        artifact: str,
+        fraction: float | None,
+        same: bool,
+        force: bool,
+        *,
+        by: str | None,
+        why: str | None,
     ) -> Event:
         """Put an artifact in shadow; this slice runs it on return."""
         return await self._decide(
@@ -164,6 +171,7 @@ class Runtime:
             artifact,
             fraction=self._policy.sampling.fraction if fraction is None else fraction,
             same=same,
+            force=force,
             by=by,
             why=why,
         )

@@ -1,14 +1,20 @@
 import msgspec
 import pytest
 
-from gnomon.errors import ArtifactCorrupt, GateRefused, RolloutError, UnknownArtifact
+from gnomon.errors import (
+    ArtifactCorrupt,
+    GateRefused,
+    IncompatibleContract,
+    RolloutError,
+    UnknownArtifact,
+)
 from gnomon.models import inspect
 from gnomon.settings import Settings
 from gnomon.shadow import rollout
 from gnomon.shadow.policy import Limits, Policy
 from gnomon.shadow.rollout.history import History
 from gnomon.shadow.storage import Storage
-from tests.packing import Pack, times
+from tests.packing import SCRIPT, Pack, times
 from tests.shadow.evidence import log_live, log_shadow
 from tests.shadow.feed.test_process import HALF_MORE
 
@@ -90,6 +96,49 @@ def test_shadows_start_and_stop(settings: Settings, live: str, candidate: str) -
     (inspect(candidate).path / "manifest.json").unlink()
     rollout.stop_shadow(settings, "toy", candidate)
     assert state(settings).state.shadows == {}
+
+
+PAID = SCRIPT.replace('"id": [', '"fee": x, "id": [')
+KEYLESS = SCRIPT.replace(', entity_key=("id",)', "")
+
+
+def test_a_shadow_that_could_not_read_the_requests_is_refused(
+    settings: Settings, live: str, pack: Pack
+) -> None:
+    """It names what it needs and clients do not send; force starts it, and the history has it."""
+    paid = pack(times(1.0), script=PAID)
+    rollout.promote(settings, "toy", live)
+    with pytest.raises(IncompatibleContract, match=f"{paid} could not read.*`fee` added") as caught:
+        rollout.start_shadow(settings, "toy", paid)
+    assert (caught.value.status, caught.value.code) == (409, "incompatible_contract")
+    assert state(settings).state.shadows == {}
+    event = rollout.start_shadow(settings, "toy", paid, force=True)
+    assert event.forced
+    recorded = state(settings).events[-1]
+    assert [(c["level"], c["where"]) for c in recorded.changes] == [("incompatible", "fee")]
+
+
+def test_what_may_matter_is_recorded_with_a_shadow(
+    settings: Settings, live: str, pack: Pack
+) -> None:
+    """A warning holds nothing up; a contract that is the same has no changes."""
+    keyless = pack(times(1.0), script=KEYLESS)
+    rollout.promote(settings, "toy", live)
+    event = rollout.start_shadow(settings, "toy", keyless)
+    assert not event.forced
+    assert [(c["level"], c["where"]) for c in event.changes] == [("warning", "entity_key")]
+    assert rollout.start_shadow(settings, "toy", live, same=True).changes == ()
+
+
+def test_a_live_contract_that_cannot_be_read_is_no_guess(
+    settings: Settings, live: str, candidate: str
+) -> None:
+    """Whether the shadow could read its requests is not known. Force says it need not be."""
+    rollout.promote(settings, "toy", live)
+    (inspect(live).path / "contract.json").write_text("{}")
+    with pytest.raises(ArtifactCorrupt):
+        rollout.start_shadow(settings, "toy", candidate)
+    assert rollout.start_shadow(settings, "toy", candidate, force=True).changes == ()
 
 
 def test_latest_is_resolved_when_decided(settings: Settings, live: str) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from gnomon.errors import GateRefused, GnomonError, RolloutError
+from gnomon.errors import GateRefused, GnomonError, IncompatibleContract, RolloutError
 from gnomon.models import Artifact, inspect
+from gnomon.preprocessing.difference import Change, difference
 from gnomon.settings import Settings
 from gnomon.shadow import skew, slices
 from gnomon.shadow.log import InferenceLog
@@ -26,6 +27,7 @@ def start_shadow(
     *,
     fraction: float = 1.0,
     same: bool = False,
+    force: bool = False,
     by: str | None = None,
     why: str | None = None,
     history: History | None = None,
@@ -38,30 +40,36 @@ def start_shadow(
         artifact: a tag, such as ``flights:latest``.
         fraction: the share of entities (requests, without an entity key) it sees.
         same: allow the live artifact itself, which measures the noise floor.
+        force: do it though its contract refuses what clients send today; that is recorded.
         by: who decides.
         why: the reason, for the history.
         history: what is known of it; it is brought up to date. It is read anew without.
 
     Raises:
-        ArtifactError, UnknownArtifact: the artifact does not pass inspection.
+        ArtifactError, UnknownArtifact: it, or the live artifact, does not pass inspection.
+        IncompatibleContract: it could not read what the live artifact is sent.
         RolloutError: nothing is live, it is live, or it runs already.
         RolloutConflict: another decision was recorded meanwhile.
     """
     history = _brought_up(history, settings, model)
     chosen = _inspect(model, artifact)
-    return _record(
-        history,
-        Event(
-            kind="shadow_start",
-            artifact=chosen.tag,
-            digest=chosen.digest,
-            fraction=fraction,
-            entity_key=chosen.contract.entity_key,
-            same=same,
-            by=by,
-            why=why,
-        ),
+    event = Event(
+        kind="shadow_start",
+        artifact=chosen.tag,
+        digest=chosen.digest,
+        fraction=fraction,
+        entity_key=chosen.contract.entity_key,
+        same=same,
+        by=by,
+        why=why,
     )
+    history.state.after(event)
+    changes = _changes(history.state, chosen, force)
+    refused = [change for change in changes if change.level == "incompatible"]
+    if refused and not force:
+        raise _unreadable(chosen.tag, history.state.live, refused)
+    kept = tuple(msgspec.to_builtins(changes))
+    return _record(history, msgspec.structs.replace(event, forced=bool(refused), changes=kept))
 
 
 def stop_shadow(
@@ -170,6 +178,26 @@ def check(settings: Settings, model: str, artifact: str, policy: Policy | None =
     state = _brought_up(None, settings, model).state
     tag = artifact if artifact in state.shadows else _tag_of(artifact)
     return _gates(settings, model, state, tag, policy or Policy())
+
+
+def _changes(state: RolloutState, chosen: Artifact, force: bool) -> list[Change]:
+    """How its contract differs from the live one; none if that cannot be read and need not be."""
+    if state.live is None or state.live == chosen.tag:
+        return []
+    try:
+        return difference(inspect(state.live).contract, chosen.contract)
+    except GnomonError:
+        if force:
+            return []
+        raise
+
+
+def _unreadable(tag: str, live: str | None, refused: list[Change]) -> IncompatibleContract:
+    return IncompatibleContract(
+        f"{tag} could not read what {live} is sent: " + "; ".join(map(str, refused)),
+        where="contract.json",
+        hint="pack it with a contract that takes today's requests, or force it; that is recorded",
+    )
 
 
 def _gates(settings: Settings, model: str, state: RolloutState, tag: str, policy: Policy) -> Gates:

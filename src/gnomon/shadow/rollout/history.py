@@ -36,8 +36,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         at: when.
         by: who, as far as known.
         why: the reason they gave.
-        forced: the gates did not hold, or were not asked, and it was done nevertheless.
+        forced: the gates did not hold, were not asked, or the contract is incompatible, and it was
+            done nevertheless.
         gates: each gate's verdict and evidence at that moment.
+        changes: how a shadow's contract differs from the live one, as
+            :class:`gnomon.preprocessing.difference.Change` has it.
     """
 
     format: int = FORMAT
@@ -52,6 +55,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     why: str | None = None
     forced: bool = False
     gates: tuple[dict[str, object], ...] = ()
+    changes: tuple[dict[str, object], ...] = ()
 
 
 class Shadow(msgspec.Struct, frozen=True, kw_only=True):
