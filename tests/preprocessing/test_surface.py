@@ -31,11 +31,14 @@ def run(program: str) -> str:
 def test_every_public_name_is_there() -> None:
     """The package's surface is these names, each where it says."""
     assert preprocessing.__all__ == [
+        "Check",
+        "Checked",
         "Contract",
         "Decoded",
         "Decoder",
         "Feature",
         "Output",
+        "check_frame",
         "check_rows_alone",
         "from_frame",
         "infer_contract",

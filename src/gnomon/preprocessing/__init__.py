@@ -10,19 +10,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gnomon.preprocessing.checking import Check, check_frame
     from gnomon.preprocessing.contract import Contract, Feature, Output
     from gnomon.preprocessing.decoding import Decoded, Decoder
+    from gnomon.preprocessing.findings import Checked
     from gnomon.preprocessing.frames import from_frame, to_frame
     from gnomon.preprocessing.inference import infer_contract
     from gnomon.preprocessing.invariance import check_rows_alone
     from gnomon.preprocessing.tracing import trace
 
 __all__ = [
+    "Check",
+    "Checked",
     "Contract",
     "Decoded",
     "Decoder",
     "Feature",
     "Output",
+    "check_frame",
     "check_rows_alone",
     "from_frame",
     "infer_contract",
@@ -31,11 +36,14 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Check": "checking",
+    "Checked": "findings",
     "Contract": "contract",
     "Decoded": "decoding",
     "Decoder": "decoding",
     "Feature": "contract",
     "Output": "contract",
+    "check_frame": "checking",
     "check_rows_alone": "invariance",
     "from_frame": "frames",
     "infer_contract": "inference",

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -31,7 +31,7 @@ from gnomon.preprocessing.values import (
 )
 from gnomon.preprocessing.zones import zone
 
-__all__ = ["Decoded", "Decoder", "Row"]
+__all__ = ["Body", "Decoded", "Decoder", "Row", "read_body"]
 
 Row = msgspec.Struct
 """One decoded record; its fields are the contract's features, in order."""
@@ -154,24 +154,12 @@ class Decoder:
         return True
 
     def _decode_any(self, body: bytes, max_rows: int | None) -> Decoded:
-        found = parse(body)
-        if not isinstance(found, dict):
-            raise InvalidRequest(
-                f"expected an object, got {shown(found)}",
-                where="$",
-                hint='send one record, or {"rows": [...]} for several',
-            )
-        unknown: dict[str, None] = {}
-        if "rows" not in found:
-            return Decoded([self._read(found, "$", unknown)], True, tuple(unknown))
-        records = found.pop("rows")
-        if not isinstance(records, list):
-            raise InvalidRequest(f"expected an array, got {shown(records)}", where="$.rows")
-        if not records:
-            raise InvalidRequest("expected at least one row, got []", where="$.rows")
-        _check_count(records, max_rows)
-        unknown.update(dict.fromkeys(found))
-        rows = [self._read(record, f"$.rows[{i}]", unknown) for i, record in enumerate(records)]
+        found = read_body(body)
+        unknown = dict.fromkeys(found.unknown)
+        if found.single:
+            return Decoded([self._read(found.rows[0], "$", unknown)], True, tuple(unknown))
+        _check_count(found.rows, max_rows)
+        rows = [self._read(one, f"$.rows[{i}]", unknown) for i, one in enumerate(found.rows)]
         return Decoded(rows, False, tuple(unknown))
 
     def _read(self, record: Any, path: str, unknown: dict[str, None]) -> Row:
@@ -194,6 +182,44 @@ class Decoder:
                     hint=_strangers(strange),
                 )
         return self._row(**values)
+
+
+class Body(NamedTuple):
+    """What a body holds before any contract is asked.
+
+    Attributes:
+        rows: what should be the records, at least one.
+        single: the body was one record, not ``{"rows": [...]}``.
+        unknown: the keys beside ``rows``.
+    """
+
+    rows: list[Any]
+    single: bool
+    unknown: tuple[str, ...] = ()
+
+
+def read_body(body: bytes) -> Body:
+    """Parse a body as JSON and find its records.
+
+    Raises:
+        MalformedBody: not JSON.
+        InvalidRequest: JSON without records.
+    """
+    found = parse(body)
+    if not isinstance(found, dict):
+        raise InvalidRequest(
+            f"expected an object, got {shown(found)}",
+            where="$",
+            hint='send one record, or {"rows": [...]} for several',
+        )
+    if "rows" not in found:
+        return Body([found], True)
+    records = found.pop("rows")
+    if not isinstance(records, list):
+        raise InvalidRequest(f"expected an array, got {shown(records)}", where="$.rows")
+    if not records:
+        raise InvalidRequest("expected at least one row, got []", where="$.rows")
+    return Body(records, False, tuple(found))
 
 
 def _check_count(rows: Sequence[Any], most: int | None) -> None:
