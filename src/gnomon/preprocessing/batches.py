@@ -15,6 +15,7 @@ from gnomon.preprocessing.columns import Column, json_values, plain
 from gnomon.preprocessing.findings import Level, Rule
 from gnomon.preprocessing.judging import MOST_EXAMPLES, MOST_GOT, Hit
 from gnomon.preprocessing.values import shown
+from gnomon.preprocessing.zones import zone_name
 
 __all__ = ["Batch", "Frame", "columns_of", "of_records", "of_table", "rows_hit"]
 
@@ -104,6 +105,9 @@ def _shapeless(places: Sequence[int], got: Sequence[str]) -> Hit:
 
 def _array(column: pd.Series[Any]) -> pa.Array | pa.ChunkedArray | list[Any]:
     """A pandas column; its Python values where they are of several types."""
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        kind = pa.timestamp(column.dtype.unit, zone_name(column.dtype.tz))
+        return pa.array(column.dt.tz_convert(None).to_numpy(), kind)
     try:
         return pa.Array.from_pandas(column)
     except (pa.ArrowException, OverflowError):

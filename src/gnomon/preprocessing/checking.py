@@ -84,7 +84,7 @@ class Check:
         arrived = judged[event].moments if event in judged else None
         self._count(batch, judged, Rows(lambda place: first + place, arrived))
 
-    def add_records(self, records: Sequence[Any], label: Label, arrived: pa.Array) -> None:
+    def add_records(self, records: Sequence[Any], label: Label, arrived: Moments) -> None:
         """Hold records against the contract, as a request has them once its JSON is parsed.
 
         Args:
@@ -93,9 +93,7 @@ class Check:
             arrived: when each arrived.
         """
         batch = of_records(records, self._features)
-        micros = arrived.cast(pa.timestamp("us", "UTC")).cast(pa.int64())
-        moments = Moments(micros.fill_null(0).to_numpy(), np.asarray(micros.is_valid(), bool))
-        self._count(batch, self._judge(batch, text=False), Rows(label, moments))
+        self._count(batch, self._judge(batch, text=False), Rows(label, arrived))
 
     def add_unreadable(self, error: InvalidRequest, label: str, arrived: Moments) -> None:
         """A body that holds no records; it counts as one row."""
@@ -103,6 +101,12 @@ class Check:
         hit = rows_hit("body", expected.removeprefix("expected "), "broken", [0], [got or "a body"])
         self._tallies.count("$", hit, Rows(lambda place: label, arrived))
         self.rows += 1
+
+    def add_unknown(self, names: Sequence[str], label: str, arrived: Moments) -> None:
+        """Fields of a body beside its records; they add no row."""
+        for name in names:
+            hit = rows_hit("unknown", "no such field", "allowed", [0], ["beside rows"])
+            self._tallies.count(name, hit, Rows(lambda place: label, arrived))
 
     def merge(self, other: Check) -> None:
         """Add what another check of the same contract has seen after this."""

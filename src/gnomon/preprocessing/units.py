@@ -40,6 +40,10 @@ OFF = 0.05
 """How many ranks, as a share of the rows, quantiles are off on average before anything is asked:
 the rows of one bin of the profile."""
 
+FAR = 0.25
+"""How many ranks off makes it worth asking for a shift: a temperature of the weather or a body in
+another unit is beyond nearly all of training, which is 0.475."""
+
 BACK = 0.02
 """How many they may still be off when the change is undone. Chance takes the median of 300 values
 2.9% of the ranks away, of which half a bin, 2.5%, does not count."""
@@ -218,9 +222,11 @@ def suspect_unit(values: Floats, training: Trained) -> Conversion | None:
     if len(values) < MIN_VALUES:
         return None
     quantiles = training.quantiles(np.sort(values))
-    if training.distance(quantiles) < OFF:
+    off = training.distance(quantiles)
+    if off < OFF:
         return None
-    fits = [(training.distance(c.undo(quantiles)), c) for c in _possible(quantiles, training)]
+    possible = [c for c in _possible(quantiles, training) if off >= FAR or not c.offset]
+    fits = [(training.distance(c.undo(quantiles)), c) for c in possible]
     after, best = min(fits, key=lambda fit: fit[0], default=(math.inf, None))
     return best if after <= BACK else None
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from gnomon.cli.console import columns, local, out
 from gnomon.cli.show.leakage import findings, summary
 from gnomon.models import Artifact
-from gnomon.preprocessing import Contract
+from gnomon.preprocessing import Contract, Feature
 from gnomon.preprocessing.leakage import LeakageReport
 from gnomon.service.schemas import seen_in_training
 
@@ -70,7 +70,7 @@ def _features(contract: Contract) -> Table:
         seen = seen_in_training(feature) + (" only" if feature.outside == "error" else "")
         table.add_row(
             f"{escape(feature.name)}[dim]{role}[/]",
-            feature.type + (f" {feature.timezone or 'UTC'}" if feature.type == "timestamp" else ""),
+            _type(feature),
             "taken" if feature.nullable else "refused",
             {"error": "refused", "impute": "filled in", "default": str(feature.default)}[
                 feature.missing
@@ -79,6 +79,13 @@ def _features(contract: Contract) -> Table:
             escape(feature.unit or ""),
         )
     return table
+
+
+def _type(feature: Feature) -> str:
+    if feature.type != "timestamp":
+        return feature.type
+    age = "" if feature.max_age is None else f", at most {feature.max_age} old"
+    return f"{feature.type} {feature.timezone or 'UTC'}{age}"
 
 
 def _outputs(contract: Contract) -> Table:

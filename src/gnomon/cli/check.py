@@ -1,0 +1,136 @@
+"""``gnomon check``: hold a file or the log against a contract, or a contract against another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from gnomon.cli.options import AsJson, Model
+from gnomon.cli.ranges import End, Start
+
+if TYPE_CHECKING:
+    from gnomon.models import Artifact
+    from gnomon.preprocessing.contract import Contract
+    from gnomon.preprocessing.findings import Checked
+    from gnomon.settings import Settings
+
+__all__ = ["command"]
+
+
+def command(
+    which: Annotated[
+        str,
+        typer.Argument(
+            metavar="CONTRACT",
+            help="Whose contract: a tag as flights:one, a model's name for its live artifact, or "
+            "a contract.json.",
+        ),
+    ],
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--table", metavar="FILE", help="Check these rows, CSV or Parquet. Without it: the log."
+        ),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="OLD",
+            help="Check no rows: may this contract take the place of OLD, for the requests that "
+            "clients send today?",
+        ),
+    ] = None,
+    role: Annotated[
+        Literal["live", "shadow"] | None,
+        typer.Option(
+            "--role",
+            help="Only requests that came while the artifact was live, or that it saw as a "
+            "shadow. Without it: all requests of the model.",
+        ),
+    ] = None,
+    start: Start = None,
+    end: End = None,
+    model: Model = None,
+    as_json: AsJson = False,
+) -> None:
+    """Does a file, or do the requests of the log, keep to a contract?
+
+    The rules are those a server refuses requests by; beside them, values that training did not
+    see, timestamps that are too old or in the future, and numbers that look like another unit.
+
+    Exit code 0: they do, or the contract is compatible. 1: they do not, or nobody can say.
+    """
+    from gnomon.cli.console import print_json
+    from gnomon.cli.show.check import show_changes, show_checked
+    from gnomon.preprocessing.difference import difference, worst
+    from gnomon.settings import Settings
+
+    settings = Settings.read()
+    contract, artifact = _find(settings, which)
+    if against is not None:
+        old, _ = _find(settings, against)
+        changes = difference(old, contract)
+        if as_json:
+            print_json({"verdict": worst(changes), "changes": changes})
+        else:
+            show_changes(changes, against, which)
+        raise typer.Exit(1 if worst(changes) == "incompatible" else 0)
+    if role is not None and artifact is None:
+        raise typer.BadParameter("--role needs an artifact: a contract.json has answered nobody")
+    profile = None if artifact is None else artifact.profile()
+    if table is not None:
+        from gnomon.shadow.checking import check_file
+
+        checked = check_file(table, contract, profile=profile)
+    else:
+        checked = _check_log(settings, contract, artifact, model, role, start, end)
+    if as_json:
+        print_json({"verdict": checked.verdict, **{n: getattr(checked, n) for n in _FIELDS}})
+    else:
+        show_checked(checked, which)
+    raise typer.Exit(0 if checked.verdict == "kept" else 1)
+
+
+_FIELDS = ("rows", "findings", "refusals", "unchecked")
+
+
+def _check_log(
+    settings: Settings,
+    contract: Contract,
+    artifact: Artifact | None,
+    model: str | None,
+    role: Literal["live", "shadow"] | None,
+    start: Start,
+    end: End,
+) -> Checked:
+    from gnomon.cli.reporting import counting
+    from gnomon.cli.target import find_model
+    from gnomon.shadow.checking import check_log
+    from gnomon.shadow.log import InferenceLog
+
+    name = model or (find_model(settings) if artifact is None else artifact.name)
+    with counting("rows checked") as advance:
+        return check_log(
+            InferenceLog(settings, name),
+            contract,
+            profile=None if artifact is None else artifact.profile(),
+            artifact=None if artifact is None else artifact.tag,
+            role=role,
+            start=start,
+            end=end,
+            progress=advance,
+        )
+
+
+def _find(settings: Settings, which: str) -> tuple[Contract, Artifact | None]:
+    """The contract of a file, or of an artifact."""
+    from gnomon.cli.ranges import choose_artifact
+    from gnomon.preprocessing.contract import Contract
+
+    if which.endswith(".json"):
+        return Contract.read(Path(which)), None
+    artifact = choose_artifact(settings, which)
+    return artifact.contract, artifact
