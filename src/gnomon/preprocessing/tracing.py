@@ -14,7 +14,7 @@ from sklearn.utils import _safe_indexing
 
 from gnomon.errors import PredictionFailed
 
-__all__ = ["trace"]
+__all__ = ["column_names", "leaves", "trace"]
 
 Names = list[str] | None
 
@@ -40,6 +40,41 @@ def trace(pipeline: Any, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         PredictionFailed: a step raised; ``where`` is its path.
     """
     return {path: _framed(output, names, path) for path, output, names in _steps(pipeline, frame)}
+
+
+def column_names(pipeline: Any, frame: pd.DataFrame) -> dict[str, list[str]]:
+    """By path, the names of *all* columns of a step's output, in its order.
+
+    Raises:
+        PredictionFailed: a step raised; ``where`` is its path.
+    """
+    found = {}
+    for path, output, names in _steps(pipeline, frame):
+        width = output.shape[1] if getattr(output, "ndim", 1) > 1 else 1
+        found[path] = _named(names, width, path)
+    return found
+
+
+def leaves(pipeline: Any) -> Iterator[tuple[str, Any]]:
+    """The path and the transformer of every step that :func:`trace` shows."""
+    pipeline = getattr(pipeline, "best_estimator_", pipeline)
+    if isinstance(pipeline, Pipeline):
+        yield from _members(pipeline.steps[:-1], "")
+
+
+def _members(steps: Sequence[tuple[str, Any]], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, step in steps:
+        path = prefix + name
+        if isinstance(step, Pipeline):
+            yield from _members(step.steps, f"{path}/")
+        elif isinstance(step, ColumnTransformer):
+            yield from _members(
+                [(name, member) for name, member, _ in step.transformers_], f"{path}/"
+            )
+        elif isinstance(step, FeatureUnion):
+            yield from _members(step.transformer_list, f"{path}/")
+        elif hasattr(step, "transform"):
+            yield path, step
 
 
 Step = tuple[str, Any, Names]
@@ -107,9 +142,7 @@ def _names_out(step: Any, names_in: Names) -> Names:
 def _framed(output: Any, names: Names, path: str) -> pd.DataFrame:
     values: Any = output if hasattr(output, "ndim") else np.asarray(output)
     width = values.shape[1] if values.ndim > 1 else 1
-    if names is None or len(set(names)) != width:
-        stem = path.rpartition("/")[2]
-        names = [f"{stem}_{i}" for i in range(width)]
+    names = _named(names, width, path)
     if sparse.issparse(values):
         columns = values.tocsc()
         active = np.flatnonzero(np.diff(columns.indptr))
@@ -128,3 +161,10 @@ def _types(values: Any, names: list[str]) -> dict[str, str]:
     if isinstance(values, pd.DataFrame):
         return dict(zip(names, map(str, values.dtypes), strict=True))
     return {names[0] if isinstance(values, pd.Series) else "": str(values.dtype)}
+
+
+def _named(names: Names, width: int, path: str) -> list[str]:
+    if names is not None and len(set(names)) == width:
+        return names
+    stem = path.rpartition("/")[2]
+    return [f"{stem}_{i}" for i in range(width)]

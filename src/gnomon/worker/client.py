@@ -28,6 +28,7 @@ class WorkerClient:
         artifact: the inspected artifact the worker will load.
         settings: thread and time limits.
         deadline: seconds one batch may take before the worker counts as hung and is killed.
+        python: the interpreter of another environment to run it in.
 
     Raises:
         ArtifactError: from ``__enter__``, when the worker refused the artifact.
@@ -35,8 +36,14 @@ class WorkerClient:
     """
 
     def __init__(
-        self, artifact: Artifact, settings: Settings | None = None, *, deadline: float = 60.0
+        self,
+        artifact: Artifact,
+        settings: Settings | None = None,
+        *,
+        deadline: float = 60.0,
+        python: str | None = None,
     ) -> None:
+        self._python = python
         self._settings = settings or Settings.read()
         self._artifact = artifact
         self._deadline = deadline
@@ -52,7 +59,9 @@ class WorkerClient:
         return self._process.pid
 
     def __enter__(self) -> Self:
-        self._process, self._control = spawn(Path(self._artifact.path), self._settings)
+        self._process, self._control = spawn(
+            Path(self._artifact.path), self._settings, self._python
+        )
         try:
             self._connect()
         except BaseException:
@@ -92,27 +101,39 @@ class WorkerClient:
         Raises:
             PredictionFailed: a row ended the worker or a step raised on it.
         """
-        result = self._try(frames.TRACE, batch)
+        return self._look(frames.TRACE, batch.serialize(), batch.num_rows)
+
+    def experiment(self, table: pa.Table, *, fixed: bool = False) -> pa.Table:
+        """Steps and answers with columns set by hand; see :meth:`gnomon.worker.Engine.experiment`.
+
+        Raises:
+            PredictionFailed: a row ended the worker or a step raised on it.
+        """
+        kind = frames.FIXED if fixed else frames.EXPERIMENT
+        return self._look(kind, frames.table_payload(table), table.num_rows)
+
+    def _look(self, kind: int, payload: pa.Buffer, rows: int) -> pa.Table:
+        result = self._try(kind, payload)
         if isinstance(result, str):
             raise PredictionFailed(
-                f"tracing {batch.num_rows} rows ended the worker ({result})", hint=_TRACE_HINT
+                f"tracing {rows} rows ended the worker ({result})", hint=_TRACE_HINT
             )
         if result.kind == frames.FAILED:
             raise PredictionFailed(bytes(result.payload).decode(), hint=_TRACE_HINT)
         return frames.read_table(result.payload)
 
     def _try_score(self, batch: pa.RecordBatch) -> pa.RecordBatch | str:
-        result = self._try(frames.SCORE, batch)
+        result = self._try(frames.SCORE, batch.serialize())
         return (
             result if isinstance(result, str) else frames.read_batch(result.payload, self._schema)
         )
 
-    def _try(self, kind: int, batch: pa.RecordBatch) -> frames.Frame | str:
+    def _try(self, kind: int, payload: pa.Buffer) -> frames.Frame | str:
         """One frame there and back: the answer, or why the worker died."""
         self._number += 1
         frame = hung = None
         try:
-            self._data.sendall(frames.pack_frame(self._number, kind, batch.serialize()))
+            self._data.sendall(frames.pack_frame(self._number, kind, payload))
             frame = frames.recv_frame(self._data)
         except TimeoutError:
             hung = f"it took longer than {self._deadline:g} s and was killed"
@@ -165,7 +186,9 @@ class WorkerClient:
                 where=self._artifact.tag,
                 hint="its own message is on standard error",
             )
-        self._process, self._control = spawn(Path(self._artifact.path), self._settings)
+        self._process, self._control = spawn(
+            Path(self._artifact.path), self._settings, self._python
+        )
 
     def _end(self) -> int:
         self._control.close()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pyarrow as pa
 
-from gnomon.models import LoadedArtifact, step_outputs
+from gnomon.models import LoadedArtifact, outputs, step_outputs
 from gnomon.preprocessing import to_frame
+from gnomon.preprocessing.intervening import fixed_draws, forced
 from gnomon.worker.frames import failed, scored_schema
 from gnomon.worker.limits import ran_out
 
@@ -52,6 +54,34 @@ class Engine:
             Exception: whatever the pipeline raises; tracing is for rows that score.
         """
         return step_outputs(self._pipeline, to_frame(batch, self._contract))
+
+    def experiment(self, table: pa.Table, *, fixed: bool = False) -> pa.Table:
+        """Every step's output and every answer, with some steps' columns set by hand.
+
+        Args:
+            table: decoded rows in the contract's input schema, and after it any step columns, as
+                ``step/column``: their values take the place of what the step computes.
+            fixed: begin every unseeded random draw at one seed.
+
+        Raises:
+            Exception: whatever the pipeline raises; experiments are for rows that score.
+        """
+        names = self._contract.input_schema.names
+        rows = table.select(names).combine_chunks().to_batches()[0]
+        frame = to_frame(rows, self._contract)
+        values = {
+            name: table.column(name).to_pandas() for name in table.column_names if name not in names
+        }
+        with ExitStack() as stack:
+            if fixed:
+                stack.enter_context(fixed_draws())
+            if values:
+                stack.enter_context(forced(self._pipeline, frame, values))
+            steps = step_outputs(self._pipeline, frame)
+            answers = outputs(self._pipeline, frame, self._contract)
+        return pa.table(
+            [*steps.columns, *answers.columns], names=[*steps.column_names, *answers.schema.names]
+        )
 
     def _parts(self, batch: pa.RecordBatch, calls: list[int]) -> Iterator[pa.RecordBatch]:
         """Score a batch whole; where it raises, by halves down to the rows at fault."""

@@ -21,7 +21,9 @@ from gnomon import errors
 from gnomon.errors import GnomonError, WorkerError
 
 __all__ = [
+    "EXPERIMENT",
     "FAILED",
+    "FIXED",
     "HEADER",
     "KILL",
     "SCORE",
@@ -44,7 +46,7 @@ __all__ = [
 HEADER = struct.Struct("<QIII")
 """Payload bytes, sequence number, kind, microseconds the worker spent (answers only)."""
 
-SCORE, TRACE, FAILED = 1, 2, 3
+SCORE, TRACE, FAILED, EXPERIMENT, FIXED = 1, 2, 3, 4, 5
 KILL = b"kill"
 
 

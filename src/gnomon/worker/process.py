@@ -156,13 +156,12 @@ def serve(engine: Engine, schema: pa.Schema, data: socket.socket) -> None:
     """Answer frames in order until the client closes the socket."""
     while (frame := frames.recv_frame(data)) is not None:
         started = time.perf_counter_ns()
-        batch = frames.read_batch(frame.payload, schema)
         kind, payload = frame.kind, b""
         if kind == frames.SCORE:
-            payload = engine.score(batch).serialize()
+            payload = engine.score(frames.read_batch(frame.payload, schema)).serialize()
         else:
             try:
-                payload = frames.table_payload(engine.trace(batch))
+                payload = frames.table_payload(_looked_into(engine, schema, frame))
             except Exception as error:
                 kind, payload = frames.FAILED, f"{type(error).__name__}: {error}".encode()
         micros = (time.perf_counter_ns() - started) // 1000
@@ -170,6 +169,13 @@ def serve(engine: Engine, schema: pa.Schema, data: socket.socket) -> None:
             data.sendall(frames.pack_frame(frame.number, kind, payload, micros))
         except ConnectionError:
             return
+
+
+def _looked_into(engine: Engine, schema: pa.Schema, frame: frames.Frame) -> pa.Table:
+    if frame.kind == frames.TRACE:
+        return engine.trace(frames.read_batch(frame.payload, schema))
+    table = frames.read_table(frame.payload)
+    return engine.experiment(table, fixed=frame.kind == frames.FIXED)
 
 
 def _wait(pid: int, control: socket.socket) -> str | None:

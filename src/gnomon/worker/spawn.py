@@ -24,8 +24,14 @@ class Spawned(NamedTuple):
     control: socket.socket
 
 
-def spawn(artifact: Path, settings: Settings) -> Spawned:
+def spawn(artifact: Path, settings: Settings, python: str | None = None) -> Spawned:
     """Start a worker for the artifact in a folder. It lives as long as the control socket is open.
+
+    Args:
+        artifact: the folder.
+        settings: the worker's.
+        python: the interpreter to run; this one when not given. ``gnomon`` is this one's in any
+            case, everything else is what that interpreter has installed.
 
     The interpreter starts without the working directory on its path (``-P``).
     """
@@ -33,7 +39,7 @@ def spawn(artifact: Path, settings: Settings) -> Spawned:
     with theirs:
         process = subprocess.Popen(
             [
-                sys.executable,
+                python or sys.executable,
                 "-P",
                 "-m",
                 "gnomon.worker.process",

@@ -92,7 +92,7 @@ def test_a_request_can_be_the_key(tmp_path: Path) -> None:
 
 def test_a_table_without_the_key_lists_what_it_has(tmp_path: Path) -> None:
     """The message names the missing column, the hint the columns there are."""
-    with pytest.raises(TableError, match="no key column `id`") as caught:
+    with pytest.raises(TableError, match="no column `id`") as caught:
         read(parquet(tmp_path, name=["a"], prediction=["yes"]))
     assert caught.value.hint == "its columns are `name`, `prediction`"
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from gnomon.errors import TableError
 from gnomon.shadow.policy import Comparator, Rules
 
-__all__ = ["Compared", "ComparedColumn", "compare"]
+__all__ = ["Compared", "ComparedColumn", "compare", "ulps"]
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -159,7 +159,7 @@ def _numbers(
         if rule.relative:
             near |= apart <= rule.relative * largest
         if rule.ulps:
-            near |= _ulps(l, r) <= np.uint64(rule.ulps)
+            near |= ulps(l, r) <= np.uint64(rule.ulps)
         near &= np.isfinite(apart)
         smape = np.where(apart == 0, 0.0, apart / (np.abs(l) / 2 + np.abs(r) / 2))
     exact = (apart == 0) | both_null
@@ -230,7 +230,7 @@ def _floats(side: pa.Array) -> Floats:
     return np.asarray(floats, dtype=np.float64)
 
 
-def _ulps(l: Floats, r: Floats) -> npt.NDArray[np.uint64]:  # noqa: E741
+def ulps(l: Floats, r: Floats) -> npt.NDArray[np.uint64]:  # noqa: E741
     """How many representable floats lie between: the distance of the bit patterns, made to order.
 
     Source: Bruce Dawson, "Comparing floating point numbers, 2012 edition".

@@ -20,6 +20,7 @@ from gnomon.shadow.consistency.findings import Finding, judge
 from gnomon.shadow.consistency.logged import Range
 from gnomon.shadow.consistency.shapes import distribution, examples, timeline
 from gnomon.shadow.consistency.tally import Tally
+from gnomon.shadow.diagnosis.diagnose import Diagnosed
 from gnomon.shadow.diagnosis.walk import Followed, Sampled, sampled
 from gnomon.shadow.policy import Policy, Rules
 from gnomon.shadow.report import Report
@@ -66,7 +67,7 @@ def compose(
     *,
     table: report.TableUse | None = None,
     followed: Followed | None = None,
-    diagnosis: report.Diagnosis | None = None,
+    diagnosed: Diagnosed | None = None,
 ) -> Report:
     """The report of everything that was compared.
 
@@ -74,9 +75,10 @@ def compose(
         tally: sums and a sample.
         source: the rows of the log.
         followed: sampled rows that were run again step by step.
-        diagnosis: where and why the sides part.
+        diagnosed: where and why the sides part, and the ladder that was climbed.
     """
     confidence = policy.gates.confidence
+    diagnosis = diagnosed.diagnosis if diagnosed else None
     divergence = report.share(tally.main.disagreed, tally.main.rows, confidence)
     answered = source.logged - sum(source.skipped.values())
     verdict = judge(
@@ -140,6 +142,7 @@ def compose(
         columns=columns,
         walk=walk,
         diagnosis=diagnosis,
+        ladder=diagnosed.ladder if diagnosed else (),
         timeline=time,
         distributions=tuple(_distributions(drawn, columns, first, units)) if drawn else (),
         examples=tuple(_examples(drawn, sides, first)) if drawn else (),

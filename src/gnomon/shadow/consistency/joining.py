@@ -12,7 +12,13 @@ from gnomon.preprocessing import Contract, Decoder
 from gnomon.shadow.consistency.columns import Kind, only
 from gnomon.shadow.consistency.compose import Sides, skew_limit
 from gnomon.shadow.consistency.logged import Range, Rows
-from gnomon.shadow.consistency.table import KEYS, OfflineTable, key_text
+from gnomon.shadow.consistency.table import (
+    KEYS,
+    KNOWN_AT,
+    LABEL,
+    OfflineTable,
+    key_text,
+)
 from gnomon.shadow.consistency.tally import Pairs, Tally, about, with_columns
 from gnomon.shadow.policy import Policy
 from gnomon.shadow.report import Count, TableUse
@@ -41,7 +47,9 @@ class Join:
         self.outputs = [o.name for o in contract.outputs if o.name in names]
         self.features = [f.name for f in contract.features if f.name in names]
         known = {*self.outputs, *self.features}
-        self.steps = [name for name in table.data.column_names if name not in known]
+        self.steps = [
+            name for name in table.data.column_names if name not in {*known, LABEL, KNOWN_AT}
+        ]
         self.traces = bool(self.steps) and not self.outputs
         self.lost = 0
         self._met = np.zeros(table.rows, dtype=np.int64)

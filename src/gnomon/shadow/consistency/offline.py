@@ -17,14 +17,15 @@ from gnomon.shadow.consistency.logged import Range, Role, Rows
 from gnomon.shadow.consistency.rerun import Rerun, step_columns
 from gnomon.shadow.consistency.table import OfflineTable
 from gnomon.shadow.consistency.tally import with_columns
-from gnomon.shadow.diagnosis.diagnose import diagnose
+from gnomon.shadow.diagnosis.diagnose import Diagnosed, diagnose
+from gnomon.shadow.diagnosis.elsewhere import elsewhere, other_versions
 from gnomon.shadow.diagnosis.walk import follow, sampled
 from gnomon.shadow.log import InferenceLog
 from gnomon.shadow.policy import Policy
 from gnomon.shadow.report import Diagnosis, Report
 from gnomon.worker import WorkerClient
 
-__all__ = ["compare_offline"]
+__all__ = ["NOTHING_LEFT", "Late", "compare_offline"]
 
 
 def compare_offline(
@@ -39,6 +40,10 @@ def compare_offline(
     end: datetime | None = None,
     sample_rows: int = 10_000,
     settings: Settings | None = None,
+    label: str | None = None,
+    known_at: str | None = None,
+    python: str | None = None,
+    versions: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
     """Compare what an artifact answered online with what a table says it should have.
@@ -59,6 +64,10 @@ def compare_offline(
         end: rows that arrived before this time.
         sample_rows: diverging rows, and as many agreeing ones, to follow step by step.
         settings: of the worker.
+        label: the table's column of what came true, which tells leakage.
+        known_at: the table's column of the time at which a row's values were known.
+        python: the interpreter of another environment, to run the sample in too.
+        versions: also try the other versions of the artifact in the store.
         progress: called with the number of logged rows read since the last call.
 
     Raises:
@@ -71,30 +80,34 @@ def compare_offline(
         on=on or artifact.contract.entity_key,
         contract=artifact.contract,
         steps=step_columns(artifact),
+        label=label,
+        known_at=known_at,
     )
     join = Join(offline, artifact.contract)
     tally = join.tally(policy, sample_rows)
     with ExitStack() as stack:
         snapshot = stack.enter_context(log.snapshot())
         source = Range(snapshot, artifact, role, start, end)
-        rerun = _Late(stack, artifact, settings)
+        rerun = Late(stack, artifact, settings)
         for rows in source.chunks(raw=join.traces):
             tally.add(join.pairs(_with_steps(rows, source, rerun(), join) if join.traces else rows))
             if progress:
                 progress(rows.num_rows)
         join.refuse_no_match()
-        followed = diagnosis = None
+        followed = diagnosed = None
         if tally.main.disagreed:
             drawn = sampled(tally.diverging, tally.agreeing)
             followed = follow(drawn, source, rerun(), policy)
-            diagnosis = _NOTHING_LEFT
+            diagnosed = Diagnosed(NOTHING_LEFT, ())
         if followed:
-            diagnosis = diagnose(
+            diagnosed = diagnose(
                 followed,
-                artifact.contract,
+                artifact,
                 rerun(),
                 names=NAMES,
                 confidence=policy.gates.confidence,
+                others=(lambda: other_versions(artifact, settings, stack)) if versions else None,
+                elsewhere=elsewhere(python, artifact, settings, stack) if python else None,
             )
     return compose(
         tally,
@@ -103,11 +116,11 @@ def compare_offline(
         policy,
         table=join.use(),
         followed=followed,
-        diagnosis=diagnosis,
+        diagnosed=diagnosed,
     )
 
 
-_NOTHING_LEFT = Diagnosis(
+NOTHING_LEFT = Diagnosis(
     verdict="unknown",
     column=None,
     step="",
@@ -117,7 +130,7 @@ _NOTHING_LEFT = Diagnosis(
 )
 
 
-class _Late:
+class Late:
     """A worker that is started when it is first asked for."""
 
     def __init__(self, stack: ExitStack, artifact: Artifact, settings: Settings) -> None:

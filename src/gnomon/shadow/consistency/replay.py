@@ -18,12 +18,15 @@ from gnomon.settings import Settings
 from gnomon.shadow.consistency.columns import Kind
 from gnomon.shadow.consistency.compose import Sides, compose, skew_limit
 from gnomon.shadow.consistency.logged import Range, Role, Rows
+from gnomon.shadow.consistency.offline import NOTHING_LEFT, Late
 from gnomon.shadow.consistency.rerun import Rerun
 from gnomon.shadow.consistency.tally import Pairs, Tally, about, with_columns
+from gnomon.shadow.diagnosis.diagnose import Diagnosed, diagnose
+from gnomon.shadow.diagnosis.elsewhere import elsewhere
+from gnomon.shadow.diagnosis.walk import follow, sampled
 from gnomon.shadow.log import InferenceLog
 from gnomon.shadow.policy import Policy, Rules
 from gnomon.shadow.report import Count, Report
-from gnomon.worker import WorkerClient
 
 __all__ = ["replay"]
 
@@ -40,6 +43,8 @@ def replay(
     limit: int | None = None,
     sample_rows: int = 10_000,
     settings: Settings | None = None,
+    python: str | None = None,
+    why: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
     """Run what an artifact answered again and compare with what was logged.
@@ -59,6 +64,8 @@ def replay(
         limit: stop after this many rows.
         sample_rows: diverging rows, and as many agreeing ones, to keep for plots and examples.
         settings: of the worker.
+        python: the interpreter of another environment to run them in; this one when not given.
+        why: where rows diverge, follow a sample of them and say why.
         progress: called with the number of logged rows run since the last call.
 
     Raises:
@@ -71,13 +78,35 @@ def replay(
         snapshot = stack.enter_context(log.snapshot())
         source = Range(snapshot, artifact, role, start, end, limit)
         target = through or artifact
-        client = stack.enter_context(WorkerClient(target, settings))
-        rerun = Rerun(client, target, settings)
+        there = elsewhere(python, target, settings, stack) if python else None
+        rerun = there.rerun if there else Late(stack, target, settings)()
         for rows in source.chunks(raw=True):
             again.tally.add(again.pairs(rows, source, rerun))
             if progress:
                 progress(rows.num_rows)
-    return compose(again.tally, source, again.sides(source), policy)
+        followed = diagnosed = None
+        if why and again.tally.main.disagreed:
+            here = Late(stack, artifact, settings)()
+            drawn = sampled(again.tally.diverging, again.tally.agreeing)
+            followed = follow(drawn, source, here, policy, beside=there)
+            diagnosed = Diagnosed(NOTHING_LEFT, ())
+        if followed:
+            diagnosed = diagnose(
+                followed,
+                artifact,
+                here,
+                names=("logged", "replayed"),
+                confidence=policy.gates.confidence,
+                elsewhere=there,
+            )
+    return compose(
+        again.tally,
+        source,
+        again.sides(source),
+        policy,
+        followed=followed,
+        diagnosed=diagnosed,
+    )
 
 
 class _Replay:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -53,17 +53,59 @@ class Rerun:
             return pa.table({name: pa.nulls(0, pa.float64()) for name in columns})
         return pa.concat_tables(parts, promote_options="permissive").combine_chunks()
 
+    def alone(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """Outputs and ``error`` of decoded rows, each in a batch of its own."""
+        return self.in_batches(rows, 1)
+
+    def in_batches(self, rows: pa.RecordBatch, size: int) -> pa.RecordBatch:
+        """Outputs and ``error`` of decoded rows, so many in a batch."""
+        parts = [
+            self._client.score(rows.slice(start, size)) for start in range(0, rows.num_rows, size)
+        ]
+        return pa.concat_batches(parts) if parts else self.score(rows)
+
+    def experiment(
+        self,
+        rows: pa.RecordBatch,
+        columns: Sequence[str],
+        *,
+        forced: Mapping[str, pa.Array] | None = None,
+        fixed: bool = False,
+    ) -> pa.Table:
+        """Step columns and outputs of decoded rows that score, with steps set by hand.
+
+        Args:
+            rows: as decoded.
+            columns: the step columns and outputs to give.
+            forced: step columns to set, each to a value per row.
+            fixed: begin every unseeded random draw at one seed.
+
+        Raises:
+            PredictionFailed: a step raised.
+        """
+        table = pa.Table.from_batches([rows])
+        for name, values in (forced or {}).items():
+            table = table.append_column(name, values)
+        parts = [
+            _chosen(self._client.experiment(table.slice(start, self._rows), fixed=fixed), columns)
+            for start in range(0, rows.num_rows, self._rows)
+        ]
+        return pa.concat_tables(parts, promote_options="permissive").combine_chunks()
+
     def _trace(self, rows: pa.RecordBatch, columns: Sequence[str]) -> pa.Table:
-        found = self._client.trace(rows)
-        zero = pa.repeat(0.0, rows.num_rows)
-        return pa.table(
-            # A sparse step leaves out the columns that are zero in every row of a batch.
-            {n: _plain(found.column(n)) if n in found.column_names else zero for n in columns}
-        )
+        return _chosen(self._client.trace(rows), columns)
 
     def _parts(self, rows: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         for start in range(0, rows.num_rows, self._rows):
             yield rows.slice(start, self._rows)
+
+
+def _chosen(found: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """Some columns. A sparse step leaves out those that are zero in every row of a batch."""
+    zero = pa.repeat(0.0, found.num_rows)
+    return pa.table(
+        {n: _plain(found.column(n)) if n in found.column_names else zero for n in columns}
+    )
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

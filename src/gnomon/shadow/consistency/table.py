@@ -18,7 +18,7 @@ import pyarrow.parquet
 from gnomon.errors import TableError
 from gnomon.preprocessing.contract import Contract
 
-__all__ = ["KEYS", "OfflineTable", "key_fields", "key_text", "read_table"]
+__all__ = ["KEYS", "KNOWN_AT", "LABEL", "OfflineTable", "key_fields", "key_text", "read_table"]
 
 KEYS: Mapping[str, pa.DataType] = {
     "request_id": pa.string(),
@@ -26,6 +26,10 @@ KEYS: Mapping[str, pa.DataType] = {
     "client_id": pa.string(),
 }
 """What a logged row can be found by beside its features."""
+
+LABEL, KNOWN_AT = "@label", "@known_at"
+"""What a table's columns of what came true, and of when its values were known, are called once it
+is read; no feature is called so."""
 
 _EXAMPLES = 3
 _READERS = (".csv", ".csv.gz", ".parquet", ".pq")
@@ -54,7 +58,14 @@ class OfflineTable:
 
     @classmethod
     def read(
-        cls, path: Path, *, on: Sequence[str], contract: Contract, steps: Sequence[str]
+        cls,
+        path: Path,
+        *,
+        on: Sequence[str],
+        contract: Contract,
+        steps: Sequence[str],
+        label: str | None = None,
+        known_at: str | None = None,
     ) -> OfflineTable:
         """Read a CSV or Parquet file.
 
@@ -63,6 +74,8 @@ class OfflineTable:
             on: the key columns, by the names they have in the log and in the table.
             contract: says what outputs and features there are.
             steps: the transformed columns there are, as ``step/column``.
+            label: the column of what came true.
+            known_at: the column of the times at which the row's values were known.
 
         Raises:
             TableError: unreadable, without a key, with duplicate keys or keys of another type, or
@@ -71,16 +84,13 @@ class OfflineTable:
         fields = key_fields(on, contract)
         table = read_table(path, contract)
         where = str(path)
-        missing = [name for name in on if name not in table.column_names]
-        if missing:
-            raise TableError(
-                f"the table has no key column {_names(missing)}",
-                where=where,
-                hint=f"its columns are {_names(table.column_names)}",
-            )
+        _need(on, table, where)
         keys = pa.table({f.name: _as_key(table.column(f.name), f, where) for f in fields})
+        beside = {LABEL: label, KNOWN_AT: known_at}
+        _need([name for name in beside.values() if name], table, where)
+        known = {*on, *beside.values()}
         used, ignored = understand(
-            [name for name in table.column_names if name not in on], contract, steps
+            [name for name in table.column_names if name not in known], contract, steps
         )
         if not used:
             raise TableError(
@@ -97,6 +107,9 @@ class OfflineTable:
                 for name, meaning in used.items()
             }
         )
+        for meaning, column in beside.items():
+            if column is not None:
+                data = data.append_column(meaning, _beside(table.column(column), where, column))
         index = _index(keys.filter(pa.array(_whole(keys))))
         found = cls(where, tuple(on), table.num_rows, data, used, ignored, index, keys)
         found._refuse_duplicates()
@@ -125,6 +138,22 @@ class OfflineTable:
                 where=self.path,
                 hint="give one row a key, or join on more columns",
             )
+
+
+def _need(names: Sequence[str], table: pa.Table, where: str) -> None:
+    missing = [name for name in names if name not in table.column_names]
+    if missing:
+        raise TableError(
+            f"the table has no column {_names(missing)}",
+            where=where,
+            hint=f"its columns are {_names(table.column_names)}",
+        )
+
+
+def _beside(column: pa.ChunkedArray, where: str, name: str) -> pa.Array:
+    """A column that is evidence and not compared."""
+    _refuse_naive(column, f"{where}: {name}")
+    return _plain(column)
 
 
 def key_fields(on: Sequence[str], contract: Contract) -> list[pa.Field]:

@@ -29,8 +29,8 @@ class Pairs:
     """Rows with both their sides, as three tables of as many rows.
 
     Attributes:
-        about: ``request_id``, ``row``, ``arrived``, ``moment`` (event time, or arrival where there
-            is none) and ``key_<name>``.
+        about: ``request_id``, ``row``, ``arrived``, ``client_id``, ``moment`` (event time, or
+            arrival where there is none) and ``key_<name>``.
         left: features and outputs on the left.
         right: those the right side has.
     """
@@ -228,7 +228,7 @@ def about(rows: Rows, contract: Contract, keys: pa.Table) -> pa.Table:
     event_time = contract.event_time
     moment = rows.inputs.column(event_time) if event_time else rows.envelope.column("arrived")
     named = keys.rename_columns([f"key_{name}" for name in keys.column_names])
-    envelope = rows.envelope.select(["request_id", "row", "arrived"])
+    envelope = rows.envelope.select(["request_id", "row", "arrived", "client_id"])
     return with_columns(envelope.append_column("moment", moment), named)
 
 

@@ -1,240 +1,581 @@
-"""Where two sides part first, and why: the walk's columns, the causes, and the proof."""
+"""Where two sides part first, and why: the ladder, the roots, the causes, and the proof."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec.structs import replace
 
+from gnomon.errors import PredictionFailed
+from gnomon.models import Artifact, Environment
 from gnomon.preprocessing import Contract
 from gnomon.shadow.compare.comparators import compare
 from gnomon.shadow.consistency.columns import only
-from gnomon.shadow.consistency.rerun import Rerun
-from gnomon.shadow.diagnosis.causes import CONFIRMED, Attempt, Case, attempts
+from gnomon.shadow.consistency.rerun import Rerun, step_columns
+from gnomon.shadow.consistency.table import KNOWN_AT, LABEL
+from gnomon.shadow.diagnosis.case import CONFIRMED, Mask, Surroundings
+from gnomon.shadow.diagnosis.company import Company, keep_company
+from gnomon.shadow.diagnosis.elsewhere import Elsewhere
 from gnomon.shadow.diagnosis.facts import facts
-from gnomon.shadow.diagnosis.inputs import hours, numbers, with_feature, with_hours
+from gnomon.shadow.diagnosis.findings import Finding, gather
+from gnomon.shadow.diagnosis.inputs import hours, numbers, with_hours
+from gnomon.shadow.diagnosis.roots import Repairs, Root, Workshop
+from gnomon.shadow.diagnosis.search import Hit, search
+from gnomon.shadow.diagnosis.segments import segment, since
 from gnomon.shadow.diagnosis.walk import Followed
-from gnomon.shadow.policy import Comparator, Rules
-from gnomon.shadow.report import Diagnosis, share
-from gnomon.shadow.report.numbers import count, rows
+from gnomon.shadow.policy import Rules
+from gnomon.shadow.report import Diagnosis, Rung, share
+from gnomon.shadow.report.numbers import count, plural, rows
 
-__all__ = ["diagnose"]
+__all__ = ["Diagnosed", "Others", "diagnose"]
 
-Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
-_HEALS = 0.5
-"""The share of a feature's rows whose outputs must come to agree for it to be why they diverge."""
+_WEIGHED = 2_000
+"""Rows on which it is measured how much each cause accounts for."""
+
+_MOST_TARGETS = 30
+
+_OF_ANSWERS = frozenset({"float32", "rounding", "truncation", "float noise", "unit change"})
+"""What happens to answers as they are written down; anything else happened before."""
+
+_MOST_GROUPS = 6
+
+Others = Callable[[], Iterator[tuple[Artifact, Rerun]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosed:
+    """A diagnosis, and the rungs of the ladder it climbed."""
+
+    diagnosis: Diagnosis
+    ladder: tuple[Rung, ...]
 
 
 def diagnose(
-    walk: Followed, contract: Contract, rerun: Rerun, *, names: tuple[str, str], confidence: float
-) -> Diagnosis:
-    """Name the first column that parts and, when undoing a cause proves it, the cause.
+    walk: Followed,
+    artifact: Artifact,
+    rerun: Rerun,
+    *,
+    names: tuple[str, str],
+    confidence: float,
+    others: Others | None = None,
+    elsewhere: Elsewhere | None = None,
+) -> Diagnosed:
+    """Name where rows part and, when undoing a cause proves it, why.
 
     Args:
         walk: rows of which some diverge.
-        contract: of the artifact that was run again.
+        artifact: whose answers are on the left.
         rerun: that artifact.
         names: what the two sides are called.
         confidence: of the interval of the share repaired.
+        others: other versions of the artifact, asked only when nothing else explains the rows.
+        elsewhere: the artifact in another environment.
     """
-    return _Investigation(walk, contract, rerun, names, confidence).run()
+    return _Investigation(walk, artifact, rerun, names, confidence, others, elsewhere).run()
 
 
 @dataclass(slots=True)
 class _Investigation:
     walk: Followed
-    contract: Contract
+    artifact: Artifact
     rerun: Rerun
     names: tuple[str, str]
     confidence: float
+    others: Others | None
+    elsewhere: Elsewhere | None
     evidence: list[str] = field(default_factory=list)
+    ladder: tuple[Rung, ...] = ()
 
-    def run(self) -> Diagnosis:
-        column = self._first()
-        if column is None:
-            return Diagnosis(
-                verdict="unknown",
-                column=None,
-                step="",
-                cause="unknown",
-                sentence="Every column that both sides have agrees, up to the outputs: they part "
-                "in the model, or in a step the table has no column of.",
-                evidence=tuple(self.evidence),
-            )
-        tried = list(attempts(self._case(column))) if self._is_numeric(column) else []
-        for attempt in tried:
-            self.evidence.append(
-                f"{attempt.repair.undone}, {self._called(column)} agrees on "
-                f"{count(attempt.vanished)} of the {rows(attempt.differing)} that differed."
-            )
-        if self.walk.reproduced.mean() < CONFIRMED:
-            lost = int((~self.walk.reproduced).sum())
-            self.evidence.append(
-                f"Run again, {count(lost)} of {rows(len(self.walk.reproduced))} did not give the "
-                f"logged answer: what the steps computed {self.names[0]} may have been something "
-                "else, so nothing is confirmed."
-            )
-            return self._unknown(column)
-        if tried and tried[-1].confirmed:
-            return self._confirmed(column, tried[-1])
-        return self._unknown(column)
+    @property
+    def contract(self) -> Contract:
+        return self.artifact.contract
 
-    def _first(self) -> str | None:
-        """The column at which most diverging rows part first; clears features that are not it."""
-        diverged = self.walk.sample.diverged
-        names = [name for name in self.walk.kinds if (self.walk.differs(name) & diverged).any()]
-        while first := self._first_of_each(names, diverged):
-            column, parting = first.most_common(1)[0]
-            if self.walk.kinds[column] == "feature" and self._is_cleared(column, names):
-                names.remove(column)
-                continue
-            self.evidence.append(
-                f"{self._called(column)} is the first column to differ on {count(parting)} of the "
-                f"{rows(int(diverged.sum()))} that diverge."
-            )
-            self.evidence += [
-                f"Another {rows(n)} part first at {self._called(other)}."
-                for other, n in first.most_common(4)[1:]
-            ]
-            return column
-        return None
+    def run(self) -> Diagnosed:
+        workshop = Workshop(self.walk, self.rerun, self._surroundings(), self.names)
+        company = self._company(workshop)
+        if company is not None and company.cause is not None and self._is_why(company):
+            return Diagnosed(self._of_company(company), self.ladder)
+        found, everything = workshop.roots()
+        findings = [finding for root in found for finding in gather(root, self.names)]
+        findings = findings or self._of_answers(workshop)
+        findings = self._searched(workshop, findings)
+        findings = self._weighed(workshop, findings)
+        beyond = None
+        if not findings or not self._heals(workshop, everything):
+            beyond = self._elsewhere(workshop) or self._other_version(workshop)
+        if not findings:
+            return Diagnosed(beyond or self._of_the_model(workshop), self.ladder)
+        unsure = not self._reproduced(workshop)
+        told = [self._told(finding, unsure) for finding in findings]
+        told.sort(key=lambda d: (d.verdict != "confirmed", -(d.accounts.rows if d.accounts else 0)))
+        first, *rest = [beyond, *told] if beyond else told
+        return Diagnosed(replace(first, also=tuple(rest[:8])), self.ladder)
 
-    def _first_of_each(self, names: Sequence[str], diverged: Mask) -> Counter[str]:
-        """How many diverging rows part first at each column."""
-        if not names:
-            return Counter()
-        apart = np.column_stack([self.walk.differs(name) for name in names])[diverged]
-        first = apart[apart.any(axis=1)].argmax(axis=1)
-        found = np.bincount(first, minlength=len(names)).tolist()
-        return Counter({name: n for name, n in zip(names, found, strict=True) if n})
-
-    def _is_cleared(self, feature: str, differing: Sequence[str]) -> bool:
-        """Whether outputs diverge just as much with the right side's values of a feature.
-
-        It is tried alone and, since features may be wrong together, with and without all others
-        that differ.
-        """
-        at = self.walk.sample.diverged & self.walk.differs(feature)
-        others = [n for n in differing if self.walk.kinds[n] == "feature" and n != feature]
-        alone = self._healed([feature])
-        if alone is None:
-            return False
-        if (alone & at).sum() < _HEALS * at.sum() and others:
-            together, without = self._healed([feature, *others]), self._healed(others)
-            if together is not None and without is not None:
-                alone |= together & ~without
-        healed = int((alone & at).sum())
-        self.evidence.append(
-            f"With the {self.names[1]} value of `{feature}` in place of the {self.names[0]} one, "
-            f"{count(healed)} of the {rows(int(at.sum()))} that differ in it and diverge agree in "
-            "every output."
-        )
-        return healed < _HEALS * int(at.sum())
-
-    def _healed(self, features: Sequence[str]) -> Mask | None:
-        """Rows whose outputs agree with the right side's features; None when it cannot be tried."""
-        inputs = self.walk.inputs
-        for name in features:
-            try:
-                inputs = with_feature(inputs, name, self.walk.right.column(name).combine_chunks())
-            except pa.ArrowInvalid:
-                return None
-        return self._outputs_agree(inputs)
-
-    def _outputs_agree(self, inputs: pa.RecordBatch) -> Mask | None:
-        """Rows whose outputs, run again on other inputs, agree with the right side's."""
-        outputs = self.walk.of_kind("output")
-        if not outputs:
-            return None
-        rules = only(self.walk.rules, outputs)
-        return compare(self.rerun.score(inputs), self.walk.right, rules).agreed
-
-    def _is_numeric(self, column: str) -> bool:
-        return self.walk.compared.columns[column].difference is not None
-
-    def _case(self, column: str) -> Case:
-        rule = self.walk.rules.comparators[column]
-        is_timestamp = pa.types.is_timestamp(self.walk.left.schema.field(column).type)
+    def _surroundings(self) -> Surroundings:
+        about, inputs = self.walk.sample.pairs.about, self.walk.inputs
         times = [f for f in self.contract.features if f.type == "timestamp"]
-
-        def moved(feature: str, at: npt.NDArray[np.int64], to: Floats) -> Floats:
-            inputs = with_hours(self.walk.inputs.take(pa.array(at)), feature, to)
-            return numbers(self.rerun.trace(inputs, [column]).column(column))
-
-        return Case(
-            left=numbers(self.walk.left.column(column)),
-            right=numbers(self.walk.right.column(column)),
-            differs=self.walk.differs(column),
-            agree=_agree_in_time if is_timestamp else lambda one, other: _agree(one, other, rule),
-            names=self.names,
-            is_timestamp=is_timestamp,
-            moments={f.name: hours(self.walk.inputs.column(f.name)) for f in times},
-            moved=moved if self.walk.kinds[column] == "step" else None,
+        domains = {f.name: frozenset(f.domain) for f in self.contract.features if f.domain}
+        extra = self.walk.sample.pairs.right
+        outputs = {
+            name: _as_numbers(self.walk.sample.pairs.left.column(name))
+            for name in (o.name for o in self.contract.outputs)
+            if name in self.walk.sample.pairs.left.column_names
+        }
+        return Surroundings(
+            moments=hours(about.column("moment")),
+            times={f.name: hours(inputs.column(f.name)) for f in times},
             zones=tuple(f.timezone for f in times if f.timezone),
+            inputs=inputs,
+            outputs={name: values for name, values in outputs.items() if values is not None},
+            groups=_groups(inputs, self.contract),
+            domains=domains,
+            label=_as_numbers(extra.column(LABEL)) if LABEL in extra.column_names else None,
+            known=hours(extra.column(KNOWN_AT)) if KNOWN_AT in extra.column_names else None,
         )
 
-    def _confirmed(self, column: str, attempt: Attempt) -> Diagnosis:
-        repair = attempt.repair
-        if repair.moved is not None:
-            healed = self._outputs_agree(with_hours(self.walk.inputs, *repair.moved))
-            diverged = self.walk.sample.diverged
-            if healed is not None:
+    def _company(self, workshop: Workshop) -> Company | None:
+        """The first rungs of the ladder; None where there are no outputs to compare."""
+        rules = workshop.outputs
+        if not rules.comparators:
+            return None
+        try:
+            found = keep_company(
+                self.walk.inputs,
+                self.walk.left,
+                self.walk.right,
+                self.walk.sample.diverged,
+                rules,
+                step_columns(self.artifact),
+                self.rerun,
+            )
+        except PredictionFailed as error:
+            self.evidence.append(f"Run one by one, rows fail: {error.message}.")
+            return None
+        self.ladder = (*found.rungs, *self._rung_elsewhere(rules))
+        return found
+
+    def _is_why(self, company: Company) -> bool:
+        """Whether so many rows vary that it accounts for what diverges."""
+        diverged = max(int(self.walk.sample.diverged.sum()), 1)
+        return company.varied >= 0.2 * min(company.tried, diverged)
+
+    def _of_company(self, company: Company) -> Diagnosis:
+        step = (company.place or "").rpartition("/")[0]
+        confirmed = company.undone >= CONFIRMED * company.varied
+        where = f"Step {step}" if step else f"The answer of {self.artifact.tag}"
+        return Diagnosis(
+            verdict="confirmed" if confirmed else "unknown",
+            column=company.place,
+            step=step,
+            cause=str(company.cause) if confirmed else "unknown",
+            sentence=f"{where} {company.sentence}.",
+            evidence=tuple(self.evidence),
+            action=company.action,
+            repaired=share(company.undone, company.varied, self.confidence),
+        )
+
+    def _rung_elsewhere(self, rules: Rules) -> tuple[Rung, ...]:
+        if self.elsewhere is None:
+            return ()
+        answers = self.elsewhere.rerun.score(self.walk.inputs)
+        return (
+            Rung(
+                name="R5",
+                what=f"with {self.elsewhere.name}",
+                rows=answers.num_rows,
+                as_left=int(compare(answers, self.walk.left, rules).agreed.sum()),
+                as_right=int(compare(answers, self.walk.right, rules).agreed.sum()),
+            ),
+        )
+
+    def _reproduced(self, workshop: Workshop) -> bool:
+        """Whether the logged answers come out again; without, no step can be trusted."""
+        rules = workshop.outputs
+        if not rules.comparators:
+            return bool(self.walk.reproduced.mean() >= CONFIRMED)
+        answers = self.rerun.score(self.walk.inputs)
+        agreed = compare(answers, self.walk.left, rules).agreed
+        if agreed.mean() >= CONFIRMED:
+            return True
+        self.evidence.append(
+            f"Run again, {count(int((~agreed).sum()))} of {rows(len(agreed))} did not give the "
+            f"logged answer: what the steps computed {self.names[0]} may have been something else, "
+            "so nothing is confirmed."
+        )
+        return False
+
+    def _heals(self, workshop: Workshop, everything: Repairs) -> bool:
+        """Whether the answers agree once every column does."""
+        if not workshop.outputs.comparators:
+            return True
+        diverged = self.walk.sample.diverged
+        agreed = workshop.agreed(everything)
+        return bool(agreed[diverged].mean() >= CONFIRMED) if diverged.any() else True
+
+    def _of_answers(self, workshop: Workshop) -> list[Finding]:
+        """Causes that are seen in the answers themselves: fewer digits, or their last bits."""
+        cases = [
+            workshop.case(name, self.walk.left.column(name).combine_chunks(), Repairs())
+            for name in workshop.outputs.comparators
+        ]
+        parted = [case for case in cases if case.differs.any() and case.is_numeric]
+        found = gather(Root("", parted), self.names) if parted else []
+        kept = [f for f in found if f.cause in _OF_ANSWERS]
+        for finding in kept:
+            finding.of_answers, finding.accounts = True, finding.vanished
+        return kept
+
+    def _searched(self, workshop: Workshop, findings: list[Finding]) -> list[Finding]:
+        """Distortions tried on steps whose values tell nothing, and on answers that differ."""
+        kept: list[Finding] = []
+        for finding in findings:
+            hit = None
+            if finding.cause == "unknown" and finding.place:
+                hit = self._distortion(finding.columns[:_MOST_TARGETS], finding.rows, workshop)
+            kept += self._of_hit(hit, finding.rows, finding.place) if hit else [finding]
+        if kept or not workshop.outputs.comparators:
+            return kept
+        diverged = self.walk.sample.diverged
+        hit = self._distortion(list(workshop.outputs.comparators), diverged, workshop)
+        return self._of_hit(hit, diverged, "") if hit else []
+
+    def _distortion(self, targets: list[str], differs: Mask, workshop: Workshop) -> Hit | None:
+        rules = only(self.walk.rules, targets)
+        steps = [name for name in targets if self.walk.kinds[name] == "step"]
+
+        def answer(given: pa.RecordBatch) -> pa.Table | pa.RecordBatch:
+            if steps:
+                return self.rerun.experiment(given, targets)
+            return self.rerun.score(given)
+
+        return search(
+            self.walk.inputs,
+            self.walk.right.select(targets),
+            differs,
+            rules,
+            self.contract,
+            answer,
+            workshop.around.zones,
+        )
+
+    def _of_hit(self, hit: Hit, differs: Mask, place: str) -> list[Finding]:
+        if hit.rivals:
+            told = {f"{c.cause} of `{c.features[0]}`" for c in (hit.parts[-1], *hit.rivals)}
+            if len({c.cause for c in (hit.parts[-1], *hit.rivals)}) > 1:
                 self.evidence.append(
-                    f"The outputs then agree on {count(int((healed & diverged).sum()))} of the "
-                    f"{rows(int(diverged.sum()))} that diverged."
+                    f"Several changes explain the answers equally well: {', '.join(sorted(told))}."
                 )
-        elif self.walk.kinds[column] == "step":
-            self.evidence.append("This was tried on the column; later steps were not run again.")
+                return []
+        return [
+            Finding(
+                cause=part.cause,
+                place="",
+                columns=list(part.features),
+                finding=part.finding,
+                undone="With that done to the features as they were online, and run again"
+                + (f", up to step {place}" if place else ""),
+                action=part.action,
+                rows=differs,
+                differing=hit.tried,
+                vanished=hit.healed,
+                accounts=hit.healed,
+            )
+            for part in hit.parts
+        ]
+
+    def _weighed(self, workshop: Workshop, findings: list[Finding]) -> list[Finding]:
+        """How many rows each accounts for; without those that change no answer."""
+        if not workshop.outputs.comparators or not self.walk.sample.diverged.any():
+            return findings
+        bad = np.flatnonzero(self.walk.sample.diverged)
+        places = pa.array(bad[np.linspace(0, len(bad) - 1, min(len(bad), _WEIGHED)).astype(int)])
+        together = Repairs()
+        for finding in findings:
+            together |= finding.repairs
+        healed = workshop.agreed(together, places)
+        kept = []
+        for finding in findings:
+            if finding.accounts is not None:
+                kept.append(finding)
+                continue
+            rest = together - finding.repairs
+            ill = ~workshop.agreed(rest, places)
+            alone = workshop.agreed(finding.repairs, places)
+            finding.accounts = int((ill & healed).sum()) or int(alone.sum())
+            finding.moves = self._moves(workshop, together, rest, places)
+            if finding.accounts or finding.moves or not healed.any():
+                kept.append(finding)
+            else:
+                name = finding.columns[0].rpartition("/")[2 if finding.place else 0]
+                self.evidence.append(
+                    f"`{name or finding.columns[0]}` differs on {rows(int(finding.rows.sum()))} "
+                    "too, but changes no answer."
+                )
+        return kept
+
+    def _moves(
+        self, workshop: Workshop, together: Repairs, rest: Repairs, places: pa.Array
+    ) -> float | None:
+        names = list(workshop.outputs.comparators)
+        try:
+            one, other = (workshop.run(r, names, places) for r in (together, rest))
+        except PredictionFailed:
+            return None
+        difference = compare(one, other, workshop.outputs).difference
+        known = difference[np.isfinite(difference)]
+        return float(known.mean()) if len(known) else None
+
+    def _of_the_model(self, workshop: Workshop) -> Diagnosis:
+        """No column differs by itself: the rest is in the model, or out of sight."""
+        seen = self.walk.of_kind("step")
+        unsure = not self._reproduced(workshop)
+        return Diagnosis(
+            verdict="unknown",
+            column=None,
+            step="",
+            cause="unknown",
+            sentence="Every column that both sides have agrees, up to the outputs: they part in "
+            "the model, or in a step the table has no column of."
+            if not unsure
+            else "The logged answers do not come out again here: what answered online was not this "
+            "code, or not on these versions.",
+            evidence=(*self.evidence, *self._packed_elsewhere()),
+            action="Compare the environments, and run `gnomon diagnose` with --python of the other."
+            if unsure
+            else (
+                "Compare the model's own version and settings on both sides."
+                if seen
+                else "Give the table features and step columns too; they show where they part."
+            ),
+        )
+
+    def _packed_elsewhere(self) -> Iterator[str]:
+        packed = self.artifact.manifest.environment
+        here = Environment.here(packed.packages)
+        changed = [
+            f"{name} {old}, now {here.packages.get(name, 'none')}"
+            for name, old in packed.packages.items()
+            if here.packages.get(name) != old
+        ]
+        if changed:
+            yield f"It was packed with {', '.join(changed)}."
+
+    def _elsewhere(self, workshop: Workshop) -> Diagnosis | None:
+        """The other environment gives the other side's answers, and this one does not."""
+        if self.elsewhere is None:
+            return None
+        diverged = self.walk.sample.diverged
+        answers = self.elsewhere.rerun.score(self.walk.inputs)
+        best = max(
+            int((compare(answers, side, workshop.outputs).agreed & diverged).sum())
+            for side in (self.walk.right, self.walk.left)
+        )
+        here = self.rerun.score(self.walk.inputs)
+        parted = int((~compare(here, answers, workshop.outputs).agreed & diverged).sum())
+        if min(best, parted) < CONFIRMED * diverged.sum():
+            return None
+        column = self._first_elsewhere()
+        step = (column or "").rpartition("/")[0]
         return Diagnosis(
             verdict="confirmed",
             column=column,
-            step=self._step(column),
-            cause=repair.cause,
-            sentence=f"{self.names[0].capitalize()} {self._called(column)} {repair.finding}.",
+            step=step,
+            cause="library or hardware version",
+            sentence=f"{'Step ' + step if step else 'The model'} comes out otherwise with "
+            f"{self.elsewhere.name} ({self.elsewhere.difference or 'the same packages'}).",
             evidence=tuple(self.evidence),
-            action=repair.action,
-            repaired=share(attempt.vanished, attempt.differing, self.confidence),
+            action="Serve with the versions in the artifact's requirements.txt, or pack it again "
+            "with those that serve.",
+            repaired=share(best, int(diverged.sum()), self.confidence),
         )
 
-    def _unknown(self, column: str) -> Diagnosis:
-        step, called = self._step(column), self._called(column)
+    def _first_elsewhere(self) -> str | None:
+        assert self.elsewhere is not None
+        names = step_columns(self.artifact)
+        try:
+            here = self.rerun.trace(self.walk.inputs, names)
+            there = self.elsewhere.rerun.trace(self.walk.inputs, names)
+        except PredictionFailed:
+            return None
+        return next((n for n in names if not here.column(n).equals(there.column(n))), None)
+
+    def _other_version(self, workshop: Workshop) -> Diagnosis | None:
+        """The other side's answers are those of another version of the artifact."""
+        diverged = self.walk.sample.diverged
+        for other, rerun in self.others() if self.others else ():
+            if other.contract.output_schema != self.contract.output_schema:
+                continue
+            answers = rerun.score(self.walk.inputs)
+            same = int(
+                (compare(answers, self.walk.right, workshop.outputs).agreed & diverged).sum()
+            )
+            if same < CONFIRMED * diverged.sum():
+                continue
+            mine, theirs = self.artifact.manifest, other.manifest
+            seeds = mine.lineage.data == theirs.lineage.data and mine.seeds != theirs.seeds
+            return Diagnosis(
+                verdict="confirmed",
+                column=None,
+                step="",
+                cause="seed" if seeds else "another version",
+                sentence=f"The {self.names[1]} answers are those of {other.tag}"
+                + (", fitted on the same data with other seeds." if seeds else "."),
+                evidence=tuple(self.evidence),
+                action=f"Compare with predictions of {self.artifact.tag}, or serve {other.tag}.",
+                repaired=share(same, int(diverged.sum()), self.confidence),
+            )
+        return None
+
+    def _told(self, finding: Finding, unsure: bool) -> Diagnosis:
+        """A finding in words."""
+        column, step = finding.columns[0], finding.place
+        called = f"`{column.rpartition('/')[2] if step else column}`"
+        diverged = int(self.walk.sample.diverged.sum())
+        weighed = min(diverged, _WEIGHED)
+        about = self.walk.sample.pairs.about
+        where = segment(
+            finding.rows,
+            self.walk.inputs,
+            about,
+            self.walk.sample.weights,
+            but=frozenset(f"`{name}`" for name in finding.columns),
+        )
+        start = since(finding.rows, hours(about.column("moment")))
+        confirmed = finding.cause != "unknown" and not (unsure and step)
+        common: dict[str, object] = {
+            "column": column,
+            "step": step,
+            "columns": tuple(finding.columns[1:]),
+            "accounts": None
+            if finding.accounts is None
+            else share(min(finding.accounts, weighed), weighed, self.confidence),
+            "moves": finding.moves,
+            "segment": where.text if where else None,
+            "since": None if start is None else _iso(start),
+        }
+        evidence = [*self.evidence, *finding.tried]
+        if confirmed:
+            if not finding.tried:
+                evidence.append(
+                    f"{finding.undone}, {called} agrees on {count(finding.vanished)} of the "
+                    f"{rows(finding.differing)} that differed."
+                )
+            evidence += self._moved(finding)
+            more = plural(len(finding.columns) - 1, "more column")
+            also = f" ({more} likewise)" if len(finding.columns) > 1 else ""
+            return Diagnosis(
+                verdict="confirmed",
+                cause=finding.cause,
+                sentence=f"{self.names[0].capitalize()} {called} {finding.finding}{also}."
+                + (f" It is so where {where.text}." if where else ""),
+                evidence=tuple(evidence),
+                action=finding.action,
+                repaired=share(finding.vanished, finding.differing, self.confidence),
+                **common,  # type: ignore[arg-type]
+            )
+        if where is not None and finding.cause == "unknown" and not unsure:
+            return Diagnosis(
+                verdict="confirmed",
+                cause="segment-local skew",
+                sentence=f"{self.names[0].capitalize()} {called} differs only where {where.text}: "
+                f"{rows(int(finding.rows.sum()))}, {where.inside:.0%} of those there. How it is "
+                "changed there is not known.",
+                evidence=(*evidence, *facts(self.walk, column, called.strip("`"), self.names)),
+                action=f"Look at what is done differently where {where.text}.",
+                repaired=share(
+                    int((finding.rows & where.rows).sum()), int(finding.rows.sum()), self.confidence
+                ),
+                **common,  # type: ignore[arg-type]
+            )
+        return self._unknown(finding, called, evidence, common)
+
+    def _moved(self, finding: Finding) -> Iterator[str]:
+        """Where a timestamp was moved, what the answers are with it."""
+        rules = only(self.walk.rules, self.walk.of_kind("output"))
+        if finding.proposal is None or finding.proposal.moved is None or not rules.comparators:
+            return
+        answers = self.rerun.score(with_hours(self.walk.inputs, *finding.proposal.moved))
+        diverged = self.walk.sample.diverged
+        healed = int((compare(answers, self.walk.right, rules).agreed & diverged).sum())
+        of = rows(int(diverged.sum()))
+        yield f"The outputs then agree on {count(healed)} of the {of} that diverged."
+
+    def _unknown(
+        self, finding: Finding, called: str, evidence: list[str], common: dict[str, object]
+    ) -> Diagnosis:
+        column = finding.columns[0]
+        kind = self.walk.kinds.get(column, "feature")
         actions = {
             "feature": f"Find out where {called} comes from on either side: it differs before any "
             "code of the artifact has run.",
-            "step": f"Compare the code and the fitted state of step {step} with what the "
+            "step": f"Compare the code and the fitted state of step {finding.place} with what the "
             f"{self.names[1]} side ran.",
             "output": "Give the table features and step columns too; they show which step parts.",
         }
         return Diagnosis(
             verdict="unknown",
-            column=column,
-            step=step,
             cause="unknown",
             sentence=f"The two sides part at {called}. Why is not known: no cause that was tried "
             "could be confirmed.",
-            evidence=(*self.evidence, *facts(self.walk, column, called.strip("`"), self.names)),
-            action=actions[self.walk.kinds[column]],
+            evidence=(
+                *evidence,
+                *facts(self.walk, finding.columns[0], called.strip("`"), self.names),
+            ),
+            action=actions[kind],
+            **common,  # type: ignore[arg-type]
         )
 
-    def _step(self, column: str) -> str:
-        return column.rpartition("/")[0] if self.walk.kinds[column] == "step" else ""
 
-    def _called(self, column: str) -> str:
-        return f"`{column.rpartition('/')[2] if self._step(column) else column}`"
+def _as_numbers(column: pa.ChunkedArray) -> Floats | None:
+    """Numbers as they are; a label of two as 0 and 1, in their order; None of other labels."""
+    kind = column.type
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return numbers(column)
+    if not pa.types.is_string(kind):
+        return None
+    distinct = sorted(pc.unique(column.drop_null()).to_pylist())
+    if len(distinct) != 2:
+        return None
+    return numbers(pc.cast(pc.equal(column, distinct[1]), pa.float64()))
 
 
-def _agree(left: Floats, right: Floats, rule: Comparator) -> Mask:
-    """The policy's tolerance; NaN, which is null, agrees with NaN."""
-    one, other = (pa.record_batch({"column": pa.array(side)}) for side in (left, right))
-    return compare(one, other, Rules(comparators={"column": rule})).agreed
+def _groups(inputs: pa.RecordBatch, contract: Contract) -> list[tuple[str, npt.NDArray[np.int64]]]:
+    """What rows may have a history by: the entity key, then features with values that recur."""
+    n = inputs.num_rows
+    found = []
+    keys = {" and ".join(contract.entity_key), *contract.entity_key}
+    named = [(name,) for name in contract.entity_key]
+    whole = [contract.entity_key] if len(contract.entity_key) > 1 else []
+    texts = [
+        (f.name,)
+        for f in contract.features
+        if f.type in ("string", "category", "integer") and f.name not in contract.entity_key
+    ]
+    for key in (*whole, *named, *texts):
+        codes = _codes([inputs.column(name) for name in key])
+        distinct = len(np.unique(codes))
+        name = " and ".join(key)
+        if 1 < distinct <= (0.9 * n if name in keys else n / 3):
+            found.append((name, codes))
+    return found[:_MOST_GROUPS]
 
 
-def _agree_in_time(left: Floats, right: Floats) -> Mask:
-    """Hours, as floats, that are the same to the millisecond."""
-    return np.abs(left - right) * 3_600_000 < 1
+def _codes(columns: list[pa.Array]) -> npt.NDArray[np.int64]:
+    codes = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        encoded = pc.fill_null(pc.cast(column, pa.string()), "").dictionary_encode()
+        part = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        codes = np.unique(codes * (part.max() + 1) + part, return_inverse=True)[1].astype(np.int64)
+    return codes
+
+
+def _iso(moment: float) -> str:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=moment)).isoformat()

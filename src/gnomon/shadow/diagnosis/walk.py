@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gnomon.models import Artifact
 from gnomon.preprocessing import Decoder
 from gnomon.shadow.compare.comparators import Compared, compare
 from gnomon.shadow.consistency.columns import Kind
 from gnomon.shadow.consistency.logged import Range
 from gnomon.shadow.consistency.rerun import Rerun, step_columns
 from gnomon.shadow.consistency.tally import Pairs, Sample, with_columns
+from gnomon.shadow.diagnosis.elsewhere import Elsewhere
 from gnomon.shadow.policy import Policy, Rules
 
-__all__ = ["Followed", "Sampled", "follow", "sampled"]
+__all__ = ["Followed", "Sampled", "follow", "followed", "sampled"]
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -91,7 +93,14 @@ class Followed:
         return [name for name, found in self.kinds.items() if found == kind]
 
 
-def follow(sample: Sampled, source: Range, rerun: Rerun, policy: Policy) -> Followed | None:
+def follow(
+    sample: Sampled,
+    source: Range,
+    rerun: Rerun,
+    policy: Policy,
+    *,
+    beside: Elsewhere | None = None,
+) -> Followed | None:
     """Run sampled rows again and compare every column the right side has; None of no rows left.
 
     Args:
@@ -99,6 +108,7 @@ def follow(sample: Sampled, source: Range, rerun: Rerun, policy: Policy) -> Foll
         source: where the rows are logged.
         rerun: the artifact that answered them.
         policy: what agrees.
+        beside: where the right side was run, whose steps are then compared too.
     """
     decoded = source.decode(sample.pairs.about, Decoder(source.artifact.contract))
     scored = rerun.score(decoded.batch)
@@ -108,23 +118,38 @@ def follow(sample: Sampled, source: Range, rerun: Rerun, policy: Policy) -> Foll
     lost = sample.pairs.num_rows - len(good)
     sample = sample.take(decoded.places[good])
     inputs, scored = decoded.batch.take(pa.array(good)), scored.take(pa.array(good))
-    return _compared(sample, source, rerun, policy, inputs, scored, lost)
+    if beside is not None:
+        sample = replace(sample, pairs=_with_steps(sample.pairs, beside, source, inputs))
+    return followed(sample, source.artifact, rerun, policy, inputs, scored, lost)
 
 
-def _compared(
+def _with_steps(pairs: Pairs, beside: Elsewhere, source: Range, inputs: pa.RecordBatch) -> Pairs:
+    steps = beside.rerun.trace(inputs, step_columns(source.artifact))
+    return replace(pairs, right=with_columns(pairs.right, steps))
+
+
+def followed(
     sample: Sampled,
-    source: Range,
+    artifact: Artifact,
     rerun: Rerun,
     policy: Policy,
     inputs: pa.RecordBatch,
     scored: pa.RecordBatch,
-    lost: int,
+    lost: int = 0,
 ) -> Followed:
-    contract = source.artifact.contract
+    """Every column that both sides of some rows have, compared.
+
+    Args:
+        artifact: whose answers are on the left.
+        inputs: the rows as decoded.
+        scored: what they come out as when run again.
+        lost: rows that could not be.
+    """
+    contract = artifact.contract
     right = sample.pairs.right
     kinds: dict[str, Kind] = {}
     kinds |= {f.name: "feature" for f in contract.features if f.name in right.column_names}
-    steps = [name for name in step_columns(source.artifact) if name in right.column_names]
+    steps = [name for name in step_columns(artifact) if name in right.column_names]
     kinds |= dict.fromkeys(steps, "step")
     kinds |= {o.name: "output" for o in contract.outputs if o.name in right.column_names}
     left = sample.pairs.left.select([*contract.input_schema.names, *contract.output_schema.names])

@@ -12,7 +12,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from gnomon.shadow.report import numbers, plots
-from gnomon.shadow.report.lines import coverage, figures, identity, reproduced, spread, summary
+from gnomon.shadow.report.lines import (
+    causes,
+    coverage,
+    figures,
+    identity,
+    ladder,
+    reproduced,
+    spread,
+    summary,
+)
 from gnomon.shadow.report.model import Cell, Column, Distribution, Report, Walk
 
 __all__ = ["to_html"]
@@ -35,6 +44,8 @@ def to_html(report: Report) -> str:
         figures=figures(report),
         coverage=coverage(report),
         identity=identity(report),
+        causes=causes(report.diagnosis) if report.diagnosis else [],
+        rungs=ladder(report),
         reproduced=reproduced(report.walk) if report.walk else "",
         timeline=plots.over_time(report.timeline) if report.timeline else None,
         steps=list(_steps(report.walk)) if report.walk else [],

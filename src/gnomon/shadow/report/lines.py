@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from gnomon.shadow.report import numbers
-from gnomon.shadow.report.model import Column, Report, Walk
+from gnomon.shadow.report.model import Column, Diagnosis, Report, Walk
 from gnomon.shadow.report.numbers import count, percent, rows, signed
 
-__all__ = ["coverage", "figures", "identity", "reproduced", "spread", "summary"]
+__all__ = [
+    "causes",
+    "coverage",
+    "figures",
+    "identity",
+    "ladder",
+    "reproduced",
+    "spread",
+    "summary",
+]
 
 Lines = list[tuple[str, str]]
 
@@ -40,6 +51,43 @@ def figures(report: Report) -> Lines:
             found.append((numbers.number(mean, 3), f"mean change of the {report.impact.score}"))
     exact = _share(report.exact, report.coverage.compared)
     return [*found, (percent(exact), "of rows equal to the bit")]
+
+
+def causes(found: Diagnosis) -> list[tuple[str, Diagnosis, str]]:
+    """Each cause: its name, itself, and what it is about, in a line."""
+    return [(_name(one), one, "; ".join(_about(one))) for one in (found, *found.also)]
+
+
+def ladder(report: Report) -> list[tuple[str, str, str, str]]:
+    """Each rung: its name, how rows were run, and how many came out as either side has them."""
+    return [
+        (
+            rung.name,
+            rung.what,
+            f"{count(rung.as_left)} of {count(rung.rows)}",
+            "" if rung.as_right is None else f"{count(rung.as_right)} of {count(rung.rows)}",
+        )
+        for rung in report.ladder
+    ]
+
+
+def _name(one: Diagnosis) -> str:
+    return one.cause if one.verdict == "confirmed" else "unknown cause"
+
+
+def _about(one: Diagnosis) -> Iterator[str]:
+    if one.name:
+        more = f" and {numbers.plural(len(one.columns), 'more column')}" if one.columns else ""
+        yield f"`{one.name}`{more}" + (f" out of step {one.step}" if one.step else "")
+    if one.segment:
+        yield f"where {one.segment}"
+    if one.since:
+        yield f"since {numbers.moment(one.since)} UTC"
+    if one.accounts:
+        share = one.accounts
+        yield f"accounts for {count(share.rows)} of {rows(share.of)} that diverge"
+    if one.moves:
+        yield f"moves the answer by {numbers.number(one.moves, 3)} on average"
 
 
 def spread(column: Column) -> str:

@@ -23,6 +23,7 @@ __all__ = [
     "Example",
     "Impact",
     "Report",
+    "Rung",
     "Share",
     "Subject",
     "Summary",
@@ -217,6 +218,14 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
         evidence: what was tried and seen, in plain sentences.
         action: what to do about it.
         repaired: of the rows that differ, how many agree once the cause is undone.
+        columns: other columns that differ for the same reason.
+        accounts: of the rows that diverge, how many do because of this: with everything else
+            repaired their answers still differ.
+        moves: how far the score moves on those rows when this is repaired, on average.
+        segment: what the rows that differ share, such as ``carrier is AA``; None where they are
+            anywhere.
+        since: from when on they differ, ISO 8601 in UTC; None where they always did.
+        also: further causes, each on its own; those that account for fewer rows come later.
     """
 
     verdict: Literal["confirmed", "unknown"]
@@ -227,6 +236,17 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
     action: str = ""
     repaired: Share | None = None
+    columns: tuple[str, ...] = ()
+    accounts: Share | None = None
+    moves: float | None = None
+    segment: str | None = None
+    since: str | None = None
+    also: tuple[Diagnosis, ...] = ()
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """The names of all causes that were confirmed, the first one first."""
+        return tuple(d.cause for d in (self, *self.also) if d.verdict == "confirmed")
 
     @property
     def name(self) -> str | None:
@@ -234,6 +254,24 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
         if self.column is None or not self.step:
             return self.column
         return self.column.rpartition("/")[2]
+
+
+class Rung(msgspec.Struct, frozen=True, kw_only=True):
+    """One rung of the replay ladder: the same rows, run in another way.
+
+    Attributes:
+        name: ``R0`` to ``R5``.
+        what: how they were run.
+        rows: how many.
+        as_left: rows that came out as the left side has them.
+        as_right: rows that came out as the right side has them; None where it has no answers.
+    """
+
+    name: str
+    what: str
+    rows: int
+    as_left: int
+    as_right: int | None = None
 
 
 class Axis(msgspec.Struct, frozen=True, kw_only=True):
@@ -350,6 +388,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[Column, ...] = ()
     walk: Walk | None = None
     diagnosis: Diagnosis | None = None
+    ladder: tuple[Rung, ...] = ()
     timeline: Timeline | None = None
     distributions: tuple[Distribution, ...] = ()
     examples: tuple[Example, ...] = ()

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gnomon.shadow.report import numbers
-from gnomon.shadow.report.lines import spread, summary
+from gnomon.shadow.report.lines import causes, ladder, spread, summary
 from gnomon.shadow.report.model import Column, Report, Timeline, Walk
 
 __all__ = ["print_report", "render"]
@@ -37,6 +37,8 @@ def render(report: Report) -> RenderableType:
     parts: list[RenderableType] = [_head(report)]
     if report.timeline and report.divergence.rows:
         parts.append(Padding(_over_time(report.timeline), (1, 2, 0, 2)))
+    if report.diagnosis and report.diagnosis.cause:
+        parts.append(Padding(_causes(report), (1, 2, 0, 2)))
     if report.walk and report.walk.first:
         parts.append(Padding(_steps(report.walk, report), (1, 2, 0, 2)))
     if report.columns:
@@ -80,6 +82,34 @@ def _over_time(timeline: Timeline) -> RenderableType:
         f"one character is {numbers.duration(timeline.seconds)}, full height is 100%"
     )
     return Group(Text("Share of rows that diverge", "bold"), line, Text(caption, "dim"))
+
+
+def _causes(report: Report) -> RenderableType:
+    """Every cause, with its proof; then the rungs of the ladder."""
+    assert report.diagnosis is not None
+    table = Table(
+        title="Why, confirmed by undoing it", title_style="bold", title_justify="left", box=None,
+        pad_edge=False, show_header=False,
+    )  # fmt: skip
+    table.add_column("")
+    table.add_column("cause", no_wrap=True)
+    table.add_column("about", overflow="fold")
+    for name, one, about in causes(report.diagnosis):
+        sign = Text("✓", "green") if one.verdict == "confirmed" else Text("?", "yellow")
+        proof = ""
+        if one.verdict == "confirmed" and one.repaired:
+            of = numbers.rows(one.repaired.of)
+            proof = f"\nundone, {numbers.count(one.repaired.rows)} of {of} agree"
+        table.add_row(sign, Text(name, "bold"), _marked(f"{about}{proof}".strip() or one.sentence))
+    rungs = Table(
+        title="The same rows, run again", title_style="bold", title_justify="left", box=None,
+        pad_edge=False,
+    )  # fmt: skip
+    for heading in ("", "", f"as {report.left}", f"as {report.right}"):
+        rungs.add_column(heading, justify="right" if heading else "left")
+    for rung in ladder(report):
+        rungs.add_row(*rung)
+    return Group(table, "", rungs) if report.ladder else table
 
 
 def _steps(walk: Walk, report: Report) -> Table:

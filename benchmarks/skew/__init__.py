@@ -1,0 +1,1 @@
+"""Known causes of skew, put into real data on purpose, and how often the diagnosis names them."""

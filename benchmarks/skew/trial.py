@@ -1,0 +1,131 @@
+"""One trial: rows on both sides, run for real in workers, and the diagnosis of what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from benchmarks.skew.injections import Sides, inject
+from benchmarks.skew.worlds import World
+from gnomon.models import Artifact
+from gnomon.shadow.compare.comparators import compare
+from gnomon.shadow.consistency.rerun import Rerun
+from gnomon.shadow.consistency.table import KNOWN_AT
+from gnomon.shadow.consistency.tally import Pairs, with_columns
+from gnomon.shadow.diagnosis.diagnose import diagnose
+from gnomon.shadow.diagnosis.walk import Sampled, followed
+from gnomon.shadow.policy import Policy, Tolerance
+from gnomon.shadow.report import Diagnosis
+
+__all__ = ["trial"]
+
+EXACT = Policy(skew={"*": Tolerance(absolute=0.0)})
+
+
+def trial(
+    world: World, causes: list[str], strength: float, seed: int, rows: int, sees: str = "all"
+) -> Diagnosis | None:
+    """Diagnose rows with these causes in them; None when no row diverges.
+
+    Args:
+        sees: what the table holds beside the key: ``all`` (features, steps and answers),
+            ``features`` (and answers), or ``answers``.
+    """
+    sides = inject(world, causes, strength, seed, rows)
+    served = world.artifact(sides.artifact[0], **sides.artifact[1])
+    trained = world.artifact(sides.predicted[0], **sides.predicted[1])
+    rerun = world.rerun(served, sides.mischief)
+    clean = world.rerun(trained)
+    offline = world.batch(trained, sides.offline)
+    right_outputs = clean.score(offline)
+    if sides.feedback:
+        _feed_back(world, sides, served, rerun)
+    online = world.batch(served, sides.online)
+    scored = rerun.alone(online) if sides.alone else rerun.score(online)
+    left = with_columns(pa.Table.from_batches([online]), _outputs(scored))
+    right = _outputs(right_outputs)
+    if sides.noise:
+        right = _noisy(right, sides.noise)
+    if sees != "answers":
+        right = with_columns(pa.Table.from_batches([offline]), right)
+    if sees == "all":
+        right = with_columns(right, world.steps(trained, clean, offline))
+    if sides.known is not None:
+        right = right.append_column(KNOWN_AT, pa.array(sides.known))
+    policy = EXACT if sides.exact else Policy()
+    outputs = _outputs(right_outputs).schema
+    rules = policy.rules(outputs, task=served.contract.task, same=True)
+    diverged = ~compare(left, right, rules).agreed
+    if not diverged.any():
+        return None
+    sample = Sampled(
+        Pairs(_about(sides.online, seed), left, right), diverged, np.ones(len(diverged))
+    )
+    again = rerun.score(online)
+    walk = followed(sample, served, rerun, policy, online, again)
+
+    def others() -> Iterator[tuple[Artifact, Rerun]]:
+        for name in ("", "other"):
+            other = world._packed.get(name)
+            if other is not None and other.tag != served.tag:
+                yield other, world.rerun(other)
+
+    with ExitStack():
+        return diagnose(
+            walk, served, rerun, names=("online", "offline"), confidence=0.95, others=others
+        ).diagnosis
+
+
+def _feed_back(world: World, sides: Sides, served: Artifact, rerun: Rerun) -> None:
+    """Each visit's value is the one before's, moved by what the model said then."""
+    order = sides.online.groupby("id").cumcount()
+    answers = pd.Series(np.zeros(len(order)))
+    for turn in range(int(order.max()) + 1):
+        rows = np.flatnonzero(order == turn)
+        if turn:
+            last = answers.groupby(sides.online["id"]).transform(lambda s: s.shift(1).fillna(0))
+            sides.online.loc[rows, "recent"] = (
+                sides.offline.loc[rows, "recent"] + sides.feedback * last[rows]
+            )
+        scored = rerun.score(world.batch(served, sides.online.iloc[rows].reset_index(drop=True)))
+        names = [n for n in scored.schema.names if n.startswith("probability_")]
+        values = scored.column(names[-1] if names else "prediction").to_numpy(zero_copy_only=False)
+        answers.iloc[rows] = values
+
+
+def _outputs(scored: pa.RecordBatch) -> pa.Table:
+    return pa.Table.from_batches([scored]).drop_columns(["error"])
+
+
+def _noisy(right: pa.Table, by: float) -> pa.Table:
+    """Answers whose last bits are others."""
+    rng = np.random.default_rng(3)
+    for at, field in enumerate(right.schema):
+        if pa.types.is_floating(field.type):
+            values = right.column(at).to_numpy()
+            spoiled = values * (1 + by * rng.standard_normal(len(values)))
+            right = right.set_column(at, field, pa.array(spoiled))
+    return right
+
+
+def _about(frame: pd.DataFrame, seed: int) -> pa.Table:
+    n = len(frame)
+    start = pd.Timestamp("2026-01-05T08:00", tz="UTC")
+    arrived = pa.array(start + pd.to_timedelta(np.arange(n) * 7, unit="s"))
+    clients = np.random.default_rng(seed).choice(["web", "app", "kiosk"], n)
+    return pa.table(
+        {
+            "request_id": [f"r{i:06d}" for i in range(n)],
+            "row": pa.array(np.zeros(n, dtype=np.int32)),
+            "arrived": arrived.cast(pa.timestamp("us", "UTC")),
+            "client_id": clients.tolist(),
+            "moment": pa.array(frame["at"]).cast(pa.timestamp("us", "UTC")),
+            "key_id": frame["id"].tolist(),
+            "flipped": np.zeros(n, dtype=bool),
+            "difference": np.zeros(n),
+        }
+    )

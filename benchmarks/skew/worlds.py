@@ -1,0 +1,243 @@
+"""Three pipelines on real data: flights out of New York, diabetes, and breast cancer.
+
+scikit-learn's own sets hold numbers only. What a request has besides (who, when, of which kind) is
+given to their rows deterministically: a recurring patient, a visit every few hours, and bands of
+real columns as labels.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+import gnomon
+from benchmarks.skew.steps import Clock, Numbers
+from gnomon.models import Artifact
+from gnomon.preprocessing.frames import from_frame
+from gnomon.settings import Settings
+from gnomon.shadow.consistency.rerun import Rerun, step_columns
+from gnomon.worker import WorkerClient
+from models.data import flights
+
+__all__ = ["World", "worlds"]
+
+Frame = pd.DataFrame
+
+
+@dataclass
+class World:
+    """A pipeline, its data, and a worker for every variant of it that is asked for.
+
+    Attributes:
+        name: of the data.
+        frame: all rows: the first half was trained on, the second is served.
+        target: of all rows.
+        numbers: columns of floats, the widest ones first.
+        texts: columns of labels.
+        build: makes the pipeline from a variant's options.
+    """
+
+    name: str
+    frame: Frame
+    target: pd.Series
+    numbers: list[str]
+    texts: list[str]
+    build: Callable[..., Pipeline]
+    stack: ExitStack = field(default_factory=ExitStack)
+    _packed: dict[str, Artifact] = field(default_factory=dict)
+    _running: dict[tuple[str, str], Rerun] = field(default_factory=dict)
+
+    @property
+    def served(self) -> Frame:
+        """The rows that requests are made of."""
+        return self.frame.iloc[len(self.frame) // 2 :].reset_index(drop=True)
+
+    def artifact(self, variant: str = "", **options: Any) -> Artifact:
+        """The artifact of a variant; ``options`` go to :attr:`build`."""
+        if variant not in self._packed:
+            half = len(self.frame) // 2
+            rows = options.pop("rows", slice(0, half))
+            frame, y = self.frame.iloc[rows].reset_index(drop=True), self.target.iloc[rows]
+            scaled = options.pop("scaled", None)
+            pipeline = self.build(**options).fit(frame, y)
+            if scaled is not None:
+                _rescale(pipeline, self.frame.iloc[scaled])
+            self._packed[variant] = gnomon.pack(
+                self.name,
+                pipeline,
+                frame,
+                entity_key=("id",),
+                event_time="at",
+                version=f"v{variant or 'first'}",
+                **QUIET,
+            )
+        return self._packed[variant]
+
+    def rerun(self, artifact: Artifact, mischief: str = "") -> Rerun:
+        """A worker that runs an artifact, in an environment with or without mischief."""
+        key = artifact.tag, mischief
+        if key not in self._running:
+            flag = Path(tempfile.mkdtemp()) / "mischief"
+            os.environ["SKEW_BENCH"] = str(flag)
+            settings = Settings.read()
+            client = self.stack.enter_context(WorkerClient(artifact, settings))
+            del os.environ["SKEW_BENCH"]
+            flag.write_text(mischief)
+            self._running[key] = Rerun(client, artifact, settings)
+        return self._running[key]
+
+    def steps(self, artifact: Artifact, rerun: Rerun, rows: pa.RecordBatch) -> pa.Table:
+        """Every step column."""
+        return rerun.trace(rows, step_columns(artifact))
+
+    def batch(self, artifact: Artifact, frame: Frame) -> pa.RecordBatch:
+        """Rows as they are decoded."""
+        return from_frame(frame, artifact.contract)
+
+
+QUIET: dict[str, Any] = {"leakage": "off"}
+
+
+def _rescale(pipeline: Pipeline, rows: Frame) -> None:
+    """Give the scaler the statistics of other rows; what comes before it is left alone."""
+    numbers = pipeline["columns"].named_transformers_["numbers"]
+    names = pipeline["columns"].transformers_[1][2]
+    numbers["scaled"].fit(numbers[:-1].transform(rows[names]))
+
+
+def worlds() -> list[World]:
+    """All three."""
+    return [_flights(), _diabetes(), _cancer()]
+
+
+def _preprocess(
+    numbers: list[str], texts: list[str], *, zone: str, statistic: str, order: str, dense: bool
+) -> Any:
+    filled = Pipeline(
+        [
+            ("raw", Numbers()),
+            ("filled", SimpleImputer(strategy=statistic)),
+            ("scaled", StandardScaler()),
+        ]
+    )
+    labels: Any = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    if not dense:
+        labels = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    if order:
+        labels = labels.set_params(categories=_ORDERS[order])
+    return ColumnTransformer(
+        [("clock", Clock(zone), ["at"]), ("numbers", filled, numbers), ("labels", labels, texts)],
+        verbose_feature_names_out=False,
+    )
+
+
+_ORDERS: dict[str, Any] = {}
+
+
+def _pipeline(
+    numbers: list[str], texts: list[str], model: Callable[[], Any], dense: bool
+) -> Callable[..., Pipeline]:
+    def build(
+        zone: str = "America/New_York", statistic: str = "mean", order: str = "", seed: int = 0
+    ) -> Pipeline:
+        columns = _preprocess(
+            numbers, texts, zone=zone, statistic=statistic, order=order, dense=dense
+        )
+        made = model()
+        if seed and "random_state" in made.get_params():
+            made.set_params(random_state=seed)
+        return Pipeline([("columns", columns), ("model", made)])
+
+    return build
+
+
+def _flights() -> World:
+    rows = flights(4, 5).dropna(subset=["outcome"])
+    rows = rows.iloc[:: len(rows) // 4_000].reset_index(drop=True).iloc[:4_000]
+    numbers = ["distance", "temp", "pressure", "wind_speed", "plane_year", "humid", "visib"]
+    texts = ["carrier", "origin"]
+    frame = _with_history(
+        rows[numbers + texts].astype(dict.fromkeys(texts, str)), rows["time_hour"], numbers[1]
+    )
+    numbers = [*numbers, "recent"]
+    build = _pipeline(
+        numbers, texts, lambda: LogisticRegression(max_iter=2000, random_state=1), True
+    )
+    return World("flights", frame, rows["outcome"], numbers, texts, build)
+
+
+def _diabetes() -> World:
+    data = load_diabetes(as_frame=True, scaled=False)
+    frame = pd.concat([data.data] * 6, ignore_index=True).iloc[:2_400]
+    target = pd.concat([data.target] * 6, ignore_index=True).iloc[:2_400]
+    numbers = ["bmi", "bp", "s1", "s3", "s5", "s6"]
+    frame = frame.drop(columns=["s2", "s4"])
+    frame["sex"] = np.where(frame["sex"] > 1.5, "Female", "Male")
+    frame["band"] = pd.cut(frame.pop("age"), [0, 35, 45, 55, 65, 120], labels=list("ABCDE")).astype(
+        str
+    )
+    frame = _with_history(frame, _visits(len(frame)), "s6")
+    numbers = [*numbers, "recent"]
+    build = _pipeline(numbers, ["sex", "band"], lambda: Ridge(alpha=1.0, random_state=1), True)
+    return World("diabetes", frame, target, numbers, ["band", "sex"], build)
+
+
+def _cancer() -> World:
+    data = load_breast_cancer(as_frame=True)
+    frame = pd.concat([data.data] * 5, ignore_index=True).iloc[:2_400]
+    target = pd.concat([data.target] * 5, ignore_index=True).iloc[:2_400]
+    target = target.map({0: "malignant", 1: "benign"})
+    numbers = ["mean area", "mean radius", "mean texture", "worst perimeter", "worst smoothness"]
+    frame = frame[[*numbers, "mean symmetry"]].copy()
+    frame["clinic"] = pd.qcut(
+        frame.pop("mean symmetry"), 6, labels=["North", "South", "East", "West", "Old Town", "Élan"]
+    ).astype(str)
+    frame["density"] = pd.qcut(frame["mean texture"], 3, labels=["low", "mid", "high"]).astype(str)
+    frame = _with_history(frame, _visits(len(frame)), "mean texture")
+    numbers = [*numbers, "recent"]
+    build = _pipeline(
+        numbers,
+        ["clinic", "density"],
+        lambda: HistGradientBoostingClassifier(max_iter=60, learning_rate=0.2, random_state=1),
+        False,
+    )
+    return World("cancer", frame, target, numbers, ["clinic", "density"], build)
+
+
+def _visits(rows: int) -> pd.Series:
+    begin = pd.Timestamp("2024-01-03T04:00", tz="UTC")
+    return pd.Series(begin + pd.to_timedelta(np.arange(rows) * 211, unit="min"))
+
+
+def _with_history(frame: Frame, at: pd.Series, of: str) -> Frame:
+    """Who and when; what was measured last time of the same one; and nulls where there are none."""
+    rng = np.random.default_rng(11)
+    frame["id"] = [f"e{i}" for i in rng.integers(0, len(frame) // 12, len(frame))]
+    frame["at"] = at.astype("datetime64[us, UTC]").to_numpy()
+    frame["at"] = pd.to_datetime(frame["at"], utc=True).astype("datetime64[us, UTC]")
+    for name in frame.select_dtypes(include=["category"]).columns:
+        frame[name] = frame[name].astype(str)
+    known = frame[of].fillna(frame[of].median())
+    frame["recent"] = known.groupby(frame["id"]).transform(lambda s: s.expanding().mean()).round(6)
+    for name in frame.columns:
+        if frame[name].dtype == float and name != "recent":
+            frame.loc[rng.random(len(frame)) < 0.06, name] = np.nan
+        elif frame[name].dtype.kind == "i":
+            frame[name] = frame[name].astype(float)
+    return frame

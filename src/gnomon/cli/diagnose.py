@@ -1,0 +1,114 @@
+"""``gnomon diagnose``: why what was served is not what was predicted offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gnomon.cli.options import AsJson
+from gnomon.cli.ranges import AsRole, End, PolicyFile, Start, Which
+from gnomon.cli.reporting import ReportPath
+
+__all__ = ["command"]
+
+
+def command(
+    which: Which,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--table",
+            metavar="FILE",
+            help="The offline side: CSV or Parquet, as for compare. Without it: the artifact "
+            "itself, run again.",
+        ),
+    ] = None,
+    on: Annotated[
+        list[str] | None,
+        typer.Option("--on", metavar="COLUMN", help="A key of the table; as for compare."),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            "--label",
+            metavar="COLUMN",
+            help="The table's column of what came true. A feature that tells it offline and not "
+            "online leaks.",
+        ),
+    ] = None,
+    known_at: Annotated[
+        str | None,
+        typer.Option(
+            "--known-at",
+            metavar="COLUMN",
+            help="The table's column of the time at which a row's values were known.",
+        ),
+    ] = None,
+    python: Annotated[
+        str | None,
+        typer.Option(
+            "--python",
+            metavar="PATH",
+            help="The interpreter of another environment, to run the artifact in too. Without a "
+            "table, that is the offline side.",
+        ),
+    ] = None,
+    role: AsRole = None,
+    start: Start = None,
+    end: End = None,
+    policy: PolicyFile = None,
+    report: ReportPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which feature parts, at which step, since when, for which rows, and why.
+
+    A sample of rows is run one by one, in batches and in other company, then followed through the
+    pipeline. Every cause that is named was undone, and the mismatch vanished.
+
+    Exit code 0: the sides agree. 1: they diverge beyond the policy, or nobody can say.
+    """
+    from gnomon.cli.ranges import choose_artifact, choose_role
+    from gnomon.cli.reporting import counting, deliver
+    from gnomon.cli.target import find_policy
+    from gnomon.settings import Settings
+    from gnomon.shadow.consistency.offline import compare_offline
+    from gnomon.shadow.consistency.replay import replay
+    from gnomon.shadow.log import InferenceLog
+
+    settings = Settings.read()
+    artifact = choose_artifact(settings, which)
+    log = InferenceLog(settings, artifact.name)
+    limits = {"role": choose_role(settings, artifact, role), "start": start, "end": end}
+    rules = find_policy(policy)
+    if table is None and (on or label or known_at):
+        raise typer.BadParameter("--on, --label and --known-at are columns of --table")
+    with counting("rows read") as advance:
+        if table is None:
+            found = replay(
+                log,
+                artifact,
+                policy=rules,
+                settings=settings,
+                python=python,
+                why=True,
+                progress=advance,
+                **limits,  # type: ignore[arg-type]
+            )
+        else:
+            found = compare_offline(
+                log,
+                artifact,
+                table,
+                on=on or (),
+                policy=rules,
+                settings=settings,
+                label=label,
+                known_at=known_at,
+                python=python,
+                versions=True,
+                progress=advance,
+                **limits,  # type: ignore[arg-type]
+            )
+    deliver(found, settings, report, as_json)
