@@ -128,8 +128,6 @@ class _Reading:
                 self._body(request, at, body)
             else:
                 self.bodiless += 1
-        if len(self.records) >= CHUNK_ROWS:
-            self._flush()
 
     def result(self) -> Checked:
         """What was found."""
@@ -153,6 +151,8 @@ class _Reading:
         self.records += found.rows
         self.labels += [f"{request} {row}" for row in range(len(found.rows))]
         self.arrived += [at] * len(found.rows)
+        if len(self.records) >= CHUNK_ROWS:
+            self._flush()
 
     def _flush(self) -> None:
         if self.records:

@@ -12,7 +12,7 @@ from gnomon.preprocessing import Contract, Feature
 from gnomon.preprocessing.leakage import LeakageReport
 from gnomon.service.schemas import seen_in_training
 
-__all__ = ["show_artifact"]
+__all__ = ["show_artifact", "type_words"]
 
 
 def show_artifact(artifact: Artifact) -> None:
@@ -70,7 +70,7 @@ def _features(contract: Contract) -> Table:
         seen = seen_in_training(feature) + (" only" if feature.outside == "error" else "")
         table.add_row(
             f"{escape(feature.name)}[dim]{role}[/]",
-            _type(feature),
+            type_words(feature),
             "taken" if feature.nullable else "refused",
             {"error": "refused", "impute": "filled in", "default": str(feature.default)}[
                 feature.missing
@@ -81,7 +81,8 @@ def _features(contract: Contract) -> Table:
     return table
 
 
-def _type(feature: Feature) -> str:
+def type_words(feature: Feature) -> str:
+    """A feature's type; of a timestamp, its zone and how old it may be."""
     if feature.type != "timestamp":
         return feature.type
     age = "" if feature.max_age is None else f", at most {feature.max_age} old"

@@ -1,0 +1,126 @@
+"""Mirrors ``gnomon.cli.check``, and how a shadow's contract is judged from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pandas as pd
+import pytest
+
+from tests.cli.conftest import Running
+from tests.cli.running import Shell
+from tests.packing import Pack, times
+from tests.preprocessing.flight import FLIGHT, RECORD
+from tests.shadow.rollout.test_decisions import KEYLESS, PAID
+
+
+@pytest.fixture
+def contract(tmp_path: Path) -> Path:
+    """The flights contract as a file."""
+    FLIGHT.write(tmp_path / "contract.json")
+    return tmp_path / "contract.json"
+
+
+def rows(path: Path, **changes: object) -> None:
+    """Two flights as CSV, the second with some values changed."""
+    pd.DataFrame([RECORD, RECORD | changes]).to_csv(path / "rows.csv", index=False)
+
+
+def test_rows_that_keep_to_the_contract(shell: Shell, contract: Path, tmp_path: Path) -> None:
+    """Exit code 0, also when values are let through that training did not see."""
+    rows(tmp_path, carrier="ZZ")
+    told = " ".join(shell("check", "contract.json", "--table", "rows.csv").out.split())
+    for words in (
+        "✓ the rows keep to the contract of contract.json; 2 rows read",
+        '· allowed carrier domain 1 50.00% one of "AA", "B6", "UA" "ZZ" (1) 1',
+        "not checked: unit: there is no training profile",
+    ):
+        assert words in told, words
+
+
+def test_rows_that_break_it(shell: Shell, contract: Path, tmp_path: Path) -> None:
+    """Exit code 1; the JSON has the rows."""
+    rows(tmp_path, distance=2.5, extra=1)
+    words = ("check", "contract.json", "--table", "rows.csv")
+    assert "✗ broken" in shell(*words, expect=1).out
+    said = shell(*words, "--json", expect=1).json
+    assert said["verdict"] == "broken"
+    broken, unknown = said["findings"]
+    assert (broken["feature"], broken["rule"], broken["rows"], broken["share"]) == (
+        "distance",
+        "type",
+        1,
+        0.5,
+    )
+    assert broken["examples"] == [{"row": 1, "got": "2.5", "at": None}]
+    assert (unknown["feature"], unknown["level"]) == ("extra", "allowed")
+
+
+def test_a_contract_against_another(shell: Shell, contract: Path, tmp_path: Path) -> None:
+    """Exit code 1 when it cannot take the other's place, 0 with warnings alone."""
+    new = msgspec.structs.replace(FLIGHT, features=FLIGHT.features[1:])
+    new.write(tmp_path / "new.json")
+    done = shell("check", "new.json", "--against", "contract.json").out
+    assert "✓ new.json takes every request that contract.json takes" in done
+    told = shell("check", "contract.json", "--against", "new.json", expect=1).out
+    assert "✗ contract.json cannot take the place of new.json" in told
+    said = shell("check", "contract.json", "--against", "new.json", "--json", expect=1).json
+    assert said["verdict"] == "incompatible"
+    assert [(one["where"], one["what"]) for one in said["changes"]] == [("distance", "added")]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("gone.json",), "cannot read the contract"),
+        (("contract.json", "--table", "gone.csv"), "cannot read the table"),
+        (("contract.json", "--role", "live"), "--role needs an artifact"),
+        (("contract.json",), "no deployment has run"),
+    ],
+)
+def test_what_cannot_be_done_is_a_plain_error(
+    shell: Shell, contract: Path, words: tuple[str, ...], message: str
+) -> None:
+    """Exit code 2: nothing was checked."""
+    assert message in " ".join(shell("check", *words, expect=2).err.split())
+
+
+@pytest.mark.slow
+def test_a_shadow_is_judged_before_it_starts(shell: Shell, pack: Pack) -> None:
+    """Refused with what it needs; forced, or started with a warning shown."""
+    live, paid, keyless = (
+        pack(times(1)),
+        pack(times(1), script=PAID),
+        pack(times(1), script=KEYLESS),
+    )
+    shell("promote", live)
+    refused = shell("shadow", "start", paid, expect=2).err
+    assert "`fee` added: no feature -> required" in refused
+    assert "force it" in refused
+    assert "though its contract is incompatible" in shell("shadow", "start", paid, "--force").out
+    assert "warning: `entity_key` changed: id -> none" in shell("shadow", "start", keyless).out
+    assert "forced" in shell("history").out
+
+
+@pytest.mark.slow
+def test_the_log_of_a_running_server(running: Running, tmp_path: Path) -> None:
+    """Requests that it answered, and those that it refused."""
+    shell = running.shell
+    kept = shell("check", running.live, "--json").json
+    assert (kept["verdict"], kept["rows"]) == ("kept", running.rows)
+    assert kept["unchecked"] == []
+    told = shell("check", "toy", "--role", "shadow", "--start", "2124-01-01T00:00", expect=1).out
+    assert "nobody can say" in told
+
+
+def test_inspect_shows_an_age(tmp_path: Path) -> None:
+    """Beside the type of a timestamp."""
+    from datetime import timedelta
+
+    from gnomon.cli.show.artifact import type_words
+
+    scheduled = FLIGHT.feature("scheduled")
+    assert type_words(scheduled) == "timestamp America/New_York"
+    aged = msgspec.structs.replace(scheduled, max_age=timedelta(hours=6))
+    assert type_words(aged) == "timestamp America/New_York, at most 6:00:00 old"
