@@ -8,6 +8,7 @@ import typer
 
 from gnomon.cli import (
     artifacts,
+    check,
     compare,
     history,
     init,
@@ -66,5 +67,6 @@ app.command("rollback")(rollback.command)
 app.command("history")(history.command)
 app.command("replay")(replay.command)
 app.command("compare")(compare.command)
+app.command("check")(check.command)
 app.command("leakage")(leakage.command)
 app.add_typer(log.app, name="log")

@@ -56,7 +56,7 @@ def command(
     model: Model = None,
     as_json: AsJson = False,
 ) -> None:
-    """Does a file, or do the requests of the log, keep to a contract?
+    """Hold a file, or the requests of the log, against a contract.
 
     The rules are those a server refuses requests by; beside them, values that training did not
     see, timestamps that are too old or in the future, and numbers that look like another unit.

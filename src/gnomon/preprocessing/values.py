@@ -171,10 +171,15 @@ def inside(feature: Feature) -> str:
         return f"one of {named}" + (f" and {rest} more" if rest > 0 else "")
     low, high = feature.minimum, feature.maximum
     if low is None:
-        return f"{feature.type} of {high:.17g} or less"
+        return f"{feature.type} of {_number_text(high)} or less"
     if high is None:
-        return f"{feature.type} of {low:.17g} or more"
-    return f"{feature.type} from {low:.17g} to {high:.17g}"
+        return f"{feature.type} of {_number_text(low)} or more"
+    return f"{feature.type} from {_number_text(low)} to {_number_text(high)}"
+
+
+def _number_text(number: float | None) -> str:
+    """The shortest text that is this number and no other."""
+    return repr(number).removesuffix(".0")
 
 
 def _refused(rule: ValueRule, expected: str, value: Any, hint: str | None = None) -> InvalidRequest:

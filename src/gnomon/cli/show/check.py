@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from rich.markup import escape
+from rich.table import Table
 from rich.text import Text
 
 from gnomon.cli.console import columns, local, out, share
 from gnomon.preprocessing.difference import Change, worst
-from gnomon.preprocessing.findings import Checked, Finding
+from gnomon.preprocessing.findings import Checked, Finding, Refusal
 
 __all__ = ["show_changes", "show_checked"]
+
+MOST_SHOWN = 3
 
 LEVELS = {
     "broken": "[bold red]✗ broken[/]",
@@ -36,10 +39,12 @@ def show_checked(checked: Checked, which: str) -> None:
     out.print(Text(words, "bold"), soft_wrap=True)
     if checked.findings:
         out.print()
-        _findings(checked.findings)
+        out.print(_findings(checked.findings))
     if checked.refusals:
         out.print("\n[bold]Refused by the server[/]")
-        _refusals(checked)
+        out.print(_refusals(checked.refusals))
+    if checked.unchecked:
+        out.print()
     for why in checked.unchecked:
         out.print(Text(f"not checked: {why}", "dim"), soft_wrap=True)
 
@@ -62,36 +67,35 @@ def show_changes(changes: Sequence[Change], old: str, new: str) -> None:
     out.print(table)
 
 
-def _findings(findings: Sequence[Finding]) -> None:
-    names = ("", "feature", "rule", "rows", "share", "expected", "got", "such as row", "when")
-    table = columns(*names, whole=("", "rule", "rows", "share"))
+def _findings(findings: Sequence[Finding]) -> Table:
+    """A few lines a finding: what it is, where to look, what may be behind it."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
     for one in findings:
-        got = ", ".join(f"{value} ({rows:,})" for value, rows in [*one.got.items()][:3])
-        table.add_row(
-            LEVELS[one.level],
-            escape(one.feature),
-            one.rule,
-            f"{one.rows:,}",
-            share(one.share),
-            escape(one.expected),
-            escape(got + (f"; {one.hint}" if one.hint else "")),
-            escape(str(one.examples[0].row)) if one.examples else "",
-            _span(one.first, one.last),
-        )
-    out.print(table)
+        head = f"`{one.feature}` {one.rule} in {one.rows:,} rows ({share(one.share)})"
+        got = ", ".join(f"{value} ({rows:,})" for value, rows in [*one.got.items()][:MOST_SHOWN])
+        table.add_row(LEVELS[one.level], escape(f"{head}: expected {one.expected}, got {got}"))
+        if one.hint:
+            table.add_row("", f"[dim]→[/] {escape(one.hint)}")
+        where = _where(one)
+        if where:
+            table.add_row("", Text(where, "dim"))
+    return table
 
 
-def _refusals(checked: Checked) -> None:
-    table = columns("error", "feature", "requests", "when", "such as")
-    for one in checked.refusals:
-        table.add_row(
-            one.code,
-            escape(one.feature or "-"),
-            f"{one.requests:,}",
-            _span(one.first, one.last),
-            escape(one.example),
-        )
-    out.print(table)
+def _where(found: Finding) -> str:
+    rows = ", ".join(str(example.row) for example in found.examples[:MOST_SHOWN])
+    return "; ".join(filter(None, [f"rows {rows}" if rows else "", _span(found.first, found.last)]))
+
+
+def _refusals(refusals: Sequence[Refusal]) -> Table:
+    table = columns("error", "feature", "requests", "when", "such as", whole=("error", "feature"))
+    for one in refusals:
+        span = _span(one.first, one.last)
+        words = (one.code, one.feature or "-", f"{one.requests:,}", span, one.example)
+        table.add_row(*map(escape, words))
+    return table
 
 
 def _span(first: datetime | None, last: datetime | None) -> str:
