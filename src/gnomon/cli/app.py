@@ -10,6 +10,7 @@ from gnomon.cli import (
     artifacts,
     check,
     compare,
+    drift,
     history,
     init,
     inspect,
@@ -68,5 +69,6 @@ app.command("history")(history.command)
 app.command("replay")(replay.command)
 app.command("compare")(compare.command)
 app.command("check")(check.command)
+app.command("drift")(drift.command)
 app.command("leakage")(leakage.command)
 app.add_typer(log.app, name="log")

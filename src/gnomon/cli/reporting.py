@@ -1,4 +1,4 @@
-"""What ``replay`` and ``compare`` do with a report: show it, keep it, tell the gates, exit."""
+"""What commands do with a report: show it, keep it, tell the gates, exit."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import typer
 
 if TYPE_CHECKING:
     from gnomon.settings import Settings
-    from gnomon.shadow.report import Report
+    from gnomon.shadow.report import Report, Subject
 
-__all__ = ["ReportPath", "counting", "deliver"]
+__all__ = ["ReportPath", "counting", "deliver", "keep"]
 
 ReportPath: TypeAlias = Annotated[
     Path | None,
@@ -40,9 +40,9 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
 def deliver(report: Report, settings: Settings, path: Path | None, as_json: bool) -> NoReturn:
     """Show a report and keep it. Exit code 0 if the two sides agree, 1 if not or not known."""
     from gnomon.cli.console import out
-    from gnomon.shadow.report import print_report
+    from gnomon.shadow.report import print_report, to_html
 
-    page = _keep(report, settings, path)
+    page = keep(report.kind, report.subject, to_html(report), report.to_json(), settings, path)
     _tell_gates(report, settings, page)
     if as_json:
         out.print(report.to_json().decode(), markup=False, soft_wrap=True, end="")
@@ -52,21 +52,22 @@ def deliver(report: Report, settings: Settings, path: Path | None, as_json: bool
     raise typer.Exit(0 if report.verdict == "ok" else 1)
 
 
-def _keep(report: Report, settings: Settings, path: Path | None) -> str:
-    """Write the page and the JSON; where the page is."""
-    from gnomon.shadow.report import to_html
+def keep(
+    kind: str, subject: Subject, html: str, data: bytes, settings: Settings, path: Path | None
+) -> str:
+    """Write a report's page and its JSON; where the page is."""
     from gnomon.shadow.storage import Storage
 
-    page, data = to_html(report).encode(), report.to_json()
+    page = html.encode()
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_name(f"{path.name}.json").write_bytes(data)
         path.with_name(f"{path.name}.html").write_bytes(page)
         return f"{path}.html"
     storage = Storage(settings)
-    version = report.subject.artifact.partition(":")[2]
+    version = subject.artifact.partition(":")[2]
     now = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
-    name = f"reports/{report.subject.model}/{report.kind}-{version}-{now}"
+    name = f"reports/{subject.model}/{kind}-{version}-{now}"
     storage.create(f"{name}.json", data)
     storage.create(f"{name}.html", page)
     return f"{settings.root.rstrip('/')}/{name}.html"

@@ -24,7 +24,7 @@ from gnomon.shadow.report.lines import (
 )
 from gnomon.shadow.report.model import Cell, Column, Distribution, Report, Walk
 
-__all__ = ["to_html"]
+__all__ = ["environment", "source", "to_html"]
 
 _COLUMNS_PER_STEP = 6
 
@@ -36,10 +36,10 @@ def to_html(report: Report) -> str:
         (shape, plots.histogram(shape, names) if shape.edges else None, plots.pairs(shape))
         for shape in report.distributions
     ]
-    template = _environment().get_template("report.html")
+    template = environment().get_template("report.html")
     return template.render(
         report=report,
-        style=Markup(_source("style.css")),
+        style=Markup(source("style.css")),
         summary=summary(report),
         figures=figures(report),
         coverage=coverage(report),
@@ -76,8 +76,9 @@ def _steps(walk: Walk) -> Iterator[_Step]:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Where the pages' templates are, and how they write numbers."""
+    found = Environment(
         loader=PackageLoader("gnomon.shadow.report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -97,14 +98,15 @@ def _environment() -> Environment:
         "ticks": _ticks,
         "value": numbers.value,
     }
-    environment.filters.update(filters)
-    return environment
+    found.filters.update(filters)
+    return found
 
 
-def _source(name: str) -> str:
-    environment = _environment()
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
+def source(name: str) -> str:
+    """A template as it is."""
+    pages = environment()
+    assert pages.loader is not None
+    return pages.loader.get_source(pages, name)[0]
 
 
 def _percent_of(shape: Distribution) -> str:

@@ -24,15 +24,7 @@ Lines = list[tuple[str, str]]
 
 def summary(report: Report) -> Lines:
     """What, where, since when, how many, how sure, what to do."""
-    said = report.summary
-    return [
-        ("What", said.what),
-        ("Where", said.where),
-        ("Since", said.since),
-        ("How many", said.how_many),
-        ("How sure", said.how_sure),
-        ("What to do", said.action),
-    ]
+    return report.summary.lines
 
 
 def figures(report: Report) -> Lines:

@@ -346,6 +346,18 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     how_sure: str
     action: str
 
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """Each line after its label, in the order to read them in."""
+        return [
+            ("What", self.what),
+            ("Where", self.where),
+            ("Since", self.since),
+            ("How many", self.how_many),
+            ("How sure", self.how_sure),
+            ("What to do", self.action),
+        ]
+
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One comparison of the log with something else.

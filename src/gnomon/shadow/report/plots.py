@@ -12,7 +12,18 @@ from itertools import pairwise
 from gnomon.shadow.report import numbers
 from gnomon.shadow.report.model import Distribution, Timeline
 
-__all__ = ["Bar", "Pairs", "Plot", "Tick", "histogram", "over_time", "pairs"]
+__all__ = [
+    "Bar",
+    "Pairs",
+    "Plot",
+    "Tick",
+    "ceiling",
+    "histogram",
+    "over_time",
+    "pairs",
+    "share_ticks",
+    "time_ticks",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +69,7 @@ def histogram(shape: Distribution, names: tuple[str, str]) -> Plot:
     """Two distributions over the same bins: bars for the left, an outline for the right."""
     low, high = shape.edges[0], shape.edges[-1]
     span = high - low
-    top = _ceiling(max(*shape.left, *shape.right, 1) / max(shape.rows, 1))
+    top = ceiling(max(*shape.left, *shape.right, 1) / max(shape.rows, 1))
     places = [100 * (edge - low) / span for edge in shape.edges]
     scale = 100 / max(shape.rows, 1) / top
     heights = [[n * scale for n in side] for side in (shape.left, shape.right)]
@@ -71,7 +82,7 @@ def histogram(shape: Distribution, names: tuple[str, str]) -> Plot:
         for x, end, h in zip(places, places[1:], heights[1], strict=False)
     )
     x = tuple(Tick(100 * (at - low) / span, numbers.number(at)) for at in _steps(low, high, 6))
-    return Plot(bars, outline + "L100 100", x, _shares(top))
+    return Plot(bars, outline + "L100 100", x, share_ticks(top))
 
 
 def pairs(shape: Distribution) -> tuple[Pairs, ...]:
@@ -97,7 +108,7 @@ def over_time(timeline: Timeline) -> Plot:
     ends = [numbers.seconds(b.end) for b in timeline.buckets]
     low, span = starts[0], ends[-1] - starts[0]
     shares = [b.diverged / b.rows for b in timeline.buckets]
-    top = _ceiling(max(*shares, 0.01))
+    top = ceiling(max(*shares, 0.01))
     bars = tuple(
         Bar(
             100 * (start - low) / span,
@@ -109,15 +120,17 @@ def over_time(timeline: Timeline) -> Plot:
         for start, end, share, b in zip(starts, ends, shares, timeline.buckets, strict=True)
     )
     middle = timeline.buckets[len(starts) // 2]
-    marks = dict.fromkeys((timeline.buckets[0].start, middle.start, timeline.buckets[-1].end))
-    x = tuple(
-        Tick(
-            100 * (numbers.seconds(mark) - low) / span,
-            numbers.moment(mark, timeline.seconds),
-        )
-        for mark in marks
+    marks = (timeline.buckets[0].start, middle.start, timeline.buckets[-1].end)
+    return Plot(bars, "", time_ticks(marks, timeline.seconds), share_ticks(top))
+
+
+def time_ticks(marks: tuple[str, ...], seconds: float) -> tuple[Tick, ...]:
+    """Some moments of an axis that goes from the first of them to the last."""
+    low, high = numbers.seconds(marks[0]), numbers.seconds(marks[-1])
+    return tuple(
+        Tick(100 * (numbers.seconds(mark) - low) / (high - low), numbers.moment(mark, seconds))
+        for mark in dict.fromkeys(marks)
     )
-    return Plot(bars, "", x, _shares(top))
 
 
 def _bin_title(shape: Distribution, i: int, names: tuple[str, str]) -> str:
@@ -127,13 +140,14 @@ def _bin_title(shape: Distribution, i: int, names: tuple[str, str]) -> str:
     return f"{place}: {names[0]} {left}, {names[1]} {right}"
 
 
-def _ceiling(share: float) -> float:
+def ceiling(share: float) -> float:
     """The next round number at or above a share, so that the axis ends on a label."""
     size = 10.0 ** math.floor(math.log10(share))
     return min(next(m * size for m in (1, 2, 2.5, 5, 10) if m * size >= share * (1 - 1e-9)), 1.0)
 
 
-def _shares(top: float) -> tuple[Tick, ...]:
+def share_ticks(top: float) -> tuple[Tick, ...]:
+    """Labels of an axis of shares from 0 to ``top``."""
     return tuple(Tick(at * 100, numbers.percent(at * top)) for at in (0.0, 0.5, 1.0))
 
 

@@ -1,0 +1,76 @@
+"""``gnomon drift``: how far has what is served moved from training?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gnomon.cli.options import AsJson
+from gnomon.cli.ranges import AsRole, End, PolicyFile, Start, Which
+from gnomon.cli.reporting import ReportPath
+
+__all__ = ["command"]
+
+
+def command(
+    which: Which,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="FEATURE", help="Split the rows by this feature too."),
+    ] = None,
+    steps: Annotated[
+        int,
+        typer.Option(
+            "--steps",
+            metavar="ROWS",
+            min=0,
+            help="How many rows to run again, step by step, for the transformed columns.",
+        ),
+    ] = 10_000,
+    role: AsRole = None,
+    start: Start = None,
+    end: End = None,
+    policy: PolicyFile = None,
+    report: ReportPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how far the log has moved from training.
+
+    Each feature, transformed column and output is counted in the bins that training froze: over
+    the range, over time and by segment. Sudden and slow changes are named with rows that show them.
+
+    Exit code 0: as in training, within the policy's [drift]. 1: not, or nobody can say.
+    """
+    from gnomon.cli.console import out
+    from gnomon.cli.ranges import choose_artifact, choose_role
+    from gnomon.cli.reporting import counting, keep
+    from gnomon.cli.target import find_policy
+    from gnomon.settings import Settings
+    from gnomon.shadow.drift import measure
+    from gnomon.shadow.drift.page import to_html
+    from gnomon.shadow.drift.terminal import render
+    from gnomon.shadow.log import InferenceLog
+
+    settings = Settings.read()
+    artifact = choose_artifact(settings, which)
+    with counting("rows counted") as advance:
+        found = measure(
+            InferenceLog(settings, artifact.name),
+            artifact,
+            policy=find_policy(policy),
+            role=choose_role(settings, artifact, role),
+            start=start,
+            end=end,
+            by=by,
+            steps=steps,
+            settings=settings,
+            progress=advance,
+        )
+    page = keep("drift", found.subject, to_html(found), found.to_json(), settings, report)
+    if as_json:
+        out.print(found.to_json().decode(), markup=False, soft_wrap=True, end="")
+    else:
+        out.print(render(found))
+        out.print(f"\nReport: {page}", markup=False, soft_wrap=True)
+    raise typer.Exit(0 if found.verdict == "ok" else 1)

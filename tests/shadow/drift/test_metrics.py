@@ -1,0 +1,139 @@
+"""Every metric against SciPy; floors against chance itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.spatial.distance import jensenshannon
+
+from gnomon.shadow.drift.bins import GRAIN, Bins, Floats
+from gnomon.shadow.drift.metrics import floors, measures, quantiles
+from tests.shadow.drift.columns import against, counted, frozen
+
+TRAINING = np.random.default_rng(1).normal(10, 3, 5_000)
+SERVED = {
+    "the same": np.random.default_rng(2).normal(10, 3, 4_000),
+    "moved": np.random.default_rng(3).normal(11.5, 3, 3_000),
+    "wider": np.random.default_rng(4).normal(10, 5, 3_000),
+    "far above": np.random.default_rng(5).normal(40, 1, 500),
+    "far below": np.random.default_rng(6).normal(-40, 1, 500),
+}
+
+
+def shares(bins: Bins, served: Floats, smoothed: float) -> tuple[Floats, Floats]:
+    """NumPy's own histogram over the frozen edges; half-open bins as ours."""
+    assert bins.edges is not None
+    edges = np.concatenate([[-np.inf], bins.edges, [np.inf]])
+    p, q = (np.histogram(side, edges)[0] + smoothed for side in (TRAINING, served))
+    return p / p.sum(), q / q.sum()
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_psi_is_the_relative_entropy_both_ways(name: str) -> None:
+    """SciPy's relative entropy of each side to the other, with half a row more in each bin."""
+    bins = frozen(TRAINING)
+    p, q = shares(bins, SERVED[name], 0.5)
+    expected = stats.entropy(p, q) + stats.entropy(q, p)
+    assert measures(against(bins, SERVED[name]))["psi"] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_js_is_scipys_distance_in_base_2(name: str) -> None:
+    """On the same bins, without smoothing."""
+    bins = frozen(TRAINING)
+    p, q = shares(bins, SERVED[name], 0.0)
+    found = measures(against(bins, SERVED[name]))
+    assert found["js"] == pytest.approx(jensenshannon(p, q, 2), abs=1e-7)
+    assert found["linf"] == pytest.approx(np.abs(p - q).max(), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_ks_hides_no_more_than_a_bin(name: str) -> None:
+    """SciPy's statistic of the raw values is at least ours, and at most a bin's 5% more."""
+    raw = stats.ks_2samp(TRAINING, SERVED[name]).statistic
+    found = measures(against(frozen(TRAINING), SERVED[name]))["ks"]
+    assert found <= raw + 1e-9
+    assert found == pytest.approx(raw, abs=0.05)
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_wasserstein_is_scipys_but_for_the_bins(name: str) -> None:
+    """Of the raw values, over training's standard deviation, however far they lie."""
+    raw = stats.wasserstein_distance(TRAINING, SERVED[name]) / TRAINING.std()
+    found = measures(against(frozen(TRAINING), SERVED[name]))["wasserstein"]
+    assert found == pytest.approx(raw, rel=0.07, abs=0.02)
+
+
+def test_wasserstein_of_few_values_is_exact() -> None:
+    """A column counted by value loses nothing to bins; two values out of range lose a grain."""
+    training = np.repeat([0.0, 1.0, 5.0], [500, 300, 200])
+    served = np.repeat([0.0, 1.0, 5.0, 9.0, -2.0], [100, 500, 300, 50, 50])
+    raw = stats.wasserstein_distance(training, served) / training.std()
+    found = measures(against(frozen(training), served))["wasserstein"]
+    assert found == pytest.approx(raw, abs=2 / GRAIN)
+
+
+def test_ks_of_few_values_is_exact() -> None:
+    """As SciPy's on the raw values."""
+    training = np.repeat([0.0, 1.0, 5.0], [500, 300, 200])
+    served = np.repeat([0.0, 1.0, 5.0], [100, 500, 300])
+    raw = stats.ks_2samp(training, served).statistic
+    assert measures(against(frozen(training), served))["ks"] == pytest.approx(raw, abs=1e-12)
+
+
+def test_values_have_no_order() -> None:
+    """Categories have no distribution function, and so no KS and no Wasserstein."""
+    bins = frozen(["a", "b", "c"] * 100)
+    found = measures(against(bins, ["a", "b", "d", None]))
+    assert set(found) == {"psi", "js", "linf", "nulls", "new"}
+    assert found["new"] == found["nulls"] == 0.25
+
+
+def test_a_number_out_of_range_is_told() -> None:
+    """The share of rows below training's least value or above its greatest."""
+    bins = frozen(np.arange(100.0))
+    assert measures(against(bins, [-1.0, 5.0, 99.0, 100.0]))["outside"] == 0.5
+
+
+def test_nothing_but_nulls_has_no_shape() -> None:
+    """Only the share of nulls can be told."""
+    found = measures(against(frozen(np.arange(100.0)), np.array([np.nan] * 5)))
+    assert found == {"nulls": 1.0, "outside": 0.0}
+
+
+@pytest.mark.parametrize("rows", [200, 2_000])
+@pytest.mark.parametrize("kind", ["number", "few values", "category"])
+def test_chance_alone_stays_below_the_floor(kind: str, rows: int) -> None:
+    """Of 300 samples of what training was drawn from, at most a few exceed any floor."""
+    random = np.random.default_rng(7)
+    draw = {
+        "number": lambda n: random.normal(size=n),
+        "few values": lambda n: random.integers(0, 6, n).astype(float),
+        "category": lambda n: np.array(list("abcdefgh"))[random.integers(0, 8, n)],
+    }[kind]
+    bins = frozen(draw(3_000))
+    over: dict[str, int] = {}
+    for _ in range(300):
+        sides = against(bins, draw(rows))
+        floor = floors(sides)
+        for name, value in measures(sides).items():
+            over[name] = over.get(name, 0) + (value > floor[name])
+    assert max(over.values()) <= 4, over
+
+
+def test_a_floor_shrinks_with_rows() -> None:
+    """With more rows, less can be chance."""
+    bins = frozen(TRAINING)
+    few, many = (floors(against(bins, SERVED["the same"][:n])) for n in (100, 4_000))
+    assert all(many[name] < few[name] for name in few)
+
+
+def test_quantiles_are_numpys_within_a_bin() -> None:
+    """Evenly between the edges of a bin."""
+    bins = frozen(TRAINING)
+    found = quantiles(bins, counted(bins, SERVED["moved"]))
+    expected = np.quantile(SERVED["moved"], [0.05, 0.25, 0.5, 0.75])
+    assert list(found.values())[:4] == pytest.approx(expected, abs=0.5)
+    few = frozen(np.repeat([0.0, 1.0, 5.0], [500, 300, 200]))
+    assert quantiles(few, few.training)["p75"] == 1.0
