@@ -23,7 +23,7 @@ serve: $(READY) ## serve what the demo left behind, until Ctrl-C (PORT=3000)
 
 # A file at a time on every core. Bytecode is written, or every server started would compile it all.
 test: $(READY) ## the tests
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: lint test ## what CI runs: style, types, import rules, tests
 

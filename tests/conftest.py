@@ -16,6 +16,16 @@ from gnomon.testing import Server, serving
 from tests.packing import SCRIPT, Pack, pack_in_process
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with slow tests first, each half still in random order.
+
+    Workers take whole files one after the other; a long one taken last would leave the rest idle.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test has its own BentoML home and none of the caller's settings."""
