@@ -47,6 +47,13 @@ def test_the_live_artifact_can_be_its_own_shadow(url: str, standin: StandIn) -> 
     assert same.json()["same"] is True
 
 
+def test_an_incompatible_shadow_can_be_forced(url: str, standin: StandIn) -> None:
+    """Only when asked for; the event says that it was."""
+    plain = post(url, "shadow/start", {"artifact": "flights:two"}).json()
+    forced = post(url, "shadow/start", {"artifact": "flights:three", "force": True}).json()
+    assert (plain["forced"], forced["forced"]) == (False, True)
+
+
 def test_a_rollback_needs_no_body(url: str, standin: StandIn) -> None:
     """``curl -X POST`` is enough."""
     post(url, "promote", {"artifact": "flights:two"})
