@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from gnomon.settings import Settings
 from gnomon.shadow import rollout
 from gnomon.testing import Server, serving
-from tests.packing import SCRIPT, Pack, pack_in_process
+from tests.packing import SCRIPT, Pack, install, pack_in_process
 
 
 @pytest.hookimpl(trylast=True)
@@ -46,16 +47,22 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def packed_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str, str], Path]:
-    """Packs each distinct artifact once a session; packing takes seconds, copying none."""
-    home = tmp_path_factory.mktemp("packed")
-    made: dict[tuple[str, str, str], Path] = {}
+    """Packs each distinct artifact once a run, in whichever worker of xdist needs it first: packing
+    takes seconds, copying none.
+    """
+    own = tmp_path_factory.getbasetemp()
+    common = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "packed"
+    common.mkdir(exist_ok=True)
 
     def packed(source: str, name: str, script: str) -> Path:
-        key = (source, name, script)
-        if key not in made:
-            tag = pack_in_process(home / f"code-{len(made)}", home, source, name, script)
-            made[key] = home / "models" / tag.replace(":", "/")
-        return made[key]
+        place = common / hashlib.sha256("\0".join((name, source, script)).encode()).hexdigest()
+        with place.with_suffix(".lock").open("a+") as tag:
+            fcntl.flock(tag, fcntl.LOCK_EX)
+            tag.seek(0)
+            if not (found := tag.read()):
+                found = pack_in_process(place / "code", place, source, name, script)
+                tag.write(found)
+        return place / "models" / found.replace(":", "/")
 
     return packed
 
@@ -65,11 +72,7 @@ def pack(own_home: Path, packed_once: Callable[[str, str, str], Path]) -> Pack:
     """Packs a toy artifact in a process of its own, as a team would, and gives its tag."""
 
     def packed(source: str, name: str = "toy", script: str = SCRIPT) -> str:
-        path = packed_once(source, name, script)
-        copy = own_home / "models" / name / path.name
-        if not copy.exists():
-            shutil.copytree(path, copy)
-        return f"{name}:{path.name}"
+        return install(packed_once(source, name, script), own_home)
 
     return packed
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,15 @@ def pack_in_process(folder: Path, home: Path, source: str, name: str, script: st
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.split()[-1]
+
+
+def install(packed: Path, home: Path) -> str:
+    """Put an artifact that was packed elsewhere into a BentoML home, once; its tag."""
+    name = packed.parent.name
+    copy = home / "models" / name / packed.name
+    if not copy.exists():
+        shutil.copytree(packed, copy)
+    return f"{name}:{packed.name}"
 
 
 def times(factor: float, mischief: str = "pass") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pytest
 
 from gnomon.testing import Server, serving
 from tests.cli.running import Shell
-from tests.packing import pack_in_process, times
+from tests.packing import SCRIPT, install, times
 
 
 @pytest.fixture
@@ -40,14 +40,13 @@ class Running:
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def running(
+    tmp_path_factory: pytest.TempPathFactory, packed_once: Callable[[str, str, str], Path]
+) -> Iterator[Running]:
     """One server for the tests that leave it as they found it; started with ``gnomon`` itself."""
     place = tmp_path_factory.mktemp("running")
     home, root, deployment = place / "bentoml", place / "root", place / "deployment"
-    tags = [
-        pack_in_process(place / f"code-{factor}", home, times(factor), "toy")
-        for factor in (1, 100, 2)
-    ]
+    tags = [install(packed_once(times(factor), "toy", SCRIPT), home) for factor in (1, 100, 2)]
     (deployment / "service").mkdir(parents=True)
     (deployment / "service" / "__init__.py").write_text(
         'from gnomon.service import gateway\n\nGateway = gateway("toy")\n'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.testing import Server, serving
-from tests.packing import SCRIPT, times
+from tests.packing import SCRIPT, install, times
 
 ServeIn = Callable[[Path, str, Mapping[str, str]], AbstractContextManager[Server]]
 
@@ -25,8 +24,7 @@ def serve_in(packed_once: Callable[[str, str, str], Path]) -> ServeIn:
     @contextmanager
     def served(place: Path, mischief: str, settings: Mapping[str, str]) -> Iterator[Server]:
         home, folder = place / "bentoml", place / "deployment"
-        packed = packed_once(times(2, mischief), "toy", SCRIPT)
-        shutil.copytree(packed, home / "models" / "toy" / packed.name)
+        install(packed_once(times(2, mischief), "toy", SCRIPT), home)
         (folder / "service").mkdir(parents=True)
         (folder / "service" / "__init__.py").write_text(
             'from gnomon.service import gateway\n\nGateway = gateway("toy")\n'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from gnomon.service.status import ShadowStatus
 from gnomon.shadow.books.balance import balance
 from gnomon.shadow.log import InferenceLog
 from gnomon.testing import Server
+from tests import packing
 from tests.faults.accounts import Accounts
 from tests.load import Load, feeds, until
 from tests.packing import SCRIPT, times
@@ -27,10 +27,8 @@ def install(server: Server, packed_once: Packed, mischief: str) -> Path:
     """An artifact, x times 3, that does some mischief, in the store of a shared server."""
     packed = packed_once(times(3, mischief), "toy", SCRIPT)
     home = Path(server.settings.root).parent / "bentoml"
-    path = home / "models" / "toy" / packed.name
-    if not path.exists():
-        shutil.copytree(packed, path)
-    return path
+    packing.install(packed, home)
+    return home / "models" / "toy" / packed.name
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -11,17 +11,19 @@ import pytest
 import gnomon
 from gnomon.errors import UnknownArtifact
 from gnomon.testing import Server, serving
-from tests.packing import pack_in_process, times
+from tests.packing import SCRIPT, install, times
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(
+    tmp_path_factory: pytest.TempPathFactory, packed_once: Callable[[str, str, str], Path]
+) -> Iterator[Server]:
     """One server of the toy model; its first artifact goes live by itself."""
     place = tmp_path_factory.mktemp("served")
     home, deployment = place / "bentoml", place / "deployment"
-    pack_in_process(place / "code", home, times(1), "toy")
+    install(packed_once(times(1), "toy", SCRIPT), home)
     (deployment / "service").mkdir(parents=True)
     (deployment / "service" / "__init__.py").write_text(
         'from gnomon.service import gateway\n\nGateway = gateway("toy")\n'
