@@ -90,6 +90,11 @@ def test_a_zone_that_is_converted_is_no_matter() -> None:
     assert between(WHEN, WHEN | {"timezone": "UTC"}) == []
 
 
+def test_a_unit_spelled_otherwise_is_the_same() -> None:
+    """It is a word for people."""
+    assert between(NUMBER | {"unit": "Miles"}, NUMBER | {"unit": "miles "}) == []
+
+
 def test_features_that_come_and_go() -> None:
     """A required one breaks clients; an optional one and a removed one do not."""
     old = contract(Feature(**NUMBER))

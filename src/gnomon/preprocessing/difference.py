@@ -206,7 +206,7 @@ def _bounds(feature: Feature) -> str:
 
 def _meaning(old: Feature, new: Feature) -> Iterator[Change]:
     """What no check of a value can see."""
-    if old.unit != new.unit:
+    if _word(old.unit) != _word(new.unit):
         was, becomes = old.unit or "not stated", new.unit or "not stated"
         if old.unit and new.unit:
             says = "the same numbers mean something else"
@@ -219,6 +219,11 @@ def _meaning(old: Feature, new: Feature) -> Iterator[Change]:
         says = "`gnomon check` takes older values" if longer else "older values are stale now"
         level: Level = "compatible" if longer else "warning"
         yield _change(level, new, "max_age", str(old.max_age), str(new.max_age), says)
+
+
+def _word(unit: str | None) -> str:
+    """A unit as people mean it: ``Miles`` are miles."""
+    return (unit or "").strip().casefold()
 
 
 def _keys(old: Contract, new: Contract) -> Iterator[Change]:
