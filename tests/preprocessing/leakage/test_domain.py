@@ -64,6 +64,20 @@ def test_a_season_is_no_alarm() -> None:
     assert finding.evidence.numbers["AUC of the control"] > 0.95
 
 
+def test_a_broken_feature_shows_through_a_season() -> None:
+    """Though training's own days are told apart perfectly: on none of them is the wind missing."""
+    rows = FRAME.assign(temp=lambda f: f["event"].dt.day_of_year * 1.0)
+    (finding,) = domain(rows[5_800:].assign(wind=np.nan), rows[:5_800])
+    assert finding.severity == "suspect"
+    assert finding.features[0] == "wind"
+
+
+def test_values_that_are_new_every_month_are_no_alarm() -> None:
+    """The name of the month is as new on training's own last days."""
+    rows = FRAME.assign(month=FRAME["event"].dt.strftime("%b"))
+    assert [finding.severity for finding in domain(rows[4_200:], rows[:4_200])] == ["note"]
+
+
 def test_neighbours_in_time_do_not_give_rows_away() -> None:
     """Flights of one hour share its weather; that some hours were served is no difference."""
     hours = FRAME["event"].dt.day_of_year * 24 + FRAME["event"].dt.hour

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,13 @@ are told from the rest. Drift does that too: on eight splits of a year of flight
 rows were confused up to 5 times less than the control, and 20 to 1000 times less with a feature
 missing or its text in another case."""
 
+LEAST = 0.002
+"""The share of pairs that counts as confused at least, so that two perfect scores are alike."""
+
+BROKEN = 0.5
+"""The share of rows that became null, or got a value that training does not have, from which a
+feature counts as broken if it is not so on the training data's own days."""
+
 MOST_ROWS = 5_000
 """Rows of each side that are looked at."""
 
@@ -40,6 +47,13 @@ COUNTS = 0.01
 _SEED = 0
 
 Floats = npt.NDArray[np.float64]
+
+
+class _Control(NamedTuple):
+    """How well days of the training data are told from its others, and what is broken on them."""
+
+    area: float
+    broken: frozenset[str]
 
 
 def check_domain(train: Table, serving: pd.DataFrame) -> list[Finding]:
@@ -60,7 +74,7 @@ def check_domain(train: Table, serving: pd.DataFrame) -> list[Finding]:
     told = _told(train, served)
     if told is None or told.area.estimate().low < MOVED:
         return []
-    control = _control(train, served) if told.area.estimate().low >= OTHER else 1.0
+    control = _control(train, served) if told.area.estimate().low >= OTHER else None
     return [_finding(told, control)]
 
 
@@ -81,20 +95,42 @@ def _told(train: Table, served: Table) -> Telling | None:
     return Telling(first, second, np.concatenate([folds(_order(side)) for side in sides]))
 
 
-def _control(train: Table, served: Table) -> float:
-    """How well days of the training data are told from its other days: as many as were served, at
-    most a third, at its beginning or its end.
+def _control(train: Table, served: Table) -> _Control:
+    """How days of the training data are told from its other days: as many as were served, at most
+    a third, at its beginning or its end.
     """
+    found = [_Control(0.5, frozenset())]
     if train.event_time is None:
-        return 0.5
+        return found[0]
     order = _order(train)
     span = min(np.ptp(_order(served)), np.ptp(order) / 3)
-    found = [0.5]
     for part in (order >= order.max() - span, order <= order.min() + span):
         inside, outside = (_plain(train).take(np.flatnonzero(side)) for side in (part, ~part))
         if min(len(inside), len(outside)) >= FEWEST_ROWS and (told := _told(outside, inside)):
-            found.append(told.area.value)
-    return max(found)
+            found.append(_Control(told.area.value, _broken(told)))
+    return _Control(max(one.area for one in found), frozenset.union(*(one.broken for one in found)))
+
+
+def _broken(told: Telling) -> frozenset[str]:
+    """Features most of whose values became null, or values that the first rows do not have."""
+    return frozenset(
+        str(name)
+        for name, column in told.both.items()
+        if _differs(column[~told.is_second], column[told.is_second])
+    )
+
+
+def _differs(train: pd.Series[Any], serving: pd.Series[Any]) -> bool:
+    nulls = abs(train.isna().mean() - serving.isna().mean())
+    return bool(nulls >= BROKEN or _fresh(train, serving) >= BROKEN)
+
+
+def _fresh(train: pd.Series[Any], serving: pd.Series[Any]) -> float:
+    """The share of serving values that training does not have; of numbers, none."""
+    if columns.numbers(train) is not None or not serving.notna().any():
+        return 0.0
+    known = set(columns.text(train).dropna())
+    return float((~columns.text(serving).dropna().isin(known)).mean())
 
 
 def _plain(table: Table) -> Table:
@@ -128,11 +164,12 @@ def _parts(frame: pd.DataFrame, like: Table) -> pd.DataFrame:
     return pd.DataFrame(parts)
 
 
-def _finding(told: Telling, control: float) -> Finding:
+def _finding(told: Telling, control: _Control | None) -> Finding:
     found, losses = told.area.estimate(), told.losses()
-    other = found.low >= OTHER and BEYOND * (1 - found.value) <= 1 - control
-    ordered = sorted(losses, key=lambda name: -losses[name])
-    named = [name for name in ordered if losses[name] >= COUNTS][:NAMED]
+    broken = _broken(told) - control.broken if control else frozenset()
+    other = control is not None and (bool(broken) or _is_beyond(found.value, control.area))
+    ordered = sorted(losses, key=lambda name: (name not in broken, -losses[name]))
+    named = [name for name in ordered if name in broken or losses[name] >= COUNTS][:NAMED]
     by = ", ".join(f"`{name}`" for name in named) or "no single feature"
     numbers = {f"AUC lost without {name}": losses[name] for name in named}
     return Finding(
@@ -143,13 +180,17 @@ def _finding(told: Telling, control: float) -> Finding:
         f"{found.low:.3f} to {found.high:.3f}), by {by}",
         evidence=Evidence.of(
             found,
-            numbers=numbers | ({"AUC of the control": control} if control < 1 else {}),
+            numbers=numbers | ({"AUC of the control": control.area} if control else {}),
             examples=[_how(name, told.both[name], told.is_second) for name in named],
         ),
         action="find out whether these features are computed online as they were for training"
         if other
         else "watch these features: the model has seen fewer rows like those it answers",
     )
+
+
+def _is_beyond(area: float, control: float) -> bool:
+    return BEYOND * max(1 - area, LEAST) <= 1 - control
 
 
 def _how(name: str, column: pd.Series[Any], is_serving: npt.NDArray[np.bool_]) -> str:
@@ -162,8 +203,7 @@ def _how(name: str, column: pd.Series[Any], is_serving: npt.NDArray[np.bool_]) -
     if values is not None:
         train, serving = _middle(values[~is_serving]), _middle(values[is_serving])
         return f"{name}: {train} in training, {serving} in serving"
-    known = set(columns.text(sides[0]).dropna())
-    fresh = (~columns.text(sides[1]).dropna().isin(known)).mean()
+    fresh = _fresh(*sides)
     return f"{name}: {fresh:.0%} of serving rows have a value that training rows do not"
 
 
