@@ -4,8 +4,9 @@
 
     python -m benchmarks.drift
 
-Training is the flights of January to March, served are those of April. Gnomon gets the frozen bins
-and the rows as its log would give them; the others get both tables as they are.
+Training is as many flights of January to March as a profile counts, served are those of April.
+Gnomon gets the frozen bins and the rows as its log would give them; the others get both tables as
+they are.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from benchmarks.race.environments import make
-from gnomon.models.profile import profile
+from gnomon.models.profile import MOST_ROWS, profile
 from gnomon.preprocessing import from_frame, infer_contract
 from gnomon.shadow.drift import Batch, Counts
 from gnomon.shadow.drift.bins import Bins
@@ -97,7 +98,7 @@ print(json.dumps({"version": version("nannyml"), "found": found}))
 
 def main() -> None:
     """Print one table a metric."""
-    known = flights(1, 2, 3).reset_index(drop=True)
+    known = flights(1, 2, 3).sample(MOST_ROWS, random_state=0).reset_index(drop=True)
     served = flights(4).reset_index(drop=True)
     others = {}
     with tempfile.TemporaryDirectory() as folder:

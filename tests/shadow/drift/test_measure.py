@@ -134,7 +134,10 @@ def test_the_policy_decides(settings: Settings, trained: Artifact) -> None:
     """An ignored column is measured and not judged; a limit of infinity is never passed."""
     logged = served(settings, trained, kind="Solo")
     lenient = {name: float("inf") for name in Drift().limits}
-    assert measured(logged, policy=Policy(drift=Drift(**lenient))).verdict == "ok"
+    report = measured(logged, policy=Policy(drift=Drift(**lenient)))
+    assert report.verdict == "ok"
+    assert DriftReport.from_json(report.to_json()) == report
+    assert "e+308" not in to_html(report)
     ignoring = Policy(drift=Drift(ignore=("kind", "columns/*", "prediction", "probability_*")))
     report = measured(logged, policy=ignoring)
     assert column(report, "kind").why == "the policy ignores it"

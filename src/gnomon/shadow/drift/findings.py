@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gnomon.shadow.drift.judging import NEVER
 from gnomon.shadow.drift.model import Alert, Column, Effect, Verdict
 from gnomon.shadow.report import Summary
 from gnomon.shadow.report.numbers import moment, number, percent, plural, rows
@@ -30,7 +31,8 @@ _SHARES = ("nulls", "new", "outside")
 def amount(metric: str, effect: Effect) -> str:
     """``PSI 0.61 (limit 0.25)``."""
     shown = percent if metric in _SHARES else (lambda x: number(x, 2))
-    return f"{METRICS[metric]} {shown(effect.value)} (limit {shown(effect.limit)})"
+    limit = f"limit {shown(effect.limit)}" if effect.limit < NEVER else "no limit"
+    return f"{METRICS[metric]} {shown(effect.value)} ({limit})"
 
 
 def ranked(columns: Sequence[Column]) -> list[Column]:
@@ -153,9 +155,10 @@ class Finding:
             return "Nothing is known."
         worst = max(judged, key=lambda c: c.effects["psi"].floor)
         effect = worst.effects["psi"]
+        limit = number(effect.limit, 2) if effect.limit < NEVER else "not set"
         return (
             f"By chance alone, PSI goes beyond {number(effect.floor, 2)} once in a thousand times "
-            f"(`{worst.name}`); the limit is {number(effect.limit, 2)}."
+            f"(`{worst.name}`); the limit is {limit}."
         )
 
     def _action(self, drifted: list[Column]) -> str:

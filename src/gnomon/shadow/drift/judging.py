@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
 
 from gnomon.shadow.drift.metrics import Sides, floors, measures
 from gnomon.shadow.drift.model import Effect, Verdict
 from gnomon.shadow.policy import Drift
 
-__all__ = ["effects", "overall", "worst"]
+__all__ = ["NEVER", "effects", "overall", "worst"]
+
+NEVER = sys.float_info.max
+"""A limit that nothing reaches; JSON has no infinity."""
 
 
 def effects(sides: Sides, policy: Drift) -> dict[str, Effect]:
@@ -21,8 +25,8 @@ def effects(sides: Sides, policy: Drift) -> dict[str, Effect]:
     return {
         name: Effect(
             value=value,
-            limit=policy.limits[name],
-            floor=chance[name],
+            limit=min(policy.limits[name], NEVER),
+            floor=min(chance[name], NEVER),
             verdict=_verdict(name, value, policy.limits[name], chance[name]),
         )
         for name, value in measures(sides).items()

@@ -161,23 +161,25 @@ def floors(sides: Sides) -> dict[str, float]:
     further than this says.
     """
     spread, everything = sides.spread, sides.all_spread
+    rare = math.log(1000) * everything
+    found = {
+        "nulls": _of_share(sum(sides.rates(Extra.NULL)) / 2, everything),
+        "new": rare,
+        "outside": rare,
+    }
     if not math.isfinite(spread):
-        return {"nulls": _of_share(max(sides.rates(Extra.NULL)), everything)}
+        return found
     p, q = sides.shares()
     freedom = max(len(p) - 1, 0)
     stability = spread * (freedom + SURE * math.sqrt(2 * freedom))
     middle = (p + q) / 2
     at = float(np.sqrt(middle * (1 - middle)).max(initial=0.0))
-    rare = math.log(1000) * everything
-    return {
+    return found | {
         "psi": stability,
         "js": math.sqrt(stability / (8 * math.log(2))),
         "ks": math.sqrt(-math.log(0.001 / 2) / 2) * math.sqrt(spread),
         "wasserstein": _chance_area(sides) / (sides.bins.std or 1.0),
         "linf": SURE * at * math.sqrt(spread),
-        "nulls": _of_share(sum(sides.rates(Extra.NULL)) / 2, everything),
-        "new": rare,
-        "outside": rare,
     }
 
 

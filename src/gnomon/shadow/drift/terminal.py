@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gnomon.shadow.drift.findings import amount, ranked
+from gnomon.shadow.drift.judging import NEVER
 from gnomon.shadow.drift.model import Alert, Column, DriftReport
 from gnomon.shadow.report import numbers
 
@@ -93,7 +94,7 @@ def _over_time(column: Column) -> Text:
     limit, line = column.effects[column.worst].limit, Text()
     for moment in column.timeline:
         value = moment.values.get(column.worst, 0.0)
-        height = min(math.ceil(value / limit * 4), 8) if math.isfinite(limit) else 0
+        height = min(math.ceil(value / limit * 4), 8) if limit < NEVER else 0
         line.append(_BLOCKS[height], "red" if value > limit else "dim")
     return line
 
