@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from gnomon.service.client import Client
 from gnomon.testing import Server, serving
 from tests.cli.running import Shell
+from tests.load import until
 from tests.packing import SCRIPT, install, times
 
 
@@ -39,6 +41,12 @@ class Running:
     rows: int
 
 
+def compared(client: Client) -> int:
+    """How many rows of the first shadow were compared with live's."""
+    shadows = client.status().shadows
+    return shadows[0].compared if shadows else 0
+
+
 @pytest.fixture(scope="session")
 def running(
     tmp_path_factory: pytest.TempPathFactory, packed_once: Callable[[str, str, str], Path]
@@ -58,6 +66,5 @@ def running(
         shell("shadow", "start", tags[1], "--why", "to see")
         rows = [{"x": float(n), "id": f"e{n}"} for n in range(1, 41)]
         client.predict(rows)
-        while not (shadows := client.status().shadows) or shadows[0].compared < len(rows):
-            assert server.process.poll() is None
+        until(lambda: compared(client) == len(rows), "the shadow is compared", 120)
         yield Running(server, shell, *tags, len(rows))
