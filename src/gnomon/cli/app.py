@@ -10,6 +10,7 @@ from gnomon.cli import (
     artifacts,
     check,
     compare,
+    diagnose,
     drift,
     history,
     init,
@@ -69,6 +70,7 @@ app.command("history")(history.command)
 app.command("replay")(replay.command)
 app.command("compare")(compare.command)
 app.command("check")(check.command)
+app.command("diagnose")(diagnose.command)
 app.command("drift")(drift.command)
 app.command("leakage")(leakage.command)
 app.add_typer(log.app, name="log")

@@ -96,11 +96,11 @@ def test_a_feature_in_another_unit_is_the_first_to_differ(healthy: Trips, table:
     write(other.offline(miles=kilometres), table)
     report = compare(healthy, table)
     assert report.diagnosis is not None
-    assert (report.diagnosis.column, report.diagnosis.cause) == ("miles", "scale")
+    assert (report.diagnosis.column, report.diagnosis.cause) == ("miles", "unit change")
     assert "is 0.621371 times offline" in report.diagnosis.sentence
-    healed = next(fact for fact in report.diagnosis.evidence if "in place of" in fact)
+    assert report.diagnosis.accounts is not None
     diverging = report.divergence.rows
-    assert f"{diverging} of the {diverging} rows that differ in it" in healed
+    assert (report.diagnosis.accounts.rows, report.diagnosis.accounts.of) == (diverging, diverging)
 
 
 def test_a_feature_that_differs_without_effect_is_cleared(
@@ -190,14 +190,14 @@ def test_without_bodies_it_is_said_that_nothing_can_be_followed(
 
 
 def test_a_table_of_features_alone_is_judged_by_its_features(healthy: Trips, table: Path) -> None:
-    """Another spelling of a category: located, and shown pair by pair."""
+    """Another spelling of a category: located, named and shown."""
     shouted = pc.utf8_upper(healthy.inputs.column("kind"))
     write(healthy.offline("kind", kind=shouted), table)
     report = compare(healthy, table)
     assert (report.divergence.rows, report.impact) == (ROWS, None)
     assert report.diagnosis is not None
-    assert (report.diagnosis.column, report.diagnosis.cause) == ("kind", "unknown")
-    assert "solo online is SOLO offline on 134 rows." in report.diagnosis.evidence
+    assert (report.diagnosis.column, report.diagnosis.cause) == ("kind", "category form")
+    assert "in its case: `solo` where it is `SOLO`" in report.diagnosis.sentence
 
 
 def test_a_table_of_steps_alone_is_judged_by_its_steps(healthy: Trips, table: Path) -> None:

@@ -154,9 +154,7 @@ class _Climb:
         """The same batch comes out otherwise: draws, unless fixing them does not help."""
         outputs = list(self.rules.comparators)
         try:
-            one, other = (
-                self.rerun.experiment(self.inputs, outputs, fixed=True) for _ in range(2)
-            )
+            one, other = (self.rerun.experiment(self.inputs, outputs, fixed=True) for _ in range(2))
             steady = int((varied & compare(one, other, self.rules).agreed).sum())
         except PredictionFailed:
             steady = 0

@@ -104,6 +104,7 @@ class _Investigation:
         if company is not None and company.cause is not None and self._is_why(company):
             return Diagnosed(self._of_company(company), self.ladder)
         found, everything = workshop.roots()
+        self.evidence += workshop.cleared
         findings = [finding for root in found for finding in gather(root, self.names)]
         findings = findings or self._of_answers(workshop)
         findings = self._searched(workshop, findings)
@@ -449,7 +450,8 @@ class _Investigation:
             but=frozenset(f"`{name}`" for name in finding.columns),
         )
         start = since(finding.rows, hours(about.column("moment")))
-        confirmed = finding.cause != "unknown" and not (unsure and step)
+        doubted = unsure and (bool(step) or finding.of_answers) and finding.cause != "float noise"
+        confirmed = finding.cause != "unknown" and not doubted
         common: dict[str, object] = {
             "column": column,
             "step": step,

@@ -24,6 +24,7 @@ from gnomon.shadow.diagnosis.case import Case, Mask, Surroundings
 from gnomon.shadow.diagnosis.inputs import numbers, with_feature, with_hours
 from gnomon.shadow.diagnosis.walk import Followed
 from gnomon.shadow.policy import Comparator, Rules
+from gnomon.shadow.report.numbers import count, rows
 
 __all__ = ["Repairs", "Root", "Workshop"]
 
@@ -31,6 +32,7 @@ Floats = npt.NDArray[np.float64]
 
 _MOST_STEPS = 12
 _MOST_COLUMNS = 40
+_MOST_TRIED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Workshop:
     rerun: Rerun
     around: Surroundings
     names: tuple[str, str]
+    cleared: list[str] = field(default_factory=list)
 
     @property
     def outputs(self) -> Rules:
@@ -84,7 +87,7 @@ class Workshop:
     def roots(self) -> tuple[list[Root], Repairs]:
         """Every place that differs by itself, in order, and the repair of all of them."""
         found: list[Root] = []
-        inputs = self._features()
+        inputs = self._trusted(self._features())
         done = Repairs()
         if inputs:
             found.append(Root("", inputs))
@@ -103,27 +106,27 @@ class Workshop:
             done |= Repairs(steps=frozenset(case.column for case in cases))
         return found, done
 
-    def run(self, repairs: Repairs, columns: list[str], rows: pa.Array | None = None) -> pa.Table:
+    def run(self, repairs: Repairs, columns: list[str], places: pa.Array | None = None) -> pa.Table:
         """These step columns and outputs, with columns repaired.
 
         Args:
-            rows: places to run; all when None.
+            places: rows to run; all when None.
 
         Raises:
             PredictionFailed: the pipeline fails on repaired rows.
         """
         inputs, forced = self.repaired(repairs)
-        if rows is not None:
-            inputs = inputs.take(rows)
-            forced = {name: values.take(rows) for name, values in forced.items()}
+        if places is not None:
+            inputs = inputs.take(places)
+            forced = {name: values.take(places) for name, values in forced.items()}
         return self.rerun.experiment(inputs, columns, forced=forced)
 
-    def agreed(self, repairs: Repairs, rows: pa.Array | None = None) -> Mask:
+    def agreed(self, repairs: Repairs, places: pa.Array | None = None) -> Mask:
         """Rows whose outputs agree with the other side's, with columns repaired."""
         rules = self.outputs
-        right = self.walk.right if rows is None else self.walk.right.take(rows)
+        right = self.walk.right if places is None else self.walk.right.take(places)
         try:
-            answers = self.run(repairs, list(rules.comparators), rows)
+            answers = self.run(repairs, list(rules.comparators), places)
         except PredictionFailed:
             return np.zeros(right.num_rows, dtype=bool)
         return compare(answers, right, rules).agreed
@@ -175,6 +178,41 @@ class Workshop:
         every = [self._input(name) for name in names]
         return sorted(every, key=lambda case: -int(case.differs.sum()))
 
+    def _trusted(self, cases: list[Case]) -> list[Case]:
+        """Without features that are not what the other side went by.
+
+        Set to the other side's values, such a feature makes steps or answers differ that agreed.
+        """
+        names = [*self.walk.of_kind("step"), *self.walk.of_kind("output")]
+        if not names:
+            return cases
+        rules = only(self.walk.rules, names)
+        before = self._apart(Repairs(), names, rules)
+        kept = []
+        for case in cases[:_MOST_TRIED]:
+            repairs = Repairs(features=frozenset((case.column,)))
+            after = self._apart(repairs, names, rules)
+            if after is None or before is None or after <= before:
+                kept.append(case)
+                continue
+            at = self.walk.sample.diverged & case.differs
+            healed = int((self.agreed(repairs) & at).sum())
+            self.cleared.append(
+                f"With the {self.names[1]} `{case.column}` instead, {count(healed)} of the "
+                f"{rows(int(at.sum()))} that differ in it and diverge agree in every output, and "
+                "others no longer do."
+            )
+        return [*kept, *cases[_MOST_TRIED:]]
+
+    def _apart(self, repairs: Repairs, names: list[str], rules: Rules) -> int | None:
+        """How many values differ with columns repaired; None where it cannot be run."""
+        try:
+            now = self.run(repairs, names)
+        except PredictionFailed:
+            return None
+        compared = compare(now, self.walk.right, rules).columns
+        return sum(int((~column.agree).sum()) for column in compared.values())
+
     def _input(self, name: str) -> Case:
         return self.case(name, self.walk.left.column(name).combine_chunks(), Repairs())
 
@@ -197,10 +235,10 @@ class Workshop:
 
         def moved(feature: str, at: npt.NDArray[np.int64], to: Floats) -> Floats:
             places = pa.array(at)
-            rows = with_hours(inputs.take(places), feature, to)
+            moved_to = with_hours(inputs.take(places), feature, to)
             given = {name: values.take(places) for name, values in forced.items()}
             try:
-                found = self.rerun.experiment(rows, [column], forced=given)
+                found = self.rerun.experiment(moved_to, [column], forced=given)
             except PredictionFailed:
                 return np.full(len(at), np.nan)
             return numbers(found.column(column))

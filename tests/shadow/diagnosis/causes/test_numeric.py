@@ -3,7 +3,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -82,6 +82,7 @@ def test_two_causes_on_different_rows_are_told_apart() -> None:
     assert sorted(why(left, VALUES)) == ["rounding", "unit change"]
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     hnp.arrays(np.float64, 60, elements=st.floats(-1e6, 1e6)),
     hnp.arrays(np.float64, 60, elements=st.floats(-1e6, 1e6)),
@@ -93,6 +94,7 @@ def test_what_accounts_for_a_column_leaves_nothing(left: Floats, right: Floats) 
     assert counted <= (~near(left, right)).sum()
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000))
 def test_noise_has_no_cause(seed: int) -> None:
     """Independent values on both sides are never explained."""

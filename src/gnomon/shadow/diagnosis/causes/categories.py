@@ -186,7 +186,8 @@ def _bijection(pairs: list[tuple[Any, Any]]) -> dict[Any, Any] | None:
     followed = sum(n for _, n in best.values())
     moved, targets = set(mapping), set(mapping.values())
     enough = len(moved) >= 2 and len(pairs) >= max(FEWEST_ROWS, 3 * len(moved))
-    same_codes = len(moved & targets) >= max(2, 0.5 * len(moved))
+    closed = moved == targets or not isinstance(pairs[0][0], float)
+    same_codes = closed and len(moved & targets) >= max(2, 0.5 * len(moved))
     one_to_one = len(targets) == len(moved)
     if not (enough and same_codes and one_to_one and followed >= CONFIRMED * len(pairs)):
         return None

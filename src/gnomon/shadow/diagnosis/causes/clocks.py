@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from gnomon.shadow.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal
 from gnomon.shadow.report.numbers import number, plural
@@ -176,19 +177,28 @@ def _of_reading(case: Case) -> Iterator[Proposal]:
     period = 7 if whole and values.max() <= 7 else 24 if values.max() < 24.5 else 0
     if not period or len(np.unique(values)) < 3:
         return
-    known = (case.differs | case.agrees) & np.isfinite(case.l) & np.isfinite(case.r)
+    rows = np.flatnonzero((case.differs | case.agrees) & np.isfinite(case.l - case.r))
+    few = rows[np.linspace(0, len(rows) - 1, min(len(rows), 2 * _PROBED_ROWS)).astype(int)]
     apart = case.l - case.r
-    sources = [*case.around.times.items(), ("", case.around.moments)]
+    sources = [*case.around.times.values(), case.around.moments]
     for law in laws(case.around.zones):
-        for _, moments in sources:
-            hours = law.hours(moments)
-            days = np.floor((moments + hours) / 24) - np.floor(moments / 24)
-            expected = -hours if period == 24 else -days
-            rest = (apart - expected) % period
-            fits = (rest < 1e-9) | (period - rest < 1e-9)
-            if fits[known].mean() >= CONFIRMED and expected[case.both].any():
-                yield _zone(case, law, hours, case.both & fits, f"Moved {law.clock}")
+        for moments in sources:
+            if not _fits(law, moments[few], apart[few], period).mean() >= CONFIRMED:
+                continue
+            fits = _fits(law, moments, apart, period)
+            if fits[rows].mean() >= CONFIRMED and (case.both & fits).any():
+                undone = f"Moved {law.clock}"
+                yield _zone(case, law, law.hours(moments), case.both & fits, undone)
                 return
+
+
+def _fits(law: Law, moments: Floats, apart: Floats, period: int) -> Mask:
+    """Rows whose readings are as far apart as the clocks are, round the day or the week."""
+    hours = law.hours(moments)
+    days = np.floor((moments + hours) / 24) - np.floor(moments / 24)
+    rest = (apart + (hours if period == 24 else days)) % period
+    fits: Mask = (rest < 1e-9) | (period - rest < 1e-9)
+    return fits
 
 
 def _zone(
@@ -280,23 +290,12 @@ def _most(zone: str) -> float:
 
 def _offsets(zone: str, moments: Floats) -> Floats:
     """The zone's offset from UTC, in hours, at each moment; 0 where there is none."""
-    hours, places = np.unique(np.floor(moments), return_inverse=True)
-    found = np.array([_offset(zone, hour) for hour in hours.tolist()])
-    offsets: Floats = found[places]
+    known = np.isfinite(moments)
+    seconds = np.where(known, np.round(moments * 3600), 0).astype("datetime64[s]")
+    utc = pd.DatetimeIndex(seconds)
+    apart = utc.tz_localize("UTC").tz_convert(zone).tz_localize(None) - utc
+    offsets: Floats = np.where(known, apart.total_seconds().to_numpy() / 3600, 0.0)
     return offsets
-
-
-@cache
-def _clock(zone: str) -> ZoneInfo:
-    return ZoneInfo(zone)
-
-
-def _offset(zone: str, hour: float) -> float:
-    if not np.isfinite(hour):
-        return 0.0
-    offset = (_EPOCH + timedelta(hours=hour)).astimezone(_clock(zone)).utcoffset()
-    assert offset is not None
-    return offset.total_seconds() / 3600
 
 
 def _hours(hours: float) -> str:

@@ -46,19 +46,15 @@ def float32(case: Case) -> Iterator[Proposal]:
 def rounding(case: Case) -> Iterator[Proposal]:
     """One side was rounded to some digits."""
     for name, coarse, fine in _sides(case):
-        for digits in range(12, -7, -1):
-            grid = 10.0**-digits
-            cut = case.both & _on_grid(coarse, grid)
-            cut &= np.abs(fine - coarse) <= grid / 2 * (1 + 1e-9) + 1e-15
-            if _enough(case, cut, coarse, fine):
-                yield _rounded(case, name, cut, coarse, fine, _decimals(digits))
-                break
-        for digits in range(1, 13):
-            cut = case.both & close(_significant(fine, digits), coarse)
-            if _enough(case, cut, coarse, fine):
-                said = f"has {digits} significant digit{'' if digits == 1 else 's'}"
-                yield _rounded(case, name, cut, coarse, fine, said)
-                break
+        grids = {digits: _rounded_to(coarse, fine, digits) for digits in range(12, -7, -1)}
+        whole = {digits: _same(_significant(fine, digits), coarse) for digits in range(1, 10)}
+        said = [
+            *((case.both & cut, _decimals(digits)) for digits, cut in grids.items()),
+            *((case.both & cut, _digits(digits)) for digits, cut in whole.items()),
+        ]
+        cut, how = max(said, key=lambda one: int(one[0].sum()))
+        if _enough(case, cut, coarse, fine):
+            yield _rounded(case, name, cut, coarse, fine, how)
 
 
 def truncation(case: Case) -> Iterator[Proposal]:
@@ -149,6 +145,18 @@ def _rounded(
     )
 
 
+def _rounded_to(coarse: Floats, fine: Floats, digits: int) -> Mask:
+    """Where one side is a multiple of a power of ten, and the nearest one to the other side."""
+    grid = 10.0**-digits
+    near: Mask = np.abs(fine - coarse) <= grid / 2 * (1 + 1e-9) + 1e-15
+    return near & _on_grid(coarse, grid)
+
+
+def _same(one: Floats, other: Floats) -> Mask:
+    near: Mask = np.abs(one - other) <= 1e-14 * np.abs(one)
+    return near
+
+
 def _on_grid(values: Floats, grid: float) -> Mask:
     with np.errstate(all="ignore"):
         steps = values / grid
@@ -171,6 +179,10 @@ def _is_single(values: Floats) -> bool:
     with np.errstate(over="ignore"):
         single = known.astype(np.float32).astype(np.float64) == known
     return bool(len(known) and single.all() and (known % 0.125).any())
+
+
+def _digits(digits: int) -> str:
+    return f"has {digits} significant digit{'' if digits == 1 else 's'}"
 
 
 def _decimals(digits: int) -> str:

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from gnomon.preprocessing.units import SHIFTS, UNITS
 from gnomon.shadow.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal, close
 from gnomon.shadow.diagnosis.causes.numeric import float32, rounding, truncation
 from gnomon.shadow.report.numbers import number
 
 __all__ = [
-    "FACTORS",
     "affine",
     "conversions",
     "decimal_comma",
@@ -24,42 +24,6 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
-
-FACTORS: dict[str, float] = {
-    **{f"a factor of {10**k:,}": 10.0**k for k in range(1, 10)},
-    "minutes and hours, or seconds and minutes": 60.0,
-    "seconds and hours": 3_600.0,
-    "hours and days": 24.0,
-    "minutes and days": 1_440.0,
-    "seconds and days": 86_400.0,
-    "days and weeks": 7.0,
-    "months and years": 12.0,
-    "centimetres and inches": 2.54,
-    "millimetres and inches": 25.4,
-    "metres and feet": 1 / 0.3048,
-    "kilometres and miles": 1.609344,
-    "kilometres and nautical miles": 1.852,
-    "kilograms and pounds": 1 / 0.45359237,
-    "grams and ounces": 28.349523125,
-    "litres and US gallons": 3.785411784,
-    "metres a second and kilometres an hour": 3.6,
-    "metres a second and miles an hour": 2.2369362920544,
-    "knots and metres a second": 1.9438444924406,
-    "miles an hour and knots": 1.150779448,
-    "hectopascals and inches of mercury": 33.8638867,
-    "kilopascals and pounds a square inch": 6.894757,
-    "kilojoules and kilocalories": 4.184,
-    "degrees and radians": 180 / np.pi,
-    "hectares and acres": 2.471053815,
-    "powers of 1,024": 1_024.0,
-}
-"""Well-known pairs of units and the factor between them; NIST SP 811, 2008, appendix B."""
-
-_SHIFTS = {
-    "Celsius and Fahrenheit": (1.8, 32.0),
-    "Celsius and Kelvin": (1.0, 273.15),
-    "Fahrenheit and Kelvin": (1.8, -459.67),
-}
 
 _LIKE = 5e-3
 """How near a factor is to a well-known one to be called it: 0.4536 is 0.45359237."""
@@ -177,7 +141,7 @@ def conversions() -> Iterator[tuple[str, float, float]]:
     """Every well-known change of unit, both ways: its name, slope and shift."""
     for name, factor in _both_ways():
         yield name, factor, 0.0
-    for name, (slope, shift) in _SHIFTS.items():
+    for name, (slope, shift) in SHIFTS.items():
         yield name, slope, shift
         yield name, 1 / slope, -shift / slope
 
@@ -191,7 +155,7 @@ def known_factor(factor: float) -> str | None:
 
 
 def _both_ways() -> Iterator[tuple[str, float]]:
-    for name, value in FACTORS.items():
+    for name, value in UNITS.items():
         yield name, value
         yield name, 1 / value
 
