@@ -51,36 +51,22 @@ BACK = 0.02
 ROUNDED = 0.01
 """The share of itself, and of training's middle 90%, that a value may have been rounded by."""
 
-
 UNITS: dict[str, float] = {
     **{f"a factor of {10**k:,}": 10.0**k for k in range(1, 10)},
     "minutes and hours, or seconds and minutes": 60.0,
     "seconds and hours": 3_600.0,
     "hours and days": 24.0,
-    "minutes and days": 1_440.0,
-    "seconds and days": 86_400.0,
-    "days and weeks": 7.0,
-    "months and years": 12.0,
     "centimetres and inches": 2.54,
-    "millimetres and inches": 25.4,
     "metres and feet": 1 / 0.3048,
     "kilometres and miles": 1.609344,
-    "kilometres and nautical miles": 1.852,
     "kilograms and pounds": 1 / 0.45359237,
-    "grams and ounces": 28.349523125,
-    "litres and US gallons": 3.785411784,
-    "metres a second and kilometres an hour": 3.6,
-    "metres a second and miles an hour": 2.2369362920544,
-    "knots and metres a second": 1.9438444924406,
-    "miles an hour and knots": 1.150779448,
-    "hectopascals and inches of mercury": 33.8638867,
-    "kilopascals and pounds a square inch": 6.894757,
-    "kilojoules and kilocalories": 4.184,
-    "degrees and radians": 180 / math.pi,
-    "hectares and acres": 2.471053815,
-    "powers of 1,024": 1_024.0,
 }
-"""Well-known pairs of units and the factor between them; NIST SP 811, 2008, appendix B."""
+"""Well-known pairs of units and the factor between them; NIST SP 811, 2008, appendix B.
+
+They are few because quantiles know a factor to some per cent only. With as many as a diagnosis
+tries, which has both values of a row, one change in eight is called by the wrong name, and any
+feature that doubles is suspected of being in knots.
+"""
 
 SHIFTS: dict[str, tuple[float, float]] = {
     "Celsius and Fahrenheit": (1.8, 32.0),
@@ -90,12 +76,19 @@ SHIFTS: dict[str, tuple[float, float]] = {
 """Pairs of units that differ by a factor and a shift; NIST SP 811, 2008, appendix B.8. The last is
 from Kelvin to Fahrenheit."""
 
-LEAST = 1.5
-"""A scale that moved by less looks like any drift, so it is not suspected of being a unit."""
+NEAR = math.log(UNITS["centimetres and inches"] / UNITS["kilograms and pounds"]) / 3
+"""How far the log of a ratio may be from that of a factor: a third of the gap between the two
+nearest, so that it is near one and clearly not the other. About 5%."""
 
-NEAR = 0.05
-"""How far the log of a ratio may be from that of a factor: far enough that the median of a
-sample is within it; the quantiles decide what it is."""
+LARGE = 10.0
+"""No drift makes all values ten times as large. So a factor that is, or a tenth, need not leave
+every quantile where it was: the season may have changed too."""
+
+NEAR_LARGE = math.log(100 / 60) / 3
+"""As :data:`NEAR`, among large factors. About 17%."""
+
+BETTER = 4.0
+"""How many times nearer undoing a large factor must bring the quantiles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +102,11 @@ class Conversion:
     units: str
     factor: float
     offset: float = 0.0
+
+    @property
+    def is_large(self) -> bool:
+        """Whether no drift is as large."""
+        return not self.offset and max(self.factor, 1 / self.factor) >= LARGE
 
     @property
     def inverse(self) -> Conversion:
@@ -125,7 +123,7 @@ class Conversion:
 
 
 _FORWARD = (
-    *(Conversion(units, factor) for units, factor in UNITS.items() if factor >= LEAST),
+    *(Conversion(units, factor) for units, factor in UNITS.items()),
     *(Conversion(units, factor, offset) for units, (factor, offset) in SHIFTS.items()),
 )
 CONVERSIONS = tuple(way for base in _FORWARD for way in (base, base.inverse))
@@ -227,14 +225,19 @@ def suspect_unit(values: Floats, training: Trained) -> Conversion | None:
         return None
     possible = [c for c in _possible(quantiles, training) if off >= FAR or not c.offset]
     fits = [(training.distance(c.undo(quantiles)), c) for c in possible]
-    after, best = min(fits, key=lambda fit: fit[0], default=(math.inf, None))
-    return best if after <= BACK else None
+    good = [
+        (after, conversion)
+        for after, conversion in fits
+        if after <= BACK or (conversion.is_large and after <= off / BETTER)
+    ]
+    return min(good, key=lambda fit: fit[0], default=(0.0, None))[1]
 
 
 def _possible(quantiles: Floats, training: Trained) -> Iterator[Conversion]:
     """The factors that the ratio of the quantiles is near, and what has an offset."""
     ratio = training.ratio(quantiles)
     for conversion in CONVERSIONS:
-        near = ratio is not None and abs(math.log(ratio / conversion.factor)) <= NEAR
-        if near or conversion.offset:
+        near = NEAR_LARGE if conversion.is_large else NEAR
+        is_near = ratio is not None and abs(math.log(ratio / conversion.factor)) <= near
+        if is_near or conversion.offset:
             yield conversion
