@@ -62,9 +62,9 @@ def command(
     report: ReportPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say which feature parts, at which step, since when, for which rows, and why.
+    """Say what parts, since when and why, and prove it.
 
-    A sample of rows is run one by one, in batches and in other company, then followed through the
+    Which feature, at which step, on which rows: a sample of rows is run one by one, in batches and in other company, then followed through the
     pipeline. Every cause that is named was undone, and the mismatch vanished.
 
     Exit code 0: the sides agree. 1: they diverge beyond the policy, or nobody can say.
