@@ -100,6 +100,13 @@ def test_few_rows_are_unknown() -> None:
     assert [f.severity for f in domain(SERVED, TRAIN[:50])] == ["unknown"]
 
 
+def test_a_day_against_the_next_is_no_alarm() -> None:
+    """Training that has seen a weekday once cannot tell by weekdays."""
+    start = FRAME["event"].min()
+    rows = FRAME.assign(event=start + (FRAME["event"] - start) / 60)
+    assert domain(rows[4_000:], rows[:4_000]) == []
+
+
 def test_nothing_to_tell_by_is_nothing_found() -> None:
     """Names and no times."""
     names = FRAME[["flight"]]

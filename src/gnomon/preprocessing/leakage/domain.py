@@ -95,19 +95,21 @@ def _told(train: Table, served: Table) -> Telling | None:
     return Telling(first, second, np.concatenate([folds(_order(side)) for side in sides]))
 
 
-def _control(train: Table, served: Table) -> _Control:
+def _control(train: Table, served: Table) -> _Control | None:
     """How days of the training data are told from its other days: as many as were served, at most
     a third, at its beginning or its end.
     """
-    found = [_Control(0.5, frozenset())]
     if train.event_time is None:
-        return found[0]
+        return _Control(0.5, frozenset())
+    found = []
     order = _order(train)
     span = min(np.ptp(_order(served)), np.ptp(order) / 3)
     for part in (order >= order.max() - span, order <= order.min() + span):
         inside, outside = (_plain(train).take(np.flatnonzero(side)) for side in (part, ~part))
         if min(len(inside), len(outside)) >= FEWEST_ROWS and (told := _told(outside, inside)):
             found.append(_Control(told.area.value, _broken(told)))
+    if not found:
+        return None
     return _Control(max(one.area for one in found), frozenset.union(*(one.broken for one in found)))
 
 
@@ -157,11 +159,23 @@ def _parts(frame: pd.DataFrame, like: Table) -> pd.DataFrame:
     for name in like.features:
         column, model = frame[name], like.column(name)
         if pd.api.types.is_datetime64_any_dtype(column.dtype):
-            parts[f"{name} (hour)"] = column.dt.hour.to_numpy(np.float64)
-            parts[f"{name} (weekday)"] = column.dt.day_of_week.to_numpy(np.float64)
+            parts |= _clock(name, column, model)
         elif name not in like.entity_key and not columns.is_unique(model):
             parts[name] = column.array
     return pd.DataFrame(parts)
+
+
+def _clock(name: str, column: pd.Series[Any], model: pd.Series[Any]) -> dict[str, Floats]:
+    """The hour and the weekday of timestamps, where training has seen each of them twice."""
+    seconds = columns.numbers(model)
+    known = np.array([]) if seconds is None else seconds[~np.isnan(seconds)]
+    days = np.ptp(known) / 86_400 if len(known) else 0.0
+    parts = {}
+    if days >= 2:
+        parts[f"{name} (hour)"] = column.dt.hour.to_numpy(np.float64)
+    if days >= 14:
+        parts[f"{name} (weekday)"] = column.dt.day_of_week.to_numpy(np.float64)
+    return parts
 
 
 def _finding(told: Telling, control: _Control | None) -> Finding:
