@@ -147,7 +147,8 @@ class _Reading:
         except InvalidRequest as error:
             self.check.add_unreadable(error, request, _moments([at]))
             return
-        self.check.add_unknown(found.unknown, request, _moments([at]))
+        if found.unknown:
+            self.check.add_unknown(found.unknown, request, _moments([at]))
         self.records += found.rows
         self.labels += [f"{request} {row}" for row in range(len(found.rows))]
         self.arrived += [at] * len(found.rows)

@@ -27,9 +27,9 @@ LEVELS = {
 }
 _VERDICTS = {
     "kept": "✓ the rows keep to the contract",
-    "broken": "✗ the contract is broken",
-    "suspected": "! the contract is kept, but a unit looks wrong",
-    "unknown": "? nobody can say: there are no rows",
+    "broken": "✗ the rows break the contract",
+    "suspected": "! a unit looks wrong by the training profile",
+    "unknown": "? nobody can say whether rows keep to the contract",
 }
 
 
