@@ -28,7 +28,7 @@ class Clock(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return pd.DataFrame(
             {
                 "hour": at.dt.hour.astype(float),
-                "weekday": at.dt.dayofweek.astype(float),
+                "weekday": at.dt.day_of_week.astype(float),
                 "month": at.dt.month.astype(float),
             }
         )

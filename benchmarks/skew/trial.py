@@ -55,7 +55,7 @@ def trial(
     if sees == "all":
         right = with_columns(right, world.steps(trained, clean, offline))
     if sides.known is not None:
-        right = right.append_column(KNOWN_AT, pa.array(sides.known))
+        right = right.append_column(KNOWN_AT, _times(sides.known))
     policy = EXACT if sides.exact else Policy()
     outputs = _outputs(right_outputs).schema
     rules = policy.rules(outputs, task=served.contract.task, same=True)
@@ -115,17 +115,22 @@ def _noisy(right: pa.Table, by: float) -> pa.Table:
 def _about(frame: pd.DataFrame, seed: int) -> pa.Table:
     n = len(frame)
     start = pd.Timestamp("2026-01-05T08:00", tz="UTC")
-    arrived = pa.array(start + pd.to_timedelta(np.arange(n) * 7, unit="s"))
+    arrived = start + pd.to_timedelta(np.arange(n) * 7, unit="s")
     clients = np.random.default_rng(seed).choice(["web", "app", "kiosk"], n)
     return pa.table(
         {
             "request_id": [f"r{i:06d}" for i in range(n)],
             "row": pa.array(np.zeros(n, dtype=np.int32)),
-            "arrived": arrived.cast(pa.timestamp("us", "UTC")),
+            "arrived": _times(arrived),
             "client_id": clients.tolist(),
-            "moment": pa.array(frame["at"]).cast(pa.timestamp("us", "UTC")),
+            "moment": _times(frame["at"]),
             "key_id": frame["id"].tolist(),
             "flipped": np.zeros(n, dtype=bool),
             "difference": np.zeros(n),
         }
     )
+
+
+def _times(values: pd.Series | pd.DatetimeIndex) -> pa.Array:
+    naive = pa.array(pd.DatetimeIndex(values).tz_convert(None).to_numpy())
+    return naive.cast(pa.timestamp("us")).cast(pa.int64()).cast(pa.timestamp("us", "UTC"))

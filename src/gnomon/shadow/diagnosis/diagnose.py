@@ -287,6 +287,7 @@ class _Investigation:
                 rows=differs,
                 differing=hit.tried,
                 vanished=hit.healed,
+                was_tried=True,
                 accounts=hit.healed,
             )
             for part in hit.parts

@@ -33,6 +33,7 @@ class Finding:
         vanished: of those, rows that agree once it is undone.
         tried: what else recognised itself, in plain sentences.
         of_answers: it is seen in the answers alone.
+        was_tried: it was found by trying distortions: there are no values to repair it with.
         accounts: rows that diverge because of it, of those weighed.
         moves: how far it moves the score on those rows.
     """
@@ -49,6 +50,7 @@ class Finding:
     tried: list[str] = field(default_factory=list)
     proposal: Proposal | None = None
     of_answers: bool = False
+    was_tried: bool = False
     accounts: int | None = None
     moves: float | None = None
 
@@ -56,7 +58,7 @@ class Finding:
     def repairs(self) -> Repairs:
         """The columns to set to the other side's values."""
         names = frozenset(self.columns)
-        if self.of_answers:
+        if self.of_answers or self.was_tried:
             return Repairs()
         return Repairs(steps=names) if self.place else Repairs(features=names)
 
