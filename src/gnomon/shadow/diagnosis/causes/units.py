@@ -25,6 +25,30 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 
+_FACTORS: dict[str, float] = {
+    **UNITS,
+    "minutes and days": 1_440.0,
+    "seconds and days": 86_400.0,
+    "days and weeks": 7.0,
+    "months and years": 12.0,
+    "millimetres and inches": 25.4,
+    "kilometres and nautical miles": 1.852,
+    "grams and ounces": 28.349523125,
+    "litres and US gallons": 3.785411784,
+    "metres a second and kilometres an hour": 3.6,
+    "metres a second and miles an hour": 2.2369362920544,
+    "knots and metres a second": 1.9438444924406,
+    "miles an hour and knots": 1.150779448,
+    "hectopascals and inches of mercury": 33.8638867,
+    "kilopascals and pounds a square inch": 6.894757,
+    "kilojoules and kilocalories": 4.184,
+    "degrees and radians": 180 / np.pi,
+    "hectares and acres": 2.471053815,
+    "powers of 1,024": 1_024.0,
+}
+"""More than can be told by quantiles: here every row has both its values. NIST SP 811, 2008,
+appendix B."""
+
 _LIKE = 5e-3
 """How near a factor is to a well-known one to be called it: 0.4536 is 0.45359237."""
 
@@ -155,7 +179,7 @@ def known_factor(factor: float) -> str | None:
 
 
 def _both_ways() -> Iterator[tuple[str, float]]:
-    for name, value in UNITS.items():
+    for name, value in _FACTORS.items():
         yield name, value
         yield name, 1 / value
 
