@@ -65,7 +65,8 @@ def command(
     """Say what parts, since when and why, and prove it.
 
     Which feature, at which step, on which rows: a sample is run one by one, in batches and in
-    other company, then followed through the pipeline. Every cause that is named was undone, and the mismatch vanished.
+    other company, then followed through the pipeline. Every cause that is named was undone, and
+    the mismatch vanished.
 
     Exit code 0: the sides agree. 1: they diverge beyond the policy, or nobody can say.
     """
