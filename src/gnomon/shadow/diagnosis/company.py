@@ -19,7 +19,7 @@ from gnomon.errors import PredictionFailed
 from gnomon.shadow.compare.comparators import compare
 from gnomon.shadow.consistency.rerun import Rerun
 from gnomon.shadow.diagnosis.case import CONFIRMED, Mask
-from gnomon.shadow.policy import Rules
+from gnomon.shadow.policy import Comparator, Rules
 from gnomon.shadow.report import Rung
 from gnomon.shadow.report.numbers import rows as counted
 
@@ -148,7 +148,8 @@ class _Climb:
         return compare(answers, self.right, self.rules).agreed
 
     def _same(self, one: pa.RecordBatch, other: pa.RecordBatch) -> Mask:
-        return compare(one, other, self.rules).agreed
+        """Whether answers are the same, up to the order of additions, whatever the policy lets."""
+        return compare(one, other, _up_to_noise(self.rules)).agreed
 
     def _drawn(self, varied: Mask, rungs: tuple[Rung, ...]) -> Company:
         """The same batch comes out otherwise: draws, unless fixing them does not help."""
@@ -269,6 +270,22 @@ def _peculiar(column: pa.Array) -> list[tuple[str, Mask]]:
         values = column.to_numpy(zero_copy_only=False)
         found.append(("a whole number", ~null & (values % 1 == 0)))
     return found
+
+
+def _up_to_noise(rules: Rules) -> Rules:
+    return Rules(
+        comparators={
+            name: rule
+            if rule.kind == "label"
+            else Comparator(
+                kind=rule.kind,
+                absolute=max(rule.absolute, 1e-12),
+                relative=max(rule.relative, 1e-9),
+                ulps=rule.ulps,
+            )
+            for name, rule in rules.comparators.items()
+        }
+    )
 
 
 def _only(rules: Rules, names: list[str]) -> Rules:
