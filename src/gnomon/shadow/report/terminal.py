@@ -88,7 +88,7 @@ def _causes(report: Report) -> RenderableType:
     """Every cause, with its proof; then the rungs of the ladder."""
     assert report.diagnosis is not None
     table = Table(
-        title="Why, confirmed by undoing it", title_style="bold", title_justify="left", box=None,
+        title="Why", title_style="bold", title_justify="left", box=None,
         pad_edge=False, show_header=False,
     )  # fmt: skip
     table.add_column("")
