@@ -19,7 +19,7 @@ from gnomon.errors import ContractError
 from gnomon.preprocessing.contract import Contract, Feature
 from gnomon.preprocessing.dtypes import training_dtype
 
-__all__ = ["from_frame", "to_frame"]
+__all__ = ["as_trained", "from_frame", "to_frame"]
 
 Column = Callable[[pa.Array], Any]
 
@@ -39,6 +39,16 @@ def to_frame(batch: pa.RecordBatch, contract: Contract) -> pd.DataFrame:
         ContractError: a null in a column whose training dtype cannot hold one.
     """
     return _builder(contract)(batch)
+
+
+def as_trained(rows: pd.DataFrame | pa.RecordBatch, contract: Contract) -> pd.DataFrame:
+    """Rows with the columns and dtypes of training, to be looked at and not to be predicted.
+
+    Raises:
+        ContractError: a column is missing, or holds what its feature cannot.
+    """
+    batch = from_frame(rows, contract) if isinstance(rows, pd.DataFrame) else rows
+    return to_frame(batch, contract)
 
 
 def from_frame(frame: pd.DataFrame, contract: Contract) -> pa.RecordBatch:

@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow as pa
 
 from gnomon.errors import TableError
-from gnomon.preprocessing import Contract, from_frame, to_frame
+from gnomon.preprocessing import Contract
+from gnomon.preprocessing.frames import as_trained
 from gnomon.preprocessing.leakage import Table
 from gnomon.shadow.consistency.table import read_table
 
@@ -56,7 +57,7 @@ class Meaning:
         frame = _frame(found)
         features = self._features(list(frame.columns))
         if self.contract is not None:
-            exact = to_frame(from_frame(frame, self.contract), self.contract)
+            exact = as_trained(frame, self.contract)
             frame = frame.assign(**{name: exact[name] for name in features})
         promised = self.contract or _NO_CONTRACT
         return Table.of(

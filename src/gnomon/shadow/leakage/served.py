@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 
 from gnomon.errors import TableError
 from gnomon.models.checks import answers
-from gnomon.preprocessing import Contract, to_frame
+from gnomon.preprocessing import Contract
+from gnomon.preprocessing.frames import as_trained
 from gnomon.preprocessing.leakage import Scored
 from gnomon.shadow.consistency.logged import Range, Rows
 from gnomon.shadow.consistency.table import KEYS, key_fields, read_table
@@ -97,7 +98,7 @@ def draw(
             answered.add(given.take(known))
         if progress:
             progress(chunk.num_rows)
-    frame = to_frame(_batch(asked.table, contract.input_schema), contract)
+    frame = as_trained(_batch(asked.table, contract.input_schema), contract)
     live = None if outcomes is None else _scored(answered.table, outcomes, contract)
     return Served(rows, frame, live)
 
