@@ -1,9 +1,10 @@
-"""Mirrors ``gnomon.cli.replay``, ``compare`` and ``log``, on the log of a running server."""
+"""Mirrors ``gnomon.cli.replay``, ``compare``, ``diagnose`` and ``log``, on a running server."""
 
 from __future__ import annotations
 
 import csv
 import io
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -56,6 +57,25 @@ def test_a_table_that_says_otherwise_diverges(running: Running, tmp_path: Path) 
     table = offline(tmp_path / "offline.csv", running.rows, 7.0)
     done = running.shell("compare", "toy", "--table", str(table), "--on", "id", expect=1)
     assert "DIVERGED" in done.out
+
+
+def test_a_diagnosis_climbs_the_ladder(running: Running, tmp_path: Path) -> None:
+    """The rows are run one by one and in other company; the command it names is the one given."""
+    table = offline(tmp_path / "offline.csv", running.rows, 7.0)
+    done = running.shell("diagnose", "toy", "--table", str(table), "--on", "id", "--json", expect=1)
+    assert [rung["name"] for rung in done.json["ladder"]] == ["R0", "R1", "R1", "R2"]
+    assert all(rung["as_left"] == rung["rows"] for rung in done.json["ladder"])
+    assert done.json["diagnosis"]["sentence"]
+    assert done.json["command"].startswith(f"gnomon diagnose {running.live} --table")
+
+
+def test_another_environment_can_be_the_offline_side(running: Running) -> None:
+    """Run by the interpreter that is named; one that is none is an error that says what to give."""
+    done = running.shell("diagnose", "toy", "--python", sys.executable, "--json")
+    assert done.json["verdict"] == "ok"
+    assert f"--python {sys.executable}" in done.json["command"]
+    none = running.shell("diagnose", "toy", "--python", "/nowhere/python", expect=2)
+    assert "give the path of a python" in none.err
 
 
 def test_a_table_without_the_key_is_a_plain_error(running: Running, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -112,8 +113,10 @@ class Join:
             ignored=self.table.ignored,
         )
 
-    def sides(self, source: Range, policy: Policy) -> Sides:
-        """The names of what was compared."""
+    def sides(
+        self, source: Range, policy: Policy, verb: str = "compare", options: Sequence[str] = ()
+    ) -> Sides:
+        """The names of what was compared, and the command that does it again."""
         kinds: dict[str, Kind] = {
             **dict.fromkeys(self.outputs, "output"),
             **dict.fromkeys(self.features, "feature"),
@@ -134,14 +137,14 @@ class Join:
             kinds=kinds,
             keys=self.table.on,
             limit=skew_limit(policy),
-            command=self._command(source),
+            command=self._command(source, verb, options),
             missed=tuple(missed),
         )
 
-    def _command(self, source: Range) -> str:
+    def _command(self, source: Range, verb: str, options: Sequence[str]) -> str:
         keys = [word for name in self.table.on for word in ("--on", name)]
-        words = ["gnomon", "compare", source.artifact.tag, "--table", self.table.path, *keys]
-        return shlex.join([*words, *source.options()])
+        words = ["gnomon", verb, source.artifact.tag, "--table", self.table.path, *keys]
+        return shlex.join([*words, *options, *source.options()])
 
 
 def _key(rows: Rows, name: str) -> pa.ChunkedArray:

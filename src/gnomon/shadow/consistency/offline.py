@@ -109,10 +109,12 @@ def compare_offline(
                 others=(lambda: other_versions(artifact, settings, stack)) if versions else None,
                 elsewhere=elsewhere(python, artifact, settings, stack) if python else None,
             )
+    given = (("--label", label), ("--known-at", known_at), ("--python", python))
+    options = [word for name, value in given if value for word in (name, value)]
     return compose(
         tally,
         source,
-        join.sides(source, policy),
+        join.sides(source, policy, "diagnose" if versions else "compare", options),
         policy,
         table=join.use(),
         followed=followed,

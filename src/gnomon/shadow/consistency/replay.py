@@ -86,7 +86,7 @@ def replay(
                 progress(rows.num_rows)
         followed = diagnosed = None
         if why and again.tally.main.disagreed:
-            here = Late(stack, artifact, settings)()
+            here = rerun if again.is_same and not there else Late(stack, artifact, settings)()
             drawn = sampled(again.tally.diverging, again.tally.agreeing)
             followed = follow(drawn, source, here, policy, beside=there)
             diagnosed = Diagnosed(NOTHING_LEFT, ())
@@ -102,7 +102,7 @@ def replay(
     return compose(
         again.tally,
         source,
-        again.sides(source),
+        again.sides(source, why=why, python=python),
         policy,
         followed=followed,
         diagnosed=diagnosed,
@@ -117,7 +117,7 @@ class _Replay:
     ) -> None:
         self._through = through
         self._policy = policy
-        self._same = through.digest == artifact.digest
+        self.is_same = through.digest == artifact.digest
         self._decoder = Decoder(through.contract)
         self._unanswered: dict[str, Count] = {}
         self._features = _common(artifact.contract.input_schema, through.contract.input_schema)
@@ -129,7 +129,7 @@ class _Replay:
                 hint="replay through an artifact that answers the same question",
             )
         task = artifact.contract.task
-        outputs = policy.rules(pa.schema(self._outputs), task=task, same=self._same)
+        outputs = policy.rules(pa.schema(self._outputs), task=task, same=self.is_same)
         features = policy.rules(pa.schema(self._features), same=True)
         self.tally = Tally(outputs, Rules(comparators=features.comparators), sample_rows)
 
@@ -158,14 +158,16 @@ class _Replay:
         before = self._unanswered.get(reason, Count(reason=reason, rows=0, example=example))
         self._unanswered[reason] = replace(before, rows=before.rows + 1)
 
-    def sides(self, source: Range) -> Sides:
+    def sides(self, source: Range, *, why: bool, python: str | None) -> Sides:
         """The names of what was compared."""
         kinds: dict[str, Kind] = {
             **{field.name: "output" for field in self._outputs},
             **{field.name: "feature" for field in self._features},
         }
-        words = ["gnomon", "replay", source.artifact.tag, *source.options()]
-        if not self._same:
+        verb = "diagnose" if why else "replay"
+        words = ["gnomon", verb, source.artifact.tag, *source.options()]
+        words += ["--python", python] if python else []
+        if not self.is_same:
             words += ["--through", self._through.tag]
         return Sides(
             kind="replay",
@@ -174,7 +176,7 @@ class _Replay:
             against=self._through.tag,
             kinds=kinds,
             keys=source.artifact.contract.entity_key,
-            limit=skew_limit(self._policy) if self._same else _disagreement_limit(self._policy),
+            limit=skew_limit(self._policy) if self.is_same else _disagreement_limit(self._policy),
             command=shlex.join(words),
             replayed=self._through.tag,
             unanswered=tuple(self._unanswered.values()),

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from gnomon.preprocessing import Contract
 from gnomon.shadow.diagnosis.causes.categories import FORMS, spelled
-from gnomon.shadow.diagnosis.causes.clocks import Law, laws, swapped
+from gnomon.shadow.diagnosis.causes.clocks import laws, swapped
 from gnomon.shadow.diagnosis.causes.units import conversions
 from gnomon.shadow.diagnosis.inputs import hours, numbers, with_feature, with_hours
 from gnomon.shadow.report.numbers import number
@@ -38,7 +38,6 @@ class Candidate:
         finding: follows "online" and the feature's name.
         action: what to do about it.
         rows: the features after it, or after it was undone.
-        law: where a zone's clock was tried.
     """
 
     cause: str
@@ -46,7 +45,6 @@ class Candidate:
     finding: str
     action: str
     rows: pa.RecordBatch
-    law: Law | None = None
 
 
 def candidates(
@@ -164,7 +162,6 @@ def _times(
             f"is read on another clock on one side: {law.clock} and it agrees",
             zone,
             with_hours(rows, name, moments + by),
-            law,
         )
     to = swapped(moments)
     if np.isfinite(to).any():

@@ -42,25 +42,21 @@ class Surroundings:
             1970.
         times: each timestamp feature as it was online, in hours since 1970.
         zones: time zones that the contract names.
-        inputs: the features as they were decoded online.
         outputs: what was answered online, numbers only; of a class, whether it was the one named.
         groups: what a row may have a history by, most telling first: a name and a code per row.
         domains: the values that training saw, of text features.
         label: what came true, as a number; None where nobody has said.
         known: when the right side's value was known, in hours since 1970; None likewise.
-        single: rows that travelled alone.
     """
 
     moments: Floats
     times: Mapping[str, Floats] = field(default_factory=dict)
     zones: tuple[str, ...] = ()
-    inputs: pa.RecordBatch | None = None
     outputs: Mapping[str, Floats] = field(default_factory=dict)
     groups: Sequence[tuple[str, Places]] = ()
     domains: Mapping[str, frozenset[str]] = field(default_factory=dict)
     label: Floats | None = None
     known: Floats | None = None
-    single: Mask | None = None
 
 
 @dataclass(frozen=True)
@@ -161,8 +157,6 @@ class Proposal:
         undone: how it was undone; begins a sentence.
         action: what to do about it.
         explained: rows that differ and agree once it is undone.
-        law: what it says of the rows that differ holds of those that agree too: rounding leaves
-            round numbers alone.
         moved: the timestamp feature that was replaced, and by which values.
         beside: a second cause on the same rows, undone after this one.
     """
@@ -172,7 +166,6 @@ class Proposal:
     undone: str
     action: str
     explained: Mask
-    law: bool = False
     moved: tuple[str, Floats] | None = None
     beside: Proposal | None = None
 

@@ -60,6 +60,15 @@ class Company:
     undone: int
     rungs: tuple[Rung, ...]
 
+    @property
+    def evidence(self) -> str:
+        """How it was undone, and what became of the rows."""
+        how = {
+            "nondeterminism": "With every unseeded draw fixed",
+            "single-row dtype inference": "Beside a row that settles the type",
+        }.get(self.cause or "", "In the same company again")
+        return f"{how}, {self.undone:,} of the {counted(self.varied)} that vary come out alike."
+
 
 def keep_company(
     inputs: pa.RecordBatch,
@@ -129,7 +138,7 @@ class _Climb:
             "Learn from the training data in `fit`, and use only that in `transform`.",
             int(varied.sum()),
             len(varied),
-            int(varied.sum()),
+            int((varied & self._same(batch, again)).sum()),
             rungs,
         )
 

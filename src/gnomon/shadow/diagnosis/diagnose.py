@@ -7,35 +7,32 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from msgspec.structs import replace
 
 from gnomon.errors import PredictionFailed
-from gnomon.models import Artifact, Environment
+from gnomon.models import Artifact
 from gnomon.preprocessing import Contract
 from gnomon.shadow.compare.comparators import compare
 from gnomon.shadow.consistency.columns import only
 from gnomon.shadow.consistency.rerun import Rerun, step_columns
-from gnomon.shadow.consistency.table import KNOWN_AT, LABEL
-from gnomon.shadow.diagnosis.case import CONFIRMED, Mask, Surroundings
+from gnomon.shadow.diagnosis.beyond import Beyond, since_packed
+from gnomon.shadow.diagnosis.case import CONFIRMED, Mask
 from gnomon.shadow.diagnosis.company import Company, keep_company
 from gnomon.shadow.diagnosis.elsewhere import Elsewhere
 from gnomon.shadow.diagnosis.facts import facts
 from gnomon.shadow.diagnosis.findings import Finding, gather
-from gnomon.shadow.diagnosis.inputs import hours, numbers, with_hours
+from gnomon.shadow.diagnosis.inputs import hours, with_hours
 from gnomon.shadow.diagnosis.roots import Repairs, Root, Workshop
 from gnomon.shadow.diagnosis.search import Hit, search
 from gnomon.shadow.diagnosis.segments import segment, since
+from gnomon.shadow.diagnosis.surroundings import surroundings
 from gnomon.shadow.diagnosis.walk import Followed
 from gnomon.shadow.policy import Rules
 from gnomon.shadow.report import Diagnosis, Rung, share
 from gnomon.shadow.report.numbers import count, plural, rows
 
 __all__ = ["Diagnosed", "Others", "diagnose"]
-
-Floats = npt.NDArray[np.float64]
 
 _WEIGHED = 2_000
 """Rows on which it is measured how much each cause accounts for."""
@@ -44,8 +41,6 @@ _MOST_TARGETS = 30
 
 _OF_ANSWERS = frozenset({"float32", "rounding", "truncation", "float noise", "unit change"})
 """What happens to answers as they are written down; anything else happened before."""
-
-_MOST_GROUPS = 6
 
 Others = Callable[[], Iterator[tuple[Artifact, Rerun]]]
 
@@ -99,7 +94,9 @@ class _Investigation:
         return self.artifact.contract
 
     def run(self) -> Diagnosed:
-        workshop = Workshop(self.walk, self.rerun, self._surroundings(), self.names)
+        workshop = Workshop(
+            self.walk, self.rerun, surroundings(self.walk, self.contract), self.names
+        )
         company = self._company(workshop)
         if company is not None and company.cause is not None and self._is_why(company):
             return Diagnosed(self._of_company(company), self.ladder)
@@ -111,7 +108,7 @@ class _Investigation:
         findings = self._weighed(workshop, findings)
         beyond = None
         if not findings or not self._heals(workshop, everything):
-            beyond = self._elsewhere(workshop) or self._other_version(workshop)
+            beyond = self._beyond(workshop)
         if not findings:
             return Diagnosed(beyond or self._of_the_model(workshop), self.ladder)
         unsure = not self._reproduced(workshop)
@@ -119,28 +116,6 @@ class _Investigation:
         told.sort(key=lambda d: (d.verdict != "confirmed", -(d.accounts.rows if d.accounts else 0)))
         first, *rest = [beyond, *told] if beyond else told
         return Diagnosed(replace(first, also=tuple(rest[:8])), self.ladder)
-
-    def _surroundings(self) -> Surroundings:
-        about, inputs = self.walk.sample.pairs.about, self.walk.inputs
-        times = [f for f in self.contract.features if f.type == "timestamp"]
-        domains = {f.name: frozenset(f.domain) for f in self.contract.features if f.domain}
-        extra = self.walk.sample.pairs.right
-        outputs = {
-            name: _as_numbers(self.walk.sample.pairs.left.column(name))
-            for name in (o.name for o in self.contract.outputs)
-            if name in self.walk.sample.pairs.left.column_names
-        }
-        return Surroundings(
-            moments=hours(about.column("moment")),
-            times={f.name: hours(inputs.column(f.name)) for f in times},
-            zones=tuple(f.timezone for f in times if f.timezone),
-            inputs=inputs,
-            outputs={name: values for name, values in outputs.items() if values is not None},
-            groups=_groups(inputs, self.contract),
-            domains=domains,
-            label=_as_numbers(extra.column(LABEL)) if LABEL in extra.column_names else None,
-            known=hours(extra.column(KNOWN_AT)) if KNOWN_AT in extra.column_names else None,
-        )
 
     def _company(self, workshop: Workshop) -> Company | None:
         """The first rungs of the ladder; None where there are no outputs to compare."""
@@ -178,7 +153,7 @@ class _Investigation:
             step=step,
             cause=str(company.cause) if confirmed else "unknown",
             sentence=f"{where} {company.sentence}.",
-            evidence=tuple(self.evidence),
+            evidence=(*self.evidence, company.evidence),
             action=company.action,
             repaired=share(company.undone, company.varied, self.confidence),
         )
@@ -316,9 +291,8 @@ class _Investigation:
             if finding.accounts or finding.moves or not healed.any():
                 kept.append(finding)
             else:
-                name = finding.columns[0].rpartition("/")[2 if finding.place else 0]
                 self.evidence.append(
-                    f"`{name or finding.columns[0]}` differs on {rows(int(finding.rows.sum()))} "
+                    f"`{finding.name}` differs on {rows(int(finding.rows.sum()))} "
                     "too, but changes no answer."
                 )
         return kept
@@ -335,6 +309,27 @@ class _Investigation:
         known = difference[np.isfinite(difference)]
         return float(known.mean()) if len(known) else None
 
+    def _beyond(self, workshop: Workshop) -> Diagnosis | None:
+        """The other side is another environment's, or another version's."""
+        if not workshop.outputs.comparators:
+            return None
+        asked = Beyond(self.walk, self.artifact, self.rerun, self.names, workshop.outputs)
+        found = asked.environment(self.elsewhere) if self.elsewhere else None
+        found = found or (asked.version(self.others()) if self.others else None)
+        if found is None:
+            return None
+        diverged = int(self.walk.sample.diverged.sum())
+        return Diagnosis(
+            verdict="confirmed",
+            column=found.column,
+            step=(found.column or "").rpartition("/")[0],
+            cause=found.cause,
+            sentence=found.sentence,
+            evidence=tuple(self.evidence),
+            action=found.action,
+            repaired=share(found.same, diverged, self.confidence),
+        )
+
     def _of_the_model(self, workshop: Workshop) -> Diagnosis:
         """No column differs by itself: the rest is in the model, or out of sight."""
         seen = self.walk.of_kind("step")
@@ -349,7 +344,7 @@ class _Investigation:
             if not unsure
             else "The logged answers do not come out again here: what answered online was not this "
             "code, or not on these versions.",
-            evidence=(*self.evidence, *self._packed_elsewhere()),
+            evidence=(*self.evidence, *since_packed(self.artifact)),
             action="Compare the environments, and run `gnomon diagnose` with --python of the other."
             if unsure
             else (
@@ -359,87 +354,10 @@ class _Investigation:
             ),
         )
 
-    def _packed_elsewhere(self) -> Iterator[str]:
-        packed = self.artifact.manifest.environment
-        here = Environment.here(packed.packages)
-        changed = [
-            f"{name} {old}, now {here.packages.get(name, 'none')}"
-            for name, old in packed.packages.items()
-            if here.packages.get(name) != old
-        ]
-        if changed:
-            yield f"It was packed with {', '.join(changed)}."
-
-    def _elsewhere(self, workshop: Workshop) -> Diagnosis | None:
-        """The other environment gives the other side's answers, and this one does not."""
-        if self.elsewhere is None:
-            return None
-        diverged = self.walk.sample.diverged
-        answers = self.elsewhere.rerun.score(self.walk.inputs)
-        best = max(
-            int((compare(answers, side, workshop.outputs).agreed & diverged).sum())
-            for side in (self.walk.right, self.walk.left)
-        )
-        here = self.rerun.score(self.walk.inputs)
-        parted = int((~compare(here, answers, workshop.outputs).agreed & diverged).sum())
-        if min(best, parted) < CONFIRMED * diverged.sum():
-            return None
-        column = self._first_elsewhere()
-        step = (column or "").rpartition("/")[0]
-        return Diagnosis(
-            verdict="confirmed",
-            column=column,
-            step=step,
-            cause="library or hardware version",
-            sentence=f"{'Step ' + step if step else 'The model'} comes out otherwise with "
-            f"{self.elsewhere.name} ({self.elsewhere.difference or 'the same packages'}).",
-            evidence=tuple(self.evidence),
-            action="Serve with the versions in the artifact's requirements.txt, or pack it again "
-            "with those that serve.",
-            repaired=share(best, int(diverged.sum()), self.confidence),
-        )
-
-    def _first_elsewhere(self) -> str | None:
-        assert self.elsewhere is not None
-        names = step_columns(self.artifact)
-        try:
-            here = self.rerun.trace(self.walk.inputs, names)
-            there = self.elsewhere.rerun.trace(self.walk.inputs, names)
-        except PredictionFailed:
-            return None
-        return next((n for n in names if not here.column(n).equals(there.column(n))), None)
-
-    def _other_version(self, workshop: Workshop) -> Diagnosis | None:
-        """The other side's answers are those of another version of the artifact."""
-        diverged = self.walk.sample.diverged
-        for other, rerun in self.others() if self.others else ():
-            if other.contract.output_schema != self.contract.output_schema:
-                continue
-            answers = rerun.score(self.walk.inputs)
-            same = int(
-                (compare(answers, self.walk.right, workshop.outputs).agreed & diverged).sum()
-            )
-            if same < CONFIRMED * diverged.sum():
-                continue
-            mine, theirs = self.artifact.manifest, other.manifest
-            seeds = mine.lineage.data == theirs.lineage.data and mine.seeds != theirs.seeds
-            return Diagnosis(
-                verdict="confirmed",
-                column=None,
-                step="",
-                cause="seed" if seeds else "another version",
-                sentence=f"The {self.names[1]} answers are those of {other.tag}"
-                + (", fitted on the same data with other seeds." if seeds else "."),
-                evidence=tuple(self.evidence),
-                action=f"Compare with predictions of {self.artifact.tag}, or serve {other.tag}.",
-                repaired=share(same, int(diverged.sum()), self.confidence),
-            )
-        return None
-
     def _told(self, finding: Finding, unsure: bool) -> Diagnosis:
         """A finding in words."""
         column, step = finding.columns[0], finding.place
-        called = f"`{column.rpartition('/')[2] if step else column}`"
+        called = f"`{finding.name}`"
         diverged = int(self.walk.sample.diverged.sum())
         weighed = min(diverged, _WEIGHED)
         about = self.walk.sample.pairs.about
@@ -484,18 +402,16 @@ class _Investigation:
                 repaired=share(finding.vanished, finding.differing, self.confidence),
                 **common,  # type: ignore[arg-type]
             )
-        if where is not None and finding.cause == "unknown" and not unsure:
+        if where is not None and finding.cause == "unknown" and finding.accounts and not unsure:
             return Diagnosis(
                 verdict="confirmed",
                 cause="segment-local skew",
                 sentence=f"{self.names[0].capitalize()} {called} differs only where {where.text}: "
                 f"{rows(int(finding.rows.sum()))}, {where.inside:.0%} of those there. How it is "
-                "changed there is not known.",
+                f"changed there is not known; set to its {self.names[1]} values, answers agree.",
                 evidence=(*evidence, *facts(self.walk, column, called.strip("`"), self.names)),
                 action=f"Look at what is done differently where {where.text}.",
-                repaired=share(
-                    int((finding.rows & where.rows).sum()), int(finding.rows.sum()), self.confidence
-                ),
+                repaired=share(min(finding.accounts, weighed), weighed, self.confidence),
                 **common,  # type: ignore[arg-type]
             )
         return self._unknown(finding, called, evidence, common)
@@ -535,49 +451,6 @@ class _Investigation:
             action=actions[kind],
             **common,  # type: ignore[arg-type]
         )
-
-
-def _as_numbers(column: pa.ChunkedArray) -> Floats | None:
-    """Numbers as they are; a label of two as 0 and 1, in their order; None of other labels."""
-    kind = column.type
-    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return numbers(column)
-    if not pa.types.is_string(kind):
-        return None
-    distinct = sorted(pc.unique(column.drop_null()).to_pylist())
-    if len(distinct) != 2:
-        return None
-    return numbers(pc.cast(pc.equal(column, distinct[1]), pa.float64()))
-
-
-def _groups(inputs: pa.RecordBatch, contract: Contract) -> list[tuple[str, npt.NDArray[np.int64]]]:
-    """What rows may have a history by: the entity key, then features with values that recur."""
-    n = inputs.num_rows
-    found = []
-    keys = {" and ".join(contract.entity_key), *contract.entity_key}
-    named = [(name,) for name in contract.entity_key]
-    whole = [contract.entity_key] if len(contract.entity_key) > 1 else []
-    texts = [
-        (f.name,)
-        for f in contract.features
-        if f.type in ("string", "category", "integer") and f.name not in contract.entity_key
-    ]
-    for key in (*whole, *named, *texts):
-        codes = _codes([inputs.column(name) for name in key])
-        distinct = len(np.unique(codes))
-        name = " and ".join(key)
-        if 1 < distinct <= (0.9 * n if name in keys else n / 3):
-            found.append((name, codes))
-    return found[:_MOST_GROUPS]
-
-
-def _codes(columns: list[pa.Array]) -> npt.NDArray[np.int64]:
-    codes = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:
-        encoded = pc.fill_null(pc.cast(column, pa.string()), "").dictionary_encode()
-        part = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-        codes = np.unique(codes * (part.max() + 1) + part, return_inverse=True)[1].astype(np.int64)
-    return codes
 
 
 def _iso(moment: float) -> str:

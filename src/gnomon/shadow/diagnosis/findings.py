@@ -55,6 +55,11 @@ class Finding:
     moves: float | None = None
 
     @property
+    def name(self) -> str:
+        """The first column, without its step."""
+        return self.columns[0].rpartition("/")[2] if self.place else self.columns[0]
+
+    @property
     def repairs(self) -> Repairs:
         """The columns to set to the other side's values."""
         names = frozenset(self.columns)
@@ -124,11 +129,8 @@ def _exchanged(root: Root, exchange: Exchange, names: tuple[str, str]) -> Findin
     rows = np.zeros(len(cases[columns[0]].differs), dtype=bool)
     for name in columns:
         rows |= cases[name].differs
-    first = (
-        exchange.columns[columns[0]].rpartition("/")[2 if root.place else 0]
-        or (exchange.columns[columns[0]])
-    )
-    first = exchange.columns[columns[0]].rpartition("/")[2] if root.place else first
+    source = exchange.columns[columns[0]]
+    first = source.rpartition("/")[2] if root.place else source
     actions = {
         "column order": "Pass columns by name, never by position.",
         "category code order": "Take the encoder's categories from the artifact, in its order, on "
@@ -149,7 +151,7 @@ def _exchanged(root: Root, exchange: Exchange, names: tuple[str, str]) -> Findin
         action=actions[exchange.cause],
         rows=rows,
         differing=int(rows.sum()),
-        vanished=int(rows.sum()),
+        vanished=int(exchange.healed.sum()),
     )
 
 

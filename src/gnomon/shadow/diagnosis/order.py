@@ -24,12 +24,14 @@ class Exchange:
     Attributes:
         columns: to each, the column whose offline values it has online.
         indicators: they are columns of zeros and ones, of one category each.
+        healed: rows that differ in one of them, and agree in all once they are put back.
         date: they are the day and the month of a date, exchanged only where both can be.
     """
 
     columns: dict[str, str]
     indicators: bool
     date: bool
+    healed: Mask
 
     @property
     def cause(self) -> str:
@@ -54,7 +56,10 @@ def exchanges(cases: Sequence[Case]) -> list[Exchange]:
         if flags and min(int(member.differs.sum()) for member in members) < 2 * FEWEST_ROWS:
             continue
         columns = {name: mapping[name] for name in cycle}
-        found.append(Exchange(columns, flags and len(cycle) > 1, _is_date(members)))
+        apart = np.logical_or.reduce([member.differs for member in members])
+        back = [_same(member, by_name[columns[member.column]]) for member in members]
+        healed = apart & np.logical_and.reduce(back)
+        found.append(Exchange(columns, flags, _is_date(members), healed))
     return found
 
 

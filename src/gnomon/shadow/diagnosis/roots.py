@@ -61,12 +61,10 @@ class Root:
     Attributes:
         place: the step; empty for the features.
         cases: the columns.
-        before: what was repaired when they were looked at.
     """
 
     place: str
     cases: list[Case]
-    before: Repairs = field(default_factory=Repairs)
 
 
 @dataclass(slots=True)
@@ -102,7 +100,7 @@ class Workshop:
             if not cases:
                 break
             place = cases[0].column.rpartition("/")[0]
-            found.append(Root(place, cases[:_MOST_COLUMNS], done))
+            found.append(Root(place, cases[:_MOST_COLUMNS]))
             done |= Repairs(steps=frozenset(case.column for case in cases))
         return found, done
 

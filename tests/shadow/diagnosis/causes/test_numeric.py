@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from gnomon.shadow.diagnosis.case import FEWEST_ROWS
+from gnomon.shadow.diagnosis.explain import explain
 from tests.shadow.diagnosis.cases import case, explained, near, why
 
 Floats = npt.NDArray[np.float64]
@@ -59,10 +61,6 @@ def test_last_bits_are_noise_and_not_rounding() -> None:
 
     one = case(noisy, VALUES, agree=equal)
     differs = noisy != VALUES
-    from dataclasses import replace
-
-    from gnomon.shadow.diagnosis.explain import explain
-
     found = explain(replace(one, differs=differs, agrees=~differs))
     assert [p.cause for p, _ in found.found] == ["float noise"]
 

@@ -129,7 +129,6 @@ def code_order(case: Case) -> Iterator[Proposal]:
         action="Take the encoder's categories from the artifact, in its order, on both sides; look "
         "for codes that are given by order of appearance.",
         explained=explained,
-        law=_fixed(case, mapping, left, right),
     )
 
 
@@ -192,9 +191,3 @@ def _bijection(pairs: list[tuple[Any, Any]]) -> dict[Any, Any] | None:
     if not (enough and same_codes and one_to_one and followed >= CONFIRMED * len(pairs)):
         return None
     return mapping
-
-
-def _fixed(case: Case, mapping: dict[Any, Any], left: list[Any], right: list[Any]) -> bool:
-    """Whether the codes of rows that agree are none of those that moved."""
-    agreeing = np.flatnonzero(case.agrees & ~case.l_null).tolist()
-    return not any(right[i] in mapping for i in agreeing)

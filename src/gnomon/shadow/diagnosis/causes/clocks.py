@@ -215,7 +215,6 @@ def _zone(
         undone=undone,
         action=_ACTION,
         explained=explained,
-        law=True,
         moved=moved,
     )
 
@@ -228,7 +227,6 @@ def _exchanged(explained: Mask, moved: tuple[str, Floats] | None = None) -> Prop
         action="Send ISO 8601 dates, and parse with an explicit format: 03/04 is in March for "
         "some and in April for others.",
         explained=explained,
-        law=True,
         moved=moved,
     )
 

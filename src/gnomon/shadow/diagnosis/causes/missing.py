@@ -42,7 +42,6 @@ def imputation(case: Case) -> Iterator[Proposal]:
         action="Keep the imputer in the pipeline, and let both sides send null: look for a default "
         "that is filled in before the model, or an imputer that was fitted on other data.",
         explained=explained,
-        law=of_null,
     )
 
 

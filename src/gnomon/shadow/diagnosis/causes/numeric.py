@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gnomon.shadow.compare.comparators import ulps
-from gnomon.shadow.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal, close
+from gnomon.shadow.diagnosis.case import FEWEST_ROWS, Case, Mask, Proposal, close
 from gnomon.shadow.report.numbers import number
 
 __all__ = ["float32", "float_noise", "rounding", "truncation"]
@@ -33,14 +33,13 @@ def float32(case: Case) -> Iterator[Proposal]:
     for name, coarse, fine in _sides(case):
         cut = case.both & (fine.astype(np.float32).astype(np.float64) == coarse)
         if _enough(case, cut, coarse, fine):
-            law = bool((fine.astype(np.float32) == coarse.astype(np.float32))[known].all())
-            yield _single(name, cut, law=law, how="With both sides as 32 bit floats")
+            yield _single(name, cut, how="With both sides as 32 bit floats")
     single = [_is_single(side[known]) for side in (case.l, case.r)]
     if single[0] != single[1]:
         near = case.both & (ulps(case.l, case.r) <= _SINGLE_ULPS * _SINGLE)
         if _enough(case, near, case.l, case.r):
             name = case.names[0] if single[0] else case.names[1]
-            yield _single(name, near, law=False, how="To the digits that 32 bit floats have")
+            yield _single(name, near, how="To the digits that 32 bit floats have")
 
 
 def rounding(case: Case) -> Iterator[Proposal]:
@@ -54,7 +53,7 @@ def rounding(case: Case) -> Iterator[Proposal]:
         ]
         cut, how = max(said, key=lambda one: int(one[0].sum()))
         if _enough(case, cut, coarse, fine):
-            yield _rounded(case, name, cut, coarse, fine, how)
+            yield _rounded(name, cut, how)
 
 
 def truncation(case: Case) -> Iterator[Proposal]:
@@ -67,7 +66,6 @@ def truncation(case: Case) -> Iterator[Proposal]:
                 if not _enough(case, cut, coarse, fine):
                     continue
                 places = "whole numbers" if digits == 0 else f"{digits} decimals"
-                law = _holds(case, cutter(fine / grid * (1 + 1e-15)) * grid, coarse)
                 yield Proposal(
                     cause="truncation",
                     finding=f"differs by what was cut off: the {name} side is cut to {places}",
@@ -75,7 +73,6 @@ def truncation(case: Case) -> Iterator[Proposal]:
                     action=f"Keep the {name} side a float; look for a cast to an integer"
                     + (", or for a decimal comma that ends the number." if digits == 0 else "."),
                     explained=cut,
-                    law=law,
                 )
                 return
 
@@ -96,7 +93,6 @@ def float_noise(case: Case) -> Iterator[Proposal]:
         action="Let it pass: set `ulps` under [skew] in the policy. Sums come out so in another "
         "batch, on other threads or another processor.",
         explained=near,
-        law=bool((apart[np.isfinite(case.l) & np.isfinite(case.r)] <= MOST_ULPS).all()),
     )
 
 
@@ -113,13 +109,7 @@ def _enough(case: Case, cut: Mask, coarse: Floats, fine: Floats) -> bool:
     return len(np.unique(fine[cut])) >= 3 and len(np.unique(coarse[cut])) >= 2
 
 
-def _holds(case: Case, cut: Floats, coarse: Floats) -> bool:
-    """Whether the rows that agree are those that the cut leaves alone."""
-    known = case.agrees & np.isfinite(cut) & np.isfinite(coarse)
-    return bool(close(cut, coarse)[known].mean() >= CONFIRMED) if known.any() else True
-
-
-def _single(name: str, cut: Mask, *, law: bool, how: str) -> Proposal:
+def _single(name: str, cut: Mask, *, how: str) -> Proposal:
     return Proposal(
         cause="float32",
         finding=f"differs by what 32 bit floats lose, on the {name} side",
@@ -127,13 +117,10 @@ def _single(name: str, cut: Mask, *, law: bool, how: str) -> Proposal:
         action=f"Keep 64 bit floats on the {name} side, or let the policy's tolerance say that 32 "
         "bits are enough.",
         explained=cut,
-        law=law,
     )
 
 
-def _rounded(
-    case: Case, name: str, cut: Mask, coarse: Floats, fine: Floats, digits: str
-) -> Proposal:
+def _rounded(name: str, cut: Mask, digits: str) -> Proposal:
     return Proposal(
         cause="rounding",
         finding=f"differs by rounding: the {name} side {digits}",
@@ -141,7 +128,6 @@ def _rounded(
         action=f"Write the {name} side with all its digits, or let the policy's tolerance say how "
         "many are enough.",
         explained=cut,
-        law=_holds(case, fine, coarse),
     )
 
 

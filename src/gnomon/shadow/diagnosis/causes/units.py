@@ -108,7 +108,6 @@ def affine(case: Case) -> Iterator[Proposal]:
         action="Fit the scaler once and ship it with the model: look for a scaler of another "
         "version, or one that is fitted again where it serves.",
         explained=explained,
-        law=True,
     )
 
 
@@ -193,7 +192,6 @@ def _unit(case: Case, explained: Mask, finding: str, known: str | None, undone: 
         action="Send the unit that the contract says, and say it in the contract: the number alone "
         "does not.",
         explained=explained,
-        law=bool(not (case.agrees & (case.r != 0) & np.isfinite(case.r)).any()),
     )
 
 
@@ -275,5 +273,4 @@ def _comma(name: str, how: str, explained: Mask) -> Proposal:
         action=f"Send JSON numbers, and parse text on the {name} side with the decimal sign of its "
         "source, never with the machine's locale.",
         explained=explained,
-        law=True,
     )
