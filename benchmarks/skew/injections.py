@@ -190,7 +190,7 @@ def time_zone(world: World, sides: Sides, strength: float, rng: Rng) -> None:
 def locale(world: World, sides: Sides, strength: float, rng: Rng) -> None:
     name = _number(world, sides, rng)
     values = sides.offline[name]
-    if (values.dropna() % 1 == 0).all():
+    if (values.dropna() % 1 == 0).mean() > 0.5:
         values = values * 1.07
     values = values.round(2)
     sides.offline[name] = values

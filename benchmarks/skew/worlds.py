@@ -50,7 +50,7 @@ class World:
         target: of all rows.
         numbers: columns of floats, the widest ones first.
         texts: columns of labels.
-        build: makes the pipeline from a variant's options.
+        build: makes the pipeline.
     """
 
     name: str
@@ -58,7 +58,7 @@ class World:
     target: pd.Series
     numbers: list[str]
     texts: list[str]
-    build: Callable[..., Pipeline]
+    build: Callable[[], Pipeline]
     stack: ExitStack = field(default_factory=ExitStack)
     _packed: dict[str, Artifact] = field(default_factory=dict)
     _running: dict[tuple[str, str], Rerun] = field(default_factory=dict)
@@ -68,16 +68,20 @@ class World:
         """The rows that requests are made of."""
         return self.frame.iloc[len(self.frame) // 2 :].reset_index(drop=True)
 
-    def artifact(self, variant: str = "", **options: Any) -> Artifact:
-        """The artifact of a variant; ``options`` go to :attr:`build`."""
+    def artifact(self, variant: str = "", *, rows: slice | None = None, **spoiled: Any) -> Artifact:
+        """The artifact of a variant.
+
+        Args:
+            variant: its name.
+            rows: it is fitted on; the first half when not given.
+            spoiled: what to change in it once it is fitted, by the names in ``_SPOILED``.
+        """
         if variant not in self._packed:
-            half = len(self.frame) // 2
-            rows = options.pop("rows", slice(0, half))
+            rows = rows or slice(0, len(self.frame) // 2)
             frame, y = self.frame.iloc[rows].reset_index(drop=True), self.target.iloc[rows]
-            scaled = options.pop("scaled", None)
-            pipeline = self.build(**options).fit(frame, y)
-            if scaled is not None:
-                _rescale(pipeline, self.frame.iloc[scaled])
+            pipeline = self.build().fit(frame, y)
+            for name, value in spoiled.items():
+                _SPOILED[name](pipeline, self.frame, value)
             self._packed[variant] = gnomon.pack(
                 self.name,
                 pipeline,
@@ -114,11 +118,36 @@ class World:
 QUIET: dict[str, Any] = {"leakage": "off"}
 
 
-def _rescale(pipeline: Pipeline, rows: Frame) -> None:
+def _rescale(pipeline: Pipeline, frame: Frame, rows: slice) -> None:
     """Give the scaler the statistics of other rows; what comes before it is left alone."""
-    numbers = pipeline["columns"].named_transformers_["numbers"]
-    names = pipeline["columns"].transformers_[1][2]
-    numbers["scaled"].fit(numbers[:-1].transform(rows[names]))
+    numbers, names = _numbers(pipeline)
+    numbers["scaled"].fit(numbers[:-1].transform(frame.iloc[rows][names]))
+
+
+def _refill(pipeline: Pipeline, frame: Frame, statistic: str) -> None:
+    """Give the imputer another statistic of the training rows; the scaler and model stay."""
+    numbers, names = _numbers(pipeline)
+    rows = frame.iloc[: len(frame) // 2][names]
+    numbers["filled"].set_params(strategy=statistic).fit(numbers[:1].transform(rows))
+
+
+def _move(pipeline: Pipeline, _: Frame, zone: str) -> None:
+    """Read another clock than the one that the model was trained by."""
+    pipeline["columns"].named_transformers_["clock"].zone = zone
+
+
+_SPOILED: dict[str, Callable[[Pipeline, Frame, Any], None]] = {
+    "scaled": _rescale,
+    "statistic": _refill,
+    "zone": _move,
+}
+"""What is changed in a fitted pipeline, so that the model is the one of the other side."""
+
+
+def _numbers(pipeline: Pipeline) -> tuple[Pipeline, list[str]]:
+    """The steps of the numbers, and the features they read."""
+    _, steps, names = pipeline["columns"].transformers_[1]
+    return steps, names
 
 
 def worlds() -> list[World]:
@@ -126,43 +155,25 @@ def worlds() -> list[World]:
     return [_flights(), _diabetes(), _cancer()]
 
 
-def _preprocess(
-    numbers: list[str], texts: list[str], *, zone: str, statistic: str, order: str, dense: bool
-) -> Any:
-    filled = Pipeline(
-        [
-            ("raw", Numbers()),
-            ("filled", SimpleImputer(strategy=statistic)),
-            ("scaled", StandardScaler()),
-        ]
-    )
-    labels: Any = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    if not dense:
-        labels = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-    if order:
-        labels = labels.set_params(categories=_ORDERS[order])
-    return ColumnTransformer(
-        [("clock", Clock(zone), ["at"]), ("numbers", filled, numbers), ("labels", labels, texts)],
-        verbose_feature_names_out=False,
-    )
-
-
-_ORDERS: dict[str, Any] = {}
-
-
 def _pipeline(
     numbers: list[str], texts: list[str], model: Callable[[], Any], dense: bool
-) -> Callable[..., Pipeline]:
-    def build(
-        zone: str = "America/New_York", statistic: str = "mean", order: str = "", seed: int = 0
-    ) -> Pipeline:
-        columns = _preprocess(
-            numbers, texts, zone=zone, statistic=statistic, order=order, dense=dense
+) -> Callable[[], Pipeline]:
+    def build() -> Pipeline:
+        filled = Pipeline(
+            [
+                ("raw", Numbers()),
+                ("filled", SimpleImputer(strategy="mean")),
+                ("scaled", StandardScaler()),
+            ]
         )
-        made = model()
-        if seed and "random_state" in made.get_params():
-            made.set_params(random_state=seed)
-        return Pipeline([("columns", columns), ("model", made)])
+        labels: Any = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+        if not dense:
+            labels = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+        columns = ColumnTransformer(
+            [("clock", Clock(), ["at"]), ("numbers", filled, numbers), ("labels", labels, texts)],
+            verbose_feature_names_out=False,
+        )
+        return Pipeline([("columns", columns), ("model", model())])
 
     return build
 

@@ -52,6 +52,8 @@ def of_rows(
         left_null=int(rows.left_null.sum()),
         right_null=int(rows.right_null.sum()),
         both_null=int(rows.both_null.sum()),
+        flips=None if rows.flip is None else int(rows.flip.sum()),
+        smape=_smape(rows),
         quantiles={} if rows.difference is None else quantiles(rows.difference[differs]),
         unit=unit,
         estimate=float(weights[differs].sum() / weights.sum()),
@@ -89,6 +91,13 @@ def tolerance(rule: Comparator) -> str:
     return f"within {' or '.join(bounds)}" if bounds else "equal"
 
 
+def _smape(rows: ComparedColumn) -> float | None:
+    if rows.smape is None or rows.difference is None:
+        return None
+    known = rows.smape[np.isfinite(rows.difference)]
+    return float(known.mean()) if len(known) else None
+
+
 def _column(name: str, kind: Kind, rule: Comparator, sums: Sums, unit: str | None) -> Column:
     return Column(
         name=name,
@@ -100,6 +109,8 @@ def _column(name: str, kind: Kind, rule: Comparator, sums: Sums, unit: str | Non
         left_null=sums.left_null,
         right_null=sums.right_null,
         both_null=sums.both_null,
+        flips=sums.flips,
+        smape=sums.smape,
         quantiles=sums.quantiles,
         unit=unit,
     )

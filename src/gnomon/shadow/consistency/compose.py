@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Literal
@@ -18,8 +18,9 @@ from gnomon.shadow import report
 from gnomon.shadow.consistency.columns import Kind, of_comparison, of_rows
 from gnomon.shadow.consistency.findings import Finding, judge
 from gnomon.shadow.consistency.logged import Range
+from gnomon.shadow.consistency.over_time import Courses
 from gnomon.shadow.consistency.shapes import distribution, examples, timeline
-from gnomon.shadow.consistency.tally import Tally
+from gnomon.shadow.consistency.tally import Tally, seconds
 from gnomon.shadow.diagnosis.diagnose import Diagnosed
 from gnomon.shadow.diagnosis.walk import Followed, Sampled, sampled
 from gnomon.shadow.policy import Policy, Rules
@@ -144,6 +145,10 @@ def compose(
         diagnosis=diagnosis,
         ladder=diagnosed.ladder if diagnosed else (),
         timeline=time,
+        over_time=(
+            *tally.courses.told(sides.kinds),
+            *(_steps_over_time(followed) if followed else ()),
+        ),
         distributions=tuple(_distributions(drawn, columns, first, units)) if drawn else (),
         examples=tuple(_examples(drawn, sides, first)) if drawn else (),
         table=table,
@@ -236,6 +241,19 @@ def _walk(
         ),
         first=diagnosis.column if diagnosis else None,
     )
+
+
+def _steps_over_time(followed: Followed) -> Iterator[report.OverTime]:
+    """The transformed columns, of which only the rows followed are known."""
+    sample = followed.sample
+    steps = Courses()
+    found = {name: followed.compared.columns[name] for name in followed.of_kind("step")}
+    steps.add(
+        seconds(sample.pairs.about.column("moment")),
+        replace(followed.compared, columns=found),
+        sample.weights,
+    )
+    return steps.told(followed.kinds, sampled=True)
 
 
 def _impact(tally: Tally, confidence: float) -> report.Impact | None:

@@ -15,6 +15,7 @@ from gnomon.preprocessing import Contract
 from gnomon.shadow.compare.comparators import compare
 from gnomon.shadow.compare.comparison import Comparison
 from gnomon.shadow.consistency.logged import Rows
+from gnomon.shadow.consistency.over_time import Courses
 from gnomon.shadow.policy import Rules
 from gnomon.shadow.sampling import unit
 
@@ -180,6 +181,8 @@ class Tally:
         main: sums over the judged columns.
         side: sums over the others.
         exact: rows with every judged column equal to the bit.
+        time: rows and diverging rows by time.
+        courses: every column by time.
     """
 
     judged: Rules
@@ -189,6 +192,7 @@ class Tally:
     side: Comparison = field(default_factory=lambda: Comparison(keep=0))
     exact: int = 0
     time: TimeBuckets = field(default_factory=TimeBuckets)
+    courses: Courses = field(default_factory=Courses)
     agreeing: Sample = field(init=False)
     diverging: Sample = field(init=False)
 
@@ -207,13 +211,16 @@ class Tally:
             return
         compared = compare(pairs.left, pairs.right, self.judged)
         self.main.add(compared)
-        self.side.add(compare(pairs.left, pairs.right, self.others))
+        beside = compare(pairs.left, pairs.right, self.others)
+        self.side.add(beside)
         exact = np.ones(pairs.num_rows, dtype=bool)
         for column in compared.columns.values():
             exact &= column.exact
         self.exact += int(exact.sum())
         moments = seconds(pairs.about.column("moment"))
         self.time.add(moments, ~compared.agreed, pairs.about.column("request_id"))
+        self.courses.add(moments, compared)
+        self.courses.add(moments, beside)
         found = pa.table({"flipped": compared.flipped, "difference": compared.difference})
         rows = Pairs(with_columns(pairs.about, found), pairs.left, pairs.right)
         places = unit(row_ids(pairs.about))

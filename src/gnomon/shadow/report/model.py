@@ -22,6 +22,8 @@ __all__ = [
     "Distribution",
     "Example",
     "Impact",
+    "Moment",
+    "OverTime",
     "Report",
     "Rung",
     "Share",
@@ -129,6 +131,9 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
         left_null: rows with null on the left only; they diverge.
         right_null: rows with null on the right only; they diverge.
         both_null: rows with null on both sides; they agree.
+        flips: rows whose decision differs; None for a column that decides nothing.
+        smape: symmetric mean absolute percentage error of finite pairs, a share from 0 to 2; None
+            for labels and timestamps.
         quantiles: of left minus right, ``min``, ``p01`` ... ``max``: over all rows, or in a walk
             over the rows that differ; empty for labels.
         estimate: the share of all compared rows that diverge, where ``rows`` is a sample that
@@ -144,6 +149,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     left_null: int = 0
     right_null: int = 0
     both_null: int = 0
+    flips: int | None = None
+    smape: float | None = None
     quantiles: dict[str, float] = {}
     unit: str | None = None
     estimate: float | None = None
@@ -298,6 +305,49 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     buckets: tuple[Bucket, ...]
 
 
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """The consistency of one column in one stretch of time; shares are of all its rows.
+
+    Attributes:
+        start: ISO 8601 in UTC.
+        rows: rows compared.
+        coverage: the share with a value on both sides.
+        consistency: the share that agrees, within tolerance or null on both sides.
+        exact_rate: the share that is equal to the bit, or null on both sides.
+        flip_rate: the share whose decision differs; None where the column decides nothing.
+        mean_difference: of left minus right, where both are finite; None where none are.
+        smape: symmetric mean absolute percentage error of those, a share from 0 to 2.
+    """
+
+    start: str
+    rows: int
+    coverage: float
+    consistency: float
+    exact_rate: float
+    left_null: float
+    right_null: float
+    both_null: float
+    flip_rate: float | None = None
+    mean_difference: float | None = None
+    smape: float | None = None
+
+
+class OverTime(msgspec.Struct, frozen=True, kw_only=True):
+    """One column over time, in buckets of equal width; empty ones are left out.
+
+    Attributes:
+        seconds: the width: an hour, or more where the range is longer than a week.
+        sampled: the rows are those followed through the pipeline; the shares are estimates for
+            all compared rows.
+    """
+
+    column: str
+    kind: Literal["output", "feature", "step"]
+    seconds: float
+    sampled: bool
+    moments: tuple[Moment, ...]
+
+
 class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     """How the values of one column lie on either side, over the same rows.
 
@@ -376,6 +426,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         policy: the first 12 hex digits of the SHA-256 of the policy's canonical JSON.
         limit: the share of such rows the policy lets pass, and ``limit_name`` which rule that is.
         exact: rows with every output equal to the bit.
+        over_time: each column's consistency metrics, hour by hour.
         environment: what the comparison ran on.
         command: reproduces this report.
     """
@@ -402,6 +453,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     diagnosis: Diagnosis | None = None
     ladder: tuple[Rung, ...] = ()
     timeline: Timeline | None = None
+    over_time: tuple[OverTime, ...] = ()
     distributions: tuple[Distribution, ...] = ()
     examples: tuple[Example, ...] = ()
     table: TableUse | None = None
