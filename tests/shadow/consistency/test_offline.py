@@ -84,6 +84,11 @@ def test_an_hour_read_in_another_zone_is_found_named_and_proved(
     assert report.diagnosis.repaired.rows == ROWS
     assert f"The outputs then agree on {ROWS} of the {ROWS} rows" in report.diagnosis.evidence[-1]
     assert report.subject.role == "shadow"
+    courses = {course.column: course for course in report.over_time}
+    assert courses["columns/clock/hour"].sampled
+    assert {m.consistency for m in courses["columns/clock/hour"].moments} == {0.0}
+    assert {m.consistency for m in courses["miles"].moments} == {1.0}
+    assert sum(m.rows for m in courses["probability_slow"].moments) == ROWS
 
 
 def test_a_feature_in_another_unit_is_the_first_to_differ(healthy: Trips, table: Path) -> None:
@@ -101,6 +106,9 @@ def test_a_feature_in_another_unit_is_the_first_to_differ(healthy: Trips, table:
     assert report.diagnosis.accounts is not None
     diverging = report.divergence.rows
     assert (report.diagnosis.accounts.rows, report.diagnosis.accounts.of) == (diverging, diverging)
+    (swap,) = report.swaps
+    assert (swap.column, swap.back.rows, swap.back.of) == ("miles", diverging, diverging)
+    assert swap.left < 1e-9 < swap.apart
 
 
 def test_a_feature_that_differs_without_effect_is_cleared(
@@ -116,6 +124,10 @@ def test_a_feature_that_differs_without_effect_is_cleared(
     assert report.diagnosis is not None
     assert report.diagnosis.column == "columns/clock/hour"
     assert any("`riders`" in fact and "0 of the 401" in fact for fact in report.diagnosis.evidence)
+    assert [(swap.column, swap.back.rows) for swap in report.swaps] == [
+        ("columns/clock/hour", ROWS),
+        ("riders", 0),
+    ]
 
 
 def test_what_no_cause_explains_is_unknown(healthy: Trips, table: Path) -> None:

@@ -15,9 +15,12 @@ from gnomon.shadow.report import (
     Distribution,
     Example,
     Impact,
+    Moment,
+    OverTime,
     Report,
     Subject,
     Summary,
+    Swap,
     TableUse,
     Timeline,
     Walk,
@@ -110,6 +113,44 @@ def a_report() -> Report:
                 for day in range(20)
             ),
         ),
+        swaps=(
+            Swap(
+                column=HOUR,
+                back=share(990, 990, 0.95),
+                flips_back=41,
+                apart=0.0512,
+                left=0.0,
+            ),
+            Swap(column="distance", back=share(0, 990, 0.95), flips_back=0, apart=0.05, left=0.05),
+        ),
+        over_time=tuple(
+            OverTime(
+                column=column,
+                kind=kind,  # type: ignore[arg-type]
+                seconds=86_400.0,
+                sampled=kind == "step",
+                moments=tuple(
+                    Moment(
+                        start=(DAY + timedelta(days=day)).isoformat(),
+                        rows=50,
+                        coverage=1.0,
+                        consistency=1.0 if day < 2 else agreeing,
+                        exact_rate=1.0 if day < 2 else 0.0,
+                        left_null=0.0,
+                        right_null=0.0,
+                        both_null=0.0,
+                        mean_difference=0.04,
+                        smape=0.1,
+                    )
+                    for day in range(20)
+                ),
+            )
+            for column, kind, agreeing in (
+                ("probability_slow", "output", 0.2),
+                ("distance", "feature", 1.0),
+                (HOUR, "step", 0.0),
+            )
+        ),
         distributions=(
             Distribution(
                 axis=Axis(label=HOUR, unit="hour"),
@@ -189,6 +230,7 @@ def a_healthy_report() -> Report:
         walk=None,
         diagnosis=None,
         timeline=None,
+        over_time=(),
         distributions=(),
         examples=(),
         table=None,

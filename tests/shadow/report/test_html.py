@@ -74,8 +74,22 @@ def test_the_page_says_what_the_report_says() -> None:
         report.command,
         "% of 1,000 rows, estimated from 500",
         "2 more",
+        "Each column alone set to its offline value",
+        "990 of 990",
+        "0.0512 to 0",
     ):
         assert part in text, part
+
+
+def test_columns_that_differ_are_shown_over_time() -> None:
+    """Each with its worst moment, on the axis of all; those that agree are left out."""
+    report = a_report()
+    text = Elements(to_html(report)).text
+    assert "Share of rows that diverge, by 1 day, 0 to 100%" in text
+    assert "80% at 2013-04-03" in text
+    assert "estimated" in text
+    agreeing = replace(report, over_time=report.over_time[1:2])
+    assert "At worst" not in Elements(to_html(agreeing)).text
 
 
 def test_no_verdict_is_told_by_colour_alone() -> None:
@@ -95,7 +109,7 @@ def test_every_plot_is_described_and_has_units() -> None:
     """Plots are images with a text, and axes say what they measure."""
     elements = Elements(to_html(a_report()))
     plots = [attrs for tag, attrs in elements.found if tag == "svg" and attrs.get("role") == "img"]
-    assert len(plots) == 2
+    assert len(plots) == 4
     assert all(attrs.get("aria-label") for attrs in plots)
     assert "at (UTC)" in elements.text
     assert "columns/clock/hour (hour)" in elements.text

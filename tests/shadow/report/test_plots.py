@@ -1,6 +1,6 @@
 import pytest
 
-from gnomon.shadow.report import Axis, Bucket, Distribution, Timeline, plots
+from gnomon.shadow.report import Axis, Bucket, Distribution, Moment, OverTime, Timeline, plots
 
 
 def shape(left: tuple[int, ...], right: tuple[int, ...]) -> Distribution:
@@ -78,3 +78,30 @@ def test_one_bucket_fills_the_box(diverged: int) -> None:
     """A single hour, with nothing or everything diverging."""
     plot = plots.over_time(buckets((5, 10, diverged)))
     assert [(bar.x, bar.width, bar.height) for bar in plot.bars] == [(0, 100, 10.0 * diverged)]
+
+
+def test_a_columns_course_lies_on_the_axis_of_all() -> None:
+    """An hour of a day is a twenty-fourth of it, as high as the share that diverges."""
+    course = OverTime(
+        column="hour",
+        kind="step",
+        seconds=3_600.0,
+        sampled=True,
+        moments=(
+            Moment(
+                start="1970-01-01T06:00:00+00:00",
+                rows=8,
+                coverage=0.5,
+                consistency=0.25,
+                exact_rate=0.125,
+                left_null=0.5,
+                right_null=0.0,
+                both_null=0.0,
+            ),
+        ),
+    )
+    (bar,) = plots.course(course, 0.0, 86_400.0)
+    assert (bar.x, bar.width, bar.height) == (25, 100 / 24, 75)
+    assert bar.title == (
+        "1970-01-01 06:00: 75% of 8 rows diverge, 12.5% exact, 50% with both values"
+    )

@@ -144,6 +144,7 @@ def compose(
         walk=walk,
         diagnosis=diagnosis,
         ladder=diagnosed.ladder if diagnosed else (),
+        swaps=diagnosed.swaps if diagnosed else (),
         timeline=time,
         over_time=(
             *tally.courses.told(sides.kinds),

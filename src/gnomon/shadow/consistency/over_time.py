@@ -126,7 +126,7 @@ class Courses:
         return True
 
     def _buckets(self) -> int:
-        return max(len(buckets) for buckets in self.sums.values())
+        return max((len(buckets) for buckets in self.sums.values()), default=0)
 
     def _span(self) -> int:
         return max((max(b) - min(b) for b in self.sums.values()), default=0)

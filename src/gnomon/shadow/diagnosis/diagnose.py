@@ -27,9 +27,10 @@ from gnomon.shadow.diagnosis.roots import Repairs, Root, Workshop
 from gnomon.shadow.diagnosis.search import Hit, search
 from gnomon.shadow.diagnosis.segments import segment, since
 from gnomon.shadow.diagnosis.surroundings import surroundings
+from gnomon.shadow.diagnosis.swaps import swaps
 from gnomon.shadow.diagnosis.walk import Followed
 from gnomon.shadow.policy import Rules
-from gnomon.shadow.report import Diagnosis, Rung, share
+from gnomon.shadow.report import Diagnosis, Rung, Swap, share
 from gnomon.shadow.report.numbers import count, plural, rows
 
 __all__ = ["Diagnosed", "Others", "diagnose"]
@@ -47,10 +48,11 @@ Others = Callable[[], Iterator[tuple[Artifact, Rerun]]]
 
 @dataclass(frozen=True, slots=True)
 class Diagnosed:
-    """A diagnosis, and the rungs of the ladder it climbed."""
+    """A diagnosis, the rungs of the ladder it climbed, and what each column does to answers."""
 
     diagnosis: Diagnosis
     ladder: tuple[Rung, ...]
+    swaps: tuple[Swap, ...] = ()
 
 
 def diagnose(
@@ -101,6 +103,7 @@ class _Investigation:
         if company is not None and company.cause is not None and self._is_why(company):
             return Diagnosed(self._of_company(company), self.ladder)
         found, everything = workshop.roots()
+        moved = swaps(workshop, found, self.confidence)
         self.evidence += workshop.cleared
         findings = [finding for root in found for finding in gather(root, self.names)]
         findings = findings or self._of_answers(workshop)
@@ -110,12 +113,12 @@ class _Investigation:
         if not findings or not self._heals(workshop, everything):
             beyond = self._beyond(workshop)
         if not findings:
-            return Diagnosed(beyond or self._of_the_model(workshop), self.ladder)
+            return Diagnosed(beyond or self._of_the_model(workshop), self.ladder, moved)
         unsure = not self._reproduced(workshop)
         told = [self._told(finding, unsure) for finding in findings]
         told.sort(key=lambda d: (d.verdict != "confirmed", -(d.accounts.rows if d.accounts else 0)))
         first, *rest = [beyond, *told] if beyond else told
-        return Diagnosed(replace(first, also=tuple(rest[:8])), self.ladder)
+        return Diagnosed(replace(first, also=tuple(rest[:8])), self.ladder, moved)
 
     def _company(self, workshop: Workshop) -> Company | None:
         """The first rungs of the ladder; None where there are no outputs to compare."""

@@ -21,12 +21,14 @@ from gnomon.shadow.report.lines import (
     reproduced,
     spread,
     summary,
+    swaps,
 )
-from gnomon.shadow.report.model import Cell, Column, Distribution, Report, Walk
+from gnomon.shadow.report.model import Cell, Column, Distribution, OverTime, Report, Walk
 
 __all__ = ["environment", "source", "to_html"]
 
 _COLUMNS_PER_STEP = 6
+_COURSES = 20
 
 
 def to_html(report: Report) -> str:
@@ -46,11 +48,38 @@ def to_html(report: Report) -> str:
         identity=identity(report),
         causes=causes(report.diagnosis) if report.diagnosis else [],
         rungs=ladder(report),
+        swaps=swaps(report),
         reproduced=reproduced(report.walk) if report.walk else "",
         timeline=plots.over_time(report.timeline) if report.timeline else None,
+        courses=list(_courses(report)),
         steps=list(_steps(report.walk)) if report.walk else [],
         shapes=shapes,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    column: OverTime
+    bars: tuple[plots.Bar, ...]
+    worst: str
+
+
+def _courses(report: Report) -> Iterator[_Course]:
+    """The columns that differ at some time, on one axis of time."""
+    if not report.over_time:
+        return
+    width = max(column.seconds for column in report.over_time)
+    starts = [numbers.seconds(m.start) for c in report.over_time for m in c.moments]
+    begin, end = min(starts), max(starts) + width
+    differing = [c for c in report.over_time if any(m.consistency < 1 for m in c.moments)]
+    for column in differing[:_COURSES]:
+        worst = min(column.moments, key=lambda moment: moment.consistency)
+        yield _Course(
+            column,
+            plots.course(column, begin, end),
+            f"{numbers.percent(1 - worst.consistency)} "
+            f"at {numbers.moment(worst.start, column.seconds)}",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ __all__ = [
     "reproduced",
     "spread",
     "summary",
+    "swaps",
 ]
 
 Lines = list[tuple[str, str]]
@@ -60,6 +61,18 @@ def ladder(report: Report) -> list[tuple[str, str, str, str]]:
             "" if rung.as_right is None else f"{count(rung.as_right)} of {count(rung.rows)}",
         )
         for rung in report.ladder
+    ]
+
+
+def swaps(report: Report) -> list[tuple[str, str, str]]:
+    """Each column set to the right side's values: rows that agree again, and what is left."""
+    return [
+        (
+            swap.column,
+            f"{count(swap.back.rows)} of {count(swap.back.of)}",
+            f"{numbers.number(swap.apart, 3)} to {numbers.number(swap.left, 3)}",
+        )
+        for swap in report.swaps
     ]
 
 

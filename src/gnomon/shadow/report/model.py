@@ -29,6 +29,7 @@ __all__ = [
     "Share",
     "Subject",
     "Summary",
+    "Swap",
     "TableUse",
     "Timeline",
     "Value",
@@ -281,6 +282,23 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
     as_right: int | None = None
 
 
+class Swap(msgspec.Struct, frozen=True, kw_only=True):
+    """What answers do when one column alone is set to the right side's values.
+
+    Attributes:
+        back: of the rows that diverge, how many then agree.
+        flips_back: rows whose decision differed and no longer does.
+        apart: the mean of each row's largest absolute difference before.
+        left: and after.
+    """
+
+    column: str
+    back: Share
+    flips_back: int
+    apart: float
+    left: float
+
+
 class Axis(msgspec.Struct, frozen=True, kw_only=True):
     """What a plot's axis measures."""
 
@@ -452,6 +470,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     walk: Walk | None = None
     diagnosis: Diagnosis | None = None
     ladder: tuple[Rung, ...] = ()
+    swaps: tuple[Swap, ...] = ()
     timeline: Timeline | None = None
     over_time: tuple[OverTime, ...] = ()
     distributions: tuple[Distribution, ...] = ()

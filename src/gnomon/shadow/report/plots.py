@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from gnomon.shadow.report import numbers
-from gnomon.shadow.report.model import Distribution, Timeline
+from gnomon.shadow.report.model import Distribution, OverTime, Timeline
 
 __all__ = [
     "Bar",
@@ -18,6 +18,7 @@ __all__ = [
     "Plot",
     "Tick",
     "ceiling",
+    "course",
     "histogram",
     "over_time",
     "pairs",
@@ -122,6 +123,29 @@ def over_time(timeline: Timeline) -> Plot:
     middle = timeline.buckets[len(starts) // 2]
     marks = (timeline.buckets[0].start, middle.start, timeline.buckets[-1].end)
     return Plot(bars, "", time_ticks(marks, timeline.seconds), share_ticks(top))
+
+
+def course(column: OverTime, begin: float, end: float) -> tuple[Bar, ...]:
+    """The share of rows of one column that diverge, on an axis from 0 to 100%.
+
+    Args:
+        column: with its moments.
+        begin: where the axis of time begins, seconds since 1970.
+        end: where it ends.
+    """
+    width = 100 * column.seconds / (end - begin)
+    return tuple(
+        Bar(
+            100 * (numbers.seconds(moment.start) - begin) / (end - begin),
+            width,
+            100 * (1 - moment.consistency),
+            f"{numbers.moment(moment.start, column.seconds)}: "
+            f"{numbers.percent(1 - moment.consistency)} of {numbers.rows(moment.rows)} diverge, "
+            f"{numbers.percent(moment.exact_rate)} exact, "
+            f"{numbers.percent(moment.coverage)} with both values",
+        )
+        for moment in column.moments
+    )
 
 
 def time_ticks(marks: tuple[str, ...], seconds: float) -> tuple[Tick, ...]:

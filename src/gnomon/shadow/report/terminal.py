@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gnomon.shadow.report import numbers
-from gnomon.shadow.report.lines import causes, ladder, spread, summary
+from gnomon.shadow.report.lines import causes, ladder, spread, summary, swaps
 from gnomon.shadow.report.model import Column, Report, Timeline, Walk
 
 __all__ = ["print_report", "render"]
@@ -109,7 +109,25 @@ def _causes(report: Report) -> RenderableType:
         rungs.add_column(heading, justify="right" if heading else "left")
     for rung in ladder(report):
         rungs.add_row(*rung)
-    return Group(table, "", rungs) if report.ladder else table
+    parts: list[RenderableType] = [table]
+    if len(report.swaps) > 1:
+        parts += ["", _swaps(report)]
+    if report.ladder:
+        parts += ["", rungs]
+    return Group(*parts)
+
+
+def _swaps(report: Report) -> Table:
+    table = Table(
+        title=f"Each column alone as {report.right}", title_style="bold", title_justify="left",
+        box=None, pad_edge=False,
+    )  # fmt: skip
+    table.add_column("", overflow="fold")
+    table.add_column("rows that agree again", justify="right")
+    table.add_column("answers apart by", justify="right")
+    for line in swaps(report)[:_MOST_COLUMNS]:
+        table.add_row(*line)
+    return table
 
 
 def _steps(walk: Walk, report: Report) -> Table:
