@@ -23,7 +23,11 @@ from benchmarks.race.results import machine
 
 OUT = Path(__file__).parents[1] / "results" / "skew.json"
 
-SEES = ("all", "features", "answers")
+HOLDS = {
+    "all": "features, steps and answers",
+    "features": "features and answers",
+    "answers": "answers",
+}
 
 
 def main() -> None:
@@ -38,27 +42,33 @@ def main() -> None:
     chosen = [world for world in worlds() if world.name in asked.worlds]
     results: list[dict[str, Any]] = []
     plan = list(trials(asked, list(CAUSES)))
+    settings = list(itertools.product(asked.sees, asked.rows))
     for world in chosen:
-        for causes, strength, seed in plan:
-            results.append(one(world, causes, strength, seed, asked))
-        for seed in range(asked.healthy // len(chosen)):
-            results.append(one(world, (), 0.0, seed, asked))
+        for sees, rows in settings:
+            for causes, strength, seed in plan:
+                results.append(one(world, causes, strength, seed, rows, sees))
+            for seed in range(asked.healthy // len(chosen)):
+                results.append(one(world, (), 0.0, seed, rows, sees))
         world.stack.close()
     asked.out.write_text(json.dumps({"machine": machine(), "trials": results}, indent=1))
-    print(table(results))
+    for sees, rows in settings:
+        print(f"\n{rows:,} rows, the table holds {HOLDS[sees]}")
+        print(table([r for r in results if (r["sees"], r["rows"]) == (sees, rows)]))
     print(f"Every trial: {asked.out}")
 
 
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.skew")
-    parser.add_argument("--worlds", nargs="+", default=["flights", "diabetes", "cancer"])
+    parser.add_argument("--worlds", nargs="+", default=["flights", "diabetes", "cancer", "wine"])
     parser.add_argument("--strengths", type=float, nargs="+", default=[0.1, 0.5, 0.9])
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--rows", type=int, default=600)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000])
     parser.add_argument("--pairs", type=int, default=30, help="pairs of causes in each world")
     parser.add_argument("--healthy", type=int, default=201, help="controls in all")
-    parser.add_argument("--sees", choices=SEES, default="all", help="what the table holds")
+    parser.add_argument(
+        "--sees", choices=HOLDS, nargs="+", default=["all"], help="what the table holds"
+    )
     parser.add_argument("--causes", nargs="+", default=None)
     parser.add_argument("--out", type=Path, default=OUT)
     return parser.parse_args()
@@ -88,17 +98,18 @@ ALONE = {
 
 
 def one(
-    world: Any, causes: tuple[str, ...], strength: float, seed: int, asked: argparse.Namespace
+    world: Any, causes: tuple[str, ...], strength: float, seed: int, rows: int, sees: str
 ) -> dict[str, Any]:
     """One trial, as the JSON has it."""
     from benchmarks.skew.trial import trial
 
     began = time.monotonic()
-    found = trial(world, list(causes), strength, seed, asked.rows, asked.sees)
+    found = trial(world, list(causes), strength, seed, rows, sees)
     named = list(found.causes) if found else []
     verdict = "no divergence" if found is None else found.verdict
     print(
-        f"{world.name:9} {' + '.join(causes) or 'healthy':45} {strength:.1f}  {named or verdict}",
+        f"{world.name:9} {sees:8} {rows:5} {' + '.join(causes) or 'healthy':45} {strength:.1f}  "
+        f"{named or verdict}",
         flush=True,
     )
     return {
@@ -106,6 +117,8 @@ def one(
         "causes": list(causes),
         "strength": strength,
         "seed": seed,
+        "rows": rows,
+        "sees": sees,
         "verdict": verdict,
         "named": named,
         "seconds": round(time.monotonic() - began, 2),

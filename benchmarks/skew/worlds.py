@@ -1,4 +1,4 @@
-"""Three pipelines on real data: flights out of New York, diabetes, and breast cancer.
+"""Four pipelines on real data: flights out of New York, diabetes, breast cancer, and wine.
 
 scikit-learn's own sets hold numbers only. What a request has besides (who, when, of which kind) is
 given to their rows deterministically: a recurring patient, a visit every few hours, and bands of
@@ -19,12 +19,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from sklearn.compose import ColumnTransformer
-from sklearn.datasets import load_breast_cancer, load_diabetes
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
 import gnomon
 from benchmarks.skew.steps import Clock, Numbers
@@ -151,12 +151,20 @@ def _numbers(pipeline: Pipeline) -> tuple[Pipeline, list[str]]:
 
 
 def worlds() -> list[World]:
-    """All three."""
-    return [_flights(), _diabetes(), _cancer()]
+    """All four."""
+    return [_flights(), _diabetes(), _cancer(), _wine()]
+
+
+def _one_hot() -> Any:
+    return OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+
+
+def _ordinal() -> Any:
+    return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
 
 
 def _pipeline(
-    numbers: list[str], texts: list[str], model: Callable[[], Any], dense: bool
+    numbers: list[str], texts: list[str], model: Callable[[], Any], labels: Callable[[], Any]
 ) -> Callable[[], Pipeline]:
     def build() -> Pipeline:
         filled = Pipeline(
@@ -166,11 +174,8 @@ def _pipeline(
                 ("scaled", StandardScaler()),
             ]
         )
-        labels: Any = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-        if not dense:
-            labels = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
         columns = ColumnTransformer(
-            [("clock", Clock(), ["at"]), ("numbers", filled, numbers), ("labels", labels, texts)],
+            [("clock", Clock(), ["at"]), ("numbers", filled, numbers), ("labels", labels(), texts)],
             verbose_feature_names_out=False,
         )
         return Pipeline([("columns", columns), ("model", model())])
@@ -188,7 +193,7 @@ def _flights() -> World:
     )
     numbers = [*numbers, "recent"]
     build = _pipeline(
-        numbers, texts, lambda: LogisticRegression(max_iter=2000, random_state=1), True
+        numbers, texts, lambda: LogisticRegression(max_iter=2000, random_state=1), _one_hot
     )
     return World("flights", frame, rows["outcome"], numbers, texts, build)
 
@@ -205,7 +210,7 @@ def _diabetes() -> World:
     )
     frame = _with_history(frame, _visits(len(frame)), "s6")
     numbers = [*numbers, "recent"]
-    build = _pipeline(numbers, ["sex", "band"], lambda: Ridge(alpha=1.0, random_state=1), True)
+    build = _pipeline(numbers, ["sex", "band"], lambda: Ridge(alpha=1.0, random_state=1), _one_hot)
     return World("diabetes", frame, target, numbers, ["band", "sex"], build)
 
 
@@ -226,9 +231,36 @@ def _cancer() -> World:
         numbers,
         ["clinic", "density"],
         lambda: HistGradientBoostingClassifier(max_iter=60, learning_rate=0.2, random_state=1),
-        False,
+        _ordinal,
     )
     return World("cancer", frame, target, numbers, ["clinic", "density"], build)
+
+
+def _wine() -> World:
+    """Three classes, a forest, and labels encoded by the target."""
+    data = load_wine(as_frame=True)
+    frame = pd.concat([data.data] * 12, ignore_index=True).iloc[:2_000]
+    target = pd.concat([data.target] * 12, ignore_index=True).iloc[:2_000]
+    rng = np.random.default_rng(2)  # the rows come by class
+    order = rng.permutation(len(frame))
+    frame, target = frame.iloc[order].reset_index(drop=True), target.iloc[order]
+    target = target.reset_index(drop=True).map({0: "barolo", 1: "grignolino", 2: "barbera"})
+    numbers = ["proline", "magnesium", "color_intensity", "alcalinity_of_ash", "malic_acid"]
+    kept = frame[numbers].copy()
+    for name, source, labels in (
+        ("maker", "flavanoids", ["Rossi", "De Luca", "Conti", "Àlvaro", "Bruno"]),
+        ("bottle", "ash", ["0.375 l", "0.75 l", "1.5 l"]),
+    ):
+        kept[name] = pd.qcut(frame[source], len(labels), labels=labels).astype(str)
+    kept = _with_history(kept, _visits(len(kept)), "proline")
+    numbers = [*numbers, "recent"]
+    build = _pipeline(
+        numbers,
+        ["maker", "bottle"],
+        lambda: RandomForestClassifier(60, random_state=1),
+        lambda: TargetEncoder(random_state=1),
+    )
+    return World("wine", kept, target, numbers, ["maker", "bottle"], build)
 
 
 def _visits(rows: int) -> pd.Series:

@@ -16,6 +16,13 @@ def test_a_feature_that_one_side_lacks(default: float) -> None:
     assert "on the offline side" in found.found[0][0].finding
 
 
+def test_a_default_on_every_row_is_missing_also_where_it_is_true_by_chance() -> None:
+    """Wind is 0 online on every row; offline it is 0 now and then, and null on some."""
+    truth = np.where(SOME, 0.0, VALUES)
+    truth[::17] = np.nan
+    assert why(np.zeros(300), truth) == ["missing feature"]
+
+
 def test_nulls_that_are_filled_in_otherwise() -> None:
     """The mean here, the median there; the finding says which is which."""
     mean, median = float(VALUES[~SOME].mean()), 18.0

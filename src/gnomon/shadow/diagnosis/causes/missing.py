@@ -105,12 +105,15 @@ def _stand_in(case: Case, at: int) -> tuple[Any, Mask] | None:
 
 
 def _is_usual(case: Case, at: int, default: Any) -> bool:
-    """Whether rows that agree have this value often, so that it stands in for nothing."""
+    """Whether rows that agree have this value often, so that it stands in for nothing.
+
+    A column that has no other value at all is no flag: rows then agree where the default is true.
+    """
     if case.agrees.sum() < FEWEST_ROWS:
         return False
     side = (case.left, case.right)[at]
     same = np.asarray(pc.fill_null(pc.equal(side, pa.scalar(default, side.type)), False))
-    return bool(same[case.agrees].mean() > _RARE) and len(pc.unique(side)) <= 5
+    return bool(same[case.agrees].mean() > _RARE) and 1 < len(pc.unique(side)) <= 5
 
 
 def _common(case: Case, mine: Any, theirs: Any) -> bool:
