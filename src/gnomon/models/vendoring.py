@@ -173,7 +173,9 @@ def is_installed(module: str) -> bool:
 
 
 def _in_packages(path: Path) -> bool:
-    return any(path.resolve().is_relative_to(folder) for folder in _package_folders())
+    # Some installers put links to a cache there: neither end of one is the user's own code.
+    places = (path.absolute(), path.resolve())
+    return any(at.is_relative_to(folder) for folder in _package_folders() for at in places)
 
 
 def _package_folders() -> set[Path]:

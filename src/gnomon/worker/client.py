@@ -14,7 +14,7 @@ from gnomon.models import Artifact
 from gnomon.settings import Settings
 from gnomon.worker import frames
 from gnomon.worker.salvage import salvage
-from gnomon.worker.spawn import reap, spawn
+from gnomon.worker.spawn import Spawned, reap, spawn
 
 __all__ = ["WorkerClient"]
 
@@ -29,6 +29,8 @@ class WorkerClient:
         settings: thread and time limits.
         deadline: seconds one batch may take before the worker counts as hung and is killed.
         python: the interpreter of another environment to run it in.
+        verify: refuse an artifact whose golden rows do not come out as recorded. Only a diagnosis,
+            which asks what is different there, does without.
 
     Raises:
         ArtifactError: from ``__enter__``, when the worker refused the artifact.
@@ -42,8 +44,9 @@ class WorkerClient:
         *,
         deadline: float = 60.0,
         python: str | None = None,
+        verify: bool = True,
     ) -> None:
-        self._python = python
+        self._python, self._verify = python, verify
         self._settings = settings or Settings.read()
         self._artifact = artifact
         self._deadline = deadline
@@ -59,9 +62,7 @@ class WorkerClient:
         return self._process.pid
 
     def __enter__(self) -> Self:
-        self._process, self._control = spawn(
-            Path(self._artifact.path), self._settings, self._python
-        )
+        self._process, self._control = self._spawn()
         try:
             self._connect()
         except BaseException:
@@ -186,9 +187,10 @@ class WorkerClient:
                 where=self._artifact.tag,
                 hint="its own message is on standard error",
             )
-        self._process, self._control = spawn(
-            Path(self._artifact.path), self._settings, self._python
-        )
+        self._process, self._control = self._spawn()
+
+    def _spawn(self) -> Spawned:
+        return spawn(Path(self._artifact.path), self._settings, self._python, verify=self._verify)
 
     def _end(self) -> int:
         self._control.close()

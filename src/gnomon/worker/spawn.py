@@ -12,7 +12,10 @@ from typing import NamedTuple
 
 from gnomon.settings import Settings
 
-__all__ = ["Spawned", "child_environment", "inherited", "reap", "spawn", "untie"]
+__all__ = ["UNVERIFIED", "Spawned", "child_environment", "inherited", "reap", "spawn", "untie"]
+
+UNVERIFIED = "unverified"
+"""Has a worker serve rows whether or not its golden rows come out as recorded."""
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -24,7 +27,9 @@ class Spawned(NamedTuple):
     control: socket.socket
 
 
-def spawn(artifact: Path, settings: Settings, python: str | None = None) -> Spawned:
+def spawn(
+    artifact: Path, settings: Settings, python: str | None = None, *, verify: bool = True
+) -> Spawned:
     """Start a worker for the artifact in a folder. It lives as long as the control socket is open.
 
     Args:
@@ -32,6 +37,7 @@ def spawn(artifact: Path, settings: Settings, python: str | None = None) -> Spaw
         settings: the worker's.
         python: the interpreter to run; this one when not given. ``gnomon`` is this one's in any
             case, everything else is what that interpreter has installed.
+        verify: whether it runs the golden rows before it says that it is ready.
 
     The interpreter starts without the working directory on its path (``-P``).
     """
@@ -45,6 +51,7 @@ def spawn(artifact: Path, settings: Settings, python: str | None = None) -> Spaw
                 "gnomon.worker.process",
                 str(artifact),
                 str(theirs.fileno()),
+                *([] if verify else [UNVERIFIED]),
             ],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,

@@ -16,7 +16,7 @@ from gnomon.preprocessing import Contract
 from gnomon.shadow.compare.comparators import compare
 from gnomon.shadow.consistency.columns import only
 from gnomon.shadow.consistency.rerun import Rerun, step_columns
-from gnomon.shadow.diagnosis.beyond import Beyond, since_packed
+from gnomon.shadow.diagnosis.beyond import Beyond, Found, since_packed
 from gnomon.shadow.diagnosis.case import CONFIRMED, Mask
 from gnomon.shadow.diagnosis.company import Company, keep_company
 from gnomon.shadow.diagnosis.elsewhere import Elsewhere
@@ -102,6 +102,9 @@ class _Investigation:
         company = self._company(workshop)
         if company is not None and company.cause is not None and self._is_why(company):
             return Diagnosed(self._of_company(company), self.ladder)
+        there = self._environment(workshop)
+        if there is not None:
+            return Diagnosed(there, self.ladder)
         found, everything = workshop.roots()
         moved = swaps(workshop, found, self.confidence)
         self.evidence += workshop.cleared
@@ -312,13 +315,23 @@ class _Investigation:
         known = difference[np.isfinite(difference)]
         return float(known.mean()) if len(known) else None
 
-    def _beyond(self, workshop: Workshop) -> Diagnosis | None:
-        """The other side is another environment's, or another version's."""
-        if not workshop.outputs.comparators:
+    def _environment(self, workshop: Workshop) -> Diagnosis | None:
+        """The other environment gives the other side's answers: then whatever its values look
+        like, that is why."""
+        if self.elsewhere is None or not workshop.outputs.comparators:
             return None
-        asked = Beyond(self.walk, self.artifact, self.rerun, self.names, workshop.outputs)
-        found = asked.environment(self.elsewhere) if self.elsewhere else None
-        found = found or (asked.version(self.others()) if self.others else None)
+        return self._of_found(self._asked(workshop).environment(self.elsewhere))
+
+    def _beyond(self, workshop: Workshop) -> Diagnosis | None:
+        """The other side is another version's."""
+        if self.others is None or not workshop.outputs.comparators:
+            return None
+        return self._of_found(self._asked(workshop).version(self.others()))
+
+    def _asked(self, workshop: Workshop) -> Beyond:
+        return Beyond(self.walk, self.artifact, self.rerun, self.names, workshop.outputs)
+
+    def _of_found(self, found: Found | None) -> Diagnosis | None:
         if found is None:
             return None
         diverged = int(self.walk.sample.diverged.sum())
