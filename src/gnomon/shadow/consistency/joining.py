@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from gnomon.errors import TableError
@@ -71,7 +72,8 @@ class Join:
     def pairs(self, rows: Rows) -> Pairs:
         """The rows that the table has, on both sides."""
         keys = pa.table({name: _key(rows, name) for name in self.table.on})
-        places = self.table.find(keys)
+        told = about(rows, self.contract, keys)
+        places = self.table.find(keys, told.column("moment"))
         found = np.flatnonzero(places >= 0)
         if len(found) < len(places):
             self._without += len(places) - len(found)
@@ -80,10 +82,25 @@ class Join:
         self._met += np.bincount(places[found], minlength=self.table.rows)
         chosen = pa.array(found)
         return Pairs(
-            about(rows, self.contract, keys).take(chosen),
+            told.take(chosen),
             with_columns(rows.inputs, rows.outputs).take(chosen),
             self.table.data.take(pa.array(places[found])),
         )
+
+    def version(self, told: pa.Table, step: int) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
+        """The table's rows so many versions later, or earlier, than those joined.
+
+        Args:
+            told: :attr:`Pairs.about` of rows that were joined.
+            step: how many versions.
+
+        Returns:
+            As many rows; and which of them there are.
+        """
+        keys = pa.table({name: told.column(f"key_{name}") for name in self.table.on})
+        places = self.table.find(keys, told.column("moment"), step)
+        there = places >= 0
+        return self.table.data.take(pa.array(places, mask=~there)), there
 
     def refuse_no_match(self) -> None:
         """Rows on both sides with no key in common are a mistake in the key, not a result.

@@ -17,6 +17,7 @@ import pyarrow.parquet
 
 from gnomon.errors import TableError
 from gnomon.preprocessing.contract import Contract
+from gnomon.shadow.consistency.versions import Versions
 
 __all__ = ["KEYS", "KNOWN_AT", "LABEL", "OfflineTable", "key_fields", "key_text", "read_table"]
 
@@ -53,7 +54,7 @@ class OfflineTable:
     data: pa.Table
     used: dict[str, str]
     ignored: dict[str, str]
-    _index: pd.Index
+    _versions: Versions
     _keys: pa.Table
 
     @classmethod
@@ -69,13 +70,15 @@ class OfflineTable:
     ) -> OfflineTable:
         """Read a CSV or Parquet file.
 
+        With ``known_at`` a key may have several rows, each from a time on.
+
         Args:
             path: ending in ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``.
             on: the key columns, by the names they have in the log and in the table.
             contract: says what outputs and features there are.
             steps: the transformed columns there are, as ``step/column``.
             label: the column of what came true.
-            known_at: the column of the times at which the row's values were known.
+            known_at: the column of the times at which the row's values were known; null is always.
 
         Raises:
             TableError: unreadable, without a key, with duplicate keys or keys of another type, or
@@ -110,18 +113,35 @@ class OfflineTable:
         for meaning, column in beside.items():
             if column is not None:
                 data = data.append_column(meaning, _beside(table.column(column), where, column))
-        index = _index(keys.filter(pa.array(_whole(keys))))
-        found = cls(where, tuple(on), table.num_rows, data, used, ignored, index, keys)
+        whole = np.flatnonzero(_whole(keys))
+        versions = Versions(
+            _index(keys.take(pa.array(whole))),
+            whole,
+            _micros(data.column(KNOWN_AT))[whole] if known_at else None,
+        )
+        found = cls(where, tuple(on), table.num_rows, data, used, ignored, versions, keys)
         found._refuse_duplicates()
         return found
 
-    def find(self, keys: pa.Table) -> npt.NDArray[np.int64]:
-        """The table's row for each row of ``keys``; -1 where it has none."""
+    @property
+    def has_versions(self) -> bool:
+        """Whether a key has several rows, known at different times."""
+        return self._versions.several
+
+    def find(
+        self, keys: pa.Table, moments: pa.ChunkedArray | None = None, step: int = 0
+    ) -> npt.NDArray[np.int64]:
+        """The table's row for each row of ``keys``; -1 where it has none.
+
+        Args:
+            keys: the key columns.
+            moments: of several rows a key, the latest known at this time is taken.
+            step: so many versions later, or earlier.
+        """
         found = np.full(keys.num_rows, -1, dtype=np.int64)
-        asked, rows = np.flatnonzero(_whole(keys)), np.flatnonzero(_whole(self._keys))
-        places = self._index.get_indexer(_index(keys.take(pa.array(asked))))
-        matched = places >= 0
-        found[asked[matched]] = rows[places[matched]]
+        asked = np.flatnonzero(_whole(keys))
+        at = None if moments is None else _micros(moments)[asked]
+        found[asked] = self._versions.find(_index(keys.take(pa.array(asked))), at, step)
         return found
 
     def key_at(self, row: int) -> str:
@@ -129,14 +149,15 @@ class OfflineTable:
         return key_text(self._keys, row)
 
     def _refuse_duplicates(self) -> None:
-        again = np.flatnonzero(_whole(self._keys))[self._index.duplicated()]
+        again = self._versions.repeated
         if len(again):
             examples = "; ".join(self.key_at(int(row)) for row in again[:_EXAMPLES])
             raise TableError(
                 f"{len(again):,} of {self.rows:,} rows repeat the key of a row before them, such "
                 f"as {examples}",
                 where=self.path,
-                hint="give one row a key, or join on more columns",
+                hint="give one row a key, join on more columns, or name the column that says since "
+                "when each row was known (--known-at); of one key and time there can be one row",
             )
 
 
@@ -304,6 +325,13 @@ def _refuse_naive(column: pa.Array, place: str) -> None:
             where=place,
             hint="write them with an offset, such as 2013-04-01T09:00:00Z",
         )
+
+
+def _micros(times: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Timestamps as microseconds since 1970; null is before all others."""
+    micros = times.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64())
+    found: npt.NDArray[np.int64] = micros.fill_null(np.iinfo(np.int64).min).to_numpy()
+    return found
 
 
 def _index(keys: pa.Table) -> pd.Index:

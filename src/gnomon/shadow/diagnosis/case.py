@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -14,7 +14,16 @@ import pyarrow.compute as pc
 
 from gnomon.shadow.diagnosis.inputs import numbers
 
-__all__ = ["CONFIRMED", "Case", "Mask", "Proposal", "Surroundings", "close", "is_numeric"]
+__all__ = [
+    "CONFIRMED",
+    "Case",
+    "Mask",
+    "Proposal",
+    "Surroundings",
+    "Version",
+    "close",
+    "is_numeric",
+]
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -34,6 +43,21 @@ _NEAR = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """What the right side had of a column at another time than each row's own.
+
+    Attributes:
+        step: so many versions later, or earlier, than the one that was joined.
+        values: by row; null where there is no such version.
+        known: since when, in hours since 1970.
+    """
+
+    step: int
+    values: pa.Array
+    known: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What is known of the rows of a case beside the column itself.
 
@@ -47,6 +71,7 @@ class Surroundings:
         domains: the values that training saw, of text features.
         label: what came true, as a number; None where nobody has said.
         known: when the right side's value was known, in hours since 1970; None likewise.
+        versions: gives a column's earlier and later values, nearest first.
     """
 
     moments: Floats
@@ -57,6 +82,7 @@ class Surroundings:
     domains: Mapping[str, frozenset[str]] = field(default_factory=dict)
     label: Floats | None = None
     known: Floats | None = None
+    versions: Callable[[str], Iterable[Version]] = lambda _: ()
 
 
 @dataclass(frozen=True)

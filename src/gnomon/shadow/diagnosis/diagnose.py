@@ -26,8 +26,9 @@ from gnomon.shadow.diagnosis.inputs import hours, with_hours
 from gnomon.shadow.diagnosis.roots import Repairs, Root, Workshop
 from gnomon.shadow.diagnosis.search import Hit, search
 from gnomon.shadow.diagnosis.segments import segment, since
-from gnomon.shadow.diagnosis.surroundings import surroundings
+from gnomon.shadow.diagnosis.surroundings import History, surroundings
 from gnomon.shadow.diagnosis.swaps import swaps
+from gnomon.shadow.diagnosis.versions import versions
 from gnomon.shadow.diagnosis.walk import Followed
 from gnomon.shadow.policy import Rules
 from gnomon.shadow.report import Diagnosis, Rung, Swap, share
@@ -64,6 +65,7 @@ def diagnose(
     confidence: float,
     others: Others | None = None,
     elsewhere: Elsewhere | None = None,
+    history: History | None = None,
 ) -> Diagnosed:
     """Name where rows part and, when undoing a cause proves it, why.
 
@@ -75,8 +77,11 @@ def diagnose(
         confidence: of the interval of the share repaired.
         others: other versions of the artifact, asked only when nothing else explains the rows.
         elsewhere: the artifact in another environment.
+        history: what the right side had at other times.
     """
-    return _Investigation(walk, artifact, rerun, names, confidence, others, elsewhere).run()
+    return _Investigation(
+        walk, artifact, rerun, names, confidence, others, elsewhere, history
+    ).run()
 
 
 @dataclass(slots=True)
@@ -88,6 +93,7 @@ class _Investigation:
     confidence: float
     others: Others | None
     elsewhere: Elsewhere | None
+    history: History | None
     evidence: list[str] = field(default_factory=list)
     ladder: tuple[Rung, ...] = ()
 
@@ -97,9 +103,15 @@ class _Investigation:
 
     def run(self) -> Diagnosed:
         workshop = Workshop(
-            self.walk, self.rerun, surroundings(self.walk, self.contract), self.names
+            self.walk,
+            self.rerun,
+            surroundings(self.walk, self.contract, self.history),
+            self.names,
         )
         company = self._company(workshop)
+        if self.history:
+            self.ladder += tuple(versions(self.walk, self.artifact, self.rerun, self.history))
+        self.ladder += self._rung_elsewhere(workshop.outputs)
         if company is not None and company.cause is not None and self._is_why(company):
             return Diagnosed(self._of_company(company), self.ladder)
         there = self._environment(workshop)
@@ -141,7 +153,7 @@ class _Investigation:
         except PredictionFailed as error:
             self.evidence.append(f"Run one by one, rows fail: {error.message}.")
             return None
-        self.ladder = (*found.rungs, *self._rung_elsewhere(rules))
+        self.ladder = found.rungs
         return found
 
     def _is_why(self, company: Company) -> bool:
@@ -165,7 +177,7 @@ class _Investigation:
         )
 
     def _rung_elsewhere(self, rules: Rules) -> tuple[Rung, ...]:
-        if self.elsewhere is None:
+        if self.elsewhere is None or not rules.comparators:
             return ()
         answers = self.elsewhere.rerun.score(self.walk.inputs)
         return (

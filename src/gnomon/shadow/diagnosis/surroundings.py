@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -9,18 +12,27 @@ import pyarrow.compute as pc
 
 from gnomon.preprocessing import Contract
 from gnomon.shadow.consistency.table import KNOWN_AT, LABEL
-from gnomon.shadow.diagnosis.case import Surroundings
+from gnomon.shadow.diagnosis.case import Mask, Surroundings, Version
 from gnomon.shadow.diagnosis.inputs import hours, numbers
 from gnomon.shadow.diagnosis.walk import Followed
 
-__all__ = ["surroundings"]
+__all__ = ["History", "surroundings"]
 
 Floats = npt.NDArray[np.float64]
 
 _MOST_GROUPS = 6
 
 
-def surroundings(walk: Followed, contract: Contract) -> Surroundings:
+_STEPS = (-1, -2, -3, 1, 2)
+
+History = Callable[[pa.Table, int], tuple[pa.Table, Mask]]
+"""Gives, for rows as ``Pairs.about`` has them, the right side so many versions later or earlier,
+and for which rows there is such a version."""
+
+
+def surroundings(
+    walk: Followed, contract: Contract, history: History | None = None
+) -> Surroundings:
     """Times, answers, histories and labels of the rows of a walk."""
     about, inputs = walk.sample.pairs.about, walk.inputs
     left, right = walk.sample.pairs.left, walk.sample.pairs.right
@@ -36,7 +48,16 @@ def surroundings(walk: Followed, contract: Contract) -> Surroundings:
         domains={f.name: frozenset(f.domain) for f in contract.features if f.domain},
         label=_as_numbers(right.column(LABEL)) if LABEL in right.column_names else None,
         known=hours(right.column(KNOWN_AT)) if KNOWN_AT in right.column_names else None,
+        **({"versions": partial(_versions, about, history)} if history else {}),
     )
+
+
+def _versions(about: pa.Table, history: History, column: str) -> Iterator[Version]:
+    for step in _STEPS:
+        table, there = history(about, step)
+        if column in table.column_names and there.any():
+            known = hours(table.column(KNOWN_AT))
+            yield Version(step, table.column(column).combine_chunks(), known)
 
 
 def _as_numbers(column: pa.ChunkedArray) -> Floats | None:

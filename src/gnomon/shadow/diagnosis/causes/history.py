@@ -7,8 +7,19 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from gnomon.shadow.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal, close
+from gnomon.shadow.diagnosis.case import (
+    CONFIRMED,
+    FEWEST_ROWS,
+    Case,
+    Mask,
+    Proposal,
+    Version,
+    close,
+)
+from gnomon.shadow.diagnosis.inputs import numbers
 from gnomon.shadow.report.numbers import duration, plural
 
 __all__ = ["feedback", "leakage", "stale"]
@@ -70,6 +81,10 @@ def feedback(case: Case) -> Iterator[Proposal]:
 
 def stale(case: Case) -> Iterator[Proposal]:
     """The left side's value is one the right side had before."""
+    of_table = next(_other_version(case), None)
+    if of_table is not None:
+        yield of_table
+        return
     if not _telling(case):
         return
     best: tuple[Mask, str] | None = None
@@ -94,6 +109,52 @@ def stale(case: Case) -> Iterator[Proposal]:
             best = rows, group
     if best is not None:
         yield _stale(case, best[0], f"is a value it had earlier{_per(best[1])}")
+
+
+def _other_version(case: Case) -> Iterator[Proposal]:
+    """The value is in the table, under the same key at another time."""
+    for version in case.around.versions(case.column):
+        rows = case.differs & _equal(case, version.values)
+        if rows.sum() < max(FEWEST_ROWS, _FEWEST_MATCHES * case.differs.sum()):
+            continue
+        known = np.flatnonzero(case.differs)
+        dealt = np.random.default_rng(0).permutation(known)
+        again = _equal(case, version.values.take(pa.array(_exchanged(len(rows), known, dealt))))
+        if (again & case.differs).sum() >= 0.5 * rows.sum():
+            continue  # so few values that any would do
+        yield _of_version(case, version, rows)
+
+
+def _exchanged(size: int, rows: Places, by: Places) -> Places:
+    places = np.arange(size)
+    places[rows] = by
+    return places
+
+
+def _equal(case: Case, values: pa.Array) -> Mask:
+    if case.is_numeric:
+        return case.both & close(case.l, numbers(values))
+    same = pc.equal(case.left, values.cast(case.left.type))
+    found: Mask = pc.fill_null(same, False).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _of_version(case: Case, version: Version, rows: Mask) -> Proposal:
+    apart = (case.around.moments - version.known)[rows]
+    span = duration(round(abs(float(np.nanmedian(apart))) * 3600))
+    many = plural(abs(version.step), "version")
+    if version.step < 0:
+        return _stale(
+            case, rows, f"is the table's value of {many} before, {span} old when it was used"
+        )
+    return Proposal(
+        cause="stale data",
+        finding=f"is the table's value of {many} later, known {span} after by its time",
+        undone="With the later value on both sides",
+        action=f"Look for what holds the {case.names[1]} values back: their time may be when a row "
+        "was loaded and not when it was true.",
+        explained=rows,
+    )
 
 
 def _leak(case: Case, explained: Mask, how: str) -> Proposal:
