@@ -127,8 +127,9 @@ class _Investigation:
         beyond = None
         if not findings or not self._heals(workshop, everything):
             beyond = self._beyond(workshop)
-        if not findings:
-            return Diagnosed(beyond or self._of_the_model(workshop), self.ladder, moved)
+        beyond = beyond if any(map(_matters, findings)) else beyond or self._of_the_model(workshop)
+        if beyond and not findings:
+            return Diagnosed(beyond, self.ladder, moved)
         unsure = not self._reproduced(workshop)
         told = [self._told(finding, unsure) for finding in findings]
         told.sort(key=lambda d: (d.verdict != "confirmed", -(d.accounts.rows if d.accounts else 0)))
@@ -287,7 +288,7 @@ class _Investigation:
         ]
 
     def _weighed(self, workshop: Workshop, findings: list[Finding]) -> list[Finding]:
-        """How many rows each accounts for; without those that change no answer."""
+        """How many rows each accounts for; without unknown ones that change no answer."""
         if not workshop.outputs.comparators or not self.walk.sample.diverged.any():
             return findings
         bad = np.flatnonzero(self.walk.sample.diverged)
@@ -306,7 +307,8 @@ class _Investigation:
             alone = workshop.agreed(finding.repairs, places)
             finding.accounts = int((ill & healed).sum()) or int(alone.sum())
             finding.moves = self._moves(workshop, together, rest, places)
-            if finding.accounts or finding.moves or not healed.any():
+            matters = finding.accounts or finding.moves or not healed.any()
+            if matters or finding.cause != "unknown":
                 kept.append(finding)
             else:
                 self.evidence.append(
@@ -479,6 +481,11 @@ class _Investigation:
             action=actions[kind],
             **common,  # type: ignore[arg-type]
         )
+
+
+def _matters(finding: Finding) -> bool:
+    """Whether it changes an answer, as far as is known."""
+    return finding.accounts is None or bool(finding.accounts or finding.moves)
 
 
 def _iso(moment: float) -> str:

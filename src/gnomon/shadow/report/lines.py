@@ -88,7 +88,9 @@ def _about(one: Diagnosis) -> Iterator[str]:
         yield f"where {one.segment}"
     if one.since:
         yield f"since {numbers.moment(one.since)} UTC"
-    if one.accounts:
+    if one.accounts and not one.accounts.rows and not one.moves:
+        yield "changes no answer"
+    elif one.accounts:
         share = one.accounts
         yield f"accounts for {count(share.rows)} of {rows(share.of)} that diverge"
     if one.moves:

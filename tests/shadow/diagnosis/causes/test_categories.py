@@ -25,6 +25,14 @@ def test_labels_that_are_spelled_otherwise(change: object, what: str) -> None:
     assert what in found.found[0][0].finding
 
 
+def test_labels_that_are_spelled_otherwise_each_in_its_own_way() -> None:
+    """A space behind some, another Unicode form of others: all of it is one cause."""
+    other = [unicodedata.normalize("NFD", s) if not s.isascii() else f"{s} " for s in LABELS]
+    found = explained(other, LABELS, domains=DOMAIN)
+    assert [p.cause for p, _ in found.found] == ["category form"]
+    assert found.is_whole
+
+
 def test_labels_that_training_never_saw() -> None:
     """A placeholder, or new names for what was known."""
     for other in (["other"] * 200, [f"city {i % 5}" for i in range(200)]):
