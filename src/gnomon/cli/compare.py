@@ -10,6 +10,7 @@ import typer
 from gnomon.cli.options import AsJson
 from gnomon.cli.ranges import AsRole, End, PolicyFile, Start, Which
 from gnomon.cli.reporting import ReportPath
+from gnomon.cli.tables import Keys, KnownAt
 
 __all__ = ["command"]
 
@@ -25,14 +26,8 @@ def command(
             "columns as step/column.",
         ),
     ],
-    on: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--on",
-            metavar="COLUMN",
-            help="A key to join on; repeat it for several. Without it: the contract's entity key.",
-        ),
-    ] = None,
+    on: Keys = None,
+    known_at: KnownAt = None,
     role: AsRole = None,
     start: Start = None,
     end: End = None,
@@ -68,6 +63,7 @@ def command(
             start=start,
             end=end,
             settings=settings,
+            known_at=known_at,
             progress=advance,
         )
     deliver(found, settings, report, as_json)

@@ -10,6 +10,7 @@ import typer
 from gnomon.cli.options import AsJson
 from gnomon.cli.ranges import AsRole, End, PolicyFile, Start, Which
 from gnomon.cli.reporting import ReportPath
+from gnomon.cli.tables import Keys, KnownAt
 
 __all__ = ["command"]
 
@@ -25,10 +26,7 @@ def command(
             "itself, run again.",
         ),
     ] = None,
-    on: Annotated[
-        list[str] | None,
-        typer.Option("--on", metavar="COLUMN", help="A key of the table; as for compare."),
-    ] = None,
+    on: Keys = None,
     label: Annotated[
         str | None,
         typer.Option(
@@ -38,14 +36,7 @@ def command(
             "online leaks.",
         ),
     ] = None,
-    known_at: Annotated[
-        str | None,
-        typer.Option(
-            "--known-at",
-            metavar="COLUMN",
-            help="The table's column of the time at which a row's values were known.",
-        ),
-    ] = None,
+    known_at: KnownAt = None,
     python: Annotated[
         str | None,
         typer.Option(
