@@ -240,8 +240,17 @@ def _walk(
             )
             for name, kind in followed.kinds.items()
         ),
-        first=diagnosis.column if diagnosis else None,
+        first=_first(followed, diagnosis),
     )
+
+
+def _first(followed: Followed, diagnosis: report.Diagnosis | None) -> str | None:
+    """The column that parts by itself; where the cause is in one that does not differ, such as the
+    text that a changed step reads, the first that does."""
+    differing = [name for name in followed.kinds if followed.differs(name).any()]
+    if diagnosis and diagnosis.column in differing:
+        return diagnosis.column
+    return next(iter(differing), None) if diagnosis else None
 
 
 def _steps_over_time(followed: Followed) -> Iterator[report.OverTime]:
