@@ -115,6 +115,16 @@ def _numbers(values: Floats, whole: bool) -> Made:
         for name, stand_in in stand_ins if not known.all() else ():
             filled = np.where(known, values, stand_in)
             yield "imputation", f"is filled in with {name} on one side", _IMPUTE, filled
+        for default in _frequent(values[known]):
+            emptied = np.where(values == default, np.nan, values)
+            yield "imputation", f"is {number(default)} where one side has none", _IMPUTE, emptied
+
+
+def _frequent(values: Floats) -> list[float]:
+    """Values that may stand where there was none: those that recur most."""
+    distinct, counts = np.unique(values, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:2]
+    return [float(distinct[i]) for i in order if 1 < counts[i] < len(values)]
 
 
 def _without_point(x: float) -> float:

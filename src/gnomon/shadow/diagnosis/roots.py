@@ -185,6 +185,8 @@ class Workshop:
         if not names:
             return cases
         rules = only(self.walk.rules, names)
+        if self._apart(Repairs(features=frozenset(c.column for c in cases)), names, rules) == 0:
+            return cases  # each may mislead without the others, as two exchanged columns do
         before = self._apart(Repairs(), names, rules)
         kept = []
         for case in cases[:_MOST_TRIED]:
