@@ -75,7 +75,7 @@ def in_turns(artifact: Artifact, rows: int, rounds: int, root: Path) -> list[dic
 
 def in_process(name: str, tag: str, rows: int, root: Path) -> Found:
     """What a process of its own measures; ``-P`` keeps this checkout's modules out of it."""
-    command = [sys.executable, "-P", HERE / "measure.py", name, tag]
+    command = [sys.executable, "-P", str(HERE / "measure.py"), name, tag]
     environment = {**os.environ, "GNOMON_ROOT": str(root)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
