@@ -162,7 +162,10 @@ def test_rows_that_fail_when_run_again_diverge(settings: Settings, pack: Pack) -
 CHUNKS = (
     [row(1.0), row(-1.0), {"rows": [row(2.0), row(3.0)]}],
     [row(4.0)],
-    [{"rows": [row(5.0), {"x": "five", "id": "e"}]}, row(6.0)],  # refused whole
+    [
+        {"rows": [row(5.0), {"x": "five", "id": "e"}]},
+        row(6.0),
+    ],  # refused whole; of its second row null was logged
     [row(-666.0), row(7.0)],  # ends its worker
     [{"rows": [row(8.0), row(9.0), row(-1.0), row(10.0)]}],
 )
@@ -188,7 +191,7 @@ def test_chunks_give_the_report_of_the_whole(
     log, sizes = InferenceLog(settings, "toy"), list[int]()
     report = replay(log, in_chunks, settings=settings, progress=sizes.append)
     assert sizes == [4, 1, 3, 2, 4]
-    assert (report.divergence.rows, report.divergence.of, report.exact) == (4, 14, 10)  # null was logged of one
+    assert (report.divergence.rows, report.divergence.of, report.exact) == (4, 14, 10)
     assert {reason.reason: reason.rows for reason in report.coverage.unanswered} == {
         "failed when replayed: ValueError": 2,
         f"refused by the contract of {in_chunks.tag}": 2,
