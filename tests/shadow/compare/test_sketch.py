@@ -48,6 +48,16 @@ def test_what_is_not_finite_is_left_out() -> None:
     assert (sketch.count, sketch.quantile(0.5)) == (1, 3.0)
 
 
+def test_zeros_of_either_sign_and_what_is_too_small_are_one_value() -> None:
+    """Equal rows differ by 0: most of a healthy stream, and its quantiles."""
+    sketch = Sketch()
+    sketch.add(np.array([0.0, -0.0, 5e-324, 0.0, 2.0, -2.0]))
+    sketch.add(np.zeros(4))
+    found = sketch.quantiles((0.0, 0.1, 0.2, 0.9, 1.0))
+    assert found == [-2.0, -2.0, 0.0, 0.0, 2.0]
+    assert sketch.count == 10
+
+
 def test_nothing_has_no_quantile() -> None:
     """An empty sketch says None rather than guess."""
     assert Sketch().quantile(0.5) is None

@@ -39,3 +39,20 @@ def test_rows_are_read_again_from_their_bodies(settings: Settings, pack: Pack) -
         tail = source.decode(rows.envelope.slice(3, 2), decoder)
         assert tail.batch.equals(logged.inputs.slice(3, 2))
     assert (source.logged, source.skipped) == (9, {})
+
+
+def test_a_request_that_goes_on_in_the_next_chunk_is_not_looked_for(
+    settings: Settings, pack: Pack
+) -> None:
+    """Its body is remembered, even where the log no longer holds it."""
+    logged = Trips(settings, inspect(pack(LOCAL, "trips", TRAINED)), trips(9)).answer()
+    decoder = Decoder(logged.artifact.contract)
+    with logged.log.snapshot() as snapshot:
+        source = Range(snapshot, logged.artifact, "live")
+        (rows,) = source.chunks(raw=True)
+        source.decode(rows.envelope.slice(0, 3), decoder)
+        snapshot.close()
+        assert source.decode(rows.envelope.slice(3, 2), decoder).batch.equals(
+            logged.inputs.slice(3, 2)
+        )
+        assert source.decode(rows.envelope.slice(7, 2), decoder).batch.num_rows == 0

@@ -1,16 +1,20 @@
+import os
 from datetime import timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from msgspec.structs import replace as changed
 
 from gnomon.errors import ContractError
 from gnomon.models import Artifact, inspect
 from gnomon.settings import Settings
+from gnomon.shadow.consistency import logged as log_rows
 from gnomon.shadow.consistency.replay import replay
 from gnomon.shadow.log import InferenceLog
 from gnomon.shadow.policy import Limits, Policy, Tolerance
 from gnomon.shadow.report import Report
+from gnomon.worker import WorkerClient
 from tests.packing import Pack, times
 from tests.shadow.feeding import Requests, row
 from tests.shadow.trips import ARRIVED, GREENWICH, LOCAL, OTHER, TRAINED, Trips, trips
@@ -153,6 +157,74 @@ def test_rows_that_fail_when_run_again_diverge(settings: Settings, pack: Pack) -
     (skipped,) = report.coverage.skipped
     assert (skipped.reason, skipped.rows) == ("failed logged", 1)
     assert (report.coverage.logged, report.coverage.compared) == (5, 4)
+
+
+CHUNKS = (
+    [row(1.0), row(-1.0), {"rows": [row(2.0), row(3.0)]}],
+    [row(4.0)],
+    [
+        {"rows": [row(5.0), {"x": "five", "id": "e"}]},
+        row(6.0),
+    ],  # refused whole; of its second row null was logged
+    [row(-666.0), row(7.0)],  # ends its worker
+    [{"rows": [row(8.0), row(9.0), row(-1.0), row(10.0)]}],
+)
+
+
+@pytest.fixture
+def in_chunks(settings: Settings, pack: Pack, monkeypatch: pytest.MonkeyPatch) -> Artifact:
+    """An artifact whose log is read in the chunks above."""
+    live = inspect(pack(times(1.0)))
+    requests = Requests(settings, live)
+    for bodies in CHUNKS:
+        requests.answer(*bodies)
+        requests.rotate()
+    requests.close()
+    monkeypatch.setattr(log_rows, "CHUNK_ROWS", 1)
+    return live
+
+
+def test_chunks_give_the_report_of_the_whole(
+    settings: Settings, in_chunks: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every chunk meets its own answers, in the order of the log, whatever fails in it."""
+    log, sizes = InferenceLog(settings, "toy"), list[int]()
+    report = replay(log, in_chunks, settings=settings, progress=sizes.append)
+    assert sizes == [4, 1, 3, 2, 4]
+    assert (report.divergence.rows, report.divergence.of, report.exact) == (4, 14, 10)
+    assert {reason.reason: reason.rows for reason in report.coverage.unanswered} == {
+        "failed when replayed: ValueError": 2,
+        f"refused by the contract of {in_chunks.tag}": 2,
+        "failed when replayed: crashed": 1,
+    }
+    monkeypatch.setattr(log_rows, "CHUNK_ROWS", 16_384)
+    whole = replay(log, in_chunks, settings=settings, progress=sizes.append)
+    assert sizes[5:] == [14]
+    assert sorted(report.coverage.unanswered, key=str) == sorted(whole.coverage.unanswered, key=str)
+    same = {"created": "", "coverage": whole.coverage}
+    assert changed(report, **same) == changed(whole, **same)
+
+
+def test_what_scoring_raises_ends_the_replay_and_its_worker(
+    settings: Settings, in_chunks: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second chunk is scored while the first is compared: its error is not lost."""
+    score, workers, progress = WorkerClient.score, list[int](), list[int]()
+
+    def fails_later(client: WorkerClient, batch: pa.RecordBatch) -> pa.RecordBatch:
+        workers.append(client.pid)
+        if len(workers) == 2:
+            raise OSError("no second chunk")
+        return score(client, batch)
+
+    monkeypatch.setattr(WorkerClient, "score", fails_later)
+    with pytest.raises(OSError, match="no second chunk"):
+        replay(
+            InferenceLog(settings, "toy"), in_chunks, settings=settings, progress=progress.append
+        )
+    assert progress == [4]
+    with pytest.raises(ProcessLookupError):
+        os.kill(workers[0], 0)
 
 
 def test_a_range_and_a_limit_bound_what_is_run(healthy: Trips) -> None:

@@ -18,6 +18,7 @@ from deltalake import DeltaTable
 from gnomon.errors import LogError
 from gnomon.preprocessing.contract import Contract, Feature, Output
 from gnomon.settings import Settings
+from gnomon.shadow.log import table as log_table
 from gnomon.shadow.log.layout import Position, stream_folder
 from gnomon.shadow.log.reader import InferenceLog
 from gnomon.shadow.log.schema import request_schema
@@ -99,6 +100,21 @@ def test_sealed_and_unsealed_rows_are_one_dataset(setup: Settings, open_stream: 
     assert InferenceLog(setup, "flights").table() == before
     writer.append(live(["b"]))
     assert ids(setup) == ["a", "b"]
+
+
+def test_sealed_rows_are_read_by_small_groups_in_their_order(
+    setup: Settings, open_stream: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader holds one group of rows, however long the table is."""
+    monkeypatch.setattr(log_table, "ROW_GROUP_ROWS", 4)
+    names = [f"r{number}" for number in range(10)]
+    writer = open_stream()
+    writer.append(live(names))
+    writer.rotate()
+    assert Sealer(setup, "flights").seal() == 1
+    batches = list(InferenceLog(setup, "flights").scan(columns=["request_id"]))
+    assert [batch.num_rows for batch in batches] == [4, 4, 2]
+    assert ids_of(batches) == names
 
 
 def test_a_row_tells_where_it_was_written(setup: Settings, open_stream: Open) -> None:

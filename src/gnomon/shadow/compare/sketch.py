@@ -48,7 +48,10 @@ class Sketch:
         values = values[np.isfinite(values)]
         if not len(values):
             return
-        keys, counts = np.unique(_keys(values), return_counts=True)
+        others = values[values != 0]  # most differences are 0, which needs no logarithm
+        if zeros := len(values) - len(others):
+            self._bins[0] = self._bins.get(0, 0) + zeros
+        keys, counts = np.unique(_keys(others), return_counts=True)
         for key, count in zip(keys.tolist(), counts.tolist(), strict=True):
             self._bins[key] = self._bins.get(key, 0) + count
         self.count += len(values)

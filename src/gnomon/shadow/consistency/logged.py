@@ -72,6 +72,7 @@ class Range:
     limit: int | None = None
     skipped: Counter[str] = field(default_factory=Counter)
     logged: int = 0
+    _last: dict[str, bytes | None] = field(default_factory=dict)
 
     def chunks(self, *, raw: bool = False) -> Iterator[Rows]:
         """The answered rows, in the order of the log.
@@ -95,12 +96,16 @@ class Range:
     def decode(self, envelope: pa.Table, decoder: Decoder) -> Decoded:
         """Rows read again from the bodies they came in.
 
+        The last body is remembered: a request may go on in the next chunk, and looking for it
+        would cost another reading of the log.
+
         Args:
             envelope: their ``request_id``, ``row``, ``arrived`` and, if it was read, ``raw``; rows
                 of one request follow each other.
             decoder: of the contract to read by.
         """
-        bodies = _bodies(envelope) if "raw" in envelope.column_names else {}
+        bodies = dict(self._last)
+        bodies |= _bodies(envelope) if "raw" in envelope.column_names else {}
         ids = envelope.column("request_id")
         wanted = pc.unique(ids)
         missing = wanted.filter(pc.invert(pc.is_in(wanted, pa.array(bodies, pa.string()))))
@@ -113,7 +118,9 @@ class Range:
                 end=arrived["max"] + timedelta(microseconds=1),
             ):
                 bodies |= _bodies(batch.filter(pc.is_in(batch.column("request_id"), missing)))
-        return decode(ids.to_pylist(), envelope.column("row").to_pylist(), bodies, decoder)
+        requests = ids.to_pylist()
+        self._last = {request: bodies[request] for request in requests[-1:] if request in bodies}
+        return decode(requests, envelope.column("row").to_pylist(), bodies, decoder)
 
     def options(self) -> list[str]:
         """The command line options that ask for this range."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -25,6 +27,7 @@ from gnomon.shadow.diagnosis.diagnose import Diagnosed, diagnose
 from gnomon.shadow.diagnosis.elsewhere import elsewhere
 from gnomon.shadow.diagnosis.walk import follow, sampled
 from gnomon.shadow.log import InferenceLog
+from gnomon.shadow.log.bodies import Decoded
 from gnomon.shadow.policy import Policy, Rules
 from gnomon.shadow.report import Count, Report
 
@@ -80,10 +83,12 @@ def replay(
         target = through or artifact
         there = elsewhere(python, target, settings, stack) if python else None
         rerun = there.rerun if there else Late(stack, target, settings)()
-        for rows in source.chunks(raw=True):
-            again.tally.add(again.pairs(rows, source, rerun))
+        scorer = ThreadPoolExecutor(1, "score")
+        stack.callback(scorer.shutdown, cancel_futures=True)  # before its worker is ended
+        for pairs in again.pairs(source, rerun, scorer):
+            again.tally.add(pairs)
             if progress:
-                progress(rows.num_rows)
+                progress(pairs.num_rows)
         followed = diagnosed = None
         if why and again.tally.main.disagreed:
             here = rerun if again.is_same and not there else Late(stack, artifact, settings)()
@@ -107,6 +112,15 @@ def replay(
         followed=followed,
         diagnosed=diagnosed,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scoring:
+    """A chunk of the log that the worker has been given."""
+
+    rows: Rows
+    decoded: Decoded
+    answer: Future[pa.RecordBatch]
 
 
 class _Replay:
@@ -133,13 +147,29 @@ class _Replay:
         features = policy.rules(pa.schema(self._features), same=True)
         self.tally = Tally(outputs, Rules(comparators=features.comparators), sample_rows)
 
-    def pairs(self, rows: Rows, source: Range, rerun: Rerun) -> Pairs:
+    def pairs(self, source: Range, rerun: Rerun, scorer: ThreadPoolExecutor) -> Iterator[Pairs]:
+        """Logged rows beside what they came out as, chunk by chunk in the order of the log.
+
+        While the worker scores one chunk, this process compares the one before it, and reads and
+        decodes the one after: the worker has a core of its own, and need not wait.
+        """
+        before: _Scoring | None = None
+        for rows in source.chunks(raw=True):
+            decoded = source.decode(rows.envelope, self._decoder)
+            scoring = _Scoring(rows, decoded, scorer.submit(rerun.score, decoded.batch))
+            if before is not None:
+                yield self._beside(source, before)
+            before = scoring
+        if before is not None:
+            yield self._beside(source, before)
+
+    def _beside(self, source: Range, scoring: _Scoring) -> Pairs:
         """Logged rows beside what they came out as; null where they did not."""
-        decoded = source.decode(rows.envelope, self._decoder)
+        rows, decoded = scoring.rows, scoring.decoded
         refusal = f"refused by the contract of {self._through.tag}"
         for reason in decoded.refused.values():
             self._count(refusal, reason)
-        scored = rerun.score(decoded.batch)
+        scored = scoring.answer.result()
         for error in scored.column("error").drop_null().to_pylist():
             self._count(f"failed when replayed: {error.partition(':')[0]}", error)
         places = np.full(rows.num_rows, -1, dtype=np.int64)

@@ -25,6 +25,7 @@ from gnomon.shadow.log.tail import SegmentReader, SegmentUnbegun
 if TYPE_CHECKING:
     import duckdb
     from deltalake import DeltaTable
+    from pyarrow.dataset import Dataset
 
 __all__ = ["Role", "Snapshot", "Where"]
 
@@ -141,15 +142,8 @@ class Snapshot:
             return
         stored = self.view.sources(stored_schema(self._table), stored=True)
         names = {source for name in wanted.names for source in stored[name]}
-        scanner = self._table.to_pyarrow_dataset().scanner(
-            columns=sorted(names),
-            filter=condition,
-            batch_size=_BATCH_ROWS,
-            batch_readahead=2,
-            fragment_readahead=1,
-        )
         try:
-            for batch in scanner.to_batches():
+            for batch in _batches(self._table.to_pyarrow_dataset(), sorted(names), condition):
                 if batch.num_rows:
                     yield self.view.conform(batch, wanted, stored=True)
         except (FileNotFoundError, pa.ArrowException) as error:
@@ -166,6 +160,17 @@ class Snapshot:
             kept = batch if condition is None else batch.filter(condition)
             if kept.num_rows:
                 yield self.view.conform(kept, wanted, stored=False)
+
+
+def _batches(
+    dataset: Dataset, names: list[str], condition: pc.Expression | None
+) -> Iterator[pa.RecordBatch]:
+    """Rows of the table, by row group: a scan of it all reads ahead of its reader, up to 1 GiB."""
+    for file in dataset.get_fragments(condition):
+        for group in file.split_by_row_group(condition, schema=dataset.schema):
+            yield from group.to_batches(
+                schema=dataset.schema, columns=names, filter=condition, batch_size=_BATCH_ROWS
+            )
 
 
 def _consistent(table: LogTable, spool: Path | None) -> tuple[DeltaTable | None, list[Unsealed]]:

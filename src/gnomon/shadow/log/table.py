@@ -22,12 +22,15 @@ from gnomon.shadow.log.schema import ADDRESS, COMPARISON, ENVELOPE
 from gnomon.shadow.log.tail import IDENTITY_KEY, SegmentReader
 
 if TYPE_CHECKING:
-    from deltalake import DeltaTable
+    from deltalake import DeltaTable, WriterProperties
 
 __all__ = ["LogTable", "sealed_up_to", "stored_schema", "stream_key"]
 
 DAY = pa.field("day", pa.date32())
 """The partition: the UTC day of arrival."""
+
+ROW_GROUP_ROWS = 32_768
+"""Of a Parquet file. Readers hold one whole, and the next: two chunks of a replay each."""
 
 _FIXED = (*ADDRESS, *ENVELOPE, *COMPARISON)
 
@@ -107,7 +110,7 @@ class LogTable:
                 table.delete(f"{DAY.name} < '{oldest.isoformat()}'")
             if settings.retention_bytes:
                 _trim(table, settings.retention_bytes)
-            table.optimize.compact()
+            table.optimize.compact(writer_properties=_writing())
             table.vacuum(dry_run=False, full=True)
         except (DeltaError, OSError) as error:
             raise LogError(f"cannot maintain the sealed log: {error}", where=self.uri) from None
@@ -137,7 +140,7 @@ class LogTable:
             return table
 
     def _commit(self, table: DeltaTable, segments: Sequence[SegmentReader]) -> None:
-        from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake
+        from deltalake import CommitProperties, Transaction, write_deltalake
 
         last = segments[-1]
         rows = _Rows(segments, stored_schema(table))
@@ -147,9 +150,16 @@ class LogTable:
             pa.RecordBatchReader.from_batches(rows.schema, iter(rows)),
             mode="append",
             schema_mode="merge",
-            writer_properties=WriterProperties(compression="ZSTD"),
+            writer_properties=_writing(),
             commit_properties=CommitProperties(app_transactions=[transaction]),
         )
+
+
+def _writing() -> WriterProperties:
+    """How files are written. A reader holds whole row groups: they bound its memory."""
+    from deltalake import WriterProperties
+
+    return WriterProperties(compression="ZSTD", max_row_group_size=ROW_GROUP_ROWS)
 
 
 def stream_key(metadata: Mapping[bytes, bytes]) -> str:

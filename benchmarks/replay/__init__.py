@@ -1,0 +1,1 @@
+"""What a replay costs beside reading its log and calling the bare pipeline."""
