@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -20,24 +19,19 @@ from gnomon.shadow.diagnosis.beyond import Beyond, Found, since_packed
 from gnomon.shadow.diagnosis.case import CONFIRMED, Mask
 from gnomon.shadow.diagnosis.company import Company, keep_company
 from gnomon.shadow.diagnosis.elsewhere import Elsewhere
-from gnomon.shadow.diagnosis.facts import facts
 from gnomon.shadow.diagnosis.findings import Finding, gather
-from gnomon.shadow.diagnosis.inputs import hours, with_hours
 from gnomon.shadow.diagnosis.roots import Repairs, Root, Workshop
 from gnomon.shadow.diagnosis.search import Hit, search
-from gnomon.shadow.diagnosis.segments import segment, since
 from gnomon.shadow.diagnosis.surroundings import History, surroundings
 from gnomon.shadow.diagnosis.swaps import swaps
+from gnomon.shadow.diagnosis.telling import WEIGHED, Teller
 from gnomon.shadow.diagnosis.versions import versions
 from gnomon.shadow.diagnosis.walk import Followed
 from gnomon.shadow.policy import Rules
 from gnomon.shadow.report import Diagnosis, Rung, Swap, share
-from gnomon.shadow.report.numbers import count, plural, rows
+from gnomon.shadow.report.numbers import count, rows
 
 __all__ = ["Diagnosed", "Others", "diagnose"]
-
-_WEIGHED = 2_000
-"""Rows on which it is measured how much each cause accounts for."""
 
 _MOST_TARGETS = 30
 
@@ -131,7 +125,8 @@ class _Investigation:
         if beyond and not findings:
             return Diagnosed(beyond, self.ladder, moved)
         unsure = not self._reproduced(workshop)
-        told = [self._told(finding, unsure) for finding in findings]
+        teller = Teller(self.walk, self.rerun, self.names, self.confidence, tuple(self.evidence))
+        told = [teller.tell(finding, unsure) for finding in findings]
         told.sort(key=lambda d: (d.verdict != "confirmed", -(d.accounts.rows if d.accounts else 0)))
         first, *rest = [beyond, *told] if beyond else told
         return Diagnosed(replace(first, also=tuple(rest[:8])), self.ladder, moved)
@@ -292,7 +287,7 @@ class _Investigation:
         if not workshop.outputs.comparators or not self.walk.sample.diverged.any():
             return findings
         bad = np.flatnonzero(self.walk.sample.diverged)
-        places = pa.array(bad[np.linspace(0, len(bad) - 1, min(len(bad), _WEIGHED)).astype(int)])
+        places = pa.array(bad[np.linspace(0, len(bad) - 1, min(len(bad), WEIGHED)).astype(int)])
         together = Repairs()
         for finding in findings:
             together |= finding.repairs
@@ -384,109 +379,7 @@ class _Investigation:
             ),
         )
 
-    def _told(self, finding: Finding, unsure: bool) -> Diagnosis:
-        """A finding in words."""
-        column, step = finding.columns[0], finding.place
-        called = f"`{finding.name}`"
-        diverged = int(self.walk.sample.diverged.sum())
-        weighed = min(diverged, _WEIGHED)
-        about = self.walk.sample.pairs.about
-        where = segment(
-            finding.rows,
-            self.walk.inputs,
-            about,
-            self.walk.sample.weights,
-            but=frozenset(f"`{name}`" for name in finding.columns),
-        )
-        start = since(finding.rows, hours(about.column("moment")))
-        doubted = unsure and (bool(step) or finding.of_answers) and finding.cause != "float noise"
-        confirmed = finding.cause != "unknown" and not doubted
-        common: dict[str, object] = {
-            "column": column,
-            "step": step,
-            "columns": tuple(finding.columns[1:]),
-            "accounts": None
-            if finding.accounts is None
-            else share(min(finding.accounts, weighed), weighed, self.confidence),
-            "moves": finding.moves,
-            "segment": where.text if where else None,
-            "since": None if start is None else _iso(start),
-        }
-        evidence = [*self.evidence, *finding.tried]
-        if confirmed:
-            if not finding.tried:
-                evidence.append(
-                    f"{finding.undone}, {called} agrees on {count(finding.vanished)} of the "
-                    f"{rows(finding.differing)} that differed."
-                )
-            evidence += self._moved(finding)
-            more = plural(len(finding.columns) - 1, "more column")
-            also = f" ({more} likewise)" if len(finding.columns) > 1 else ""
-            return Diagnosis(
-                verdict="confirmed",
-                cause=finding.cause,
-                sentence=f"{self.names[0].capitalize()} {called} {finding.finding}{also}."
-                + (f" It is so where {where.text}." if where else ""),
-                evidence=tuple(evidence),
-                action=finding.action,
-                repaired=share(finding.vanished, finding.differing, self.confidence),
-                **common,  # type: ignore[arg-type]
-            )
-        if where is not None and finding.cause == "unknown" and finding.accounts and not unsure:
-            return Diagnosis(
-                verdict="confirmed",
-                cause="segment-local skew",
-                sentence=f"{self.names[0].capitalize()} {called} differs only where {where.text}: "
-                f"{rows(int(finding.rows.sum()))}, {where.inside:.0%} of those there. How it is "
-                f"changed there is not known; set to its {self.names[1]} values, answers agree.",
-                evidence=(*evidence, *facts(self.walk, column, called.strip("`"), self.names)),
-                action=f"Look at what is done differently where {where.text}.",
-                repaired=share(min(finding.accounts, weighed), weighed, self.confidence),
-                **common,  # type: ignore[arg-type]
-            )
-        return self._unknown(finding, called, evidence, common)
-
-    def _moved(self, finding: Finding) -> Iterator[str]:
-        """Where a timestamp was moved, what the answers are with it."""
-        rules = only(self.walk.rules, self.walk.of_kind("output"))
-        if finding.proposal is None or finding.proposal.moved is None or not rules.comparators:
-            return
-        answers = self.rerun.score(with_hours(self.walk.inputs, *finding.proposal.moved))
-        diverged = self.walk.sample.diverged
-        healed = int((compare(answers, self.walk.right, rules).agreed & diverged).sum())
-        of = rows(int(diverged.sum()))
-        yield f"The outputs then agree on {count(healed)} of the {of} that diverged."
-
-    def _unknown(
-        self, finding: Finding, called: str, evidence: list[str], common: dict[str, object]
-    ) -> Diagnosis:
-        column = finding.columns[0]
-        kind = self.walk.kinds.get(column, "feature")
-        actions = {
-            "feature": f"Find out where {called} comes from on either side: it differs before any "
-            "code of the artifact has run.",
-            "step": f"Compare the code and the fitted state of step {finding.place} with what the "
-            f"{self.names[1]} side ran.",
-            "output": "Give the table features and step columns too; they show which step parts.",
-        }
-        return Diagnosis(
-            verdict="unknown",
-            cause="unknown",
-            sentence=f"The two sides part at {called}. Why is not known: no cause that was tried "
-            "could be confirmed.",
-            evidence=(
-                *evidence,
-                *facts(self.walk, finding.columns[0], called.strip("`"), self.names),
-            ),
-            action=actions[kind],
-            **common,  # type: ignore[arg-type]
-        )
-
 
 def _matters(finding: Finding) -> bool:
     """Whether it changes an answer, as far as is known."""
     return finding.accounts is None or bool(finding.accounts or finding.moves)
-
-
-def _iso(moment: float) -> str:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=moment)).isoformat()
