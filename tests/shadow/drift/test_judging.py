@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from gnomon.shadow.drift.judging import effects, overall, worst
 from gnomon.shadow.policy import Drift
 from tests.shadow.drift.columns import against, frozen
 
-RANDOM = np.random.default_rng(3)
-BINS = frozen(RANDOM.normal(0, 1, 20_000))
+
+def rows(count: int, mean: float = 0.0) -> Any:
+    """Numbers that are the same whatever test was run before."""
+    return np.random.default_rng(count).normal(mean, 1, count)
+
+
+BINS = frozen(rows(20_000))
 
 
 def test_a_small_shift_of_many_rows_is_no_drift() -> None:
     """Significant beyond doubt (p below 1e-20) and of no matter: effect sizes decide."""
-    found = effects(against(BINS, RANDOM.normal(0.1, 1, 50_000)), Drift())
+    found = effects(against(BINS, rows(50_000, 0.1)), Drift())
     assert found["ks"].value > found["ks"].floor
     assert overall(found) == "ok"
 
 
 def test_a_large_shift_is_drift() -> None:
     """Above the limit and above chance; the worst metric is the furthest beyond its limit."""
-    found = effects(against(BINS, RANDOM.normal(1.0, 1, 2_000)), Drift())
+    found = effects(against(BINS, rows(2_000, 1.0)), Drift())
     assert overall(found) == "drifted"
     assert found[worst(found)].verdict == "drifted"
     beyond = {name: e.value / e.limit for name, e in found.items() if e.verdict == "drifted"}
@@ -30,7 +37,7 @@ def test_a_large_shift_is_drift() -> None:
 
 def test_what_chance_could_be_is_unknown() -> None:
     """Thirty rows of training's own distribution are neither drift nor its absence."""
-    found = effects(against(BINS, RANDOM.normal(0, 1, 30)), Drift())
+    found = effects(against(BINS, rows(30)), Drift())
     assert overall(found) == "unknown"
 
 
