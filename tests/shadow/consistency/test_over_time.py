@@ -42,7 +42,7 @@ def told(courses: Courses) -> dict[str, list[Moment]]:
 def test_each_hour_has_its_own_metrics() -> None:
     """Shares are of the rows of that hour; differences of those with both values."""
     courses = Courses()
-    courses.add(np.repeat([10.0, 5 * HOUR], 12), sides(24))
+    courses.add(np.repeat([10.0, 5 * HOUR], 12), sides(24).columns)
     found = told(courses)
     first, second = found["prediction"]
     assert (first.start, second.start) == (
@@ -65,7 +65,7 @@ def test_batches_and_their_order_change_nothing(cuts: list[int], random: object)
     moments = np.arange(300) * 9.0 * HOUR
     whole = sides(300)
     one, many = Courses(), Courses()
-    one.add(moments, whole)
+    one.add(moments, whole.columns)
     edges = [0, *sorted(cuts), 300]
     parts = list(pairwise(edges))
     random.shuffle(parts)  # type: ignore[attr-defined]
@@ -74,7 +74,7 @@ def test_batches_and_their_order_change_nothing(cuts: list[int], random: object)
             moments[begin:end],
             compare(
                 whole.left.slice(begin, end - begin), whole.right.slice(begin, end - begin), RULES
-            ),
+            ).columns,
         )
     assert told(one).keys() == told(many).keys()
     assert told(one) == told(many)
@@ -85,7 +85,7 @@ def test_weights_make_a_sample_stand_for_all_rows() -> None:
     """A diverging row that stands for one and an agreeing one that stands for nine: 90% agree."""
     courses = Courses()
     compared = sides(2)
-    courses.add(np.zeros(2), compared, np.array([1.0, 9.0]))
+    courses.add(np.zeros(2), compared.columns, np.array([1.0, 9.0]))
     (moment,) = told(courses)["prediction"]
     assert (moment.rows, moment.consistency) == (2, 0.9)
 
@@ -93,12 +93,12 @@ def test_weights_make_a_sample_stand_for_all_rows() -> None:
 def test_rows_without_a_time_are_left_out() -> None:
     """There is no hour to count them in."""
     courses = Courses()
-    courses.add(np.array([np.nan, np.nan]), sides(2))
+    courses.add(np.array([np.nan, np.nan]), sides(2).columns)
     assert not told(courses)
 
 
 def test_no_column_makes_no_course() -> None:
     """A table without steps has none to count."""
     courses = Courses()
-    courses.add(np.zeros(3), compare(sides(3).left, sides(3).right, Rules(comparators={})))
+    courses.add(np.zeros(3), compare(sides(3).left, sides(3).right, Rules(comparators={})).columns)
     assert not told(courses)

@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import base64
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from gnomon.models import Artifact, inspect
-from gnomon.preprocessing import Decoder
 from gnomon.settings import Settings
 from gnomon.shadow.consistency.offline import compare_offline
-from gnomon.shadow.log import (
-    REQUESTS,
-    InferenceLog,
-    SegmentWriter,
-    new_request_id,
-    request_schema,
-    shadow_schema,
-    shadow_stream,
-    stream_folder,
-)
 from gnomon.shadow.report import Report
 from tests.packing import Pack
-from tests.shadow.trips import ARRIVED, scored, write
+from tests.shadow.trips import Trips, write
 
 ROWS = 120
 
@@ -70,7 +56,7 @@ import gnomon, reading
 
 words = ["Engine", "wing", "the", "and", "delay", "Storm", "gate", "crew"]
 frame = pd.DataFrame({
-    "id": [f"t{i:03d}" for i in range(200)],
+    "trip": [f"t{i:03d}" for i in range(200)],
     "text": [" ".join(words[(i * k + k) % 8] for k in (1, 3, 5, 7)) for i in range(200)],
 })
 served, reading.LOWER = reading.LOWER, True
@@ -83,7 +69,7 @@ pipeline = Pipeline([
     ("model", LogisticRegression()),
 ]).fit(frame, frame["text"].str.contains("Engine").map({True: "yes", False: "no"}))
 reading.LOWER = served
-print(gnomon.pack(sys.argv[1], pipeline, frame, entity_key=("id",)).tag)
+print(gnomon.pack(sys.argv[1], pipeline, frame, entity_key=("trip",)).tag)
 """
 )
 
@@ -128,7 +114,7 @@ import gnomon, reading
 
 grey = np.random.default_rng(5).integers(0, 256, (200, 16), dtype=np.uint8)
 frame = pd.DataFrame({
-    "id": [f"t{i:03d}" for i in range(200)],
+    "trip": [f"t{i:03d}" for i in range(200)],
     "image": [base64.b64encode(one.tobytes()).decode() for one in grey],
 })
 served, reading.SCALED = reading.SCALED, True
@@ -137,7 +123,7 @@ pipeline = Pipeline([
     ("model", LogisticRegression()),
 ]).fit(frame, np.where(grey[:, :2].mean(axis=1) > 120, "light", "dark"))
 reading.SCALED = served
-print(gnomon.pack(sys.argv[1], pipeline, frame, entity_key=("id",)).tag)
+print(gnomon.pack(sys.argv[1], pipeline, frame, entity_key=("trip",)).tag)
 """
 )
 
@@ -147,7 +133,9 @@ def texts() -> list[dict[str, Any]]:
     words = ("engine", "wing", "the", "and", "delay", "storm", "gate", "crew")
     said = [" ".join(words[(i * k + k) % 8] for k in (1, 3, 5, 7)) for i in range(ROWS)]
     return [
-        {"id": f"r{i:03d}", "text": text.title() if i % 2 else text} for i, text in enumerate(said)
+        {"trip": f"r{i:03d}", "text": text.title() if i % 2 else text}
+        for i, text in enumerate(said)
+        for i, text in enumerate(said)
     ]
 
 
@@ -155,53 +143,16 @@ def images() -> list[dict[str, Any]]:
     """Small grey images as base64."""
     grey = np.random.default_rng(6).integers(0, 256, (ROWS, 16), dtype=np.uint8)
     coded = (base64.b64encode(one.tobytes()).decode() for one in grey)
-    return [{"id": f"r{i:03d}", "image": text} for i, text in enumerate(coded)]
+    return [{"trip": f"r{i:03d}", "image": text} for i, text in enumerate(coded)]
 
 
 def compared(
     settings: Settings, trained: Artifact, served: Artifact, rows: list[dict[str, Any]], path: Path
 ) -> Report:
     """What ``served`` answers in the shadow beside the table of what ``trained`` says."""
-    decoder = Decoder(trained.contract)
-    bodies = [msgspec.json.encode(row) for row in rows]
-    inputs = decoder.batch([decoder.decode(body).rows[0] for body in bodies])
-    requests = [new_request_id() for _ in rows]
-    outputs, steps = scored(settings, trained, inputs)
-    for artifact, stream, schema, role in (
-        (trained, REQUESTS, request_schema(trained.contract), "live"),
-        (served, shadow_stream(served.version), shadow_schema(served.contract), "shadow"),
-    ):
-        answers, _ = scored(settings, artifact, inputs)
-        common = {"role": role, "outcome": "answered" if role == "live" else "scored"}
-        common |= {"artifact": artifact.tag, "digest": artifact.digest, "protocol": "json"}
-        written = [
-            {
-                **common,
-                "epoch": 1,
-                "scored_us": 500,
-                "batch_rows": ROWS,
-                "row": 0,
-                "request_id": requests[i],
-                "arrived": ARRIVED + timedelta(seconds=i),
-                "raw": bodies[i] if role == "live" else None,
-                **{f"input_{name}": value for name, value in row.items()},
-                **{f"output_{name}": value for name, value in answer.items() if name != "error"},
-            }
-            for i, (row, answer) in enumerate(
-                zip(inputs.to_pylist(), answers.to_pylist(), strict=True)
-            )
-        ]
-        folder = stream_folder(settings, trained.name, "here", stream)
-        writer = SegmentWriter(folder, schema, settings=settings)
-        writer.append(pa.RecordBatch.from_pylist(written, schema=schema))
-        writer.close()
-    table = pa.table({"id": inputs.column("id")})
-    for part in (outputs, inputs, steps):
-        for name in part.schema.names:
-            if name not in ("id", "error"):
-                table = table.append_column(name, part.column(name))
-    log = InferenceLog(settings, trained.name)
-    return compare_offline(log, served, write(table, path), role="shadow", settings=settings)
+    logged = Trips(settings, trained, rows).answer().shadow(served)
+    table = write(logged.offline(), path)
+    return compare_offline(logged.log, served, table, role="shadow", settings=settings)
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Literal
@@ -258,11 +258,7 @@ def _steps_over_time(followed: Followed) -> Iterator[report.OverTime]:
     sample = followed.sample
     steps = Courses()
     found = {name: followed.compared.columns[name] for name in followed.of_kind("step")}
-    steps.add(
-        seconds(sample.pairs.about.column("moment")),
-        replace(followed.compared, columns=found),
-        sample.weights,
-    )
+    steps.add(seconds(sample.pairs.about.column("moment")), found, sample.weights)
     return steps.told(followed.kinds, sampled=True)
 
 

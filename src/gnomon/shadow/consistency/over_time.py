@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
-from gnomon.shadow.compare.comparators import Compared, ComparedColumn
+from gnomon.shadow.compare.comparators import ComparedColumn
 from gnomon.shadow.consistency.columns import Kind
 from gnomon.shadow.report import Moment, OverTime
 
@@ -46,12 +46,17 @@ class Courses:
     sums: dict[str, dict[int, Floats]] = field(default_factory=dict)
     _flips: set[str] = field(default_factory=set)
 
-    def add(self, moments: Floats, compared: Compared, weights: Floats | None = None) -> None:
+    def add(
+        self,
+        moments: Floats,
+        columns: Mapping[str, ComparedColumn],
+        weights: Floats | None = None,
+    ) -> None:
         """Count rows.
 
         Args:
             moments: of the rows, seconds since 1970; NaN is left out.
-            compared: the rows.
+            columns: the rows, column by column.
             weights: how many rows each stands for; one each when not given.
         """
         known = np.flatnonzero(np.isfinite(moments))
@@ -60,7 +65,7 @@ class Courses:
         numbers = np.floor(moments[known] / self.seconds).astype(np.int64)
         found, places = np.unique(numbers, return_inverse=True)
         weights = np.ones(len(known)) if weights is None else weights[known]
-        for name, column in compared.columns.items():
+        for name, column in columns.items():
             if column.flip is not None:
                 self._flips.add(name)
             parts = [

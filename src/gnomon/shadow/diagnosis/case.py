@@ -23,6 +23,7 @@ __all__ = [
     "Version",
     "close",
     "is_numeric",
+    "spread",
 ]
 
 Mask = npt.NDArray[np.bool_]
@@ -230,3 +231,12 @@ def _floats(values: pa.Array) -> Floats:
 def _nulls(values: pa.Array) -> Mask:
     nulls: Mask = pc.is_null(values, nan_is_null=True).to_numpy(zero_copy_only=False)
     return nulls
+
+
+def spread(mask: Mask, most: int) -> Places:
+    """The rows of a mask; of more than ``most``, so many that lie evenly among them."""
+    rows = np.flatnonzero(mask)
+    if len(rows) <= most:
+        return rows
+    chosen: Places = rows[np.linspace(0, len(rows) - 1, most).astype(int)]
+    return chosen

@@ -16,7 +16,7 @@ from gnomon.shadow.compare.comparators import compare
 from gnomon.shadow.consistency.columns import only
 from gnomon.shadow.consistency.rerun import Rerun, step_columns
 from gnomon.shadow.diagnosis.beyond import Beyond, Found, since_packed
-from gnomon.shadow.diagnosis.case import CONFIRMED, Mask
+from gnomon.shadow.diagnosis.case import CONFIRMED, Mask, spread
 from gnomon.shadow.diagnosis.company import Company, keep_company
 from gnomon.shadow.diagnosis.elsewhere import Elsewhere
 from gnomon.shadow.diagnosis.findings import Finding, gather
@@ -121,7 +121,8 @@ class _Investigation:
         beyond = None
         if not findings or not self._heals(workshop, everything):
             beyond = self._beyond(workshop)
-        beyond = beyond if any(map(_matters, findings)) else beyond or self._of_the_model(workshop)
+        if not any(map(_matters, findings)):
+            beyond = beyond or self._of_the_model(workshop)
         if beyond and not findings:
             return Diagnosed(beyond, self.ladder, moved)
         unsure = not self._reproduced(workshop)
@@ -286,8 +287,7 @@ class _Investigation:
         """How many rows each accounts for; without unknown ones that change no answer."""
         if not workshop.outputs.comparators or not self.walk.sample.diverged.any():
             return findings
-        bad = np.flatnonzero(self.walk.sample.diverged)
-        places = pa.array(bad[np.linspace(0, len(bad) - 1, min(len(bad), WEIGHED)).astype(int)])
+        places = pa.array(spread(self.walk.sample.diverged, WEIGHED))
         together = Repairs()
         for finding in findings:
             together |= finding.repairs

@@ -14,13 +14,12 @@ from gnomon.errors import PredictionFailed
 from gnomon.preprocessing import Contract
 from gnomon.shadow.compare.comparators import compare
 from gnomon.shadow.diagnosis.candidates import Candidate, candidates
-from gnomon.shadow.diagnosis.case import CONFIRMED, Mask
+from gnomon.shadow.diagnosis.case import CONFIRMED, Mask, spread
 from gnomon.shadow.policy import Rules
 
 __all__ = ["Hit", "search"]
 
 Floats = npt.NDArray[np.float64]
-Places = npt.NDArray[np.int64]
 Answer = Callable[[pa.RecordBatch], pa.Table | pa.RecordBatch]
 
 _SCREENED = 24
@@ -76,7 +75,7 @@ def search(
         rules: what agrees.
         answer: runs the artifact and gives the columns of ``rules``.
     """
-    few = _spread(diverged, _TRIED[0]), _spread(~diverged, _TRIED[1])
+    few = spread(diverged, _TRIED[0]), spread(~diverged, _TRIED[1])
     at = np.concatenate(few)
     bad = np.arange(len(at)) < len(few[0])
     tried = _Tried(rows.take(pa.array(at)), right.take(pa.array(at)), bad, rules, answer)
@@ -110,7 +109,7 @@ class _Tried:
 
     def screen(self, made: Sequence[Candidate]) -> list[_Scored]:
         """How every candidate does on a few rows that diverge."""
-        places = pa.array(_spread(self.bad, _SCREENED))
+        places = pa.array(spread(self.bad, _SCREENED))
         right = self.right.take(places)
         found: list[_Scored] = []
         each = max(len(places), 1)
@@ -160,14 +159,6 @@ class _Tried:
         compared = compare(answers, right, self.rules)
         known = compared.difference[np.isfinite(compared.difference)]
         return float(known.mean()) if len(known) else float((~compared.agreed).mean())
-
-
-def _spread(mask: Mask, most: int) -> Places:
-    rows = np.flatnonzero(mask)
-    if len(rows) <= most:
-        return rows
-    chosen: Places = rows[np.linspace(0, len(rows) - 1, most).astype(int)]
-    return chosen
 
 
 def _distinct(found: Sequence[_Scored]) -> Iterator[Candidate]:

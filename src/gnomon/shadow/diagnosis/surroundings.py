@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -48,16 +48,21 @@ def surroundings(
         domains={f.name: frozenset(f.domain) for f in contract.features if f.domain},
         label=_as_numbers(right.column(LABEL)) if LABEL in right.column_names else None,
         known=hours(right.column(KNOWN_AT)) if KNOWN_AT in right.column_names else None,
-        **({"versions": partial(_versions, about, history)} if history else {}),
+        **({"versions": _versions(about, history)} if history else {}),
     )
 
 
-def _versions(about: pa.Table, history: History, column: str) -> Iterator[Version]:
-    for step in _STEPS:
-        table, there = history(about, step)
-        if column in table.column_names and there.any():
-            known = hours(table.column(KNOWN_AT))
-            yield Version(step, table.column(column).combine_chunks(), known)
+def _versions(about: pa.Table, history: History) -> Callable[[str], Iterator[Version]]:
+    joined = cache(partial(history, about))  # many columns ask for the same versions
+
+    def versions(column: str) -> Iterator[Version]:
+        for step in _STEPS:
+            table, there = joined(step)
+            if column in table.column_names and there.any():
+                known = hours(table.column(KNOWN_AT))
+                yield Version(step, table.column(column).combine_chunks(), known)
+
+    return versions
 
 
 def _as_numbers(column: pa.ChunkedArray) -> Floats | None:

@@ -9,12 +9,13 @@ import pyarrow as pa
 
 from gnomon.errors import PredictionFailed
 from gnomon.shadow.compare.comparators import Compared, compare
+from gnomon.shadow.diagnosis.case import spread
 from gnomon.shadow.diagnosis.roots import Repairs, Root, Workshop
+from gnomon.shadow.diagnosis.telling import WEIGHED
 from gnomon.shadow.report import Swap, share
 
 __all__ = ["swaps"]
 
-_MOST_ROWS = 2_000
 _MOST_COLUMNS = 12
 
 
@@ -32,7 +33,7 @@ def swaps(workshop: Workshop, roots: list[Root], confidence: float) -> tuple[Swa
     Returns:
         The columns that bring most rows back come first.
     """
-    rows = _diverging(workshop)
+    rows = spread(workshop.walk.sample.diverged, WEIGHED)
     if not workshop.outputs.comparators or not len(rows):
         return ()
     places = pa.array(rows)
@@ -45,11 +46,6 @@ def swaps(workshop: Workshop, roots: list[Root], confidence: float) -> tuple[Swa
     ]
     known = [swap for swap in found if swap is not None]
     return tuple(sorted(known, key=lambda swap: (-swap.back.rows, swap.left)))
-
-
-def _diverging(workshop: Workshop) -> np.ndarray:
-    bad = np.flatnonzero(workshop.walk.sample.diverged)
-    return bad[:: max(len(bad) // _MOST_ROWS, 1)][:_MOST_ROWS]
 
 
 def _candidates(workshop: Workshop, roots: list[Root]) -> Iterator[tuple[str, Repairs]]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
-import numpy as np
 import pyarrow as pa
 
 from gnomon.models import Artifact
 from gnomon.shadow.compare.comparators import compare
 from gnomon.shadow.consistency.columns import only
 from gnomon.shadow.consistency.rerun import Rerun
+from gnomon.shadow.diagnosis.case import spread
 from gnomon.shadow.diagnosis.inputs import with_feature
 from gnomon.shadow.diagnosis.surroundings import History
 from gnomon.shadow.diagnosis.walk import Followed
@@ -40,8 +40,7 @@ def versions(walk: Followed, artifact: Artifact, rerun: Rerun, history: History)
     contract = artifact.contract
     rules = only(walk.rules, walk.of_kind("output"))
     logged = Policy().rules(contract.output_schema, task=contract.task, same=True)
-    bad = np.flatnonzero(walk.sample.diverged)
-    chosen = bad[:: max(len(bad) // _MOST_ROWS, 1)][:_MOST_ROWS]
+    chosen = spread(walk.sample.diverged, _MOST_ROWS)
     about = walk.sample.pairs.about.take(pa.array(chosen))
     for step, what in _SHIFTS.items() if walk.of_kind("feature") else ():
         table, there = history(about, step)
