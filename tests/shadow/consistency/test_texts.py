@@ -135,7 +135,6 @@ def texts() -> list[dict[str, Any]]:
     return [
         {"trip": f"r{i:03d}", "text": text.title() if i % 2 else text}
         for i, text in enumerate(said)
-        for i, text in enumerate(said)
     ]
 
 
