@@ -46,6 +46,10 @@ class Rows:
         """How many."""
         return int(self.envelope.num_rows)
 
+    def without_bodies(self) -> Rows:
+        """The same rows, when their bodies are not needed any more."""
+        return Rows(self.envelope.select(ENVELOPE), self.inputs, self.outputs)
+
     def take(self, places: pa.Array) -> Rows:
         """Some of them."""
         return Rows(*(t.take(places) for t in (self.envelope, self.inputs, self.outputs)))

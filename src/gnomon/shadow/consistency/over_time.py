@@ -16,6 +16,7 @@ from gnomon.shadow.report import Moment, OverTime
 __all__ = ["Courses"]
 
 Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
 
 HOUR = 3_600
 
@@ -29,6 +30,7 @@ _HELD_BUCKETS = 2_000
 
 # What is summed for every bucket of every column, in this order.
 _ROWS, _WEIGHT, _AGREE, _EXACT, _LEFT, _RIGHT, _BOTH, _FLIP, _PAIRS, _DIFFERENCE, _SMAPE = range(11)
+_SUMS = 11
 
 
 @dataclass(slots=True)
@@ -39,11 +41,13 @@ class Courses:
 
     Attributes:
         seconds: the width of a bucket, at least an hour.
-        sums: column to bucket number (seconds since 1970 over the width) to sums.
+        numbers: of the buckets, rising: seconds since 1970 over the width.
+        sums: column to its sums, a row for each of ``numbers``.
     """
 
     seconds: int = _WIDTHS[0]
-    sums: dict[str, dict[int, Floats]] = field(default_factory=dict)
+    numbers: Numbers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    sums: dict[str, Floats] = field(default_factory=dict)
     _flips: set[str] = field(default_factory=set)
 
     def add(
@@ -62,18 +66,17 @@ class Courses:
         known = np.flatnonzero(np.isfinite(moments))
         if not len(known):
             return
-        numbers = np.floor(moments[known] / self.seconds).astype(np.int64)
-        found, places = np.unique(numbers, return_inverse=True)
-        weights = np.ones(len(known)) if weights is None else weights[known]
+        found, places = np.unique(np.floor(moments[known] / self.seconds), return_inverse=True)
+        rows = _Rows(
+            known, places, np.ones(len(known)) if weights is None else weights[known], len(found)
+        )
+        at = self._at(found.astype(np.int64))
         for name, column in columns.items():
             if column.flip is not None:
                 self._flips.add(name)
-            parts = [
-                np.bincount(places, values, minlength=len(found))
-                for values in _summed(column, known, weights)
-            ]
-            self._merge(name, found, np.column_stack(parts))
-        while self._buckets() > _HELD_BUCKETS and self._widen():
+            sums = self.sums.setdefault(name, np.zeros((len(self.numbers), _SUMS)))
+            sums[at] += rows.sums(column)
+        while len(self.numbers) > _HELD_BUCKETS and self._widen():
             pass
 
     def told(self, kinds: Mapping[str, Kind], *, sampled: bool = False) -> Iterator[OverTime]:
@@ -85,14 +88,18 @@ class Courses:
         """
         while self._span() >= _MOST_BUCKETS and self._widen():
             pass
-        for name, buckets in self.sums.items():
+        starts = self.numbers.tolist()
+        for name, sums in self.sums.items():
+            counted = zip(starts, sums, strict=True)
             yield OverTime(
                 column=name,
                 kind=kinds[name],
                 seconds=self.seconds,
                 sampled=sampled,
                 moments=tuple(
-                    self._moment(at, buckets[at], name in self._flips) for at in sorted(buckets)
+                    self._moment(start, bucket, name in self._flips)
+                    for start, bucket in counted
+                    if bucket[_ROWS]
                 ),
             )
 
@@ -113,51 +120,82 @@ class Courses:
             smape=float(sums[_SMAPE] / pairs) if pairs else None,
         )
 
-    def _merge(self, name: str, numbers: npt.NDArray[np.int64], sums: Floats) -> None:
-        buckets = self.sums.setdefault(name, {})
-        for number, row in zip(numbers.tolist(), sums, strict=True):
-            buckets[number] = buckets[number] + row if number in buckets else row
+    def _at(self, numbers: Numbers) -> Numbers:
+        """The places of these buckets among the sums, which are made where they are new."""
+        known = np.union1d(self.numbers, numbers)
+        if len(known) > len(self.numbers):
+            old = np.searchsorted(known, self.numbers)
+            self.numbers = known
+            for name, sums in self.sums.items():
+                self.sums[name] = np.zeros((len(known), _SUMS))
+                self.sums[name][old] = sums
+        return np.searchsorted(known, numbers)
 
     def _widen(self) -> bool:
         wider = next((width for width in _WIDTHS if width > self.seconds), None)
         if wider is None:
             return False
-        old, self.sums = self.sums, {}
-        for name, buckets in old.items():
-            for number, row in buckets.items():
-                place = np.array([number * self.seconds // wider])
-                self._merge(name, place, row[None, :])
+        self.numbers, firsts = np.unique(self.numbers * self.seconds // wider, return_index=True)
+        self.sums = {name: np.add.reduceat(sums, firsts) for name, sums in self.sums.items()}
         self.seconds = wider
         return True
 
-    def _buckets(self) -> int:
-        return max((len(buckets) for buckets in self.sums.values()), default=0)
-
     def _span(self) -> int:
-        return max((max(b) - min(b) for b in self.sums.values()), default=0)
+        return int(self.numbers[-1] - self.numbers[0]) if len(self.numbers) else 0
 
 
-def _summed(
-    column: ComparedColumn, known: npt.NDArray[np.int64], weights: Floats
-) -> Iterator[Floats]:
-    yield np.ones(len(known))
-    yield weights
-    masks = (
-        column.agree, column.exact, column.left_null, column.right_null, column.both_null,
-        column.flip,
-    )  # fmt: skip
-    nothing = np.zeros(len(known))
-    for mask in masks:
-        yield nothing if mask is None else mask[known] * weights
-    if column.difference is None:
-        yield from (nothing, nothing, nothing)
-        return
-    difference = column.difference[known]
-    finite = np.isfinite(difference)
-    yield finite * weights
-    yield np.where(finite, difference, 0.0) * weights
-    smape = column.smape
-    yield nothing if smape is None else np.where(finite, smape[known], 0.0) * weights
+@dataclass(slots=True)
+class _Rows:
+    """The rows of one batch that have a time.
+
+    Attributes:
+        known: their places in the batch.
+        places: the bucket of each.
+        weights: how many rows each stands for.
+        buckets: how many buckets there are.
+    """
+
+    known: Numbers
+    places: Numbers
+    weights: Floats
+    buckets: int
+    _rows: Floats = field(init=False)
+    _weight: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._rows = self._sum(np.ones(len(self.known)))
+        self._weight = self._sum(self.weights)
+
+    def sums(self, column: ComparedColumn) -> Floats:
+        """A column's sums, a row for each bucket."""
+        sums = np.zeros((self.buckets, _SUMS))
+        sums[:, _ROWS], sums[:, _WEIGHT] = self._rows, self._weight
+        same = column.exact.all()  # most columns of most batches are, which saves most sums
+        masks = {_BOTH: column.both_null} if same else {
+            _AGREE: column.agree, _EXACT: column.exact, _LEFT: column.left_null,
+            _RIGHT: column.right_null, _BOTH: column.both_null, _FLIP: column.flip,
+        }  # fmt: skip
+        for place, mask in masks.items():
+            if mask is not None and mask.any():
+                sums[:, place] = self._sum(mask[self.known] * self.weights)
+        if same:
+            sums[:, _AGREE] = sums[:, _EXACT] = self._weight
+        if column.difference is None:
+            return sums
+        if same:
+            sums[:, _PAIRS] = self._weight - sums[:, _BOTH]
+            return sums
+        difference = column.difference[self.known]
+        finite = np.isfinite(difference)
+        sums[:, _PAIRS] = self._sum(finite * self.weights)
+        sums[:, _DIFFERENCE] = self._sum(np.where(finite, difference, 0.0) * self.weights)
+        if column.smape is not None:
+            smape = np.where(finite, column.smape[self.known], 0.0)
+            sums[:, _SMAPE] = self._sum(smape * self.weights)
+        return sums
+
+    def _sum(self, values: Floats) -> Floats:
+        return np.asarray(np.bincount(self.places, values, minlength=self.buckets), np.float64)
 
 
 def _share(value: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -32,6 +33,9 @@ from gnomon.shadow.policy import Policy, Rules
 from gnomon.shadow.report import Count, Report
 
 __all__ = ["replay"]
+
+AHEAD = 3
+"""Chunks that are read and decoded before the worker has scored them."""
 
 
 def replay(
@@ -82,7 +86,8 @@ def replay(
         source = Range(snapshot, artifact, role, start, end, limit)
         target = through or artifact
         there = elsewhere(python, target, settings, stack) if python else None
-        rerun = there.rerun if there else Late(stack, target, settings)()
+        ready = Late(stack, target, settings)
+        rerun = (lambda: there.rerun) if there else ready
         scorer = ThreadPoolExecutor(1, "score")
         stack.callback(scorer.shutdown, cancel_futures=True)  # before its worker is ended
         for pairs in again.pairs(source, rerun, scorer):
@@ -91,7 +96,7 @@ def replay(
                 progress(pairs.num_rows)
         followed = diagnosed = None
         if why and again.tally.main.disagreed:
-            here = rerun if again.is_same and not there else Late(stack, artifact, settings)()
+            here = (ready if again.is_same else Late(stack, artifact, settings))()
             drawn = sampled(again.tally.diverging, again.tally.agreeing)
             followed = follow(drawn, source, here, policy, beside=there)
             diagnosed = Diagnosed(NOTHING_LEFT, ())
@@ -147,21 +152,23 @@ class _Replay:
         features = policy.rules(pa.schema(self._features), same=True)
         self.tally = Tally(outputs, Rules(comparators=features.comparators), sample_rows)
 
-    def pairs(self, source: Range, rerun: Rerun, scorer: ThreadPoolExecutor) -> Iterator[Pairs]:
+    def pairs(
+        self, source: Range, rerun: Callable[[], Rerun], scorer: ThreadPoolExecutor
+    ) -> Iterator[Pairs]:
         """Logged rows beside what they came out as, chunk by chunk in the order of the log.
 
-        While the worker scores one chunk, this process compares the one before it, and reads and
-        decodes the one after: the worker has a core of its own, and need not wait.
+        While the worker starts and scores, this process reads and decodes the next chunks, and
+        compares the ones before: the worker has a core of its own, and need not wait.
         """
-        before: _Scoring | None = None
+        ahead: deque[_Scoring] = deque()
         for rows in source.chunks(raw=True):
             decoded = source.decode(rows.envelope, self._decoder)
-            scoring = _Scoring(rows, decoded, scorer.submit(rerun.score, decoded.batch))
-            if before is not None:
-                yield self._beside(source, before)
-            before = scoring
-        if before is not None:
-            yield self._beside(source, before)
+            answer = scorer.submit(lambda batch: rerun().score(batch), decoded.batch)
+            ahead.append(_Scoring(rows.without_bodies(), decoded, answer))
+            if len(ahead) > AHEAD:
+                yield self._beside(source, ahead.popleft())
+        while ahead:
+            yield self._beside(source, ahead.popleft())
 
     def _beside(self, source: Range, scoring: _Scoring) -> Pairs:
         """Logged rows beside what they came out as; null where they did not."""

@@ -100,6 +100,8 @@ class Sample:
         self._parts, self._held = [(places[order], kept)], len(order)
 
 
+_GOLDEN = (5**0.5 - 1) / 2
+
 _DAY = 86_400
 _WIDTHS = (
     1, 5, 15, 60, 300, 900, 3_600, 10_800, 21_600, 43_200,
@@ -222,7 +224,7 @@ class Tally:
         self.courses.add(moments, {**compared.columns, **beside.columns})
         found = pa.table({"flipped": compared.flipped, "difference": compared.difference})
         rows = Pairs(with_columns(pairs.about, found), pairs.left, pairs.right)
-        places = unit(row_ids(pairs.about))
+        places = row_places(pairs.about)
         for sample, mask in ((self.agreeing, compared.agreed), (self.diverging, ~compared.agreed)):
             chosen = np.flatnonzero(mask)
             if len(chosen):
@@ -251,6 +253,20 @@ def row_ids(about: pa.Table) -> list[str]:
         about.column("request_id"), about.column("row").cast(pa.string()), "/"
     ).to_pylist()
     return ids
+
+
+def row_places(about: pa.Table) -> Floats:
+    """Each row's fixed place in [0, 1), wherever it is met, for a :class:`Sample`.
+
+    The request's place, then the fractional parts of multiples of the golden ratio by row number,
+    which are evenly spread (Knuth, The Art of Computer Programming 3, 6.4, theorem S).
+    """
+    ids = about.column("request_id").combine_chunks()
+    begins = np.flatnonzero(np.append(True, pc.not_equal(ids[1:], ids[:-1])))[: len(ids)]
+    requests = unit(ids.take(pa.array(begins)).to_pylist())
+    repeated = np.repeat(requests, np.diff(np.append(begins, len(ids))))
+    places: Floats = (repeated + about.column("row").to_numpy() * _GOLDEN) % 1.0
+    return places
 
 
 def seconds(times: pa.ChunkedArray) -> Floats:

@@ -14,7 +14,7 @@ from gnomon.preprocessing import Contract
 from gnomon.settings import Settings
 from gnomon.shadow.consistency.logged import Range, Role, Rows
 from gnomon.shadow.consistency.rerun import Rerun
-from gnomon.shadow.consistency.tally import Pairs, Sample, about, row_ids, seconds
+from gnomon.shadow.consistency.tally import Pairs, Sample, about, row_ids, row_places, seconds
 from gnomon.shadow.drift.bins import Bins
 from gnomon.shadow.drift.clock import moved, wider
 from gnomon.shadow.drift.columns import Reader
@@ -25,7 +25,6 @@ from gnomon.shadow.drift.segments import Segments
 from gnomon.shadow.log import InferenceLog
 from gnomon.shadow.policy import Policy
 from gnomon.shadow.report import Axis, Subject
-from gnomon.shadow.sampling import unit
 from gnomon.worker import WorkerClient
 
 __all__ = ["Measurement", "frozen", "measure"]
@@ -119,7 +118,7 @@ class Measurement:
         columns = _columns("input", rows.inputs) | _columns("output", rows.outputs)
         self.counts.add(self._batch(columns, facts, rows.inputs))
         if self._sample is not None:
-            places = unit(row_ids(facts))
+            places = row_places(facts)
             self._sample.add(places, Pairs(facts, rows.inputs, rows.outputs))
 
     def trace(self, settings: Settings) -> None:

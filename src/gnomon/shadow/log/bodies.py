@@ -16,6 +16,10 @@ from gnomon.preprocessing.decoding import Row
 __all__ = ["Decoded", "decode"]
 
 
+_PART_ROWS = 2_048
+"""Rows that are Python objects at a time: few enough to stay in a processor's cache."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """Rows as an artifact's contract reads their bodies.
@@ -48,6 +52,7 @@ def decode(
         decoder: of the contract to read by.
     """
     accepted, places, refused, unknown = [], [], {}, {}
+    parts: list[pa.RecordBatch] = []
     before, found = None, _Body()
     for place, (request, row) in enumerate(zip(requests, rows, strict=True)):
         if request != before:
@@ -59,9 +64,13 @@ def decode(
         else:
             accepted.append(found.rows[row])
             places.append(place)
+            if len(accepted) == _PART_ROWS:
+                parts.append(decoder.batch(accepted))
+                accepted = []
         if row == 0 and found.unknown:
             unknown[place] = found.unknown
-    return Decoded(decoder.batch(accepted), np.array(places, dtype=np.int64), refused, unknown)
+    batch = pa.concat_batches([*parts, decoder.batch(accepted)])
+    return Decoded(batch, np.array(places, dtype=np.int64), refused, unknown)
 
 
 @dataclass(frozen=True, slots=True)
