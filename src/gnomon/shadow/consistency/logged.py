@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from gnomon.models import Artifact
 from gnomon.preprocessing import Decoder
 from gnomon.shadow.log import Snapshot, input_column, output_column
-from gnomon.shadow.log.bodies import Decoded, decode
+from gnomon.shadow.log.bodies import Decoded, begins, decode
 from gnomon.shadow.log.columns import marked_name, plain_type
 
 __all__ = ["Range", "Role", "Rows"]
@@ -111,7 +111,7 @@ class Range:
         bodies = dict(self._last)
         bodies |= _bodies(envelope) if "raw" in envelope.column_names else {}
         ids = envelope.column("request_id")
-        wanted = pc.unique(ids)
+        wanted = ids.take(pa.array(begins(ids)))
         missing = wanted.filter(pc.invert(pc.is_in(wanted, pa.array(bodies, pa.string()))))
         if len(missing):
             arrived = pc.min_max(envelope.column("arrived")).as_py()
@@ -122,9 +122,9 @@ class Range:
                 end=arrived["max"] + timedelta(microseconds=1),
             ):
                 bodies |= _bodies(batch.filter(pc.is_in(batch.column("request_id"), missing)))
-        requests = ids.to_pylist()
-        self._last = {request: bodies[request] for request in requests[-1:] if request in bodies}
-        return decode(requests, envelope.column("row").to_pylist(), bodies, decoder)
+        last = wanted[-1:].to_pylist()
+        self._last = {request: bodies[request] for request in last if request in bodies}
+        return decode(envelope, bodies, decoder)
 
     def options(self) -> list[str]:
         """The command line options that ask for this range."""

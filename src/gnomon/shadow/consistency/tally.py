@@ -16,6 +16,7 @@ from gnomon.shadow.compare.comparators import compare
 from gnomon.shadow.compare.comparison import Comparison
 from gnomon.shadow.consistency.logged import Rows
 from gnomon.shadow.consistency.over_time import Courses
+from gnomon.shadow.log.bodies import begins
 from gnomon.shadow.policy import Rules
 from gnomon.shadow.sampling import unit
 
@@ -261,10 +262,9 @@ def row_places(about: pa.Table) -> Floats:
     The request's place, then the fractional parts of multiples of the golden ratio by row number,
     which are evenly spread (Knuth, The Art of Computer Programming 3, 6.4, theorem S).
     """
-    ids = about.column("request_id").combine_chunks()
-    begins = np.flatnonzero(np.append(True, pc.not_equal(ids[1:], ids[:-1])))[: len(ids)]
-    requests = unit(ids.take(pa.array(begins)).to_pylist())
-    repeated = np.repeat(requests, np.diff(np.append(begins, len(ids))))
+    first = begins(about.column("request_id"))
+    requests = unit(about.column("request_id").take(pa.array(first)).to_pylist())
+    repeated = np.repeat(requests, np.diff(np.append(first, about.num_rows)))
     places: Floats = (repeated + about.column("row").to_numpy() * _GOLDEN) % 1.0
     return places
 

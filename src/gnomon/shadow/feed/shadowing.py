@@ -69,8 +69,7 @@ class Shadowing:
         """
         begun = _now()
         live = source.live()
-        requests, rows = live.column("request_id").to_pylist(), live.column("row").to_pylist()
-        read = decode(requests, rows, source.bodies(), self._decoder)
+        read = decode(live, source.bodies(), self._decoder)
         scored, times = self._score(client, read.batch)
 
         places = _places(read.places, live.num_rows)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gnomon.errors import InvalidRequest
 from gnomon.preprocessing import Decoder
 from gnomon.preprocessing.decoding import Row
 
-__all__ = ["Decoded", "decode"]
+__all__ = ["Decoded", "begins", "decode"]
 
 
 _PART_ROWS = 2_048
@@ -38,39 +39,45 @@ class Decoded:
 
 
 def decode(
-    requests: Iterable[str],
-    rows: Iterable[int],
-    bodies: Mapping[str, bytes | None],
-    decoder: Decoder,
+    asked: pa.RecordBatch | pa.Table, bodies: Mapping[str, bytes | None], decoder: Decoder
 ) -> Decoded:
     """Read rows again from the bodies of their requests.
 
     Args:
-        requests: each row's request id; rows of one request follow each other.
-        rows: each row's number in its request.
+        asked: each row's ``request_id`` and its number in the request, ``row``; rows of one request
+            follow each other.
         bodies: by request id.
         decoder: of the contract to read by.
     """
-    accepted, places, refused, unknown = [], [], {}, {}
-    parts: list[pa.RecordBatch] = []
-    before, found = None, _Body()
-    for place, (request, row) in enumerate(zip(requests, rows, strict=True)):
-        if request != before:
-            before, found = request, _read(bodies.get(request), decoder)
-        if found.error is not None:
-            refused[place] = found.error
-        elif row >= len(found.rows):
-            refused[place] = f"the body has {len(found.rows)} rows, no row {row}"
+    first_of = begins(asked.column("request_id"))
+    requests = asked.column("request_id").take(pa.array(first_of)).to_pylist()
+    numbers = asked.column("row").to_pylist()
+    accepted, parts, refused, unknown = list[Row](), list[pa.RecordBatch](), {}, {}
+    stops = [*first_of[1:].tolist(), len(numbers)]
+    for request, first, stop in zip(requests, first_of.tolist(), stops, strict=True):
+        found, wanted = _read(bodies.get(request), decoder), numbers[first:stop]
+        if wanted == [*range(len(found.rows))]:
+            accepted += found.rows
         else:
-            accepted.append(found.rows[row])
-            places.append(place)
-            if len(accepted) == _PART_ROWS:
-                parts.append(decoder.batch(accepted))
-                accepted = []
-        if row == 0 and found.unknown:
-            unknown[place] = found.unknown
+            for place, row in enumerate(wanted, first):
+                if reason := found.lacks(row):
+                    refused[place] = reason
+                else:
+                    accepted.append(found.rows[row])
+        if found.unknown and 0 in wanted:
+            unknown[first + wanted.index(0)] = found.unknown
+        if len(accepted) >= _PART_ROWS:
+            parts.append(decoder.batch(accepted))
+            accepted = []
     batch = pa.concat_batches([*parts, decoder.batch(accepted)])
-    return Decoded(batch, np.array(places, dtype=np.int64), refused, unknown)
+    places = np.setdiff1d(np.arange(len(numbers)), [*refused], assume_unique=True)
+    return Decoded(batch, places, refused, unknown)
+
+
+def begins(requests: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """The places at which the rows of another request begin."""
+    changes = pc.not_equal(requests[1:], requests[:-1])
+    return np.flatnonzero(np.append(True, changes))[: len(requests)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,12 @@ class _Body:
     rows: Sequence[Row] = ()
     unknown: tuple[str, ...] = ()
     error: str | None = None
+
+    def lacks(self, row: int) -> str | None:
+        """Why there is no such row."""
+        if self.error is None and row >= len(self.rows):
+            return f"the body has {len(self.rows)} rows, no row {row}"
+        return self.error
 
 
 def _read(body: bytes | None, decoder: Decoder) -> _Body:
