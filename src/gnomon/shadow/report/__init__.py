@@ -1,31 +1,25 @@
 """The report of a comparison: one struct, shown in the terminal, as JSON and as one HTML page."""
 
+from gnomon.shadow.report.counts import Column, Count, Share, Value
+from gnomon.shadow.report.diagnosis import Diagnosis, Rung, Swap, Walk
 from gnomon.shadow.report.html import to_html
 from gnomon.shadow.report.intervals import share
 from gnomon.shadow.report.model import (
     Axis,
     Bucket,
     Cell,
-    Column,
-    Count,
     Coverage,
-    Diagnosis,
     Distribution,
     Example,
     Impact,
     Moment,
     OverTime,
     Report,
-    Rung,
-    Share,
     Subject,
     Summary,
-    Swap,
     TableUse,
     Timeline,
-    Value,
     Verdict,
-    Walk,
 )
 from gnomon.shadow.report.terminal import print_report
 

@@ -12,6 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from gnomon.shadow.report import numbers, plots
+from gnomon.shadow.report.counts import Column
+from gnomon.shadow.report.diagnosis import Walk
 from gnomon.shadow.report.lines import (
     causes,
     coverage,
@@ -23,7 +25,7 @@ from gnomon.shadow.report.lines import (
     summary,
     swaps,
 )
-from gnomon.shadow.report.model import Cell, Column, Distribution, OverTime, Report, Walk
+from gnomon.shadow.report.model import Cell, Distribution, OverTime, Report
 
 __all__ = ["environment", "source", "to_html"]
 

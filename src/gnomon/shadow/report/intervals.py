@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gnomon.shadow.report.model import Share
+from gnomon.shadow.report.counts import Share
 from gnomon.shadow.rollout.sequential import rate_interval
 
 __all__ = ["share"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gnomon.shadow.report import numbers
-from gnomon.shadow.report.model import Column, Diagnosis, Report, Walk
+from gnomon.shadow.report.counts import Column
+from gnomon.shadow.report.diagnosis import Diagnosis, Walk
+from gnomon.shadow.report.model import Report
 from gnomon.shadow.report.numbers import count, percent, rows, signed
 
 __all__ = [

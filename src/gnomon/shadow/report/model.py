@@ -10,66 +10,31 @@ from typing import Literal
 
 import msgspec
 
+from gnomon.shadow.report.counts import Column, Count, Share, Value
+from gnomon.shadow.report.diagnosis import Diagnosis, Rung, Swap, Walk
+
 __all__ = [
     "FORMAT",
     "Axis",
     "Bucket",
     "Cell",
-    "Column",
-    "Count",
     "Coverage",
-    "Diagnosis",
     "Distribution",
     "Example",
     "Impact",
     "Moment",
     "OverTime",
     "Report",
-    "Rung",
-    "Share",
     "Subject",
     "Summary",
-    "Swap",
     "TableUse",
     "Timeline",
-    "Value",
     "Verdict",
-    "Walk",
 ]
 
 FORMAT = 1
 
 Verdict = Literal["ok", "diverged", "unknown"]
-Value = bool | int | float | str | None
-
-
-class Share(msgspec.Struct, frozen=True, kw_only=True):
-    """``rows`` out of ``of``, and the interval the true share lies in.
-
-    Attributes:
-        low: the interval's lower end, 0 to 1; see ``rollout/sequential.py``.
-        high: its upper end.
-        confidence: of the interval.
-    """
-
-    rows: int
-    of: int
-    low: float
-    high: float
-    confidence: float
-
-    @property
-    def share(self) -> float:
-        """``rows / of``; 0 of nothing."""
-        return self.rows / self.of if self.of else 0.0
-
-
-class Count(msgspec.Struct, frozen=True, kw_only=True):
-    """A number of rows and why they are counted apart."""
-
-    reason: str
-    rows: int
-    example: str | None = None
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,61 +86,6 @@ class TableUse(msgspec.Struct, frozen=True, kw_only=True):
     unmatched: str | None = None
 
 
-class Column(msgspec.Struct, frozen=True, kw_only=True):
-    """One column on both sides.
-
-    Attributes:
-        kind: ``output``, ``feature`` (as decoded from the request) or ``step``.
-        tolerance: what counts as agreeing, in words.
-        rows: rows compared, each counted once in ``exact`` (equal to the bit), within tolerance
-            or ``diverged``.
-        left_null: rows with null on the left only; they diverge.
-        right_null: rows with null on the right only; they diverge.
-        both_null: rows with null on both sides; they agree.
-        flips: rows whose decision differs; None for a column that decides nothing.
-        smape: symmetric mean absolute percentage error of finite pairs, a share from 0 to 2; None
-            for labels and timestamps.
-        quantiles: of left minus right, ``min``, ``p01`` ... ``max``: over all rows, or in a walk
-            over the rows that differ; empty for labels.
-        estimate: the share of all compared rows that diverge, where ``rows`` is a sample that
-            holds diverging rows more often than others.
-    """
-
-    name: str
-    kind: Literal["output", "feature", "step"]
-    tolerance: str
-    rows: int
-    exact: int
-    diverged: int
-    left_null: int = 0
-    right_null: int = 0
-    both_null: int = 0
-    flips: int | None = None
-    smape: float | None = None
-    quantiles: dict[str, float] = {}
-    unit: str | None = None
-    estimate: float | None = None
-
-    @property
-    def share(self) -> float:
-        """The share of rows that diverge."""
-        if self.estimate is not None:
-            return self.estimate
-        return self.diverged / self.rows if self.rows else 0.0
-
-    @property
-    def place(self) -> str:
-        """The pipeline step the column comes out of; else ``inputs`` or ``outputs``."""
-        if self.kind == "step":
-            return self.name.rpartition("/")[0]
-        return "inputs" if self.kind == "feature" else "outputs"
-
-    @property
-    def bare(self) -> str:
-        """The name without its step."""
-        return self.name.rpartition("/")[2] if self.kind == "step" else self.name
-
-
 class Impact(msgspec.Struct, frozen=True, kw_only=True):
     """What the divergence does to answers.
 
@@ -190,113 +100,6 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
     score: str | None = None
     mean_change: float | None = None
     largest_change: float | None = None
-
-
-class Walk(msgspec.Struct, frozen=True, kw_only=True):
-    """The same rows followed through the pipeline, step by step, in the order they are computed.
-
-    Attributes:
-        rows: rows followed: a sample of those compared.
-        diverged: how many of them diverge in the outputs.
-        reproduced: rows whose logged outputs came out again, to the bit, when re-run.
-        lost: rows of the sample that could not be run again.
-        columns: features, every step's columns, then outputs: those that both sides have, in
-            pipeline order; counts are of the rows followed.
-        first: the first column that differs; None when none does.
-    """
-
-    rows: int
-    diverged: int
-    reproduced: int
-    columns: tuple[Column, ...]
-    first: str | None = None
-    lost: int = 0
-
-
-class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the two sides part, and why if that could be confirmed.
-
-    Attributes:
-        verdict: ``confirmed`` when undoing the named cause made the mismatch vanish; else
-            ``unknown``.
-        column: the first column that differs.
-        step: the step it comes out of; empty for a feature as it was sent.
-        cause: the cause's name, ``unknown`` when nothing was confirmed.
-        sentence: the finding in one plain sentence.
-        evidence: what was tried and seen, in plain sentences.
-        action: what to do about it.
-        repaired: of the rows that differ, how many agree once the cause is undone.
-        columns: other columns that differ for the same reason.
-        accounts: of the rows that diverge, how many do because of this: with everything else
-            repaired their answers still differ.
-        moves: how far the score moves on those rows when this is repaired, on average.
-        segment: what the rows that differ share, such as ``carrier is AA``; None where they are
-            anywhere.
-        since: from when on they differ, ISO 8601 in UTC; None where they always did.
-        also: further causes, each on its own; those that account for fewer rows come later.
-    """
-
-    verdict: Literal["confirmed", "unknown"]
-    column: str | None
-    step: str
-    cause: str
-    sentence: str
-    evidence: tuple[str, ...] = ()
-    action: str = ""
-    repaired: Share | None = None
-    columns: tuple[str, ...] = ()
-    accounts: Share | None = None
-    moves: float | None = None
-    segment: str | None = None
-    since: str | None = None
-    also: tuple[Diagnosis, ...] = ()
-
-    @property
-    def causes(self) -> tuple[str, ...]:
-        """The names of all causes that were confirmed, the first one first."""
-        return tuple(d.cause for d in (self, *self.also) if d.verdict == "confirmed")
-
-    @property
-    def name(self) -> str | None:
-        """The column's name without its step."""
-        if self.column is None or not self.step:
-            return self.column
-        return self.column.rpartition("/")[2]
-
-
-class Rung(msgspec.Struct, frozen=True, kw_only=True):
-    """One rung of the replay ladder: the same rows, run in another way.
-
-    Attributes:
-        name: ``R0`` to ``R5``.
-        what: how they were run.
-        rows: how many.
-        as_left: rows that came out as the left side has them.
-        as_right: rows that came out as the right side has them; None where it has no answers.
-    """
-
-    name: str
-    what: str
-    rows: int
-    as_left: int
-    as_right: int | None = None
-
-
-class Swap(msgspec.Struct, frozen=True, kw_only=True):
-    """What answers do when one column alone is set to the right side's values.
-
-    Attributes:
-        back: of the rows that diverge, how many then agree.
-        flips_back: rows whose decision differed and no longer does.
-        apart: the mean of each row's largest absolute difference before.
-        left: and after.
-    """
-
-    column: str
-    back: Share
-    flips_back: int
-    apart: float
-    left: float
 
 
 class Axis(msgspec.Struct, frozen=True, kw_only=True):

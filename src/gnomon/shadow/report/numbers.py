@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from gnomon.shadow.report.model import Axis, Share, Value
+from gnomon.shadow.report.counts import Share, Value
+from gnomon.shadow.report.model import Axis
 
 __all__ = [
     "axis",

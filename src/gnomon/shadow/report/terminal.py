@@ -12,8 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from gnomon.shadow.report import numbers
+from gnomon.shadow.report.counts import Column
+from gnomon.shadow.report.diagnosis import Walk
 from gnomon.shadow.report.lines import causes, ladder, spread, summary, swaps
-from gnomon.shadow.report.model import Column, Report, Timeline, Walk
+from gnomon.shadow.report.model import Report, Timeline
 
 __all__ = ["print_report", "render"]
 
