@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -7,7 +7,7 @@ import pytest
 
 from gnomon.errors import TableError
 from gnomon.preprocessing import Contract, Feature, Output
-from gnomon.shadow.consistency.table import OfflineTable, understand
+from gnomon.shadow.consistency.table import KNOWN_AT, OfflineTable, understand
 
 CONTRACT = Contract(
     task="classification",
@@ -28,8 +28,10 @@ CONTRACT = Contract(
 STEPS = ["first/hour", "first/size", "second/size"]
 
 
-def read(path: Path, *on: str) -> OfflineTable:
-    return OfflineTable.read(path, on=on or ("id",), contract=CONTRACT, steps=STEPS)
+def read(path: Path, *on: str, known_at: str | None = None) -> OfflineTable:
+    return OfflineTable.read(
+        path, on=on or ("id",), contract=CONTRACT, steps=STEPS, known_at=known_at
+    )
 
 
 def parquet(folder: Path, **columns: object) -> Path:
@@ -156,6 +158,41 @@ def test_timestamps_without_a_zone_are_refused(tmp_path: Path) -> None:
         with pytest.raises(TableError, match="no time zone") as caught:
             read(path, key)
         assert "2013-04-01T09:00:00Z" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("times", "came"),
+    [
+        (pa.array([date(2024, 1, 1)]), "days (such as 2024-01-01)"),
+        (
+            pa.array([datetime(2024, 1, 1)], pa.timestamp("us")),
+            "timestamps without one (such as 2024-01-01 00:00:00)",
+        ),
+        (pa.array(["monday"]), "text (such as monday)"),
+        (pa.array([1704067200]), "an integer (such as 1704067200)"),
+    ],
+)
+def test_days_and_times_without_a_zone_do_not_say_since_when(
+    tmp_path: Path, times: pa.Array, came: str
+) -> None:
+    """Whether a request came before or after a day's row, nobody can say; it is not guessed."""
+    path = parquet(tmp_path, id=["a"], size=[1.0], since=times)
+    with pytest.raises(TableError) as caught:
+        read(path, known_at="since")
+    assert caught.value.message.startswith(f"expected timestamps with a time zone, got {came}")
+    assert str(caught.value.where).endswith(": since")
+    assert "2013-04-01T09:00:00Z" in str(caught.value.hint)
+
+
+def test_a_day_of_a_csv_is_a_day(tmp_path: Path) -> None:
+    """What a CSV writes without a clock is refused as in Parquet; with a zone it is read."""
+    with pytest.raises(TableError, match="got days"):
+        read(csv(tmp_path, "id,size,since\na,1,2024-01-01\n"), known_at="since")
+    with pytest.raises(TableError, match="got timestamps without one"):
+        read(csv(tmp_path, "id,size,since\na,1,2024-01-01T09:00:00\n"), known_at="since")
+    table = read(csv(tmp_path, "id,size,since\na,1,2024-01-01T09:00:00+01:00\n"), known_at="since")
+    (since,) = table.data.column(KNOWN_AT).to_pylist()
+    assert since == datetime(2024, 1, 1, 8, tzinfo=UTC)
 
 
 def test_text_in_a_column_of_numbers_is_said_so(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pyarrow.parquet
 
 from gnomon.errors import TableError
 from gnomon.preprocessing.contract import Contract
+from gnomon.shadow.consistency.values import as_key, as_known, as_label, as_value, micros
 from gnomon.shadow.consistency.versions import Versions
 
 __all__ = ["KEYS", "KNOWN_AT", "LABEL", "OfflineTable", "key_fields", "key_text", "read_table"]
@@ -82,16 +83,15 @@ class OfflineTable:
 
         Raises:
             TableError: unreadable, without a key, with duplicate keys or keys of another type, or
-                with nothing to compare.
+                with nothing to compare; or days and times without a zone in ``known_at``.
         """
         fields = key_fields(on, contract)
         table = read_table(path, contract)
         where = str(path)
         _need(on, table, where)
-        keys = pa.table({f.name: _as_key(table.column(f.name), f, where) for f in fields})
-        beside = {LABEL: label, KNOWN_AT: known_at}
-        _need([name for name in beside.values() if name], table, where)
-        known = {*on, *beside.values()}
+        keys = pa.table({f.name: as_key(table.column(f.name), f, where) for f in fields})
+        _need([name for name in (label, known_at) if name], table, where)
+        known = {*on, label, known_at}
         used, ignored = understand(
             [name for name in table.column_names if name not in known], contract, steps
         )
@@ -106,18 +106,21 @@ class OfflineTable:
         types = {f.name: f.type for f in (*contract.input_schema, *contract.output_schema)}
         data = pa.table(
             {
-                meaning: _as_value(table.column(name), types.get(meaning), f"{where}: {name}")
+                meaning: as_value(table.column(name), types.get(meaning), f"{where}: {name}")
                 for name, meaning in used.items()
             }
         )
-        for meaning, column in beside.items():
-            if column is not None:
-                data = data.append_column(meaning, _beside(table.column(column), where, column))
+        if label:
+            told = as_label(table.column(label), f"{where}: {label}")
+            data = data.append_column(LABEL, told)
+        if known_at:
+            since = as_known(table.column(known_at), f"{where}: {known_at}")
+            data = data.append_column(KNOWN_AT, since)
         whole = np.flatnonzero(_whole(keys))
         versions = Versions(
             _index(keys.take(pa.array(whole))),
             whole,
-            _micros(data.column(KNOWN_AT))[whole] if known_at else None,
+            micros(data.column(KNOWN_AT))[whole] if known_at else None,
         )
         found = cls(where, tuple(on), table.num_rows, data, used, ignored, versions, keys)
         found._refuse_duplicates()
@@ -140,7 +143,7 @@ class OfflineTable:
         """
         found = np.full(keys.num_rows, -1, dtype=np.int64)
         asked = np.flatnonzero(_whole(keys))
-        at = None if moments is None else _micros(moments)[asked]
+        at = None if moments is None else micros(moments)[asked]
         found[asked] = self._versions.find(_index(keys.take(pa.array(asked))), at, step)
         return found
 
@@ -169,12 +172,6 @@ def _need(names: Sequence[str], table: pa.Table, where: str) -> None:
             where=where,
             hint=f"its columns are {_names(table.column_names)}",
         )
-
-
-def _beside(column: pa.ChunkedArray, where: str, name: str) -> pa.Array:
-    """A column that is evidence and not compared."""
-    _refuse_naive(column, f"{where}: {name}")
-    return _plain(column)
 
 
 def key_fields(on: Sequence[str], contract: Contract) -> list[pa.Field]:
@@ -272,68 +269,6 @@ def _read_csv(path: Path, contract: Contract) -> pa.Table:
     return table
 
 
-def _as_key(column: pa.ChunkedArray, field: pa.Field, where: str) -> pa.Array:
-    """A key column as the log has it, so that equal keys are equal values."""
-    column = _plain(column)
-    place = f"{where}: {field.name}"
-    if _family(column.type) != _family(field.type):
-        raise TableError(
-            f"the key is {_kind(field.type)} in the log and {_kind(column.type)} in the table"
-            f"{_such_as(column)}",
-            where=place,
-            hint="write it as the log has it; a key of another type would match nothing",
-        )
-    _refuse_naive(column, place)
-    try:
-        cast: pa.Array = pc.cast(column, field.type)
-    except pa.ArrowInvalid as error:
-        raise TableError(
-            f"the key cannot be read as {_kind(field.type)}: {error}", where=place
-        ) from None
-    return cast
-
-
-def _as_value(column: pa.ChunkedArray, kind: pa.DataType | None, place: str) -> pa.Array:
-    """A column to compare; numbers keep the precision they have in the table."""
-    column = _plain(column)
-    if pa.types.is_null(column.type):
-        return column.cast(kind or pa.float64())
-    if kind is None:
-        return column
-    if _family(column.type) != _family(kind):
-        raise TableError(
-            f"expected {_kind(kind)}, as the log has it, got {_kind(column.type)}"
-            f"{_such_as(column)}",
-            where=place,
-            hint="write the column in the type of the log, or leave it out",
-        )
-    _refuse_naive(column, place)
-    return column.cast(kind, safe=False) if pa.types.is_timestamp(kind) else column
-
-
-def _plain(column: pa.ChunkedArray) -> pa.Array:
-    array = column.combine_chunks()
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    return array.cast(pa.string()) if _family(array.type) == "text" else array
-
-
-def _refuse_naive(column: pa.Array, place: str) -> None:
-    if pa.types.is_timestamp(column.type) and column.type.tz is None:
-        raise TableError(
-            f"the timestamps have no time zone{_such_as(column)}",
-            where=place,
-            hint="write them with an offset, such as 2013-04-01T09:00:00Z",
-        )
-
-
-def _micros(times: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    """Timestamps as microseconds since 1970; null is before all others."""
-    micros = times.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64())
-    found: npt.NDArray[np.int64] = micros.fill_null(np.iinfo(np.int64).min).to_numpy()
-    return found
-
-
 def _index(keys: pa.Table) -> pd.Index:
     columns = [c.cast(pa.int64()) if pa.types.is_timestamp(c.type) else c for c in keys.columns]
     arrays: list[Any] = [column.to_numpy() for column in columns]
@@ -352,29 +287,6 @@ def key_text(keys: pa.Table, row: int) -> str:
     """One row's key, for people."""
     found = {name: keys.column(name)[row].as_py() for name in keys.column_names}
     return ", ".join(f"{name}={value}" for name, value in found.items())
-
-
-def _family(kind: pa.DataType) -> str:
-    types = pa.types
-    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
-        return "number"
-    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
-        return "text"
-    return "timestamp" if types.is_timestamp(kind) else str(kind)
-
-
-def _kind(kind: pa.DataType) -> str:
-    """A type in the words of the contract."""
-    names = {"text": "text", "timestamp": "a timestamp", "bool": "a boolean", "null": "all null"}
-    family = _family(kind)
-    if family == "number":
-        return "an integer" if pa.types.is_integer(kind) else "a number with decimals"
-    return names.get(family, f"`{kind}`")
-
-
-def _such_as(column: pa.Array) -> str:
-    known = column.drop_null()
-    return f" (such as {known[0].as_py()!s})" if len(known) else ""
 
 
 def _names(names: Sequence[str]) -> str:
