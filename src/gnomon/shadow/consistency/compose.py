@@ -115,6 +115,7 @@ def compose(
         first=tally.time.first,
         last=tally.time.last,
         diagnosis=diagnosis,
+        known_later=table.known_later if table else None,
     )
     drawn = _drawn(tally, followed) if tally.main.rows else None
     first = diagnosis.column if diagnosis else None

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gnomon.shadow.report import Diagnosis, Impact, Share, Summary, Timeline, Verdict
+from gnomon.shadow.report import Count, Diagnosis, Impact, Share, Summary, Timeline, Verdict
 from gnomon.shadow.report.numbers import count, interval, number, percent, plural, rows
 
 __all__ = ["Finding", "judge"]
 
 _TAIL = 0.05
 """The share of rows that must agree after the last diverging one for it to be called over."""
+
+_KNOWN_LATER = (
+    "For rows known only later, give the table what was known before them, or the time from which "
+    "its rows could be read; if there is neither, offline saw what nobody could know."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class Finding:
         agreeing_features: features compared that agree on every row.
         first: when the first diverging row was, in seconds since 1970, and its request.
         last: when the last was.
+        known_later: rows compared with what was known only after their time.
     """
 
     left: str
@@ -51,6 +57,7 @@ class Finding:
     first: tuple[float, str] | None
     last: float | None
     diagnosis: Diagnosis | None
+    known_later: Count | None = None
 
     def title(self) -> str:
         """The finding in one sentence."""
@@ -157,6 +164,11 @@ class Finding:
         counted = (
             f"{percent(share)} of the {rows(self.answered)} answered in the range were compared."
         )
+        if self.known_later:
+            counted += (
+                f" {rows(self.known_later.rows)} met a value known only later, such as "
+                f"{self.known_later.example}."
+            )
         if self.diagnosis and self.diagnosis.verdict == "confirmed" and self.diagnosis.repaired:
             mended = self.diagnosis.repaired
             return (
@@ -168,6 +180,11 @@ class Finding:
         return counted
 
     def _action(self) -> str:
+        if self.known_later is None:
+            return self._next()
+        return _KNOWN_LATER if self.verdict == "ok" else f"{self._next()} {_KNOWN_LATER}"
+
+    def _next(self) -> str:
         if not self.divergence.of:
             return "Check the artifact, the role and the time range against the log."
         if self.verdict == "unknown":

@@ -6,14 +6,15 @@ import shlex
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gnomon.errors import TableError
 from gnomon.preprocessing import Contract, Decoder
 from gnomon.shadow.consistency.columns import Kind, only
 from gnomon.shadow.consistency.compose import Sides, skew_limit
 from gnomon.shadow.consistency.logged import Range, Rows
+from gnomon.shadow.consistency.shifts import Shift, Shifted
 from gnomon.shadow.consistency.table import (
     KEYS,
     KNOWN_AT,
@@ -54,9 +55,11 @@ class Join:
         ]
         self.traces = bool(self.steps) and not self.outputs
         self.lost = 0
-        self._met = np.zeros(table.rows, dtype=np.int64)
+        self._met = np.zeros(table.codes.max(initial=-1) + 1, dtype=np.int64)
         self._without = 0
         self._example: str | None = None
+        self._later = 0
+        self._later_example: str | None = None
 
     def tally(self, policy: Policy, sample_rows: int) -> Tally:
         """Sums that rest on the outputs, or on everything else where the table has none."""
@@ -79,28 +82,31 @@ class Join:
             self._without += len(places) - len(found)
             at = int(np.flatnonzero(places < 0)[0])
             self._example = self._example or key_text(keys, at)
-        self._met += np.bincount(places[found], minlength=self.table.rows)
+        self._met += np.bincount(self.table.codes[places[found]], minlength=len(self._met))
         chosen = pa.array(found)
-        return Pairs(
-            told.take(chosen),
-            with_columns(rows.inputs, rows.outputs).take(chosen),
-            self.table.data.take(pa.array(places[found])),
-        )
+        told, right = told.take(chosen), self.table.data.take(pa.array(places[found]))
+        self._count_later(told, right, keys.take(chosen))
+        return Pairs(told, with_columns(rows.inputs, rows.outputs).take(chosen), right)
 
-    def version(self, told: pa.Table, step: int) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
-        """The table's rows so many versions later, or earlier, than those joined.
+    def _count_later(self, told: pa.Table, right: pa.Table, keys: pa.Table) -> None:
+        """Rows joined with what was known only after their moment, for want of anything before."""
+        if KNOWN_AT not in right.column_names:
+            return
+        later = pc.greater(right.column(KNOWN_AT), told.column("moment")).fill_null(False)
+        places = np.flatnonzero(later)
+        self._later += len(places)
+        if len(places):
+            self._later_example = self._later_example or key_text(keys, int(places[0]))
+
+    def shifted(self, told: pa.Table, shift: Shift) -> Shifted:
+        """What the table has at another moment of rows that were joined.
 
         Args:
-            told: :attr:`Pairs.about` of rows that were joined.
-            step: how many versions.
-
-        Returns:
-            As many rows; and which of them there are.
+            told: their :attr:`Pairs.about`.
         """
         keys = pa.table({name: told.column(f"key_{name}") for name in self.table.on})
-        places = self.table.find(keys, told.column("moment"), step)
-        there = places >= 0
-        return self.table.data.take(pa.array(places, mask=~there)), there
+        places = self.table.find(keys, told.column("moment"), shift)
+        return Shifted(shift, places, self.table.data.take(pa.array(places, mask=places < 0)))
 
     def refuse_no_match(self) -> None:
         """Rows on both sides with no key in common are a mistake in the key, not a result.
@@ -123,12 +129,21 @@ class Join:
             path=self.table.path,
             on=self.table.on,
             rows=self.table.rows,
+            keys=len(self._met),
             matched=int((self._met > 0).sum()),
             repeated=int((self._met[self._met > 1] - 1).sum()),
-            unmatched=self.table.key_at(int(alone[0])) if len(alone) else None,
+            unmatched=self._key(int(alone[0])) if len(alone) else None,
             used=self.table.used,
             ignored=self.table.ignored,
+            known_later=Count(
+                reason="known only later", rows=self._later, example=self._later_example
+            )
+            if self._later
+            else None,
         )
+
+    def _key(self, code: int) -> str:
+        return self.table.key_at(int(np.flatnonzero(self.table.codes == code)[0]))
 
     def sides(
         self, source: Range, policy: Policy, verb: str = "compare", options: Sequence[str] = ()

@@ -108,7 +108,7 @@ def compare_offline(
                 confidence=policy.gates.confidence,
                 others=(lambda: other_versions(artifact, settings, stack)) if versions else None,
                 elsewhere=elsewhere(python, artifact, settings, stack) if python else None,
-                history=join.version if offline.has_versions else None,
+                history=join.shifted if offline.has_versions else None,
             )
     given = (("--label", label), ("--known-at", known_at), ("--python", python))
     options = [word for name, value in given if value for word in (name, value)]

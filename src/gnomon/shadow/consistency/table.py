@@ -17,6 +17,7 @@ import pyarrow.parquet
 
 from gnomon.errors import TableError
 from gnomon.preprocessing.contract import Contract
+from gnomon.shadow.consistency.shifts import NOW, Shift
 from gnomon.shadow.consistency.values import as_key, as_known, as_label, as_value, micros
 from gnomon.shadow.consistency.versions import Versions
 
@@ -47,6 +48,8 @@ class OfflineTable:
         data: the columns that mean something, under the names the log or the trace has for them.
         used: table column to what it means.
         ignored: table column to why it means nothing.
+        codes: of each row, the number of its key: several versions have one; -1 where it has a
+            null.
     """
 
     path: str
@@ -55,6 +58,7 @@ class OfflineTable:
     data: pa.Table
     used: dict[str, str]
     ignored: dict[str, str]
+    codes: npt.NDArray[np.int64]
     _versions: Versions
     _keys: pa.Table
 
@@ -122,7 +126,9 @@ class OfflineTable:
             whole,
             micros(data.column(KNOWN_AT))[whole] if known_at else None,
         )
-        found = cls(where, tuple(on), table.num_rows, data, used, ignored, versions, keys)
+        codes = np.full(table.num_rows, -1, dtype=np.int64)
+        codes[whole] = versions.codes
+        found = cls(where, tuple(on), table.num_rows, data, used, ignored, codes, versions, keys)
         found._refuse_duplicates()
         return found
 
@@ -132,19 +138,21 @@ class OfflineTable:
         return self._versions.several
 
     def find(
-        self, keys: pa.Table, moments: pa.ChunkedArray | None = None, step: int = 0
+        self, keys: pa.Table, moments: pa.ChunkedArray | None = None, shift: Shift = NOW
     ) -> npt.NDArray[np.int64]:
         """The table's row for each row of ``keys``; -1 where it has none.
 
         Args:
             keys: the key columns.
             moments: of several rows a key, the latest known at this time is taken.
-            step: so many versions later, or earlier.
+            shift: of which it is the row at another moment.
         """
         found = np.full(keys.num_rows, -1, dtype=np.int64)
         asked = np.flatnonzero(_whole(keys))
-        at = None if moments is None else micros(moments)[asked]
-        found[asked] = self._versions.find(_index(keys.take(pa.array(asked))), at, step)
+        at = None if moments is None else micros(moments)[asked] + shift.micros
+        found[asked] = self._versions.find(
+            _index(keys.take(pa.array(asked))), at, shift.step, foresee=not shift.hours
+        )
         return found
 
     def key_at(self, row: int) -> str:

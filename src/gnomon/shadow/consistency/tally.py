@@ -235,7 +235,9 @@ class Tally:
 def about(rows: Rows, contract: Contract, keys: pa.Table) -> pa.Table:
     """What :attr:`Pairs.about` says of logged rows; they are named by ``keys``."""
     event_time = contract.event_time
-    moment = rows.inputs.column(event_time) if event_time else rows.envelope.column("arrived")
+    moment = rows.envelope.column("arrived")
+    if event_time:
+        moment = pc.coalesce(rows.inputs.column(event_time), moment)
     named = keys.rename_columns([f"key_{name}" for name in keys.column_names])
     envelope = rows.envelope.select(["request_id", "row", "arrived", "client_id"])
     return with_columns(envelope.append_column("moment", moment), named)

@@ -15,6 +15,9 @@ Micros = npt.NDArray[np.int64]
 class Versions:
     """Finds, for a key and a moment, the row that was the latest known then.
 
+    Attributes:
+        codes: of each row, the number of its key.
+
     Args:
         keys: of the rows.
         rows: their numbers.
@@ -22,14 +25,14 @@ class Versions:
     """
 
     def __init__(self, keys: pd.Index, rows: Places, known: Micros | None) -> None:
-        codes, distinct = keys.factorize()
+        self.codes, distinct = keys.factorize()
         self._keys = pd.Index(distinct)
         if known is None:
             known = np.zeros(len(rows), dtype=np.int64)
         # A key and a moment as one number, so that one binary search finds both.
         self._times = np.unique(known)
         self._width = len(self._times) + 1
-        marks = codes * self._width + np.searchsorted(self._times, known) + 1
+        marks = self.codes * self._width + np.searchsorted(self._times, known) + 1
         order = np.argsort(marks, kind="stable")
         self._marks, self._rows = marks[order], rows[order]
 
@@ -44,16 +47,22 @@ class Versions:
         again = np.flatnonzero(self._marks[1:] == self._marks[:-1]) + 1
         return np.sort(self._rows[again])
 
-    def find(self, keys: pd.Index, moments: Micros | None = None, step: int = 0) -> Places:
+    def find(
+        self,
+        keys: pd.Index,
+        moments: Micros | None = None,
+        step: int = 0,
+        *,
+        foresee: bool = True,
+    ) -> Places:
         """The row of each key, the latest known at its moment; -1 where there is none.
-
-        A key of which nothing was known yet gets the first of its rows: to see what nobody could
-        know is how leakage is found.
 
         Args:
             keys: to look for.
             moments: microseconds since 1970; the last row of a key where not given.
             step: so many rows of the key further on, or back.
+            foresee: give a key of which nothing was known yet the first of its rows: to see what
+                nobody could know is how leakage is found.
         """
         found = np.full(len(keys), -1, dtype=np.int64)
         codes = self._keys.get_indexer(keys)
@@ -64,7 +73,7 @@ class Versions:
             ranks = np.searchsorted(self._times, moments[met], side="right")
         begin, end = (np.searchsorted(self._marks, marks + more) for more in (0, self._width))
         at = np.searchsorted(self._marks, marks + ranks, side="right") - 1
-        at = np.maximum(at, begin) + step
+        at = (np.maximum(at, begin) if foresee else at) + step
         within = (begin <= at) & (at < end)
         found[met[within]] = self._rows[at[within]]
         return found

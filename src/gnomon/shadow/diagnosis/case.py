@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gnomon.shadow.consistency.shifts import Shift
 from gnomon.shadow.diagnosis.inputs import numbers
 
 __all__ = [
@@ -48,12 +49,12 @@ class Version:
     """What the right side had of a column at another time than each row's own.
 
     Attributes:
-        step: so many versions later, or earlier, than the one that was joined.
+        shift: which.
         values: by row; null where there is no such version.
         known: since when, in hours since 1970.
     """
 
-    step: int
+    shift: Shift
     values: pa.Array
     known: Floats
 
@@ -72,7 +73,7 @@ class Surroundings:
         domains: the values that training saw, of text features.
         label: what came true, as a number; None where nobody has said.
         known: when the right side's value was known, in hours since 1970; None likewise.
-        versions: gives a column's earlier and later values, nearest first.
+        versions: gives a column's earlier and later values, the likeliest first.
     """
 
     moments: Floats

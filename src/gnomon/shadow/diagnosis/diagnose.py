@@ -15,6 +15,7 @@ from gnomon.preprocessing import Contract
 from gnomon.shadow.compare.comparators import compare
 from gnomon.shadow.consistency.columns import only
 from gnomon.shadow.consistency.rerun import Rerun, step_columns
+from gnomon.shadow.consistency.shifts import History
 from gnomon.shadow.diagnosis.beyond import Beyond, Found, since_packed
 from gnomon.shadow.diagnosis.case import CONFIRMED, Mask, spread
 from gnomon.shadow.diagnosis.company import Company, keep_company
@@ -22,7 +23,7 @@ from gnomon.shadow.diagnosis.elsewhere import Elsewhere
 from gnomon.shadow.diagnosis.findings import Finding, gather
 from gnomon.shadow.diagnosis.roots import Repairs, Root, Workshop
 from gnomon.shadow.diagnosis.search import Hit, search
-from gnomon.shadow.diagnosis.surroundings import History, surroundings
+from gnomon.shadow.diagnosis.surroundings import surroundings
 from gnomon.shadow.diagnosis.swaps import swaps
 from gnomon.shadow.diagnosis.telling import WEIGHED, Teller
 from gnomon.shadow.diagnosis.versions import versions

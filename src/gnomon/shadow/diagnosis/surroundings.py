@@ -11,23 +11,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.preprocessing import Contract
+from gnomon.shadow.consistency.shifts import SHIFTS, History, Shift
 from gnomon.shadow.consistency.table import KNOWN_AT, LABEL
-from gnomon.shadow.diagnosis.case import Mask, Surroundings, Version
+from gnomon.shadow.diagnosis.case import Surroundings, Version
 from gnomon.shadow.diagnosis.inputs import hours, numbers
 from gnomon.shadow.diagnosis.walk import Followed
 
-__all__ = ["History", "surroundings"]
+__all__ = ["surroundings"]
 
 Floats = npt.NDArray[np.float64]
 
 _MOST_GROUPS = 6
 
 
-_STEPS = (-1, -2, -3, 1, 2)
-
-History = Callable[[pa.Table, int], tuple[pa.Table, Mask]]
-"""Gives, for rows as ``Pairs.about`` has them, the right side so many versions later or earlier,
-and for which rows there is such a version."""
+_SHIFTS = (*SHIFTS, Shift(step=-2), Shift(step=-3), Shift(step=2))
 
 
 def surroundings(
@@ -56,11 +53,11 @@ def _versions(about: pa.Table, history: History) -> Callable[[str], Iterator[Ver
     joined = cache(partial(history, about))  # many columns ask for the same versions
 
     def versions(column: str) -> Iterator[Version]:
-        for step in _STEPS:
-            table, there = joined(step)
-            if column in table.column_names and there.any():
-                known = hours(table.column(KNOWN_AT))
-                yield Version(step, table.column(column).combine_chunks(), known)
+        for shift in _SHIFTS:
+            found = joined(shift)
+            if column in found.right.column_names and found.there.any():
+                known = hours(found.right.column(KNOWN_AT))
+                yield Version(shift, found.right.column(column).combine_chunks(), known)
 
     return versions
 

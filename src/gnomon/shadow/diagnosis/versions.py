@@ -1,4 +1,4 @@
-"""The same rows with the offline features of another time: the rung of shifted as-of times."""
+"""The same rows with what the table had at another time: the rung of shifted as-of times."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from contextlib import suppress
 
 import pyarrow as pa
 
+from gnomon.errors import PredictionFailed
 from gnomon.models import Artifact
 from gnomon.shadow.compare.comparators import compare
 from gnomon.shadow.consistency.columns import only
 from gnomon.shadow.consistency.rerun import Rerun
+from gnomon.shadow.consistency.shifts import NOW, History, Shifted, changing
 from gnomon.shadow.diagnosis.case import spread
 from gnomon.shadow.diagnosis.inputs import with_feature
-from gnomon.shadow.diagnosis.surroundings import History
 from gnomon.shadow.diagnosis.walk import Followed
 from gnomon.shadow.policy import Policy
 from gnomon.shadow.report import Rung
@@ -21,15 +22,10 @@ from gnomon.shadow.report import Rung
 __all__ = ["versions"]
 
 _MOST_ROWS = 500
-_SHIFTS = {
-    0: "with the features the table had then",
-    -1: "with those of one version before",
-    1: "with those of one version later",
-}
 
 
 def versions(walk: Followed, artifact: Artifact, rerun: Rerun, history: History) -> Iterator[Rung]:
-    """R4: rows that diverge, their features as the table had them then, before and later.
+    """R4: rows that diverge, what differs of them as the table had it then, before and later.
 
     Args:
         walk: the rows.
@@ -37,21 +33,30 @@ def versions(walk: Followed, artifact: Artifact, rerun: Rerun, history: History)
         rerun: that artifact.
         history: gives the table at other times.
     """
+    columns = _differing(walk)
+    if not columns:
+        return
     contract = artifact.contract
     rules = only(walk.rules, walk.of_kind("output"))
     logged = Policy().rules(contract.output_schema, task=contract.task, same=True)
     chosen = spread(walk.sample.diverged, _MOST_ROWS)
     about = walk.sample.pairs.about.take(pa.array(chosen))
-    for step, what in _SHIFTS.items() if walk.of_kind("feature") else ():
-        table, there = history(about, step)
-        if not there.any():
-            continue
-        places = pa.array(chosen[there])
-        answers = rerun.score(_given(walk, places, table.filter(pa.array(there))))
+    what = "features" if walk.kinds[columns[0]] == "feature" else "step columns"
+    for found in changing(history, about):
+        places = pa.array(chosen[found.there])
+        inputs, forced = _given(walk, places, columns, found)
+        answers = rerun.score(inputs)
+        if forced:
+            try:
+                answers = rerun.experiment(inputs, contract.output_schema.names, forced=forced)
+            except PredictionFailed:
+                continue  # values that the rest of the pipeline cannot be given
         left, right = walk.sample.pairs.left.take(places), walk.right.take(places)
         yield Rung(
             name="R4",
-            what=what,
+            what=f"with the {what} the table had then"
+            if found.shift == NOW
+            else f"with those of {found.shift.what}",
             rows=len(places),
             as_left=int(compare(answers, left, logged).agreed.sum()),
             as_right=int(compare(answers, right, rules).agreed.sum())
@@ -60,10 +65,27 @@ def versions(walk: Followed, artifact: Artifact, rerun: Rerun, history: History)
         )
 
 
-def _given(walk: Followed, places: pa.Array, values: pa.Table) -> pa.RecordBatch:
-    """Rows as they were asked, with the table's features in place of their own."""
-    inputs = walk.inputs.take(places)
-    for name in walk.of_kind("feature"):
+def _differing(walk: Followed) -> list[str]:
+    """The features that differ; where none does, the step columns."""
+    features, steps = (
+        [name for name in walk.of_kind(kind) if walk.differs(name).any()]
+        for kind in ("feature", "step")
+    )
+    return features or steps
+
+
+def _given(
+    walk: Followed, places: pa.Array, columns: list[str], found: Shifted
+) -> tuple[pa.RecordBatch, dict[str, pa.Array]]:
+    """Rows as they were asked, with the table's values in place of their own: of features, and of
+    step columns."""
+    inputs, forced = walk.inputs.take(places), {}
+    table = found.right.filter(pa.array(found.there))
+    for name in columns:
+        values = table.column(name).combine_chunks()
+        if walk.kinds[name] == "step":
+            forced[name] = values
+            continue
         with suppress(pa.ArrowInvalid):  # a value the artifact cannot be given
-            inputs = with_feature(inputs, name, values.column(name).combine_chunks())
-    return inputs
+            inputs = with_feature(inputs, name, values)
+    return inputs, forced

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gnomon.shadow.report import numbers
-from gnomon.shadow.report.counts import Column
+from gnomon.shadow.report.counts import Column, Count
 from gnomon.shadow.report.diagnosis import Diagnosis, Walk
 from gnomon.shadow.report.model import Report
 from gnomon.shadow.report.numbers import count, percent, rows, signed
@@ -125,17 +125,16 @@ def coverage(report: Report) -> Lines:
         ("Logged in range", rows(report.coverage.logged)),
         ("Compared", _of(report.coverage.compared, report.coverage.logged)),
     ]
-    found += [
-        (
-            _sentence(met.reason),
-            rows(met.rows) + (f", such as {met.example}" if met.example else ""),
-        )
-        for met in (*report.coverage.skipped, *report.coverage.unanswered)
-    ]
+    found += map(_counted, (*report.coverage.skipped, *report.coverage.unanswered))
     if table := report.table:
         found.append(("Table", table.path))
         found.append(("Joined on", ", ".join(table.on)))
-        found.append(("Table rows matched", _of(table.matched, table.rows)))
+        keys = table.rows if table.keys is None else table.keys
+        if keys != table.rows:
+            found.append(("Table rows", f"{count(table.rows)}, of {numbers.plural(keys, 'key')}"))
+        found.append(("Table keys matched", _of(table.matched, keys, "key")))
+        if table.known_later:
+            found.append(_counted(table.known_later))
         if table.unmatched:
             found.append(("Table only, such as", table.unmatched))
         if table.repeated:
@@ -166,5 +165,10 @@ def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-def _of(part: int, whole: int) -> str:
-    return f"{count(part)} of {rows(whole)} ({percent(_share(part, whole))})"
+def _of(part: int, whole: int, noun: str = "row") -> str:
+    return f"{count(part)} of {numbers.plural(whole, noun)} ({percent(_share(part, whole))})"
+
+
+def _counted(met: Count) -> tuple[str, str]:
+    example = f", such as {met.example}" if met.example else ""
+    return _sentence(met.reason), rows(met.rows) + example

@@ -69,11 +69,15 @@ class TableUse(msgspec.Struct, frozen=True, kw_only=True):
         path: the file.
         on: the key columns.
         rows: rows of the table.
-        matched: rows of the table that at least one logged row has the key of.
-        repeated: logged rows beyond the first of a key; each was compared with the same table row.
-        unmatched: the key of a table row that no logged row has.
+        matched: keys of the table that at least one logged row has.
+        repeated: logged rows beyond the first of a key.
+        unmatched: a key of the table that no logged row has.
         used: table column to the logged column or step column it was compared with.
         ignored: table column to the reason it was not compared.
+        keys: how many keys its rows have, which are fewer where a key has several versions; None
+            in a report from before they were counted: as many as rows.
+        known_later: logged rows with a key of which the table knew nothing at their time; each
+            was compared with the first that it knew later.
     """
 
     path: str
@@ -84,6 +88,8 @@ class TableUse(msgspec.Struct, frozen=True, kw_only=True):
     ignored: dict[str, str]
     repeated: int = 0
     unmatched: str | None = None
+    keys: int | None = None
+    known_later: Count | None = None
 
 
 class Impact(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gnomon.shadow.consistency.shifts import Shift
 from gnomon.shadow.diagnosis.case import (
     CONFIRMED,
     FEWEST_ROWS,
@@ -81,7 +82,7 @@ def feedback(case: Case) -> Iterator[Proposal]:
 
 def stale(case: Case) -> Iterator[Proposal]:
     """The left side's value is one the right side had before."""
-    of_table = next(_other_version(case), None)
+    of_table = _other_moment(case)
     if of_table is not None:
         yield of_table
         return
@@ -111,18 +112,35 @@ def stale(case: Case) -> Iterator[Proposal]:
         yield _stale(case, best[0], f"is a value it had earlier{_per(best[1])}")
 
 
-def _other_version(case: Case) -> Iterator[Proposal]:
-    """The value is in the table, under the same key at another time."""
-    for version in case.around.versions(case.column):
-        rows = case.differs & _equal(case, version.values)
-        if rows.sum() < max(FEWEST_ROWS, _FEWEST_MATCHES * case.differs.sum()):
-            continue
-        known = np.flatnonzero(case.differs)
-        dealt = np.random.default_rng(0).permutation(known)
-        again = _equal(case, version.values.take(pa.array(_exchanged(len(rows), known, dealt))))
-        if (again & case.differs).sum() >= 0.5 * rows.sum():
-            continue  # so few values that any would do
-        yield _of_version(case, version, rows)
+def _other_moment(case: Case) -> Proposal | None:
+    """The value is in the table, under the same key at another moment."""
+    found = [
+        (version, _equal(case, version.values)) for version in case.around.versions(case.column)
+    ]
+    found = [(version, equal) for version, equal in found if _is_why(case, version, equal)]
+    if not found:
+        return None
+    # Which moment it was, the rows that agree tell too: an hour's lag leaves most as they were.
+    known = case.differs | case.agrees
+    best, equal = max(found, key=lambda one: int((one[1] & known).sum()))
+    rows = case.differs & equal
+    lags = (
+        v.shift
+        for v, also in found
+        if v.shift.hours and (also & known).sum() >= (equal & known).sum()
+    )
+    return _of_moment(case, best, rows, next(lags, None))
+
+
+def _is_why(case: Case, version: Version, equal: Mask) -> bool:
+    """Whether it accounts for the rows that differ, and by more than chance."""
+    rows = case.differs & equal
+    if rows.sum() < max(FEWEST_ROWS, _FEWEST_MATCHES * case.differs.sum()):
+        return False
+    known = np.flatnonzero(case.differs)
+    dealt = np.random.default_rng(0).permutation(known)
+    again = _equal(case, version.values.take(pa.array(_exchanged(len(rows), known, dealt))))
+    return bool((again & case.differs).sum() < 0.5 * rows.sum())
 
 
 def _exchanged(size: int, rows: Places, by: Places) -> Places:
@@ -133,23 +151,24 @@ def _exchanged(size: int, rows: Places, by: Places) -> Places:
 
 def _equal(case: Case, values: pa.Array) -> Mask:
     if case.is_numeric:
-        return case.both & close(case.l, numbers(values))
+        return close(case.l, numbers(values))
     same = pc.equal(case.left, values.cast(case.left.type))
     found: Mask = pc.fill_null(same, False).to_numpy(zero_copy_only=False)
     return found
 
 
-def _of_version(case: Case, version: Version, rows: Mask) -> Proposal:
+def _of_moment(case: Case, version: Version, rows: Mask, lag: Shift | None) -> Proposal:
     apart = (case.around.moments - version.known)[rows]
     span = duration(round(abs(float(np.nanmedian(apart))) * 3600))
-    many = plural(abs(version.step), "version")
-    if version.step < 0:
-        return _stale(
-            case, rows, f"is the table's value of {many} before, {span} old when it was used"
-        )
+    shift = version.shift
+    how = f"is the table's value {'as ' if shift.hours else ''}of {shift.what}"
+    if lag not in (None, shift):
+        how += f" (and as of {lag.what})"
+    if not shift.is_later:
+        return _stale(case, rows, f"{how}, {span} old when it was used")
     return Proposal(
         cause="stale data",
-        finding=f"is the table's value of {many} later, known {span} after by its time",
+        finding=f"{how}, known {span} after by its time",
         undone="With the later value on both sides",
         action=f"Look for what holds the {case.names[1]} values back: their time may be when a row "
         "was loaded and not when it was true.",
