@@ -1,7 +1,7 @@
 import pytest
 
-from gnomon.shadow.consistency.findings import judge
-from gnomon.shadow.report import share
+from gnomon.shadow.consistency.findings import Finding, judge
+from gnomon.shadow.report import Count, share
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,31 @@ def test_the_verdict_rests_on_rows_and_coverage(
     """Beyond the limit is diverged; agreement needs all the rows or enough of them."""
     divergence = share(bad, compared, 0.95)
     assert judge(divergence, answered, limit, coverage=0.99, fewest=500) == verdict
+
+
+@pytest.mark.parametrize(("bad", "first"), [(0, "For rows known only later, "), (9, "Look at ")])
+def test_rows_known_only_later_are_told_with_what_to_do(bad: int, first: str) -> None:
+    """Also where all agree: then that is all there is to do, and not nothing."""
+    found = Finding(
+        left="online",
+        right="offline",
+        artifact="trips:1",
+        role="live",
+        replayed=None,
+        verdict="diverged" if bad else "ok",
+        answered=100,
+        divergence=share(bad, 100, 0.95),
+        exact=100 - bad,
+        limit=0.0,
+        differing=(),
+        agreeing_features=0,
+        impact=None,
+        timeline=None,
+        first=None,
+        last=None,
+        diagnosis=None,
+        known_later=Count(reason="known only later", rows=12, example="trip=t3"),
+    ).summary()
+    assert "12 rows met a value known only later, such as trip=t3." in found.how_sure
+    assert found.action.startswith(first)
+    assert "give the table what was known before them" in found.action

@@ -151,3 +151,10 @@ def test_nothing_is_wider_than_the_window(
     """On a phone and on a desk, the page never scrolls sideways."""
     content, window = measured(to_html(a_report()), width)
     assert content <= window == width
+
+
+def test_versions_of_a_key_do_not_swell_what_was_matched() -> None:
+    """Keys are counted beside rows, and rows known only later with one of them."""
+    text = to_html(a_report())
+    for said in ("1,000, of 400 keys", "390 of 400 keys (97.5%)", "12 rows, such as trip=t3"):
+        assert said in text

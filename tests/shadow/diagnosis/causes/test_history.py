@@ -1,6 +1,9 @@
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from gnomon.shadow.consistency.shifts import Shift
+from gnomon.shadow.diagnosis.case import Version
 from tests.shadow.diagnosis.cases import explained, why
 
 RNG = np.random.default_rng(13)
@@ -61,3 +64,35 @@ def test_what_the_model_said_last_time_comes_back() -> None:
 def test_values_dealt_out_anew_are_not_stale() -> None:
     """A permutation has every value somewhere before, and as many after."""
     assert why(RNG.permutation(TRUE), TRUE, moments=MOMENTS, groups=GROUPS) == []
+
+
+def other_moments(left: np.ndarray, **values: np.ndarray) -> list[str]:
+    """What is found when the table has these values an hour and a version earlier."""
+    shifts = {"version": Shift(step=-1), "lag": Shift(hours=-1)}
+    versions = [
+        Version(shifts[name], pa.array(there), MOMENTS - 2) for name, there in values.items()
+    ]
+    found = explained(left, TRUE, moments=MOMENTS, versions=lambda _: versions)
+    return [proposal.finding for proposal, _ in found.found]
+
+
+def test_rows_that_agree_tell_a_lag_from_a_version() -> None:
+    """Both explain what differs; only the lag explains why the rest does not."""
+    before = RNG.normal(10, 3, N)
+    lagged = np.where(np.arange(N) % 4 == 0, before, TRUE)
+    assert other_moments(lagged, version=before, lag=lagged) == [
+        "is the table's value as of 1 hour earlier, 2 hours old when it was used"
+    ]
+    assert other_moments(before, version=before, lag=before) == [
+        "is the table's value of 1 version earlier (and as of 1 hour earlier), 2 hours old when "
+        "it was used"
+    ]
+    assert other_moments(before, version=before, lag=TRUE) == [
+        "is the table's value of 1 version earlier, 2 hours old when it was used"
+    ]
+
+
+def test_a_version_with_few_values_explains_nothing() -> None:
+    """Where any other row's value would do as well, it is not the other moment's."""
+    few = np.where(RNG.random(N) < 0.9, 3.0, 4.0)
+    assert not any("table's value" in finding for finding in other_moments(few, version=few))
