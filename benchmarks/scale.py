@@ -232,7 +232,7 @@ def by_role(server: Server, reading: Callable[[psutil.Process], float]) -> dict[
 def role_of(child: psutil.Process) -> str:
     """What a child of the gateway is for."""
     command = child.cmdline()
-    modules = {"gnomon.worker.process": "live", "gnomon.shadow.feed": "shadow"}
+    modules = {"gnomon.worker": "live", "gnomon.shadow.feed": "shadow"}
     return next((role for module, role in modules.items() if module in command), "sealer")
 
 

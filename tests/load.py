@@ -109,7 +109,7 @@ def gateways(server: Server) -> list[psutil.Process]:
 
 def workers(server: Server) -> list[psutil.Process]:
     """Every worker process of a server: holders and the scorers they forked."""
-    return _running(server, "gnomon.worker.process")
+    return _running(server, "gnomon.worker")
 
 
 def scorers(server: Server) -> list[psutil.Process]:

@@ -6,6 +6,7 @@ import collections
 import io
 import pickle
 import subprocess
+import sys
 import zipfile
 from typing import Any
 
@@ -149,3 +150,15 @@ def test_a_canonical_file_is_still_a_skops_file() -> None:
         assert {info.date_time for info in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
     assert members[-1] == "schema.json"
     assert all(name.split(".")[0].isdigit() for name in members[:-1])
+
+
+def test_a_process_that_only_loads_imports_what_it_needs() -> None:
+    """Not the whole of scikit-learn, which stays as it was for the user's own code."""
+    code = (
+        "import sys, sklearn.utils; from gnomon.models.serialization import import_for_loading; "
+        "import_for_loading(); "
+        "print('skops.io' in sys.modules, 'sklearn.gaussian_process' in sys.modules, "
+        "len(sklearn.utils.all_estimators()) > 100)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False", "True"]

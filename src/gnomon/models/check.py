@@ -13,7 +13,8 @@ from gnomon.errors import GnomonError, PackRefused
 __all__ = ["in_fresh_process", "main"]
 
 _START = """\
-import sys
+import gc, sys
+gc.disable()
 sys.path.append(sys.argv[1])
 from gnomon.models.check import main
 main(sys.argv[2])
@@ -59,7 +60,9 @@ def in_fresh_process(folder: Path) -> None:
 def main(folder: str) -> None:
     """Load and verify one artifact; exit with 1 and a verdict on standard output if it fails."""
     from gnomon.models.loading import load
+    from gnomon.models.serialization import import_for_loading
 
+    import_for_loading()
     try:
         load(Path(folder))
     except GnomonError as error:

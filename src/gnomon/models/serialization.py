@@ -19,7 +19,7 @@ from typing import Any
 from gnomon.errors import ArtifactCorrupt, PackRefused, UntrustedTypes
 from gnomon.models.manifest import Serializer
 
-__all__ = ["dump", "load", "named_types", "untrusted_types"]
+__all__ = ["dump", "import_for_loading", "load", "named_types", "untrusted_types"]
 
 _SCHEMA = "schema.json"
 _UNSHARED = frozenset({"JsonNode", "TypeNode", "FunctionNode"})
@@ -63,6 +63,23 @@ def dump(pipeline: Any, serializer: Serializer) -> bytes:
             hint='replace the step, or pack with serializer="pickle" if every place that loads '
             "the artifact may run its code",
         ) from error
+
+
+def import_for_loading() -> None:
+    """Import skops without the list of the estimators that it trusts by itself.
+
+    To make the list it imports the whole of scikit-learn: a seventh of a worker's start, and 11 MB.
+    :func:`load` does without, as it trusts the types that the artifact names and no other. Only for
+    a process that never packs: to :func:`untrusted_types` the list is everything.
+    """
+    import sklearn.utils
+
+    all_estimators = sklearn.utils.all_estimators
+    sklearn.utils.all_estimators = list
+    try:
+        import skops.io  # noqa: F401
+    finally:
+        sklearn.utils.all_estimators = all_estimators
 
 
 def load(content: bytes, serializer: Serializer, types: Collection[str]) -> Any:

@@ -1,4 +1,4 @@
-"""The worker process: ``python -m gnomon.worker.process ARTIFACT CONTROL_FD [unverified]``.
+"""The worker process: ``python -m gnomon.worker ARTIFACT CONTROL_FD [unverified]``.
 
 The process that is started, the *holder*, checks and loads the artifact and never predicts. It
 forks once to verify the golden rows, then forks a *scorer* that serves. When the scorer dies, a
@@ -32,6 +32,7 @@ import pyarrow as pa
 
 from gnomon.errors import GnomonError, GoldenMismatch, WorkerError
 from gnomon.models import LoadedArtifact, load
+from gnomon.models.serialization import import_for_loading
 from gnomon.settings import Settings
 from gnomon.worker import frames
 from gnomon.worker.engine import Engine
@@ -47,6 +48,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     die_with_parent(os.getppid())
+    import_for_loading()
     try:
         loaded = load(artifact, verify=False)
     except GnomonError as error:
@@ -60,6 +62,7 @@ def main() -> None:
         return
     untie(control)
     gc.freeze()
+    gc.enable()
     most = Settings.read().worker_bytes
     if UNVERIFIED in sys.argv[3:] or verified(loaded, control, most):
         hold(loaded, control, most)
@@ -210,7 +213,3 @@ def _send(control: socket.socket, event: frames.Event) -> None:
         control.send(msgspec.json.encode(event))
     except ConnectionError:
         os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

@@ -48,7 +48,7 @@ def spawn(
                 python or sys.executable,
                 "-P",
                 "-m",
-                "gnomon.worker.process",
+                "gnomon.worker",
                 str(artifact),
                 str(theirs.fileno()),
                 *([] if verify else [UNVERIFIED]),
