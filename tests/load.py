@@ -85,7 +85,7 @@ async def _run(
                     answer = await client.post("/predict", json=make(number))
                 except httpx.HTTPError:
                     seen.lost += 1
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(0.1)  # Leaves the processor to what comes up again.
                     continue
                 if answer.status_code == 200:
                     body = answer.json()
