@@ -23,6 +23,8 @@ from benchmarks.race.results import machine
 
 OUT = Path(__file__).parents[1] / "results" / "skew.json"
 
+NAMES = ["flights", "diabetes", "cancer", "wine", "digits"]
+
 HOLDS = {
     "all": "features, steps and answers",
     "features": "features and answers",
@@ -60,7 +62,7 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.skew")
-    parser.add_argument("--worlds", nargs="+", default=["flights", "diabetes", "cancer", "wine"])
+    parser.add_argument("--worlds", nargs="+", default=NAMES)
     parser.add_argument("--strengths", type=float, nargs="+", default=[0.1, 0.5, 0.9])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000])

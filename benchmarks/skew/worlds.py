@@ -1,4 +1,4 @@
-"""Four pipelines on real data: flights out of New York, diabetes, breast cancer, and wine.
+"""Five pipelines on real data: flights out of New York, diabetes, breast cancer, wine and digits.
 
 scikit-learn's own sets hold numbers only. What a request has besides (who, when, of which kind) is
 given to their rows deterministically: a recurring patient, a visit every few hours, and bands of
@@ -19,10 +19,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from sklearn.compose import ColumnTransformer
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
@@ -151,8 +152,8 @@ def _numbers(pipeline: Pipeline) -> tuple[Pipeline, list[str]]:
 
 
 def worlds() -> list[World]:
-    """All four."""
-    return [_flights(), _diabetes(), _cancer(), _wine()]
+    """All five."""
+    return [_flights(), _diabetes(), _cancer(), _wine(), _digits()]
 
 
 def _one_hot() -> Any:
@@ -261,6 +262,37 @@ def _wine() -> World:
         lambda: TargetEncoder(random_state=1),
     )
     return World("wine", kept, target, numbers, ["maker", "bottle"], build)
+
+
+def _digits() -> World:
+    """Ten classes and a small neural network; the ink in regions of each image."""
+    data = load_digits()
+    rows = np.random.default_rng(3).permutation(len(data.images))
+    images, target = data.images[rows], pd.Series(data.target[rows]).map("digit {}".format)
+    regions = {
+        "ink": images.sum(axis=(1, 2)),
+        "top": images[:, :3].sum(axis=(1, 2)),
+        "bottom": images[:, 5:].sum(axis=(1, 2)),
+        "left": images[:, :, :3].sum(axis=(1, 2)),
+        "centre": images[:, 3:5, 3:5].mean(axis=(1, 2)).round(2),
+        "slant": (images[:, :4, 4:].sum(axis=(1, 2)) - images[:, 4:, :4].sum(axis=(1, 2))) / 16,
+    }
+    frame = pd.DataFrame(regions)
+    for name, source, labels in (
+        ("writer", images[:, 2, 5], ["ada", "Björn", "chloe", "dana"]),
+        ("pen", images[:, 6, 3] + images[:, 1, 2], ["ball", "felt tip", "nib"]),
+    ):
+        rank = pd.Series(source).rank(method="first")
+        frame[name] = pd.qcut(rank, len(labels), labels=labels).astype(str)
+    frame = _with_history(frame, _visits(len(frame)), "top")
+    numbers = [*regions, "recent"]
+    build = _pipeline(
+        numbers,
+        ["writer", "pen"],
+        lambda: MLPClassifier((16,), max_iter=600, random_state=1),
+        _one_hot,
+    )
+    return World("digits", frame, target, numbers, ["writer", "pen"], build)
 
 
 def _visits(rows: int) -> pd.Series:
