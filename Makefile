@@ -40,6 +40,7 @@ bench: $(READY) ## the race with other servers, then the shadow, start-up and me
 	@$(BIN)/python -m benchmarks.rollback
 	@$(BIN)/python -m benchmarks.memory
 	@$(BIN)/python -m benchmarks.replay
+	@$(BIN)/python -m benchmarks.drift
 
 clean: ## remove the virtual environment, the demo's files and caches
 	rm -rf $(VENV) .bench .demo .gnomon dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,29 +11,18 @@ a tenth of the rows is replayed too: with it memory must be the same.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 
-import msgspec
-
 from benchmarks.race.results import machine
-from benchmarks.replay.log import packed, write
-from gnomon.models import Artifact
+from benchmarks.replay.log import packed
+from benchmarks.replay.turns import Found, in_turns, keep, spread
 
-HERE = Path(__file__).parent
-OUT = HERE.parent / "results" / "replay.json"
+OUT = Path(__file__).parents[1] / "results" / "replay.json"
 
 NAMES = ("bare", "replay")
 SOUGHT = 1.25
-PACKAGES = ("numpy", "pandas", "pyarrow", "scikit-learn", "msgspec", "deltalake")
-
-Found = dict[str, float]
 
 
 def main() -> None:
@@ -48,47 +37,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         print("training and packing", flush=True)
         artifact = packed(Path(folder))
-        tenth = in_turns(artifact, asked.rows // 10, 1, Path(folder, "tenth"))
-        whole = in_turns(artifact, asked.rows, asked.rounds, Path(folder, "whole"))
+        tenth = in_turns(NAMES, artifact, asked.rows // 10, 1, Path(folder, "tenth"))
+        whole = in_turns(NAMES, artifact, asked.rows, asked.rounds, Path(folder, "whole"))
     ratios = [one["replay"]["seconds"] / one["bare"]["seconds"] for one in whole]
     show(whole, ratios)
-    document = {
-        "machine": machine(),
-        "versions": {package: version(package) for package in PACKAGES},
-        "tenth": tenth,
-        "rounds": whole,
-        "ratios": ratios,
-    }
-    asked.out.parent.mkdir(exist_ok=True)
-    asked.out.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
-    print(f"Every figure: {asked.out}")
-
-
-def in_turns(artifact: Artifact, rows: int, rounds: int, root: Path) -> list[dict[str, Found]]:
-    """What both ways through a log of so many rows took, round by round."""
-    print(f"writing {rows:,} rows", flush=True)
-    write(artifact, rows, root)
-    return [
-        {name: in_process(name, artifact.tag, rows, root) for name in NAMES} for _ in range(rounds)
-    ]
-
-
-def in_process(name: str, tag: str, rows: int, root: Path) -> Found:
-    """What a process of its own measures; ``-P`` keeps this checkout's modules out of it."""
-    command = [sys.executable, "-P", str(HERE / "measure.py"), name, tag]
-    environment = {**os.environ, "GNOMON_ROOT": str(root)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if done.returncode:
-        sys.exit(f"{name} failed:\n{done.stderr[-2000:]}")
-    found: Found = json.loads(done.stdout.splitlines()[-1])
-    if found["rows"] != rows:
-        sys.exit(f"{name} met {found['rows']:,.0f} rows of {rows:,}")
-    print(
-        f"{name:<8}{found['seconds']:8.2f} s {found['megabytes']:8,.0f} MB, "
-        f"its worker {found['worker']:,.0f} MB",
-        flush=True,
-    )
-    return found
+    keep(asked.out, {"tenth": tenth, "rounds": whole, "ratios": ratios})
 
 
 def show(rounds: list[dict[str, Found]], ratios: list[float]) -> None:
@@ -98,11 +51,6 @@ def show(rounds: list[dict[str, Found]], ratios: list[float]) -> None:
         print(f"{name:<8}{spread([one[name]['seconds'] for one in rounds])} s")
     reached = "reached" if statistics.median(ratios) <= SOUGHT else "not reached"
     print(f"replay over bare: {spread(ratios)}; sought {SOUGHT}, {reached}")
-
-
-def spread(values: list[float]) -> str:
-    """Median, least and most."""
-    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 if __name__ == "__main__":

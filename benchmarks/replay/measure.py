@@ -1,4 +1,4 @@
-"""One way through the log, in a process of its own: ``measure.py bare|replay TAG``.
+"""One way through the log, in a process of its own: ``measure.py bare|replay|read|drift TAG``.
 
 It imports nothing of this checkout but the package under test: the artifact brings the modules that
 its pipeline needs, and would be refused where others of their names are imported already.
@@ -20,6 +20,7 @@ from gnomon.preprocessing import to_frame
 from gnomon.settings import Settings
 from gnomon.shadow.consistency.logged import Range
 from gnomon.shadow.consistency.replay import replay
+from gnomon.shadow.drift import measure
 from gnomon.shadow.log import InferenceLog
 
 __all__ = ["MEASURES", "main"]
@@ -63,7 +64,27 @@ def replayed(artifact: Artifact) -> tuple[float, int]:
     return seconds, report.exact
 
 
-MEASURES: dict[str, Callable[[Artifact], tuple[float, int]]] = {"bare": bare, "replay": replayed}
+def read(artifact: Artifact) -> tuple[float, int]:
+    """Read the columns that drift is measured on, and do nothing with them."""
+    begun = time.perf_counter()
+    with InferenceLog(Settings.read(), artifact.name).snapshot() as snapshot:
+        rows = sum(chunk.num_rows for chunk in Range(snapshot, artifact, "live").chunks())
+    return time.perf_counter() - begun, rows
+
+
+def drifted(artifact: Artifact) -> tuple[float, int]:
+    """Measure drift of inputs and outputs over all rows, and of the steps over the usual sample."""
+    begun = time.perf_counter()
+    report = measure(InferenceLog(Settings.read(), artifact.name), artifact)
+    return time.perf_counter() - begun, report.rows
+
+
+MEASURES: dict[str, Callable[[Artifact], tuple[float, int]]] = {
+    "bare": bare,
+    "replay": replayed,
+    "read": read,
+    "drift": drifted,
+}
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from gnomon.shadow.policy import Drift, Policy
 from tests.packing import Pack
 from tests.shadow.trips import LOCAL, TRAINED, Trips, trips
 
+pytestmark = pytest.mark.slow
+
 ROWS = 1_600
 TRAINING = TRAINED.replace("np.arange(400)", "np.arange(4000)").replace(
     "n * 7, unit", "n % 1000 * 7, unit"

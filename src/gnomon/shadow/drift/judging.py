@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import sys
 
-from gnomon.shadow.drift.metrics import Sides, floors, measures
+from gnomon.shadow.drift.chance import floors
+from gnomon.shadow.drift.metrics import Sides, measures
 from gnomon.shadow.drift.model import Effect, Verdict
 from gnomon.shadow.policy import Drift
 

@@ -1,8 +1,7 @@
-"""How far two counts of a column lie apart, and how far they would by chance alone.
+"""How far two counts of a column lie apart.
 
 Every metric is an effect size: it tells how much, and does not grow with the number of rows. What
-chance alone gives, its *floor*, shrinks with them. Only what is above a limit and above the floor
-counts.
+chance alone gives shrinks with them; see :mod:`~gnomon.shadow.drift.chance`.
 """
 
 from __future__ import annotations
@@ -10,15 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from gnomon.shadow.drift.bins import GRAIN, Bins, Extra, Floats, Integers
 
-__all__ = ["SURE", "Sides", "floors", "measures", "quantiles"]
+__all__ = ["Sides", "excess", "measures", "quantiles", "rows", "widths"]
 
-SURE = 3.29
-"""Standard deviations that a normal variable exceeds, on either side, once in a thousand times."""
+_EXCESS = (Extra.EXCESS_BELOW, Extra.EXCESS_ABOVE)
 
 _QUANTILES = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
 
@@ -36,17 +35,16 @@ class Sides:
     before: Integers
     now: Integers
 
-    @property
-    def spread(self) -> float:
-        """``1/n + 1/m``, of the rows on either side that are not null; infinite without any."""
-        n, m = (int(side[: self.bins.size].sum()) for side in (self.before, self.now))
-        return 1 / n + 1 / m if n and m else math.inf
+    @cached_property
+    def valued(self) -> tuple[int, int]:
+        """Rows on either side that are not null."""
+        size = self.bins.size
+        return int(self.before[:size].sum()), int(self.now[:size].sum())
 
-    @property
-    def all_spread(self) -> float:
-        """``1/n + 1/m`` of all rows, nulls with them."""
-        n, m = (rows(self.bins, side) for side in (self.before, self.now))
-        return 1 / n + 1 / m if n and m else math.inf
+    @cached_property
+    def all_rows(self) -> tuple[int, int]:
+        """Rows on either side, nulls with them; at least one."""
+        return max(rows(self.bins, self.before), 1), max(rows(self.bins, self.now), 1)
 
     def shares(self, smoothed: float = 0.0) -> tuple[Floats, Floats]:
         """The share of each bin on either side; with so many rows more in each bin that is used."""
@@ -60,8 +58,7 @@ class Sides:
         counts = [
             sum(int(s[self.bins.size + kind]) for kind in which) for s in (self.before, self.now)
         ]
-        sizes = [max(rows(self.bins, side), 1) for side in (self.before, self.now)]
-        return counts[0] / sizes[0], counts[1] / sizes[1]
+        return counts[0] / self.all_rows[0], counts[1] / self.all_rows[1]
 
 
 def rows(bins: Bins, count: Integers) -> int:
@@ -76,7 +73,7 @@ def measures(sides: Sides) -> dict[str, float]:
     where training's values are all known.
     """
     found = {"nulls": abs(np.subtract(*sides.rates(Extra.NULL)))}
-    if math.isfinite(sides.spread):
+    if all(sides.valued):
         found |= {name: metric(sides) for name, metric in _SHAPE.items()}
     if sides.bins.edges is None:
         if sides.bins.known is not None:
@@ -85,7 +82,7 @@ def measures(sides: Sides) -> dict[str, float]:
         return {name: float(value) for name, value in found.items()}
     before, now = sides.rates(Extra.BELOW, Extra.ABOVE)
     found["outside"] = max(now - before, 0.0)
-    if math.isfinite(sides.spread):
+    if all(sides.valued):
         found |= {"ks": ks(sides), "wasserstein": wasserstein(sides)}
     return {name: float(value) for name, value in found.items()}
 
@@ -136,51 +133,16 @@ def wasserstein(sides: Sides) -> float:
     on one end, the means there are compared, which is a lower bound.
     """
     inner, std = _area(sides), sides.bins.std or 1.0
-    sizes = [max(int(side[: sides.bins.size].sum()), 1) for side in (sides.before, sides.now)]
-    beyond = 0.0
-    for kind in (Extra.EXCESS_BELOW, Extra.EXCESS_ABOVE):
-        far = [
-            int(side[sides.bins.size + kind]) / GRAIN / size
-            for side, size in zip((sides.before, sides.now), sizes, strict=True)
-        ]
-        beyond += abs(far[1] - far[0])
-    return float(inner / std + beyond)
+    return float(inner / std + sum(excess(sides, kind) for kind in _EXCESS))
 
 
-def floors(sides: Sides) -> dict[str, float]:
-    """What each metric stays below without any drift, in all but about one of a thousand cases.
-
-    PSI: without drift it is ``1/n + 1/m`` times a chi-squared variable of ``B - 1`` degrees of
-    freedom, its mean ``(B - 1)(1/n + 1/m)`` (Yurdakul and Naranjo, *Statistical properties of the
-    population stability index*, 2020); of chi-squared, mean and :data:`SURE` standard deviations.
-    Jensen-Shannon: the squared distance is to second order PSI by ``8 ln 2``. Kolmogorov-Smirnov:
-    Smirnov's (1948) limit at one in a thousand. L-infinity and nulls: :data:`SURE` standard
-    deviations of a share. Wasserstein: the same of the difference of the two distribution
-    functions, integrated. New and outside: a value that was never seen in ``m`` rows has a share
-    of up to ``ln(1000) / m``. Rows that follow each other are often alike, and chance then goes
-    further than this says.
-    """
-    spread, everything = sides.spread, sides.all_spread
-    rare = math.log(1000) * everything
-    found = {
-        "nulls": _of_share(sum(sides.rates(Extra.NULL)) / 2, everything),
-        "new": rare,
-        "outside": rare,
-    }
-    if not math.isfinite(spread):
-        return found
-    p, q = sides.shares()
-    freedom = max(len(p) - 1, 0)
-    stability = spread * (freedom + SURE * math.sqrt(2 * freedom))
-    middle = (p + q) / 2
-    at = float(np.sqrt(middle * (1 - middle)).max(initial=0.0))
-    return found | {
-        "psi": stability,
-        "js": math.sqrt(stability / (8 * math.log(2))),
-        "ks": math.sqrt(-math.log(0.001 / 2) / 2) * math.sqrt(spread),
-        "wasserstein": _chance_area(sides) / (sides.bins.std or 1.0),
-        "linf": SURE * at * math.sqrt(spread),
-    }
+def excess(sides: Sides, kind: Extra) -> float:
+    """By how much rows on average lie beyond an end of training's range, in standard deviations."""
+    before, now = (
+        int(side[sides.bins.size + kind]) / GRAIN / size
+        for side, size in zip((sides.before, sides.now), sides.valued, strict=True)
+    )
+    return abs(now - before)
 
 
 def quantiles(bins: Bins, count: Integers) -> dict[str, float]:
@@ -212,7 +174,8 @@ def _gaps(sides: Sides) -> Floats:
     return gaps
 
 
-def _widths(bins: Bins) -> Floats:
+def widths(bins: Bins) -> Floats:
+    """How wide each bin of a number is, within training's range."""
     assert bins.edges is not None
     if not math.isfinite(bins.low):
         return np.zeros(bins.size)
@@ -221,9 +184,9 @@ def _widths(bins: Bins) -> Floats:
 
 def _area(sides: Sides) -> float:
     """The area between the distribution functions within training's range."""
-    gaps, widths = _gaps(sides), _widths(sides.bins)
+    gaps, wide = _gaps(sides), widths(sides.bins)
     if sides.bins.is_discrete:
-        return float((np.abs(gaps[1:]) * widths).sum())
+        return float((np.abs(gaps[1:]) * wide).sum())
     left, right = gaps[:-1], gaps[1:]
     whole = np.abs(left) + np.abs(right)
     crossing = (left * right < 0) & (whole > 0)
@@ -233,21 +196,4 @@ def _area(sides: Sides) -> float:
     if len(areas) > 1:  # In the outermost bins rows thin out evenly, to none at the end.
         areas[0] = (2 * abs(left[0]) + abs(right[0])) / 3
         areas[-1] = (abs(left[-1]) + 2 * abs(right[-1])) / 3
-    return float((areas * widths).sum())
-
-
-def _chance_area(sides: Sides) -> float:
-    """:data:`SURE` standard deviations of ``G - F``, integrated over training's range."""
-    if sides.bins.edges is None:
-        return 0.0
-    p = (sides.before + sides.now)[: sides.bins.size].astype(float)
-    up_to = np.concatenate([[0.0], np.cumsum(p) / max(p.sum(), 1.0)])
-    deviation = np.sqrt(np.clip(up_to * (1 - up_to), 0.0, None) * sides.spread)
-    at = deviation[1:] if sides.bins.is_discrete else (deviation[:-1] + deviation[1:]) / 2
-    return float(SURE * (at * _widths(sides.bins)).sum())
-
-
-def _of_share(share: float, spread: float) -> float:
-    """:data:`SURE` standard deviations of the difference of two shares; of a share of none, that
-    of one row in a thousand."""
-    return SURE * math.sqrt(max(share * (1 - share), 0.001) * spread)
+    return float((areas * wide).sum())

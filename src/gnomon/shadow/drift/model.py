@@ -31,7 +31,7 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         value: how far the rows lie from training.
         limit: the policy's.
-        floor: what chance alone may give with so many rows; see ``metrics.floors``.
+        floor: what chance alone may give with so many rows; see ``chance.floors``.
         verdict: ``drifted`` when above both; ``unknown`` when there are too few rows to say.
     """
 

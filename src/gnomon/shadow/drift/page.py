@@ -23,11 +23,13 @@ def to_html(report: DriftReport) -> str:
     others = [c for c in report.columns if (c.kind, c.name) in changed or c.kind == "output"]
     shown = list({(c.kind, c.name): c for c in [*drifted, *others]}.values())[:_MOST_SHAPES]
     shapes = [(c, plots.laid_over(c), plots.labelled(c), plots.effects(c, report)) for c in shown]
+    sign, word = SIGNS[report.verdict]
     template = environment().get_template("drift.html")
     return template.render(
         report=report,
-        sign=SIGNS[report.verdict],
-        signs={verdict: sign for verdict, (sign, _) in SIGNS.items()},
+        sign=sign,
+        word=word.lower(),
+        signs={verdict: each for verdict, (each, _) in SIGNS.items()},
         style=Markup(source("style.css")),
         summary=report.summary.lines,
         figures=_figures(report, drifted),

@@ -2,7 +2,7 @@
 
 ::
 
-    python -m benchmarks.drift
+    python -m benchmarks.drift.others
 
 Training is as many flights of January to March as a profile counts, served are those of April.
 Gnomon gets the frozen bins and the rows as its log would give them; the others get both tables as
