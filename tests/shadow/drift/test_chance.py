@@ -59,16 +59,15 @@ def judged(draw: Draw, served: Draw, rows: int, training: int) -> list[bool]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("training", [400, 20_000])
 @pytest.mark.parametrize("rows", [15, 30, 60, 120])
 def test_few_healthy_rows_are_not_called_drifted(rows: int, training: int) -> None:
-    """Of 3,600 samples of eight kinds of columns, at most one in 200; and of no kind one in 33: the
-    worst are 45 categories, most of them rare, of which training has 400 rows.
-    """
+    """Of 3,600 samples of eight kinds of columns, at most one in 300; and of no kind one in 50."""
     found = {name: judged(draw, draw, rows, training) for name, draw in HEALTHY.items()}
     shares = {name: float(np.mean(called)) for name, called in found.items()}
-    assert np.mean(list(found.values())) <= 0.005, shares
-    assert max(shares.values()) <= 0.03, shares
+    assert np.mean(list(found.values())) <= 1 / 300, shares
+    assert max(shares.values()) <= 0.02, shares
 
 
 @pytest.mark.parametrize(
@@ -121,6 +120,15 @@ def test_many_rows_give_the_limit_of_chi_squared() -> None:
     expected = chi2.isf(0.001, bins.size - 1) * 2 / 50_000
     assert found["psi"] == pytest.approx(expected, rel=0.01)
     assert found["js"] ** 2 == pytest.approx(expected / (8 * np.log(2)), rel=0.01)
+
+
+def test_a_handful_of_rows_on_both_sides_proves_nothing() -> None:
+    """Six rows of a dozen values may fall apart from six others almost wholly."""
+    bins = frozen(np.arange(12.0))
+    sides = [against(bins, values).now for values in (np.arange(6.0), np.arange(5.0, 11.0))]
+    found = effects(Sides(bins, *sides), Drift())
+    assert found["js"].value > 0.8
+    assert found["js"].verdict == "unknown"
 
 
 def test_one_wild_row_is_no_drift_and_many_are() -> None:

@@ -35,8 +35,7 @@ def floors(sides: Sides) -> dict[str, float]:
     """What each metric stays below without any drift, in all but about one of a thousand cases.
 
     Two samples of ``n`` and ``m`` rows lie apart about as one of ``1 / (1/n + 1/m)`` rows does from
-    what it is drawn from. Bins have the shares of both together, with a row more: of a bin with a
-    row or two nobody knows that it has no more (Laplace's rule of succession).
+    what it is drawn from; bins have the shares of both together.
 
     PSI, Jensen-Shannon:
         With many rows in each bin both are ``1/n + 1/m`` times a chi-squared variable of ``B - 1``
@@ -46,7 +45,7 @@ def floors(sides: Sides) -> dict[str, float]:
         mean and the variance are those of a sum over bins of independent Poisson counts whose sum
         is known (Holst, Biometrika 59, 1972, and Morris, Ann. Statist. 3, 1975, for sparse bins),
         and the floor is that of the scaled chi-squared variable with the same mean and variance
-        (Satterthwaite, 1946).
+        (Satterthwaite, 1946), where it is the higher one.
     L-infinity, nulls, Wasserstein:
         Bennett's inequality (JASA 57, 1962) for a difference of two shares: of every bin at once;
         of nulls; of the two distribution functions at every edge, integrated. Unlike standard
@@ -74,7 +73,7 @@ def floors(sides: Sides) -> dict[str, float]:
     }
     if not all(sides.valued):
         return found
-    every = (pooled + (pooled > 0))[: sides.bins.size] / sum(sides.valued)
+    every = pooled[: sides.bins.size] / sum(sides.valued)
     shares = every[every > 0]
     effective = 1 / (1 / sides.valued[0] + 1 / sides.valued[1])
     return found | {
@@ -104,27 +103,30 @@ def _deviation(shares: Floats, sizes: tuple[int, int], level: float = _LEVEL) ->
 
 
 def _divergence(term: _Term, shares: Floats, effective: float) -> float:
-    """The floor of a divergence that is the sum of a term for each bin."""
-    mean, variance, slope = (np.interp(shares * effective, _EXPECTED, m) for m in _moments(term))
-    rest = 1 - shares  # that the counts add up takes so much of each bin's part
-    total, spread = float((mean * rest).sum()), float((variance * rest).sum())
-    if len(shares) == 1:
+    """The floor of a divergence that is the sum of a term for each bin; no lower than with many
+    rows, as the moments of one sample are too small where both have a handful of rows."""
+    if len(shares) < 2:
         return 0.0
-    # Of a handful of rows the counts explain it all to first order, which leaves no variance.
-    known = float((slope * rest).sum() ** 2 / effective)
-    spread = spread - known if known < spread else spread
-    return float(spread / (2 * total) * chdtri(2 * total**2 / spread, _LEVEL)) / effective
+    moments = _moments(term)
+    mean, variance, slope = (np.interp(shares * effective, _EXPECTED, each) for each in moments)
+    rest = 1 - shares  # that the counts add up takes so much of each bin's part
+    total = (mean * rest).sum()
+    spread = (variance * rest).sum() - (slope * rest).sum() ** 2 / effective
+    few = spread / (2 * total) * chdtri(2 * total**2 / spread, _LEVEL) if spread > 0 else 0.0
+    many = moments[0][-1] * chdtri(len(shares) - 1, _LEVEL)
+    return float(max(few, many) / effective)
 
 
 def _psi(count: Floats, expected: Floats) -> Floats:
     smoothed = count + 0.5  # as PSI is; of the many rows of training it moves nothing
-    return (smoothed - expected) * np.log(smoothed / expected)
+    found: Floats = (smoothed - expected) * np.log(smoothed / expected)
+    return found
 
 
 def _js(count: Floats, expected: Floats) -> Floats:
     middle = (count + expected) / 2
-    found: Floats = xlogy(count, count / middle) + xlogy(expected, expected / middle)
-    return found / math.log(4)
+    both: Floats = xlogy(count, count / middle) + xlogy(expected, expected / middle)
+    return both / math.log(4)
 
 
 @cache
