@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from gnomon.shadow.drift.bins import Floats
 from gnomon.shadow.drift.changes import Change, changes
@@ -16,17 +17,49 @@ BUCKETS, ROWS = 24, 500
 BINS = frozen(np.random.default_rng(1).normal(0, 1, 20_000))
 
 
-def over_time(values: Callable[[int, np.random.Generator], Floats], seed: int = 5) -> list[Change]:
+HOUR, DAY = 3_600, 86_400
+
+
+def over_time(
+    values: Callable[[int, np.random.Generator], Floats],
+    seed: int = 5,
+    *,
+    buckets: int = BUCKETS,
+    seconds: int = DAY,
+) -> list[Change]:
     """The changes of what ``values`` gives for each bucket."""
     random = np.random.default_rng(seed)
-    buckets = {at: counted(BINS, values(at, random)) for at in range(BUCKETS)}
-    return changes(BINS, buckets, Drift())
+    counts = {at: counted(BINS, values(at, random)) for at in range(buckets)}
+    return changes(BINS, counts, Drift(), seconds)
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_nothing_changes(seed: int) -> None:
     """Chance alone raises no alert."""
     assert over_time(lambda at, random: random.normal(0, 1, ROWS), seed) == []
+
+
+OTHERS = {
+    f"{load.__name__}, column {at}": load().data[:, at]
+    for load in (load_breast_cancer, load_diabetes, load_wine)
+    for at in (0, 2, 5, 7)
+}
+"""Columns of real data, of all kinds of shapes."""
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_real_columns_change_only_where_they_do(name: str) -> None:
+    """Drawn at random they raise no alert; moved by a standard deviation, one in that bucket."""
+    pool = OTHERS[name]
+    random = np.random.default_rng(3)
+    bins = frozen(random.choice(pool, 5_000))
+    for jump in (0.0, 1.0):
+        counts = {
+            at: counted(bins, random.choice(pool, 300) + jump * pool.std() * (at >= 15))
+            for at in range(30)
+        }
+        found = changes(bins, counts, Drift(), DAY)
+        assert [(c.slow, c.at) for c in found] == ([(False, 15)] if jump else [])
 
 
 def test_a_jump_is_sudden() -> None:
@@ -54,6 +87,27 @@ def test_a_rhythm_is_no_change() -> None:
     """A column that follows the hour differs from bucket to bucket, as it always has."""
     found = over_time(lambda at, random: random.normal((at % 4) - 1.5, 0.3, ROWS))
     assert found == []
+
+
+@pytest.mark.parametrize("hours", [20, 30, 60])
+def test_the_hour_of_the_day_is_no_slow_change(hours: int) -> None:
+    """Whatever hours the range begins and ends at: whole days are compared, or nothing."""
+
+    def values(at: int, random: np.random.Generator) -> Floats:
+        return random.normal(np.sin(2 * np.pi * at / 24), 1, ROWS)
+
+    found = over_time(values, buckets=hours, seconds=HOUR)
+    assert [change for change in found if change.slow] == []
+
+
+def test_a_rise_beside_the_hour_of_the_day_is_slow() -> None:
+    """Over three days, though each day swings as widely."""
+
+    def values(at: int, random: np.random.Generator) -> Floats:
+        return random.normal(np.sin(2 * np.pi * at / 24) + at / 48, 1, ROWS)
+
+    (change,) = over_time(values, buckets=72, seconds=HOUR)
+    assert change.slow
 
 
 def test_too_few_rows_say_nothing() -> None:

@@ -26,6 +26,8 @@ _WHOLE = 0.5
 """A bucket with less than this part of the rows that buckets have at the median is not looked at by
 itself: the first and the last are cut off."""
 
+_DAY = 86_400
+
 _FEWEST_IN_ALL = 6
 """Buckets in which a slow change can show: two in each third."""
 
@@ -55,14 +57,17 @@ class Change:
         return rows(bins, self.sides.before), rows(bins, self.sides.now)
 
 
-def changes(bins: Bins, buckets: Mapping[int, Integers], policy: Drift) -> list[Change]:
+def changes(
+    bins: Bins, buckets: Mapping[int, Integers], policy: Drift, seconds: int
+) -> list[Change]:
     """Every sudden change of a column, in order of time; if there is none, a slow one.
 
     Args:
         buckets: counts by bucket, in order of time.
+        seconds: the width of a bucket.
     """
     found = list(_sudden(bins, list(buckets), list(buckets.values()), policy))
-    return found or list(_slow(bins, list(buckets), list(buckets.values()), policy))
+    return found or list(_slow(bins, list(buckets), list(buckets.values()), policy, seconds))
 
 
 def _sudden(
@@ -90,23 +95,41 @@ def _sudden(
 
 
 def _slow(
-    bins: Bins, at: Sequence[int], counts: Sequence[Integers], policy: Drift
+    bins: Bins, at: Sequence[int], counts: Sequence[Integers], policy: Drift, seconds: int
 ) -> Iterator[Change]:
-    """The last third of the range against the first; it began where the distance from the first
-    third turns from below its mean to above, at the least cumulative sum (Page, Biometrika 41,
-    1954)."""
+    """The end of the range against its beginning; it began where the distance from the beginning
+    turns from below its mean to above, at the least cumulative sum (Page, Biometrika 41, 1954)."""
     if len(at) < _FEWEST_IN_ALL:
         return
-    third = len(at) // 3
-    first = _sum(counts[:third])
-    sides = Sides(bins, first, _sum(counts[-third:]))
+    length = _compared(at[-1] - at[0] + 1, seconds)
+    early = sum(number < at[0] + length for number in at)
+    late = sum(number > at[-1] - length for number in at)
+    if not early:
+        return
+    first = _sum(counts[:early])
+    sides = Sides(bins, first, _sum(counts[-late:]))
     found = effects(sides, policy)
     if overall(found) != "drifted":
         return
     metric = worst(found)
     far = np.array([measures(Sides(bins, first, c)).get(metric, 0.0) for c in counts])
-    turn = min(int(np.cumsum(far - far.mean()).argmin()) + 1, len(at) - third)
+    turn = min(int(np.cumsum(far - far.mean()).argmin()) + 1, len(at) - late)
     yield Change(True, at[turn], sides, metric, found[metric])
+
+
+def _compared(buckets: int, seconds: int) -> int:
+    """How many buckets at either end of so many are compared: a third, but whole weeks or days.
+
+    So the hours and weekdays at one end are those at the other, and what follows them is no change.
+    A range of less than two days cannot tell a change from the hour: of it none are.
+    """
+    third, week, day = buckets // 3, 7 * _DAY // seconds, _DAY // seconds
+    for rhythm in (week, day):
+        if 1 <= rhythm <= third:
+            return third - third % rhythm
+    if day < 1:
+        return third
+    return day if 2 * day <= buckets else 0
 
 
 def _usual(bins: Bins, counts: Sequence[Integers]) -> dict[str, float]:

@@ -83,13 +83,13 @@ class Reader:
             return
         found = [
             self._alert(counts, change, None)
-            for change in changes(bins, counts.by_bucket(), self.policy)
+            for change in changes(bins, counts.by_bucket(), self.policy, self.seconds)
         ]
         yield from found
         if found or not self.segments:
             return
         for segment in counts.segments:
-            for change in changes(bins, counts.by_bucket(segment), self.policy):
+            for change in changes(bins, counts.by_bucket(segment), self.policy, self.seconds):
                 yield self._alert(counts, change, segment)
 
     def iso(self, bucket: int) -> str:
