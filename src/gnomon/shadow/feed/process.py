@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gnomon.errors import GnomonError, LogUnavailable
 from gnomon.models import Artifact, inspect
@@ -53,6 +54,9 @@ GULP_SECONDS = 0.25
 """Pause when all there is was read. A call costs a pipeline nearly the same for one row as for a
 hundred, and every call takes from live on a machine they share: few large ones take least."""
 RETRY_SECONDS = 5.0
+REST = 20
+"""Times what a batch took of which every row crashed: so a twentieth of the time is crashed in."""
+MOST_REST_SECONDS = 30.0
 START_PATIENCE = 5
 """Times ``worker_start_seconds``: niced on a busy machine a worker loads slowly; nobody waits."""
 
@@ -142,8 +146,20 @@ class Feed:
         elif self._is_careful:
             self._record(self._carefully(client, source), source.recorded)
         else:
+            begun = time.monotonic()
             self._begin(until=source.end, tries=self._tries(None) + 1)
-            self._record(self._scored(client, source), source.recorded)
+            records = self._scored(client, source)
+            self._record(records, source.recorded)
+            crashed = pc.all(pc.equal(records.column("outcome"), "crashed")).as_py()
+            if crashed and records.num_rows > 1:
+                self._rest(time.monotonic() - begun)
+
+    def _rest(self, seconds: float) -> None:
+        """After a batch that only crashed and took so long: each death costs live's machine a new
+        process, and the next rows will hardly do better."""
+        rest = min(REST * seconds, MOST_REST_SECONDS)
+        self._reporter.trouble(f"every row crashes; it rests {rest:.1f} s after each batch of them")
+        time.sleep(rest)
 
     def _most_rows(self) -> int:
         return 1 if self._is_careful else self._shadowing.pace.rows
