@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -31,6 +32,7 @@ class WorkerClient:
         python: the interpreter of another environment to run it in.
         verify: refuse an artifact whose golden rows do not come out as recorded. Only a diagnosis,
             which asks what is different there, does without.
+        after_death: called when a worker died on a batch, with how many did since one answered.
 
     Raises:
         ArtifactError: from ``__enter__``, when the worker refused the artifact.
@@ -45,7 +47,9 @@ class WorkerClient:
         deadline: float = 60.0,
         python: str | None = None,
         verify: bool = True,
+        after_death: Callable[[int], None] = lambda deaths: None,
     ) -> None:
+        self._after_death, self._deaths = after_death, 0
         self._python, self._verify = python, verify
         self._settings = settings or Settings.read()
         self._artifact = artifact
@@ -125,9 +129,12 @@ class WorkerClient:
 
     def _try_score(self, batch: pa.RecordBatch) -> pa.RecordBatch | str:
         result = self._try(frames.SCORE, batch.serialize())
-        return (
-            result if isinstance(result, str) else frames.read_batch(result.payload, self._schema)
-        )
+        if isinstance(result, str):
+            self._deaths += 1
+            self._after_death(self._deaths)
+            return result
+        self._deaths = 0
+        return frames.read_batch(result.payload, self._schema)
 
     def _try(self, kind: int, payload: pa.Buffer) -> frames.Frame | str:
         """One frame there and back: the answer, or why the worker died."""

@@ -20,7 +20,6 @@ from typing import Any, NoReturn
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from gnomon.errors import GnomonError, LogUnavailable
 from gnomon.models import Artifact, inspect
@@ -54,9 +53,10 @@ GULP_SECONDS = 0.25
 """Pause when all there is was read. A call costs a pipeline nearly the same for one row as for a
 hundred, and every call takes from live on a machine they share: few large ones take least."""
 RETRY_SECONDS = 5.0
-REST = 20
-"""Times what a batch took of which every row crashed: so a twentieth of the time is crashed in."""
-MOST_REST_SECONDS = 30.0
+MOST_DEATHS = 16
+"""In a row; a single bad row in the largest batch explains 13: one a halving, and one more."""
+REST_SECONDS = 2.0
+"""Some twenty times what it takes to fork a worker and have it die."""
 START_PATIENCE = 5
 """Times ``worker_start_seconds``: niced on a busy machine a worker loads slowly; nobody waits."""
 
@@ -124,7 +124,8 @@ class Feed:
         patient = msgspec.structs.replace(settings, worker_start_seconds=seconds)
         self._shadowing = Shadowing(artifact, self._policy, self._run.epoch, settings.batch_rows)
         self._writer.rotate(self._shadowing.schema, read_to=self._recorded)
-        with WorkerClient(artifact, patient, deadline=settings.shadow_deadline) as client:
+        deadline = settings.shadow_deadline
+        with WorkerClient(artifact, patient, deadline=deadline, after_death=self._rest) as client:
             self._follow(client)
 
     def _follow(self, client: WorkerClient) -> NoReturn:
@@ -146,20 +147,17 @@ class Feed:
         elif self._is_careful:
             self._record(self._carefully(client, source), source.recorded)
         else:
-            begun = time.monotonic()
             self._begin(until=source.end, tries=self._tries(None) + 1)
-            records = self._scored(client, source)
-            self._record(records, source.recorded)
-            crashed = pc.all(pc.equal(records.column("outcome"), "crashed")).as_py()
-            if crashed and records.num_rows > 1:
-                self._rest(time.monotonic() - begun)
+            self._record(self._scored(client, source), source.recorded)
 
-    def _rest(self, seconds: float) -> None:
-        """After a batch that only crashed and took so long: each death costs live's machine a new
-        process, and the next rows will hardly do better."""
-        rest = min(REST * seconds, MOST_REST_SECONDS)
-        self._reporter.trouble(f"every row crashes; it rests {rest:.1f} s after each batch of them")
-        time.sleep(rest)
+    def _rest(self, deaths: int) -> None:
+        """Leave the machine to live where the worker does nothing but die."""
+        if deaths > MOST_DEATHS:
+            self._reporter.trouble(
+                f"the worker died {deaths:,} times in a row; each time the feed rests "
+                f"{REST_SECONDS:g} s, as a new worker takes from live"
+            )
+            time.sleep(REST_SECONDS)
 
     def _most_rows(self) -> int:
         return 1 if self._is_careful else self._shadowing.pace.rows
