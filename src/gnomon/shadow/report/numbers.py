@@ -113,7 +113,7 @@ def moment(iso: str, seconds: float = 1.0) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``1 day``, ``6 hours``, ``30 seconds``."""
+    """``1 day``, ``2.2 days``, ``30 seconds``: to three digits."""
     for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= size:
             return _span(seconds / size, unit)
@@ -121,7 +121,8 @@ def duration(seconds: float) -> str:
 
 
 def _span(n: float, unit: str) -> str:
-    return f"{n:g} {unit}" if n == 1 else f"{n:g} {unit}s"
+    text = f"{n:.3g}" if n < 1_000 else f"{n:,.0f}"
+    return f"{text} {unit}" if n == 1 else f"{text} {unit}s"
 
 
 def seconds(iso: str) -> float:
