@@ -51,14 +51,18 @@ class Explanation:
 
 def explain(case: Case) -> Explanation:
     """Try the causes in order; where none accounts for all rows, the one that does for most, and
-    then again on the rest."""
+    then again on the rest.
+
+    Of an answer nothing but all rows will do: what several features did to it has no pattern of its
+    own, and where many answers are 0 and 1, some always look rounded.
+    """
     found: list[tuple[Proposal, Mask]] = []
     tried: list[tuple[Proposal, int, int]] = []
     rest = case.differs.copy()
     fewest = max(FEWEST_ROWS, _REST * case.differs.sum())
     while rest.sum() >= fewest and len(found) < _MOST_CAUSES:
         met = list(_proposals(case.of(rest)))
-        best = _best(met, rest)
+        best = _best(met, rest, 1.0 if case.kind == "output" else _PART)
         tried += [(p, int((p.explained & rest).sum()), int(rest.sum())) for p in met]
         if not best:
             break
@@ -81,12 +85,12 @@ def _proposals(case: Case) -> Iterator[Proposal]:
                 return
 
 
-def _best(met: Sequence[Proposal], rest: Mask) -> list[Proposal]:
-    """What accounts for all rows, else the one that accounts for most of them."""
+def _best(met: Sequence[Proposal], rest: Mask, part: float) -> list[Proposal]:
+    """What accounts for all rows, else the one that accounts for most of them, and for a part."""
     whole = [p for p in met if (p.explained & rest).sum() >= CONFIRMED * rest.sum()]
     if whole:
         return [whole[0], whole[0].beside] if whole[0].beside else whole[:1]
     most = max(met, key=lambda p: int((p.explained & rest).sum()), default=None)
-    if most is None or (most.explained & rest).sum() < _PART * rest.sum():
+    if most is None or (most.explained & rest).sum() < part * rest.sum():
         return []
     return [most]
