@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import typer.main
 
+from benchmarks.skew.injections import CAUSES
 from gnomon.cli.app import app
 from gnomon.errors import GnomonError
 from gnomon.service.openapi import openapi
@@ -53,6 +54,12 @@ def test_every_command_and_option_is_documented(path: tuple[str, ...]) -> None:
         long = [name for name in parameter.opts if name.startswith("--")]
         if long and long[0] != "--help":
             assert f"`{long[0]}" in sections[0] + parts[0], f"{path} {long[0]}"
+
+
+def test_every_cause_of_the_proof_has_a_worked_example() -> None:
+    """In the order of the proof, as ``python -m benchmarks.skew.examples`` writes them."""
+    page = (DOCS / "causes.md").read_text()
+    assert re.findall("^## (.*)", page, re.MULTILINE) == [name.capitalize() for name in CAUSES]
 
 
 def test_no_documented_command_is_gone() -> None:

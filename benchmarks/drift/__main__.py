@@ -9,13 +9,12 @@ not grow with the log. Memory is the peak of the process, and apart from it that
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 
 from benchmarks.race.results import machine
 from benchmarks.replay.log import packed
-from benchmarks.replay.turns import Found, in_turns, keep, spread
+from benchmarks.replay.turns import Found, arguments, in_turns, keep, spread
 
 OUT = Path(__file__).parents[1] / "results" / "drift.json"
 NAMES = ("read", "drift")
@@ -23,13 +22,7 @@ NAMES = ("read", "drift")
 
 def main() -> None:
     """Write the logs, measure by turns, report."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.drift", description=__doc__.partition("\n")[0]
-    )
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=OUT)
-    asked = parser.parse_args()
+    asked = arguments("drift", __doc__, OUT)
     found = {}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         print("training and packing", flush=True)

@@ -10,14 +10,13 @@ a tenth of the rows is replayed too: with it memory must be the same.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import tempfile
 from pathlib import Path
 
 from benchmarks.race.results import machine
 from benchmarks.replay.log import packed
-from benchmarks.replay.turns import Found, in_turns, keep, spread
+from benchmarks.replay.turns import Found, arguments, in_turns, keep, spread
 
 OUT = Path(__file__).parents[1] / "results" / "replay.json"
 
@@ -27,13 +26,7 @@ SOUGHT = 1.25
 
 def main() -> None:
     """Write the logs, measure by turns, report."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.replay", description=__doc__.partition("\n")[0]
-    )
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=OUT)
-    asked = parser.parse_args()
+    asked = arguments("replay", __doc__, OUT)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         print("training and packing", flush=True)
         artifact = packed(Path(folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
@@ -18,12 +19,23 @@ from benchmarks.race.results import machine
 from benchmarks.replay.log import write
 from gnomon.models import Artifact
 
-__all__ = ["Found", "in_turns", "keep", "spread"]
+__all__ = ["Found", "arguments", "in_turns", "keep", "spread"]
 
 HERE = Path(__file__).parent
 PACKAGES = ("numpy", "pandas", "pyarrow", "scikit-learn", "msgspec", "deltalake")
 
 Found = dict[str, float]
+
+
+def arguments(name: str, about: str, out: Path) -> argparse.Namespace:
+    """The command line of ``python -m benchmarks.<name>``: rows, rounds, and where to write."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{name}", description=about.partition("\n")[0]
+    )
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=out)
+    return parser.parse_args()
 
 
 def in_turns(

@@ -54,11 +54,12 @@ def main() -> None:
     for name in ("BENTOML_HOME", "GNOMON_ROOT"):
         os.environ[name] = tempfile.mkdtemp()
     warnings.simplefilter("ignore")
+    from benchmarks.skew.injections import CAUSES
     from benchmarks.skew.worlds import worlds
 
     world = worlds()[0]
     with world.stack:
-        parts = [_HEAD, *("\n".join(example(world, cause)) for cause in DONE)]
+        parts = [_HEAD, *("\n".join(example(world, cause)) for cause in CAUSES)]
     out.write_text("\n\n".join(parts) + "\n")
     print(out)
 

@@ -1,4 +1,5 @@
 import os
+import threading
 from datetime import timedelta
 
 import pyarrow as pa
@@ -225,6 +226,36 @@ def test_what_scoring_raises_ends_the_replay_and_its_worker(
     assert progress == [4]
     with pytest.raises(ProcessLookupError):
         os.kill(workers[0], 0)
+
+
+def test_an_interrupt_lets_what_is_scored_come_back_before_the_worker_ends(
+    settings: Settings, in_chunks: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the scoring thread would meet a closed socket and start another worker."""
+    score, leave = WorkerClient.score, WorkerClient.__exit__
+    interrupted, seen = threading.Event(), list[str]()
+
+    def waits(client: WorkerClient, batch: pa.RecordBatch) -> pa.RecordBatch:
+        seen.append("asked")
+        if seen.count("asked") == 2:
+            assert interrupted.wait(60)
+        answer = score(client, batch)
+        seen.append("scored")
+        return answer
+
+    def ends(client: WorkerClient, *exc: object) -> None:
+        seen.append("ended")
+        leave(client, *exc)
+
+    def interrupt(_: int) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(WorkerClient, "score", waits)
+    monkeypatch.setattr(WorkerClient, "__exit__", ends)
+    with pytest.raises(KeyboardInterrupt):
+        replay(InferenceLog(settings, "toy"), in_chunks, settings=settings, progress=interrupt)
+    assert seen == ["asked", "scored", "asked", "scored", "ended"]
 
 
 def test_a_range_and_a_limit_bound_what_is_run(healthy: Trips) -> None:

@@ -49,10 +49,18 @@ def test_differences_carry_their_sign() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(1, "1 second"), (300, "5 minutes"), (3_600, "1 hour"), (604_800, "7 days")],
+    [
+        (1, "1 second"),
+        (300, "5 minutes"),
+        (3_600, "1 hour"),
+        (86_450, "1 day"),
+        (190_800, "2.21 days"),
+        (604_800, "7 days"),
+        (999.7 * 86_400, "1,000 days"),
+    ],
 )
 def test_durations_use_the_largest_unit(seconds: float, text: str) -> None:
-    """As people say them."""
+    """As people say them, to three digits."""
     assert numbers.duration(seconds) == text
 
 

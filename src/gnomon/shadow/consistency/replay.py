@@ -86,17 +86,18 @@ def replay(
         source = Range(snapshot, artifact, role, start, end, limit)
         target = through or artifact
         there = elsewhere(python, target, settings, stack) if python else None
-        ready = Late(stack, target, settings)
+        workers = stack.enter_context(ExitStack())  # they end after who scores with them
+        ready = Late(workers, target, settings)
         rerun = (lambda: there.rerun) if there else ready
         scorer = ThreadPoolExecutor(1, "score")
-        stack.callback(scorer.shutdown, cancel_futures=True)  # before its worker is ended
+        stack.callback(scorer.shutdown, cancel_futures=True)
         for pairs in again.pairs(source, rerun, scorer):
             again.tally.add(pairs)
             if progress:
                 progress(pairs.num_rows)
         followed = diagnosed = None
         if why and again.tally.main.disagreed:
-            here = (ready if again.is_same else Late(stack, artifact, settings))()
+            here = (ready if again.is_same else Late(workers, artifact, settings))()
             drawn = sampled(again.tally.diverging, again.tally.agreeing)
             followed = follow(drawn, source, here, policy, beside=there)
             diagnosed = Diagnosed(NOTHING_LEFT, ())

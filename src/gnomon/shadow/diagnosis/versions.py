@@ -45,12 +45,14 @@ def versions(walk: Followed, artifact: Artifact, rerun: Rerun, history: History)
     for found in changing(history, about):
         places = pa.array(chosen[found.there])
         inputs, forced = _given(walk, places, columns, found)
-        answers = rerun.score(inputs)
-        if forced:
-            try:
-                answers = rerun.experiment(inputs, contract.output_schema.names, forced=forced)
-            except PredictionFailed:
-                continue  # values that the rest of the pipeline cannot be given
+        try:
+            answers = (
+                rerun.experiment(inputs, contract.output_schema.names, forced=forced)
+                if forced
+                else rerun.score(inputs)
+            )
+        except PredictionFailed:
+            continue  # values that the rest of the pipeline cannot be given
         left, right = walk.sample.pairs.left.take(places), walk.right.take(places)
         yield Rung(
             name="R4",

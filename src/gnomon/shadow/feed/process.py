@@ -53,8 +53,6 @@ GULP_SECONDS = 0.25
 """Pause when all there is was read. A call costs a pipeline nearly the same for one row as for a
 hundred, and every call takes from live on a machine they share: few large ones take least."""
 RETRY_SECONDS = 5.0
-MOST_DEATHS = 16
-"""In a row; a single bad row in the largest batch explains 13: one a halving, and one more."""
 REST_SECONDS = 2.0
 """Some twenty times what it takes to fork a worker and have it die."""
 START_PATIENCE = 5
@@ -151,8 +149,9 @@ class Feed:
             self._record(self._scored(client, source), source.recorded)
 
     def _rest(self, deaths: int) -> None:
-        """Leave the machine to live where the worker does nothing but die."""
-        if deaths > MOST_DEATHS:
+        """Leave the machine to live where the worker dies more often in a row than one bad row
+        explains: in the largest batch, in each half of it down to the row alone, and once more."""
+        if deaths > self._settings.batch_rows.bit_length() + 1:
             self._reporter.trouble(
                 f"the worker died {deaths:,} times in a row; each time the feed rests "
                 f"{REST_SECONDS:g} s, as a new worker takes from live"

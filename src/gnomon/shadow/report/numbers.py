@@ -121,8 +121,8 @@ def duration(seconds: float) -> str:
 
 
 def _span(n: float, unit: str) -> str:
-    text = f"{n:.3g}" if n < 1_000 else f"{n:,.0f}"
-    return f"{text} {unit}" if n == 1 else f"{text} {unit}s"
+    text = f"{n:.3g}" if n < 999.5 else f"{n:,.0f}"
+    return f"{text} {unit}" if text == "1" else f"{text} {unit}s"
 
 
 def seconds(iso: str) -> float:
