@@ -46,7 +46,12 @@ class Sent:
 
 
 async def send(
-    url: str, rows: Iterable[dict[str, Any]], each: Callable[[], None], *, at_once: int = AT_ONCE
+    url: str,
+    rows: Iterable[dict[str, Any]],
+    each: Callable[[], None],
+    *,
+    at_once: int = AT_ONCE,
+    pause: float = 0.0,
 ) -> Sent:
     """Send every row as a request of its own and wait for the answers.
 
@@ -55,6 +60,7 @@ async def send(
         rows: in the order to send them; an iterator may feed two calls at a time.
         each: called when a request is done.
         at_once: requests in flight.
+        pause: seconds between an answer and the request that follows it.
     """
     sent, queue = Sent(), iter(rows)
 
@@ -70,6 +76,7 @@ async def send(
                     sent.milliseconds.append((time.perf_counter() - began) * 1000)
                     sent.artifacts[answer.artifact] += 1
                 each()
+                await asyncio.sleep(pause)
 
     began = time.perf_counter()
     await asyncio.gather(*(lane() for _ in range(at_once)))

@@ -12,8 +12,9 @@ __all__ = ["promote_and_roll_back"]
 BETWEEN = 100
 """So many flights travel before, between and after the two decisions, at least."""
 
-GENTLE = 4
-"""Requests in flight until then, so that flights are left when the candidate is loaded."""
+PAUSE = 0.01
+"""Seconds between requests until then: flights are left when the candidate is loaded, and the
+shadows keep up on a slow machine, as a promotion wants them to."""
 
 
 async def promote_and_roll_back(stage: Stage, rows: Rows) -> None:
@@ -34,7 +35,7 @@ async def promote_and_roll_back(stage: Stage, rows: Rows) -> None:
             while done < enough:
                 await asyncio.sleep(0.01)
 
-        traffic = asyncio.create_task(send(stage.url, queue, each, at_once=GENTLE))
+        traffic = asyncio.create_task(send(stage.url, queue, each, at_once=1, pause=PAUSE))
         await some_more()
         await client.promote(CANDIDATE, why="it said online what it said offline")
         await some_more()

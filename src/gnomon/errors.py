@@ -30,6 +30,7 @@
     ├── SettingsError                 500  invalid_settings
     ├── RolloutError                  409  rollout_refused
     │   ├── GateRefused               409  gate_refused
+    │   │   └── GateUndecided         409  gate_undecided
     │   ├── IncompatibleContract      409  incompatible_contract
     │   └── RolloutConflict           409  rollout_conflict
     ├── ServerError                   502  server_error
@@ -53,6 +54,7 @@ __all__ = [
     "ContractError",
     "DeadlineExceeded",
     "GateRefused",
+    "GateUndecided",
     "GnomonError",
     "GoldenMismatch",
     "IncompatibleContract",
@@ -313,6 +315,12 @@ class GateRefused(RolloutError):
     """A promotion whose gates do not hold; ``force`` overrides and is recorded."""
 
     status, code = 409, "gate_refused"
+
+
+class GateUndecided(GateRefused):
+    """A promotion whose gates do not fail, but lack evidence that may still come."""
+
+    status, code = 409, "gate_undecided"
 
 
 class IncompatibleContract(RolloutError):

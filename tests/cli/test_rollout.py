@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from gnomon.settings import Settings
+from gnomon.shadow import slices
+from gnomon.shadow.slices import Heartbeat, ShadowBeat
+from gnomon.shadow.storage import Storage
 from tests.cli.conftest import Running
 from tests.cli.running import Shell
 from tests.packing import Pack, times
+from tests.shadow.evidence import log_live, log_shadow
 
 
 def test_a_rollout_without_a_server_is_recorded_in_the_storage_root(
@@ -45,6 +52,39 @@ def test_a_promotion_needs_its_gates(shell: Shell, pack: Pack) -> None:
     assert f"It is not known yet whether {two} may replace {one}." in checked.out
     assert shell("promote", two, "--check", "--json", expect=1).json["verdict"] == "unknown"
     assert len(shell("history", "--json").json) == 1
+
+
+def test_a_promotion_can_wait_for_its_evidence(shell: Shell, pack: Pack) -> None:
+    """With ``--wait`` it is asked again until its gates pass, but not once one fails."""
+    settings = Settings(root=str(shell.folder / ".gnomon"))
+    one, two = pack(times(1)), pack(times(2))
+
+    def in_shadow(artifact: str) -> int:
+        """Start it, and have a slice say that it lags by nothing; the epoch."""
+        shell("shadow", "start", artifact)
+        epoch = len(shell("history", "--json").json)
+        heard = datetime.now(UTC) + timedelta(minutes=5)
+        beat = ShadowBeat(artifact=artifact, epoch=epoch, lagging=0)
+        slices.write(
+            Storage(settings),
+            Heartbeat(
+                model="toy", slice="a", host="h", pid=1, started=heard, updated=heard,
+                shadows=(beat,),
+            ),
+        )  # fmt: skip
+        return epoch
+
+    shell("promote", one)
+    log_live(settings, 1_000, artifact=one)
+    epoch = in_shadow(two)
+    assert "--wait SECONDS" in shell("promote", two, expect=2).err
+    with ThreadPoolExecutor(1) as elsewhere:
+        asking = elsewhere.submit(shell, "promote", two, "--wait", "100", "--json")
+        log_shadow(settings, agreed=1_000, artifact=two, against=one, epoch=epoch)
+        assert asking.result().json["artifact"] == two
+    epoch = in_shadow(one)
+    log_shadow(settings, disagreed=1_000, artifact=one, against=two, epoch=epoch)
+    assert "disagreement fail" in shell("promote", one, "--wait", "1000", expect=2).err
 
 
 def test_the_live_artifact_is_its_own_shadow_only_when_asked(shell: Shell, pack: Pack) -> None:

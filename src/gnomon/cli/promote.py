@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gnomon.cli.options import AsJson, Token, Url, Why
+from gnomon.errors import GateUndecided
+
+if TYPE_CHECKING:
+    from gnomon.cli.target import Target
+    from gnomon.shadow.rollout.history import Event
 
 __all__ = ["command"]
+
+ASK_AGAIN_SECONDS = 2.0
 
 
 def command(
@@ -24,6 +32,15 @@ def command(
         bool,
         typer.Option("--force", help="Promote whatever the gates say. The history keeps that."),
     ] = False,
+    seconds: Annotated[
+        float,
+        typer.Option(
+            "--wait",
+            metavar="SECONDS",
+            min=0,
+            help="Ask again for so long while no gate fails, but evidence is still to come.",
+        ),
+    ] = 0.0,
     why: Why = None,
     policy: Annotated[
         Path | None,
@@ -45,8 +62,23 @@ def command(
 
     target = find_target(url, token, artifact=artifact)
     with wait(f"loading and verifying {artifact}"):
-        event = target.promote(artifact, force=force, why=why)
+        event = _promote(target, artifact, force=force, why=why, seconds=seconds)
     print_event(event, target.place, as_json)
+
+
+def _promote(
+    target: Target, artifact: str, *, force: bool, why: str | None, seconds: float
+) -> Event:
+    """Ask until the gates decide, or the time is over."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return target.promote(artifact, force=force, why=why)
+        except GateUndecided:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise
+        time.sleep(min(ASK_AGAIN_SECONDS, left))
 
 
 def _check(artifact: str, policy: Path | None, as_json: bool) -> None:

@@ -178,7 +178,8 @@ class Client(_Connection):
         """Make an artifact live. ``force`` passes gates that do not hold; it is recorded.
 
         Raises:
-            GateRefused: a gate does not hold, or lacks the evidence.
+            GateRefused: a gate does not hold.
+            GateUndecided: none fails, but one lacks the evidence.
             RolloutConflict: another decision was recorded first.
         """
         asked = Promote(artifact=artifact, force=force, by=self._by, why=why)

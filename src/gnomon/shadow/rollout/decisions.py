@@ -6,7 +6,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from gnomon.errors import GateRefused, GnomonError, IncompatibleContract, RolloutError
+from gnomon.errors import (
+    GateRefused,
+    GateUndecided,
+    GnomonError,
+    IncompatibleContract,
+    RolloutError,
+)
 from gnomon.models import Artifact, inspect
 from gnomon.preprocessing.difference import Change, difference
 from gnomon.settings import Settings
@@ -118,7 +124,8 @@ def promote(
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
-        GateRefused: a gate does not hold, or is unknown.
+        GateRefused: a gate does not hold.
+        GateUndecided: none fails, but one lacks the evidence.
         RolloutError: it is live already.
         RolloutConflict: another decision was recorded meanwhile.
     """
@@ -231,9 +238,15 @@ def _try_gates(
 
 def _refused(found: Gates) -> GateRefused:
     reasons = "; ".join(f"{gate.name} {gate.verdict}: {gate.says}" for gate in found.unmet)
+    if found.verdict == "unknown":
+        return GateUndecided(
+            f"{found.artifact} may not replace {found.live} yet: {reasons}",
+            hint="wait for more evidence, as `gnomon promote --wait SECONDS` does, or force it; "
+            "that is recorded",
+        )
     return GateRefused(
-        f"{found.artifact} may not replace {found.live} yet: {reasons}",
-        hint="wait for more evidence, fix the artifact, or force it; that is recorded",
+        f"{found.artifact} may not replace {found.live}: {reasons}",
+        hint="fix the artifact, or force it; that is recorded",
     )
 
 
