@@ -3,7 +3,9 @@
 ``python -m benchmarks.open_loop``. One server holds the flights logistic regression. The rate is a
 share of what it answered on 128 connections in the same run, and requests leave when they are due,
 so that waiting is counted. For every way to have a shadow, measurements without it and with it
-take turns; what counts is the ratio within such a pair.
+take turns; what counts is the ratio within such a pair. Two ways are no shadow: ``nobody`` is
+measured without one both times, which shows what pairs differ by anyway, and ``a stranger`` is a
+process that has nothing to do with the server and computes as much as the healthy shadow does.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 from sklearn.pipeline import Pipeline
 
 import gnomon
@@ -33,6 +36,7 @@ from benchmarks.race.report import spread
 from benchmarks.race.results import machine
 from benchmarks.race.serving import Served, serving
 from benchmarks.race.slow_disk import SYNC_SECONDS, SlowDisk
+from benchmarks.race.stranger import stranger
 from gnomon.service.auth import find_control_token
 from gnomon.settings import Settings
 from models.data import FEATURES, flights
@@ -44,6 +48,7 @@ from broken import WAYS, Broken
 OUT = Path(__file__).parent / "results" / "open_loop.json"
 
 ON, SLOW_DISK = "on", f"on, a sync takes {SYNC_SECONDS:g} s"
+NOBODY, STRANGER = "nobody", "a stranger"
 UNMEASURED_SECONDS = 2.0
 """Traffic before each measurement, for what was before to be over."""
 
@@ -57,12 +62,14 @@ class Pair:
 
     Attributes:
         without: without a shadow.
-        beside: beside the shadow.
-        shadow: what the server says of the shadow after it.
+        beside: beside the shadow, or who is there in its place.
+        cores: what that used, in cores.
+        shadow: what the server says of the shadow after it; empty where there was none.
     """
 
     without: OpenFigure
     beside: OpenFigure
+    cores: float
     shadow: dict[str, Any]
 
 
@@ -75,7 +82,9 @@ def main() -> None:
         print("training and packing", flush=True)
         (case,) = cases.prepare(cases.NAMES[:1], work)
         shadows = {
+            NOBODY: "",
             ON: case.shadow,
+            STRANGER: "",
             **{way: pack_broken(way, work / way) for way in WAYS if way in asked.shadows},
         }
         disk = SlowDisk(work) if SLOW_DISK in asked.shadows and SlowDisk.is_possible() else None
@@ -103,13 +112,16 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.open_loop", description=__doc__.partition("\n")[0]
     )
-    names = [ON, *WAYS, SLOW_DISK]
+    names = [NOBODY, ON, STRANGER, *WAYS, SLOW_DISK]
     parser.add_argument("--shadows", nargs="+", choices=names, default=names, metavar="NAME")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=6.0, help="of each measurement")
     parser.add_argument("--share", type=float, default=0.3, help="of capacity")
     parser.add_argument("--out", type=Path, default=OUT)
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if STRANGER in asked.shadows and ON not in asked.shadows:
+        parser.error(f"`{STRANGER}` computes as much as the shadow that is `{ON}`: ask for both")
+    return asked
 
 
 def pack_broken(way: str, witness: Path) -> str:
@@ -146,21 +158,39 @@ class Bench:
         self._bodies.write_text(json.dumps(list(case.records)))
         token = find_control_token(Settings(root=str(served.root)))
         self._control = gnomon.Client(served.url.removesuffix("/predict"), control_token=token)
+        self._shadow_cores: list[float] = []
 
     def pair(self, name: str, tag: str, number: int) -> Pair:
         """Without the shadow, then with it; the same arrivals both times."""
         without = self._measure(number)
-        with self._shadowed(name, tag):
+        with self._company(name, tag):
+            began, spent = time.monotonic(), company_seconds()
             beside = self._measure(number)
-            (shadow,) = self._control.status().shadows
+            cores = (company_seconds() - spent) / (time.monotonic() - began)
+            shadow = next(iter(self._control.status().shadows), None)
+        if name == ON:
+            self._shadow_cores.append(cores)
         print(
             f"{number + 1}  {name:20}  p50 {without.p50:.2f} and {beside.p50:.2f} ms, "
             f"p99 {without.p99:.2f} and {beside.p99:.2f} ms, "
-            f"late p99 {without.late_p99:.2f} and {beside.late_p99:.2f} ms; shadow {shadow.state}, "
-            f"scored {shadow.scored:,}, failed {shadow.failed:,}, lagging {shadow.lagging:,}",
+            f"late p99 {without.late_p99:.2f} and {beside.late_p99:.2f} ms; {cores:.2f} cores"
+            + (
+                f"; shadow {shadow.state}, scored {shadow.scored:,}, failed {shadow.failed:,}, "
+                f"lagging {shadow.lagging:,}"
+                if shadow is not None
+                else ""
+            ),
             flush=True,
         )
-        return Pair(without, beside, msgspec.to_builtins(shadow))
+        return Pair(without, beside, cores, {} if shadow is None else msgspec.to_builtins(shadow))
+
+    def _company(self, name: str, tag: str) -> AbstractContextManager[None]:
+        """Who is there in the second measurement of a pair."""
+        if name == NOBODY:
+            return nullcontext()
+        if name == STRANGER:
+            return stranger(statistics.median(self._shadow_cores))
+        return self._shadowed(name, tag)
 
     def _measure(self, seed: int) -> OpenFigure:
         open_loop(self._url, self._bodies, self._rate, UNMEASURED_SECONDS, seed)
@@ -185,13 +215,26 @@ class Bench:
             self._disk.set(False)
 
 
+def company_seconds() -> float:
+    """The processor time of every shadow feed with its worker, and of a stranger, until now."""
+    total = 0.0
+    for process in psutil.process_iter(["cmdline"]):
+        line = process.info["cmdline"] or []
+        if any(name in line for name in ("gnomon.shadow.feed", "benchmarks.race.stranger")):
+            for one in (process, *process.children(recursive=True)):
+                total += sum(one.cpu_times()[:4])  # its own, and of children it has seen end
+    return total
+
+
 def report(pairs: dict[str, list[Pair]], rate: float, asked: argparse.Namespace) -> None:
     """Print the table and write every figure."""
     print(f"\n{machine()}. {rate:,.0f} requests/s, {asked.share:.0%} of capacity.\n")
-    print("| shadow | p50 ms, without and with | ratio | p99 ms, without and with | ratio |")
-    print("|---|---:|---:|---:|---:|")
+    print(
+        "| shadow | cores | p50 ms, without and with | ratio | p99 ms, without and with | ratio |"
+    )
+    print("|---|---:|---:|---:|---:|---:|")
     for name, found in pairs.items():
-        cells = [name]
+        cells = [name, f"{statistics.median(pair.cores for pair in found):.2f}"]
         for way in ("p50", "p99"):
             left = [getattr(pair.without, way) for pair in found]
             right = [getattr(pair.beside, way) for pair in found]

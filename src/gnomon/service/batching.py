@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -13,25 +14,30 @@ from gnomon.errors import DeadlineExceeded, GnomonError, Overloaded, WorkerError
 from gnomon.models import Artifact
 from gnomon.preprocessing import Decoder
 from gnomon.service.recording import Recorder
+from gnomon.service.records import Asked
 from gnomon.service.ticket import Ticket
 from gnomon.settings import Settings
 from gnomon.worker import Supervisor
+from gnomon.worker.connection import Scored
 
 __all__ = ["Lane"]
 
-IN_FLIGHT = 1
-"""Batches sent to one worker at a time.
+CALL_COSTS_MOST = 2.0
+"""Up to so many times the fastest call, a call costs more than its rows do.
 
-A call costs a pipeline nearly the same for one row as for a hundred, so the largest batch wins: a
-second batch in flight is one that was sealed too early. See ``docs/benchmarks.md``.
+Then the largest batch wins, as a call costs nearly the same for one row as for a hundred: a batch
+that leaves before its last answers are read, whose clients will ask again, was sealed too early.
+Beyond it rows cost what they cost in any batch, and the worker had better never wait. See
+``docs/benchmarks.md``.
 """
 
 
 class Lane:
     """One artifact able to answer: its decoder, its workers and the queue before them.
 
-    While batches are in flight, requests queue; when one returns, the queue becomes the next
-    batch. There is no timer, so an idle lane adds no latency.
+    One batch is in flight to a worker. While it is, requests queue; once it is answered, and the
+    event loop has read what has come since, the queue becomes the next batch. There is no timer,
+    so an idle lane adds no latency.
 
     Args:
         artifact: the inspected artifact.
@@ -60,8 +66,12 @@ class Lane:
         self._unsettled: deque[Ticket] = deque()
         self._alarm: asyncio.TimerHandle | None = None
         self._workers = [Supervisor(artifact, settings, on_death) for _ in range(settings.workers)]
-        self._free = [worker for worker in self._workers for _ in range(IN_FLIGHT)]
-        self._pumping = False
+        self._free = [*self._workers]
+        self._fastest = math.inf
+        """Microseconds of the fastest call so far: about what a call costs beside its rows."""
+        self._gathering = False
+        self._gathered = 0
+        self._patience = 0.0
         self._batches: set[asyncio.Task[None]] = set()
 
     @property
@@ -110,13 +120,29 @@ class Lane:
             self._alarm = loop.call_at(ticket.expires, self._expire)
         self._queue.append(ticket)
         self.queued_rows += rows
-        if self._free and not self._pumping:
-            # Requests read in this turn of the loop join the same batch.
-            self._pumping = True
-            loop.call_soon(self._pump)
+        self._gather()
 
-    def _pump(self) -> None:
-        self._pumping = False
+    def _gather(self) -> None:
+        """Begin to make a batch for a free worker, unless that is under way."""
+        if self._free and self._queue and not self._gathering:
+            self._gathering, self._gathered = True, 0
+            self._patience = time.perf_counter() + self._fastest / 1e6
+            asyncio.get_running_loop().call_soon(self._gather_on)
+
+    def _gather_on(self) -> None:
+        """Send what there is once a turn of the loop brings no more.
+
+        It waits no longer than a call takes, which is what a larger batch may save.
+        """
+        grows = self._gathered < self.queued_rows < self._settings.batch_rows
+        if grows and time.perf_counter() < self._patience:
+            self._gathered = self.queued_rows
+            asyncio.get_running_loop().call_soon(self._gather_on)
+        else:
+            self._gathering = False
+            self._send()
+
+    def _send(self) -> None:
         while self._free and self._queue:
             tickets = self._take()
             if tickets:
@@ -140,47 +166,52 @@ class Lane:
         return tickets
 
     async def _run(self, worker: Supervisor, tickets: list[Ticket]) -> None:
-        sent = time.perf_counter_ns()
         try:
-            try:
-                inputs = self.decoder.batch([row for ticket in tickets for row in ticket.rows])
-                scored = await worker.score(inputs)
-            finally:
-                await self._release(worker)
-        except DeadlineExceeded as error:
-            self._fail(tickets, "timed_out", error)
-        except GnomonError as error:
-            self._fail(tickets, "failed", error)
+            asked, scored = await self._score(worker, tickets)
         except Exception as error:
-            self._fail(tickets, "failed", WorkerError(f"{type(error).__name__}: {error}"))
-            raise
+            self._fail(tickets, error)
+            self._release(worker)
+            if not isinstance(error, GnomonError):
+                raise
+            return
+        self._fastest = min(self._fastest, scored.micros)
+        if scored.micros <= CALL_COSTS_MOST * self._fastest:
+            self._answer(asked, scored)
+            self._release(worker)
         else:
-            self._answer(tickets, inputs, scored.batch, scored.micros, sent)
+            self._free.append(worker)
+            self._send()
+            await asyncio.sleep(0)  # The next batch leaves first.
+            self._answer(asked, scored)
 
-    async def _release(self, worker: Supervisor) -> None:
-        """Give the worker its next batch before the last one is answered: it need not wait."""
+    async def _score(self, worker: Supervisor, tickets: list[Ticket]) -> tuple[Asked, Scored]:
+        """Have a batch scored, and make what the log will say of it while the worker is busy."""
+        sent = time.perf_counter_ns()
+        inputs = self.decoder.batch([row for ticket in tickets for row in ticket.rows])
+        begun = await worker.begin(inputs)
+        try:
+            asked = self._recorder.asked(self, tickets, inputs, sent)
+        finally:
+            scored = await worker.finish(begun)
+        return asked, scored
+
+    def _release(self, worker: Supervisor) -> None:
         self._free.append(worker)
-        if self._queue:
-            self._pump()
-            await asyncio.sleep(0)
+        self._gather()
 
-    def _answer(
-        self,
-        tickets: list[Ticket],
-        inputs: pa.RecordBatch,
-        outputs: pa.RecordBatch,
-        micros: int,
-        sent: int,
-    ) -> None:
-        if any(ticket.settled for ticket in tickets):
-            keep = [not ticket.settled for ticket in tickets for _ in ticket.rows]
-            inputs, outputs = inputs.filter(pa.array(keep)), outputs.filter(pa.array(keep))
-            tickets = [ticket for ticket in tickets if not ticket.settled]
-        if tickets:
-            self._recorder.answered(self, tickets, inputs, outputs, micros, sent)
+    def _answer(self, asked: Asked, scored: Scored) -> None:
+        outputs = scored.batch
+        if any(ticket.settled for ticket in asked.tickets):
+            kept = pa.array([not ticket.settled for ticket in asked.tickets for _ in ticket.rows])
+            asked, outputs = asked.filter(kept), outputs.filter(kept)
+        if asked.tickets:
+            self._recorder.answered(self, asked, outputs, scored.micros)
         self._forget_settled()
 
-    def _fail(self, tickets: list[Ticket], outcome: str, error: GnomonError) -> None:
+    def _fail(self, tickets: list[Ticket], error: Exception) -> None:
+        outcome = "timed_out" if isinstance(error, DeadlineExceeded) else "failed"
+        if not isinstance(error, GnomonError):
+            error = WorkerError(f"{type(error).__name__}: {error}")
         for ticket in tickets:
             if not ticket.settled:
                 self._recorder.unanswered(ticket, outcome, error, self)

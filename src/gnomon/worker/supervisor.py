@@ -7,6 +7,7 @@ import contextlib
 import socket
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -22,6 +23,14 @@ __all__ = ["Supervisor"]
 
 RESPAWN_SECONDS = (0.0, 0.2, 1.0, 5.0)
 """Pauses before a worker process that ended is started again; the last one repeats."""
+
+
+class Sent(NamedTuple):
+    """A batch on its way to a scorer."""
+
+    batch: pa.RecordBatch
+    connection: Connection
+    answer: asyncio.Future[Scored | str]
 
 
 class Supervisor:
@@ -90,9 +99,28 @@ class Supervisor:
             DeadlineExceeded: the batch took longer than the deadline; its worker was killed.
             WorkerError: the worker is gone for good.
         """
+        return await self.finish(await self.begin(batch))
+
+    async def begin(self, batch: pa.RecordBatch) -> Sent:
+        """The first half of :meth:`score`: send the rows. What is begun must be finished.
+
+        Raises:
+            WorkerError: the worker is gone for good.
+        """
         await self._no_rescues.wait()
-        result = await self._send(batch)
-        return result if isinstance(result, Scored) else await self._rescue(batch)
+        sent = await self._send(batch)
+        sent.answer.add_done_callback(self._close_gate)
+        return sent
+
+    async def finish(self, sent: Sent) -> Scored:
+        """The second half of :meth:`score`: wait for the answers.
+
+        Raises:
+            DeadlineExceeded: the batch took longer than the deadline; its worker was killed.
+            WorkerError: the worker is gone for good.
+        """
+        result = await self._receive(sent)
+        return result if isinstance(result, Scored) else await self._rescue(sent.batch)
 
     async def close(self) -> None:
         """End the worker once it has answered what it was sent."""
@@ -170,28 +198,27 @@ class Supervisor:
         self._refusal = error
         self._serving.set()
 
-    async def _send(self, batch: pa.RecordBatch, *, rescuing: bool = False) -> Scored | str:
-        """One batch there and back: scored, or the reason the scorer died."""
+    async def _send(self, batch: pa.RecordBatch) -> Sent:
         while self._current is None or not self._current.is_open:
             await self._serving.wait()
             if self._refusal is not None:
                 raise self._refusal
             if self._current is None or not self._current.is_open:
                 self._serving.clear()
-        connection = self._current
-        answer = connection.send(batch)
-        if not rescuing:
-            answer.add_done_callback(self._close_gate)
+        return Sent(batch, self._current, self._current.send(batch))
+
+    async def _receive(self, sent: Sent) -> Scored | str:
+        """The rows scored, or the reason the scorer died."""
         try:
             async with asyncio.timeout(self._settings.deadline):
-                return await answer
+                return await sent.answer
         except TimeoutError:
-            if not connection.doomed:
-                connection.doomed = True
+            if not sent.connection.doomed:
+                sent.connection.doomed = True
                 with contextlib.suppress(OSError):
                     self._control.send(frames.KILL)
             raise DeadlineExceeded(
-                f"a batch of {batch.num_rows} rows took longer than "
+                f"a batch of {sent.batch.num_rows} rows took longer than "
                 f"{self._settings.deadline:g} s; its worker was killed",
                 where=self._artifact.tag,
             ) from None
@@ -210,7 +237,7 @@ class Supervisor:
         try:
             async with self._rescue_lock:
                 while True:
-                    result = await self._send(attempt, rescuing=True)
+                    result = await self._receive(await self._send(attempt))
                     if isinstance(result, Scored):
                         micros += result.micros
                     try:

@@ -1,0 +1,167 @@
+"""The rows that a gateway writes to the log, column by column."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+
+from gnomon.service.ticket import Ticket
+from gnomon.shadow.log.schema import ENVELOPE
+
+if TYPE_CHECKING:
+    from gnomon.service.batching import Lane
+
+__all__ = ["Asked", "record", "spread"]
+
+TYPES = {field.name: field.type for field in ENVELOPE}
+REMEMBERED_ROWS = 128
+"""The longest columns kept for the next batch that has them; together they are about a megabyte."""
+
+
+class Asked(NamedTuple):
+    """What is known of rows before they are answered; made while the worker scores them.
+
+    Attributes:
+        tickets: the requests, in row order.
+        columns: of the envelope, by name.
+        inputs: their decoded rows; None where they are not scored.
+    """
+
+    tickets: Sequence[Ticket]
+    columns: dict[str, pa.Array]
+    inputs: pa.RecordBatch | None
+
+    @classmethod
+    def of(
+        cls,
+        tickets: Sequence[Ticket],
+        lane: Lane | None,
+        inputs: pa.RecordBatch | None = None,
+        sent: int | None = None,
+    ) -> Asked:
+        """Requests as they came.
+
+        Args:
+            tickets: the requests, in row order.
+            lane: the lane they had reached, if any.
+            inputs: their decoded rows, if they are scored.
+            sent: monotonic nanoseconds at which they left for the worker.
+        """
+        sizes = [len(ticket.rows) for ticket in tickets]
+        rows = sum(sizes)
+        alone = rows == len(tickets)
+        values: dict[str, Any] = {
+            "request_id": _spread([ticket.request_id for ticket in tickets], sizes),
+            "row": 0 if alone else [row for size in sizes for row in range(size)],
+            "role": "live",
+            "client_id": _any(_spread([ticket.client_id for ticket in tickets], sizes)),
+            "arrived": _spread([ticket.arrived for ticket in tickets], sizes),
+            "protocol": "json",
+            "raw": _first([ticket.body for ticket in tickets], sizes),
+            "unknown": _any(_first([list(ticket.unknown) or None for ticket in tickets], sizes)),
+            "artifact": None if lane is None else lane.artifact.tag,
+            "digest": None if lane is None else lane.artifact.digest,
+            "epoch": None if lane is None else lane.epoch,
+            "queued_us": None
+            if sent is None
+            else _spread([(sent - ticket.started) // 1000 for ticket in tickets], sizes),
+            "batch_rows": None if sent is None else rows,
+        }
+        columns = {name: _column(value, TYPES[name], rows) for name, value in values.items()}
+        return cls(tickets, columns, inputs)
+
+    def filter(self, kept: pa.BooleanArray) -> Asked:
+        """The same of some of the rows: of whole requests, which are those not settled yet."""
+        columns = {name: column.filter(kept) for name, column in self.columns.items()}
+        inputs = None if self.inputs is None else self.inputs.filter(kept)
+        return Asked([one for one in self.tickets if not one.settled], columns, inputs)
+
+
+def record(
+    asked: Asked,
+    schema: pa.Schema,
+    *,
+    outcome: Any,
+    code: Any,
+    error: Any,
+    micros: int | None = None,
+    outputs: Sequence[pa.Array] = (),
+) -> pa.RecordBatch:
+    """A record a row: the envelope, then the input and output columns where there are any.
+
+    Args:
+        asked: what was known before.
+        schema: of the log; it has these inputs and outputs, if there are any.
+        outcome: one for all rows, or one for each; so with the next two.
+        code: of the error.
+        error: what its client is told.
+        micros: microseconds the worker spent.
+        outputs: what it answered.
+    """
+    sizes = [len(ticket.rows) for ticket in asked.tickets]
+    rows = sum(sizes)
+    now = time.perf_counter_ns()
+    settled: dict[str, Any] = {
+        "outcome": outcome,
+        "error_code": code,
+        "error": error,
+        "scored_us": micros,
+        "total_us": _spread([(now - ticket.started) // 1000 for ticket in asked.tickets], sizes),
+    }
+    envelope = [
+        asked.columns[name] if name in asked.columns else _column(settled[name], kind, rows)
+        for name, kind in TYPES.items()
+    ]
+    if asked.inputs is not None:
+        columns = [*asked.inputs.columns, *outputs]
+    else:
+        columns = [pa.nulls(rows, kind) for kind in schema.types[len(TYPES) :]]
+    return pa.RecordBatch.from_arrays([*envelope, *columns], schema=schema)
+
+
+def spread(values: list[Any], tickets: Sequence[Ticket]) -> list[Any]:
+    """Each request's value on every one of its rows."""
+    return _spread(values, [len(ticket.rows) for ticket in tickets])
+
+
+def _column(value: Any, kind: pa.DataType, rows: int) -> pa.Array:
+    """A column from a list, an array, or one value for every row."""
+    if isinstance(value, pa.Array):
+        return value
+    if isinstance(value, list):
+        return pa.array(value, kind)
+    if rows <= REMEMBERED_ROWS and (value is None or isinstance(value, str)):
+        return _repeated(value, kind, rows)
+    return pa.repeat(pa.scalar(value, kind), rows)
+
+
+@lru_cache(maxsize=1024)
+def _repeated(value: str | None, kind: pa.DataType, rows: int) -> pa.Array:
+    """A column that many batches have."""
+    return pa.repeat(pa.scalar(value, kind), rows)
+
+
+def _any(values: list[Any]) -> list[Any] | None:
+    """The values; None when all of them are."""
+    return values if any(value is not None for value in values) else None
+
+
+def _spread(values: list[Any], sizes: list[int]) -> list[Any]:
+    if len(values) == sum(sizes):
+        return values
+    return [value for value, size in zip(values, sizes, strict=True) for _ in range(size)]
+
+
+def _first(values: list[Any], sizes: list[int]) -> list[Any]:
+    """Each request's value on its first row only."""
+    if len(values) == sum(sizes):
+        return values
+    return [
+        value if row == 0 else None
+        for value, size in zip(values, sizes, strict=True)
+        for row in range(size)
+    ]

@@ -1,0 +1,135 @@
+"""When a batch leaves, seen at a lane with a real worker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pytest
+import uvloop
+
+from gnomon.models import inspect
+from gnomon.service.batching import Lane
+from gnomon.service.metrics import Metrics
+from gnomon.service.recording import Recorder
+from gnomon.service.records import Asked
+from gnomon.service.ticket import Answer, Ticket
+from gnomon.settings import Settings
+from gnomon.shadow.log import new_request_id
+from tests.packing import Pack, times
+
+pytestmark = pytest.mark.filterwarnings("ignore:bentoml.metrics:DeprecationWarning")
+
+CALL_COSTS = times(2, "time.sleep(0.05)")
+ROWS_COST = times(2, "time.sleep(0.02 * len(X))")
+
+metrics = cache(Metrics)
+"""A process has each of its counters once."""
+
+
+class Watched(Recorder):
+    """A recorder that remembers how many rows each batch had."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, metrics("toy"))
+        self.sizes: list[int] = []
+
+    def asked(
+        self, lane: Lane, tickets: Sequence[Ticket], inputs: pa.RecordBatch, sent: int
+    ) -> Asked:
+        self.sizes.append(inputs.num_rows)
+        return super().asked(lane, tickets, inputs, sent)
+
+
+@asynccontextmanager
+async def lane_of(tag: str, settings: Settings) -> AsyncIterator[tuple[Lane, Watched]]:
+    """A lane that serves, and its recorder."""
+    recorder = Watched(settings)
+    recorder.open(Path(settings.root) / "stream")
+    lane = Lane(inspect(tag), settings, recorder, epoch=1)
+    async with asyncio.timeout(60):
+        await lane.start()
+        try:
+            yield lane, recorder
+        finally:
+            await lane.close()
+            recorder.close()
+
+
+def ask(lane: Lane, reply: Callable[[Answer], None], name: str = "online") -> None:
+    """Submit one row."""
+    body = json.dumps({"x": 1.0, "id": name}).encode()
+    ticket = Ticket(new_request_id(), None, body, reply)
+    ticket.rows = lane.decoder.decode(body).rows
+    lane.submit(ticket)
+
+
+async def answer_to(lane: Lane, name: str = "online") -> Answer:
+    """Submit one row and wait."""
+    answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    ask(lane, answer.set_result, name)
+    return await answer
+
+
+async def two_groups(tag: str, settings: Settings) -> list[int]:
+    """The sizes of batches once four clients, and then four others, ask whenever answered."""
+    async with lane_of(tag, settings) as (lane, recorder):
+        await answer_to(lane)
+        del recorder.sizes[:]
+        left = 40
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def again(answer: Answer) -> None:
+            nonlocal left
+            assert answer.status == 200
+            left -= 1
+            if left > 0:
+                ask(lane, again)
+            elif not done.done():
+                done.set_result(None)
+
+        for _ in range(4):
+            ask(lane, again)
+        while not recorder.sizes:
+            await asyncio.sleep(0)
+        for _ in range(4):
+            ask(lane, again)
+        await done
+        return recorder.sizes[:5]
+
+
+@pytest.mark.parametrize(("code", "sizes"), [(CALL_COSTS, [4, 8, 8, 8]), (ROWS_COST, [4, 4, 4, 4])])
+def test_a_batch_waits_for_those_just_answered_where_calls_cost_more_than_rows(
+    code: str, sizes: list[int], pack: Pack, settings: Settings
+) -> None:
+    """Clients that ask again at once join what waited already: fewer calls. Where rows cost what
+    they cost in any batch, what waited leaves before the last batch is answered."""
+    assert uvloop.run(two_groups(pack(code), settings))[:4] == sizes
+
+
+def test_requests_that_keep_coming_hold_no_batch_back(pack: Pack, settings: Settings) -> None:
+    """A batch waits for more no longer than a call takes, though each turn of the loop brings
+    another row."""
+
+    async def flood(tag: str) -> tuple[int, int]:
+        async with lane_of(tag, settings) as (lane, recorder):
+            await answer_to(lane)
+            del recorder.sizes[:]
+            asked, answers = 0, []
+            while not recorder.sizes and asked < settings.queue_rows // 2:
+                ask(lane, answers.append, "offline")
+                asked += 1
+                await asyncio.sleep(0)
+            while len(answers) < asked:
+                await asyncio.sleep(0.001)
+            return recorder.sizes[0], asked
+
+    settings = msgspec.structs.replace(settings, batch_rows=settings.queue_rows)
+    first, asked = uvloop.run(flood(pack(times(2))))
+    assert 1 < first <= asked < settings.queue_rows // 2
