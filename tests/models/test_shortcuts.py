@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.decomposition import PCA
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
@@ -27,7 +29,7 @@ from sklearn.preprocessing import (
 )
 
 from gnomon.models import shortcuts
-from gnomon.models.shortcuts import shortcut
+from gnomon.models.shortcuts import quick_model, shortcut
 
 CARRIERS = ["AA", "B6", "DL", "UA", "é"]
 TEXTS = ["late again", "on time", "", "late late late", "weather at the origin"]
@@ -233,3 +235,91 @@ def test_an_unread_release_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_this_release_was_read() -> None:
     """The shortcuts are in use with the scikit-learn these tests run on."""
     assert sklearn.__version__.startswith(shortcuts.VERSIONS)
+
+
+def matrix(count: int = 80, seed: int = 5) -> Any:
+    """Two columns of category codes, two of numbers with holes."""
+    random = np.random.default_rng(seed)
+    codes = random.integers(0, 5, (count, 2)).astype(float)
+    numbers = np.where(random.random((count, 2)) < 0.2, np.nan, random.normal(size=(count, 2)))
+    return np.hstack((codes, numbers))
+
+
+BOOSTING: dict[str, Callable[[], Any]] = {
+    "two classes": lambda: HistGradientBoostingClassifier(max_iter=8, categorical_features=[0, 1]),
+    "three classes": lambda: HistGradientBoostingClassifier(max_iter=8, categorical_features=[0]),
+    "numbers only": lambda: HistGradientBoostingClassifier(max_iter=8),
+    "regression": lambda: HistGradientBoostingRegressor(max_iter=8, categorical_features=[1]),
+}
+
+
+@pytest.fixture(scope="module", params=BOOSTING)
+def boosting(request: pytest.FixtureRequest) -> Any:
+    X = matrix()  # noqa: N806
+    classes = 3 if request.param == "three classes" else 2
+    y = X[:, 0] + np.nan_to_num(X[:, 2])
+    if request.param != "regression":
+        y = np.digitize(y, np.quantile(y, np.linspace(0, 1, classes + 1)[1:-1]))
+    return BOOSTING[request.param]().fit(X, y)
+
+
+def says(model: Any, X: Any) -> bytes:  # noqa: N803
+    """Every bit of a model's answers."""
+    ask = model.predict if isinstance(model, HistGradientBoostingRegressor) else model.predict_proba
+    return bytes(np.ascontiguousarray(ask(X)).tobytes() + np.asarray(model.predict(X)).tobytes())
+
+
+@given(
+    seed=st.integers(0, 1000),
+    count=st.integers(1, 40),
+    unknown=st.sampled_from([-1.0, 2.5, np.nan]),
+)
+@settings(max_examples=25, deadline=None)
+def test_boosting_answers_the_same_bits_quick_model(
+    boosting: Any, seed: int, count: int, unknown: float
+) -> None:
+    """With nulls, categories it never saw and any memory layout, and with what is no matrix."""
+    quick, X = quick_model(boosting), matrix(count, seed)  # noqa: N806
+    X[0, :2] = unknown
+    X[-1] = np.nan
+    for given_rows in (X, np.asfortranarray(X), X.astype(np.float32), X.tolist()):
+        assert says(quick, given_rows) == says(boosting, given_rows)
+
+
+def test_quick_boosting_runs_none_of_its_checks(
+    boosting: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither its transformer nor its validation runs on a matrix of floats."""
+    expected, quick = says(boosting, matrix()), quick_model(boosting)
+
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("it was checked")
+
+    monkeypatch.setattr(ColumnTransformer, "transform", checked)
+    monkeypatch.setattr(type(boosting), "_preprocess_X", checked)
+    assert says(quick, matrix()) == expected
+    with pytest.raises(AssertionError, match="it was checked"):
+        says(boosting, matrix())
+
+
+@pytest.mark.parametrize("bad", [matrix()[:, :3], matrix()[0], matrix()[:0]])
+def test_boosting_raises_its_own_errors_quick_model(boosting: Any, bad: Any) -> None:
+    """Too few columns, one row that is no matrix, no row."""
+    with pytest.raises(ValueError, match=r"Found array|Expected 2D|features") as own:
+        boosting.predict(bad)
+    with pytest.raises(ValueError, match=re.escape(str(own.value))):
+        quick_model(boosting).predict(bad)
+
+
+def test_other_models_are_left_alone() -> None:
+    """One fitted on a frame wants a frame; a subclass may do anything."""
+
+    class Own(HistGradientBoostingClassifier):  # type: ignore[misc]
+        """A user's own."""
+
+    X, y = matrix(), np.arange(80) % 2  # noqa: N806
+    framed = HistGradientBoostingClassifier(max_iter=2).fit(
+        pd.DataFrame(X, columns=list("abcd")), y
+    )
+    for model in (framed, Own(max_iter=2).fit(X, y), PCA(1).fit(np.nan_to_num(X))):
+        assert quick_model(model) is model

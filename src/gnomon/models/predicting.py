@@ -17,7 +17,7 @@ import pyarrow as pa
 from scipy import sparse
 from sklearn.pipeline import Pipeline
 
-from gnomon.models.shortcuts import Transform, shortcut
+from gnomon.models.shortcuts import Transform, quick_model, shortcut
 from gnomon.preprocessing.contract import Contract
 
 __all__ = ["Predictor", "outputs"]
@@ -62,17 +62,19 @@ class Predictor:
         Raises:
             Exception: whatever the pipeline raises.
         """
+        return self._ask(self._model, _through(self._transforms, frame))
+
+    def _ask(self, model: Any, ready: Any) -> pa.RecordBatch:
         schema = self._contract.output_schema
-        ready = _through(self._transforms, frame)
         if self._contract.probability_columns:
-            labels, probabilities = _classify(self._model, ready)
+            labels, probabilities = _classify(model, ready)
             columns = [_column(labels, schema.field(0))]
             columns += [
                 _column(probabilities[:, index], schema.field(1 + index))
                 for index in range(probabilities.shape[1])
             ]
         else:
-            columns = [_column(np.asarray(self._model.predict(ready)), schema.field(0))]
+            columns = [_column(np.asarray(model.predict(ready)), schema.field(0))]
         return pa.RecordBatch.from_arrays(columns, schema=schema)
 
     def take_shortcuts(self, frame: pd.DataFrame) -> bool:
@@ -82,17 +84,23 @@ class Predictor:
             frame: rows to try them on first.
 
         Returns:
-            Whether they bring every bit of these rows to the model as the steps do; if not, the
-            steps go on to be called.
+            Whether they bring every bit of these rows to the model as the steps do, and it answers
+            with the same bits; if not, everything goes on to be called as it is.
         """
-        shortcuts = [shortcut(step) for step in self._steps]
         try:
-            if not _same_bits(_through(self._transforms, frame), _through(shortcuts, frame)):
+            shortcuts, model = [shortcut(step) for step in self._steps], quick_model(self._model)
+            ready, steps = _through(shortcuts, frame), _through(self._transforms, frame)
+            if not _same_bits(steps, ready) or not self._answer_alike(model, ready):
                 return False
         except Exception:
             return False
-        self._transforms = shortcuts
+        self._transforms, self._model = shortcuts, model
         return True
+
+    def _answer_alike(self, model: Any, ready: Any) -> bool:
+        if model is self._model:
+            return True
+        return bool(self._ask(model, ready).equals(self._ask(self._model, ready)))
 
 
 def outputs(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> pa.RecordBatch:

@@ -12,6 +12,8 @@ own ``transform``, which also raises its own errors.
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -21,11 +23,13 @@ import pandas as pd
 import sklearn
 from scipy import sparse
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.utils import check_array
 
-__all__ = ["VERSIONS", "Transform", "shortcut"]
+__all__ = ["VERSIONS", "Transform", "quick_model", "shortcut"]
 
 VERSIONS = ("1.7", "1.8", "1.9")
 """Releases of scikit-learn whose steps were read and compared. On others no shortcut is taken."""
@@ -44,13 +48,54 @@ def shortcut(step: Any) -> Transform:
         return _same
     plain: Transform = step.transform
     build = _BUILDERS.get(type(step))
-    if build is None or ".".join(sklearn.__version__.split(".")[:2]) not in VERSIONS:
+    if build is None or not _is_known_release():
         return plain
-    if sklearn.get_config()["transform_output"] != "default" or hasattr(
-        step, "_sklearn_output_config"
-    ):
+    own = getattr(step, "_sklearn_output_config", {}).get("transform")
+    if (own or sklearn.get_config()["transform_output"]) != "default":
         return plain
     return build(step, plain) or plain
+
+
+def quick_model(model: Any) -> Any:
+    """A model that gives the answers of ``model`` with less work where it can, else ``model``.
+
+    Histogram gradient boosting has every call encode its categories and check its input by a
+    ``ColumnTransformer`` of its own, and makes ready anew for every tree what all of them need.
+
+    Args:
+        model: a fitted model. It stays as it is.
+    """
+    if type(model) not in _BOOSTING or not _is_known_release():
+        return model
+    if hasattr(model, "feature_names_in_"):
+        return model  # It was fitted on a frame, and wants one.
+    check = model._preprocess_X
+    columns = model.n_features_in_
+    encode = _same if model._preprocessor is None else shortcut(model._preprocessor)
+
+    def preprocess(X: Any, *, reset: bool) -> Any:  # noqa: N803
+        if reset or not _is_matrix(X) or X.shape[1] != columns:
+            return check(X, reset=reset)
+        return encode(X)
+
+    categories, places = model._bin_mapper.make_known_categories_bitsets()
+
+    def add_up(X: Any, iterations: Any, scores: Any, is_binned: bool, threads: int) -> None:  # noqa: N803
+        of_class = [scores[:, k] for k in range(scores.shape[1])]
+        for trees in iterations:
+            for total, tree in zip(of_class, trees, strict=True):
+                total += tree.predict(X, categories, places, threads)
+
+    quick = copy.copy(model)
+    quick._preprocess_X, quick._predict_iterations = preprocess, add_up
+    return quick
+
+
+_BOOSTING = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
+
+
+def _is_known_release() -> bool:
+    return ".".join(sklearn.__version__.split(".")[:2]) in VERSIONS
 
 
 def _same(X: Any) -> Any:  # noqa: N803
@@ -70,7 +115,7 @@ def _pipeline(step: Pipeline, plain: Transform) -> Transform:
 
 def _column_transformer(step: ColumnTransformer, plain: Transform) -> Transform | None:
     names = getattr(step, "feature_names_in_", None)
-    if names is None or step.transformer_weights is not None:
+    if step.transformer_weights is not None:
         return None
     parts: list[tuple[Transform, Any]] = []
     for name, inner, columns in step.transformers_:
@@ -80,11 +125,14 @@ def _column_transformer(step: ColumnTransformer, plain: Transform) -> Transform 
         parts.append((shortcut(inner), columns if isinstance(columns, str) else np.array(places)))
     if not parts:
         return None
-    expected = pd.Index(names)
+    expected = None if names is None else pd.Index(names)
     stack = _sparse_stack if step.sparse_output_ else _stack
 
     def transform(X: Any) -> Any:  # noqa: N803
-        if not isinstance(X, pd.DataFrame) or not X.columns.equals(expected):
+        if expected is None:
+            if not _is_matrix(X) or X.shape[1] != step.n_features_in_:
+                return plain(X)
+        elif not isinstance(X, pd.DataFrame) or not X.columns.equals(expected):
             return plain(X)
         made = [
             inner(X[places] if isinstance(places, str) else X.take(places, axis=1))
@@ -126,7 +174,20 @@ def _sparse_stack(parts: Sequence[Any]) -> Any:
 
 
 def _function(step: FunctionTransformer, plain: Transform) -> Transform | None:
-    return _same if step.func is None and not step.validate else None
+    if step.validate:
+        return None
+    if step.func is None:
+        return _same
+    check = step.func
+    if not isinstance(check, functools.partial) or check.func is not check_array or check.args:
+        return None
+    if check.keywords != {"dtype": [np.float64], "ensure_all_finite": False}:
+        return None
+
+    def transform(X: Any) -> Any:  # noqa: N803
+        return X if _is_matrix(X) else plain(X)
+
+    return transform
 
 
 def _standard_scaler(step: StandardScaler, plain: Transform) -> Transform:
@@ -238,7 +299,7 @@ def _coder(categories: npt.NDArray[Any]) -> Coder | None:
 def _number_codes(categories: npt.NDArray[np.float64], column: Any) -> npt.NDArray[np.int_] | None:
     if not isinstance(column, np.ndarray) or column.dtype != np.float64:
         return None
-    if not np.isfinite(column).all():
+    if np.isinf(column).any():
         return None
     places = np.searchsorted(categories, column)
     places[places == len(categories)] = 0
@@ -268,14 +329,11 @@ def _codes(coders: Sequence[Coder], X: Any) -> npt.NDArray[np.int_] | None:  # n
 
 def _is_plain(X: Any, columns: int) -> bool:  # noqa: N803
     """Whether a step's checks of its input would find nothing: floats, none of them infinite."""
-    return (
-        type(X) is np.ndarray
-        and X.dtype == np.float64
-        and X.ndim == 2
-        and X.shape[1] == columns
-        and len(X) > 0
-        and not np.isinf(X).any()
-    )
+    return _is_matrix(X) and X.shape[1] == columns and not np.isinf(X).any()
+
+
+def _is_matrix(X: Any) -> bool:  # noqa: N803
+    return type(X) is np.ndarray and X.dtype == np.float64 and X.ndim == 2 and X.size > 0
 
 
 _BUILDERS: dict[type, Callable[[Any, Transform], Transform | None]] = {
