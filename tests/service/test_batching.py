@@ -29,6 +29,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:bentoml.metrics:DeprecationWarni
 CALL_COSTS = times(2, "time.sleep(0.05)")
 ROWS_COST = times(2, "time.sleep(0.02 * len(X))")
 
+CRASHES = -666.0
+"""The toy's worker dies of this value."""
+
 metrics = cache(Metrics)
 """A process has each of its counters once."""
 
@@ -62,25 +65,25 @@ async def lane_of(tag: str, settings: Settings) -> AsyncIterator[tuple[Lane, Wat
             recorder.close()
 
 
-def ask(lane: Lane, reply: Callable[[Answer], None], name: str = "online") -> None:
+def ask(lane: Lane, reply: Callable[[Answer], None], name: str = "online", x: float = 1.0) -> None:
     """Submit one row."""
-    body = json.dumps({"x": 1.0, "id": name}).encode()
+    body = json.dumps({"x": x, "id": name}).encode()
     ticket = Ticket(new_request_id(), None, body, reply)
     ticket.rows = lane.decoder.decode(body).rows
     lane.submit(ticket)
 
 
-async def answer_to(lane: Lane, name: str = "online") -> Answer:
+async def answer_to(lane: Lane, x: float = 1.0) -> Answer:
     """Submit one row and wait."""
     answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-    ask(lane, answer.set_result, name)
+    ask(lane, answer.set_result, x=x)
     return await answer
 
 
-async def two_groups(tag: str, settings: Settings) -> list[int]:
+async def two_groups(tag: str, settings: Settings, first: float = 1.0) -> list[int]:
     """The sizes of batches once four clients, and then four others, ask whenever answered."""
     async with lane_of(tag, settings) as (lane, recorder):
-        await answer_to(lane)
+        await answer_to(lane, first)
         del recorder.sizes[:]
         left = 40
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -111,6 +114,11 @@ def test_a_batch_waits_for_those_just_answered_where_calls_cost_more_than_rows(
     """Clients that ask again at once join what waited already: fewer calls. Where rows cost what
     they cost in any batch, what waited leaves before the last batch is answered."""
     assert uvloop.run(two_groups(pack(code), settings))[:4] == sizes
+
+
+def test_a_death_says_nothing_of_what_a_call_costs(pack: Pack, settings: Settings) -> None:
+    """The first row ends its worker, alone too, in no time that was measured."""
+    assert uvloop.run(two_groups(pack(CALL_COSTS), settings, CRASHES))[:4] == [4, 8, 8, 8]
 
 
 def test_requests_that_keep_coming_hold_no_batch_back(pack: Pack, settings: Settings) -> None:

@@ -174,7 +174,8 @@ class Lane:
             if not isinstance(error, GnomonError):
                 raise
             return
-        self._fastest = min(self._fastest, scored.micros)
+        if scored.micros:  # None where nothing but deaths came of it.
+            self._fastest = min(self._fastest, scored.micros)
         if scored.micros <= CALL_COSTS_MOST * self._fastest:
             self._answer(asked, scored)
             self._release(worker)
