@@ -26,8 +26,8 @@ from tests.packing import Pack, times
 
 pytestmark = pytest.mark.filterwarnings("ignore:bentoml.metrics:DeprecationWarning")
 
-CALL_COSTS = times(2, "time.sleep(0.05)")
-ROWS_COST = times(2, "time.sleep(0.02 * len(X))")
+CALL_COSTS = times(2, "time.sleep(0.1)")
+ROWS_COST = times(2, "time.sleep(0.05 * len(X))")
 
 CRASHES = -666.0
 """The toy's worker dies of this value."""
@@ -83,7 +83,8 @@ async def answer_to(lane: Lane, x: float = 1.0) -> Answer:
 async def two_groups(tag: str, settings: Settings, first: float = 1.0) -> list[int]:
     """The sizes of batches once four clients, and then four others, ask whenever answered."""
     async with lane_of(tag, settings) as (lane, recorder):
-        await answer_to(lane, first)
+        for x in (first, 1.0, 1.0):
+            await answer_to(lane, x)
         del recorder.sizes[:]
         left = 40
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
