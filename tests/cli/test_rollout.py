@@ -44,9 +44,10 @@ def test_a_promotion_needs_its_gates(shell: Shell, pack: Pack) -> None:
     """With no evidence it is refused; ``--check`` says why and changes nothing."""
     one, two = pack(times(1)), pack(times(100))
     shell("promote", one)
-    refused = shell("promote", two, expect=2)
+    refused = shell("promote", two, "--wait", "1000", expect=2)
     assert "may not replace" in refused.err
-    assert "hint:" in refused.err
+    assert f"gnomon shadow start {two}" in refused.err
+    assert "leave out --wait" in shell("promote", two, "--check", "--wait", "9", expect=2).err
     checked = shell("promote", two, "--check", expect=1)
     assert "? unknown" in checked.out
     assert f"It is not known yet whether {two} may replace {one}." in checked.out

@@ -275,7 +275,7 @@ def says(model: Any, X: Any) -> bytes:  # noqa: N803
     unknown=st.sampled_from([-1.0, 2.5, np.nan]),
 )
 @settings(max_examples=25, deadline=None)
-def test_boosting_answers_the_same_bits_quick_model(
+def test_quick_boosting_answers_the_same_bits(
     boosting: Any, seed: int, count: int, unknown: float
 ) -> None:
     """With nulls, categories it never saw and any memory layout, and with what is no matrix."""
@@ -303,7 +303,7 @@ def test_quick_boosting_runs_none_of_its_checks(
 
 
 @pytest.mark.parametrize("bad", [matrix()[:, :3], matrix()[0], matrix()[:0]])
-def test_boosting_raises_its_own_errors_quick_model(boosting: Any, bad: Any) -> None:
+def test_quick_boosting_raises_its_own_errors(boosting: Any, bad: Any) -> None:
     """Too few columns, one row that is no matrix, no row."""
     with pytest.raises(ValueError, match=r"Found array|Expected 2D|features") as own:
         boosting.predict(bad)

@@ -54,6 +54,8 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Make an artifact live, if its gates hold. No request fails while they swap."""
+    if check and seconds:
+        raise typer.BadParameter("--check answers at once: leave out --wait, or --check")
     if check:
         _check(artifact, policy, as_json)
         return
@@ -61,7 +63,8 @@ def command(
     from gnomon.cli.target import find_target
 
     target = find_target(url, token, artifact=artifact)
-    with wait(f"loading and verifying {artifact}"):
+    patience = f", for up to {seconds:g} s" if seconds else ""
+    with wait(f"loading and verifying {artifact}, and asking its gates{patience}"):
         event = _promote(target, artifact, force=force, why=why, seconds=seconds)
     print_event(event, target.place, as_json)
 

@@ -124,7 +124,7 @@ def promote(
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
-        GateRefused: a gate does not hold.
+        GateRefused: a gate does not hold, or it is no running shadow.
         GateUndecided: none fails, but one lacks the evidence.
         RolloutError: it is live already.
         RolloutConflict: another decision was recorded meanwhile.
@@ -137,7 +137,7 @@ def promote(
         found = _try_gates(settings, model, history.state, chosen.tag, policy, force)
         held = found is not None and found.verdict == "pass"
         if found is not None and not held and not force:
-            raise _refused(found)
+            raise _refused(found, chosen.tag in history.state.shadows)
         verdicts = () if found is None else tuple(msgspec.to_builtins(found.gates))
         event = msgspec.structs.replace(event, forced=not held, gates=verdicts)
     return _record(history, event)
@@ -236,17 +236,18 @@ def _try_gates(
         raise
 
 
-def _refused(found: Gates) -> GateRefused:
+def _refused(found: Gates, in_shadow: bool) -> GateRefused:
     reasons = "; ".join(f"{gate.name} {gate.verdict}: {gate.says}" for gate in found.unmet)
-    if found.verdict == "unknown":
+    if found.verdict == "unknown" and in_shadow:
         return GateUndecided(
             f"{found.artifact} may not replace {found.live} yet: {reasons}",
             hint="wait for more evidence, as `gnomon promote --wait SECONDS` does, or force it; "
             "that is recorded",
         )
+    do = "fix the artifact" if in_shadow else f"run `gnomon shadow start {found.artifact}` first"
     return GateRefused(
         f"{found.artifact} may not replace {found.live}: {reasons}",
-        hint="fix the artifact, or force it; that is recorded",
+        hint=f"{do}, or force it; that is recorded",
     )
 
 
