@@ -1,0 +1,100 @@
+"""Files that are on disk when the call returns, and readable by their owner only."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from gnomon import files
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is synced, linked, renamed and made, in order."""
+    made: list[str] = []
+    for name in ("fsync", "link", "replace", "mkdir"):
+        real = getattr(os, name)
+
+        def recorded(
+            *args: object, _name: str = name, _real: object = real, **kw: object
+        ) -> object:
+            target = args[0]
+            if _name == "fsync":
+                target = os.readlink(f"/proc/self/fd/{target}")
+            made.append(f"{_name} {Path(str(target)).name.split('.new')[0].split('.')[-1]}")
+            return _real(*args, **kw)  # type: ignore[operator]
+
+        monkeypatch.setattr(os, name, recorded)
+    return made
+
+
+def test_a_created_file_is_synced_before_its_name_and_its_name_before_the_return(
+    tmp_path: Path, calls: list[str]
+) -> None:
+    """First the bytes, then the name, then the folder that holds the name."""
+    folder = tmp_path / "root"
+    folder.mkdir()
+    calls.clear()
+    assert files.create(folder / "one", b"1")
+    assert [call.split()[0] for call in calls] == ["fsync", "link", "fsync"]
+    assert calls[-1] == "fsync root"
+
+
+def test_only_one_creates(tmp_path: Path) -> None:
+    """The second is told, and changes nothing."""
+    assert files.create(tmp_path / "one", b"1")
+    assert not files.create(tmp_path / "one", b"2")
+    assert (tmp_path / "one").read_bytes() == b"1"
+    assert os.listdir(tmp_path) == ["one"]
+
+
+def test_a_replaced_file_is_synced_before_it_takes_the_name(
+    tmp_path: Path, calls: list[str]
+) -> None:
+    """A crash leaves the old content or the new."""
+    files.replace(tmp_path / "one", b"1")
+    calls.clear()
+    files.replace(tmp_path / "one", b"2")
+    assert [call.split()[0] for call in calls] == ["fsync", "replace", "fsync"]
+    assert (tmp_path / "one").read_bytes() == b"2"
+
+
+def test_each_folder_made_is_synced_in_its_parent(tmp_path: Path, calls: list[str]) -> None:
+    """A folder that a power cut takes back takes its files with it."""
+    files.make_folder(tmp_path / "a" / "b")
+    assert calls == ["mkdir a", f"fsync {tmp_path.name}", "mkdir b", "fsync a"]
+    files.make_folder(tmp_path / "a" / "b")
+    assert len(calls) == 4
+
+
+def test_a_file_in_a_folders_place_is_refused(tmp_path: Path) -> None:
+    """It is not taken for the folder."""
+    (tmp_path / "a").write_text("")
+    with pytest.raises(NotADirectoryError, match="expected a folder"):
+        files.make_folder(tmp_path / "a")
+
+
+def test_what_is_made_is_its_owners_whatever_the_umask(tmp_path: Path) -> None:
+    """Log and history hold personal data."""
+    before = os.umask(0)
+    try:
+        files.create(tmp_path / "a" / "one", b"1")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "a" / "one").stat().st_mode) == 0o600
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the file nor what was written aside."""
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        files.create(tmp_path / "one", b"1")
+    assert os.listdir(tmp_path) == []
