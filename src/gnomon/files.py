@@ -29,20 +29,23 @@ __all__ = [
 ]
 
 UMASK = 0o077
-"""What a file's mode leaves out, unless :func:`apply_umask` said otherwise."""
+"""What a file's mode leaves out, unless ``GNOMON_UMASK`` or :func:`apply_umask` says otherwise."""
 
 LEFTOVER_SECONDS = 3600.0
 """A file written aside takes milliseconds to be put in place; this old, its writer is gone."""
 
 _ASIDE = ".new"
 _umask = UMASK
+with contextlib.suppress(KeyError, ValueError):  # The settings refuse what is no mask.
+    _umask = int(os.environ["GNOMON_UMASK"], 8)
 
 
 def apply_umask(umask: int) -> None:
     """Have this process, and the children it starts, make files and folders with this umask.
 
-    Every process of Gnomon calls it first, with the setting ``GNOMON_UMASK``. What is written with
-    this module has the mode that the umask leaves also where the process's own umask is another.
+    Every process of Gnomon calls it first, with the setting ``GNOMON_UMASK``, because libraries
+    write files too. What is written with this module has the mode that the setting leaves in any
+    process, also in one of a user who only packs an artifact.
     """
     global _umask
     _umask = umask
@@ -86,6 +89,7 @@ def make_folder(folder: Path) -> None:
     for path in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
         with contextlib.suppress(FileExistsError):
             path.mkdir(mode=folder_mode())
+            path.chmod(folder_mode())  # The process's umask may be a narrower one.
         sync_folder(path.parent)
     if not folder.is_dir():
         raise NotADirectoryError(f"expected a folder: {folder}")
@@ -162,11 +166,13 @@ def sync_tree(folder: Path) -> None:
 def sweep(folder: Path, *, below: bool = True) -> None:
     """Remove what processes that died while they wrote left in a folder, and ``below`` it."""
     limit = time.time() - LEFTOVER_SECONDS
-    leftovers = f".*{_ASIDE}"
-    for path in folder.rglob(leftovers) if below else folder.glob(leftovers):
-        with contextlib.suppress(OSError):  # Another process sweeps too.
-            if path.stat().st_mtime < limit:
-                path.unlink()
+    for place, folders, names in os.walk(folder):
+        if not below:
+            folders.clear()
+        for path in (Path(place, name) for name in names if _is_aside(name)):
+            with contextlib.suppress(OSError):  # Another process sweeps too.
+                if path.stat().st_mtime < limit:
+                    path.unlink()
 
 
 def _write_aside(path: Path, content: bytes, mode: int | None = None) -> Path:
@@ -185,6 +191,10 @@ def _write_aside(path: Path, content: bytes, mode: int | None = None) -> Path:
             temporary.unlink()
         raise
     return temporary
+
+
+def _is_aside(name: str) -> bool:
+    return name.startswith(".") and name.endswith(_ASIDE)
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -13,7 +13,7 @@ import msgspec
 import gnomon
 from gnomon.errors import GnomonError, NewerFormat, UnreadableFile
 
-__all__ = ["Format", "decode"]
+__all__ = ["Format", "check_version", "decode"]
 
 T = TypeVar("T")
 
@@ -53,7 +53,19 @@ def decode(content: bytes | str, kind: type[T], format_: Format, where: str) -> 
             empty, not JSON, without a version, or not of this kind.
     """
     raw = content.encode() if isinstance(content, str) else content
-    found = _version(raw, format_, where)
+    check_version(_version(raw, format_, where), format_, where)
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _damaged(format_, str(error), where) from None
+
+
+def check_version(found: int, format_: Format, where: str) -> None:
+    """Refuse a version that this version of Gnomon does not read.
+
+    Raises:
+        GnomonError: ``format_.newer`` or ``format_.damaged``.
+    """
     if found > format_.newest:
         raise format_.newer(
             f"this {format_.what} has format {found}; this version of gnomon "
@@ -61,10 +73,8 @@ def decode(content: bytes | str, kind: type[T], format_: Format, where: str) -> 
             where=where,
             hint="upgrade gnomon here to the version that wrote it",
         )
-    try:
-        return msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _damaged(format_, str(error), where) from None
+    if found < 1:
+        raise _damaged(format_, f"expected a format of 1 to {format_.newest}, got {found}", where)
 
 
 class _Head(msgspec.Struct):
@@ -76,12 +86,9 @@ def _version(content: bytes, format_: Format, where: str) -> int:
         size = f"{len(content)} bytes" if not content else f"{len(content)} blank bytes"
         raise _damaged(format_, f"the file is empty ({size})", where)
     try:
-        found = msgspec.json.decode(content, type=_Head).format
+        return msgspec.json.decode(content, type=_Head).format
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _damaged(format_, str(error), where) from None
-    if found < 1:
-        raise _damaged(format_, f"expected a format of 1 to {format_.newest}, got {found}", where)
-    return found
 
 
 def _damaged(format_: Format, why: str, where: str) -> GnomonError:
