@@ -8,7 +8,6 @@ from typing import Literal
 import msgspec
 
 from gnomon.formats import Format, decode
-
 from gnomon.preprocessing.leakage.measures import Estimate
 
 __all__ = ["Evidence", "Finding", "LeakageReport", "LeakageWarning", "Severity", "unknown"]
