@@ -99,11 +99,12 @@ class Snapshot:
 
     @contextlib.contextmanager
     def connection(
-        self, *, columns: Sequence[str] | None = None
+        self, *, columns: Sequence[str] | None = None, unsafe: bool = False
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """A DuckDB connection in which the snapshot is the view ``log``; of these columns, or all.
 
-        Unsealed rows are copied for it, and fewer columns are copied sooner.
+        Unsealed rows are copied for it, and fewer columns are copied sooner. SQL sees nothing but
+        the log, unless it is ``unsafe``.
 
         Raises:
             LogError: the log has no such column, or the SQL run in it is wrong.
@@ -115,7 +116,7 @@ class Snapshot:
             for batch in self._scan_segment(segment, wanted, None)
         )
         sealed = None if self._table is None else self._table.to_pyarrow_dataset()
-        with connection(self.view, wanted, sealed, unsealed) as opened:
+        with connection(self.view, wanted, sealed, unsealed, unsafe=unsafe) as opened:
             yield opened
 
     def close(self) -> None:
