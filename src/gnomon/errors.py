@@ -25,6 +25,7 @@
     │   └── GoldenMismatch            409  golden_mismatch
     ├── WorkerError                   503  worker_unavailable
     ├── LogError                      500  bad_log
+    │   └── NewerLog                  500  newer_log
     ├── TableError                    422  invalid_table
     ├── PolicyError                   422  invalid_policy
     ├── SettingsError                 500  invalid_settings
@@ -71,6 +72,7 @@ __all__ = [
     "MethodNotAllowed",
     "MissingExtra",
     "NewerFormat",
+    "NewerLog",
     "NotReady",
     "Overloaded",
     "PackRefused",
@@ -294,6 +296,12 @@ class LogError(GnomonError):
     """A log segment or table that cannot be read."""
 
     status, code = 500, "bad_log"
+
+
+class NewerLog(LogError):
+    """A part of the log that a newer version of Gnomon wrote."""
+
+    status, code = 500, "newer_log"
 
 
 class TableError(GnomonError):
