@@ -296,6 +296,7 @@ class LogTable:
                 mode="error",
                 partition_by=[DAY.name],
                 configuration=_CONFIGURATION,
+                raise_if_key_not_exists=False,  # Our own is none of Delta's.
                 post_commithook_properties=_no_hooks(),
             )
         except (DeltaError, OSError) as error:
