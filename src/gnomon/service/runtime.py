@@ -395,7 +395,7 @@ class Runtime:
             await asyncio.to_thread(slices.write, self._storage, self._heartbeat())
 
     async def _tend(self) -> None:
-        if self.slice:
+        if self.slice and self._follow_error is None:  # Else the shadows known may not be all.
             await self._orphans.tend(self._history.state, self.slice)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:

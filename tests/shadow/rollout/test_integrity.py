@@ -350,6 +350,17 @@ def test_what_elsewhere_is_behind_does_no_harm(folder: Path) -> None:
     assert refreshed(folder).state.epoch == 5
 
 
+def test_a_new_history_can_be_begun(folder: Path) -> None:
+    """As ``docs/faults.md`` says: with the old one's evidence moved away."""
+    root = folder.parents[1]
+    shutil.rmtree(folder)
+    assert "ends after 0 decisions" in refused(folder)[0]
+    (root / "heads/flights.json").unlink()
+    history = refreshed(folder)
+    history.append(promotion("e"))
+    assert refreshed(folder).state.lives == ("flights:e",)
+
+
 FOLLOW = """
 import sys
 from gnomon.settings import Settings
