@@ -71,7 +71,7 @@ def test_of_many_processes_one_creates(tmp_path: Path) -> None:
 def test_a_root_that_cannot_be_is_named(tmp_path: Path) -> None:
     """A file where the root should be, or an unknown scheme, is a settings error."""
     (tmp_path / "file").write_text("")
-    for root in (str(tmp_path / "file" / "root"), "gopher://x"):
+    for root in (str(tmp_path / "file" / "root"), "gopher://x", f"file://{tmp_path}"):
         with pytest.raises(SettingsError, match="cannot use the storage root"):
             Storage(Settings(root=root))
 

@@ -216,6 +216,7 @@ class History:
             RolloutError: it does not follow from that state; nothing is recorded.
             HistoryDamaged: the event before is not what it was; nothing is recorded.
             RolloutConflict: another decision was recorded since the last refresh.
+            StorageError: the storage root refuses; the next refresh shows whether it was recorded.
         """
         after = self.state.after(event)
         self._check_last()
