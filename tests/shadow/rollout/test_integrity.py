@@ -21,6 +21,7 @@ from gnomon.shadow.rollout.history import Event, History, RolloutState
 from gnomon.shadow.rollout.integrity import Head
 from gnomon.shadow.slices import Heartbeat, Recorded
 from gnomon.shadow.storage import Storage
+from tests.bucket import bucket, needs_bucket
 
 TAGS = ("a", "b", "c", "d", "e")
 
@@ -391,3 +392,35 @@ def test_readers_beside_a_writer_see_no_false_damage(tmp_path: Path) -> None:
     for number in range(60):
         history.append(promotion(str(number)))
     assert [follower.communicate(timeout=60)[0] for follower in followers] == ["whole\n"] * 2
+
+
+@needs_bucket
+def test_a_bucket_is_held_to_the_same(tmp_path: Path) -> None:
+    """On S3 too a gap, a lost end and a stray copy are named; hidden objects are none."""
+    with bucket() as root:
+        storage = Storage(Settings(root=root, spool=str(tmp_path)))
+        history = History(storage, "flights")
+        for tag in TAGS:
+            history.append(promotion(tag))
+        assert storage.read("heads/flights.json") is not None
+        storage.write("rollout/flights/.DS_Store", b"1")
+        fresh = History(storage, "flights")
+        fresh.refresh()
+        assert fresh.state == history.state
+        last = storage.read("rollout/flights/000004.json")
+        assert last is not None
+        storage.remove("rollout/flights/000004.json")
+        with pytest.raises(HistoryDamaged, match=r"000004\.json is missing since it was read"):
+            history.append(promotion("f"))
+        with pytest.raises(
+            HistoryDamaged, match=r"says that there were 5: 000004\.json is missing"
+        ):
+            History(storage, "flights").refresh()
+        storage.write("rollout/flights/000004.json", last)
+        storage.write("rollout/flights/4.json", last)
+        with pytest.raises(HistoryDamaged, match=r"4\.json is not the name of an event"):
+            History(storage, "flights").refresh()
+        storage.remove("rollout/flights/4.json")
+        storage.remove("rollout/flights/000001.json")
+        with pytest.raises(HistoryDamaged, match=r"000001\.json is missing; after it there are"):
+            History(storage, "flights").refresh()
