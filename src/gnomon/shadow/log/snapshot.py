@@ -177,9 +177,9 @@ def _batches(
 def _consistent(table: LogTable, spool: Path | None) -> tuple[DeltaTable | None, list[Unsealed]]:
     """The table, and the segments that it lacks, with no commit between one and the other."""
     for last in [False] * _TRIES + [True]:
-        before = table.load()
+        before = table.read()
         segments = list(_open_segments(spool))
-        after = table.load()
+        after = table.read()
         if last or _version(before) == _version(after):
             return after, _not_in(after, segments)
         for segment in segments:
@@ -193,8 +193,8 @@ def _open_segments(spool: Path | None) -> Iterator[Unsealed]:
         for stream in sorted(streams, key=lambda path: path.name == REQUESTS):
             for segment in stream_segments(stream):
                 with contextlib.suppress(FileNotFoundError, SegmentUnbegun):
-                    reader = SegmentReader(segment.path)
-                    yield Unsealed(reader, reader.size)
+                    reader = SegmentReader(segment.path, segment.closed)
+                    yield Unsealed(reader, reader.end)
 
 
 def _not_in(table: DeltaTable | None, segments: list[Unsealed]) -> list[Unsealed]:
