@@ -1,7 +1,7 @@
 """Files of every format version that was ever written can still be read; newer ones are refused.
 
-A newer or damaged file is never taken for one that is not there. Log segments and the sealed table
-have tests of their own, in ``tests/shadow/log``.
+A newer or damaged file is never taken for one that is not there. Log segments have tests of their
+own, in ``tests/shadow/log``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from gnomon.settings import Settings
 from gnomon.shadow import skew, slices
 from gnomon.shadow.drift.model import DriftReport
 from gnomon.shadow.feed.attempt import Attempts
+from gnomon.shadow.log.closed import closed_segments
+from gnomon.shadow.log.ledger import read_ledgers
 from gnomon.shadow.policy import Policy
 from gnomon.shadow.report import Report
 from gnomon.shadow.rollout.history import History
@@ -169,6 +171,14 @@ def read_checks(path: Path) -> object:
     return LeakageReport.from_json(path.read_bytes(), str(path))
 
 
+def read_closed(path: Path) -> object:
+    return closed_segments(path.parent)
+
+
+def read_ledger(path: Path) -> object:
+    return read_ledgers(Storage(Settings(root=str(path.parents[2]))), path.parent.name)
+
+
 Reader = Callable[[Path], object]
 
 FILES: list[tuple[str, int, Reader]] = [
@@ -177,6 +187,8 @@ FILES: list[tuple[str, int, Reader]] = [
     ("slices/flights/host-1.json", 1, read_heartbeat),
     ("skew/flights/boosting-1.json", 1, read_skew),
     ("spool/shadow-2/attempt.json", 1, read_attempt),
+    ("spool/flights/a/requests/closed.json", 1, read_closed),
+    ("sealed/flights/0a1b.json", 1, read_ledger),
     ("models/flights/1/manifest.json", 1, read_manifest),
     ("models/flights/1/contract.json", 2, Contract.read),
     ("models/flights/1/checks.json", 1, read_checks),
