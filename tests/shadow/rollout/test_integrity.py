@@ -323,8 +323,10 @@ def test_a_newer_event_is_no_damage_and_no_absence(folder: Path) -> None:
 def test_a_damaged_record_of_the_end_is_named(folder: Path) -> None:
     """It is evidence: an empty one is not taken for none."""
     (folder.parents[1] / "heads/flights.json").write_bytes(b"")
+    history = History(storage_of(folder.parents[1]), "flights")
     with pytest.raises(UnreadableFile, match=r"heads/flights\.json"):
-        refreshed(folder)
+        history.refresh()
+    assert len(history.events) == 5
 
 
 def test_a_decision_is_recorded_though_the_record_of_the_end_cannot_be(folder: Path) -> None:
