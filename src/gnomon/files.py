@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 import time
 from pathlib import Path
 
@@ -20,6 +21,7 @@ __all__ = [
     "file_mode",
     "folder_mode",
     "make_folder",
+    "narrow",
     "remove",
     "replace",
     "sweep",
@@ -93,6 +95,18 @@ def make_folder(folder: Path) -> None:
         sync_folder(path.parent)
     if not folder.is_dir():
         raise NotADirectoryError(f"expected a folder: {folder}")
+
+
+def narrow(folder: Path) -> None:
+    """Take from others a folder of ours in which everybody may write, as a library made it.
+
+    Who may write in a folder can replace what is in it. One that belongs to another account is left
+    as it is, and so is one that is only open to its group: somebody meant that.
+    """
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & stat.S_IWOTH:
+        with contextlib.suppress(PermissionError):
+            folder.chmod(mode & ~_umask)
 
 
 def create(path: Path, content: bytes, *, mode: int | None = None) -> bool:

@@ -120,6 +120,8 @@ def publish(folder: Path, name: str, version: str, created: datetime) -> Path:
     """
     path = models() / name / version
     files.make_folder(path.parent)
+    for parent in (models(), path.parent):
+        files.narrow(parent)  # BentoML makes its store as the umask of who imported it allows.
     files.sync_tree(folder)
     try:
         folder.rename(path)

@@ -51,8 +51,9 @@ __all__ = ["Runtime"]
 
 logger = logging.getLogger("gnomon")
 
-CHECK_SECONDS = 10.0
-"""How often a slice looks whether the rollout history it follows is still whole."""
+CHECK_SECONDS = 30.0
+"""How often a slice looks whether the rollout history it follows is still whole. That lists two
+folders, which S3 charges for as for ten reads."""
 
 RETRY_SECONDS = 15.0
 """Pause before a slice tries again to load an artifact that was refused."""
@@ -395,7 +396,7 @@ class Runtime:
             await asyncio.to_thread(slices.write, self._storage, self._heartbeat())
 
     async def _tend(self) -> None:
-        if self.slice:
+        if self.slice and self._follow_error is None:  # Else the shadows known may not be all.
             await self._orphans.tend(self._history.state, self.slice)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:

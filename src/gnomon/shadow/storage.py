@@ -33,6 +33,12 @@ class Storage:
 
     def __init__(self, settings: Settings) -> None:
         self.root = settings.root
+        if settings.root.startswith("file:"):
+            raise SettingsError(
+                f"cannot use the storage root {settings.root}: expected a folder or an s3:// URL",
+                where="GNOMON_ROOT",
+                hint="give the folder's path; what is written there is synced and kept private",
+            )
         try:
             self._objects: _Objects = (
                 _Folder(Path(settings.root).absolute())

@@ -156,6 +156,13 @@ def test_no_query_takes_that_back(log: InferenceLog, here: Path, query: str) -> 
             log.sql(whole)
 
 
+@pytest.mark.parametrize("query", ["", ";", "-- nothing"])
+def test_an_empty_query_is_refused(log: InferenceLog, query: str) -> None:
+    """With what to write instead of a traceback."""
+    with pytest.raises(LogError, match="expected SQL, got nothing"):
+        log.sql(query)
+
+
 @pytest.fixture
 def calls() -> Iterator[tuple[str, list[str]]]:
     """A server of this machine, and the paths it was asked for."""

@@ -21,6 +21,7 @@ from gnomon.shadow.rollout.history import Event, History, RolloutState
 from gnomon.shadow.rollout.integrity import Head
 from gnomon.shadow.slices import Heartbeat, Recorded
 from gnomon.shadow.storage import Storage
+from tests.bucket import bucket, needs_bucket
 
 TAGS = ("a", "b", "c", "d", "e")
 
@@ -322,8 +323,10 @@ def test_a_newer_event_is_no_damage_and_no_absence(folder: Path) -> None:
 def test_a_damaged_record_of_the_end_is_named(folder: Path) -> None:
     """It is evidence: an empty one is not taken for none."""
     (folder.parents[1] / "heads/flights.json").write_bytes(b"")
+    history = History(storage_of(folder.parents[1]), "flights")
     with pytest.raises(UnreadableFile, match=r"heads/flights\.json"):
-        refreshed(folder)
+        history.refresh()
+    assert len(history.events) == 5
 
 
 def test_a_decision_is_recorded_though_the_record_of_the_end_cannot_be(folder: Path) -> None:
@@ -348,6 +351,17 @@ def test_what_elsewhere_is_behind_does_no_harm(folder: Path) -> None:
     first = hashlib.sha256((folder / "000000.json").read_bytes()).hexdigest()
     integrity.record(storage_of(root), "flights", Head(epoch=1, sha256=first))
     assert refreshed(folder).state.epoch == 5
+
+
+def test_a_new_history_can_be_begun(folder: Path) -> None:
+    """As ``docs/faults.md`` says: with the old one's evidence moved away."""
+    root = folder.parents[1]
+    shutil.rmtree(folder)
+    assert "ends after 0 decisions" in refused(folder)[0]
+    (root / "heads/flights.json").unlink()
+    history = refreshed(folder)
+    history.append(promotion("e"))
+    assert refreshed(folder).state.lives == ("flights:e",)
 
 
 FOLLOW = """
@@ -380,3 +394,35 @@ def test_readers_beside_a_writer_see_no_false_damage(tmp_path: Path) -> None:
     for number in range(60):
         history.append(promotion(str(number)))
     assert [follower.communicate(timeout=60)[0] for follower in followers] == ["whole\n"] * 2
+
+
+@needs_bucket
+def test_a_bucket_is_held_to_the_same(tmp_path: Path) -> None:
+    """On S3 too a gap, a lost end and a stray copy are named; hidden objects are none."""
+    with bucket() as root:
+        storage = Storage(Settings(root=root, spool=str(tmp_path)))
+        history = History(storage, "flights")
+        for tag in TAGS:
+            history.append(promotion(tag))
+        assert storage.read("heads/flights.json") is not None
+        storage.write("rollout/flights/.DS_Store", b"1")
+        fresh = History(storage, "flights")
+        fresh.refresh()
+        assert fresh.state == history.state
+        last = storage.read("rollout/flights/000004.json")
+        assert last is not None
+        storage.remove("rollout/flights/000004.json")
+        with pytest.raises(HistoryDamaged, match=r"000004\.json is missing since it was read"):
+            history.append(promotion("f"))
+        with pytest.raises(
+            HistoryDamaged, match=r"says that there were 5: 000004\.json is missing"
+        ):
+            History(storage, "flights").refresh()
+        storage.write("rollout/flights/000004.json", last)
+        storage.write("rollout/flights/4.json", last)
+        with pytest.raises(HistoryDamaged, match=r"4\.json is not the name of an event"):
+            History(storage, "flights").refresh()
+        storage.remove("rollout/flights/4.json")
+        storage.remove("rollout/flights/000001.json")
+        with pytest.raises(HistoryDamaged, match=r"000001\.json is missing; after it there are"):
+            History(storage, "flights").refresh()

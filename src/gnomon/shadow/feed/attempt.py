@@ -26,6 +26,10 @@ FORMAT = 1
 _KIND = Format("shadow's attempt", FORMAT)
 
 
+class _Head(msgspec.Struct):
+    format: int = 1
+
+
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One try at some batches of requests.
 
@@ -103,8 +107,9 @@ class Attempts:
             NewerFormat: a newer version of Gnomon wrote it.
         """
         with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
-            attempt = msgspec.json.decode(self._path.read_bytes(), type=Attempt)
-            check_version(attempt.format, _KIND, str(self._path))
+            content = self._path.read_bytes()
+            check_version(msgspec.json.decode(content, type=_Head).format, _KIND, str(self._path))
+            attempt = msgspec.json.decode(content, type=Attempt)
             if attempt.epoch == epoch:
                 return attempt
         # None of this run: what it has recorded, if anything, is not sealed yet.

@@ -89,7 +89,12 @@ class InferenceLog:
             LogError: there is no log yet, the query is wrong, or it wants more than the log.
         """
         with self.snapshot() as snapshot, snapshot.connection(unsafe=unsafe) as connection:
-            return connection.sql(query).to_arrow_table()
+            answer = connection.sql(query)
+            if answer is None:
+                raise LogError(
+                    "expected SQL, got nothing", hint="for example: SELECT count(*) FROM log"
+                )
+            return answer.to_arrow_table()
 
     def _nothing(self) -> LogError:
         logged = [] if self._spool is None else [path.name for path in folders(self._spool)]

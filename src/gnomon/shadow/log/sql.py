@@ -79,10 +79,10 @@ def connection(
             _confine(opened)
         try:
             yield opened
-        except duckdb.PermissionException as error:
-            raise LogError(f"DuckDB: {error}", hint=_CONFINED) from None
         except duckdb.Error as error:
-            raise LogError(f"DuckDB: {error}", hint="the log is the relation `log`") from None
+            refused = isinstance(error, duckdb.PermissionException) or "locked" in str(error)
+            hint = _CONFINED if refused and not unsafe else "the log is the relation `log`"
+            raise LogError(f"DuckDB: {error}", hint=hint) from None
 
 
 def _confine(opened: duckdb.DuckDBPyConnection) -> None:

@@ -17,10 +17,16 @@ from typing import Literal
 
 import msgspec
 
-from gnomon.errors import HistoryDamaged, RolloutConflict, RolloutError, StorageError
+from gnomon.errors import (
+    HistoryDamaged,
+    RolloutConflict,
+    RolloutError,
+    StorageError,
+    UnreadableFile,
+)
 from gnomon.formats import Format, decode
 from gnomon.shadow.rollout import integrity
-from gnomon.shadow.rollout.integrity import Head
+from gnomon.shadow.rollout.integrity import Head, Witness
 from gnomon.shadow.storage import Storage
 
 __all__ = ["FORMAT", "Event", "History", "Kind", "RolloutState", "Shadow", "fold"]
@@ -199,7 +205,7 @@ class History:
             NewerFormat: a newer version of Gnomon recorded an event.
         """
         self._is_whole, known = False, self.state.epoch
-        found = integrity.witnesses(self._storage, self.model)  # Before the events: see there.
+        found, unreadable = self._witnesses()  # Before the events: see there.
         heads = [self._head(), *(witness.head for witness in found)]
         self.known = max([self.known, *heads], key=lambda head: head.epoch)
         names = self._storage.names(integrity.folder_of(self.model))
@@ -207,6 +213,8 @@ class History:
         self._read_on()
         integrity.check_names(self.model, names, known, self.state.epoch)
         integrity.check_witnesses(self.model, self._digests, found)
+        if unreadable is not None:
+            raise unreadable
         self._is_whole = True
 
     def append(self, event: Event) -> RolloutState:
@@ -216,6 +224,7 @@ class History:
             RolloutError: it does not follow from that state; nothing is recorded.
             HistoryDamaged: the event before is not what it was; nothing is recorded.
             RolloutConflict: another decision was recorded since the last refresh.
+            StorageError: the storage root refuses; the next refresh shows whether it was recorded.
         """
         after = self.state.after(event)
         self._check_last()
@@ -238,6 +247,13 @@ class History:
         """
         with contextlib.suppress(StorageError):
             integrity.record(self._storage, self.model, self._head())
+
+    def _witnesses(self) -> tuple[list[Witness], UnreadableFile | None]:
+        """What is recorded of the end, or why that cannot be read; the events still can."""
+        try:
+            return integrity.witnesses(self._storage, self.model), None
+        except UnreadableFile as error:
+            return [], error
 
     def _read_on(self) -> None:
         while (content := self._storage.read(self._name())) is not None:
