@@ -62,6 +62,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         control_token: bearer token for control routes. Unset: one is made at start and written
             to ``<root>/control.token``, readable by its owner only.
         predict_token: bearer token for prediction routes. Unset: predictions are open.
+        trusted_keys: public keys, or files of them, separated by commas: only artifacts that one
+            of them signed are inspected, loaded and served. Only in the environment, as commands
+            and workers hold to it too. Unset: unsigned artifacts are taken.
     """
 
     root: str = ".gnomon"
@@ -90,6 +93,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_bytes: int = 0
     control_token: str | None = None
     predict_token: str | None = None
+    trusted_keys: str | None = None
 
     def __post_init__(self) -> None:
         if self.replica is not None and not re.fullmatch(r"[A-Za-z0-9_-]+", self.replica):
@@ -127,6 +131,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             SettingsError: a value of the wrong kind, or a ``GNOMON_*`` name that is no setting.
         """
         environ = os.environ if environ is None else environ
+        if "trusted_keys" in defaults:
+            raise SettingsError(
+                "trusted keys are set in the environment, not in code",
+                where="GNOMON_TRUSTED_KEYS",
+                hint="every command that reads an artifact must hold to them",
+            )
         known = set(cls.__struct_fields__)
         given: dict[str, Any] = dict(defaults)
         for variable, value in environ.items():
@@ -151,9 +161,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """These settings as variables for a child process, without the tokens."""
         values = msgspec.structs.asdict(self)
         return {
-            f"GNOMON_{name.upper()}": str(
-                Path(value).absolute() if name in _FOLDERS and "://" not in value else value
-            )
+            f"GNOMON_{name.upper()}": _for_child(name, value)
             for name, value in values.items()
             if value is not None and not name.endswith("_token")
         }
@@ -179,3 +187,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 hint="set GNOMON_SPOOL to a folder on a disk that survives a restart",
             )
         return Path(self.root) / "spool"
+
+
+def _for_child(name: str, value: Any) -> str:
+    """A setting for a process with another working directory."""
+    if name in _FOLDERS and "://" not in value:
+        return str(Path(value).absolute())
+    if name == "trusted_keys":
+        entries = (entry.strip() for entry in value.replace("\n", ",").split(","))
+        return ",".join(
+            entry if entry.startswith("ssh-") or not entry else str(Path(entry).absolute())
+            for entry in entries
+        )
+    return str(value)
