@@ -22,7 +22,9 @@
     │   ├── ArtifactCorrupt           500  artifact_corrupt
     │   ├── ArtifactIncompatible      409  artifact_incompatible
     │   ├── UntrustedTypes            403  untrusted_types
+    │   ├── UntrustedSignature        403  untrusted_signature
     │   └── GoldenMismatch            409  golden_mismatch
+    ├── SigningError                  422  signing_failed
     ├── WorkerError                   503  worker_unavailable
     ├── LogError                      500  bad_log
     │   └── NewerLog                  500  newer_log
@@ -83,12 +85,14 @@ __all__ = [
     "RolloutError",
     "ServerError",
     "SettingsError",
+    "SigningError",
     "StorageError",
     "TableError",
     "Unauthorized",
     "UnknownArtifact",
     "UnknownRoute",
     "UnreadableFile",
+    "UntrustedSignature",
     "UntrustedTypes",
     "ValueRule",
     "WorkerError",
@@ -275,15 +279,27 @@ class ArtifactIncompatible(ArtifactError):
 
 
 class UntrustedTypes(ArtifactError):
-    """The serialized pipeline names types its manifest does not trust."""
+    """The serialized pipeline names types its manifest does not trust, or nobody may."""
 
     status, code = 403, "untrusted_types"
+
+
+class UntrustedSignature(ArtifactError):
+    """No trusted key signed the artifact, or a signature is not for it."""
+
+    status, code = 403, "untrusted_signature"
 
 
 class GoldenMismatch(ArtifactError):
     """The golden rows did not come out as they were recorded."""
 
     status, code = 409, "golden_mismatch"
+
+
+class SigningError(GnomonError):
+    """A key that cannot be made or used."""
+
+    status, code = 422, "signing_failed"
 
 
 class WorkerError(GnomonError):

@@ -64,6 +64,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         predict_token: bearer token for prediction routes. Unset: predictions are open.
         umask: what the modes of files and folders leave out, in octal, as the shell's ``umask``.
             ``077``: for their owner only. ``027`` lets the group read, ``007`` write too.
+        trusted_keys: public keys, or files of them, separated by commas: only artifacts that one
+            of them signed are inspected, loaded and served. Only in the environment, as commands
+            and workers hold to it too. Unset: unsigned artifacts are taken.
     """
 
     root: str = ".gnomon"
@@ -93,6 +96,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     control_token: str | None = None
     predict_token: str | None = None
     umask: str = "077"
+    trusted_keys: str | None = None
 
     def __post_init__(self) -> None:
         if self.replica is not None and not re.fullmatch(r"[A-Za-z0-9_-]+", self.replica):
@@ -136,6 +140,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             SettingsError: a value of the wrong kind, or a ``GNOMON_*`` name that is no setting.
         """
         environ = os.environ if environ is None else environ
+        if "trusted_keys" in defaults:
+            raise SettingsError(
+                "trusted keys are set in the environment, not in code",
+                where="GNOMON_TRUSTED_KEYS",
+                hint="every command that reads an artifact must hold to them",
+            )
         known = set(cls.__struct_fields__)
         given: dict[str, Any] = dict(defaults)
         for variable, value in environ.items():
@@ -160,9 +170,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """These settings as variables for a child process, without the tokens."""
         values = msgspec.structs.asdict(self)
         return {
-            f"GNOMON_{name.upper()}": str(
-                Path(value).absolute() if name in _FOLDERS and "://" not in value else value
-            )
+            f"GNOMON_{name.upper()}": _for_child(name, value)
             for name, value in values.items()
             if value is not None and not name.endswith("_token")
         }
@@ -193,3 +201,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 hint="set GNOMON_SPOOL to a folder on a disk that survives a restart",
             )
         return Path(self.root) / "spool"
+
+
+def _for_child(name: str, value: Any) -> str:
+    """A setting for a process with another working directory."""
+    if name in _FOLDERS and "://" not in value:
+        return str(Path(value).absolute())
+    if name == "trusted_keys":
+        entries = (entry.strip() for entry in value.replace("\n", ",").split(","))
+        return ",".join(
+            entry if entry.startswith("ssh-") or not entry else str(Path(entry).absolute())
+            for entry in entries
+        )
+    return str(value)
