@@ -11,10 +11,12 @@ import msgspec
 from _bentoml_sdk import Service
 
 from gnomon.service.connection import take_connections
-from gnomon.service.front_door import ASGI, FrontDoor
+from gnomon.service.front_door import FrontDoor
+from gnomon.service.http import ASGI
 from gnomon.service.metric_files import release_files, reserve_files
 from gnomon.service.runtime import Runtime
 from gnomon.service.stopping import refuse_connections, when_told_to_stop
+from gnomon.service.traffic import count_by_route
 from gnomon.settings import Settings
 
 __all__ = ["GatewayService", "gateway"]
@@ -29,6 +31,7 @@ class GatewayService(Service[Any]):  # type: ignore[misc]
         """BentoML's application behind the front door."""
         reserve_files()
         take_connections()
+        count_by_route()
         return FrontDoor(super().to_asgi(is_main), self.running)
 
     def __call__(self) -> Any:

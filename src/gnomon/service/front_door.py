@@ -7,7 +7,7 @@ the hot path that is most of the time. Health, metrics and everything else stay 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,6 +24,7 @@ from gnomon.service import pages
 from gnomon.service.auth import PREDICT_HINT, check_token
 from gnomon.service.control import control
 from gnomon.service.http import (
+    ASGI,
     ClientGone,
     Message,
     Receive,
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
 __all__ = ["FrontDoor"]
 
 logger = logging.getLogger("gnomon")
-
-ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class FrontDoor:

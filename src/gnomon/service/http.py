@@ -12,6 +12,7 @@ import msgspec
 from gnomon.errors import BodyTooLarge, GnomonError, MalformedBody, RequestTimeout, Unauthorized
 
 __all__ = [
+    "ASGI",
     "ClientGone",
     "Header",
     "Message",
@@ -31,6 +32,7 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
+ASGI: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Header: TypeAlias = tuple[bytes, bytes]
 
 RETRY_AFTER: Header = (b"retry-after", b"1")
