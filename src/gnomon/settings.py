@@ -62,6 +62,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         control_token: bearer token for control routes. Unset: one is made at start and written
             to ``<root>/control.token``, readable by its owner only.
         predict_token: bearer token for prediction routes. Unset: predictions are open.
+        hosts: names this server is called by, separated by commas: ``flights.example.com``,
+            ``*.example.com``, ``*`` for any. Requests for others get 421. Addresses, ``localhost``
+            and the name in ``GNOMON_URL`` need no entry.
+        origins: pages of other sites that may send predictions, separated by commas:
+            ``https://app.example.com``, ``*`` for any. Requests of others get 403.
     """
 
     root: str = ".gnomon"
@@ -90,6 +95,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_bytes: int = 0
     control_token: str | None = None
     predict_token: str | None = None
+    hosts: str | None = None
+    origins: str | None = None
 
     def __post_init__(self) -> None:
         if self.replica is not None and not re.fullmatch(r"[A-Za-z0-9_-]+", self.replica):

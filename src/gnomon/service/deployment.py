@@ -14,6 +14,7 @@ from gnomon.service.connection import take_connections
 from gnomon.service.front_door import FrontDoor
 from gnomon.service.http import ASGI
 from gnomon.service.metric_files import release_files, reserve_files
+from gnomon.service.origins import origins_of
 from gnomon.service.runtime import Runtime
 from gnomon.service.stopping import refuse_connections, when_told_to_stop
 from gnomon.service.traffic import count_by_route
@@ -71,6 +72,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
             Gateway = gateway("flights", policy=Path("shadow/policy.toml"))
     """
     settings = Settings.read(**defaults)
+    origins_of(settings)
 
     class Gateway:
         """Serves the live model; its shadows see the same requests."""

@@ -68,6 +68,11 @@ class Metrics:
             "Values let through though out of the domain or range seen in training",
             labelnames=["model", "feature"],
         )
+        self._refused = Counts(
+            "gnomon_requests_refused_total",
+            "Requests refused for the host they name or the page that sent them, by error code",
+            labelnames=["model", "code"],
+        )
         self._restarts = Counts(
             "gnomon_restarts_total",
             "Child processes that ended unasked, by role",
@@ -149,6 +154,10 @@ class Metrics:
                 return OTHER
             known.add(name)
         return name
+
+    def refused(self, code: str) -> None:
+        """A request was refused before anything of it was read but its head."""
+        self._refused.labels(self._model, code).inc()
 
     def restarted(self, role: str) -> None:
         """A child process ended unasked."""
