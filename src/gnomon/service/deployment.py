@@ -10,6 +10,7 @@ import bentoml
 import msgspec
 from _bentoml_sdk import Service
 
+from gnomon.printable import make_logs_printable, make_tracebacks_printable
 from gnomon.service.connection import take_connections
 from gnomon.service.front_door import FrontDoor
 from gnomon.service.http import ASGI
@@ -30,6 +31,8 @@ class GatewayService(Service[Any]):  # type: ignore[misc]
 
     def to_asgi(self, is_main: bool = True) -> ASGI:
         """BentoML's application behind the front door."""
+        make_logs_printable()
+        make_tracebacks_printable()
         reserve_files()
         take_connections()
         count_by_route()

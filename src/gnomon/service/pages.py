@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from gnomon.preprocessing.contract import Contract
 from gnomon.preprocessing.feature import Feature
+from gnomon.printable import printable_value
 from gnomon.service.examples import example_row
 from gnomon.service.schemas import seen_in_training
 from gnomon.service.status import public
@@ -81,6 +82,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("gnomon.service"),
         autoescape=True,
+        finalize=printable_value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

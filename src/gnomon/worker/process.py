@@ -33,6 +33,7 @@ import pyarrow as pa
 from gnomon.errors import GnomonError, GoldenMismatch, WorkerError
 from gnomon.models import LoadedArtifact, load
 from gnomon.models.serialization import import_for_loading
+from gnomon.printable import guard_process
 from gnomon.settings import Settings
 from gnomon.worker import frames
 from gnomon.worker.engine import Engine
@@ -48,6 +49,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     die_with_parent(os.getppid())
+    guard_process()
     import_for_loading()
     try:
         loaded = load(artifact, verify=False)

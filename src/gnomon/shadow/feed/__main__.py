@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import logging
 import os
 import signal
 import socket
@@ -19,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from gnomon.errors import GnomonError
+from gnomon.printable import log_to_stderr, printable
 from gnomon.settings import Settings
 from gnomon.shadow.feed.process import Feed
 from gnomon.shadow.feed.progress import Progress
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.nice(NICE)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(OUT_OF_MEMORY_SCORE))
-    logging.basicConfig(format="%(name)s: %(message)s")
+    log_to_stderr()
     given = _parser().parse_args(arguments)
     lifeline = socket.socket(fileno=given.lifeline)
     run = Run(
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except GnomonError as error:
         report = Progress(position=given.since, error=str(error))
         lifeline.sendall(msgspec.json.encode(report) + b"\n")
-        sys.exit(f"the shadow feed of {given.artifact} ends: {error}")
+        sys.exit(printable(f"the shadow feed of {given.artifact} ends: {error}"))
 
 
 def _parser() -> argparse.ArgumentParser:
