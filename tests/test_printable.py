@@ -123,6 +123,7 @@ def test_the_console_escapes_all_it_is_given() -> None:
         assert r"\x1b]0;t" in text
         assert r"\u009b2J\u202e:bomb:" in text
         assert "\x1b" not in text
+    assert "evil.example" not in shown("[link=http://evil.example]text[/link]")
     assert shown("[bold]ours[/]") == "\x1b[1mours\x1b[0m\n"
 
 

@@ -40,8 +40,10 @@ class Terminal(Console):
 
 
 def _safe(segment: Segment) -> Segment:
-    text = printable(segment.text, keep="\n")
-    return segment if text == segment.text else Segment(text, segment.style)
+    text, style = printable(segment.text, keep="\n"), segment.style
+    if style is not None and style.link:  # Markup that nobody escaped; Gnomon has no links.
+        style = style.update_link(None)
+    return segment if (text, style) == segment[:2] else Segment(text, style)
 
 
 def _escaped(text: Text) -> Text:

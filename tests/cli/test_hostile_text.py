@@ -20,6 +20,8 @@ import pytest
 
 import gnomon
 from gnomon.cli import main
+from gnomon.errors import SettingsError
+from gnomon.settings import Settings
 from gnomon.testing import Server, serving
 from tests.cli.running import Shell
 from tests.load import until
@@ -254,6 +256,13 @@ def test_a_server_cannot_write_to_the_terminal_of_who_asks_it(tmp_path: Path, sh
             thread.join(20)
     assert not HIDDEN.search(done.err)
     assert not re.search(r"^FORGED", done.err, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "a\n", "a\x1b[2J", "", "."])
+def test_a_replica_is_named_as_a_file_may_be(name: str) -> None:
+    """Its slices' folders are named after it."""
+    with pytest.raises(SettingsError, match="GNOMON_REPLICA"):
+        Settings.read({"GNOMON_REPLICA": name})
 
 
 def test_no_module_prints_by_another_way() -> None:

@@ -141,3 +141,15 @@ def test_a_gateway_that_died_says_nothing_of_now(tmp_path: Path) -> None:
             assert left == {
                 f"{kind}_{killed.pid}.db" for kind in ("counter", "histogram", "summary")
             }
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+def test_a_folder_of_another_user_is_not_used(tmp_path: Path) -> None:
+    """Whoever made it could read and change what is in it; the memory's is taken instead."""
+    base = tmp_path / "gnomon-metrics"
+    base.mkdir()
+    os.chown(base, 65534, 65534)
+    with process(tmp_path):
+        assert folders(tmp_path) == []
+        assert any(Path("/dev/shm/gnomon-metrics-0").glob("*/counter_*.db"))
+    assert not any(Path("/dev/shm/gnomon-metrics-0").glob("*/counter_*.db"))

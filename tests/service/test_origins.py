@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import json
 import re
@@ -10,13 +11,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 
-from gnomon.errors import HostNotAllowed, OriginNotAllowed, SettingsError
+from gnomon.errors import GnomonError, HostNotAllowed, OriginNotAllowed, SettingsError
+from gnomon.service.front_door import FrontDoor
+from gnomon.service.http import Message, Receive, Scope, Send
 from gnomon.service.origins import origins_of
+from gnomon.service.runtime import Runtime
 from gnomon.settings import Settings
 from gnomon.shadow.log import InferenceLog
 from gnomon.shadow.sampling import eligible
@@ -296,6 +300,49 @@ def test_answers_are_what_they_say_and_for_no_frame(server: Server) -> None:
         answer = raw(server, f"POST /predict HTTP/1.1\r\nHost: localhost\r\n{more}", body)
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert answer.lower().count(b"x-content-type-options: nosniff\r\n") == 1
+
+
+class Refusing:
+    """A slice that only counts what is refused."""
+
+    def __init__(self) -> None:
+        self.settings = Settings()
+        self.codes: list[str] = []
+
+    def refused(self, error: GnomonError) -> None:
+        self.codes.append(error.code)
+
+
+def test_a_websocket_of_a_page_elsewhere_is_closed_before_it_opens() -> None:
+    """A deployment may have one; browsers send any page's, with its origin."""
+    reached: list[str] = []
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        reached.append(scope["path"])
+
+    async def open_(headers: dict[str, str]) -> list[Message]:
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        async def receive() -> Message:
+            return {"type": "websocket.connect"}
+
+        request = scope("/socket", **headers) | {"type": "websocket"}
+        del request["method"]
+        await door(request, receive, send)
+        return sent
+
+    slice_ = Refusing()
+    door = FrontDoor(inner, lambda: cast(Runtime, slice_))
+    for headers in ({"origin": "http://evil.example"}, {"sec_fetch_site": "cross-site"}):
+        closed = asyncio.run(open_({"host": "localhost", **headers}))
+        assert closed == [{"type": "websocket.close", "code": 1008}]
+    assert asyncio.run(open_({"host": "evil.example"})) != []
+    assert slice_.codes == ["origin_not_allowed", "origin_not_allowed", "host_not_allowed"]
+    asyncio.run(open_({"host": "localhost", "origin": "http://localhost"}))
+    assert reached == ["/socket"]
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -29,6 +29,8 @@ SEAL = "manifest.sha256"
 PIPELINE = {"skops": "pipeline.skops", "pickle": "pipeline.pkl"}
 
 Serializer = Literal["skops", "pickle"]
+TagPart = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9]([-._a-z0-9]{0,61}[a-z0-9])?\Z")]
+"""A name or a version: files and folders are named after it, in the storage root too."""
 
 
 class Lineage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,8 +69,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     format: int = FORMAT
-    name: str
-    version: str
+    name: TagPart
+    version: TagPart
     created: datetime
     serializer: Serializer
     environment: Environment

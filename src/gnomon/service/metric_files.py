@@ -42,14 +42,16 @@ def reserve_files() -> None:
     What servers left behind that were killed is removed.
 
     Raises:
-        OSError: neither disk nor memory has room.
+        OSError: neither the disk, nor memory, nor the place BentoML chose has room.
     """
-    if VARIABLE not in os.environ:
+    chosen = os.environ.get(VARIABLE)
+    if chosen is None:
         return
-    try:
-        _take(home() / "gnomon-metrics")
-    except OSError:
-        _take(MEMORY / f"gnomon-metrics-{os.getuid()}")
+    for base in (home() / "gnomon-metrics", MEMORY / f"gnomon-metrics-{os.getuid()}"):
+        with contextlib.suppress(OSError):
+            _take(base)
+            return
+    _take(Path(chosen))  # BentoML's own is a temporary folder where its home cannot be written.
 
 
 def release_files() -> None:
@@ -77,6 +79,7 @@ def _take(base: Path) -> None:
         _reserve(folder)
     except OSError:
         os.close(lock)
+        _remove_unused(folder)
         raise
     _held[folder] = lock
     os.environ[VARIABLE] = str(folder)
