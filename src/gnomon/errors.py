@@ -8,6 +8,8 @@
     │   ├── RequestTimeout            408  request_timeout
     │   └── BodyTooLarge              413  body_too_large
     ├── Unauthorized                  401  unauthorized
+    ├── OriginNotAllowed              403  origin_not_allowed
+    ├── HostNotAllowed                421  host_not_allowed
     ├── UnknownRoute                  404  unknown_route
     ├── MethodNotAllowed              405  method_not_allowed
     ├── UnknownArtifact               404  unknown_artifact
@@ -66,6 +68,7 @@ __all__ = [
     "GnomonError",
     "GoldenMismatch",
     "HistoryDamaged",
+    "HostNotAllowed",
     "IncompatibleContract",
     "InvalidRequest",
     "LogError",
@@ -76,6 +79,7 @@ __all__ = [
     "NewerFormat",
     "NewerLog",
     "NotReady",
+    "OriginNotAllowed",
     "Overloaded",
     "PackRefused",
     "PolicyError",
@@ -183,6 +187,18 @@ class Unauthorized(GnomonError):
     """A control route called without the right token."""
 
     status, code = 401, "unauthorized"
+
+
+class OriginNotAllowed(GnomonError):
+    """A page of another site sent the request."""
+
+    status, code = 403, "origin_not_allowed"
+
+
+class HostNotAllowed(GnomonError):
+    """The request is for a name that the server does not go by."""
+
+    status, code = 421, "host_not_allowed"
 
 
 class UnknownRoute(GnomonError):

@@ -67,6 +67,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         trusted_keys: public keys, or files of them, separated by commas: only artifacts that one
             of them signed are inspected, loaded and served. Only in the environment, as commands
             and workers hold to it too. Unset: unsigned artifacts are taken.
+        hosts: names this server is called by, separated by commas: ``flights.example.com``,
+            ``*.example.com``, ``*`` for any. Requests for others get 421. Addresses, ``localhost``
+            and the name in ``GNOMON_URL`` need no entry.
+        origins: pages of other sites that may send predictions, separated by commas:
+            ``https://app.example.com``, ``*`` for any. Requests of others get 403.
     """
 
     root: str = ".gnomon"
@@ -97,6 +102,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     predict_token: str | None = None
     umask: str = "077"
     trusted_keys: str | None = None
+    hosts: str | None = None
+    origins: str | None = None
 
     def __post_init__(self) -> None:
         if self.replica is not None and not re.fullmatch(r"[A-Za-z0-9_-]+", self.replica):

@@ -16,7 +16,6 @@ from gnomon.models.folder import (
     MOST_PIPELINE_BYTES,
     ArtifactFolder,
     parsing,
-    printable,
 )
 from gnomon.models.importing import check_modules
 from gnomon.models.manifest import CHECKS, CONTRACT, GOLDEN, PROFILE, Manifest
@@ -25,6 +24,7 @@ from gnomon.models.signing import PublicKey, Signer, check_signature, trusted_ke
 from gnomon.models.tables import read_table
 from gnomon.models.trust import Named, Uses, judge
 from gnomon.preprocessing.contract import Contract
+from gnomon.printable import printable
 
 if TYPE_CHECKING:
     from gnomon.preprocessing.leakage import LeakageReport

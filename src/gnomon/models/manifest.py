@@ -17,9 +17,9 @@ from gnomon.models.folder import (
     MOST_SMALL_BYTES,
     ArtifactFolder,
     parsing,
-    printable,
     sha256,
 )
+from gnomon.printable import printable
 
 __all__ = ["FORMAT", "Lineage", "Manifest", "Serializer", "sha256"]
 
@@ -43,6 +43,8 @@ UNHASHED = frozenset({MANIFEST, SEAL, SIGNATURES})
 _PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.+!_-]*")
 
 Serializer = Literal["skops", "pickle"]
+TagPart = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9]([-._a-z0-9]{0,61}[a-z0-9])?\Z")]
+"""A name or a version: files and folders are named after it, in the storage root too."""
 
 
 _KIND = Format(
@@ -90,8 +92,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     format: int = FORMAT
-    name: str
-    version: str
+    name: TagPart
+    version: TagPart
     created: Annotated[datetime, msgspec.Meta(tz=True)]
     serializer: Serializer
     environment: Environment

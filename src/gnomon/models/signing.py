@@ -30,8 +30,9 @@ from gnomon.errors import (
     SigningError,
     UntrustedSignature,
 )
-from gnomon.models.folder import MOST_SMALL_BYTES, ArtifactFolder, parsing, printable
+from gnomon.models.folder import MOST_SMALL_BYTES, ArtifactFolder, parsing
 from gnomon.models.manifest import SIGNATURES
+from gnomon.printable import printable
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

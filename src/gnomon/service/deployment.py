@@ -11,11 +11,15 @@ import msgspec
 from _bentoml_sdk import Service
 
 from gnomon.files import apply_umask
+from gnomon.printable import make_logs_printable, make_tracebacks_printable
 from gnomon.service.connection import take_connections
-from gnomon.service.front_door import ASGI, FrontDoor
+from gnomon.service.front_door import FrontDoor
+from gnomon.service.http import ASGI
 from gnomon.service.metric_files import release_files, reserve_files
+from gnomon.service.origins import origins_of
 from gnomon.service.runtime import Runtime
 from gnomon.service.stopping import refuse_connections, when_told_to_stop
+from gnomon.service.traffic import count_by_route
 from gnomon.settings import Settings
 
 __all__ = ["GatewayService", "gateway"]
@@ -28,8 +32,11 @@ class GatewayService(Service[Any]):  # type: ignore[misc]
 
     def to_asgi(self, is_main: bool = True) -> ASGI:
         """BentoML's application behind the front door."""
+        make_logs_printable()
+        make_tracebacks_printable()
         reserve_files()
         take_connections()
+        count_by_route()
         return FrontDoor(super().to_asgi(is_main), self.running)
 
     def __call__(self) -> Any:
@@ -70,6 +77,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
     """
     settings = Settings.read(**defaults)
     apply_umask(settings.file_umask)  # BentoML's own processes, which import this, too.
+    origins_of(settings)
 
     class Gateway:
         """Serves the live model; its shadows see the same requests."""

@@ -54,6 +54,8 @@ logger = logging.getLogger("gnomon")
 CHECK_SECONDS = 30.0
 """How often a slice looks whether the rollout history it follows is still whole. That lists two
 folders, which S3 charges for as for ten reads."""
+COMPLAINTS = 20
+"""Refused hosts and origins that are named in the server's log. Any client can send more."""
 
 RETRY_SECONDS = 15.0
 """Pause before a slice tries again to load an artifact that was refused."""
@@ -80,6 +82,7 @@ class Runtime:
         self._following = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
+        self._complaints: set[str] = set()
         self._retry_at = 0.0
         self._error: GnomonError | None = None
         self._follow_error: GnomonError | None = None
@@ -163,6 +166,13 @@ class Runtime:
         ticket = Ticket(new_request_id(), client_id, b"", reply)
         self._unanswered(ticket, "rejected", error, self.live)
         return await answer
+
+    def refused(self, error: GnomonError) -> None:
+        """Count a request that was refused for its host or origin, and say so the first times."""
+        self._metrics.refused(error.code)
+        if str(error) not in self._complaints and len(self._complaints) < COMPLAINTS:
+            self._complaints.add(str(error))
+            logger.warning("refused a request: %s", error)
 
     async def start_shadow(
         self,

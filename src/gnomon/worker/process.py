@@ -34,6 +34,7 @@ from gnomon.errors import GnomonError, GoldenMismatch, WorkerError
 from gnomon.files import apply_umask
 from gnomon.models import LoadedArtifact, load
 from gnomon.models.serialization import import_for_loading
+from gnomon.printable import guard_process
 from gnomon.settings import Settings
 from gnomon.worker import frames
 from gnomon.worker.engine import Engine
@@ -49,6 +50,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     die_with_parent(os.getppid())
+    guard_process()
     settings = Settings.read()
     apply_umask(settings.file_umask)
     import_for_loading()

@@ -100,10 +100,10 @@ def _outputs(contract: Contract) -> Table:
 def _environment(artifact: Artifact) -> Table:
     environment = artifact.manifest.environment
     table = columns("package", "version")
-    table.add_row(environment.implementation, environment.python)
-    table.add_row("on", f"{environment.system} {environment.machine}")
+    table.add_row(escape(environment.implementation), escape(environment.python))
+    table.add_row("on", escape(f"{environment.system} {environment.machine}"))
     for name, version in environment.packages.items():
-        table.add_row(name, version)
+        table.add_row(escape(name), escape(version))
     return table
 
 

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.errors import GnomonError, LogError, LogUnavailable
+from gnomon.printable import log_to_stderr
 from gnomon.settings import Settings
 from gnomon.shadow.log.layout import (
     REQUESTS,
@@ -242,7 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, signal.SIG_IGN)
     os.nice(_NICENESS)
-    logging.basicConfig(format="%(name)s: %(message)s")
+    log_to_stderr()
     _run(Sealer(Settings.read(), given.model), given.lifeline)
 
 
