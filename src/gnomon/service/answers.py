@@ -12,7 +12,7 @@ from gnomon.errors import PredictionFailed
 from gnomon.preprocessing import Contract
 from gnomon.service.ticket import Answer, Ticket
 
-__all__ = ["answers"]
+__all__ = ["answers", "many"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -34,17 +34,29 @@ def answers(
         stop = start + len(ticket.rows)
         head = {"request_id": ticket.request_id, "artifact": artifact}
         if not ticket.single:
-            answered = [
-                row if error is None else {"error": _failure(error).body()["error"]}
-                for row, error in zip(rows[start:stop], errors[start:stop], strict=True)
-            ]
-            made.append(Answer(200, _encode({**head, "rows": answered})))
+            made.append(Answer(200, _many(head, rows[start:stop], errors[start:stop])))
         elif errors[start] is None:
             made.append(Answer(200, _encode({**head, **rows[start]})))
         else:
             made.append(Answer.of(_failure(errors[start]), ticket.request_id))
         start = stop
     return made
+
+
+def many(scored: pa.RecordBatch, contract: Contract, request_id: str, artifact: str) -> bytes:
+    """The answer to one request of many rows, as JSON."""
+    head = {"request_id": request_id, "artifact": artifact}
+    return _many(head, _rows(scored, contract), scored.column("error").to_pylist())
+
+
+def _many(
+    head: dict[str, Any], rows: Sequence[dict[str, Any]], errors: Sequence[str | None]
+) -> bytes:
+    answered = [
+        row if error is None else {"error": _failure(error).body()["error"]}
+        for row, error in zip(rows, errors, strict=True)
+    ]
+    return _encode({**head, "rows": answered})
 
 
 def _rows(scored: pa.RecordBatch, contract: Contract) -> list[dict[str, Any]]:

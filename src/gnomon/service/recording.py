@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from gnomon.errors import GnomonError, LogUnavailable
 from gnomon.preprocessing import Contract
-from gnomon.service.answers import answers
 from gnomon.service.metrics import Metrics
 from gnomon.service.records import Asked, record, spread
 from gnomon.service.ticket import Answer, Ticket
@@ -105,10 +104,21 @@ class Recorder:
             inputs: their decoded rows.
             sent: monotonic nanoseconds at which the batch left for the worker.
         """
-        self._metrics.outside(lane.decoder.outside([row for t in tickets for row in t.rows]))
+        if tickets[0].batch is None:
+            outside = lane.decoder.outside([row for t in tickets for row in t.rows])
+        else:
+            outside = tickets[0].outside
+        self._metrics.outside(outside)
         return Asked.of(tickets, lane, inputs, sent)
 
-    def answered(self, lane: Lane, asked: Asked, scored: pa.RecordBatch, micros: int) -> None:
+    def answered(
+        self,
+        lane: Lane,
+        asked: Asked,
+        scored: pa.RecordBatch,
+        micros: int,
+        made: Sequence[Answer],
+    ) -> None:
         """Log a scored batch with one write, then let its answers leave.
 
         Args:
@@ -116,6 +126,7 @@ class Recorder:
             asked: what was known of it before.
             scored: its outputs, in the scored schema.
             micros: microseconds the worker spent.
+            made: the answers, one a request.
         """
         tickets = asked.tickets
         for ticket in tickets:
@@ -131,7 +142,6 @@ class Recorder:
             asked, request_schema(lane.contract), outcome=outcome, code=code, error=errors,
             micros=micros, outputs=scored.columns[:-1],
         )  # fmt: skip
-        made = answers(tickets, scored, lane.contract, lane.artifact.tag)
         refused = self._append(batch)
         if refused is not None:
             self._metrics.settled("failed", len(errors), refused.code)

@@ -19,16 +19,19 @@ import msgspec
 
 import gnomon
 from gnomon.errors import (
+    DeadlineExceeded,
     GnomonError,
     InvalidRequest,
     LogUnavailable,
     NotReady,
+    Overloaded,
     RolloutConflict,
 )
 from gnomon.models import Artifact, inspect, tags
 from gnomon.service.auth import control_token
 from gnomon.service.batching import Lane
 from gnomon.service.children import Child
+from gnomon.service.codec import Codec
 from gnomon.service.lanes import Lanes
 from gnomon.service.metrics import Metrics
 from gnomon.service.orphans import Orphans
@@ -89,6 +92,7 @@ class Runtime:
         self._history = History(self._storage, self.model)
         self._orphans = Orphans(self.settings, self.model, self._policy_path)
         self._recorder = Recorder(self.settings, self._metrics)
+        self._codec = Codec(self.settings)
         self._lanes = Lanes(self._lane, self._retire)
         await self._open_slice()
         self._sealer = Child(
@@ -113,6 +117,7 @@ class Runtime:
             logger.error("the log is closed as it is: %s", error)
         await asyncio.gather(
             self._sealer.close(),
+            self._codec.close(),
             self._orphans.close(),
             *(feed.close() for feed in self._feeds.values()),
         )
@@ -137,16 +142,42 @@ class Runtime:
             self._unanswered(ticket, "failed", self._not_ready())
             return
         try:
-            decoded = lane.decoder.decode(body, self.settings.body_rows)
+            decoded = lane.decoder.decode_soon(body, self.settings.body_rows)
         except InvalidRequest as error:
             self._unanswered(ticket, "rejected", error, lane)
             return
+        if decoded is None:
+            self._retire(self._submit_large(ticket, lane))
+            return
         ticket.rows, ticket.single = decoded.rows, decoded.single
-        self._metrics.received(len(decoded.rows))
-        if decoded.unknown:
-            ticket.unknown = decoded.unknown
-            self._metrics.unknown(decoded.unknown)
-        lane.submit(ticket)
+        self._take(ticket, decoded.unknown, lane)
+
+    def _take(
+        self, ticket: Ticket, unknown: tuple[str, ...], lane: Lane, arrived: float | None = None
+    ) -> None:
+        self._metrics.received(len(ticket.rows))
+        if unknown:
+            ticket.unknown = unknown
+            self._metrics.unknown(unknown)
+        lane.submit(ticket, arrived)
+
+    async def _submit_large(self, ticket: Ticket, lane: Lane) -> None:
+        """Take a request whose body is decoded elsewhere."""
+        arrived = asyncio.get_running_loop().time()
+        try:
+            read, batch = await lane.read(ticket.body)
+        except InvalidRequest as error:
+            self._unanswered(ticket, "rejected", error, lane)
+        except Overloaded as error:
+            self._unanswered(ticket, "shed", error, lane)
+        except DeadlineExceeded as error:
+            self._unanswered(ticket, "timed_out", error, lane)
+        except GnomonError as error:
+            self._unanswered(ticket, "failed", error, lane)
+        else:
+            ticket.rows, ticket.single = range(batch.num_rows), read.single
+            ticket.batch, ticket.outside = batch, read.outside
+            self._take(ticket, read.unknown, lane, arrived)
 
     async def reject(self, error: GnomonError, client_id: str | None) -> Answer:
         """Answer a request whose body was not taken; it is logged without one."""
@@ -286,6 +317,7 @@ class Runtime:
     def _go_live(self, lane: Lane, epoch: int) -> None:
         if self.live is None:
             self._sealer.start()  # Not before live is up: its start would slow live's.
+            self._codec.start()
         lane.epoch = epoch
         self.live, self._error, self._live_since = lane, None, datetime.now(UTC)
         logger.info("live is now %s (epoch %d)", lane.artifact.tag, epoch)
@@ -311,6 +343,7 @@ class Runtime:
             self.settings,
             self._recorder,
             self._history.state.epoch,
+            self._codec,
             lambda reason: self._metrics.restarted("live"),
         )
 

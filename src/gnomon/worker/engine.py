@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -16,14 +18,42 @@ from gnomon.worker.limits import ran_out
 __all__ = ["Engine"]
 
 MAX_FAILED_CALLS = 64
-"""Failing calls spent on finding the bad rows of one batch. When a pipeline fails on every row,
-the rows left after this many share the last error instead of costing a call each."""
+"""Failing calls spent on finding the bad rows of one batch, beyond two for each call that goes
+well. When a pipeline fails on every row, the rows left after this many share the last error instead
+of costing a call each."""
+
+SEARCH_SECONDS = 2.0
+"""Seconds spent on it; a quarter of the deadline, where that is less, as the batch has to be
+answered within it."""
+
+
+class _Search:
+    """How much longer the bad rows of a batch are looked for."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+        self._failures = MAX_FAILED_CALLS
+
+    def went_well(self) -> None:
+        """A part of the batch scored: the pipeline does not fail on everything."""
+        self._failures += 2
+
+    def failed(self) -> bool:
+        """A part of the batch failed; whether to go on."""
+        self._failures -= 1
+        return self._failures > 0 and time.monotonic() < self._until
 
 
 class Engine:
-    """Runs one loaded artifact on batches of decoded rows."""
+    """Runs one loaded artifact on batches of decoded rows.
 
-    def __init__(self, loaded: LoadedArtifact) -> None:
+    Args:
+        loaded: the artifact.
+        deadline: seconds that a batch may take.
+    """
+
+    def __init__(self, loaded: LoadedArtifact, deadline: float = math.inf) -> None:
+        self._search_seconds = min(SEARCH_SECONDS, deadline / 4)
         self._pipeline = loaded.pipeline
         self._predict = loaded.predictor()
         self._contract = loaded.artifact.contract
@@ -43,8 +73,7 @@ class Engine:
             MemoryError: there is none left. What leaked is not to be told from what the rows need,
                 so no row is blamed: a fresh worker has to try them.
         """
-        calls = [MAX_FAILED_CALLS]
-        parts = list(self._parts(batch, calls))
+        parts = list(self._parts(batch, _Search(self._search_seconds)))
         return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
 
     def trace(self, batch: pa.RecordBatch) -> pa.Table:
@@ -83,20 +112,22 @@ class Engine:
             [*steps.columns, *answers.columns], names=[*steps.column_names, *answers.schema.names]
         )
 
-    def _parts(self, batch: pa.RecordBatch, calls: list[int]) -> Iterator[pa.RecordBatch]:
+    def _parts(self, batch: pa.RecordBatch, search: _Search) -> Iterator[pa.RecordBatch]:
         """Score a batch whole; where it raises, by halves down to the rows at fault."""
         try:
-            yield self._score(batch)
+            scored = self._score(batch)
         except Exception as error:
             if ran_out(error):
                 raise MemoryError from error
-            calls[0] -= 1
-            if batch.num_rows == 1 or calls[0] <= 0:
+            if not search.failed() or batch.num_rows == 1:
                 yield failed(self._schema, batch.num_rows, f"{type(error).__name__}: {error}")
                 return
             half = batch.num_rows // 2
-            yield from self._parts(batch.slice(0, half), calls)
-            yield from self._parts(batch.slice(half), calls)
+            yield from self._parts(batch.slice(0, half), search)
+            yield from self._parts(batch.slice(half), search)
+        else:
+            search.went_well()
+            yield scored
 
     def _score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         frame = to_frame(batch, self._contract)
