@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from gnomon.errors import GnomonError, LogUnavailable
+from gnomon.errors import GnomonError, InvalidRequest, LogUnavailable
 from gnomon.preprocessing import Contract
+from gnomon.service.answers import failure
 from gnomon.service.metrics import Metrics
 from gnomon.service.records import Asked, record, spread
 from gnomon.service.ticket import Answer, Ticket
@@ -136,8 +138,7 @@ class Recorder:
         outcome: str | list[str] = "answered"
         code: list[str | None] | None = None
         if failed:
-            outcome = ["answered" if e is None else "failed" for e in errors.to_pylist()]
-            code = [None if e is None else "prediction_failed" for e in errors.to_pylist()]
+            outcome, code, errors = _of_rows(errors.to_pylist(), tickets)
         batch = record(
             asked, request_schema(lane.contract), outcome=outcome, code=code, error=errors,
             micros=micros, outputs=scored.columns[:-1],
@@ -148,7 +149,10 @@ class Recorder:
             made = [Answer.of(refused, ticket.request_id) for ticket in tickets]
         else:
             self._metrics.settled("answered", len(errors) - failed)
-            self._metrics.settled("failed", failed, "prediction_failed")
+            if failed:
+                for (kind, reason), rows in Counter(zip(outcome, code or (), strict=True)).items():
+                    if reason is not None:
+                        self._metrics.settled(kind, rows, reason)
         self._metrics.batch(len(errors), micros)
         now = time.perf_counter_ns()
         for ticket, answer in zip(tickets, made, strict=True):
@@ -210,3 +214,24 @@ class Recorder:
         except LogUnavailable as error:
             return error.with_traceback(None)
         return None
+
+
+def _of_rows(
+    errors: Sequence[str | None], tickets: Sequence[Ticket]
+) -> tuple[list[str], list[str | None], pa.Array]:
+    """The outcome of each scored row, and the code and text of its error."""
+    paths = (
+        "$" if ticket.single else f"$.rows[{number}]"
+        for ticket in tickets
+        for number in range(len(ticket.rows))
+    )
+    told = [None if e is None else failure(e, p) for e, p in zip(errors, paths, strict=True)]
+    outcome = [
+        "answered" if e is None else "rejected" if isinstance(e, InvalidRequest) else "failed"
+        for e in told
+    ]
+    text = [
+        str(e) if isinstance(e, InvalidRequest) else raw
+        for e, raw in zip(told, errors, strict=True)
+    ]
+    return outcome, [None if e is None else e.code for e in told], pa.array(text, pa.string())
