@@ -28,11 +28,15 @@
     ├── TableError                    422  invalid_table
     ├── PolicyError                   422  invalid_policy
     ├── SettingsError                 500  invalid_settings
+    ├── StorageError                  503  storage_unavailable
+    ├── UnreadableFile                500  unreadable_file
+    │   └── NewerFormat               500  newer_format
     ├── RolloutError                  409  rollout_refused
     │   ├── GateRefused               409  gate_refused
     │   │   └── GateUndecided         409  gate_undecided
     │   ├── IncompatibleContract      409  incompatible_contract
-    │   └── RolloutConflict           409  rollout_conflict
+    │   ├── RolloutConflict           409  rollout_conflict
+    │   └── HistoryDamaged            500  history_damaged
     ├── ServerError                   502  server_error
     └── MissingExtra                  500  missing_extra
 
@@ -43,6 +47,7 @@ shape every HTTP error has.
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 __all__ = [
@@ -57,6 +62,7 @@ __all__ = [
     "GateUndecided",
     "GnomonError",
     "GoldenMismatch",
+    "HistoryDamaged",
     "IncompatibleContract",
     "InvalidRequest",
     "LogError",
@@ -64,6 +70,7 @@ __all__ = [
     "MalformedBody",
     "MethodNotAllowed",
     "MissingExtra",
+    "NewerFormat",
     "NotReady",
     "Overloaded",
     "PackRefused",
@@ -74,10 +81,12 @@ __all__ = [
     "RolloutError",
     "ServerError",
     "SettingsError",
+    "StorageError",
     "TableError",
     "Unauthorized",
     "UnknownArtifact",
     "UnknownRoute",
+    "UnreadableFile",
     "UntrustedTypes",
     "ValueRule",
     "WorkerError",
@@ -305,6 +314,24 @@ class SettingsError(GnomonError):
     status, code = 500, "invalid_settings"
 
 
+class StorageError(GnomonError):
+    """The storage root cannot be read or written; the message has the system's reason."""
+
+    status, code = 503, "storage_unavailable"
+
+
+class UnreadableFile(GnomonError):
+    """A file of ours that is empty, cut off or not what its name says; never read as absence."""
+
+    status, code = 500, "unreadable_file"
+
+
+class NewerFormat(UnreadableFile):
+    """A file that a newer version of Gnomon wrote."""
+
+    status, code = 500, "newer_format"
+
+
 class RolloutError(GnomonError):
     """A rollout decision that does not follow from the current state."""
 
@@ -333,6 +360,17 @@ class RolloutConflict(RolloutError):
     """Another decision was recorded first."""
 
     status, code = 409, "rollout_conflict"
+
+
+class HistoryDamaged(RolloutError):
+    """A rollout history that lost, changed or cannot read an event; no decision is taken on it.
+
+    Attributes:
+        events: the events before the damage, oldest first, where they are known.
+    """
+
+    status, code = 500, "history_damaged"
+    events: Sequence[Any] = ()
 
 
 class ServerError(GnomonError):

@@ -62,6 +62,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         control_token: bearer token for control routes. Unset: one is made at start and written
             to ``<root>/control.token``, readable by its owner only.
         predict_token: bearer token for prediction routes. Unset: predictions are open.
+        umask: what the modes of files and folders leave out, in octal, as the shell's ``umask``.
+            ``077``: for their owner only. ``027`` lets the group read, ``007`` write too.
     """
 
     root: str = ".gnomon"
@@ -90,12 +92,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_bytes: int = 0
     control_token: str | None = None
     predict_token: str | None = None
+    umask: str = "077"
 
     def __post_init__(self) -> None:
         if self.replica is not None and not re.fullmatch(r"[A-Za-z0-9_-]+", self.replica):
             raise SettingsError(
                 f"expected a name of letters, digits, - and _, got {self.replica!r}",
                 where="GNOMON_REPLICA",
+            )
+        if not re.fullmatch(r"0?[0-7]{3}", self.umask) or self.file_umask & 0o700:
+            raise SettingsError(
+                f"expected an octal mask that leaves the owner's rights, such as 077 or 027, "
+                f"got {self.umask!r}",
+                where="GNOMON_UMASK",
             )
         for name in (
             "slices",
@@ -157,6 +166,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             for name, value in values.items()
             if value is not None and not name.endswith("_token")
         }
+
+    @property
+    def file_umask(self) -> int:
+        """:attr:`umask` as a number, for :func:`gnomon.files.apply_umask`."""
+        return int(self.umask, 8)
 
     @property
     def is_local(self) -> bool:

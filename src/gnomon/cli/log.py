@@ -24,11 +24,18 @@ def sql(
             help='SQL as DuckDB speaks it; the log is the table "log".',
         ),
     ],
+    unsafe: Annotated[
+        bool,
+        typer.Option(
+            "--unsafe",
+            help="Let the query read and write files, reach the network and load extensions.",
+        ),
+    ] = False,
     model: Model = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the log with SQL, sealed or not, each row once.
+    """Ask the log with SQL, sealed or not, each row once. It sees the log and no files.
 
     For example: gnomon log sql "SELECT outcome, count(*) AS n FROM log GROUP BY ALL"
     """
@@ -40,7 +47,7 @@ def sql(
 
     settings = Settings.read()
     with wait("asking the log"):
-        found = InferenceLog(settings, model or find_model(settings)).sql(query)
+        found = InferenceLog(settings, model or find_model(settings)).sql(query, unsafe=unsafe)
     if csv:
         print_csv(found)
     elif as_json:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import pyarrow as pa
 
 from gnomon.errors import ArtifactCorrupt, ContractError, UntrustedTypes
@@ -72,16 +71,14 @@ class Artifact:
         """What packing looked for in the training data and found; None if it did not look.
 
         Raises:
-            ArtifactCorrupt: the file is not one of this format.
+            NewerFormat: a newer version of Gnomon wrote them.
+            UnreadableFile, ArtifactCorrupt: the file is not what was packed.
         """
         if CHECKS not in self.manifest.files:
             return None
         from gnomon.preprocessing.leakage.finding import LeakageReport
 
-        try:
-            return LeakageReport.from_json(self.read(CHECKS))
-        except msgspec.DecodeError as error:
-            raise ArtifactCorrupt(str(error), where=str(self.path / CHECKS)) from None
+        return LeakageReport.from_json(self.read(CHECKS), str(self.path / CHECKS))
 
     def read(self, name: str) -> bytes:
         """The bytes of one file, checked against its hash.
@@ -110,7 +107,8 @@ def inspect(which: str | Path) -> Artifact:
         UnknownArtifact: there is none.
         ArtifactCorrupt: a file is missing, altered or was added; ``where`` names it.
         UntrustedTypes: the pipeline names a type that its manifest does not.
-        ArtifactIncompatible: another minor version of Python or scikit-learn.
+        ArtifactIncompatible: another minor version of Python or scikit-learn, or a newer format.
+        NewerFormat: a contract of a newer format.
     """
     path = store.resolve(which)
     manifest, digest = Manifest.read(path)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from gnomon.errors import ArtifactCorrupt, ArtifactIncompatible
+from gnomon.formats import Format, decode
 from gnomon.models.environment import Environment
 
 __all__ = ["FORMAT", "Lineage", "Manifest", "Serializer", "sha256"]
@@ -29,6 +30,15 @@ SEAL = "manifest.sha256"
 PIPELINE = {"skops": "pipeline.skops", "pickle": "pipeline.pkl"}
 
 Serializer = Literal["skops", "pickle"]
+
+
+_KIND = Format(
+    "manifest",
+    FORMAT,
+    hint="pack again, or restore the folder from a copy",
+    damaged=ArtifactCorrupt,
+    newer=ArtifactIncompatible,
+)
 
 
 class Lineage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,17 +116,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 where=str(folder / MANIFEST),
                 hint="pack again, or restore the folder from a copy",
             )
-        known = msgspec.json.decode(content, type=_Format).format
-        if known != FORMAT:
-            raise ArtifactIncompatible(
-                f"expected artifact format {FORMAT}, got {known}",
-                where=str(folder / MANIFEST),
-                hint="install the gnomon version that packed it, or pack again",
-            )
-        try:
-            return msgspec.json.decode(content, type=cls), digest
-        except msgspec.DecodeError as error:
-            raise ArtifactCorrupt(str(error), where=str(folder / MANIFEST)) from None
+        return decode(content, cls, _KIND, str(folder / MANIFEST)), digest
 
     def check_files(self, folder: Path) -> None:
         """Compare every file of the folder with its recorded hash.
@@ -133,12 +133,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 where=str(folder / name),
                 hint="remove it, or pack again with it",
             )
-
-
-class _Format(msgspec.Struct):
-    """Only the format number, which every version of the manifest has."""
-
-    format: int
 
 
 def sha256(content: bytes) -> str:

@@ -11,6 +11,7 @@ import bentoml
 import msgspec
 from _bentoml_sdk import Service
 
+from gnomon.files import apply_umask
 from gnomon.service.connection import take_connections
 from gnomon.service.front_door import ASGI, FrontDoor
 from gnomon.service.metric_files import release_files, reserve_files
@@ -70,6 +71,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
             Gateway = gateway("flights", policy=Path("shadow/policy.toml"))
     """
     settings = Settings.read(**defaults)
+    apply_umask(settings.file_umask)  # BentoML's own processes, which import this, too.
 
     class Gateway:
         """Serves the live model; its shadows see the same requests."""

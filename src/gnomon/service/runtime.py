@@ -32,6 +32,7 @@ from gnomon.service.auth import control_token
 from gnomon.service.batching import Lane
 from gnomon.service.children import Child
 from gnomon.service.codec import Codec
+from gnomon.service.control import Decisions
 from gnomon.service.lanes import Lanes
 from gnomon.service.metrics import Metrics
 from gnomon.service.orphans import Orphans
@@ -52,6 +53,9 @@ from gnomon.shadow.storage import Storage
 __all__ = ["Runtime"]
 
 logger = logging.getLogger("gnomon")
+
+CHECK_SECONDS = 10.0
+"""How often a slice looks whether the rollout history it follows is still whole."""
 
 RETRY_SECONDS = 15.0
 """Pause before a slice tries again to load an artifact that was refused."""
@@ -80,6 +84,9 @@ class Runtime:
         self._closing: set[asyncio.Task[None]] = set()
         self._retry_at = 0.0
         self._error: GnomonError | None = None
+        self._follow_error: GnomonError | None = None
+        self._check_at = 0.0
+        self._recorded_epoch = 0
         self._promoting: set[str] = set()
         self._applied: int | None = None
         self._live_since: datetime | None = None
@@ -104,6 +111,7 @@ class Runtime:
         self._spawn(self._every(self.settings.follow_seconds, self._tick))
         self._spawn(self._every(self.settings.fsync_seconds, self._recorder.fsync))
         self._spawn(self._every(self.settings.follow_seconds, self._tend))
+        await asyncio.to_thread(self._storage.sweep)
 
     async def stop(self) -> None:
         """Answer what was accepted, flush the log, end the children."""
@@ -229,10 +237,12 @@ class Runtime:
         """Make the previous artifact live again; it is still warm, so this takes milliseconds."""
         return await self._decide(rollout.rollback, by=by, why=why, verified=self._lanes.digests)
 
-    async def history(self) -> list[Event]:
-        """Every rollout decision, oldest first."""
+    async def history(self) -> Decisions:
+        """Every rollout decision, oldest first; and why there may be more, if there may."""
+        self._check_at = 0.0
         await self.follow()
-        return list(self._history.events)
+        error = self._follow_error
+        return Decisions(list(self._history.events), None if error is None else str(error))
 
     def publish(self) -> None:
         """Bring what ``/metrics`` shows up to date."""
@@ -243,12 +253,42 @@ class Runtime:
         return msgspec.to_builtins(self._status())  # type: ignore[no-any-return]
 
     async def follow(self) -> None:
-        """Bring this slice to the newest rollout state."""
+        """Bring this slice to the newest rollout state.
+
+        Where the history cannot be followed, what is live goes on to answer, and status says why.
+        """
         async with self._following:
-            await asyncio.to_thread(self._history.refresh)
-            if self._history.state.live is None:
-                await self._promote_first()
+            try:
+                await self._look()
+            except GnomonError as error:
+                if str(error) != str(self._follow_error):
+                    logger.error("cannot follow the rollout: %s", error)
+                self._follow_error = error
+                return
+            self._follow_error = None
         await self._catch_up()
+
+    async def _look(self) -> None:
+        """Read what was decided; now and then, whether the history is whole.
+
+        Raises:
+            GnomonError: it cannot be read, or is damaged.
+        """
+        now = asyncio.get_running_loop().time()
+        if now < self._check_at:
+            await asyncio.to_thread(self._history.refresh)
+        else:
+            await asyncio.to_thread(self._check)
+            self._check_at = now + CHECK_SECONDS
+        if self._history.state.live is None:
+            await self._promote_first()
+
+    def _check(self) -> None:
+        history = self._history
+        history.check()
+        if self._recorded_epoch != history.state.epoch:
+            history.record_end()
+            self._recorded_epoch = history.state.epoch
 
     async def _open_slice(self) -> None:
         """Take the first slice name here that no other gateway holds, and open its log.
@@ -424,16 +464,15 @@ class Runtime:
 
     def _trouble(self) -> str | None:
         """Why predictions are not answered, not logged, or the rollout cannot be followed."""
-        error = self._error or self._recorder.error
+        error = self._error or self._follow_error or self._recorder.error
         if error is not None:
             return str(error)
         return None if self.live is not None else str(self._not_ready())
 
     def _not_ready(self) -> NotReady:
-        if self._error is not None:
-            return NotReady(
-                f"no artifact is live: {self._error}", hint="GET /readyz tells when one is"
-            )
+        error = self._error or self._follow_error
+        if error is not None:
+            return NotReady(f"no artifact is live: {error}", hint="GET /readyz tells when one is")
         if self._history.state.live is None:
             return NotReady(
                 f"the store has no artifact named `{self.model}` yet",
@@ -454,6 +493,9 @@ class Runtime:
             started=self._started,
             url=self.settings.url,
             epoch=state.epoch,
+            recorded=slices.Recorded(
+                epoch=self._history.known.epoch, sha256=self._history.known.sha256
+            ),
             live=None if self.live is None else self.live.artifact.tag,
             previous=state.previous,
             latency_ms=None if took is None else progress.Latency(p50=took.p50, p99=took.p99),

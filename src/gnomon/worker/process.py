@@ -31,6 +31,7 @@ import msgspec
 import pyarrow as pa
 
 from gnomon.errors import GnomonError, GoldenMismatch, WorkerError
+from gnomon.files import apply_umask
 from gnomon.models import LoadedArtifact, load
 from gnomon.models.serialization import import_for_loading
 from gnomon.settings import Settings
@@ -48,6 +49,8 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     die_with_parent(os.getppid())
+    settings = Settings.read()
+    apply_umask(settings.file_umask)
     import_for_loading()
     try:
         loaded = load(artifact, verify=False)
@@ -63,7 +66,6 @@ def main() -> None:
     untie(control)
     gc.freeze()
     gc.enable()
-    settings = Settings.read()
     if UNVERIFIED in sys.argv[3:] or verified(loaded, control, settings.worker_bytes):
         hold(loaded, control, settings)
 

@@ -99,11 +99,12 @@ class Snapshot:
 
     @contextlib.contextmanager
     def connection(
-        self, *, columns: Sequence[str] | None = None
+        self, *, columns: Sequence[str] | None = None, unsafe: bool = False
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """A DuckDB connection in which the snapshot is the view ``log``; of these columns, or all.
 
-        Unsealed rows are copied for it, and fewer columns are copied sooner.
+        Unsealed rows are copied for it, and fewer columns are copied sooner. SQL sees nothing but
+        the log, unless it is ``unsafe``.
 
         Raises:
             LogError: the log has no such column, or the SQL run in it is wrong.
@@ -115,7 +116,7 @@ class Snapshot:
             for batch in self._scan_segment(segment, wanted, None)
         )
         sealed = None if self._table is None else self._table.to_pyarrow_dataset()
-        with connection(self.view, wanted, sealed, unsealed) as opened:
+        with connection(self.view, wanted, sealed, unsealed, unsafe=unsafe) as opened:
             yield opened
 
     def close(self) -> None:
@@ -176,9 +177,9 @@ def _batches(
 def _consistent(table: LogTable, spool: Path | None) -> tuple[DeltaTable | None, list[Unsealed]]:
     """The table, and the segments that it lacks, with no commit between one and the other."""
     for last in [False] * _TRIES + [True]:
-        before = table.load()
+        before = table.read()
         segments = list(_open_segments(spool))
-        after = table.load()
+        after = table.read()
         if last or _version(before) == _version(after):
             return after, _not_in(after, segments)
         for segment in segments:
@@ -192,8 +193,8 @@ def _open_segments(spool: Path | None) -> Iterator[Unsealed]:
         for stream in sorted(streams, key=lambda path: path.name == REQUESTS):
             for segment in stream_segments(stream):
                 with contextlib.suppress(FileNotFoundError, SegmentUnbegun):
-                    reader = SegmentReader(segment.path)
-                    yield Unsealed(reader, reader.size)
+                    reader = SegmentReader(segment.path, segment.closed)
+                    yield Unsealed(reader, reader.end)
 
 
 def _not_in(table: DeltaTable | None, segments: list[Unsealed]) -> list[Unsealed]:

@@ -7,24 +7,29 @@ https://github.com/delta-io/delta/blob/master/PROTOCOL.md#transaction-identifier
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gnomon.errors import LogError
 from gnomon.settings import Settings
 from gnomon.shadow.log.addressed import addressed
 from gnomon.shadow.log.columns import plain_type, stored_names
+from gnomon.shadow.log.ledger import Ledger, read_ledgers
 from gnomon.shadow.log.schema import ADDRESS, COMPARISON, ENVELOPE
 from gnomon.shadow.log.tail import IDENTITY_KEY, SegmentReader
+from gnomon.shadow.storage import Storage
 
 if TYPE_CHECKING:
-    from deltalake import DeltaTable, WriterProperties
+    from deltalake import DeltaTable, PostCommitHookProperties, WriterProperties
 
-__all__ = ["LogTable", "sealed_up_to", "stored_schema", "stream_key"]
+__all__ = ["LogTable", "check_not_lost", "sealed_up_to", "stored_schema", "stream_key"]
 
 DAY = pa.field("day", pa.date32())
 """The partition: the UTC day of arrival."""
@@ -39,7 +44,6 @@ _CONFIGURATION = {
     "delta.logRetentionDuration": "interval 1 days",
 }
 _TRIES = 20
-_TRIM_TO = 0.9
 
 
 class LogTable:
@@ -51,6 +55,28 @@ class LogTable:
     def __init__(self, settings: Settings, model: str) -> None:
         root = str(Path(settings.root).absolute()) if settings.is_local else settings.root
         self.uri = f"{root.rstrip('/')}/log/{model}"
+        self.folder = Path(self.uri) if settings.is_local else None
+        self._storage = Storage(settings)
+        self._model = model
+
+    def ledgers(self) -> dict[str, Ledger]:
+        """What sealers have noted apart from the table, by spool.
+
+        Raises:
+            LogError: a ledger is damaged.
+        """
+        return read_ledgers(self._storage, self._model)
+
+    def read(self) -> DeltaTable | None:
+        """As :meth:`load`, and held against what was sealed, for whoever reads rows.
+
+        Raises:
+            LogError: it cannot be read, or has lost commits.
+        """
+        ledgers = self.ledgers()
+        table = self.load()
+        check_not_lost(table, ledgers.values(), self.uri)
+        return table
 
     def load(self) -> DeltaTable | None:
         """The table as it is now; ``None`` when nothing was sealed yet.
@@ -91,27 +117,94 @@ class LogTable:
                     raise LogError(f"cannot seal: {error}", where=self.uri) from None
         raise AssertionError
 
-    def maintain(self, settings: Settings, now: dt.datetime) -> None:
-        """Join small files, remove what is over the retention settings, free what is not used.
+    def rows(self, condition: pc.Expression | None = None) -> dict[str, int]:
+        """How many rows there are of each ``<slice>/<stream>``; of those a condition holds for.
 
-        Files that a reader may still be at are kept for an hour.
+        Raises:
+            LogError: it cannot be read.
+        """
+        table = self.load()
+        if table is None:
+            return {}
+        try:
+            scanner = table.to_pyarrow_dataset().scanner(
+                columns=["slice", "stream"], filter=condition, batch_readahead=2
+            )
+            counted: Counter[str] = Counter()
+            for batch in scanner.to_batches():
+                names = pc.binary_join_element_wise(batch["slice"], batch["stream"], "/")
+                for count in pc.value_counts(names).to_pylist():
+                    counted[count["values"]] += count["counts"]
+            return dict(counted)
+        except (OSError, pa.ArrowException) as error:
+            raise LogError(f"cannot read the sealed log: {error}", where=self.uri) from None
+
+    def files(self) -> list[dict[str, Any]]:
+        """Each data file: ``size_bytes``, ``min.arrived`` and ``max.arrived``; newest rows first.
+
+        Raises:
+            LogError: it cannot be read.
+        """
+        table = self.load()
+        if table is None:
+            return []
+        wanted = ["size_bytes", "min.arrived", "max.arrived"]
+        found = pa.table(table.get_add_actions(flatten=True)).select(wanted).to_pylist()
+        return sorted(found, key=lambda file: file["max.arrived"], reverse=True)
+
+    def remove(self, until: dt.datetime) -> None:
+        """Remove the rows that arrived at a time or before.
 
         Raises:
             LogError: it cannot be written.
         """
+        with self._maintaining() as table:
+            predicate = f"arrived <= '{until.isoformat()}'"
+            table.delete(predicate, post_commithook_properties=_no_hooks())
+
+    def compact(self) -> None:
+        """Join small files. The old ones stay until :meth:`free`.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        with self._maintaining() as table:
+            table.optimize.compact(
+                writer_properties=_writing(), post_commithook_properties=_no_hooks()
+            )
+
+    def checkpoint(self) -> int:
+        """Write a checkpoint, which readers begin at; its version.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        with self._maintaining() as table:
+            table.create_checkpoint()
+            return int(table.version())
+
+    def free(self) -> None:
+        """Remove files that no reader can still be at, and commits before the checkpoint.
+
+        Files that a reader may still be at are kept for an hour. What replaces them must be on
+        disk.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        with self._maintaining() as table:
+            table.vacuum(dry_run=False, full=True, post_commithook_properties=_no_hooks())
+            table.cleanup_metadata()
+
+    @contextlib.contextmanager
+    def _maintaining(self) -> Iterator[DeltaTable]:
         from deltalake.exceptions import DeltaError
 
         table = self.load()
         if table is None:
-            return
+            raise LogError("there is no sealed log to maintain", where=self.uri)
         try:
-            if settings.retention_days:
-                oldest = (now - dt.timedelta(days=settings.retention_days)).date()
-                table.delete(f"{DAY.name} < '{oldest.isoformat()}'")
-            if settings.retention_bytes:
-                _trim(table, settings.retention_bytes)
-            table.optimize.compact(writer_properties=_writing())
-            table.vacuum(dry_run=False, full=True)
+            yield table
         except (DeltaError, OSError) as error:
             raise LogError(f"cannot maintain the sealed log: {error}", where=self.uri) from None
 
@@ -132,6 +225,7 @@ class LogTable:
                 mode="error",
                 partition_by=[DAY.name],
                 configuration=_CONFIGURATION,
+                post_commithook_properties=_no_hooks(),
             )
         except (DeltaError, OSError) as error:
             table = self.load()
@@ -152,6 +246,7 @@ class LogTable:
             schema_mode="merge",
             writer_properties=_writing(),
             commit_properties=CommitProperties(app_transactions=[transaction]),
+            post_commithook_properties=_no_hooks(),
         )
 
 
@@ -160,6 +255,33 @@ def _writing() -> WriterProperties:
     from deltalake import WriterProperties
 
     return WriterProperties(compression="ZSTD", max_row_group_size=ROW_GROUP_ROWS)
+
+
+def _no_hooks() -> PostCommitHookProperties:
+    """Commits alone: what delta-rs does after them by itself, it does without a sync between."""
+    from deltalake import PostCommitHookProperties
+
+    return PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+
+
+def check_not_lost(table: DeltaTable | None, ledgers: Iterable[Ledger], where: str) -> None:
+    """See that the table goes as far as its ledgers say.
+
+    Raises:
+        LogError: it ends before; rows that were sealed are not in it.
+    """
+    for ledger in ledgers:
+        for stream, sealed in ledger.streams.items():
+            key = f"{stream}/{sealed.identity}"
+            reached = -1 if table is None else table.transaction_version(key)
+            if sealed.sequence > (-1 if reached is None else int(reached)):
+                raise LogError(
+                    f"the sealed log has lost commits: {stream} was sealed up to segment "
+                    f"{sealed.sequence:08d}, the table has it up to "
+                    + ("none" if reached in (None, -1) else f"{int(reached):08d}"),
+                    where=where,
+                    hint="gnomon log repair restores what is left and says how many rows are lost",
+                )
 
 
 def stream_key(metadata: Mapping[bytes, bytes]) -> str:
@@ -210,25 +332,3 @@ class _Rows:
                         else pa.nulls(batch.num_rows, kind)
                     )
                 yield pa.record_batch(columns, schema=self.schema)
-
-
-def _trim(table: DeltaTable, limit: int) -> None:
-    """Remove the oldest rows until the files hold nine tenths of ``limit``.
-
-    A file is cut at the time up to which, at an even rate, its share of the bytes goes; what is
-    left of it is written anew. One tenth is given up so that this is not done every time.
-    """
-    files = pa.table(table.get_add_actions(flatten=True)).select(
-        ["size_bytes", "min.arrived", "max.arrived"]
-    )
-    newest_first = sorted(files.to_pylist(), key=lambda f: f["max.arrived"], reverse=True)
-    if sum(file["size_bytes"] for file in newest_first) <= limit:
-        return
-    room = limit * _TRIM_TO
-    for file in newest_first:
-        if file["size_bytes"] > room:
-            span = file["max.arrived"] - file["min.arrived"]
-            cut = file["max.arrived"] - span * (room / file["size_bytes"])
-            table.delete(f"arrived <= '{cut.isoformat()}'")
-            return
-        room -= file["size_bytes"]

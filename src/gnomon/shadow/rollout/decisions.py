@@ -12,6 +12,7 @@ from gnomon.errors import (
     GnomonError,
     IncompatibleContract,
     RolloutError,
+    UnreadableFile,
 )
 from gnomon.models import Artifact, inspect
 from gnomon.preprocessing.difference import Change, difference
@@ -209,14 +210,24 @@ def _unreadable(tag: str, live: str | None, refused: list[Change]) -> Incompatib
 
 def _gates(settings: Settings, model: str, state: RolloutState, tag: str, policy: Policy) -> Gates:
     storage = Storage(settings)
+    found = slices.find(storage, model)
     return evaluate(
         InferenceLog(settings, model),
         state,
         policy,
         tag,
-        slices=slices.read(storage, model),
-        skew=skew.read(storage, tag),
+        slices=found.beats,
+        unreadable=found.unreadable,
+        skew=_skew(storage, tag),
     )
+
+
+def _skew(storage: Storage, tag: str) -> skew.Skew | UnreadableFile | None:
+    """The last replay, or why it cannot be read: then its gate is unknown, for that reason."""
+    try:
+        return skew.read(storage, tag)
+    except UnreadableFile as error:
+        return error
 
 
 def _try_gates(
@@ -275,4 +286,4 @@ def _tag_of(artifact: str) -> str:
 
 def _record(history: History, event: Event) -> Event:
     history.append(event)
-    return event
+    return history.events[-1]

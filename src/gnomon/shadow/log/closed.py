@@ -1,0 +1,78 @@
+"""Which segments of a stream are closed, and how long each is.
+
+``closed.json`` in a stream's folder names every segment that is complete *and* on disk, with its
+size in bytes. So a closed segment that is shorter, or does not end with a whole batch, is damaged;
+one that is not named was written until a crash, and only its end may be torn. Only closed segments
+are sealed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from gnomon import files
+from gnomon.errors import LogError
+
+__all__ = ["FORMAT", "closed_segments", "record_closed"]
+
+FORMAT = 1
+
+_NAME = "closed.json"
+
+
+class _Closed(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of ``closed.json``: the size of each segment by its number."""
+
+    format: int = FORMAT
+    bytes: dict[int, int] = {}
+
+
+def closed_segments(folder: Path) -> dict[int, int]:
+    """The size of each closed segment of a stream by its number; empty when none was closed.
+
+    Raises:
+        LogError: the file is damaged, or of a newer format.
+    """
+    path = folder / _NAME
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    try:
+        format_ = msgspec.json.decode(content, type=_Format).format
+        if format_ > FORMAT:
+            raise LogError(
+                f"this list of closed segments has format {format_}; "
+                f"this version of gnomon reads up to {FORMAT}",
+                where=str(path),
+                hint="upgrade gnomon here to the version that wrote it",
+            )
+        return msgspec.json.decode(content, type=_Closed, strict=False).bytes
+    except msgspec.DecodeError as error:
+        raise LogError(
+            f"damaged list of closed segments: {error}",
+            where=str(path),
+            hint="run: gnomon log repair",
+        ) from None
+
+
+def record_closed(folder: Path, sizes: Mapping[int, int], *, oldest: int = 0) -> None:
+    """Write the list anew; it is on disk when this returns. Only the stream's writer may.
+
+    Args:
+        folder: the stream's.
+        sizes: bytes by number of every segment that is complete and synced.
+        oldest: segments before this number are gone, and left out.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    kept = {number: size for number, size in sorted(sizes.items()) if number >= oldest}
+    files.replace(folder / _NAME, msgspec.json.encode(_Closed(bytes=kept)))
+
+
+class _Format(msgspec.Struct):
+    format: int

@@ -1,0 +1,123 @@
+"""What was sealed, kept apart from the table: the table is held against it.
+
+``sealed/<model>/<spool>.json`` under the storage root is written by the one sealer of a spool, each
+time after the rows it names are on disk in the table, and before their segments are removed. What
+the table has beyond it was not finished and is still in the spool; what it lacks is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from gnomon.errors import LogError
+from gnomon.shadow.storage import Storage
+
+__all__ = ["FORMAT", "Ledger", "Removal", "SealedStream", "read_ledgers", "write_ledger"]
+
+FORMAT = 1
+
+
+class SealedStream(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a stream was sealed.
+
+    Attributes:
+        identity: of the stream's folder; numbers of segments begin anew with another one.
+        sequence: the number of the last segment that was sealed.
+        rows: all rows sealed so far, under any identity.
+    """
+
+    identity: str
+    sequence: int
+    rows: int
+
+
+class Removal(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows that retention is about to remove from the table.
+
+    Attributes:
+        until: they arrived at this time or before; ISO 8601, UTC.
+        rows: how many of each stream, ``<slice>/<stream>``.
+    """
+
+    until: str
+    rows: dict[str, int]
+
+
+class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+    """What one sealer has sealed and removed.
+
+    Attributes:
+        format: the version of this file's format.
+        version: the newest commit of the table that is on disk with all that it names; -1: none.
+        checkpoint: the newest checkpoint of the table that is on disk; -1: none.
+        streams: what was sealed, by ``<slice>/<stream>``.
+        removed: rows that retention removed, by stream; of other sealers' streams too.
+        removing: a removal that was begun.
+        lost: rows that were missing when ``gnomon log repair`` took note of it, by stream.
+    """
+
+    format: int = FORMAT
+    version: int = -1
+    checkpoint: int = -1
+    streams: dict[str, SealedStream] = {}
+    removed: dict[str, int] = {}
+    removing: Removal | None = None
+    lost: dict[str, int] = {}
+
+
+def read_ledgers(storage: Storage, model: str) -> dict[str, Ledger]:
+    """The ledgers of every spool of a model, by the spool's identity.
+
+    Raises:
+        LogError: one of them is damaged, or of a newer format.
+    """
+    prefix = f"sealed/{model}/"
+    found = {}
+    for name in storage.names(prefix):
+        content = storage.read(name)
+        if content is not None:
+            found[name.removeprefix(prefix).removesuffix(".json")] = _decode(name, content)
+    return found
+
+
+def write_ledger(storage: Storage, model: str, spool: str, ledger: Ledger) -> None:
+    """Write a spool's ledger; it is on disk when this returns. Only its sealer may."""
+    storage.write(f"sealed/{model}/{spool}.json", msgspec.json.encode(ledger))
+
+
+def expected_rows(ledgers: Iterable[Ledger]) -> Mapping[str, int]:
+    """How many rows of each stream the table must have."""
+    expected: dict[str, int] = {}
+    for ledger in ledgers:
+        for stream, sealed in ledger.streams.items():
+            expected[stream] = expected.get(stream, 0) + sealed.rows
+    for ledger in ledgers:
+        for gone in (ledger.removed, ledger.lost):
+            for stream, rows in gone.items():
+                if stream in expected:
+                    expected[stream] -= rows
+    return expected
+
+
+def _decode(name: str, content: bytes) -> Ledger:
+    try:
+        format_ = msgspec.json.decode(content, type=_Format).format
+        if format_ > FORMAT:
+            raise LogError(
+                f"this ledger has format {format_}; this version of gnomon reads up to {FORMAT}",
+                where=name,
+                hint="upgrade gnomon here to the version that wrote it",
+            )
+        return msgspec.json.decode(content, type=Ledger)
+    except msgspec.DecodeError as error:
+        raise LogError(
+            f"damaged ledger of what was sealed: {error}",
+            where=name,
+            hint="gnomon log repair makes it anew from the table",
+        ) from None
+
+
+class _Format(msgspec.Struct):
+    format: int
