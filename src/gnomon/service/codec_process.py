@@ -19,9 +19,11 @@ from pathlib import Path
 import msgspec
 
 from gnomon.errors import GnomonError
+from gnomon.files import apply_umask
 from gnomon.preprocessing import Contract, Decoder
 from gnomon.service.answers import many
 from gnomon.service.codec import HEADER, Failed, Read, ReadBody, WriteAnswer, Written
+from gnomon.settings import Settings
 from gnomon.worker import frames
 from gnomon.worker.limits import die_with_parent
 from gnomon.worker.spawn import inherited
@@ -43,6 +45,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     die_with_parent(os.getppid())
     os.nice(NICENESS)
+    apply_umask(Settings.read().file_umask)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(OUT_OF_MEMORY_SCORE))
     # Parsed JSON has no cycles. To look for some again and again in millions of lists takes most

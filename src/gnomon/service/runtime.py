@@ -47,7 +47,9 @@ from gnomon.shadow.feed.run import mark_stopped
 from gnomon.shadow.log import REQUESTS, new_request_id, stream_folder
 from gnomon.shadow.log.layout import StreamBusy
 from gnomon.shadow.policy import Policy
+from gnomon.shadow.rollout.gates import Gates
 from gnomon.shadow.rollout.history import Event, History, RolloutState, Shadow
+from gnomon.shadow.rollout.judging import gates_elsewhere
 from gnomon.shadow.storage import Storage
 
 __all__ = ["Runtime"]
@@ -228,10 +230,13 @@ class Runtime:
         try:
             await self._lanes.warm(tag)
             return await self._decide(
-                rollout.promote, tag, policy=self._policy, force=force, by=by, why=why
+                rollout.promote, tag, force=force, by=by, why=why, ask=self._ask_gates
             )
         finally:
             self._promoting.discard(tag)
+
+    def _ask_gates(self, tag: str) -> Gates:
+        return gates_elsewhere(self.settings, self.model, tag, self._policy_path)
 
     async def rollback(self, *, by: str | None, why: str | None) -> Event:
         """Make the previous artifact live again; it is still warm, so this takes milliseconds."""
