@@ -18,7 +18,7 @@ from gnomon.settings import Settings
 
 __all__ = ["FOLDERS", "Storage"]
 
-FOLDERS = ("heads", "reports", "rollout", "skew", "slices")
+FOLDERS = ("heads", "reports", "rollout", "sealed", "skew", "slices")
 """The folders of small objects under the root. The log has others."""
 
 

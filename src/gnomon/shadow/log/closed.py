@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from gnomon import files
+from gnomon import files, formats
 from gnomon.errors import LogError
 
 __all__ = ["FORMAT", "closed_segments", "record_closed"]
@@ -21,6 +21,13 @@ __all__ = ["FORMAT", "closed_segments", "record_closed"]
 FORMAT = 1
 
 _NAME = "closed.json"
+_FORMAT = formats.Format(
+    "list of closed segments",
+    FORMAT,
+    hint="gnomon log repair makes it anew from the segments",
+    damaged=LogError,
+    newer=LogError,
+)
 
 
 class _Closed(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,22 +48,7 @@ def closed_segments(folder: Path) -> dict[int, int]:
         content = path.read_bytes()
     except FileNotFoundError:
         return {}
-    try:
-        format_ = msgspec.json.decode(content, type=_Format).format
-        if format_ > FORMAT:
-            raise LogError(
-                f"this list of closed segments has format {format_}; "
-                f"this version of gnomon reads up to {FORMAT}",
-                where=str(path),
-                hint="upgrade gnomon here to the version that wrote it",
-            )
-        return msgspec.json.decode(content, type=_Closed, strict=False).bytes
-    except msgspec.DecodeError as error:
-        raise LogError(
-            f"damaged list of closed segments: {error}",
-            where=str(path),
-            hint="run: gnomon log repair",
-        ) from None
+    return formats.decode(content, _Closed, _FORMAT, str(path)).bytes
 
 
 def record_closed(folder: Path, sizes: Mapping[int, int], *, oldest: int = 0) -> None:
@@ -72,7 +64,3 @@ def record_closed(folder: Path, sizes: Mapping[int, int], *, oldest: int = 0) ->
     """
     kept = {number: size for number, size in sorted(sizes.items()) if number >= oldest}
     files.replace(folder / _NAME, msgspec.json.encode(_Closed(bytes=kept)))
-
-
-class _Format(msgspec.Struct):
-    format: int

@@ -153,7 +153,7 @@ class StreamLock:
     def __init__(self, folder: Path, *, wait: float = 0.0, name: str = _LOCK) -> None:
         try:
             files.make_folder(folder)
-            self._descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT, files.FILE_MODE)
+            self._descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT, files.file_mode())
         except OSError as error:
             raise LogUnavailable.of("open the log", error, where=str(folder)) from None
         try:

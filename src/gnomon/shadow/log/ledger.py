@@ -11,12 +11,29 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from gnomon import formats
 from gnomon.errors import LogError
 from gnomon.shadow.storage import Storage
 
-__all__ = ["FORMAT", "Ledger", "Removal", "SealedStream", "read_ledgers", "write_ledger"]
+__all__ = [
+    "FORMAT",
+    "Ledger",
+    "Removal",
+    "SealedStream",
+    "expected_rows",
+    "read_ledgers",
+    "write_ledger",
+]
 
 FORMAT = 1
+
+_FORMAT = formats.Format(
+    "ledger of what was sealed",
+    FORMAT,
+    hint="gnomon log repair makes it anew from the table",
+    damaged=LogError,
+    newer=LogError,
+)
 
 
 class SealedStream(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,12 +90,12 @@ def read_ledgers(storage: Storage, model: str) -> dict[str, Ledger]:
     Raises:
         LogError: one of them is damaged, or of a newer format.
     """
-    prefix = f"sealed/{model}/"
     found = {}
-    for name in storage.names(prefix):
+    for name in storage.names(f"sealed/{model}"):
         content = storage.read(name)
         if content is not None:
-            found[name.removeprefix(prefix).removesuffix(".json")] = _decode(name, content)
+            spool = name.rpartition("/")[2].removesuffix(".json")
+            found[spool] = formats.decode(content, Ledger, _FORMAT, name)
     return found
 
 
@@ -99,25 +116,3 @@ def expected_rows(ledgers: Iterable[Ledger]) -> Mapping[str, int]:
                 if stream in expected:
                     expected[stream] -= rows
     return expected
-
-
-def _decode(name: str, content: bytes) -> Ledger:
-    try:
-        format_ = msgspec.json.decode(content, type=_Format).format
-        if format_ > FORMAT:
-            raise LogError(
-                f"this ledger has format {format_}; this version of gnomon reads up to {FORMAT}",
-                where=name,
-                hint="upgrade gnomon here to the version that wrote it",
-            )
-        return msgspec.json.decode(content, type=Ledger)
-    except msgspec.DecodeError as error:
-        raise LogError(
-            f"damaged ledger of what was sealed: {error}",
-            where=name,
-            hint="gnomon log repair makes it anew from the table",
-        ) from None
-
-
-class _Format(msgspec.Struct):
-    format: int

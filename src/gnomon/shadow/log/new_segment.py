@@ -34,7 +34,7 @@ def create_segment(
     header = b"".join(checksummed(versioned.serialize()))
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC
     try:
-        descriptor = os.open(temporary, flags, files.FILE_MODE)
+        descriptor = os.open(temporary, flags, files.file_mode())
         try:
             if os.write(descriptor, header) != len(header):
                 raise no_space()

@@ -42,7 +42,6 @@ from gnomon.shadow.log.retention import removal_time
 from gnomon.shadow.log.sealed_account import Counted, SealedAccount
 from gnomon.shadow.log.table import LogTable, stream_key
 from gnomon.shadow.log.tail import SegmentReader, read_position
-from gnomon.shadow.storage import Storage
 from gnomon.worker.spawn import inherited
 
 __all__ = ["Sealer", "main"]
@@ -83,7 +82,7 @@ class Sealer:
         self._settings = settings
         self._spool = settings.spool_path / model
         self._table = LogTable(settings, model)
-        self._account = SealedAccount(self._table, Storage(settings), model)
+        self._account = SealedAccount(self._table, model)
         self._commits = 0
         self._maintained = time.monotonic()
 

@@ -23,7 +23,6 @@ from gnomon.shadow.log.ledger import (
 )
 from gnomon.shadow.log.table import LogTable, check_not_lost, sealed_up_to, stream_key
 from gnomon.shadow.log.tail import SegmentReader
-from gnomon.shadow.storage import Storage
 
 __all__ = ["Counted", "SealedAccount"]
 
@@ -40,13 +39,11 @@ class SealedAccount:
 
     Args:
         table: the model's.
-        storage: the storage root.
         model: the deployment's model name.
     """
 
-    def __init__(self, table: LogTable, storage: Storage, model: str) -> None:
+    def __init__(self, table: LogTable, model: str) -> None:
         self._table = table
-        self._storage = storage
         self._model = model
         self._spool = ""
         self._ledger = Ledger()
@@ -170,7 +167,7 @@ class SealedAccount:
         self._ledger = replace(self._ledger, streams={**self._ledger.streams, name: stream})
 
     def _write(self, ledger: Ledger) -> None:
-        write_ledger(self._storage, self._model, self._spool, ledger)
+        write_ledger(self._table.storage, self._model, self._spool, ledger)
         self._ledger = ledger
 
     @contextlib.contextmanager

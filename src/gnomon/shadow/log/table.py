@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -56,8 +57,13 @@ class LogTable:
         root = str(Path(settings.root).absolute()) if settings.is_local else settings.root
         self.uri = f"{root.rstrip('/')}/log/{model}"
         self.folder = Path(self.uri) if settings.is_local else None
-        self._storage = Storage(settings)
+        self._settings = settings
         self._model = model
+
+    @functools.cached_property
+    def storage(self) -> Storage:
+        """The storage root that the table is under."""
+        return Storage(self._settings)
 
     def ledgers(self) -> dict[str, Ledger]:
         """What sealers have noted apart from the table, by spool.
@@ -65,7 +71,7 @@ class LogTable:
         Raises:
             LogError: a ledger is damaged.
         """
-        return read_ledgers(self._storage, self._model)
+        return read_ledgers(self.storage, self._model)
 
     def read(self) -> DeltaTable | None:
         """As :meth:`load`, and held against what was sealed, for whoever reads rows.
