@@ -135,9 +135,9 @@ def reading(root: Path, made: int, waits: list[float]) -> dict[str, float]:
 
 def show(minute: float, found: dict[str, float]) -> None:
     """One line."""
-    print(
-        f"{minute:4.0f} min  {found['decisions']:4.0f} decisions"
-        f"  gateway {found['gateway']:6.1f} MB  sealer {found.get('sealer', 0.0):6.1f} MB  others {found['others']:7.1f} MB"
-        f"  answers {found['median_ms']:5.1f} ms, at most {found['longest_ms']:6.1f} ms",
-        flush=True,
+    text = (
+        f"{minute:4.0f} min  {found['decisions']:4.0f} decisions  "
+        + "  ".join(f"{role} {found.get(role, 0.0):6.1f} MB" for role in (*ROLES, "others"))
+        + f"  answers {found['median_ms']:5.1f} ms, at most {found['longest_ms']:6.1f} ms"
     )
+    print(text, flush=True)

@@ -30,13 +30,13 @@ from gnomon.errors import (
 from gnomon.models import Artifact, inspect, tags
 from gnomon.service.auth import control_token
 from gnomon.service.batching import Lane
-from gnomon.service.children import Child
 from gnomon.service.codec import Codec
 from gnomon.service.control import Decisions
 from gnomon.service.lanes import Lanes
 from gnomon.service.metrics import Metrics
 from gnomon.service.orphans import Orphans
 from gnomon.service.recording import Recorder
+from gnomon.service.sealing import Sealing
 from gnomon.service.shadows import ShadowFeed
 from gnomon.service.status import Books, Live, Status
 from gnomon.service.ticket import Answer, Ticket
@@ -104,12 +104,7 @@ class Runtime:
         self._codec = Codec(self.settings)
         self._lanes = Lanes(self._lane, self._retire)
         await self._open_slice()
-        self._sealer = Child(
-            "gnomon.shadow.log.seal",
-            ["--model", self.model],
-            self.settings,
-            on_death=lambda: self._metrics.restarted("sealer"),
-        )
+        self._sealer = Sealing(self.model, self.settings, lambda: self._metrics.restarted("sealer"))
         self._spawn(self._every(self.settings.follow_seconds, self._tick))
         self._spawn(self._every(self.settings.fsync_seconds, self._recorder.fsync))
         self._spawn(self._every(self.settings.follow_seconds, self._tend))
@@ -468,11 +463,11 @@ class Runtime:
         self._recorder.unanswered(ticket, outcome, error, lane)
 
     def _trouble(self) -> str | None:
-        """Why predictions are not answered, not logged, or the rollout cannot be followed."""
+        """Why predictions are not answered, not logged or sealed, or the rollout not followed."""
         error = self._error or self._follow_error or self._recorder.error
         if error is not None:
             return str(error)
-        return None if self.live is not None else str(self._not_ready())
+        return str(self._not_ready()) if self.live is None else self._sealer.trouble
 
     def _not_ready(self) -> NotReady:
         error = self._error or self._follow_error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import sys
 import traceback
 from collections.abc import Callable
@@ -17,8 +18,15 @@ from gnomon.worker.limits import die_with_parent
 __all__ = ["in_fork"]
 
 
-def in_fork(work: Callable[[], bytes]) -> bytes | None:
+BEAT_SECONDS = 1.0
+
+
+def in_fork(work: Callable[[], bytes], beat: Callable[[], None]) -> bytes | None:
     """What ``work`` returns in a fork of this process; None if that ended before.
+
+    Args:
+        work: what to do.
+        beat: called here once a second meanwhile.
 
     This process must have no threads, or a fork could wait for ever for a lock that one of them
     holds. The fork ends with this process.
@@ -39,6 +47,15 @@ def in_fork(work: Callable[[], bytes]) -> bytes | None:
                 sys.stderr.flush()
             os._exit(status)
     os.close(theirs)
-    with os.fdopen(ours, "rb") as pipe:
-        result = pipe.read()
+    result = b""
+    try:
+        while True:
+            if not select.select([ours], [], [], BEAT_SECONDS)[0]:
+                beat()
+            elif chunk := os.read(ours, 65_536):
+                result += chunk
+            else:
+                break
+    finally:
+        os.close(ours)
     return result if os.waitpid(pid, 0)[1] == 0 else None

@@ -278,9 +278,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(sealer: Sealer, lifeline: int) -> None:
-    complaint = None
+    complaint: str | None = None
+
+    def report() -> None:
+        with contextlib.suppress(OSError):
+            os.write(lifeline, msgspec.json.encode({"error": complaint}) + b"\n")
+
     while True:
-        done = in_fork(lambda: msgspec.json.encode(sealer.work()))
+        done = in_fork(lambda: msgspec.json.encode(sealer.work()), report)
         if done is None:
             error: str | None = "the process that seals ended before it was done; trying again"
         else:
@@ -290,6 +295,7 @@ def _run(sealer: Sealer, lifeline: int) -> None:
         if error is not None and error != complaint:
             _logger.warning("%s", error)
         complaint = error
+        report()
         if select.select([lifeline], [], [], _PERIOD)[0]:
             return
 
