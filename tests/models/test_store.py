@@ -16,7 +16,6 @@ import pytest
 
 from gnomon.errors import ArtifactCorrupt, PackRefused, UnknownArtifact
 from gnomon.models import Artifact, inspect, store, tags
-from gnomon.models.manifest import Manifest
 
 Put = Callable[..., Path]
 
