@@ -110,7 +110,8 @@ class Runtime:
         await self._open_slice()
         self._sealer = Sealing(self.model, self.settings, lambda: self._metrics.restarted("sealer"))
         self._spawn(self._every(self.settings.follow_seconds, self._tick))
-        self._spawn(self._every(self.settings.fsync_seconds, self._recorder.fsync))
+        seconds = self.settings.fsync_seconds or self.settings.follow_seconds
+        self._spawn(self._every(seconds, self._recorder.fsync))
         self._spawn(self._every(self.settings.follow_seconds, self._tend))
         await asyncio.to_thread(self._storage.sweep)
 
@@ -121,7 +122,7 @@ class Runtime:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(self._lanes.close(), *self._closing)
         try:
-            self._recorder.close()
+            await self._recorder.close()
         except LogUnavailable as error:
             logger.error("the log is closed as it is: %s", error)
         await asyncio.gather(
@@ -475,7 +476,7 @@ class Runtime:
 
     def _trouble(self) -> str | None:
         """Why predictions are not answered, not logged or sealed, or the rollout not followed."""
-        error = self._error or self._follow_error or self._recorder.error
+        error = self._error or self._follow_error or self._recorder.trouble
         if error is not None:
             return str(error)
         return str(self._not_ready()) if self.live is None else self._sealer.trouble
