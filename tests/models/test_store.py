@@ -15,7 +15,6 @@ import pytest
 
 from gnomon.errors import PackRefused, UnknownArtifact
 from gnomon.models import Artifact, inspect, store, tags
-from gnomon.models.manifest import Manifest
 
 Put = Callable[..., Path]
 
