@@ -8,6 +8,8 @@
     │   ├── RequestTimeout            408  request_timeout
     │   └── BodyTooLarge              413  body_too_large
     ├── Unauthorized                  401  unauthorized
+    ├── OriginNotAllowed              403  origin_not_allowed
+    ├── HostNotAllowed                421  host_not_allowed
     ├── UnknownRoute                  404  unknown_route
     ├── MethodNotAllowed              405  method_not_allowed
     ├── UnknownArtifact               404  unknown_artifact
@@ -27,14 +29,19 @@
     ├── SigningError                  422  signing_failed
     ├── WorkerError                   503  worker_unavailable
     ├── LogError                      500  bad_log
+    │   └── NewerLog                  500  newer_log
     ├── TableError                    422  invalid_table
     ├── PolicyError                   422  invalid_policy
     ├── SettingsError                 500  invalid_settings
+    ├── StorageError                  503  storage_unavailable
+    ├── UnreadableFile                500  unreadable_file
+    │   └── NewerFormat               500  newer_format
     ├── RolloutError                  409  rollout_refused
     │   ├── GateRefused               409  gate_refused
     │   │   └── GateUndecided         409  gate_undecided
     │   ├── IncompatibleContract      409  incompatible_contract
-    │   └── RolloutConflict           409  rollout_conflict
+    │   ├── RolloutConflict           409  rollout_conflict
+    │   └── HistoryDamaged            500  history_damaged
     ├── ServerError                   502  server_error
     └── MissingExtra                  500  missing_extra
 
@@ -45,6 +52,7 @@ shape every HTTP error has.
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 __all__ = [
@@ -59,6 +67,8 @@ __all__ = [
     "GateUndecided",
     "GnomonError",
     "GoldenMismatch",
+    "HistoryDamaged",
+    "HostNotAllowed",
     "IncompatibleContract",
     "InvalidRequest",
     "LogError",
@@ -66,7 +76,10 @@ __all__ = [
     "MalformedBody",
     "MethodNotAllowed",
     "MissingExtra",
+    "NewerFormat",
+    "NewerLog",
     "NotReady",
+    "OriginNotAllowed",
     "Overloaded",
     "PackRefused",
     "PolicyError",
@@ -77,10 +90,12 @@ __all__ = [
     "ServerError",
     "SettingsError",
     "SigningError",
+    "StorageError",
     "TableError",
     "Unauthorized",
     "UnknownArtifact",
     "UnknownRoute",
+    "UnreadableFile",
     "UntrustedSignature",
     "UntrustedTypes",
     "ValueRule",
@@ -172,6 +187,18 @@ class Unauthorized(GnomonError):
     """A control route called without the right token."""
 
     status, code = 401, "unauthorized"
+
+
+class OriginNotAllowed(GnomonError):
+    """A page of another site sent the request."""
+
+    status, code = 403, "origin_not_allowed"
+
+
+class HostNotAllowed(GnomonError):
+    """The request is for a name that the server does not go by."""
+
+    status, code = 421, "host_not_allowed"
 
 
 class UnknownRoute(GnomonError):
@@ -303,6 +330,12 @@ class LogError(GnomonError):
     status, code = 500, "bad_log"
 
 
+class NewerLog(LogError):
+    """A part of the log that a newer version of Gnomon wrote."""
+
+    status, code = 500, "newer_log"
+
+
 class TableError(GnomonError):
     """An offline table that cannot be joined with the log."""
 
@@ -319,6 +352,24 @@ class SettingsError(GnomonError):
     """A ``GNOMON_*`` setting with a value that cannot be used."""
 
     status, code = 500, "invalid_settings"
+
+
+class StorageError(GnomonError):
+    """The storage root cannot be read or written; the message has the system's reason."""
+
+    status, code = 503, "storage_unavailable"
+
+
+class UnreadableFile(GnomonError):
+    """A file of ours that is empty, cut off or not what its name says; never read as absence."""
+
+    status, code = 500, "unreadable_file"
+
+
+class NewerFormat(UnreadableFile):
+    """A file that a newer version of Gnomon wrote."""
+
+    status, code = 500, "newer_format"
 
 
 class RolloutError(GnomonError):
@@ -349,6 +400,17 @@ class RolloutConflict(RolloutError):
     """Another decision was recorded first."""
 
     status, code = 409, "rollout_conflict"
+
+
+class HistoryDamaged(RolloutError):
+    """A rollout history that lost, changed or cannot read an event; no decision is taken on it.
+
+    Attributes:
+        events: the events before the damage, oldest first, where they are known.
+    """
+
+    status, code = 500, "history_damaged"
+    events: Sequence[Any] = ()
 
 
 class ServerError(GnomonError):

@@ -62,9 +62,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         control_token: bearer token for control routes. Unset: one is made at start and written
             to ``<root>/control.token``, readable by its owner only.
         predict_token: bearer token for prediction routes. Unset: predictions are open.
+        umask: what the modes of files and folders leave out, in octal, as the shell's ``umask``.
+            ``077``: for their owner only. ``027`` lets the group read, ``007`` write too.
         trusted_keys: public keys, or files of them, separated by commas: only artifacts that one
             of them signed are inspected, loaded and served. Only in the environment, as commands
             and workers hold to it too. Unset: unsigned artifacts are taken.
+        hosts: names this server is called by, separated by commas: ``flights.example.com``,
+            ``*.example.com``, ``*`` for any. Requests for others get 421. Addresses, ``localhost``
+            and the name in ``GNOMON_URL`` need no entry.
+        origins: pages of other sites that may send predictions, separated by commas:
+            ``https://app.example.com``, ``*`` for any. Requests of others get 403.
     """
 
     root: str = ".gnomon"
@@ -93,13 +100,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_bytes: int = 0
     control_token: str | None = None
     predict_token: str | None = None
+    umask: str = "077"
     trusted_keys: str | None = None
+    hosts: str | None = None
+    origins: str | None = None
 
     def __post_init__(self) -> None:
         if self.replica is not None and not re.fullmatch(r"[A-Za-z0-9_-]+", self.replica):
             raise SettingsError(
                 f"expected a name of letters, digits, - and _, got {self.replica!r}",
                 where="GNOMON_REPLICA",
+            )
+        if not re.fullmatch(r"0?[0-7]{3}", self.umask) or self.file_umask & 0o700:
+            raise SettingsError(
+                f"expected an octal mask that leaves the owner's rights, such as 077 or 027, "
+                f"got {self.umask!r}",
+                where="GNOMON_UMASK",
             )
         for name in (
             "slices",
@@ -165,6 +181,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             for name, value in values.items()
             if value is not None and not name.endswith("_token")
         }
+
+    @property
+    def file_umask(self) -> int:
+        """:attr:`umask` as a number, for :func:`gnomon.files.apply_umask`."""
+        return int(self.umask, 8)
 
     @property
     def is_local(self) -> bool:

@@ -133,6 +133,17 @@ def test_a_type_the_manifest_does_not_name_is_refused(copied: Path, packed: Arti
         inspect(copied)
 
 
+@pytest.mark.parametrize(
+    "name", ["../toy", "..", "a/b", "toy\n", "to\x1b[2Jy", "", "toy:1", "a" * 64]
+)
+@pytest.mark.parametrize("part", ["name", "version"])
+def test_a_name_that_no_file_may_have_is_refused(copied: Path, part: str, name: str) -> None:
+    """Streams, reports and evidence are named after the artifact."""
+    reseal(copied, **{part: name})
+    with pytest.raises(ArtifactCorrupt, match="manifest"):
+        inspect(copied)
+
+
 def test_a_pickle_is_read_and_not_run(copied: Path, tmp_path: Path) -> None:
     """A forged pickle that would write a file is refused by the type it names; none is written."""
 
@@ -172,7 +183,7 @@ def test_a_newer_format_is_refused(copied: Path) -> None:
     content = json.dumps(manifest).encode()
     (copied / "manifest.json").write_bytes(content)
     (copied / "manifest.sha256").write_text(f"{sha256(content)}  manifest.json\n")
-    with pytest.raises(ArtifactIncompatible, match="format 1, got 99"):
+    with pytest.raises(ArtifactIncompatible, match=r"format 99; .* reads up to 1"):
         inspect(copied)
 
 

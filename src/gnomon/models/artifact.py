@@ -16,7 +16,6 @@ from gnomon.models.folder import (
     MOST_PIPELINE_BYTES,
     ArtifactFolder,
     parsing,
-    printable,
 )
 from gnomon.models.importing import check_modules
 from gnomon.models.manifest import CHECKS, CONTRACT, GOLDEN, PROFILE, Manifest
@@ -25,6 +24,7 @@ from gnomon.models.signing import PublicKey, Signer, check_signature, trusted_ke
 from gnomon.models.tables import read_table
 from gnomon.models.trust import Named, Uses, judge
 from gnomon.preprocessing.contract import Contract
+from gnomon.printable import printable
 
 if TYPE_CHECKING:
     from gnomon.preprocessing.leakage import LeakageReport
@@ -98,14 +98,16 @@ class Artifact:
         """What packing looked for in the training data and found; None if it did not look.
 
         Raises:
-            ArtifactCorrupt: the file is not one of this format.
+            NewerFormat: a newer version of Gnomon wrote them.
+            UnreadableFile, ArtifactCorrupt: the file is not what was packed.
         """
         if CHECKS not in self.manifest.files:
             return None
         from gnomon.preprocessing.leakage.finding import LeakageReport
 
         with parsing(CHECKS, self.path / CHECKS):
-            return LeakageReport.from_json(self.read(CHECKS, MOST_DOCUMENT_BYTES))
+            content = self.read(CHECKS, MOST_DOCUMENT_BYTES)
+            return LeakageReport.from_json(content, str(self.path / CHECKS))
 
     def read(self, name: str, most: int = MOST_PIPELINE_BYTES) -> bytes:
         """The bytes of one file of the artifact, hashed as they are read.
@@ -145,7 +147,8 @@ def inspect(which: str | Path) -> Artifact:
         UntrustedSignature: ``GNOMON_TRUSTED_KEYS`` is set, and no such key signed it.
         UntrustedTypes: the pipeline names a type that its manifest does not, that neither skops
             nor the manifest trusts, or that nobody may.
-        ArtifactIncompatible: another minor version of Python or scikit-learn.
+        ArtifactIncompatible: another minor version of Python or scikit-learn, or a newer format.
+        NewerFormat: a contract of a newer format.
     """
     return examine(store.resolve(which), trusted_keys())
 

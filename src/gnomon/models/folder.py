@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gnomon.errors import ArtifactCorrupt, GnomonError
+from gnomon.printable import printable
 
 __all__ = ["ArtifactFolder", "parsing", "printable", "sha256"]
 
@@ -143,11 +144,6 @@ class ArtifactFolder:
 def sha256(content: bytes) -> str:
     """The SHA-256 of some bytes, in hex."""
     return hashlib.sha256(content).hexdigest()
-
-
-def printable(text: str) -> str:
-    """Text from an artifact as a terminal or a log may show it: control characters escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 @contextmanager

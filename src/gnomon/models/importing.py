@@ -16,8 +16,9 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from gnomon.errors import ArtifactCorrupt, ArtifactError
-from gnomon.models.folder import MOST_DOCUMENT_BYTES, ArtifactFolder, printable
+from gnomon.models.folder import MOST_DOCUMENT_BYTES, ArtifactFolder
 from gnomon.models.manifest import CODE, Manifest
+from gnomon.printable import printable
 
 __all__ = ["VendoredCode", "check_modules"]
 

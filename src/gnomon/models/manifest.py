@@ -11,14 +11,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from gnomon.errors import ArtifactCorrupt, ArtifactIncompatible
+from gnomon.formats import Format, decode
 from gnomon.models.environment import Environment
 from gnomon.models.folder import (
     MOST_SMALL_BYTES,
     ArtifactFolder,
     parsing,
-    printable,
     sha256,
 )
+from gnomon.printable import printable
 
 __all__ = ["FORMAT", "Lineage", "Manifest", "Serializer", "sha256"]
 
@@ -42,6 +43,17 @@ UNHASHED = frozenset({MANIFEST, SEAL, SIGNATURES})
 _PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.+!_-]*")
 
 Serializer = Literal["skops", "pickle"]
+TagPart = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9]([-._a-z0-9]{0,61}[a-z0-9])?\Z")]
+"""A name or a version: files and folders are named after it, in the storage root too."""
+
+
+_KIND = Format(
+    "manifest",
+    FORMAT,
+    hint="pack again, or restore the folder from a copy",
+    damaged=ArtifactCorrupt,
+    newer=ArtifactIncompatible,
+)
 
 
 class Lineage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,8 +92,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     format: int = FORMAT
-    name: str
-    version: str
+    name: TagPart
+    version: TagPart
     created: Annotated[datetime, msgspec.Meta(tz=True)]
     serializer: Serializer
     environment: Environment
@@ -131,15 +143,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 hint="pack again, or restore the folder from a copy",
             )
         with parsing(MANIFEST, place):
-            known = msgspec.json.decode(content, type=_Format).format
-        if known != FORMAT:
-            raise ArtifactIncompatible(
-                f"expected artifact format {FORMAT}, got {known}",
-                where=str(place),
-                hint="install the gnomon version that packed it, or pack again",
-            )
-        with parsing(MANIFEST, place):
-            return msgspec.json.decode(content, type=cls), digest
+            return decode(content, cls, _KIND, str(place)), digest
 
     def check_files(self, folder: ArtifactFolder) -> None:
         """Compare every file of the folder with its recorded hash.
@@ -174,12 +178,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                     where=str(folder.path / REQUIREMENTS),
                     hint="do not install it; find out who changed it",
                 )
-
-
-class _Format(msgspec.Struct):
-    """Only the format number, which every version of the manifest has."""
-
-    format: int
 
 
 def hash_files(folder: Path) -> Mapping[str, str]:

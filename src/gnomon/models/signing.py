@@ -30,8 +30,9 @@ from gnomon.errors import (
     SigningError,
     UntrustedSignature,
 )
-from gnomon.models.folder import MOST_SMALL_BYTES, ArtifactFolder, parsing, printable
+from gnomon.models.folder import MOST_SMALL_BYTES, ArtifactFolder, parsing
 from gnomon.models.manifest import SIGNATURES
+from gnomon.printable import printable
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -258,8 +259,6 @@ def sign(folder: ArtifactFolder, tag: str, digest: str, key: Ed25519PrivateKey) 
     place = folder.path / SIGNATURES
     try:
         files.replace(place, msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
-        # Who may read the artifact may see who signed it.
-        place.chmod((folder.path / "manifest.json").stat().st_mode & 0o777)
     except OSError as error:
         raise SigningError(f"cannot write: {error.strerror}", where=str(place)) from None
     return public
@@ -284,15 +283,14 @@ def new_key(path: Path, comment: str) -> PublicKey:
     )
     beside = path.with_name(path.name + ".pub")
     try:
-        for place, content in (
-            (path, private),
-            (beside, f"{public.line} {comment}".strip().encode() + b"\n"),
+        for place, content, mode in (
+            (path, private, 0o600),
+            (beside, f"{public.line} {comment}".strip().encode() + b"\n", 0o644),
         ):
-            if not files.create(place, content):
+            if not files.create(place, content, mode=mode):
                 raise SigningError(
                     "there is such a file; a key is never overwritten", where=str(place)
                 )
-        beside.chmod(0o644)
     except OSError as error:
         raise SigningError(f"cannot write the key: {error.strerror}", where=str(path)) from None
     return PublicKey(public.line, comment)

@@ -6,6 +6,7 @@ replaced under a lock of ours. Nothing here imports bentoml: workers find artifa
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -13,6 +14,7 @@ import re
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,12 +23,16 @@ from typing import Annotated
 
 import msgspec
 
+from gnomon import files
 from gnomon.errors import ArtifactCorrupt, PackRefused, UnknownArtifact
 from gnomon.models.environment import Environment
 from gnomon.models.folder import ArtifactFolder, parsing
 from gnomon.models.manifest import MANIFEST, SEAL
 
 __all__ = ["resolve", "tags"]
+
+_STAGING_SECONDS = 86_400.0
+"""No pack takes this long."""
 
 _TAG_PART = re.compile(r"[a-z0-9]([-._a-z0-9]{0,61}[a-z0-9])?")
 
@@ -48,7 +54,7 @@ def tags(name: str | None = None) -> list[str]:
         f"{name}:{version}"
         for name in names
         for _, version in sorted(
-            ((_created(path), path.name) for path in _versions(name)), reverse=True
+            ((_age_order(path), path.name) for path in _versions(name)), reverse=True
         )
     ]
 
@@ -132,8 +138,9 @@ def new_version(created: datetime) -> str:
 def staging() -> Iterator[Path]:
     """A folder on the store's file system to build in; gone afterwards unless published."""
     parent = home() / "staging"
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="pack-", dir=parent))  # for its owner only: golden rows
+    files.make_folder(parent)
+    _sweep(parent)
+    folder = Path(tempfile.mkdtemp(prefix="pack-", dir=parent))
     try:
         yield folder
     finally:
@@ -143,11 +150,17 @@ def staging() -> Iterator[Path]:
 def publish(folder: Path, name: str, version: str, created: datetime) -> Path:
     """Move a finished artifact into the store and point ``latest`` at the newest one.
 
+    On disk when this returns; after a loss of power it is there whole or not at all.
+
     Raises:
         PackRefused: the store has that version already.
     """
     path = models() / name / version
-    path.parent.mkdir(parents=True, exist_ok=True)
+    files.make_folder(path.parent)
+    for parent in (models(), path.parent):
+        files.narrow(parent)  # BentoML makes its store as the umask of who imported it allows.
+    folder.chmod(files.folder_mode())  # until here nobody else may look
+    files.sync_tree(folder)
     try:
         folder.rename(path)
     except OSError as error:
@@ -158,6 +171,7 @@ def publish(folder: Path, name: str, version: str, created: datetime) -> Path:
             where=str(path),
             hint="choose another version, or leave `version` out",
         ) from None
+    files.sync_folder(path.parent)
     _point_latest(path, created)
     return path
 
@@ -189,16 +203,15 @@ def _point_latest(path: Path, created: datetime) -> None:
     with _locked(path.parent):
         latest = path.parent / "latest"
         current = path.parent / latest.read_text().strip() if latest.is_file() else None
-        if current and _is_artifact(current) and _created(current) > created:
+        if current and _is_artifact(current) and (_created(current) or created) > created:
             return
-        fresh = path.parent / f".latest-{path.name}"
-        fresh.write_text(path.name)
-        fresh.replace(latest)
+        files.replace(latest, path.name.encode())
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    with (folder / ".lock").open("w") as lock:
+    descriptor = os.open(folder / ".lock", os.O_WRONLY | os.O_CREAT, files.file_mode())
+    with os.fdopen(descriptor, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -254,11 +267,26 @@ class _Created(msgspec.Struct):
     created: Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-def _created(path: Path) -> datetime:
-    """When an artifact was packed, as its manifest says; only for ordering."""
+def _created(path: Path) -> datetime | None:
+    """When an artifact was packed, as its manifest says; None where that cannot be read."""
     try:
         content = ArtifactFolder(path).read(MANIFEST)
         with parsing(MANIFEST, path):
             return msgspec.json.decode(content, type=_Created).created
     except ArtifactCorrupt:
-        return datetime.min.replace(tzinfo=UTC)
+        return None
+
+
+def _age_order(path: Path) -> datetime:
+    """To find the newest. A damaged artifact comes first: to pass over it for an older one without
+    a word would be to guess; whoever asks for the newest is told what is wrong with it."""
+    return _created(path) or datetime.max.replace(tzinfo=UTC)
+
+
+def _sweep(staging: Path) -> None:
+    """Remove what a pack that was killed has left."""
+    limit = time.time() - _STAGING_SECONDS
+    for folder in _folders(staging):
+        with contextlib.suppress(OSError):
+            if folder.stat().st_mtime < limit:
+                shutil.rmtree(folder)

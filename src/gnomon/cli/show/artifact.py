@@ -8,7 +8,7 @@ from rich.table import Table
 from gnomon.cli.console import columns, local, out
 from gnomon.cli.show.leakage import findings, summary
 from gnomon.models import Artifact
-from gnomon.models.folder import printable
+from gnomon.printable import printable
 from gnomon.models.trust import Uses
 from gnomon.preprocessing import Contract, Feature
 from gnomon.preprocessing.leakage import LeakageReport

@@ -11,7 +11,7 @@ from rich.table import Table
 from gnomon.cli.console import ago, columns
 from gnomon.errors import ArtifactError
 from gnomon.models import Manifest
-from gnomon.models.folder import printable
+from gnomon.printable import printable
 
 __all__ = ["plain", "show_artifacts"]
 
