@@ -8,10 +8,10 @@ from rich.table import Table
 from gnomon.cli.console import columns, local, out
 from gnomon.cli.show.leakage import findings, summary
 from gnomon.models import Artifact
-from gnomon.printable import printable
 from gnomon.models.trust import Uses
 from gnomon.preprocessing import Contract, Feature
 from gnomon.preprocessing.leakage import LeakageReport
+from gnomon.printable import printable
 from gnomon.service.schemas import seen_in_training
 
 __all__ = ["show_artifact", "type_words"]
