@@ -68,12 +68,31 @@ class Artifact:
         return f"{self.name}:{self.version}"
 
     def golden(self) -> pa.Table:
-        """The golden rows: ``input/…``, ``step/…`` and ``output/…`` columns."""
-        return self._table(GOLDEN)
+        """The golden rows: ``input/…``, ``step/…`` and ``output/…`` columns.
+
+        Raises:
+            ArtifactCorrupt: it is no table of rows that the contract takes and answers.
+        """
+        table, contract = self._table(GOLDEN), self.contract
+        for kind, schema in (("input", contract.input_schema), ("output", contract.output_schema)):
+            for field in schema:
+                self._check_column(table, GOLDEN, field.with_name(f"{kind}/{field.name}"))
+        if not table.num_rows:
+            raise ArtifactCorrupt("expected at least one golden row", where=str(self.path / GOLDEN))
+        return table
 
     def profile(self) -> pa.Table:
-        """The training profile: one row for each raw feature, transformed feature and output."""
-        return self._table(PROFILE)
+        """The training profile: one row for each raw feature, transformed feature and output.
+
+        Raises:
+            ArtifactCorrupt: it is no such table.
+        """
+        from gnomon.models.profile import SCHEMA
+
+        table = self._table(PROFILE)
+        for field in SCHEMA:
+            self._check_column(table, PROFILE, field)
+        return table
 
     def checks(self) -> LeakageReport | None:
         """What packing looked for in the training data and found; None if it did not look.
@@ -97,6 +116,17 @@ class Artifact:
             ArtifactCorrupt: they are not what was packed, or more than ``most`` bytes.
         """
         return ArtifactFolder(self.path).read_checked(name, self.manifest.files[name], most)
+
+    def _check_column(self, table: pa.Table, name: str, expected: pa.Field) -> None:
+        index = table.schema.get_field_index(expected.name)
+        found = "none" if index < 0 else str(table.schema.field(index).type)
+        if found != str(expected.type):
+            raise ArtifactCorrupt(
+                f"{name}: expected one column `{printable(expected.name)}` of {expected.type}, "
+                f"got {found}",
+                where=str(self.path / name),
+                hint="pack again, or restore the folder from a copy",
+            )
 
     def _table(self, name: str) -> pa.Table:
         return read_table(self.read(name, MOST_DOCUMENT_BYTES), str(self.path / name))

@@ -163,7 +163,7 @@ def parsing(what: str, where: Path | str) -> Iterator[None]:
             f"{what} cannot be read: {kind}{printable(str(error))[:500]}",
             where=printable(str(where)),
             hint=_RESTORE,
-        ) from None
+        ) from error
 
 
 def _open_regular(path: Path) -> BinaryIO:

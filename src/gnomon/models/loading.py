@@ -13,7 +13,9 @@ import pyarrow as pa
 from gnomon.errors import ArtifactCorrupt, ArtifactError, GnomonError
 from gnomon.models import golden, serialization
 from gnomon.models.artifact import Artifact, inspect
+from gnomon.models.folder import parsing
 from gnomon.models.importing import VendoredCode
+from gnomon.models.manifest import GOLDEN
 from gnomon.models.predicting import Predictor, outputs
 from gnomon.preprocessing.frames import to_frame
 
@@ -61,7 +63,8 @@ class LoadedArtifact:
             GoldenMismatch: they do not come out as recorded; names the first step and column.
         """
         artifact = self.artifact
-        golden.verify(self.pipeline, artifact.golden(), artifact.contract, artifact.tag)
+        with parsing(GOLDEN, artifact.path / GOLDEN):
+            golden.verify(self.pipeline, artifact.golden(), artifact.contract, artifact.tag)
 
 
 def load(which: str | Path, *, verify: bool = True, digest: str | None = None) -> LoadedArtifact:

@@ -115,7 +115,7 @@ def _load_skops(
         if one.full in accepted:
             name = one.name.partition(".")[0]  # of a method, its class
             check_resolved(one.full, _resolve(one.module, name), modules, where)
-    estimators = {one.full for one in found if one.plain and one.use == "made" and _estimates(one)}
+    estimators = {one.full for one in found if one.plain and one.use == "made" and estimates(one)}
     try:
         return loads(content, trusted=sorted(accepted | estimators))
     except UntrustedTypesFoundException as error:
@@ -126,7 +126,7 @@ def _resolve(module: str, name: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def _estimates(one: Named) -> bool:
+def estimates(one: Named) -> bool:
     """Whether this is on skops's list of scikit-learn's estimators.
 
     skops makes that list by importing all of scikit-learn, see :func:`import_for_loading`. This
@@ -137,10 +137,13 @@ def _estimates(one: Named) -> bool:
     from sklearn.base import BaseEstimator
 
     kind = _resolve(one.module, one.name)
+    public = one.module.partition("._")[0]  # where scikit-learn gives it to its users
     return (
         isinstance(kind, type)
         and issubclass(kind, BaseEstimator)
+        and kind is not BaseEstimator
         and (kind.__module__, kind.__qualname__) == (one.module, one.name)
+        and getattr(import_module(public), one.name, None) is kind
         and not one.name.startswith("_")
         and not isabstract(kind)
     )

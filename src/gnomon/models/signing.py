@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -259,8 +259,6 @@ def sign(folder: ArtifactFolder, tag: str, digest: str, key: Ed25519PrivateKey) 
     place = folder.path / SIGNATURES
     try:
         files.replace(place, msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
-        # Who may read the artifact may see who signed it.
-        place.chmod((folder.path / "manifest.json").stat().st_mode & 0o777)
     except OSError as error:
         raise SigningError(f"cannot write: {error.strerror}", where=str(place)) from None
     return public
@@ -285,15 +283,14 @@ def new_key(path: Path, comment: str) -> PublicKey:
     )
     beside = path.with_name(path.name + ".pub")
     try:
-        for place, content in (
-            (path, private),
-            (beside, f"{public.line} {comment}".strip().encode() + b"\n"),
+        for place, content, mode in (
+            (path, private, 0o600),
+            (beside, f"{public.line} {comment}".strip().encode() + b"\n", 0o644),
         ):
-            if not files.create(place, content):
+            if not files.create(place, content, mode=mode):
                 raise SigningError(
                     "there is such a file; a key is never overwritten", where=str(place)
                 )
-        beside.chmod(0o644)
     except OSError as error:
         raise SigningError(f"cannot write the key: {error.strerror}", where=str(path)) from None
     return PublicKey(public.line, comment)
@@ -309,12 +306,17 @@ def public_key(key: Ed25519PrivateKey) -> PublicKey:
     return PublicKey(line.decode())
 
 
-def read_private(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey:
+def read_private(path: Path, passphrase: Callable[[], bytes]) -> Ed25519PrivateKey:
     """A private key, in OpenSSH's format or PEM.
 
+    Args:
+        path: its file.
+        passphrase: asks for it; called for a key that has one.
+
     Raises:
-        SigningError: it cannot be read, others may read it, it needs a passphrase, or it is no
+        SigningError: it cannot be read, others may read it, the passphrase is wrong, or it is no
             Ed25519 key.
+        MissingExtra: the package that signs is not installed.
     """
     _need_cryptography()
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -334,11 +336,14 @@ def read_private(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateK
     ssh = b"OPENSSH PRIVATE KEY" in content
     load = serialization.load_ssh_private_key if ssh else serialization.load_pem_private_key
     try:
-        key = load(content, passphrase)
-    except TypeError as error:
-        raise SigningError(f"{error}".rstrip("."), where=str(path)) from None
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise SigningError(f"it is no private key: {error}", where=str(path)) from None
+        try:
+            key = load(content, None)
+        except (TypeError, ValueError) as error:
+            if "password" not in str(error).lower():
+                raise
+            key = load(content, passphrase())
+    except (TypeError, ValueError, UnsupportedAlgorithm) as error:
+        raise SigningError(f"cannot read the private key: {error}", where=str(path)) from None
     if not isinstance(key, Ed25519PrivateKey):
         raise SigningError(
             "expected an Ed25519 key, got another kind",

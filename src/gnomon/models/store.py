@@ -140,7 +140,7 @@ def staging() -> Iterator[Path]:
     parent = home() / "staging"
     files.make_folder(parent)
     _sweep(parent)
-    folder = Path(tempfile.mkdtemp(prefix="pack-", dir=parent))  # for its owner only: golden rows
+    folder = Path(tempfile.mkdtemp(prefix="pack-", dir=parent))
     try:
         yield folder
     finally:
@@ -159,6 +159,7 @@ def publish(folder: Path, name: str, version: str, created: datetime) -> Path:
     files.make_folder(path.parent)
     for parent in (models(), path.parent):
         files.narrow(parent)  # BentoML makes its store as the umask of who imported it allows.
+    folder.chmod(files.folder_mode())  # until here nobody else may look
     files.sync_tree(folder)
     try:
         folder.rename(path)

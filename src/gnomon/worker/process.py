@@ -1,4 +1,4 @@
-"""The worker process: ``python -m gnomon.worker ARTIFACT CONTROL_FD [unverified]``.
+"""The worker process: ``python -m gnomon.worker ARTIFACT DIGEST CONTROL_FD [unverified]``.
 
 The process that is started, the *holder*, checks and loads the artifact and never predicts. It
 forks once to verify the golden rows, then forks a *scorer* that serves. When the scorer dies, a
@@ -46,7 +46,8 @@ __all__ = ["main"]
 
 def main() -> None:
     """Load, fork, replace; leave when the control socket closes."""
-    artifact, control = Path(sys.argv[1]), socket.socket(fileno=inherited(sys.argv[2]))
+    artifact, digest = Path(sys.argv[1]), sys.argv[2]
+    control = socket.socket(fileno=inherited(sys.argv[3]))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     die_with_parent(os.getppid())
@@ -55,7 +56,7 @@ def main() -> None:
     apply_umask(settings.file_umask)
     import_for_loading()
     try:
-        loaded = load(artifact, verify=False)
+        loaded = load(artifact, verify=False, digest=digest)
     except GnomonError as error:
         control.send(msgspec.json.encode(frames.Refused.of(error)))
         return
@@ -68,7 +69,7 @@ def main() -> None:
     untie(control)
     gc.freeze()
     gc.enable()
-    if UNVERIFIED in sys.argv[3:] or verified(loaded, control, settings.worker_bytes):
+    if UNVERIFIED in sys.argv[4:] or verified(loaded, control, settings.worker_bytes):
         hold(loaded, control, settings)
 
 

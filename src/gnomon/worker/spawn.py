@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from gnomon.models import Artifact
 from gnomon.settings import Settings
 
 __all__ = ["UNVERIFIED", "Spawned", "child_environment", "inherited", "reap", "spawn", "untie"]
@@ -30,12 +31,12 @@ class Spawned(NamedTuple):
 
 
 def spawn(
-    artifact: Path, settings: Settings, python: str | None = None, *, verify: bool = True
+    artifact: Artifact, settings: Settings, python: str | None = None, *, verify: bool = True
 ) -> Spawned:
-    """Start a worker for the artifact in a folder. It lives as long as the control socket is open.
+    """Start a worker for an artifact. It lives as long as the control socket is open.
 
     Args:
-        artifact: the folder.
+        artifact: the inspected artifact; the worker refuses any other that it finds in its place.
         settings: the worker's.
         python: the interpreter to run; this one when not given. ``gnomon`` is this one's in any
             case, everything else is what that interpreter has installed.
@@ -51,7 +52,8 @@ def spawn(
                 "-P",
                 "-m",
                 "gnomon.worker",
-                str(artifact),
+                str(artifact.path),
+                artifact.digest,
                 str(theirs.fileno()),
                 *([] if verify else [UNVERIFIED]),
             ],

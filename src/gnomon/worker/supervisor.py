@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -140,7 +139,7 @@ class Supervisor:
         await asyncio.to_thread(reap, self._process)
 
     def _spawn(self) -> None:
-        self._process, self._control = spawn(Path(self._artifact.path), self._settings)
+        self._process, self._control = spawn(self._artifact, self._settings)
         self._control.setblocking(False)
         asyncio.get_running_loop().add_reader(self._control.fileno(), self._on_event)
 
