@@ -28,6 +28,7 @@ class Load:
             its ``retry-after``.
         lost: requests that got no answer at all.
         seconds: how long each acknowledged request took.
+        acknowledged_at: when each of them came, on the clock of ``time.monotonic``.
         last: when each artifact was last seen to answer, on the clock of ``time.monotonic``.
     """
 
@@ -36,6 +37,7 @@ class Load:
     errors: dict[int, dict[str, Any]] = field(default_factory=dict)
     lost: int = 0
     seconds: list[float] = field(default_factory=list)
+    acknowledged_at: dict[str, float] = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -92,7 +94,8 @@ async def _run(
                     assert body["request_id"] not in seen.acknowledged
                     seen.acknowledged[body["request_id"]] = body
                     seen.seconds.append(clock() - started)
-                    seen.last[body["artifact"]] = time.monotonic()
+                    now = time.monotonic()
+                    seen.acknowledged_at[body["request_id"]] = seen.last[body["artifact"]] = now
                 else:
                     seen.refused.append(answer.status_code)
                     pause = answer.headers.get("retry-after")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,62 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(OSError, match="No space left"):
         files.create(tmp_path / "one", b"1")
     assert os.listdir(tmp_path) == []
+
+
+MAKE = """
+import os, sys
+from pathlib import Path
+from gnomon import files
+os.umask(int(sys.argv[2], 8))
+files.create(Path(sys.argv[1]) / "a/b/one", b"1")
+"""
+
+
+@pytest.mark.parametrize(
+    ("setting", "process", "folder", "file"),
+    [
+        (None, "000", 0o700, 0o600),
+        (None, "022", 0o700, 0o600),
+        ("027", "000", 0o750, 0o640),
+        ("027", "077", 0o750, 0o640),
+        ("007", "022", 0o770, 0o660),
+        ("nonsense", "000", 0o700, 0o600),
+    ],
+)
+def test_modes_are_those_of_the_setting_whatever_the_umask_of_the_process(
+    tmp_path: Path, setting: str | None, process: str, folder: int, file: int
+) -> None:
+    """Also in a process that never applied it, such as one that only packs."""
+    environment = {k: v for k, v in os.environ.items() if k != "GNOMON_UMASK"}
+    if setting is not None:
+        environment["GNOMON_UMASK"] = setting
+    subprocess.run(
+        [sys.executable, "-c", MAKE, str(tmp_path), process], env=environment, check=True
+    )
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a", "a/b", "a/b/one")]
+    assert modes == [folder, folder, file]
+
+
+APPLY = """
+import os, subprocess, sys
+from gnomon.files import apply_umask
+apply_umask(0o027)
+open(sys.argv[1], "w").close()
+subprocess.run(["touch", sys.argv[2]], check=True)
+"""
+
+
+def test_an_applied_umask_holds_for_libraries_and_children(tmp_path: Path) -> None:
+    """Delta tables, metrics and user code write files without asking Gnomon."""
+    own, childs = tmp_path / "own", tmp_path / "childs"
+    subprocess.run([sys.executable, "-c", APPLY, str(own), str(childs)], check=True)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (own, childs)} == {0o640}
+
+
+def test_a_removed_file_is_gone_on_disk(tmp_path: Path, calls: list[str]) -> None:
+    """The folder is synced; one that is not there is as good as removed."""
+    (tmp_path / "one").touch()
+    files.remove(tmp_path / "one")
+    assert calls == [f"fsync {tmp_path.name}"]
+    files.remove(tmp_path / "one")
+    assert len(calls) == 1

@@ -1,14 +1,32 @@
-"""Files of every format version that was ever written can still be read."""
+"""Files of every format version that was ever written can still be read; newer ones are refused.
+
+A newer or damaged file is never taken for one that is not there. Log segments have tests of their
+own, in ``tests/shadow/log``.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
+import gnomon
+from gnomon.errors import GnomonError, NewerFormat
+from gnomon.models.manifest import Manifest, sha256
 from gnomon.preprocessing import Contract
 from gnomon.preprocessing.leakage import LeakageReport
 from gnomon.settings import Settings
-from gnomon.shadow.rollout.history import Event, History
+from gnomon.shadow import skew, slices
+from gnomon.shadow.drift.model import DriftReport
+from gnomon.shadow.feed.attempt import Attempts
+from gnomon.shadow.log.closed import closed_segments
+from gnomon.shadow.log.ledger import read_ledgers
+from gnomon.shadow.policy import Policy
+from gnomon.shadow.report import Report
+from gnomon.shadow.rollout.history import History
 from gnomon.shadow.storage import Storage
 
 DATA = Path(__file__).parent / "data"
@@ -36,9 +54,14 @@ def test_a_contract_of_format_2_is_read() -> None:
 def test_a_rollout_event_of_format_1_is_read(tmp_path: Path) -> None:
     """A promotion with its gates, as the first release recorded it."""
     settings = Settings(root=str(tmp_path))
+    folder = tmp_path / "rollout/flights"
+    folder.mkdir(parents=True)
+    (folder / "000000.json").write_text(
+        '{"format": 1, "kind": "promote", "artifact": "flights:logistic-1",'
+        ' "at": "2026-11-23T17:19:00Z"}'
+    )
+    (folder / "000001.json").write_bytes((DATA / "event-1.json").read_bytes())
     history = History(Storage(settings), "flights")
-    history.append(Event(kind="promote", artifact="flights:logistic-1"))
-    (tmp_path / "rollout/flights/000001.json").write_bytes((DATA / "event-1.json").read_bytes())
     history.refresh()
     event = history.events[-1]
     assert (event.kind, event.artifact) == ("promote", "flights:boosting-1")
@@ -55,3 +78,176 @@ def test_checks_of_format_1_are_read() -> None:
     assert (clock.evidence.hits, clock.evidence.rows) == (7493, 50009)
     assert label.evidence.measure == "AUC"
     assert report.skipped["domain"] == "no artifact was given"
+
+
+def test_a_heartbeat_of_format_1_is_read(tmp_path: Path) -> None:
+    """Without the hash of the last decision, which is a later addition."""
+    storage = stored(tmp_path, "slices/flights/host-1.json", "heartbeat-1.json")
+    (beat,) = slices.read(storage, "flights")
+    assert (beat.epoch, beat.live, beat.recorded) == (3, "flights:boosting-1", None)
+    assert beat.shadows[0].lagging == 2
+
+
+def test_a_skew_verdict_of_format_1_is_read(tmp_path: Path) -> None:
+    """What a replay found, for the gate."""
+    storage = stored(tmp_path, "skew/flights/boosting-1.json", "skew-1.json")
+    found = skew.read(storage, "flights:boosting-1")
+    assert found is not None
+    assert (found.rows, found.disagreed) == (1000, 3)
+
+
+def test_a_shadows_attempt_of_format_1_is_read(tmp_path: Path) -> None:
+    """It was written without a version, which means 1."""
+    (tmp_path / "attempt.json").write_bytes((DATA / "attempt-1.json").read_bytes())
+    attempt = Attempts(tmp_path)._last(3)
+    assert (attempt.position, attempt.tries, attempt.totals.scored) == ("0:120", 1, 5)
+
+
+def test_reports_of_format_1_are_read() -> None:
+    """Of a comparison and of drift."""
+    report = Report.from_json((DATA / "report-1.json").read_bytes())
+    assert report.verdict == "diverged"
+    drift = DriftReport.from_json((DATA / "drift-1.json").read_bytes())
+    assert (drift.verdict, drift.rows) == ("ok", 1000)
+
+
+def test_a_policy_of_format_1_is_read() -> None:
+    """It need not say so."""
+    text = (DATA / "policy-1.toml").read_text()
+    assert "format" not in text
+    assert Policy.read(DATA / "policy-1.toml").gates.min_rows > 0
+
+
+def test_a_policy_may_say_its_format(tmp_path: Path) -> None:
+    """And is the same policy, with the same digest."""
+    path = tmp_path / "policy.toml"
+    path.write_text("format = 1\n" + (DATA / "policy-1.toml").read_text())
+    assert Policy.read(path).digest == Policy.read(DATA / "policy-1.toml").digest
+
+
+def stored(root: Path, name: str, data: str) -> Storage:
+    """A storage root that holds one file."""
+    storage = Storage(Settings(root=str(root)))
+    storage.write(name, (DATA / data).read_bytes())
+    return storage
+
+
+def read_event(path: Path) -> object:
+    return History(Storage(Settings(root=str(path.parents[2]))), path.parent.name).refresh()
+
+
+def read_head(path: Path) -> object:
+    return History(Storage(Settings(root=str(path.parents[1]))), path.stem).refresh()
+
+
+def read_heartbeat(path: Path) -> object:
+    found = slices.find(Storage(Settings(root=str(path.parents[2]))), path.parent.name)
+    raise found.unreadable[path.stem]
+
+
+def read_skew(path: Path) -> object:
+    storage = Storage(Settings(root=str(path.parents[2])))
+    return skew.read(storage, f"{path.parent.name}:{path.stem}")
+
+
+def read_attempt(path: Path) -> object:
+    return Attempts(path.parent)._last(3)
+
+
+def read_manifest(path: Path) -> object:
+    path.with_name("manifest.sha256").write_text(f"{sha256(path.read_bytes())}  manifest.json\n")
+    return Manifest.read(path.parent)
+
+
+def read_report(path: Path) -> object:
+    return Report.from_json(path.read_bytes(), str(path))
+
+
+def read_drift(path: Path) -> object:
+    return DriftReport.from_json(path.read_bytes(), str(path))
+
+
+def read_checks(path: Path) -> object:
+    return LeakageReport.from_json(path.read_bytes(), str(path))
+
+
+def read_closed(path: Path) -> object:
+    return closed_segments(path.parent)
+
+
+def read_ledger(path: Path) -> object:
+    return read_ledgers(Storage(Settings(root=str(path.parents[2]))), path.parent.name)
+
+
+Reader = Callable[[Path], object]
+
+FILES: list[tuple[str, int, Reader]] = [
+    ("rollout/flights/000000.json", 2, read_event),
+    ("heads/flights.json", 1, read_head),
+    ("slices/flights/host-1.json", 1, read_heartbeat),
+    ("skew/flights/boosting-1.json", 1, read_skew),
+    ("spool/shadow-2/attempt.json", 1, read_attempt),
+    ("spool/flights/a/requests/closed.json", 1, read_closed),
+    ("sealed/flights/0a1b.json", 1, read_ledger),
+    ("models/flights/1/manifest.json", 1, read_manifest),
+    ("models/flights/1/contract.json", 2, Contract.read),
+    ("models/flights/1/checks.json", 1, read_checks),
+    ("reports/flights/replay.json", 1, read_report),
+    ("reports/flights/drift.json", 1, read_drift),
+]
+"""Each kind of JSON file, the newest format that is read, and how it is read."""
+
+
+@pytest.mark.parametrize(("name", "newest", "read"), FILES)
+def test_a_newer_file_is_refused_by_name(
+    tmp_path: Path, name: str, newest: int, read: Reader
+) -> None:
+    """With its format, the newest that is read, and what to do; whatever else is in it."""
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    path.write_text(f'{{"format": {newest + 1}, "novelty": ["x"]}}')
+    with pytest.raises(GnomonError) as caught:
+        read(path)
+    said = str(caught.value)
+    assert f"has format {newest + 1}; " in said
+    assert f"reads up to {newest}" in said
+    assert name in said
+    assert "upgrade gnomon" in said
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\0" * 300, b"{", b"[]", b"\xff\xfe{}", b'{"format": "new"}', b"{}"]
+)
+@pytest.mark.parametrize(
+    ("name", "newest", "read"), [one for one in FILES if one[2] is not read_attempt]
+)
+def test_a_damaged_file_is_refused_by_name(
+    tmp_path: Path, name: str, newest: int, read: Reader, content: bytes
+) -> None:
+    """Empty, zeroed, cut off, not JSON, without a version: never as if it were not there."""
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    with pytest.raises(GnomonError) as caught:
+        read(path)
+    assert name in str(caught.value)
+
+
+def test_a_newer_policy_is_refused_by_name(tmp_path: Path) -> None:
+    """Also where its keys are those of today."""
+    path = tmp_path / "policy.toml"
+    path.write_text("format = 2\n[gates]\nmin_rows = 5\n")
+    with pytest.raises(NewerFormat, match=r"policy has format 2; .* reads up to 1 .*policy\.toml"):
+        Policy.read(path)
+
+
+def test_every_json_format_is_listed() -> None:
+    """`docs/formats.md` names each module that has a ``FORMAT``."""
+    source = Path(gnomon.__file__).parent
+    modules = {
+        path.relative_to(source).as_posix()
+        for path in source.rglob("*.py")
+        if re.search(r"^FORMAT = ", path.read_text(), re.MULTILINE)
+    }
+    text = (Path(__file__).parents[1] / "docs/formats.md").read_text()
+    assert {name for name in modules if f"`{name}`" not in text} == set()

@@ -24,17 +24,24 @@
     │   ├── ArtifactCorrupt           500  artifact_corrupt
     │   ├── ArtifactIncompatible      409  artifact_incompatible
     │   ├── UntrustedTypes            403  untrusted_types
+    │   ├── UntrustedSignature        403  untrusted_signature
     │   └── GoldenMismatch            409  golden_mismatch
+    ├── SigningError                  422  signing_failed
     ├── WorkerError                   503  worker_unavailable
     ├── LogError                      500  bad_log
+    │   └── NewerLog                  500  newer_log
     ├── TableError                    422  invalid_table
     ├── PolicyError                   422  invalid_policy
     ├── SettingsError                 500  invalid_settings
+    ├── StorageError                  503  storage_unavailable
+    ├── UnreadableFile                500  unreadable_file
+    │   └── NewerFormat               500  newer_format
     ├── RolloutError                  409  rollout_refused
     │   ├── GateRefused               409  gate_refused
     │   │   └── GateUndecided         409  gate_undecided
     │   ├── IncompatibleContract      409  incompatible_contract
-    │   └── RolloutConflict           409  rollout_conflict
+    │   ├── RolloutConflict           409  rollout_conflict
+    │   └── HistoryDamaged            500  history_damaged
     ├── ServerError                   502  server_error
     └── MissingExtra                  500  missing_extra
 
@@ -45,6 +52,7 @@ shape every HTTP error has.
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 __all__ = [
@@ -59,6 +67,7 @@ __all__ = [
     "GateUndecided",
     "GnomonError",
     "GoldenMismatch",
+    "HistoryDamaged",
     "HostNotAllowed",
     "IncompatibleContract",
     "InvalidRequest",
@@ -67,6 +76,8 @@ __all__ = [
     "MalformedBody",
     "MethodNotAllowed",
     "MissingExtra",
+    "NewerFormat",
+    "NewerLog",
     "NotReady",
     "OriginNotAllowed",
     "Overloaded",
@@ -78,10 +89,14 @@ __all__ = [
     "RolloutError",
     "ServerError",
     "SettingsError",
+    "SigningError",
+    "StorageError",
     "TableError",
     "Unauthorized",
     "UnknownArtifact",
     "UnknownRoute",
+    "UnreadableFile",
+    "UntrustedSignature",
     "UntrustedTypes",
     "ValueRule",
     "WorkerError",
@@ -280,15 +295,27 @@ class ArtifactIncompatible(ArtifactError):
 
 
 class UntrustedTypes(ArtifactError):
-    """The serialized pipeline names types its manifest does not trust."""
+    """The serialized pipeline names types its manifest does not trust, or nobody may."""
 
     status, code = 403, "untrusted_types"
+
+
+class UntrustedSignature(ArtifactError):
+    """No trusted key signed the artifact, or a signature is not for it."""
+
+    status, code = 403, "untrusted_signature"
 
 
 class GoldenMismatch(ArtifactError):
     """The golden rows did not come out as they were recorded."""
 
     status, code = 409, "golden_mismatch"
+
+
+class SigningError(GnomonError):
+    """A key that cannot be made or used."""
+
+    status, code = 422, "signing_failed"
 
 
 class WorkerError(GnomonError):
@@ -301,6 +328,12 @@ class LogError(GnomonError):
     """A log segment or table that cannot be read."""
 
     status, code = 500, "bad_log"
+
+
+class NewerLog(LogError):
+    """A part of the log that a newer version of Gnomon wrote."""
+
+    status, code = 500, "newer_log"
 
 
 class TableError(GnomonError):
@@ -319,6 +352,24 @@ class SettingsError(GnomonError):
     """A ``GNOMON_*`` setting with a value that cannot be used."""
 
     status, code = 500, "invalid_settings"
+
+
+class StorageError(GnomonError):
+    """The storage root cannot be read or written; the message has the system's reason."""
+
+    status, code = 503, "storage_unavailable"
+
+
+class UnreadableFile(GnomonError):
+    """A file of ours that is empty, cut off or not what its name says; never read as absence."""
+
+    status, code = 500, "unreadable_file"
+
+
+class NewerFormat(UnreadableFile):
+    """A file that a newer version of Gnomon wrote."""
+
+    status, code = 500, "newer_format"
 
 
 class RolloutError(GnomonError):
@@ -349,6 +400,17 @@ class RolloutConflict(RolloutError):
     """Another decision was recorded first."""
 
     status, code = 409, "rollout_conflict"
+
+
+class HistoryDamaged(RolloutError):
+    """A rollout history that lost, changed or cannot read an event; no decision is taken on it.
+
+    Attributes:
+        events: the events before the damage, oldest first, where they are known.
+    """
+
+    status, code = 500, "history_damaged"
+    events: Sequence[Any] = ()
 
 
 class ServerError(GnomonError):

@@ -1,4 +1,4 @@
-"""Files that survive a loss of power, readable by their owner only.
+"""Files that survive a loss of power, readable by their owner only unless told otherwise.
 
 A file is on disk when its bytes *and* the name in its folder are synced, and the same holds for the
 folder's own name in its parent. ``rename`` and ``link`` alone promise neither. See "Durability" in
@@ -10,21 +10,58 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
+import time
 from pathlib import Path
 
 __all__ = [
-    "FILE_MODE",
-    "FOLDER_MODE",
+    "UMASK",
+    "apply_umask",
     "create",
+    "file_mode",
+    "folder_mode",
     "make_folder",
+    "narrow",
+    "remove",
     "replace",
+    "sweep",
     "sync_file",
     "sync_folder",
+    "sync_tree",
 ]
 
-FILE_MODE = 0o600
-FOLDER_MODE = 0o700
-"""The process's umask may take away more, never add."""
+UMASK = 0o077
+"""What a file's mode leaves out, unless ``GNOMON_UMASK`` or :func:`apply_umask` says otherwise."""
+
+LEFTOVER_SECONDS = 3600.0
+"""A file written aside takes milliseconds to be put in place; this old, its writer is gone."""
+
+_ASIDE = ".new"
+_umask = UMASK
+with contextlib.suppress(KeyError, ValueError):  # The settings refuse what is no mask.
+    _umask = int(os.environ["GNOMON_UMASK"], 8)
+
+
+def apply_umask(umask: int) -> None:
+    """Have this process, and the children it starts, make files and folders with this umask.
+
+    Every process of Gnomon calls it first, with the setting ``GNOMON_UMASK``, because libraries
+    write files too. What is written with this module has the mode that the setting leaves in any
+    process, also in one of a user who only packs an artifact.
+    """
+    global _umask
+    _umask = umask
+    os.umask(umask)
+
+
+def file_mode() -> int:
+    """The mode of a new file."""
+    return 0o666 & ~_umask
+
+
+def folder_mode() -> int:
+    """The mode of a new folder."""
+    return 0o777 & ~_umask
 
 
 def sync_file(path: Path) -> None:
@@ -52,22 +89,37 @@ def make_folder(folder: Path) -> None:
         OSError: the disk refuses, or something else has that name.
     """
     for path in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
-        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=folder_mode())
+            path.chmod(folder_mode())  # The process's umask may be a narrower one.
         sync_folder(path.parent)
     if not folder.is_dir():
         raise NotADirectoryError(f"expected a folder: {folder}")
 
 
-def create(path: Path, content: bytes) -> bool:
+def narrow(folder: Path) -> None:
+    """Take from others a folder of ours in which everybody may write, as a library made it.
+
+    Who may write in a folder can replace what is in it. One that belongs to another account is left
+    as it is, and so is one that is only open to its group: somebody meant that.
+    """
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & stat.S_IWOTH:
+        with contextlib.suppress(PermissionError):
+            folder.chmod(mode & ~_umask)
+
+
+def create(path: Path, content: bytes, *, mode: int | None = None) -> bool:
     """Write a file that must not be there yet; it is on disk when this returns True.
 
-    False, and nothing changes, when there is one of that name: of any number of processes that
-    create the same one, exactly one gets True. A reader sees the whole file or none.
+    ``mode`` is :func:`file_mode` by default. False, and nothing changes, when there is one of that
+    name: of any number of processes that create the same one, exactly one gets True. A reader sees
+    the whole file or none.
 
     Raises:
         OSError: the disk refuses; then there is no such file.
     """
-    temporary = _write_aside(path, content)
+    temporary = _write_aside(path, content, mode)
     try:
         os.link(temporary, path)
     except FileExistsError:
@@ -95,13 +147,56 @@ def replace(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
-def _write_aside(path: Path, content: bytes) -> Path:
+def remove(path: Path) -> None:
+    """Remove a file; that it is gone is on disk when this returns. One that is gone stays so.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return
+    sync_folder(path.parent)
+
+
+def sync_tree(folder: Path) -> None:
+    """Force a folder and all below it to disk, each with the mode that the umask leaves.
+
+    To be called before the folder gets the name under which it is looked for.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    for place, _, names in os.walk(folder, topdown=False):
+        for path in (Path(place, name) for name in names):
+            if not path.is_symlink():
+                path.chmod(file_mode())
+                sync_file(path)
+        Path(place).chmod(folder_mode())
+        sync_folder(Path(place))
+
+
+def sweep(folder: Path, *, below: bool = True) -> None:
+    """Remove what processes that died while they wrote left in a folder, and ``below`` it."""
+    limit = time.time() - LEFTOVER_SECONDS
+    for place, folders, names in os.walk(folder):
+        if not below:
+            folders.clear()
+        for path in (Path(place, name) for name in names if _is_aside(name)):
+            with contextlib.suppress(OSError):  # Another process sweeps too.
+                if path.stat().st_mtime < limit:
+                    path.unlink()
+
+
+def _write_aside(path: Path, content: bytes, mode: int | None = None) -> Path:
     """``content`` on disk under a name beside ``path`` that no listing takes for a file of ours."""
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_ASIDE}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, file_mode() if mode is None else mode)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -110,6 +205,10 @@ def _write_aside(path: Path, content: bytes) -> Path:
             temporary.unlink()
         raise
     return temporary
+
+
+def _is_aside(name: str) -> bool:
+    return name.startswith(".") and name.endswith(_ASIDE)
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -62,6 +62,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         control_token: bearer token for control routes. Unset: one is made at start and written
             to ``<root>/control.token``, readable by its owner only.
         predict_token: bearer token for prediction routes. Unset: predictions are open.
+        umask: what the modes of files and folders leave out, in octal, as the shell's ``umask``.
+            ``077``: for their owner only. ``027`` lets the group read, ``007`` write too.
+        trusted_keys: public keys, or files of them, separated by commas: only artifacts that one
+            of them signed are inspected, loaded and served. Only in the environment, as commands
+            and workers hold to it too. Unset: unsigned artifacts are taken.
         hosts: names this server is called by, separated by commas: ``flights.example.com``,
             ``*.example.com``, ``*`` for any. Requests for others get 421. Addresses, ``localhost``
             and the name in ``GNOMON_URL`` need no entry.
@@ -95,6 +100,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_bytes: int = 0
     control_token: str | None = None
     predict_token: str | None = None
+    umask: str = "077"
+    trusted_keys: str | None = None
     hosts: str | None = None
     origins: str | None = None
 
@@ -103,6 +110,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError(
                 f"expected a name of letters, digits, - and _, got {self.replica!r}",
                 where="GNOMON_REPLICA",
+            )
+        if not re.fullmatch(r"0?[0-7]{3}", self.umask) or self.file_umask & 0o700:
+            raise SettingsError(
+                f"expected an octal mask that leaves the owner's rights, such as 077 or 027, "
+                f"got {self.umask!r}",
+                where="GNOMON_UMASK",
             )
         for name in (
             "slices",
@@ -134,6 +147,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             SettingsError: a value of the wrong kind, or a ``GNOMON_*`` name that is no setting.
         """
         environ = os.environ if environ is None else environ
+        if "trusted_keys" in defaults:
+            raise SettingsError(
+                "trusted keys are set in the environment, not in code",
+                where="GNOMON_TRUSTED_KEYS",
+                hint="every command that reads an artifact must hold to them",
+            )
         known = set(cls.__struct_fields__)
         given: dict[str, Any] = dict(defaults)
         for variable, value in environ.items():
@@ -158,12 +177,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """These settings as variables for a child process, without the tokens."""
         values = msgspec.structs.asdict(self)
         return {
-            f"GNOMON_{name.upper()}": str(
-                Path(value).absolute() if name in _FOLDERS and "://" not in value else value
-            )
+            f"GNOMON_{name.upper()}": _for_child(name, value)
             for name, value in values.items()
             if value is not None and not name.endswith("_token")
         }
+
+    @property
+    def file_umask(self) -> int:
+        """:attr:`umask` as a number, for :func:`gnomon.files.apply_umask`."""
+        return int(self.umask, 8)
 
     @property
     def is_local(self) -> bool:
@@ -186,3 +208,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 hint="set GNOMON_SPOOL to a folder on a disk that survives a restart",
             )
         return Path(self.root) / "spool"
+
+
+def _for_child(name: str, value: Any) -> str:
+    """A setting for a process with another working directory."""
+    if name in _FOLDERS and "://" not in value:
+        return str(Path(value).absolute())
+    if name == "trusted_keys":
+        entries = (entry.strip() for entry in value.replace("\n", ",").split(","))
+        return ",".join(
+            entry if entry.startswith("ssh-") or not entry else str(Path(entry).absolute())
+            for entry in entries
+        )
+    return str(value)

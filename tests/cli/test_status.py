@@ -74,3 +74,33 @@ def test_a_slice_that_ends_is_kept_only_while_rows_wait_there(
         slices.end(storage, Heartbeat(slice=name, shadows=(shadow,), **started))  # type: ignore[arg-type]
     (left,) = slices.read(storage, "toy")
     assert (left.slice, left.is_stale()) == ("behind", True)
+
+
+def test_files_that_cannot_be_read_are_named(shell: Shell, deployment: tuple[Storage, str]) -> None:
+    """A slice of a newer version may run; a damaged report does not mean that there is none."""
+    storage, tag = deployment
+    beat(storage, "one", ShadowBeat(artifact=tag, epoch=2))
+    storage.write("slices/toy/two.json", b'{"format": 2}')
+    storage.write("slices/toy/three.json", b"")
+    told = shell("status").out.replace("\n", " ")
+    assert "slice one" in told
+    assert "this heartbeat has format 2;" in told
+    assert "slices/toy/two.json" in told
+    assert "not a heartbeat: the file is empty (0 bytes) at slices/toy/three.json" in told
+    assert len(shell("status", "--json").json["problems"]) == 2
+
+
+def test_a_lost_history_is_not_a_model_that_never_ran(
+    shell: Shell, deployment: tuple[Storage, str]
+) -> None:
+    """The folder of events is gone; what is recorded elsewhere tells that there were some."""
+    storage, _ = deployment
+    for name in storage.names("rollout"):
+        storage.remove(name)
+    for command in (("history",), ("promote", "toy:latest", "--force"), ("rollback",)):
+        said = shell(*command, expect=2).err.replace("\n", " ")
+        assert "heads/toy.json says that there were 2" in said
+    told = shell("status").out.replace("\n", " ")
+    assert "not ready" in told
+    assert "000000.json, 000001.json are missing" in told
+    assert storage.names("rollout") == []

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from gnomon.errors import ArtifactCorrupt, ContractError, PackRefused
+from gnomon.errors import ContractError, NewerFormat, PackRefused
 from gnomon.models import inspect, pack
 from gnomon.models.checks import check_leakage
 from gnomon.models.seeds import SeedWarning
@@ -85,7 +85,7 @@ def test_healthy_data_packs_without_a_word() -> None:
     later = msgspec.structs.replace(checks, format=2)
     (artifact.path / "checks.json").write_bytes(later.to_json())
     reseal(artifact.path)
-    with pytest.raises(ArtifactCorrupt, match="format 1, got 2"):
+    with pytest.raises(NewerFormat, match=r"format 2; .* reads up to 1 .*checks\.json"):
         inspect(artifact.path).checks()
 
 

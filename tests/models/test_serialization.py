@@ -20,6 +20,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from gnomon.errors import ArtifactCorrupt, PackRefused, UntrustedTypes
 from gnomon.models import serialization
+from gnomon.models.trust import is_known_safe
 
 
 def frame() -> tuple[pd.DataFrame, Any]:
@@ -138,7 +139,7 @@ def test_what_skops_cannot_store_is_refused_with_a_way_out() -> None:
 )
 def test_what_is_known_to_be_safe(name: str, safe: bool) -> None:
     """scikit-learn, numpy, scipy and plain values are; what reads files or runs code is not."""
-    assert serialization.is_known_safe(name) is safe
+    assert is_known_safe(name) is safe
 
 
 def test_a_canonical_file_is_still_a_skops_file() -> None:

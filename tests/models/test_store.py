@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gnomon.errors import PackRefused, UnknownArtifact
+from gnomon.errors import ArtifactCorrupt, PackRefused, UnknownArtifact
 from gnomon.models import Artifact, inspect, store, tags
 from gnomon.models.manifest import Manifest
 
@@ -183,7 +184,7 @@ def test_whole_packs_may_run_at_once(home: Path) -> None:
     assert sorted(packed) == sorted(tags("flights"))
     assert inspect("flights:latest").tag == tags("flights")[0]
     for tag in packed:
-        Manifest.read(store.resolve(tag))[0].check_files(store.resolve(tag))
+        inspect(tag)
 
 
 @pytest.mark.usefixtures("home")
@@ -201,3 +202,48 @@ def test_new_versions_sort_by_time_and_differ() -> None:
     later = store.new_version(NOW + timedelta(seconds=1))
     assert names[0] != names[1]
     assert max(names) < later
+
+
+def test_a_store_that_everybody_may_write_is_closed(put: Put, home: Path) -> None:
+    """As BentoML leaves it under umask 000: who may write in a folder can replace what is in it."""
+    folders = (home / "models", home / "models/flights")
+    for folder in folders:
+        folder.mkdir(parents=True)
+        folder.chmod(0o777)
+    path = put("flights", "a1")
+    assert {stat.S_IMODE(f.stat().st_mode) for f in (*folders, path)} == {0o700}
+    for folder in folders:
+        folder.chmod(0o770)  # Meant for a group: left alone.
+    put("flights", "a2")
+    assert {stat.S_IMODE(f.stat().st_mode) for f in folders} == {0o770}
+
+
+def test_a_group_may_be_let_in(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With GNOMON_UMASK=027, whatever the umask of the process that packs."""
+    monkeypatch.setattr("gnomon.files._umask", 0o027)
+    path = put("flights", "a1")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o750
+    assert stat.S_IMODE((path / "manifest.json").stat().st_mode) == 0o640
+
+
+def test_a_damaged_artifact_is_not_passed_over_for_an_older_one(put: Put, home: Path) -> None:
+    """Where `latest` was lost, the newest is looked for; one that cannot be read may be it."""
+    put("flights", "a1")
+    newest = put("flights", "a2", NOW + timedelta(seconds=1))
+    (home / "models/flights/latest").write_bytes(b"")
+    (newest / "manifest.json").write_bytes(b"")
+    assert store.resolve("flights:latest") == newest
+    with pytest.raises(ArtifactCorrupt, match=r"manifest\.json"):
+        inspect("flights:latest")
+    assert store.resolve(put("flights", "a3", NOW + timedelta(seconds=2))).name == "a3"
+    assert (home / "models/flights/latest").read_text() == "a3"
+
+
+def test_what_a_killed_pack_left_is_removed_some_time(put: Put, home: Path) -> None:
+    """A day later, by the next pack; one that is still at work keeps its folder."""
+    old, fresh = home / "staging/pack-old", home / "staging/pack-fresh"
+    for folder in (old, fresh):
+        (folder / "code").mkdir(parents=True)
+    os.utime(old, (0, 0))
+    put("flights", "a1")
+    assert sorted(path.name for path in (home / "staging").iterdir()) == ["pack-fresh"]

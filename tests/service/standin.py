@@ -16,7 +16,7 @@ import uvicorn
 from gnomon.errors import GnomonError
 from gnomon.preprocessing import Contract, Feature, Output
 from gnomon.service import pages
-from gnomon.service.control import control
+from gnomon.service.control import Decisions, control
 from gnomon.service.http import Receive, Scope, Send, error_response, read_body, respond
 from gnomon.service.status import Live, ShadowStatus, Status, public
 from gnomon.shadow.rollout.history import Event, RolloutState
@@ -126,8 +126,8 @@ class StandIn:
             )
         )
 
-    async def history(self) -> list[Event]:
-        return self.events
+    async def history(self) -> Decisions:
+        return Decisions(self.events)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI app."""

@@ -1,3 +1,6 @@
+import pytest
+
+from gnomon.errors import NewerFormat, UnreadableFile
 from gnomon.settings import Settings
 from gnomon.shadow import skew
 from gnomon.shadow.skew import Skew
@@ -15,10 +18,13 @@ def test_the_last_replay_counts(settings: Settings) -> None:
     assert skew.read(storage, "toy:b") is None
 
 
-def test_another_versions_word_is_none(settings: Settings) -> None:
-    """What cannot be read is not known, which a gate answers with unknown."""
+def test_what_cannot_be_read_is_not_taken_for_never_replayed(settings: Settings) -> None:
+    """A newer version's verdict and a damaged one are refused by name."""
     storage = Storage(settings)
     skew.write(storage, Skew(format=2, artifact="toy:a", digest="d", rows=1, disagreed=0))
-    assert skew.read(storage, "toy:a") is None
-    storage.write("skew/toy/a.json", b"fine")
-    assert skew.read(storage, "toy:a") is None
+    with pytest.raises(NewerFormat, match=r"has format 2; .* reads up to 1 at skew/toy/a\.json"):
+        skew.read(storage, "toy:a")
+    for content in (b"", b"fine", b"\0" * 64, b"{}"):
+        storage.write("skew/toy/a.json", content)
+        with pytest.raises(UnreadableFile, match=r"skew/toy/a\.json"):
+            skew.read(storage, "toy:a")

@@ -50,9 +50,13 @@ def test_a_slice_that_ended_is_forgotten(storage: Storage) -> None:
     assert slices.read(storage, "toy") == []
 
 
-def test_what_is_no_heartbeat_is_left_out(storage: Storage) -> None:
-    """A broken file, or one of another version, hides none of the others."""
+def test_what_cannot_be_read_is_named_and_hides_none_of_the_others(storage: Storage) -> None:
+    """A broken file, or one of a newer version, is told apart from a slice that is not there."""
     slices.write(storage, beat("one"))
     slices.write(storage, beat("later", format=2))
     storage.write("slices/toy/broken.json", b"{")
-    assert [b.slice for b in slices.read(storage, "toy")] == ["one"]
+    found = slices.find(storage, "toy")
+    assert [b.slice for b in found.beats] == ["one"]
+    assert list(found.unreadable) == ["broken", "later"]
+    assert "slices/toy/later.json" in str(found.unreadable["later"])
+    assert "has format 2" in str(found.unreadable["later"])

@@ -27,6 +27,9 @@ from gnomon.cli import (
 
 __all__ = ["app"]
 
+OPEN = ("init",)
+"""Commands that write source code, for a team to share; all others may write what requests held."""
+
 app = typer.Typer(
     name="gnomon",
     help="Serve a model, run the next one in its shadow, and prove that online is what offline "
@@ -50,12 +53,17 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Say which gnomon."),
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand not in OPEN:
+        from gnomon.files import apply_umask
+        from gnomon.settings import Settings
+
+        apply_umask(Settings.read().file_umask)
 
 
 app.command("init")(init.command)

@@ -6,6 +6,7 @@ import msgspec
 
 from gnomon.cli.options import me
 from gnomon.cli.target import find_policy
+from gnomon.errors import GnomonError, HistoryDamaged, UnreadableFile
 from gnomon.service.status import Books, Latency, Live, ShadowStatus, Status, shadow_status
 from gnomon.settings import Settings
 from gnomon.shadow import rollout, slices
@@ -14,7 +15,7 @@ from gnomon.shadow.rollout.history import Event, History
 from gnomon.shadow.slices import Heartbeat
 from gnomon.shadow.storage import Storage
 
-__all__ = ["AtRoot"]
+__all__ = ["AtRoot", "read_history"]
 
 
 class AtRoot:
@@ -57,18 +58,30 @@ class AtRoot:
         return rollout.rollback(self._settings, self._model, by=me(), why=why)
 
     def status(self) -> list[Status]:
-        history = self._history()
+        history, damage = read_history(self._settings, self._model)
         beats = slices.read(Storage(self._settings), self._model)
         running = [beat for beat in beats if not beat.is_stale()]
-        return [_status(beat, history) for beat in running] or [_at_rest(self._model, history)]
+        if running:
+            return [_status(beat, history) for beat in running]
+        return [_at_rest(self._model, history, damage)]
 
     def history(self) -> list[Event]:
-        return self._history().events
+        history, damage = read_history(self._settings, self._model)
+        if damage is None:
+            return history.events
+        error = HistoryDamaged(damage.message, where=damage.where, hint=damage.hint)
+        error.events = history.events
+        raise error
 
-    def _history(self) -> History:
-        history = History(Storage(self._settings), self._model)
+
+def read_history(settings: Settings, model: str) -> tuple[History, GnomonError | None]:
+    """A model's history as far as it can be read, and what is wrong with it."""
+    history = History(Storage(settings), model)
+    try:
         history.refresh()
-        return history
+    except (HistoryDamaged, UnreadableFile) as error:
+        return history, error
+    return history, None
 
 
 def _status(beat: Heartbeat, history: History) -> Status:
@@ -88,8 +101,10 @@ def _status(beat: Heartbeat, history: History) -> Status:
     )
 
 
-def _at_rest(model: str, history: History) -> Status:
+def _at_rest(model: str, history: History, damage: GnomonError | None) -> Status:
     """What a server would run if there were one."""
+    if damage is not None:  # A server would not start: what the events before it say is not all.
+        return Status(model=model, ready=False, error=str(damage))
     state = history.state
     return Status(
         model=model,

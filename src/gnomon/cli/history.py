@@ -10,13 +10,23 @@ __all__ = ["command"]
 def command(
     model: Model = None, url: Url = None, token: Token = None, as_json: AsJson = False
 ) -> None:
-    """Show every rollout decision: what, when, who and why. The oldest comes first."""
+    """Show every rollout decision: what, when, who and why. The oldest comes first.
+
+    Exit code 2: the history is damaged; what comes before the damage is shown.
+    """
     from gnomon.cli.console import out, print_json
     from gnomon.cli.show.history import show_history
     from gnomon.cli.target import find_target
+    from gnomon.errors import HistoryDamaged
 
-    events = find_target(url, token, model=model).history()
+    damage = None
+    try:
+        events = find_target(url, token, model=model).history()
+    except HistoryDamaged as error:
+        events, damage = list(error.events), error
     if as_json:
         print_json(events)
     else:
         out.print(show_history(events))
+    if damage is not None:
+        raise damage

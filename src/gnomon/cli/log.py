@@ -1,4 +1,4 @@
-"""``gnomon log``: ask the inference log, seal it, and balance its books."""
+"""``gnomon log``: ask the inference log, seal it, balance its books, and repair it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from gnomon.cli.options import AsJson, Model
 __all__ = ["app"]
 
 app = typer.Typer(
-    name="log", help="Ask the inference log, seal it, balance its books.", no_args_is_help=True
+    name="log",
+    help="Ask the inference log, seal it, balance its books, repair it.",
+    no_args_is_help=True,
 )
 
 
@@ -24,11 +26,18 @@ def sql(
             help='SQL as DuckDB speaks it; the log is the table "log".',
         ),
     ],
+    unsafe: Annotated[
+        bool,
+        typer.Option(
+            "--unsafe",
+            help="Let the query read and write files, reach the network and load extensions.",
+        ),
+    ] = False,
     model: Model = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the log with SQL, sealed or not, each row once.
+    """Ask the log with SQL, sealed or not, each row once. It sees the log and no files.
 
     For example: gnomon log sql "SELECT outcome, count(*) AS n FROM log GROUP BY ALL"
     """
@@ -40,7 +49,7 @@ def sql(
 
     settings = Settings.read()
     with wait("asking the log"):
-        found = InferenceLog(settings, model or find_model(settings)).sql(query)
+        found = InferenceLog(settings, model or find_model(settings)).sql(query, unsafe=unsafe)
     if csv:
         print_csv(found)
     elif as_json:
@@ -65,10 +74,39 @@ def books(model: Model = None, as_json: AsJson = False) -> None:
     with wait("counting"):
         found = balance(InferenceLog(settings, model or find_model(settings)))
     if as_json:
-        print_json({"balanced": found.balanced, "live": found.live, "shadows": found.shadows})
+        print_json(
+            {
+                "balanced": found.balanced,
+                "live": found.live,
+                "shadows": found.shadows,
+                "sealed": found.sealed,
+            }
+        )
     else:
         out.print(found.explain(), markup=False, soft_wrap=True)
     raise typer.Exit(0 if found.balanced else 1)
+
+
+@app.command("repair")
+def repair_log(model: Model = None, as_json: AsJson = False) -> None:
+    """Set damage aside and say what is lost.
+
+    Nothing is deleted: damaged files are kept under `damaged`. Exit code 1: rows are lost.
+    """
+    from gnomon.cli.console import out, print_json, wait
+    from gnomon.cli.show.repair import explain
+    from gnomon.cli.target import find_model
+    from gnomon.settings import Settings
+    from gnomon.shadow.log.repair import repair
+
+    settings = Settings.read()
+    with wait("looking for damage"):
+        done = repair(settings, model or find_model(settings))
+    if as_json:
+        print_json(done)
+    else:
+        out.print("\n".join(explain(done)), markup=False, soft_wrap=True)
+    raise typer.Exit(1 if done.lost_rows else 0)
 
 
 @app.command("seal")

@@ -7,14 +7,14 @@ from datetime import datetime
 
 import msgspec
 
-from gnomon.cli.at_root import AtRoot
+from gnomon.cli.at_root import AtRoot, read_history
 from gnomon.cli.target import Target, find_model, find_target
 from gnomon.errors import SettingsError
 from gnomon.service.status import Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
-from gnomon.shadow.rollout.history import History, RolloutState
-from gnomon.shadow.slices import Heartbeat
+from gnomon.shadow.rollout.history import RolloutState
+from gnomon.shadow.slices import Found, Heartbeat
 from gnomon.shadow.storage import Storage
 
 __all__ = ["Gone", "Overview", "find_overview"]
@@ -43,11 +43,14 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
         place: where it was asked: a URL or a storage root.
         slices: what each slice says of itself; one entry says what would run if none runs.
         gone: the slices that are silent.
+        problems: what is wrong under the storage root: a damaged history, reports of slices that
+            cannot be read.
     """
 
     place: str
     slices: list[Status]
     gone: list[Gone] = []
+    problems: list[str] = []
 
 
 def find_overview(url: str | None, token: str | None, model: str | None) -> Overview:
@@ -63,20 +66,20 @@ def find_overview(url: str | None, token: str | None, model: str | None) -> Over
     settings = Settings.read()
     with contextlib.suppress(SettingsError):
         name = model or find_model(settings)
-        beats = slices.read(Storage(settings), name)
-        if url is None or any(beat.url == url for beat in beats):
-            return _of_root(target, settings, name, beats)
+        found = slices.find(Storage(settings), name)
+        if url is None or any(beat.url == url for beat in found.beats):
+            return _of_root(target, settings, name, found)
     return Overview(place=target.place, slices=target.status())
 
 
-def _of_root(target: Target, settings: Settings, model: str, beats: list[Heartbeat]) -> Overview:
-    history = History(Storage(settings), model)
-    history.refresh()
-    several = sum(not beat.is_stale() for beat in beats) > 1
+def _of_root(target: Target, settings: Settings, model: str, found: Found) -> Overview:
+    history, damage = read_history(settings, model)
+    several = sum(not beat.is_stale() for beat in found.beats) > 1
     return Overview(
         place=target.place,
         slices=AtRoot(settings, model).status() if several else target.status(),
-        gone=[_gone(beat, history.state) for beat in beats if beat.is_stale()],
+        gone=[_gone(beat, history.state) for beat in found.beats if beat.is_stale()],
+        problems=[str(e) for e in (damage, *found.unreadable.values()) if e is not None],
     )
 
 

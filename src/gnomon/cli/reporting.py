@@ -55,14 +55,14 @@ def deliver(report: Report, settings: Settings, path: Path | None, as_json: bool
 def keep(
     kind: str, subject: Subject, html: str, data: bytes, settings: Settings, path: Path | None
 ) -> str:
-    """Write a report's page and its JSON; where the page is."""
+    """Write a report's page and its JSON, which hold rows of the log; where the page is."""
+    from gnomon.files import replace
     from gnomon.shadow.storage import Storage
 
     page = html.encode()
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.with_name(f"{path.name}.json").write_bytes(data)
-        path.with_name(f"{path.name}.html").write_bytes(page)
+        replace(path.with_name(f"{path.name}.json"), data)
+        replace(path.with_name(f"{path.name}.html"), page)
         return f"{path}.html"
     storage = Storage(settings)
     version = subject.artifact.partition(":")[2]

@@ -81,9 +81,11 @@ def find_model(settings: Settings) -> str:
         SettingsError: there is none, or more than one.
     """
     storage = Storage(settings)
-    names = {
-        path.split("/")[1] for folder in ("rollout", "slices") for path in storage.names(folder)
-    }
+    paths = [path.split("/") for folder in ("rollout", "slices") for path in storage.names(folder)]
+    names = {path[1] for path in paths if len(path) == 3}
+    names |= {
+        Path(path).stem for path in storage.names("heads")
+    }  # Of a history that was lost, too.
     if len(names) == 1:
         return names.pop()
     if names:

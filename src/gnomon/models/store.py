@@ -6,6 +6,7 @@ replaced under a lock of ours. Nothing here imports bentoml: workers find artifa
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -13,18 +14,25 @@ import re
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
-from gnomon.errors import PackRefused, UnknownArtifact
+from gnomon import files
+from gnomon.errors import ArtifactCorrupt, PackRefused, UnknownArtifact
 from gnomon.models.environment import Environment
+from gnomon.models.folder import ArtifactFolder, parsing
 from gnomon.models.manifest import MANIFEST, SEAL
 
 __all__ = ["resolve", "tags"]
+
+_STAGING_SECONDS = 86_400.0
+"""No pack takes this long."""
 
 _TAG_PART = re.compile(r"[a-z0-9]([-._a-z0-9]{0,61}[a-z0-9])?")
 
@@ -46,7 +54,7 @@ def tags(name: str | None = None) -> list[str]:
         f"{name}:{version}"
         for name in names
         for _, version in sorted(
-            ((_created(path), path.name) for path in _versions(name)), reverse=True
+            ((_age_order(path), path.name) for path in _versions(name)), reverse=True
         )
     ]
 
@@ -69,6 +77,41 @@ def resolve(which: str | Path) -> Path:
     if not _is_tag(name, version) or not _is_artifact(path):
         raise _unknown(which, name)
     return path
+
+
+def check_tag(path: Path, name: str, version: str) -> None:
+    """Refuse an artifact that lies in the store under another tag than its manifest says.
+
+    A signature vouches for a tag: a good artifact under the tag of a better one is a way back to
+    its faults.
+
+    Args:
+        path: its folder.
+        name: its manifest's name.
+        version: its manifest's version.
+
+    Raises:
+        ArtifactCorrupt: the tag is another's, or is none.
+    """
+    if not _is_tag(name, version):
+        raise ArtifactCorrupt(
+            f"its manifest has no name and version of an artifact: {f'{name}:{version}'[:80]!a}",
+            where=str(path),
+        )
+    if path.parent.parent.absolute() != models().absolute():
+        return
+    if path.is_symlink() or path.parent.is_symlink():
+        raise ArtifactCorrupt(
+            "the store has a link here, and no artifact",
+            where=str(path),
+            hint="copy the artifact into the store",
+        )
+    if (path.parent.name, path.name) != (name, version):
+        raise ArtifactCorrupt(
+            f"this folder is for {path.parent.name}:{path.name}, but holds {name}:{version}",
+            where=str(path),
+            hint="put it in its own place in the store, or pack again",
+        )
 
 
 def check_name(name: str, version: str) -> None:
@@ -95,9 +138,9 @@ def new_version(created: datetime) -> str:
 def staging() -> Iterator[Path]:
     """A folder on the store's file system to build in; gone afterwards unless published."""
     parent = home() / "staging"
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="pack-", dir=parent))
-    folder.chmod(0o755)
+    files.make_folder(parent)
+    _sweep(parent)
+    folder = Path(tempfile.mkdtemp(prefix="pack-", dir=parent))  # for its owner only: golden rows
     try:
         yield folder
     finally:
@@ -107,11 +150,16 @@ def staging() -> Iterator[Path]:
 def publish(folder: Path, name: str, version: str, created: datetime) -> Path:
     """Move a finished artifact into the store and point ``latest`` at the newest one.
 
+    On disk when this returns; after a loss of power it is there whole or not at all.
+
     Raises:
         PackRefused: the store has that version already.
     """
     path = models() / name / version
-    path.parent.mkdir(parents=True, exist_ok=True)
+    files.make_folder(path.parent)
+    for parent in (models(), path.parent):
+        files.narrow(parent)  # BentoML makes its store as the umask of who imported it allows.
+    files.sync_tree(folder)
     try:
         folder.rename(path)
     except OSError as error:
@@ -122,6 +170,7 @@ def publish(folder: Path, name: str, version: str, created: datetime) -> Path:
             where=str(path),
             hint="choose another version, or leave `version` out",
         ) from None
+    files.sync_folder(path.parent)
     _point_latest(path, created)
     return path
 
@@ -153,16 +202,15 @@ def _point_latest(path: Path, created: datetime) -> None:
     with _locked(path.parent):
         latest = path.parent / "latest"
         current = path.parent / latest.read_text().strip() if latest.is_file() else None
-        if current and _is_artifact(current) and _created(current) > created:
+        if current and _is_artifact(current) and (_created(current) or created) > created:
             return
-        fresh = path.parent / f".latest-{path.name}"
-        fresh.write_text(path.name)
-        fresh.replace(latest)
+        files.replace(latest, path.name.encode())
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    with (folder / ".lock").open("w") as lock:
+    descriptor = os.open(folder / ".lock", os.O_WRONLY | os.O_CREAT, files.file_mode())
+    with os.fdopen(descriptor, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -215,12 +263,29 @@ def _is_artifact(path: Path) -> bool:
 
 
 class _Created(msgspec.Struct):
-    created: datetime
+    created: Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-def _created(path: Path) -> datetime:
-    """When an artifact was packed, as its manifest says; only for ordering."""
+def _created(path: Path) -> datetime | None:
+    """When an artifact was packed, as its manifest says; None where that cannot be read."""
     try:
-        return msgspec.json.decode((path / MANIFEST).read_bytes(), type=_Created).created
-    except (OSError, msgspec.DecodeError):
-        return datetime.min.replace(tzinfo=UTC)
+        content = ArtifactFolder(path).read(MANIFEST)
+        with parsing(MANIFEST, path):
+            return msgspec.json.decode(content, type=_Created).created
+    except ArtifactCorrupt:
+        return None
+
+
+def _age_order(path: Path) -> datetime:
+    """To find the newest. A damaged artifact comes first: to pass over it for an older one without
+    a word would be to guess; whoever asks for the newest is told what is wrong with it."""
+    return _created(path) or datetime.max.replace(tzinfo=UTC)
+
+
+def _sweep(staging: Path) -> None:
+    """Remove what a pack that was killed has left."""
+    limit = time.time() - _STAGING_SECONDS
+    for folder in _folders(staging):
+        with contextlib.suppress(OSError):
+            if folder.stat().st_mtime < limit:
+                shutil.rmtree(folder)

@@ -11,7 +11,8 @@ from typing import Literal
 import msgspec
 import pyarrow as pa
 
-from gnomon.errors import ContractError, GnomonError
+from gnomon.errors import ContractError, GnomonError, NewerFormat
+from gnomon.formats import Format, check_version
 from gnomon.preprocessing.feature import Feature, FeatureType, Output, Scalar
 from gnomon.preprocessing.values import reader
 
@@ -23,6 +24,9 @@ FORMAT = 2
 _NAME = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]+')
 RESERVED = frozenset({"rows"})
 """Names a feature cannot have: a request uses them for itself."""
+
+
+_KIND = Format("contract", FORMAT, hint="write what the format is", damaged=ContractError)
 
 
 class _Head(msgspec.Struct):
@@ -98,23 +102,35 @@ class Contract(
         """Read a contract file.
 
         Raises:
-            ContractError: not JSON, an unknown key, a wrong value, a contradiction, or a newer
-                format; with the path of the offending key.
+            ContractError: not JSON, an unknown key, a wrong value, or a contradiction; with the
+                path of the offending key.
+            NewerFormat: a newer version of Gnomon wrote it.
         """
         try:
             body = path.read_bytes()
-            found = msgspec.json.decode(body, type=_Head).format
-            _check_format(found)
-            contract = msgspec.json.decode(body, type=cls)
-            contract.check()
         except OSError as error:
             raise ContractError(
                 f"cannot read the contract: {error.strerror}", where=str(path)
             ) from None
+        return cls.of(body, path)
+
+    @classmethod
+    def of(cls, body: bytes, path: Path) -> Contract:
+        """The contract in the content of a file; ``path`` is for messages.
+
+        Raises:
+            ContractError: as :meth:`read`.
+            NewerFormat: as :meth:`read`.
+        """
+        try:
+            found = msgspec.json.decode(body, type=_Head).format
+            check_version(found, _KIND, "$.format")
+            contract = msgspec.json.decode(body, type=cls)
+            contract.check()
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             message, _, inside = str(error).partition(" - at ")
             raise ContractError(message, where=_place(path, inside.strip("`"))) from None
-        except ContractError as error:
+        except (ContractError, NewerFormat) as error:
             error.where = _place(path, error.where)
             raise
         return contract
@@ -127,7 +143,7 @@ class Contract(
                 missing or of the wrong type, a dtype that cannot hold its feature, outputs that
                 do not follow from task and classes, a format this version does not know.
         """
-        _check_format(self.format)
+        check_version(self.format, _KIND, "$.format")
         self._check_names()
         self._check_ages()
         for i, feature in enumerate(self.features):
@@ -197,15 +213,6 @@ class Contract(
                 f"got {found}",
                 where="$.outputs",
             )
-
-
-def _check_format(found: int) -> None:
-    if not 1 <= found <= FORMAT:
-        raise ContractError(
-            f"expected a contract of format 1 to {FORMAT}, got format {found}",
-            where="$.format",
-            hint="upgrade Gnomon to read it" if found > FORMAT else None,
-        )
 
 
 def _check_unique(names: list[str], where: str) -> None:

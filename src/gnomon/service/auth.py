@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hmac
-import os
 import secrets
 import stat
 from pathlib import Path
 
 from gnomon.errors import SettingsError, Unauthorized
+from gnomon.files import create
 from gnomon.service.http import Scope, header
 from gnomon.settings import Settings
 
@@ -77,16 +77,15 @@ def _path(settings: Settings) -> Path:
 
 
 def _create(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(32) + "\n")
+    """Write a new token, unless another slice is first; its token is as good."""
     try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass  # another slice was first; its token is as good
-    finally:
-        draft.unlink()
+        create(path, secrets.token_urlsafe(32).encode() + b"\n", mode=0o600)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot write the control token: {error.strerror}",
+            where=str(path),
+            hint="use a storage root that the server may write, or set GNOMON_CONTROL_TOKEN",
+        ) from None
 
 
 def _read(path: Path) -> str:

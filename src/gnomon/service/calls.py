@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 import httpx
 import msgspec
 
-from gnomon.errors import DeadlineExceeded, GnomonError, InvalidRequest, ServerError
+from gnomon.errors import (
+    DeadlineExceeded,
+    GnomonError,
+    HistoryDamaged,
+    InvalidRequest,
+    ServerError,
+)
 from gnomon.service.control import ROUTES, Decision, Decisions
 from gnomon.service.status import Status
 from gnomon.shadow.rollout.history import Event
@@ -132,10 +138,21 @@ def status() -> Call[Status]:
 
 def history() -> Call[list[Event]]:
     """The rollout so far."""
-    read = _reader(Decisions)
-    return Call(
-        method="GET", path="/gnomon/history", control=True, read=lambda body: read(body).events
-    )
+    return Call(method="GET", path="/gnomon/history", control=True, read=_whole)
+
+
+def _whole(body: bytes) -> list[Event]:
+    """Every decision.
+
+    Raises:
+        HistoryDamaged: with those before the damage as its ``events``.
+    """
+    said = _reader(Decisions)(body)
+    if said.damage is None:
+        return said.events
+    error = HistoryDamaged(said.damage)
+    error.events = said.events
+    raise error
 
 
 def ready() -> Call[None]:

@@ -194,7 +194,11 @@ class Client(_Connection):
         return self._send(calls.status())
 
     def history(self) -> list[Event]:
-        """Every rollout decision, oldest first."""
+        """Every rollout decision, oldest first.
+
+        Raises:
+            HistoryDamaged: with those before the damage as its ``events``.
+        """
         return self._send(calls.history())
 
     def wait_ready(self, seconds: float = 60.0) -> None:

@@ -62,7 +62,7 @@ class Controlled(Protocol):
     def status(self) -> dict[str, Any]:
         """What runs here now, as :class:`~gnomon.service.status.Status` reads it."""
 
-    async def history(self) -> list[Event]:
+    async def history(self) -> Decisions:
         """The rollout so far, oldest first."""
 
 
@@ -105,9 +105,15 @@ class Rollback(Decision, kw_only=True, forbid_unknown_fields=True):
 
 
 class Decisions(msgspec.Struct):
-    """The answer of ``GET /gnomon/history``: every rollout decision, oldest first."""
+    """The answer of ``GET /gnomon/history``: every rollout decision, oldest first.
+
+    Attributes:
+        events: the decisions; those before the damage, if there is any.
+        damage: what is wrong with the history; ``None`` if it is whole.
+    """
 
     events: list[Event]
+    damage: str | None = None
 
 
 T = TypeVar("T")
@@ -158,7 +164,7 @@ async def _status(runtime: Controlled, body: bytes) -> dict[str, Any]:
 
 
 async def _history(runtime: Controlled, body: bytes) -> Decisions:
-    return Decisions(await runtime.history())
+    return await runtime.history()
 
 
 ROUTES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import bentoml
 import msgspec
 from _bentoml_sdk import Service
 
+from gnomon.files import apply_umask
 from gnomon.printable import make_logs_printable, make_tracebacks_printable
 from gnomon.service.connection import take_connections
 from gnomon.service.front_door import FrontDoor
@@ -17,6 +19,7 @@ from gnomon.service.http import ASGI
 from gnomon.service.metric_files import release_files, reserve_files
 from gnomon.service.origins import origins_of
 from gnomon.service.runtime import Runtime
+from gnomon.service.standby import Standby
 from gnomon.service.stopping import refuse_connections, when_told_to_stop
 from gnomon.service.traffic import count_by_route
 from gnomon.settings import Settings
@@ -75,6 +78,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
             Gateway = gateway("flights", policy=Path("shadow/policy.toml"))
     """
     settings = Settings.read(**defaults)
+    apply_umask(settings.file_umask)  # BentoML's own processes, which import this, too.
     origins_of(settings)
 
     class Gateway:
@@ -83,9 +87,16 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
         def __init__(self) -> None:
             self.runtime = Runtime(model, settings, policy)
 
+        @bentoml.on_deployment  # type: ignore[untyped-decorator]
+        def supervise() -> None:
+            from gnomon.service.supervision import restart_promptly  # No gateway needs circus.
+
+            restart_promptly()
+
         @bentoml.on_startup  # type: ignore[untyped-decorator]
         async def start(self) -> None:
             await self.runtime.start()
+            self.standby = Standby()
             when_told_to_stop(self.runtime.give_up_loading)
             if settings.slices == 1:
                 when_told_to_stop(refuse_connections())
@@ -93,6 +104,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
         @bentoml.on_shutdown  # type: ignore[untyped-decorator]
         async def stop(self) -> None:
             await self.runtime.stop()
+            await asyncio.to_thread(self.standby.close)
             release_files()
 
         async def __is_ready__(self) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from gnomon.errors import GnomonError
+from gnomon.errors import GnomonError, NewerFormat
 from gnomon.service.shadows import ShadowFeed
 from gnomon.settings import Settings
 from gnomon.shadow import slices
@@ -124,10 +124,12 @@ class Orphans:
 
     def _find(self, state: RolloutState, own: str) -> _Taken | None:
         """The first slice left behind in which rows may wait, locked."""
-        beats = {beat.slice: beat for beat in slices.read(self._storage, self._model)}
+        found = slices.find(self._storage, self._model)
+        beats = {beat.slice: beat for beat in found.beats}
+        newer = {name for name, why in found.unreadable.items() if isinstance(why, NewerFormat)}
         for folder in folders(self._settings.spool_path / self._model):
             beat = beats.get(folder.name)
-            if folder.name == own or (beat is not None and not self._is_silent(beat)):
+            if folder.name in {own, *newer} or (beat is not None and not self._is_silent(beat)):
                 continue
             with contextlib.suppress(GnomonError):
                 if (taken := self._lock(folder, state, beat)) is not None:

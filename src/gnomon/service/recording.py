@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from gnomon.errors import GnomonError, LogUnavailable
+from gnomon.errors import GnomonError, InvalidRequest, LogUnavailable
 from gnomon.preprocessing import Contract
-from gnomon.service.answers import answers
+from gnomon.service.answers import failure
 from gnomon.service.metrics import Metrics
 from gnomon.service.records import Asked, record, spread
 from gnomon.service.ticket import Answer, Ticket
@@ -105,10 +106,21 @@ class Recorder:
             inputs: their decoded rows.
             sent: monotonic nanoseconds at which the batch left for the worker.
         """
-        self._metrics.outside(lane.decoder.outside([row for t in tickets for row in t.rows]))
+        if tickets[0].batch is None:
+            outside = lane.decoder.outside([row for t in tickets for row in t.rows])
+        else:
+            outside = tickets[0].outside
+        self._metrics.outside(outside)
         return Asked.of(tickets, lane, inputs, sent)
 
-    def answered(self, lane: Lane, asked: Asked, scored: pa.RecordBatch, micros: int) -> None:
+    def answered(
+        self,
+        lane: Lane,
+        asked: Asked,
+        scored: pa.RecordBatch,
+        micros: int,
+        made: Sequence[Answer],
+    ) -> None:
         """Log a scored batch with one write, then let its answers leave.
 
         Args:
@@ -116,6 +128,7 @@ class Recorder:
             asked: what was known of it before.
             scored: its outputs, in the scored schema.
             micros: microseconds the worker spent.
+            made: the answers, one a request.
         """
         tickets = asked.tickets
         for ticket in tickets:
@@ -125,20 +138,21 @@ class Recorder:
         outcome: str | list[str] = "answered"
         code: list[str | None] | None = None
         if failed:
-            outcome = ["answered" if e is None else "failed" for e in errors.to_pylist()]
-            code = [None if e is None else "prediction_failed" for e in errors.to_pylist()]
+            outcome, code, errors = _of_rows(errors.to_pylist(), tickets)
         batch = record(
             asked, request_schema(lane.contract), outcome=outcome, code=code, error=errors,
             micros=micros, outputs=scored.columns[:-1],
         )  # fmt: skip
-        made = answers(tickets, scored, lane.contract, lane.artifact.tag)
         refused = self._append(batch)
         if refused is not None:
             self._metrics.settled("failed", len(errors), refused.code)
             made = [Answer.of(refused, ticket.request_id) for ticket in tickets]
         else:
             self._metrics.settled("answered", len(errors) - failed)
-            self._metrics.settled("failed", failed, "prediction_failed")
+            if failed:
+                for (kind, reason), rows in Counter(zip(outcome, code or (), strict=True)).items():
+                    if reason is not None:
+                        self._metrics.settled(kind, rows, reason)
         self._metrics.batch(len(errors), micros)
         now = time.perf_counter_ns()
         for ticket, answer in zip(tickets, made, strict=True):
@@ -200,3 +214,24 @@ class Recorder:
         except LogUnavailable as error:
             return error.with_traceback(None)
         return None
+
+
+def _of_rows(
+    errors: Sequence[str | None], tickets: Sequence[Ticket]
+) -> tuple[list[str], list[str | None], pa.Array]:
+    """The outcome of each scored row, and the code and text of its error."""
+    paths = (
+        "$" if ticket.single else f"$.rows[{number}]"
+        for ticket in tickets
+        for number in range(len(ticket.rows))
+    )
+    told = [None if e is None else failure(e, p) for e, p in zip(errors, paths, strict=True)]
+    outcome = [
+        "answered" if e is None else "rejected" if isinstance(e, InvalidRequest) else "failed"
+        for e in told
+    ]
+    text = [
+        str(e) if isinstance(e, InvalidRequest) else raw
+        for e, raw in zip(told, errors, strict=True)
+    ]
+    return outcome, [None if e is None else e.code for e in told], pa.array(text, pa.string())

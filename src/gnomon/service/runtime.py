@@ -19,20 +19,24 @@ import msgspec
 
 import gnomon
 from gnomon.errors import (
+    DeadlineExceeded,
     GnomonError,
     InvalidRequest,
     LogUnavailable,
     NotReady,
+    Overloaded,
     RolloutConflict,
 )
 from gnomon.models import Artifact, inspect, tags
 from gnomon.service.auth import control_token
 from gnomon.service.batching import Lane
-from gnomon.service.children import Child
+from gnomon.service.codec import Codec
+from gnomon.service.control import Decisions
 from gnomon.service.lanes import Lanes
 from gnomon.service.metrics import Metrics
 from gnomon.service.orphans import Orphans
 from gnomon.service.recording import Recorder
+from gnomon.service.sealing import Sealing
 from gnomon.service.shadows import ShadowFeed
 from gnomon.service.status import Books, Live, Status
 from gnomon.service.ticket import Answer, Ticket
@@ -43,13 +47,18 @@ from gnomon.shadow.feed.run import mark_stopped
 from gnomon.shadow.log import REQUESTS, new_request_id, stream_folder
 from gnomon.shadow.log.layout import StreamBusy
 from gnomon.shadow.policy import Policy
+from gnomon.shadow.rollout.gates import Gates
 from gnomon.shadow.rollout.history import Event, History, RolloutState, Shadow
+from gnomon.shadow.rollout.judging import gates_elsewhere
 from gnomon.shadow.storage import Storage
 
 __all__ = ["Runtime"]
 
 logger = logging.getLogger("gnomon")
 
+CHECK_SECONDS = 30.0
+"""How often a slice looks whether the rollout history it follows is still whole. That lists two
+folders, which S3 charges for as for ten reads."""
 COMPLAINTS = 20
 """Refused hosts and origins that are named in the server's log. Any client can send more."""
 
@@ -81,6 +90,9 @@ class Runtime:
         self._complaints: set[str] = set()
         self._retry_at = 0.0
         self._error: GnomonError | None = None
+        self._follow_error: GnomonError | None = None
+        self._check_at = 0.0
+        self._recorded_epoch = 0
         self._promoting: set[str] = set()
         self._applied: int | None = None
         self._live_since: datetime | None = None
@@ -93,17 +105,14 @@ class Runtime:
         self._history = History(self._storage, self.model)
         self._orphans = Orphans(self.settings, self.model, self._policy_path)
         self._recorder = Recorder(self.settings, self._metrics)
+        self._codec = Codec(self.settings)
         self._lanes = Lanes(self._lane, self._retire)
         await self._open_slice()
-        self._sealer = Child(
-            "gnomon.shadow.log.seal",
-            ["--model", self.model],
-            self.settings,
-            on_death=lambda: self._metrics.restarted("sealer"),
-        )
+        self._sealer = Sealing(self.model, self.settings, lambda: self._metrics.restarted("sealer"))
         self._spawn(self._every(self.settings.follow_seconds, self._tick))
         self._spawn(self._every(self.settings.fsync_seconds, self._recorder.fsync))
         self._spawn(self._every(self.settings.follow_seconds, self._tend))
+        await asyncio.to_thread(self._storage.sweep)
 
     async def stop(self) -> None:
         """Answer what was accepted, flush the log, end the children."""
@@ -117,6 +126,7 @@ class Runtime:
             logger.error("the log is closed as it is: %s", error)
         await asyncio.gather(
             self._sealer.close(),
+            self._codec.close(),
             self._orphans.close(),
             *(feed.close() for feed in self._feeds.values()),
         )
@@ -141,16 +151,42 @@ class Runtime:
             self._unanswered(ticket, "failed", self._not_ready())
             return
         try:
-            decoded = lane.decoder.decode(body, self.settings.body_rows)
+            decoded = lane.decoder.decode_soon(body, self.settings.body_rows)
         except InvalidRequest as error:
             self._unanswered(ticket, "rejected", error, lane)
             return
+        if decoded is None:
+            self._retire(self._submit_large(ticket, lane))
+            return
         ticket.rows, ticket.single = decoded.rows, decoded.single
-        self._metrics.received(len(decoded.rows))
-        if decoded.unknown:
-            ticket.unknown = decoded.unknown
-            self._metrics.unknown(decoded.unknown)
-        lane.submit(ticket)
+        self._take(ticket, decoded.unknown, lane)
+
+    def _take(
+        self, ticket: Ticket, unknown: tuple[str, ...], lane: Lane, arrived: float | None = None
+    ) -> None:
+        self._metrics.received(len(ticket.rows))
+        if unknown:
+            ticket.unknown = unknown
+            self._metrics.unknown(unknown)
+        lane.submit(ticket, arrived)
+
+    async def _submit_large(self, ticket: Ticket, lane: Lane) -> None:
+        """Take a request whose body is decoded elsewhere."""
+        arrived = asyncio.get_running_loop().time()
+        try:
+            read, batch = await lane.read(ticket.body)
+        except InvalidRequest as error:
+            self._unanswered(ticket, "rejected", error, lane)
+        except Overloaded as error:
+            self._unanswered(ticket, "shed", error, lane)
+        except DeadlineExceeded as error:
+            self._unanswered(ticket, "timed_out", error, lane)
+        except GnomonError as error:
+            self._unanswered(ticket, "failed", error, lane)
+        else:
+            ticket.rows, ticket.single = range(batch.num_rows), read.single
+            ticket.batch, ticket.outside = batch, read.outside
+            self._take(ticket, read.unknown, lane, arrived)
 
     async def reject(self, error: GnomonError, client_id: str | None) -> Answer:
         """Answer a request whose body was not taken; it is logged without one."""
@@ -200,19 +236,24 @@ class Runtime:
         try:
             await self._lanes.warm(tag)
             return await self._decide(
-                rollout.promote, tag, policy=self._policy, force=force, by=by, why=why
+                rollout.promote, tag, force=force, by=by, why=why, ask=self._ask_gates
             )
         finally:
             self._promoting.discard(tag)
+
+    def _ask_gates(self, tag: str) -> Gates:
+        return gates_elsewhere(self.settings, self.model, tag, self._policy_path)
 
     async def rollback(self, *, by: str | None, why: str | None) -> Event:
         """Make the previous artifact live again; it is still warm, so this takes milliseconds."""
         return await self._decide(rollout.rollback, by=by, why=why, verified=self._lanes.digests)
 
-    async def history(self) -> list[Event]:
-        """Every rollout decision, oldest first."""
+    async def history(self) -> Decisions:
+        """Every rollout decision, oldest first; and why there may be more, if there may."""
+        self._check_at = 0.0
         await self.follow()
-        return list(self._history.events)
+        error = self._follow_error
+        return Decisions(list(self._history.events), None if error is None else str(error))
 
     def publish(self) -> None:
         """Bring what ``/metrics`` shows up to date."""
@@ -223,12 +264,42 @@ class Runtime:
         return msgspec.to_builtins(self._status())  # type: ignore[no-any-return]
 
     async def follow(self) -> None:
-        """Bring this slice to the newest rollout state."""
+        """Bring this slice to the newest rollout state.
+
+        Where the history cannot be followed, what is live goes on to answer, and status says why.
+        """
         async with self._following:
-            await asyncio.to_thread(self._history.refresh)
-            if self._history.state.live is None:
-                await self._promote_first()
+            try:
+                await self._look()
+            except GnomonError as error:
+                if str(error) != str(self._follow_error):
+                    logger.error("cannot follow the rollout: %s", error)
+                self._follow_error = error
+                return
+            self._follow_error = None
         await self._catch_up()
+
+    async def _look(self) -> None:
+        """Read what was decided; now and then, whether the history is whole.
+
+        Raises:
+            GnomonError: it cannot be read, or is damaged.
+        """
+        now = asyncio.get_running_loop().time()
+        if now < self._check_at:
+            await asyncio.to_thread(self._history.refresh)
+        else:
+            await asyncio.to_thread(self._check)
+            self._check_at = now + CHECK_SECONDS
+        if self._history.state.live is None:
+            await self._promote_first()
+
+    def _check(self) -> None:
+        history = self._history
+        history.check()
+        if self._recorded_epoch != history.state.epoch:
+            history.record_end()
+            self._recorded_epoch = history.state.epoch
 
     async def _open_slice(self) -> None:
         """Take the first slice name here that no other gateway holds, and open its log.
@@ -297,6 +368,7 @@ class Runtime:
     def _go_live(self, lane: Lane, epoch: int) -> None:
         if self.live is None:
             self._sealer.start()  # Not before live is up: its start would slow live's.
+            self._codec.start()
         lane.epoch = epoch
         self.live, self._error, self._live_since = lane, None, datetime.now(UTC)
         logger.info("live is now %s (epoch %d)", lane.artifact.tag, epoch)
@@ -322,6 +394,7 @@ class Runtime:
             self.settings,
             self._recorder,
             self._history.state.epoch,
+            self._codec,
             lambda reason: self._metrics.restarted("live"),
         )
 
@@ -366,7 +439,7 @@ class Runtime:
             await asyncio.to_thread(slices.write, self._storage, self._heartbeat())
 
     async def _tend(self) -> None:
-        if self.slice:
+        if self.slice and self._follow_error is None:  # Else the shadows known may not be all.
             await self._orphans.tend(self._history.state, self.slice)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
@@ -401,17 +474,16 @@ class Runtime:
         self._recorder.unanswered(ticket, outcome, error, lane)
 
     def _trouble(self) -> str | None:
-        """Why predictions are not answered, not logged, or the rollout cannot be followed."""
-        error = self._error or self._recorder.error
+        """Why predictions are not answered, not logged or sealed, or the rollout not followed."""
+        error = self._error or self._follow_error or self._recorder.error
         if error is not None:
             return str(error)
-        return None if self.live is not None else str(self._not_ready())
+        return str(self._not_ready()) if self.live is None else self._sealer.trouble
 
     def _not_ready(self) -> NotReady:
-        if self._error is not None:
-            return NotReady(
-                f"no artifact is live: {self._error}", hint="GET /readyz tells when one is"
-            )
+        error = self._error or self._follow_error
+        if error is not None:
+            return NotReady(f"no artifact is live: {error}", hint="GET /readyz tells when one is")
         if self._history.state.live is None:
             return NotReady(
                 f"the store has no artifact named `{self.model}` yet",
@@ -432,6 +504,9 @@ class Runtime:
             started=self._started,
             url=self.settings.url,
             epoch=state.epoch,
+            recorded=slices.Recorded(
+                epoch=self._history.known.epoch, sha256=self._history.known.sha256
+            ),
             live=None if self.live is None else self.live.artifact.tag,
             previous=state.previous,
             latency_ms=None if took is None else progress.Latency(p50=took.p50, p99=took.p99),

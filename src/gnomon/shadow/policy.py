@@ -41,6 +41,7 @@ import msgspec
 import pyarrow as pa
 
 from gnomon.errors import PolicyError
+from gnomon.formats import Format, check_version
 
 __all__ = [
     "Comparator",
@@ -53,6 +54,10 @@ __all__ = [
     "Sampling",
     "Tolerance",
 ]
+
+FORMAT = 1
+
+_KIND = Format("policy", FORMAT, hint="leave `format` out, or set it to 1", damaged=PolicyError)
 
 Kind = Literal["label", "number", "probability", "ignore"]
 
@@ -247,8 +252,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def read(cls, path: Path | str) -> Policy:
         """Read a policy file.
 
+        It may say ``format = 1``; without it is of format 1.
+
         Raises:
             PolicyError: no such file, not TOML, an unknown key or a wrong value; with its place.
+            NewerFormat: it is written for a newer version of Gnomon.
         """
         try:
             raw = tomllib.loads(Path(path).read_text(encoding="utf-8"))
@@ -258,6 +266,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise PolicyError(f"the policy is not TOML: {error}", where=str(path)) from None
+        found = raw.pop("format", 1)
+        if type(found) is not int:
+            raise PolicyError(f"expected a whole number, got {found!r}", where=f"{path}: format")
+        check_version(found, _KIND, str(path))
         try:
             return msgspec.convert(raw, cls)
         except msgspec.ValidationError as error:

@@ -1,4 +1,4 @@
-"""The last word of replay on an artifact: how many rows came out otherwise offline than online."""
+"""The last replay of an artifact: how many rows differ offline from what was answered online."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from gnomon.formats import Format, decode
 from gnomon.shadow.storage import Storage
 
 __all__ = ["FORMAT", "Skew", "read", "write"]
 
 FORMAT = 1
+
+_KIND = Format("skew verdict", FORMAT, hint="replay the artifact again, which replaces it")
 
 
 class Skew(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,13 +44,15 @@ def write(storage: Storage, skew: Skew) -> None:
 
 
 def read(storage: Storage, artifact: str) -> Skew | None:
-    """What is known of an artifact; None if it was never replayed (by this version)."""
-    content = storage.read(_name(artifact))
-    try:
-        skew = msgspec.json.decode(content, type=Skew) if content else None
-    except msgspec.DecodeError:
-        return None
-    return skew if skew is not None and skew.format == FORMAT else None
+    """What is known of an artifact; None if it was never replayed.
+
+    Raises:
+        NewerFormat: a newer version of Gnomon replayed it.
+        UnreadableFile: the file is damaged.
+    """
+    name = _name(artifact)
+    content = storage.read(name)
+    return None if content is None else decode(content, Skew, _KIND, name)
 
 
 def _name(artifact: str) -> str:

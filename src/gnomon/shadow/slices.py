@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from gnomon.errors import UnreadableFile
+from gnomon.formats import Format, decode
 from gnomon.shadow.feed.progress import Latency
 from gnomon.shadow.storage import Storage
 
-__all__ = ["FORMAT", "Heartbeat", "ShadowBeat", "end", "read", "remove", "write"]
+__all__ = [
+    "FORMAT",
+    "Found",
+    "Heartbeat",
+    "Recorded",
+    "ShadowBeat",
+    "end",
+    "find",
+    "read",
+    "remove",
+    "write",
+]
 
 FORMAT = 1
+
+_KIND = Format(
+    "heartbeat", FORMAT, hint="remove it if that slice is gone; a running one rewrites it"
+)
 STALE_SECONDS = 15.0
 """A slice reports every ``follow_seconds``, half a second by default; this silent, it is gone."""
 
@@ -46,6 +63,13 @@ class ShadowBeat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str | None = None
 
 
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the rollout history had come: the number of decisions, and the last one's hash."""
+
+    epoch: int
+    sha256: str | None = None
+
+
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """One slice at one moment.
 
@@ -59,6 +83,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
         updated: when this was written.
         url: where the deployment is called, if the settings say.
         epoch: the last rollout decision it has carried out.
+        recorded: the last decision it knows of; see :mod:`gnomon.shadow.rollout.integrity`.
         live: the artifact whose answers its clients get.
         previous: the artifact it keeps warm for a rollback.
         latency_ms: the live worker's time per batch; None before the first.
@@ -77,6 +102,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     updated: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
     url: str | None = None
     epoch: int = 0
+    recorded: Recorded | None = None
     live: str | None = None
     previous: str | None = None
     latency_ms: Latency | None = None
@@ -110,23 +136,35 @@ def end(storage: Storage, beat: Heartbeat) -> None:
         remove(storage, beat.model, beat.slice)
 
 
-def read(storage: Storage, model: str) -> list[Heartbeat]:
-    """What every slice of a model last said, stale or not, in the order of their names.
+class Found(NamedTuple):
+    """What slices said: each heartbeat in the order of their names, and files that cannot be read.
 
-    A file of another format version is left out: its slice runs another gnomon.
+    Attributes:
+        beats: those that can be read, stale or not.
+        unreadable: by slice, why its file cannot be read; that slice may well be running.
     """
-    found = []
+
+    beats: list[Heartbeat]
+    unreadable: dict[str, UnreadableFile]
+
+
+def find(storage: Storage, model: str) -> Found:
+    """What every slice of a model last said. An unreadable file hides none of the others."""
+    found = Found([], {})
     for name in storage.names(f"slices/{model}"):
         content = storage.read(name)
         if content is None:
-            continue
+            continue  # It ended in the meantime.
         try:
-            beat = msgspec.json.decode(content, type=Heartbeat)
-        except msgspec.DecodeError:
-            continue
-        if beat.format == FORMAT:
-            found.append(beat)
+            found.beats.append(decode(content, Heartbeat, _KIND, name))
+        except UnreadableFile as error:
+            found.unreadable[name.rpartition("/")[2].removesuffix(".json")] = error
     return found
+
+
+def read(storage: Storage, model: str) -> list[Heartbeat]:
+    """The heartbeats that can be read, for those to whom the others do not matter."""
+    return find(storage, model).beats
 
 
 def remove(storage: Storage, model: str, slice_name: str) -> None:

@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import ObjectStore, from_url
 
-from gnomon.errors import SettingsError
+from gnomon import files
+from gnomon.errors import SettingsError, StorageError
 from gnomon.settings import Settings
 
-__all__ = ["Storage"]
+__all__ = ["FOLDERS", "Storage"]
+
+FOLDERS = ("heads", "reports", "rollout", "sealed", "skew", "slices")
+"""The folders of small objects under the root. The log has others."""
 
 
 class Storage:
     """Small objects under the storage root, each written whole or not at all.
 
-    A reader sees the old object or the new one, never a part. Locally an object is written aside,
-    then linked or renamed into place; S3 does the same by itself. S3's credentials and endpoint
-    come from the usual ``AWS_*`` variables.
+    A reader sees the old object or the new one, never a part, and what was written is on disk when
+    the call returns. S3 does that by itself; its credentials and endpoint come from the usual
+    ``AWS_*`` variables. Every method raises :class:`~gnomon.errors.StorageError` where the disk or
+    the bucket refuses: an object that cannot be read is never taken for one that is not there.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.root = settings.root
+        if settings.root.startswith("file:"):
+            raise SettingsError(
+                f"cannot use the storage root {settings.root}: expected a folder or an s3:// URL",
+                where="GNOMON_ROOT",
+                hint="give the folder's path; what is written there is synced and kept private",
+            )
         try:
-            if settings.is_local:
-                folder = Path(settings.root).absolute()
-                self._store: ObjectStore = LocalStore(folder, mkdir=True)
-            else:
-                self._store = from_url(settings.root)
+            self._objects: _Objects = (
+                _Folder(Path(settings.root).absolute())
+                if settings.is_local
+                else _Bucket(from_url(settings.root))
+            )
         except (BaseError, OSError, ValueError) as error:
             raise SettingsError(
-                f"cannot use the storage root {settings.root}: {_first_line(error)}",
+                f"cannot use the storage root {settings.root}: {_reason(error)}",
                 where="GNOMON_ROOT",
             ) from None
 
@@ -41,6 +56,98 @@ class Storage:
 
         Of any number of processes that create the same name, exactly one gets True.
         """
+        with self._explained("write", name):
+            return self._objects.create(_checked(name), content)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write an object in place of any other of that name."""
+        with self._explained("write", name):
+            self._objects.write(_checked(name), content)
+
+    def read(self, name: str) -> bytes | None:
+        """The object; None if there is none."""
+        with self._explained("read", name):
+            return self._objects.read(_checked(name))
+
+    def names(self, folder: str) -> list[str]:
+        """The names of all objects under ``folder``, sorted; hidden files are none."""
+        with self._explained("list", folder):
+            return sorted(name for name in self._objects.names(_checked(folder)) if _is_ours(name))
+
+    def remove(self, name: str) -> None:
+        """Remove an object; none of that name is as good as removed."""
+        with self._explained("remove", name):
+            self._objects.remove(_checked(name))
+
+    def sweep(self) -> None:
+        """Remove what writers that died have left; the log looks after its own."""
+        self._objects.sweep()
+
+    @contextmanager
+    def _explained(self, doing: str, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (BaseError, OSError) as error:
+            raise StorageError(
+                f"cannot {doing} {name}: {_reason(error)}",
+                where=f"{self.root.rstrip('/')}/{name}",
+                hint="look at the storage root: its space, its state, who may write",
+            ) from None
+
+
+class _Objects(Protocol):
+    """What holds the objects."""
+
+    def create(self, name: str, content: bytes) -> bool: ...
+    def write(self, name: str, content: bytes) -> None: ...
+    def read(self, name: str) -> bytes | None: ...
+    def names(self, folder: str) -> list[str]: ...
+    def remove(self, name: str) -> None: ...
+    def sweep(self) -> None: ...
+
+
+class _Folder:
+    """A folder of this machine, or one that machines share."""
+
+    def __init__(self, root: Path) -> None:
+        files.make_folder(root)
+        self._root = root
+
+    def create(self, name: str, content: bytes) -> bool:
+        return files.create(self._root / name, content)
+
+    def write(self, name: str, content: bytes) -> None:
+        files.replace(self._root / name, content)
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            return (self._root / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def names(self, folder: str) -> list[str]:
+        return [
+            Path(place, name).relative_to(self._root).as_posix()
+            for place, _, names in os.walk(self._root / folder, onerror=_raise_unless_missing)
+            for name in names
+        ]
+
+    def remove(self, name: str) -> None:
+        files.remove(self._root / name)
+
+    def sweep(self) -> None:
+        files.sweep(self._root, below=False)
+        for folder in FOLDERS:
+            files.sweep(self._root / folder)
+
+
+class _Bucket:
+    """A bucket, or a part of one. It shows no object before it is whole, and leaves nothing."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def create(self, name: str, content: bytes) -> bool:
         try:
             obstore.put(self._store, name, content, mode="create")
         except AlreadyExistsError:
@@ -48,28 +155,48 @@ class Storage:
         return True
 
     def write(self, name: str, content: bytes) -> None:
-        """Write an object in place of any other of that name."""
         obstore.put(self._store, name, content)
 
     def read(self, name: str) -> bytes | None:
-        """The object; None if there is none."""
         try:
             return bytes(obstore.get(self._store, name).bytes())
         except FileNotFoundError:
             return None
 
     def names(self, folder: str) -> list[str]:
-        """The names of all objects under ``folder``, sorted."""
-        found = obstore.list(self._store, folder)
-        return sorted(entry["path"] for page in found for entry in page)
+        return [entry["path"] for page in obstore.list(self._store, folder) for entry in page]
 
     def remove(self, name: str) -> None:
-        """Remove an object; none of that name is as good as removed."""
         try:
             obstore.delete(self._store, name)
         except FileNotFoundError:
             return
 
+    def sweep(self) -> None:
+        return None
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+
+def _checked(name: str) -> str:
+    """A name that stays under the root.
+
+    Raises:
+        StorageError: it does not.
+    """
+    if any(part in ("", ".", "..") for part in name.split("/")) or "\0" in name:
+        raise StorageError(f"expected a name under the storage root, got {name!r}")
+    return name
+
+
+def _is_ours(name: str) -> bool:
+    """Whether it is neither a file written aside nor one that a file manager left."""
+    return not name.rpartition("/")[2].startswith(".")
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _reason(error: Exception) -> str:
+    said = error.strerror if isinstance(error, OSError) else None
+    return said or str(error).partition("\n")[0]

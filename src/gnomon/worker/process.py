@@ -31,6 +31,7 @@ import msgspec
 import pyarrow as pa
 
 from gnomon.errors import GnomonError, GoldenMismatch, WorkerError
+from gnomon.files import apply_umask
 from gnomon.models import LoadedArtifact, load
 from gnomon.models.serialization import import_for_loading
 from gnomon.printable import guard_process
@@ -50,6 +51,8 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     die_with_parent(os.getppid())
     guard_process()
+    settings = Settings.read()
+    apply_umask(settings.file_umask)
     import_for_loading()
     try:
         loaded = load(artifact, verify=False)
@@ -65,9 +68,8 @@ def main() -> None:
     untie(control)
     gc.freeze()
     gc.enable()
-    most = Settings.read().worker_bytes
-    if UNVERIFIED in sys.argv[3:] or verified(loaded, control, most):
-        hold(loaded, control, most)
+    if UNVERIFIED in sys.argv[3:] or verified(loaded, control, settings.worker_bytes):
+        hold(loaded, control, settings)
 
 
 def verified(loaded: LoadedArtifact, control: socket.socket, most: int) -> bool:
@@ -91,10 +93,10 @@ def verified(loaded: LoadedArtifact, control: socket.socket, most: int) -> bool:
     return False
 
 
-def hold(loaded: LoadedArtifact, control: socket.socket, most: int) -> None:
+def hold(loaded: LoadedArtifact, control: socket.socket, settings: Settings) -> None:
     """Keep one scorer alive until the client closes the control socket."""
     while True:
-        pid = _fork(lambda: _scorer(loaded, control, most))
+        pid = _fork(lambda: _scorer(loaded, control, settings))
         reason = _wait(pid, control)
         if reason is None:
             return
@@ -145,15 +147,15 @@ def _verify(loaded: LoadedArtifact, control: socket.socket, most: int) -> int:
     return 0
 
 
-def _scorer(loaded: LoadedArtifact, control: socket.socket, most: int) -> int:
+def _scorer(loaded: LoadedArtifact, control: socket.socket, settings: Settings) -> int:
     """Hand the client its end of a new data socket, then serve until it closes."""
-    limit_memory(most)
+    limit_memory(settings.worker_bytes)
     ours, theirs = socket.socketpair()
     with theirs:
         packet = msgspec.json.encode(frames.Ready(os.getpid()))
         socket.send_fds(control, [packet], [theirs.fileno()])
     control.close()
-    serve(Engine(loaded), loaded.artifact.contract.input_schema, ours)
+    serve(Engine(loaded, settings.deadline), loaded.artifact.contract.input_schema, ours)
     return 0
 
 

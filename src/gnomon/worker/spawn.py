@@ -17,6 +17,8 @@ __all__ = ["UNVERIFIED", "Spawned", "child_environment", "inherited", "reap", "s
 UNVERIFIED = "unverified"
 """Has a worker serve rows whether or not its golden rows come out as recorded."""
 
+TRUSTED_KEYS = "GNOMON_TRUSTED_KEYS"
+
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -95,6 +97,8 @@ def child_environment(settings: Settings) -> dict[str, str]:
     on the path of the gateway but not installed.
     """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GNOMON_")}
+    if keys := os.environ.get(TRUSTED_KEYS):  # settings made by hand do not turn them off
+        environment[TRUSTED_KEYS] = keys
     environment.update(settings.environment())
     environment.update(dict.fromkeys(_THREADS, str(settings.worker_threads)))
     home = str(Path(__file__).parents[2])

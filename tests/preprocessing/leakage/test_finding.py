@@ -8,6 +8,7 @@ import sys
 import msgspec
 import pytest
 
+from gnomon.errors import NewerFormat
 from gnomon.preprocessing import leakage
 from gnomon.preprocessing.leakage import Evidence, Finding, LeakageReport
 from gnomon.preprocessing.leakage.finding import Severity
@@ -51,7 +52,7 @@ def test_a_report_is_read_as_it_was_written() -> None:
     report = LeakageReport.of(9, {"label": [finding("leak")]}, {"clock": "no time"})
     assert LeakageReport.from_json(report.to_json()) == report
     later = msgspec.structs.replace(report, format=2)
-    with pytest.raises(msgspec.DecodeError, match="format 1, got 2"):
+    with pytest.raises(NewerFormat, match=r"format 2; .* reads up to 1 .*at checks\.json"):
         LeakageReport.from_json(later.to_json())
 
 

@@ -55,6 +55,7 @@ class Slice:
     def rotate(self) -> None:
         for writer in self._writers.values():
             writer.rotate()
+            writer.fsync()
 
     def folder(self, stream: str) -> Path:
         return stream_folder(self.settings, "flights", self.name, stream)

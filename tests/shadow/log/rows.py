@@ -88,6 +88,7 @@ def main(folder: str, prefix: str) -> None:
     for number in range(1_000_000):
         if writer.needs_rotation:
             writer.rotate()
+            writer.fsync()
         writer.append(live([f"{prefix}-{number}"], raw=b"x" * (number % 3000)))
         sys.stdout.write(f"{prefix}-{number}\n")
         sys.stdout.flush()

@@ -96,6 +96,7 @@ def test_sealed_and_unsealed_rows_are_one_dataset(setup: Settings, open_stream: 
     writer.append(live(["a"], unknown=[["x", "y"]], raw=b"\0\xff"))
     before = InferenceLog(setup, "flights").table()
     writer.rotate()
+    writer.fsync()
     assert Sealer(setup, "flights").seal() == 1
     assert InferenceLog(setup, "flights").table() == before
     writer.append(live(["b"]))
@@ -111,6 +112,7 @@ def test_sealed_rows_are_read_by_small_groups_in_their_order(
     writer = open_stream()
     writer.append(live(names))
     writer.rotate()
+    writer.fsync()
     assert Sealer(setup, "flights").seal() == 1
     batches = list(InferenceLog(setup, "flights").scan(columns=["request_id"]))
     assert [batch.num_rows for batch in batches] == [4, 4, 2]
@@ -148,7 +150,9 @@ def test_rows_are_chosen_by_role_artifact_outcome_and_time(
     other.append(shadow(["a"], Position(0, end)))
     if sealed:
         requests.rotate()
+        requests.fsync()
         other.rotate()
+        other.fsync()
         Sealer(setup, "flights").seal()
     assert ids(setup, role="live") == ["a", "b"]
     assert ids(setup, role="shadow") == ["a"]
@@ -176,7 +180,9 @@ def test_sql_answers_over_both_parts(setup: Settings, open_stream: Open) -> None
         assert requests.position.offset == end
         if name == "a":
             requests.rotate()
+            requests.fsync()
             other.rotate()
+            other.fsync()
             Sealer(setup, "flights").seal()
     found = InferenceLog(setup, "flights").sql(
         """
@@ -225,9 +231,11 @@ def test_columns_change_type_and_lose_nothing(
     for number, (kind, value) in enumerate([("integer", large), ("float", 1.5), ("string", "x")]):
         schema = request_schema(contract(kind))
         writer.rotate(schema)
+        writer.fsync()
         values = {"input_hour": value, "input_Hour": 7.0, "input_at": NOON, "input_a b,c@d^E": 3.0}
         writer.append(live([str(number)], schema, **values))
         writer.rotate()
+        writer.fsync()
         if number in seal:
             Sealer(setup, "flights").seal()
     columns = [
@@ -259,6 +267,7 @@ def test_numbers_of_several_types_read_as_floats(setup: Settings, open_stream: O
     for kind, value in (("integer", 2), ("float", 1.5)):
         schema = request_schema(contract(kind))
         writer.rotate(schema)
+        writer.fsync()
         writer.append(live(["a"], schema, input_hour=value))
     table = InferenceLog(setup, "flights").table(columns=["input_hour"])
     assert table.column("input_hour").to_pylist() == [2.0, 1.5]
@@ -272,12 +281,14 @@ def test_a_snapshot_stays_as_it_was(setup: Settings, open_stream: Open) -> None:
     with InferenceLog(setup, "flights").snapshot() as snapshot:
         writer.append(live(["b"]))
         writer.rotate()
+        writer.fsync()
         sealer.seal()
         sealer.maintain()
         assert ids_of(list(snapshot.scan())) == ["a"]
     with InferenceLog(setup, "flights").snapshot() as snapshot:
         writer.append(live(["c"]))
         writer.rotate()
+        writer.fsync()
         sealer.seal()
         sealer.maintain()
         assert ids_of(list(snapshot.scan())) == ["a", "b"]
@@ -301,6 +312,7 @@ class Racing(LogTable):
             self._left -= 1
             self._writer.append(live([f"{self._left}"]))
             self._writer.rotate()
+            self._writer.fsync()
             self._sealer.seal()
         return table
 

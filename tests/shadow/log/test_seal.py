@@ -81,6 +81,7 @@ def test_closed_segments_move_into_the_table(
     """The open one stays; a second pass finds nothing to do."""
     requests.append(live(["a"]))
     requests.rotate()
+    requests.fsync()
     requests.append(live(["b"]))
     assert sealer.seal() == 1
     assert sealed_ids(setup) == ["a"]
@@ -116,6 +117,7 @@ def test_requests_wait_for_every_running_shadow(
     requests.append(live(["b"]))
     end = requests.position
     requests.rotate()
+    requests.fsync()
     assert sealer.seal() == 0
     shadowing.append(shadow(["a"], middle))
     assert sealer.seal() == 0
@@ -136,6 +138,7 @@ def test_requests_that_wait_hold_no_more_than_allowed(
     for name in "abcd":
         requests.append(live([name]))
         requests.rotate()
+        requests.fsync()
     sizes = [
         segment.path.stat().st_size for segment in stream_segments(folder_of(settings(tmp_path)))
     ]
@@ -152,8 +155,10 @@ def test_a_shadow_with_nothing_to_record_lets_requests_go(
     """A position in a segment's metadata counts like one in a row."""
     requests.append(live(["a"]))
     requests.rotate()
+    requests.fsync()
     assert sealer.seal() == 0
     shadowing.rotate(read_to=Position(1, 0))
+    shadowing.fsync()
     sealer.seal()
     assert sealed_ids(setup) == ["a"]
 
@@ -165,6 +170,7 @@ def test_a_shadow_of_another_slice_holds_nothing_up(
     stream_folder(setup, "flights", "b", "shadow-2").mkdir(parents=True)
     requests.append(live(["a"]))
     requests.rotate()
+    requests.fsync()
     assert sealer.seal() == 1
 
 
@@ -174,6 +180,7 @@ def test_sealing_keeps_how_far_a_shadow_read(
     """Its newest segment is never deleted, so a restart goes on where it was."""
     shadowing.append(shadow(["a"], Position(4, 400)))
     shadowing.rotate()
+    shadowing.fsync()
     assert sealer.seal() == 1
     shadowing.close()
     again = SegmentWriter(folder_of(setup, "shadow-2"), SHADOW_SCHEMA, settings=setup)
@@ -192,8 +199,10 @@ def test_a_damaged_stream_does_not_keep_the_others(
     with segment_path(folder_of(setup), 0).open("ab") as file:
         file.write(b"damage" * 9)
     requests.rotate()
+    requests.fsync()
     shadowing.append(shadow(["a"], Position(9, 0)))
     shadowing.rotate()
+    shadowing.fsync()
     with pytest.raises(LogError, match=r"damaged log segment.*requests/00000000\.arrows"):
         sealer.seal()
     assert sealed_ids(setup) == ["a"]
@@ -240,6 +249,7 @@ def test_kill_9_between_commit_and_delete_duplicates_nothing(
     for name in "abc":
         requests.append(live([name]))
         requests.rotate()
+        requests.fsync()
     run = subprocess.run([sys.executable, "-c", CRASH, setup.root, str(deleted)], check=False)
     assert run.returncode == -signal.SIGKILL
     assert sorted(sealed_ids(setup)) == ["a", "b", "c"]
@@ -247,6 +257,7 @@ def test_kill_9_between_commit_and_delete_duplicates_nothing(
     assert all_ids(setup) == ["a", "b", "c"]
     requests.append(live(["d"]))
     requests.rotate()
+    requests.fsync()
     assert sealer.seal() == 4 - deleted
     assert sorted(sealed_ids(setup)) == ["a", "b", "c", "d"]
     assert all_ids(setup) == ["a", "b", "c", "d"]
@@ -258,6 +269,7 @@ def test_two_sealers_seal_each_segment_once(setup: Settings, requests: SegmentWr
     for name in names:
         requests.append(live([name]))
         requests.rotate()
+        requests.fsync()
     code = (
         "import sys; from gnomon.settings import Settings; "
         "from gnomon.shadow.log.seal import Sealer; "
@@ -286,6 +298,7 @@ writer = SegmentWriter(stream_folder(setup, "flights", kind, "requests"), schema
 for number in range(8):
     writer.append(live([f"{kind}-{number}"], schema, input_mixed=value))
     writer.rotate()
+    writer.fsync()
     Sealer(setup, "flights").seal()
 writer.close()
 """
@@ -327,6 +340,7 @@ def test_compaction_joins_small_files(
     for name in "abcdef":
         requests.append(live([name]))
         requests.rotate()
+        requests.fsync()
         sealer.seal()
     before = LogTable(setup, "flights").load()
     assert before is not None
@@ -367,6 +381,7 @@ def test_the_oldest_rows_go_when_the_log_is_too_large(tmp_path: Path) -> None:
         raw = [os.urandom(200) for _ in names]
         writer.append(live(names, arrived=arrived, raw=raw))
         writer.rotate()
+        writer.fsync()
         sealer.seal()
     writer.close()
     sealer.maintain()
@@ -393,6 +408,7 @@ def test_maintenance_removes_what_a_crash_left(
     """A data file that no commit names goes after an hour, and no younger one."""
     requests.append(live(["a"]))
     requests.rotate()
+    requests.fsync()
     sealer.seal()
     table = LogTable(setup, "flights").load()
     assert table is not None
@@ -418,6 +434,7 @@ def test_the_process_seals_until_its_lifeline_is_cut(
     """It ignores the signals that a stopping server sends to all, and ends with its gateway."""
     requests.append(live(["a"]))
     requests.rotate()
+    requests.fsync()
     ours, theirs = socket.socketpair()
     lifeline = f"--lifeline={theirs.fileno()}"
     process = subprocess.Popen(
@@ -431,6 +448,7 @@ def test_the_process_seals_until_its_lifeline_is_cut(
     process.send_signal(signal.SIGINT)
     requests.append(live(["b"]))
     requests.rotate()
+    requests.fsync()
     until(lambda: sequences(setup) == [2], process)
     ours.close()
     assert process.wait() == 0

@@ -34,6 +34,7 @@ def write(setup: Settings, slice_name: str = "a") -> list[tuple[Position, pa.Rec
     written = []
     for schema, hour in ((REQUESTS_SCHEMA, 5), (REQUESTS_SCHEMA, 6), (WORDS, "seven")):
         writer.rotate(schema)
+        writer.fsync()
         for part in ("x", "y"):
             ids = [f"{slice_name}-{hour}-{part}-{n}" for n in range(2)]
             batch = live(ids, schema, input_hour=hour)

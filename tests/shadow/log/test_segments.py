@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import resource
@@ -16,8 +17,10 @@ import pytest
 
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.settings import Settings
+from gnomon.shadow.log.closed import closed_segments
 from gnomon.shadow.log.layout import Position, StreamBusy, segment_path, stream_segments
-from gnomon.shadow.log.segments import SegmentWriter, recover
+from gnomon.shadow.log.recovery import recover
+from gnomon.shadow.log.segments import SegmentWriter
 from gnomon.shadow.log.tail import SegmentReader, Tail, read_position
 from tests.shadow.log.rows import (
     REQUESTS_SCHEMA,
@@ -61,7 +64,7 @@ def test_a_segment_is_an_arrow_stream_any_tool_reads(tmp_path: Path, writer: Seg
         stream = pa.ipc.open_stream(file)
         assert stream.read_all().column("request_id").to_pylist() == ["a", "b"]
     metadata = stream.schema.metadata
-    assert metadata[b"gnomon.format"] == b"1"
+    assert metadata[b"gnomon.format"] == b"2"
     assert metadata[b"gnomon.stream"] == b"requests"
     assert metadata[b"gnomon.slice"] == tmp_path.name.encode()
 
@@ -244,16 +247,84 @@ def test_recover_twice_changes_nothing(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == files
 
 
-def test_damage_is_not_taken_for_a_torn_tail(tmp_path: Path) -> None:
-    """Bytes that are all there and make no sense are an error with the file's name, not cut."""
+@pytest.mark.parametrize("damage", ["a byte", "a length", "zeros", "cut short"])
+def test_damage_is_not_taken_for_a_torn_end(tmp_path: Path, damage: str) -> None:
+    """What was on disk and is not as it was written is kept, and named to who reads it; the stream
+    goes on in the next segment."""
+    folder = tmp_path / "requests"
+    writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=SETTINGS)
+    ends = [writer.append(live([name])) for name in "abc"]
+    writer.close()
+    path = segment_path(folder, 0)
+    content = bytearray(path.read_bytes())
+    if damage == "a byte":
+        content[ends[1] - 3] ^= 1
+    elif damage == "a length":
+        content[ends[0] + 4 : ends[0] + 8] = (1 << 24).to_bytes(4, "little")
+    elif damage == "zeros":
+        content[ends[0] :] = bytes(len(content) - ends[0])
+    else:
+        del content[ends[1] :]
+    path.write_bytes(content)
+    again = SegmentWriter(folder, REQUESTS_SCHEMA, settings=SETTINGS)
+    again.append(live(["d"]))
+    again.close()
+    assert path.read_bytes() == content
+    with pytest.raises(LogError, match=r"damaged log segment.*00000000\.arrows.*log repair"):
+        read_all(folder)
+
+
+def test_what_power_took_after_the_last_sync_is_cut(tmp_path: Path) -> None:
+    """The end of the segment that was open may be anything; what was synced is there."""
+    writer = SegmentWriter(tmp_path, REQUESTS_SCHEMA, settings=SETTINGS)
+    end = writer.append(live(["a"]))
+    writer.fsync()
+    writer.append(live(["b"]))
+    path = segment_path(tmp_path, 0)
+    content = path.read_bytes()
+    os.close(writer._lock._descriptor)  # as a process that is gone
+    path.write_bytes(content[: end + 8] + b"neither zeros nor a batch")
+    again = SegmentWriter(tmp_path, REQUESTS_SCHEMA, settings=SETTINGS)
+    again.append(live(["c"]))
+    again.close()
+    assert path.stat().st_size == end
+    assert read_all(tmp_path) == ["a", "c"]
+
+
+def test_a_segment_is_closed_only_when_it_is_on_disk(tmp_path: Path) -> None:
+    """Rotating closes nothing by itself; the sync after it does, with the size."""
+    writer = SegmentWriter(tmp_path, REQUESTS_SCHEMA, settings=SETTINGS)
+    end = writer.append(live(["a"]))
+    writer.rotate()
+    assert closed_segments(tmp_path) == {}
+    writer.fsync()
+    assert closed_segments(tmp_path) == {0: end}
+    writer.close()
+
+
+def test_a_disk_that_refused_a_sync_is_not_believed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a failed sync the next may succeed without the bytes being on disk."""
     writer = SegmentWriter(tmp_path, REQUESTS_SCHEMA, settings=SETTINGS)
     writer.append(live(["a"]))
-    writer.close()
-    path = segment_path(tmp_path, 0)
-    with path.open("ab") as file:
-        file.write(b"not arrow at all")
-    with pytest.raises(LogError, match=r"damaged log segment.*00000000\.arrows"):
-        recover(tmp_path)
+    real = os.fdatasync
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fdatasync", refuse)
+    with pytest.raises(LogUnavailable, match="cannot sync the log"):
+        writer.fsync()
+    monkeypatch.setattr(os, "fdatasync", real)
+    with pytest.raises(LogUnavailable, match="cannot sync the log"):
+        writer.fsync()
+    writer.rotate()
+    writer.append(live(["b"]))
+    with pytest.raises(LogUnavailable, match="cannot sync the log"):
+        writer.close()
+    assert closed_segments(tmp_path) == {}
+    assert read_all(tmp_path) == ["a", "b"]
 
 
 def test_the_next_writer_goes_on_after_the_last(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from gnomon.errors import LogError
 from gnomon.settings import Settings
+from gnomon.shadow.log.framing import checksummed
 from gnomon.shadow.log.layout import Position, segment_path, stream_segments
 from gnomon.shadow.log.segments import SegmentWriter
 from gnomon.shadow.log.tail import SegmentReader, Tail
@@ -79,7 +80,7 @@ def test_reading_resumes_at_any_position(tmp_path: Path, most: int) -> None:
 def test_a_batch_half_written_is_not_seen(tmp_path: Path) -> None:
     """A reader that comes in the middle of a write waits for the rest of it."""
     writer = SegmentWriter(tmp_path, REQUESTS_SCHEMA, settings=SETTINGS)
-    data = bytes(live(["a"]).serialize())
+    data = b"".join(checksummed(live(["a"]).serialize()))
     tail = Tail(tmp_path)
     with segment_path(tmp_path, 0).open("ab", buffering=0) as file:
         file.write(data[:300])
@@ -155,10 +156,10 @@ def test_following_another_process_misses_nothing(tmp_path: Path) -> None:
 
 def test_another_format_is_refused_with_the_file_named(tmp_path: Path) -> None:
     """A segment of a later version is an error, not a guess."""
-    later = REQUESTS_SCHEMA.with_metadata({b"gnomon.format": b"2"})
+    later = REQUESTS_SCHEMA.with_metadata({b"gnomon.format": b"3"})
     path = segment_path(tmp_path, 0)
     path.write_bytes(later.serialize())
-    with pytest.raises(LogError, match=r"expected segment format 1, got 2 at .*00000000\.arrows"):
+    with pytest.raises(LogError, match=r"has format 3; .*up to 2 at .*00000000\.arrows"):
         SegmentReader(path)
 
 

@@ -1,6 +1,7 @@
 import msgspec
 import pytest
 
+from gnomon.errors import UnreadableFile
 from gnomon.shadow.report import Report, share
 from tests.shadow.report.example import a_column, a_healthy_report, a_report
 
@@ -14,7 +15,7 @@ def test_json_gives_the_report_back(report: Report) -> None:
 
 def test_what_is_no_report_is_refused() -> None:
     """A reader of another JSON file gets an error, not an empty report."""
-    with pytest.raises(msgspec.ValidationError):
+    with pytest.raises(UnreadableFile, match="not a report"):
         Report.from_json(b'{"format": 1}')
 
 

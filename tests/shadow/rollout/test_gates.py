@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from gnomon.errors import RolloutError
+from gnomon.errors import NewerFormat, RolloutError, UnreadableFile
 from gnomon.settings import Settings
 from gnomon.shadow.compare.sketch import Sketch
 from gnomon.shadow.log import InferenceLog
@@ -208,3 +208,23 @@ def test_without_live_there_is_nothing_to_judge_against(settings: Settings) -> N
     """The first artifact is promoted without gates."""
     with pytest.raises(RolloutError, match="no live artifact"):
         evaluate(InferenceLog(settings, "toy"), RolloutState(), Policy(), SHADOW)
+
+
+def test_what_cannot_be_read_is_unknown_for_its_own_reason() -> None:
+    """A newer slice's report, a damaged skew verdict: neither passes, nor reads as absent."""
+    newer = NewerFormat("this heartbeat has format 2", where="slices/toy/new.json")
+    damaged = UnreadableFile("not a skew verdict: the file is empty", where="skew/toy/b.json")
+    run = structs.replace(RUN, at=datetime.now(UTC) - timedelta(minutes=5))
+    present = structs.replace(beat(), updated=datetime.now(UTC))
+    gates = {
+        gate.name: gate
+        for gate in judge(
+            LIMITS, run, GOOD, slices=[present], unreadable={"new": newer}, skew=damaged
+        )
+    }
+    for name in ("coverage", "lag"):
+        assert gates[name].verdict == "unknown"
+        assert "slices/toy/new.json: this heartbeat has format 2" in gates[name].says
+    assert gates["skew"].verdict == "unknown"
+    assert "the file is empty at skew/toy/b.json" in gates["skew"].says
+    assert gates["rows"].verdict == "pass"

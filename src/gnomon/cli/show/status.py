@@ -20,6 +20,7 @@ def show_status(overview: Overview) -> str:
     if len(overview.slices) > 1:
         lines += _listed("slices", (_slice(one) for one in overview.slices))
     lines += _listed("gone", (_gone(one) for one in overview.gone))
+    lines += _listed("problem", (f"[red]{escape(one)}[/]" for one in overview.problems))
     return "\n".join(lines)
 
 

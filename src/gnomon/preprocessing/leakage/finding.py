@@ -7,11 +7,14 @@ from typing import Literal
 
 import msgspec
 
+from gnomon.formats import Format, decode
 from gnomon.preprocessing.leakage.measures import Estimate
 
 __all__ = ["Evidence", "Finding", "LeakageReport", "LeakageWarning", "Severity", "unknown"]
 
 FORMAT = 1
+
+_KIND = Format("list of leakage checks", FORMAT, hint="pack again, or restore it from a backup")
 
 Severity = Literal["leak", "suspect", "unknown", "note"]
 """``leak``: the rows prove it. ``suspect``: it looks like one, and a person who knows the data has
@@ -132,16 +135,14 @@ class LeakageReport(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
     @classmethod
-    def from_json(cls, content: bytes) -> LeakageReport:
-        """What :meth:`to_json` wrote.
+    def from_json(cls, content: bytes, where: str = "checks.json") -> LeakageReport:
+        """What :meth:`to_json` wrote; errors call it ``where``.
 
         Raises:
-            msgspec.DecodeError: it is not that, or of a format this version does not know.
+            NewerFormat: a newer version of Gnomon wrote it.
+            UnreadableFile: it is not that.
         """
-        report = msgspec.json.decode(content, type=cls)
-        if report.format != FORMAT:
-            raise msgspec.DecodeError(f"expected checks of format {FORMAT}, got {report.format}")
-        return report
+        return decode(content, cls, _KIND, where)
 
     @property
     def alarms(self) -> tuple[Finding, ...]:

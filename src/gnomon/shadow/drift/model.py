@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from gnomon.formats import Format, decode
 from gnomon.shadow.report import Axis, Count, Subject, Summary
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
 ]
 
 FORMAT = 1
+
+_KIND = Format("drift report", FORMAT, hint="run the command again, or restore it from a backup")
 
 Verdict = Literal["ok", "drifted", "unknown"]
 
@@ -191,10 +194,11 @@ class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
     @classmethod
-    def from_json(cls, data: str | bytes) -> DriftReport:
-        """Read what :meth:`to_json` wrote.
+    def from_json(cls, data: str | bytes, where: str = "drift report") -> DriftReport:
+        """Read what :meth:`to_json` wrote; errors call it ``where``.
 
         Raises:
-            msgspec.ValidationError: it is no report of this format.
+            NewerFormat: a newer version of Gnomon wrote it.
+            UnreadableFile: it is no drift report.
         """
-        return msgspec.json.decode(data, type=cls)
+        return decode(data, cls, _KIND, where)

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from gnomon.errors import GnomonError
+from gnomon.files import apply_umask
 from gnomon.printable import log_to_stderr, printable
 from gnomon.settings import Settings
 from gnomon.shadow.feed.process import Feed
@@ -41,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(OUT_OF_MEMORY_SCORE))
     log_to_stderr()
+    settings = Settings.read()
+    apply_umask(settings.file_umask)
     given = _parser().parse_args(arguments)
     lifeline = socket.socket(fileno=given.lifeline)
     run = Run(
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     try:
         policy = Policy.read(given.policy) if given.policy else Policy()
-        Feed(run, policy, Settings.read(), given.slice, lifeline).run()
+        Feed(run, policy, settings, given.slice, lifeline).run()
     except GnomonError as error:
         report = Progress(position=given.since, error=str(error))
         lifeline.sendall(msgspec.json.encode(report) + b"\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pyarrow.compute as pc
 
+from gnomon.formats import Format, check_version
 from gnomon.shadow.feed.progress import Totals
 from gnomon.shadow.log import Position, stream_segments
 from gnomon.shadow.log.layout import START
@@ -20,10 +21,20 @@ MOST_TRIES = 2
 """Deaths on one thing before it is blamed. One alone may be anybody's ``kill -9``."""
 
 
+FORMAT = 1
+
+_KIND = Format("shadow's attempt", FORMAT)
+
+
+class _Head(msgspec.Struct):
+    format: int = 1
+
+
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One try at some batches of requests.
 
     Attributes:
+        format: the version of this file's format; absent means 1.
         epoch: the run of the shadow it belongs to.
         position: where the batches begin; the shadow has recorded everything before.
         until: where they end.
@@ -34,6 +45,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         totals: the counts up to there.
     """
 
+    format: int = FORMAT
     epoch: int
     position: str
     until: str
@@ -89,8 +101,15 @@ class Attempts:
         self._aside.replace(self._path)
 
     def _last(self, epoch: int) -> Attempt:
+        """The attempt of this run. One that a loss of power damaged is as good as none.
+
+        Raises:
+            NewerFormat: a newer version of Gnomon wrote it.
+        """
         with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
-            attempt = msgspec.json.decode(self._path.read_bytes(), type=Attempt)
+            content = self._path.read_bytes()
+            check_version(msgspec.json.decode(content, type=_Head).format, _KIND, str(self._path))
+            attempt = msgspec.json.decode(content, type=Attempt)
             if attempt.epoch == epoch:
                 return attempt
         # None of this run: what it has recorded, if anything, is not sealed yet.

@@ -17,6 +17,7 @@ from gnomon.shadow.log import (
     stream_folder,
     stream_segments,
 )
+from gnomon.shadow.log.tail import SegmentUnbegun
 
 __all__ = ["Run", "mark_stopped"]
 
@@ -50,9 +51,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         """
         for segment in reversed(stream_segments(folder)):
             try:
-                with SegmentReader(segment.path) as reader:
+                with SegmentReader(segment.path, segment.closed) as reader:
                     written = (reader.schema.metadata or {}).get(_KEY.encode())
-            except FileNotFoundError:
+            except (FileNotFoundError, SegmentUnbegun):
                 continue
             return msgspec.json.decode(written, type=cls) if written else None
         return None

@@ -13,6 +13,7 @@ from gnomon.shadow.log.layout import (
     stream_segments,
 )
 from gnomon.shadow.log.reader import InferenceLog, Where
+from gnomon.shadow.log.recovery import recover
 from gnomon.shadow.log.request_ids import new_request_id
 from gnomon.shadow.log.schema import (
     ADDRESS,
@@ -24,7 +25,7 @@ from gnomon.shadow.log.schema import (
     request_schema,
     shadow_schema,
 )
-from gnomon.shadow.log.segments import SegmentWriter, recover
+from gnomon.shadow.log.segments import SegmentWriter
 from gnomon.shadow.log.snapshot import Snapshot
 from gnomon.shadow.log.tail import SegmentReader, Tail, read_position
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import time
 from pathlib import Path
 from typing import NamedTuple
 
+from gnomon import files
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.settings import Settings
+from gnomon.shadow.log.closed import closed_segments
 
 __all__ = [
     "REQUESTS",
@@ -34,6 +37,7 @@ STOPPED = "stopped"
 
 _LOCK = "lock"
 _IDENTITY_LENGTH = 16
+_SYNCED_LENGTH = 32
 _SUFFIX = ".arrows"
 
 
@@ -68,10 +72,11 @@ START = Position(0, 0)
 
 
 class Segment(NamedTuple):
-    """One segment's file."""
+    """One segment's file; ``closed`` is the size it was closed with, None while it is not."""
 
     sequence: int
     path: Path
+    closed: int | None = None
 
     @property
     def name(self) -> str:
@@ -120,7 +125,12 @@ def _list(folder: Path) -> list[Segment]:
         names = sorted(n for n in os.listdir(folder) if n.endswith(_SUFFIX))
     except FileNotFoundError:
         return []
-    return [Segment(int(name.removesuffix(_SUFFIX)), folder / name) for name in names]
+    closed = closed_segments(folder) if names else {}
+    numbers = [int(name.removesuffix(_SUFFIX)) for name in names]
+    return [
+        Segment(number, folder / name, closed.get(number))
+        for number, name in zip(numbers, names, strict=True)
+    ]
 
 
 class StreamBusy(LogUnavailable):
@@ -130,26 +140,49 @@ class StreamBusy(LogUnavailable):
 class StreamLock:
     """The right to write a stream; the kernel takes it back when the process dies.
 
-    ``identity`` is made once per folder. Segments carry it, so that a folder that is lost and
-    begun anew is not taken for the one whose segments are already in the table.
+    Its file holds two things of fixed length. ``identity`` is made once per folder: segments carry
+    it, so that a folder that is lost and begun anew is not taken for the one whose segments are
+    already in the table. And the position up to which the stream is on disk, in place and without
+    a sync of its own: after a loss of power it may be an older one, never one that was not reached.
 
     Raises:
         StreamBusy: another process still has it after ``wait`` seconds.
         LogUnavailable: the disk refuses.
     """
 
-    def __init__(self, folder: Path, *, wait: float = 0.0) -> None:
+    def __init__(self, folder: Path, *, wait: float = 0.0, name: str = _LOCK) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+            files.make_folder(folder)
+            self._descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT, files.file_mode())
         except OSError as error:
             raise LogUnavailable.of("open the log", error, where=str(folder)) from None
         try:
             self._acquire(folder, time.monotonic() + wait)
-            self.identity = self._identify()
+            self.identity = self._identify(folder)
+        except OSError as error:
+            self.close()
+            raise LogUnavailable.of("open the log", error, where=str(folder)) from None
         except BaseException:
             self.close()
             raise
+
+    @property
+    def synced(self) -> Position:
+        """Everything before this position was on disk when the last writer noted so."""
+        text = os.pread(self._descriptor, _SYNCED_LENGTH, _IDENTITY_LENGTH).decode(errors="replace")
+        try:
+            return Position.parse(text.strip())
+        except LogError:
+            return START
+
+    def note_synced(self, position: Position) -> None:
+        """Note that everything before a position is on disk.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        text = str(position).ljust(_SYNCED_LENGTH - 1) + "\n"
+        os.pwrite(self._descriptor, text.encode(), _IDENTITY_LENGTH)
 
     def close(self) -> None:
         """Let another process write; doing it twice does no harm."""
@@ -170,10 +203,13 @@ class StreamLock:
                     ) from None
                 time.sleep(0.01)
 
-    def _identify(self) -> str:
-        identity = os.pread(self._descriptor, _IDENTITY_LENGTH, 0).decode()
-        if len(identity) == _IDENTITY_LENGTH:
+    def _identify(self, folder: Path) -> str:
+        identity = os.pread(self._descriptor, _IDENTITY_LENGTH, 0).decode(errors="replace")
+        if re.fullmatch(f"[0-9a-f]{{{_IDENTITY_LENGTH}}}", identity):
             return identity
         identity = secrets.token_hex(_IDENTITY_LENGTH // 2)
         os.pwrite(self._descriptor, identity.encode(), 0)
+        self.note_synced(START)
+        os.fsync(self._descriptor)
+        files.sync_folder(folder)
         return identity

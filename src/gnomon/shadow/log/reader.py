@@ -78,14 +78,23 @@ class InferenceLog:
             batches = snapshot.scan(columns=columns, **where)
             return pa.Table.from_batches(batches, snapshot.view.pick(columns))
 
-    def sql(self, query: str) -> pa.Table:
+    def sql(self, query: str, *, unsafe: bool = False) -> pa.Table:
         """What DuckDB answers to a query; the log is the relation ``log``.
 
+        Args:
+            query: the SQL.
+            unsafe: let it read and write files, reach the network and load extensions.
+
         Raises:
-            LogError: there is no log yet, or the query is wrong.
+            LogError: there is no log yet, the query is wrong, or it wants more than the log.
         """
-        with self.snapshot() as snapshot, snapshot.connection() as connection:
-            return connection.sql(query).to_arrow_table()
+        with self.snapshot() as snapshot, snapshot.connection(unsafe=unsafe) as connection:
+            answer = connection.sql(query)
+            if answer is None:
+                raise LogError(
+                    "expected SQL, got nothing", hint="for example: SELECT count(*) FROM log"
+                )
+            return answer.to_arrow_table()
 
     def _nothing(self) -> LogError:
         logged = [] if self._spool is None else [path.name for path in folders(self._spool)]

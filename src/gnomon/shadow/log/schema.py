@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.errors import LogError
+from gnomon.errors import LogError, NewerLog
 from gnomon.preprocessing.contract import Contract
 
 __all__ = [
@@ -33,7 +33,9 @@ __all__ = [
     "shadow_schema",
 ]
 
-FORMAT = "1"
+FORMAT = 2
+"""2 added a checksum to each message, see :mod:`gnomon.shadow.log.framing`; 1 is read too."""
+
 FORMAT_KEY = b"gnomon.format"
 
 LIVE_OUTCOMES = ("answered", "rejected", "failed", "timed_out", "shed")
@@ -122,19 +124,21 @@ def answered(batch: pa.RecordBatch) -> pa.BooleanArray:
     return pc.and_(live, pc.equal(batch.column("outcome"), "answered"))
 
 
-def check_format(metadata: Mapping[bytes, bytes] | None, where: str) -> None:
-    """Refuse a segment this version cannot read.
+def check_format(metadata: Mapping[bytes, bytes] | None, where: str) -> int:
+    """The format of a segment, if this version can read it.
 
     Raises:
-        LogError: it is no segment of ours, or of another format version.
+        LogError: it is no segment of ours.
+        NewerLog: it is of a newer format version.
     """
     found = (metadata or {}).get(FORMAT_KEY)
-    if found == FORMAT.encode():
-        return
     if found is None:
         raise LogError("expected a log segment, got an Arrow stream of something else", where=where)
-    raise LogError(
-        f"expected segment format {FORMAT}, got {found.decode(errors='replace')}",
+    if found.isdigit() and 1 <= int(found) <= FORMAT:
+        return int(found)
+    raise NewerLog(
+        f"this segment has format {found.decode(errors='replace')}; "
+        f"this version of gnomon reads up to {FORMAT}",
         where=where,
         hint="read it with the version of gnomon that wrote it, or a newer one",
     )
@@ -147,4 +151,4 @@ def _contract_fields(contract: Contract) -> list[pa.Field]:
 
 
 def _versioned(fields: Iterable[pa.Field]) -> pa.Schema:
-    return pa.schema(fields, metadata={FORMAT_KEY: FORMAT.encode()})
+    return pa.schema(fields, metadata={FORMAT_KEY: b"%d" % FORMAT})

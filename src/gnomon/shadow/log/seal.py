@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime as dt
-import fcntl
 import itertools
 import logging
 import os
@@ -20,21 +19,30 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from gnomon.errors import GnomonError, LogError, LogUnavailable
 from gnomon.printable import log_to_stderr
 from gnomon.settings import Settings
+from gnomon.shadow.log.forked import in_fork
 from gnomon.shadow.log.layout import (
     REQUESTS,
     START,
     STOPPED,
     Position,
     Segment,
+    StreamBusy,
+    StreamLock,
     folders,
     stream_segments,
 )
-from gnomon.shadow.log.segments import recover
+from gnomon.shadow.log.recovery import recover
+from gnomon.shadow.log.retention import removal_time
+from gnomon.shadow.log.sealed_account import Counted, SealedAccount
 from gnomon.shadow.log.table import LogTable, stream_key
-from gnomon.shadow.log.tail import SegmentReader, SegmentUnbegun, read_position
+from gnomon.shadow.log.tail import SegmentReader, read_position
 from gnomon.worker.spawn import inherited
 
 __all__ = ["Sealer", "main"]
@@ -49,17 +57,33 @@ _NICENESS = 10
 _logger = logging.getLogger("gnomon.seal")
 
 
+class Worked(msgspec.Struct, frozen=True):
+    """What became of one round of a sealer.
+
+    Attributes:
+        commits: since the last maintenance.
+        maintained: when that was, on the clock of ``time.monotonic``.
+        error: what went wrong, if anything.
+    """
+
+    commits: int
+    maintained: float
+    error: str | None
+
+
 class Sealer:
     """Seals one model's spool.
 
-    A segment goes through three states: in the spool; in the table and in the spool; in the table.
-    A crash between any two is made good by the next ``seal``.
+    A segment goes through these states: in the spool; in the table too; in the table, on disk; in
+    the ledger; gone from the spool. A crash or a loss of power between any two is made good by the
+    next ``seal``.
     """
 
     def __init__(self, settings: Settings, model: str) -> None:
         self._settings = settings
         self._spool = settings.spool_path / model
         self._table = LogTable(settings, model)
+        self._account = SealedAccount(self._table, model)
         self._commits = 0
         self._maintained = time.monotonic()
 
@@ -70,10 +94,10 @@ class Sealer:
         ``GNOMON_SPOOL_BYTES``. A stream that cannot be sealed does not keep the others.
 
         Raises:
-            LogError: a segment is damaged, or the table cannot be reached.
+            LogError: a segment is damaged, or the table has lost rows or cannot be reached.
         """
         sealed, errors = 0, []
-        with _only_one(self._spool) as alone:
+        with self._alone() as alone:
             for stream in self._streams() if alone else ():
                 try:
                     while moved := self._seal_stream(stream):
@@ -88,19 +112,48 @@ class Sealer:
         """Compact the table and hold it to the retention settings.
 
         Raises:
-            LogError: the table cannot be reached.
+            LogError: the table has lost rows, or cannot be reached.
         """
-        with _only_one(self._spool) as alone:
-            if alone:
-                self._table.maintain(self._settings, dt.datetime.now(dt.UTC))
+        with self._alone() as alone:
+            if alone and self._table.load() is not None:
+                self._account.check()
+                self._remove_old()
+                self._table.compact()
+                self._account.settle()
+                self._account.note_checkpoint(self._table.checkpoint())
+                self._table.free()
+                self._account.settle()
         self._commits = 0
         self._maintained = time.monotonic()
+
+    def work(self) -> Worked:
+        """Seal, and maintain when that is due; what went wrong is in the result."""
+        error = None
+        try:
+            self.seal()
+            if self.needs_maintenance:
+                self.maintain()
+        except (GnomonError, OSError) as found:
+            error = str(found)
+        return Worked(self._commits, self._maintained, error)
+
+    def go_on(self, after: Worked) -> None:
+        """Take over when maintenance is due next from work that was done in another process."""
+        self._commits, self._maintained = after.commits, after.maintained
 
     @property
     def needs_maintenance(self) -> bool:
         """Whether there were many commits, or some and a while ago."""
         age = time.monotonic() - self._maintained
         return self._commits >= _MAINTENANCE_COMMITS or age >= _MAINTENANCE_SECONDS
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Whether this is the one sealer at work on the spool, with its ledger open."""
+        with only_sealer(self._spool) as identity:
+            if identity is not None:
+                self._account.open(identity)
+            yield identity is not None
 
     def _streams(self) -> Iterator[Path]:
         for slice_folder in folders(self._spool):
@@ -111,17 +164,31 @@ class Sealer:
         segments = stream_segments(folder)[:-1]
         if folder.name == REQUESTS:
             segments = _due(segments, folder.parent, self._settings.spool_bytes)
+        segments = [*itertools.takewhile(lambda s: s.closed is not None, segments)]
         segments = segments[:_SEGMENTS_AT_ONCE]
         with contextlib.ExitStack() as opened:
-            readers = []
-            for segment in segments:
-                with contextlib.suppress(SegmentUnbegun):
-                    readers.append(opened.enter_context(SegmentReader(segment.path)))
-            for group in _groups([reader for reader in readers if reader.has_rows]):
-                self._commits += self._table.add(group)
-        for segment in segments:
-            segment.path.unlink()
-        return len(segments)
+            whole, damage = _whole(opened, segments)
+            for group in _groups([counted for counted in whole if counted.rows]):
+                self._account.begin(group[0].reader.schema.metadata)
+                self._commits += self._table.add([counted.reader for counted in group])
+                self._account.add(group)
+        for counted in whole:
+            counted.reader.path.unlink()
+        if damage is not None:
+            raise damage
+        return len(whole)
+
+    def _remove_old(self) -> None:
+        """Remove what is over the retention settings, and note how much that was."""
+        until = removal_time(self._settings, self._table, dt.datetime.now(dt.UTC))
+        if until is None:
+            return
+        rows = self._table.rows(pc.field("arrived") <= pa.scalar(until))
+        if rows:
+            self._account.begin_removal(until, rows)
+            self._table.remove(until)
+            self._account.settle()
+            self._account.end_removal()
 
 
 def slowest_shadow(slice_folder: Path) -> Position | None:
@@ -148,37 +215,54 @@ def _due(segments: Sequence[Segment], slice_folder: Path, most: int) -> list[Seg
     ]
 
 
-def _groups(readers: Sequence[SegmentReader]) -> Iterator[list[SegmentReader]]:
+def _whole(
+    opened: contextlib.ExitStack, segments: Sequence[Segment]
+) -> tuple[list[Counted], LogError | None]:
+    """The segments up to the first damaged one, each with its rows; and what is wrong with that.
+
+    Later ones wait for it: the table keeps one number up to which a stream is in it.
+    """
+    whole = []
+    for segment in segments:
+        try:
+            reader = opened.enter_context(SegmentReader(segment.path, segment.closed))
+            whole.append(Counted(reader, reader.verify()))
+        except LogError as error:
+            return whole, error
+    return whole, None
+
+
+def _groups(counted: Sequence[Counted]) -> Iterator[list[Counted]]:
     """Runs of segments of one stream and schema, each of a size that one commit takes."""
-    group: list[SegmentReader] = []
-    for reader in readers:
+    group: list[Counted] = []
+    for one in counted:
+        reader = one.reader
         if group and not (
-            reader.schema.equals(group[0].schema)
-            and stream_key(reader.schema.metadata) == stream_key(group[0].schema.metadata)
-            and sum(r.size for r in group) + reader.size <= _COMMIT_BYTES
+            reader.schema.equals(group[0].reader.schema)
+            and stream_key(reader.schema.metadata) == stream_key(group[0].reader.schema.metadata)
+            and sum(known.reader.size for known in group) + reader.size <= _COMMIT_BYTES
         ):
             yield group
             group = []
-        group.append(reader)
+        group.append(one)
     if group:
         yield group
 
 
 @contextlib.contextmanager
-def _only_one(spool: Path) -> Iterator[bool]:
-    """Whether this is the one sealer at work on a spool; never when there is no spool."""
+def only_sealer(spool: Path) -> Iterator[str | None]:
+    """The spool's identity, if this is the one sealer at work on it; None when there is another,
+    or no spool."""
     if not spool.is_dir():
-        yield False
+        yield None
         return
-    lock = os.open(spool / "seal.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        yield False
-    else:
-        yield True
-    finally:
-        os.close(lock)
+        lock = StreamLock(spool, name="seal.lock")
+    except StreamBusy:
+        yield None
+        return
+    with contextlib.closing(lock):
+        yield lock.identity
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -195,17 +279,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(sealer: Sealer, lifeline: int) -> None:
-    complaint = ""
+    complaint: str | None = None
+
+    def report() -> None:
+        with contextlib.suppress(OSError):
+            os.write(lifeline, msgspec.json.encode({"error": complaint}) + b"\n")
+
     while True:
-        try:
-            sealer.seal()
-            if sealer.needs_maintenance:
-                sealer.maintain()
-            complaint = ""
-        except (GnomonError, OSError) as error:
-            if str(error) != complaint:
-                complaint = str(error)
-                _logger.warning("%s", complaint)
+        done = in_fork(lambda: msgspec.json.encode(sealer.work()), report)
+        if done is None:
+            error: str | None = "the process that seals ended before it was done; trying again"
+        else:
+            worked = msgspec.json.decode(done, type=Worked)
+            sealer.go_on(worked)
+            error = worked.error
+        if error is not None and error != complaint:
+            _logger.warning("%s", error)
+        complaint = error
+        report()
         if select.select([lifeline], [], [], _PERIOD)[0]:
             return
 

@@ -95,7 +95,7 @@ def sealed_batches(table: LogTable, folder: Path, begin: Position, until: int) -
     Raises:
         LogError: the table cannot be read.
     """
-    opened = table.load()
+    opened = table.read()
     if opened is None:
         return
     try:

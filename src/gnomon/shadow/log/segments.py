@@ -1,46 +1,68 @@
-"""Writing a stream: one ``write`` a batch into the open segment, and taking over after a crash.
+"""Writing a stream: one ``write`` a batch into the open segment.
 
-A segment is an Arrow IPC stream without its end mark: a schema message, then record batches. Its
-schema's metadata says which format, model, slice, stream and number it is, and for a shadow's
-segment how far the shadow had read when it began.
+A segment is an Arrow IPC stream without its end mark: a schema message, then record batches, each
+with a checksum. Its schema's metadata says which format, model, slice, stream and number it is, and
+for a shadow's segment how far the shadow had read when it began.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
 
+from gnomon import files
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.settings import Settings
-from gnomon.shadow.log.layout import (
-    Position,
-    StreamBusy,
-    StreamLock,
-    segment_path,
-    stream_segments,
-)
-from gnomon.shadow.log.schema import FORMAT, FORMAT_KEY, check_format
-from gnomon.shadow.log.tail import (
-    IDENTITY_KEY,
-    POSITION_KEY,
-    SegmentReader,
-    SegmentUnbegun,
-    read_position,
-    source_position,
-)
+from gnomon.shadow.log.closed import closed_segments, record_closed
+from gnomon.shadow.log.framing import checksummed
+from gnomon.shadow.log.layout import Position, StreamLock, segment_path, stream_segments
+from gnomon.shadow.log.new_segment import create_segment, no_space
+from gnomon.shadow.log.recovery import close_segments
+from gnomon.shadow.log.schema import check_format
+from gnomon.shadow.log.tail import IDENTITY_KEY, POSITION_KEY, read_position, source_position
 
-__all__ = ["SegmentWriter", "recover"]
+__all__ = ["SegmentWriter"]
 
 _LOCK_WAIT = 2.0
-_TEMPORARY = ".new"
+
+
+@dataclasses.dataclass(slots=True)
+class _Open:
+    """The segment that is written. A thread that syncs sees one of them whole, never half of two.
+
+    Attributes:
+        descriptor: of its file.
+        sequence: its number.
+        first: the offset of its first batch.
+        offset: the offset after its last.
+        begun: when its first batch came, on the monotonic clock.
+        last: the last batch.
+        torn: whether bytes of a refused batch may follow ``offset``.
+        unsure: whether the disk refused to sync it. A later sync may then succeed without the
+            bytes being there (https://wiki.postgresql.org/wiki/Fsync_Errors), so none is believed.
+    """
+
+    descriptor: int
+    sequence: int
+    first: int
+    offset: int
+    begun: float = 0.0
+    last: pa.RecordBatch | None = None
+    torn: bool = False
+    unsure: bool = False
+
+    @property
+    def position(self) -> Position:
+        """The place in the stream after the last batch."""
+        return Position(self.sequence, self.offset)
 
 
 class SegmentWriter:
@@ -48,7 +70,7 @@ class SegmentWriter:
 
     A batch is in the log when ``append`` returns: it then survives the death of any process. It
     survives the loss of power after the next ``fsync``. Begin the next segment with ``rotate``
-    when ``needs_rotation`` says so.
+    when ``needs_rotation`` says so; ``fsync`` closes the one before for good.
 
     Raises:
         LogUnavailable: another process writes this stream, or the disk refuses.
@@ -74,16 +96,14 @@ class SegmentWriter:
             IDENTITY_KEY: self._lock.identity.encode(),
             **{key.encode(): value.encode() for key, value in (metadata or {}).items()},
         }
-        self._finished: deque[int] = deque()
+        self._finished: list[_Open] = []
+        self._swapping = threading.Lock()
         self._syncing = threading.Lock()
-        self._synced = Position(0, 0)
-        self._descriptor = -1
-        self._begun = 0.0
-        self._last: pa.RecordBatch | None = None
+        self._synced: Position | None = None
         try:
-            newest = _cut_torn_tail(folder)
+            newest = close_segments(folder, self._lock)
             self._read_to = read_position(folder)
-            self._begin(0 if newest is None else newest + 1)
+            self._open = self._begin(0 if newest is None else newest + 1)
         except BaseException:
             self._lock.close()
             raise
@@ -91,7 +111,7 @@ class SegmentWriter:
     @property
     def position(self) -> Position:
         """The place in the stream after the last batch."""
-        return Position(self._sequence, self._offset)
+        return self._open.position
 
     @property
     def needs_rotation(self) -> bool:
@@ -99,10 +119,11 @@ class SegmentWriter:
 
         Its age is that of its first row.
         """
-        if self._offset == self._first:
+        if self._open.offset == self._open.first:
             return False
-        age = time.monotonic() - self._begun
-        return self._offset >= self._settings.segment_bytes or age >= self._settings.segment_seconds
+        age = time.monotonic() - self._open.begun
+        large = self._open.offset >= self._settings.segment_bytes
+        return large or age >= self._settings.segment_seconds
 
     def append(self, batch: pa.RecordBatch) -> int:
         """Add a batch with one ``write``; return the segment's offset after it.
@@ -114,23 +135,26 @@ class SegmentWriter:
         """
         if not batch.schema.equals(self._schema):
             raise _other_schema(batch.schema, self._schema, self._folder)
-        if self._descriptor < 0:
-            self._begin(self._sequence + 1)
-        data = batch.serialize()
+        parts = checksummed(batch.serialize())
+        size = sum(map(len, parts))
+        segment = self._open
+        if segment.torn:
+            self._cut(segment)
         try:
-            written = os.write(self._descriptor, data)
+            if os.writev(segment.descriptor, parts) != size:
+                raise no_space()
         except OSError as error:
-            raise self._take_back(error) from None
-        if written != data.size:
-            raise self._take_back(_no_space())
-        if self._offset == self._first:
-            self._begun = time.monotonic()
-        self._offset += written
-        self._last = batch
-        return self._offset
+            with contextlib.suppress(LogUnavailable):
+                self._cut(segment)
+            raise self._refused("append to the log", error, segment) from None
+        if segment.offset == segment.first:
+            segment.begun = time.monotonic()
+        segment.last = batch
+        segment.offset += size
+        return segment.offset
 
     def rotate(self, schema: pa.Schema | None = None, *, read_to: Position | None = None) -> None:
-        """Close the segment and begin the next, of another schema if one is given.
+        """Begin the next segment, of another schema if one is given.
 
         ``read_to`` is for a shadow that has read rows it has nothing to record of: it lets the
         sealer have them.
@@ -138,16 +162,21 @@ class SegmentWriter:
         Raises:
             LogUnavailable: the disk refused; the present segment stays open.
         """
-        before = self._schema, self._read_to, self._last
+        before = self._schema, self._read_to
+        finished = self._open
+        self._read_to = read_to or (finished.last and source_position(finished.last)) or before[1]
         if schema is not None:
             self._schema = _checked(schema, self._folder)
-        if read_to is not None:
-            self._read_to, self._last = read_to, None
         try:
-            self._begin(self._sequence + 1)
+            if finished.torn:
+                self._cut(finished)
+            begun = self._begin(finished.sequence + 1)
         except LogUnavailable:
-            self._schema, self._read_to, self._last = before
+            self._schema, self._read_to = before
             raise
+        with self._swapping:
+            self._finished.append(finished)
+            self._open = begun
 
     def fsync(self) -> None:
         """Force what was appended to disk. Slow; meant to be called from another thread.
@@ -159,125 +188,91 @@ class SegmentWriter:
             self._sync()
 
     def close(self) -> None:
-        """Sync and let another process write. What was appended stays readable."""
+        """Sync and let another process write; doing it twice does no harm.
+
+        What was appended stays readable.
+
+        Raises:
+            LogUnavailable: the disk refused to sync; another process may write all the same.
+        """
         with self._syncing:
+            if self._open.descriptor < 0:
+                return
             try:
                 self._sync()
             finally:
-                if self._descriptor >= 0:
-                    os.close(self._descriptor)
-                    self._descriptor = -1
+                for segment in (*self._finished, self._open):
+                    os.close(segment.descriptor)
+                    segment.descriptor = -1
                 self._lock.close()
 
     def _sync(self) -> None:
         """Only here are files of finished segments closed, so none is closed while in use."""
-        reached, descriptor = self.position, self._descriptor
+        with self._swapping:
+            finished, current, reached = self._finished, self._open, self._open.position
+            self._finished = []
         if reached == self._synced:
             return
         try:
-            if descriptor >= 0:
-                os.fdatasync(descriptor)
-            while self._finished:
-                finished = self._finished.popleft()
-                try:
-                    os.fdatasync(finished)
-                finally:
-                    os.close(finished)
-            if reached.sequence != self._synced.sequence:
-                _sync_folder(self._folder)
+            for segment in (*finished, current):
+                _sync_segment(segment)
+            if finished:
+                self._record_closed(finished)
+            elif self._synced is None:
+                files.sync_folder(self._folder)
+            self._lock.note_synced(reached)
         except OSError as error:
-            raise LogUnavailable.of("sync the log", error, where=str(self._folder)) from None
+            with self._swapping:
+                self._finished = [*finished, *self._finished]
+            raise self._refused("sync the log", error, current) from None
+        for segment in finished:
+            os.close(segment.descriptor)
         self._synced = reached
 
-    def _begin(self, sequence: int) -> None:
-        if self._last is not None:
-            self._read_to = source_position(self._last) or self._read_to
+    def _record_closed(self, finished: list[_Open]) -> None:
+        sizes = {segment.sequence: segment.offset for segment in finished}
+        known = closed_segments(self._folder)
+        oldest = stream_segments(self._folder)[0].sequence
+        record_closed(self._folder, {**known, **sizes}, oldest=oldest)
+
+    def _begin(self, sequence: int) -> _Open:
         metadata = dict(self._metadata)
         if self._read_to is not None:
             metadata[POSITION_KEY] = str(self._read_to).encode()
-        descriptor, size = _create(self._folder, sequence, self._schema, metadata)
-        if self._descriptor >= 0:
-            self._finished.append(self._descriptor)
-        self._descriptor, self._sequence = descriptor, sequence
-        self._first = self._offset = size
-        self._last = None
+        descriptor, size = create_segment(self._folder, sequence, self._schema, metadata)
+        return _Open(descriptor, sequence, first=size, offset=size)
 
-    def _take_back(self, error: OSError) -> LogUnavailable:
+    def _cut(self, segment: _Open) -> None:
+        """Take back what is after the last batch.
+
+        Raises:
+            LogUnavailable: the disk refuses; it is tried again before the next batch.
+        """
+        segment.torn = True
         try:
-            os.ftruncate(self._descriptor, self._offset)
-        except OSError:
-            self._finished.append(self._descriptor)
-            self._descriptor = -1
-        where = str(segment_path(self._folder, self._sequence))
-        return LogUnavailable.of("append to the log", error, where=where)
+            os.ftruncate(segment.descriptor, segment.offset)
+        except OSError as error:
+            raise self._refused("append to the log", error, segment) from None
+        segment.torn = False
+
+    def _refused(self, doing: str, error: OSError, segment: _Open) -> LogUnavailable:
+        where = str(segment_path(self._folder, segment.sequence))
+        return LogUnavailable.of(doing, error, where=where)
 
 
-def recover(folder: Path) -> bool:
-    """Close what a dead writer left open, cutting a torn tail; False while the writer lives.
+def _sync_segment(segment: _Open) -> None:
+    """Force a segment's bytes to disk; what a disk has once refused it is not believed to have.
 
     Raises:
-        LogUnavailable: the disk refuses.
-        LogError: a segment is damaged rather than torn.
+        OSError: the disk refuses, or refused before.
     """
+    if segment.unsure:
+        raise OSError(errno.EIO, "an earlier sync of this segment failed")
     try:
-        lock = StreamLock(folder)
-    except StreamBusy:
-        return False
-    with contextlib.closing(lock):
-        sequence = _cut_torn_tail(folder)
-        if sequence is None:
-            return True
-        with SegmentReader(segment_path(folder, sequence)) as reader:
-            has_rows, schema = reader.has_rows, reader.schema
-        if has_rows:
-            metadata = {k: v for k, v in schema.metadata.items() if k != FORMAT_KEY}
-            if (position := read_position(folder)) is not None:
-                metadata[POSITION_KEY] = str(position).encode()
-            os.close(_create(folder, sequence + 1, schema, metadata)[0])
-    return True
-
-
-def _cut_torn_tail(folder: Path) -> int | None:
-    """Make the newest segment whole and return its number; only the lock's holder may."""
-    for leftover in folder.glob(f".*{_TEMPORARY}"):
-        leftover.unlink()
-    for segment in reversed(stream_segments(folder)):
-        try:
-            with SegmentReader(segment.path) as reader:
-                end, _ = reader.last()
-                if end < reader.size:
-                    os.truncate(segment.path, end)
-            return segment.sequence
-        except SegmentUnbegun:
-            segment.path.unlink()
-    return None
-
-
-def _create(
-    folder: Path, sequence: int, schema: pa.Schema, metadata: Mapping[bytes, bytes]
-) -> tuple[int, int]:
-    """A new segment's descriptor and size. It gets its name when its schema is in it."""
-    path = segment_path(folder, sequence)
-    temporary = folder / f".{path.name}{_TEMPORARY}"
-    header = schema.with_metadata({FORMAT_KEY: FORMAT.encode(), **metadata}).serialize()
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC, 0o644)
-        try:
-            if os.write(descriptor, header) != header.size:
-                raise _no_space()
-            os.rename(temporary, path)
-        except BaseException:
-            os.close(descriptor)
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise LogUnavailable.of("begin a log segment", error, where=str(path)) from None
-    return descriptor, header.size
-
-
-def _no_space() -> OSError:
-    """What a write that was not taken whole means."""
-    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fdatasync(segment.descriptor)
+    except OSError:
+        segment.unsure = True
+        raise
 
 
 def _checked(schema: pa.Schema, folder: Path) -> pa.Schema:
@@ -300,11 +295,3 @@ def _other_schema(found: pa.Schema, expected: pa.Schema, folder: Path) -> LogErr
         where=str(folder),
         hint="rotate the segment when the contract changes",
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

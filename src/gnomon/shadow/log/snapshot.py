@@ -19,7 +19,7 @@ from gnomon.shadow.log.addressed import addressed
 from gnomon.shadow.log.columns import View
 from gnomon.shadow.log.layout import REQUESTS, folders, stream_segments
 from gnomon.shadow.log.sql import connection
-from gnomon.shadow.log.table import LogTable, sealed_up_to, stored_schema
+from gnomon.shadow.log.table import LogTable, sealed_segment, sealed_up_to, stored_schema
 from gnomon.shadow.log.tail import SegmentReader, SegmentUnbegun
 
 if TYPE_CHECKING:
@@ -72,14 +72,28 @@ class Snapshot:
     table's version is fixed, those it already holds are left out, and a file that is deleted stays
     readable while it is open. A shadow's segments are fixed before the requests they are about, so
     a shadow's row is never without its live row. The table's files are kept for an hour.
+
+    Attributes:
+        ledgers: what sealers had noted just before; the table has at least that.
+        view: the columns.
     """
 
     def __init__(self, table: LogTable, spool: Path | None) -> None:
+        self.ledgers = tuple(table.ledgers().values())
         self._table, self._segments = _consistent(table, spool)
         schemas = [(segment.reader.schema, False) for segment in self._segments]
         if self._table is not None:
             schemas.insert(0, (stored_schema(self._table), True))
         self.view = View(schemas)
+
+    @property
+    def table(self) -> DeltaTable | None:
+        """What is sealed; ``None`` when nothing is."""
+        return self._table
+
+    def sealed_up_to(self, stream_key: str) -> int:
+        """The highest segment of a stream that is in the table; -1 when none is."""
+        return -1 if self._table is None else sealed_segment(self._table, stream_key)
 
     @property
     def is_empty(self) -> bool:
@@ -99,11 +113,12 @@ class Snapshot:
 
     @contextlib.contextmanager
     def connection(
-        self, *, columns: Sequence[str] | None = None
+        self, *, columns: Sequence[str] | None = None, unsafe: bool = False
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """A DuckDB connection in which the snapshot is the view ``log``; of these columns, or all.
 
-        Unsealed rows are copied for it, and fewer columns are copied sooner.
+        Unsealed rows are copied for it, and fewer columns are copied sooner. SQL sees nothing but
+        the log, unless it is ``unsafe``.
 
         Raises:
             LogError: the log has no such column, or the SQL run in it is wrong.
@@ -115,7 +130,7 @@ class Snapshot:
             for batch in self._scan_segment(segment, wanted, None)
         )
         sealed = None if self._table is None else self._table.to_pyarrow_dataset()
-        with connection(self.view, wanted, sealed, unsealed) as opened:
+        with connection(self.view, wanted, sealed, unsealed, unsafe=unsafe) as opened:
             yield opened
 
     def close(self) -> None:
@@ -176,9 +191,9 @@ def _batches(
 def _consistent(table: LogTable, spool: Path | None) -> tuple[DeltaTable | None, list[Unsealed]]:
     """The table, and the segments that it lacks, with no commit between one and the other."""
     for last in [False] * _TRIES + [True]:
-        before = table.load()
+        before = table.read()
         segments = list(_open_segments(spool))
-        after = table.load()
+        after = table.read()
         if last or _version(before) == _version(after):
             return after, _not_in(after, segments)
         for segment in segments:
@@ -192,8 +207,8 @@ def _open_segments(spool: Path | None) -> Iterator[Unsealed]:
         for stream in sorted(streams, key=lambda path: path.name == REQUESTS):
             for segment in stream_segments(stream):
                 with contextlib.suppress(FileNotFoundError, SegmentUnbegun):
-                    reader = SegmentReader(segment.path)
-                    yield Unsealed(reader, reader.size)
+                    reader = SegmentReader(segment.path, segment.closed)
+                    yield Unsealed(reader, reader.end)
 
 
 def _not_in(table: DeltaTable | None, segments: list[Unsealed]) -> list[Unsealed]:

@@ -18,6 +18,22 @@ if TYPE_CHECKING:
 
 __all__ = ["connection"]
 
+_CONFINEMENT = (
+    ("python_enable_replacements", False),
+    ("autoinstall_known_extensions", False),
+    ("autoload_known_extensions", False),
+    ("allow_community_extensions", False),
+    ("allow_persistent_secrets", False),
+    ("enable_external_access", False),
+    ("lock_configuration", True),
+)
+"""In this order: after the last none can be set."""
+
+_CONFINED = (
+    "a query sees the log and no files; to let it read and write whatever this account may, "
+    "say --unsafe, or unsafe=True in Python"
+)
+
 _TYPES = {pa.float64(): "DOUBLE", pa.string(): "VARCHAR"}
 
 
@@ -27,10 +43,21 @@ def connection(
     wanted: pa.Schema,
     sealed: pyarrow.dataset.Dataset | None,
     unsealed: Iterator[pa.RecordBatch],
+    *,
+    unsafe: bool = False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the view ``log``: the table where it lies, and a copy of other rows.
 
-    Those are of a few segments as a rule. What does not fit in memory goes to a temporary folder.
+    Those are of a few segments as a rule. What does not fit in memory goes to a temporary folder,
+    which only this account may read.
+
+    Args:
+        view: which stored columns make a wanted one.
+        wanted: the columns of ``log``.
+        sealed: the table.
+        unsealed: the other rows.
+        unsafe: let SQL read and write files, reach the network, load extensions and see the
+            variables of the Python code that calls. Otherwise it sees ``log`` and nothing else.
 
     Raises:
         LogError: the SQL run in it is wrong; with what DuckDB says.
@@ -48,10 +75,24 @@ def connection(
             opened.register("sealed", sealed)
             parts.append(f"SELECT {_columns(view, wanted, sealed.schema)} FROM sealed")
         opened.execute(f"CREATE TEMP VIEW log AS {' UNION ALL '.join(parts)}")
+        if not unsafe:
+            _confine(opened)
         try:
             yield opened
         except duckdb.Error as error:
-            raise LogError(f"DuckDB: {error}", hint="the log is the relation `log`") from None
+            refused = isinstance(error, duckdb.PermissionException) or "locked" in str(error)
+            hint = _CONFINED if refused and not unsafe else "the log is the relation `log`"
+            raise LogError(f"DuckDB: {error}", hint=hint) from None
+
+
+def _confine(opened: duckdb.DuckDBPyConnection) -> None:
+    """Leave SQL nothing but what was registered; no later statement can take this back.
+
+    See https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview. What DuckDB
+    spills stays possible: its temporary folder is exempt.
+    """
+    for setting, value in _CONFINEMENT:
+        opened.execute(f"SET {setting} = {value}")
 
 
 def _columns(view: View, wanted: pa.Schema, stored: pa.Schema) -> str:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from gnomon.errors import LogError
 from gnomon.shadow.log.framing import messages
-from gnomon.shadow.log.layout import START, Position, Segment, stream_segments
+from gnomon.shadow.log.layout import REQUESTS, START, Position, Segment, stream_segments
 from gnomon.shadow.log.schema import check_format
 
 __all__ = ["SegmentReader", "Tail", "read_position"]
@@ -30,14 +30,21 @@ class SegmentReader:
 
     ``first`` is the offset of the first batch, ``schema`` the segment's with its metadata.
 
+    Args:
+        path: the segment's.
+        closed: the size it was closed with, if it was. Then it must have that size and be whole;
+            else its end may be torn.
+
     Raises:
-        LogError: not a segment, or of another format.
+        LogError: not a segment, damaged, or of a newer format.
         FileNotFoundError: it is not there (any more).
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, closed: int | None = None) -> None:
         self.path = path
         self.sequence = int(path.stem)
+        self._closed = closed
+        self._checked: bool | None = None
         self._descriptor = os.open(path, os.O_RDONLY)
         try:
             self.schema, self.first = self._read_schema()
@@ -51,9 +58,32 @@ class SegmentReader:
         return os.fstat(self._descriptor).st_size
 
     @property
+    def end(self) -> int:
+        """Where the last batch ends: the size it was closed with, or what is there now."""
+        return self.size if self._closed is None else self._closed
+
+    @property
     def has_rows(self) -> bool:
         """Whether there is anything after the schema."""
-        return self.size > self.first
+        return self.end > self.first
+
+    def verify(self) -> int:
+        """Read it all, and count its rows.
+
+        Raises:
+            LogError: it is damaged.
+        """
+        return sum(batch.num_rows for _, batch in self.batches())
+
+    def whole_end(self) -> int:
+        """Where the last batch ends that can be read, whatever comes after it."""
+        end = self.first
+        try:
+            for end, _ in messages(self._descriptor, self.first, checked=self._checked):  # noqa: B007
+                pass
+        except LogError:
+            return end
+        return end
 
     def batches(
         self, offset: int = 0, end: int | None = None
@@ -66,12 +96,30 @@ class SegmentReader:
         for after, message in self._messages(max(offset, self.first), end):
             yield after, self._decode(message)
 
-    def last(self) -> tuple[int, pa.RecordBatch | None]:
-        """The last whole batch, ``None`` when there is none, and the offset after it."""
-        end, message = self.first, None
-        for end, message in self._messages(self.first, None):  # noqa: B007
+    def hold_to(self, closed: int | None, reached: int) -> None:
+        """Take note that it was closed, and see that whoever has read up to ``reached`` is done.
+
+        Raises:
+            LogError: what is there ends before.
+        """
+        self._closed = closed
+        for _ in self._messages(max(reached, self.first), None):
+            return
+
+    def last_batch(self) -> pa.RecordBatch | None:
+        """The last batch with rows; ``None`` when there is none.
+
+        Raises:
+            LogError: the segment is damaged.
+        """
+        message = None
+        for _, message in self._messages(self.first, None):  # noqa: B007
             pass
-        return end, None if message is None else self._decode(message)
+        last = None if message is None else self._decode(message)
+        if last is None or last.num_rows:
+            return last
+        batches = [batch for _, batch in self.batches() if batch.num_rows]
+        return batches[-1] if batches else None
 
     def close(self) -> None:
         """Let go of the file."""
@@ -89,10 +137,16 @@ class SegmentReader:
         self.close()
 
     def _messages(self, offset: int, end: int | None) -> Iterator[tuple[int, pa.Buffer]]:
+        reached = offset
         try:
-            yield from messages(self._descriptor, offset, end)
+            for reached, message in messages(self._descriptor, offset, end, checked=self._checked):
+                yield reached, message
         except LogError as error:
-            raise self._damaged(error.message) from None
+            raise self._damaged(str(error)) from None
+        if self._closed is not None and end in (None, self._closed) and reached != self._closed:
+            raise self._damaged(
+                f"expected whole batches up to byte {self._closed}, they end at byte {reached}"
+            )
 
     def _decode(self, message: pa.Buffer) -> pa.RecordBatch:
         try:
@@ -101,17 +155,27 @@ class SegmentReader:
             raise self._damaged(str(error)) from None
 
     def _read_schema(self) -> tuple[pa.Schema, int]:
-        for first, message in self._messages(0, None):
-            try:
-                schema = pa.ipc.read_schema(message)
-            except (pa.ArrowException, OSError) as error:
-                raise self._damaged(str(error)) from None
-            check_format(schema.metadata, str(self.path))
-            return schema, first
-        raise SegmentUnbegun("the segment ends before its schema does", where=str(self.path))
+        try:
+            first, message = next(messages(self._descriptor, 0), (0, None))
+        except LogError as error:
+            raise self._damaged(str(error)) from None
+        if message is None:
+            if self._closed is not None:
+                raise self._damaged("it ends before its schema does")
+            raise SegmentUnbegun("the segment ends before its schema does", where=str(self.path))
+        try:
+            schema = pa.ipc.read_schema(message)
+        except (pa.ArrowException, OSError) as error:
+            raise self._damaged(str(error)) from None
+        self._checked = check_format(schema.metadata, str(self.path)) > 1
+        return schema, first
 
     def _damaged(self, reason: str) -> LogError:
-        return LogError(f"damaged log segment: {reason}", where=str(self.path))
+        return LogError(
+            f"damaged log segment: {reason}",
+            where=str(self.path),
+            hint="gnomon log repair sets it aside and says which requests are lost",
+        )
 
 
 class Tail:
@@ -152,6 +216,8 @@ class Tail:
                 break
             if found := self._read(most):  # appended before the next segment was begun
                 return found
+            if not self._is_read():
+                break
             self.close()
             self.position = Position(self.position.sequence + 1, 0)
         return []
@@ -174,12 +240,25 @@ class Tail:
                     return False
                 self.position = Position(segment.sequence, 0)
             try:
-                self._reader = SegmentReader(segment.path)
+                self._reader = SegmentReader(segment.path, segment.closed)
             except FileNotFoundError:
                 continue
             except SegmentUnbegun:
                 return False
         return True
+
+    def _is_read(self) -> bool:
+        """Whether nothing is left in a segment that another follows; a torn end is cut first, by
+        its stream's next writer.
+
+        Raises:
+            LogError: it was closed with more than is there.
+        """
+        assert self._reader is not None
+        segment = _first_from(self._folder, self.position.sequence)
+        if segment is not None and segment.sequence == self.position.sequence:
+            self._reader.hold_to(segment.closed, self.position.offset)
+        return max(self.position.offset, self._reader.first) >= self._reader.end
 
     def _read(self, most: int) -> list[tuple[Position, pa.RecordBatch]]:
         assert self._reader is not None
@@ -202,10 +281,12 @@ def read_position(folder: Path) -> Position | None:
     Raises:
         LogError: a segment is damaged.
     """
+    if folder.name == REQUESTS:
+        return None
     for segment in reversed(stream_segments(folder)):
         try:
-            with SegmentReader(segment.path) as reader:
-                _, batch = reader.last()
+            with SegmentReader(segment.path, segment.closed) as reader:
+                batch = reader.last_batch()
                 began = reader.schema.metadata.get(POSITION_KEY)
         except (FileNotFoundError, SegmentUnbegun):
             continue

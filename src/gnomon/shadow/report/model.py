@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from gnomon.formats import Format, decode
 from gnomon.shadow.report.counts import Column, Count, Share, Value
 from gnomon.shadow.report.diagnosis import Diagnosis, Rung, Swap, Walk
 
@@ -33,6 +34,8 @@ __all__ = [
 ]
 
 FORMAT = 1
+
+_KIND = Format("report", FORMAT, hint="run the command again, or restore it from a backup")
 
 Verdict = Literal["ok", "diverged", "unknown"]
 
@@ -298,10 +301,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
     @classmethod
-    def from_json(cls, data: str | bytes) -> Report:
-        """Read what :meth:`to_json` wrote.
+    def from_json(cls, data: str | bytes, where: str = "report") -> Report:
+        """Read what :meth:`to_json` wrote; errors call it ``where``.
 
         Raises:
-            msgspec.ValidationError: it is no report of this format.
+            NewerFormat: a newer version of Gnomon wrote it.
+            UnreadableFile: it is no report.
         """
-        return msgspec.json.decode(data, type=cls)
+        return decode(data, cls, _KIND, where)

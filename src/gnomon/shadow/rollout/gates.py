@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
 
-from gnomon.errors import RolloutError
+from gnomon.errors import RolloutError, UnreadableFile
 from gnomon.shadow.compare.sketch import Sketch
 from gnomon.shadow.log import InferenceLog
 from gnomon.shadow.policy import Limits, Policy
@@ -81,7 +82,8 @@ def evaluate(
     artifact: str,
     *,
     slices: Sequence[Heartbeat] = (),
-    skew: Skew | None = None,
+    unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
+    skew: Skew | UnreadableFile | None = None,
 ) -> Gates:
     """Every gate the policy asks for, on the evidence of this run of the shadow.
 
@@ -91,7 +93,8 @@ def evaluate(
         policy: the limits.
         artifact: the tag; it need not be a running shadow, but then nothing is known of it.
         slices: what the slices last reported, for rows they have still to score.
-        skew: the last replay of the artifact.
+        unreadable: slices whose report cannot be read, and why.
+        skew: the last replay of the artifact, or why it cannot be read.
 
     Raises:
         RolloutError: nothing is live.
@@ -104,7 +107,7 @@ def evaluate(
         evidence = gather(
             log, shadow=artifact, live=state.live, epoch=shadow.since, start=shadow.at
         )
-    gates = judge(policy.gates, shadow, evidence, slices=slices, skew=skew)
+    gates = judge(policy.gates, shadow, evidence, slices=slices, unreadable=unreadable, skew=skew)
     return Gates(artifact=artifact, live=state.live, gates=tuple(gates))
 
 
@@ -114,7 +117,8 @@ def judge(
     evidence: Evidence | None,
     *,
     slices: Sequence[Heartbeat] = (),
-    skew: Skew | None = None,
+    unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
+    skew: Skew | UnreadableFile | None = None,
 ) -> Iterator[Gate]:
     """The gates on evidence already gathered; one whose limit is unset is not asked."""
     if shadow is None or evidence is None:
@@ -136,7 +140,7 @@ def judge(
         yield _failed(limits.max_failed, limits.confidence, evidence)
     if limits.max_latency_ratio is not None:
         yield _latency(limits.max_latency_ratio, evidence)
-    lag, unheard = _lag(shadow, slices)
+    lag, unheard = _lag(shadow, slices, unreadable)
     if limits.min_coverage is not None:
         yield _coverage(limits.min_coverage, evidence, lag, unheard)
     if limits.max_lag_rows is not None:
@@ -264,9 +268,12 @@ def _latency(limit: float, evidence: Evidence) -> Gate:
     )
 
 
-def _lag(shadow: Shadow, slices: Sequence[Heartbeat]) -> tuple[int, list[str]]:
+def _lag(
+    shadow: Shadow, slices: Sequence[Heartbeat], unreadable: Mapping[str, UnreadableFile]
+) -> tuple[int, list[str]]:
     """Rows still to score, and the slices that do not say; those gone before it began aside."""
-    lag, unheard = 0, []
+    lag = 0
+    unheard = [f"{name} ({error.where}: {error.message})" for name, error in unreadable.items()]
     for beat in slices:
         said = beat.shadow(shadow.artifact)
         if beat.is_stale():
@@ -276,7 +283,7 @@ def _lag(shadow: Shadow, slices: Sequence[Heartbeat]) -> tuple[int, list[str]]:
             unheard.append(beat.slice)
         else:
             lag += said.lagging
-    return lag, unheard if slices else ["any"]
+    return lag, unheard if slices or unreadable else ["any"]
 
 
 def _coverage(limit: float, evidence: Evidence, lag: int, unheard: list[str]) -> Gate:
@@ -310,7 +317,11 @@ def _lagging(limit: int, lag: int, unheard: list[str]) -> Gate:
     )
 
 
-def _skew(limit: float, confidence: float, shadow: Shadow, skew: Skew | None) -> Gate:
+def _skew(
+    limit: float, confidence: float, shadow: Shadow, skew: Skew | UnreadableFile | None
+) -> Gate:
+    if isinstance(skew, UnreadableFile):
+        return Gate(name="skew", verdict="unknown", says=str(skew), limit=limit)
     if skew is None or (shadow.digest is not None and skew.digest != shadow.digest):
         return Gate(
             name="skew",

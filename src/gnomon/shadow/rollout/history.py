@@ -3,21 +3,38 @@
 ``rollout/<model>/000000.json`` is the first event. An event is created only if nobody has created
 that number, so of two decisions taken on the same state exactly one is recorded, and the state
 after event *n* is the same for everyone for ever. ``epoch`` is the number of events folded in.
+
+Each event holds the SHA-256 of the one before, of its exact bytes. A history that is not whole is
+refused with the name of the file: see :mod:`gnomon.shadow.rollout.integrity`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
 
-from gnomon.errors import RolloutConflict, RolloutError
+from gnomon.errors import (
+    HistoryDamaged,
+    RolloutConflict,
+    RolloutError,
+    StorageError,
+    UnreadableFile,
+)
+from gnomon.formats import Format, decode
+from gnomon.shadow.rollout import integrity
+from gnomon.shadow.rollout.integrity import Head, Witness
 from gnomon.shadow.storage import Storage
 
 __all__ = ["FORMAT", "Event", "History", "Kind", "RolloutState", "Shadow", "fold"]
 
-FORMAT = 1
+FORMAT = 2
+"""2 added ``previous_sha256``. Events of format 1 may come before those of format 2, not after."""
+
+_KIND = Format("rollout event", FORMAT, damaged=HistoryDamaged)
 
 Kind = Literal["promote", "rollback", "shadow_start", "shadow_stop"]
 
@@ -41,6 +58,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         gates: each gate's verdict and evidence at that moment.
         changes: how a shadow's contract differs from the live one, as
             :class:`gnomon.preprocessing.difference.Change` has it.
+        previous_sha256: the hash of the event before; None for the first one. ``append`` sets it.
     """
 
     format: int = FORMAT
@@ -56,6 +74,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     forced: bool = False
     gates: tuple[dict[str, object], ...] = ()
     changes: tuple[dict[str, object], ...] = ()
+    previous_sha256: str | None = None
 
 
 class Shadow(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,43 +151,84 @@ def fold(events: list[Event]) -> RolloutState:
 
 
 class History:
-    """One model's events and the state they add up to, as of the last :meth:`refresh`."""
+    """One model's events and the state they add up to, as of the last :meth:`refresh`.
+
+    Attributes:
+        model: the model.
+        events: those read, oldest first. After an error: those before the damage.
+        state: what they add up to.
+        known: the furthest end that is recorded anywhere; beyond ``events`` if some are missing.
+    """
 
     def __init__(self, storage: Storage, model: str) -> None:
         self.model = model
         self.events: list[Event] = []
         self.state = RolloutState()
+        self.known = Head(epoch=0)
         self._storage = storage
+        self._digests: list[str] = []
+        self._is_whole = False
 
     def copy(self) -> History:
         """Another that goes on from here by itself; what was read is not read again."""
         other = History(self._storage, self.model)
         other.state = self.state
         other.events = self.events[: other.state.epoch]  # Another thread may be adding to them.
+        other._digests = self._digests[: other.state.epoch]
+        other.known, other._is_whole = self.known, self._is_whole
         return other
 
     def refresh(self) -> bool:
         """Read events recorded since the last time; whether there were any.
 
-        One small read where there is none, so it can be called twice a second for ever.
+        One small read where there is none, so it can be called twice a second for ever. The first
+        time the whole history is checked, as by :meth:`check`.
 
         Raises:
-            RolloutError: an event that cannot be read or does not follow.
+            HistoryDamaged: an event is missing, cannot be read or does not follow.
+            NewerFormat: a newer version of Gnomon recorded an event.
         """
         before = self.state.epoch
-        while (content := self._storage.read(self._name())) is not None:
-            event = self._decode(content)
-            self._add(event, self.state.after(event))
+        if self._is_whole:
+            self._read_on()
+        else:
+            self.check()
         return self.state.epoch > before
 
+    def check(self) -> None:
+        """Read on, and compare what is there with what was read and with what others recorded.
+
+        A listing and a few small reads: for now and then, and before what cannot be undone.
+
+        Raises:
+            HistoryDamaged: an event is missing or was changed, at the end too.
+            NewerFormat: a newer version of Gnomon recorded an event.
+        """
+        self._is_whole, known = False, self.state.epoch
+        found, unreadable = self._witnesses()  # Before the events: see there.
+        heads = [self._head(), *(witness.head for witness in found)]
+        self.known = max([self.known, *heads], key=lambda head: head.epoch)
+        names = self._storage.names(integrity.folder_of(self.model))
+        self._check_last()
+        self._read_on()
+        integrity.check_names(self.model, names, known, self.state.epoch)
+        integrity.check_witnesses(self.model, self._digests, found)
+        if unreadable is not None:
+            raise unreadable
+        self._is_whole = True
+
     def append(self, event: Event) -> RolloutState:
-        """Record a decision taken on :attr:`state`.
+        """Record a decision taken on :attr:`state`; it is on disk when this returns.
 
         Raises:
             RolloutError: it does not follow from that state; nothing is recorded.
+            HistoryDamaged: the event before is not what it was; nothing is recorded.
             RolloutConflict: another decision was recorded since the last refresh.
+            StorageError: the storage root refuses; the next refresh shows whether it was recorded.
         """
         after = self.state.after(event)
+        self._check_last()
+        event = msgspec.structs.replace(event, format=FORMAT, previous_sha256=self._last_digest())
         content = msgspec.json.format(msgspec.json.encode(event), indent=2) + b"\n"
         if not self._storage.create(self._name(), content):
             raise RolloutConflict(
@@ -176,32 +236,79 @@ class History:
                 where=self._name(),
                 hint="look at the history, then decide again",
             )
-        self._add(event, after)
+        self._add(event, content, after)
+        self.record_end()
         return after
 
-    def _add(self, event: Event, after: RolloutState) -> None:
+    def record_end(self) -> None:
+        """Write down elsewhere how far the history has come, so that a lost end is noticed.
+
+        The decision itself is recorded; this is no reason to say that it was not.
+        """
+        with contextlib.suppress(StorageError):
+            integrity.record(self._storage, self.model, self._head())
+
+    def _witnesses(self) -> tuple[list[Witness], UnreadableFile | None]:
+        """What is recorded of the end, or why that cannot be read; the events still can."""
+        try:
+            return integrity.witnesses(self._storage, self.model), None
+        except UnreadableFile as error:
+            return [], error
+
+    def _read_on(self) -> None:
+        while (content := self._storage.read(self._name())) is not None:
+            event = decode(content, Event, _KIND, self._name())
+            integrity.check_link(
+                self.model,
+                self.state.epoch,
+                event.previous_sha256,
+                self._last_digest(),
+                hashed=any(e.format > 1 for e in (*self.events[-1:], event)),
+            )
+            self._add(event, content, self._after(event))
+
+    def _after(self, event: Event) -> RolloutState:
+        """The state with an event that was read."""
+        try:
+            return self.state.after(event)
+        except RolloutError as error:
+            raise integrity.damaged(
+                f"this event does not follow from those before it: {error.message}",
+                self._name(),
+                self.model,
+            ) from None
+
+    def _check_last(self) -> None:
+        """Refuse to go on after an event that is gone or is not what it was."""
+        if not self._digests:
+            return
+        name = integrity.event_name(self.model, self.state.epoch - 1)
+        content = self._storage.read(name)
+        if content is None or _digest(content) != self._last_digest():
+            is_gone = "is missing" if content is None else "was changed or replaced"
+            raise integrity.damaged(
+                f"{name.rpartition('/')[2]} {is_gone} since it was read", name, self.model
+            )
+
+    def _add(self, event: Event, content: bytes, after: RolloutState) -> None:
         self.events.append(event)
+        self._digests.append(_digest(content))
         self.state = after
+        if after.epoch >= self.known.epoch:
+            self.known = self._head()
+
+    def _head(self) -> Head:
+        return Head(epoch=self.state.epoch, sha256=self._last_digest())
+
+    def _last_digest(self) -> str | None:
+        return self._digests[-1] if self._digests else None
 
     def _name(self) -> str:
-        return f"rollout/{self.model}/{self.state.epoch:06d}.json"
-
-    def _decode(self, content: bytes) -> Event:
-        try:
-            format_ = msgspec.json.decode(content, type=_Format).format
-            if format_ > FORMAT:
-                raise RolloutError(
-                    f"this event has format {format_}; this version of gnomon reads up to {FORMAT}",
-                    where=self._name(),
-                    hint="upgrade gnomon here to the version that wrote it",
-                )
-            return msgspec.json.decode(content, type=Event)
-        except msgspec.DecodeError as error:
-            raise RolloutError(f"not a rollout event: {error}", where=self._name()) from None
+        return integrity.event_name(self.model, self.state.epoch)
 
 
-class _Format(msgspec.Struct):
-    format: int
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _check(state: RolloutState, event: Event) -> None:

@@ -1,0 +1,95 @@
+"""The version that every JSON file of Gnomon carries as ``format``, checked in one place.
+
+A file that a newer version wrote, or that is damaged, is an error that names it. It is never read
+as if it were not there, and never guessed at. See ``docs/formats.md``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+import gnomon
+from gnomon.errors import GnomonError, NewerFormat, UnreadableFile
+
+__all__ = ["Format", "check_version", "decode"]
+
+T = TypeVar("T")
+
+RESTORE = "restore it from a backup"
+
+
+class Format(NamedTuple):
+    """One kind of file.
+
+    Attributes:
+        what: what it is called in errors, such as ``rollout event``.
+        newest: the newest version of its format that this version of Gnomon reads; it reads all
+            from 1.
+        hint: what to do about a damaged one.
+        damaged: the error for one that cannot be read.
+        newer: the error for one of a newer version.
+    """
+
+    what: str
+    newest: int
+    hint: str = RESTORE
+    damaged: type[GnomonError] = UnreadableFile
+    newer: type[GnomonError] = NewerFormat
+
+
+def decode(content: bytes | str, kind: type[T], format_: Format, where: str) -> T:
+    """The content of a file of ours.
+
+    Args:
+        content: its bytes.
+        kind: the struct that it holds.
+        format_: which format, and what errors say.
+        where: the file's name.
+
+    Raises:
+        GnomonError: ``format_.newer`` for a newer version; ``format_.damaged`` for a file that is
+            empty, not JSON, without a version, or not of this kind.
+    """
+    raw = content.encode() if isinstance(content, str) else content
+    check_version(_version(raw, format_, where), format_, where)
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _damaged(format_, str(error), where) from None
+
+
+def check_version(found: int, format_: Format, where: str) -> None:
+    """Refuse a version that this version of Gnomon does not read.
+
+    Raises:
+        GnomonError: ``format_.newer`` or ``format_.damaged``.
+    """
+    if found > format_.newest:
+        raise format_.newer(
+            f"this {format_.what} has format {found}; this version of gnomon "
+            f"({gnomon.__version__}) reads up to {format_.newest}",
+            where=where,
+            hint="upgrade gnomon here to the version that wrote it",
+        )
+    if found < 1:
+        raise _damaged(format_, f"expected a format of 1 to {format_.newest}, got {found}", where)
+
+
+class _Head(msgspec.Struct):
+    format: int
+
+
+def _version(content: bytes, format_: Format, where: str) -> int:
+    if not content.strip(b"\0 \t\r\n"):
+        size = f"{len(content)} bytes" if not content else f"{len(content)} blank bytes"
+        raise _damaged(format_, f"the file is empty ({size})", where)
+    try:
+        return msgspec.json.decode(content, type=_Head).format
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _damaged(format_, str(error), where) from None
+
+
+def _damaged(format_: Format, why: str, where: str) -> GnomonError:
+    return format_.damaged(f"not a {format_.what}: {why}", where=where, hint=format_.hint)

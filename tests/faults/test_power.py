@@ -1,0 +1,86 @@
+"""Power fails under load: what was acknowledged and synced is there, whatever was half-written."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gnomon.settings import Settings
+from gnomon.shadow import rollout
+from gnomon.shadow.books.balance import balance
+from gnomon.shadow.log import InferenceLog
+from gnomon.shadow.log.seal import Sealer
+from gnomon.shadow.rollout.history import History
+from gnomon.shadow.storage import Storage
+from gnomon.testing import Server, serving
+from tests.conftest import Deploy
+from tests.faults.power import Power, why_not_here
+from tests.load import Load, everything, load, wait_for_more
+from tests.packing import Pack, times
+
+CUTS = 4
+REASON = why_not_here()
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(REASON is not None, reason=str(REASON)),
+]
+
+
+@pytest.fixture
+def power(tmp_path: Path) -> Iterator[Power]:
+    """A disk of this test's own."""
+    made = Power(tmp_path)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def cut_under_load(power: Power, server: Server, seen: Load, requests: int) -> set[str]:
+    """Cut power in the middle, end every process, and return the ids that must be there."""
+    wait_for_more(seen, requests, "it answers", 60)
+    before = time.monotonic()
+    power.cut()
+    for process in reversed(everything(server)):
+        process.kill()
+    synced = before - 1.0
+    return {request for request, at in seen.acknowledged_at.items() if at < synced}
+
+
+def test_no_loss_of_power_loses_what_was_synced(
+    tmp_path: Path, pack: Pack, deploy: Deploy, power: Power
+) -> None:
+    """Cut at random while segments are sealed: every answer older than a second is in the log
+    once, the accounts balance, the rollout is where it was, and the next server goes on."""
+    live, shadow = pack(times(2)), pack(times(2, "x = 1"))
+    root = power.path / "root"
+    settings = Settings(root=str(root))
+    rollout.promote(settings, "toy", live)
+    rollout.start_shadow(settings, "toy", shadow)
+    environment = {"GNOMON_SEGMENT_SECONDS": "0.5", "GNOMON_ROOT": str(root)}
+    seed = random.randrange(2**32)
+    dice = random.Random(seed)
+    must: set[str] = set()
+    log = InferenceLog(settings, "toy")
+    for _ in range(CUTS):
+        output = tmp_path / "output"
+        with serving(deploy(), output, environment=environment) as server, load(server) as seen:
+            must |= cut_under_load(power, server, seen, dice.randrange(300, 3000))
+        power.close()
+        power.restore()
+        history = History(Storage(settings), "toy")
+        history.refresh()
+        assert (history.state.live, [*history.state.shadows]) == (live, [shadow]), f"seed {seed}"
+        logged = log.table(columns=["request_id"], role="live")["request_id"].to_pylist()
+        assert not must - set(logged), f"seed {seed}"
+        assert len(logged) == len(set(logged)), f"seed {seed}"
+        accounts = balance(log)
+        assert accounts.balanced, f"seed {seed}: {accounts.explain()}"
+    Sealer(settings, "toy").seal()
+    assert balance(log).balanced, f"seed {seed}"
