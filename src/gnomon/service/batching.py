@@ -145,12 +145,14 @@ class Lane:
             self._recorder.unanswered(ticket, "shed", self._overloaded())
             return
         loop = asyncio.get_running_loop()
-        ticket.expires = (loop.time() if arrived is None else arrived) + self._settings.deadline
         if arrived is None:
+            ticket.expires = loop.time() + self._settings.deadline
             self._unsettled.append(ticket)
+            if self._alarm is None:
+                self._alarm = loop.call_at(ticket.expires, self._expire)
         else:
+            ticket.expires = arrived + self._settings.deadline
             insort(self._unsettled, ticket, key=_expires)
-        if self._alarm is None or ticket.expires < self._alarm.when():
             self._set_alarm()
         self._queue.append(ticket)
         self.queued_rows += rows

@@ -160,16 +160,11 @@ class Runtime:
             self._retire(self._submit_large(ticket, lane))
             return
         ticket.rows, ticket.single = decoded.rows, decoded.single
-        self._take(ticket, decoded.unknown, lane)
-
-    def _take(
-        self, ticket: Ticket, unknown: tuple[str, ...], lane: Lane, arrived: float | None = None
-    ) -> None:
-        self._metrics.received(len(ticket.rows))
-        if unknown:
-            ticket.unknown = unknown
-            self._metrics.unknown(unknown)
-        lane.submit(ticket, arrived)
+        self._metrics.received(len(decoded.rows))
+        if decoded.unknown:
+            ticket.unknown = decoded.unknown
+            self._metrics.unknown(decoded.unknown)
+        lane.submit(ticket)
 
     async def _submit_large(self, ticket: Ticket, lane: Lane) -> None:
         """Take a request whose body is decoded elsewhere."""
@@ -187,7 +182,10 @@ class Runtime:
         else:
             ticket.rows, ticket.single = range(batch.num_rows), read.single
             ticket.batch, ticket.outside = batch, read.outside
-            self._take(ticket, read.unknown, lane, arrived)
+            ticket.unknown = read.unknown
+            self._metrics.received(len(ticket.rows))
+            self._metrics.unknown(read.unknown)
+            lane.submit(ticket, arrived)
 
     async def reject(self, error: GnomonError, client_id: str | None) -> Answer:
         """Answer a request whose body was not taken; it is logged without one."""

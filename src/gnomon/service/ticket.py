@@ -14,6 +14,9 @@ from gnomon.service.http import Header, error_response
 __all__ = ["Answer", "Ticket"]
 
 
+NONE_OUTSIDE: dict[str, int] = {}
+
+
 class Answer(NamedTuple):
     """What leaves: a status, a JSON body and headers beyond the usual ones."""
 
@@ -79,7 +82,7 @@ class Ticket:
         self.single = True
         self.unknown: tuple[str, ...] = ()
         self.batch: pa.RecordBatch | None = None
-        self.outside: dict[str, int] = {}
+        self.outside = NONE_OUTSIDE
         self.reply = reply
         self.expires = 0.0
         self.settled = False
