@@ -15,7 +15,7 @@ from gnomon.models import Artifact
 from gnomon.preprocessing import Decoder
 from gnomon.service.recording import Recorder
 from gnomon.service.records import Asked
-from gnomon.service.ticket import Ticket
+from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from gnomon.worker import Supervisor
 from gnomon.worker.connection import Scored
@@ -114,10 +114,13 @@ class Lane:
             self._recorder.unanswered(ticket, "shed", self._overloaded())
             return
         loop = asyncio.get_running_loop()
-        ticket.expires = loop.time() + self._settings.deadline
-        self._unsettled.append(ticket)
-        if self._alarm is None:
-            self._alarm = loop.call_at(ticket.expires, self._expire)
+        ticket.expires = loop.time() + self._settings.deadline - ticket.waited
+        if ticket.waited:
+            self._time_alone(ticket)
+        else:
+            self._unsettled.append(ticket)
+            if self._alarm is None:
+                self._alarm = loop.call_at(ticket.expires, self._expire)
         self._queue.append(ticket)
         self.queued_rows += rows
         self._gather()
@@ -223,19 +226,31 @@ class Lane:
         loop = asyncio.get_running_loop()
         self._forget_settled()
         while self._unsettled and self._unsettled[0].expires <= loop.time():
-            self._recorder.unanswered(
-                self._unsettled[0],
-                "timed_out",
-                DeadlineExceeded(
-                    f"no answer within {self._settings.deadline:g} s",
-                    hint="the server is overloaded or the model slow; GNOMON_DEADLINE is the limit",
-                ),
-                self,
-            )
+            self._time_out(self._unsettled[0])
             self._forget_settled()
         self._alarm = (
             loop.call_at(self._unsettled[0].expires, self._expire) if self._unsettled else None
         )
+
+    def _time_alone(self, ticket: Ticket) -> None:
+        """Set an alarm for one request: it waited before it came here, so it is due before some
+        that came earlier."""
+        alarm = asyncio.get_running_loop().call_at(ticket.expires, self._time_out, ticket)
+        reply = ticket.reply
+
+        def answered(answer: Answer) -> None:
+            alarm.cancel()
+            reply(answer)
+
+        ticket.reply = answered
+
+    def _time_out(self, ticket: Ticket) -> None:
+        if not ticket.settled:
+            error = DeadlineExceeded(
+                f"no answer within {self._settings.deadline:g} s",
+                hint="the server is overloaded or the model slow; GNOMON_DEADLINE is the limit",
+            )
+            self._recorder.unanswered(ticket, "timed_out", error, self)
 
     def _forget_settled(self) -> None:
         while self._unsettled and self._unsettled[0].settled:

@@ -18,11 +18,12 @@ from gnomon.errors import (
     MethodNotAllowed,
     NotReady,
     Unauthorized,
+    UnknownMethod,
     UnknownRoute,
 )
 from gnomon.service import pages
 from gnomon.service.auth import PREDICT_HINT, check_token
-from gnomon.service.control import control
+from gnomon.service.control import allow, control
 from gnomon.service.http import (
     ClientGone,
     Message,
@@ -40,13 +41,16 @@ from gnomon.service.runtime import Runtime
 from gnomon.service.status import public
 
 if TYPE_CHECKING:
-    from gnomon.service.connection import Head
+    from gnomon.service.head import Head
 
 __all__ = ["FrontDoor"]
 
 logger = logging.getLogger("gnomon")
 
 ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"})
+"""Those of RFC 9110 and RFC 5789, but for CONNECT, which only a proxy could take."""
 
 
 class FrontDoor:
@@ -58,7 +62,7 @@ class FrontDoor:
 
     Attributes:
         runtime: the same.
-        heads: request heads read before, by their bytes; for
+        heads: heads of plain requests read before, by their bytes; for
             :class:`~gnomon.service.connection.Connection`.
     """
 
@@ -81,20 +85,19 @@ class FrontDoor:
         path = scope["path"]
         route = self._routes.get(path)
         try:
+            if scope["method"] not in METHODS:
+                raise UnknownMethod(f"expected a method of HTTP, got {scope['method'][:40]}")
             if route is None:
                 if path == "/metrics":
                     self.runtime().publish()
                 if path.startswith("/gnomon/"):
                     await control(self.runtime(), scope, receive, send)
                 else:
-                    await self._inner(scope, receive, _explained(path, send))
+                    await self._inner(scope, receive, _explained(scope, send))
                 return
             method, handler = route
             if scope["method"] != method and not (method == "GET" and scope["method"] == "HEAD"):
-                refusal = MethodNotAllowed(f"expected {method}, got {scope['method']}", where=path)
-                status, headers, body = error_response(refusal)
-                allow = (b"allow", method.encode())
-                await respond(send, status, body, headers=(*headers, allow))
+                await _refuse_method(send, scope, allow(method))
                 return
             await handler(scope, receive, send)
         except ClientGone:
@@ -121,7 +124,8 @@ class FrontDoor:
         except (InvalidRequest, Unauthorized) as error:
             answer = await runtime.reject(error, client)
         else:
-            answer = await runtime.predict(body, client)
+            waited = scope.get("extensions", {}).get("gnomon", {}).get("waited", 0.0)
+            answer = await runtime.predict(body, client, waited)
         await respond(send, answer.status, answer.body, headers=answer.headers)
 
     async def _index(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -141,23 +145,35 @@ class FrontDoor:
         await respond(send, 200, public(self.runtime().status()))
 
 
-def _explained(path: str, send: Send) -> Send:
-    """``send``, with the framework's bare 404 turned into the one error shape."""
+async def _refuse_method(send: Send, scope: Scope, allowed: bytes) -> None:
+    error = MethodNotAllowed(
+        f"expected {allowed.decode()}, got {scope['method']}", where=scope["path"][:200]
+    )
+    status, headers, body = error_response(error)
+    await respond(send, status, body, headers=(*headers, (b"allow", allowed)))
+
+
+def _explained(scope: Scope, send: Send) -> Send:
+    """``send``, with the framework's bare refusals turned into the one error shape.
+
+    Its redirects to a path without the last slash are a 404 too: they name the host that the client
+    said it wanted, which anybody can make up.
+    """
     replaced = False
 
     async def explained(message: Message) -> None:
         nonlocal replaced
-        if message["type"] == "http.response.start" and message["status"] == 404:
-            plain = any(
-                name == b"content-type" and value.startswith(b"text/plain")
-                for name, value in message["headers"]
-            )
-            if plain:
-                replaced = True
-                error = UnknownRoute(f"no route {path}", hint="GET /docs.json lists the routes")
-                status, headers, body = error_response(error)
-                await respond(send, status, body, headers=headers)
-                return
+        if message["type"] == "http.response.start":
+            status, headers = message["status"], dict(message["headers"])
+            replaced = status in (404, 405) or (status == 307 and scope["path"].endswith("/"))
+            if status == 405:
+                await _refuse_method(send, scope, headers.get(b"allow", b"GET, HEAD"))
+            elif replaced:
+                error = UnknownRoute(
+                    f"no route {scope['path'][:200]}", hint="GET /docs.json lists the routes"
+                )
+                status, extra, body = error_response(error)
+                await respond(send, status, body, headers=extra)
         if not replaced:
             await send(message)
 

@@ -9,7 +9,14 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from gnomon.errors import BodyTooLarge, GnomonError, MalformedBody, RequestTimeout, Unauthorized
+from gnomon.errors import (
+    BodyTooLarge,
+    GnomonError,
+    MalformedBody,
+    RequestTimeout,
+    Unauthorized,
+    UnknownContentCoding,
+)
 
 __all__ = [
     "ClientGone",
@@ -20,6 +27,7 @@ __all__ = [
     "Send",
     "error_response",
     "header",
+    "is_encoded",
     "read_body",
     "respond",
     "response",
@@ -53,6 +61,14 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return None
 
 
+def is_encoded(headers: Iterable[Header]) -> bool:
+    """Whether a request's body has a content coding, such as gzip."""
+    return any(
+        name == b"content-encoding" and value.strip().lower() not in (b"", b"identity")
+        for name, value in headers
+    )
+
+
 async def read_body(
     receive: Receive, limit: int, headers: Iterable[Header] = (), *, seconds: float
 ) -> bytes:
@@ -66,11 +82,19 @@ async def read_body(
         seconds: how long it may take to come.
 
     Raises:
+        UnknownContentCoding: the body is compressed.
         BodyTooLarge: as soon as the limit is passed; what came so far is dropped.
         MalformedBody: the ``Content-Length`` is not a number.
         RequestTimeout: it was not all there in time.
         ClientGone: the client disconnected.
     """
+    headers = tuple(headers)
+    if is_encoded(headers):
+        raise UnknownContentCoding(
+            "expected a body without a content coding",
+            where="Content-Encoding",
+            hint="send it uncompressed, or let a proxy in front decompress it",
+        )
     for name, value in headers:
         if name == b"content-length":
             if not value.isdigit():
@@ -154,6 +178,8 @@ def error_response(
     headers: tuple[Header, ...] = ()
     if error.status == 503:
         headers = (RETRY_AFTER,)
+    elif isinstance(error, UnknownContentCoding):
+        headers = ((b"accept-encoding", b"identity"),)
     elif isinstance(error, RequestTimeout):
         headers = (CLOSE,)  # What of the request is still to come must not be taken for the next.
     elif isinstance(error, Unauthorized):

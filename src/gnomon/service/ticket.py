@@ -40,6 +40,8 @@ class Ticket:
         unknown: names of fields the contract does not know.
         reply: called once with the answer, after the request is in the log.
         expires: when it times out, in seconds of the event loop's clock.
+        waited: seconds from its arrival until it was taken; it was sent before the answer to the
+            one ahead of it on its connection.
         settled: whether its outcome is decided.
     """
 
@@ -55,6 +57,7 @@ class Ticket:
         "single",
         "started",
         "unknown",
+        "waited",
     )
 
     def __init__(
@@ -63,12 +66,17 @@ class Ticket:
         client_id: str | None,
         body: bytes,
         reply: Callable[[Answer], None],
+        waited: float = 0.0,
     ) -> None:
         self.request_id = request_id
         self.client_id = client_id
         self.body = body
         self.arrived = time.time_ns() // 1000
         self.started = time.perf_counter_ns()
+        self.waited = waited
+        if waited:
+            self.arrived -= int(waited * 1e6)
+            self.started -= int(waited * 1e9)
         self.rows: list[Any] = []
         self.single = True
         self.unknown: tuple[str, ...] = ()
