@@ -37,6 +37,11 @@ class Case(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         return ["body"] if self.status == 200 else []
 
     @property
+    def answers(self) -> int:
+        """How many answers there are, but for the canary's."""
+        return max(len(self.bodies), 1)
+
+    @property
     def ends(self) -> Literal["open", "closed", "any"]:
         """What becomes of the connection."""
         return self.after or ("open" if self.status in _KEPT else "closed")
@@ -44,7 +49,7 @@ class Case(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     def ways(self) -> list[bytes]:
         """The bytes; and, where they might go straight, with a query, which takes the usual way."""
         straight = expand(self.send.encode("latin-1"))
-        usual = straight.replace(b"POST /predict HTTP/1.1\r\n", b"POST /predict?x HTTP/1.1\r\n", 1)
+        usual = re.sub(rb"\A((?:\r\n)*POST /predict)( HTTP/1\.1\r\n)", rb"\1?x\2", straight)
         return [straight] if usual == straight else [straight, usual]
 
 
@@ -76,28 +81,48 @@ def cases() -> list[Case]:
     return msgspec.convert(table["case"], list[Case])
 
 
-def send(connection: socket.socket, pieces: list[bytes]) -> None:
-    """Send; a server that has closed already is not waited for."""
-    with contextlib.suppress(ConnectionError):
-        for piece in pieces:
-            connection.sendall(piece)
+class Client:
+    """Sends any bytes and reads answers strictly."""
 
+    def __init__(self, connection: socket.socket) -> None:
+        connection.settimeout(8)
+        self._connection = connection
+        self._stream = connection.makefile("rb")
 
-def read_answers(connection: socket.socket, most: int) -> tuple[list[Answer], bool]:
-    """Up to ``most`` answers, and whether the server has closed after them."""
-    answers: list[Answer] = []
-    with connection.makefile("rb") as stream, contextlib.suppress(ConnectionError):
-        while len(answers) < most:
-            line = stream.readline()
-            if not line:
-                return answers, True
-            version, status, _ = line.split(b" ", 2)
-            assert version == b"HTTP/1.1"
-            headers = {}
-            while (line := stream.readline()) != b"\r\n":
-                name, _, value = line.decode("latin-1").partition(":")
-                headers[name.lower()] = value.strip()
-            body = stream.read(int(headers.get("content-length", "0")))
-            if status != b"100":
-                answers.append(Answer(int(status), headers, body))
-    return answers, False
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+        self._connection.close()
+
+    def send(self, *pieces: bytes) -> None:
+        """Send; a server that has closed already is not waited for."""
+        with contextlib.suppress(ConnectionError):
+            for piece in pieces:
+                self._connection.sendall(piece)
+
+    def end(self) -> None:
+        """Say that nothing more comes."""
+        self._connection.shutdown(socket.SHUT_WR)
+
+    def read(self, most: int = 1) -> list[Answer]:
+        """Up to so many answers: fewer, if the server closes after them."""
+        answers: list[Answer] = []
+        with contextlib.suppress(ConnectionError):
+            while len(answers) < most and (answer := self._answer()) is not None:
+                answers += [answer] if answer.status != 100 else []
+        return answers
+
+    def _answer(self) -> Answer | None:
+        line = self._stream.readline()
+        if not line:
+            return None
+        version, status, _ = line.split(b" ", 2)
+        assert version == b"HTTP/1.1"
+        headers = {}
+        while (line := self._stream.readline()) != b"\r\n":
+            name, _, value = line.decode("latin-1").partition(":")
+            headers[name.lower()] = value.strip()
+        body = self._stream.read(int(headers.get("content-length", "0")))
+        return Answer(int(status), headers, body)

@@ -22,7 +22,7 @@ from gnomon.errors import (
     UnknownTransferCoding,
     UnknownVersion,
 )
-from gnomon.service.http import Header
+from gnomon.service.http import Header, announced
 
 __all__ = [
     "END",
@@ -43,8 +43,6 @@ LINE_BYTES = 8_192
 """The longest request line taken: the length of a buffer of nginx, and what RFC 9112 asks for."""
 HEADERS = 100
 """The most headers taken, as in Envoy and Apache."""
-LENGTH_DIGITS = 18
-"""A longer ``Content-Length`` is over every limit; Python itself refuses to read over 4,300."""
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])")
@@ -231,10 +229,10 @@ def _length(many: dict[bytes, list[bytes]], version: str) -> int | None:
         return 0
     if len(lengths) > 1:
         raise _malformed(f"expected one Content-Length, got {len(lengths)}", where="Content-Length")
-    if not re.fullmatch(rb"[0-9]+", lengths[0]):
+    length = announced(lengths[0])
+    if length is None:
         raise _malformed("expected a number of bytes", where="Content-Length")
-    digits = lengths[0].lstrip(b"0") or b"0"
-    return int(digits[:LENGTH_DIGITS]) if len(digits) <= LENGTH_DIGITS else 10**LENGTH_DIGITS
+    return length
 
 
 def _check_codings(codings: list[bytes]) -> None:

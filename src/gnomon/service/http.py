@@ -25,6 +25,7 @@ __all__ = [
     "Receive",
     "Scope",
     "Send",
+    "announced",
     "error_response",
     "header",
     "is_encoded",
@@ -45,6 +46,8 @@ RETRY_AFTER: Header = (b"retry-after", b"1")
 """Whole seconds are all the header can say; a queue of the default length empties sooner."""
 
 
+LENGTH_DIGITS = 18
+"""Python itself refuses to read more than 4,300."""
 CLOSE: Header = (b"connection", b"close")
 STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
 
@@ -59,6 +62,17 @@ def header(scope: Scope, name: bytes) -> bytes | None:
         if key == name:
             return bytes(value)
     return None
+
+
+def announced(value: bytes) -> int | None:
+    """The bytes that a ``Content-Length`` announces; None if it is no number.
+
+    One beyond 64 bits is over every limit, and comes out as one that is.
+    """
+    if not value.isdigit():
+        return None
+    digits = value.lstrip(b"0") or b"0"
+    return int(digits) if len(digits) <= LENGTH_DIGITS else int(10**LENGTH_DIGITS)
 
 
 def is_encoded(headers: Iterable[Header]) -> bool:
@@ -97,10 +111,11 @@ async def read_body(
         )
     for name, value in headers:
         if name == b"content-length":
-            if not value.isdigit():
+            length = announced(value)
+            if length is None:
                 raise MalformedBody("expected a number of bytes", where="Content-Length")
-            if int(value) > limit:
-                raise _too_large(limit, f"{int(value):,} bytes")
+            if length > limit:
+                raise _too_large(limit, f"{length:,} bytes")
     try:
         async with asyncio.timeout(seconds):
             return await _read(receive, limit)
