@@ -180,14 +180,43 @@ def test_stopping_answers_what_is_under_way() -> None:
 
 
 def test_heads_are_remembered_but_not_without_end(served: Served) -> None:
-    """A head with the client's own id never comes again; others do."""
+    """One that comes twice in a row is; whatever id the client gives its requests, and the ids are
+    told apart."""
     with served.connect() as connection:
         for number in range(HEADS + 10):
-            connection.sendall(plain(b"a", b"X: %d\r\n" % number))
-            connection.sendall(plain(b"a", b"X-Request-ID: %d\r\n" % number))
-            read(connection, 2)
+            for mark in (b"X-Request-ID", b"traceparent", b"X-Request-ID"):
+                connection.sendall(plain(b"a", b"%s: %d\r\nX: %d\r\n" % (mark, number, number)))
+                [(status, answer)] = read(connection, 1)
+                given = str(number) if mark == b"X-Request-ID" else None
+                assert (status, answer["id"]) == (200, given)
             assert 0 < len(served.door.heads) <= HEADS
-    assert all(head.client_id is None for head in served.door.heads.values())
+    assert not any(b"equest" in head or b"trace" in head for head in served.door.heads)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "given"),
+    [
+        (b"X-Request-ID: a\r\nX-Request-ID: b\r\n", 200, "a"),
+        (b"X-Request-ID:\r\n", 200, ""),
+        (b"X-Request-ID: \x00\r\n", 400, None),
+        (b"X-Request-ID: a\nHost: y\r\n", 400, None),
+        (b"X-Request-ID: a\r\n b\r\n", 400, None),
+        (b"A: 1\r\n" * 97 + b"X-Request-ID: a\r\n", 200, "a"),
+        (b"A: 1\r\n" * 98 + b"X-Request-ID: a\r\n", 431, None),
+    ],
+)
+def test_an_id_of_the_client_is_read_as_any_header(
+    served: Served, headers: bytes, status: int, given: str | None
+) -> None:
+    """Also where the rest of the head is known."""
+    known = headers.replace(b"X-Request-ID: a\r\n", b"") if headers[:1] == b"A" else b""
+    for _ in range(2):
+        with served.connect() as connection:
+            connection.sendall(plain(b"a", known) * 3)
+            read(connection, 3)
+            connection.sendall(plain(b"a", headers))
+            [(got, answer)] = read(connection, 1)
+        assert (got, answer.get("id")) == (status, given)
 
 
 def test_a_head_is_plain_only_with_the_token() -> None:

@@ -30,7 +30,7 @@ from gnomon.service.auth import PREDICT_HINT, check_token
 from gnomon.service.exchange import Exchange, Wire, scope_of
 from gnomon.service.framing import Chunks, Framing, Sized
 from gnomon.service.front_door import FrontDoor
-from gnomon.service.head import END, HEAD_BYTES, Head, early_refusal, read_head
+from gnomon.service.head import END, HEAD_BYTES, Head, early_refusal, lasting, read_head
 from gnomon.service.http import (
     CLOSE,
     Scope,
@@ -60,10 +60,11 @@ PATIENCE = 0.05
 """Seconds to wait for the rest of a plain request. After them it goes the usual way, where slow
 clients have their limits and what is refused is logged."""
 HEADS = 512
-"""Heads of plain requests remembered. A client sends the same one again, but for the length."""
+"""Heads of plain requests remembered, once they have come twice in a row: most clients send the
+same one again and again, but for the length."""
 REMEMBERED_BYTES = 4_096
 """The longest of them."""
-_BLANK = re.compile(rb"(?:\r\n)*")
+_BLANK = re.compile(rb"\A(?:\r\n)*+")
 """Empty lines before a request are skipped: RFC 9112, section 2.2."""
 
 
@@ -125,6 +126,7 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._behind = False
         self._scanned = 0
+        self._last_head = 0
         self._until = math.inf
         self._timer: asyncio.TimerHandle | None = None
         self._patience: asyncio.TimerHandle | None = None
@@ -234,8 +236,8 @@ class Connection(asyncio.Protocol):
         head = self.door.heads.get(self._received[:end])
         if head is not None:
             self._go_straight(head, end, waited)
-        elif blank := _BLANK.match(self._received).end():  # type: ignore[union-attr]
-            self._received = self._received[blank:]
+        elif self._received[:2] == b"\r\n":
+            self._received = _BLANK.sub(b"", self._received, count=1)
             self._take(waited)
         elif end < len(END):
             self._await_head()
@@ -243,8 +245,13 @@ class Connection(asyncio.Protocol):
             self._read(end, waited)
 
     def _read(self, end: int, waited: float) -> None:
-        """Begin on a request whose head was not seen before."""
+        """Begin on a request whose head was not seen before, as it is."""
         block = self._received[:end]
+        known, client_id = lasting(block)
+        head = self.door.heads.get(known)
+        if head is not None:
+            self._go_straight(head._replace(client_id=client_id), end, waited)
+            return
         try:
             head = read_head(block)
         except GnomonError as error:
@@ -253,11 +260,18 @@ class Connection(asyncio.Protocol):
         if not is_plain(head, self.door.runtime().settings):
             self._go_usual_way(head, end, waited)
             return
-        if head.client_id is None and end <= REMEMBERED_BYTES:
-            if len(self.door.heads) >= HEADS:
-                self.door.heads.clear()
-            self.door.heads[block] = head
+        last, self._last_head = self._last_head, hash(known)
+        if last == self._last_head and known and end <= REMEMBERED_BYTES:
+            self._remember(known, head)
         self._go_straight(head, end, waited)
+
+    def _remember(self, block: bytes, head: Head) -> None:
+        """Know a head by its lasting bytes."""
+        if head.client_id is not None:
+            head = head._replace(client_id=None)
+        if len(self.door.heads) >= HEADS:
+            self.door.heads.clear()
+        self.door.heads[block] = head
 
     def _go_straight(self, head: Head, start: int, waited: float) -> None:
         """Hand a plain request on, if it is whole; its body begins at ``start``."""

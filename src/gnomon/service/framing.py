@@ -10,7 +10,7 @@ import re
 from typing import Protocol
 
 from gnomon.errors import HeadTooLarge, MalformedRequest
-from gnomon.service.head import HEADERS, is_field_block
+from gnomon.service.head import HEADERS, fields
 
 __all__ = ["DRAINED_BYTES", "Chunks", "Framing", "Sized"]
 
@@ -174,7 +174,7 @@ class Chunks:
         block = data[start : end + 2]
         if block.count(b"\n") > HEADERS:
             raise _too_large("trailers")
-        if not is_field_block(block):
+        if fields(block) is None:
             raise _no_chunk()
         self.done = True
         return end + 4

@@ -9,6 +9,8 @@ not allow rather than guess what was meant.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from string import ascii_letters, digits
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -31,7 +33,8 @@ __all__ = [
     "LINE_BYTES",
     "Head",
     "early_refusal",
-    "is_field_block",
+    "fields",
+    "lasting",
     "read_head",
 ]
 
@@ -44,12 +47,27 @@ LINE_BYTES = 8_192
 HEADERS = 100
 """The most headers taken, as in Envoy and Apache."""
 
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_NAME = b"!#$%&'*+-.^_`|~" + (ascii_letters + digits).encode()
+"""What header names and methods are made of: RFC 9110, section 5.6.2."""
+_READ = frozenset(
+    (
+        b"host",
+        b"content-length",
+        b"transfer-encoding",
+        b"connection",
+        b"expect",
+        b"x-request-id",
+    )
+)
+"""The headers that say something to this server's protocol."""
 _VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])")
-_METHOD = re.compile(_TOKEN)
 _TARGET = re.compile(rb'[!"$-~]+')
 """Printable ASCII but for ``#``: a fragment stays with the client."""
-_FIELDS = re.compile(rb"(?:" + _TOKEN + rb":[\t \x21-\x7e\x80-\xff]*+\r\n)*+")
+_TEXT = bytes({0x09, 0x0A, 0x0D, *range(0x20, 0x7F), *range(0x80, 0x100)})
+"""What may stand in header lines: everything but controls."""
+_ID = b"\r\nx-request-id:"
+_NEW_EACH_TIME = (_ID, b"\r\ntraceparent:")
+"""How the lines begin that differ in each request of a client, and have no say in its fate."""
 _HOST = re.compile(
     rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[0-9A-Za-z\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::[0-9]*)?"
 )
@@ -98,29 +116,51 @@ def read_head(block: bytes) -> Head:
             must be closed.
     """
     line, _, rest = block.partition(b"\r\n")
-    method, target, version = _request_line(line)
+    method, path, query, authority, version = _request_line(line)
     headers = _headers(rest[:-2])
-    many: dict[bytes, list[bytes]] = {}
+    found: dict[bytes, list[bytes]] = {}
     for name, value in headers:
-        many.setdefault(name, []).append(value)
-    host = _host(many.get(b"host", []), version)
-    path, query, authority = _target(method, target)
+        if name in _READ:
+            found.setdefault(name, []).append(value)
+    host = _host(found.get(b"host", []), version)
     if authority is not None and authority != host:
         headers = [(b"host", authority), *((n, v) for n, v in headers if n != b"host")]
-    connection = _tokens(many.get(b"connection", []))
-    ids = many.get(b"x-request-id")
+    ids = found.get(b"x-request-id")
     return Head(
-        method=method,
-        path=_decoded(path),
-        raw_path=path,
-        query=query,
-        version=version,
-        headers=headers,
-        length=_length(many, version),
-        keep_alive=version == "1.1" and b"close" not in connection,
-        expects=_expects(many.get(b"expect", []), version),
-        client_id=ids[0].decode("latin-1") if ids else None,
+        method,
+        _decoded(path),
+        path,
+        query,
+        version,
+        headers,
+        _length(found, version),
+        version == "1.1" and b"close" not in _tokens(found.get(b"connection", [])),
+        b"expect" in found and _expects(found[b"expect"], version),
+        ids[0].decode("latin-1") if ids else None,
     )
+
+
+def lasting(block: bytes) -> tuple[bytes, str | None]:
+    """A head without the headers that are new in each request of a client, and its own id.
+
+    What is left of a head is empty if its fate could depend on what is left out.
+    """
+    client_id = None
+    if block.count(b"\n") > HEADERS:
+        return b"", None
+    for name in _NEW_EACH_TIME:
+        lowered = block.lower()
+        start = lowered.find(name)
+        if start < 0:
+            continue
+        end = block.find(b"\r", start + len(name))
+        value = block[start + len(name) : end]
+        if value.translate(None, _TEXT) or b"\n" in value or lowered.find(name, end) >= 0:
+            return b"", None
+        block = block[:start] + block[end:]
+        if name is _ID:
+            client_id = value.strip(b" \t").decode("latin-1")
+    return block, client_id
 
 
 def early_refusal(received: bytes, scanned: int = 0) -> GnomonError | None:
@@ -140,16 +180,47 @@ def early_refusal(received: bytes, scanned: int = 0) -> GnomonError | None:
     return None
 
 
-def is_field_block(block: bytes) -> bool:
-    """Whether these are header lines, each with its line end, and nothing else."""
-    return _FIELDS.fullmatch(block) is not None
+def fields(block: bytes) -> list[Header] | None:
+    """Header lines, each with its line end, as names in lower case and values; None if there is
+    anything else."""
+    lines = block.split(b"\r\n")
+    if (
+        block.translate(None, _TEXT)
+        or block.count(b"\r") + block.count(b"\n") != 2 * len(lines) - 2
+    ):
+        return None
+    found = []
+    for line in lines[:-1]:
+        name, colon, value = line.partition(b":")
+        lower = _lower(name)
+        if not lower or not colon:
+            return None
+        found.append((lower, value.strip(b" \t")))
+    return found if not lines[-1] else None
 
 
-def _request_line(line: bytes) -> tuple[str, bytes, str]:
+@lru_cache(maxsize=128)
+def _lower(name: bytes) -> bytes:
+    """A header name in lower case; empty if it is none."""
+    return name.lower() if _is_name(name) else b""
+
+
+def _is_name(token: bytes) -> bool:
+    return token != b"" and not token.translate(None, _NAME)
+
+
+@lru_cache(maxsize=64)
+def _request_line(line: bytes) -> tuple[str, bytes, bytes, bytes | None, str]:
+    """Method, path, query, authority and version; clients send few different ones."""
     if len(line) > LINE_BYTES:
         raise _too_long()
     parts = line.split(b" ")
-    if len(parts) != 3 or not _METHOD.fullmatch(parts[0]) or not _TARGET.fullmatch(parts[1]):
+    if (
+        len(parts) != 3
+        or not parts[0]
+        or parts[0].translate(None, _NAME)
+        or not _TARGET.fullmatch(parts[1])
+    ):
         raise _malformed("expected a request line such as `POST /predict HTTP/1.1`")
     version = _VERSION.fullmatch(parts[2])
     if version is None:
@@ -160,22 +231,20 @@ def _request_line(line: bytes) -> tuple[str, bytes, str]:
             hint="put a proxy that speaks HTTP/2 in front, or use HTTP/1.1",
         )
     # A higher minor version is read as the highest known: RFC 9110, section 2.5.
-    return parts[0].decode(), parts[1], "1.0" if version[2] == b"0" else "1.1"
+    method = parts[0].decode()
+    return method, *_target(method, parts[1]), "1.0" if version[2] == b"0" else "1.1"
 
 
 def _headers(block: bytes) -> list[Header]:
     lines = block.count(b"\n")
     if lines > HEADERS:
         raise _too_large(f"{lines:,} headers")
-    if not is_field_block(block):
+    headers = fields(block)
+    if headers is None:
         raise _malformed(
             "expected header lines such as `Host: example.org`",
             hint="no space before the colon, no folded lines, no control characters",
         )
-    headers = []
-    for line in block.split(b"\r\n")[:-1]:
-        name, _, value = line.partition(b":")
-        headers.append((name.lower(), value.strip(b" \t")))
     return headers
 
 
@@ -215,9 +284,9 @@ def _decoded(path: bytes) -> str:
     return unquote(re.sub("(?i)%2f", "%252F", path.decode("ascii")))
 
 
-def _length(many: dict[bytes, list[bytes]], version: str) -> int | None:
+def _length(found: dict[bytes, list[bytes]], version: str) -> int | None:
     """The length that a body announces, None if it comes in chunks; see RFC 9112, section 6.3."""
-    lengths, codings = many.get(b"content-length", []), many.get(b"transfer-encoding")
+    lengths, codings = found.get(b"content-length", []), found.get(b"transfer-encoding")
     if codings is not None:
         if lengths:
             raise _malformed("expected Content-Length or Transfer-Encoding, got both")
@@ -257,6 +326,8 @@ def _expects(values: list[bytes], version: str) -> bool:
 
 def _tokens(values: list[bytes], *, keep_empty: bool = False) -> list[bytes]:
     """The members of a comma-separated header, in lower case."""
+    if not values:
+        return []
     tokens = [token.strip(b" \t").lower() for value in values for token in value.split(b",")]
     return tokens if keep_empty else [token for token in tokens if token]
 

@@ -77,10 +77,10 @@ def announced(value: bytes) -> int | None:
 
 def is_encoded(headers: Iterable[Header]) -> bool:
     """Whether a request's body has a content coding, such as gzip."""
-    return any(
-        name == b"content-encoding" and value.strip().lower() not in (b"", b"identity")
-        for name, value in headers
-    )
+    for name, value in headers:
+        if name == b"content-encoding" and value.lower() not in (b"", b"identity"):
+            return True
+    return False
 
 
 async def read_body(
