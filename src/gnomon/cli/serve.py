@@ -33,9 +33,11 @@ def command(
 ) -> None:
     """Serve a deployment. It becomes ready when its live artifact is loaded and verified."""
     from gnomon.cli.console import out
+    from gnomon.service.limits import raise_descriptor_limit
     from gnomon.settings import Settings
 
     settings = Settings.read()
+    raise_descriptor_limit()
     _check(folder, host, port)
     url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
     out.print(f"Starting [bold]{folder.resolve().name}[/]; storage root {settings.root}")

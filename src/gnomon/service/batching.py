@@ -113,6 +113,9 @@ class Lane:
         if self.queued_rows + rows > self._settings.queue_rows and self._queue:
             self._recorder.unanswered(ticket, "shed", self._overloaded())
             return
+        if ticket.waited >= self._settings.deadline:
+            self._time_out(ticket)
+            return
         loop = asyncio.get_running_loop()
         ticket.expires = loop.time() + self._settings.deadline - ticket.waited
         if ticket.waited:
