@@ -138,15 +138,24 @@ class Runtime:
         """The server stops: let whoever promotes an artifact that is still loading know."""
         self._lanes.give_up_loading()
 
-    async def predict(self, body: bytes, client_id: str | None) -> Answer:
+    async def predict(self, body: bytes, client_id: str | None, waited: float = 0.0) -> Answer:
         """Answer one prediction request; it is in the log before this returns."""
         answer, reply = _promise()
-        self.submit(body, client_id, reply)
+        self.submit(body, client_id, reply, waited)
         return await answer
 
-    def submit(self, body: bytes, client_id: str | None, reply: Callable[[Answer], None]) -> None:
-        """Take one prediction request; ``reply`` is called with its answer once that is logged."""
-        ticket = Ticket(new_request_id(), client_id, body, reply)
+    def submit(
+        self,
+        body: bytes,
+        client_id: str | None,
+        reply: Callable[[Answer], None],
+        waited: float = 0.0,
+    ) -> None:
+        """Take one prediction request; ``reply`` is called with its answer once that is logged.
+
+        ``waited`` is how many seconds ago it arrived.
+        """
+        ticket = Ticket(new_request_id(), client_id, body, reply, waited)
         lane = self.live
         if lane is None:
             self._unanswered(ticket, "failed", self._not_ready())
@@ -168,7 +177,6 @@ class Runtime:
 
     async def _submit_large(self, ticket: Ticket, lane: Lane) -> None:
         """Take a request whose body is decoded elsewhere."""
-        arrived = asyncio.get_running_loop().time()
         try:
             read, batch = await lane.read(ticket.body)
         except InvalidRequest as error:
@@ -185,7 +193,7 @@ class Runtime:
             ticket.unknown = read.unknown
             self._metrics.received(len(ticket.rows))
             self._metrics.unknown(read.unknown)
-            lane.submit(ticket, arrived)
+            lane.submit(ticket)
 
     async def reject(self, error: GnomonError, client_id: str | None) -> Answer:
         """Answer a request whose body was not taken; it is logged without one."""

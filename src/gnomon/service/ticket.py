@@ -72,12 +72,16 @@ class Ticket:
         client_id: str | None,
         body: bytes,
         reply: Callable[[Answer], None],
+        waited: float = 0.0,
     ) -> None:
         self.request_id = request_id
         self.client_id = client_id
         self.body = body
         self.arrived = time.time_ns() // 1000
         self.started = time.perf_counter_ns()
+        if waited:
+            self.arrived -= int(waited * 1e6)
+            self.started -= int(waited * 1e9)
         self.rows: Sequence[Any] = ()
         self.single = True
         self.unknown: tuple[str, ...] = ()
