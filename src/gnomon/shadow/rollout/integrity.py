@@ -18,7 +18,6 @@ import msgspec
 
 from gnomon.errors import HistoryDamaged
 from gnomon.formats import Format, decode
-from gnomon.shadow import slices
 from gnomon.shadow.storage import Storage
 
 __all__ = [
@@ -185,6 +184,8 @@ def _recorded(storage: Storage, model: str) -> Iterator[Witness]:
 
 
 def _reported(storage: Storage, model: str) -> Iterator[Witness]:
+    from gnomon.shadow import slices  # It loads pyarrow, which clients of a history do without.
+
     for beat in slices.read(storage, model):
         said = beat.recorded or slices.Recorded(epoch=beat.epoch)
         where = f"slices/{model}/{beat.slice}.json"
