@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks import decisions
 from benchmarks.race import cases
 from benchmarks.race.contenders import BASE, named
 from benchmarks.race.load import closed_loop, need_wrk, write_requests
@@ -38,6 +39,10 @@ def main() -> None:
         prog="python -m benchmarks.memory", description=__doc__.partition("\n")[0]
     )
     parser.add_argument("--requests", type=int, default=1_000_000)
+    parser.add_argument(
+        "--decisions", type=float, metavar="MINUTES",
+        help="measure the growth that comes of rollout decisions instead, for so long",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, default=OUT)
     asked = parser.parse_args()
     need_wrk()
@@ -45,6 +50,9 @@ def main() -> None:
         work = Path(folder)
         print("training and packing", flush=True)
         (case,) = cases.prepare(cases.NAMES[:1], work)
+        if asked.decisions is not None:
+            decisions.run(case, work, asked.decisions, asked.out.with_stem("memory_decisions"))
+            return
         script = write_requests(case.records, work / "requests.lua")
         with serving(named(BASE), case, work) as served:
             pid = gateway(served, case)

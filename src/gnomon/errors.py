@@ -8,6 +8,8 @@
     │   ├── RequestTimeout            408  request_timeout
     │   └── BodyTooLarge              413  body_too_large
     ├── Unauthorized                  401  unauthorized
+    ├── OriginNotAllowed              403  origin_not_allowed
+    ├── HostNotAllowed                421  host_not_allowed
     ├── UnknownRoute                  404  unknown_route
     ├── MethodNotAllowed              405  method_not_allowed
     ├── UnknownArtifact               404  unknown_artifact
@@ -22,9 +24,12 @@
     │   ├── ArtifactCorrupt           500  artifact_corrupt
     │   ├── ArtifactIncompatible      409  artifact_incompatible
     │   ├── UntrustedTypes            403  untrusted_types
+    │   ├── UntrustedSignature        403  untrusted_signature
     │   └── GoldenMismatch            409  golden_mismatch
+    ├── SigningError                  422  signing_failed
     ├── WorkerError                   503  worker_unavailable
     ├── LogError                      500  bad_log
+    │   └── NewerLog                  500  newer_log
     ├── TableError                    422  invalid_table
     ├── PolicyError                   422  invalid_policy
     ├── SettingsError                 500  invalid_settings
@@ -63,6 +68,7 @@ __all__ = [
     "GnomonError",
     "GoldenMismatch",
     "HistoryDamaged",
+    "HostNotAllowed",
     "IncompatibleContract",
     "InvalidRequest",
     "LogError",
@@ -71,7 +77,9 @@ __all__ = [
     "MethodNotAllowed",
     "MissingExtra",
     "NewerFormat",
+    "NewerLog",
     "NotReady",
+    "OriginNotAllowed",
     "Overloaded",
     "PackRefused",
     "PolicyError",
@@ -81,12 +89,14 @@ __all__ = [
     "RolloutError",
     "ServerError",
     "SettingsError",
+    "SigningError",
     "StorageError",
     "TableError",
     "Unauthorized",
     "UnknownArtifact",
     "UnknownRoute",
     "UnreadableFile",
+    "UntrustedSignature",
     "UntrustedTypes",
     "ValueRule",
     "WorkerError",
@@ -177,6 +187,18 @@ class Unauthorized(GnomonError):
     """A control route called without the right token."""
 
     status, code = 401, "unauthorized"
+
+
+class OriginNotAllowed(GnomonError):
+    """A page of another site sent the request."""
+
+    status, code = 403, "origin_not_allowed"
+
+
+class HostNotAllowed(GnomonError):
+    """The request is for a name that the server does not go by."""
+
+    status, code = 421, "host_not_allowed"
 
 
 class UnknownRoute(GnomonError):
@@ -273,15 +295,27 @@ class ArtifactIncompatible(ArtifactError):
 
 
 class UntrustedTypes(ArtifactError):
-    """The serialized pipeline names types its manifest does not trust."""
+    """The serialized pipeline names types its manifest does not trust, or nobody may."""
 
     status, code = 403, "untrusted_types"
+
+
+class UntrustedSignature(ArtifactError):
+    """No trusted key signed the artifact, or a signature is not for it."""
+
+    status, code = 403, "untrusted_signature"
 
 
 class GoldenMismatch(ArtifactError):
     """The golden rows did not come out as they were recorded."""
 
     status, code = 409, "golden_mismatch"
+
+
+class SigningError(GnomonError):
+    """A key that cannot be made or used."""
+
+    status, code = 422, "signing_failed"
 
 
 class WorkerError(GnomonError):
@@ -294,6 +328,12 @@ class LogError(GnomonError):
     """A log segment or table that cannot be read."""
 
     status, code = 500, "bad_log"
+
+
+class NewerLog(LogError):
+    """A part of the log that a newer version of Gnomon wrote."""
+
+    status, code = 500, "newer_log"
 
 
 class TableError(GnomonError):

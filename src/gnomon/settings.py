@@ -43,7 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         body_rows: the most rows in one request.
         client_seconds: how long a client may take to send a request, and to take its answer. Then
             408, and its connection is closed.
-        fsync_seconds: how often the open log segment is forced to disk.
+        fsync_seconds: how often the log is forced to disk: up to so much of it can be lost when
+            power fails, and none when a process dies. 0: before an answer leaves, many at once.
         segment_bytes: size at which a log segment is closed and a new one begun.
         segment_seconds: age at which a log segment is closed and a new one begun.
         spool_bytes: closed log segments of a slice that wait for its shadows may hold this much;
@@ -64,6 +65,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         predict_token: bearer token for prediction routes. Unset: predictions are open.
         umask: what the modes of files and folders leave out, in octal, as the shell's ``umask``.
             ``077``: for their owner only. ``027`` lets the group read, ``007`` write too.
+        trusted_keys: public keys, or files of them, separated by commas: only artifacts that one
+            of them signed are inspected, loaded and served. Only in the environment, as commands
+            and workers hold to it too. Unset: unsigned artifacts are taken.
+        hosts: names this server is called by, separated by commas: ``flights.example.com``,
+            ``*.example.com``, ``*`` for any. Requests for others get 421. Addresses, ``localhost``
+            and the name in ``GNOMON_URL`` need no entry.
+        origins: pages of other sites that may send predictions, separated by commas:
+            ``https://app.example.com``, ``*`` for any. Requests of others get 403.
     """
 
     root: str = ".gnomon"
@@ -93,6 +102,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     control_token: str | None = None
     predict_token: str | None = None
     umask: str = "077"
+    trusted_keys: str | None = None
+    hosts: str | None = None
+    origins: str | None = None
 
     def __post_init__(self) -> None:
         if self.replica is not None and not re.fullmatch(r"[A-Za-z0-9_-]+", self.replica):
@@ -127,6 +139,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                     f"expected a number above 0, got {getattr(self, name)}",
                     where=f"GNOMON_{name.upper()}",
                 )
+        if self.fsync_seconds < 0:
+            raise SettingsError(
+                f"expected a number of seconds, or 0, got {self.fsync_seconds}",
+                where="GNOMON_FSYNC_SECONDS",
+            )
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None, **defaults: Any) -> Settings:
@@ -136,6 +153,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             SettingsError: a value of the wrong kind, or a ``GNOMON_*`` name that is no setting.
         """
         environ = os.environ if environ is None else environ
+        if "trusted_keys" in defaults:
+            raise SettingsError(
+                "trusted keys are set in the environment, not in code",
+                where="GNOMON_TRUSTED_KEYS",
+                hint="every command that reads an artifact must hold to them",
+            )
         known = set(cls.__struct_fields__)
         given: dict[str, Any] = dict(defaults)
         for variable, value in environ.items():
@@ -160,9 +183,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """These settings as variables for a child process, without the tokens."""
         values = msgspec.structs.asdict(self)
         return {
-            f"GNOMON_{name.upper()}": str(
-                Path(value).absolute() if name in _FOLDERS and "://" not in value else value
-            )
+            f"GNOMON_{name.upper()}": _for_child(name, value)
             for name, value in values.items()
             if value is not None and not name.endswith("_token")
         }
@@ -193,3 +214,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 hint="set GNOMON_SPOOL to a folder on a disk that survives a restart",
             )
         return Path(self.root) / "spool"
+
+
+def _for_child(name: str, value: Any) -> str:
+    """A setting for a process with another working directory."""
+    if name in _FOLDERS and "://" not in value:
+        return str(Path(value).absolute())
+    if name == "trusted_keys":
+        entries = (entry.strip() for entry in value.replace("\n", ",").split(","))
+        return ",".join(
+            entry if entry.startswith("ssh-") or not entry else str(Path(entry).absolute())
+            for entry in entries
+        )
+    return str(value)

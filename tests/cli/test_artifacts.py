@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from tests.attack.forging import reseal
 from tests.cli.running import Shell
-from tests.packing import Pack, times
+from tests.packing import SCRIPT, Pack, times
 
 
 def test_artifacts_are_listed_newest_first(shell: Shell, pack: Pack, own_home: Path) -> None:
@@ -29,7 +31,9 @@ def test_an_artifact_is_shown_without_running_it(shell: Shell, pack: Pack) -> No
     told = shell("inspect", "toy").out
     for words in (
         tag,
-        "hashes and types are as packed",
+        "not signed: its hashes show damage, not who made it",
+        "all that its files say",
+        "made from state in the file",
         "1 to 64",
         "float",
         "key",
@@ -52,3 +56,48 @@ def test_a_tampered_artifact_is_refused(shell: Shell, pack: Pack, own_home: Path
     done = shell("inspect", tag, expect=2)
     assert "preprocessing.py" in done.err
     assert done.out == ""
+
+
+def test_a_pickle_is_shown_as_what_it_is(shell: Shell, pack: Pack) -> None:
+    """Its list of types is not all that it may run."""
+    tag = pack(times(1), "toy", SCRIPT.replace("entity_key", 'serializer="pickle", entity_key'))
+    assert "runs whatever it holds" in shell("inspect", tag).out
+
+
+def test_control_characters_reach_no_terminal(shell: Shell, pack: Pack, own_home: Path) -> None:
+    """A manifest may hold what clears a screen, or writes another line over this one."""
+    folder = own_home / "models" / pack(times(1)).replace(":", "/")
+    lineage = json.loads((folder / "manifest.json").read_bytes())["lineage"]
+    reseal(folder, lineage=lineage | {"given": {"a\x1b[2J": "\x1b]0;x\x07"}, "commit": "\x1b[1m"})
+    assert "\x1b" not in shell("inspect", str(folder)).out
+    assert "\x1b" not in shell("artifacts").out
+
+
+def test_an_artifact_is_signed_and_then_served_by_whoever_trusts_the_key(
+    shell: Shell, pack: Pack, tmp_path: Path
+) -> None:
+    """A key is made, an artifact signed with it; nothing unsigned is inspected or promoted."""
+    tag, other = pack(times(1)), pack(times(2))
+    made = shell("sign", "--new-key", "key", "--comment", "ours", "--json").json
+    assert (tmp_path / "key.pub").read_text() == f"{made['public']} ours\n"
+    assert (
+        shell("sign", tag, "--key", "key").out.strip()
+        == f"{tag} is signed by {made['fingerprint']}."
+    )
+    trusting = {"GNOMON_TRUSTED_KEYS": "key.pub"}
+    told = shell("inspect", tag, **trusting).out
+    assert f"signed by {made['fingerprint']} ours" in told
+    for words in (("inspect", other), ("promote", other), ("shadow", "start", other)):
+        assert "is not signed" in shell(*words, expect=2, **trusting).err
+    shell("promote", tag, **trusting)
+    (signer,) = shell("inspect", tag, "--json", **trusting).json["signers"]
+    assert (signer["fingerprint"], signer["trusted"]) == (made["fingerprint"], True)
+    assert "not checked" in shell("inspect", tag).out
+
+
+def test_sign_takes_a_tag_and_a_key_or_makes_one(shell: Shell, pack: Pack) -> None:
+    """And says so."""
+    tag = pack(times(1))
+    for words in (("sign",), ("sign", tag), ("sign", tag, "--key", "k", "--new-key", "l")):
+        assert "--new-key FILE alone" in shell(*words, expect=2).err
+    assert "cannot read the key" in shell("sign", tag, "--key", "nowhere", expect=2).err

@@ -32,7 +32,10 @@ def connect(server: Server, receive_buffer: int | None = None) -> socket.socket:
 def request(body: bytes = GOOD, length: int | None = None) -> bytes:
     """A prediction request, which may announce more than it has."""
     size = len(body) if length is None else length
-    return b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (size, body)
+    return b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (
+        size,
+        body,
+    )
 
 
 def read_to_end(connection: socket.socket) -> bytes:

@@ -17,6 +17,7 @@ from tests.conftest import Serve
 from tests.faults.accounts import Accounts
 from tests.faults.conftest import ServeIn
 from tests.faults.disks import Disk, Limited, Mounted
+from tests.faults.shadows import Packed, books_of, install
 from tests.load import gateways, load, until, wait_for_more
 from tests.packing import Pack, times
 
@@ -170,6 +171,32 @@ def test_a_log_folder_that_turns_read_only_is_written_on(pack: Pack, serve: Serv
     assert seen.refused == []
     assert since["answered"] == since["received"]
     assert since["unlogged"] == 0
+
+
+@pytest.mark.slow
+def test_a_shadow_on_a_full_disk_catches_up(
+    disk: Disk, serve_in: ServeIn, packed_once: Packed
+) -> None:
+    """What it scores cannot be recorded, what is closed cannot be sealed: status says so; once
+    there is room the shadow has a record of every row, once, and all is sealed."""
+    settings = {"GNOMON_LOG_FAILURE": "serve", "GNOMON_SEGMENT_SECONDS": "2"}
+    with serve_in(disk.path, "pass", settings) as server, server.client() as control:
+        tag = f"toy:{install(server, packed_once, 'pass').name}"
+        control.start_shadow(tag)
+        until(lambda: control.status().shadows[0].state == "running", "it runs", 120)
+        accounts = Accounts(server)
+        with load(server, connections=2) as seen:
+            wait_for_more(seen, 50, "it answers")
+            disk.fill(server)
+            until(lambda: control.status().books.unlogged > 50, "nothing is logged")
+            until(lambda: control.status().shadows[0].error is not None, "the shadow says so", 60)
+            disk.free(server)
+            wait_for_more(seen, 50, "it goes on")
+        until(lambda: control.status().shadows[0].lagging == 0, "it catches up", 90)
+        until(lambda: control.status().error is None, "nothing is wrong any more")
+        assert control.status().shadows[0].error is None
+        accounts.check(seen)
+        books_of(server, tag)
 
 
 def forbid(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from gnomon.errors import ArtifactError
 from gnomon.models import inspect
+from gnomon.models.folder import ArtifactFolder
+from gnomon.models.signing import new_key, read_private, sign
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
 from tests.packing import Pack, times
@@ -43,3 +46,36 @@ def test_inspecting_imports_no_user_code(
     assert inspect(tag).tag == tag
     assert not witness.exists()
     shutil.rmtree(own_home / "models")
+
+
+def test_what_was_inspected_is_what_a_worker_loads(
+    pack: Pack, own_home: Path, settings: Settings
+) -> None:
+    """Another artifact that took its place meanwhile is refused, however good its hashes are."""
+    tag, other = pack(times(1)), pack(times(2))
+    artifact = inspect(tag)
+    shutil.rmtree(artifact.path)
+    shutil.copytree(inspect(other).path, artifact.path)
+    with pytest.raises(ArtifactError, match="holds"), WorkerClient(artifact, settings):
+        pass
+    forged = Path(shutil.copytree(artifact.path, own_home / "elsewhere"))
+    moved = dataclasses.replace(artifact, path=forged)
+    with pytest.raises(ArtifactError, match="with digest"), WorkerClient(moved, settings):
+        pass
+
+
+def test_a_worker_takes_signed_artifacts_only_where_keys_are_trusted(
+    pack: Pack, own_home: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that loads checks it itself, whoever inspected before, and whatever its settings
+    were made of."""
+    tag = pack(times(3))
+    artifact = inspect(tag)
+    new_key(tmp_path / "key", "us")
+    monkeypatch.setenv("GNOMON_TRUSTED_KEYS", f"{tmp_path}/key.pub")
+    with pytest.raises(ArtifactError, match="is not signed"), WorkerClient(artifact, settings):
+        pass
+    private = read_private(tmp_path / "key", bytes)
+    sign(ArtifactFolder(artifact.path), tag, artifact.digest, private)
+    with WorkerClient(artifact, settings) as worker:
+        assert worker.pid

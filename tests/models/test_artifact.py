@@ -7,6 +7,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from gnomon.errors import (
     UnknownArtifact,
     UntrustedTypes,
 )
-from gnomon.models import Artifact, inspect
+from gnomon.models import Artifact, Environment, inspect
 from gnomon.models.manifest import sha256
 from tests.models.conftest import reseal
 
@@ -132,6 +133,17 @@ def test_a_type_the_manifest_does_not_name_is_refused(copied: Path, packed: Arti
         inspect(copied)
 
 
+@pytest.mark.parametrize(
+    "name", ["../toy", "..", "a/b", "toy\n", "to\x1b[2Jy", "", "toy:1", "a" * 64]
+)
+@pytest.mark.parametrize("part", ["name", "version"])
+def test_a_name_that_no_file_may_have_is_refused(copied: Path, part: str, name: str) -> None:
+    """Streams, reports and evidence are named after the artifact."""
+    reseal(copied, **{part: name})
+    with pytest.raises(ArtifactCorrupt, match="manifest"):
+        inspect(copied)
+
+
 def test_a_pickle_is_read_and_not_run(copied: Path, tmp_path: Path) -> None:
     """A forged pickle that would write a file is refused by the type it names; none is written."""
 
@@ -203,3 +215,18 @@ def test_inspecting_imports_no_code_and_nothing_heavy(
         packed.path,
     )
     assert done.stdout.splitlines() == [packed.tag, "[]"], done.stderr
+
+
+def test_an_artifact_of_the_first_release_is_loaded(
+    tmp_path: Path, bare: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """Its format is 1; it names losses, trees, a generator and code of its own."""
+    with tarfile.open(Path(__file__).parent / "data" / "artifact-1.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    # Another Python or scikit-learn than it was packed under would rightly refuse it.
+    reseal(tmp_path / "1", environment=Environment.here())
+    done = bare(
+        "import sys; from gnomon.models import load; print(load(sys.argv[1]).artifact.tag)",
+        tmp_path / "1",
+    )
+    assert done.stdout == "boost:1\n", done.stderr

@@ -22,13 +22,34 @@ VendoredCode(artifact.path, artifact.manifest).install()
 
 
 def test_code_that_changes_after_the_check_does_not_run(copied: Path, bare: Bare) -> None:
-    """A file is compared with its hash again when it is imported, however late that is."""
+    """What was checked is what runs, however late it is imported."""
     script = INSTALL + (
         "(artifact.path / 'code/preprocessing/constants.py').write_text('FACTOR = 2')\n"
-        "import preprocessing.clock\n"
+        "import preprocessing.constants\n"
+        "print(preprocessing.constants.FACTOR)\n"
     )
     done = bare(script, copied)
+    assert done.stdout == "1\n", done.stderr
+
+
+def test_code_that_changes_before_it_is_read_is_refused(copied: Path, bare: Bare) -> None:
+    """A file that was written between the two is not the one that was packed."""
+    install = "VendoredCode(artifact.path, artifact.manifest).install()"
+    change = "(artifact.path / 'code/preprocessing/constants.py').write_text('FACTOR = 2')"
+    done = bare(INSTALL.replace(install, f"{change}\n{install}"), copied)
     assert "constants.py is not the file that was packed" in done.stderr
+
+
+def test_a_module_that_comes_after_the_check_is_not_there(copied: Path, bare: Bare) -> None:
+    """Neither source nor a compiled module beside the checked ones is found."""
+    script = INSTALL + (
+        "(artifact.path / 'code/preprocessing/late.py').write_text('')\n"
+        "(artifact.path / 'code/late.py').write_text('')\n"
+        "for name in ('preprocessing.late', 'late'):\n"
+        "    try:\n        importlib.import_module(name)\n"
+        "    except ModuleNotFoundError as error:\n        print(error.name)\n"
+    )
+    assert bare(script, copied).stdout.splitlines() == ["preprocessing.late", "late"]
 
 
 def test_modules_that_are_not_vendored_are_found_as_ever(packed: Artifact, bare: Bare) -> None:

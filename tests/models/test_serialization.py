@@ -7,19 +7,24 @@ import io
 import pickle
 import subprocess
 import sys
+import warnings
 import zipfile
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils import all_estimators
+from skops.io import _trusted_types
 
-from gnomon.errors import ArtifactCorrupt, PackRefused, UntrustedTypes
+from gnomon.errors import ArtifactCorrupt, GnomonError, PackRefused, UntrustedTypes
 from gnomon.models import serialization
+from gnomon.models.trust import Named, is_known_safe
 
 
 def frame() -> tuple[pd.DataFrame, Any]:
@@ -138,7 +143,7 @@ def test_what_skops_cannot_store_is_refused_with_a_way_out() -> None:
 )
 def test_what_is_known_to_be_safe(name: str, safe: bool) -> None:
     """scikit-learn, numpy, scipy and plain values are; what reads files or runs code is not."""
-    assert serialization.is_known_safe(name) is safe
+    assert is_known_safe(name) is safe
 
 
 def test_a_canonical_file_is_still_a_skops_file() -> None:
@@ -162,3 +167,42 @@ def test_a_process_that_only_loads_imports_what_it_needs() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False", "True"]
+
+
+def test_what_is_asked_of_one_estimator_is_what_skops_lists() -> None:
+    """Loading does not import all of scikit-learn to make the list, and takes no more than it."""
+    listed = set(_trusted_types.SKLEARN_ESTIMATOR_TYPE_NAMES)
+    kinds = {estimator for _, estimator in all_estimators()} | set(_below(BaseEstimator))
+    for kind in kinds:
+        if kind.__module__.startswith("sklearn.") and "tests" not in kind.__module__:
+            full = f"{kind.__module__}.{kind.__qualname__}"
+            asked = serialization.estimates(Named(kind.__module__, kind.__qualname__, "made"))
+            assert asked is (full in listed), full
+
+
+def _below(kind: type) -> list[type]:
+    return [each for child in kind.__subclasses__() for each in (child, *_below(child))]
+
+
+@pytest.mark.slow
+def test_every_classifier_and_regressor_that_skops_stores_is_loaded() -> None:
+    """What is read without skops is as much as skops itself takes; no estimator is refused."""
+    table, target = frame()
+    refused = []
+    for name, kind in all_estimators(type_filter=["classifier", "regressor"]):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                model = kind().fit(table, target)
+            content = serialization.dump(model, "skops")
+        except (TypeError, ValueError, PackRefused):
+            continue  # it needs arguments or another target, or skops does not store it
+        trusted = [one for one in serialization.untrusted_types(content) if is_known_safe(one)]
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of classes that scikit-learn will remove
+                again = serialization.load(content, "skops", trusted)
+                np.testing.assert_array_equal(again.predict(table), model.predict(table))
+        except GnomonError as error:
+            refused.append((name, str(error)))
+    assert refused == []

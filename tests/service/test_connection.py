@@ -29,7 +29,7 @@ class Echo:
     """A slice that answers a body with itself, and tells which way it came."""
 
     def __init__(self) -> None:
-        self.settings = Settings(client_seconds=5.0)
+        self.settings = Settings(client_seconds=5.0, hosts="x")
         self.usual = False
         self.busy = threading.Event()
 
@@ -263,8 +263,18 @@ def test_heads_are_remembered_but_not_without_end(served: Served) -> None:
 
 def test_a_head_is_plain_only_with_the_token() -> None:
     """A wrong token is refused the usual way."""
-    settings = Settings(predict_token="secret")
+    settings = Settings(predict_token="secret", hosts="x")
     right = plain(b"a", b"Authorization: Bearer secret\r\n")[:-1]
     assert read_head(right, settings) is not None
     assert read_head(right.replace(b"secret", b"guess!"), settings) is None
     assert read_head(plain(b"a")[:-1], settings) is None
+
+
+@pytest.mark.parametrize(
+    "more", [b"Origin: http://x\r\n", b"Sec-Fetch-Site: same-origin\r\n", b"Host: y\r\n"]
+)
+def test_what_a_page_may_have_sent_takes_the_usual_way(more: bytes) -> None:
+    """There the rules on hosts and origins are; a head with another host is not remembered."""
+    assert read_head(plain(b"", more), Settings(hosts="x")) is None
+    assert read_head(plain(b""), Settings(hosts="x")) is not None
+    assert read_head(plain(b""), Settings()) is None

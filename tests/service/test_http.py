@@ -116,6 +116,7 @@ def test_an_answer_is_two_messages() -> None:
     assert dict(sent[0]["headers"]) == {
         b"content-type": b"text/plain",
         b"content-length": b"3",
+        b"x-content-type-options": b"nosniff",
         b"x-pot": b"brown",
     }
     assert sent[1]["body"] == b"tea"

@@ -19,7 +19,7 @@ def test_a_worker_that_is_loading_ends_with_its_socket(pack: Pack, settings: Set
     """From its first moment on, and in the midst of the artifact's own code."""
     tag = pack(SLOW_TO_LOAD + times(3))
     for is_loading in (False, True):
-        process, control = spawn(inspect(tag).path, settings)
+        process, control = spawn(inspect(tag), settings)
         if is_loading:
             until(lambda pid=process.pid: sleeps(pid), "it runs the artifact's code")
         control.close()

@@ -13,7 +13,9 @@ def main() -> None:
     """
     from gnomon.cli.app import app
     from gnomon.errors import GnomonError
+    from gnomon.printable import make_tracebacks_printable
 
+    make_tracebacks_printable()
     try:
         app(prog_name="gnomon")
     except GnomonError as error:

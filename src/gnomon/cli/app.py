@@ -22,6 +22,7 @@ from gnomon.cli import (
     rollback,
     serve,
     shadow,
+    sign,
     status,
 )
 
@@ -69,6 +70,7 @@ def _root(
 app.command("init")(init.command)
 app.command("artifacts")(artifacts.command)
 app.command("inspect")(inspect.command)
+app.command("sign")(sign.command)
 app.command("serve")(serve.command)
 app.command("status")(status.command)
 app.add_typer(shadow.app, name="shadow")

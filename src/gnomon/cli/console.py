@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.progress import TimeElapsedColumn as Elapsed
 from rich.table import Table
 from rich.text import Text
 
 from gnomon.errors import GnomonError
+from gnomon.terminal import Terminal
 
 if TYPE_CHECKING:
     from gnomon.shadow.rollout.history import Event
@@ -36,21 +36,27 @@ __all__ = [
 PIPED_WIDTH = 140
 """Columns where nobody watches and COLUMNS does not say: enough for a row of any table."""
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Terminal()
+err = Terminal(stderr=True)
 if not out.is_terminal and "COLUMNS" not in os.environ:
     out.width = PIPED_WIDTH
 
 
 def show_error(error: GnomonError) -> None:
     """What went wrong, where, and what to do, on standard error."""
-    err.print(Text.assemble(("error: ", "bold red"), (error.message, "red")), soft_wrap=True)
+    _show("error: ", "bold red", error.message, "red")
     if error.where:
-        err.print(Text.assemble(("   at: ", "dim"), error.where), soft_wrap=True)
+        _show("   at: ", "dim", error.where)
     if error.hint:
-        err.print(Text.assemble((" hint: ", "dim"), error.hint), soft_wrap=True)
+        _show(" hint: ", "dim", error.hint)
     for note in getattr(error, "__notes__", ()):
-        err.print(Text.assemble((" note: ", "dim"), note), soft_wrap=True)
+        _show(" note: ", "dim", note)
+
+
+def _show(label: str, style: str, text: str, of_text: str = "") -> None:
+    """A line of an error; what a server put on lines of its own is indented below it."""
+    lines = text.replace("\n", "\n" + " " * len(label))
+    err.print(Text.assemble((label, style), (lines, of_text)), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

@@ -18,7 +18,10 @@ def command(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Check an artifact's hashes and types, and show what it is. Nothing of it is executed."""
+    """Check an artifact's hashes, types and signature, and show what it is and what it would run.
+
+    Nothing of it is executed.
+    """
     from gnomon.cli.console import print_json
     from gnomon.cli.show.artifact import show_artifact
     from gnomon.models import inspect
@@ -33,6 +36,8 @@ def command(
                 "contract": artifact.contract,
                 "manifest": artifact.manifest,
                 "leakage": artifact.checks(),
+                "runs": [uses._asdict() for uses in artifact.runs],
+                "signers": artifact.signers,
             }
         )
     else:

@@ -1,4 +1,4 @@
-"""``gnomon log``: ask the inference log, seal it, and balance its books."""
+"""``gnomon log``: ask the inference log, seal it, balance its books, and repair it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from gnomon.cli.options import AsJson, Model
 __all__ = ["app"]
 
 app = typer.Typer(
-    name="log", help="Ask the inference log, seal it, balance its books.", no_args_is_help=True
+    name="log",
+    help="Ask the inference log, seal it, balance its books, repair it.",
+    no_args_is_help=True,
 )
 
 
@@ -72,10 +74,39 @@ def books(model: Model = None, as_json: AsJson = False) -> None:
     with wait("counting"):
         found = balance(InferenceLog(settings, model or find_model(settings)))
     if as_json:
-        print_json({"balanced": found.balanced, "live": found.live, "shadows": found.shadows})
+        print_json(
+            {
+                "balanced": found.balanced,
+                "live": found.live,
+                "shadows": found.shadows,
+                "sealed": found.sealed,
+            }
+        )
     else:
         out.print(found.explain(), markup=False, soft_wrap=True)
     raise typer.Exit(0 if found.balanced else 1)
+
+
+@app.command("repair")
+def repair_log(model: Model = None, as_json: AsJson = False) -> None:
+    """Set damage aside and say what is lost.
+
+    Nothing is deleted: damaged files are kept under `damaged`. Exit code 1: rows are lost.
+    """
+    from gnomon.cli.console import out, print_json, wait
+    from gnomon.cli.show.repair import explain
+    from gnomon.cli.target import find_model
+    from gnomon.settings import Settings
+    from gnomon.shadow.log.repair import repair
+
+    settings = Settings.read()
+    with wait("looking for damage"):
+        done = repair(settings, model or find_model(settings))
+    if as_json:
+        print_json(done)
+    else:
+        out.print("\n".join(explain(done)), markup=False, soft_wrap=True)
+    raise typer.Exit(1 if done.lost_rows else 0)
 
 
 @app.command("seal")

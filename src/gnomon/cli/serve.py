@@ -20,6 +20,8 @@ __all__ = ["command"]
 POLL_SECONDS = 0.2
 PATIENCE_SECONDS = 10.0
 """After this long without being ready, the reason is shown."""
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""What lets other machines in, and how this one calls it."""
 
 
 def command(
@@ -37,7 +39,7 @@ def command(
 
     settings = Settings.read()
     _check(folder, host, port)
-    url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
+    url = f"http://{_callable(host)}:{port}"
     out.print(f"Starting [bold]{folder.resolve().name}[/]; storage root {settings.root}")
     process = subprocess.Popen(
         [
@@ -61,7 +63,18 @@ def command(
             f"  API     {url}/docs.json\n  status  gnomon status --watch\n  stop    Ctrl-C\n",
             highlight=False,
         )
+        if host in ANY_ADDRESS and settings.hosts is None:
+            out.print(
+                "It answers to addresses and to localhost. To call it by a name: GNOMON_HOSTS=NAME",
+                soft_wrap=True,
+            )
     raise typer.Exit(max(process.wait(), 0))
+
+
+def _callable(host: str) -> str:
+    """The host of a URL for what the server listens on."""
+    host = ANY_ADDRESS.get(host, host)
+    return f"[{host}]" if ":" in host else host
 
 
 def _check(folder: Path, host: str, port: int) -> None:
@@ -72,7 +85,7 @@ def _check(folder: Path, host: str, port: int) -> None:
             where=str(folder.resolve()),
             hint="run it in the deployment's folder, or make one: gnomon init FOLDER",
         )
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from gnomon.errors import GnomonError, PackRefused
+from gnomon.models.signing import VARIABLE
 
 __all__ = ["in_fresh_process", "main"]
 
@@ -33,6 +35,7 @@ def in_fresh_process(folder: Path) -> None:
     """Load and verify an artifact in a new interpreter that sees no code of the user's but its own.
 
     Neither the working directory nor ``PYTHONPATH`` nor the user's own packages are on its path.
+    It asks for no signature: what is being packed has none yet.
 
     Raises:
         PackRefused: it did not load, or the golden rows came out otherwise.
@@ -40,6 +43,7 @@ def in_fresh_process(folder: Path) -> None:
     source = str(Path(__file__).parents[2])
     done = subprocess.run(
         [sys.executable, "-I", "-c", _START, source, str(folder)],
+        env={name: value for name, value in os.environ.items() if name != VARIABLE},
         capture_output=True,
         text=True,
         check=False,

@@ -71,7 +71,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         pairs = {
             "Python": (self.python, platform.python_version()),
             "scikit-learn": (
-                self.packages["scikit-learn"],
+                self.packages.get("scikit-learn", "of unknown version"),
                 metadata.version("scikit-learn"),
             ),
         }

@@ -10,10 +10,12 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from gnomon.errors import ArtifactError, GnomonError
+from gnomon.errors import ArtifactCorrupt, ArtifactError, GnomonError
 from gnomon.models import golden, serialization
 from gnomon.models.artifact import Artifact, inspect
+from gnomon.models.folder import parsing
 from gnomon.models.importing import VendoredCode
+from gnomon.models.manifest import GOLDEN
 from gnomon.models.predicting import Predictor, outputs
 from gnomon.preprocessing.frames import to_frame
 
@@ -61,10 +63,11 @@ class LoadedArtifact:
             GoldenMismatch: they do not come out as recorded; names the first step and column.
         """
         artifact = self.artifact
-        golden.verify(self.pipeline, artifact.golden(), artifact.contract, artifact.tag)
+        with parsing(GOLDEN, artifact.path / GOLDEN):
+            golden.verify(self.pipeline, artifact.golden(), artifact.contract, artifact.tag)
 
 
-def load(which: str | Path, *, verify: bool = True) -> LoadedArtifact:
+def load(which: str | Path, *, verify: bool = True, digest: str | None = None) -> LoadedArtifact:
     """Load an artifact and run its golden rows.
 
     It is inspected first, so nothing runs that is not what was packed. Its vendored modules are
@@ -75,19 +78,28 @@ def load(which: str | Path, *, verify: bool = True) -> LoadedArtifact:
         which: ``name:version``, ``name:latest``, ``name``, or the path of its folder.
         verify: run the golden rows. A process that forks leaves it to its children: what
             predicts may start threads, and those do not survive a fork.
+        digest: of the artifact that it must be, where another process inspected it.
 
     Raises:
         ArtifactError: it must not or cannot be loaded; its subclasses say why.
         UnknownArtifact: there is none.
     """
     artifact = inspect(which)
+    if digest is not None and artifact.digest != digest:
+        raise ArtifactCorrupt(
+            f"expected the artifact with digest {digest[:12]}, got {artifact.digest[:12]}",
+            where=str(artifact.path),
+            hint="it was replaced since it was inspected; a version is never packed twice",
+        )
     manifest = artifact.manifest
     code = VendoredCode(artifact.path, manifest)
     code.install()
     content = artifact.read(manifest.pipeline_file)
-    types = {*manifest.types, *manifest.trusted}
+    where = str(artifact.path / manifest.pipeline_file)
     try:
-        pipeline = serialization.load(content, manifest.serializer, types)
+        pipeline = serialization.load(
+            content, manifest.serializer, manifest.accepted, manifest.modules, where
+        )
     except GnomonError:
         raise
     except Exception as error:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from gnomon.errors import ArtifactCorrupt, ArtifactIncompatible
 from gnomon.formats import Format, decode
 from gnomon.models.environment import Environment
+from gnomon.models.folder import (
+    MOST_SMALL_BYTES,
+    ArtifactFolder,
+    parsing,
+    sha256,
+)
+from gnomon.printable import printable
 
 __all__ = ["FORMAT", "Lineage", "Manifest", "Serializer", "sha256"]
 
@@ -27,9 +34,17 @@ MODEL_YAML = "model.yaml"
 PROFILE = "profile.arrow"
 REQUIREMENTS = "requirements.txt"
 SEAL = "manifest.sha256"
+SIGNATURES = "signatures.json"
 PIPELINE = {"skops": "pipeline.skops", "pickle": "pipeline.pkl"}
 
+UNHASHED = frozenset({MANIFEST, SEAL, SIGNATURES})
+"""Files that the manifest does not list: itself, its hash, and what vouches for that hash."""
+
+_PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.+!_-]*")
+
 Serializer = Literal["skops", "pickle"]
+TagPart = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9]([-._a-z0-9]{0,61}[a-z0-9])?\Z")]
+"""A name or a version: files and folders are named after it, in the storage root too."""
 
 
 _KIND = Format(
@@ -77,9 +92,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     format: int = FORMAT
-    name: str
-    version: str
-    created: datetime
+    name: TagPart
+    version: TagPart
+    created: Annotated[datetime, msgspec.Meta(tz=True)]
     serializer: Serializer
     environment: Environment
     lineage: Lineage
@@ -93,6 +108,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def pipeline_file(self) -> str:
         """The file that holds the serialized pipeline."""
         return PIPELINE[self.serializer]
+
+    @property
+    def accepted(self) -> frozenset[str]:
+        """What its packer trusted: of a pickle, whatever it names."""
+        return frozenset(self.types if self.serializer == "pickle" else self.trusted)
 
     def write(self, folder: Path) -> None:
         """Write ``manifest.json``, and its seal beside it."""
@@ -108,80 +128,59 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             ArtifactCorrupt: the manifest is missing, unreadable or not the one that was sealed.
             ArtifactIncompatible: a format this version does not know.
         """
-        content = read_file(folder, MANIFEST)
+        return cls.of(ArtifactFolder(folder))
+
+    @classmethod
+    def of(cls, folder: ArtifactFolder) -> tuple[Manifest, str]:
+        """The same, of a folder that was walked already."""
+        content = folder.read(MANIFEST)
         digest = sha256(content)
-        if read_file(folder, SEAL) != f"{digest}  {MANIFEST}\n".encode():
+        place = folder.path / MANIFEST
+        if folder.read(SEAL, MOST_SMALL_BYTES) != f"{digest}  {MANIFEST}\n".encode():
             raise ArtifactCorrupt(
                 f"{MANIFEST} and its hash in {SEAL} do not belong together",
-                where=str(folder / MANIFEST),
+                where=str(place),
                 hint="pack again, or restore the folder from a copy",
             )
-        return decode(content, cls, _KIND, str(folder / MANIFEST)), digest
+        with parsing(MANIFEST, place):
+            return decode(content, cls, _KIND, str(place)), digest
 
-    def check_files(self, folder: Path) -> None:
+    def check_files(self, folder: ArtifactFolder) -> None:
         """Compare every file of the folder with its recorded hash.
 
         Raises:
             ArtifactCorrupt: a file is missing, altered, or was added; ``where`` names it.
         """
         for name, expected in self.files.items():
-            check_hash(read_file(folder, name), expected, folder / name)
-        unknown = files_below(folder) - self.files.keys() - {MANIFEST, SEAL}
-        for name in sorted(unknown):
+            folder.check_hash(name, expected)
+        for name in sorted(folder.sizes.keys() - self.files.keys() - UNHASHED):
             raise ArtifactCorrupt(
-                f"`{name}` is not one of the artifact's files",
-                where=str(folder / name),
+                f"`{printable(name)}` is not one of the artifact's files",
+                where=printable(str(folder.path / name)),
                 hint="remove it, or pack again with it",
             )
+        for name in (self.pipeline_file, CONTRACT, GOLDEN, PROFILE, REQUIREMENTS, MODEL_YAML):
+            if name not in self.files:
+                raise ArtifactCorrupt(
+                    f"{MANIFEST} does not list {name}, which every artifact has",
+                    where=str(folder.path / MANIFEST),
+                    hint="pack again, or restore the folder from a copy",
+                )
+        self._check_requirements(folder)
 
-
-def sha256(content: bytes) -> str:
-    """The SHA-256 of some bytes, in hex."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def read_file(folder: Path, name: str) -> bytes:
-    """One file of an artifact.
-
-    Raises:
-        ArtifactCorrupt: it cannot be read.
-    """
-    path = folder / name
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ArtifactCorrupt(
-            f"cannot read {name}: {error.strerror}",
-            where=str(path),
-            hint="pack again, or restore the folder from a copy",
-        ) from None
-
-
-def check_hash(content: bytes, expected: str, path: Path) -> None:
-    """Refuse content that is not what was recorded.
-
-    Raises:
-        ArtifactCorrupt: the hashes differ.
-    """
-    found = sha256(content)
-    if found != expected:
-        raise ArtifactCorrupt(
-            f"{path.name} is not the file that was packed: expected sha256 {expected[:12]}, "
-            f"got {found[:12]}",
-            where=str(path),
-            hint="pack again, or restore the folder from a copy",
-        )
-
-
-def files_below(folder: Path) -> set[str]:
-    """Every file under a folder, as a path relative to it."""
-    return {
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_symlink() or not path.is_dir()
-    }
+    def _check_requirements(self, folder: ArtifactFolder) -> None:
+        """``pip install -r`` runs what a requirements file points to: pinned names, no more."""
+        content = folder.read_checked(REQUIREMENTS, self.files[REQUIREMENTS], 2**20)
+        for line in content.decode(errors="replace").splitlines():
+            if not _PINNED.fullmatch(line):
+                raise ArtifactCorrupt(
+                    f"expected `name==version` on each line, got {printable(line)[:80]!r}",
+                    where=str(folder.path / REQUIREMENTS),
+                    hint="do not install it; find out who changed it",
+                )
 
 
 def hash_files(folder: Path) -> Mapping[str, str]:
     """The SHA-256 of every file under a folder."""
-    return {name: sha256((folder / name).read_bytes()) for name in sorted(files_below(folder))}
+    found = ArtifactFolder(folder)
+    return {name: found.sha256(name) for name in sorted(found.sizes)}

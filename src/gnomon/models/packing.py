@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gnomon.errors import GnomonError, PackRefused, UntrustedTypes
 from gnomon.models import check, checks, golden, serialization, store, vendoring
-from gnomon.models.artifact import Artifact, inspect
+from gnomon.models.artifact import Artifact, examine
 from gnomon.models.environment import Environment
 from gnomon.models.manifest import (
     CHECKS,
@@ -35,6 +36,7 @@ from gnomon.models.predicting import outputs
 from gnomon.models.profile import profile
 from gnomon.models.seeds import seeds as seeds_of
 from gnomon.models.seeds import warn_of_unseeded
+from gnomon.models.trust import check_allowed, is_known_safe
 from gnomon.preprocessing.contract import Contract
 from gnomon.preprocessing.frames import from_frame, to_frame
 from gnomon.preprocessing.inference import infer_contract
@@ -162,7 +164,7 @@ def pack(
         ).write(folder)
         check.in_fresh_process(folder)
         path = store.publish(folder, name, version, created)
-    return inspect(path)
+    return examine(path, keys=None)  # nobody can have signed it yet
 
 
 def check_training(pipeline: Any, X: Any, y: Any) -> None:  # noqa: N803
@@ -259,6 +261,10 @@ def accept_types(
     Raises:
         UntrustedTypes: some are neither.
     """
+    found = serialization.named(io.BytesIO(content), serializer)
+    own = {module.partition(".")[0] for module in modules}
+    for one in found:
+        check_allowed(one, one.module.partition(".")[0] in own, "the pipeline")
     if serializer == "pickle":
         return ()
     types = serialization.untrusted_types(content)
@@ -266,7 +272,7 @@ def accept_types(
         name
         for name in types
         if name not in trusted
-        and not serialization.is_known_safe(name)
+        and not is_known_safe(name)
         and not any(name.startswith(f"{module}.") for module in modules)
     ]
     if refused:

@@ -2,8 +2,8 @@
 
 skops is the default: it stores state, not instructions, and loads only types on a list. Its files
 are rewritten here so that the same pipeline always gives the same bytes: skops names members after
-memory addresses. Pickle is written only when asked for, and read with the recorded list as the
-only globals it can reach.
+memory addresses. Pickle is written only when asked for. It is read with the recorded list as the
+only globals it can reach, which makes it no safer: it runs what it likes with those.
 """
 
 from __future__ import annotations
@@ -13,36 +13,23 @@ import json
 import pickle
 import pickletools
 import zipfile
-from collections.abc import Collection, Iterable, Iterator
-from typing import Any
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from importlib import import_module
+from inspect import isabstract
+from typing import Any, BinaryIO
 
-from gnomon.errors import ArtifactCorrupt, PackRefused, UntrustedTypes
+from gnomon.errors import PackRefused, UntrustedTypes
+from gnomon.models.folder import parsing
 from gnomon.models.manifest import Serializer
+from gnomon.models.skops_arrays import check_arrays
+from gnomon.models.skops_file import SCHEMA, names, open_archive, read_schema, types
+from gnomon.models.trust import Named, check_resolved, is_plain_in_pickle, judge
 
-__all__ = ["dump", "import_for_loading", "load", "named_types", "untrusted_types"]
+__all__ = ["dump", "import_for_loading", "load", "named", "named_types", "untrusted_types"]
 
-_SCHEMA = "schema.json"
 _UNSHARED = frozenset({"JsonNode", "TypeNode", "FunctionNode"})
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-
-_SAFE_PACKAGES = frozenset({"sklearn", "numpy", "scipy"})
-_UNSAFE_PARTS = frozenset(
-    {"testing", "tests", "f2py", "distutils", "io", "datasets", "_npyio_impl", "_datasource"}
-)
-_SAFE_NAMES = frozenset(
-    {
-        "collections.OrderedDict",
-        "datetime.date",
-        "datetime.datetime",
-        "datetime.time",
-        "datetime.timedelta",
-        "datetime.timezone",
-        "decimal.Decimal",
-        "functools.partial",
-        "operator.itemgetter",
-        "zoneinfo.ZoneInfo",
-    }
-)
 
 
 def dump(pipeline: Any, serializer: Serializer) -> bytes:
@@ -69,8 +56,9 @@ def import_for_loading() -> None:
     """Import skops without the list of the estimators that it trusts by itself.
 
     To make the list it imports the whole of scikit-learn: a seventh of a worker's start, and 11 MB.
-    :func:`load` does without, as it trusts the types that the artifact names and no other. Only for
-    a process that never packs: to :func:`untrusted_types` the list is everything.
+    :func:`load` does without: it asks of each estimator that a pipeline names whether it would be
+    on the list. Only for a process that never packs: to :func:`untrusted_types` the list is
+    everything.
     """
     import sklearn.utils
 
@@ -82,21 +70,101 @@ def import_for_loading() -> None:
         sklearn.utils.all_estimators = all_estimators
 
 
-def load(content: bytes, serializer: Serializer, types: Collection[str]) -> Any:
-    """The pipeline in some bytes; this imports and runs the code of ``types``, and no other.
+def load(
+    content: bytes,
+    serializer: Serializer,
+    trusted: Collection[str],
+    modules: Collection[str] = (),
+    where: str = "the pipeline",
+) -> Any:
+    """The pipeline in some bytes, which are judged first; see :mod:`gnomon.models.trust`.
+
+    Args:
+        content: the bytes.
+        serializer: what wrote them.
+        trusted: the types and functions that its packer trusted.
+        modules: the names of its vendored modules.
+        where: the file, for the message.
 
     Raises:
-        UntrustedTypes: the bytes name a type that is not in ``types``.
+        ArtifactCorrupt: the bytes are not what the serializer writes.
+        UntrustedTypes: they name what is forbidden, or neither plain nor trusted.
     """
+    with parsing(f"the pipeline as {serializer}", where):
+        found = named(io.BytesIO(content), serializer)
+    accepted = {uses.name for uses in judge(found, trusted, modules, where)}
     if serializer == "pickle":
-        return _Unpickler(io.BytesIO(content), frozenset(types)).load()
+        allowed = frozenset(one.full for one in found)
+        return _Unpickler(io.BytesIO(content), allowed, modules, where).load()
+    with parsing("the pipeline's arrays", where):
+        check_arrays(io.BytesIO(content))
+    return _load_skops(content, found, accepted, modules, where)
+
+
+def _load_skops(
+    content: bytes,
+    found: Sequence[Named],
+    accepted: set[str],
+    modules: Collection[str],
+    where: str,
+) -> Any:
     from skops.io import loads
     from skops.io.exceptions import UntrustedTypesFoundException
 
+    for one in found:
+        if one.full in accepted:
+            name = one.name.partition(".")[0]  # of a method, its class
+            check_resolved(one.full, _resolve(one.module, name), modules, where)
+    estimators = {one.full for one in found if one.plain and one.use == "made" and estimates(one)}
     try:
-        return loads(content, trusted=list(types))
+        return loads(content, trusted=sorted(accepted | estimators))
     except UntrustedTypesFoundException as error:
-        raise UntrustedTypes(str(error)) from None
+        raise UntrustedTypes(str(error), where=where) from None
+
+
+def _resolve(module: str, name: str) -> Any:
+    return getattr(import_module(module), name)
+
+
+def estimates(one: Named) -> bool:
+    """Whether this is on skops's list of scikit-learn's estimators.
+
+    skops makes that list by importing all of scikit-learn, see :func:`import_for_loading`. This
+    asks the same of one class; a test holds it to the list.
+    """
+    if one.module.partition(".")[0] != "sklearn":
+        return False
+    from sklearn.base import BaseEstimator
+
+    kind = _resolve(one.module, one.name)
+    public = one.module.partition("._")[0]  # where scikit-learn gives it to its users
+    return (
+        isinstance(kind, type)
+        and issubclass(kind, BaseEstimator)
+        and kind is not BaseEstimator
+        and (kind.__module__, kind.__qualname__) == (one.module, one.name)
+        and getattr(import_module(public), one.name, None) is kind
+        and not one.name.startswith("_")
+        and not isabstract(kind)
+    )
+
+
+def named(file: BinaryIO, serializer: Serializer) -> list[Named]:
+    """Everything that loading these bytes would run. Nothing is executed.
+
+    Raises:
+        ArtifactCorrupt: the bytes are not what the serializer writes.
+        UntrustedTypes: a pickle that hides what it names.
+    """
+    if serializer == "pickle":
+        return sorted(
+            {
+                Named(module, name, "unpickled", is_plain_in_pickle(f"{module}.{name}"))
+                for module, name in _pickle_globals(file)
+            }
+        )
+    with open_archive(file) as archive:
+        return sorted(set(names(read_schema(archive))))
 
 
 def named_types(content: bytes, serializer: Serializer) -> tuple[str, ...]:
@@ -106,11 +174,14 @@ def named_types(content: bytes, serializer: Serializer) -> tuple[str, ...]:
         ArtifactCorrupt: the bytes are not what the serializer writes.
         UntrustedTypes: a pickle that hides what it names.
     """
-    try:
-        names = _pickle_globals(content) if serializer == "pickle" else _skops_names(content)
-        return tuple(sorted(set(names)))
-    except (ValueError, KeyError, zipfile.BadZipFile, IndexError) as error:
-        raise ArtifactCorrupt(f"the pipeline cannot be read as {serializer}: {error}") from None
+    file = io.BytesIO(content)
+    with parsing(f"the pipeline as {serializer}", "the pipeline"):
+        if serializer == "pickle":
+            found = {f"{module}.{name}" for module, name in _pickle_globals(file)}
+        else:
+            with open_archive(file) as archive:
+                found = set(types(read_schema(archive)))
+    return tuple(sorted(found))
 
 
 def untrusted_types(content: bytes) -> list[str]:
@@ -120,28 +191,22 @@ def untrusted_types(content: bytes) -> list[str]:
     return list(get_untrusted_types(data=content))
 
 
-def is_known_safe(name: str) -> bool:
-    """Whether a type or function belongs to scikit-learn, numpy, scipy or plain Python values.
-
-    Parts of those packages that read files or run programs are left out.
-    """
-    package, *parts = name.split(".")
-    if name in _SAFE_NAMES:
-        return True
-    return package in _SAFE_PACKAGES and not _UNSAFE_PARTS.intersection(parts)
-
-
 class _Unpickler(pickle.Unpickler):
-    """Reaches only the globals on its list."""
+    """Reaches only the globals on its list, and none that is forbidden under another name."""
 
-    def __init__(self, file: io.BytesIO, allowed: frozenset[str]) -> None:
+    def __init__(
+        self, file: io.BytesIO, allowed: frozenset[str], modules: Collection[str], where: str
+    ) -> None:
         super().__init__(file)
-        self._allowed = allowed
+        self._allowed, self._modules, self._where = allowed, modules, where
 
     def find_class(self, module: str, name: str) -> Any:
-        if f"{module}.{name}" not in self._allowed:
-            raise UntrustedTypes(f"the pickle names {module}.{name}, which was not recorded")
-        return super().find_class(module, name)
+        full = f"{module}.{name}"
+        if full not in self._allowed:
+            raise UntrustedTypes(f"the pickle names {full}, which was not recorded")
+        value = super().find_class(module, name)
+        check_resolved(full, value, self._modules, self._where)
+        return value
 
 
 def _canonical(content: bytes) -> bytes:
@@ -167,9 +232,9 @@ def _canonical(content: bytes) -> bytes:
         return state
 
     with zipfile.ZipFile(io.BytesIO(content)) as source:
-        schema = rewrite(json.loads(source.read(_SCHEMA)))
+        schema = rewrite(json.loads(source.read(SCHEMA)))
         contents = {new: source.read(old) for old, new in members.items()}
-    contents[_SCHEMA] = json.dumps(schema, indent=1).encode()
+    contents[SCHEMA] = json.dumps(schema, indent=1).encode()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as target:
         for name, data in contents.items():
@@ -177,24 +242,7 @@ def _canonical(content: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _skops_names(content: bytes) -> Iterator[str]:
-    with zipfile.ZipFile(io.BytesIO(content)) as file:
-        schema = json.loads(file.read(_SCHEMA))
-    yield from _node_names(schema)
-
-
-def _node_names(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        if node.get("__loader__", "JsonNode") != "JsonNode":
-            yield f"{node['__module__']}.{node['__class__']}"
-        node = node.values()
-    elif not isinstance(node, list):
-        return
-    for child in node:
-        yield from _node_names(child)
-
-
-def _pickle_globals(content: bytes) -> Iterator[str]:
+def _pickle_globals(file: BinaryIO) -> Iterator[tuple[str, str]]:
     """The globals a pickle names, from its opcodes.
 
     ``STACK_GLOBAL`` takes module and name from the stack, where they were pushed as strings or
@@ -202,15 +250,16 @@ def _pickle_globals(content: bytes) -> Iterator[str]:
     was not written by a pickler.
     """
     memo: dict[int, str | None] = {}
-    pushed: list[str | None] = []
+    pushed: deque[str | None] = deque([None, None], maxlen=2)
     argument: Any
-    for opcode, argument, _ in pickletools.genops(content):
+    for opcode, argument, _ in pickletools.genops(file):
         name = opcode.name
         if name in ("GLOBAL", "INST"):
-            yield str(argument).replace(" ", ".")
+            module, _, attribute = str(argument).partition(" ")
+            yield module, attribute
             pushed.append(None)
         elif name == "STACK_GLOBAL":
-            yield _joined(pushed[-2:])
+            yield _joined(pushed)
             pushed.append(None)
         elif name in ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"):
             memo[len(memo) if argument is None else int(argument)] = pushed[-1]
@@ -224,8 +273,8 @@ def _pickle_globals(content: bytes) -> Iterator[str]:
             pushed.append(None)
 
 
-def _joined(parts: Iterable[str | None]) -> str:
+def _joined(parts: Iterable[str | None]) -> tuple[str, str]:
     module, name = parts
     if module is None or name is None:
         raise UntrustedTypes("the pickle hides the name of a type")
-    return f"{module}.{name}"
+    return module, name

@@ -19,12 +19,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from gnomon import files
-from gnomon.errors import PackRefused, UnknownArtifact
+from gnomon.errors import ArtifactCorrupt, PackRefused, UnknownArtifact
 from gnomon.models.environment import Environment
+from gnomon.models.folder import ArtifactFolder, parsing
 from gnomon.models.manifest import MANIFEST, SEAL
 
 __all__ = ["resolve", "tags"]
@@ -77,6 +79,41 @@ def resolve(which: str | Path) -> Path:
     return path
 
 
+def check_tag(path: Path, name: str, version: str) -> None:
+    """Refuse an artifact that lies in the store under another tag than its manifest says.
+
+    A signature vouches for a tag: a good artifact under the tag of a better one is a way back to
+    its faults.
+
+    Args:
+        path: its folder.
+        name: its manifest's name.
+        version: its manifest's version.
+
+    Raises:
+        ArtifactCorrupt: the tag is another's, or is none.
+    """
+    if not _is_tag(name, version):
+        raise ArtifactCorrupt(
+            f"its manifest has no name and version of an artifact: {f'{name}:{version}'[:80]!a}",
+            where=str(path),
+        )
+    if path.parent.parent.absolute() != models().absolute():
+        return
+    if path.is_symlink() or path.parent.is_symlink():
+        raise ArtifactCorrupt(
+            "the store has a link here, and no artifact",
+            where=str(path),
+            hint="copy the artifact into the store",
+        )
+    if (path.parent.name, path.name) != (name, version):
+        raise ArtifactCorrupt(
+            f"this folder is for {path.parent.name}:{path.name}, but holds {name}:{version}",
+            where=str(path),
+            hint="put it in its own place in the store, or pack again",
+        )
+
+
 def check_name(name: str, version: str) -> None:
     """Refuse a name or version that BentoML would not take.
 
@@ -122,6 +159,7 @@ def publish(folder: Path, name: str, version: str, created: datetime) -> Path:
     files.make_folder(path.parent)
     for parent in (models(), path.parent):
         files.narrow(parent)  # BentoML makes its store as the umask of who imported it allows.
+    folder.chmod(files.folder_mode())  # until here nobody else may look
     files.sync_tree(folder)
     try:
         folder.rename(path)
@@ -228,14 +266,16 @@ def _is_artifact(path: Path) -> bool:
 
 
 class _Created(msgspec.Struct):
-    created: datetime
+    created: Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 def _created(path: Path) -> datetime | None:
     """When an artifact was packed, as its manifest says; None where that cannot be read."""
     try:
-        return msgspec.json.decode((path / MANIFEST).read_bytes(), type=_Created).created
-    except (OSError, msgspec.DecodeError):
+        content = ArtifactFolder(path).read(MANIFEST)
+        with parsing(MANIFEST, path):
+            return msgspec.json.decode(content, type=_Created).created
+    except ArtifactCorrupt:
         return None
 
 

@@ -108,14 +108,25 @@ class Contract(
         """
         try:
             body = path.read_bytes()
-            found = msgspec.json.decode(body, type=_Head).format
-            check_version(found, _KIND, "$.format")
-            contract = msgspec.json.decode(body, type=cls)
-            contract.check()
         except OSError as error:
             raise ContractError(
                 f"cannot read the contract: {error.strerror}", where=str(path)
             ) from None
+        return cls.of(body, path)
+
+    @classmethod
+    def of(cls, body: bytes, path: Path) -> Contract:
+        """The contract in the content of a file; ``path`` is for messages.
+
+        Raises:
+            ContractError: as :meth:`read`.
+            NewerFormat: as :meth:`read`.
+        """
+        try:
+            found = msgspec.json.decode(body, type=_Head).format
+            check_version(found, _KIND, "$.format")
+            contract = msgspec.json.decode(body, type=cls)
+            contract.check()
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             message, _, inside = str(error).partition(" - at ")
             raise ContractError(message, where=_place(path, inside.strip("`"))) from None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from operator import attrgetter
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -37,6 +38,19 @@ Row = msgspec.Struct
 """One decoded record; its fields are the contract's features, in order."""
 
 _ROWS_FIRST = re.compile(rb'\s*\{\s*"rows"\s*:')
+MOST_UNKNOWN = 100
+"""Unknown fields of a body that are named; the rest are in the body, which is logged as it is."""
+LONGEST_NAME = 100
+"""Characters of an unknown field's name that are kept."""
+
+SOON_BYTES = 65_536
+"""The longest body that :meth:`Decoder.decode_soon` reads: less than a millisecond if it is clean,
+and a reading that ends at the first oddity if it is not."""
+SOON_UNUSUAL_BYTES = 4_096
+"""The longest of those that are not clean: explaining one takes up to a microsecond a byte."""
+SOON_VALUES = 10_000
+"""The most values, rows times features, that become Arrow in a millisecond or two."""
+
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -46,7 +60,8 @@ class Decoded(msgspec.Struct, frozen=True):
     Attributes:
         rows: the records, at least one.
         single: the body was one record, not ``{"rows": [...]}``.
-        unknown: the keys that are no feature, each once, in order of appearance.
+        unknown: the keys that are no feature, each once, in order of appearance; the first 100,
+            and of each the first 100 characters.
     """
 
     rows: list[Row]
@@ -105,6 +120,20 @@ class Decoder:
         _check_count(decoded.rows, max_rows)
         return decoded
 
+    def decode_soon(self, body: bytes, max_rows: int | None = None) -> Decoded | None:
+        """The same in a few milliseconds at most, whatever the body is; None if it takes longer.
+
+        Raises:
+            InvalidRequest: see :meth:`decode`.
+        """
+        if len(body) > SOON_BYTES:
+            return None
+        decoded = self._decode_clean(body)
+        if decoded is None:
+            return None if len(body) > SOON_UNUSUAL_BYTES else self._decode_any(body, max_rows)
+        _check_count(decoded.rows, max_rows)
+        return decoded if len(decoded.rows) * len(self._fields) <= SOON_VALUES else None
+
     def batch(self, rows: Sequence[Row]) -> pa.RecordBatch:
         """Decoded rows as one Arrow batch of the contract's ``input_schema``."""
         array = pa.array([astuple(row) for row in rows], self._struct)
@@ -157,10 +186,10 @@ class Decoder:
         found = read_body(body)
         unknown = dict.fromkeys(found.unknown)
         if found.single:
-            return Decoded([self._read(found.rows[0], "$", unknown)], True, tuple(unknown))
+            return Decoded([self._read(found.rows[0], "$", unknown)], True, _named(unknown))
         _check_count(found.rows, max_rows)
         rows = [self._read(one, f"$.rows[{i}]", unknown) for i, one in enumerate(found.rows)]
-        return Decoded(rows, False, tuple(unknown))
+        return Decoded(rows, False, _named(unknown))
 
     def _read(self, record: Any, path: str, unknown: dict[str, None]) -> Row:
         if not isinstance(record, Mapping):
@@ -273,4 +302,12 @@ _WIRE: dict[str, Any] = {
 def _strangers(names: list[str]) -> str | None:
     if not names:
         return None
-    return "the record has fields that are no feature: " + ", ".join(names[:5])
+    return "the record has fields that are no feature: " + ", ".join(_named(names[:5]))
+
+
+def _named(unknown: Iterable[str]) -> tuple[str, ...]:
+    """Unknown fields as they are reported: not too many, and none of them long."""
+    return tuple(
+        name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+        for name in islice(unknown, MOST_UNKNOWN)
+    )

@@ -15,6 +15,7 @@ __all__ = ["parse"]
 
 _PREFIX = "JSON is malformed: "
 _MOST_EXPLAINED = 256 * 1024  # reading a body again takes long, and other requests wait
+_LONGEST_PATH = 200
 _MOST_DIGITS = 4300  # Python's own limit on reading an integer
 
 
@@ -77,6 +78,11 @@ def _float(token: str) -> float | _Odd:
     return _Odd(token) if math.isinf(number) else number
 
 
+def _cut(path: str) -> str:
+    """A path that is not made long by the keys of the body."""
+    return path if len(path) <= _LONGEST_PATH else f"{path[: _LONGEST_PATH - 1]}…"
+
+
 def _find_odd(value: Any) -> tuple[str, str] | None:
     """The path and the token of an odd number, if there is one. Not recursive: bodies are deep."""
     waiting = [("", [("$", value)])]
@@ -84,7 +90,7 @@ def _find_odd(value: Any) -> tuple[str, str] | None:
         path, inside = waiting.pop()
         for step, item in inside:
             if isinstance(item, _Odd):
-                return path + step, item.token
+                return _cut(path + step), item.token
             if isinstance(item, dict):
                 waiting.append((path + step, [(key_path(k), v) for k, v in item.items()]))
             elif isinstance(item, list):

@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from gnomon.errors import PredictionFailed
+from gnomon.errors import GnomonError, InvalidRequest, PredictionFailed
 from gnomon.preprocessing import Contract
 from gnomon.service.ticket import Answer, Ticket
+from gnomon.worker.blame import row_error
 
-__all__ = ["answers"]
+__all__ = ["answers", "failure", "many"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -24,7 +25,7 @@ def answers(
 
     A record alone answers ``prediction`` and, where the model has them, ``probabilities`` by
     class; a row that failed is a 500. A request of rows answers ``rows``, each a prediction or an
-    ``error`` of its own.
+    ``error`` of its own. A row of which a value is to blame is a 422.
     """
     rows = _rows(scored, contract)
     errors = scored.column("error").to_pylist()
@@ -34,17 +35,29 @@ def answers(
         stop = start + len(ticket.rows)
         head = {"request_id": ticket.request_id, "artifact": artifact}
         if not ticket.single:
-            answered = [
-                row if error is None else {"error": _failure(error).body()["error"]}
-                for row, error in zip(rows[start:stop], errors[start:stop], strict=True)
-            ]
-            made.append(Answer(200, _encode({**head, "rows": answered})))
+            made.append(Answer(200, _many(head, rows[start:stop], errors[start:stop])))
         elif errors[start] is None:
             made.append(Answer(200, _encode({**head, **rows[start]})))
         else:
-            made.append(Answer.of(_failure(errors[start]), ticket.request_id))
+            made.append(Answer.of(failure(errors[start], "$"), ticket.request_id))
         start = stop
     return made
+
+
+def many(scored: pa.RecordBatch, contract: Contract, request_id: str, artifact: str) -> bytes:
+    """The answer to one request of many rows, as JSON."""
+    head = {"request_id": request_id, "artifact": artifact}
+    return _many(head, _rows(scored, contract), scored.column("error").to_pylist())
+
+
+def _many(
+    head: dict[str, Any], rows: Sequence[dict[str, Any]], errors: Sequence[str | None]
+) -> bytes:
+    answered = [
+        row if error is None else {"error": failure(error, f"$.rows[{number}]").body()["error"]}
+        for number, (row, error) in enumerate(zip(rows, errors, strict=True))
+    ]
+    return _encode({**head, "rows": answered})
 
 
 def _rows(scored: pa.RecordBatch, contract: Contract) -> list[dict[str, Any]]:
@@ -60,7 +73,16 @@ def _rows(scored: pa.RecordBatch, contract: Contract) -> list[dict[str, Any]]:
     ]
 
 
-def _failure(error: str) -> PredictionFailed:
+def failure(error: str, path: str) -> GnomonError:
+    """What the client is told of a row that failed: a value it sent is to blame, or the pipeline.
+
+    Args:
+        error: of the row, as the worker says it.
+        path: of the row in the request.
+    """
+    if (invalid := row_error(error)) is not None:
+        where, message = invalid
+        return InvalidRequest(message, where=path + where)
     return PredictionFailed(
         error, hint="the request is in the log; replay it with `gnomon replay` to see the step"
     )

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from bisect import insort
 from collections import deque
 from collections.abc import Callable
 
+import msgspec
 import pyarrow as pa
 
 from gnomon.errors import DeadlineExceeded, GnomonError, Overloaded, WorkerError
 from gnomon.models import Artifact
 from gnomon.preprocessing import Decoder
+from gnomon.service.answers import answers
+from gnomon.service.codec import Codec, Read
 from gnomon.service.recording import Recorder
 from gnomon.service.records import Asked
-from gnomon.service.ticket import Ticket
+from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from gnomon.worker import Supervisor
 from gnomon.worker.connection import Scored
@@ -31,6 +35,9 @@ Beyond it rows cost what they cost in any batch, and the worker had better never
 ``docs/benchmarks.md``.
 """
 
+SOON_VALUES = 4_096
+"""The most values of an answer, rows times columns, that become JSON in a few milliseconds."""
+
 
 class Lane:
     """One artifact able to answer: its decoder, its workers and the queue before them.
@@ -44,6 +51,7 @@ class Lane:
         settings: queue, batch and time limits.
         recorder: logs every outcome before its answer leaves.
         epoch: the rollout decision that made this artifact live.
+        codec: reads large bodies and writes large answers.
         on_death: called with the reason when a worker ends unasked.
     """
 
@@ -53,11 +61,15 @@ class Lane:
         settings: Settings,
         recorder: Recorder,
         epoch: int,
+        codec: Codec,
         on_death: Callable[[str], None] = lambda reason: None,
     ) -> None:
         self.artifact = artifact
         self.contract = artifact.contract
         self.decoder = Decoder(artifact.contract)
+        self._encoded_contract = msgspec.json.encode(artifact.contract)
+        self._codec = codec
+        self._reading = 0
         self.epoch = epoch
         self.queued_rows = 0
         self._settings = settings
@@ -101,23 +113,47 @@ class Lane:
 
     async def close(self) -> None:
         """Answer what is queued and in flight, then end the workers."""
-        while self._batches or self._queue:
+        while self._batches or self._queue or self._reading:
             await asyncio.sleep(0.005)
         if self._alarm is not None:
             self._alarm.cancel()
         await asyncio.gather(*(worker.close() for worker in self._workers))
 
-    def submit(self, ticket: Ticket) -> None:
-        """Take a decoded request, or shed it when the queue is full."""
+    async def read(self, body: bytes) -> tuple[Read, pa.RecordBatch]:
+        """Decode a large body elsewhere; the lane is not closed meanwhile.
+
+        Raises:
+            InvalidRequest, Overloaded, DeadlineExceeded, WorkerError: see :meth:`Codec.read`.
+        """
+        self._reading += 1
+        try:
+            return await self._codec.read(
+                self._encoded_contract, self.decoder.schema, body, self._settings.body_rows
+            )
+        finally:
+            self._reading -= 1
+
+    def submit(self, ticket: Ticket, arrived: float | None = None) -> None:
+        """Take a decoded request, or shed it when the queue is full.
+
+        Args:
+            ticket: the request.
+            arrived: when it arrived, on the event loop's clock, if that is a while ago.
+        """
         rows = len(ticket.rows)
         if self.queued_rows + rows > self._settings.queue_rows and self._queue:
             self._recorder.unanswered(ticket, "shed", self._overloaded())
             return
         loop = asyncio.get_running_loop()
-        ticket.expires = loop.time() + self._settings.deadline
-        self._unsettled.append(ticket)
-        if self._alarm is None:
-            self._alarm = loop.call_at(ticket.expires, self._expire)
+        if arrived is None:
+            ticket.expires = loop.time() + self._settings.deadline
+            self._unsettled.append(ticket)
+            if self._alarm is None:
+                self._alarm = loop.call_at(ticket.expires, self._expire)
+        else:
+            ticket.expires = arrived + self._settings.deadline
+            insort(self._unsettled, ticket, key=_expires)
+            self._set_alarm()
         self._queue.append(ticket)
         self.queued_rows += rows
         self._gather()
@@ -158,11 +194,15 @@ class Lane:
             size = len(self._queue[0].rows)
             if tickets and rows + size > self._settings.batch_rows:
                 break
+            if self._queue[0].batch is not None and tickets:
+                break
             ticket = self._queue.popleft()
             self.queued_rows -= size
             if not ticket.settled:
                 tickets.append(ticket)
                 rows += size
+            if ticket.batch is not None and tickets:
+                break  # A large request travels alone: its rows are Arrow already.
         return tickets
 
     async def _run(self, worker: Supervisor, tickets: list[Ticket]) -> None:
@@ -173,6 +213,10 @@ class Lane:
             self._release(worker)
             if not isinstance(error, GnomonError):
                 raise
+            return
+        if tickets[0].batch is not None:
+            self._release(worker)
+            await self._answer_large(asked, scored)
             return
         if scored.micros:  # None where nothing but deaths came of it.
             self._fastest = min(self._fastest, scored.micros)
@@ -188,7 +232,9 @@ class Lane:
     async def _score(self, worker: Supervisor, tickets: list[Ticket]) -> tuple[Asked, Scored]:
         """Have a batch scored, and make what the log will say of it while the worker is busy."""
         sent = time.perf_counter_ns()
-        inputs = self.decoder.batch([row for ticket in tickets for row in ticket.rows])
+        inputs = tickets[0].batch
+        if inputs is None:
+            inputs = self.decoder.batch([row for ticket in tickets for row in ticket.rows])
         begun = await worker.begin(inputs)
         try:
             asked = self._recorder.asked(self, tickets, inputs, sent)
@@ -200,13 +246,31 @@ class Lane:
         self._free.append(worker)
         self._gather()
 
-    def _answer(self, asked: Asked, scored: Scored) -> None:
+    async def _answer_large(self, asked: Asked, scored: Scored) -> None:
+        """Answer one request whose answer may be long, too."""
+        [ticket] = asked.tickets
+        if ticket.single or scored.batch.num_rows * scored.batch.num_columns <= SOON_VALUES:
+            self._answer(asked, scored)
+            return
+        try:
+            body = await self._codec.write(
+                self._encoded_contract, scored.batch, ticket.request_id, self.artifact.tag
+            )
+        except GnomonError as error:
+            self._fail([ticket], error)
+        else:
+            self._answer(asked, scored, [Answer(200, body)])
+
+    def _answer(self, asked: Asked, scored: Scored, made: list[Answer] | None = None) -> None:
+        """Let a batch's answers leave; they are made here unless they are given."""
         outputs = scored.batch
         if any(ticket.settled for ticket in asked.tickets):
             kept = pa.array([not ticket.settled for ticket in asked.tickets for _ in ticket.rows])
             asked, outputs = asked.filter(kept), outputs.filter(kept)
         if asked.tickets:
-            self._recorder.answered(self, asked, outputs, scored.micros)
+            if made is None:
+                made = answers(asked.tickets, outputs, self.contract, self.artifact.tag)
+            self._recorder.answered(self, asked, outputs, scored.micros, made)
         self._forget_settled()
 
     def _fail(self, tickets: list[Ticket], error: Exception) -> None:
@@ -219,7 +283,7 @@ class Lane:
         self._forget_settled()
 
     def _expire(self) -> None:
-        """Time out what is due; one alarm is set for all, as all have the same time."""
+        """Time out what is due; one alarm is set for all, as they are in order of their time."""
         loop = asyncio.get_running_loop()
         self._forget_settled()
         while self._unsettled and self._unsettled[0].expires <= loop.time():
@@ -233,9 +297,15 @@ class Lane:
                 self,
             )
             self._forget_settled()
-        self._alarm = (
-            loop.call_at(self._unsettled[0].expires, self._expire) if self._unsettled else None
-        )
+        self._alarm = None
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        loop, self._alarm = asyncio.get_running_loop(), None
+        if self._unsettled:
+            self._alarm = loop.call_at(self._unsettled[0].expires, self._expire)
 
     def _forget_settled(self) -> None:
         while self._unsettled and self._unsettled[0].settled:
@@ -246,3 +316,7 @@ class Lane:
             f"{self.queued_rows} rows are waiting already, the most is {self._settings.queue_rows}",
             hint="retry after the pause given in Retry-After",
         )
+
+
+def _expires(ticket: Ticket) -> float:
+    return ticket.expires

@@ -21,6 +21,7 @@ from gnomon.service.auth import PREDICT_HINT, check_token
 from gnomon.service.front_door import FrontDoor
 from gnomon.service.http import CLOSE, Header, response, unexpected
 from gnomon.service.limits import LimitedConnection, raise_descriptor_limit
+from gnomon.service.origins import origins_of
 from gnomon.service.runtime import Runtime
 from gnomon.service.ticket import Answer
 from gnomon.settings import Settings
@@ -38,6 +39,8 @@ BODY_BYTES = 65_536
 PATIENCE = 0.05
 """Seconds to wait for the rest of a request whose beginning has come. After them it goes the usual
 way, where slow clients have their limits."""
+NOT_PLAIN = {b"transfer-encoding", b"expect", b"upgrade", b"origin", b"sec-fetch-site"}
+"""A request with one of these headers takes the usual way; of the last two, a page sent it."""
 HEADS = 512
 """Request heads remembered. A client sends the same one again and again, but for the length."""
 
@@ -203,7 +206,9 @@ def read_head(block: bytes, settings: Settings) -> Head | None:
     lengths = read.all(b"content-length")
     if len(lengths) != 1 or not lengths[0].isdigit() or not parser.should_keep_alive():
         return None
-    if any(read.all(name) for name in (b"transfer-encoding", b"expect", b"upgrade")):
+    if not NOT_PLAIN.isdisjoint([name for name, _ in read.headers]):
+        return None
+    if not all(map(origins_of(settings).allows_host, read.all(b"host"))):
         return None
     length = int(lengths[0])
     if length > min(BODY_BYTES, settings.body_bytes):

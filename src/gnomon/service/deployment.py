@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,16 @@ import msgspec
 from _bentoml_sdk import Service
 
 from gnomon.files import apply_umask
+from gnomon.printable import make_logs_printable, make_tracebacks_printable
 from gnomon.service.connection import take_connections
-from gnomon.service.front_door import ASGI, FrontDoor
+from gnomon.service.front_door import FrontDoor
+from gnomon.service.http import ASGI
 from gnomon.service.metric_files import release_files, reserve_files
+from gnomon.service.origins import origins_of
 from gnomon.service.runtime import Runtime
+from gnomon.service.standby import Standby
 from gnomon.service.stopping import refuse_connections, when_told_to_stop
+from gnomon.service.traffic import count_by_route
 from gnomon.settings import Settings
 
 __all__ = ["GatewayService", "gateway"]
@@ -28,8 +34,11 @@ class GatewayService(Service[Any]):  # type: ignore[misc]
 
     def to_asgi(self, is_main: bool = True) -> ASGI:
         """BentoML's application behind the front door."""
+        make_logs_printable()
+        make_tracebacks_printable()
         reserve_files()
         take_connections()
+        count_by_route()
         return FrontDoor(super().to_asgi(is_main), self.running)
 
     def __call__(self) -> Any:
@@ -70,6 +79,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
     """
     settings = Settings.read(**defaults)
     apply_umask(settings.file_umask)  # BentoML's own processes, which import this, too.
+    origins_of(settings)
 
     class Gateway:
         """Serves the live model; its shadows see the same requests."""
@@ -77,9 +87,16 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
         def __init__(self) -> None:
             self.runtime = Runtime(model, settings, policy)
 
+        @bentoml.on_deployment  # type: ignore[untyped-decorator]
+        def supervise() -> None:
+            from gnomon.service.supervision import restart_promptly  # No gateway needs circus.
+
+            restart_promptly()
+
         @bentoml.on_startup  # type: ignore[untyped-decorator]
         async def start(self) -> None:
             await self.runtime.start()
+            self.standby = Standby()
             when_told_to_stop(self.runtime.give_up_loading)
             if settings.slices == 1:
                 when_told_to_stop(refuse_connections())
@@ -87,6 +104,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
         @bentoml.on_shutdown  # type: ignore[untyped-decorator]
         async def stop(self) -> None:
             await self.runtime.stop()
+            await asyncio.to_thread(self.standby.close)
             release_files()
 
         async def __is_ready__(self) -> bool:

@@ -7,16 +7,18 @@ the hot path that is most of the time. Health, metrics and everything else stay 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from gnomon.errors import (
     GnomonError,
+    HostNotAllowed,
     InvalidRequest,
     MethodNotAllowed,
     NotReady,
+    OriginNotAllowed,
     Unauthorized,
     UnknownRoute,
 )
@@ -24,6 +26,7 @@ from gnomon.service import pages
 from gnomon.service.auth import PREDICT_HINT, check_token
 from gnomon.service.control import control
 from gnomon.service.http import (
+    ASGI,
     ClientGone,
     Message,
     Receive,
@@ -36,6 +39,14 @@ from gnomon.service.http import (
     unexpected,
 )
 from gnomon.service.openapi import openapi
+from gnomon.service.origins import (
+    PAGE_HEADERS,
+    PREDICT,
+    PREFLIGHT,
+    is_preflight,
+    origins_of,
+    with_headers,
+)
 from gnomon.service.runtime import Runtime
 from gnomon.service.status import public
 
@@ -46,7 +57,8 @@ __all__ = ["FrontDoor"]
 
 logger = logging.getLogger("gnomon")
 
-ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
+POLICY_VIOLATION = 1008
+"""The code of RFC 6455 for a WebSocket that is refused."""
 
 
 class FrontDoor:
@@ -67,7 +79,7 @@ class FrontDoor:
         self.runtime = runtime
         self.heads: dict[bytes, Head] = {}
         self._routes: dict[str, tuple[str, ASGI]] = {
-            "/predict": ("POST", self._predict),
+            PREDICT: ("POST", self._predict),
             "/": ("GET", self._index),
             "/docs.json": ("GET", self._openapi),
             "/status.json": ("GET", self._status),
@@ -75,30 +87,25 @@ class FrontDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event."""
-        if scope["type"] != "http":
+        if scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        elif scope["type"] != "http":
             await self._inner(scope, receive, send)
-            return
+        else:
+            await self._http(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        route = self._routes.get(path)
+        origins = origins_of(self.runtime().settings)
+        headers = origins.answer_headers(scope) if path == PREDICT else PAGE_HEADERS
+        send = with_headers(send, headers)
         try:
-            if route is None:
-                if path == "/metrics":
-                    self.runtime().publish()
-                if path.startswith("/gnomon/"):
-                    await control(self.runtime(), scope, receive, send)
-                else:
-                    await self._inner(scope, receive, _explained(path, send))
-                return
-            method, handler = route
-            if scope["method"] != method and not (method == "GET" and scope["method"] == "HEAD"):
-                refusal = MethodNotAllowed(f"expected {method}, got {scope['method']}", where=path)
-                status, headers, body = error_response(refusal)
-                allow = (b"allow", method.encode())
-                await respond(send, status, body, headers=(*headers, allow))
-                return
-            await handler(scope, receive, send)
+            origins.check(scope)
+            await self._answer(scope, receive, send)
         except ClientGone:
             return
+        except (HostNotAllowed, OriginNotAllowed) as error:
+            await self._refuse(error, scope, send)
         except GnomonError as error:
             status, headers, body = error_response(error)
             await respond(send, status, body, headers=headers)
@@ -107,10 +114,54 @@ class FrontDoor:
             status, headers, body = error_response(unexpected(error))
             await respond(send, status, body, headers=headers)
 
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        route = self._routes.get(path)
+        if route is None:
+            if path == "/metrics":
+                self.runtime().publish()
+            if path.startswith("/gnomon/"):
+                await control(self.runtime(), scope, receive, send)
+            else:
+                await self._inner(scope, receive, _explained(path, send))
+            return
+        method, handler = route
+        if path == PREDICT and is_preflight(scope):
+            await respond(send, 200, b"", headers=PREFLIGHT)
+        elif scope["method"] == method or (method == "GET" and scope["method"] == "HEAD"):
+            await handler(scope, receive, send)
+        else:
+            refusal = MethodNotAllowed(f"expected {method}, got {scope['method']}", where=path)
+            status, headers, body = error_response(refusal)
+            allow = (b"allow", method.encode())
+            await respond(send, status, body, headers=(*headers, allow))
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The rules hold for these too; Gnomon has none itself, a deployment may."""
+        try:
+            origins_of(self.runtime().settings).check(scope)
+        except (HostNotAllowed, OriginNotAllowed) as error:
+            self.runtime().refused(error)
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+        else:
+            await self._inner(scope, receive, send)
+
+    async def _refuse(
+        self, error: HostNotAllowed | OriginNotAllowed, scope: Scope, send: Send
+    ) -> None:
+        """Answer a request that must not be; one for a prediction is logged, without its body."""
+        runtime = self.runtime()
+        runtime.refused(error)
+        if scope["path"] == PREDICT and scope["method"] == "POST":
+            answer = await runtime.reject(error, _client_id(scope))
+            await respond(send, answer.status, answer.body, headers=answer.headers)
+        else:
+            status, headers, body = error_response(error)
+            await respond(send, status, body, headers=headers)
+
     async def _predict(self, scope: Scope, receive: Receive, send: Send) -> None:
         runtime = self.runtime()
-        client_id = header(scope, b"x-request-id")
-        client = client_id.decode("latin-1") if client_id is not None else None
+        client = _client_id(scope)
         try:
             if runtime.settings.predict_token is not None:
                 check_token(scope, runtime.settings.predict_token, hint=PREDICT_HINT)
@@ -128,7 +179,8 @@ class FrontDoor:
         runtime = self.runtime()
         contract = runtime.live.contract if runtime.live is not None else None
         page = pages.index(runtime.status(), contract)
-        await respond(send, 200, page, b"text/html; charset=utf-8")
+        policy = (b"content-security-policy", pages.content_policy())
+        await respond(send, 200, page, b"text/html; charset=utf-8", headers=(policy,))
 
     async def _openapi(self, scope: Scope, receive: Receive, send: Send) -> None:
         live = self.runtime().live
@@ -139,6 +191,12 @@ class FrontDoor:
 
     async def _status(self, scope: Scope, receive: Receive, send: Send) -> None:
         await respond(send, 200, public(self.runtime().status()))
+
+
+def _client_id(scope: Scope) -> str | None:
+    """The client's own name for a request."""
+    given = header(scope, b"x-request-id")
+    return None if given is None else given.decode("latin-1")
 
 
 def _explained(path: str, send: Send) -> Send:

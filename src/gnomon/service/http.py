@@ -12,6 +12,8 @@ import msgspec
 from gnomon.errors import BodyTooLarge, GnomonError, MalformedBody, RequestTimeout, Unauthorized
 
 __all__ = [
+    "ASGI",
+    "NOSNIFF",
     "ClientGone",
     "Header",
     "Message",
@@ -31,13 +33,20 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
+ASGI: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Header: TypeAlias = tuple[bytes, bytes]
 
 RETRY_AFTER: Header = (b"retry-after", b"1")
 """Whole seconds are all the header can say; a queue of the default length empties sooner."""
 
 
+NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
+"""A browser takes an answer for what its content type says, and for nothing else."""
 CLOSE: Header = (b"connection", b"close")
+JSON_HEAD = (
+    b"content-type: application/json\r\ncontent-length: %d\r\nx-content-type-options: nosniff"
+    b"\r\n\r\n"
+)
 STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
 
 
@@ -130,6 +139,7 @@ async def respond(
             "headers": [
                 (b"content-type", content_type),
                 (b"content-length", b"%d" % len(body)),
+                NOSNIFF,
                 *headers,
             ],
         }
@@ -142,7 +152,7 @@ def response(status: int, body: bytes, headers: Iterable[Header] = ()) -> bytes:
     parts = [STATUS_LINES[status]]
     for name, value in headers:
         parts += (name, b": ", value, b"\r\n")
-    parts.append(b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body))
+    parts.append(JSON_HEAD % len(body))
     parts.append(body)
     return b"".join(parts)
 

@@ -1,64 +1,157 @@
-"""The space that a process's metrics take on disk.
+"""The folder that a server's metrics are kept in, and the space they take there.
 
-``prometheus_client`` keeps metrics in files that it maps into memory, and that get their space as
-it is used. A process that uses more when the disk is full is killed, by SIGBUS.
+``prometheus_client`` keeps metrics in files that it maps into memory, one set a process, and
+``/metrics`` adds up all that are in the folder. BentoML has one folder a *home*: a second server
+with that home empties it under the first, and then each shows the sum of both. So each server has
+a folder of its own here, which its gateways share.
+
+A file gets its space as it is used. A process that uses more when the disk is full is killed, by
+SIGBUS; so the space is taken beforehand, of memory where there is none.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
-import zlib
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+
+from gnomon.files import make_folder
+from gnomon.models.store import home
 
 __all__ = ["release_files", "reserve_files"]
 
 FILE_BYTES = 1 << 20
-"""Room for thousands of series of one kind."""
+"""Room for thousands of series of one kind; the labels of series are bounded."""
 KINDS = ("counter", "gauge_livemax", "gauge_livesum", "histogram", "summary")
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 MEMORY = Path("/dev/shm")
+LOCK = "lock"
+
+_held: dict[Path, int] = {}
+"""The lock on this process's folder, as long as it is used."""
 
 
 def reserve_files() -> None:
-    """Take the space of this process's metrics, before any is made; of memory, if the disk is full.
+    """Take a folder and space for this process's metrics, before any is made.
 
-    BentoML has said where they go; gateways of one server share the place.
+    What servers left behind that were killed is removed.
+
+    Raises:
+        OSError: neither the disk, nor memory, nor the place BentoML chose has room.
     """
-    folder = os.environ.get(VARIABLE)
-    if folder is None:
+    chosen = os.environ.get(VARIABLE)
+    if chosen is None:
         return
-    try:
-        _reserve(Path(folder))
-    except OSError:
-        spare = MEMORY / f"gnomon-metrics-{zlib.crc32(folder.encode()):08x}"
-        spare.mkdir(exist_ok=True)
-        for file in spare.iterdir():
-            if not Path("/proc", file.stem.rpartition("_")[2]).exists():
-                file.unlink(missing_ok=True)
-        os.environ[VARIABLE] = str(spare)
-        _reserve(spare)
+    for base in (home() / "gnomon-metrics", MEMORY / f"gnomon-metrics-{os.getuid()}"):
+        with contextlib.suppress(OSError):
+            _take(base)
+            return
+    _take(Path(chosen))  # BentoML's own is a temporary folder where its home cannot be written.
 
 
 def release_files() -> None:
-    """Give back what was taken of memory."""
-    folder = Path(os.environ.get(VARIABLE, ""))
-    if folder.parent == MEMORY:
-        for file in _files(folder):
-            file.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # Others of this server have theirs there.
-            folder.rmdir()
+    """Give the folder up; the last gateway of a server removes it."""
+    for folder in list(_held):
+        with contextlib.suppress(OSError), _locked(folder.parent):
+            os.close(_held.pop(folder))
+            _remove_unused(folder)
 
 
-def _files(folder: Path) -> list[Path]:
-    return [folder / f"{kind}_{os.getpid()}.db" for kind in KINDS]
+def _take(base: Path) -> None:
+    make_folder(base)
+    if base.lstat().st_uid != os.getuid():  # Anybody may make a folder in memory.
+        raise PermissionError(errno.EPERM, "another user's folder", str(base))
+    folder = base / _server()
+    with _locked(base):
+        for other in base.iterdir():
+            if other != folder and other.is_dir() and not _is_running(other.name):
+                _remove_unused(other)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _forget_gauges(folder)
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+    try:
+        _reserve(folder)
+    except OSError:
+        os.close(lock)
+        _remove_unused(folder)
+        raise
+    _held[folder] = lock
+    os.environ[VARIABLE] = str(folder)
 
 
 def _reserve(folder: Path) -> None:
-    for file in _files(folder):
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    for kind in KINDS:
+        file = folder / f"{kind}_{os.getpid()}.db"
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             os.posix_fallocate(descriptor, 0, FILE_BYTES)
         finally:
             os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _locked(base: Path) -> Iterator[None]:
+    """Alone among those who take, give up or remove a folder in ``base``; held for moments."""
+    descriptor = os.open(base / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove a folder that no process has locked.
+
+    The kernel lets go of a lock when its process ends, however that happens, and knows of the locks
+    of processes that this one cannot see, as those in another container.
+    """
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder)
+        finally:
+            os.close(descriptor)
+
+
+def _server() -> str:
+    """What the gateways of a server have in common, and with no other server: their parent.
+
+    Process ids are taken again, so its start is part of the name; and each container counts its
+    own.
+    """
+    namespace = os.stat("/proc/self/ns/pid").st_ino
+    return f"{namespace}-{os.getppid()}-{_start(os.getppid())}"
+
+
+def _is_running(name: str) -> bool:
+    """Whether a server can be seen to run; its gateways may all be between two lives."""
+    namespace, _, process = name.partition("-")
+    if namespace != str(os.stat("/proc/self/ns/pid").st_ino):
+        return False
+    pid, _, start = process.partition("-")
+    return pid.isdecimal() and _start(int(pid)) == start
+
+
+def _start(pid: int) -> str | None:
+    """When a process started, in ticks since the machine did; None if it runs no more."""
+    try:
+        stat = Path("/proc", str(pid), "stat").read_text()
+    except OSError:
+        return None
+    state, *fields = stat.rpartition(")")[2].split()
+    return None if state == "Z" else fields[18]
+
+
+def _forget_gauges(folder: Path) -> None:
+    """What a gateway that died said of now; what it counted stays."""
+    for file in folder.glob("gauge_live*.db"):
+        if not Path("/proc", file.stem.rpartition("_")[2]).exists():
+            file.unlink(missing_ok=True)

@@ -17,6 +17,14 @@ LATENCY_BUCKETS = (
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
 
 
+MOST_NAMES = 100
+"""Names of unknown fields that have a series of their own. Clients choose the names, and a series
+stays for ever."""
+NAME_CHARACTERS = 64
+"""Of a longer name the beginning is the label."""
+OTHER = "other"
+
+
 class Metrics:
     """Counts of one slice. No counter goes up without its reason.
 
@@ -59,6 +67,11 @@ class Metrics:
             "gnomon_outside_values_total",
             "Values let through though out of the domain or range seen in training",
             labelnames=["model", "feature"],
+        )
+        self._refused = Counts(
+            "gnomon_requests_refused_total",
+            "Requests refused for the host they name or the page that sent them, by error code",
+            labelnames=["model", "code"],
         )
         self._restarts = Counts(
             "gnomon_restarts_total",
@@ -123,18 +136,28 @@ class Metrics:
         self._unlogged.labels(self._model, reason).inc(rows)
 
     def unknown(self, fields: tuple[str, ...]) -> None:
-        """Fields the contract does not know. Past 100 names they are counted as ``other``."""
-        for field in fields:
-            known = self._unknown_names
-            if field not in known and len(known) >= 100:
-                field = "other"
-            known.add(field)
-            self._unknown.labels(self._model, field).inc()
+        """Fields the contract does not know, by name as long as there is room for names."""
+        for name, count in Counter(map(self._label, fields)).items():
+            self._unknown.labels(self._model, name).inc(count)
 
     def outside(self, counts: dict[str, int]) -> None:
         """Values let through though they are out of the contract's domain or range."""
         for feature, rows in counts.items():
             self._outside.labels(self._model, feature).inc(rows)
+
+    def _label(self, field: str) -> str:
+        """The label of an unknown field: the beginning of its name, or ``other`` when too many
+        others came before."""
+        name, known = field[:NAME_CHARACTERS], self._unknown_names
+        if name not in known:
+            if len(known) >= MOST_NAMES:
+                return OTHER
+            known.add(name)
+        return name
+
+    def refused(self, code: str) -> None:
+        """A request was refused before anything of it was read but its head."""
+        self._refused.labels(self._model, code).inc()
 
     def restarted(self, role: str) -> None:
         """A child process ended unasked."""

@@ -74,7 +74,13 @@ ERROR: Schema = {
     },
 }
 
+PAGE_ERRORS = {
+    "403": "A page of another site sent the request, which the settings do not list",
+    "421": "The request is for a name that the server does not go by",
+}
+
 PREDICT_ERRORS = {
+    **PAGE_ERRORS,
     "400": "The body is not JSON",
     "413": "The body, or the number of rows, is over the limit",
     "422": "A row does not keep to the contract; `where` says which field of which row",
@@ -84,6 +90,7 @@ PREDICT_ERRORS = {
 }
 
 CONTROL_ERRORS = {
+    **PAGE_ERRORS,
     "401": "Not the control token",
     "404": "No such artifact",
     "409": "Refused: the decision does not follow from the state, or a gate does not hold",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import shlex
 from collections.abc import Mapping
 from functools import cache
@@ -9,14 +11,16 @@ from typing import Any
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from gnomon.preprocessing.contract import Contract
 from gnomon.preprocessing.feature import Feature
+from gnomon.printable import printable_value
 from gnomon.service.examples import example_row
 from gnomon.service.schemas import seen_in_training
 from gnomon.service.status import public
 
-__all__ = ["index"]
+__all__ = ["content_policy", "index"]
 
 ORIGIN = "http://127.0.0.1:3000"
 """Stands in the curl line until the page's own script puts the address the reader used."""
@@ -38,9 +42,39 @@ def index(status: Mapping[str, Any], contract: Contract | None) -> bytes:
             contract=contract,
             example=_example(contract),
             curl=_curl(contract),
+            script=Markup(_source("index.js")),
+            style=Markup(_source("index.css")),
+            policy=Markup(_policy()),
         )
         .encode()
     )
+
+
+def content_policy() -> bytes:
+    """The page's ``Content-Security-Policy``: its own script and style, and nobody's frame."""
+    return f"{_policy()}; frame-ancestors 'none'".encode()
+
+
+@cache
+def _policy() -> str:
+    """What the page may do; ``frame-ancestors`` is heeded in a header only."""
+    return (
+        f"default-src 'none'; script-src {_hash('index.js')}; style-src {_hash('index.css')}; "
+        "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(name: str) -> str:
+    digest = hashlib.sha256(_source(name).encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+@cache
+def _source(name: str) -> str:
+    """A file as it is put between two tags; a browser takes the hash of just that."""
+    loader = _environment().loader
+    assert loader is not None
+    return loader.get_source(_environment(), name)[0]
 
 
 @cache
@@ -48,6 +82,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("gnomon.service"),
         autoescape=True,
+        finalize=printable_value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from gnomon.errors import GnomonError, LogUnavailable
+from gnomon.errors import GnomonError, InvalidRequest, LogUnavailable
 from gnomon.preprocessing import Contract
-from gnomon.service.answers import answers
+from gnomon.service.answers import failure
+from gnomon.service.group_commit import GroupCommit
 from gnomon.service.metrics import Metrics
 from gnomon.service.records import Asked, record, spread
 from gnomon.service.ticket import Answer, Ticket
@@ -47,6 +49,8 @@ class Recorder:
         self._settings = settings
         self._metrics = metrics
         self._waiting: list[tuple[Ticket, str, GnomonError, Lane | None]] = []
+        self._syncs = GroupCommit(self._sync)
+        self._unsynced: LogUnavailable | None = None
         self.error: LogUnavailable | None = LogUnavailable("the log is not open yet")
 
     @property
@@ -73,10 +77,18 @@ class Recorder:
             raise
         self.error = None
 
+    @property
+    def trouble(self) -> LogUnavailable | None:
+        """Why the log is not written, or not on disk; None if it is."""
+        return self.error or self._unsynced
+
     async def fsync(self) -> None:
-        """Force the log to disk, in a thread."""
-        if self._writer is not None:
-            await asyncio.to_thread(self._writer.fsync)
+        """Force the log to disk, in a thread.
+
+        Raises:
+            LogUnavailable: the disk refused.
+        """
+        await asyncio.to_thread(self._sync)
 
     def rotate_if_due(self) -> None:
         """Close a segment that is old or large enough; one that no other can follow goes on."""
@@ -84,13 +96,14 @@ class Recorder:
             with contextlib.suppress(LogUnavailable):
                 self._writer.rotate()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Flush what waits, sync, and give the stream up.
 
         Raises:
             LogUnavailable: the disk refused to sync; the stream is given up all the same.
         """
         self._flush()
+        await self._syncs.close()
         if self._writer is not None:
             self._writer.close()
 
@@ -105,10 +118,21 @@ class Recorder:
             inputs: their decoded rows.
             sent: monotonic nanoseconds at which the batch left for the worker.
         """
-        self._metrics.outside(lane.decoder.outside([row for t in tickets for row in t.rows]))
+        if tickets[0].batch is None:
+            outside = lane.decoder.outside([row for t in tickets for row in t.rows])
+        else:
+            outside = tickets[0].outside
+        self._metrics.outside(outside)
         return Asked.of(tickets, lane, inputs, sent)
 
-    def answered(self, lane: Lane, asked: Asked, scored: pa.RecordBatch, micros: int) -> None:
+    def answered(
+        self,
+        lane: Lane,
+        asked: Asked,
+        scored: pa.RecordBatch,
+        micros: int,
+        made: Sequence[Answer],
+    ) -> None:
         """Log a scored batch with one write, then let its answers leave.
 
         Args:
@@ -116,6 +140,7 @@ class Recorder:
             asked: what was known of it before.
             scored: its outputs, in the scored schema.
             micros: microseconds the worker spent.
+            made: the answers, one a request.
         """
         tickets = asked.tickets
         for ticket in tickets:
@@ -125,25 +150,23 @@ class Recorder:
         outcome: str | list[str] = "answered"
         code: list[str | None] | None = None
         if failed:
-            outcome = ["answered" if e is None else "failed" for e in errors.to_pylist()]
-            code = [None if e is None else "prediction_failed" for e in errors.to_pylist()]
+            outcome, code, errors = _of_rows(errors.to_pylist(), tickets)
         batch = record(
             asked, request_schema(lane.contract), outcome=outcome, code=code, error=errors,
             micros=micros, outputs=scored.columns[:-1],
         )  # fmt: skip
-        made = answers(tickets, scored, lane.contract, lane.artifact.tag)
         refused = self._append(batch)
         if refused is not None:
             self._metrics.settled("failed", len(errors), refused.code)
             made = [Answer.of(refused, ticket.request_id) for ticket in tickets]
         else:
             self._metrics.settled("answered", len(errors) - failed)
-            self._metrics.settled("failed", failed, "prediction_failed")
+            if failed:
+                for (kind, reason), rows in Counter(zip(outcome, code or (), strict=True)).items():
+                    if reason is not None:
+                        self._metrics.settled(kind, rows, reason)
         self._metrics.batch(len(errors), micros)
-        now = time.perf_counter_ns()
-        for ticket, answer in zip(tickets, made, strict=True):
-            self._metrics.latency((now - ticket.started) / 1e9)
-            ticket.reply(answer)
+        self._answer(tickets, made, logged=refused is None)
 
     def unanswered(
         self, ticket: Ticket, outcome: str, error: GnomonError, lane: Lane | None = None
@@ -180,6 +203,35 @@ class Recorder:
             self._metrics.settled(outcome, len(ticket.rows), error.code)
             ticket.reply(Answer.of(error, ticket.request_id))
 
+    def _answer(self, tickets: Sequence[Ticket], made: Sequence[Answer], *, logged: bool) -> None:
+        """Let answers leave: at once, or when they are on disk if the settings say so.
+
+        A disk that refuses the sync is one that cannot be appended to: what the settings say of
+        that holds, though the rows may be in the log.
+        """
+
+        def deliver(unsynced: LogUnavailable | None) -> None:
+            refusal = unsynced if self._settings.log_failure == "refuse" else None
+            now = time.perf_counter_ns()
+            for ticket, answer in zip(tickets, made, strict=True):
+                self._metrics.latency((now - ticket.started) / 1e9)
+                ticket.reply(answer if refusal is None else Answer.of(refusal, ticket.request_id))
+
+        if logged and self._settings.fsync_seconds == 0:
+            self._syncs.after_sync(deliver)
+        else:
+            deliver(None)
+
+    def _sync(self) -> None:
+        if self._writer is None:
+            return
+        try:
+            self._writer.fsync()
+        except LogUnavailable as error:
+            self._unsynced = error.with_traceback(None)
+            raise
+        self._unsynced = None
+
     def _append(self, batch: pa.RecordBatch) -> LogUnavailable | None:
         """Append before answer. An error is only returned when the settings say to refuse."""
         if self._writer is not None:
@@ -200,3 +252,24 @@ class Recorder:
         except LogUnavailable as error:
             return error.with_traceback(None)
         return None
+
+
+def _of_rows(
+    errors: Sequence[str | None], tickets: Sequence[Ticket]
+) -> tuple[list[str], list[str | None], pa.Array]:
+    """The outcome of each scored row, and the code and text of its error."""
+    paths = (
+        "$" if ticket.single else f"$.rows[{number}]"
+        for ticket in tickets
+        for number in range(len(ticket.rows))
+    )
+    told = [None if e is None else failure(e, p) for e, p in zip(errors, paths, strict=True)]
+    outcome = [
+        "answered" if e is None else "rejected" if isinstance(e, InvalidRequest) else "failed"
+        for e in told
+    ]
+    text = [
+        str(e) if isinstance(e, InvalidRequest) else raw
+        for e, raw in zip(told, errors, strict=True)
+    ]
+    return outcome, [None if e is None else e.code for e in told], pa.array(text, pa.string())

@@ -19,21 +19,24 @@ import msgspec
 
 import gnomon
 from gnomon.errors import (
+    DeadlineExceeded,
     GnomonError,
     InvalidRequest,
     LogUnavailable,
     NotReady,
+    Overloaded,
     RolloutConflict,
 )
 from gnomon.models import Artifact, inspect, tags
 from gnomon.service.auth import control_token
 from gnomon.service.batching import Lane
-from gnomon.service.children import Child
+from gnomon.service.codec import Codec
 from gnomon.service.control import Decisions
 from gnomon.service.lanes import Lanes
 from gnomon.service.metrics import Metrics
 from gnomon.service.orphans import Orphans
 from gnomon.service.recording import Recorder
+from gnomon.service.sealing import Sealing
 from gnomon.service.shadows import ShadowFeed
 from gnomon.service.status import Books, Live, Status
 from gnomon.service.ticket import Answer, Ticket
@@ -44,7 +47,9 @@ from gnomon.shadow.feed.run import mark_stopped
 from gnomon.shadow.log import REQUESTS, new_request_id, stream_folder
 from gnomon.shadow.log.layout import StreamBusy
 from gnomon.shadow.policy import Policy
+from gnomon.shadow.rollout.gates import Gates
 from gnomon.shadow.rollout.history import Event, History, RolloutState, Shadow
+from gnomon.shadow.rollout.judging import gates_elsewhere
 from gnomon.shadow.storage import Storage
 
 __all__ = ["Runtime"]
@@ -54,6 +59,8 @@ logger = logging.getLogger("gnomon")
 CHECK_SECONDS = 30.0
 """How often a slice looks whether the rollout history it follows is still whole. That lists two
 folders, which S3 charges for as for ten reads."""
+COMPLAINTS = 20
+"""Refused hosts and origins that are named in the server's log. Any client can send more."""
 
 RETRY_SECONDS = 15.0
 """Pause before a slice tries again to load an artifact that was refused."""
@@ -80,6 +87,7 @@ class Runtime:
         self._following = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
+        self._complaints: set[str] = set()
         self._retry_at = 0.0
         self._error: GnomonError | None = None
         self._follow_error: GnomonError | None = None
@@ -97,16 +105,13 @@ class Runtime:
         self._history = History(self._storage, self.model)
         self._orphans = Orphans(self.settings, self.model, self._policy_path)
         self._recorder = Recorder(self.settings, self._metrics)
+        self._codec = Codec(self.settings)
         self._lanes = Lanes(self._lane, self._retire)
         await self._open_slice()
-        self._sealer = Child(
-            "gnomon.shadow.log.seal",
-            ["--model", self.model],
-            self.settings,
-            on_death=lambda: self._metrics.restarted("sealer"),
-        )
+        self._sealer = Sealing(self.model, self.settings, lambda: self._metrics.restarted("sealer"))
         self._spawn(self._every(self.settings.follow_seconds, self._tick))
-        self._spawn(self._every(self.settings.fsync_seconds, self._recorder.fsync))
+        seconds = self.settings.fsync_seconds or self.settings.follow_seconds
+        self._spawn(self._every(seconds, self._recorder.fsync))
         self._spawn(self._every(self.settings.follow_seconds, self._tend))
         await asyncio.to_thread(self._storage.sweep)
 
@@ -117,11 +122,12 @@ class Runtime:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(self._lanes.close(), *self._closing)
         try:
-            self._recorder.close()
+            await self._recorder.close()
         except LogUnavailable as error:
             logger.error("the log is closed as it is: %s", error)
         await asyncio.gather(
             self._sealer.close(),
+            self._codec.close(),
             self._orphans.close(),
             *(feed.close() for feed in self._feeds.values()),
         )
@@ -146,9 +152,12 @@ class Runtime:
             self._unanswered(ticket, "failed", self._not_ready())
             return
         try:
-            decoded = lane.decoder.decode(body, self.settings.body_rows)
+            decoded = lane.decoder.decode_soon(body, self.settings.body_rows)
         except InvalidRequest as error:
             self._unanswered(ticket, "rejected", error, lane)
+            return
+        if decoded is None:
+            self._retire(self._submit_large(ticket, lane))
             return
         ticket.rows, ticket.single = decoded.rows, decoded.single
         self._metrics.received(len(decoded.rows))
@@ -157,12 +166,40 @@ class Runtime:
             self._metrics.unknown(decoded.unknown)
         lane.submit(ticket)
 
+    async def _submit_large(self, ticket: Ticket, lane: Lane) -> None:
+        """Take a request whose body is decoded elsewhere."""
+        arrived = asyncio.get_running_loop().time()
+        try:
+            read, batch = await lane.read(ticket.body)
+        except InvalidRequest as error:
+            self._unanswered(ticket, "rejected", error, lane)
+        except Overloaded as error:
+            self._unanswered(ticket, "shed", error, lane)
+        except DeadlineExceeded as error:
+            self._unanswered(ticket, "timed_out", error, lane)
+        except GnomonError as error:
+            self._unanswered(ticket, "failed", error, lane)
+        else:
+            ticket.rows, ticket.single = range(batch.num_rows), read.single
+            ticket.batch, ticket.outside = batch, read.outside
+            ticket.unknown = read.unknown
+            self._metrics.received(len(ticket.rows))
+            self._metrics.unknown(read.unknown)
+            lane.submit(ticket, arrived)
+
     async def reject(self, error: GnomonError, client_id: str | None) -> Answer:
         """Answer a request whose body was not taken; it is logged without one."""
         answer, reply = _promise()
         ticket = Ticket(new_request_id(), client_id, b"", reply)
         self._unanswered(ticket, "rejected", error, self.live)
         return await answer
+
+    def refused(self, error: GnomonError) -> None:
+        """Count a request that was refused for its host or origin, and say so the first times."""
+        self._metrics.refused(error.code)
+        if str(error) not in self._complaints and len(self._complaints) < COMPLAINTS:
+            self._complaints.add(str(error))
+            logger.warning("refused a request: %s", error)
 
     async def start_shadow(
         self,
@@ -198,10 +235,13 @@ class Runtime:
         try:
             await self._lanes.warm(tag)
             return await self._decide(
-                rollout.promote, tag, policy=self._policy, force=force, by=by, why=why
+                rollout.promote, tag, force=force, by=by, why=why, ask=self._ask_gates
             )
         finally:
             self._promoting.discard(tag)
+
+    def _ask_gates(self, tag: str) -> Gates:
+        return gates_elsewhere(self.settings, self.model, tag, self._policy_path)
 
     async def rollback(self, *, by: str | None, why: str | None) -> Event:
         """Make the previous artifact live again; it is still warm, so this takes milliseconds."""
@@ -327,6 +367,7 @@ class Runtime:
     def _go_live(self, lane: Lane, epoch: int) -> None:
         if self.live is None:
             self._sealer.start()  # Not before live is up: its start would slow live's.
+            self._codec.start()
         lane.epoch = epoch
         self.live, self._error, self._live_since = lane, None, datetime.now(UTC)
         logger.info("live is now %s (epoch %d)", lane.artifact.tag, epoch)
@@ -352,6 +393,7 @@ class Runtime:
             self.settings,
             self._recorder,
             self._history.state.epoch,
+            self._codec,
             lambda reason: self._metrics.restarted("live"),
         )
 
@@ -431,11 +473,11 @@ class Runtime:
         self._recorder.unanswered(ticket, outcome, error, lane)
 
     def _trouble(self) -> str | None:
-        """Why predictions are not answered, not logged, or the rollout cannot be followed."""
-        error = self._error or self._follow_error or self._recorder.error
+        """Why predictions are not answered, not logged or sealed, or the rollout not followed."""
+        error = self._error or self._follow_error or self._recorder.trouble
         if error is not None:
             return str(error)
-        return None if self.live is not None else str(self._not_ready())
+        return str(self._not_ready()) if self.live is None else self._sealer.trouble
 
     def _not_ready(self) -> NotReady:
         error = self._error or self._follow_error

@@ -15,7 +15,7 @@ import stat
 from collections.abc import Callable
 from types import FrameType
 
-__all__ = ["refuse_connections", "when_told_to_stop"]
+__all__ = ["listening", "refuse_connections", "when_told_to_stop"]
 
 POLL_SECONDS = 0.05
 
@@ -43,7 +43,7 @@ def refuse_connections() -> Callable[[], None]:
     Only for a gateway that shares them with no other, which could listen no more either. One that
     is started again listens again.
     """
-    loop, sockets = asyncio.get_running_loop(), _listening()
+    loop, sockets = asyncio.get_running_loop(), listening()
     return lambda: _refuse(loop, sockets)
 
 
@@ -63,7 +63,7 @@ def _is_open(number: int, listener: socket.socket) -> bool:
         return False
 
 
-def _listening() -> list[tuple[int, socket.socket]]:
+def listening() -> list[tuple[int, socket.socket]]:
     """This process's listening sockets: the descriptor of each, and one of our own."""
     found = []
     for number in [int(name) for name in os.listdir("/proc/self/fd") if _is_socket(int(name))]:

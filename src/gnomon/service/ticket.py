@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from gnomon.errors import GnomonError
 from gnomon.service.http import Header, error_response
 
 __all__ = ["Answer", "Ticket"]
+
+
+NONE_OUTSIDE: dict[str, int] = {}
 
 
 class Answer(NamedTuple):
@@ -38,6 +43,8 @@ class Ticket:
         rows: the decoded rows; empty until decoded.
         single: whether the body was one record rather than ``{"rows": […]}``.
         unknown: names of fields the contract does not know.
+        batch: the decoded rows of a large request, as Arrow; then ``rows`` only counts them.
+        outside: its rows let through with a value out of domain or range, by feature.
         reply: called once with the answer, after the request is in the log.
         expires: when it times out, in seconds of the event loop's clock.
         settled: whether its outcome is decided.
@@ -45,9 +52,11 @@ class Ticket:
 
     __slots__ = (
         "arrived",
+        "batch",
         "body",
         "client_id",
         "expires",
+        "outside",
         "reply",
         "request_id",
         "rows",
@@ -69,9 +78,11 @@ class Ticket:
         self.body = body
         self.arrived = time.time_ns() // 1000
         self.started = time.perf_counter_ns()
-        self.rows: list[Any] = []
+        self.rows: Sequence[Any] = ()
         self.single = True
         self.unknown: tuple[str, ...] = ()
+        self.batch: pa.RecordBatch | None = None
+        self.outside = NONE_OUTSIDE
         self.reply = reply
         self.expires = 0.0
         self.settled = False

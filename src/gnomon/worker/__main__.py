@@ -1,4 +1,4 @@
-"""``python -m gnomon.worker ARTIFACT CONTROL_FD [unverified]``: started by whoever has it score."""
+"""``python -m gnomon.worker ARTIFACT DIGEST CONTROL_FD [unverified]``: run by whoever scores."""
 
 from __future__ import annotations
 

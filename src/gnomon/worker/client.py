@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Self
 
 import pyarrow as pa
@@ -197,7 +196,7 @@ class WorkerClient:
         self._process, self._control = self._spawn()
 
     def _spawn(self) -> Spawned:
-        return spawn(Path(self._artifact.path), self._settings, self._python, verify=self._verify)
+        return spawn(self._artifact, self._settings, self._python, verify=self._verify)
 
     def _end(self) -> int:
         self._control.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
 import pyarrow as pa
@@ -27,9 +28,10 @@ class Connection(asyncio.Protocol):
     hold answers when the news of the death arrives, and the news may arrive after the close.
     """
 
-    def __init__(self, pid: int, schema: pa.Schema) -> None:
+    def __init__(self, pid: int, schema: pa.Schema, on_close: Callable[[Connection], None]) -> None:
         self.pid = pid
         self._schema = schema
+        self._on_close = on_close
         self._answers: deque[asyncio.Future[Scored | str]] = deque()
         self._received = bytearray()
         self._transport: asyncio.Transport | None = None
@@ -43,6 +45,11 @@ class Connection(asyncio.Protocol):
     def is_open(self) -> bool:
         """Whether batches can be sent."""
         return self._transport is not None and not self._closed and self._reason is None
+
+    @property
+    def is_known_dead(self) -> bool:
+        """Whether the scorer is known to have ended."""
+        return self._reason is not None
 
     def send(self, batch: pa.RecordBatch) -> asyncio.Future[Scored | str]:
         """Send a batch; the future gives it scored, or the reason the scorer died."""
@@ -86,6 +93,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop."""
         self._closed = True
+        self._on_close(self)
         self._settle()
 
     def _settle(self) -> None:

@@ -2,28 +2,61 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gnomon.models import LoadedArtifact, outputs, step_outputs
 from gnomon.preprocessing import to_frame
 from gnomon.preprocessing.intervening import fixed_draws, forced
+from gnomon.worker.blame import blamed
 from gnomon.worker.frames import failed, scored_schema
 from gnomon.worker.limits import ran_out
 
 __all__ = ["Engine"]
 
 MAX_FAILED_CALLS = 64
-"""Failing calls spent on finding the bad rows of one batch. When a pipeline fails on every row,
-the rows left after this many share the last error instead of costing a call each."""
+"""Failing calls spent on finding the bad rows of one batch, beyond two for each call that goes
+well. When a pipeline fails on every row, the rows left after this many share the last error instead
+of costing a call each."""
+
+SEARCH_SECONDS = 2.0
+"""Seconds spent on it; a quarter of the deadline, where that is less, as the batch has to be
+answered within it."""
+
+
+class _Search:
+    """How much longer the bad rows of a batch are looked for."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+        self._failures = MAX_FAILED_CALLS
+
+    def went_well(self) -> None:
+        """A part of the batch scored: the pipeline does not fail on everything."""
+        self._failures += 2
+
+    def failed(self) -> bool:
+        """A part of the batch failed; whether to go on."""
+        self._failures -= 1
+        return self._failures > 0 and time.monotonic() < self._until
 
 
 class Engine:
-    """Runs one loaded artifact on batches of decoded rows."""
+    """Runs one loaded artifact on batches of decoded rows.
 
-    def __init__(self, loaded: LoadedArtifact) -> None:
+    Args:
+        loaded: the artifact.
+        deadline: seconds that a batch may take.
+    """
+
+    def __init__(self, loaded: LoadedArtifact, deadline: float = math.inf) -> None:
+        self._search_seconds = min(SEARCH_SECONDS, deadline / 4)
         self._pipeline = loaded.pipeline
         self._predict = loaded.predictor()
         self._contract = loaded.artifact.contract
@@ -43,8 +76,7 @@ class Engine:
             MemoryError: there is none left. What leaked is not to be told from what the rows need,
                 so no row is blamed: a fresh worker has to try them.
         """
-        calls = [MAX_FAILED_CALLS]
-        parts = list(self._parts(batch, calls))
+        parts = list(self._parts(batch, _Search(self._search_seconds)))
         return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
 
     def trace(self, batch: pa.RecordBatch) -> pa.Table:
@@ -83,20 +115,25 @@ class Engine:
             [*steps.columns, *answers.columns], names=[*steps.column_names, *answers.schema.names]
         )
 
-    def _parts(self, batch: pa.RecordBatch, calls: list[int]) -> Iterator[pa.RecordBatch]:
+    def _parts(self, batch: pa.RecordBatch, search: _Search) -> Iterator[pa.RecordBatch]:
         """Score a batch whole; where it raises, by halves down to the rows at fault."""
         try:
-            yield self._score(batch)
+            scored = self._score(batch)
         except Exception as error:
             if ran_out(error):
                 raise MemoryError from error
-            calls[0] -= 1
-            if batch.num_rows == 1 or calls[0] <= 0:
-                yield failed(self._schema, batch.num_rows, f"{type(error).__name__}: {error}")
+            if not search.failed() or batch.num_rows == 1:
+                why = f"{type(error).__name__}: {error}"
+                if batch.num_rows == 1:
+                    why = blamed(batch, self._contract, self._scores) or why
+                yield failed(self._schema, batch.num_rows, why)
                 return
             half = batch.num_rows // 2
-            yield from self._parts(batch.slice(0, half), calls)
-            yield from self._parts(batch.slice(half), calls)
+            yield from self._parts(batch.slice(0, half), search)
+            yield from self._parts(batch.slice(half), search)
+        else:
+            search.went_well()
+            yield self._with_blame(batch, scored)
 
     def _score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         frame = to_frame(batch, self._contract)
@@ -106,6 +143,50 @@ class Engine:
                 f"expected {batch.num_rows} predictions, got {answer.num_rows}: "
                 "the pipeline drops or adds rows"
             )
+        errors = pa.nulls(answer.num_rows, pa.string())
+        if not all(_is_finite(column) for column in answer.columns):
+            answer, errors = self._without_unanswerable(answer)
+        return pa.RecordBatch.from_arrays([*answer.columns, errors], schema=self._schema)
+
+    def _with_blame(self, batch: pa.RecordBatch, scored: pa.RecordBatch) -> pa.RecordBatch:
+        """The same, told which values are to blame where the answer was no number."""
+        errors = scored.column("error")
+        if errors.null_count == len(errors):
+            return scored
+        told = [
+            error and (blamed(batch.slice(row, 1), self._contract, self._scores) or error)
+            for row, error in enumerate(errors.to_pylist())
+        ]
         return pa.RecordBatch.from_arrays(
-            [*answer.columns, pa.nulls(answer.num_rows, pa.string())], schema=self._schema
+            [*scored.columns[:-1], pa.array(told, pa.string())], schema=self._schema
         )
+
+    def _scores(self, batch: pa.RecordBatch) -> bool:
+        """Whether every row scores."""
+        try:
+            return not any(self._score(batch).column("error").is_valid().to_pylist())
+        except Exception as error:
+            if ran_out(error):
+                raise MemoryError from error
+            return False
+
+    def _without_unanswerable(self, answer: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.Array]:
+        """The answers, and an error for each row in which a number is NaN or infinite."""
+        errors: list[str | None] = [None] * answer.num_rows
+        for name, column in zip(answer.schema.names, answer.columns, strict=True):
+            if pa.types.is_floating(column.type):
+                for row, value in enumerate(column.to_pylist()):
+                    if value is None or not math.isfinite(value):
+                        errors[row] = errors[row] or f"the pipeline answered {value} as `{name}`"
+        good = pa.array([error is None for error in errors])
+        columns = [pc.if_else(good, column, None) for column in answer.columns]
+        return pa.RecordBatch.from_arrays(columns, schema=answer.schema), pa.array(
+            errors, pa.string()
+        )
+
+
+def _is_finite(column: pa.Array) -> bool:
+    """Whether no number of a column is missing, NaN or infinite; true for other columns."""
+    if not pa.types.is_floating(column.type):
+        return True
+    return bool(np.isfinite(column.to_numpy(zero_copy_only=False)).all())

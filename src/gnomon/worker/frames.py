@@ -38,6 +38,7 @@ __all__ = [
     "read_batch",
     "read_event",
     "read_table",
+    "recv_exactly",
     "recv_frame",
     "scored_schema",
     "table_payload",
@@ -134,11 +135,11 @@ def read_table(payload: memoryview | bytes) -> pa.Table:
 
 def recv_frame(sock: socket.socket) -> Frame | None:
     """The next frame of a blocking socket; None at its end, even in the middle of a frame."""
-    header = _recv_exactly(sock, HEADER.size)
+    header = recv_exactly(sock, HEADER.size)
     if header is None:
         return None
     length, number, kind, micros = HEADER.unpack(header)
-    payload = _recv_exactly(sock, length)
+    payload = recv_exactly(sock, length)
     return None if payload is None else Frame(number, kind, micros, payload)
 
 
@@ -155,7 +156,8 @@ def read_event(sock: socket.socket) -> tuple[Event | None, socket.socket | None]
     return (_events.decode(packet) if packet else None), data
 
 
-def _recv_exactly(sock: socket.socket, length: int) -> memoryview | None:
+def recv_exactly(sock: socket.socket, length: int) -> memoryview | None:
+    """So many bytes of a blocking socket; None if it ends before."""
     view = memoryview(bytearray(length))
     got = 0
     while got < length:

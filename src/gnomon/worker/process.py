@@ -1,4 +1,4 @@
-"""The worker process: ``python -m gnomon.worker ARTIFACT CONTROL_FD [unverified]``.
+"""The worker process: ``python -m gnomon.worker ARTIFACT DIGEST CONTROL_FD [unverified]``.
 
 The process that is started, the *holder*, checks and loads the artifact and never predicts. It
 forks once to verify the golden rows, then forks a *scorer* that serves. When the scorer dies, a
@@ -34,6 +34,7 @@ from gnomon.errors import GnomonError, GoldenMismatch, WorkerError
 from gnomon.files import apply_umask
 from gnomon.models import LoadedArtifact, load
 from gnomon.models.serialization import import_for_loading
+from gnomon.printable import guard_process
 from gnomon.settings import Settings
 from gnomon.worker import frames
 from gnomon.worker.engine import Engine
@@ -45,15 +46,17 @@ __all__ = ["main"]
 
 def main() -> None:
     """Load, fork, replace; leave when the control socket closes."""
-    artifact, control = Path(sys.argv[1]), socket.socket(fileno=inherited(sys.argv[2]))
+    artifact, digest = Path(sys.argv[1]), sys.argv[2]
+    control = socket.socket(fileno=inherited(sys.argv[3]))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     die_with_parent(os.getppid())
+    guard_process()
     settings = Settings.read()
     apply_umask(settings.file_umask)
     import_for_loading()
     try:
-        loaded = load(artifact, verify=False)
+        loaded = load(artifact, verify=False, digest=digest)
     except GnomonError as error:
         control.send(msgspec.json.encode(frames.Refused.of(error)))
         return
@@ -66,9 +69,8 @@ def main() -> None:
     untie(control)
     gc.freeze()
     gc.enable()
-    most = settings.worker_bytes
-    if UNVERIFIED in sys.argv[3:] or verified(loaded, control, most):
-        hold(loaded, control, most)
+    if UNVERIFIED in sys.argv[4:] or verified(loaded, control, settings.worker_bytes):
+        hold(loaded, control, settings)
 
 
 def verified(loaded: LoadedArtifact, control: socket.socket, most: int) -> bool:
@@ -92,10 +94,10 @@ def verified(loaded: LoadedArtifact, control: socket.socket, most: int) -> bool:
     return False
 
 
-def hold(loaded: LoadedArtifact, control: socket.socket, most: int) -> None:
+def hold(loaded: LoadedArtifact, control: socket.socket, settings: Settings) -> None:
     """Keep one scorer alive until the client closes the control socket."""
     while True:
-        pid = _fork(lambda: _scorer(loaded, control, most))
+        pid = _fork(lambda: _scorer(loaded, control, settings))
         reason = _wait(pid, control)
         if reason is None:
             return
@@ -146,15 +148,15 @@ def _verify(loaded: LoadedArtifact, control: socket.socket, most: int) -> int:
     return 0
 
 
-def _scorer(loaded: LoadedArtifact, control: socket.socket, most: int) -> int:
+def _scorer(loaded: LoadedArtifact, control: socket.socket, settings: Settings) -> int:
     """Hand the client its end of a new data socket, then serve until it closes."""
-    limit_memory(most)
+    limit_memory(settings.worker_bytes)
     ours, theirs = socket.socketpair()
     with theirs:
         packet = msgspec.json.encode(frames.Ready(os.getpid()))
         socket.send_fds(control, [packet], [theirs.fileno()])
     control.close()
-    serve(Engine(loaded), loaded.artifact.contract.input_schema, ours)
+    serve(Engine(loaded, settings.deadline), loaded.artifact.contract.input_schema, ours)
     return 0
 
 

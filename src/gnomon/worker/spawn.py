@@ -10,12 +10,15 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from gnomon.models import Artifact
 from gnomon.settings import Settings
 
 __all__ = ["UNVERIFIED", "Spawned", "child_environment", "inherited", "reap", "spawn", "untie"]
 
 UNVERIFIED = "unverified"
 """Has a worker serve rows whether or not its golden rows come out as recorded."""
+
+TRUSTED_KEYS = "GNOMON_TRUSTED_KEYS"
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -28,12 +31,12 @@ class Spawned(NamedTuple):
 
 
 def spawn(
-    artifact: Path, settings: Settings, python: str | None = None, *, verify: bool = True
+    artifact: Artifact, settings: Settings, python: str | None = None, *, verify: bool = True
 ) -> Spawned:
-    """Start a worker for the artifact in a folder. It lives as long as the control socket is open.
+    """Start a worker for an artifact. It lives as long as the control socket is open.
 
     Args:
-        artifact: the folder.
+        artifact: the inspected artifact; the worker refuses any other that it finds in its place.
         settings: the worker's.
         python: the interpreter to run; this one when not given. ``gnomon`` is this one's in any
             case, everything else is what that interpreter has installed.
@@ -49,7 +52,8 @@ def spawn(
                 "-P",
                 "-m",
                 "gnomon.worker",
-                str(artifact),
+                str(artifact.path),
+                artifact.digest,
                 str(theirs.fileno()),
                 *([] if verify else [UNVERIFIED]),
             ],
@@ -95,6 +99,8 @@ def child_environment(settings: Settings) -> dict[str, str]:
     on the path of the gateway but not installed.
     """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GNOMON_")}
+    if keys := os.environ.get(TRUSTED_KEYS):  # settings made by hand do not turn them off
+        environment[TRUSTED_KEYS] = keys
     environment.update(settings.environment())
     environment.update(dict.fromkeys(_THREADS, str(settings.worker_threads)))
     home = str(Path(__file__).parents[2])

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -23,6 +22,10 @@ __all__ = ["Supervisor"]
 
 RESPAWN_SECONDS = (0.0, 0.2, 1.0, 5.0)
 """Pauses before a worker process that ended is started again; the last one repeats."""
+
+HOLDER_SECONDS = 5.0
+"""What a holder takes to kill its scorer, many times over."""
+READ_SECONDS = 0.02
 
 
 class Sent(NamedTuple):
@@ -136,7 +139,7 @@ class Supervisor:
         await asyncio.to_thread(reap, self._process)
 
     def _spawn(self) -> None:
-        self._process, self._control = spawn(Path(self._artifact.path), self._settings)
+        self._process, self._control = spawn(self._artifact, self._settings)
         self._control.setblocking(False)
         asyncio.get_running_loop().add_reader(self._control.fileno(), self._on_event)
 
@@ -161,7 +164,7 @@ class Supervisor:
                     self._task(self._respawn())
 
     async def _connect(self, pid: int, data: socket.socket) -> None:
-        connection = Connection(pid, self._schema)
+        connection = Connection(pid, self._schema, self._expect_news)
         await asyncio.get_running_loop().create_connection(lambda: connection, sock=data)
         self._current, self._failed_starts = connection, 0
         self._serving.set()
@@ -209,19 +212,36 @@ class Supervisor:
 
     async def _receive(self, sent: Sent) -> Scored | str:
         """The rows scored, or the reason the scorer died."""
-        try:
-            async with asyncio.timeout(self._settings.deadline):
-                return await sent.answer
-        except TimeoutError:
-            if not sent.connection.doomed:
-                sent.connection.doomed = True
-                with contextlib.suppress(OSError):
-                    self._control.send(frames.KILL)
-            raise DeadlineExceeded(
-                f"a batch of {sent.batch.num_rows} rows took longer than "
-                f"{self._settings.deadline:g} s; its worker was killed",
-                where=self._artifact.tag,
-            ) from None
+        await asyncio.wait((sent.answer,), timeout=self._settings.deadline)
+        if not sent.answer.done():
+            # If it was this process that was stopped, the answer is there and is only to be read.
+            await asyncio.wait((sent.answer,), timeout=READ_SECONDS)
+        if sent.answer.done():
+            return sent.answer.result()
+        sent.answer.cancel()
+        self._doom(sent.connection)
+        raise DeadlineExceeded(
+            f"a batch of {sent.batch.num_rows} rows took longer than "
+            f"{self._settings.deadline:g} s; its worker was killed",
+            where=self._artifact.tag,
+        )
+
+    def _doom(self, connection: Connection) -> None:
+        """Have the holder kill a scorer, and the kernel both if the holder is stopped itself."""
+        if connection.doomed:
+            return
+        connection.doomed = True
+        with contextlib.suppress(OSError):
+            self._control.send(frames.KILL)
+        self._expect_news(connection)
+
+    def _expect_news(self, connection: Connection) -> None:
+        """A scorer has ended, or is about to: its holder will say so, unless it is stopped."""
+        asyncio.get_running_loop().call_later(HOLDER_SECONDS, self._end_holder, connection)
+
+    def _end_holder(self, connection: Connection) -> None:
+        if self._current is connection and not connection.is_known_dead and self._refusal is None:
+            self._process.kill()  # Its scorer goes with it; the socket's end brings the next.
 
     def _close_gate(self, answer: asyncio.Future[Scored | str]) -> None:
         """Hold new batches back from the moment one needs rescue: blame needs solitude."""

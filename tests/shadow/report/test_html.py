@@ -158,3 +158,11 @@ def test_versions_of_a_key_do_not_swell_what_was_matched() -> None:
     text = to_html(a_report())
     for said in ("1,000, of 400 keys", "390 of 400 keys (97.5%)", "12 rows, such as trip=t3"):
         assert said in text
+
+
+def test_a_page_may_run_no_script_and_load_nothing() -> None:
+    """Its own policy says so, in case anything was written into it."""
+    page = to_html(a_report())
+    [policy] = re.findall('http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:;")
+    assert "script-src" not in policy

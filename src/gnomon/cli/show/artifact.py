@@ -8,8 +8,10 @@ from rich.table import Table
 from gnomon.cli.console import columns, local, out
 from gnomon.cli.show.leakage import findings, summary
 from gnomon.models import Artifact
+from gnomon.models.trust import Uses
 from gnomon.preprocessing import Contract, Feature
 from gnomon.preprocessing.leakage import LeakageReport
+from gnomon.printable import printable
 from gnomon.service.schemas import seen_in_training
 
 __all__ = ["show_artifact", "type_words"]
@@ -17,11 +19,12 @@ __all__ = ["show_artifact", "type_words"]
 
 def show_artifact(artifact: Artifact) -> None:
     """Print it, section by section."""
-    out.print(f"[bold]{artifact.tag}[/]  [dim]hashes and types are as packed[/]")
+    out.print(f"[bold]{artifact.tag}[/]  [dim]undamaged; {_signed(artifact)}[/]")
     checks = artifact.checks()
     found = [("Leakage", findings(checks))] if checks and checks.findings else []
     for title, table in (
         ("", _facts(artifact, checks)),
+        ("Runs when it is loaded", _runs(artifact)),
         *found,
         ("Takes", _features(artifact.contract)),
         ("Answers", _outputs(artifact.contract)),
@@ -34,28 +37,69 @@ def show_artifact(artifact: Artifact) -> None:
 
 def _facts(artifact: Artifact, checks: LeakageReport | None) -> Table:
     manifest, lineage = artifact.manifest, artifact.manifest.lineage
-    risky = manifest.serializer == "pickle"
     facts = {
         "path": str(artifact.path),
         "digest": artifact.digest,
         "packed": local(manifest.created),
         "task": artifact.contract.task,
-        "stored as": manifest.serializer + (", which runs code when loaded" if risky else ""),
+        "stored as": manifest.serializer,
+        "signature": _signed(artifact),
         "trained on": f"{lineage.rows:,} rows of {lineage.columns} columns, data "
         f"{lineage.data[:12]}",
         "commit": (lineage.commit or "none") + (" with changes" if lineage.dirty else ""),
         "seeds": ", ".join(f"{name}={_seed(seed)}" for name, seed in manifest.seeds.items())
         or "none",
         "leakage": "not looked for" if checks is None else summary(checks),
-        "own code": ", ".join(manifest.modules) or "none",
-        "trusted types": ", ".join(manifest.trusted) or "only skops's own",
         **{f"lineage {name}": str(value) for name, value in lineage.given.items()},
     }
     table = columns("", "")
     table.show_header = False
     for name, value in facts.items():
-        table.add_row(f"[dim]{escape(name)}[/]", escape(value))
+        table.add_row(f"[dim]{escape(printable(name))}[/]", escape(printable(value)))
     return table
+
+
+def _signed(artifact: Artifact) -> str:
+    """Who vouches for it; see ``docs/security.md`` for what that means."""
+    if not artifact.signers:
+        return "not signed: its hashes show damage, not who made it"
+    trusted = [signer for signer in artifact.signers if signer.trusted]
+    if not trusted:
+        by = ", ".join(signer.fingerprint for signer in artifact.signers)
+        return f"a signature of {by}, not checked: no key of GNOMON_TRUSTED_KEYS"
+    return "signed by " + ", ".join(
+        f"{signer.fingerprint} {signer.comment}".strip() for signer in trusted
+    )
+
+
+_USES = {
+    "called": "called with arguments from the file",
+    "kept": "called when it predicts",
+    "made": "made from state in the file",
+    "method": "a method, called when it predicts",
+    "unpickled": "called as the pickle says",
+}
+
+
+def _runs(artifact: Artifact) -> Table:
+    """What skops does not vouch for: all that a person has to decide about."""
+    manifest = artifact.manifest
+    table = columns("what", "from", "how")
+    if manifest.serializer == "pickle":
+        table.add_row("[bold]a pickle[/]", "", "runs whatever it holds; this list is not all of it")
+    if manifest.modules:
+        table.add_row(
+            escape(printable(", ".join(manifest.modules))), "own code", "all that its files say"
+        )
+    for uses in artifact.runs:
+        table.add_row(escape(uses.name), uses.origin, _how(uses))
+    if not table.row_count:
+        table.add_row("only what skops trusts by itself", "", "")
+    return table
+
+
+def _how(uses: Uses) -> str:
+    return "; ".join(_USES[use] for use in uses.uses)
 
 
 def _seed(seed: object) -> str:
@@ -72,11 +116,13 @@ def _features(contract: Contract) -> Table:
             f"{escape(feature.name)}[dim]{role}[/]",
             type_words(feature),
             "taken" if feature.nullable else "refused",
-            {"error": "refused", "impute": "filled in", "default": str(feature.default)}[
-                feature.missing
-            ],
-            escape(seen),
-            escape(feature.unit or ""),
+            {
+                "error": "refused",
+                "impute": "filled in",
+                "default": escape(printable(str(feature.default))),
+            }[feature.missing],
+            escape(printable(seen)),
+            escape(printable(feature.unit or "")),
         )
     return table
 
@@ -93,22 +139,32 @@ def _outputs(contract: Contract) -> Table:
     table = columns("output", "type", "values", "unit")
     for output in contract.outputs:
         labels = ", ".join(map(str, contract.classes)) if output.name == "prediction" else ""
-        table.add_row(escape(output.name), output.type, escape(labels), escape(output.unit or ""))
+        table.add_row(
+            *(
+                escape(printable(text))
+                for text in (output.name, output.type, labels, output.unit or "")
+            )
+        )
     return table
 
 
 def _environment(artifact: Artifact) -> Table:
     environment = artifact.manifest.environment
     table = columns("package", "version")
-    table.add_row(environment.implementation, environment.python)
-    table.add_row("on", f"{environment.system} {environment.machine}")
-    for name, version in environment.packages.items():
-        table.add_row(name, version)
+    rows = {
+        environment.implementation: environment.python,
+        "on": f"{environment.system} {environment.machine}",
+        **environment.packages,
+    }
+    for name, version in rows.items():
+        table.add_row(escape(printable(name)), escape(printable(version)))
     return table
 
 
 def _files(artifact: Artifact) -> Table:
     table = columns("file", "bytes", "sha256")
     for name, digest in artifact.manifest.files.items():
-        table.add_row(escape(name), f"{(artifact.path / name).stat().st_size:,}", digest[:12])
+        table.add_row(
+            escape(printable(name)), f"{(artifact.path / name).stat().st_size:,}", digest[:12]
+        )
     return table

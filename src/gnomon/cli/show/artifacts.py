@@ -11,6 +11,7 @@ from rich.table import Table
 from gnomon.cli.console import ago, columns
 from gnomon.errors import ArtifactError
 from gnomon.models import Manifest
+from gnomon.printable import printable
 
 __all__ = ["plain", "show_artifacts"]
 
@@ -48,7 +49,7 @@ def _row(path: Path) -> list[str]:
     return [
         ago(manifest.created),
         f"{lineage.rows:,} rows",
-        (lineage.commit or "-")[:10] + (" +" if lineage.dirty else ""),
+        escape(printable((lineage.commit or "-")[:10])) + (" +" if lineage.dirty else ""),
         manifest.serializer,
         f"{_size(path) / 1e6:.2f} MB",
     ]

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.shadow.books.books import Books, LiveBooks, ShadowBooks
+from gnomon.shadow.books.sealed import sealed_books
 from gnomon.shadow.feed.run import Run
 from gnomon.shadow.log import (
     REQUESTS,
@@ -20,7 +21,8 @@ from gnomon.shadow.log import (
     input_column,
     read_position,
 )
-from gnomon.shadow.log.layout import folders
+from gnomon.shadow.log.layout import START, folders
+from gnomon.shadow.log.lost import LostRange, lost_ranges
 from gnomon.shadow.sampling import eligible
 
 if TYPE_CHECKING:
@@ -28,7 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["balance"]
 
-_COLUMNS = ("request_id", "row", "role", "outcome", "artifact", "epoch", "slice")
+_COLUMNS = (
+    "request_id", "row", "role", "outcome", "artifact", "epoch", "slice",
+    "source_segment", "source_end",
+)  # fmt: skip
 _ELIGIBLE = pa.schema([("request_id", pa.string()), ("row", pa.int32()), ("read", pa.bool_())])
 
 
@@ -44,6 +49,7 @@ def balance(log: InferenceLog) -> Books:
     """
     runs = list(_runs(log))  # Before the snapshot, which then holds all that they have read.
     with log.snapshot() as snapshot, snapshot.connection(columns=_COLUMNS) as connection:
+        _register_lost(connection, log)
         counted = [_shadow_books(connection, snapshot, run) for run in runs]
         shadows: dict[str, ShadowBooks] = {}
         for books in [*counted, *_earlier(connection, runs)]:
@@ -52,6 +58,7 @@ def balance(log: InferenceLog) -> Books:
         return Books(
             live=_live_books(connection),
             shadows=tuple(shadows[artifact] for artifact in sorted(shadows)),
+            sealed=sealed_books(snapshot, log.folder, connection),
         )
 
 
@@ -64,6 +71,7 @@ class _Held:
     since: Position
     read: Position
     stopped: bool
+    lost: tuple[LostRange, ...]
 
 
 def _runs(log: InferenceLog) -> Iterator[_Held]:
@@ -74,15 +82,20 @@ def _runs(log: InferenceLog) -> Iterator[_Held]:
                 since = Position.parse(run.since)
                 read = max(since, read_position(stream) or since)
                 stopped = (stream / STOPPED).exists()
-                yield _Held(slice_folder.name, run, since, read, stopped)
+                yield _Held(slice_folder.name, run, since, read, stopped, lost_ranges(stream))
 
 
 _RECORDED = """
     SELECT request_id, row, count(*) AS times, bool_or(outcome = 'scored') AS scored
     FROM log
     WHERE role = 'shadow' AND slice = $slice AND artifact = $artifact AND epoch = $epoch
+        AND NOT EXISTS (
+            FROM lost WHERE lost.slice = log.slice AND lost.segment = log.source_segment
+                AND log.source_end > lost.begin_at AND log.source_end <= lost.end_at
+        )
     GROUP BY ALL
 """
+"""What a shadow recorded, but for requests that are known to be lost."""
 
 _SHADOW = f"""
     WITH recorded AS ({_RECORDED}),
@@ -129,6 +142,18 @@ def _shadow_books(
     return ShadowBooks(artifact=held.run.artifact, lagging_in=lagging_in, **counts)
 
 
+def _register_lost(connection: duckdb.DuckDBPyConnection, log: InferenceLog) -> None:
+    """The batches of requests that are known to be lost, as the relation ``lost``."""
+    connection.execute(
+        "CREATE TEMP TABLE lost (slice VARCHAR, segment VARCHAR, begin_at BIGINT, end_at BIGINT)"
+    )
+    for slice_folder in [] if log.folder is None else folders(log.folder):
+        for lost in lost_ranges(slice_folder / REQUESTS):
+            segment = Position(lost.segment, 0).segment
+            row = [slice_folder.name, segment, lost.begin, lost.end]
+            connection.execute("INSERT INTO lost VALUES (?, ?, ?, ?)", row)
+
+
 def _earlier(connection: duckdb.DuckDBPyConnection, runs: list[_Held]) -> Iterator[ShadowBooks]:
     connection.execute("CREATE TEMP TABLE held (slice VARCHAR, artifact VARCHAR, epoch BIGINT)")
     for held in runs:
@@ -160,6 +185,8 @@ def _eligible(snapshot: Snapshot, held: _Held) -> Iterator[pa.RecordBatch]:
         read = pc.invert(_after(batch, held.read))
         if held.stopped:
             ours = pc.and_(ours, read)
+        for lost in held.lost:
+            ours = pc.and_(ours, pc.invert(_about(batch, lost)))
         for key, names in keys.items():
             if len(names) > 1:
                 values = pc.coalesce(*(pc.cast(batch[name], pa.string()) for name in names))
@@ -168,6 +195,14 @@ def _eligible(snapshot: Snapshot, held: _Held) -> Iterator[pa.RecordBatch]:
         found = [batch["request_id"], batch["row"], read]
         rows = pa.RecordBatch.from_arrays(found, schema=_ELIGIBLE)
         yield rows.filter(pc.and_(ours, pa.array(mask)))
+
+
+def _about(batch: pa.RecordBatch, lost: LostRange) -> pa.BooleanArray:
+    """Which live rows a shadow's lost records were about."""
+    after = _after(batch, Position.parse(lost.read_from) if lost.read_from else START)
+    if lost.read_to is None:
+        return after
+    return pc.and_(after, pc.invert(_after(batch, Position.parse(lost.read_to))))
 
 
 def _exact(snapshot: Snapshot, column: str) -> list[str]:

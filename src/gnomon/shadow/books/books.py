@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from gnomon.shadow.log.schema import LIVE_OUTCOMES
 
-__all__ = ["Books", "LiveBooks", "ShadowBooks"]
+__all__ = ["Books", "LiveBooks", "SealedBooks", "ShadowBooks"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,23 +107,64 @@ class ShadowBooks:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SealedBooks:
+    """One stream of the sealed table, in rows, held against the sealer's ledger.
+
+    Attributes:
+        stream: its slice and name, ``<slice>/<stream>``.
+        sealed: rows that were sealed, less those that retention removed.
+        found: rows that the table has.
+        lost: rows known to be lost, which ``gnomon log repair`` took note of.
+    """
+
+    stream: str
+    sealed: int
+    found: int
+    lost: int = 0
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every row that was sealed is there, once."""
+        return self.sealed == self.found + self.lost
+
+    def explain(self) -> Iterator[str]:
+        """What is wrong, if anything is; and what is known to be lost."""
+        if not self.balanced:
+            yield f"sealed {self.stream}: {self.sealed:,} rows were sealed ≠ {self.found:,} found"
+            missing = self.sealed - self.found - self.lost
+            yield from _complaint(max(missing, 0), "missing from the sealed log")
+            yield from _complaint(max(-missing, 0), "in the sealed log more than once")
+        elif self.lost:
+            yield f"sealed {self.stream}: {self.sealed:,} rows were sealed"
+        yield from _complaint(self.lost, "lost, as gnomon log repair has noted")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """The books of one model's log."""
+    """The books of one model's log.
+
+    Attributes:
+        live: what clients asked.
+        shadows: each shadow's.
+        sealed: each stream of the sealed table's.
+    """
 
     live: LiveBooks
     shadows: tuple[ShadowBooks, ...]
+    sealed: tuple[SealedBooks, ...] = ()
 
     @property
     def balanced(self) -> bool:
         """Whether all of them balance, to the row."""
-        return self.live.balanced and all(shadow.balanced for shadow in self.shadows)
+        return all(part.balanced for part in self._parts)
 
     def explain(self) -> str:
         """The equations, a line each, and under one that does not hold what is wrong."""
-        lines = [*self.live.explain()]
-        for shadow in self.shadows:
-            lines += shadow.explain()
-        return "\n".join(lines)
+        return "\n".join(line for part in self._parts for line in part.explain())
+
+    @property
+    def _parts(self) -> list[LiveBooks | ShadowBooks | SealedBooks]:
+        return [self.live, *self.shadows, *self.sealed]
 
 
 def _complaint(rows: int, what: str) -> Iterator[str]:

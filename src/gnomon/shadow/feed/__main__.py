@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import logging
 import os
 import signal
 import socket
@@ -20,6 +19,7 @@ import msgspec
 
 from gnomon.errors import GnomonError
 from gnomon.files import apply_umask
+from gnomon.printable import log_to_stderr, printable
 from gnomon.settings import Settings
 from gnomon.shadow.feed.process import Feed
 from gnomon.shadow.feed.progress import Progress
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.nice(NICE)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(OUT_OF_MEMORY_SCORE))
-    logging.basicConfig(format="%(name)s: %(message)s")
+    log_to_stderr()
     settings = Settings.read()
     apply_umask(settings.file_umask)
     given = _parser().parse_args(arguments)
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except GnomonError as error:
         report = Progress(position=given.since, error=str(error))
         lifeline.sendall(msgspec.json.encode(report) + b"\n")
-        sys.exit(f"the shadow feed of {given.artifact} ends: {error}")
+        sys.exit(printable(f"the shadow feed of {given.artifact} ends: {error}"))
 
 
 def _parser() -> argparse.ArgumentParser:

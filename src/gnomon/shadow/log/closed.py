@@ -14,9 +14,9 @@ from pathlib import Path
 import msgspec
 
 from gnomon import files, formats
-from gnomon.errors import LogError
+from gnomon.errors import LogError, NewerLog
 
-__all__ = ["FORMAT", "closed_segments", "record_closed"]
+__all__ = ["FORMAT", "closed_segments", "record_closed", "set_aside"]
 
 FORMAT = 1
 
@@ -26,7 +26,7 @@ _FORMAT = formats.Format(
     FORMAT,
     hint="gnomon log repair makes it anew from the segments",
     damaged=LogError,
-    newer=LogError,
+    newer=NewerLog,
 )
 
 
@@ -64,3 +64,15 @@ def record_closed(folder: Path, sizes: Mapping[int, int], *, oldest: int = 0) ->
     """
     kept = {number: size for number, size in sorted(sizes.items()) if number >= oldest}
     files.replace(folder / _NAME, msgspec.json.encode(_Closed(bytes=kept)))
+
+
+def set_aside(folder: Path) -> Path:
+    """Move a damaged list out of the way; where it is then.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    place = folder / "damaged" / _NAME
+    files.replace(place, (folder / _NAME).read_bytes())
+    files.remove(folder / _NAME)
+    return place

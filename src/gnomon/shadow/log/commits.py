@@ -19,12 +19,14 @@ import pyarrow as pa
 from gnomon import files
 from gnomon.errors import LogError
 
-__all__ = ["sync_checkpoint", "sync_commits", "take_back_torn"]
+__all__ = ["replace_damaged_commits", "sync_checkpoint", "sync_commits", "take_back_torn"]
 
 _LOG = "_delta_log"
 _HINT = "_last_checkpoint"
 _COMMIT = re.compile(r"\d{20}\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint.*\.parquet")
+
+_NOTHING = b'{"commitInfo":{"operation":"REPAIR"}}\n'
 
 _logger = logging.getLogger("gnomon.seal")
 
@@ -49,6 +51,8 @@ def sync_commits(table: Path, after: int) -> int:
         LogError: a commit, or a file it names, is damaged or missing.
         OSError: the disk refuses.
     """
+    if not (table / _LOG).is_dir():
+        return after
     folders = {table.parent.parent, table.parent, table, table / _LOG}
     newest = after
     for version, path in _commits(table, after):
@@ -103,6 +107,38 @@ def take_back_torn(table: Path, *, version: int, checkpoint: int) -> None:
         _logger.warning("%s was not complete when power failed; its rows are sealed anew", path)
         path.unlink()
     files.sync_folder(log)
+
+
+def replace_damaged_commits(table: Path, version: int) -> tuple[str, ...]:
+    """Put a commit that does nothing in the place of each that is missing or cannot be read.
+
+    So its number is not used for another, and what the others say can be read again.
+
+    Args:
+        table: its folder.
+        version: commits up to this one must be there.
+
+    Returns:
+        Where the unreadable ones were moved; for a missing one, its name and that it is missing.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    there = dict(_commits(table, after=-1)) if (table / _LOG).is_dir() else {}
+    replaced = []
+    for number in range(min(there, default=0), max([version, *there]) + 1) if there else ():
+        path = table / _LOG / f"{number:020d}.json"
+        try:
+            _adds(path)
+        except FileNotFoundError:
+            files.create(path, _NOTHING)
+            replaced.append(f"{path} (missing)")
+        except LogError:
+            place = table / "_damaged" / path.name
+            files.replace(place, path.read_bytes())
+            files.replace(path, _NOTHING)
+            replaced.append(str(place))
+    return tuple(replaced)
 
 
 def _commits(table: Path, after: int) -> Iterator[tuple[int, Path]]:

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from gnomon.errors import LogError
 
-__all__ = ["checksummed", "messages"]
+__all__ = ["checksummed", "filler", "find_messages", "messages"]
 
 _CHUNK = 1 << 20
 _PREFIX = struct.Struct("<Ii")
@@ -29,6 +29,8 @@ _U16, _U32, _I32, _I64 = (struct.Struct(f"<{kind}") for kind in "HIiq")
 _BODY_LENGTH_SLOT = 4 + 2 * 3  # the fourth field of the table `Message`
 _CHECKSUM = struct.Struct("<4sI")
 _CHECKSUM_MARK = b"CRC1"
+_ALIGNMENT = 8
+"""Of every message's begin and length."""
 _UNCHECKED = "expected a checksum, found none"
 
 
@@ -89,6 +91,49 @@ def messages(
         if max(need, _PREFIX.size) > limit - offset or len(view) < size:
             return
         want = max(_CHUNK, need)
+
+
+def filler(schema: pa.Schema, size: int) -> bytes:
+    """A message without rows that is ``size`` bytes long, to stand where batches were lost.
+
+    Args:
+        schema: the segment's.
+        size: a multiple of eight, no smaller than any batch with rows.
+    """
+    columns = [pa.array([], field.type) for field in schema]
+    empty = memoryview(pa.record_batch(columns, schema=schema).serialize())
+    _, metadata = _PREFIX.unpack_from(empty)
+    head = empty[_PREFIX.size : _PREFIX.size + metadata]
+    body = empty[_PREFIX.size + metadata :]
+    padding = bytes(size - len(empty) - _CHECKSUM.size)
+    padded = _PREFIX.pack(_CONTINUATION, metadata + len(padding)) + head + padding + body
+    return b"".join(checksummed(pa.py_buffer(padded)))
+
+
+def find_messages(content: memoryview, checked: bool) -> Iterator[tuple[int, memoryview]]:
+    """Every whole message in damaged bytes, with where it begins; what is between is lost.
+
+    Args:
+        content: of a segment.
+        checked: whether messages have a checksum. Without, a length that was overwritten may hide
+            what follows.
+    """
+    at = 0
+    while at < len(content):
+        size = _length(content, at)
+        if 0 < size <= len(content) - at and _is_as_written(content[at : at + size], checked):
+            yield at, content[at : at + size]
+            at += size
+        else:
+            at += _ALIGNMENT
+
+
+def _is_as_written(message: memoryview, checked: bool) -> bool:
+    try:
+        _check(message, 0, required=checked)
+    except LogError:
+        return False
+    return True
 
 
 def _check(message: memoryview, offset: int, *, required: bool) -> None:

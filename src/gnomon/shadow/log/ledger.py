@@ -7,21 +7,24 @@ the table has beyond it was not finished and is still in the spool; what it lack
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
 from gnomon import formats
-from gnomon.errors import LogError
+from gnomon.errors import LogError, NewerLog
 from gnomon.shadow.storage import Storage
 
 __all__ = [
     "FORMAT",
     "Ledger",
     "Removal",
+    "SealedRows",
     "SealedStream",
-    "expected_rows",
     "read_ledgers",
+    "sealed_rows",
+    "set_aside_damaged",
     "write_ledger",
 ]
 
@@ -32,7 +35,7 @@ _FORMAT = formats.Format(
     FORMAT,
     hint="gnomon log repair makes it anew from the table",
     damaged=LogError,
-    newer=LogError,
+    newer=NewerLog,
 )
 
 
@@ -84,6 +87,17 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     lost: dict[str, int] = {}
 
 
+class SealedRows(NamedTuple):
+    """Rows of a stream that the table must have, but for those known to be lost."""
+
+    rows: int
+    lost: int
+
+    def missing(self, found: int) -> int:
+        """How many are missing beyond those, if the table has ``found``; negative: too many."""
+        return self.rows - self.lost - found
+
+
 def read_ledgers(storage: Storage, model: str) -> dict[str, Ledger]:
     """The ledgers of every spool of a model, by the spool's identity.
 
@@ -99,20 +113,43 @@ def read_ledgers(storage: Storage, model: str) -> dict[str, Ledger]:
     return found
 
 
+def set_aside_damaged(storage: Storage, model: str) -> list[str]:
+    """Move damaged ledgers out of the way; where they are then. A newer format is no damage.
+
+    Raises:
+        LogError: a ledger is of a newer format.
+    """
+    moved = []
+    for name in storage.names(f"sealed/{model}"):
+        content = storage.read(name)
+        try:
+            formats.decode(content or b"", Ledger, _FORMAT, name)
+        except NewerLog:
+            raise
+        except LogError:
+            place = f"damaged/{name}"
+            storage.write(place, content or b"")
+            storage.remove(name)
+            moved.append(place)
+    return moved
+
+
 def write_ledger(storage: Storage, model: str, spool: str, ledger: Ledger) -> None:
     """Write a spool's ledger; it is on disk when this returns. Only its sealer may."""
     storage.write(f"sealed/{model}/{spool}.json", msgspec.json.encode(ledger))
 
 
-def expected_rows(ledgers: Iterable[Ledger]) -> Mapping[str, int]:
-    """How many rows of each stream the table must have."""
-    expected: dict[str, int] = {}
+def sealed_rows(ledgers: Iterable[Ledger]) -> dict[str, SealedRows]:
+    """How many rows of each stream were sealed and not removed since, and how many are lost."""
+    ledgers = list(ledgers)
+    streams = sorted({stream for ledger in ledgers for stream in ledger.streams})
+    return {stream: _rows(ledgers, stream) for stream in streams}
+
+
+def _rows(ledgers: Iterable[Ledger], stream: str) -> SealedRows:
+    rows = lost = 0
     for ledger in ledgers:
-        for stream, sealed in ledger.streams.items():
-            expected[stream] = expected.get(stream, 0) + sealed.rows
-    for ledger in ledgers:
-        for gone in (ledger.removed, ledger.lost):
-            for stream, rows in gone.items():
-                if stream in expected:
-                    expected[stream] -= rows
-    return expected
+        sealed = ledger.streams.get(stream)
+        rows += (0 if sealed is None else sealed.rows) - ledger.removed.get(stream, 0)
+        lost += ledger.lost.get(stream, 0)
+    return SealedRows(rows, lost)

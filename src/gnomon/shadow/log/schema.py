@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.errors import LogError
+from gnomon.errors import LogError, NewerLog
 from gnomon.preprocessing.contract import Contract
 
 __all__ = [
@@ -128,14 +128,15 @@ def check_format(metadata: Mapping[bytes, bytes] | None, where: str) -> int:
     """The format of a segment, if this version can read it.
 
     Raises:
-        LogError: it is no segment of ours, or of another format version.
+        LogError: it is no segment of ours.
+        NewerLog: it is of a newer format version.
     """
     found = (metadata or {}).get(FORMAT_KEY)
     if found is None:
         raise LogError("expected a log segment, got an Arrow stream of something else", where=where)
     if found.isdigit() and 1 <= int(found) <= FORMAT:
         return int(found)
-    raise LogError(
+    raise NewerLog(
         f"this segment has format {found.decode(errors='replace')}; "
         f"this version of gnomon reads up to {FORMAT}",
         where=where,

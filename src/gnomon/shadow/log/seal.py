@@ -19,11 +19,14 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.errors import GnomonError, LogError, LogUnavailable
+from gnomon.printable import log_to_stderr
 from gnomon.settings import Settings
+from gnomon.shadow.log.forked import in_fork
 from gnomon.shadow.log.layout import (
     REQUESTS,
     START,
@@ -52,6 +55,20 @@ _SEGMENTS_AT_ONCE = 64
 _NICENESS = 10
 
 _logger = logging.getLogger("gnomon.seal")
+
+
+class Worked(msgspec.Struct, frozen=True):
+    """What became of one round of a sealer.
+
+    Attributes:
+        commits: since the last maintenance.
+        maintained: when that was, on the clock of ``time.monotonic``.
+        error: what went wrong, if anything.
+    """
+
+    commits: int
+    maintained: float
+    error: str | None
 
 
 class Sealer:
@@ -108,6 +125,21 @@ class Sealer:
                 self._account.settle()
         self._commits = 0
         self._maintained = time.monotonic()
+
+    def work(self) -> Worked:
+        """Seal, and maintain when that is due; what went wrong is in the result."""
+        error = None
+        try:
+            self.seal()
+            if self.needs_maintenance:
+                self.maintain()
+        except (GnomonError, OSError) as found:
+            error = str(found)
+        return Worked(self._commits, self._maintained, error)
+
+    def go_on(self, after: Worked) -> None:
+        """Take over when maintenance is due next from work that was done in another process."""
+        self._commits, self._maintained = after.commits, after.maintained
 
     @property
     def needs_maintenance(self) -> bool:
@@ -242,22 +274,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, signal.SIG_IGN)
     os.nice(_NICENESS)
-    logging.basicConfig(format="%(name)s: %(message)s")
+    log_to_stderr()
     _run(Sealer(Settings.read(), given.model), given.lifeline)
 
 
 def _run(sealer: Sealer, lifeline: int) -> None:
-    complaint = ""
+    complaint: str | None = None
+
+    def report() -> None:
+        with contextlib.suppress(OSError):
+            os.write(lifeline, msgspec.json.encode({"error": complaint}) + b"\n")
+
     while True:
-        try:
-            sealer.seal()
-            if sealer.needs_maintenance:
-                sealer.maintain()
-            complaint = ""
-        except (GnomonError, OSError) as error:
-            if str(error) != complaint:
-                complaint = str(error)
-                _logger.warning("%s", complaint)
+        done = in_fork(lambda: msgspec.json.encode(sealer.work()), report)
+        if done is None:
+            error: str | None = "the process that seals ended before it was done; trying again"
+        else:
+            worked = msgspec.json.decode(done, type=Worked)
+            sealer.go_on(worked)
+            error = worked.error
+        if error is not None and error != complaint:
+            _logger.warning("%s", error)
+        complaint = error
+        report()
         if select.select([lifeline], [], [], _PERIOD)[0]:
             return
 

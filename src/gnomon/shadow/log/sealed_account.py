@@ -14,14 +14,20 @@ from msgspec.structs import replace
 
 from gnomon.errors import LogError
 from gnomon.shadow.log.commits import sync_checkpoint, sync_commits, take_back_torn
+from gnomon.shadow.log.layout import Position
 from gnomon.shadow.log.ledger import (
     Ledger,
     Removal,
     SealedStream,
-    expected_rows,
+    sealed_rows,
     write_ledger,
 )
-from gnomon.shadow.log.table import LogTable, check_not_lost, sealed_up_to, stream_key
+from gnomon.shadow.log.table import (
+    LogTable,
+    check_not_lost,
+    sealed_up_to,
+    stream_key,
+)
 from gnomon.shadow.log.tail import SegmentReader
 
 __all__ = ["Counted", "SealedAccount"]
@@ -150,6 +156,47 @@ class SealedAccount:
             removed[stream] = removed.get(stream, 0) + rows
         self._write(replace(self._ledger, removed=removed, removing=None))
 
+    def missing(self) -> dict[str, int]:
+        """Rows of each stream of this spool that the table should have and has not.
+
+        Raises:
+            LogError: the table cannot be read.
+        """
+        found = self._table.rows()
+        expected = sealed_rows(self._table.ledgers().values())
+        counted = {
+            name: expected[name].missing(found.get(name, 0)) for name in self._ledger.streams
+        }
+        return {name: rows for name, rows in counted.items() if rows > 0}
+
+    def sealed_rows_of(self, rows: pa.Table) -> pa.Table:
+        """Those of a file's rows that were sealed from this spool, and not removed by retention."""
+        kept = [
+            rows.filter(
+                (pc.field("slice") == name.partition("/")[0])
+                & (pc.field("stream") == name.partition("/")[2])
+                & (pc.field("segment") <= Position(sealed.sequence, 0).segment)
+            )
+            for name, sealed in self._ledger.streams.items()
+        ]
+        return pa.concat_tables([rows.slice(0, 0), *kept])
+
+    def accept_losses(self) -> dict[str, int]:
+        """Note rows that the table lacks as lost, so that sealing goes on; how many by stream.
+
+        Raises:
+            LogError: the table cannot be read or written.
+        """
+        missing = self.missing()
+        for name, sealed in self._ledger.streams.items():
+            self._table.mark_sealed(f"{name}/{sealed.identity}", sealed.sequence)
+        self.settle()
+        lost = dict(self._ledger.lost)
+        for name, rows in missing.items():
+            lost[name] = lost.get(name, 0) + rows
+        self._write(replace(self._ledger, lost=lost))
+        return missing
+
     def _finish_removal(self, removing: Removal) -> None:
         """A crash came between the two notes: rows that are still there were not removed yet."""
         until = dt.datetime.fromisoformat(removing.until)
@@ -160,8 +207,8 @@ class SealedAccount:
 
     def _rows_of_earlier_releases(self, stream: str) -> int:
         """Rows of a stream that the table has and no ledger knows."""
-        known = expected_rows(self._table.ledgers().values()).get(stream, 0)
-        return self._table.rows().get(stream, 0) - known
+        known = sealed_rows(self._table.ledgers().values()).get(stream)
+        return self._table.rows().get(stream, 0) - (known.rows - known.lost if known else 0)
 
     def _note(self, name: str, stream: SealedStream) -> None:
         self._ledger = replace(self._ledger, streams={**self._ledger.streams, name: stream})

@@ -19,7 +19,7 @@ from gnomon.shadow.log.addressed import addressed
 from gnomon.shadow.log.columns import View
 from gnomon.shadow.log.layout import REQUESTS, folders, stream_segments
 from gnomon.shadow.log.sql import connection
-from gnomon.shadow.log.table import LogTable, sealed_up_to, stored_schema
+from gnomon.shadow.log.table import LogTable, sealed_segment, sealed_up_to, stored_schema
 from gnomon.shadow.log.tail import SegmentReader, SegmentUnbegun
 
 if TYPE_CHECKING:
@@ -72,14 +72,28 @@ class Snapshot:
     table's version is fixed, those it already holds are left out, and a file that is deleted stays
     readable while it is open. A shadow's segments are fixed before the requests they are about, so
     a shadow's row is never without its live row. The table's files are kept for an hour.
+
+    Attributes:
+        ledgers: what sealers had noted just before; the table has at least that.
+        view: the columns.
     """
 
     def __init__(self, table: LogTable, spool: Path | None) -> None:
+        self.ledgers = tuple(table.ledgers().values())
         self._table, self._segments = _consistent(table, spool)
         schemas = [(segment.reader.schema, False) for segment in self._segments]
         if self._table is not None:
             schemas.insert(0, (stored_schema(self._table), True))
         self.view = View(schemas)
+
+    @property
+    def table(self) -> DeltaTable | None:
+        """What is sealed; ``None`` when nothing is."""
+        return self._table
+
+    def sealed_up_to(self, stream_key: str) -> int:
+        """The highest segment of a stream that is in the table; -1 when none is."""
+        return -1 if self._table is None else sealed_segment(self._table, stream_key)
 
     @property
     def is_empty(self) -> bool:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.errors import LogError
+from gnomon import formats
+from gnomon.errors import LogError, NewerLog
 from gnomon.settings import Settings
 from gnomon.shadow.log.addressed import addressed
 from gnomon.shadow.log.columns import plain_type, stored_names
@@ -30,7 +31,14 @@ from gnomon.shadow.storage import Storage
 if TYPE_CHECKING:
     from deltalake import DeltaTable, PostCommitHookProperties, WriterProperties
 
-__all__ = ["LogTable", "check_not_lost", "sealed_up_to", "stored_schema", "stream_key"]
+__all__ = [
+    "LogTable",
+    "check_not_lost",
+    "sealed_segment",
+    "sealed_up_to",
+    "stored_schema",
+    "stream_key",
+]
 
 DAY = pa.field("day", pa.date32())
 """The partition: the UTC day of arrival."""
@@ -40,10 +48,16 @@ ROW_GROUP_ROWS = 32_768
 
 _FIXED = (*ADDRESS, *ENVELOPE, *COMPARISON)
 
+FORMAT = 1
+"""Of the sealed table: its columns and what they mean. A table without one is of format 1."""
+
+_FORMAT_KEY = "gnomon.format"
 _CONFIGURATION = {
+    _FORMAT_KEY: str(FORMAT),
     "delta.deletedFileRetentionDuration": "interval 1 hours",
     "delta.logRetentionDuration": "interval 1 days",
 }
+_FORMAT = formats.Format("sealed log", FORMAT, damaged=LogError, newer=NewerLog)
 _TRIES = 20
 
 
@@ -89,16 +103,24 @@ class LogTable:
 
         Raises:
             LogError: it cannot be reached or read.
+            NewerLog: a newer version of Gnomon wrote it.
         """
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError, TableNotFoundError
 
         try:
-            return DeltaTable(self.uri)
+            table = DeltaTable(self.uri)
+            found = table.metadata().configuration.get(_FORMAT_KEY, "1")
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
-            raise LogError(f"cannot open the sealed log: {error}", where=self.uri) from None
+            raise LogError(
+                f"cannot open the sealed log: {first_line(error)}",
+                where=self.uri,
+                hint="if a commit is damaged: gnomon log repair",
+            ) from None
+        formats.check_version(int(found) if found.isdigit() else 0, _FORMAT, self.uri)
+        return table
 
     def add(self, segments: Sequence[SegmentReader]) -> bool:
         """Commit segments of one stream and one schema, oldest first; False if all were there.
@@ -120,7 +142,7 @@ class LogTable:
                 return True
             except (DeltaError, OSError) as error:
                 if not (left and isinstance(error, CommitFailedError)):
-                    raise LogError(f"cannot seal: {error}", where=self.uri) from None
+                    raise LogError(f"cannot seal: {first_line(error)}", where=self.uri) from None
         raise AssertionError
 
     def rows(self, condition: pc.Expression | None = None) -> dict[str, int]:
@@ -143,7 +165,9 @@ class LogTable:
                     counted[count["values"]] += count["counts"]
             return dict(counted)
         except (OSError, pa.ArrowException) as error:
-            raise LogError(f"cannot read the sealed log: {error}", where=self.uri) from None
+            raise LogError(
+                f"cannot read the sealed log: {first_line(error)}", where=self.uri
+            ) from None
 
     def files(self) -> list[dict[str, Any]]:
         """Each data file: ``size_bytes``, ``min.arrived`` and ``max.arrived``; newest rows first.
@@ -157,6 +181,45 @@ class LogTable:
         wanted = ["size_bytes", "min.arrived", "max.arrived"]
         found = pa.table(table.get_add_actions(flatten=True)).select(wanted).to_pylist()
         return sorted(found, key=lambda file: file["max.arrived"], reverse=True)
+
+    def mark_sealed(self, stream: str, segment: int) -> None:
+        """Note again that a stream is sealed up to a segment, if the table has lost that.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        from deltalake import CommitProperties, Transaction, write_deltalake
+
+        with self._maintaining() as table:
+            if sealed_segment(table, stream) < segment:
+                write_deltalake(
+                    table,
+                    stored_schema(table).empty_table(),
+                    mode="append",
+                    commit_properties=CommitProperties(
+                        app_transactions=[Transaction(stream, segment)]
+                    ),
+                    post_commithook_properties=_no_hooks(),
+                )
+
+    def restore(self, rows: pa.Table) -> None:
+        """Add rows again that the table had; they are as they were read from one of its files.
+
+        Raises:
+            LogError: they cannot be written.
+        """
+        from deltalake import write_deltalake
+
+        days = pc.cast(rows.column("arrived"), DAY.type)
+        with self._maintaining() as table:
+            write_deltalake(
+                table,
+                rows.append_column(DAY, days),
+                mode="append",
+                schema_mode="merge",
+                writer_properties=_writing(),
+                post_commithook_properties=_no_hooks(),
+            )
 
     def remove(self, until: dt.datetime) -> None:
         """Remove the rows that arrived at a time or before.
@@ -212,7 +275,9 @@ class LogTable:
         try:
             yield table
         except (DeltaError, OSError) as error:
-            raise LogError(f"cannot maintain the sealed log: {error}", where=self.uri) from None
+            raise LogError(
+                f"cannot maintain the sealed log: {first_line(error)}", where=self.uri
+            ) from None
 
     def _create(self) -> DeltaTable:
         """The table with the columns every row has, made by this sealer or another just now.
@@ -231,12 +296,13 @@ class LogTable:
                 mode="error",
                 partition_by=[DAY.name],
                 configuration=_CONFIGURATION,
+                raise_if_key_not_exists=False,  # Our own is none of Delta's.
                 post_commithook_properties=_no_hooks(),
             )
         except (DeltaError, OSError) as error:
             table = self.load()
             if table is None:
-                raise LogError(f"cannot seal: {error}", where=self.uri) from None
+                raise LogError(f"cannot seal: {first_line(error)}", where=self.uri) from None
             return table
 
     def _commit(self, table: DeltaTable, segments: Sequence[SegmentReader]) -> None:
@@ -263,6 +329,11 @@ def _writing() -> WriterProperties:
     return WriterProperties(compression="ZSTD", max_row_group_size=ROW_GROUP_ROWS)
 
 
+def first_line(error: Exception) -> str:
+    """What went wrong, without the trace that delta-rs adds."""
+    return str(error).partition("\n")[0]
+
+
 def _no_hooks() -> PostCommitHookProperties:
     """Commits alone: what delta-rs does after them by itself, it does without a sync between."""
     from deltalake import PostCommitHookProperties
@@ -279,12 +350,12 @@ def check_not_lost(table: DeltaTable | None, ledgers: Iterable[Ledger], where: s
     for ledger in ledgers:
         for stream, sealed in ledger.streams.items():
             key = f"{stream}/{sealed.identity}"
-            reached = -1 if table is None else table.transaction_version(key)
-            if sealed.sequence > (-1 if reached is None else int(reached)):
+            reached = -1 if table is None else sealed_segment(table, key)
+            if sealed.sequence > reached:
                 raise LogError(
                     f"the sealed log has lost commits: {stream} was sealed up to segment "
-                    f"{sealed.sequence:08d}, the table has it up to "
-                    + ("none" if reached in (None, -1) else f"{int(reached):08d}"),
+                    f"{sealed.sequence}, the table has "
+                    + ("none of it" if reached < 0 else f"it up to {reached}"),
                     where=where,
                     hint="gnomon log repair restores what is left and says how many rows are lost",
                 )
@@ -298,7 +369,12 @@ def stream_key(metadata: Mapping[bytes, bytes]) -> str:
 
 def sealed_up_to(table: DeltaTable | None, metadata: Mapping[bytes, bytes]) -> int:
     """The highest segment of a stream that is in the table; -1 when none is."""
-    sealed = None if table is None else table.transaction_version(stream_key(metadata))
+    return -1 if table is None else sealed_segment(table, stream_key(metadata))
+
+
+def sealed_segment(table: DeltaTable, stream: str) -> int:
+    """The highest segment in the table of the stream with a key; -1 when none is."""
+    sealed = table.transaction_version(stream)
     return -1 if sealed is None else int(sealed)
 
 

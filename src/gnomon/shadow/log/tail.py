@@ -106,12 +106,20 @@ class SegmentReader:
         for _ in self._messages(max(reached, self.first), None):
             return
 
-    def last(self) -> tuple[int, pa.RecordBatch | None]:
-        """The last whole batch, ``None`` when there is none, and the offset after it."""
-        end, message = self.first, None
-        for end, message in self._messages(self.first, None):  # noqa: B007
+    def last_batch(self) -> pa.RecordBatch | None:
+        """The last batch with rows; ``None`` when there is none.
+
+        Raises:
+            LogError: the segment is damaged.
+        """
+        message = None
+        for _, message in self._messages(self.first, None):  # noqa: B007
             pass
-        return end, None if message is None else self._decode(message)
+        last = None if message is None else self._decode(message)
+        if last is None or last.num_rows:
+            return last
+        batches = [batch for _, batch in self.batches() if batch.num_rows]
+        return batches[-1] if batches else None
 
     def close(self) -> None:
         """Let go of the file."""
@@ -278,7 +286,7 @@ def read_position(folder: Path) -> Position | None:
     for segment in reversed(stream_segments(folder)):
         try:
             with SegmentReader(segment.path, segment.closed) as reader:
-                _, batch = reader.last()
+                batch = reader.last_batch()
                 began = reader.schema.metadata.get(POSITION_KEY)
         except (FileNotFoundError, SegmentUnbegun):
             continue

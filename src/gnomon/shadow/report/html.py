@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from gnomon.printable import printable_value
 from gnomon.shadow.report import numbers, plots
 from gnomon.shadow.report.counts import Column
 from gnomon.shadow.report.diagnosis import Walk
@@ -112,6 +113,7 @@ def environment() -> Environment:
     found = Environment(
         loader=PackageLoader("gnomon.shadow.report"),
         autoescape=True,
+        finalize=printable_value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -16,6 +16,7 @@ from gnomon.shadow.report.counts import Column
 from gnomon.shadow.report.diagnosis import Walk
 from gnomon.shadow.report.lines import causes, ladder, spread, summary, swaps
 from gnomon.shadow.report.model import Report, Timeline
+from gnomon.terminal import Terminal
 
 __all__ = ["print_report", "render"]
 
@@ -31,7 +32,7 @@ _MOST_COLUMNS = 8
 
 def print_report(report: Report, console: Console | None = None) -> None:
     """Print the report; on standard output when no console is given."""
-    (console or Console()).print(render(report))
+    (console or Terminal()).print(render(report))
 
 
 def render(report: Report) -> RenderableType:

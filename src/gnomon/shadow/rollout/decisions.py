@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import msgspec
 
@@ -110,6 +111,7 @@ def promote(
     by: str | None = None,
     why: str | None = None,
     history: History | None = None,
+    ask: Callable[[str], Gates] | None = None,
 ) -> Event:
     """Make an artifact live, if its gates hold. The first of a model has nothing to be judged by.
 
@@ -122,6 +124,8 @@ def promote(
         by: who decides.
         why: the reason, for the history.
         history: what is known of it; it is brought up to date. It is read anew without.
+        ask: gives the gates of a tag, as :func:`check` does; a server has another process read the
+            evidence.
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
@@ -135,7 +139,9 @@ def promote(
     event = Event(kind="promote", artifact=chosen.tag, digest=chosen.digest, by=by, why=why)
     history.state.after(event)
     if history.state.live is not None:
-        found = _try_gates(settings, model, history.state, chosen.tag, policy, force)
+        if ask is None:
+            ask = partial(_gates, settings, model, history.state, policy=policy or Policy())
+        found = _try_gates(ask, chosen.tag, force)
         held = found is not None and found.verdict == "pass"
         if found is not None and not held and not force:
             raise _refused(found, chosen.tag in history.state.shadows)
@@ -185,7 +191,7 @@ def check(settings: Settings, model: str, artifact: str, policy: Policy | None =
     """
     state = _brought_up(None, settings, model).state
     tag = artifact if artifact in state.shadows else _tag_of(artifact)
-    return _gates(settings, model, state, tag, policy or Policy())
+    return _gates(settings, model, state, tag, policy=policy or Policy())
 
 
 def _changes(state: RolloutState, chosen: Artifact, force: bool) -> list[Change]:
@@ -208,7 +214,9 @@ def _unreadable(tag: str, live: str | None, refused: list[Change]) -> Incompatib
     )
 
 
-def _gates(settings: Settings, model: str, state: RolloutState, tag: str, policy: Policy) -> Gates:
+def _gates(
+    settings: Settings, model: str, state: RolloutState, tag: str, *, policy: Policy
+) -> Gates:
     storage = Storage(settings)
     found = slices.find(storage, model)
     return evaluate(
@@ -230,17 +238,10 @@ def _skew(storage: Storage, tag: str) -> skew.Skew | UnreadableFile | None:
         return error
 
 
-def _try_gates(
-    settings: Settings,
-    model: str,
-    state: RolloutState,
-    tag: str,
-    policy: Policy | None,
-    force: bool,
-) -> Gates | None:
+def _try_gates(ask: Callable[[str], Gates], tag: str, force: bool) -> Gates | None:
     """The gates; None when they cannot be asked and need not be."""
     try:
-        return _gates(settings, model, state, tag, policy or Policy())
+        return ask(tag)
     except GnomonError:
         if force:
             return None

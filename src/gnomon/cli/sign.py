@@ -1,0 +1,75 @@
+"""``gnomon sign``: vouch for an artifact, or make the key to do it with."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gnomon.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from gnomon.models.signing import PublicKey
+
+__all__ = ["command"]
+
+
+def command(
+    which: Annotated[
+        str | None,
+        typer.Argument(metavar="[TAG]", help="name:version, name:latest, a name, or a folder."),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", metavar="FILE", help="Sign with this private key (Ed25519)."),
+    ] = None,
+    new_key: Annotated[
+        Path | None,
+        typer.Option("--new-key", metavar="FILE", help="Make a key: FILE, and FILE.pub."),
+    ] = None,
+    comment: Annotated[
+        str, typer.Option(help="With --new-key: whose key it is; this machine's name by default.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Sign an artifact, so that servers with its key in GNOMON_TRUSTED_KEYS take it."""
+    from gnomon.cli.console import out, print_json
+    from gnomon.models.signing import new_key as make
+
+    if new_key is not None and which is None and key is None:
+        made = make(new_key, comment or platform.node())
+        said = {"key": str(new_key), **_plain(made), "comment": made.comment}
+        text = (
+            f"{new_key} is the private key: keep it where artifacts are packed, and nowhere else.\n"
+            f"{new_key}.pub is the public key, for GNOMON_TRUSTED_KEYS:\n"
+            f"{made.line} {made.comment}\n{made.fingerprint}"
+        )
+    elif which is not None and key is not None and new_key is None:
+        tag, public = _sign(which, key)
+        said = {"artifact": tag, **_plain(public)}
+        text = f"{tag} is signed by {public.fingerprint}."
+    else:
+        raise typer.BadParameter("expected TAG and --key FILE, or --new-key FILE alone")
+    if as_json:
+        print_json(said)
+    else:
+        out.print(text, markup=False, soft_wrap=True)
+
+
+def _sign(which: str, key: Path) -> tuple[str, PublicKey]:
+    """Whatever keys are trusted here: signing is how an artifact comes to have one."""
+    from gnomon.models.artifact import examine
+    from gnomon.models.folder import ArtifactFolder
+    from gnomon.models.signing import read_private, sign
+    from gnomon.models.store import resolve
+
+    artifact = examine(resolve(which), keys=None)
+    private = read_private(key, lambda: getpass.getpass(f"Passphrase of {key}: ").encode())
+    return artifact.tag, sign(ArtifactFolder(artifact.path), artifact.tag, artifact.digest, private)
+
+
+def _plain(key: PublicKey) -> dict[str, str]:
+    return {"public": key.line, "fingerprint": key.fingerprint}

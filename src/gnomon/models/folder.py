@@ -1,0 +1,217 @@
+"""The files of an artifact's folder, read as what they are: written by somebody else.
+
+A folder may hold a FIFO that blocks who opens it, a link out of the folder, a device, a file that
+grows while it is read, or a million names. So names come from walking the folder, never from the
+manifest, only regular files are opened, and no more is read than a limit says.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from gnomon.errors import ArtifactCorrupt, GnomonError
+from gnomon.printable import printable
+
+__all__ = ["ArtifactFolder", "parsing", "printable", "sha256"]
+
+MOST_FILES = 20_000
+"""More files than any code that was vendored, of at most 64 MiB, would have."""
+
+MOST_DEPTH = 32
+"""Folders in folders; packages nest less than ten deep."""
+
+MOST_DOCUMENT_BYTES = 64 * 2**20
+"""The largest file that is read whole to be parsed: a manifest with all files of 64 MiB of vendored
+code needs 4 MiB, a contract with a domain of a million values 30 MiB."""
+
+MOST_SMALL_BYTES = 64 * 2**10
+"""The largest file of a few lines: the seal, the signatures, BentoML's description."""
+
+MOST_PIPELINE_BYTES = 16 * 2**30
+"""The largest file at all. Forests of some GB are real; a sparse file of a petabyte, which takes no
+space and a day to hash, is not."""
+
+MOST_BESIDE_BYTES = 512 * 2**20
+"""All files but the largest: code of at most 64 MiB, contract, golden rows and profile."""
+
+_CHUNK = 2**20
+_RESTORE = "pack again, or restore the folder from a copy"
+
+
+class ArtifactFolder:
+    """One artifact's folder, walked once: every name in it and its size in bytes.
+
+    Raises:
+        ArtifactCorrupt: it holds anything but folders and regular files, or too many of them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.sizes: Mapping[str, int] = dict(_walk(path))
+        *beside, _ = [0, *sorted(self.sizes.values())]
+        if sum(beside) > MOST_BESIDE_BYTES:
+            raise ArtifactCorrupt(
+                f"expected at most {MOST_BESIDE_BYTES:,} bytes beside the pipeline, got "
+                f"{sum(beside):,}",
+                where=printable(str(path)),
+                hint="no artifact that Gnomon packed is like this; find out who made it",
+            )
+
+    def read(self, name: str, most: int = MOST_DOCUMENT_BYTES) -> bytes:
+        """The bytes of one file.
+
+        Raises:
+            ArtifactCorrupt: there is none, it cannot be read, or it is larger than ``most`` bytes.
+        """
+        with self.open(name, most) as file:
+            return file.read(os.fstat(file.fileno()).st_size)
+
+    def sha256(self, name: str) -> str:
+        """The SHA-256 of one file in hex, read a MiB at a time."""
+        digest = hashlib.sha256()
+        with self.open(name) as file:
+            left = self.sizes[name]
+            while left >= 0 and (chunk := file.read(_CHUNK)):
+                left -= len(chunk)  # a file that grows as it is read would never end
+                digest.update(chunk)
+        return digest.hexdigest()
+
+    @contextmanager
+    def open(self, name: str, most: int = MOST_PIPELINE_BYTES) -> Iterator[BinaryIO]:
+        """One file, open for reading; errors of reading it become :class:`ArtifactCorrupt`."""
+        place = self.path / name
+        if name not in self.sizes:
+            raise self._unreadable(name, os.strerror(errno.ENOENT))
+        try:
+            with _open_regular(place) as file:
+                if os.fstat(file.fileno()).st_size > most:
+                    raise self._too_large(name, most)
+                yield file
+        except OSError as error:
+            raise self._unreadable(name, error.strerror or str(error)) from None
+        except MemoryError:
+            raise self._unreadable(name, "this process has not the memory for it") from None
+
+    def check_hash(self, name: str, expected: str) -> None:
+        """Refuse a file that is not the one that was packed.
+
+        Raises:
+            ArtifactCorrupt: it is missing, or its hash is another.
+        """
+        self._compare(name, expected, self.sha256(name))
+
+    def read_checked(self, name: str, expected: str, most: int = MOST_PIPELINE_BYTES) -> bytes:
+        """The bytes of one file, hashed as they are: what is used is what was checked.
+
+        Raises:
+            ArtifactCorrupt: it is missing, or its hash is another.
+        """
+        content = self.read(name, most)
+        self._compare(name, expected, sha256(content))
+        return content
+
+    def _compare(self, name: str, expected: str, found: str) -> None:
+        if found != expected:
+            raise ArtifactCorrupt(
+                f"{printable(name)} is not the file that was packed: expected sha256 "
+                f"{printable(expected[:12])}, got {found[:12]}",
+                where=printable(str(self.path / name)),
+                hint=_RESTORE,
+            )
+
+    def _unreadable(self, name: str, why: str) -> ArtifactCorrupt:
+        return ArtifactCorrupt(
+            f"cannot read {printable(name)}: {why}",
+            where=printable(str(self.path / name)),
+            hint=_RESTORE,
+        )
+
+    def _too_large(self, name: str, most: int) -> ArtifactCorrupt:
+        return ArtifactCorrupt(
+            f"expected {printable(name)} to have at most {most:,} bytes, it has more",
+            where=printable(str(self.path / name)),
+            hint="no artifact that Gnomon packed has such a file; find out who made it",
+        )
+
+
+def sha256(content: bytes) -> str:
+    """The SHA-256 of some bytes, in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+@contextmanager
+def parsing(what: str, where: Path | str) -> Iterator[None]:
+    """Whatever goes wrong while content of an artifact is parsed is a fault of the artifact.
+
+    Parsers meet what nobody foresaw: nesting beyond the stack, numbers beyond a float, dates
+    beyond the calendar. A list of their errors would miss the next one.
+    """
+    try:
+        yield
+    except GnomonError:
+        raise
+    except Exception as error:
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise ArtifactCorrupt(
+            f"{what} cannot be read: {kind}{printable(str(error))[:500]}",
+            where=printable(str(where)),
+            hint=_RESTORE,
+        ) from error
+
+
+def _open_regular(path: Path) -> BinaryIO:
+    """Open without following a link and without waiting for who writes into a FIFO."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return os.fdopen(descriptor, "rb")
+
+
+def _walk(root: Path) -> Iterator[tuple[str, int]]:
+    count = 0
+    folders = [("", 0)]
+    while folders:
+        folder, depth = folders.pop()
+        try:
+            with os.scandir(root / folder) as entries:
+                for entry in entries:
+                    name = f"{folder}/{entry.name}" if folder else entry.name
+                    count += 1
+                    mode = entry.stat(follow_symlinks=False)
+                    _check_entry(root, name, mode.st_mode, depth, count)
+                    if stat.S_ISDIR(mode.st_mode):
+                        folders.append((name, depth + 1))
+                    else:
+                        yield name, mode.st_size
+        except OSError as error:
+            raise ArtifactCorrupt(
+                f"cannot read the folder: {error.strerror}",
+                where=printable(str(root / folder)),
+                hint=_RESTORE,
+            ) from None
+
+
+def _check_entry(root: Path, name: str, mode: int, depth: int, count: int) -> None:
+    where = printable(str(root / name))
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        kind = "a link" if stat.S_ISLNK(mode) else "neither a file nor a folder"
+        raise ArtifactCorrupt(
+            f"`{printable(name)}` is {kind}; an artifact has files and folders only",
+            where=where,
+            hint="remove it, or pack again",
+        )
+    if count > MOST_FILES or depth > MOST_DEPTH:
+        raise ArtifactCorrupt(
+            f"more than {MOST_FILES:,} files, or folders more than {MOST_DEPTH} deep",
+            where=where,
+            hint="no artifact that Gnomon packed is like this; find out who made it",
+        )

@@ -1,0 +1,264 @@
+"""What a serialized pipeline names, and whether this process will run it.
+
+Three lists decide, in this order, and the artifact writes only the last. *Forbidden*: what runs
+commands, reads files or reaches into the interpreter is refused whatever the manifest says.
+*Plain*: what skops loads without being told to. *Trusted*: what whoever packed it accepted, which
+is a claim, as a forger writes it too: so :func:`judge` gives every such name back, to be shown
+before it runs. Only a signature says who made the claim.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Collection, Iterable
+from types import ModuleType
+from typing import Literal, NamedTuple
+
+from gnomon.errors import UntrustedTypes
+
+__all__ = [
+    "Named",
+    "Origin",
+    "Use",
+    "Uses",
+    "check_resolved",
+    "is_known_safe",
+    "is_plain_in_pickle",
+    "judge",
+]
+
+Use = Literal["made", "called", "kept", "method", "unpickled"]
+"""What loading does with a name: *made* without its ``__init__`` and given its state; *called*
+with arguments of the file; *kept*, to be called when the pipeline predicts; a *method* of an object
+that is kept; whatever a pickle says."""
+
+Origin = Literal["own code", "installed package"]
+
+
+class Named(NamedTuple):
+    """One class or function that a serialized pipeline names."""
+
+    module: str
+    name: str
+    use: Use
+    plain: bool = False
+    """Whether skops loads it, used like this, without being told to."""
+
+    @property
+    def full(self) -> str:
+        """``module.name``, as manifests list it."""
+        return f"{self.module}.{self.name}"
+
+
+class Uses(NamedTuple):
+    """A name that the packer trusted, with all that loading does with it."""
+
+    name: str
+    origin: Origin
+    uses: tuple[Use, ...]
+
+
+_IDENTIFIER = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+_NUMERIC = frozenset({"numpy", "scipy", "sklearn"})
+_UNSAFE_PARTS = frozenset(
+    {
+        *("testing", "tests", "f2py", "distutils", "io", "datasets", "_npyio_impl", "_datasource"),
+        *("ctypeslib", "npyio", "externals", "_testing", "_testutils", "_show_versions", "fixes"),
+        *("load", "loads", "loadtxt", "genfromtxt", "fromregex", "fromfile", "memmap"),
+        *("save", "savez", "savez_compressed", "savetxt", "tofile", "dump", "dumps"),
+        *("open_memmap", "DataSource", "LowLevelCallable", "load_npz", "save_npz"),
+    }
+)
+"""Parts of numpy, scipy and scikit-learn that read or write files, run programs, or call addresses.
+``numpy.load`` unpickles."""
+
+_VALUES = frozenset(
+    {
+        *("math", "cmath", "statistics", "decimal", "_decimal", "fractions", "numbers"),
+        *("datetime", "zoneinfo", "calendar", "collections", "string", "unicodedata"),
+        *("bisect", "_bisect", "heapq", "_heapq", "operator", "_operator", "random", "_random"),
+        *("enum", "uuid", "re"),
+    }
+)
+"""Modules of the standard library that hold values and compute with them. All else of it, and there
+is no end to what of it runs a command, is forbidden."""
+
+_STANDARD_NAMES = frozenset(
+    {
+        *(f"pathlib.{name}" for name in ("Path", "PosixPath", "PurePath", "PurePosixPath")),
+        *("copyreg._reconstructor", "copyreg.__newobj__", "_codecs.encode", "functools.partial"),
+        *("types.SimpleNamespace", "types.MappingProxyType"),
+        *(
+            f"builtins.{name}"
+            for name in (
+                *("abs", "all", "any", "bool", "bytearray", "bytes", "chr", "complex", "dict"),
+                *("divmod", "enumerate", "filter", "float", "frozenset", "hash", "int", "len"),
+                *("list", "map", "max", "min", "object", "ord", "pow", "range", "repr"),
+                *("reversed", "round", "set", "slice", "sorted", "str", "sum", "tuple", "zip"),
+                *("NoneType", "Ellipsis", "NotImplemented"),
+            )
+        ),
+    }
+)
+
+_SAFE_NAMES = frozenset(
+    {
+        "collections.OrderedDict",
+        "datetime.date",
+        "datetime.datetime",
+        "datetime.time",
+        "datetime.timedelta",
+        "datetime.timezone",
+        "decimal.Decimal",
+        "functools.partial",
+        "operator.itemgetter",
+        "zoneinfo.ZoneInfo",
+    }
+)
+"""What packing accepts of the standard library without being told to."""
+
+_NO_MODEL = frozenset(
+    {
+        *("gnomon", "skops", "bentoml", "_bentoml_sdk", "_bentoml_impl", "joblib.numpy_pickle"),
+        *("cloudpickle", "dill", "joblib.externals", "fsspec", "obstore", "duckdb", "deltalake"),
+        *("pip", "setuptools", "pkg_resources", "_distutils_hack", "IPython", "pytest", "_pytest"),
+        *(
+            "pandas.io",
+            "pandas.core.computation",
+            "distutils",
+            "test",
+            "cffi",
+            "psutil",
+            "circus",
+            "kantoku",
+        ),
+    }
+)
+"""Installed packages that load, run or fetch; no fitted step is one of their objects."""
+
+_DANGEROUS_MODULES = frozenset(
+    {
+        *("os", "posix", "sys", "subprocess", "importlib", "shutil", "ctypes", "socket", "pickle"),
+        *("builtins", "pty", "marshal", "runpy"),
+    }
+)
+_DANGEROUS = _DANGEROUS_MODULES | {
+    *("eval", "exec", "compile", "getattr", "setattr", "delattr", "system", "popen", "Popen"),
+    *("import_module", "read_pickle", "check_call", "check_output", "globals", "vars", "io"),
+}
+"""Parts of a name that reach one of these by another way: ``sklearn.utils.validation.os``. Code of
+the artifact's own may call a function ``system``."""
+
+
+def is_known_safe(name: str) -> bool:
+    """Whether a type or function belongs to scikit-learn, numpy, scipy or plain Python values.
+
+    Parts of those packages that read files or run programs are left out. Packing trusts these
+    without being told to.
+    """
+    package, *parts = name.split(".")
+    if name in _SAFE_NAMES:
+        return True
+    return package in _NUMERIC and not _UNSAFE_PARTS.intersection(parts)
+
+
+def is_plain_in_pickle(name: str) -> bool:
+    """Whether a pickle of a scikit-learn pipeline may name this and it is not worth showing."""
+    return is_known_safe(name) or name in _STANDARD_NAMES
+
+
+def judge(
+    named: Iterable[Named], trusted: Collection[str], modules: Collection[str], where: str
+) -> tuple[Uses, ...]:
+    """Refuse what must not run; give back what runs by the packer's trust alone.
+
+    Args:
+        named: all that loading would run.
+        trusted: the manifest's claim.
+        modules: the names of the artifact's vendored modules.
+        where: the pipeline's file, for the message.
+
+    Raises:
+        UntrustedTypes: a name that is forbidden, or neither plain nor trusted.
+    """
+    own = {module.partition(".")[0] for module in modules}
+    shown: dict[str, tuple[Origin, set[Use]]] = {}
+    unknown = set()
+    for one in set(named):
+        is_own = one.module.partition(".")[0] in own
+        check_allowed(one, is_own, where)
+        if one.full not in trusted:
+            if not one.plain or is_own:
+                unknown.add(one.full)
+            continue
+        if one.plain and one.use == "unpickled":
+            continue  # a pickle's whole list is its packer's; what scikit-learn needs says nothing
+        origin: Origin = "own code" if is_own else "installed package"
+        shown.setdefault(one.full, (origin, set()))[1].add(one.use)
+    if unknown:
+        raise UntrustedTypes(
+            "the pipeline names types that neither skops nor the manifest trusts: "
+            + ", ".join(sorted(unknown)),
+            where=where,
+            hint="do not load it; find out who changed it",
+        )
+    return tuple(
+        Uses(name, origin, tuple(sorted(uses))) for name, (origin, uses) in sorted(shown.items())
+    )
+
+
+def check_allowed(one: Named, is_own: bool, where: str) -> None:
+    """Refuse a name that nobody can trust.
+
+    Raises:
+        UntrustedTypes: it runs commands, reads files, or reaches into the interpreter; or it is no
+            name at all.
+    """
+    if not _IDENTIFIER.fullmatch(one.full):
+        raise UntrustedTypes(f"no name of a class or function: {one.full!a}", where=where)
+    dangerous = _DANGEROUS_MODULES if is_own else _DANGEROUS
+    hidden = any(part.lstrip("_") in dangerous for part in one.name.split("."))
+    if hidden or (not is_own and _is_forbidden(one.module, one.full)):
+        raise UntrustedTypes(
+            f"the pipeline names {one.full}, which no pipeline may run: it can run commands, read "
+            "files or reach into the interpreter",
+            where=where,
+            hint="do not load it; find out who made it. If it is your own, wrap what you need of "
+            "it in a function of your own module",
+        )
+
+
+def check_resolved(name: str, value: object, modules: Collection[str], where: str) -> None:
+    """Refuse an object that came under a harmless name and is something forbidden.
+
+    ``preprocessing.clock.run`` may be ``os.system``, imported there.
+
+    Raises:
+        UntrustedTypes: it is a module, or what defines it is forbidden.
+    """
+    own = {entry.partition(".")[0] for entry in modules}
+    if isinstance(value, ModuleType):
+        real, bad = f"the module {value.__name__}", True
+    else:
+        module, qualname = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+        if not isinstance(module, str) or not isinstance(qualname, str):
+            return
+        real = f"{module}.{qualname}"
+        bad = module.partition(".")[0] not in own and _is_forbidden(module, real)
+    if bad:
+        raise UntrustedTypes(
+            f"the pipeline names {name}, which is {real}: no pipeline may run that",
+            where=where,
+            hint="do not load it; find out who made it",
+        )
+
+
+def _is_forbidden(module: str, full: str) -> bool:
+    top, *parts = full.split(".")
+    if top in sys.builtin_module_names or top in sys.stdlib_module_names or top == "__main__":
+        return not (full in _STANDARD_NAMES or (module in _VALUES and parts[-1] != "call"))
+    if top in _NUMERIC:
+        return bool(_UNSAFE_PARTS.intersection(parts))
+    return any(full == name or full.startswith(f"{name}.") for name in _NO_MODEL)

@@ -1,0 +1,237 @@
+"""Large bodies are read, and large answers written, in a process of their own.
+
+To parse 16 megabytes of JSON takes tens of milliseconds when it is clean, and seconds when it was
+made to take them; the interpreter is held all that time, so a thread would not help. What is small
+is done at once (:meth:`gnomon.preprocessing.Decoder.decode_soon`), everything else here, while the
+gateway goes on with other clients.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple, TypeVar
+
+import msgspec
+import pyarrow as pa
+
+from gnomon.errors import DeadlineExceeded, Overloaded, WorkerError
+from gnomon.settings import Settings
+from gnomon.worker import frames
+from gnomon.worker.spawn import child_environment, reap
+
+__all__ = ["HEADER", "Codec", "Failed", "Peer", "Read", "ReadBody", "WriteAnswer", "Written"]
+
+logger = logging.getLogger("gnomon")
+
+HEADER = struct.Struct("<III")
+"""Bytes of the message (JSON), of the contract (JSON; requests only) and of the payload."""
+
+HELD_BODIES = 8
+"""Bodies of the largest size that may wait, or the bytes of as many; beyond it they are shed."""
+
+
+class ReadBody(msgspec.Struct, tag="read", frozen=True):
+    """Decode the payload, a request body, by the contract."""
+
+    most_rows: int
+
+
+class WriteAnswer(msgspec.Struct, tag="write", frozen=True):
+    """Make the answer to a request of many rows of the payload, a scored batch."""
+
+    request_id: str
+    artifact: str
+
+
+class Read(msgspec.Struct, tag="rows", frozen=True):
+    """A decoded body; its rows are the payload, a record batch in the contract's input schema.
+
+    Attributes:
+        single: see :class:`gnomon.preprocessing.Decoded`; so with the next.
+        unknown: its unknown fields.
+        outside: rows let through with a value out of domain or range, by feature.
+    """
+
+    single: bool
+    unknown: tuple[str, ...]
+    outside: dict[str, int]
+
+
+class Written(msgspec.Struct, tag="written", frozen=True):
+    """The answer is the payload, JSON."""
+
+
+class Failed(frames.Refused, tag="failed", frozen=True):
+    """The body is not to be had, and why."""
+
+
+Reply = Read | Written | Failed
+R = TypeVar("R", Read, Written)
+
+_reply = msgspec.json.Decoder(Reply)
+
+
+class Peer(NamedTuple):
+    """A running process and the streams to it."""
+
+    process: subprocess.Popen[bytes]
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+
+class Codec:
+    """The process that reads and writes what is large; one thing at a time, in order.
+
+    It is started by the first that needs it or by :meth:`start`, and again after it has ended.
+
+    Args:
+        settings: handed down; ``deadline`` is how long one body may take, and ``body_bytes`` what
+            the bodies that wait are measured by.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._turn = asyncio.Lock()
+        self._peer: Peer | None = None
+        self._held = 0
+        self._starting: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, None while there is none."""
+        return None if self._peer is None else self._peer.process.pid
+
+    def start(self) -> None:
+        """Start the process, so that the first large body need not wait for it."""
+        self._starting = asyncio.get_running_loop().create_task(self._prepare())
+
+    async def close(self) -> None:
+        """End the process; nothing may be under way."""
+        if self._starting is not None:
+            await asyncio.gather(self._starting, return_exceptions=True)
+        await self._end()
+
+    async def read(
+        self, contract: bytes, schema: pa.Schema, body: bytes, most_rows: int
+    ) -> tuple[Read, pa.RecordBatch]:
+        """Decode a request body.
+
+        Args:
+            contract: as JSON.
+            schema: its input schema.
+            body: as it came.
+            most_rows: the most rows it may have.
+
+        Raises:
+            InvalidRequest: see :meth:`gnomon.preprocessing.Decoder.decode`.
+            Overloaded: too much waits already.
+            DeadlineExceeded: it took too long, or waited too long.
+            WorkerError: the process ended over it.
+        """
+        with self._hold(len(body)):
+            reply, payload = await self._ask(ReadBody(most_rows), contract, body, Read)
+        return reply, frames.read_batch(payload, schema)
+
+    async def write(
+        self, contract: bytes, scored: pa.RecordBatch, request_id: str, artifact: str
+    ) -> bytes:
+        """The JSON that answers a request of many rows; see :func:`gnomon.service.answers.many`.
+
+        Raises:
+            DeadlineExceeded: it took too long, or waited too long.
+            WorkerError: the process ended over it.
+        """
+        request = WriteAnswer(request_id, artifact)
+        _, payload = await self._ask(request, contract, scored.serialize(), Written)
+        return payload
+
+    @contextlib.contextmanager
+    def _hold(self, size: int) -> Iterator[None]:
+        most = HELD_BODIES * self._settings.body_bytes
+        if self._held + size > most:
+            raise Overloaded(
+                f"{self._held:,} bytes of large requests are waiting already, the most is {most:,}",
+                hint="retry after the pause given in Retry-After",
+            )
+        self._held += size
+        try:
+            yield
+        finally:
+            self._held -= size
+
+    async def _ask(
+        self,
+        request: ReadBody | WriteAnswer,
+        contract: bytes,
+        payload: bytes | pa.Buffer,
+        kind: type[R],
+    ) -> tuple[R, bytes]:
+        try:
+            async with asyncio.timeout(self._settings.deadline), self._turn:
+                reply, answer = await self._exchange(request, contract, payload)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"a body of {len(payload):,} bytes was not read or written within "
+                f"{self._settings.deadline:g} s",
+                hint="the server is overloaded; GNOMON_DEADLINE is the limit",
+            ) from None
+        if isinstance(reply, Failed):
+            raise reply.error()
+        assert isinstance(reply, kind)
+        return reply, answer
+
+    async def _exchange(
+        self, request: ReadBody | WriteAnswer, contract: bytes, payload: bytes | pa.Buffer
+    ) -> tuple[Reply, bytes]:
+        peer = self._peer or await self._start()
+        message = msgspec.json.encode(request)
+        try:
+            peer.writer.write(HEADER.pack(len(message), len(contract), len(payload)))
+            peer.writer.writelines([message, contract])
+            peer.writer.write(payload)
+            await peer.writer.drain()
+            sizes = HEADER.unpack(await peer.reader.readexactly(HEADER.size))
+            reply = _reply.decode(await peer.reader.readexactly(sizes[0]))
+            return reply, await peer.reader.readexactly(sizes[2])
+        except (ConnectionError, asyncio.IncompleteReadError):
+            code = await self._end()
+            raise WorkerError(
+                f"the process that reads large requests ended over this one, with {code}",
+                hint="send fewer rows a request",
+            ) from None
+        except BaseException:  # What it would still say is the answer to nothing.
+            await self._end()
+            raise
+
+    async def _prepare(self) -> None:
+        async with self._turn:
+            if self._peer is None:
+                await self._start()
+
+    async def _start(self) -> Peer:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "gnomon.service.codec_process", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env=child_environment(self._settings),
+            )
+        self._peer = Peer(process, *await asyncio.open_connection(sock=ours))
+        return self._peer
+
+    async def _end(self) -> int | None:
+        peer, self._peer = self._peer, None
+        if peer is None:
+            return None
+        peer.writer.transport.abort()
+        if peer.process.poll() is None:
+            peer.process.kill()
+        return await asyncio.to_thread(reap, peer.process)

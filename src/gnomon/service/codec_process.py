@@ -1,0 +1,93 @@
+"""``python -m gnomon.service.codec_process FD``: reads large bodies and writes large answers.
+
+Started by :class:`gnomon.service.codec.Codec`, one request at a time; it leaves when the socket
+closes, and the kernel ends it with its gateway. Where memory runs out it goes before anything of
+live does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import socket
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from gnomon.errors import GnomonError
+from gnomon.files import apply_umask
+from gnomon.preprocessing import Contract, Decoder
+from gnomon.service.answers import many
+from gnomon.service.codec import HEADER, Failed, Read, ReadBody, WriteAnswer, Written
+from gnomon.settings import Settings
+from gnomon.worker import frames
+from gnomon.worker.limits import die_with_parent
+from gnomon.worker.spawn import inherited
+
+__all__ = ["main"]
+
+OUT_OF_MEMORY_SCORE = 900
+"""The kernel's ``oom_score_adj``: only shadows go first."""
+
+NICENESS = 5
+"""Small requests do not wait for large ones on a busy machine."""
+
+_request = msgspec.json.Decoder(ReadBody | WriteAnswer)
+
+
+def main() -> None:
+    """Serve until the socket closes."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    die_with_parent(os.getppid())
+    os.nice(NICENESS)
+    apply_umask(Settings.read().file_umask)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(OUT_OF_MEMORY_SCORE))
+    # Parsed JSON has no cycles. To look for some again and again in millions of lists takes most
+    # of the time that they take.
+    gc.disable()
+    with socket.socket(fileno=inherited(sys.argv[1])) as gateway:
+        while (head := frames.recv_exactly(gateway, HEADER.size)) is not None:
+            parts = [frames.recv_exactly(gateway, size) for size in HEADER.unpack(head)]
+            message, contract, payload = (bytes(part or b"") for part in parts)
+            del parts
+            reply, answer = _done(_request.decode(message), contract, payload)
+            packed = msgspec.json.encode(reply)
+            del payload
+            gateway.sendall(HEADER.pack(len(packed), 0, len(answer)) + packed)
+            gateway.sendall(answer)
+
+
+def _done(request: ReadBody | WriteAnswer, contract: bytes, payload: bytes) -> tuple[object, bytes]:
+    try:
+        if isinstance(request, ReadBody):
+            return _read(_decoder(contract), payload, request.most_rows)
+        return _written(_decoder(contract).contract, payload, request)
+    except GnomonError as error:
+        return Failed.of(error), b""
+
+
+def _read(decoder: Decoder, body: bytes, most_rows: int) -> tuple[Read, bytes]:
+    decoded = decoder.decode(body, most_rows)
+    read = Read(decoded.single, decoded.unknown, decoder.outside(decoded.rows))
+    return read, decoder.batch(decoded.rows).serialize()
+
+
+def _written(contract: Contract, payload: bytes, request: WriteAnswer) -> tuple[Written, bytes]:
+    scored = frames.read_batch(payload, frames.scored_schema(contract.output_schema))
+    return Written(), many(scored, contract, request.request_id, request.artifact)
+
+
+@lru_cache(maxsize=8)
+def _decoder(contract: bytes) -> Decoder:
+    """The decoder of a contract; a server has few artifacts at a time."""
+    return Decoder(msgspec.json.decode(contract, type=Contract))
+
+
+if __name__ == "__main__":
+    main()

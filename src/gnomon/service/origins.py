@@ -1,0 +1,268 @@
+"""Which requests a server answers, by the name it is called by and the page that sent them.
+
+A browser sends requests for any page that its user has open, also to servers that only the user can
+reach. Two rules keep such a page out. The *Host* must be a name that this server goes by: a page
+whose own name was pointed at this server (DNS rebinding) still sends its own name. The *Origin*
+must be the server's own page, or one that the settings list; ``Sec-Fetch-Site`` says the same of
+requests that come without one (https://www.w3.org/TR/fetch-metadata/). Clients that are no
+browsers send neither, and are only held to the first rule.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from gnomon.errors import HostNotAllowed, OriginNotAllowed, SettingsError
+from gnomon.service.http import NOSNIFF, Header, Message, Scope, Send
+from gnomon.settings import Settings
+
+__all__ = [
+    "PAGE_HEADERS",
+    "PREDICT",
+    "PREFLIGHT",
+    "Origins",
+    "is_preflight",
+    "origins_of",
+    "with_headers",
+]
+
+ANY = "*"
+PREDICT = "/predict"
+LOCAL = ("localhost", "*.localhost")
+"""Names that never leave the machine (RFC 6761, 6.3)."""
+
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?)\.?)(?::([0-9]*))?")
+_PATTERN = re.compile(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?|\*")
+_ORIGIN = re.compile(r"https?://(?:\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::[0-9]+)?|\*")
+_PORTS = {"http": "80", "https": "443"}
+_REMEMBERED = 64
+HOST_BYTES = 253 + len(":65535.")
+"""The longest name (RFC 1035, 2.3.4), with a port and a last dot."""
+
+PAGE_HEADERS: tuple[Header, ...] = (
+    (b"content-security-policy", b"frame-ancestors 'none'"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    NOSNIFF,
+)
+"""No page may show an answer in a frame or load it as a part of itself, nor learn who linked."""
+PREFLIGHT: tuple[Header, ...] = (
+    (b"access-control-allow-methods", b"POST"),
+    (b"access-control-allow-headers", b"authorization, content-type, x-request-id"),
+    (b"access-control-max-age", b"600"),
+)
+
+
+@dataclass(frozen=True)
+class Origins:
+    """The two rules, as the settings of a server make them.
+
+    Attributes:
+        hosts: names the server goes by, in lower case; ``*.example.com`` is all names below it,
+            ``*`` any name. An address is never refused: DNS cannot point it anywhere.
+        origins: pages that may send predictions, as ``https://app.example.com``; ``*`` is any.
+    """
+
+    hosts: frozenset[str]
+    origins: frozenset[str]
+    _seen: set[bytes] = field(default_factory=set, compare=False, repr=False)
+
+    def allows_host(self, host: bytes) -> bool:
+        """Whether the server answers requests to this ``Host``."""
+        if host in self._seen:
+            return True
+        if not self._is_ours(host):
+            return False
+        if (
+            len(self._seen) < _REMEMBERED and len(host) <= HOST_BYTES
+        ):  # A client may vary the port and the case.
+            self._seen.add(host)
+        return True
+
+    def check(self, scope: Scope) -> None:
+        """Let a request pass that the rules allow.
+
+        Raises:
+            HostNotAllowed: it is for a name that the server does not go by.
+            OriginNotAllowed: a page of another site sent it.
+        """
+        hosts = _all(scope, b"host")
+        for host in hosts:
+            if not self.allows_host(host):
+                raise _foreign_host(host)
+        given = _all(scope, b"origin")
+        site = _first(scope, b"sec-fetch-site")
+        if site in (b"same-origin", b"none"):
+            return
+        for origin in given:
+            if not _is_same(origin, hosts) and not self.lists(scope, origin):
+                raise _foreign_origin(scope, origin)
+        if not given and site is not None and not _is_followed_link(scope):
+            raise _foreign_origin(scope, site)
+
+    def lists(self, scope: Scope, origin: bytes) -> bool:
+        """Whether a page of this origin may send this request by the settings."""
+        named = origin.decode("latin-1").lower()
+        return scope["path"] == PREDICT and (named in self.origins or ANY in self.origins)
+
+    def answer_headers(self, scope: Scope) -> tuple[Header, ...]:
+        """What lets a listed page read the answer; nothing for others."""
+        given = _all(scope, b"origin")
+        if len(given) != 1 or not self.lists(scope, given[0]):
+            return ()
+        return (
+            (b"access-control-allow-origin", given[0]),
+            (b"access-control-expose-headers", b"retry-after"),
+            (b"vary", b"origin"),
+        )
+
+    def _is_ours(self, host: bytes) -> bool:
+        if ANY in self.hosts:
+            return True
+        found = _HOST.fullmatch(host[:HOST_BYTES].decode("latin-1").lower())
+        if found is None or len(host) > HOST_BYTES:
+            return False
+        name = found[1] or found[2]
+        if _is_address(name) or name in self.hosts:
+            return True
+        parents = [name[at + 1 :] for at, letter in enumerate(name) if letter == "."]
+        return any(f"*.{parent}" in self.hosts for parent in parents)
+
+
+def origins_of(settings: Settings) -> Origins:
+    """The rules of a server.
+
+    Raises:
+        SettingsError: ``hosts`` or ``origins`` holds something else than names or origins.
+    """
+    return _origins(settings.hosts or "", settings.origins or "", settings.url)
+
+
+@lru_cache(maxsize=8)
+def _origins(hosts: str, origins: str, url: str | None) -> Origins:
+    own = _name_in(url)
+    names = _listed(
+        hosts, _PATTERN, "GNOMON_HOSTS", "names without scheme or port, as flights.example.com"
+    )
+    pages = _listed(
+        origins, _ORIGIN, "GNOMON_ORIGINS", "origins, as https://app.example.com, without a path"
+    )
+    return Origins(frozenset([*LOCAL, *names, *([own] if own else [])]), frozenset(pages))
+
+
+def _name_in(url: str | None) -> str | None:
+    try:
+        return urlsplit(url or "").hostname
+    except ValueError as error:
+        raise SettingsError(f"expected a URL, got {url!r}: {error}", where="GNOMON_URL") from None
+
+
+def _listed(text: str, kind: re.Pattern[str], setting: str, expected: str) -> list[str]:
+    entries = [entry for part in text.split(",") if (entry := part.strip().lower())]
+    for entry in entries:
+        if kind.fullmatch(entry) is None and not (kind is _PATTERN and _is_address(entry)):
+            raise SettingsError(
+                f"expected {expected}, separated by commas; got {entry!r}", where=setting
+            )
+    return entries
+
+
+def is_preflight(scope: Scope) -> bool:
+    """Whether a browser asks if a page may send a request (https://fetch.spec.whatwg.org)."""
+    return (
+        scope["method"] == "OPTIONS" and _first(scope, b"access-control-request-method") is not None
+    )
+
+
+def with_headers(send: Send, headers: Sequence[Header]) -> Send:
+    """``send``, with these headers on the answer, but for those that it has itself."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            own = list(message.get("headers", ()))
+            names = {name.lower() for name, _ in own}
+            more = [header for header in headers if header[0] not in names]
+            message = {**message, "headers": [*own, *more]}
+        await send(message)
+
+    return sent
+
+
+def _is_followed_link(scope: Scope) -> bool:
+    """Whether a person followed a link to the page, which then shows it alone."""
+    return (
+        scope.get("method") in ("GET", "HEAD")
+        and _first(scope, b"sec-fetch-mode") == b"navigate"
+        and _first(scope, b"sec-fetch-dest") == b"document"
+    )
+
+
+def _is_same(origin: bytes, hosts: Iterable[bytes]) -> bool:
+    """Whether an origin is what the request calls the server by.
+
+    Where a proxy speaks TLS for the server, only the browser knows the scheme.
+    """
+    scheme, _, authority = origin.decode("latin-1").lower().partition("://")
+    port = _PORTS.get(scheme)
+    if port is None:
+        return False
+    named = [host.decode("latin-1").lower() for host in hosts]
+    return [_with_port(authority, port)] == [_with_port(host, port) for host in named]
+
+
+def _with_port(authority: str, port: str) -> str:
+    found = _HOST.fullmatch(authority)
+    if found is None:
+        return authority
+    return f"{found[1] or found[2]}:{found[3] or port}"
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _all(scope: Scope, wanted: bytes) -> list[bytes]:
+    return [value for name, value in scope["headers"] if name == wanted]
+
+
+def _first(scope: Scope, wanted: bytes) -> bytes | None:
+    return next(iter(_all(scope, wanted)), None)
+
+
+def _foreign_host(host: bytes) -> HostNotAllowed:
+    name = _shown(host)
+    return HostNotAllowed(
+        f"expected a name that this server goes by, got `{name}`",
+        where="Host",
+        hint=f"if it is one, start the server with GNOMON_HOSTS={name.partition(':')[0]} (several: "
+        "separated by commas; all below a domain: *.example.com), or call it by its address",
+    )
+
+
+def _foreign_origin(scope: Scope, origin: bytes) -> OriginNotAllowed:
+    name = _shown(origin)
+    if scope["path"] != PREDICT:
+        hint = "pages of other sites may only send predictions"
+    elif _ORIGIN.fullmatch(name.lower()):
+        hint = f"to let its pages send predictions, start the server with GNOMON_ORIGINS={name}"
+    else:
+        hint = "list the origins whose pages may send predictions in GNOMON_ORIGINS"
+    return OriginNotAllowed(
+        f"expected a request of this server's own page, got one of `{name}`",
+        where="Origin" if _first(scope, b"origin") is not None else "Sec-Fetch-Site",
+        hint=hint,
+    )
+
+
+def _shown(value: bytes) -> str:
+    return value[:100].decode("latin-1")

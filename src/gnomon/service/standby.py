@@ -1,0 +1,62 @@
+"""The gateway's side of its standby, which answers clients when the gateway has been killed."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+
+from gnomon.errors import NotReady
+from gnomon.service import standby_process
+from gnomon.service.http import CLOSE, error_response, response
+from gnomon.service.stopping import listening
+from gnomon.worker.spawn import reap
+
+__all__ = ["Standby"]
+
+
+class Standby:
+    """Keeps a :mod:`gnomon.service.standby_process` beside this gateway until it is closed.
+
+    To be made when the gateway is about to accept connections.
+    """
+
+    def __init__(self) -> None:
+        listeners = [listener for _, listener in listening()]
+        self._present = [self._bind(listener) for listener in listeners]
+        self._lifeline, theirs = socket.socketpair()
+        passed = [theirs.fileno(), *(listener.fileno() for listener in listeners)]
+        with theirs:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable, "-I", "-S", standby_process.__file__, str(theirs.fileno()),
+                    str(os.getppid()), *(str(number) for number in passed[1:]),
+                ],
+                pass_fds=passed,
+                stdin=subprocess.DEVNULL,
+                env={k: v for k, v in os.environ.items() if k == "LD_LIBRARY_PATH"},
+            )  # fmt: skip
+        for listener in listeners:
+            listener.close()
+        status, headers, body = error_response(
+            NotReady(
+                "the gateway has ended; another is being started",
+                hint="retry after the pause given in Retry-After",
+            )
+        )
+        self._lifeline.sendall(response(status, body, (*headers, CLOSE)))
+
+    def close(self) -> None:
+        """The gateway stops: nobody is to answer for it."""
+        self._lifeline.sendall(standby_process.GOODBYE)
+        self._lifeline.close()
+        reap(self._process)
+        for bound in self._present:
+            bound.close()
+
+    @staticmethod
+    def _bind(listener: socket.socket) -> socket.socket:
+        bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        bound.bind(f"{standby_process.place(listener)}{os.getpid()}")
+        return bound

@@ -1,0 +1,154 @@
+"""The standby: answers 503 from the death of a gateway until another has taken its place.
+
+``python -I -S standby_process.py FD SUPERVISOR LISTENER...``: a process of a few megabytes beside
+each gateway. The process that started the gateway has its listening socket too, so the kernel goes
+on taking connections when the gateway is killed, and their clients would wait for seconds, in which
+they could have asked another server.
+
+It must start at once, so it imports nothing but the standard library, and nothing of Gnomon.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import selectors
+import signal
+import socket
+import sys
+import time
+
+__all__ = ["GOODBYE", "main", "place"]
+
+GOODBYE = b"\0"
+"""What a gateway sends that stops as it was told to: nobody is to take its place here."""
+
+LOOK_SECONDS = 0.02
+GIVE_UP_SECONDS = 120.0
+"""For how long a next gateway is waited for."""
+CLIENT_SECONDS = 2.0
+"""What a client gets to send its request, and to take the answer."""
+MOST_CLIENTS = 256
+SURE_SECONDS = 1.0
+"""A gateway that is there for so long is there to stay. One that was killed with this one may be
+seen for a moment."""
+
+
+def place(listener: socket.socket) -> str:
+    """The name, in the kernel's list of sockets, that gateways of a listening socket share.
+
+    Each binds it with a number of its own; what is bound goes when its process ends.
+    """
+    return f"\0gnomon-gateway-{os.fstat(listener.fileno()).st_ino}-"
+
+
+def main(arguments: list[str]) -> None:
+    """Wait for the gateway's end; then answer until another gateway is there."""
+    lifeline = socket.socket(fileno=int(arguments[0]))
+    supervisor = os.pidfd_open(int(arguments[1]))
+    listeners = [socket.socket(fileno=int(number)) for number in arguments[2:]]
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    answer = _last_words(lifeline)
+    if answer is not None:
+        _Standby(listeners, supervisor, answer).run()
+
+
+def _last_words(lifeline: socket.socket) -> bytes | None:
+    """The answer to give once the gateway has ended; None if it said goodbye."""
+    said = b""
+    with contextlib.suppress(OSError):
+        while chunk := lifeline.recv(65_536):
+            said += chunk
+    return None if not said or said.endswith(GOODBYE) else said
+
+
+class _Standby:
+    def __init__(self, listeners: list[socket.socket], supervisor: int, answer: bytes) -> None:
+        self._listeners = listeners
+        self._supervisor = supervisor
+        self._answer = answer
+        self._places = [place(listener) for listener in listeners]
+        self._clients: dict[socket.socket, float] = {}
+        self._ready = selectors.DefaultSelector()
+        self._accepts = False
+
+    def run(self) -> None:
+        for listener in self._listeners:
+            listener.setblocking(False)
+        limit = absent = time.monotonic()
+        while time.monotonic() < limit + GIVE_UP_SECONDS and not self._is_alone():
+            present = self._sees_gateway()
+            if not present:
+                absent = time.monotonic()
+            elif time.monotonic() > absent + SURE_SECONDS and not self._clients:
+                return
+            self._accept_when(not present)
+            self._turn()
+
+    def _is_alone(self) -> bool:
+        """Whether nobody is there to start another gateway."""
+        return bool(select.select([self._supervisor], [], [], 0)[0])
+
+    def _accept_when(self, wanted: bool) -> None:
+        if wanted == self._accepts:
+            return
+        self._accepts = wanted
+        for listener in self._listeners:
+            if wanted:
+                self._ready.register(listener, selectors.EVENT_READ)
+            else:
+                self._ready.unregister(listener)
+
+    def _sees_gateway(self) -> bool:
+        """Whether another gateway listens, or the end of the last one is not over yet."""
+        with open("/proc/net/unix", encoding="utf-8", errors="replace") as sockets:
+            names = sockets.read()
+        return any(f"@{name[1:]}" in names for name in self._places)
+
+    def _turn(self) -> None:
+        for key, _ in self._ready.select(LOOK_SECONDS):
+            found = key.fileobj
+            assert isinstance(found, socket.socket)
+            if found in self._clients:
+                self._serve(found)
+            elif len(self._clients) < MOST_CLIENTS:
+                self._accept(found)
+        now = time.monotonic()
+        for client in [client for client, until in self._clients.items() if until < now]:
+            self._drop(client)
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            client, _ = listener.accept()
+            client.setblocking(False)
+            self._clients[client] = time.monotonic() + CLIENT_SECONDS
+            self._ready.register(client, selectors.EVENT_READ, [])
+
+    def _serve(self, client: socket.socket) -> None:
+        """Answer what comes first; then read on, as a client may write its request to the end
+        before it reads."""
+        try:
+            data = client.recv(1 << 20)
+            if not data:
+                self._drop(client)
+                return
+            answered: list[bool] = self._ready.get_key(client).data
+            if not answered:
+                answered.append(True)
+                client.send(self._answer)
+                client.shutdown(socket.SHUT_WR)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._drop(client)
+
+    def _drop(self, client: socket.socket) -> None:
+        del self._clients[client]
+        self._ready.unregister(client)
+        client.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

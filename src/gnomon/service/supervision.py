@@ -1,0 +1,35 @@
+"""How soon a gateway that ended is started again.
+
+BentoML has its processes looked after by circus, which looks every ten seconds. That is how long
+clients would wait for the next gateway, so circus is told to look more often.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bentoml._internal.utils import circus
+from circus.exc import ConflictError  # type: ignore[import-untyped]
+
+__all__ = ["PromptArbiter", "restart_promptly"]
+
+LOOK_SECONDS = 0.1
+
+
+class PromptArbiter(circus.Arbiter):
+    """The process that starts gateways, and starts one again as soon as it has ended."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "check_delay": LOOK_SECONDS})
+
+    def manage_watchers(self) -> Any:
+        """Start what has ended again, unless the arbiter is just starting or stopping it all."""
+        try:
+            return super().manage_watchers()
+        except ConflictError:
+            return None
+
+
+def restart_promptly() -> None:
+    """To be called in the process that serves a deployment, before it makes its arbiter."""
+    circus.Arbiter = PromptArbiter  # type: ignore[misc]

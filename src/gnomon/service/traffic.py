@@ -1,0 +1,64 @@
+"""BentoML's HTTP metrics, with labels that no client can choose.
+
+BentoML labels its counters with the path of the request. Each path that a client thinks of would be
+series that stay in memory, in the metrics' files and in Prometheus for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from bentoml._internal.server.http import instruments
+from bentoml._internal.server.http.instruments import RunnerTrafficMetricsMiddleware
+from starlette.routing import BaseRoute, Match
+
+from gnomon.service.http import ASGI, Receive, Scope, Send
+
+__all__ = ["OTHER", "TrafficMetrics", "count_by_route", "route_of"]
+
+OTHER = "other"
+"""The label of every path that leads nowhere."""
+ASKED = "gnomon.path"
+"""Where a scope keeps the path that was asked for while BentoML sees the route's."""
+
+
+def count_by_route() -> None:
+    """Have BentoML's applications count with :class:`TrafficMetrics`.
+
+    BentoML has no setting for it; this is the name it looks the class up by when it makes one.
+    """
+    instruments.RunnerTrafficMetricsMiddleware = TrafficMetrics  # type: ignore[assignment,misc]
+
+
+class TrafficMetrics(RunnerTrafficMetricsMiddleware):
+    """Counts a request under the path of its route, as it was declared, or as ``other``."""
+
+    def __init__(self, app: ASGI, **options: Any) -> None:
+        super().__init__(_with_asked_path(app), **options)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event."""
+        if "path" in scope:
+            label = route_of(scope, scope["app"].routes)
+            scope = {**scope, "path": label, ASKED: scope["path"]}
+        await super().__call__(scope, receive, send)
+
+
+def route_of(scope: Scope, routes: Iterable[BaseRoute]) -> str:
+    """The declared path of the route that takes a request: ``/items/{id}``, not ``/items/7``."""
+    for route in routes:
+        match, _ = route.matches(scope)
+        if match is not Match.NONE:
+            return str(getattr(route, "path", OTHER)) or OTHER
+    return OTHER
+
+
+def _with_asked_path(app: ASGI) -> ASGI:
+    async def asked(scope: Scope, receive: Receive, send: Send) -> None:
+        if ASKED in scope:
+            scope = dict(scope)
+            scope["path"] = scope.pop(ASKED)
+        await app(scope, receive, send)
+
+    return asked

@@ -1,0 +1,75 @@
+"""The sealed table held against what its sealers have noted apart from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gnomon.shadow.books.books import SealedBooks
+from gnomon.shadow.log import SegmentReader, Snapshot, stream_segments
+from gnomon.shadow.log.ledger import Ledger, sealed_rows
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["sealed_books"]
+
+
+def sealed_books(
+    snapshot: Snapshot, spool: Path | None, connection: duckdb.DuckDBPyConnection
+) -> tuple[SealedBooks, ...]:
+    """The books of every stream that a ledger knows; streams of earlier releases are not held.
+
+    Rows that are in the table and not in the ledger yet are counted in the spool, where their
+    segments stay until they are. A stream that was sealed on while it was counted is left out.
+
+    Args:
+        snapshot: of the log, with the ledgers that are not newer than its table.
+        spool: the model's segments, if they are on this machine.
+        connection: to the snapshot.
+    """
+    if snapshot.table is None:
+        return ()
+    query = "SELECT slice || '/' || stream, count(*) FROM sealed GROUP BY ALL"
+    found: dict[str, int] = dict(connection.execute(query).fetchall())
+    books = []
+    for stream, sealed in sealed_rows(snapshot.ledgers).items():
+        ahead = _rows_ahead(snapshot, spool, stream)
+        if ahead is not None:
+            there = found.get(stream, 0) - ahead
+            books.append(
+                SealedBooks(
+                    stream=stream,
+                    sealed=_less_removing(snapshot.ledgers, stream, sealed.rows, there),
+                    found=there,
+                    lost=sealed.lost,
+                )
+            )
+    return tuple(books)
+
+
+def _rows_ahead(snapshot: Snapshot, spool: Path | None, stream: str) -> int | None:
+    """Rows of a stream that the table has beyond its ledger; None if that cannot be told now."""
+    rows = 0
+    for ledger in snapshot.ledgers:
+        sealed = ledger.streams.get(stream)
+        if sealed is None:
+            continue
+        reached = snapshot.sealed_up_to(f"{stream}/{sealed.identity}")
+        ahead = range(sealed.sequence + 1, reached + 1)
+        there = [] if spool is None or not ahead else stream_segments(spool / stream)
+        segments = [segment for segment in there if segment.sequence in ahead]
+        if len(segments) < len(ahead):
+            return None
+        for segment in segments:
+            with SegmentReader(segment.path, segment.closed) as reader:
+                rows += reader.verify()
+    return rows
+
+
+def _less_removing(ledgers: tuple[Ledger, ...], stream: str, sealed: int, found: int) -> int:
+    """The rows to expect while retention removes some: with them until it has, then without."""
+    removing = sum(
+        ledger.removing.rows.get(stream, 0) for ledger in ledgers if ledger.removing is not None
+    )
+    return found if sealed - removing <= found < sealed else sealed

@@ -1,0 +1,61 @@
+"""Work done in a fork, so that the memory it takes is given back to the last byte.
+
+Arrow's pools, deltalake's runtime and the C library keep what they have taken, in case it is needed
+again. A process that does such work for months grows with it; its forks do not live so long.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import sys
+import traceback
+from collections.abc import Callable
+
+from gnomon.worker.limits import die_with_parent
+
+__all__ = ["in_fork"]
+
+
+BEAT_SECONDS = 1.0
+
+
+def in_fork(work: Callable[[], bytes], beat: Callable[[], None]) -> bytes | None:
+    """What ``work`` returns in a fork of this process; None if that ended before.
+
+    Args:
+        work: what to do.
+        beat: called here once a second meanwhile.
+
+    This process must have no threads, or a fork could wait for ever for a lock that one of them
+    holds. The fork ends with this process.
+    """
+    parent, (ours, theirs) = os.getpid(), os.pipe()
+    pid = os.fork()
+    if not pid:
+        status = 1
+        try:
+            die_with_parent(parent)
+            with os.fdopen(theirs, "wb") as pipe:
+                pipe.write(work())
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            with contextlib.suppress(OSError):
+                sys.stderr.flush()
+            os._exit(status)
+    os.close(theirs)
+    result = b""
+    try:
+        while True:
+            if not select.select([ours], [], [], BEAT_SECONDS)[0]:
+                beat()
+            elif chunk := os.read(ours, 65_536):
+                result += chunk
+            else:
+                break
+    finally:
+        os.close(ours)
+    return result if os.waitpid(pid, 0)[1] == 0 else None

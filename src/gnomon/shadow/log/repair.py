@@ -1,0 +1,119 @@
+"""Setting damage of a log aside, and saying what is lost: the work of ``gnomon log repair``.
+
+Nothing is deleted. What can still be read goes on to be read; what is known to be lost is noted, so
+that the accounts say so instead of looking for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gnomon.errors import LogError, LogUnavailable
+from gnomon.settings import Settings
+from gnomon.shadow.log import closed
+from gnomon.shadow.log.layout import StreamLock, folders, stream_segments
+from gnomon.shadow.log.ledger import set_aside_damaged
+from gnomon.shadow.log.recovery import close_segments
+from gnomon.shadow.log.salvage import SalvagedSegment, salvage
+from gnomon.shadow.log.seal import only_sealer
+from gnomon.shadow.log.sealed_account import SealedAccount
+from gnomon.shadow.log.sealed_repair import RepairedTable, repair_table
+from gnomon.shadow.log.table import LogTable
+from gnomon.shadow.log.tail import SegmentReader
+
+__all__ = ["Repair", "repair"]
+
+_WAIT_SECONDS = 30.0
+_LOOK_SECONDS = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repair:
+    """What was found and done.
+
+    Attributes:
+        segments: damaged segments that were set aside and replaced.
+        lists: damaged lists of closed segments and ledgers, which were set aside and made anew.
+        table: what was lost of the sealed table; None if nothing was.
+    """
+
+    segments: tuple[SalvagedSegment, ...] = ()
+    lists: tuple[str, ...] = ()
+    table: RepairedTable | None = None
+
+    @property
+    def lost_rows(self) -> bool:
+        """Whether there were rows that cannot be read any more."""
+        return bool(self.segments or (self.table and self.table.lost))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was damaged."""
+        return not (self.segments or self.lists or self.table)
+
+
+def repair(settings: Settings, model: str) -> Repair:
+    """Set what is damaged of a model's log aside, and note what is lost.
+
+    A server may run meanwhile, but for one case, which the error names.
+
+    Raises:
+        LogError: the damage is of a kind that cannot be mended; it says what to do.
+        LogUnavailable: a sealer is at work and does not come to an end, or the disk refuses.
+    """
+    spool = settings.spool_path / model
+    table = LogTable(settings, model)
+    with _alone(spool) as identity:
+        lists = [*set_aside_damaged(table.storage, model), *_rebuild_lists(spool)]
+        segments = tuple(_salvaged(spool))
+        account = SealedAccount(table, model)
+        repaired = repair_table(table, model, account, identity)
+    return Repair(segments=segments, lists=tuple(lists), table=repaired)
+
+
+@contextlib.contextmanager
+def _alone(spool: Path) -> Iterator[str]:
+    """The spool's identity, once no sealer works on it."""
+    until = time.monotonic() + _WAIT_SECONDS
+    while True:
+        with only_sealer(spool) as identity:
+            if identity is not None:
+                yield identity
+                return
+        if not spool.is_dir():
+            raise LogError("there is no log to repair on this machine", where=str(spool))
+        if time.monotonic() > until:
+            raise LogUnavailable("a sealer is at work on this log", where=str(spool))
+        time.sleep(_LOOK_SECONDS)
+
+
+def _rebuild_lists(spool: Path) -> Iterator[str]:
+    """Make damaged lists of closed segments anew, by reading the segments."""
+    for stream in _streams(spool):
+        try:
+            closed.closed_segments(stream)
+        except LogError:
+            with contextlib.closing(StreamLock(stream)) as lock:
+                yield str(closed.set_aside(stream))
+                close_segments(stream, lock)
+
+
+def _salvaged(spool: Path) -> Iterator[SalvagedSegment]:
+    for stream in _streams(spool):
+        for segment in stream_segments(stream):
+            if segment.closed is None:
+                continue
+            try:
+                with SegmentReader(segment.path, segment.closed) as reader:
+                    reader.verify()
+            except LogError:
+                yield salvage(segment)
+
+
+def _streams(spool: Path) -> Iterator[Path]:
+    for slice_folder in folders(spool):
+        yield from folders(slice_folder)

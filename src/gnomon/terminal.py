@@ -1,0 +1,59 @@
+"""The one console that everything of Gnomon prints with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import accumulate
+from typing import IO, Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Span, Text
+
+from gnomon.printable import printable
+
+__all__ = ["Terminal"]
+
+
+class Terminal(Console):
+    """A console that obeys no text: only what Gnomon itself styles reaches the terminal as such.
+
+    Text is escaped where it is rendered, so no command can forget to. ``:names:`` of emoji stay as
+    they are.
+    """
+
+    def __init__(self, *, stderr: bool = False, file: IO[str] | None = None, **more: Any) -> None:
+        super().__init__(stderr=stderr, file=file, highlight=False, emoji=False, **more)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """The segments of a renderable; called for each part of it too."""
+        if isinstance(renderable, Text):
+            renderable = _escaped(renderable)
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else _safe(segment)
+
+    def render_str(self, text: str, **more: Any) -> Text:
+        """A string as text."""
+        return _escaped(super().render_str(text, **more))
+
+
+def _safe(segment: Segment) -> Segment:
+    text, style = printable(segment.text, keep="\n"), segment.style
+    if style is not None and style.link:  # Markup that nobody escaped; Gnomon has no links.
+        style = style.update_link(None)
+    return segment if (text, style) == segment[:2] else Segment(text, style)
+
+
+def _escaped(text: Text) -> Text:
+    """The text with escapes in it, so that it is wrapped as what is shown."""
+    pieces = [printable(character, keep="\n") for character in text.plain]
+    shown = "".join(pieces)
+    if shown == text.plain:
+        return text
+    places = [0, *accumulate(map(len, pieces))]
+    spans = [Span(places[span.start], places[span.end], span.style) for span in text.spans]
+    made = text.copy()
+    made.plain, made.spans = shown, spans
+    return made

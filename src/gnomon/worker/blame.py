@@ -1,0 +1,93 @@
+"""Whose fault it is that a pipeline raised on a row: its own, or that of a value it was sent.
+
+A contract takes every value that the training dtype holds, and a pipeline may compute in less: a
+forest in 32-bit floats, a tolerant parser in nanoseconds since 1970. Such values are suspects. One
+is to blame if the pipeline scores the row once it is ordinary: confirmed by intervention, not
+guessed from the message.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+
+from gnomon.preprocessing import Contract, Feature
+from gnomon.preprocessing.values import EXACT, key_path, shown
+
+__all__ = ["blamed", "row_error"]
+
+INVALID = "invalid value at"
+"""Begins the error of a row that holds a value to blame."""
+_BLAME = re.compile(rf"{INVALID} (\S+): (.*)", re.DOTALL)
+
+FLOAT32_LARGEST = 3.4028234663852886e38
+NANOSECOND_YEARS = (1678, 2261)
+"""The first and last whole year in 64 bits of nanoseconds since 1970."""
+ORDINARY_TIME = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+
+
+def blamed(
+    row: pa.RecordBatch, contract: Contract, scores: Callable[[pa.RecordBatch], bool]
+) -> str | None:
+    """The error of a row that failed, if a value in it is to blame; see :func:`row_error`.
+
+    Args:
+        row: one decoded row.
+        contract: of the artifact.
+        scores: whether the pipeline scores another such row.
+    """
+    suspects = [f for f in contract.features if _expected(f, row.column(f.name)[0].as_py())]
+    if not suspects or not scores(_ordinary(row, contract, suspects)):
+        return None
+    alone = (f for f in suspects if len(suspects) > 1 and scores(_ordinary(row, contract, [f])))
+    feature = next(alone, suspects[0])
+    value = row.column(feature.name)[0].as_py()
+    where = key_path(feature.name).replace(" ", "\\u0020")
+    return f"{INVALID} {where}: expected {_expected(feature, value)}, got {shown(_plain(value))}"
+
+
+def row_error(error: str) -> tuple[str, str] | None:
+    """The place below its row, such as ``.dep_delay``, and the message, if a value is to blame."""
+    found = _BLAME.fullmatch(error)
+    return None if found is None else (found[1], found[2])
+
+
+def _expected(feature: Feature, value: Any) -> str | None:
+    """What a pipeline may need a value to be that this one is not; None if it is ordinary."""
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, dt.datetime):
+        first, last = NANOSECOND_YEARS
+        if not first <= value.year <= last:
+            return f"a timestamp in the years {first} to {last}, as the pipeline raises beyond them"
+    elif feature.type == "float" and abs(value) > FLOAT32_LARGEST:
+        return f"a number within ±{FLOAT32_LARGEST:.8g}, as the pipeline raises beyond it"
+    elif feature.type == "integer" and abs(value) > EXACT:
+        return f"an integer within ±{EXACT}, as the pipeline raises beyond it"
+    return None
+
+
+def _ordinary(row: pa.RecordBatch, contract: Contract, features: list[Feature]) -> pa.RecordBatch:
+    """The row with an ordinary value for each of these features."""
+    for feature in features:
+        at = row.schema.get_field_index(feature.name)
+        kind = row.schema.field(at).type
+        row = row.set_column(at, row.schema.field(at), pa.array([_typical(feature)], kind))
+    return row
+
+
+def _typical(feature: Feature) -> Any:
+    """A value from the middle of what training saw, as far as the contract knows."""
+    if feature.type == "timestamp":
+        return ORDINARY_TIME
+    known = [edge for edge in (feature.minimum, feature.maximum) if edge is not None]
+    middle = sum(edge / len(known) for edge in known) if known else 1.0
+    return int(middle) if feature.type == "integer" else middle
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, dt.datetime) else value

@@ -1,0 +1,90 @@
+"""A child that inspects and loads artifacts, in bounded time and memory, and says what it did."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+MOST_BYTES = 3 * 2**30
+"""Address space of the child; libraries alone map more than one GB."""
+
+SCRIPT = """
+import json, os, resource, sys, time, warnings
+warnings.simplefilter("ignore")
+from pathlib import Path
+import gnomon.models.check
+from gnomon.errors import GnomonError
+from gnomon.models import inspect, load
+from gnomon.models.serialization import import_for_loading
+import_for_loading()
+import gnomon.models.loading
+import sklearn.ensemble, sklearn.compose, sklearn.linear_model, sklearn.impute
+
+BAD = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "socket.connect",
+       "socket.bind", "ctypes.dlopen", "os.remove", "os.rename", "os.mkdir", "shutil.", "pty.spawn")
+done = []
+
+def watch(event, arguments):
+    if event.startswith(BAD):
+        done.append(event)
+    if event == "open" and isinstance(arguments[2], int) and arguments[2] & 3:
+        done.append(f"open {arguments[0]!r} to write")
+
+def attempt(function, place, **more):
+    del done[:]
+    began = time.monotonic()
+    try:
+        result = function(place, **more)
+        said = ["fine", str(result.tag if hasattr(result, "tag") else result.artifact.tag)]
+    except GnomonError as error:
+        said = [type(error).__name__, str(error)]
+    except BaseException as error:
+        said = ["RAISED " + type(error).__name__, str(error)]
+    return {"said": said, "done": list(done), "seconds": time.monotonic() - began}
+
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]), int(sys.argv[1])))
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+sys.addaudithook(watch)
+for line in sys.stdin:
+    place = Path(json.loads(line))
+    answer = {"inspect": attempt(inspect, place), "load": attempt(load, place)}
+    for finder in [f for f in sys.meta_path if type(f).__name__ == "VendoredCode"]:
+        sys.meta_path.remove(finder)
+    for name in [n for n in sys.modules if n.partition(".")[0] == "preprocessing"]:
+        del sys.modules[name]
+    print(json.dumps(answer), flush=True)
+"""
+
+
+class Watcher:
+    """The child, asked about one artifact after the other; a context manager."""
+
+    def __enter__(self) -> Watcher:
+        self._child = subprocess.Popen(
+            [sys.executable, "-P", "-c", SCRIPT, str(MOST_BYTES)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd="/",
+        )
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._child.kill()
+        self._child.communicate()
+
+    def ask(self, folder: Path) -> dict[str, Any]:
+        """What inspecting and then loading it came to: ``said``, ``done`` and ``seconds`` each."""
+        assert self._child.stdin
+        assert self._child.stdout
+        self._child.stdin.write(json.dumps(str(folder)) + "\n")
+        self._child.stdin.flush()
+        line = self._child.stdout.readline()
+        if not line:
+            raise AssertionError(f"the child died: {self._child.wait()}, {self._child.stderr}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer

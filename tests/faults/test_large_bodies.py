@@ -1,0 +1,152 @@
+"""Bodies made to keep a gateway busy: whoever sends one waits, and nobody else does."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import httpx
+import psutil
+import pytest
+
+from gnomon.testing import Server
+from tests.faults.accounts import Accounts
+from tests.faults.clients import GOOD
+from tests.load import Load, gateways, until
+
+MISCHIEF = "pass"
+SETTINGS = {"GNOMON_DEADLINE": "5"}
+
+BYTES = 12_000_000
+LISTS = b'{"x":[' + b"[]," * (BYTES // 3) + b"[]]}"
+KEYS = b"{" + b"".join(b'"k%d":1,' % n for n in range(BYTES // 12)) + GOOD[1:]
+ROWS = b'{"rows":[' + b"{}," * (BYTES // 3) + b"{}]}"
+DIGITS = b'{"x":' + b"1" * BYTES + b"}"
+NOT_A_NUMBER = b'{"x":[' + b"[]," * 80_000 + b"NaN]}"
+
+
+@dataclass
+class Others:
+    """A client that asks small requests all the time; ``answered`` holds the status of each."""
+
+    url: str
+    answered: list[int] = field(default_factory=list)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        with httpx.Client(timeout=30) as client:
+            while not self.stop.is_set():
+                answer = client.post(f"{self.url}/predict", content=GOOD)
+                self.answered.append(answer.status_code)
+
+
+def codec(server: Server) -> psutil.Process:
+    """The process that reads large bodies."""
+
+    def found() -> list[psutil.Process]:
+        [gateway] = gateways(server)
+        return [p for p in gateway.children() if "gnomon.service.codec_process" in p.cmdline()]
+
+    until(lambda: len(found()) == 1, "it runs")
+    return found()[0]
+
+
+def ask(server: Server, body: bytes) -> httpx.Response:
+    """One request, however long it takes."""
+    return httpx.post(f"{server.url}/predict", content=body, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        pytest.param(LISTS, 422, "invalid_request", id="millions of lists"),
+        pytest.param(ROWS, 413, "body_too_large", id="millions of rows"),
+        pytest.param(KEYS, 200, None, id="a million unknown fields"),
+    ],
+)
+def test_others_are_answered_while_it_is_read(
+    body: bytes, status: int, code: str | None, shared: Server
+) -> None:
+    """What takes a parser a long time is parsed while other clients get their answers; it is
+    answered and logged as ever."""
+    accounts, others = Accounts(shared), Others(shared.url)
+    codec(shared)
+    thread = threading.Thread(target=others.run)
+    thread.start()
+    try:
+        until(lambda: len(others.answered) > 20, "others are answered")
+        before = len(others.answered)
+        answer = ask(shared, body)
+        meanwhile = len(others.answered) - before
+    finally:
+        others.stop.set()
+        thread.join()
+    assert answer.status_code == status
+    assert (answer.json()["error"]["code"] if code else None) == code
+    assert set(others.answered) == {200}
+    # Read on the event loop, such a body lets none through but those already under way.
+    assert meanwhile > 15
+    accounts.check(Load())
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        pytest.param(DIGITS, 422, "expected numbers of 64 bits", id="digits"),
+        pytest.param(NOT_A_NUMBER, 400, "NaN is not a JSON number", id="NaN at the end"),
+        pytest.param(b" " * BYTES, 400, "expected JSON, got an empty body", id="spaces"),
+        pytest.param(b'{"x":' + b"[" * BYTES, 400, "nested too deeply", id="deep"),
+        pytest.param(GOOD[:-1] + b"\xff}" + b" " * BYTES, 400, "the body is not", id="not UTF-8"),
+    ],
+)
+def test_it_is_refused_for_what_is_wrong_with_it(
+    body: bytes, status: int, says: str, shared: Server
+) -> None:
+    """A long body gets the same error as a short one of its kind."""
+    answer = ask(shared, body)
+    assert answer.status_code == status
+    assert says in answer.json()["error"]["message"]
+    assert len(answer.content) < 1000
+
+
+def test_names_made_of_the_body_stay_short(shared: Server) -> None:
+    """A field nobody knows, with a name of megabytes, is in no message, and no metric, whole."""
+    name = "k" * 1_000_000
+    accepted = ask(shared, b'{"%s":1,' % name.encode() + GOOD[1:])
+    refused = ask(shared, b'{"%s":1}' % name.encode())
+    odd = ask(shared, b'{"%s":[1e999]}' % name[:100_000].encode())
+    assert accepted.status_code == 200
+    assert (refused.status_code, odd.status_code) == (422, 422)
+    assert len(refused.content) < 1000
+    assert len(odd.content) < 1000
+    assert len(httpx.get(f"{shared.url}/metrics").content) < 200_000
+
+
+def test_many_rows_are_answered_as_few_are(shared: Server) -> None:
+    """10,000 rows, some of which fail: each has the answer that it has alone, in its place."""
+    values = [-1.0 if n % 1000 == 7 else float(n % 50) for n in range(10_000)]
+    body = json.dumps({"rows": [{"x": x, "id": "a", "extra": 1} for x in values]}).encode()
+    rows = ask(shared, body).json()["rows"]
+    assert len(rows) == len(values)
+    for x, row in zip(values, rows, strict=True):
+        if x < 0:
+            assert row["error"]["code"] == "prediction_failed"
+        else:
+            assert row == {"prediction": x * 2}
+
+
+@pytest.mark.parametrize("end", [psutil.Process.kill, psutil.Process.suspend])
+def test_its_reader_may_die_or_hang(end: Callable[[psutil.Process], None], shared: Server) -> None:
+    """The process that reads large bodies is killed or stopped: small requests do not notice, and
+    the next large one is read by another. A stopped one costs the request that meets it a 504."""
+    accounts, gone = Accounts(shared), codec(shared)
+    body = json.dumps({"rows": [{"x": 1.0, "id": "a"}] * 9_000}).encode()
+    end(gone)
+    assert ask(shared, GOOD).status_code == 200
+    first, second = ask(shared, body), ask(shared, body)
+    assert first.status_code in (200, 503, 504)
+    assert second.status_code == 200
+    assert codec(shared).pid != gone.pid
+    accounts.check(Load())

@@ -1,0 +1,123 @@
+"""Processes that are stopped (SIGSTOP) for a while: what is seen of it, and that it goes by."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+
+import httpx
+import psutil
+import pytest
+
+from gnomon.shadow.log import REQUESTS, stream_folder
+from gnomon.testing import Server
+from tests.faults.accounts import Accounts
+from tests.faults.clients import GOOD
+from tests.load import Load, gateways, load, scorers, until, wait_for_more, workers
+
+MISCHIEF = "pass"
+DEADLINE = 3.0
+SETTINGS = {"GNOMON_DEADLINE": str(DEADLINE), "GNOMON_SEGMENT_SECONDS": "1"}
+
+
+@pytest.fixture
+def stopped() -> Iterator[list[psutil.Process]]:
+    """Processes that a test stops; they go on when it is over."""
+    found: list[psutil.Process] = []
+    yield found
+    for process in found:
+        if process.is_running():
+            process.send_signal(signal.SIGCONT)
+
+
+def stop(process: psutil.Process, stopped: list[psutil.Process]) -> None:
+    """Stop a process for now."""
+    process.send_signal(signal.SIGSTOP)
+    stopped.append(process)
+
+
+def sealer(server: Server) -> psutil.Process:
+    """The process that seals, not one of its forks."""
+    [gateway] = gateways(server)
+    [found] = [p for p in gateway.children() if "gnomon.shadow.log.seal" in p.cmdline()]
+    return found
+
+
+def trouble(server: Server) -> str:
+    """What ``gnomon status`` says is wrong."""
+    with server.client() as control:
+        return control.status().error or ""
+
+
+@pytest.mark.slow
+def test_a_stopped_sealer_is_seen_and_goes_on(
+    shared: Server, stopped: list[psutil.Process]
+) -> None:
+    """Nothing is sealed while it is stopped, status says that it is silent, and requests are
+    answered as ever; once it goes on it seals what is waiting."""
+    accounts = Accounts(shared)
+    [folder] = shared.settings.spool_path.glob(f"toy/*/{REQUESTS}")
+    assert folder == stream_folder(shared.settings, "toy", folder.parent.name, REQUESTS)
+    with load(shared, connections=2) as seen:
+        wait_for_more(seen, 20, "it answers")
+        stop(sealer(shared), stopped)
+        until(lambda: "the sealer, process" in trouble(shared), "it is seen", 30)
+        assert len(list(folder.glob("*.arrows"))) > 3
+        stopped.pop().send_signal(signal.SIGCONT)
+        until(lambda: trouble(shared) == "", "it reports again")
+        wait_for_more(seen, 20, "it answers")
+    until(lambda: len(list(folder.glob("*.arrows"))) <= 2, "what waits is sealed")
+    assert seen.refused == []
+    assert seen.lost == 0
+    accounts.check(seen)
+
+
+@pytest.mark.slow
+def test_a_stopped_worker_is_replaced(shared: Server, stopped: list[psutil.Process]) -> None:
+    """What it holds gets 504 at the deadline; another answers the next."""
+    accounts, [hung] = Accounts(shared), scorers(shared)
+    stop(hung, stopped)
+    first = httpx.post(f"{shared.url}/predict", content=GOOD, timeout=30)
+    second = httpx.post(f"{shared.url}/predict", content=GOOD, timeout=30)
+    assert (first.status_code, second.status_code) == (504, 200)
+    assert not hung.is_running()
+    assert accounts.check(Load())["timed_out:deadline_exceeded"] == 1
+
+
+@pytest.mark.slow
+def test_a_worker_whose_holder_is_stopped_too_is_replaced(
+    shared: Server, stopped: list[psutil.Process]
+) -> None:
+    """Who would replace it is stopped as well: both are replaced, though nobody resumes them."""
+    accounts = Accounts(shared)
+    [scorer] = scorers(shared)
+    [holder] = [process for process in workers(shared) if process.pid == scorer.ppid()]
+    stop(holder, stopped)
+    scorer.kill()
+    first = httpx.post(f"{shared.url}/predict", content=GOOD, timeout=30)
+    assert first.status_code == 504
+    until(
+        lambda: httpx.post(f"{shared.url}/predict", content=GOOD, timeout=30).status_code == 200,
+        "another answers",
+    )
+    assert not holder.is_running()
+    accounts.check(Load())
+
+
+@pytest.mark.slow
+def test_a_stopped_gateway_goes_on(shared: Server, stopped: list[psutil.Process]) -> None:
+    """Longer than the deadline: clients wait, and are answered or told that it took too long;
+    nothing acknowledged is missing, and no process was replaced."""
+    accounts, [gateway] = Accounts(shared), gateways(shared)
+    before = {process.pid for process in workers(shared)}
+    with load(shared, connections=4) as seen:
+        wait_for_more(seen, 20, "it answers")
+        stop(gateway, stopped)
+        time.sleep(2 * DEADLINE)  # There is nothing to poll: it is to be stopped for so long.
+        stopped.pop().send_signal(signal.SIGCONT)
+        wait_for_more(seen, 50, "it goes on")
+    assert {error["code"] for error in seen.errors.values()} <= {"deadline_exceeded"}
+    assert seen.lost == 0
+    assert {process.pid for process in workers(shared)} == before
+    accounts.check(seen)

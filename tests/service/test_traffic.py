@@ -1,0 +1,94 @@
+"""However many names clients think of, the server's metrics stay the size they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gnomon.testing import Server, serving
+from tests.packing import SCRIPT, install, times
+
+pytestmark = pytest.mark.slow
+
+ROW = {"x": 1.0, "id": "a"}
+
+
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, packed_once: Callable[[str, str, str], Path]
+) -> Iterator[Server]:
+    """One server of the toy model."""
+    place = tmp_path_factory.mktemp("traffic")
+    home, deployment = place / "bentoml", place / "deployment"
+    install(packed_once(times(1), "toy", SCRIPT), home)
+    (deployment / "service").mkdir(parents=True)
+    (deployment / "service" / "__init__.py").write_text(
+        'from gnomon.service import gateway\n\nGateway = gateway("toy")\n'
+    )
+    with serving(deployment, place / "root", environment={"BENTOML_HOME": str(home)}) as running:
+        yield running
+
+
+def series(server: Server) -> dict[str, float]:
+    """Every series that ``/metrics`` shows, but for histograms' buckets."""
+    lines = httpx.get(f"{server.url}/metrics").text.splitlines()
+    pairs = (line.rsplit(" ", 1) for line in lines if line[0] != "#" and "_bucket{" not in line)
+    return {name: float(value) for name, value in pairs}
+
+
+def paths(server: Server) -> set[str]:
+    """The paths that BentoML's metrics know."""
+    found = (re.search(r'endpoint="([^"]*)"', name) for name in series(server))
+    return {match.group(1) for match in found if match}
+
+
+def unknown(server: Server) -> float:
+    """How many requests for paths that lead nowhere BentoML's metrics know."""
+    return sum(
+        count
+        for name, count in series(server).items()
+        if name.startswith("bentoml_service_request_total")
+        and 'endpoint="other"' in name
+        and 'http_response_code="404"' in name
+    )
+
+
+def test_unknown_paths_are_one_label(server: Server) -> None:
+    """Each is answered 404 and counted, all under one name, static files and methods too."""
+    before = unknown(server)
+    with httpx.Client(base_url=server.url) as client:
+        for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"):
+            for number in range(10):
+                for path in (f"/nope/{method}/{number}", f"/static_content/{number}"):
+                    assert client.request(method, path).status_code in (404, 405)
+        client.get("/livez")
+    assert paths(server) <= {"other", "/static_content", "/livez", "/readyz", "/predict"}
+    assert unknown(server) == before + 60
+
+
+def test_the_paths_of_routes_are_answered_as_before(server: Server) -> None:
+    """A route behind the counting gets the path that was asked for."""
+    found = httpx.get(f"{server.url}/static_content/swagger-ui.css")
+    assert (found.status_code, found.headers["content-type"][:8]) == (200, "text/css")
+    answer = httpx.get(f"{server.url}/nope").json()
+    assert "/nope" in answer["error"]["message"]
+
+
+def test_names_of_unknown_fields_are_cut_and_bounded(server: Server) -> None:
+    """A hundred have series, of 64 characters at most; every one is counted."""
+    with httpx.Client(base_url=server.url) as client:
+        for number in range(10):
+            row = ROW | {f"{number}-{field}-" + "n" * 20_000: 1 for field in range(50)}
+            assert client.post("/predict", json=row).status_code == 200
+    found = {
+        name: count
+        for name, count in series(server).items()
+        if name.startswith("gnomon_unknown_fields_total")
+    }
+    assert len(found) == 101
+    assert sum(found.values()) == 500
+    assert max(map(len, found)) < 200
