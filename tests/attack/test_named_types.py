@@ -195,6 +195,14 @@ def test_a_trusted_name_is_shown_with_what_it_can_do(copied: Path, packed: Artif
     assert {uses.name for uses in packed.runs} == set(packed.manifest.trusted)
 
 
+def test_the_type_of_a_key_is_shown_as_called(copied: Path) -> None:
+    """skops makes each key of a dict by calling its type, when the file is loaded."""
+    plant(copied, keyed_by(named("TypeNode", "preprocessing.clock", "miles_to_km")))
+    reseal(copied)
+    shown = {uses.name: uses.uses for uses in inspect(copied).runs}
+    assert shown["preprocessing.clock.miles_to_km"] == ("called", "kept")
+
+
 def test_an_estimator_may_not_be_called(copied: Path) -> None:
     """skops trusts scikit-learn's estimators to be made from their state, not to be called."""
     plant(copied, call("sklearn.linear_model._logistic", "LogisticRegression", "l2"))

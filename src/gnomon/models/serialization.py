@@ -262,7 +262,10 @@ def _pickle_globals(file: BinaryIO) -> Iterator[tuple[str, str]]:
             yield _joined(pushed)
             pushed.append(None)
         elif name in ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"):
-            memo[len(memo) if argument is None else int(argument)] = pushed[-1]
+            place = len(memo) if argument is None else int(argument)
+            if place > len(memo):  # an unpickler would reserve all places up to it
+                raise ValueError(f"the place {place} in a memo of {len(memo)}")
+            memo[place] = pushed[-1]
         elif name in ("GET", "BINGET", "LONG_BINGET"):
             pushed.append(memo[int(argument)])
         elif name.startswith("EXT"):

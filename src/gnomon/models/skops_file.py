@@ -159,6 +159,10 @@ def names(schema: dict[str, Any]) -> Iterator[Named]:
         if loader == "MethodNode":
             name = f"{name}.{node['content']['func']}"
         yield Named(module, name, kind.use, _is_plain(kind, module, name))
+        if loader == "DictNode":
+            for key in node["key_types"]["content"]:
+                known = _is_plain(_KINDS["TypeNode"], key["__module__"], key["__class__"])
+                yield Named(key["__module__"], key["__class__"], "called", known)
 
 
 def _is_plain(kind: _Kind, module: str, name: str) -> bool:
@@ -210,9 +214,13 @@ def _check_dict(node: dict[str, Any]) -> bool:
     if not isinstance(keys, dict) or keys.get("__loader__") != "ListNode":
         return False
     content = keys.get("content")
-    return isinstance(content, list) and all(
-        isinstance(key, dict) and key.get("__loader__") == "TypeNode" for key in content
-    )
+    if not isinstance(content, list):
+        return False
+    for key in content:
+        if not isinstance(key, dict) or key.get("__loader__") != "TypeNode":
+            return False
+        _check_node(key)
+    return True
 
 
 _CHECKS = {
