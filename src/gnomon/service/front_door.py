@@ -49,8 +49,9 @@ logger = logging.getLogger("gnomon")
 
 ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"})
-"""Those of RFC 9110 and RFC 5789, but for CONNECT, which only a proxy could take."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "QUERY"})
+"""The methods that HTTP registers for use on resources: with another one a request is a 501, with
+one that a route does not take a 405. CONNECT asks for a tunnel, and is refused before."""
 
 
 class FrontDoor:
