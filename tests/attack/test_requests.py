@@ -126,3 +126,27 @@ def test_the_table_is_long() -> None:
     """And no row is there twice."""
     assert len(CASES) >= 150
     assert len({case.name for case in CASES}) == len({case.send for case in CASES}) == len(CASES)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_who_waits_for_leave_to_send_a_body_gets_it(served: Served, chunked: bool) -> None:
+    """``100 Continue``, once, before the answer; and the connection goes on."""
+    framing = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: 4"
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\n%s\r\n\r\n" % framing
+    connection = served.connect()
+    with Client(connection) as client:
+        client.send(head)
+        assert connection.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.send(b"4\r\nbody\r\n0\r\n\r\n" if chunked else b"body", CANARY)
+        assert [answer.json["body"] for answer in client.read(2)] == ["body", "canary"]
+
+
+def test_a_body_that_comes_byte_by_byte_in_chunks_is_joined(served: Served) -> None:
+    """However small they are, and however many."""
+    body = b"".join(b"1\r\n%c\r\n" % (97 + number % 26) for number in range(30_000))
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with Client(served.connect()) as client:
+        client.send(head + body + b"0\r\n\r\n" + CANARY)
+        answers = client.read(2)
+    assert len(answers[0].json["body"]) == 30_000
+    assert answers[1].json["body"] == "canary"

@@ -16,7 +16,6 @@ import asyncio
 import logging
 import math
 import re
-import socket
 from typing import Any
 
 from uvicorn.config import Config
@@ -34,20 +33,15 @@ from gnomon.service.head import END, HEAD_BYTES, Head, early_refusal, lasting, r
 from gnomon.service.http import (
     CLOSE,
     Scope,
-    error_response,
     is_encoded,
     response,
-    too_slow,
     unexpected,
 )
 from gnomon.service.limits import (
-    LINGER_SECONDS,
-    STOP_SECONDS,
-    connection_limit,
     raise_descriptor_limit,
-    too_many,
 )
 from gnomon.service.origins import origins_of
+from gnomon.service.stream import ClientStream
 from gnomon.service.ticket import Answer
 from gnomon.settings import Settings
 
@@ -95,73 +89,25 @@ def _protocol(
     return HttpToolsProtocol(config, server_state, app_state, _loop)
 
 
-class Connection(asyncio.Protocol):
+class Connection(ClientStream):
     """One client's connection to a :class:`~gnomon.service.front_door.FrontDoor`.
 
     One request is under way at a time, so answers leave in order. What a client has sent beyond it
     waits, and while something waits nothing more is read: a client that sends many requests without
     reading answers fills the kernel's buffers, not ours.
-
-    ``client_seconds`` of the settings is the limit on a client that has asked nothing yet, on the
-    head of a request, and on an answer that is not taken. The limit on bodies is the front door's,
-    which can log what it refuses.
     """
 
     def __init__(
         self, config: Config, server_state: ServerState, app_state: dict[str, Any]
     ) -> None:
-        self.door: FrontDoor = config.app  # type: ignore[assignment]
-        self.loop = asyncio.get_running_loop()
-        self.server_state = server_state
+        super().__init__(config, server_state)
         self._state = app_state
-        self._keep_alive = config.timeout_keep_alive
-        self._client_seconds = self.door.runtime().settings.client_seconds
-        self._received = b""
-        self._read_at = 0.0
-        """When the bytes that wait for the request under way were read, on the loop's clock."""
         self._head: Head | None = None
-        self._busy = False
-        self._exchange: Exchange | None = None
-        self._framing: Framing | None = None
-        self._closes = False
-        self._ended = False
-        self._eof = False
-        self._paused = False
-        self._behind = False
-        self._scanned = 0
         self._last_head = 0
-        self._until = math.inf
-        self._timer: asyncio.TimerHandle | None = None
+        self._exchange: Exchange | None = None
         self._patience: asyncio.TimerHandle | None = None
-        # By then every request was answered; what still runs are control calls.
-        deadline = self.door.runtime().settings.deadline
-        config.timeout_graceful_shutdown = int(deadline + 2 * STOP_SECONDS + 1)
-
-    @property
-    def owes(self) -> bool:
-        """Whether a request has come whole, and its answer has not been written."""
-        return self._busy and self._framing is None
 
     # What the event loop calls.
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has connected."""
-        self.transport = transport
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self.server_state.connections.add(self)  # type: ignore[arg-type]
-        most = connection_limit()
-        if len(self.server_state.connections) > most:
-            self._write_error(too_many(most))
-            self._ended = True
-            transport.close()
-            return
-        client = transport.get_extra_info("socket")
-        if client.family in (socket.AF_INET, socket.AF_INET6):
-            # The kernel gives up on an answer that it cannot hand over for so long.
-            milliseconds = int(self._client_seconds * 1000)
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
-        self._expect(self._client_seconds)
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
@@ -188,38 +134,20 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
-        self._ended = True
-        self.server_state.connections.discard(self)
-        for timer in (self._timer, self._patience):
-            if timer is not None:
-                timer.cancel()
-        self._writable.set()
+        super().connection_lost(exc)
+        if self._patience is not None:
+            self._patience.cancel()
         if self._exchange is not None:
             self._exchange.abandon()
             self._exchange = None
-
-    def pause_writing(self) -> None:
-        """The client takes its answers too slowly."""
-        self._writable.clear()
-        self._behind = True
-
-    def resume_writing(self) -> None:
-        """The client has caught up: what it sent meanwhile waited for itself."""
-        self._writable.set()
-        self._behind = False
-        self._read_at = self.loop.time()
-        self._next()
 
     # What uvicorn calls.
 
     def shutdown(self) -> None:
         """The server stops: close, once what is under way is answered."""
-        self._closes = True
-        self._end_soon()
         if self._exchange is not None:
             self._exchange.keep_alive = False
-        if not self._busy:
-            self.transport.close()
+        super().shutdown()
 
     # Requests.
 
@@ -417,63 +345,6 @@ class Connection(asyncio.Protocol):
             self._patience.cancel()
             self._patience = None
 
-    def _hold(self, waited: float = 0.0) -> None:
-        """Read no more for now: what came waits for the request under way."""
-        if not self._paused:
-            self._read_at = self.loop.time() - waited
-            self._pause()
-
-    def _pause(self) -> None:
-        if not self._paused:
-            self._paused = True
-            self.transport.pause_reading()
-
-    def _read_on(self) -> None:
-        """Read, unless what came already waits for the request under way."""
-        if self._paused and not self.owes and not self.transport.is_closing():
-            self._paused = False
-            self.transport.resume_reading()
-
-    # Time.
-
-    def _begin(self) -> None:
-        """A request is under way."""
-        self._busy, self._scanned, self._until = True, 0, math.inf
-
-    def _expect(self, seconds: float) -> None:
-        """Give the client so long for what it is to do next.
-
-        One timer serves all: it is set anew when it goes off, not at each request.
-        """
-        self._until = self.loop.time() + seconds
-        if self._timer is None or self._until < self._timer.when():
-            self._set_timer(self._until)
-
-    def _set_timer(self, when: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self.loop.call_at(when, self._look)
-
-    def _look(self) -> None:
-        self._timer = None
-        if self.loop.time() < self._until:
-            if self._until < math.inf:
-                self._set_timer(self._until)
-        elif self._scanned:
-            self._refuse(too_slow(self._client_seconds))
-        else:
-            self._close()
-
-    def _end_soon(self) -> None:
-        """Close in a while, or once the client is owed no answer; whatever the client does."""
-        self.loop.call_later(STOP_SECONDS, self._end)
-
-    def _end(self) -> None:
-        if self.owes:
-            self._end_soon()
-        else:
-            self.transport.abort()
-
     # Endings.
 
     def _break_off(self, error: GnomonError) -> None:
@@ -485,38 +356,6 @@ class Connection(asyncio.Protocol):
             self._close()
         else:
             self._refuse(error)
-
-    def _refuse(self, error: GnomonError) -> None:
-        """Answer what has not come to the front door, and close."""
-        self._write_error(error)
-        self._closes = True
-        self._close(linger=True)
-
-    def _write_error(self, error: GnomonError) -> None:
-        status, headers, body = error_response(error)
-        headers = (*self.server_state.default_headers, *headers)
-        if CLOSE not in headers:
-            headers = (*headers, CLOSE)
-        self.transport.write(response(status, body, headers))
-
-    def _close(self, *, linger: bool = False) -> None:
-        """Close; while the client may still be sending, so that it can read its answer first.
-
-        Closed at once, the kernel would answer what still comes with a reset, which takes the
-        answer from a client that has not read it: RFC 9112, section 9.6.
-        """
-        if self._ended:
-            return
-        linger |= self._framing is not None or bool(self._received)
-        self._ended, self._framing, self._received = True, None, b""
-        if not linger or self._eof:
-            self.transport.close()
-            return
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self._busy = False
-        self._read_on()
-        self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def _scope(self) -> Scope:
         """What the ASGI scopes of a connection have in common."""

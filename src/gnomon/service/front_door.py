@@ -61,8 +61,9 @@ logger = logging.getLogger("gnomon")
 POLICY_VIOLATION = 1008
 """The code of RFC 6455 for a WebSocket that is refused."""
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"})
-"""Those of RFC 9110 and RFC 5789, but for CONNECT, which only a proxy could take."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "QUERY"})
+"""The methods that HTTP registers for use on resources: with another one a request is a 501, with
+one that a route does not take a 405. CONNECT asks for a tunnel, and is refused before."""
 
 
 class FrontDoor:
