@@ -93,11 +93,6 @@ class Lane:
         """How often workers of this lane were replaced."""
         return sum(worker.restarts for worker in self._workers)
 
-    @property
-    def worker_pids(self) -> list[int]:
-        """Process ids of the scorers serving now."""
-        return [worker.pid for worker in self._workers if worker.pid is not None]
-
     async def start(self) -> None:
         """Return once every worker has verified the artifact and serves.
 
@@ -320,7 +315,3 @@ class Lane:
             f"{self.queued_rows} rows are waiting already, the most is {self._settings.queue_rows}",
             hint="retry after the pause given in Retry-After",
         )
-
-
-def _expires(ticket: Ticket) -> float:
-    return ticket.expires

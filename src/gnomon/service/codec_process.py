@@ -7,25 +7,20 @@ live does.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
-import signal
 import socket
 import sys
 from functools import lru_cache
-from pathlib import Path
 
 import msgspec
 
 from gnomon.errors import GnomonError
-from gnomon.files import apply_umask
 from gnomon.preprocessing import Contract, Decoder
-from gnomon.printable import log_to_stderr
 from gnomon.service.answers import many
 from gnomon.service.codec import HEADER, Failed, Read, ReadBody, WriteAnswer, Written
-from gnomon.settings import Settings
 from gnomon.worker import frames
+from gnomon.worker.background import enter_background
 from gnomon.worker.limits import die_with_parent
 from gnomon.worker.spawn import inherited
 
@@ -42,14 +37,8 @@ _request = msgspec.json.Decoder(ReadBody | WriteAnswer)
 
 def main() -> None:
     """Serve until the socket closes."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
     die_with_parent(os.getppid())
-    log_to_stderr()
-    os.nice(NICENESS)
-    apply_umask(Settings.read().file_umask)
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(str(OUT_OF_MEMORY_SCORE))
+    enter_background(niceness=NICENESS, oom_score=OUT_OF_MEMORY_SCORE)
     # Parsed JSON has no cycles. To look for some again and again in millions of lists takes most
     # of the time that they take.
     gc.disable()

@@ -23,7 +23,7 @@ KEPT_DESCRIPTORS = 256
 """Kept free of connections where there are many."""
 NEEDED_DESCRIPTORS = 96
 """What a gateway opens with a worker, a shadow and nobody connected, and what it takes to replace
-one of them. ``tests/faults/test_descriptors.py`` serves with it."""
+one of them. ``tests/faults/test_clients.py`` serves with it."""
 FEWEST_CONNECTIONS = 32
 """With fewer a server is no server: its own probes and a handful of clients take as many."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import msgspec
 import pyarrow as pa
@@ -73,7 +73,7 @@ class Refused(msgspec.Struct, tag="refused", frozen=True):
     hint: str | None = None
 
     @classmethod
-    def of(cls, error: GnomonError) -> Refused:
+    def of(cls, error: GnomonError) -> Self:
         """The refusal that carries ``error`` to the client."""
         return cls(type(error).__name__, error.message, error.where, error.hint)
 

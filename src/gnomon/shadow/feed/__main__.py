@@ -7,9 +7,7 @@ it, or its worker, before anything of live.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
-import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -18,32 +16,24 @@ from pathlib import Path
 import msgspec
 
 from gnomon.errors import GnomonError
-from gnomon.files import apply_umask
-from gnomon.printable import log_to_stderr, printable
-from gnomon.settings import Settings
+from gnomon.printable import printable
 from gnomon.shadow.feed.process import Feed
 from gnomon.shadow.feed.progress import Progress
 from gnomon.shadow.feed.run import Run
 from gnomon.shadow.policy import Policy
+from gnomon.worker.background import enter_background
 from gnomon.worker.limits import die_with_parent
 from gnomon.worker.spawn import inherited
 
-NICE = 10
+NICENESS = 10
 OUT_OF_MEMORY_SCORE = 1000
 """The kernel's ``oom_score_adj``: the first to go. Its worker inherits it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a feed until its lifeline closes."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
     die_with_parent(os.getppid())
-    os.nice(NICE)
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(str(OUT_OF_MEMORY_SCORE))
-    log_to_stderr()
-    settings = Settings.read()
-    apply_umask(settings.file_umask)
+    settings = enter_background(niceness=NICENESS, oom_score=OUT_OF_MEMORY_SCORE)
     given = _parser().parse_args(arguments)
     lifeline = socket.socket(fileno=given.lifeline)
     run = Run(

@@ -24,7 +24,6 @@ __all__ = [
     "ENVELOPE",
     "FORMAT",
     "LIVE_OUTCOMES",
-    "SHADOW_OUTCOMES",
     "answered",
     "check_format",
     "input_column",
@@ -39,7 +38,6 @@ FORMAT = 2
 FORMAT_KEY = b"gnomon.format"
 
 LIVE_OUTCOMES = ("answered", "rejected", "failed", "timed_out", "shed")
-SHADOW_OUTCOMES = ("scored", "failed", "crashed")
 
 ENVELOPE = pa.schema(
     [

@@ -14,7 +14,6 @@ import itertools
 import logging
 import os
 import select
-import signal
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,7 +23,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.errors import GnomonError, LogError, LogUnavailable
-from gnomon.printable import log_to_stderr
 from gnomon.settings import Settings
 from gnomon.shadow.log.forked import in_fork
 from gnomon.shadow.log.layout import (
@@ -43,6 +41,7 @@ from gnomon.shadow.log.retention import removal_time
 from gnomon.shadow.log.sealed_account import Counted, SealedAccount
 from gnomon.shadow.log.table import LogTable, stream_key
 from gnomon.shadow.log.tail import SegmentReader, read_position
+from gnomon.worker.background import enter_background
 from gnomon.worker.spawn import inherited
 
 __all__ = ["Sealer", "main"]
@@ -271,11 +270,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", required=True, help="the model whose log to seal")
     parser.add_argument("--lifeline", type=inherited, required=True, help="descriptor to live by")
     given = parser.parse_args(arguments)
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, signal.SIG_IGN)
-    os.nice(_NICENESS)
-    log_to_stderr()
-    _run(Sealer(Settings.read(), given.model), given.lifeline)
+    settings = enter_background(niceness=_NICENESS)
+    _run(Sealer(settings, given.model), given.lifeline)
 
 
 def _run(sealer: Sealer, lifeline: int) -> None:

@@ -9,8 +9,6 @@ as JSON.
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,12 +16,11 @@ from pathlib import Path
 import msgspec
 
 from gnomon.errors import GnomonError, RolloutError
-from gnomon.files import apply_umask
-from gnomon.printable import log_to_stderr
 from gnomon.settings import Settings
 from gnomon.shadow.policy import Policy
 from gnomon.shadow.rollout.decisions import check
 from gnomon.shadow.rollout.gates import Gates
+from gnomon.worker.background import enter_background
 from gnomon.worker.frames import Refused
 from gnomon.worker.spawn import child_environment
 
@@ -72,7 +69,8 @@ def gates_elsewhere(settings: Settings, model: str, artifact: str, policy: Path 
         reply = _reply.decode(done.stdout)
     except subprocess.TimeoutExpired:
         raise RolloutError(
-            f"the gates were not asked within {SECONDS:g} s", hint="ask them: gnomon check --gates"
+            f"the gates were not evaluated within {SECONDS:g} s",
+            hint="evaluate them without a limit: gnomon promote ARTIFACT --check",
         ) from None
     except msgspec.DecodeError:
         raise RolloutError(
@@ -86,19 +84,14 @@ def gates_elsewhere(settings: Settings, model: str, artifact: str, policy: Path 
 
 def main(arguments: list[str]) -> None:
     """Ask the gates and print them."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-    os.nice(NICENESS)
-    log_to_stderr()
-    settings = Settings.read()
-    apply_umask(settings.file_umask)
+    settings = enter_background(niceness=NICENESS)
     model, artifact, *more = arguments
     reply: _Found | _Failed
     try:
         policy = Policy.read(more[0]) if more else Policy()
         reply = _Found(check(settings, model, artifact, policy))
     except GnomonError as error:
-        reply = _Failed(type(error).__name__, error.message, error.where, error.hint)
+        reply = _Failed.of(error)
     sys.stdout.buffer.write(msgspec.json.encode(reply))
 
 
