@@ -6,6 +6,7 @@ as if it were not there, and never guessed at. See ``docs/formats.md``.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 import gnomon
 from gnomon.errors import GnomonError, NewerFormat, UnreadableFile
 
-__all__ = ["Format", "check_version", "decode"]
+__all__ = ["Format", "check_version", "decode", "read"]
 
 T = TypeVar("T")
 
@@ -58,6 +59,20 @@ def decode(content: bytes | str, kind: type[T], format_: Format, where: str) -> 
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _damaged(format_, str(error), where) from None
+
+
+def read(path: Path, kind: type[T], format_: Format) -> T | None:
+    """The content of a local file of ours; None if it is not there.
+
+    Raises:
+        GnomonError: as :func:`decode`.
+        OSError: it cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    return decode(content, kind, format_, str(path))
 
 
 def check_version(found: int, format_: Format, where: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from gnomon.errors import GnomonError, PackRefused
-from gnomon.models.signing import VARIABLE
+from gnomon.models.signing import TRUSTED_KEYS
 
 __all__ = ["in_fresh_process", "main"]
 
@@ -43,7 +43,7 @@ def in_fresh_process(folder: Path) -> None:
     source = str(Path(__file__).parents[2])
     done = subprocess.run(
         [sys.executable, "-I", "-c", _START, source, str(folder)],
-        env={name: value for name, value in os.environ.items() if name != VARIABLE},
+        env={name: value for name, value in os.environ.items() if name != TRUSTED_KEYS},
         capture_output=True,
         text=True,
         check=False,

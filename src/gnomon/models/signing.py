@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 __all__ = [
+    "TRUSTED_KEYS",
     "PublicKey",
     "Signer",
     "check_signature",
@@ -47,7 +48,8 @@ __all__ = [
     "trusted_keys",
 ]
 
-VARIABLE = "GNOMON_TRUSTED_KEYS"
+TRUSTED_KEYS = "GNOMON_TRUSTED_KEYS"
+"""The variable of the environment that names them."""
 
 FORMAT = 1
 """Of ``signatures.json`` and of what is signed."""
@@ -137,21 +139,21 @@ def trusted_keys() -> tuple[PublicKey, ...] | None:
     """The keys of ``GNOMON_TRUSTED_KEYS``; None when it is not set and anybody's artifact is taken.
 
     Raises:
-        SettingsError: a file that cannot be read, or no key; an empty list would refuse nobody.
+        SettingsError: it names no key, or a file that cannot be read or holds anything but keys.
     """
-    given = os.environ.get(VARIABLE)
+    given = os.environ.get(TRUSTED_KEYS)
     if given is None:
         return None
     keys: list[PublicKey] = []
     for entry in given.replace("\n", ",").split(","):
         if entry.strip().startswith("ssh-"):
-            keys.append(PublicKey.parse(entry, VARIABLE))
+            keys.append(PublicKey.parse(entry, TRUSTED_KEYS))
         elif entry.strip():
             keys += _keys_of(Path(entry.strip()))
     if not keys:
         raise SettingsError(
             "it is set, but names no key",
-            where=VARIABLE,
+            where=TRUSTED_KEYS,
             hint="unset it to take unsigned artifacts, or name public keys or files of them",
         )
     return tuple(keys)
@@ -161,7 +163,7 @@ def _keys_of(path: Path) -> list[PublicKey]:
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"cannot read the public keys: {error}", where=VARIABLE) from None
+        raise SettingsError(f"cannot read the public keys: {error}", where=TRUSTED_KEYS) from None
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     return [PublicKey.parse(line, str(path)) for line in lines]
 
@@ -201,8 +203,8 @@ def _refusal(
     return UntrustedSignature(
         f"{tag} is signed by {by} only, which is no trusted key" if by else f"{tag} is not signed",
         where=str(folder.path),
-        hint=f"{VARIABLE} takes artifacts of {printable(taken)}; if you know where this one comes "
-        f"from, sign it: gnomon sign {tag} --key FILE",
+        hint=f"{TRUSTED_KEYS} takes artifacts of {printable(taken)}; if you know where this one "
+        f"comes from, sign it: gnomon sign {tag} --key FILE",
     )
 
 

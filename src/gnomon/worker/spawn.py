@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gnomon.models import Artifact
+from gnomon.models.signing import TRUSTED_KEYS
 from gnomon.settings import Settings
 
 __all__ = ["UNVERIFIED", "Spawned", "child_environment", "inherited", "reap", "spawn", "untie"]
 
 UNVERIFIED = "unverified"
 """Has a worker serve rows whether or not its golden rows come out as recorded."""
-
-TRUSTED_KEYS = "GNOMON_TRUSTED_KEYS"
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 

@@ -43,12 +43,8 @@ def closed_segments(folder: Path) -> dict[int, int]:
     Raises:
         LogError: the file is damaged, or of a newer format.
     """
-    path = folder / _NAME
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return {}
-    return formats.decode(content, _Closed, _FORMAT, str(path)).bytes
+    found = formats.read(folder / _NAME, _Closed, _FORMAT)
+    return {} if found is None else found.bytes
 
 
 def record_closed(folder: Path, sizes: Mapping[int, int], *, oldest: int = 0) -> None:

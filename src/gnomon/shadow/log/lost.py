@@ -48,12 +48,8 @@ def lost_ranges(folder: Path) -> tuple[LostRange, ...]:
     Raises:
         LogError: the list is damaged, or of a newer format.
     """
-    path = folder / _NAME
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return ()
-    return formats.decode(content, _Lost, _FORMAT, str(path)).ranges
+    found = formats.read(folder / _NAME, _Lost, _FORMAT)
+    return () if found is None else found.ranges
 
 
 def record_lost(folder: Path, ranges: tuple[LostRange, ...]) -> None:
