@@ -47,10 +47,10 @@ class Case(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         return self.after or ("open" if self.status in _KEPT else "closed")
 
     def ways(self) -> list[bytes]:
-        """The bytes; and, where they might go straight, with a query, which takes the usual way."""
-        straight = expand(self.send.encode("latin-1"))
-        usual = re.sub(rb"\A((?:\r\n)*POST /predict)( HTTP/1\.1\r\n)", rb"\1?x\2", straight)
-        return [straight] if usual == straight else [straight, usual]
+        """The bytes; and, where they might skip ASGI, with a query, which goes through it."""
+        plain = expand(self.send.encode("latin-1"))
+        through_asgi = re.sub(rb"\A((?:\r\n)*POST /predict)( HTTP/1\.1\r\n)", rb"\1?x\2", plain)
+        return [plain] if through_asgi == plain else [plain, through_asgi]
 
 
 class Answer(NamedTuple):

@@ -90,7 +90,7 @@ def test_a_half_closed_client_gets_its_answer(served: Served, case: Case) -> Non
 
 
 def test_the_second_half_may_come_late(served: Served) -> None:
-    """Beyond the patience of the straight way, at any place; nothing changes."""
+    """With pauses longer than a plain request is waited for, at any place; nothing changes."""
 
     def ask(case: Case) -> None:
         for data in case.ways():
@@ -107,10 +107,10 @@ def test_the_second_half_may_come_late(served: Served) -> None:
             future.result()
 
 
-@pytest.mark.parametrize("usual", [False, True], ids=["straight", "usual"])
-def test_a_request_cut_short_is_a_400(served: Served, usual: bool) -> None:
+@pytest.mark.parametrize("through_asgi", [False, True], ids=["plain", "asgi"])
+def test_a_request_cut_short_is_a_400(served: Served, through_asgi: bool) -> None:
     """Wherever it is cut; and nothing is predicted for."""
-    target = b"/predict?x" if usual else b"/predict"
+    target = b"/predict?x" if through_asgi else b"/predict"
     data = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody" % target
     for end in range(1, len(data)):
         del served.echo.bodies[:]

@@ -129,7 +129,7 @@ def test_another_key_is_refused(
     """With its fingerprint."""
     key = signed(copied, bob)
     monkeypatch.setenv(TRUSTED, public(alice))
-    with pytest.raises(UntrustedSignature, match=r"no trusted key") as caught:
+    with pytest.raises(UntrustedSignature, match=r"not a trusted key") as caught:
         inspect(copied)
     assert key.fingerprint in caught.value.message
 

@@ -26,7 +26,7 @@ class Echo:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.usual = False
+        self.through_asgi = False
         self.busy = threading.Event()
         self.bodies: list[bytes] = []
 
@@ -40,7 +40,7 @@ class Echo:
         self.bodies.append(body)
         if body == b"bug":
             raise ZeroDivisionError("a bug")
-        seen = {"body": body.decode("latin-1"), "id": client_id, "usual": self.usual}
+        seen = {"body": body.decode("latin-1"), "id": client_id, "asgi": self.through_asgi}
         delay = 0.0
         if body == b"slow":
             delay = 0.5
@@ -50,11 +50,11 @@ class Echo:
 
     async def predict(self, body: bytes, client_id: str | None, waited: float = 0.0) -> Answer:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self.usual = True
+        self.through_asgi = True
         try:
             self.submit(body, client_id, answer.set_result, waited)
         finally:
-            self.usual = False
+            self.through_asgi = False
         return await answer
 
     async def reject(self, error: GnomonError, client_id: str | None) -> Answer:

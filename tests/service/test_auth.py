@@ -30,7 +30,7 @@ def test_the_right_token_passes(given: bytes) -> None:
 )
 def test_anything_else_is_refused(given: bytes) -> None:
     """Another token, another scheme, no token."""
-    with pytest.raises(Unauthorized, match="not the token"):
+    with pytest.raises(Unauthorized, match="invalid token"):
         check_token(scope(given), "secret", hint=CONTROL_HINT)
 
 

@@ -1,4 +1,4 @@
-"""Plain prediction requests come straight off their connection, and nobody can tell."""
+"""Plain prediction requests skip ASGI, and get the same answers as those that do not."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def read(connection: socket.socket, count: int) -> list[tuple[int, dict[str, Any
     return answers
 
 
-def test_plain_requests_go_straight(served: Served) -> None:
+def test_plain_requests_skip_asgi(served: Served) -> None:
     """One after the other on one connection, with and without the client's own id."""
     with served.connect() as connection:
         for body, headers, given in (
@@ -67,7 +67,7 @@ def test_plain_requests_go_straight(served: Served) -> None:
         ):
             connection.sendall(plain(body, headers))
             assert read(connection, 1) == [
-                (200, {"body": body.decode(), "id": given, "usual": False})
+                (200, {"body": body.decode(), "id": given, "asgi": False})
             ]
 
 
@@ -82,12 +82,12 @@ def test_plain_requests_go_straight(served: Served) -> None:
     ],
     ids=["chunked", "close", "query", "old", "long body"],
 )
-def test_what_is_not_plain_takes_the_usual_way(served: Served, request_: bytes) -> None:
+def test_what_is_not_plain_goes_through_asgi(served: Served, request_: bytes) -> None:
     """And is answered the same."""
     with served.connect() as connection:
         connection.sendall(request_)
         [(status, answer)] = read(connection, 1)
-    assert (status, answer["usual"], answer["body"][:1]) == (200, True, "a")
+    assert (status, answer["asgi"], answer["body"][:1]) == (200, True, "a")
 
 
 REQUESTS: list[tuple[bytes, Any]] = [
@@ -220,7 +220,7 @@ def test_an_id_of_the_client_is_read_as_any_header(
 
 
 def test_a_head_is_plain_only_with_the_token() -> None:
-    """A wrong token is refused the usual way."""
+    """A request with a wrong token goes through ASGI, where it is refused."""
     settings = Settings(predict_token="secret", hosts="x")
     right = plain(b"a", b"Authorization: Bearer secret\r\n")[:-1]
     assert is_plain(read_head(right), settings)
@@ -229,12 +229,12 @@ def test_a_head_is_plain_only_with_the_token() -> None:
 
 
 @pytest.mark.parametrize("more", [b"Origin: http://x\r\n", b"Sec-Fetch-Site: same-origin\r\n"])
-def test_what_a_page_may_have_sent_takes_the_usual_way(more: bytes) -> None:
+def test_what_a_page_may_have_sent_goes_through_asgi(more: bytes) -> None:
     """There the rules on origins are."""
     assert not is_plain(read_head(plain(b"", more)), Settings(hosts="x"))
     assert is_plain(read_head(plain(b"")), Settings(hosts="x"))
 
 
-def test_a_host_that_is_not_ours_takes_the_usual_way() -> None:
+def test_a_host_that_is_not_ours_goes_through_asgi() -> None:
     """There it is refused; its head is not remembered."""
     assert not is_plain(read_head(plain(b"")), Settings())

@@ -199,9 +199,10 @@ def _refusal(
     folder: ArtifactFolder, tag: str, keys: Sequence[PublicKey], signers: Sequence[Signer]
 ) -> UntrustedSignature:
     by = ", ".join(signer.fingerprint for signer in signers)
+    found = f"signed only by {by}, which is not a trusted key" if by else "not signed"
     taken = ", ".join(f"{key.fingerprint} {key.comment}".strip() for key in keys)
     return UntrustedSignature(
-        f"{tag} is signed by {by} only, which is no trusted key" if by else f"{tag} is not signed",
+        f"{tag} is {found}",
         where=str(folder.path),
         hint=f"{TRUSTED_KEYS} takes artifacts of {printable(taken)}; if you know where this one "
         f"comes from, sign it: gnomon sign {tag} --key FILE",
@@ -256,7 +257,10 @@ def sign(folder: ArtifactFolder, tag: str, digest: str, key: Ed25519PrivateKey) 
     made = base64.b64encode(key.sign(message(tag, digest, now))).decode()
     others = [one for one in _read(folder) if one.key != public.line]
     if len(others) >= MOST_SIGNATURES:
-        raise SigningError(f"it has {MOST_SIGNATURES} signatures", where=str(folder.path))
+        raise SigningError(
+            f"it has {MOST_SIGNATURES} signatures already, the most it may have",
+            where=str(folder.path),
+        )
     content = _Signatures((*others, _Signature(public.line, made, now)))
     place = folder.path / SIGNATURES
     try:
@@ -291,7 +295,7 @@ def new_key(path: Path, comment: str) -> PublicKey:
         ):
             if not files.create(place, content, mode=mode):
                 raise SigningError(
-                    "there is such a file; a key is never overwritten", where=str(place)
+                    "the file exists already; a key is never overwritten", where=str(place)
                 )
     except OSError as error:
         raise SigningError(f"cannot write the key: {error.strerror}", where=str(path)) from None

@@ -54,7 +54,7 @@ def _files(schema: dict[str, object]) -> Iterator[str]:
         if "file" not in node or node["__loader__"] == "JsonNode":
             continue
         if not isinstance(node["file"], str):
-            raise _corrupt(repr(node["file"])[:80], "no name of a member")
+            raise _corrupt(repr(node["file"])[:80], "not the name of a member")
         if node.get("__id__") is None or node["__id__"] not in known:
             known.add(node.get("__id__"))
             yield node["file"]

@@ -95,14 +95,15 @@ def check_tag(path: Path, name: str, version: str) -> None:
     """
     if not _is_tag(name, version):
         raise ArtifactCorrupt(
-            f"its manifest has no name and version of an artifact: {f'{name}:{version}'[:80]!a}",
+            "expected the name and version of an artifact in its manifest, got "
+            f"{f'{name}:{version}'[:80]!a}",
             where=str(path),
         )
     if path.parent.parent.absolute() != models().absolute():
         return
     if path.is_symlink() or path.parent.is_symlink():
         raise ArtifactCorrupt(
-            "the store has a link here, and no artifact",
+            "the store has a link here instead of an artifact",
             where=str(path),
             hint="copy the artifact into the store",
         )

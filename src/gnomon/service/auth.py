@@ -33,7 +33,7 @@ def check_token(scope: Scope, token: str, *, hint: str) -> None:
     scheme, _, credentials = given.partition(b" ")
     right = hmac.compare_digest(credentials.strip(), token.encode())
     if scheme.lower() != b"bearer" or not right:
-        raise Unauthorized("that is not the token", where="Authorization", hint=hint)
+        raise Unauthorized("invalid token", where="Authorization", hint=hint)
 
 
 def control_token(settings: Settings) -> str:

@@ -1,11 +1,11 @@
-"""One client's connection: where each request ends, which way it takes, and how long it has.
+"""One client's connection: where each request ends, which path it takes, and how long it has.
 
-On the way through ASGI a request costs a scope, an event, a task and a write for the head of its
+Through ASGI a request costs a scope, an event, a task and a write for the head of its
 answer besides the one for the body: several times what Gnomon does with it. A :class:`Connection`
-takes a plain ``POST /predict`` itself and writes the answer at once. Whatever is not plain takes
-the usual way: another route, a body in chunks, a long body, one that trickles in.
+takes a plain ``POST /predict`` itself and writes the answer at once. Whatever is not plain goes
+through ASGI: another route, a body in chunks, a long body, one that arrives slowly.
 
-Where a request begins and ends is decided here alone, by one strict reader for both ways
+Where a request begins and ends is decided here alone, by one strict reader for both paths
 (:mod:`gnomon.service.head`, :mod:`gnomon.service.framing`), so neither can take for a request what
 the other took for a body. Headers that would change the protocol (``Upgrade``) have no effect.
 """
@@ -30,16 +30,8 @@ from gnomon.service.exchange import Exchange, Wire, scope_of
 from gnomon.service.framing import Chunks, Framing, Sized
 from gnomon.service.front_door import FrontDoor
 from gnomon.service.head import END, HEAD_BYTES, Head, early_refusal, lasting, read_head
-from gnomon.service.http import (
-    CLOSE,
-    Scope,
-    is_encoded,
-    response,
-    unexpected,
-)
-from gnomon.service.limits import (
-    raise_descriptor_limit,
-)
+from gnomon.service.http import CLOSE, Scope, is_encoded, response, unexpected
+from gnomon.service.limits import raise_descriptor_limit
 from gnomon.service.origins import origins_of
 from gnomon.service.stream import ClientStream
 from gnomon.service.ticket import Answer
@@ -52,7 +44,7 @@ logger = logging.getLogger("gnomon")
 BODY_BYTES = 65_536
 """The longest body of a plain request. A longer one comes in pieces, which ASGI joins as well."""
 PATIENCE = 0.05
-"""Seconds to wait for the rest of a plain request. After them it goes the usual way, where slow
+"""Seconds to wait for the rest of a plain request. After them it goes through ASGI, where slow
 clients have their limits and what is refused is logged."""
 SENT_BY_PAGES = {b"origin", b"sec-fetch-site"}
 """With one of these headers a page sent the request; the front door has the rules for those."""
@@ -107,7 +99,7 @@ class Connection(ClientStream):
         self._exchange: Exchange | None = None
         self._patience: asyncio.TimerHandle | None = None
 
-    # What the event loop calls.
+    # Called by the event loop.
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
@@ -141,7 +133,7 @@ class Connection(ClientStream):
             self._exchange.abandon()
             self._exchange = None
 
-    # What uvicorn calls.
+    # Called by uvicorn.
 
     def shutdown(self) -> None:
         """The server stops: close, once what is under way is answered."""
@@ -161,12 +153,12 @@ class Connection(ClientStream):
             self._hold()
             return
         if self._head is not None:
-            self._go_straight(self._head, 0, waited)
+            self._submit(self._head, 0, waited)
             return
         end = self._received.find(END, 0, HEAD_BYTES) + len(END)
         head = self.door.heads.get(self._received[:end])
         if head is not None:
-            self._go_straight(head, end, waited)
+            self._submit(head, end, waited)
         elif self._received[:2] == b"\r\n":
             self._received = _BLANK.sub(b"", self._received, count=1)
             self._take(waited)
@@ -181,7 +173,7 @@ class Connection(ClientStream):
         known, client_id = lasting(block)
         head = self.door.heads.get(known)
         if head is not None:
-            self._go_straight(head._replace(client_id=client_id), end, waited)
+            self._submit(head._replace(client_id=client_id), end, waited)
             return
         try:
             head = read_head(block)
@@ -189,22 +181,22 @@ class Connection(ClientStream):
             self._refuse(error)
             return
         if not is_plain(head, self.door.runtime().settings):
-            self._go_usual_way(head, end, waited)
+            self._pass_to_asgi(head, end, waited)
             return
         last, self._last_head = self._last_head, hash(known)
         if last == self._last_head and known and end <= REMEMBERED_BYTES:
             self._remember(known, head)
-        self._go_straight(head, end, waited)
+        self._submit(head, end, waited)
 
     def _remember(self, block: bytes, head: Head) -> None:
-        """Know a head by its lasting bytes."""
+        """Remember a head by its lasting bytes."""
         if head.client_id is not None:
             head = head._replace(client_id=None)
         if len(self.door.heads) >= HEADS:
             self.door.heads.clear()
         self.door.heads[block] = head
 
-    def _go_straight(self, head: Head, start: int, waited: float) -> None:
+    def _submit(self, head: Head, start: int, waited: float) -> None:
         """Hand a plain request on, if it is whole; its body begins at ``start``."""
         data = self._received
         assert head.length is not None
@@ -237,7 +229,7 @@ class Connection(ClientStream):
         self.transport.write(response(answer.status, answer.body, headers))
         self._go_on()
 
-    def _go_usual_way(self, head: Head, start: int, waited: float) -> None:
+    def _pass_to_asgi(self, head: Head, start: int, waited: float) -> None:
         """Hand a request to the front door through ASGI; its body begins at ``start``."""
         self._stop_waiting()
         self._begin()
@@ -309,7 +301,7 @@ class Connection(ClientStream):
         if not self._busy and not self._ended:
             self._take(self.loop.time() - self._read_at if self._paused else 0.0)
 
-    # What is not there yet.
+    # Requests that have not arrived whole.
 
     def _await_head(self) -> None:
         """The rest of a head is still to come."""
@@ -337,7 +329,7 @@ class Connection(ClientStream):
     def _lose_patience(self) -> None:
         head, self._head = self._head, None
         if head is not None and not self._ended:
-            self._go_usual_way(head, 0, 0.0)
+            self._pass_to_asgi(head, 0, 0.0)
 
     def _stop_waiting(self) -> None:
         self._head = None
@@ -371,7 +363,7 @@ class Connection(ClientStream):
 
 
 def is_plain(head: Head, settings: Settings) -> bool:
-    """Whether a request needs nothing of what the usual way does, and would be let in there."""
+    """Whether a request needs nothing that ASGI is for, and the front door would let it in."""
     if head.method != "POST" or head.raw_path != b"/predict" or head.query:
         return False
     if head.length is None or head.length > min(BODY_BYTES, settings.body_bytes):

@@ -1,4 +1,4 @@
-"""A request on the usual way: through ASGI, as uvicorn carries it out."""
+"""A request that goes through ASGI, with uvicorn's request cycle."""
 
 from __future__ import annotations
 

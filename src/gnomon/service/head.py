@@ -1,7 +1,7 @@
-"""Request heads, read by the letter of RFC 9112.
+"""Request heads, read strictly by RFC 9112.
 
 A server and the proxy before it must never disagree on where a request ends: what one takes for a
-body the other would take for a request (request smuggling). So there is one reader, for both ways
+body the other would take for a request (request smuggling). So there is one reader, for both paths
 that a request can take (see :mod:`gnomon.service.connection`), and it refuses what RFC 9112 does
 not allow rather than guess what was meant.
 """
@@ -67,7 +67,8 @@ _TEXT = bytes({0x09, 0x0A, 0x0D, *range(0x20, 0x7F), *range(0x80, 0x100)})
 """What may stand in header lines: everything but controls."""
 _ID = b"\r\nx-request-id:"
 _NEW_EACH_TIME = (_ID, b"\r\ntraceparent:")
-"""How the lines begin that differ in each request of a client, and have no say in its fate."""
+"""How the header lines begin that differ in each request of a client, and do not affect how it is
+handled."""
 _HOST = re.compile(
     rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[0-9A-Za-z\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::[0-9]*)?"
 )
@@ -143,7 +144,7 @@ def read_head(block: bytes) -> Head:
 def lasting(block: bytes) -> tuple[bytes, str | None]:
     """A head without the headers that are new in each request of a client, and its own id.
 
-    What is left of a head is empty if its fate could depend on what is left out.
+    What is left of a head is empty if how it is handled could depend on what is left out.
     """
     client_id = None
     if block.count(b"\n") > HEADERS:

@@ -66,7 +66,7 @@ def _signed(artifact: Artifact) -> str:
     trusted = [signer for signer in artifact.signers if signer.trusted]
     if not trusted:
         by = ", ".join(signer.fingerprint for signer in artifact.signers)
-        return f"a signature of {by}, not checked: no key of GNOMON_TRUSTED_KEYS"
+        return f"a signature of {by}, not checked: its key is not in GNOMON_TRUSTED_KEYS"
     return "signed by " + ", ".join(
         f"{signer.fingerprint} {signer.comment}".strip() for signer in trusted
     )

@@ -18,7 +18,7 @@ def explain(done: Repair) -> Iterator[str]:
     if done.is_whole:
         yield "nothing is damaged"
     for place in done.lists:
-        yield f"a damaged list was made anew; the old one is {place}"
+        yield f"a damaged list was rebuilt; the old one is {place}"
     for segment in done.segments:
         yield from _segment(segment)
     if done.table is not None:

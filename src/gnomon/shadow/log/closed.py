@@ -24,7 +24,7 @@ _NAME = "closed.json"
 _FORMAT = formats.Format(
     "list of closed segments",
     FORMAT,
-    hint="gnomon log repair makes it anew from the segments",
+    hint="gnomon log repair rebuilds it from the segments",
     damaged=LogError,
     newer=NewerLog,
 )

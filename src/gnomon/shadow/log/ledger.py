@@ -33,7 +33,7 @@ FORMAT = 1
 _FORMAT = formats.Format(
     "ledger of what was sealed",
     FORMAT,
-    hint="gnomon log repair makes it anew from the table",
+    hint="gnomon log repair rebuilds it from the table",
     damaged=LogError,
     newer=NewerLog,
 )

@@ -117,7 +117,7 @@ def _schema(path: Path, content: bytes) -> tuple[pa.Schema, int]:
                 break
         break
     raise LogError(
-        "the begin of this segment is damaged, so nothing of it can be read",
+        "the beginning of this segment is damaged, so nothing of it can be read",
         where=str(path),
         hint="move it out of its folder; the requests in it are lost",
     )
