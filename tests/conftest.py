@@ -14,7 +14,7 @@ import pytest
 from gnomon.settings import Settings
 from gnomon.shadow import rollout
 from gnomon.testing import Server, serving
-from tests.packing import SCRIPT, Pack, install, pack_in_process
+from tests.packing import SCRIPT, Pack, install, pack_in_process, write_service
 
 
 @pytest.hookimpl(trylast=True)
@@ -86,10 +86,7 @@ def deploy(tmp_path: Path) -> Deploy:
 
     def deployed(arguments: str = '"toy"') -> Path:
         folder = tmp_path / "deployment"
-        (folder / "service").mkdir(parents=True, exist_ok=True)
-        (folder / "service" / "__init__.py").write_text(
-            f"from gnomon.service import gateway\n\nGateway = gateway({arguments})\n"
-        )
+        write_service(folder, arguments)
         return folder
 
     return deployed

@@ -95,6 +95,14 @@ def install(packed: Path, home: Path) -> str:
     return f"{name}:{packed.name}"
 
 
+def write_service(folder: Path, arguments: str = '"toy"') -> None:
+    """Make a folder a deployment of this gateway."""
+    (folder / "service").mkdir(parents=True, exist_ok=True)
+    (folder / "service" / "__init__.py").write_text(
+        f"from gnomon.service import gateway\n\nGateway = gateway({arguments})\n"
+    )
+
+
 def times(factor: float, mischief: str = "pass") -> str:
     """Code whose prediction for x is x times ``factor``.
 

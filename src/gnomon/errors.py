@@ -200,13 +200,13 @@ class BodyTooLarge(InvalidRequest):
 
 
 class UnknownContentCoding(InvalidRequest):
-    """A body in a content coding, such as gzip; bodies are read as they come."""
+    """A body in a content coding, such as gzip; bodies are not decompressed."""
 
     status, code = 415, "unknown_content_coding"
 
 
 class MalformedRequest(GnomonError):
-    """Bytes that are no HTTP/1.1 request; the connection they came on is closed."""
+    """Bytes that are not an HTTP/1.1 request; their connection is closed."""
 
     status, code = 400, "malformed_request"
 
@@ -272,7 +272,7 @@ class MethodNotAllowed(GnomonError):
 
 
 class UnknownMethod(GnomonError):
-    """A method that HTTP does not know, or that no route here could take."""
+    """A method that HTTP does not have, or CONNECT."""
 
     status, code = 501, "unknown_method"
 
@@ -298,7 +298,7 @@ class Overloaded(GnomonError):
 class LogUnavailable(GnomonError):
     """The inference log cannot be appended to and the settings say to refuse.
 
-    ``reason`` is what the operating system calls it: ``ENOSPC``, ``EROFS``.
+    ``reason`` is the name of the operating system's error: ``ENOSPC``, ``EROFS``.
     """
 
     status, code = 503, "log_unavailable"
@@ -306,7 +306,7 @@ class LogUnavailable(GnomonError):
 
     @classmethod
     def of(cls, doing: str, error: OSError, *, where: str) -> LogUnavailable:
-        """The refusal that an error of the operating system comes to."""
+        """The error for an operation of the log that the operating system refused."""
         made = cls(
             f"cannot {doing}: {error.strerror}",
             where=where,
@@ -359,13 +359,13 @@ class ArtifactIncompatible(ArtifactError):
 
 
 class UntrustedTypes(ArtifactError):
-    """The serialized pipeline names types its manifest does not trust, or nobody may."""
+    """The serialized pipeline names forbidden types, or ones that its manifest does not trust."""
 
     status, code = 403, "untrusted_types"
 
 
 class UntrustedSignature(ArtifactError):
-    """No trusted key signed the artifact, or a signature is not for it."""
+    """No trusted key signed the artifact, or a signature is for another one."""
 
     status, code = 403, "untrusted_signature"
 
@@ -425,7 +425,7 @@ class StorageError(GnomonError):
 
 
 class UnreadableFile(GnomonError):
-    """A file of ours that is empty, cut off or not what its name says; never read as absence."""
+    """A file of ours that is empty, cut off or of another kind; never treated as missing."""
 
     status, code = 500, "unreadable_file"
 

@@ -1,4 +1,4 @@
-"""Files that survive a loss of power, readable by their owner only unless told otherwise.
+"""Write files that survive a loss of power and that only their owner may read.
 
 A file is on disk when its bytes *and* the name in its folder are synced, and the same holds for the
 folder's own name in its parent. ``rename`` and ``link`` alone promise neither. See "Durability" in
@@ -31,14 +31,14 @@ __all__ = [
 ]
 
 UMASK = 0o077
-"""What a file's mode leaves out, unless ``GNOMON_UMASK`` or :func:`apply_umask` says otherwise."""
+"""The default umask; ``GNOMON_UMASK`` or :func:`apply_umask` replaces it."""
 
 LEFTOVER_SECONDS = 3600.0
-"""A file written aside takes milliseconds to be put in place; this old, its writer is gone."""
+"""A temporary file is put in place within milliseconds; the writer of one this old has died."""
 
-_ASIDE = ".new"
+_TEMPORARY = ".new"
 _umask = UMASK
-with contextlib.suppress(KeyError, ValueError):  # The settings refuse what is no mask.
+with contextlib.suppress(KeyError, ValueError):  # The settings refuse anything but a mask.
     _umask = int(os.environ["GNOMON_UMASK"], 8)
 
 
@@ -74,7 +74,7 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Force the names in a folder to disk: what was made, renamed or removed in it.
+    """Force the names in a folder to disk: whatever was made, renamed or removed in it.
 
     Raises:
         OSError: it is not there, or the disk refuses.
@@ -83,7 +83,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and its parents, each on disk when this returns; one that is there stays.
+    """Make a folder and its parents, if they are missing; each is on disk when this returns.
 
     Raises:
         OSError: the disk refuses, or something else has that name.
@@ -98,10 +98,10 @@ def make_folder(folder: Path) -> None:
 
 
 def narrow(folder: Path) -> None:
-    """Take from others a folder of ours in which everybody may write, as a library made it.
+    """Close a folder of ours that everybody may write to because a library made it so.
 
-    Who may write in a folder can replace what is in it. One that belongs to another account is left
-    as it is, and so is one that is only open to its group: somebody meant that.
+    Whoever may write to a folder can replace what is in it. A folder of another account is left as
+    it is, and so is one that is open to its group only, which somebody has set on purpose.
     """
     mode = stat.S_IMODE(folder.stat().st_mode)
     if mode & stat.S_IWOTH:
@@ -119,7 +119,7 @@ def create(path: Path, content: bytes, *, mode: int | None = None) -> bool:
     Raises:
         OSError: the disk refuses; then there is no such file.
     """
-    temporary = _write_aside(path, content, mode)
+    temporary = _write_temporary(path, content, mode)
     try:
         os.link(temporary, path)
     except FileExistsError:
@@ -131,14 +131,14 @@ def create(path: Path, content: bytes, *, mode: int | None = None) -> bool:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Write a file in place of any other of that name; the new one is on disk when this returns.
+    """Write or replace a file; the new content is on disk when this returns.
 
-    A reader, or who comes after a crash, finds the old content or the new, never a part.
+    A reader finds the old content or the new, never a part, also after a crash.
 
     Raises:
         OSError: the disk refuses; then the old content is still there.
     """
-    temporary = _write_aside(path, content)
+    temporary = _write_temporary(path, content)
     try:
         os.replace(temporary, path)
     except BaseException:
@@ -148,7 +148,7 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file; that it is gone is on disk when this returns. One that is gone stays so.
+    """Remove a file, if it is there; the removal is on disk when this returns.
 
     Raises:
         OSError: the disk refuses.
@@ -161,7 +161,7 @@ def remove(path: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Force a folder and all below it to disk, each with the mode that the umask leaves.
+    """Force a folder and everything below it to disk, with the modes of the umask.
 
     To be called before the folder gets the name under which it is looked for.
 
@@ -178,21 +178,21 @@ def sync_tree(folder: Path) -> None:
 
 
 def sweep(folder: Path, *, below: bool = True) -> None:
-    """Remove what processes that died while they wrote left in a folder, and ``below`` it."""
+    """Remove temporary files of processes that died, in a folder and ``below`` it."""
     limit = time.time() - LEFTOVER_SECONDS
     for place, folders, names in os.walk(folder):
         if not below:
             folders.clear()
-        for path in (Path(place, name) for name in names if _is_aside(name)):
+        for path in (Path(place, name) for name in names if _is_temporary(name)):
             with contextlib.suppress(OSError):  # Another process sweeps too.
                 if path.stat().st_mtime < limit:
                     path.unlink()
 
 
-def _write_aside(path: Path, content: bytes, mode: int | None = None) -> Path:
-    """``content`` on disk under a name beside ``path`` that no listing takes for a file of ours."""
+def _write_temporary(path: Path, content: bytes, mode: int | None = None) -> Path:
+    """Write ``content`` to a temporary file beside ``path``, whose name listings ignore."""
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_ASIDE}")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_TEMPORARY}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -207,8 +207,8 @@ def _write_aside(path: Path, content: bytes, mode: int | None = None) -> Path:
     return temporary
 
 
-def _is_aside(name: str) -> bool:
-    return name.startswith(".") and name.endswith(_ASIDE)
+def _is_temporary(name: str) -> bool:
+    return name.startswith(".") and name.endswith(_TEMPORARY)
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -145,7 +145,7 @@ class PrintableStream(io.TextIOBase):
         return self._inner.fileno()
 
     def isatty(self) -> bool:
-        """Whether somebody watches."""
+        """Whether it is a terminal."""
         return self._inner.isatty()
 
     def writable(self) -> bool:

@@ -13,7 +13,7 @@ import pytest
 
 from gnomon.service.auth import find_control_token
 from gnomon.testing import Server, serving
-from tests.packing import install, times
+from tests.packing import install, times, write_service
 from tests.service.running import SCRIPT
 
 SECONDS = 45
@@ -42,10 +42,7 @@ def server(
     place = tmp_path_factory.mktemp("schema")
     home, folder = place / "bentoml", place / "deployment"
     install(packed_once(times(1), "toy", SCRIPT), home)
-    (folder / "service").mkdir(parents=True)
-    (folder / "service" / "__init__.py").write_text(
-        'from gnomon.service import gateway\n\nGateway = gateway("toy")\n'
-    )
+    write_service(folder)
     with serving(folder, place / "root", environment={"BENTOML_HOME": str(home)}) as running:
         yield running
 

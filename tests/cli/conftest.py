@@ -12,7 +12,7 @@ from gnomon.service.client import Client
 from gnomon.testing import Server, serving
 from tests.cli.running import Shell
 from tests.load import until
-from tests.packing import SCRIPT, install, times
+from tests.packing import SCRIPT, install, times, write_service
 
 
 @pytest.fixture
@@ -55,10 +55,7 @@ def running(
     place = tmp_path_factory.mktemp("running")
     home, root, deployment = place / "bentoml", place / "root", place / "deployment"
     tags = [install(packed_once(times(factor), "toy", SCRIPT), home) for factor in (1, 100, 2)]
-    (deployment / "service").mkdir(parents=True)
-    (deployment / "service" / "__init__.py").write_text(
-        'from gnomon.service import gateway\n\nGateway = gateway("toy")\n'
-    )
+    write_service(deployment)
     environment = {"BENTOML_HOME": str(home), "GNOMON_ROOT": str(root)}
     shell = Shell(deployment, environment)
     shell("promote", tags[0], "--why", "the first")

@@ -25,7 +25,7 @@ from gnomon.settings import Settings
 from gnomon.testing import Server, serving
 from tests.cli.running import Shell
 from tests.load import until
-from tests.packing import SCRIPT, install, times
+from tests.packing import SCRIPT, install, times, write_service
 
 pytestmark = [
     pytest.mark.slow,
@@ -64,10 +64,7 @@ def attacked(
     place = tmp_path_factory.mktemp("attacked")
     home, root, deployment = place / "bentoml", place / "root", place / "deployment"
     tags = [install(packed_once(source, "toy", SCRIPT), home) for source in (SOURCE, times(2))]
-    (deployment / "service").mkdir(parents=True)
-    (deployment / "service" / "__init__.py").write_text(
-        'from gnomon.service import gateway\n\nGateway = gateway("toy")\n'
-    )
+    write_service(deployment)
     environment = {"BENTOML_HOME": str(home), "GNOMON_ROOT": str(root)}
     shell = Shell(deployment, environment)
     shell("promote", tags[0], "--why", EVIL)

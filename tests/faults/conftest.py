@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.testing import Server, serving
-from tests.packing import SCRIPT, install, times
+from tests.packing import SCRIPT, install, times, write_service
 
 ServeIn = Callable[[Path, str, Mapping[str, str]], AbstractContextManager[Server]]
 
@@ -25,10 +25,7 @@ def serve_in(packed_once: Callable[[str, str, str], Path]) -> ServeIn:
     def served(place: Path, mischief: str, settings: Mapping[str, str]) -> Iterator[Server]:
         home, folder = place / "bentoml", place / "deployment"
         install(packed_once(times(2, mischief), "toy", SCRIPT), home)
-        (folder / "service").mkdir(parents=True)
-        (folder / "service" / "__init__.py").write_text(
-            'from gnomon.service import gateway\n\nGateway = gateway("toy")\n'
-        )
+        write_service(folder)
         environment = {"BENTOML_HOME": str(home), **settings}
         with serving(folder, place / "root", environment=environment) as running:
             yield running

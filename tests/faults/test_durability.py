@@ -18,7 +18,7 @@ import pytest
 
 from tests.faults.tracing import Call, calls, needs_strace, strace, traced
 from tests.load import until
-from tests.packing import SCRIPT, times
+from tests.packing import SCRIPT, times, write_service
 
 pytestmark = [needs_strace, pytest.mark.slow]
 
@@ -100,10 +100,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     place = tmp_path_factory.mktemp("power")
     one = pack(place, 1, *strace(place / "packed.txt"))
     deployment = place / "deployment"
-    (deployment / "service").mkdir(parents=True)
-    (deployment / "service" / "__init__.py").write_text(
-        'from gnomon.service import gateway\n\nGateway = gateway("toy")\n'
-    )
+    write_service(deployment)
     gnomon = (sys.executable, "-m", "gnomon")
     trace = place / "served.txt"
     run(place, *gnomon, "promote", one)

@@ -13,7 +13,7 @@ import pytest
 from gnomon.shadow.books.balance import balance
 from gnomon.shadow.log import InferenceLog
 from gnomon.testing import Server, serving
-from tests.packing import install
+from tests.packing import install, write_service
 
 CODE = '''
 import numpy as np
@@ -64,13 +64,10 @@ def forest(
     """Serves a forest, which computes in 32-bit floats."""
     place = tmp_path_factory.mktemp("forest")
     install(packed_once(CODE, "toy", SCRIPT), place / "bentoml")
-    folder = place / "deployment" / "service"
-    folder.mkdir(parents=True)
-    (folder / "__init__.py").write_text(
-        'from gnomon.service import gateway\n\nGateway = gateway("toy")\n'
-    )
+    folder = place / "deployment"
+    write_service(folder)
     environment = {"BENTOML_HOME": str(place / "bentoml")}
-    with serving(folder.parent, place / "root", environment=environment) as server:
+    with serving(folder, place / "root", environment=environment) as server:
         yield server
 
 

@@ -14,7 +14,7 @@ from gnomon.shadow import rollout
 from gnomon.testing import Server, serving
 from tests.cli.running import Shell
 from tests.load import until
-from tests.packing import SCRIPT, install, times
+from tests.packing import SCRIPT, install, times, write_service
 
 pytestmark = pytest.mark.slow
 
@@ -30,10 +30,7 @@ def place(
         for factor in (1, 100, 2):
             tag = install(packed_once(times(factor), "toy", SCRIPT), place / "bentoml")
             rollout.promote(Settings(root=str(place / "root")), "toy", tag, force=True)
-    (place / "deployment/service").mkdir(parents=True)
-    (place / "deployment/service/__init__.py").write_text(
-        'from gnomon.service import gateway\n\nGateway = gateway("toy")\n'
-    )
+    write_service(place / "deployment")
     return place
 
 

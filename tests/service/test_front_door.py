@@ -16,7 +16,7 @@ import pytest
 
 from gnomon.shadow.log import InferenceLog
 from gnomon.testing import Server, serving
-from tests.packing import pack_in_process, times
+from tests.packing import pack_in_process, times, write_service
 from tests.service.running import GOOD, SCRIPT
 
 
@@ -26,10 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     place = tmp_path_factory.mktemp("front-door")
     home, folder = place / "bentoml", place / "deployment"
     pack_in_process(place / "code", home, times(1), "toy", SCRIPT)
-    (folder / "service").mkdir(parents=True)
-    (folder / "service" / "__init__.py").write_text(
-        'from gnomon.service import gateway\n\nGateway = gateway("toy", body_bytes=2_000_000)\n'
-    )
+    write_service(folder, '"toy", body_bytes=2_000_000')
     with serving(folder, place / "root", environment={"BENTOML_HOME": str(home)}) as running:
         yield running
 

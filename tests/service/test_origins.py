@@ -25,7 +25,7 @@ from gnomon.settings import Settings
 from gnomon.shadow.log import InferenceLog
 from gnomon.shadow.sampling import eligible
 from gnomon.testing import Server, free_port, serving
-from tests.packing import SCRIPT, install, times
+from tests.packing import SCRIPT, install, times, write_service
 from tests.service.test_pages import browse, needs_browser
 
 ROW = {"x": 1.0, "id": "a"}
@@ -170,10 +170,7 @@ def server(
     place = tmp_path_factory.mktemp("origins")
     home, deployment = place / "bentoml", place / "deployment"
     install(packed_once(times(1), "toy", SCRIPT), home)
-    (deployment / "service").mkdir(parents=True)
-    (deployment / "service" / "__init__.py").write_text(
-        'from gnomon.service import gateway\n\nGateway = gateway("toy")\n'
-    )
+    write_service(deployment)
     environment = {
         "BENTOML_HOME": str(home),
         "GNOMON_HOSTS": "flights.example.com",

@@ -11,7 +11,7 @@ import pytest
 import gnomon
 from gnomon.errors import UnknownArtifact
 from gnomon.testing import Server, serving
-from tests.packing import SCRIPT, install, times
+from tests.packing import SCRIPT, install, times, write_service
 
 pytestmark = pytest.mark.slow
 
@@ -24,10 +24,7 @@ def server(
     place = tmp_path_factory.mktemp("served")
     home, deployment = place / "bentoml", place / "deployment"
     install(packed_once(times(1), "toy", SCRIPT), home)
-    (deployment / "service").mkdir(parents=True)
-    (deployment / "service" / "__init__.py").write_text(
-        'from gnomon.service import gateway\n\nGateway = gateway("toy")\n'
-    )
+    write_service(deployment)
     with serving(deployment, place / "root", environment={"BENTOML_HOME": str(home)}) as running:
         yield running
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from gnomon.testing import Server, serving
-from tests.packing import SCRIPT, install, times
+from tests.packing import SCRIPT, install, times, write_service
 
 pytestmark = pytest.mark.slow
 
@@ -25,10 +25,7 @@ def server(
     place = tmp_path_factory.mktemp("traffic")
     home, deployment = place / "bentoml", place / "deployment"
     install(packed_once(times(1), "toy", SCRIPT), home)
-    (deployment / "service").mkdir(parents=True)
-    (deployment / "service" / "__init__.py").write_text(
-        'from gnomon.service import gateway\n\nGateway = gateway("toy")\n'
-    )
+    write_service(deployment)
     with serving(deployment, place / "root", environment={"BENTOML_HOME": str(home)}) as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""``gnomon sign``: vouch for an artifact, or make the key to do it with."""
+"""``gnomon sign``: sign an artifact, or make a key."""
 
 from __future__ import annotations
 

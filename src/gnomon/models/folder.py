@@ -1,7 +1,7 @@
-"""The files of an artifact's folder, read as what they are: written by somebody else.
+"""The files of an artifact's folder, read as untrusted input.
 
 A folder may hold a FIFO that blocks who opens it, a link out of the folder, a device, a file that
-grows while it is read, or a million names. So names come from walking the folder, never from the
+grows while it is read, or a million files. So names come from walking the folder, never from the
 manifest, only regular files are opened, and no more is read than a limit says.
 """
 
@@ -148,10 +148,10 @@ def sha256(content: bytes) -> str:
 
 @contextmanager
 def parsing(what: str, where: Path | str) -> Iterator[None]:
-    """Whatever goes wrong while content of an artifact is parsed is a fault of the artifact.
+    """Turn any error of parsing an artifact's content into :class:`ArtifactCorrupt`.
 
-    Parsers meet what nobody foresaw: nesting beyond the stack, numbers beyond a float, dates
-    beyond the calendar. A list of their errors would miss the next one.
+    Parsers fail in many ways: nesting beyond the stack, numbers beyond a float, dates beyond the
+    calendar. A list of their errors would miss the next one.
     """
     try:
         yield
@@ -167,7 +167,7 @@ def parsing(what: str, where: Path | str) -> Iterator[None]:
 
 
 def _open_regular(path: Path) -> BinaryIO:
-    """Open without following a link and without waiting for who writes into a FIFO."""
+    """Open a regular file, without following a link or waiting for a writer of a FIFO."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(path, flags)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -164,7 +164,7 @@ def pack(
         ).write(folder)
         check.in_fresh_process(folder)
         path = store.publish(folder, name, version, created)
-    return examine(path, keys=None)  # nobody can have signed it yet
+    return examine(path, keys=None)  # it cannot be signed yet
 
 
 def check_training(pipeline: Any, X: Any, y: Any) -> None:  # noqa: N803

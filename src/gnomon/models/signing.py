@@ -1,6 +1,6 @@
-"""Signatures: who says that an artifact is theirs.
+"""Signatures: who made an artifact.
 
-A hash shows damage. It does not show who made an artifact: a forger writes fitting hashes. A
+A hash shows damage. It does not show who made an artifact: a forger writes matching hashes. A
 signature does. It is Ed25519 over the manifest's digest, which covers every other file, together
 with the tag, so that it vouches for nothing under another name. Keys are OpenSSH's.
 
@@ -64,7 +64,7 @@ class PublicKey:
 
     Attributes:
         line: ``ssh-ed25519 AAAA…``, as OpenSSH writes it, without the comment.
-        comment: what the owner of the *trusted* list calls it.
+        comment: the name it has in the list of trusted keys.
     """
 
     line: str
@@ -130,7 +130,7 @@ class _Signatures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def message(tag: str, digest: str, signed: datetime) -> bytes:
-    """The bytes that are signed: what they are for, which format, which tag, which content."""
+    """The bytes that are signed: purpose, format, tag, digest of the content, and time."""
     stamp = signed.astimezone(UTC).isoformat()
     return f"gnomon artifact signature\nformat {FORMAT}\n{tag}\nsha256 {digest}\n{stamp}\n".encode()
 

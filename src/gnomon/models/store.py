@@ -281,13 +281,13 @@ def _created(path: Path) -> datetime | None:
 
 
 def _age_order(path: Path) -> datetime:
-    """To find the newest. A damaged artifact comes first: to pass over it for an older one without
-    a word would be to guess; whoever asks for the newest is told what is wrong with it."""
+    """The order to find the newest. A damaged artifact comes first, so that its error is shown
+    instead of an older artifact being used silently."""
     return _created(path) or datetime.max.replace(tzinfo=UTC)
 
 
 def _sweep(staging: Path) -> None:
-    """Remove what a pack that was killed has left."""
+    """Remove the folders of packs that were killed."""
     limit = time.time() - _STAGING_SECONDS
     for folder in _folders(staging):
         with contextlib.suppress(OSError):

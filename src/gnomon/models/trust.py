@@ -2,8 +2,8 @@
 
 Three lists decide, in this order, and the artifact writes only the last. *Forbidden*: what runs
 commands, reads files or reaches into the interpreter is refused whatever the manifest says.
-*Plain*: what skops loads without being told to. *Trusted*: what whoever packed it accepted, which
-is a claim, as a forger writes it too: so :func:`judge` gives every such name back, to be shown
+*Plain*: what skops loads without being told to. *Trusted*: what the packer accepted, which is only
+a claim, since a forger can write it too: so :func:`judge` gives every such name back, to be shown
 before it runs. Only a signature says who made the claim.
 """
 
@@ -82,8 +82,8 @@ _VALUES = frozenset(
         *("enum", "uuid", "re"),
     }
 )
-"""Modules of the standard library that hold values and compute with them. All else of it, and there
-is no end to what of it runs a command, is forbidden."""
+"""Modules of the standard library that hold values and compute with them. All others are
+forbidden: too many of them can run a command."""
 
 _STANDARD_NAMES = frozenset(
     {
@@ -194,7 +194,7 @@ def judge(
                 unknown.add(one.full)
             continue
         if one.plain and one.use == "unpickled":
-            continue  # a pickle's whole list is its packer's; what scikit-learn needs says nothing
+            continue  # a pickle's manifest lists every name: scikit-learn's own are not shown
         origin: Origin = "own code" if is_own else "installed package"
         shown.setdefault(one.full, (origin, set()))[1].add(one.use)
     if unknown:
@@ -210,14 +210,16 @@ def judge(
 
 
 def check_allowed(one: Named, is_own: bool, where: str) -> None:
-    """Refuse a name that nobody can trust.
+    """Refuse a forbidden name.
 
     Raises:
-        UntrustedTypes: it runs commands, reads files, or reaches into the interpreter; or it is no
-            name at all.
+        UntrustedTypes: it runs commands, reads files, or reaches into the interpreter; or it is not
+            a name.
     """
     if not _IDENTIFIER.fullmatch(one.full):
-        raise UntrustedTypes(f"no name of a class or function: {one.full!a}", where=where)
+        raise UntrustedTypes(
+            f"expected the name of a class or function, got {one.full!a}", where=where
+        )
     dangerous = _DANGEROUS_MODULES if is_own else _DANGEROUS
     hidden = any(part.lstrip("_") in dangerous for part in one.name.split("."))
     if hidden or (not is_own and _is_forbidden(one.module, one.full)):

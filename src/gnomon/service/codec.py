@@ -1,9 +1,9 @@
-"""Large bodies are read, and large answers written, in a process of their own.
+"""Large bodies are decoded, and large answers encoded, in a separate process.
 
-To parse 16 megabytes of JSON takes tens of milliseconds when it is clean, and seconds when it was
-made to take them; the interpreter is held all that time, so a thread would not help. What is small
-is done at once (:meth:`gnomon.preprocessing.Decoder.decode_soon`), everything else here, while the
-gateway goes on with other clients.
+Parsing 16 megabytes of JSON takes tens of milliseconds, or seconds if the body was made to be slow.
+The interpreter is held all that time, so a thread would not help. Small bodies are decoded at once
+(:meth:`gnomon.preprocessing.Decoder.decode_soon`), all others here, while the gateway serves other
+clients.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ HEADER = struct.Struct("<III")
 """Bytes of the message (JSON), of the contract (JSON; requests only) and of the payload."""
 
 HELD_BODIES = 8
-"""Bodies of the largest size that may wait, or the bytes of as many; beyond it they are shed."""
+"""How many bodies of the largest size, in bytes, may wait; more are shed."""
 
 
 class ReadBody(msgspec.Struct, tag="read", frozen=True):
@@ -69,7 +69,7 @@ class Written(msgspec.Struct, tag="written", frozen=True):
 
 
 class Failed(frames.Refused, tag="failed", frozen=True):
-    """The body is not to be had, and why."""
+    """The body was refused, and why."""
 
 
 Reply = Read | Written | Failed
@@ -87,9 +87,10 @@ class Peer(NamedTuple):
 
 
 class Codec:
-    """The process that reads and writes what is large; one thing at a time, in order.
+    """The process that decodes large bodies and encodes large answers, one at a time, in order.
 
-    It is started by the first that needs it or by :meth:`start`, and again after it has ended.
+    It is started by the first request that needs it or by :meth:`start`, and again when it has
+    ended.
 
     Args:
         settings: handed down; ``deadline`` is how long one body may take, and ``body_bytes`` what
@@ -133,7 +134,7 @@ class Codec:
             InvalidRequest: see :meth:`gnomon.preprocessing.Decoder.decode`.
             Overloaded: too much waits already.
             DeadlineExceeded: it took too long, or waited too long.
-            WorkerError: the process ended over it.
+            WorkerError: the process ended on it.
         """
         with self._hold(len(body)):
             reply, payload = await self._ask(ReadBody(most_rows), contract, body, Read)
@@ -146,7 +147,7 @@ class Codec:
 
         Raises:
             DeadlineExceeded: it took too long, or waited too long.
-            WorkerError: the process ended over it.
+            WorkerError: the process ended on it.
         """
         request = WriteAnswer(request_id, artifact)
         _, payload = await self._ask(request, contract, scored.serialize(), Written)
@@ -203,10 +204,10 @@ class Codec:
         except (ConnectionError, asyncio.IncompleteReadError):
             code = await self._end()
             raise WorkerError(
-                f"the process that reads large requests ended over this one, with {code}",
+                f"the process that decodes large requests ended on this one, with {code}",
                 hint="send fewer rows a request",
             ) from None
-        except BaseException:  # What it would still say is the answer to nothing.
+        except BaseException:  # Its reply would be taken for the next request's.
             await self._end()
             raise
 

@@ -27,7 +27,7 @@ from gnomon.worker.spawn import inherited
 __all__ = ["main"]
 
 OUT_OF_MEMORY_SCORE = 900
-"""The kernel's ``oom_score_adj``: only shadows go first."""
+"""Only shadows are killed before it."""
 
 NICENESS = 5
 """Small requests do not wait for large ones on a busy machine."""
@@ -39,8 +39,7 @@ def main() -> None:
     """Serve until the socket closes."""
     die_with_parent(os.getppid())
     enter_background(niceness=NICENESS, oom_score=OUT_OF_MEMORY_SCORE)
-    # Parsed JSON has no cycles. To look for some again and again in millions of lists takes most
-    # of the time that they take.
+    # Parsed JSON has no cycles, and looking for them in millions of lists takes most of the time.
     gc.disable()
     with socket.socket(fileno=inherited(sys.argv[1])) as gateway:
         while (head := frames.recv_exactly(gateway, HEADER.size)) is not None:

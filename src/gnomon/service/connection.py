@@ -102,7 +102,7 @@ class Connection(ClientStream):
     # Called by the event loop.
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come."""
+        """Take bytes that the client sent."""
         if self._ended:
             return
         self._received += data
@@ -114,7 +114,7 @@ class Connection(ClientStream):
             self._hold()
 
     def eof_received(self) -> bool:
-        """The client sends no more. It may still read, so it gets what it is owed."""
+        """The client sends no more. It may still read, so it gets its answers."""
         self._eof = True
         if self._ended:
             return False
@@ -286,7 +286,7 @@ class Connection(ClientStream):
             self._read_on()
 
     def _go_on(self) -> None:
-        """A request and its answer are done with. What waits has its turn after the others'."""
+        """Finish a request. What waits on this connection is served after other connections."""
         self.server_state.total_requests += 1
         self._exchange = None
         if self._closes:
@@ -304,7 +304,7 @@ class Connection(ClientStream):
     # Requests that have not arrived whole.
 
     def _await_head(self) -> None:
-        """The rest of a head is still to come."""
+        """Wait for the rest of a head, unless it is refused already."""
         refusal = early_refusal(self._received, self._scanned)
         if refusal is not None:
             self._refuse(refusal)
@@ -317,7 +317,7 @@ class Connection(ClientStream):
             self._read_on()
 
     def _await_body(self) -> None:
-        """The rest of a plain request is still to come: give it a moment."""
+        """Wait a moment for the rest of a plain request."""
         if self._eof:
             self._refuse(_cut_short())
             return
@@ -340,7 +340,7 @@ class Connection(ClientStream):
     # Endings.
 
     def _break_off(self, error: GnomonError) -> None:
-        """The rest of the body will not come, or nobody knows where it ends."""
+        """The rest of the body will not come, or its end cannot be found."""
         exchange, self._exchange = self._exchange, None
         assert exchange is not None
         exchange.abandon()

@@ -1,7 +1,7 @@
 """Where a request's body ends: by its length, or in chunks.
 
-Either takes the bytes of a connection as they come and says which of them are body. What is left
-over is the next request.
+Both take the bytes of a connection as they come and split off the body. What is left over is the
+next request.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from gnomon.service.head import HEADERS, fields
 __all__ = ["DRAINED_BYTES", "Chunks", "Framing", "Sized"]
 
 DRAINED_BYTES = 65_536
-"""A body nobody asked for is read to its end if it is no longer; else the connection is closed."""
+"""A body that was not read is read to its end if no more than this is left; else the connection is
+closed."""
 SIZE_LINE_BYTES = 4_096
-"""The longest line with the size of a chunk, and what its extensions may come to in one body."""
+"""The longest line with the size of a chunk, and the limit on all extensions of one body."""
 TRAILER_BYTES = 16_384
-"""What the trailers of a body may come to."""
+"""The limit on all trailers of a body."""
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*+"'

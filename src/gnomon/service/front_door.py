@@ -62,8 +62,8 @@ POLICY_VIOLATION = 1008
 """The code of RFC 6455 for a WebSocket that is refused."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "QUERY"})
-"""The methods that HTTP registers for use on resources: with another one a request is a 501, with
-one that a route does not take a 405. CONNECT asks for a tunnel, and is refused before."""
+"""The methods that HTTP registers for use on resources: others get 501, and those
+that a route does not take 405. CONNECT asks for a tunnel, and is refused before."""
 
 
 class FrontDoor:

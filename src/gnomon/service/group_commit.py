@@ -1,7 +1,7 @@
-"""Answers that wait until what they answer is on disk, with ``GNOMON_FSYNC_SECONDS=0``.
+"""With ``GNOMON_FSYNC_SECONDS=0``, answers wait until their log records are on disk.
 
-One sync serves every answer that was ready before it began; what becomes ready meanwhile is the
-next group. So the rate of requests is not bound to the rate of syncs (group commit, as in
+One sync serves every answer that was ready before it began; answers that become ready meanwhile are
+the next group. So the rate of syncs does not limit the rate of requests (group commit, as in
 https://www.postgresql.org/docs/current/runtime-config-wal.html#GUC-COMMIT-DELAY).
 """
 
@@ -15,7 +15,7 @@ from gnomon.errors import LogUnavailable
 __all__ = ["GroupCommit"]
 
 Deliver = Callable[[LogUnavailable | None], None]
-"""Lets answers leave; or refuses them, with what the disk said to the sync."""
+"""Sends answers, or, given the error of a failed sync, refuses them."""
 
 
 class GroupCommit:

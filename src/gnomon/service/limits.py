@@ -1,4 +1,4 @@
-"""What clients may take of a gateway: descriptors, and time after their answer.
+"""How many descriptors clients may take, and how much time after their answer.
 
 A gateway needs descriptors of its own: log segments, workers, shadows and the storage root. Where
 connections took all of them, it could neither log nor replace a worker.
@@ -20,12 +20,12 @@ __all__ = [
 ]
 
 KEPT_DESCRIPTORS = 256
-"""Kept free of connections where there are many."""
+"""The most descriptors that are kept from connections."""
 NEEDED_DESCRIPTORS = 96
 """What a gateway opens with a worker, a shadow and nobody connected, and what it takes to replace
 one of them. ``tests/faults/test_clients.py`` serves with it."""
 FEWEST_CONNECTIONS = 32
-"""With fewer a server is no server: its own probes and a handful of clients take as many."""
+"""Fewer are not enough to serve: probes and a handful of clients take as many."""
 
 STOP_SECONDS = 2.0
 """What a client gets to finish its request, or to take its answer, when the server stops."""

@@ -1,4 +1,4 @@
-"""The folder that a server's metrics are kept in, and the space they take there.
+"""The folder that a server's metrics are kept in, with their space reserved.
 
 ``prometheus_client`` keeps metrics in files that it maps into memory, one set a process, and
 ``/metrics`` adds up all that are in the folder. BentoML has one folder a *home*: a second server
@@ -33,7 +33,7 @@ MEMORY = Path("/dev/shm")
 LOCK = "lock"
 
 _held: dict[Path, int] = {}
-"""The lock on this process's folder, as long as it is used."""
+"""The lock on each folder that this process uses."""
 
 
 def reserve_files() -> None:
@@ -97,7 +97,7 @@ def _reserve(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _locked(base: Path) -> Iterator[None]:
-    """Alone among those who take, give up or remove a folder in ``base``; held for moments."""
+    """Hold the lock under which folders in ``base`` are taken, given up and removed."""
     descriptor = os.open(base / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -151,7 +151,7 @@ def _start(pid: int) -> str | None:
 
 
 def _forget_gauges(folder: Path) -> None:
-    """What a gateway that died said of now; what it counted stays."""
+    """Remove gauges of gateways that died: they describe the present. Their counters stay."""
     for file in folder.glob("gauge_live*.db"):
         if not Path("/proc", file.stem.rpartition("_")[2]).exists():
             file.unlink(missing_ok=True)

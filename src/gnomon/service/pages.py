@@ -51,7 +51,7 @@ def index(status: Mapping[str, Any], contract: Contract | None) -> bytes:
 
 
 def content_policy() -> bytes:
-    """The page's ``Content-Security-Policy``: its own script and style, and nobody's frame."""
+    """The page's ``Content-Security-Policy``: its own script and style only, and no frames."""
     return f"{_policy()}; frame-ancestors 'none'".encode()
 
 

@@ -37,7 +37,7 @@ class Sealing:
         self._reported = time.monotonic()
 
     async def close(self) -> None:
-        """End it; what it was about is done by the next."""
+        """End it; the next sealer finishes what it was doing."""
         await self._child.close()
 
     @property

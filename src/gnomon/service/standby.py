@@ -48,7 +48,7 @@ class Standby:
         self._lifeline.sendall(response(status, body, (*headers, CLOSE)))
 
     def close(self) -> None:
-        """The gateway stops: nobody is to answer for it."""
+        """End the standby without answering: the gateway stops as it was told to."""
         self._lifeline.sendall(standby_process.GOODBYE)
         self._lifeline.close()
         reap(self._process)

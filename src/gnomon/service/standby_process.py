@@ -5,7 +5,7 @@ each gateway. The process that started the gateway has its listening socket too,
 on taking connections when the gateway is killed, and their clients would wait for seconds, in which
 they could have asked another server.
 
-It must start at once, so it imports nothing but the standard library, and nothing of Gnomon.
+It must start at once, so it imports the standard library only, and nothing of Gnomon.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ import time
 __all__ = ["GOODBYE", "main", "place"]
 
 GOODBYE = b"\0"
-"""What a gateway sends that stops as it was told to: nobody is to take its place here."""
+"""Sent by a gateway that stops as it was told to: the standby ends without answering."""
 
 LOOK_SECONDS = 0.02
 GIVE_UP_SECONDS = 120.0
-"""For how long a next gateway is waited for."""
+"""How long to wait for the next gateway."""
 CLIENT_SECONDS = 2.0
 """What a client gets to send its request, and to take the answer."""
 MOST_CLIENTS = 256
 SURE_SECONDS = 1.0
-"""A gateway that is there for so long is there to stay. One that was killed with this one may be
-seen for a moment."""
+"""How long another gateway must be seen before the standby ends. One that was killed together with
+this one may be seen for a moment."""
 
 
 def place(listener: socket.socket) -> str:
@@ -50,12 +50,12 @@ def main(arguments: list[str]) -> None:
     listeners = [socket.socket(fileno=int(number)) for number in arguments[2:]]
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    answer = _last_words(lifeline)
+    answer = _prepared_answer(lifeline)
     if answer is not None:
         _Standby(listeners, supervisor, answer).run()
 
 
-def _last_words(lifeline: socket.socket) -> bytes | None:
+def _prepared_answer(lifeline: socket.socket) -> bytes | None:
     """The answer to give once the gateway has ended; None if it said goodbye."""
     said = b""
     with contextlib.suppress(OSError):
@@ -78,7 +78,7 @@ class _Standby:
         for listener in self._listeners:
             listener.setblocking(False)
         limit = absent = time.monotonic()
-        while time.monotonic() < limit + GIVE_UP_SECONDS and not self._is_alone():
+        while time.monotonic() < limit + GIVE_UP_SECONDS and not self._is_unsupervised():
             present = self._sees_gateway()
             if not present:
                 absent = time.monotonic()
@@ -87,8 +87,8 @@ class _Standby:
             self._accept_when(not present)
             self._turn()
 
-    def _is_alone(self) -> bool:
-        """Whether nobody is there to start another gateway."""
+    def _is_unsupervised(self) -> bool:
+        """Whether the process that would start another gateway has ended."""
         return bool(select.select([self._supervisor], [], [], 0)[0])
 
     def _accept_when(self, wanted: bool) -> None:

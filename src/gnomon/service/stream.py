@@ -1,4 +1,4 @@
-"""What a client sends and takes, as bytes: how much is read, how long it may take, how it ends."""
+"""A client's connection as bytes: when it is read, how long the client may take, how it closes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class ClientStream(asyncio.Protocol):
 
     @property
     def owes(self) -> bool:
-        """Whether a request has come whole, and its answer has not been written."""
+        """Whether a whole request was received and its answer was not written yet."""
         return self._busy and self._framing is None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -96,7 +96,7 @@ class ClientStream(asyncio.Protocol):
         self._behind = True
 
     def resume_writing(self) -> None:
-        """The client has caught up: what it sent meanwhile waited for itself."""
+        """The client has caught up; time that its requests waited for that does not count."""
         self._writable.set()
         self._behind = False
         self._read_at = self.loop.time()
@@ -135,9 +135,9 @@ class ClientStream(asyncio.Protocol):
         self._busy, self._scanned, self._until = True, 0, math.inf
 
     def _expect(self, seconds: float) -> None:
-        """Give the client so long for what it is to do next.
+        """Set the time limit for what the client must do next.
 
-        One timer serves all: it is set anew when it goes off, not at each request.
+        One timer serves all limits: it is set again when it goes off, not at each request.
         """
         self._until = self.loop.time() + seconds
         if self._timer is None or self._until < self._timer.when():
@@ -171,7 +171,7 @@ class ClientStream(asyncio.Protocol):
     # Endings.
 
     def _refuse(self, error: GnomonError) -> None:
-        """Answer what has not come to the front door, and close."""
+        """Answer a request that does not reach the front door, and close."""
         self._write_error(error)
         self._closes = True
         self._close(linger=True)

@@ -1,7 +1,7 @@
-"""How soon a gateway that ended is started again.
+"""Restart a gateway soon after it has ended.
 
-BentoML has its processes looked after by circus, which looks every ten seconds. That is how long
-clients would wait for the next gateway, so circus is told to look more often.
+BentoML's processes are supervised by circus, which checks them every ten seconds. Clients would
+wait that long for the next gateway, so circus is told to check more often.
 """
 
 from __future__ import annotations

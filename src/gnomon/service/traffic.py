@@ -1,7 +1,7 @@
 """BentoML's HTTP metrics, with labels that no client can choose.
 
-BentoML labels its counters with the path of the request. Each path that a client thinks of would be
-series that stay in memory, in the metrics' files and in Prometheus for ever.
+BentoML labels its counters with the path of the request. Each new path that a client requests would
+add series that stay in memory, in the metrics' files and in Prometheus for ever.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gnomon.service.http import ASGI, Receive, Scope, Send
 __all__ = ["OTHER", "TrafficMetrics", "count_by_route", "route_of"]
 
 OTHER = "other"
-"""The label of every path that leads nowhere."""
+"""The label of every path without a route."""
 ASKED = "gnomon.path"
 """Where a scope keeps the path that was asked for while BentoML sees the route's."""
 

@@ -188,7 +188,7 @@ def _checked(name: str) -> str:
 
 
 def _is_ours(name: str) -> bool:
-    """Whether it is neither a file written aside nor one that a file manager left."""
+    """Whether it is neither a temporary file nor one that a file manager left."""
     return not name.rpartition("/")[2].startswith(".")
 
 

@@ -1,9 +1,9 @@
-"""Whose fault it is that a pipeline raised on a row: its own, or that of a value it was sent.
+"""Whether a row failed because of the pipeline, or because of a value in the row.
 
-A contract takes every value that the training dtype holds, and a pipeline may compute in less: a
-forest in 32-bit floats, a tolerant parser in nanoseconds since 1970. Such values are suspects. One
-is to blame if the pipeline scores the row once it is ordinary: confirmed by intervention, not
-guessed from the message.
+A contract accepts every value that the training dtype holds, but a pipeline may compute in a
+narrower type: a forest in 32-bit floats, a parser in nanoseconds since 1970. Such values are
+suspects. One is to blame if the pipeline scores the row with an ordinary value in its place:
+confirmed by intervention, not guessed from the message.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def _facts(artifact: Artifact, checks: LeakageReport | None) -> Table:
 
 
 def _signed(artifact: Artifact) -> str:
-    """Who vouches for it; see ``docs/security.md`` for what that means."""
+    """Who signed it; see ``docs/security.md`` for what that means."""
     if not artifact.signers:
         return "not signed: its hashes show damage, not who made it"
     trusted = [signer for signer in artifact.signers if signer.trusted]
@@ -82,7 +82,7 @@ _USES = {
 
 
 def _runs(artifact: Artifact) -> Table:
-    """What skops does not vouch for: all that a person has to decide about."""
+    """What skops does not trust by itself, for a person to decide about."""
     manifest = artifact.manifest
     table = columns("what", "from", "how")
     if manifest.serializer == "pickle":

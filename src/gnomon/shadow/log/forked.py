@@ -1,7 +1,7 @@
-"""Work done in a fork, so that the memory it takes is given back to the last byte.
+"""Work in a fork of the process, so that all memory it takes is freed.
 
-Arrow's pools, deltalake's runtime and the C library keep what they have taken, in case it is needed
-again. A process that does such work for months grows with it; its forks do not live so long.
+Arrow's pools, deltalake's runtime and the C library keep the memory they have taken. A process that
+does such work for months would grow; its forks end.
 """
 
 from __future__ import annotations

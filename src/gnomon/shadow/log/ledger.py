@@ -1,8 +1,8 @@
-"""What was sealed, kept apart from the table: the table is held against it.
+"""What was sealed, recorded apart from the table, to compare the table with.
 
 ``sealed/<model>/<spool>.json`` under the storage root is written by the one sealer of a spool, each
-time after the rows it names are on disk in the table, and before their segments are removed. What
-the table has beyond it was not finished and is still in the spool; what it lacks is lost.
+time after the rows it names are on disk in the table, and before their segments are removed. Rows
+that the table has beyond it are still in the spool; rows that the table lacks are lost.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which parts of a stream are known to be lost, so that the accounts need not look for them."""
+"""Which parts of a stream are known to be lost, so that the books do not report them as missing."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _Lost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def lost_ranges(folder: Path) -> tuple[LostRange, ...]:
-    """What a stream is known to have lost.
+    """The batches that a stream is known to have lost.
 
     Raises:
         LogError: the list is damaged, or of a newer format.
@@ -53,7 +53,7 @@ def lost_ranges(folder: Path) -> tuple[LostRange, ...]:
 
 
 def record_lost(folder: Path, ranges: tuple[LostRange, ...]) -> None:
-    """Add to what a stream is known to have lost; it is on disk when this returns.
+    """Add lost batches to a stream's list; it is on disk when this returns.
 
     Raises:
         LogError: the list is damaged.

@@ -2,7 +2,7 @@
 
 A crash of the process tears nothing. A loss of power may leave less than was written after the last
 sync, or zeros; that end is cut. Whatever is wrong before the last sync is damage: such a segment is
-closed as it is, so that whoever reads it is told, and the stream goes on in the next.
+closed as it is, so that readers find the damage, and the stream goes on in the next.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Setting damage of a log aside, and saying what is lost: the work of ``gnomon log repair``.
+"""``gnomon log repair``: move damaged parts of a log aside, and report what is lost.
 
-Nothing is deleted. What can still be read goes on to be read; what is known to be lost is noted, so
-that the accounts say so instead of looking for it.
+Nothing is deleted. What can still be read stays in the log; what is lost is recorded, so that the
+books report it as lost instead of missing.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Repair:
 
 
 def repair(settings: Settings, model: str) -> Repair:
-    """Set what is damaged of a model's log aside, and note what is lost.
+    """Move damaged parts of a model's log aside, and record what is lost.
 
     A server may run meanwhile, but for one case, which the error names.
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from gnomon import files
 from gnomon.errors import LogError
 from gnomon.shadow.log.framing import filler, find_messages
-from gnomon.shadow.log.layout import Segment
+from gnomon.shadow.log.layout import Segment, segment_path
 from gnomon.shadow.log.lost import LostRange, record_lost
 from gnomon.shadow.log.schema import check_format
 from gnomon.shadow.log.tail import POSITION_KEY, SegmentReader, source_position
@@ -166,7 +166,7 @@ def _first_source(batch: pa.RecordBatch) -> str | None:
 
 def _read_to(segment: Segment) -> str | None:
     """How far the shadow had read when it began the next segment."""
-    following = segment.path.parent / f"{segment.sequence + 1:08d}{segment.path.suffix}"
+    following = segment_path(segment.path.parent, segment.sequence + 1)
     try:
         with SegmentReader(following) as reader:
             began = reader.schema.metadata.get(POSITION_KEY)

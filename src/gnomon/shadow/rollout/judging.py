@@ -1,7 +1,7 @@
-"""The gates of a promotion, asked in a process of its own.
+"""The gates of a promotion, evaluated in a separate process.
 
-To read the log for evidence takes seconds and hundreds of megabytes, of which libraries keep a part
-for good. A gateway has neither to spare; a process that ends gives all of it back.
+Reading the log for evidence takes seconds and hundreds of megabytes, some of which libraries never
+free. A gateway cannot spare that; a process that ends frees all of it.
 
 ``python -m gnomon.shadow.rollout.judging MODEL ARTIFACT [POLICY]`` prints the gates, or an error,
 as JSON.
@@ -36,7 +36,7 @@ class _Found(msgspec.Struct, tag="gates"):
 
 
 class _Failed(Refused, tag="failed", frozen=True):
-    """The gates cannot be asked, and why."""
+    """The gates cannot be evaluated, and why."""
 
 
 _Reply = _Found | _Failed
@@ -74,7 +74,7 @@ def gates_elsewhere(settings: Settings, model: str, artifact: str, policy: Path 
         ) from None
     except msgspec.DecodeError:
         raise RolloutError(
-            f"the process that asks the gates ended with {done.returncode} before it was done",
+            f"the process that evaluates the gates ended with {done.returncode} before it was done",
             hint="its own message, if any, is on standard error",
         ) from None
     if isinstance(reply, _Failed):
@@ -83,7 +83,7 @@ def gates_elsewhere(settings: Settings, model: str, artifact: str, policy: Path 
 
 
 def main(arguments: list[str]) -> None:
-    """Ask the gates and print them."""
+    """Evaluate the gates and print them."""
     settings = enter_background(niceness=NICENESS)
     model, artifact, *more = arguments
     reply: _Found | _Failed
