@@ -19,7 +19,7 @@ from gnomon.shadow.storage import Storage
 from gnomon.testing import Server, serving
 from tests.conftest import Deploy
 from tests.faults.power import Power, why_not_here
-from tests.load import Load, everything, load, wait_for_more
+from tests.load import Load, everything, load, until, wait_for_more
 from tests.packing import Pack, times
 
 CUTS = 2
@@ -49,12 +49,16 @@ def cut_under_load(
     that were answered ``slack`` seconds before.
     """
     wait_for_more(seen, requests, "it answers", 60)
+    first = min(seen.acknowledged_at.copy().values())
+    until(lambda: time.monotonic() > first + 2 * slack, "some answers are that old")
     before = time.monotonic()
     power.cut()
     for process in reversed(everything(server)):
         process.kill()
     synced = before - slack
-    return {request for request, at in seen.acknowledged_at.items() if at < synced}
+    found = {request for request, at in seen.acknowledged_at.items() if at < synced}
+    assert found, "no answer was old enough to say anything"
+    return found
 
 
 @pytest.mark.parametrize(("fsync", "slack"), [("0.2", 1.0), ("0", 0.0)])

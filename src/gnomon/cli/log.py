@@ -1,4 +1,4 @@
-"""``gnomon log``: ask the inference log, seal it, balance its books, and repair it."""
+"""``gnomon log``: query the inference log, seal it, check its books, and repair it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="log",
-    help="Ask the inference log, seal it, balance its books, repair it.",
+    help="Query the inference log, seal it, check its books, repair it.",
     no_args_is_help=True,
 )
 
@@ -37,7 +37,7 @@ def sql(
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the log with SQL, sealed or not, each row once. It sees the log and no files.
+    """Query the log with SQL, sealed or not, each row once. It sees the log and no files.
 
     For example: gnomon log sql "SELECT outcome, count(*) AS n FROM log GROUP BY ALL"
     """
@@ -48,7 +48,7 @@ def sql(
     from gnomon.shadow.log import InferenceLog
 
     settings = Settings.read()
-    with wait("asking the log"):
+    with wait("querying the log"):
         found = InferenceLog(settings, model or find_model(settings)).sql(query, unsafe=unsafe)
     if csv:
         print_csv(found)
@@ -60,7 +60,7 @@ def sql(
 
 @app.command("books")
 def books(model: Model = None, as_json: AsJson = False) -> None:
-    """Count whether every row has exactly one outcome.
+    """Check that every row has exactly one outcome.
 
     For live and for every shadow, to the row. Exit code 1: the books do not balance.
     """
@@ -89,7 +89,7 @@ def books(model: Model = None, as_json: AsJson = False) -> None:
 
 @app.command("repair")
 def repair_log(model: Model = None, as_json: AsJson = False) -> None:
-    """Set damage aside and say what is lost.
+    """Move damaged parts of the log aside and report what is lost.
 
     Nothing is deleted: damaged files are kept under `damaged`. Exit code 1: rows are lost.
     """

@@ -29,9 +29,12 @@ def _segment(segment: SalvagedSegment) -> Iterator[str]:
     size = sum(lost.end - lost.begin for lost in segment.lost)
     yield f"{segment.segment}: {segment.kept_rows:,} rows kept, {size:,} bytes lost"
     yield f"  as it was found: {segment.set_aside}"
-    between = " and ".join(one for one in (segment.after, segment.before) if one)
-    if between:
-        yield f"  the damage begins after or between requests {between}"
+    if segment.after and segment.before:
+        yield f"  the damage begins between requests {segment.after} and {segment.before}"
+    elif segment.after:
+        yield f"  the damage begins after request {segment.after}"
+    elif segment.before:
+        yield f"  the damage is before request {segment.before}"
     if segment.request_ids:
         yield f"  {len(segment.request_ids):,} lost requests have their id left in the damage:"
         yield from (f"    {one}" for one in segment.request_ids[:_SHOWN_IDS])
