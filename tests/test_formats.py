@@ -24,6 +24,7 @@ from gnomon.shadow.drift.model import DriftReport
 from gnomon.shadow.feed.attempt import Attempts
 from gnomon.shadow.log.closed import closed_segments
 from gnomon.shadow.log.ledger import read_ledgers
+from gnomon.shadow.log.lost import lost_ranges
 from gnomon.shadow.policy import Policy
 from gnomon.shadow.report import Report
 from gnomon.shadow.rollout.history import History
@@ -175,6 +176,10 @@ def read_closed(path: Path) -> object:
     return closed_segments(path.parent)
 
 
+def read_lost(path: Path) -> object:
+    return lost_ranges(path.parent)
+
+
 def read_ledger(path: Path) -> object:
     return read_ledgers(Storage(Settings(root=str(path.parents[2]))), path.parent.name)
 
@@ -188,6 +193,7 @@ FILES: list[tuple[str, int, Reader]] = [
     ("skew/flights/boosting-1.json", 1, read_skew),
     ("spool/shadow-2/attempt.json", 1, read_attempt),
     ("spool/flights/a/requests/closed.json", 1, read_closed),
+    ("spool/flights/a/requests/lost.json", 1, read_lost),
     ("sealed/flights/0a1b.json", 1, read_ledger),
     ("models/flights/1/manifest.json", 1, read_manifest),
     ("models/flights/1/contract.json", 2, Contract.read),

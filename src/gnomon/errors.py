@@ -6,12 +6,20 @@
     ├── InvalidRequest                422  invalid_request
     │   ├── MalformedBody             400  malformed_body
     │   ├── RequestTimeout            408  request_timeout
-    │   └── BodyTooLarge              413  body_too_large
+    │   ├── BodyTooLarge              413  body_too_large
+    │   └── UnknownContentCoding      415  unknown_content_coding
+    ├── MalformedRequest              400  malformed_request
+    │   ├── TargetTooLong             414  target_too_long
+    │   ├── ExpectationFailed         417  expectation_failed
+    │   ├── HeadTooLarge              431  head_too_large
+    │   ├── UnknownTransferCoding     501  unknown_transfer_coding
+    │   └── UnknownVersion            505  unknown_version
     ├── Unauthorized                  401  unauthorized
     ├── OriginNotAllowed              403  origin_not_allowed
     ├── HostNotAllowed                421  host_not_allowed
     ├── UnknownRoute                  404  unknown_route
     ├── MethodNotAllowed              405  method_not_allowed
+    ├── UnknownMethod                 501  unknown_method
     ├── UnknownArtifact               404  unknown_artifact
     ├── NotReady                      503  not_ready
     ├── Overloaded                    503  overloaded
@@ -63,10 +71,12 @@ __all__ = [
     "Breach",
     "ContractError",
     "DeadlineExceeded",
+    "ExpectationFailed",
     "GateRefused",
     "GateUndecided",
     "GnomonError",
     "GoldenMismatch",
+    "HeadTooLarge",
     "HistoryDamaged",
     "HostNotAllowed",
     "IncompatibleContract",
@@ -74,6 +84,7 @@ __all__ = [
     "LogError",
     "LogUnavailable",
     "MalformedBody",
+    "MalformedRequest",
     "MethodNotAllowed",
     "MissingExtra",
     "NewerFormat",
@@ -92,9 +103,14 @@ __all__ = [
     "SigningError",
     "StorageError",
     "TableError",
+    "TargetTooLong",
     "Unauthorized",
     "UnknownArtifact",
+    "UnknownContentCoding",
+    "UnknownMethod",
     "UnknownRoute",
+    "UnknownTransferCoding",
+    "UnknownVersion",
     "UnreadableFile",
     "UntrustedSignature",
     "UntrustedTypes",
@@ -183,6 +199,48 @@ class BodyTooLarge(InvalidRequest):
     status, code = 413, "body_too_large"
 
 
+class UnknownContentCoding(InvalidRequest):
+    """A body in a content coding, such as gzip; bodies are read as they come."""
+
+    status, code = 415, "unknown_content_coding"
+
+
+class MalformedRequest(GnomonError):
+    """Bytes that are no HTTP/1.1 request; the connection they came on is closed."""
+
+    status, code = 400, "malformed_request"
+
+
+class TargetTooLong(MalformedRequest):
+    """A request line over the limit."""
+
+    status, code = 414, "target_too_long"
+
+
+class ExpectationFailed(MalformedRequest):
+    """An ``Expect`` header that asks for something other than ``100-continue``."""
+
+    status, code = 417, "expectation_failed"
+
+
+class HeadTooLarge(MalformedRequest):
+    """More headers, or more bytes of them, than a request may have."""
+
+    status, code = 431, "head_too_large"
+
+
+class UnknownTransferCoding(MalformedRequest):
+    """A transfer coding other than ``chunked``."""
+
+    status, code = 501, "unknown_transfer_coding"
+
+
+class UnknownVersion(MalformedRequest):
+    """A major version of HTTP other than 1."""
+
+    status, code = 505, "unknown_version"
+
+
 class Unauthorized(GnomonError):
     """A control route called without the right token."""
 
@@ -211,6 +269,12 @@ class MethodNotAllowed(GnomonError):
     """A known route called with another method."""
 
     status, code = 405, "method_not_allowed"
+
+
+class UnknownMethod(GnomonError):
+    """A method that HTTP does not know, or that no route here could take."""
+
+    status, code = 501, "unknown_method"
 
 
 class UnknownArtifact(GnomonError):

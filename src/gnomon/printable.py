@@ -26,6 +26,7 @@ __all__ = [
     "log_to_stderr",
     "make_logs_printable",
     "make_tracebacks_printable",
+    "print_traceback",
     "printable",
     "printable_value",
 ]
@@ -160,6 +161,11 @@ def guard_process() -> None:
 def make_tracebacks_printable() -> None:
     """Escape the traceback of an error that nothing catches."""
     sys.excepthook = _print_exception
+
+
+def print_traceback(error: BaseException) -> None:
+    """Print an error's traceback to standard error, all lines but the first indented."""
+    _print_exception(type(error), error, error.__traceback__)
 
 
 def _print_exception(

@@ -43,7 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         body_rows: the most rows in one request.
         client_seconds: how long a client may take to send a request, and to take its answer. Then
             408, and its connection is closed.
-        fsync_seconds: how often the open log segment is forced to disk.
+        fsync_seconds: how often the log is forced to disk: up to so much of it can be lost when
+            power fails, and none when a process dies. 0: before an answer leaves, many at once.
         segment_bytes: size at which a log segment is closed and a new one begun.
         segment_seconds: age at which a log segment is closed and a new one begun.
         spool_bytes: closed log segments of a slice that wait for its shadows may hold this much;
@@ -138,6 +139,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                     f"expected a number above 0, got {getattr(self, name)}",
                     where=f"GNOMON_{name.upper()}",
                 )
+        if self.fsync_seconds < 0:
+            raise SettingsError(
+                f"expected a number of seconds, or 0, got {self.fsync_seconds}",
+                where="GNOMON_FSYNC_SECONDS",
+            )
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None, **defaults: Any) -> Settings:

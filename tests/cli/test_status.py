@@ -102,5 +102,5 @@ def test_a_lost_history_is_not_a_model_that_never_ran(
         assert "heads/toy.json says that there were 2" in said
     told = shell("status").out.replace("\n", " ")
     assert "not ready" in told
-    assert "000000.json, 000001.json are missing" in told
+    assert "missing: 000000.json, 000001.json" in told
     assert storage.names("rollout") == []

@@ -220,8 +220,13 @@ def test_a_store_that_everybody_may_write_is_closed(put: Put, home: Path) -> Non
 def test_a_group_may_be_let_in(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
     """With GNOMON_UMASK=027, whatever the umask of the process that packs."""
     monkeypatch.setattr("gnomon.files._umask", 0o027)
-    path = put("flights", "a1")
+    old = os.umask(0o077)
+    try:
+        path = put("flights", "a1")
+    finally:
+        os.umask(old)
     assert stat.S_IMODE(path.stat().st_mode) == 0o750
+    assert stat.S_IMODE((path.parent / ".lock").stat().st_mode) == 0o640
     assert stat.S_IMODE((path / "manifest.json").stat().st_mode) == 0o640
 
 

@@ -16,6 +16,7 @@ import uvloop
 
 from gnomon.models import inspect
 from gnomon.service.batching import Lane
+from gnomon.service.codec import Codec
 from gnomon.service.metrics import Metrics
 from gnomon.service.recording import Recorder
 from gnomon.service.records import Asked
@@ -55,14 +56,14 @@ async def lane_of(tag: str, settings: Settings) -> AsyncIterator[tuple[Lane, Wat
     """A lane that serves, and its recorder."""
     recorder = Watched(settings)
     recorder.open(Path(settings.root) / "stream")
-    lane = Lane(inspect(tag), settings, recorder, epoch=1)
+    lane = Lane(inspect(tag), settings, recorder, epoch=1, codec=Codec(settings))
     async with asyncio.timeout(60):
         await lane.start()
         try:
             yield lane, recorder
         finally:
             await lane.close()
-            recorder.close()
+            await recorder.close()
 
 
 def ask(lane: Lane, reply: Callable[[Answer], None], name: str = "online", x: float = 1.0) -> None:

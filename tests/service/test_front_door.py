@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import gzip
 import json
 import socket
 import subprocess
@@ -140,7 +142,13 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(server: Server) -> N
     ("method", "path", "status", "code"),
     [
         ("GET", "/nowhere", 404, "unknown_route"),
+        ("POST", "/predict/", 404, "unknown_route"),
+        ("GET", "/livez/", 404, "unknown_route"),
+        ("GET", "/gnomon%2Fstatus", 404, "unknown_route"),
         ("GET", "/predict", 405, "method_not_allowed"),
+        ("POST", "/livez", 405, "method_not_allowed"),
+        ("PUT", "/schema.json", 405, "method_not_allowed"),
+        ("BREW", "/predict", 501, "unknown_method"),
         ("DELETE", "/status.json", 405, "method_not_allowed"),
         ("POST", "/gnomon/nowhere", 404, "unknown_route"),
         ("POST", "/gnomon/promote", 401, "unauthorized"),
@@ -152,6 +160,32 @@ def test_a_wrong_route_method_or_token_is_told_so(
     """One error shape, whoever would have answered."""
     answer = httpx.request(method, server.url + path, json={"artifact": "toy:none"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert "location" not in answer.headers
+    assert (status == 405) == ("allow" in answer.headers)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code"),
+    [
+        (gzip.compress(b"{}"), {"Content-Encoding": "gzip"}, 415, "unknown_content_coding"),
+        (codecs.BOM_UTF8 + b"{}", {}, 400, "malformed_body"),
+        (
+            "{}".encode("utf-16"),
+            {"Content-Type": "a/b; charset=utf-16"},
+            400,
+            "malformed_body",
+        ),
+        ("{}".encode("utf-32"), {}, 400, "malformed_body"),
+    ],
+    ids=["gzip", "UTF-8 with a mark", "UTF-16", "UTF-32"],
+)
+def test_a_body_in_another_coding_is_told_so(
+    server: Server, body: bytes, headers: dict[str, str], status: int, code: str
+) -> None:
+    """With what to do about it."""
+    error = post(server, body, **headers)
+    assert (error.status_code, error.json()["error"]["code"]) == (status, code)
+    assert error.json()["error"]["hint"]
 
 
 def test_an_unknown_artifact_is_told_with_those_there_are(server: Server) -> None:

@@ -68,7 +68,7 @@ def test_unknown_routes_and_methods_are_answered_in_the_one_shape(server: Server
     for path in ("/nope", "/gnomon/nope", "/predictions"):
         answer = httpx.get(server.url + path)
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_route")
-    for path, right in (("/predict", "POST"), ("/gnomon/promote", "POST"), ("/", "GET")):
+    for path, right in (("/predict", "POST"), ("/gnomon/promote", "POST"), ("/", "GET, HEAD")):
         answer = httpx.put(server.url + path)
         assert (answer.status_code, answer.headers["allow"]) == (405, right)
 

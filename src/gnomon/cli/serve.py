@@ -35,9 +35,11 @@ def command(
 ) -> None:
     """Serve a deployment. It becomes ready when its live artifact is loaded and verified."""
     from gnomon.cli.console import out
+    from gnomon.service.limits import raise_descriptor_limit
     from gnomon.settings import Settings
 
     settings = Settings.read()
+    raise_descriptor_limit()
     _check(folder, host, port)
     url = f"http://{_callable(host)}:{port}"
     out.print(f"Starting [bold]{folder.resolve().name}[/]; storage root {settings.root}")

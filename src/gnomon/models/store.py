@@ -212,6 +212,8 @@ def _point_latest(path: Path, created: datetime) -> None:
 def _locked(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder / ".lock", os.O_WRONLY | os.O_CREAT, files.file_mode())
     with os.fdopen(descriptor, "w") as lock:
+        with contextlib.suppress(PermissionError):  # Another account of the group made it.
+            os.fchmod(descriptor, files.file_mode())
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

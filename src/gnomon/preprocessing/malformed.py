@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 from typing import Any
@@ -16,6 +17,13 @@ __all__ = ["parse"]
 _PREFIX = "JSON is malformed: "
 _MOST_EXPLAINED = 256 * 1024  # reading a body again takes long, and other requests wait
 _LONGEST_PATH = 200
+_MARKS = {
+    codecs.BOM_UTF8: "UTF-8 with one",
+    codecs.BOM_UTF32_LE: "UTF-32",  # Begins as UTF-16 does, so it is looked for first.
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 _MOST_DIGITS = 4300  # Python's own limit on reading an integer
 
 
@@ -28,12 +36,10 @@ def parse(body: bytes) -> Any:
     """
     try:
         return msgspec.json.decode(body)
+    except (UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise _other_encoding(body) or _explained(body, error) from None
     except RecursionError:
         raise MalformedBody("the body is nested too deeply") from None
-    except UnicodeDecodeError as error:
-        raise MalformedBody(f"the body is not UTF-8: {error.reason}") from None
-    except msgspec.DecodeError as error:
-        raise _explained(body, error) from None
 
 
 class _Odd:
@@ -43,7 +49,20 @@ class _Odd:
         self.token = token
 
 
-def _explained(body: bytes, error: msgspec.DecodeError) -> InvalidRequest:
+def _other_encoding(body: bytes) -> MalformedBody | None:
+    """The refusal of JSON as some programs on Windows write it; RFC 8259, section 8.1: UTF-8."""
+    for mark, name in _MARKS.items():
+        if body.startswith(mark):
+            return MalformedBody(
+                f"expected UTF-8 without a byte order mark, got {name}",
+                hint="encode the body as UTF-8; in Python: json.dumps(record).encode()",
+            )
+    return None
+
+
+def _explained(body: bytes, error: msgspec.DecodeError | UnicodeDecodeError) -> InvalidRequest:
+    if isinstance(error, UnicodeDecodeError):
+        return MalformedBody(f"the body is not UTF-8: {error.reason}")
     if not body.strip():
         return MalformedBody("expected JSON, got an empty body")
     place = _find_odd(_lenient(body)) if len(body) <= _MOST_EXPLAINED else None

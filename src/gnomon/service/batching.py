@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from bisect import insort
 from collections import deque
 from collections.abc import Callable
 
@@ -26,6 +25,9 @@ from gnomon.worker.connection import Scored
 
 __all__ = ["Lane"]
 
+SOON_SECONDS = 0.01
+"""A request that arrived longer ago than this when it is queued, because others of its connection
+were ahead of it or its body was large, is due before some that were queued earlier."""
 CALL_COSTS_MOST = 2.0
 """Up to so many times the fastest call, a call costs more than its rows do.
 
@@ -133,25 +135,24 @@ class Lane:
         finally:
             self._reading -= 1
 
-    def submit(self, ticket: Ticket, arrived: float | None = None) -> None:
-        """Take a decoded request, or shed it when the queue is full.
-
-        Args:
-            ticket: the request.
-            arrived: when it arrived, on the event loop's clock, if that is a while ago.
-        """
+    def submit(self, ticket: Ticket) -> None:
+        """Take a decoded request, or shed it when the queue is full."""
         rows = len(ticket.rows)
         if self.queued_rows + rows > self._settings.queue_rows and self._queue:
             self._recorder.unanswered(ticket, "shed", self._overloaded())
             return
         loop = asyncio.get_running_loop()
-        ticket.expires = (loop.time() if arrived is None else arrived) + self._settings.deadline
-        if arrived is None:
-            self._unsettled.append(ticket)
+        late = (time.perf_counter_ns() - ticket.started) / 1e9
+        if late >= self._settings.deadline:
+            self._time_out(ticket)
+            return
+        ticket.expires = loop.time() + self._settings.deadline - late
+        if late >= SOON_SECONDS:
+            self._time_alone(ticket)
         else:
-            insort(self._unsettled, ticket, key=_expires)
-        if self._alarm is None or ticket.expires < self._alarm.when():
-            self._set_alarm()
+            self._unsettled.append(ticket)
+            if self._alarm is None:
+                self._alarm = loop.call_at(ticket.expires, self._expire)
         self._queue.append(ticket)
         self.queued_rows += rows
         self._gather()
@@ -285,25 +286,30 @@ class Lane:
         loop = asyncio.get_running_loop()
         self._forget_settled()
         while self._unsettled and self._unsettled[0].expires <= loop.time():
-            self._recorder.unanswered(
-                self._unsettled[0],
-                "timed_out",
-                DeadlineExceeded(
-                    f"no answer within {self._settings.deadline:g} s",
-                    hint="the server is overloaded or the model slow; GNOMON_DEADLINE is the limit",
-                ),
-                self,
-            )
+            self._time_out(self._unsettled[0])
             self._forget_settled()
-        self._alarm = None
-        self._set_alarm()
+        self._alarm = (
+            loop.call_at(self._unsettled[0].expires, self._expire) if self._unsettled else None
+        )
 
-    def _set_alarm(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        loop, self._alarm = asyncio.get_running_loop(), None
-        if self._unsettled:
-            self._alarm = loop.call_at(self._unsettled[0].expires, self._expire)
+    def _time_alone(self, ticket: Ticket) -> None:
+        """Set an alarm for one request, which is due before some that were queued earlier."""
+        alarm = asyncio.get_running_loop().call_at(ticket.expires, self._time_out, ticket)
+        reply = ticket.reply
+
+        def answered(answer: Answer) -> None:
+            alarm.cancel()
+            reply(answer)
+
+        ticket.reply = answered
+
+    def _time_out(self, ticket: Ticket) -> None:
+        if not ticket.settled:
+            error = DeadlineExceeded(
+                f"no answer within {self._settings.deadline:g} s",
+                hint="the server is overloaded or the model slow; GNOMON_DEADLINE is the limit",
+            )
+            self._recorder.unanswered(ticket, "timed_out", error, self)
 
     def _forget_settled(self) -> None:
         while self._unsettled and self._unsettled[0].settled:

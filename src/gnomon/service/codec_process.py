@@ -21,6 +21,7 @@ import msgspec
 from gnomon.errors import GnomonError
 from gnomon.files import apply_umask
 from gnomon.preprocessing import Contract, Decoder
+from gnomon.printable import log_to_stderr
 from gnomon.service.answers import many
 from gnomon.service.codec import HEADER, Failed, Read, ReadBody, WriteAnswer, Written
 from gnomon.settings import Settings
@@ -44,6 +45,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     die_with_parent(os.getppid())
+    log_to_stderr()
     os.nice(NICENESS)
     apply_umask(Settings.read().file_umask)
     with contextlib.suppress(OSError):

@@ -1,246 +1,396 @@
-"""Prediction requests straight off their connection.
+"""One client's connection: where each request ends, which way it takes, and how long it has.
 
-On the way through uvicorn and ASGI a request costs a parser callback for each of its headers, a
-scope, an event, a task and a write for the head of its answer besides the one for the body: several
-times what Gnomon does with it. A :class:`Connection` takes a plain ``POST /predict`` as it comes
-in, hands its body on, and writes the answer at once. Whatever is not plain takes the usual way:
-another route, a body in chunks, a request to refuse, bytes that trickle in.
+On the way through ASGI a request costs a scope, an event, a task and a write for the head of its
+answer besides the one for the body: several times what Gnomon does with it. A :class:`Connection`
+takes a plain ``POST /predict`` itself and writes the answer at once. Whatever is not plain takes
+the usual way: another route, a body in chunks, a long body, one that trickles in.
+
+Where a request begins and ends is decided here alone, by one strict reader for both ways
+(:mod:`gnomon.service.head`, :mod:`gnomon.service.framing`), so neither can take for a request what
+the other took for a body. Headers that would change the protocol (``Upgrade``) have no effect.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, NamedTuple
+import math
+import re
+from typing import Any
 
-import httptools
+from uvicorn.config import Config
 from uvicorn.protocols.http import auto
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr
+from uvicorn.server import ServerState
 
-from gnomon.errors import Unauthorized
+from gnomon.errors import GnomonError, MalformedRequest, Unauthorized
 from gnomon.service.auth import PREDICT_HINT, check_token
+from gnomon.service.exchange import Exchange, Wire, scope_of
+from gnomon.service.framing import Chunks, Framing, Sized
 from gnomon.service.front_door import FrontDoor
-from gnomon.service.http import CLOSE, Header, response, unexpected
-from gnomon.service.limits import LimitedConnection, raise_descriptor_limit
+from gnomon.service.head import END, HEAD_BYTES, Head, early_refusal, lasting, read_head
+from gnomon.service.http import (
+    CLOSE,
+    Scope,
+    is_encoded,
+    response,
+    unexpected,
+)
+from gnomon.service.limits import (
+    raise_descriptor_limit,
+)
 from gnomon.service.origins import origins_of
-from gnomon.service.runtime import Runtime
+from gnomon.service.stream import ClientStream
 from gnomon.service.ticket import Answer
 from gnomon.settings import Settings
 
-__all__ = ["Connection", "Head", "read_head", "take_connections"]
+__all__ = ["Connection", "is_plain", "take_connections"]
 
 logger = logging.getLogger("gnomon")
 
-PLAIN = b"POST /predict HTTP/1.1\r\n"
-END = b"\r\n\r\n"
-HEAD_BYTES = 16_384
-"""The longest request head taken."""
 BODY_BYTES = 65_536
-"""The longest body taken. A longer one comes in pieces, which uvicorn joins at less cost."""
+"""The longest body of a plain request. A longer one comes in pieces, which ASGI joins as well."""
 PATIENCE = 0.05
-"""Seconds to wait for the rest of a request whose beginning has come. After them it goes the usual
-way, where slow clients have their limits."""
-NOT_PLAIN = {b"transfer-encoding", b"expect", b"upgrade", b"origin", b"sec-fetch-site"}
-"""A request with one of these headers takes the usual way; of the last two, a page sent it."""
+"""Seconds to wait for the rest of a plain request. After them it goes the usual way, where slow
+clients have their limits and what is refused is logged."""
+SENT_BY_PAGES = {b"origin", b"sec-fetch-site"}
+"""With one of these headers a page sent the request; the front door has the rules for those."""
 HEADS = 512
-"""Request heads remembered. A client sends the same one again and again, but for the length."""
+"""Heads of plain requests remembered, once they have come twice in a row: most clients send the
+same one again and again, but for the length."""
+REMEMBERED_BYTES = 4_096
+"""The longest of them."""
+_BLANK = re.compile(rb"\A(?:\r\n)*+")
+"""Empty lines before a request are skipped: RFC 9112, section 2.2."""
 
 
 def take_connections() -> None:
-    """Have uvicorn make every connection a :class:`Connection`, as many as this process may open.
+    """Have uvicorn make connections to a front door of this class.
 
     BentoML leaves the choice of protocol to uvicorn; this is the name uvicorn looks it up by.
+
+    Raises:
+        SettingsError: this process may not open enough connections to serve.
     """
     raise_descriptor_limit()
-    auto.AutoHTTPProtocol = Connection
+    auto.AutoHTTPProtocol = _protocol  # type: ignore[assignment]
 
 
-class Connection(LimitedConnection):
+def _protocol(
+    config: Config,
+    server_state: ServerState,
+    app_state: dict[str, Any],
+    _loop: asyncio.AbstractEventLoop | None = None,
+) -> asyncio.Protocol:
+    """A connection to the application of ``config``; uvicorn's own where that is not ours."""
+    if isinstance(config.app, FrontDoor) and not config.root_path:
+        return Connection(config, server_state, app_state)
+    return HttpToolsProtocol(config, server_state, app_state, _loop)
+
+
+class Connection(ClientStream):
     """One client's connection to a :class:`~gnomon.service.front_door.FrontDoor`.
 
-    One request is under way at a time, here or on the usual way, so answers leave in order. On a
-    connection to any other application everything goes the usual way.
+    One request is under way at a time, so answers leave in order. What a client has sent beyond it
+    waits, and while something waits nothing more is read: a client that sends many requests without
+    reading answers fills the kernel's buffers, not ours.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._received = b""
-        self._answering = False
-        self._parsing = False
-        self._closes = False
+    def __init__(
+        self, config: Config, server_state: ServerState, app_state: dict[str, Any]
+    ) -> None:
+        super().__init__(config, server_state)
+        self._state = app_state
+        self._head: Head | None = None
+        self._last_head = 0
+        self._exchange: Exchange | None = None
         self._patience: asyncio.TimerHandle | None = None
 
-    @property
-    def owes(self) -> bool:
-        """Whether a request has come whole, and its answer has not been written."""
-        return self._answering or super().owes
+    # What the event loop calls.
 
     def data_received(self, data: bytes) -> None:
-        """Called by the event loop."""
-        if self.door is None or self._is_on_usual_way():
-            super().data_received(data)
+        """Bytes have come."""
+        if self._ended:
             return
         self._received += data
-        if self._answering:
-            self.flow.pause_reading()
+        if not self._busy:
+            self._take()
+        elif self._framing is not None:
+            self._feed(self._framing)
         else:
-            self._take(self.door)
+            self._hold()
+
+    def eof_received(self) -> bool:
+        """The client sends no more. It may still read, so it gets what it is owed."""
+        self._eof = True
+        if self._ended:
+            return False
+        if self._framing is not None:
+            self._break_off(_cut_short())
+        elif not self._busy:
+            self._take()
+        return not self.transport.is_closing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Called by the event loop."""
-        self._stop_waiting()
+        """The connection is gone."""
         super().connection_lost(exc)
+        if self._patience is not None:
+            self._patience.cancel()
+        if self._exchange is not None:
+            self._exchange.abandon()
+            self._exchange = None
+
+    # What uvicorn calls.
 
     def shutdown(self) -> None:
-        """Called when the server stops: close, once what is under way is answered."""
-        if self._answering:
-            self._closes = True
-            self.end_soon()
+        """The server stops: close, once what is under way is answered."""
+        if self._exchange is not None:
+            self._exchange.keep_alive = False
+        super().shutdown()
+
+    # Requests.
+
+    def _take(self, waited: float = 0.0) -> None:
+        """Begin on the request at the front of what was received, if enough of it is there.
+
+        Args:
+            waited: seconds since it was read.
+        """
+        if self._behind:
+            self._hold()
+            return
+        if self._head is not None:
+            self._go_straight(self._head, 0, waited)
+            return
+        end = self._received.find(END, 0, HEAD_BYTES) + len(END)
+        head = self.door.heads.get(self._received[:end])
+        if head is not None:
+            self._go_straight(head, end, waited)
+        elif self._received[:2] == b"\r\n":
+            self._received = _BLANK.sub(b"", self._received, count=1)
+            self._take(waited)
+        elif end < len(END):
+            self._await_head()
         else:
-            super().shutdown()
+            self._read(end, waited)
 
-    def on_message_begin(self) -> None:
-        """Called by uvicorn's parser."""
-        self._parsing = True
-        super().on_message_begin()
-
-    def on_message_complete(self) -> None:
-        """Called by uvicorn's parser."""
-        self._parsing = False
-        super().on_message_complete()
-
-    def _is_on_usual_way(self) -> bool:
-        return self._parsing or (self.cycle is not None and not self.cycle.response_complete)
-
-    def _take(self, door: FrontDoor) -> None:
-        """Begin on the request at the front of what was received, if it is plain and whole."""
-        data = self._received
-        if not data.startswith(PLAIN):
-            if PLAIN.startswith(data):
-                self._wait()
-            else:
-                self._go_usual_way()
+    def _read(self, end: int, waited: float) -> None:
+        """Begin on a request whose head was not seen before, as it is."""
+        block = self._received[:end]
+        known, client_id = lasting(block)
+        head = self.door.heads.get(known)
+        if head is not None:
+            self._go_straight(head._replace(client_id=client_id), end, waited)
             return
-        end = data.find(END, 0, HEAD_BYTES) + len(END)
-        if end < len(END):
-            if len(data) < HEAD_BYTES:
-                self._wait()
-            else:
-                self._go_usual_way()
-            return
-        runtime = door.runtime()
-        head = _head(data[:end], door.heads, runtime.settings)
-        if head is None or self.flow.write_paused:
-            self._go_usual_way()
-            return
-        stop = end + head.length
-        if len(data) < stop:
-            self._wait()
-            return
-        self._stop_waiting()
-        self._unset_keepalive_if_required()
-        self._received = data[stop:]
-        self._answering = True
-        self._predict(runtime, data[end:stop], head.client_id)
-
-    def _predict(self, runtime: Runtime, body: bytes, client_id: str | None) -> None:
         try:
-            runtime.submit(body, client_id, self._answer)
+            head = read_head(block)
+        except GnomonError as error:
+            self._refuse(error)
+            return
+        if not is_plain(head, self.door.runtime().settings):
+            self._go_usual_way(head, end, waited)
+            return
+        last, self._last_head = self._last_head, hash(known)
+        if last == self._last_head and known and end <= REMEMBERED_BYTES:
+            self._remember(known, head)
+        self._go_straight(head, end, waited)
+
+    def _remember(self, block: bytes, head: Head) -> None:
+        """Know a head by its lasting bytes."""
+        if head.client_id is not None:
+            head = head._replace(client_id=None)
+        if len(self.door.heads) >= HEADS:
+            self.door.heads.clear()
+        self.door.heads[block] = head
+
+    def _go_straight(self, head: Head, start: int, waited: float) -> None:
+        """Hand a plain request on, if it is whole; its body begins at ``start``."""
+        data = self._received
+        assert head.length is not None
+        stop = start + head.length
+        if len(data) < stop:
+            self._head, self._received = head, data[start:]
+            self._await_body()
+            return
+        if self._patience is not None:
+            self._stop_waiting()
+        self._begin()
+        self._received = data[stop:]
+        if self._received:
+            self._hold(waited)
+        runtime = self.door.runtime()
+        try:
+            runtime.submit(data[start:stop], head.client_id, self._answer, waited)
         except Exception as error:
             logger.exception("POST /predict failed")
             self._answer(Answer.of(unexpected(error)))
 
     def _answer(self, answer: Answer) -> None:
         """Write head and body at once, then go on with what has come meanwhile."""
-        self._answering = False
-        if self.transport.is_closing():
+        self._busy = False
+        if self._ended:
             return
         headers = [*self.server_state.default_headers, *answer.headers]
         if self._closes:
             headers.append(CLOSE)
         self.transport.write(response(answer.status, answer.body, headers))
-        if self._closes:
-            self.transport.close()
-            return
-        self.on_response_complete()
-        if self._received and self.door is not None:
-            self._take(self.door)
+        self._go_on()
 
-    def _wait(self) -> None:
-        """Give the rest of the request a moment to come."""
+    def _go_usual_way(self, head: Head, start: int, waited: float) -> None:
+        """Hand a request to the front door through ASGI; its body begins at ``start``."""
+        self._stop_waiting()
+        self._begin()
+        wire = Wire(self.transport, self._writable, self._close, self._read_on)
+        scope = scope_of(head, self._scope(), self._state)
+        exchange = Exchange(
+            scope,
+            head,
+            wire,
+            self.server_state.default_headers,
+            lambda: self._framing is None or self._framing.is_short,
+            self._responded,
+        )
+        exchange.keep_alive &= not self._closes
+        self._exchange = exchange
+        self._framing = Sized(head.length) if head.length is not None else Chunks()
+        self._received = self._received[start:]
+        self._feed(self._framing)
+        if self._ended:
+            return
+        if self.owes:
+            scope["extensions"] = {"gnomon": {"waited": waited}}
+        task = self.loop.create_task(exchange.run_asgi(self.door))  # type: ignore[arg-type]
+        self.server_state.tasks.add(task)
+        task.add_done_callback(self.server_state.tasks.discard)
+
+    def _feed(self, framing: Framing) -> None:
+        """Hand on what has come of a body; what is left over is the next request."""
+        assert self._exchange is not None
+        try:
+            body, self._received = framing.take(self._received)
+        except GnomonError as error:
+            self._break_off(error)
+            return
+        if self._exchange.take(body, done=framing.done):
+            self._pause()
+        if framing.done:
+            self._framing, self._until = None, math.inf
+            if self._received:
+                self._hold()
+            if self._exchange.response_complete:
+                self._busy = False
+                self._go_on()
+
+    def _responded(self) -> None:
+        """The answer is written, perhaps before the body has come to its end."""
+        if self._ended:
+            return
+        if self._framing is None:
+            self._busy = False
+            self._go_on()
+        else:
+            self._expect(self._client_seconds)
+            self._read_on()
+
+    def _go_on(self) -> None:
+        """A request and its answer are done with. What waits has its turn after the others'."""
+        self.server_state.total_requests += 1
+        self._exchange = None
+        if self._closes:
+            self._close()
+        elif self._received or self._eof:
+            self.loop.call_soon(self._next)
+        else:
+            self._read_on()
+            self._expect(self._keep_alive)
+
+    def _next(self) -> None:
+        if not self._busy and not self._ended:
+            self._take(self.loop.time() - self._read_at if self._paused else 0.0)
+
+    # What is not there yet.
+
+    def _await_head(self) -> None:
+        """The rest of a head is still to come."""
+        refusal = early_refusal(self._received, self._scanned)
+        if refusal is not None:
+            self._refuse(refusal)
+        elif self._eof:
+            self._refuse(_cut_short()) if self._received else self._close()
+        else:
+            if self._received and not self._scanned:
+                self._expect(self._client_seconds)
+            self._scanned = len(self._received)
+            self._read_on()
+
+    def _await_body(self) -> None:
+        """The rest of a plain request is still to come: give it a moment."""
+        if self._eof:
+            self._refuse(_cut_short())
+            return
         if self._patience is None:
-            self._unset_keepalive_if_required()
-            self._patience = self.loop.call_later(PATIENCE, self._go_usual_way)
+            self._until = math.inf
+            self._patience = self.loop.call_later(PATIENCE, self._lose_patience)
+        self._read_on()
+
+    def _lose_patience(self) -> None:
+        head, self._head = self._head, None
+        if head is not None and not self._ended:
+            self._go_usual_way(head, 0, 0.0)
 
     def _stop_waiting(self) -> None:
+        self._head = None
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
 
-    def _go_usual_way(self) -> None:
-        """Hand what was received to uvicorn's parser."""
-        self._stop_waiting()
-        data, self._received = self._received, b""
-        super().data_received(data)
+    # Endings.
+
+    def _break_off(self, error: GnomonError) -> None:
+        """The rest of the body will not come, or nobody knows where it ends."""
+        exchange, self._exchange = self._exchange, None
+        assert exchange is not None
+        exchange.abandon()
+        if exchange.response_started:
+            self._close()
+        else:
+            self._refuse(error)
+
+    def _scope(self) -> Scope:
+        """What the ASGI scopes of a connection have in common."""
+        secure = self.transport.get_extra_info("sslcontext") is not None
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "server": get_local_addr(self.transport),
+            "client": get_remote_addr(self.transport),
+            "scheme": "https" if secure else "http",
+            "root_path": "",
+        }
 
 
-class Head(NamedTuple):
-    """What matters of a plain request's head: the bytes of its body, and the client's own id."""
-
-    length: int
-    client_id: str | None
-
-
-def read_head(block: bytes, settings: Settings) -> Head | None:
-    """The head of a request; None unless it is plain, well formed and allowed.
-
-    Args:
-        block: the request line and headers, to the empty line that ends them.
-        settings: the limit on bodies, and the token if predictions need one.
-    """
-    read = _Reader()
-    parser = httptools.HttpRequestParser(read)
-    try:
-        parser.feed_data(block)
-    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-        return None
-    lengths = read.all(b"content-length")
-    if len(lengths) != 1 or not lengths[0].isdigit() or not parser.should_keep_alive():
-        return None
-    if not NOT_PLAIN.isdisjoint([name for name, _ in read.headers]):
-        return None
-    if not all(map(origins_of(settings).allows_host, read.all(b"host"))):
-        return None
-    length = int(lengths[0])
-    if length > min(BODY_BYTES, settings.body_bytes):
-        return None
+def is_plain(head: Head, settings: Settings) -> bool:
+    """Whether a request needs nothing of what the usual way does, and would be let in there."""
+    if head.method != "POST" or head.raw_path != b"/predict" or head.query:
+        return False
+    if head.length is None or head.length > min(BODY_BYTES, settings.body_bytes):
+        return False
+    if not head.keep_alive or head.expects or is_encoded(head.headers):
+        return False
+    names = {name for name, _ in head.headers}
+    if not names.isdisjoint(SENT_BY_PAGES):
+        return False
+    hosts = [value for name, value in head.headers if name == b"host"]
+    if not all(map(origins_of(settings).allows_host, hosts)):
+        return False
     if settings.predict_token is not None:
         try:
-            check_token({"headers": read.headers}, settings.predict_token, hint=PREDICT_HINT)
+            check_token({"headers": head.headers}, settings.predict_token, hint=PREDICT_HINT)
         except Unauthorized:
-            return None
-    ids = read.all(b"x-request-id")
-    return Head(length, ids[0].decode("latin-1") if ids else None)
+            return False
+    return True
 
 
-class _Reader:
-    """Collects what the parser finds."""
-
-    def __init__(self) -> None:
-        self.headers: list[Header] = []
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value))
-
-    def all(self, wanted: bytes) -> list[bytes]:
-        return [value for name, value in self.headers if name == wanted]
-
-
-def _head(block: bytes, known: dict[bytes, Head], settings: Settings) -> Head | None:
-    head = known.get(block)
-    if head is None:
-        head = read_head(block, settings)
-        if head is not None and head.client_id is None:
-            if len(known) >= HEADS:
-                known.clear()
-            known[block] = head
-    return head
+def _cut_short() -> MalformedRequest:
+    return MalformedRequest("expected a whole request, got its beginning", hint="send all of it")

@@ -22,7 +22,7 @@ from gnomon.service.http import (
 from gnomon.service.status import Status
 from gnomon.shadow.rollout.history import Event
 
-__all__ = ["ROUTES", "Controlled", "Decisions", "Route", "control"]
+__all__ = ["ROUTES", "Controlled", "Decisions", "Route", "allow", "control"]
 
 BODY_BYTES = 64 * 1024
 BODY_SECONDS = 10.0
@@ -193,7 +193,7 @@ async def control(runtime: Controlled, scope: Scope, receive: Receive, send: Sen
     except GnomonError as error:
         status, headers, body = error_response(error)
         if isinstance(error, MethodNotAllowed):
-            headers = (*headers, (b"allow", ROUTES[scope["path"]].method.encode()))
+            headers = (*headers, (b"allow", allow(ROUTES[scope["path"]].method)))
     await respond(send, status, body, headers=headers)
 
 
@@ -202,11 +202,16 @@ async def _answer(runtime: Controlled, scope: Scope, receive: Receive) -> bytes:
     if path not in ROUTES:
         raise UnknownRoute(f"no such route: {path}", hint="the routes are " + ", ".join(ROUTES))
     route = ROUTES[path]
-    if method != route.method:
+    if method.encode() not in allow(route.method).split(b", "):
         raise MethodNotAllowed(f"expected {route.method}, got {method}", where=path)
     check_token(scope, runtime.control_token, hint=CONTROL_HINT)
     body = await read_body(receive, BODY_BYTES, scope["headers"], seconds=BODY_SECONDS)
     return msgspec.json.encode(await route.answer(runtime, body))
+
+
+def allow(method: str) -> bytes:
+    """The methods of a route that is described as taking this one, as ``Allow`` lists them."""
+    return b"GET, HEAD" if method == "GET" else method.encode()
 
 
 def _decode(body: bytes, kind: type[T]) -> T:

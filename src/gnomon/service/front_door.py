@@ -20,11 +20,12 @@ from gnomon.errors import (
     NotReady,
     OriginNotAllowed,
     Unauthorized,
+    UnknownMethod,
     UnknownRoute,
 )
 from gnomon.service import pages
 from gnomon.service.auth import PREDICT_HINT, check_token
-from gnomon.service.control import control
+from gnomon.service.control import allow, control
 from gnomon.service.http import (
     ASGI,
     ClientGone,
@@ -51,7 +52,7 @@ from gnomon.service.runtime import Runtime
 from gnomon.service.status import public
 
 if TYPE_CHECKING:
-    from gnomon.service.connection import Head
+    from gnomon.service.head import Head
 
 __all__ = ["FrontDoor"]
 
@@ -59,6 +60,10 @@ logger = logging.getLogger("gnomon")
 
 POLICY_VIOLATION = 1008
 """The code of RFC 6455 for a WebSocket that is refused."""
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "QUERY"})
+"""The methods that HTTP registers for use on resources: with another one a request is a 501, with
+one that a route does not take a 405. CONNECT asks for a tunnel, and is refused before."""
 
 
 class FrontDoor:
@@ -70,7 +75,7 @@ class FrontDoor:
 
     Attributes:
         runtime: the same.
-        heads: request heads read before, by their bytes; for
+        heads: heads of plain requests read before, by their bytes; for
             :class:`~gnomon.service.connection.Connection`.
     """
 
@@ -100,6 +105,8 @@ class FrontDoor:
         headers = origins.answer_headers(scope) if path == PREDICT else PAGE_HEADERS
         send = with_headers(send, headers)
         try:
+            if scope["method"] not in METHODS:
+                raise UnknownMethod(f"expected a method of HTTP, got {scope['method'][:40]}")
             origins.check(scope)
             await self._answer(scope, receive, send)
         except ClientGone:
@@ -123,7 +130,7 @@ class FrontDoor:
             if path.startswith("/gnomon/"):
                 await control(self.runtime(), scope, receive, send)
             else:
-                await self._inner(scope, receive, _explained(path, send))
+                await self._inner(scope, receive, _explained(scope, send))
             return
         method, handler = route
         if path == PREDICT and is_preflight(scope):
@@ -131,10 +138,7 @@ class FrontDoor:
         elif scope["method"] == method or (method == "GET" and scope["method"] == "HEAD"):
             await handler(scope, receive, send)
         else:
-            refusal = MethodNotAllowed(f"expected {method}, got {scope['method']}", where=path)
-            status, headers, body = error_response(refusal)
-            allow = (b"allow", method.encode())
-            await respond(send, status, body, headers=(*headers, allow))
+            await _refuse_method(send, scope, allow(method))
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The rules hold for these too; Gnomon has none itself, a deployment may."""
@@ -172,7 +176,8 @@ class FrontDoor:
         except (InvalidRequest, Unauthorized) as error:
             answer = await runtime.reject(error, client)
         else:
-            answer = await runtime.predict(body, client)
+            waited = scope.get("extensions", {}).get("gnomon", {}).get("waited", 0.0)
+            answer = await runtime.predict(body, client, waited)
         await respond(send, answer.status, answer.body, headers=answer.headers)
 
     async def _index(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -199,23 +204,35 @@ def _client_id(scope: Scope) -> str | None:
     return None if given is None else given.decode("latin-1")
 
 
-def _explained(path: str, send: Send) -> Send:
-    """``send``, with the framework's bare 404 turned into the one error shape."""
+async def _refuse_method(send: Send, scope: Scope, allowed: bytes) -> None:
+    error = MethodNotAllowed(
+        f"expected {allowed.decode()}, got {scope['method']}", where=scope["path"][:200]
+    )
+    status, headers, body = error_response(error)
+    await respond(send, status, body, headers=(*headers, (b"allow", allowed)))
+
+
+def _explained(scope: Scope, send: Send) -> Send:
+    """``send``, with the framework's bare refusals turned into the one error shape.
+
+    Its redirects to a path without the last slash are a 404 too: they name the host that the client
+    said it wanted, which anybody can make up.
+    """
     replaced = False
 
     async def explained(message: Message) -> None:
         nonlocal replaced
-        if message["type"] == "http.response.start" and message["status"] == 404:
-            plain = any(
-                name == b"content-type" and value.startswith(b"text/plain")
-                for name, value in message["headers"]
-            )
-            if plain:
-                replaced = True
-                error = UnknownRoute(f"no route {path}", hint="GET /docs.json lists the routes")
-                status, headers, body = error_response(error)
-                await respond(send, status, body, headers=headers)
-                return
+        if message["type"] == "http.response.start":
+            status, headers = message["status"], dict(message["headers"])
+            replaced = status in (404, 405) or (status == 307 and scope["path"].endswith("/"))
+            if status == 405:
+                await _refuse_method(send, scope, headers.get(b"allow", b"GET, HEAD"))
+            elif replaced:
+                error = UnknownRoute(
+                    f"no route {scope['path'][:200]}", hint="GET /docs.json lists the routes"
+                )
+                status, extra, body = error_response(error)
+                await respond(send, status, body, headers=extra)
         if not replaced:
             await send(message)
 

@@ -9,7 +9,14 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from gnomon.errors import BodyTooLarge, GnomonError, MalformedBody, RequestTimeout, Unauthorized
+from gnomon.errors import (
+    BodyTooLarge,
+    GnomonError,
+    MalformedBody,
+    RequestTimeout,
+    Unauthorized,
+    UnknownContentCoding,
+)
 
 __all__ = [
     "ASGI",
@@ -20,8 +27,10 @@ __all__ = [
     "Receive",
     "Scope",
     "Send",
+    "announced",
     "error_response",
     "header",
+    "is_encoded",
     "read_body",
     "respond",
     "response",
@@ -42,6 +51,8 @@ RETRY_AFTER: Header = (b"retry-after", b"1")
 
 NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
 """A browser takes an answer for what its content type says, and for nothing else."""
+LENGTH_DIGITS = 18
+"""Python itself refuses to read more than 4,300."""
 CLOSE: Header = (b"connection", b"close")
 JSON_HEAD = (
     b"content-type: application/json\r\ncontent-length: %d\r\nx-content-type-options: nosniff"
@@ -62,6 +73,25 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return None
 
 
+def announced(value: bytes) -> int | None:
+    """The bytes that a ``Content-Length`` announces; None if it is no number.
+
+    One beyond 64 bits is over every limit, and comes out as one that is.
+    """
+    if not value.isdigit():
+        return None
+    digits = value.lstrip(b"0") or b"0"
+    return int(digits) if len(digits) <= LENGTH_DIGITS else int(10**LENGTH_DIGITS)
+
+
+def is_encoded(headers: Iterable[Header]) -> bool:
+    """Whether a request's body has a content coding, such as gzip."""
+    for name, value in headers:
+        if name == b"content-encoding" and value.lower() not in (b"", b"identity"):
+            return True
+    return False
+
+
 async def read_body(
     receive: Receive, limit: int, headers: Iterable[Header] = (), *, seconds: float
 ) -> bytes:
@@ -75,17 +105,26 @@ async def read_body(
         seconds: how long it may take to come.
 
     Raises:
+        UnknownContentCoding: the body is compressed.
         BodyTooLarge: as soon as the limit is passed; what came so far is dropped.
         MalformedBody: the ``Content-Length`` is not a number.
         RequestTimeout: it was not all there in time.
         ClientGone: the client disconnected.
     """
+    headers = tuple(headers)
+    if is_encoded(headers):
+        raise UnknownContentCoding(
+            "expected a body without a content coding",
+            where="Content-Encoding",
+            hint="send it uncompressed, or let a proxy in front decompress it",
+        )
     for name, value in headers:
         if name == b"content-length":
-            if not value.isdigit():
+            length = announced(value)
+            if length is None:
                 raise MalformedBody("expected a number of bytes", where="Content-Length")
-            if int(value) > limit:
-                raise _too_large(limit, f"{int(value):,} bytes")
+            if length > limit:
+                raise _too_large(limit, f"{length:,} bytes")
     try:
         async with asyncio.timeout(seconds):
             return await _read(receive, limit)
@@ -164,6 +203,8 @@ def error_response(
     headers: tuple[Header, ...] = ()
     if error.status == 503:
         headers = (RETRY_AFTER,)
+    elif isinstance(error, UnknownContentCoding):
+        headers = ((b"accept-encoding", b"identity"),)
     elif isinstance(error, RequestTimeout):
         headers = (CLOSE,)  # What of the request is still to come must not be taken for the next.
     elif isinstance(error, Unauthorized):

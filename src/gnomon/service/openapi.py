@@ -79,22 +79,41 @@ PAGE_ERRORS = {
     "421": "The request is for a name that the server does not go by",
 }
 
-PREDICT_ERRORS = {
+PROTOCOL_ERRORS = {
+    "400": "Not an HTTP/1.1 request, or a body that is not JSON",
+    "408": "The request did not come to its end in time",
+    "414": "The request line is too long",
+    "417": "An `Expect` other than `100-continue`",
+    "431": "Too many headers, or too long ones",
+    "501": "A transfer coding other than `chunked`",
+    "503": "Too busy, or not ready; `Retry-After` says when to try again",
+    "505": "Not HTTP/1",
     **PAGE_ERRORS,
-    "400": "The body is not JSON",
+}
+"""What any request may be refused with, before its route is looked at."""
+
+BODY_ERRORS = {
     "413": "The body, or the number of rows, is over the limit",
+    "415": "The body is compressed",
+}
+
+PREDICT_ERRORS = {
+    **BODY_ERRORS,
+    "401": "Not the token of predictions, where the deployment sets one",
     "422": "A row does not keep to the contract; `where` says which field of which row",
     "500": "The model failed on this row",
-    "503": "Too busy, or not ready; `Retry-After` says when to try again",
     "504": "No answer within the deadline",
 }
 
 CONTROL_ERRORS = {
-    **PAGE_ERRORS,
+    **BODY_ERRORS,
     "401": "Not the control token",
+    "403": "A page of another site sent the request, or the artifact may not be loaded: "
+    "it is not signed by a trusted key, or names types that its manifest does not trust",
     "404": "No such artifact",
     "409": "Refused: the decision does not follow from the state, or a gate does not hold",
     "422": "A field of the body is wrong",
+    "500": "The artifact is damaged, or something else went wrong",
 }
 
 
@@ -116,7 +135,7 @@ def _predict(contract: Contract) -> Schema:
             "200": _reply(
                 "A prediction, or one for each row", _either("Prediction", "Predictions")
             ),
-            **_errors(PREDICT_ERRORS),
+            **_errors(PROTOCOL_ERRORS | PREDICT_ERRORS),
         },
     }
 
@@ -127,7 +146,7 @@ def _control(route: Route) -> Schema:
         "security": [{"control": []}],
         "responses": {
             "200": _reply("Done", {"$ref": REF.format(name=route.reply.__name__)}),
-            **_errors(CONTROL_ERRORS),
+            **_errors(PROTOCOL_ERRORS | CONTROL_ERRORS),
         },
     }
     if route.body is not None:
@@ -154,7 +173,8 @@ def _pages() -> Schema:
 
 
 def _get(summary: str, reply: Schema) -> Schema:
-    return {"summary": summary, "security": [], "responses": {"200": reply}}
+    responses = {"200": reply, **_errors(PROTOCOL_ERRORS)}
+    return {"summary": summary, "security": [], "responses": responses}
 
 
 def _plain(summary: str, *, kind: str = "text/plain", failing: str | None = None) -> Schema:

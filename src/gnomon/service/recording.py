@@ -15,6 +15,7 @@ import pyarrow as pa
 from gnomon.errors import GnomonError, InvalidRequest, LogUnavailable
 from gnomon.preprocessing import Contract
 from gnomon.service.answers import failure
+from gnomon.service.group_commit import GroupCommit
 from gnomon.service.metrics import Metrics
 from gnomon.service.records import Asked, record, spread
 from gnomon.service.ticket import Answer, Ticket
@@ -48,6 +49,8 @@ class Recorder:
         self._settings = settings
         self._metrics = metrics
         self._waiting: list[tuple[Ticket, str, GnomonError, Lane | None]] = []
+        self._syncs = GroupCommit(self._sync)
+        self._unsynced: LogUnavailable | None = None
         self.error: LogUnavailable | None = LogUnavailable("the log is not open yet")
 
     @property
@@ -74,10 +77,18 @@ class Recorder:
             raise
         self.error = None
 
+    @property
+    def trouble(self) -> LogUnavailable | None:
+        """Why the log is not written, or not on disk; None if it is."""
+        return self.error or self._unsynced
+
     async def fsync(self) -> None:
-        """Force the log to disk, in a thread."""
-        if self._writer is not None:
-            await asyncio.to_thread(self._writer.fsync)
+        """Force the log to disk, in a thread.
+
+        Raises:
+            LogUnavailable: the disk refused.
+        """
+        await asyncio.to_thread(self._sync)
 
     def rotate_if_due(self) -> None:
         """Close a segment that is old or large enough; one that no other can follow goes on."""
@@ -85,13 +96,14 @@ class Recorder:
             with contextlib.suppress(LogUnavailable):
                 self._writer.rotate()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Flush what waits, sync, and give the stream up.
 
         Raises:
             LogUnavailable: the disk refused to sync; the stream is given up all the same.
         """
         self._flush()
+        await self._syncs.close()
         if self._writer is not None:
             self._writer.close()
 
@@ -154,10 +166,7 @@ class Recorder:
                     if reason is not None:
                         self._metrics.settled(kind, rows, reason)
         self._metrics.batch(len(errors), micros)
-        now = time.perf_counter_ns()
-        for ticket, answer in zip(tickets, made, strict=True):
-            self._metrics.latency((now - ticket.started) / 1e9)
-            ticket.reply(answer)
+        self._answer(tickets, made, logged=refused is None)
 
     def unanswered(
         self, ticket: Ticket, outcome: str, error: GnomonError, lane: Lane | None = None
@@ -193,6 +202,35 @@ class Recorder:
         for ticket, outcome, error, _ in waiting:
             self._metrics.settled(outcome, len(ticket.rows), error.code)
             ticket.reply(Answer.of(error, ticket.request_id))
+
+    def _answer(self, tickets: Sequence[Ticket], made: Sequence[Answer], *, logged: bool) -> None:
+        """Let answers leave: at once, or when they are on disk if the settings say so.
+
+        A disk that refuses the sync is one that cannot be appended to: what the settings say of
+        that holds, though the rows may be in the log.
+        """
+
+        def deliver(unsynced: LogUnavailable | None) -> None:
+            refusal = unsynced if self._settings.log_failure == "refuse" else None
+            now = time.perf_counter_ns()
+            for ticket, answer in zip(tickets, made, strict=True):
+                self._metrics.latency((now - ticket.started) / 1e9)
+                ticket.reply(answer if refusal is None else Answer.of(refusal, ticket.request_id))
+
+        if logged and self._settings.fsync_seconds == 0:
+            self._syncs.after_sync(deliver)
+        else:
+            deliver(None)
+
+    def _sync(self) -> None:
+        if self._writer is None:
+            return
+        try:
+            self._writer.fsync()
+        except LogUnavailable as error:
+            self._unsynced = error.with_traceback(None)
+            raise
+        self._unsynced = None
 
     def _append(self, batch: pa.RecordBatch) -> LogUnavailable | None:
         """Append before answer. An error is only returned when the settings say to refuse."""

@@ -110,7 +110,8 @@ class Runtime:
         await self._open_slice()
         self._sealer = Sealing(self.model, self.settings, lambda: self._metrics.restarted("sealer"))
         self._spawn(self._every(self.settings.follow_seconds, self._tick))
-        self._spawn(self._every(self.settings.fsync_seconds, self._recorder.fsync))
+        seconds = self.settings.fsync_seconds or self.settings.follow_seconds
+        self._spawn(self._every(seconds, self._recorder.fsync))
         self._spawn(self._every(self.settings.follow_seconds, self._tend))
         await asyncio.to_thread(self._storage.sweep)
 
@@ -121,7 +122,7 @@ class Runtime:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(self._lanes.close(), *self._closing)
         try:
-            self._recorder.close()
+            await self._recorder.close()
         except LogUnavailable as error:
             logger.error("the log is closed as it is: %s", error)
         await asyncio.gather(
@@ -137,15 +138,24 @@ class Runtime:
         """The server stops: let whoever promotes an artifact that is still loading know."""
         self._lanes.give_up_loading()
 
-    async def predict(self, body: bytes, client_id: str | None) -> Answer:
+    async def predict(self, body: bytes, client_id: str | None, waited: float = 0.0) -> Answer:
         """Answer one prediction request; it is in the log before this returns."""
         answer, reply = _promise()
-        self.submit(body, client_id, reply)
+        self.submit(body, client_id, reply, waited)
         return await answer
 
-    def submit(self, body: bytes, client_id: str | None, reply: Callable[[Answer], None]) -> None:
-        """Take one prediction request; ``reply`` is called with its answer once that is logged."""
-        ticket = Ticket(new_request_id(), client_id, body, reply)
+    def submit(
+        self,
+        body: bytes,
+        client_id: str | None,
+        reply: Callable[[Answer], None],
+        waited: float = 0.0,
+    ) -> None:
+        """Take one prediction request; ``reply`` is called with its answer once that is logged.
+
+        ``waited`` is how many seconds ago it arrived.
+        """
+        ticket = Ticket(new_request_id(), client_id, body, reply, waited)
         lane = self.live
         if lane is None:
             self._unanswered(ticket, "failed", self._not_ready())
@@ -159,20 +169,14 @@ class Runtime:
             self._retire(self._submit_large(ticket, lane))
             return
         ticket.rows, ticket.single = decoded.rows, decoded.single
-        self._take(ticket, decoded.unknown, lane)
-
-    def _take(
-        self, ticket: Ticket, unknown: tuple[str, ...], lane: Lane, arrived: float | None = None
-    ) -> None:
-        self._metrics.received(len(ticket.rows))
-        if unknown:
-            ticket.unknown = unknown
-            self._metrics.unknown(unknown)
-        lane.submit(ticket, arrived)
+        self._metrics.received(len(decoded.rows))
+        if decoded.unknown:
+            ticket.unknown = decoded.unknown
+            self._metrics.unknown(decoded.unknown)
+        lane.submit(ticket)
 
     async def _submit_large(self, ticket: Ticket, lane: Lane) -> None:
         """Take a request whose body is decoded elsewhere."""
-        arrived = asyncio.get_running_loop().time()
         try:
             read, batch = await lane.read(ticket.body)
         except InvalidRequest as error:
@@ -186,7 +190,10 @@ class Runtime:
         else:
             ticket.rows, ticket.single = range(batch.num_rows), read.single
             ticket.batch, ticket.outside = batch, read.outside
-            self._take(ticket, read.unknown, lane, arrived)
+            ticket.unknown = read.unknown
+            self._metrics.received(len(ticket.rows))
+            self._metrics.unknown(read.unknown)
+            lane.submit(ticket)
 
     async def reject(self, error: GnomonError, client_id: str | None) -> Answer:
         """Answer a request whose body was not taken; it is logged without one."""
@@ -475,7 +482,7 @@ class Runtime:
 
     def _trouble(self) -> str | None:
         """Why predictions are not answered, not logged or sealed, or the rollout not followed."""
-        error = self._error or self._follow_error or self._recorder.error
+        error = self._error or self._follow_error or self._recorder.trouble
         if error is not None:
             return str(error)
         return str(self._not_ready()) if self.live is None else self._sealer.trouble

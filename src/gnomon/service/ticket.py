@@ -14,6 +14,9 @@ from gnomon.service.http import Header, error_response
 __all__ = ["Answer", "Ticket"]
 
 
+NONE_OUTSIDE: dict[str, int] = {}
+
+
 class Answer(NamedTuple):
     """What leaves: a status, a JSON body and headers beyond the usual ones."""
 
@@ -69,17 +72,21 @@ class Ticket:
         client_id: str | None,
         body: bytes,
         reply: Callable[[Answer], None],
+        waited: float = 0.0,
     ) -> None:
         self.request_id = request_id
         self.client_id = client_id
         self.body = body
         self.arrived = time.time_ns() // 1000
         self.started = time.perf_counter_ns()
+        if waited:
+            self.arrived -= int(waited * 1e6)
+            self.started -= int(waited * 1e9)
         self.rows: Sequence[Any] = ()
         self.single = True
         self.unknown: tuple[str, ...] = ()
         self.batch: pa.RecordBatch | None = None
-        self.outside: dict[str, int] = {}
+        self.outside = NONE_OUTSIDE
         self.reply = reply
         self.expires = 0.0
         self.settled = False

@@ -10,9 +10,9 @@ import contextlib
 import os
 import select
 import sys
-import traceback
 from collections.abc import Callable
 
+from gnomon.printable import print_traceback
 from gnomon.worker.limits import die_with_parent
 
 __all__ = ["in_fork"]
@@ -40,8 +40,8 @@ def in_fork(work: Callable[[], bytes], beat: Callable[[], None]) -> bytes | None
             with os.fdopen(theirs, "wb") as pipe:
                 pipe.write(work())
             status = 0
-        except BaseException:
-            traceback.print_exc()
+        except BaseException as error:
+            print_traceback(error)
         finally:
             with contextlib.suppress(OSError):
                 sys.stderr.flush()

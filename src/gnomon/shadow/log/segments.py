@@ -185,7 +185,8 @@ class SegmentWriter:
             LogUnavailable: the disk refused.
         """
         with self._syncing:
-            self._sync()
+            if self._open.descriptor >= 0:
+                self._sync()
 
     def close(self) -> None:
         """Sync and let another process write; doing it twice does no harm.

@@ -18,7 +18,6 @@ import msgspec
 
 from gnomon.errors import HistoryDamaged
 from gnomon.formats import Format, decode
-from gnomon.shadow import slices
 from gnomon.shadow.storage import Storage
 
 __all__ = [
@@ -155,21 +154,28 @@ def check_witnesses(model: str, digests: Sequence[str], found: Sequence[Witness]
     for witness in found:
         epoch, sha256 = witness.head.epoch, witness.head.sha256
         if epoch > len(digests):
-            lost = _listed(model, range(len(digests), epoch))
-            lost_one = epoch - len(digests) == 1
-            raise damaged(
-                f"the history ends after {len(digests)} decisions, but {witness.where} says that "
-                f"there were {epoch}: {lost} {'is' if lost_one else 'are'} missing",
-                event_name(model, len(digests)),
-                model,
-            )
+            raise _cut_off(model, len(digests), witness)
         if epoch and sha256 is not None and digests[epoch - 1] != sha256:
-            raise damaged(
-                f"{_short(model, epoch - 1)} was changed or replaced: its sha256 is "
-                f"{digests[epoch - 1][:12]}, and {witness.where} recorded {sha256[:12]}",
-                event_name(model, epoch - 1),
-                model,
-            )
+            raise _replaced(model, digests[epoch - 1], witness)
+
+
+def _cut_off(model: str, read: int, witness: Witness) -> HistoryDamaged:
+    return damaged(
+        f"the history ends after {read} decisions, but {witness.where} says that there were "
+        f"{witness.head.epoch}; missing: {_listed(model, range(read, witness.head.epoch))}",
+        event_name(model, read),
+        model,
+    )
+
+
+def _replaced(model: str, digest: str, witness: Witness) -> HistoryDamaged:
+    number = witness.head.epoch - 1
+    return damaged(
+        f"{_short(model, number)} was changed or replaced: its sha256 is {digest[:12]}, and "
+        f"{witness.where} recorded {(witness.head.sha256 or '')[:12]}",
+        event_name(model, number),
+        model,
+    )
 
 
 def record(storage: Storage, model: str, head: Head) -> None:
@@ -185,6 +191,8 @@ def _recorded(storage: Storage, model: str) -> Iterator[Witness]:
 
 
 def _reported(storage: Storage, model: str) -> Iterator[Witness]:
+    from gnomon.shadow import slices  # It loads pyarrow, which clients of a history do without.
+
     for beat in slices.read(storage, model):
         said = beat.recorded or slices.Recorded(epoch=beat.epoch)
         where = f"slices/{model}/{beat.slice}.json"

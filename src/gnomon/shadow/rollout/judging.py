@@ -19,6 +19,7 @@ import msgspec
 
 from gnomon.errors import GnomonError, RolloutError
 from gnomon.files import apply_umask
+from gnomon.printable import log_to_stderr
 from gnomon.settings import Settings
 from gnomon.shadow.policy import Policy
 from gnomon.shadow.rollout.decisions import check
@@ -88,6 +89,7 @@ def main(arguments: list[str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     os.nice(NICENESS)
+    log_to_stderr()
     settings = Settings.read()
     apply_umask(settings.file_umask)
     model, artifact, *more = arguments

@@ -1,0 +1,190 @@
+"""Where a request's body ends: by its length, or in chunks.
+
+Either takes the bytes of a connection as they come and says which of them are body. What is left
+over is the next request.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+from gnomon.errors import HeadTooLarge, MalformedRequest
+from gnomon.service.head import HEADERS, fields
+
+__all__ = ["DRAINED_BYTES", "Chunks", "Framing", "Sized"]
+
+DRAINED_BYTES = 65_536
+"""A body nobody asked for is read to its end if it is no longer; else the connection is closed."""
+SIZE_LINE_BYTES = 4_096
+"""The longest line with the size of a chunk, and what its extensions may come to in one body."""
+TRAILER_BYTES = 16_384
+"""What the trailers of a body may come to."""
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+_QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*+"'
+_SIZE_LINE = re.compile(
+    rb"([0-9A-Fa-f]{1,15})"
+    rb"((?:[ \t]*;[ \t]*" + _TOKEN + rb"(?:[ \t]*=[ \t]*(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*)"
+)
+"""RFC 9112, section 7.1; the size is below 2 ** 60."""
+_PLAIN_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
+
+
+class Framing(Protocol):
+    """A body on its way in."""
+
+    @property
+    def done(self) -> bool:
+        """Whether all of it has come."""
+
+    @property
+    def is_short(self) -> bool:
+        """Whether what is still to come is known to be little."""
+
+    def take(self, data: bytes) -> tuple[bytes, bytes]:
+        """The body in ``data``, and what is to be given again, before what comes next.
+
+        Raises:
+            GnomonError: no body can be found in it, nor where the next request begins.
+        """
+
+
+class Sized:
+    """A body of a known length, in bytes."""
+
+    def __init__(self, length: int) -> None:
+        self._left = length
+
+    @property
+    def done(self) -> bool:
+        """Whether all of it has come."""
+        return self._left == 0
+
+    @property
+    def is_short(self) -> bool:
+        """Whether what is still to come is known to be little."""
+        return self._left <= DRAINED_BYTES
+
+    def take(self, data: bytes) -> tuple[bytes, bytes]:
+        """The body in ``data``, and what follows it."""
+        body, rest = data[: self._left], data[self._left :]
+        self._left -= len(body)
+        return body, rest
+
+
+class Chunks:
+    """A body in chunks. Extensions and trailers are checked, bounded and dropped."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self._left = 0
+        self._in_chunk = False
+        self._in_trailers = False
+        self._extensions = 0
+
+    @property
+    def is_short(self) -> bool:
+        """Never known: chunks do not say how many more come."""
+        return self.done
+
+    def take(self, data: bytes) -> tuple[bytes, bytes]:
+        """The body in ``data``, and what follows it or has not come whole.
+
+        Raises:
+            MalformedRequest: these are no chunks.
+            HeadTooLarge: extensions or trailers are over their limits.
+        """
+        body: list[bytes] = []
+        start = 0
+        while not self.done:
+            step = self._whole(data, start, body) or self._step(data, start, body)
+            if step == start:
+                break
+            start = step
+        return b"".join(body), data[start:]
+
+    def _whole(self, data: bytes, start: int, body: list[bytes]) -> int:
+        """Where the next chunk starts if this one is plain and all there, else 0.
+
+        A body of very small chunks costs the event loop as little as may be.
+        """
+        size = None if self._in_chunk or self._in_trailers else _PLAIN_SIZE.match(data, start)
+        if size is None:
+            return 0
+        begin = size.end()
+        stop = begin + int(size[1], 16)
+        if begin == stop or data[stop : stop + 2] != b"\r\n":
+            return 0
+        body.append(data[begin:stop])
+        return stop + 2
+
+    def _step(self, data: bytes, start: int, body: list[bytes]) -> int:
+        """Go on by one part; where the next one starts, or ``start`` if this has not come whole."""
+        if self._in_trailers:
+            return self._trailers(data, start)
+        if not self._in_chunk:
+            return self._size_line(data, start)
+        if self._left:
+            piece = data[start : start + self._left]
+            self._left -= len(piece)
+            body.append(piece)
+            return start + len(piece)
+        return self._chunk_end(data, start)
+
+    def _size_line(self, data: bytes, start: int) -> int:
+        end = data.find(b"\r\n", start, start + SIZE_LINE_BYTES)
+        if end < 0:
+            begun = data[start : start + SIZE_LINE_BYTES]
+            if len(begun) >= SIZE_LINE_BYTES:
+                raise _too_large("chunk extensions")
+            if b"\n" in begun or b"\r" in begun[:-1]:
+                raise _no_chunk()
+            return start
+        line = _SIZE_LINE.fullmatch(data, start, end)
+        if line is None:
+            raise _no_chunk()
+        self._extensions += len(line[2])
+        if self._extensions > SIZE_LINE_BYTES:
+            raise _too_large("chunk extensions")
+        self._left = int(line[1], 16)
+        self._in_chunk, self._in_trailers = self._left > 0, self._left == 0
+        return end + 2
+
+    def _chunk_end(self, data: bytes, start: int) -> int:
+        end = data[start : start + 2]
+        if not b"\r\n".startswith(end):
+            raise _no_chunk()
+        if len(end) < 2:
+            return start
+        self._in_chunk = False
+        return start + 2
+
+    def _trailers(self, data: bytes, start: int) -> int:
+        if data.startswith(b"\r\n", start):
+            self.done = True
+            return start + 2
+        end = data.find(b"\r\n\r\n", start, start + TRAILER_BYTES)
+        if end < 0:
+            if len(data) - start >= TRAILER_BYTES:
+                raise _too_large("trailers")
+            if re.search(rb"(?<!\r)\n|\r(?!\n|\Z)", data[start:]):
+                raise _no_chunk()
+            return start
+        block = data[start : end + 2]
+        if block.count(b"\n") > HEADERS:
+            raise _too_large("trailers")
+        if fields(block) is None:
+            raise _no_chunk()
+        self.done = True
+        return end + 4
+
+
+def _no_chunk() -> MalformedRequest:
+    return MalformedRequest(
+        "expected chunks: a size in hexadecimal, CR LF, so many bytes, CR LF", where="the body"
+    )
+
+
+def _too_large(what: str) -> HeadTooLarge:
+    return HeadTooLarge(f"expected fewer {what}", where="the body", hint="leave them out")

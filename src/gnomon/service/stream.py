@@ -1,0 +1,203 @@
+"""What a client sends and takes, as bytes: how much is read, how long it may take, how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+from abc import abstractmethod
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from gnomon.errors import GnomonError
+from gnomon.service.framing import Framing
+from gnomon.service.front_door import FrontDoor
+from gnomon.service.http import CLOSE, error_response, response, too_slow
+from gnomon.service.limits import LINGER_SECONDS, STOP_SECONDS, connection_limit, too_many
+
+__all__ = ["ClientStream"]
+
+
+class ClientStream(asyncio.Protocol):
+    """The transport of one client's connection to a front door, and its limits.
+
+    ``client_seconds`` of the settings is the limit on a client that has asked nothing yet, on the
+    head of a request, and on an answer that is not taken. The limit on bodies is the front door's,
+    which can log what it refuses.
+
+    What a subclass keeps here: ``_received``, the bytes that no request has taken yet; ``_busy``,
+    whether a request is under way; ``_framing``, how its body ends, until it has; ``_scanned``, how
+    much of a head that has not come whole was looked at.
+    """
+
+    def __init__(self, config: Config, server_state: ServerState) -> None:
+        self.door: FrontDoor = config.app  # type: ignore[assignment]
+        self.loop = asyncio.get_running_loop()
+        self.server_state = server_state
+        settings = self.door.runtime().settings
+        self._client_seconds = settings.client_seconds
+        self._keep_alive = config.timeout_keep_alive
+        self._received = b""
+        self._read_at = 0.0
+        """When the bytes that wait for the request under way were read, on the loop's clock."""
+        self._busy = False
+        self._framing: Framing | None = None
+        self._scanned = 0
+        self._closes = False
+        self._ended = False
+        self._eof = False
+        self._paused = False
+        self._behind = False
+        self._until = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+        # By then every request was answered; what still runs are control calls.
+        config.timeout_graceful_shutdown = int(settings.deadline + 2 * STOP_SECONDS + 1)
+
+    @abstractmethod
+    def _next(self) -> None:
+        """Go on with what was received."""
+
+    @property
+    def owes(self) -> bool:
+        """Whether a request has come whole, and its answer has not been written."""
+        return self._busy and self._framing is None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has connected."""
+        self.transport = transport
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self.server_state.connections.add(self)  # type: ignore[arg-type]
+        most = connection_limit()
+        if len(self.server_state.connections) > most:
+            self._write_error(too_many(most))
+            self._ended = True
+            transport.close()
+            return
+        client = transport.get_extra_info("socket")
+        if client.family in (socket.AF_INET, socket.AF_INET6):
+            # The kernel gives up on an answer that it cannot hand over for so long.
+            milliseconds = int(self._client_seconds * 1000)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+        self._expect(self._client_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._ended = True
+        self.server_state.connections.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._writable.set()
+
+    def pause_writing(self) -> None:
+        """The client takes its answers too slowly."""
+        self._writable.clear()
+        self._behind = True
+
+    def resume_writing(self) -> None:
+        """The client has caught up: what it sent meanwhile waited for itself."""
+        self._writable.set()
+        self._behind = False
+        self._read_at = self.loop.time()
+        self._next()
+
+    def shutdown(self) -> None:
+        """The server stops: close, once what is under way is answered."""
+        self._closes = True
+        self._end_soon()
+        if not self._busy:
+            self.transport.close()
+
+    # Reading.
+
+    def _hold(self, waited: float = 0.0) -> None:
+        """Read no more for now: what came waits for the request under way."""
+        if not self._paused:
+            self._read_at = self.loop.time() - waited
+            self._pause()
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def _read_on(self) -> None:
+        """Read, unless what came already waits for the request under way."""
+        if self._paused and not self.owes and not self.transport.is_closing():
+            self._paused = False
+            self.transport.resume_reading()
+
+    # Time.
+
+    def _begin(self) -> None:
+        """A request is under way."""
+        self._busy, self._scanned, self._until = True, 0, math.inf
+
+    def _expect(self, seconds: float) -> None:
+        """Give the client so long for what it is to do next.
+
+        One timer serves all: it is set anew when it goes off, not at each request.
+        """
+        self._until = self.loop.time() + seconds
+        if self._timer is None or self._until < self._timer.when():
+            self._set_timer(self._until)
+
+    def _set_timer(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_at(when, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self.loop.time() < self._until:
+            if self._until < math.inf:
+                self._set_timer(self._until)
+        elif self._scanned:
+            self._refuse(too_slow(self._client_seconds))
+        else:
+            self._close()
+
+    def _end_soon(self) -> None:
+        """Close in a while, or once the client is owed no answer; whatever the client does."""
+        self.loop.call_later(STOP_SECONDS, self._end)
+
+    def _end(self) -> None:
+        if self.owes:
+            self._end_soon()
+        else:
+            self.transport.abort()
+
+    # Endings.
+
+    def _refuse(self, error: GnomonError) -> None:
+        """Answer what has not come to the front door, and close."""
+        self._write_error(error)
+        self._closes = True
+        self._close(linger=True)
+
+    def _write_error(self, error: GnomonError) -> None:
+        status, headers, body = error_response(error)
+        headers = (*self.server_state.default_headers, *headers)
+        if CLOSE not in headers:
+            headers = (*headers, CLOSE)
+        self.transport.write(response(status, body, headers))
+
+    def _close(self, *, linger: bool = False) -> None:
+        """Close; while the client may still be sending, so that it can read its answer first.
+
+        Closed at once, the kernel would answer what still comes with a reset, which takes the
+        answer from a client that has not read it: RFC 9112, section 9.6.
+        """
+        if self._ended:
+            return
+        linger |= self._framing is not None or bool(self._received)
+        self._ended, self._framing, self._received = True, None, b""
+        if not linger or self._eof:
+            self.transport.close()
+            return
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._busy = False
+        self._read_on()
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)

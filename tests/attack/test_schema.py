@@ -1,0 +1,71 @@
+"""A real server keeps to its own OpenAPI document, whatever schemathesis sends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gnomon.service.auth import find_control_token
+from gnomon.testing import Server, serving
+from tests.packing import install, times
+from tests.service.running import SCRIPT
+
+SECONDS = 45
+FEWEST_CASES = 400
+"""So many at least, on a busy machine; several thousand on one that is not."""
+
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+    "missing_required_header",
+    "unsupported_method",
+    "allow_header_conformance",
+    "ignored_auth",
+)
+
+
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, packed_once: Callable[[str, str, str], Path]
+) -> Iterator[Server]:
+    """A server whose contract has a feature of every type."""
+    place = tmp_path_factory.mktemp("schema")
+    home, folder = place / "bentoml", place / "deployment"
+    install(packed_once(times(1), "toy", SCRIPT), home)
+    (folder / "service").mkdir(parents=True)
+    (folder / "service" / "__init__.py").write_text(
+        'from gnomon.service import gateway\n\nGateway = gateway("toy")\n'
+    )
+    with serving(folder, place / "root", environment={"BENTOML_HOME": str(home)}) as running:
+        yield running
+
+
+@pytest.mark.slow
+def test_a_server_keeps_to_its_document(server: Server, tmp_path: Path) -> None:
+    """Predictions, control routes, health and pages: what comes back is what ``/docs.json`` says,
+    never a server error, and what the document forbids is refused."""
+    report = tmp_path / "report.json"
+    command = [
+        sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/docs.json",
+        "--header", f"Authorization:Bearer {find_control_token(server.settings)}",
+        "--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing",
+        "--max-examples", "2000", "--max-time", str(SECONDS), "--workers", "2", "--seed", "1",
+        "--continue-on-failure", "--no-shrink", "--report-json-path", str(report),
+        "--warnings", "off", "--suppress-health-check", "all",
+    ]  # fmt: skip
+    environment = {**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=150
+    )
+    assert done.returncode == 0, done.stdout[-6_000:] + done.stderr[-2_000:]
+    assert json.loads(report.read_text())["test_cases"]["generated"] >= FEWEST_CASES

@@ -1,0 +1,104 @@
+"""Clients that send many requests before they read an answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import psutil
+
+from gnomon.testing import Server
+from tests.attack.table import Client
+from tests.faults.accounts import Accounts
+from tests.faults.clients import GOOD, ask, connect, request
+from tests.load import Load, gateways, until
+
+MISCHIEF = "time.sleep(0.4)"
+"""Only for rows whose id begins with ``online``."""
+
+DEADLINE = 2.0
+SETTINGS = {"GNOMON_DEADLINE": str(DEADLINE), "GNOMON_CLIENT_SECONDS": "10"}
+SLOW = b'{"x": 4.0, "id": "online"}'
+
+
+def test_the_deadline_counts_from_when_a_request_was_read(shared: Server) -> None:
+    """Not from when the one ahead of it on its connection was answered; and nobody else waits for
+    all of them."""
+    accounts, quickest = Accounts(shared), []
+    with Client(connect(shared)) as client:
+        started = time.monotonic()
+        client.send(request(SLOW) * 30)
+        quickest.append(ask(shared))
+        answers = client.read(30)
+        took = time.monotonic() - started
+    since = accounts.check(Load())
+    statuses = [answer.status for answer in answers]
+    assert len(statuses) == 30
+    assert set(statuses) == {200, 504}
+    assert statuses == sorted(statuses)
+    assert took < 2 * DEADLINE
+    assert max(quickest) < DEADLINE
+    assert since["timed_out:deadline_exceeded"] == statuses.count(504)
+
+
+def test_thousands_at_once_hold_up_nobody(shared: Server) -> None:
+    """Every one is answered, in order, and others are served between them."""
+    bodies = [b'{"x": %d, "id": "a"}' % number for number in range(3_000)]
+    done, waited = threading.Event(), []
+
+    def beside() -> None:
+        while not done.is_set():
+            waited.append(ask(shared))
+
+    other = threading.Thread(target=beside)
+    with Client(connect(shared)) as client:
+        sending = threading.Thread(target=client.send, args=[request(body) for body in bodies])
+        other.start()
+        sending.start()
+        answers = client.read(len(bodies))
+        done.set()
+        sending.join()
+        other.join()
+    told = [answer.json["prediction"] for answer in answers if answer.status == 200]
+    assert len(answers) == len(bodies)
+    assert {answer.status for answer in answers} <= {200, 504}
+    assert told == sorted(told)
+    assert max(waited) < DEADLINE
+
+
+def test_a_client_that_only_sends_costs_no_memory(shared: Server) -> None:
+    """What the gateway does not answer, because its answers are not taken, it does not read."""
+    [gateway] = gateways(shared)
+    before = resident(gateway)
+    deaf = connect(shared, receive_buffer=4096)
+    deaf.setblocking(False)
+    data, sent, until_ = request(GOOD) * 1_000, 0, time.monotonic() + 3
+    while time.monotonic() < until_ and sent < 200_000_000:
+        try:
+            sent += deaf.send(data)
+        except BlockingIOError:
+            ask(shared)
+    grown = resident(gateway) - before
+    deaf.close()
+    until(lambda: ask(shared) < DEADLINE, "others are answered")
+    assert sent < 200_000_000
+    assert grown < 30_000_000
+
+
+def test_headers_without_end_cost_no_memory(shared: Server) -> None:
+    """They are refused, and what follows is thrown away until the connection is closed."""
+    [gateway] = gateways(shared)
+    before = resident(gateway)
+    with Client(connect(shared)) as client:
+        client.send(b"POST /predict HTTP/1.1\r\nHost: x\r\n")
+        sending = threading.Thread(target=client.send, args=[b"A:\r\n" * 100_000] * 100)
+        sending.start()
+        [answer] = client.read()
+        sending.join()
+    assert (answer.status, answer.json["error"]["code"]) == (431, "head_too_large")
+    assert resident(gateway) - before < 30_000_000
+
+
+def resident(process: psutil.Process) -> int:
+    """Bytes of memory."""
+    return int(process.memory_info().rss)
