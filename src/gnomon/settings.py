@@ -17,7 +17,10 @@ import msgspec
 
 from gnomon.errors import SettingsError
 
-__all__ = ["Settings"]
+__all__ = ["TRUSTED_KEYS", "Settings"]
+
+TRUSTED_KEYS = "GNOMON_TRUSTED_KEYS"
+"""Read from the environment by every process that inspects or loads artifacts."""
 
 _FOLDERS = ("root", "spool")
 
@@ -156,7 +159,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if "trusted_keys" in defaults:
             raise SettingsError(
                 "trusted keys are set in the environment, not in code",
-                where="GNOMON_TRUSTED_KEYS",
+                where=TRUSTED_KEYS,
                 hint="every command that reads an artifact must hold to them",
             )
         known = set(cls.__struct_fields__)

@@ -381,7 +381,7 @@ def test_an_artifact_is_found_under_its_own_tag_only(packed: Artifact, home: Pat
 
 
 def test_a_damaged_artifact_hides_no_other(packed: Artifact, home: Path) -> None:
-    """The list of artifacts has it, last."""
+    """The list of artifacts has it, and the others are inspected as ever."""
     store = home / "models" / "flights"
     shutil.copytree(packed.path, store / packed.version)
     for version, content in MANIFESTS.items():
@@ -392,5 +392,5 @@ def test_a_damaged_artifact_hides_no_other(packed: Artifact, home: Path) -> None
     (store / "fifo").mkdir()
     os.mkfifo(store / "fifo" / "manifest.json")
     (store / "fifo" / "manifest.sha256").write_text("")
-    assert tags("flights")[0] == packed.tag
-    assert inspect("flights:latest").tag == packed.tag
+    assert len(tags("flights")) == len(MANIFESTS) + 2
+    assert inspect(packed.tag).tag == packed.tag

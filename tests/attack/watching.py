@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 MOST_BYTES = 3 * 2**30
 """Address space of the child; libraries alone map more than one GB."""
+
+MOST_SECONDS = 60.0
+"""A child that has not answered by then hangs."""
 
 SCRIPT = """
 import json, os, resource, sys, time, warnings
@@ -83,8 +87,11 @@ class Watcher:
         assert self._child.stdout
         self._child.stdin.write(json.dumps(str(folder)) + "\n")
         self._child.stdin.flush()
+        killer = threading.Timer(MOST_SECONDS, self._child.kill)
+        killer.start()
         line = self._child.stdout.readline()
+        killer.cancel()
         if not line:
-            raise AssertionError(f"the child died: {self._child.wait()}, {self._child.stderr}")
+            raise AssertionError(f"the child died: {self._child.wait()}")
         answer: dict[str, Any] = json.loads(line)
         return answer

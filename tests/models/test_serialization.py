@@ -206,3 +206,22 @@ def test_every_classifier_and_regressor_that_skops_stores_is_loaded() -> None:
         except GnomonError as error:
             refused.append((name, str(error)))
     assert refused == []
+
+
+@pytest.mark.parametrize("field", ["left_child", "right_child", "feature"])
+def test_a_tree_that_is_none_is_refused(field: str) -> None:
+    """Nodes that lead back would be followed for ever, and indices out of bounds into memory."""
+    table, target = frame()
+    model = RandomForestClassifier(n_estimators=1, random_state=1).fit(table, target)
+    nodes = model.estimators_[0].tree_.__getstate__()["nodes"]
+    content = serialization.dump(model, "skops")
+    forged = nodes.copy()
+    forged[field][0] = 0 if field != "feature" else 99
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(buffer, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(nodes.tobytes(), forged.tobytes()))
+    trusted = ["numpy.dtype", "sklearn.tree._tree.Tree"]
+    serialization.load(content, "skops", trusted)
+    with pytest.raises(ArtifactCorrupt, match="do not make one"):
+        serialization.load(buffer.getvalue(), "skops", trusted)

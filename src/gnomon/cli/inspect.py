@@ -18,9 +18,9 @@ def command(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Check an artifact's hashes, types and signature, and show what it is and what it would run.
+    """Check an artifact and show what it is and what it would run.
 
-    Nothing of it is executed.
+    Its hashes, types and signature are checked. Nothing of it is executed.
     """
     from gnomon.cli.console import print_json
     from gnomon.cli.show.artifact import show_artifact

@@ -35,7 +35,10 @@ def command(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Sign an artifact, so that servers with its key in GNOMON_TRUSTED_KEYS take it."""
+    """Sign an artifact, so that servers which trust the key take it.
+
+    Those are servers with the public key in GNOMON_TRUSTED_KEYS.
+    """
     from gnomon.cli.console import out, print_json
     from gnomon.models.signing import new_key as make
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from gnomon.errors import GnomonError, PackRefused
-from gnomon.models.signing import TRUSTED_KEYS
+from gnomon.settings import TRUSTED_KEYS
 
 __all__ = ["in_fresh_process", "main"]
 

@@ -33,12 +33,12 @@ from gnomon.errors import (
 from gnomon.models.folder import MOST_SMALL_BYTES, ArtifactFolder, parsing
 from gnomon.models.manifest import SIGNATURES
 from gnomon.printable import printable
+from gnomon.settings import TRUSTED_KEYS
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 __all__ = [
-    "TRUSTED_KEYS",
     "PublicKey",
     "Signer",
     "check_signature",
@@ -47,9 +47,6 @@ __all__ = [
     "sign",
     "trusted_keys",
 ]
-
-TRUSTED_KEYS = "GNOMON_TRUSTED_KEYS"
-"""The variable of the environment that names them."""
 
 FORMAT = 1
 """Of ``signatures.json`` and of what is signed."""

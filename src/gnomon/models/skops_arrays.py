@@ -7,10 +7,11 @@ unpacks sparse matrices, so a small file could ask for all the memory there is.
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Iterator
 from math import prod
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from gnomon.errors import ArtifactCorrupt
 from gnomon.models.skops_file import nodes, open_archive, read_schema
@@ -35,8 +36,8 @@ def check_arrays(file: BinaryIO) -> None:
         ArtifactCorrupt: naming the member.
     """
     with open_archive(file) as archive:
-        read = 0
-        for name in _files(read_schema(archive)):
+        read, schema = 0, read_schema(archive)
+        for name in _files(schema):
             read += archive.getinfo(name).file_size
             if read > 2 * file.seek(0, 2):
                 raise _corrupt(name, "members are read again and again")
@@ -45,9 +46,34 @@ def check_arrays(file: BinaryIO) -> None:
             elif name.endswith(".npy"):
                 with archive.open(name) as member:
                     _check_array(name, member.read(_HEADER_BYTES), archive.getinfo(name).file_size)
+        _check_trees(archive, schema)
 
 
-def _files(schema: dict[str, object]) -> Iterator[str]:
+def _check_trees(archive: zipfile.ZipFile, schema: dict[str, Any]) -> None:
+    """Refuse trees that are none: one whose nodes lead back to each other is never left.
+
+    scikit-learn makes children after their parents, and follows what a file says without looking.
+    """
+    import numpy as np
+
+    for node in nodes(schema):
+        if node["__loader__"] != "TreeNode":
+            continue
+        state = node["content"]["content"]
+        name = state["nodes"]["file"]
+        found = np.load(io.BytesIO(archive.read(name)), allow_pickle=False)
+        features = int(json.loads(node["__reduce__"]["args"]["content"][0]["content"]))
+        left, right, feature = (found[k] for k in ("left_child", "right_child", "feature"))
+        inner = np.flatnonzero(left != -1)
+        ordered = all(
+            ((side[inner] > inner) & (side[inner] < len(found))).all() for side in (left, right)
+        )
+        inside = ((feature[inner] >= 0) & (feature[inner] < features)).all()
+        if not (ordered and inside and json.loads(state["node_count"]["content"]) == len(found)):
+            raise _corrupt(name, "the nodes of a tree do not make one")
+
+
+def _files(schema: dict[str, Any]) -> Iterator[str]:
     """The members that loading reads, each as often: an object of a known id is read once."""
     known = set()
     for node in nodes(schema):

@@ -22,8 +22,8 @@ __all__ = [
 KEPT_DESCRIPTORS = 256
 """The most descriptors that are kept from connections."""
 NEEDED_DESCRIPTORS = 96
-"""What a gateway opens with a worker, a shadow and nobody connected, and what it takes to replace
-one of them. ``tests/faults/test_clients.py`` serves with it."""
+"""Room for what a gateway opens with nobody connected, for shadows, and for replacing a worker;
+``tests/faults/test_clients.py`` has one do that with no more."""
 FEWEST_CONNECTIONS = 32
 """Fewer are not enough to serve: probes and a handful of clients take as many."""
 

@@ -8,11 +8,12 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from gnomon.models import Artifact
-from gnomon.models.signing import TRUSTED_KEYS
-from gnomon.settings import Settings
+from gnomon.settings import TRUSTED_KEYS, Settings
+
+if TYPE_CHECKING:
+    from gnomon.models import Artifact
 
 __all__ = ["UNVERIFIED", "Spawned", "child_environment", "inherited", "reap", "spawn", "untie"]
 

@@ -17,6 +17,8 @@ def explain(done: Repair) -> Iterator[str]:
     """Line by line: what was found, where it is now, and what is lost."""
     if done.is_whole:
         yield "nothing is damaged"
+    for place in done.misplaced:
+        yield f"a segment of another stream was moved to {place}"
     for place in done.lists:
         yield f"a damaged list was rebuilt; the old one is {place}"
     for segment in done.segments:
@@ -45,8 +47,10 @@ def _segment(segment: SalvagedSegment) -> Iterator[str]:
 
 
 def _table(table: RepairedTable) -> Iterator[str]:
-    for commit in table.commits:
-        yield f"damaged commit of the sealed log: {commit}"
+    for place in table.set_aside:
+        yield f"damaged part of the sealed log: {place}"
+    for stream in table.recounted:
+        yield f"{stream}: the ledger was older than the table; its rows were counted again"
     for stream, rows in table.restored.items():
         yield f"{stream}: {rows:,} sealed rows were restored from the files of lost commits"
     for stream, rows in table.lost.items():

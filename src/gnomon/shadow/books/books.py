@@ -115,21 +115,28 @@ class SealedBooks:
         sealed: rows that were sealed, less those that retention removed.
         found: rows that the table has.
         lost: rows known to be lost, which ``gnomon log repair`` took note of.
+        behind: the ledger is older than the table, so rows sealed since cannot be held to it.
     """
 
     stream: str
     sealed: int
     found: int
     lost: int = 0
+    behind: bool = False
 
     @property
     def balanced(self) -> bool:
         """Whether every row that was sealed is there, once."""
-        return self.sealed == self.found + self.lost
+        return self.sealed == self.found + self.lost and not self.behind
 
     def explain(self) -> Iterator[str]:
         """What is wrong, if anything is; and what is known to be lost."""
-        if not self.balanced:
+        if self.behind:
+            yield (
+                f"sealed {self.stream}: {self.sealed:,} rows were sealed by a ledger that is older "
+                f"than the table, which has {self.found:,}: gnomon log repair counts it anew"
+            )
+        elif not self.balanced:
             yield f"sealed {self.stream}: {self.sealed:,} rows were sealed ≠ {self.found:,} found"
             missing = self.sealed - self.found - self.lost
             yield from _complaint(max(missing, 0), "missing from the sealed log")

@@ -21,7 +21,7 @@ def sealed_books(
     """The books of every stream that a ledger knows; streams of earlier releases are not held.
 
     Rows that are in the table and not in the ledger yet are counted in the spool, where their
-    segments stay until they are. A stream that was sealed on while it was counted is left out.
+    segments stay until they are. Where they are not there either, the ledger is an older one.
 
     Args:
         snapshot: of the log, with the ledgers that are not newer than its table.
@@ -35,21 +35,21 @@ def sealed_books(
     books = []
     for stream, sealed in sealed_rows(snapshot.ledgers).items():
         ahead = _rows_ahead(snapshot, spool, stream)
-        if ahead is not None:
-            there = found.get(stream, 0) - ahead
-            books.append(
-                SealedBooks(
-                    stream=stream,
-                    sealed=_less_removing(snapshot.ledgers, stream, sealed.rows, there),
-                    found=there,
-                    lost=sealed.lost,
-                )
+        there = found.get(stream, 0) - (ahead or 0)
+        books.append(
+            SealedBooks(
+                stream=stream,
+                sealed=_less_removing(snapshot.ledgers, stream, sealed.rows, there),
+                found=there,
+                lost=sealed.lost,
+                behind=ahead is None,
             )
+        )
     return tuple(books)
 
 
 def _rows_ahead(snapshot: Snapshot, spool: Path | None, stream: str) -> int | None:
-    """Rows of a stream that the table has beyond its ledger; None if that cannot be told now."""
+    """Rows of a stream that the table has beyond its ledger; None if they cannot be counted."""
     rows = 0
     for ledger in snapshot.ledgers:
         sealed = ledger.streams.get(stream)

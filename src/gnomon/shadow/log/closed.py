@@ -62,13 +62,15 @@ def record_closed(folder: Path, sizes: Mapping[int, int], *, oldest: int = 0) ->
     files.replace(folder / _NAME, msgspec.json.encode(_Closed(bytes=kept)))
 
 
-def set_aside(folder: Path) -> Path:
-    """Move a damaged list out of the way; where it is then.
+def set_aside(folder: Path, name: str = _NAME) -> Path:
+    """Move a file of a stream, the list itself by default, out of the way; where it is then.
 
     Raises:
         OSError: the disk refuses.
     """
-    place = folder / "damaged" / _NAME
-    files.replace(place, (folder / _NAME).read_bytes())
-    files.remove(folder / _NAME)
+    place = folder / "damaged" / name
+    files.make_folder(place.parent)
+    (folder / name).replace(place)
+    files.sync_folder(place.parent)
+    files.sync_folder(folder)
     return place

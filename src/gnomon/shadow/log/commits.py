@@ -7,9 +7,10 @@ still there. So what a loss of power left half-written is taken back, and done a
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -19,25 +20,36 @@ import pyarrow as pa
 from gnomon import files
 from gnomon.errors import LogError
 
-__all__ = ["replace_damaged_commits", "sync_checkpoint", "sync_commits", "take_back_torn"]
+__all__ = [
+    "newest_checkpoint",
+    "replace_damaged_commits",
+    "set_aside_damaged_files",
+    "sync_checkpoint",
+    "sync_commits",
+    "take_back_torn",
+]
 
 _LOG = "_delta_log"
 _HINT = "_last_checkpoint"
 _COMMIT = re.compile(r"\d{20}\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint.*\.parquet")
 
+_DAMAGED = "_damaged"
+_MOST_TORN = 4
+"""Commits that may be made before one sync: vacuum makes two, and two sealers may be at it."""
 _NOTHING = b'{"commitInfo":{"operation":"REPAIR"}}\n'
 
 _logger = logging.getLogger("gnomon.seal")
 
 
-class _Add(msgspec.Struct):
+class _File(msgspec.Struct):
     path: str
     stats: str | None = None
 
 
 class _Action(msgspec.Struct):
-    add: _Add | None = None
+    add: _File | None = None
+    remove: _File | None = None
 
 
 class _Stats(msgspec.Struct):
@@ -54,17 +66,34 @@ def sync_commits(table: Path, after: int) -> int:
     if not (table / _LOG).is_dir():
         return after
     folders = {table.parent.parent, table.parent, table, table / _LOG}
-    newest = after
+    newest, added = after, dict[Path, Path]()
     for version, path in _commits(table, after):
-        for add in _adds(path):
-            file = table / unquote(add.path)
-            files.sync_file(file)
-            folders.update(parent for parent in file.parents if table in parent.parents)
+        for action in _actions(path):
+            if action.add is not None:
+                added[table / unquote(action.add.path)] = path
+            if action.remove is not None:  # Maintenance may have freed it since.
+                added.pop(table / unquote(action.remove.path), None)
         files.sync_file(path)
         newest = version
+    for file, commit in added.items():
+        try:
+            files.sync_file(file)
+        except FileNotFoundError:
+            raise LogError(
+                f"the sealed log names a file that is missing: {file.name}",
+                where=str(commit),
+                hint="gnomon log repair counts its rows as lost",
+            ) from None
+        folders.update(parent for parent in file.parents if table in parent.parents)
     for folder in sorted(folders):
         files.sync_folder(folder)
     return newest
+
+
+def newest_checkpoint(table: Path) -> int:
+    """The version of the newest checkpoint; -1 when there is none."""
+    found = [_CHECKPOINT.fullmatch(path.name) for path in (table / _LOG).glob("*.parquet")]
+    return max((int(match[1]) for match in found if match), default=-1)
 
 
 def sync_checkpoint(table: Path) -> None:
@@ -80,33 +109,39 @@ def sync_checkpoint(table: Path) -> None:
 
 
 def take_back_torn(table: Path, *, version: int, checkpoint: int) -> None:
-    """Remove the first commit that a loss of power left incomplete, and every later one.
+    """Move the newest commits and checkpoint aside if a loss of power left them incomplete.
+
+    Every commit is synced before the next is made, so only the last ones can be incomplete, and one
+    that is whole vouches for all before it: it stays, whatever a ledger says.
 
     Args:
         table: its folder.
-        version: commits up to this one are known to be on disk, and are left alone.
-        checkpoint: likewise for checkpoints. A later one is removed: commits are kept until the
-            checkpoint that replaces them is on disk.
+        version: commits up to this one are known to be on disk.
+        checkpoint: likewise for checkpoints.
 
     Raises:
+        LogError: more is incomplete than a loss of power explains.
         OSError: the disk refuses.
     """
     log = table / _LOG
     if not log.is_dir():
         return
-    for path in list(log.iterdir()):
+    for path in sorted(log.glob("*.parquet")):
         found = _CHECKPOINT.fullmatch(path.name)
-        if found and int(found[1]) > checkpoint:
-            path.unlink()
-            (log / _HINT).unlink(missing_ok=True)
-    commits = list(_commits(table, version))
-    torn = next((n for n, (_, path) in enumerate(commits) if not _is_whole(table, path)), None)
-    if torn is None:
-        return
-    for _, path in reversed(commits[torn:]):
+        if found and int(found[1]) > checkpoint and not _is_readable(path):
+            _set_aside(table, path)
+            _set_aside(table, log / _HINT)
+    commits = reversed(list(_commits(table, version)))
+    torn = [*itertools.takewhile(lambda path: not _is_whole(table, path), (p for _, p in commits))]
+    if len(torn) > _MOST_TORN:
+        raise LogError(
+            f"the last {len(torn)} commits of the sealed log are damaged",
+            where=str(log),
+            hint="gnomon log repair restores what is left and says how many rows are lost",
+        )
+    for path in torn:
         _logger.warning("%s was not complete when power failed; its rows are sealed anew", path)
-        path.unlink()
-    files.sync_folder(log)
+        _set_aside(table, path)
 
 
 def replace_damaged_commits(table: Path, version: int) -> tuple[str, ...]:
@@ -134,11 +169,30 @@ def replace_damaged_commits(table: Path, version: int) -> tuple[str, ...]:
             files.create(path, _NOTHING)
             replaced.append(f"{path} (missing)")
         except LogError:
-            place = table / "_damaged" / path.name
-            files.replace(place, path.read_bytes())
+            replaced.append(str(_set_aside(table, path)))
             files.replace(path, _NOTHING)
-            replaced.append(str(place))
     return tuple(replaced)
+
+
+def set_aside_damaged_files(table: Path, named: Iterable[Path]) -> tuple[str, ...]:
+    """Move data files that cannot be read to their end out of the way; where they are then.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    damaged = [file for file in named if file.exists() and not _is_readable(file)]
+    return tuple(str(_set_aside(table, file)) for file in damaged)
+
+
+def _set_aside(table: Path, path: Path) -> Path:
+    """Move a file to where neither Delta nor we look; nothing is deleted."""
+    place = table / _DAMAGED / path.name
+    if path.exists():
+        files.make_folder(place.parent)
+        path.replace(place)
+        files.sync_folder(place.parent)
+        files.sync_folder(path.parent)
+    return place
 
 
 def _commits(table: Path, after: int) -> Iterator[tuple[int, Path]]:
@@ -149,12 +203,16 @@ def _commits(table: Path, after: int) -> Iterator[tuple[int, Path]]:
             yield version, table / _LOG / name
 
 
-def _adds(commit: Path) -> list[_Add]:
+def _adds(commit: Path) -> list[_File]:
     """The files that a commit adds.
 
     Raises:
         LogError: it is no commit.
     """
+    return [action.add for action in _actions(commit) if action.add is not None]
+
+
+def _actions(commit: Path) -> list[_Action]:
     try:
         lines = [line for line in commit.read_bytes().split(b"\n") if line]
         actions = [msgspec.json.decode(line, type=_Action) for line in lines]
@@ -162,22 +220,30 @@ def _adds(commit: Path) -> list[_Add]:
         raise LogError(f"damaged commit of the sealed log: {error}", where=str(commit)) from None
     if not actions:
         raise LogError("damaged commit of the sealed log: it is empty", where=str(commit))
-    return [action.add for action in actions if action.add is not None]
+    return actions
 
 
 def _is_whole(table: Path, commit: Path) -> bool:
     """Whether a commit and all it adds can be read to the end."""
     try:
-        return all(_is_complete(table / unquote(add.path), add) for add in _adds(commit))
-    except (LogError, OSError, pa.ArrowException):
+        return all(
+            _is_readable(table / unquote(add.path), _expected_rows(add)) for add in _adds(commit)
+        )
+    except (LogError, OSError):
         return False
 
 
-def _is_complete(file: Path, add: _Add) -> bool:
-    """Whether a Parquet file has the rows that its commit says; it is read to its end."""
+def _expected_rows(add: _File) -> int | None:
+    return msgspec.json.decode(add.stats, type=_Stats).numRecords if add.stats else None
+
+
+def _is_readable(file: Path, rows: int | None = None) -> bool:
+    """Whether a Parquet file can be read to its end, and has so many rows."""
     import pyarrow.parquet
 
-    stats = msgspec.json.decode(add.stats, type=_Stats) if add.stats else _Stats()
-    with pyarrow.parquet.ParquetFile(file) as opened:
-        rows = sum(batch.num_rows for batch in opened.iter_batches())
-    return stats.numRecords in (None, rows)
+    try:
+        with pyarrow.parquet.ParquetFile(file) as opened:
+            found = sum(batch.num_rows for batch in opened.iter_batches())
+    except (OSError, pa.ArrowException):
+        return False
+    return rows in (None, found)

@@ -13,7 +13,7 @@ from gnomon import files
 from gnomon.errors import LogUnavailable
 from gnomon.shadow.log.framing import checksummed
 from gnomon.shadow.log.layout import segment_path
-from gnomon.shadow.log.schema import FORMAT, FORMAT_KEY
+from gnomon.shadow.log.schema import FORMAT, FORMAT_KEY, SEGMENT_KEY
 
 __all__ = ["create_segment", "no_space", "remove_unnamed"]
 
@@ -30,7 +30,8 @@ def create_segment(
     """
     path = segment_path(folder, sequence)
     temporary = folder / f".{path.name}{_TEMPORARY}"
-    versioned = schema.with_metadata({**metadata, FORMAT_KEY: b"%d" % FORMAT})
+    place = {FORMAT_KEY: b"%d" % FORMAT, SEGMENT_KEY: b"%08d" % sequence}
+    versioned = schema.with_metadata({**metadata, **place})
     header = b"".join(checksummed(versioned.serialize()))
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC
     try:

@@ -23,7 +23,7 @@ from gnomon.shadow.log.seal import only_sealer
 from gnomon.shadow.log.sealed_account import SealedAccount
 from gnomon.shadow.log.sealed_repair import RepairedTable, repair_table
 from gnomon.shadow.log.table import LogTable
-from gnomon.shadow.log.tail import SegmentReader
+from gnomon.shadow.log.tail import MisplacedSegment, SegmentReader
 
 __all__ = ["Repair", "repair"]
 
@@ -37,11 +37,13 @@ class Repair:
 
     Attributes:
         segments: damaged segments that were set aside and replaced.
+        misplaced: where segments are now that were in another place than they were written for.
         lists: damaged lists of closed segments and ledgers, which were set aside and made anew.
         table: what was lost of the sealed table; None if nothing was.
     """
 
     segments: tuple[SalvagedSegment, ...] = ()
+    misplaced: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
     table: RepairedTable | None = None
 
@@ -53,7 +55,7 @@ class Repair:
     @property
     def is_whole(self) -> bool:
         """Whether nothing was damaged."""
-        return not (self.segments or self.lists or self.table)
+        return not (self.segments or self.misplaced or self.lists or self.table)
 
 
 def repair(settings: Settings, model: str) -> Repair:
@@ -69,10 +71,11 @@ def repair(settings: Settings, model: str) -> Repair:
     table = LogTable(settings, model)
     with _alone(spool) as identity:
         lists = [*set_aside_damaged(table.storage, model), *_rebuild_lists(spool)]
+        misplaced = tuple(_misplaced(spool))
         segments = tuple(_salvaged(spool))
         account = SealedAccount(table, model)
-        repaired = repair_table(table, model, account, identity)
-    return Repair(segments=segments, lists=tuple(lists), table=repaired)
+        repaired = repair_table(table, account, identity, spool)
+    return Repair(segments=segments, misplaced=misplaced, lists=tuple(lists), table=repaired)
 
 
 @contextlib.contextmanager
@@ -100,6 +103,17 @@ def _rebuild_lists(spool: Path) -> Iterator[str]:
             with contextlib.closing(StreamLock(stream)) as lock:
                 yield str(closed.set_aside(stream))
                 close_segments(stream, lock)
+
+
+def _misplaced(spool: Path) -> Iterator[str]:
+    for stream in _streams(spool):
+        for segment in stream_segments(stream):
+            try:
+                SegmentReader(segment.path).close()
+            except MisplacedSegment:
+                yield str(closed.set_aside(stream, segment.path.name))
+            except LogError:
+                continue
 
 
 def _salvaged(spool: Path) -> Iterator[SalvagedSegment]:

@@ -154,7 +154,7 @@ def _lost(
         begin=begin,
         end=end,
         read_from=read_from,
-        read_to=_first_source(last.batch) if last is not None else _read_to(segment),
+        read_to=_first_source(last.batch) if last is not None else _read_to(segment) or read_from,
     )
 
 
@@ -165,7 +165,8 @@ def _first_source(batch: pa.RecordBatch) -> str | None:
 
 
 def _read_to(segment: Segment) -> str | None:
-    """How far the shadow had read when it began the next segment."""
+    """How far the shadow had read when it began the next segment; None if there is none yet. Then
+    it reads again from before the gap, and nothing of what it scored there is lost."""
     following = segment_path(segment.path.parent, segment.sequence + 1)
     try:
         with SegmentReader(following) as reader:

@@ -36,6 +36,8 @@ FORMAT = 2
 """2 added a checksum to each message, see :mod:`gnomon.shadow.log.framing`; 1 is read too."""
 
 FORMAT_KEY = b"gnomon.format"
+SEGMENT_KEY = b"gnomon.segment"
+"""The number of the segment, since format 2."""
 
 LIVE_OUTCOMES = ("answered", "rejected", "failed", "timed_out", "shed")
 

@@ -161,6 +161,7 @@ class Sealer:
     def _seal_stream(self, folder: Path) -> int:
         recover(folder)
         segments = stream_segments(folder)[:-1]
+        there = {segment.sequence for segment in segments}
         if folder.name == REQUESTS:
             segments = _due(segments, folder.parent, self._settings.spool_bytes)
         segments = [*itertools.takewhile(lambda s: s.closed is not None, segments)]
@@ -168,7 +169,7 @@ class Sealer:
         with contextlib.ExitStack() as opened:
             whole, damage = _whole(opened, segments)
             for group in _groups([counted for counted in whole if counted.rows]):
-                self._account.begin(group[0].reader.schema.metadata)
+                self._account.begin(group[0].reader.schema.metadata, there)
                 self._commits += self._table.add([counted.reader for counted in group])
                 self._account.add(group)
         for counted in whole:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -13,8 +14,13 @@ import pyarrow.compute as pc
 from msgspec.structs import replace
 
 from gnomon.errors import LogError
-from gnomon.shadow.log.commits import sync_checkpoint, sync_commits, take_back_torn
-from gnomon.shadow.log.layout import Position
+from gnomon.shadow.log.commits import (
+    newest_checkpoint,
+    sync_checkpoint,
+    sync_commits,
+    take_back_torn,
+)
+from gnomon.shadow.log.layout import Position, stream_segments
 from gnomon.shadow.log.ledger import (
     Ledger,
     Removal,
@@ -25,6 +31,7 @@ from gnomon.shadow.log.ledger import (
 from gnomon.shadow.log.table import (
     LogTable,
     check_not_lost,
+    sealed_segment,
     sealed_up_to,
     stream_key,
 )
@@ -63,22 +70,27 @@ class SealedAccount:
         if self._spool == spool:
             return
         ledgers = self._table.ledgers()
-        if not ledgers and self._table.folder is not None:
-            os.sync()  # A table of an earlier release is taken as it is.
-            known = self._table.load()
-            ledgers[spool] = Ledger(version=-1 if known is None else int(known.version()))
-        elif self._table.folder is not None:
+        folder = self._table.folder
+        if folder is not None:
             with self._on_disk():
                 take_back_torn(
-                    self._table.folder,
-                    version=max(ledger.version for ledger in ledgers.values()),
-                    checkpoint=max(ledger.checkpoint for ledger in ledgers.values()),
+                    folder,
+                    version=max((ledger.version for ledger in ledgers.values()), default=-1),
+                    checkpoint=max((ledger.checkpoint for ledger in ledgers.values()), default=-1),
                 )
-        self._ledger = ledgers.get(spool, Ledger())
+        self._ledger = ledgers.get(spool) or self._begun()
         self._spool = spool
         self._write(self._ledger)
         if self._ledger.removing is not None:
             self._finish_removal(self._ledger.removing)
+
+    def _begun(self) -> Ledger:
+        """A first ledger; a table that is there already is taken as it is."""
+        folder, table = self._table.folder, self._table.load()
+        if folder is None or table is None:
+            return Ledger()
+        os.sync()
+        return Ledger(version=int(table.version()), checkpoint=newest_checkpoint(folder))
 
     def check(self) -> None:
         """See that the table has all that was sealed here.
@@ -88,17 +100,24 @@ class SealedAccount:
         """
         check_not_lost(self._table.load(), [self._ledger], self._table.uri)
 
-    def begin(self, stream: Mapping[bytes, bytes]) -> None:
-        """Prepare to seal segments of a stream with this metadata.
+    def begin(self, stream: Mapping[bytes, bytes], there: Collection[int]) -> None:
+        """Prepare to seal segments of a stream.
+
+        Args:
+            stream: the metadata of its segments.
+            there: the numbers of those that are in the spool.
 
         Raises:
-            LogError: the table has lost commits, or cannot be read.
+            LogError: the table has lost commits, cannot be read, or is ahead of the ledger.
         """
         table = self._table.load()
         check_not_lost(table, [self._ledger], self._table.uri)
         name, identity = _names(stream)
         known = self._ledger.streams.get(name)
         if known is not None and known.identity == identity:
+            ahead = range(known.sequence + 1, sealed_up_to(table, stream) + 1)
+            if not set(ahead) <= set(there):
+                raise _behind(name, self._table.uri)
             return
         rows = known.rows if known is not None else self._rows_of_earlier_releases(name)
         sequence = -1 if known is not None else sealed_up_to(table, stream)
@@ -181,6 +200,33 @@ class SealedAccount:
         ]
         return pa.concat_tables([rows.slice(0, 0), *kept])
 
+    def recount(self, spool: Path) -> list[str]:
+        """Count the streams anew whose ledger is older than the table; which they are.
+
+        Args:
+            spool: the model's segments; those that the table has beyond the ledger may be there.
+
+        Raises:
+            LogError: the table cannot be read.
+        """
+        table, rows = self._table.load(), self._table.rows()
+        counted = []
+        for name, sealed in self._ledger.streams.items():
+            reached = -1 if table is None else sealed_segment(table, f"{name}/{sealed.identity}")
+            there = {segment.sequence for segment in stream_segments(spool / name)}
+            if not set(range(sealed.sequence + 1, reached + 1)) <= there:
+                self._note(name, replace(sealed, sequence=reached, rows=0))
+                others = sealed_rows([*self._others(), self._ledger])[name]
+                self._note(
+                    name, replace(sealed, sequence=reached, rows=others.missing(rows[name]) * -1)
+                )
+                counted.append(name)
+        self._write(self._ledger)
+        return counted
+
+    def _others(self) -> list[Ledger]:
+        return [one for spool, one in self._table.ledgers().items() if spool != self._spool]
+
     def accept_losses(self) -> dict[str, int]:
         """Note rows that the table lacks as lost, so that sealing goes on; how many by stream.
 
@@ -231,3 +277,12 @@ def _names(stream: Mapping[bytes, bytes]) -> tuple[str, str]:
     """``<slice>/<stream>`` and the identity of its folder."""
     name, _, identity = stream_key(stream).rpartition("/")
     return name, identity
+
+
+def _behind(stream: str, where: str) -> LogError:
+    return LogError(
+        f"the ledger of what was sealed of {stream} is older than the table, as one that was "
+        "restored from a backup",
+        where=where,
+        hint="gnomon log repair counts it anew",
+    )

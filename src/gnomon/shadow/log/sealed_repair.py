@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from gnomon.errors import LogError
-from gnomon.shadow.log.commits import replace_damaged_commits
+from gnomon.shadow.log.commits import replace_damaged_commits, set_aside_damaged_files
 from gnomon.shadow.log.sealed_account import SealedAccount
 from gnomon.shadow.log.table import LogTable
 
@@ -30,26 +30,28 @@ class RepairedTable:
     """What was wrong with the sealed table.
 
     Attributes:
-        commits: where damaged commits are now, and which were missing.
+        set_aside: where damaged commits and files are now, and which commits were missing.
+        recounted: streams whose ledger was older than the table, ``<slice>/<stream>``.
         restored: rows that were added again, by ``<slice>/<stream>``.
         lost: rows that are nowhere any more, by ``<slice>/<stream>``.
     """
 
-    commits: tuple[str, ...]
+    set_aside: tuple[str, ...]
+    recounted: tuple[str, ...]
     restored: Mapping[str, int]
     lost: Mapping[str, int]
 
 
 def repair_table(
-    table: LogTable, model: str, account: SealedAccount, spool: str
+    table: LogTable, account: SealedAccount, identity: str, spool: Path
 ) -> RepairedTable | None:
     """Add again what lost commits had added, where their files are left, and note the rest.
 
     Args:
         table: the model's.
-        model: its name.
         account: of this spool's sealer; not open yet.
-        spool: its identity.
+        identity: the spool's.
+        spool: the model's segments.
 
     Raises:
         LogError: the table cannot be read or written.
@@ -58,7 +60,13 @@ def repair_table(
     if table.folder is not None:
         version = max((ledger.version for ledger in table.ledgers().values()), default=-1)
         commits = replace_damaged_commits(table.folder, version)
-    account.open(spool)
+        opened = table.load()
+        if opened is not None:
+            named = [Path(uri.removeprefix("file://")) for uri in opened.file_uris()]
+            commits += set_aside_damaged_files(table.folder, named)
+            table.forget_missing_files()
+    account.open(identity)
+    recounted = account.recount(spool)
     missing = account.missing()
     restored: dict[str, int] = {}
     if any(rows > 0 for rows in missing.values()) and table.folder is not None:
@@ -73,9 +81,11 @@ def repair_table(
             if after.get(stream, 0) != before.get(stream, 0)
         }
     lost = account.accept_losses()
-    if not (commits or restored or lost):
+    if not (commits or recounted or restored or lost):
         return None
-    return RepairedTable(commits=commits, restored=restored, lost=lost)
+    return RepairedTable(
+        set_aside=commits, recounted=tuple(recounted), restored=restored, lost=lost
+    )
 
 
 def _left_behind(table: LogTable, account: SealedAccount) -> Iterator[pa.Table]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ _CONFINED = (
     "say --unsafe, or unsafe=True in Python"
 )
 
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _TYPES = {pa.float64(): "DOUBLE", pa.string(): "VARCHAR"}
 
 
@@ -82,7 +84,9 @@ def connection(
         except duckdb.Error as error:
             refused = isinstance(error, duckdb.PermissionException) or "locked" in str(error)
             hint = _CONFINED if refused and not unsafe else "the log is the relation `log`"
-            raise LogError(f"DuckDB: {error}", hint=hint) from None
+            if "LocalFileSystem" in str(error):  # A data file of the table is gone or cut.
+                hint = "gnomon log repair sets damaged files aside and counts their rows as lost"
+            raise LogError(f"DuckDB: {_ANSI.sub('', str(error))}", hint=hint) from None
 
 
 def _confine(opened: duckdb.DuckDBPyConnection) -> None:

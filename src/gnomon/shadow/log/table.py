@@ -182,6 +182,16 @@ class LogTable:
         found = pa.table(table.get_add_actions(flatten=True)).select(wanted).to_pylist()
         return sorted(found, key=lambda file: file["max.arrived"], reverse=True)
 
+    def forget_missing_files(self) -> None:
+        """Take data files that are gone out of the table, so that the others can be read.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        with self._maintaining() as table:
+            if table.repair(dry_run=True)["files_removed"]:
+                table.repair(dry_run=False, post_commithook_properties=_no_hooks())
+
     def mark_sealed(self, stream: str, segment: int) -> None:
         """Note again that a stream is sealed up to a segment, if the table has lost that.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,9 +13,9 @@ import pyarrow as pa
 from gnomon.errors import LogError
 from gnomon.shadow.log.framing import messages
 from gnomon.shadow.log.layout import REQUESTS, START, Position, Segment, stream_segments
-from gnomon.shadow.log.schema import check_format
+from gnomon.shadow.log.schema import SEGMENT_KEY, check_format
 
-__all__ = ["SegmentReader", "Tail", "read_position"]
+__all__ = ["MisplacedSegment", "SegmentReader", "Tail", "read_position"]
 
 IDENTITY_KEY = b"gnomon.identity"
 POSITION_KEY = b"gnomon.position"
@@ -23,6 +23,10 @@ POSITION_KEY = b"gnomon.position"
 
 class SegmentUnbegun(LogError):
     """A segment that a power cut left without its schema; nothing was in it."""
+
+
+class MisplacedSegment(LogError):
+    """A segment in another stream, or under another number, than it was written."""
 
 
 class SegmentReader:
@@ -168,7 +172,25 @@ class SegmentReader:
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(str(error)) from None
         self._checked = check_format(schema.metadata, str(self.path)) > 1
+        if self._checked:
+            self._check_place(schema.metadata)
         return schema, first
+
+    def _check_place(self, metadata: Mapping[bytes, bytes]) -> None:
+        """A copy in another place would be sealed as what it says it is, and hide that one's rows.
+
+        Raises:
+            MisplacedSegment: it does not say that it belongs where it is.
+        """
+        keys = (b"gnomon.slice", b"gnomon.stream", SEGMENT_KEY)
+        says = "/".join(metadata.get(key, b"?").decode(errors="replace") for key in keys)
+        place = self.path.parent
+        if says != f"{place.parent.name}/{place.name}/{self.path.stem}":
+            raise MisplacedSegment(
+                f"this segment belongs elsewhere: it says that it is {says}",
+                where=str(self.path),
+                hint="gnomon log repair moves it out of the way",
+            )
 
     def _damaged(self, reason: str) -> LogError:
         return LogError(
