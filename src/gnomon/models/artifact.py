@@ -14,6 +14,7 @@ from gnomon.models import store
 from gnomon.models.folder import (
     MOST_DOCUMENT_BYTES,
     MOST_PIPELINE_BYTES,
+    RESTORE,
     ArtifactFolder,
     parsing,
 )
@@ -125,7 +126,7 @@ class Artifact:
                 f"{name}: expected one column `{printable(expected.name)}` of {expected.type}, "
                 f"got {found}",
                 where=str(self.path / name),
-                hint="pack again, or restore the folder from a copy",
+                hint=RESTORE,
             )
 
     def _table(self, name: str) -> pa.Table:

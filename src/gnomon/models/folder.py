@@ -19,7 +19,7 @@ from typing import BinaryIO
 from gnomon.errors import ArtifactCorrupt, GnomonError
 from gnomon.printable import printable
 
-__all__ = ["ArtifactFolder", "parsing", "printable", "sha256"]
+__all__ = ["RESTORE", "ArtifactFolder", "parsing", "sha256"]
 
 MOST_FILES = 20_000
 """More files than any code that was vendored, of at most 64 MiB, would have."""
@@ -42,7 +42,9 @@ MOST_BESIDE_BYTES = 512 * 2**20
 """All files but the largest: code of at most 64 MiB, contract, golden rows and profile."""
 
 _CHUNK = 2**20
-_RESTORE = "pack again, or restore the folder from a copy"
+RESTORE = "pack again, or restore the folder from a copy"
+"""What to do about a damaged artifact."""
+_FOREIGN = "no artifact that Gnomon packed is like this; find out who made it"
 
 
 class ArtifactFolder:
@@ -61,7 +63,7 @@ class ArtifactFolder:
                 f"expected at most {MOST_BESIDE_BYTES:,} bytes beside the pipeline, got "
                 f"{sum(beside):,}",
                 where=printable(str(path)),
-                hint="no artifact that Gnomon packed is like this; find out who made it",
+                hint=_FOREIGN,
             )
 
     def read(self, name: str, most: int = MOST_DOCUMENT_BYTES) -> bytes:
@@ -123,21 +125,21 @@ class ArtifactFolder:
                 f"{printable(name)} is not the file that was packed: expected sha256 "
                 f"{printable(expected[:12])}, got {found[:12]}",
                 where=printable(str(self.path / name)),
-                hint=_RESTORE,
+                hint=RESTORE,
             )
 
     def _unreadable(self, name: str, why: str) -> ArtifactCorrupt:
         return ArtifactCorrupt(
             f"cannot read {printable(name)}: {why}",
             where=printable(str(self.path / name)),
-            hint=_RESTORE,
+            hint=RESTORE,
         )
 
     def _too_large(self, name: str, most: int) -> ArtifactCorrupt:
         return ArtifactCorrupt(
             f"expected {printable(name)} to have at most {most:,} bytes, it has more",
             where=printable(str(self.path / name)),
-            hint="no artifact that Gnomon packed has such a file; find out who made it",
+            hint=_FOREIGN,
         )
 
 
@@ -162,7 +164,7 @@ def parsing(what: str, where: Path | str) -> Iterator[None]:
         raise ArtifactCorrupt(
             f"{what} cannot be read: {kind}{printable(str(error))[:500]}",
             where=printable(str(where)),
-            hint=_RESTORE,
+            hint=RESTORE,
         ) from error
 
 
@@ -196,7 +198,7 @@ def _walk(root: Path) -> Iterator[tuple[str, int]]:
             raise ArtifactCorrupt(
                 f"cannot read the folder: {error.strerror}",
                 where=printable(str(root / folder)),
-                hint=_RESTORE,
+                hint=RESTORE,
             ) from None
 
 
@@ -213,5 +215,5 @@ def _check_entry(root: Path, name: str, mode: int, depth: int, count: int) -> No
         raise ArtifactCorrupt(
             f"more than {MOST_FILES:,} files, or folders more than {MOST_DEPTH} deep",
             where=where,
-            hint="no artifact that Gnomon packed is like this; find out who made it",
+            hint=_FOREIGN,
         )

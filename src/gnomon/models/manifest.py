@@ -15,13 +15,14 @@ from gnomon.formats import Format, decode
 from gnomon.models.environment import Environment
 from gnomon.models.folder import (
     MOST_SMALL_BYTES,
+    RESTORE,
     ArtifactFolder,
     parsing,
     sha256,
 )
 from gnomon.printable import printable
 
-__all__ = ["FORMAT", "Lineage", "Manifest", "Serializer", "sha256"]
+__all__ = ["FORMAT", "TAG_PART", "Lineage", "Manifest", "Serializer", "sha256"]
 
 FORMAT = 1
 
@@ -43,14 +44,15 @@ UNHASHED = frozenset({MANIFEST, SEAL, SIGNATURES})
 _PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.+!_-]*")
 
 Serializer = Literal["skops", "pickle"]
-TagPart = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9]([-._a-z0-9]{0,61}[a-z0-9])?\Z")]
+TAG_PART = r"[a-z0-9]([-._a-z0-9]{0,61}[a-z0-9])?"
+TagPart = Annotated[str, msgspec.Meta(pattern=rf"\A{TAG_PART}\Z")]
 """A name or a version: files and folders are named after it, in the storage root too."""
 
 
 _KIND = Format(
     "manifest",
     FORMAT,
-    hint="pack again, or restore the folder from a copy",
+    hint=RESTORE,
     damaged=ArtifactCorrupt,
     newer=ArtifactIncompatible,
 )
@@ -140,7 +142,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ArtifactCorrupt(
                 f"{MANIFEST} and its hash in {SEAL} do not belong together",
                 where=str(place),
-                hint="pack again, or restore the folder from a copy",
+                hint=RESTORE,
             )
         with parsing(MANIFEST, place):
             return decode(content, cls, _KIND, str(place)), digest
@@ -164,7 +166,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 raise ArtifactCorrupt(
                     f"{MANIFEST} does not list {name}, which every artifact has",
                     where=str(folder.path / MANIFEST),
-                    hint="pack again, or restore the folder from a copy",
+                    hint=RESTORE,
                 )
         self._check_requirements(folder)
 

@@ -27,14 +27,14 @@ from gnomon import files
 from gnomon.errors import ArtifactCorrupt, PackRefused, UnknownArtifact
 from gnomon.models.environment import Environment
 from gnomon.models.folder import ArtifactFolder, parsing
-from gnomon.models.manifest import MANIFEST, SEAL
+from gnomon.models.manifest import MANIFEST, SEAL, TAG_PART
 
 __all__ = ["resolve", "tags"]
 
 _STAGING_SECONDS = 86_400.0
 """No pack takes this long."""
 
-_TAG_PART = re.compile(r"[a-z0-9]([-._a-z0-9]{0,61}[a-z0-9])?")
+_TAG_PART = re.compile(TAG_PART)
 
 
 def home() -> Path:
