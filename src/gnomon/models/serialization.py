@@ -115,7 +115,9 @@ def _load_skops(
         if one.full in accepted:
             name = one.name.partition(".")[0]  # of a method, its class
             check_resolved(one.full, _resolve(one.module, name), modules, where)
-    estimators = {one.full for one in found if one.plain and one.use == "made" and estimates(one)}
+    estimators = {
+        one.full for one in found if one.plain and one.use == "made" and is_public_estimator(one)
+    }
     try:
         return loads(content, trusted=sorted(accepted | estimators))
     except UntrustedTypesFoundException as error:
@@ -126,7 +128,7 @@ def _resolve(module: str, name: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def estimates(one: Named) -> bool:
+def is_public_estimator(one: Named) -> bool:
     """Whether this is on skops's list of scikit-learn's estimators.
 
     skops makes that list by importing all of scikit-learn, see :func:`import_for_loading`. This
