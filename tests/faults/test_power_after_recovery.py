@@ -1,0 +1,65 @@
+"""Power fails soon after a server that was killed is taken over and its log sealed (real ext4)."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gnomon import files
+from gnomon.settings import Settings
+from gnomon.shadow.books.balance import balance
+from gnomon.shadow.log import InferenceLog, SegmentWriter, new_request_id
+from gnomon.shadow.log.layout import stream_folder
+from gnomon.shadow.log.seal import Sealer
+from tests.faults.power import Power, why_not_here
+from tests.shadow.log.rows import REQUESTS_SCHEMA, live
+
+REASON = why_not_here()
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(REASON is not None, reason=str(REASON))]
+
+
+@pytest.fixture
+def power(tmp_path: Path) -> Iterator[Power]:
+    made = Power(tmp_path)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def serve_once(setup: Settings) -> list[str]:
+    """Three acknowledged requests, each synced before it was."""
+    folder = stream_folder(setup, "flights", "a", "requests")
+    writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
+    ids = [new_request_id() for _ in range(3)]
+    for one in ids:
+        writer.rotate()
+        writer.append(live([one]))
+    writer.close()  # Syncs.
+    return ids
+
+
+def test_what_comes_after_the_loss_of_power_is_not_taken_for_sealed(power: Power) -> None:
+    setup = Settings(root=str(power.path / "root"), fsync_seconds=0.0)
+    ids = serve_once(setup)
+    Sealer(setup, "flights").seal()
+    # Any sync on that disk, as another slice's: it takes the removal of sealed segments with it.
+    files.replace(power.path / "other", b"anything")
+    power.cut()
+    power.close()
+    power.restore()
+    ids += serve_once(setup)
+    Sealer(setup, "flights").seal()
+    kept, balanced = _read(setup)
+    gc.collect()  # The disk is unmounted by killing whoever has a file open there.
+    assert balanced
+    assert kept == sorted(ids)
+
+
+def _read(setup: Settings) -> tuple[list[str], bool]:
+    log = InferenceLog(setup, "flights")
+    kept = log.table(columns=["request_id"])["request_id"].to_pylist()
+    return sorted(kept), balance(log).balanced
