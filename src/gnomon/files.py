@@ -91,7 +91,7 @@ def make_folder(folder: Path) -> None:
     for path in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
         with contextlib.suppress(FileExistsError):
             path.mkdir(mode=folder_mode())
-            path.chmod(folder_mode())  # The process's umask may be a narrower one.
+            _set_mode(path, folder_mode())  # The process's umask may be a narrower one.
         sync_folder(path.parent)
     if not folder.is_dir():
         raise NotADirectoryError(f"expected a folder: {folder}")
@@ -173,7 +173,7 @@ def sync_tree(folder: Path) -> None:
             if not path.is_symlink():
                 path.chmod(file_mode())
                 sync_file(path)
-        Path(place).chmod(folder_mode())
+        _set_mode(Path(place), folder_mode())
         sync_folder(Path(place))
 
 
@@ -217,3 +217,8 @@ def _sync(path: Path, flags: int) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _set_mode(folder: Path, mode: int) -> None:
+    """Set a folder's mode, but for the set-group-id bit, which it has from its parent."""
+    folder.chmod(mode | folder.stat().st_mode & stat.S_ISGID)

@@ -1,4 +1,4 @@
-"""Functions of joblib, pandas and PyYAML that open files or evaluate, whatever the manifest says."""
+"""Functions of joblib, pandas and PyYAML that open files or evaluate: nobody may trust them."""
 
 from __future__ import annotations
 

@@ -43,6 +43,7 @@ def serve_once(setup: Settings) -> list[str]:
 
 
 def test_what_comes_after_the_loss_of_power_is_not_taken_for_sealed(power: Power) -> None:
+    """The segment that recovery began is on disk before those that it follows are removed."""
     setup = Settings(root=str(power.path / "root"), fsync_seconds=0.0)
     ids = serve_once(setup)
     Sealer(setup, "flights").seal()

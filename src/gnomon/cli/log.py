@@ -80,6 +80,7 @@ def books(model: Model = None, as_json: AsJson = False) -> None:
                 "live": found.live,
                 "shadows": found.shadows,
                 "sealed": found.sealed,
+                "damaged": found.damaged,
             }
         )
     else:

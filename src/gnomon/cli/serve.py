@@ -36,9 +36,11 @@ def command(
     """Serve a deployment. It becomes ready when its live artifact is loaded and verified."""
     from gnomon.cli.console import out
     from gnomon.service.limits import raise_descriptor_limit
+    from gnomon.service.origins import origins_of
     from gnomon.settings import Settings
 
     settings = Settings.read()
+    origins_of(settings)
     raise_descriptor_limit()
     _check(folder, host, port)
     url = f"http://{_callable(host)}:{port}"

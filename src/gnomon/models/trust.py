@@ -121,8 +121,11 @@ _SAFE_NAMES = frozenset(
 
 _NO_MODEL = frozenset(
     {
-        *("gnomon", "skops", "bentoml", "_bentoml_sdk", "_bentoml_impl", "joblib.numpy_pickle"),
-        *("cloudpickle", "dill", "joblib.externals", "fsspec", "obstore", "duckdb", "deltalake"),
+        *("gnomon", "skops", "bentoml", "_bentoml_sdk", "_bentoml_impl", "joblib", "yaml"),
+        *("cloudpickle", "dill", "ruamel", "click", "typer", "sh", "pexpect", "jinja2", "mako"),
+        *("requests", "httpx", "urllib3", "aiohttp", "boto3", "s3fs", "paramiko", "sqlalchemy"),
+        *("numpy.lib._utils_impl", "pandas.HDFStore", "pandas.ExcelWriter", "pandas.ExcelFile"),
+        *("fsspec", "obstore", "duckdb", "deltalake"),
         *("pip", "setuptools", "pkg_resources", "_distutils_hack", "IPython", "pytest", "_pytest"),
         *(
             "pandas.io",

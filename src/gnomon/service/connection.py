@@ -46,6 +46,7 @@ BODY_BYTES = 65_536
 PATIENCE = 0.05
 """Seconds to wait for the rest of a plain request. After them it goes through ASGI, where slow
 clients have their limits and what is refused is logged."""
+REQUEST_ID = b"x-request-id"
 SENT_BY_PAGES = {b"origin", b"sec-fetch-site"}
 """With one of these headers a page sent the request; the front door has the rules for those."""
 HEADS = 512
@@ -190,8 +191,8 @@ class Connection(ClientStream):
 
     def _remember(self, block: bytes, head: Head) -> None:
         """Remember a head by its lasting bytes."""
-        if head.client_id is not None:
-            head = head._replace(client_id=None)
+        headers = [(name, value) for name, value in head.headers if name != REQUEST_ID]
+        head = head._replace(client_id=None, headers=headers)
         if len(self.door.heads) >= HEADS:
             self.door.heads.clear()
         self.door.heads[block] = head
@@ -234,6 +235,9 @@ class Connection(ClientStream):
         self._stop_waiting()
         self._begin()
         wire = Wire(self.transport, self._writable, self._close, self._read_on)
+        if head.client_id is not None and all(name != REQUEST_ID for name, _ in head.headers):
+            own = (REQUEST_ID, head.client_id.encode("latin-1"))  # A remembered head has none.
+            head = head._replace(headers=[*head.headers, own])
         scope = scope_of(head, self._scope(), self._state)
         exchange = Exchange(
             scope,

@@ -33,6 +33,7 @@ class Storage:
 
     def __init__(self, settings: Settings) -> None:
         self.root = settings.root
+        self.is_local = settings.is_local
         if settings.root.startswith("file:"):
             raise SettingsError(
                 f"cannot use the storage root {settings.root}: expected a folder or an s3:// URL",

@@ -1,5 +1,5 @@
-"""The segment that a recovery begins is the only one left once the others are sealed: a loss of power
-must not take it, as it says how far the stream is and which run of a shadow it belongs to."""
+"""The segment that a recovery begins is the only one left once the others are sealed: a loss of
+power must not take it, as it says how far the stream is and which run of a shadow it is of."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import pytest
 
 from gnomon.settings import Settings
 from gnomon.shadow.books.balance import balance
-from gnomon.shadow.feed.run import Run
-from gnomon.shadow.log import InferenceLog, Position, SegmentWriter, new_request_id, stream_segments
+from gnomon.shadow.log import InferenceLog, SegmentWriter, new_request_id, stream_segments
 from gnomon.shadow.log.layout import stream_folder
 from gnomon.shadow.log.recovery import recover
 from gnomon.shadow.log.seal import Sealer
-from tests.shadow.log.rows import REQUESTS_SCHEMA, SHADOW_SCHEMA, live, settings, shadow
+from tests.shadow.log.rows import REQUESTS_SCHEMA, live, settings
 
 
 @pytest.fixture
@@ -54,6 +53,7 @@ def lose_power(folder: Path) -> None:
 
 
 def test_requests_after_it_are_not_lost(setup: Settings) -> None:
+    """A number is never used again, so what comes next is not taken for sealed."""
     folder = stream_folder(setup, "flights", "a", "requests")
     ids = []
     for _ in range(2):
@@ -69,28 +69,3 @@ def test_requests_after_it_are_not_lost(setup: Settings) -> None:
     log = InferenceLog(setup, "flights")
     assert sorted(log.table(columns=["request_id"])["request_id"].to_pylist()) == sorted(ids)
     assert balance(log).balanced
-
-
-def test_a_shadow_goes_on_where_it_was(setup: Settings) -> None:
-    requests = stream_folder(setup, "flights", "a", "requests")
-    writer = SegmentWriter(requests, REQUESTS_SCHEMA, settings=setup)
-    ids = [new_request_id() for _ in range(4)]
-    ends = []
-    for one in ids:
-        writer.append(live([one]))
-        last = stream_segments(requests)[-1]
-        ends.append(Position(last.sequence, last.path.stat().st_size))
-    run = Run(artifact="flights:2", epoch=1, since="0:0", fraction=1.0)
-    folder = stream_folder(setup, "flights", "a", "shadow-2")
-    scored = SegmentWriter(folder, SHADOW_SCHEMA, settings=setup, metadata=run.metadata)
-    for one, end in zip(ids[:2], ends, strict=False):
-        scored.append(shadow([one], end))
-    scored.close()
-    Sealer(setup, "flights").seal()  # takes it over, begins the next, and deletes what is sealed
-    lose_power(folder)
-    Sealer(setup, "flights").seal()
-    assert Run.last(folder) == run
-    accounts = balance(InferenceLog(setup, "flights"))
-    (books,) = accounts.shadows
-    assert (books.eligible, books.scored, books.lagging) == (4, 2, 2)
-    writer.close()

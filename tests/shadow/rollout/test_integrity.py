@@ -277,6 +277,18 @@ def test_a_lost_event_inside_is_noticed_by_those_that_read_it_long_ago(folder: P
         history.check()
 
 
+@pytest.mark.parametrize("content", [b"", b"{}", None])
+def test_a_changed_event_inside_is_noticed_by_those_that_read_it_long_ago(
+    folder: Path, content: bytes | None
+) -> None:
+    """Also when it was swapped for another event that is whole."""
+    history = refreshed(folder)
+    other = (folder / "000002.json").read_bytes() if content is None else content
+    (folder / "000001.json").write_bytes(other)
+    with pytest.raises(HistoryDamaged, match=r"000001\.json was changed or replaced since"):
+        history.check()
+
+
 def test_a_history_that_began_in_format_1_goes_on_in_format_2(tmp_path: Path) -> None:
     """The first new event holds the hash of the last old one; no old one may follow it."""
     folder = tmp_path / "rollout/flights"

@@ -69,6 +69,7 @@ def _count(log: InferenceLog) -> Books:
             live=_live_books(connection),
             shadows=tuple(shadows[artifact] for artifact in sorted(shadows)),
             sealed=sealed_books(snapshot, log.folder, connection),
+            damaged=_damaged(log),
         )
 
 
@@ -150,6 +151,17 @@ def _shadow_books(
     (counts,) = _rows(connection.execute(_SHADOW, run))
     lagging_in = {held.slice: counts["lagging"]} if counts["lagging"] else {}
     return ShadowBooks(artifact=held.run.artifact, lagging_in=lagging_in, **counts)
+
+
+def _damaged(log: InferenceLog) -> dict[str, int]:
+    """The bytes that are known to be lost of each segment."""
+    lost: dict[str, int] = {}
+    for slice_folder in [] if log.folder is None else folders(log.folder):
+        for stream in folders(slice_folder):
+            for one in lost_ranges(stream):
+                name = f"{slice_folder.name}/{stream.name}/{one.segment:08d}"
+                lost[name] = lost.get(name, 0) + one.end - one.begin
+    return lost
 
 
 def _register_lost(connection: duckdb.DuckDBPyConnection, log: InferenceLog) -> None:

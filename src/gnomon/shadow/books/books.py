@@ -154,11 +154,14 @@ class Books:
         live: what clients asked.
         shadows: each shadow's.
         sealed: each stream of the sealed table's.
+        damaged: segments of which ``gnomon log repair`` could not read all, with the bytes that are
+            lost. The requests in them are in no other number here.
     """
 
     live: LiveBooks
     shadows: tuple[ShadowBooks, ...]
     sealed: tuple[SealedBooks, ...] = ()
+    damaged: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def balanced(self) -> bool:
@@ -167,7 +170,10 @@ class Books:
 
     def explain(self) -> str:
         """The equations, a line each, and under one that does not hold what is wrong."""
-        return "\n".join(line for part in self._parts for line in part.explain())
+        lines = [line for part in self._parts for line in part.explain()]
+        for segment, size in self.damaged.items():
+            lines.append(f"lost to damage: {size:,} bytes of {segment}, as gnomon log repair noted")
+        return "\n".join(lines)
 
     @property
     def _parts(self) -> list[LiveBooks | ShadowBooks | SealedBooks]:

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from gnomon.errors import LogError
 
-__all__ = ["checksummed", "filler", "find_messages", "messages"]
+__all__ = ["checksummed", "filler", "find_messages", "messages", "padded"]
 
 _CHUNK = 1 << 20
 _PREFIX = struct.Struct("<Ii")
@@ -29,8 +29,6 @@ _U16, _U32, _I32, _I64 = (struct.Struct(f"<{kind}") for kind in "HIiq")
 _BODY_LENGTH_SLOT = 4 + 2 * 3  # the fourth field of the table `Message`
 _CHECKSUM = struct.Struct("<4sI")
 _CHECKSUM_MARK = b"CRC1"
-_ALIGNMENT = 8
-"""Of every message's begin and length."""
 _UNCHECKED = "expected a checksum, found none"
 
 
@@ -93,21 +91,29 @@ def messages(
         want = max(_CHUNK, need)
 
 
-def filler(schema: pa.Schema, size: int) -> bytes:
+def filler(schema: pa.Schema, size: int) -> bytes | None:
     """A message without rows that is ``size`` bytes long, to stand where batches were lost.
 
     Args:
         schema: the segment's.
-        size: a multiple of eight, no smaller than any batch with rows.
+        size: a multiple of eight.
+
+    Returns:
+        None if no message is that small; then :func:`padded` makes another one longer.
     """
     columns = [pa.array([], field.type) for field in schema]
-    empty = memoryview(pa.record_batch(columns, schema=schema).serialize())
-    _, metadata = _PREFIX.unpack_from(empty)
-    head = empty[_PREFIX.size : _PREFIX.size + metadata]
-    body = empty[_PREFIX.size + metadata :]
-    padding = bytes(size - len(empty) - _CHECKSUM.size)
-    padded = _PREFIX.pack(_CONTINUATION, metadata + len(padding)) + head + padding + body
-    return b"".join(checksummed(pa.py_buffer(padded)))
+    empty = b"".join(checksummed(pa.record_batch(columns, schema=schema).serialize()))
+    return padded(memoryview(empty), size - len(empty)) if size >= len(empty) else None
+
+
+def padded(message: memoryview, more: int) -> bytes:
+    """A checksummed message with ``more`` bytes, a multiple of eight, that say nothing."""
+    _, metadata = _PREFIX.unpack_from(message)
+    body = _PREFIX.size + metadata
+    plain = message[_PREFIX.size : body - _CHECKSUM.size]
+    head = _PREFIX.pack(_CONTINUATION, metadata - _CHECKSUM.size + more)
+    longer = b"".join([head, plain, bytes(more), message[body:]])
+    return b"".join(checksummed(pa.py_buffer(longer)))
 
 
 def find_messages(content: memoryview, checked: bool) -> Iterator[tuple[int, memoryview]]:
@@ -118,14 +124,15 @@ def find_messages(content: memoryview, checked: bool) -> Iterator[tuple[int, mem
         checked: whether messages have a checksum. Without, a length that was overwritten may hide
             what follows.
     """
-    at = 0
-    while at < len(content):
+    mark, whole = _CONTINUATION.to_bytes(4, "little"), bytes(content)
+    at = whole.find(mark)
+    while at >= 0:
         size = _length(content, at)
         if 0 < size <= len(content) - at and _is_as_written(content[at : at + size], checked):
             yield at, content[at : at + size]
-            at += size
+            at = whole.find(mark, at + size)
         else:
-            at += _ALIGNMENT
+            at = whole.find(mark, at + 1)
 
 
 def _is_as_written(message: memoryview, checked: bool) -> bool:

@@ -15,7 +15,14 @@ from pathlib import Path
 from gnomon import files
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.shadow.log.closed import closed_segments, record_closed
-from gnomon.shadow.log.layout import Position, Segment, StreamBusy, StreamLock, stream_segments
+from gnomon.shadow.log.layout import (
+    START,
+    Position,
+    Segment,
+    StreamBusy,
+    StreamLock,
+    stream_segments,
+)
 from gnomon.shadow.log.new_segment import create_segment, remove_unnamed
 from gnomon.shadow.log.schema import FORMAT_KEY
 from gnomon.shadow.log.tail import (
@@ -49,7 +56,7 @@ def recover(folder: Path) -> bool:
 
 
 def close_segments(folder: Path, lock: StreamLock) -> int | None:
-    """Close every segment of a stream; return the newest's number.
+    """Close every segment of a stream; return the newest number that was ever used.
 
     Args:
         folder: the stream's.
@@ -60,29 +67,36 @@ def close_segments(folder: Path, lock: StreamLock) -> int | None:
     """
     try:
         remove_unnamed(folder)
-        sizes = {segment.sequence: segment.closed for segment in stream_segments(folder)}
-        for segment in stream_segments(folder):
+        segments, known = stream_segments(folder), closed_segments(folder)
+        sizes: dict[int, int | None] = {**known}
+        for segment in segments:
             if segment.closed is None:
                 sizes[segment.sequence] = _close(segment, lock.synced)
         closed = {number: size for number, size in sizes.items() if size is not None}
-        if closed and closed != closed_segments(folder):
+        if closed != known:
             files.sync_folder(folder)
             record_closed(folder, closed)
     except OSError as error:
         raise LogUnavailable.of("take the log over", error, where=str(folder)) from None
-    return max(closed, default=None)
+    # A number is never used again, also where the segment that had it is lost.
+    return max([*sizes, *([lock.synced.sequence] if lock.synced > START else [])], default=None)
 
 
 def _begin_next(folder: Path, newest: int | None) -> None:
     """A segment without rows after the newest, which can be sealed then."""
-    if newest is None:
+    segments = stream_segments(folder)
+    if newest is None or not segments:
         return
-    last = stream_segments(folder)[-1]
+    last = segments[-1]
     with SegmentReader(last.path, last.closed) as reader:
         metadata = {k: v for k, v in reader.schema.metadata.items() if k != FORMAT_KEY}
         if (position := read_position(folder)) is not None:
             metadata[POSITION_KEY] = str(position).encode()
-        os.close(create_segment(folder, newest + 1, reader.schema, metadata)[0])
+        descriptor, _ = create_segment(folder, newest + 1, reader.schema, metadata)
+    try:
+        os.fsync(descriptor)  # What is before it may be sealed and removed from now on.
+    finally:
+        os.close(descriptor)
     files.sync_folder(folder)
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from gnomon import files
 from gnomon.errors import LogError
-from gnomon.shadow.log.framing import filler, find_messages
+from gnomon.shadow.log.framing import filler, find_messages, padded
 from gnomon.shadow.log.layout import Segment, segment_path
 from gnomon.shadow.log.lost import LostRange, record_lost
 from gnomon.shadow.log.schema import check_format
@@ -67,16 +67,17 @@ def salvage(segment: Segment) -> SalvagedSegment:
     schema, first = _schema(segment.path, content)
     checked = check_format(schema.metadata, str(segment.path)) > 1
     kept: list[_Kept] = []
-    for at, message in find_messages(memoryview(content)[first : segment.closed], checked):
+    for at, message in find_messages(memoryview(content)[first:], checked):
         batch = _decode(message, schema)
         if batch is not None:
             kept.append(_Kept(first + at, message, batch))
-    gaps = _gaps(kept, first, segment.closed)
-    lost = tuple(_lost(segment, gap, kept, schema.metadata) for gap in gaps)
+    gaps = _gaps(kept, first, max(segment.closed, len(content)))
+    parts, places = _rebuilt(content[:first], kept, segment, schema)
+    lost = tuple(_lost(segment, gap, kept, schema.metadata) for gap in places)
     set_aside = folder / _DAMAGED / segment.path.name
     files.replace(set_aside, content)
     record_lost(folder, lost)
-    files.replace(segment.path, _filled(content[:first], kept, gaps, schema))
+    files.replace(segment.path, b"".join(parts))
     known = {id_ for one in kept for id_ in one.ids}
     found = {
         match.decode() for begin, end in gaps for match in _REQUEST_ID.findall(content[begin:end])
@@ -176,10 +177,47 @@ def _read_to(segment: Segment) -> str | None:
     return None if began is None else began.decode()
 
 
-def _filled(
-    head: bytes, kept: list[_Kept], gaps: list[tuple[int, int]], schema: pa.Schema
-) -> bytes:
-    parts: list[tuple[int, bytes | memoryview]] = [(0, head)]
-    parts += [(one.at, one.message) for one in kept]
-    parts += [(begin, filler(schema, end - begin)) for begin, end in gaps]
-    return b"".join(part for _, part in sorted(parts, key=lambda part: part[0]))
+def _rebuilt(
+    head: bytes, kept: list[_Kept], segment: Segment, schema: pa.Schema
+) -> tuple[list[bytes | memoryview], list[tuple[int, int]]]:
+    """The parts of a segment of the size it was closed with, and which ranges of it are lost.
+
+    What is lost is put where bytes are missing. Where bytes were cut out or put in, the places in
+    the damaged file are not the ones that were written: then the last gap takes what is left over.
+
+    Raises:
+        LogError: more was found than was ever in it.
+    """
+    assert segment.closed is not None
+    left = segment.closed - len(head) - sum(len(one.message) for one in kept)
+    if left < 0:
+        raise LogError(
+            "this segment has more whole batches than were written to it",
+            where=str(segment.path),
+            hint="move it out of its folder, and keep it; its rows may be in the log twice",
+        )
+    ends = [len(head), *(one.at + len(one.message) for one in kept)]
+    missing = [one.at - end for one, end in zip(kept, ends, strict=False)]
+    missing.append(max(segment.closed - ends[-1], 0))
+    last = max((n for n, size in enumerate(missing) if size > 0), default=len(kept))
+    parts: list[bytes | memoryview] = [head]
+    lost: list[tuple[int, int]] = []
+    place, waiting = len(head), 0
+    for number, size in enumerate(missing):
+        room = left if number == last else min(-(-max(size, 0) // 8) * 8, left)
+        left -= room
+        if room:
+            lost.append((place, place + room))
+        filled = filler(schema, room) if room else b""
+        if filled is None:
+            waiting = room
+        else:
+            parts.append(filled)
+        place += room
+        if number < len(kept):
+            message = kept[number].message
+            parts.append(padded(message, waiting) if waiting else message)
+            place, waiting = place + len(message), 0
+    if waiting:  # Nothing follows the gap: what is before it gets longer.
+        parts[-1] = padded(memoryview(parts[-1]), waiting)
+    return parts, lost

@@ -66,12 +66,16 @@ def connection(
     """
     import duckdb
 
-    rows = pa.RecordBatchReader.from_batches(wanted, unsealed)
+    damage: list[LogError] = []
+    rows = pa.RecordBatchReader.from_batches(wanted, _noting(unsealed, damage))
     with tempfile.TemporaryDirectory(prefix="gnomon-sql-") as folder, duckdb.connect() as opened:
         opened.execute("SET TimeZone = 'UTC'")
         opened.execute(f"SET temp_directory = '{folder}'")
         opened.register("unsealed_rows", rows)
-        opened.execute("CREATE TEMP TABLE unsealed AS SELECT * FROM unsealed_rows")
+        try:
+            opened.execute("CREATE TEMP TABLE unsealed AS SELECT * FROM unsealed_rows")
+        except duckdb.Error as error:
+            raise (damage or [LogError(f"DuckDB: {error}")])[0] from None
         parts = ["SELECT * FROM unsealed"]
         if sealed is not None:
             opened.register("sealed", sealed)
@@ -87,6 +91,15 @@ def connection(
             if "LocalFileSystem" in str(error):  # A data file of the table is gone or cut.
                 hint = "gnomon log repair sets damaged files aside and counts their rows as lost"
             raise LogError(f"DuckDB: {_ANSI.sub('', str(error))}", hint=hint) from None
+
+
+def _noting(batches: Iterator[pa.RecordBatch], damage: list[LogError]) -> Iterator[pa.RecordBatch]:
+    """The batches; what is wrong with them is noted, as DuckDB would only quote it."""
+    try:
+        yield from batches
+    except LogError as error:
+        damage.append(error)
+        raise
 
 
 def _confine(opened: duckdb.DuckDBPyConnection) -> None:

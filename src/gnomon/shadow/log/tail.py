@@ -293,6 +293,7 @@ class Tail:
                     break
         except LogError:
             if not found:
+                self.close()  # What is repaired is another file of that name.
                 raise
         return found
 

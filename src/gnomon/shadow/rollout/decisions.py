@@ -265,7 +265,7 @@ def _refused(found: Gates, in_shadow: bool) -> GateRefused:
 
 def _brought_up(history: History | None, settings: Settings, model: str) -> History:
     history = history or History(Storage(settings), model)
-    history.refresh()
+    history.check()
     return history
 
 

@@ -198,7 +198,7 @@ class History:
     def check(self) -> None:
         """Read on, and compare what is there with what was read and with what others recorded.
 
-        A listing and a few small reads: for now and then, and before what cannot be undone.
+        A listing and a few small reads, and of a local root every event: for now and then.
 
         Raises:
             HistoryDamaged: an event is missing or was changed, at the end too.
@@ -209,10 +209,12 @@ class History:
         heads = [self._head(), *(witness.head for witness in found)]
         self.known = max([self.known, *heads], key=lambda head: head.epoch)
         names = self._storage.names(integrity.folder_of(self.model))
-        self._check_last()
+        self._check_read(self._last())
         self._read_on()
         integrity.check_names(self.model, names, known, self.state.epoch)
         integrity.check_witnesses(self.model, self._digests, found)
+        if self._storage.is_local:
+            self._check_read(range(known))
         if unreadable is not None:
             raise unreadable
         self._is_whole = True
@@ -227,7 +229,7 @@ class History:
             StorageError: the storage root refuses; the next refresh shows whether it was recorded.
         """
         after = self.state.after(event)
-        self._check_last()
+        self._check_read(self._last())
         event = msgspec.structs.replace(event, format=FORMAT, previous_sha256=self._last_digest())
         content = msgspec.json.format(msgspec.json.encode(event), indent=2) + b"\n"
         if not self._storage.create(self._name(), content):
@@ -278,17 +280,20 @@ class History:
                 self.model,
             ) from None
 
-    def _check_last(self) -> None:
-        """Refuse to go on after an event that is gone or is not what it was."""
-        if not self._digests:
-            return
-        name = integrity.event_name(self.model, self.state.epoch - 1)
-        content = self._storage.read(name)
-        if content is None or _digest(content) != self._last_digest():
-            is_gone = "is missing" if content is None else "was changed or replaced"
-            raise integrity.damaged(
-                f"{name.rpartition('/')[2]} {is_gone} since it was read", name, self.model
-            )
+    def _last(self) -> range:
+        """The number of the last event, if one was read."""
+        return range(self.state.epoch - 1, self.state.epoch) if self._digests else range(0)
+
+    def _check_read(self, numbers: range) -> None:
+        """Refuse to go on after an event that is gone or is not what it was when it was read."""
+        for number in numbers:
+            name = integrity.event_name(self.model, number)
+            content = self._storage.read(name)
+            if content is None or _digest(content) != self._digests[number]:
+                is_gone = "is missing" if content is None else "was changed or replaced"
+                raise integrity.damaged(
+                    f"{name.rpartition('/')[2]} {is_gone} since it was read", name, self.model
+                )
 
     def _add(self, event: Event, content: bytes, after: RolloutState) -> None:
         self.events.append(event)
