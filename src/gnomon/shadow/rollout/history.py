@@ -289,7 +289,7 @@ class History:
         for number in numbers:
             name = integrity.event_name(self.model, number)
             content = self._storage.read(name)
-            if content is None or _digest(content) != self._digests[number]:
+            if content is None or _digest(content) != self._digests[number - self.state.epoch]:
                 is_gone = "is missing" if content is None else "was changed or replaced"
                 raise integrity.damaged(
                     f"{name.rpartition('/')[2]} {is_gone} since it was read", name, self.model
