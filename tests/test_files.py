@@ -90,6 +90,15 @@ def test_what_is_made_is_its_owners_whatever_the_umask(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "a" / "one").stat().st_mode) == 0o600
 
 
+def test_a_folder_keeps_the_group_of_the_one_it_is_in(tmp_path: Path) -> None:
+    """A storage root that a group shares has the set-group-id bit."""
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o2750)
+    files.make_folder(tmp_path / "shared" / "a" / "b")
+    for folder in ("a", "a/b"):
+        assert (tmp_path / "shared" / folder).stat().st_mode & stat.S_ISGID
+
+
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the file nor what was written aside."""
 

@@ -82,6 +82,17 @@ def test_a_folder_without_a_deployment_is_a_plain_error(shell: Shell) -> None:
     assert "gnomon init" in shell("serve", expect=2).err
 
 
+@pytest.mark.parametrize(
+    "setting", [{"GNOMON_HOSTS": "https://a.example"}, {"GNOMON_ORIGINS": "a.example"}]
+)
+def test_a_host_or_origin_of_the_wrong_form_is_a_plain_error(
+    shell: Shell, setting: dict[str, str]
+) -> None:
+    """Before a server is started, which would say so in a traceback."""
+    [(name, _)] = setting.items()
+    assert f"at: {name}" in shell("serve", expect=2, **setting).err
+
+
 def test_a_port_in_use_is_a_plain_error(shell: Shell) -> None:
     """Before seconds of starting up."""
     (shell.folder / "bentofile.yaml").write_text("service: x:y\n")

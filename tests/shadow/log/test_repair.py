@@ -90,7 +90,9 @@ def test_a_damaged_closed_segment_is_kept_and_named(setup: Settings, damage: Dam
     assert repair(setup, "flights").is_whole
     Sealer(setup, "flights").seal()
     assert logged(setup) == kept
-    assert balance(InferenceLog(setup, "flights")).balanced
+    accounts = balance(InferenceLog(setup, "flights"))
+    assert accounts.balanced
+    assert "bytes of a/requests/00000001, as gnomon log repair noted" in accounts.explain()
 
 
 def last_commit(setup: Settings) -> Path:
