@@ -162,7 +162,7 @@ def test_a_server_is_asked_by_its_address_and_token(running: Running, tmp_path: 
     elsewhere = Shell(tmp_path, {})
     asked = ("history", "--json", "--url", running.server.url)
     assert "control.token" in elsewhere(*asked, expect=2).err
-    assert "not the token" in elsewhere(*asked, "--token", "wrong", expect=2).err
+    assert "invalid token" in elsewhere(*asked, "--token", "wrong", expect=2).err
     assert elsewhere(*asked, "--token", token).json[0]["artifact"] == running.live
     by_variable = elsewhere(
         "history",

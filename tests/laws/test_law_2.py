@@ -39,7 +39,7 @@ def test_no_kill_loses_an_acknowledged_request(pack: Pack, serve: Serve) -> None
                     continue
                 books = balance(log)
                 assert books.balanced, books.explain()
-        until(lambda: control.status().ready, "the last restart")
+        control.wait_ready(90)
         table = log.table(columns=["request_id", "row", "outcome"], role="live")
         answered = Counter(
             request

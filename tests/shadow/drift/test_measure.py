@@ -178,7 +178,8 @@ def test_json_reads_back_and_the_page_stands_alone(settings: Settings, trained: 
     report = measured(served(settings, trained, kind="Solo"), by="kind")
     assert DriftReport.from_json(report.to_json()) == report
     page = to_html(report)
-    assert "http" not in page
+    assert "http:" not in page
+    assert "https:" not in page
     assert "url(" not in page
     assert "<svg" in page
     assert "Solo" in page
