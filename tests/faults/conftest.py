@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.testing import Server, serving
+from tests.faults.power import Power
 from tests.packing import SCRIPT, install, times, write_service
 
 ServeIn = Callable[[Path, str, Mapping[str, str]], AbstractContextManager[Server]]
@@ -44,3 +45,13 @@ def shared(
     place = tmp_path_factory.mktemp("shared")
     with serve_in(place, request.module.MISCHIEF, request.module.SETTINGS) as running:
         yield running
+
+
+@pytest.fixture
+def power(tmp_path: Path) -> Iterator[Power]:
+    """A disk of this test's own, whose power can be cut."""
+    made = Power(tmp_path)
+    try:
+        yield made
+    finally:
+        made.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,16 +29,6 @@ pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.skipif(REASON is not None, reason=str(REASON)),
 ]
-
-
-@pytest.fixture
-def power(tmp_path: Path) -> Iterator[Power]:
-    """A disk of this test's own."""
-    made = Power(tmp_path)
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 def cut_under_load(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,15 +17,6 @@ from tests.shadow.log.rows import REQUESTS_SCHEMA, live
 
 REASON = why_not_here()
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(REASON is not None, reason=str(REASON))]
-
-
-@pytest.fixture
-def power(tmp_path: Path) -> Iterator[Power]:
-    made = Power(tmp_path)
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 def serve_once(setup: Settings) -> list[str]:
