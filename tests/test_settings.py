@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from gnomon.errors import SettingsError
@@ -22,3 +24,21 @@ def test_what_is_no_umask_is_refused(given: str) -> None:
     """Nor one that would take the owner's own rights."""
     with pytest.raises(SettingsError, match="GNOMON_UMASK"):
         Settings.read({"GNOMON_UMASK": given})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("GNOMON_FSYNC_SECONDS", "fast", "expected a number, got 'fast'"),
+        ("GNOMON_BODY_BYTES", "1GB", "expected a whole number, got '1GB'"),
+        ("GNOMON_LOG_FAILURE", "ignore", "expected refuse or serve, got 'ignore'"),
+        ("GNOMON_FSYNC_SECONDS", "-1", "expected a number of seconds, or 0, got -1"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named_with_what_is_expected(
+    name: str, value: str, message: str
+) -> None:
+    """Whoever typed it reads what came and what would do."""
+    with pytest.raises(SettingsError, match=re.escape(message)) as refused:
+        Settings.read({name: value})
+    assert refused.value.where == name

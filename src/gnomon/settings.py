@@ -179,8 +179,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             return msgspec.convert(given, cls, strict=False)
         except msgspec.ValidationError as error:
             message, _, path = str(error).partition(" - at ")
-            name = path.strip("`$.").upper()
-            raise SettingsError(message, where=f"GNOMON_{name}" if name else None) from None
+            name = path.strip("`$.")
+            raise SettingsError(
+                _wrong_value(message, given.get(name), cls.__annotations__.get(name, "")),
+                where=f"GNOMON_{name.upper()}" if name else None,
+            ) from None
 
     def environment(self) -> dict[str, str]:
         """These settings as variables for a child process, without the tokens."""
@@ -230,3 +233,12 @@ def _for_child(name: str, value: Any) -> str:
             for entry in entries
         )
     return str(value)
+
+
+def _wrong_value(message: str, value: object, kind: str) -> str:
+    """What was expected of a setting and what came, for who typed it."""
+    if kind.startswith("Literal"):
+        choices = re.findall(r"[\"']([^\"']+)", kind.removeprefix("Literal"))
+        return f"expected {' or '.join(c for c in choices if c.isidentifier())}, got {value!r}"
+    expected = {"int": "a whole number", "float": "a number"}.get(kind)
+    return message if expected is None else f"expected {expected}, got {value!r}"
