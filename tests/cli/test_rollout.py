@@ -92,7 +92,7 @@ def test_the_live_artifact_is_its_own_shadow_only_when_asked(shell: Shell, pack:
     """``--same`` measures the noise floor."""
     one = pack(times(1))
     shell("promote", one)
-    assert "say so: same" in shell("shadow", "start", one, expect=2).err
+    assert "add --same" in shell("shadow", "start", one, expect=2).err
     assert shell("shadow", "start", one, "--same", "--json").json["same"] is True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -97,7 +98,9 @@ def _check(folder: Path, host: str, port: int) -> None:
             raise SettingsError(
                 f"cannot listen there: {error.strerror}",
                 where=f"{host}:{port}",
-                hint="stop what uses the port, or take another: --port 3001",
+                hint="stop what uses the port, or take another: --port 3001"
+                if error.errno == errno.EADDRINUSE
+                else "--host takes an address of this machine: 127.0.0.1, or 0.0.0.0 for all",
             ) from None
 
 

@@ -187,6 +187,12 @@ def unreachable(error: httpx.HTTPError, url: str) -> GnomonError:
             where=url,
             hint="give the client a longer `timeout`",
         )
+    if isinstance(error, httpx.UnsupportedProtocol):
+        return ServerError(
+            "expected a URL that begins with http:// or https://",
+            where=url,
+            hint=f"write http://{url}",
+        )
     return ServerError(
         f"no answer: {error}", where=url, hint="is the server running there? `gnomon serve` does"
     )

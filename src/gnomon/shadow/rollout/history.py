@@ -342,7 +342,7 @@ def _check_start(state: RolloutState, event: Event) -> None:
     if event.artifact == state.live and not event.same:
         raise RolloutError(
             f"`{event.artifact}` is live; its shadow would only agree with itself",
-            hint="to measure the noise floor that way, say so: same",
+            hint="to measure the noise floor that way, add --same (over HTTP: same: true)",
         )
     if event.artifact in state.shadows:
         raise RolloutError(
