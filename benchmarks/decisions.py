@@ -34,7 +34,7 @@ __all__ = ["run"]
 CONNECTIONS = 4
 EVERY_SECONDS = 2.5
 MINUTE = 60.0
-ROLES = {"gateway": "--service-name", "sealer": "gnomon.shadow.log.seal"}
+ROLES = {"gateway": "--service-name", "sealer": "gnomon.log.seal"}
 
 
 @dataclass

@@ -28,9 +28,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from gnomon.preprocessing.contract import Contract, Feature, Output
+from gnomon.contract.contract import Contract, Feature, Output
+from gnomon.log import SegmentWriter, new_request_id, request_schema
 from gnomon.settings import Settings
-from gnomon.shadow.log import SegmentWriter, new_request_id, request_schema
 
 HERE = Path(__file__).parent
 SIZES = (1, 16, 64, 256)

@@ -23,7 +23,7 @@ from benchmarks.race.results import machine
 from benchmarks.race.serving import Served, serving
 from gnomon.settings import Settings
 from gnomon.shadow import slices
-from gnomon.shadow.storage import Storage
+from gnomon.storage import Storage
 
 OUT = Path(__file__).parent / "results" / "memory.json"
 

@@ -21,10 +21,10 @@ from benchmarks.race.contenders import named
 from benchmarks.race.load import closed_loop, need_wrk, write_requests
 from benchmarks.race.results import machine
 from benchmarks.race.serving import serving
+from gnomon.log import InferenceLog
 from gnomon.service.auth import find_control_token
 from gnomon.service.client import Client
 from gnomon.settings import Settings
-from gnomon.shadow.log import InferenceLog
 
 OUT = Path(__file__).parent / "results" / "rollback.json"
 

@@ -28,10 +28,11 @@ import psutil
 
 from benchmarks.race.load import Figure, closed_loop, need_wrk, write_requests
 from benchmarks.race.results import machine
+from gnomon import rollout
+from gnomon.log import InferenceLog
 from gnomon.settings import Settings
-from gnomon.shadow import rollout, slices
-from gnomon.shadow.log import InferenceLog
-from gnomon.shadow.storage import Storage
+from gnomon.shadow import slices
+from gnomon.storage import Storage
 from gnomon.testing import Server, serving
 
 OUT = Path(__file__).parent / "results" / "scale.json"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import pandas as pd
 import sklearn
 
-from gnomon.models.predicting import Predictor
+from gnomon.pipeline.predicting import Predictor
 from models.data import FEATURES, flights
 from models.pipelines import boosting, logistic
 from preprocessing.contract import contract

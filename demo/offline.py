@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from demo.stage import CANDIDATE, OFFLINE, SKEWED, Stage
-from gnomon.shadow.report import Report
+from gnomon.report import Report
 
 __all__ = ["online_against_offline", "skewed_code"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from demo.stage import LIVE, Stage
+from gnomon.log import InferenceLog
 from gnomon.service.status import Live, ShadowStatus
 from gnomon.settings import Settings
-from gnomon.shadow.log import InferenceLog
 
 __all__ = ["live_against_shadow"]
 

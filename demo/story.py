@@ -10,8 +10,8 @@ from demo.shadows import live_against_shadow
 from demo.stage import CANDIDATE, LIVE, RELEASE, SKEWED, Stage
 from demo.telling import Telling
 from demo.turning import promote_and_roll_back
+from gnomon.rollout import promote
 from gnomon.settings import Settings
-from gnomon.shadow.rollout import promote
 from gnomon.testing import serving
 from models.data import flights, records
 

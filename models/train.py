@@ -20,8 +20,9 @@ from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.pipeline import Pipeline
 
 import gnomon
-from gnomon.models import outputs, step_outputs
-from gnomon.preprocessing import Contract
+from gnomon.artifact import step_outputs
+from gnomon.contract import Contract
+from gnomon.pipeline import outputs
 from models.data import FEATURES, flights
 from models.pipelines import SEED, boosting, logistic
 from preprocessing.contract import contract

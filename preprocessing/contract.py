@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from msgspec import structs
 
-from gnomon.preprocessing import Contract, infer_contract
+from gnomon.contract import Contract, infer_contract
 
 __all__ = ["contract"]
 

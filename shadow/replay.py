@@ -13,9 +13,9 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
 
+from gnomon.rollout.history import History
 from gnomon.settings import Settings
-from gnomon.shadow.rollout.history import History
-from gnomon.shadow.storage import Storage
+from gnomon.storage import Storage
 
 __all__ = ["replay"]
 

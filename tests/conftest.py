@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from gnomon import rollout
 from gnomon.settings import Settings
-from gnomon.shadow import rollout
 from gnomon.testing import Server, serving
 from tests.packing import SCRIPT, Pack, install, pack_in_process, write_service
 

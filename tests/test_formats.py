@@ -1,7 +1,7 @@
 """Files of every format version that was ever written can still be read; newer ones are refused.
 
 A newer or damaged file is never taken for one that is not there. Log segments have tests of their
-own, in ``tests/shadow/log``.
+own, in ``tests/log``.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from pathlib import Path
 import pytest
 
 import gnomon
+from gnomon.artifact.manifest import Manifest, sha256
+from gnomon.contract import Contract
+from gnomon.drift.model import DriftReport
 from gnomon.errors import GnomonError, NewerFormat
-from gnomon.models.manifest import Manifest, sha256
-from gnomon.preprocessing import Contract
-from gnomon.preprocessing.leakage import LeakageReport
+from gnomon.leakage import LeakageReport
+from gnomon.log.closed import closed_segments
+from gnomon.log.ledger import read_ledgers
+from gnomon.log.lost import lost_ranges
+from gnomon.policy import Policy
+from gnomon.report import Report
+from gnomon.rollout.history import History
 from gnomon.settings import Settings
-from gnomon.shadow import skew, slices
-from gnomon.shadow.drift.model import DriftReport
+from gnomon.shadow import slices
 from gnomon.shadow.feed.attempt import Attempts
-from gnomon.shadow.log.closed import closed_segments
-from gnomon.shadow.log.ledger import read_ledgers
-from gnomon.shadow.log.lost import lost_ranges
-from gnomon.shadow.policy import Policy
-from gnomon.shadow.report import Report
-from gnomon.shadow.rollout.history import History
-from gnomon.shadow.storage import Storage
+from gnomon.skew import last_replay as skew
+from gnomon.storage import Storage
 
 DATA = Path(__file__).parent / "data"
 

@@ -26,11 +26,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from benchmarks.race.environments import make
-from gnomon.models.profile import MOST_ROWS, profile
-from gnomon.preprocessing import from_frame, infer_contract
-from gnomon.shadow.drift import Batch, Counts
-from gnomon.shadow.drift.bins import Bins
-from gnomon.shadow.drift.metrics import Sides, measures
+from gnomon.artifact.profile import MOST_ROWS, profile
+from gnomon.contract import from_frame, infer_contract
+from gnomon.drift import Batch, Counts
+from gnomon.drift.bins import Bins
+from gnomon.drift.metrics import Sides, measures
 from models.data import flights
 
 COLUMNS = ("distance", "temp", "humid", "wind_speed", "minute", "carrier", "origin")

@@ -18,8 +18,8 @@ import httpx
 from benchmarks.race import environments
 from benchmarks.race.cases import Case
 from benchmarks.race.contenders import Contender
+from gnomon import rollout
 from gnomon.settings import Settings
-from gnomon.shadow import rollout
 from gnomon.testing import free_port
 
 __all__ = ["Served", "WrongAnswer", "check", "serving"]

@@ -12,18 +12,12 @@ import msgspec
 import pyarrow as pa
 
 from benchmarks.race import cases
-from gnomon.models import Artifact, inspect
-from gnomon.preprocessing import Decoder
+from gnomon.artifact import Artifact, inspect
+from gnomon.contract import Decoder
+from gnomon.log import REQUESTS, SegmentWriter, new_request_id, request_schema, stream_folder
+from gnomon.log.seal import Sealer
+from gnomon.offline.rerun import Rerun
 from gnomon.settings import Settings
-from gnomon.shadow.consistency.rerun import Rerun
-from gnomon.shadow.log import (
-    REQUESTS,
-    SegmentWriter,
-    new_request_id,
-    request_schema,
-    stream_folder,
-)
-from gnomon.shadow.log.seal import Sealer
 from gnomon.worker import WorkerClient
 from models.data import FEATURES, flights, records
 

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import gnomon
-from gnomon.models import Artifact, inspect
-from gnomon.preprocessing import to_frame
+from gnomon.artifact import Artifact, inspect
+from gnomon.contract import to_frame
+from gnomon.drift import measure
+from gnomon.log import InferenceLog
+from gnomon.offline.logged import Range
 from gnomon.settings import Settings
-from gnomon.shadow.consistency.logged import Range
-from gnomon.shadow.consistency.replay import replay
-from gnomon.shadow.drift import measure
-from gnomon.shadow.log import InferenceLog
+from gnomon.skew.replay import replay
 
 __all__ = ["MEASURES", "main"]
 

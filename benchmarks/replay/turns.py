@@ -17,7 +17,7 @@ import msgspec
 
 from benchmarks.race.results import machine
 from benchmarks.replay.log import write
-from gnomon.models import Artifact
+from gnomon.artifact import Artifact
 
 __all__ = ["Found", "arguments", "in_turns", "keep", "spread"]
 

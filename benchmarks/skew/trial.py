@@ -11,15 +11,15 @@ import pyarrow as pa
 
 from benchmarks.skew.injections import Sides, inject
 from benchmarks.skew.worlds import World
-from gnomon.models import Artifact
-from gnomon.shadow.compare.comparators import compare
-from gnomon.shadow.consistency.rerun import Rerun
-from gnomon.shadow.consistency.table import KNOWN_AT
-from gnomon.shadow.consistency.tally import Pairs, with_columns
-from gnomon.shadow.diagnosis.diagnose import diagnose
-from gnomon.shadow.diagnosis.walk import Sampled, followed
-from gnomon.shadow.policy import Policy, Tolerance
-from gnomon.shadow.report import Diagnosis
+from gnomon.artifact import Artifact
+from gnomon.compare.comparators import compare
+from gnomon.offline.rerun import Rerun
+from gnomon.offline.table import KNOWN_AT
+from gnomon.policy import Policy, Tolerance
+from gnomon.report import Diagnosis
+from gnomon.skew.consistency.tally import Pairs, with_columns
+from gnomon.skew.diagnosis.diagnose import diagnose
+from gnomon.skew.diagnosis.walk import Sampled, followed
 
 __all__ = ["trial"]
 

@@ -29,10 +29,10 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler,
 
 import gnomon
 from benchmarks.skew.steps import Clock, Numbers
-from gnomon.models import Artifact
-from gnomon.preprocessing.frames import from_frame
+from gnomon.artifact import Artifact
+from gnomon.contract.frames import from_frame
+from gnomon.offline.rerun import Rerun, step_columns
 from gnomon.settings import Settings
-from gnomon.shadow.consistency.rerun import Rerun, step_columns
 from gnomon.worker import WorkerClient
 from models.data import flights
 

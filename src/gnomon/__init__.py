@@ -9,15 +9,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gnomon.artifact import Artifact as Artifact
+    from gnomon.artifact import inspect as inspect
+    from gnomon.artifact import load as load
+    from gnomon.artifact import pack as pack
+    from gnomon.contract import Contract as Contract
     from gnomon.errors import GnomonError as GnomonError
-    from gnomon.models import Artifact as Artifact
-    from gnomon.models import inspect as inspect
-    from gnomon.models import load as load
-    from gnomon.models import pack as pack
-    from gnomon.preprocessing import Contract as Contract
+    from gnomon.policy import Policy as Policy
     from gnomon.service.client import AsyncClient as AsyncClient
     from gnomon.service.client import Client as Client
-    from gnomon.shadow.policy import Policy as Policy
 
 __all__ = [
     "Artifact",
@@ -35,15 +35,15 @@ __all__ = [
 __version__ = "0.1.0"  # In the source, because in a bento there is nothing else of Gnomon.
 
 _HOMES = {
-    "Artifact": "gnomon.models",
+    "Artifact": "gnomon.artifact",
     "AsyncClient": "gnomon.service.client",
     "Client": "gnomon.service.client",
-    "Contract": "gnomon.preprocessing",
+    "Contract": "gnomon.contract",
     "GnomonError": "gnomon.errors",
-    "Policy": "gnomon.shadow.policy",
-    "inspect": "gnomon.models",
-    "load": "gnomon.models",
-    "pack": "gnomon.models",
+    "Policy": "gnomon.policy",
+    "inspect": "gnomon.artifact",
+    "load": "gnomon.artifact",
+    "pack": "gnomon.artifact",
 }
 
 

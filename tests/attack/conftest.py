@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.models.conftest import bare, copied, home, own_preprocessing, packed, project
+from tests.artifact.conftest import bare, copied, home, own_preprocessing, packed, project
 
 __all__ = ["bare", "copied", "home", "own_preprocessing", "packed", "project"]

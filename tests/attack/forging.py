@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gnomon.models.manifest import sha256
+from gnomon.artifact.manifest import sha256
 
 Node = dict[str, Any]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.models import Artifact
+from gnomon.artifact import Artifact
 from tests.attack.forging import members, reseal, seal, write_members
 from tests.attack.watching import Watcher
 

@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from gnomon.artifact import Artifact, inspect, tags
+from gnomon.artifact.manifest import sha256
 from gnomon.errors import ArtifactCorrupt
-from gnomon.models import Artifact, inspect, tags
-from gnomon.models.manifest import sha256
 from tests.attack.forging import members, named, plant, reseal, seal, write_members
 from tests.attack.watching import Watcher
 
@@ -172,7 +172,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     },
     "a module of scikit-learn": {"modules": {"sklearn.pipeline": "preprocessing/clock.py"}},
     "a module of Python": {"modules": {"json": "preprocessing/clock.py"}},
-    "a module of Gnomon": {"modules": {"gnomon.models.trust": "preprocessing/clock.py"}},
+    "a module of Gnomon": {"modules": {"gnomon.artifact.trust": "preprocessing/clock.py"}},
     "sitecustomize": {"modules": {"sitecustomize": "preprocessing/clock.py"}},
     "a module of another file": {"modules": {"helper": "preprocessing/clock.py"}},
     "a module outside": {"modules": {"helper": "../../../tmp/helper.py"}},

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from gnomon.artifact import inspect
 from gnomon.errors import UntrustedTypes
-from gnomon.models import inspect
 from tests.attack.forging import call, claims, plant, reseal
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gnomon.artifact import Artifact, inspect, load
 from gnomon.errors import ArtifactCorrupt, UntrustedTypes
-from gnomon.models import Artifact, inspect, load
 from tests.attack.forging import (
     Node,
     call,
@@ -72,7 +72,7 @@ FORBIDDEN: dict[str, tuple[Node, list[str]]] = {
     "numpy.fromfile": (call("numpy", "fromfile", "/etc/passwd"), ["numpy.fromfile"]),
     "pandas.read_pickle": (call("pandas", "read_pickle", "/tmp/x"), ["pandas.read_pickle"]),
     "joblib": (call("joblib.numpy_pickle", "load", "/tmp/x"), ["joblib.numpy_pickle.load"]),
-    "gnomon.load": (call("gnomon.models.loading", "load", "x"), ["gnomon.models.loading.load"]),
+    "gnomon.load": (call("gnomon.artifact.loading", "load", "x"), ["gnomon.artifact.loading.load"]),
     "skops": (call("skops.io._persist", "loads", "x"), ["skops.io._persist.loads"]),
     "a list": (named("ListNode", "posix", "system", content=[text(SHELL)]), ["posix.system"]),
     "a tuple": (named("TupleNode", "posix", "system", content=[text(SHELL)]), ["posix.system"]),

@@ -19,12 +19,12 @@ SCRIPT = """
 import json, os, resource, sys, time, warnings
 warnings.simplefilter("ignore")
 from pathlib import Path
-import gnomon.models.check
+import gnomon.artifact.check
 from gnomon.errors import GnomonError
-from gnomon.models import inspect, load
-from gnomon.models.serialization import import_for_loading
+from gnomon.artifact import inspect, load
+from gnomon.artifact.serialization import import_for_loading
 import_for_loading()
-import gnomon.models.loading
+import gnomon.artifact.loading
 import sklearn.ensemble, sklearn.compose, sklearn.linear_model, sklearn.impute
 
 BAD = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "socket.connect",

@@ -10,9 +10,9 @@ import pytest
 
 from tests.cli.conftest import Running
 from tests.cli.running import Shell
+from tests.contract.flight import FLIGHT, RECORD
 from tests.packing import Pack, pack_in_process, times
-from tests.preprocessing.flight import FLIGHT, RECORD
-from tests.shadow.rollout.test_decisions import KEYLESS, PAID
+from tests.rollout.test_decisions import KEYLESS, PAID
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.shadow.drift import DriftReport
+from gnomon.drift import DriftReport
 from tests.cli.conftest import Running
 
 pytestmark = pytest.mark.slow

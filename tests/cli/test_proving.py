@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from gnomon.shadow.report import Report
+from gnomon.report import Report
 from tests.cli.conftest import Running
 
 pytestmark = pytest.mark.slow

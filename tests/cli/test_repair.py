@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gnomon.cli.show.repair import explain
-from gnomon.shadow.log.lost import LostRange
-from gnomon.shadow.log.repair import Repair
-from gnomon.shadow.log.salvage import SalvagedSegment
+from gnomon.log.lost import LostRange
+from gnomon.log.repair import Repair
+from gnomon.log.salvage import SalvagedSegment
 
 
 def salvaged(after: str | None, before: str | None) -> SalvagedSegment:

@@ -12,7 +12,7 @@ import pytest
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.shadow.slices import Heartbeat, ShadowBeat
-from gnomon.shadow.storage import Storage
+from gnomon.storage import Storage
 from tests.cli.conftest import Running
 from tests.cli.running import Shell
 from tests.packing import Pack, times

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from gnomon.log import InferenceLog
 from gnomon.service.status import Books
 from gnomon.shadow.books.balance import balance
-from gnomon.shadow.log import InferenceLog
 from gnomon.testing import Server
 from tests.load import Load, until
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import psutil
 
+from gnomon.log import InferenceLog
 from gnomon.service.client import Client
 from gnomon.service.status import ShadowStatus
 from gnomon.shadow.books.balance import balance
-from gnomon.shadow.log import InferenceLog
 from gnomon.testing import Server
 from tests import packing
 from tests.faults.accounts import Accounts

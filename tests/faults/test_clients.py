@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gnomon.shadow.log import InferenceLog
+from gnomon.log import InferenceLog
 from gnomon.testing import Server
 from tests.conftest import Serve
 from tests.faults.accounts import Accounts

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.shadow.log import InferenceLog
-from gnomon.shadow.log.table import LogTable
+from gnomon.log import InferenceLog
+from gnomon.log.table import LogTable
 from gnomon.testing import Server
 from tests.conftest import Serve
 from tests.faults.accounts import Accounts

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gnomon.log import InferenceLog
 from gnomon.shadow.books.balance import balance
-from gnomon.shadow.log import InferenceLog
 from gnomon.testing import Server
 from tests.conftest import Serve
 from tests.faults.accounts import Accounts

@@ -10,8 +10,8 @@ import httpx
 import pyarrow.compute as pc
 import pytest
 
+from gnomon.log import InferenceLog
 from gnomon.shadow.books.balance import balance
-from gnomon.shadow.log import InferenceLog
 from gnomon.testing import Server, serving
 from tests.packing import install, write_service
 

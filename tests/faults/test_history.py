@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gnomon import rollout
 from gnomon.errors import GnomonError, HistoryDamaged, NewerFormat, NotReady
 from gnomon.settings import Settings
-from gnomon.shadow import rollout
 from gnomon.testing import Server, serving
 from tests.cli.running import Shell
 from tests.load import until

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from gnomon import rollout
+from gnomon.log import InferenceLog
+from gnomon.log.seal import Sealer
+from gnomon.rollout.history import History
 from gnomon.settings import Settings
-from gnomon.shadow import rollout
 from gnomon.shadow.books.balance import balance
-from gnomon.shadow.log import InferenceLog
-from gnomon.shadow.log.seal import Sealer
-from gnomon.shadow.rollout.history import History
-from gnomon.shadow.storage import Storage
+from gnomon.storage import Storage
 from gnomon.testing import Server, serving
 from tests.conftest import Deploy
 from tests.faults.power import Power, why_not_here

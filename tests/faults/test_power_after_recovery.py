@@ -7,13 +7,13 @@ import gc
 import pytest
 
 from gnomon import files
+from gnomon.log import InferenceLog, SegmentWriter, new_request_id
+from gnomon.log.layout import stream_folder
+from gnomon.log.seal import Sealer
 from gnomon.settings import Settings
 from gnomon.shadow.books.balance import balance
-from gnomon.shadow.log import InferenceLog, SegmentWriter, new_request_id
-from gnomon.shadow.log.layout import stream_folder
-from gnomon.shadow.log.seal import Sealer
 from tests.faults.power import Power, why_not_here
-from tests.shadow.log.rows import REQUESTS_SCHEMA, live
+from tests.log.rows import REQUESTS_SCHEMA, live
 
 REASON = why_not_here()
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(REASON is not None, reason=str(REASON))]

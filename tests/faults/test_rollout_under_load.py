@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from gnomon.errors import GateRefused, WorkerError
+from gnomon.log import InferenceLog
 from gnomon.service.client import Client
-from gnomon.shadow.log import InferenceLog
 from gnomon.testing import Server
 from tests.conftest import Serve
 from tests.faults.accounts import Accounts

@@ -16,15 +16,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from gnomon import rollout
+from gnomon.log import InferenceLog
+from gnomon.log.seal import Sealer
+from gnomon.rollout.history import History
 from gnomon.settings import Settings
-from gnomon.shadow import rollout, slices
+from gnomon.shadow import slices
 from gnomon.shadow.books.balance import balance
 from gnomon.shadow.books.books import Books
-from gnomon.shadow.log import InferenceLog
-from gnomon.shadow.log.seal import Sealer
-from gnomon.shadow.rollout.history import History
 from gnomon.shadow.slices import Heartbeat
-from gnomon.shadow.storage import Storage
+from gnomon.storage import Storage
 from gnomon.testing import Server, serving
 from tests.bucket import bucket, needs_bucket
 from tests.conftest import Deploy, Serve

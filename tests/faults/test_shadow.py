@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from gnomon.shadow.log import REQUESTS, InferenceLog, read_position, shadow_stream, stream_segments
+from gnomon.log import REQUESTS, InferenceLog, read_position, shadow_stream, stream_segments
 from gnomon.testing import Server
 from tests.faults.shadows import Packed, Shadow, install, shadowing
 from tests.load import load, record, until, wait_for_more

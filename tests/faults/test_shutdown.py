@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from gnomon.errors import WorkerError
+from gnomon.log import InferenceLog
+from gnomon.rollout.history import History
 from gnomon.shadow.books.balance import balance
-from gnomon.shadow.log import InferenceLog
-from gnomon.shadow.rollout.history import History
-from gnomon.shadow.storage import Storage
+from gnomon.storage import Storage
 from gnomon.testing import Server
 from tests.conftest import Serve
 from tests.faults.clients import GOOD, connect, read_to_end, request

@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from gnomon.shadow.log import REQUESTS, stream_folder
+from gnomon.log import REQUESTS, stream_folder
 from gnomon.testing import Server
 from tests.faults.accounts import Accounts
 from tests.faults.clients import GOOD
@@ -40,7 +40,7 @@ def stop(process: psutil.Process, stopped: list[psutil.Process]) -> None:
 def sealer(server: Server) -> psutil.Process:
     """The process that seals, not one of its forks."""
     [gateway] = gateways(server)
-    [found] = [p for p in gateway.children() if "gnomon.shadow.log.seal" in p.cmdline()]
+    [found] = [p for p in gateway.children() if "gnomon.log.seal" in p.cmdline()]
     return found
 
 

@@ -8,8 +8,8 @@ from collections import Counter
 import psutil
 import pytest
 
+from gnomon.log import InferenceLog
 from gnomon.shadow.books.balance import balance
-from gnomon.shadow.log import InferenceLog
 from tests.conftest import Serve
 from tests.load import gateways, load, until, workers
 from tests.packing import Pack, times

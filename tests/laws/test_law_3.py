@@ -6,9 +6,9 @@ import ast
 from pathlib import Path
 
 import gnomon
-from gnomon.models import inspect
-from gnomon.shadow.consistency.replay import replay
-from gnomon.shadow.log import InferenceLog
+from gnomon.artifact import inspect
+from gnomon.log import InferenceLog
+from gnomon.skew.replay import replay
 from tests.conftest import Serve
 from tests.load import until
 from tests.packing import Pack, times

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gnomon.shadow.log import InferenceLog
+from gnomon.log import InferenceLog
 from tests.conftest import Serve
 from tests.load import gateways, until
 from tests.packing import Pack, times

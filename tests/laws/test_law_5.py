@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from gnomon.errors import GnomonError
+from gnomon.log import InferenceLog
 from gnomon.shadow.books.balance import balance
-from gnomon.shadow.log import InferenceLog
 from tests.conftest import Serve
 from tests.load import until
 from tests.packing import Pack, times

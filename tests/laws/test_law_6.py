@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from gnomon.artifact import inspect
+from gnomon.artifact.folder import ArtifactFolder
+from gnomon.artifact.signing import new_key, read_private, sign
 from gnomon.errors import ArtifactError
-from gnomon.models import inspect
-from gnomon.models.folder import ArtifactFolder
-from gnomon.models.signing import new_key, read_private, sign
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
 from tests.packing import Pack, times

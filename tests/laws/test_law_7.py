@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gnomon.shadow.log import InferenceLog
+from gnomon.log import InferenceLog
 from tests.conftest import Serve
 from tests.load import until
 from tests.packing import Pack, times

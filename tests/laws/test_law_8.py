@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gnomon.models import inspect
-from gnomon.shadow import rollout
-from gnomon.shadow.consistency.replay import replay
-from gnomon.shadow.log import InferenceLog
+from gnomon import rollout
+from gnomon.artifact import inspect
+from gnomon.log import InferenceLog
+from gnomon.skew.replay import replay
 from tests.conftest import Serve
 from tests.load import until
 from tests.packing import Pack, times

@@ -6,7 +6,7 @@ import numpy as np, pandas as pd
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 import gnomon
-from gnomon.preprocessing import infer_contract
+from gnomon.contract import infer_contract
 from preprocessing import Times
 
 count = 64

@@ -13,13 +13,13 @@ from typing import Any
 import msgspec
 import uvicorn
 
+from gnomon.contract import Contract, Feature, Output
 from gnomon.errors import GnomonError
-from gnomon.preprocessing import Contract, Feature, Output
+from gnomon.rollout.history import Event, RolloutState
 from gnomon.service import pages
 from gnomon.service.control import Decisions, control
 from gnomon.service.http import Receive, Scope, Send, error_response, read_body, respond
 from gnomon.service.status import Live, ShadowStatus, Status, public
-from gnomon.shadow.rollout.history import Event, RolloutState
 
 TOKEN = "let-me-in"
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pytest
 import uvloop
 
-from gnomon.models import inspect
+from gnomon.artifact import inspect
+from gnomon.log import new_request_id
 from gnomon.service.batching import Lane
 from gnomon.service.codec import Codec
 from gnomon.service.metrics import Metrics
@@ -22,7 +23,6 @@ from gnomon.service.recording import Recorder
 from gnomon.service.records import Asked
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
-from gnomon.shadow.log import new_request_id
 from tests.packing import Pack, times
 
 pytestmark = pytest.mark.filterwarnings("ignore:bentoml.metrics:DeprecationWarning")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from gnomon.preprocessing import Contract, Decoder, Feature
+from gnomon.contract import Contract, Decoder, Feature
 from gnomon.service.examples import example_row
 from tests.service.standin import CONTRACT
 

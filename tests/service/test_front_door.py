@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gnomon.shadow.log import InferenceLog
+from gnomon.log import InferenceLog
 from gnomon.testing import Server, serving
 from tests.packing import pack_in_process, times, write_service
 from tests.service.running import GOOD, SCRIPT

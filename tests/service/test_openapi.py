@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from gnomon.contract import Feature
 from gnomon.errors import InvalidRequest
-from gnomon.preprocessing import Feature
 from gnomon.service.control import ROUTES
 from gnomon.service.http import error_response
 from gnomon.service.openapi import openapi

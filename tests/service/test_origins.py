@@ -17,13 +17,13 @@ import httpx
 import pytest
 
 from gnomon.errors import GnomonError, HostNotAllowed, OriginNotAllowed, SettingsError
+from gnomon.log import InferenceLog
+from gnomon.log.sampling import eligible
 from gnomon.service.front_door import FrontDoor
 from gnomon.service.http import Message, Receive, Scope, Send
 from gnomon.service.origins import origins_of
 from gnomon.service.runtime import Runtime
 from gnomon.settings import Settings
-from gnomon.shadow.log import InferenceLog
-from gnomon.shadow.sampling import eligible
 from gnomon.testing import Server, free_port, serving
 from tests.packing import SCRIPT, install, times, write_service
 from tests.service.test_pages import browse, needs_browser

@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gnomon.models import Artifact, inspect
+from gnomon.artifact import Artifact, inspect
+from gnomon.log import REQUESTS, STOPPED, InferenceLog, shadow_stream, stream_folder
+from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.service.orphans import Orphans
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.shadow.books.balance import balance
-from gnomon.shadow.log import REQUESTS, STOPPED, InferenceLog, shadow_stream, stream_folder
-from gnomon.shadow.rollout.history import RolloutState, Shadow
 from gnomon.shadow.slices import Heartbeat, ShadowBeat
-from gnomon.shadow.storage import Storage
+from gnomon.storage import Storage
 from tests.packing import Pack, times
 from tests.shadow.feeding import PATIENCE, SLICE, FeedProcess, Requests, records, row
 

@@ -15,7 +15,7 @@ import httpx
 import msgspec
 import pytest
 
-from gnomon.preprocessing import Feature
+from gnomon.contract import Feature
 from gnomon.service import pages
 from gnomon.service.examples import example_row
 from tests.service.standin import CONTRACT, StandIn

@@ -6,7 +6,7 @@ import json
 import socket
 import time
 
-from gnomon.shadow.log import InferenceLog
+from gnomon.log import InferenceLog
 from tests.conftest import Serve
 from tests.packing import Pack, times
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from gnomon.preprocessing.contract import Contract, Feature, Output
-from gnomon.settings import Settings
-from gnomon.shadow.log import (
+from gnomon.contract.contract import Contract, Feature, Output
+from gnomon.log import (
     REQUESTS,
     SegmentWriter,
     new_request_id,
@@ -18,6 +17,7 @@ from gnomon.shadow.log import (
     shadow_stream,
     stream_folder,
 )
+from gnomon.settings import Settings
 
 CONTRACT = Contract(
     task="regression",

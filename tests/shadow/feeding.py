@@ -18,10 +18,8 @@ from typing import Any, Self
 import msgspec
 import pyarrow as pa
 
-from gnomon.models import Artifact
-from gnomon.settings import Settings
-from gnomon.shadow.feed.progress import Progress
-from gnomon.shadow.log import (
+from gnomon.artifact import Artifact
+from gnomon.log import (
     REQUESTS,
     Position,
     SegmentWriter,
@@ -31,6 +29,8 @@ from gnomon.shadow.log import (
     shadow_stream,
     stream_folder,
 )
+from gnomon.settings import Settings
+from gnomon.shadow.feed.progress import Progress
 from gnomon.worker.spawn import child_environment
 
 SLICE = "here"

@@ -14,11 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gnomon.models import Artifact
-from gnomon.preprocessing import Decoder
-from gnomon.settings import Settings
-from gnomon.shadow.consistency.rerun import Rerun, step_columns
-from gnomon.shadow.log import (
+from gnomon.artifact import Artifact
+from gnomon.contract import Decoder
+from gnomon.log import (
     REQUESTS,
     InferenceLog,
     SegmentWriter,
@@ -28,6 +26,8 @@ from gnomon.shadow.log import (
     shadow_stream,
     stream_folder,
 )
+from gnomon.offline.rerun import Rerun, step_columns
+from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
 
 CODE = '''

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pytest
 from msgspec import structs
 
+from gnomon.artifact import inspect
+from gnomon.contract import from_frame
 from gnomon.errors import GoldenMismatch, PredictionFailed, WorkerError
-from gnomon.models import inspect
-from gnomon.preprocessing import from_frame
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
 from tests.packing import SCRIPT, Pack, times

@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from gnomon.models import inspect
+from gnomon.artifact import inspect
 from gnomon.settings import Settings
 from gnomon.worker.spawn import spawn
 from tests.load import until

@@ -18,9 +18,9 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """List the artifacts in the model store, newest first. Nothing of them is executed."""
+    from gnomon.artifact import resolve, tags
     from gnomon.cli.console import out, print_json
     from gnomon.cli.show.artifacts import plain, show_artifacts
-    from gnomon.models import resolve, tags
 
     found = {tag: resolve(tag) for tag in tags(name)}
     if as_json:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
+from gnomon import rollout
 from gnomon.cli.options import me
 from gnomon.cli.target import find_policy
 from gnomon.errors import GnomonError, HistoryDamaged, UnreadableFile
+from gnomon.rollout.history import Event, History
 from gnomon.service.status import Books, Latency, Live, ShadowStatus, Status, shadow_status
 from gnomon.settings import Settings
-from gnomon.shadow import rollout, slices
+from gnomon.shadow import slices
 from gnomon.shadow.feed import progress
-from gnomon.shadow.rollout.history import Event, History
 from gnomon.shadow.slices import Heartbeat
-from gnomon.shadow.storage import Storage
+from gnomon.storage import Storage
 
 __all__ = ["AtRoot", "read_history"]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gnomon.cli.options import me
+from gnomon.rollout.history import Event
 from gnomon.service.client import Client
 from gnomon.service.status import Status
-from gnomon.shadow.rollout.history import Event
 
 __all__ = ["AtServer"]
 

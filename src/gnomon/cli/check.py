@@ -11,9 +11,9 @@ from gnomon.cli.options import AsJson, Model
 from gnomon.cli.ranges import End, Start
 
 if TYPE_CHECKING:
-    from gnomon.models import Artifact
-    from gnomon.preprocessing.contract import Contract
-    from gnomon.preprocessing.findings import Checked
+    from gnomon.artifact import Artifact
+    from gnomon.contract.check.findings import Checked
+    from gnomon.contract.contract import Contract
     from gnomon.settings import Settings
 
 __all__ = ["command"]
@@ -65,7 +65,7 @@ def command(
     """
     from gnomon.cli.console import print_json
     from gnomon.cli.show.check import show_changes, show_checked
-    from gnomon.preprocessing.difference import difference, worst
+    from gnomon.contract.difference import difference, worst
     from gnomon.settings import Settings
 
     settings = Settings.read()
@@ -82,7 +82,7 @@ def command(
         raise typer.BadParameter("--role needs an artifact: a contract.json has answered nobody")
     profile = None if artifact is None else artifact.profile()
     if table is not None:
-        from gnomon.shadow.checking import check_file
+        from gnomon.audit.checking import check_file
 
         checked = check_file(table, contract, profile=profile)
     else:
@@ -106,10 +106,10 @@ def _check_log(
     start: Start,
     end: End,
 ) -> Checked:
+    from gnomon.audit.checking import check_log
     from gnomon.cli.reporting import counting
     from gnomon.cli.target import find_model
-    from gnomon.shadow.checking import check_log
-    from gnomon.shadow.log import InferenceLog
+    from gnomon.log import InferenceLog
 
     name = model or (find_model(settings) if artifact is None else artifact.name)
     with counting("rows checked") as advance:
@@ -128,7 +128,7 @@ def _check_log(
 def _find(settings: Settings, which: str) -> tuple[Contract, Artifact | None]:
     """The contract of a file, or of an artifact."""
     from gnomon.cli.ranges import choose_artifact
-    from gnomon.preprocessing.contract import Contract
+    from gnomon.contract.contract import Contract
 
     if which.endswith(".json"):
         return Contract.read(Path(which)), None

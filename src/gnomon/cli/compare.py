@@ -45,9 +45,9 @@ def command(
     from gnomon.cli.ranges import choose_artifact, choose_role
     from gnomon.cli.reporting import counting, deliver
     from gnomon.cli.target import find_policy
+    from gnomon.log import InferenceLog
     from gnomon.settings import Settings
-    from gnomon.shadow.consistency.offline import compare_offline
-    from gnomon.shadow.log import InferenceLog
+    from gnomon.skew.offline import compare_offline
 
     settings = Settings.read()
     artifact = choose_artifact(settings, which)

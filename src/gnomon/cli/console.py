@@ -18,7 +18,7 @@ from gnomon.errors import GnomonError
 from gnomon.terminal import Terminal
 
 if TYPE_CHECKING:
-    from gnomon.shadow.rollout.history import Event
+    from gnomon.rollout.history import Event
 
 __all__ = [
     "ago",
@@ -70,7 +70,7 @@ def print_event(event: Event, place: str, as_json: bool) -> None:
     if as_json:
         print_json(event)
         return
-    from gnomon.preprocessing.difference import Change
+    from gnomon.contract.difference import Change
 
     done = {
         "promote": "is live",

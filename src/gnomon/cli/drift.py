@@ -46,11 +46,11 @@ def command(
     from gnomon.cli.ranges import choose_artifact, choose_role
     from gnomon.cli.reporting import counting, keep
     from gnomon.cli.target import find_policy
+    from gnomon.drift import measure
+    from gnomon.drift.page import to_html
+    from gnomon.drift.terminal import render
+    from gnomon.log import InferenceLog
     from gnomon.settings import Settings
-    from gnomon.shadow.drift import measure
-    from gnomon.shadow.drift.page import to_html
-    from gnomon.shadow.drift.terminal import render
-    from gnomon.shadow.log import InferenceLog
 
     settings = Settings.read()
     artifact = choose_artifact(settings, which)

@@ -22,9 +22,9 @@ def command(
 
     Its hashes, types and signature are checked. Nothing of it is executed.
     """
+    from gnomon.artifact import inspect
     from gnomon.cli.console import print_json
     from gnomon.cli.show.artifact import show_artifact
-    from gnomon.models import inspect
 
     artifact = inspect(which)
     if as_json:

@@ -88,13 +88,13 @@ def command(
 
     Exit code 0: nothing was found. 1: something was, or nobody can say.
     """
+    from gnomon.audit.leakage import Online, check_leakage
+    from gnomon.audit.leakage_files import Meaning
     from gnomon.cli.console import print_json
     from gnomon.cli.ranges import choose_artifact, choose_role
     from gnomon.cli.reporting import counting
     from gnomon.cli.show.leakage import show_leakage
     from gnomon.settings import Settings
-    from gnomon.shadow.leakage.files import Meaning
-    from gnomon.shadow.leakage.run import Online, check_leakage
 
     settings = Settings.read()
     online = None

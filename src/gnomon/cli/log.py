@@ -44,8 +44,8 @@ def sql(
     from gnomon.cli.console import print_json, wait
     from gnomon.cli.show.rows import print_csv, show_rows
     from gnomon.cli.target import find_model
+    from gnomon.log import InferenceLog
     from gnomon.settings import Settings
-    from gnomon.shadow.log import InferenceLog
 
     settings = Settings.read()
     with wait("querying the log"):
@@ -66,9 +66,9 @@ def books(model: Model = None, as_json: AsJson = False) -> None:
     """
     from gnomon.cli.console import out, print_json, wait
     from gnomon.cli.target import find_model
+    from gnomon.log import InferenceLog
     from gnomon.settings import Settings
     from gnomon.shadow.books.balance import balance
-    from gnomon.shadow.log import InferenceLog
 
     settings = Settings.read()
     with wait("counting"):
@@ -97,8 +97,8 @@ def repair_log(model: Model = None, as_json: AsJson = False) -> None:
     from gnomon.cli.console import out, print_json, wait
     from gnomon.cli.show.repair import explain
     from gnomon.cli.target import find_model
+    from gnomon.log.repair import repair
     from gnomon.settings import Settings
-    from gnomon.shadow.log.repair import repair
 
     settings = Settings.read()
     with wait("looking for damage"):
@@ -118,8 +118,8 @@ def seal(model: Model = None) -> None:
     """
     from gnomon.cli.console import out, wait
     from gnomon.cli.target import find_model
+    from gnomon.log.seal import Sealer
     from gnomon.settings import Settings
-    from gnomon.shadow.log.seal import Sealer
 
     settings = Settings.read()
     sealer = Sealer(settings, model or find_model(settings))

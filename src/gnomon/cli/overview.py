@@ -10,12 +10,12 @@ import msgspec
 from gnomon.cli.at_root import AtRoot, read_history
 from gnomon.cli.target import Target, find_model, find_target
 from gnomon.errors import SettingsError
+from gnomon.rollout.history import RolloutState
 from gnomon.service.status import Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
-from gnomon.shadow.rollout.history import RolloutState
 from gnomon.shadow.slices import Found, Heartbeat
-from gnomon.shadow.storage import Storage
+from gnomon.storage import Storage
 
 __all__ = ["Gone", "Overview", "find_overview"]
 

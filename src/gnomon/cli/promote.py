@@ -13,7 +13,7 @@ from gnomon.errors import GateUndecided
 
 if TYPE_CHECKING:
     from gnomon.cli.target import Target
-    from gnomon.shadow.rollout.history import Event
+    from gnomon.rollout.history import Event
 
 __all__ = ["command"]
 
@@ -87,11 +87,11 @@ def _promote(
 def _check(artifact: str, policy: Path | None, as_json: bool) -> None:
     import msgspec
 
+    from gnomon import rollout
     from gnomon.cli.console import print_json, wait
     from gnomon.cli.show.gates import show_gates
     from gnomon.cli.target import find_policy
     from gnomon.settings import Settings
-    from gnomon.shadow import rollout
 
     model = artifact.partition(":")[0]
     with wait("asking the gates"):

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 if TYPE_CHECKING:
-    from gnomon.models import Artifact
+    from gnomon.artifact import Artifact
+    from gnomon.offline.logged import Role
+    from gnomon.rollout.history import Event
     from gnomon.settings import Settings
-    from gnomon.shadow.consistency.logged import Role
-    from gnomon.shadow.rollout.history import Event
 
 __all__ = ["AsRole", "End", "PolicyFile", "Start", "Which", "choose_artifact", "choose_role"]
 
@@ -66,8 +66,8 @@ def choose_artifact(settings: Settings, which: str) -> Artifact:
     Raises:
         ArtifactError, UnknownArtifact: it does not pass inspection.
     """
-    from gnomon.models import inspect
-    from gnomon.shadow.rollout.history import fold
+    from gnomon.artifact import inspect
+    from gnomon.rollout.history import fold
 
     live = None if ":" in which else fold(_events(settings, which)).live
     return inspect(live or which)
@@ -82,8 +82,8 @@ def choose_role(settings: Settings, artifact: Artifact, asked: Role | None) -> R
 
 
 def _events(settings: Settings, model: str) -> list[Event]:
-    from gnomon.shadow.rollout.history import History
-    from gnomon.shadow.storage import Storage
+    from gnomon.rollout.history import History
+    from gnomon.storage import Storage
 
     history = History(Storage(settings), model)
     history.refresh()

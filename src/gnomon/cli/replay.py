@@ -39,13 +39,13 @@ def command(
 
     Exit code 0: they agree. 1: they diverge beyond the policy, or nobody can say.
     """
+    from gnomon.artifact import inspect
     from gnomon.cli.ranges import choose_artifact, choose_role
     from gnomon.cli.reporting import counting, deliver
     from gnomon.cli.target import find_policy
-    from gnomon.models import inspect
+    from gnomon.log import InferenceLog
     from gnomon.settings import Settings
-    from gnomon.shadow.consistency.replay import replay
-    from gnomon.shadow.log import InferenceLog
+    from gnomon.skew.replay import replay
 
     settings = Settings.read()
     artifact = choose_artifact(settings, which)

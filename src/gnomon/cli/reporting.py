@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
 import typer
 
 if TYPE_CHECKING:
+    from gnomon.report import Report, Subject
     from gnomon.settings import Settings
-    from gnomon.shadow.report import Report, Subject
 
 __all__ = ["ReportPath", "counting", "deliver", "keep"]
 
@@ -40,7 +40,7 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
 def deliver(report: Report, settings: Settings, path: Path | None, as_json: bool) -> NoReturn:
     """Show a report and keep it. Exit code 0 if the two sides agree, 1 if not or not known."""
     from gnomon.cli.console import out
-    from gnomon.shadow.report import print_report, to_html
+    from gnomon.report import print_report, to_html
 
     page = keep(report.kind, report.subject, to_html(report), report.to_json(), settings, path)
     _tell_gates(report, settings, page)
@@ -57,7 +57,7 @@ def keep(
 ) -> str:
     """Write a report's page and its JSON, which hold rows of the log; where the page is."""
     from gnomon.files import replace
-    from gnomon.shadow.storage import Storage
+    from gnomon.storage import Storage
 
     page = html.encode()
     if path is not None:
@@ -75,8 +75,8 @@ def keep(
 
 def _tell_gates(report: Report, settings: Settings, page: str) -> None:
     """The skew gate of a promotion asks how the artifact itself fared, online against offline."""
-    from gnomon.shadow import skew
-    from gnomon.shadow.storage import Storage
+    from gnomon.skew import last_replay as skew
+    from gnomon.storage import Storage
 
     subject = report.subject
     if report.kind == "replay" and report.against != subject.artifact:

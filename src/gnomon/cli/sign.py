@@ -12,7 +12,7 @@ import typer
 from gnomon.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from gnomon.models.signing import PublicKey
+    from gnomon.artifact.signing import PublicKey
 
 __all__ = ["command"]
 
@@ -39,8 +39,8 @@ def command(
 
     Those are servers with the public key in GNOMON_TRUSTED_KEYS.
     """
+    from gnomon.artifact.signing import new_key as make
     from gnomon.cli.console import out, print_json
-    from gnomon.models.signing import new_key as make
 
     if new_key is not None and which is None and key is None:
         made = make(new_key, comment or platform.node())
@@ -64,10 +64,10 @@ def command(
 
 def _sign(which: str, key: Path) -> tuple[str, PublicKey]:
     """Whatever keys are trusted here: signing is how an artifact comes to have one."""
-    from gnomon.models.artifact import examine
-    from gnomon.models.folder import ArtifactFolder
-    from gnomon.models.signing import read_private, sign
-    from gnomon.models.store import resolve
+    from gnomon.artifact.artifact import examine
+    from gnomon.artifact.folder import ArtifactFolder
+    from gnomon.artifact.signing import read_private, sign
+    from gnomon.artifact.store import resolve
 
     artifact = examine(resolve(which), keys=None)
     private = read_private(key, lambda: getpass.getpass(f"Passphrase of {key}: ").encode())

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Protocol
 
 from gnomon.errors import SettingsError
+from gnomon.policy import Policy
+from gnomon.rollout.history import Event
 from gnomon.service.auth import find_control_token
 from gnomon.service.status import Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
-from gnomon.shadow.policy import Policy
-from gnomon.shadow.rollout.history import Event
-from gnomon.shadow.storage import Storage
+from gnomon.storage import Storage
 
 __all__ = ["POLICY", "Target", "find_model", "find_policy", "find_target"]
 

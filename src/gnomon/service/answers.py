@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from gnomon.contract import Contract
 from gnomon.errors import GnomonError, InvalidRequest, PredictionFailed
-from gnomon.preprocessing import Contract
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.worker.blame import row_error
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import msgspec
 import pyarrow as pa
 
+from gnomon.artifact import Artifact
+from gnomon.contract import Decoder
 from gnomon.errors import DeadlineExceeded, GnomonError, Overloaded, WorkerError
-from gnomon.models import Artifact
-from gnomon.preprocessing import Decoder
 from gnomon.service.answers import answers
 from gnomon.service.codec import Codec, Read
 from gnomon.service.recording import Recorder

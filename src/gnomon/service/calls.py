@@ -17,9 +17,9 @@ from gnomon.errors import (
     InvalidRequest,
     ServerError,
 )
+from gnomon.rollout.history import Event
 from gnomon.service.control import ROUTES, Decision, Decisions
 from gnomon.service.status import Status
-from gnomon.shadow.rollout.history import Event
 
 if TYPE_CHECKING:
     import pandas as pd

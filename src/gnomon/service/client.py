@@ -22,11 +22,11 @@ from typing import Any, TypeVar, overload
 import httpx
 
 from gnomon.errors import GnomonError, NotReady
+from gnomon.rollout.history import Event
 from gnomon.service import calls
 from gnomon.service.calls import Call, Prediction, Predictions, Record, Rows
 from gnomon.service.control import Promote, Rollback, StartShadow, StopShadow
 from gnomon.service.status import Status
-from gnomon.shadow.rollout.history import Event
 
 __all__ = ["AsyncClient", "Client"]
 

@@ -2,7 +2,7 @@
 
 Parsing 16 megabytes of JSON takes tens of milliseconds, or seconds if the body was made to be slow.
 The interpreter is held all that time, so a thread would not help. Small bodies are decoded at once
-(:meth:`gnomon.preprocessing.Decoder.decode_soon`), all others here, while the gateway serves other
+(:meth:`gnomon.contract.Decoder.decode_soon`), all others here, while the gateway serves other
 clients.
 """
 
@@ -54,7 +54,7 @@ class Read(msgspec.Struct, tag="rows", frozen=True):
     """A decoded body; its rows are the payload, a record batch in the contract's input schema.
 
     Attributes:
-        single: see :class:`gnomon.preprocessing.Decoded`; so with the next.
+        single: see :class:`gnomon.contract.Decoded`; so with the next.
         unknown: its unknown fields.
         outside: rows let through with a value out of domain or range, by feature.
     """
@@ -131,7 +131,7 @@ class Codec:
             most_rows: the most rows it may have.
 
         Raises:
-            InvalidRequest: see :meth:`gnomon.preprocessing.Decoder.decode`.
+            InvalidRequest: see :meth:`gnomon.contract.Decoder.decode`.
             Overloaded: too much waits already.
             DeadlineExceeded: it took too long, or waited too long.
             WorkerError: the process ended on it.

@@ -15,8 +15,8 @@ from functools import lru_cache
 
 import msgspec
 
+from gnomon.contract import Contract, Decoder
 from gnomon.errors import GnomonError
-from gnomon.preprocessing import Contract, Decoder
 from gnomon.service.answers import many
 from gnomon.service.codec import HEADER, Failed, Read, ReadBody, WriteAnswer, Written
 from gnomon.worker import frames

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from gnomon.preprocessing.contract import Contract
-from gnomon.preprocessing.feature import Feature, Scalar
-from gnomon.preprocessing.zones import zone
+from gnomon.contract.contract import Contract
+from gnomon.contract.feature import Feature, Scalar
+from gnomon.contract.zones import zone
 
 __all__ = ["example_row"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine
 
+from gnomon.artifact import Artifact, inspect
 from gnomon.errors import WorkerError
-from gnomon.models import Artifact, inspect
 from gnomon.service.batching import Lane
 
 __all__ = ["Lanes"]

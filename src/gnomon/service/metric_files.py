@@ -19,8 +19,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from gnomon.artifact.store import home
 from gnomon.files import make_folder
-from gnomon.models.store import home
 
 __all__ = ["release_files", "reserve_files"]
 

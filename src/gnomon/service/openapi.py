@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 import gnomon
-from gnomon.preprocessing.contract import Contract
+from gnomon.contract.contract import Contract
 from gnomon.service.control import ROUTES, Route
 from gnomon.service.schemas import contract_schemas
 from gnomon.service.status import Status

@@ -19,15 +19,15 @@ from pathlib import Path
 from msgspec import structs
 
 from gnomon.errors import GnomonError, NewerFormat
+from gnomon.log import REQUESTS, STOPPED, shadow_stream
+from gnomon.log.layout import StreamLock, folders
+from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.service.shadows import ShadowFeed
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.shadow.feed.run import Run, mark_stopped
-from gnomon.shadow.log import REQUESTS, STOPPED, shadow_stream
-from gnomon.shadow.log.layout import StreamLock, folders
-from gnomon.shadow.rollout.history import RolloutState, Shadow
 from gnomon.shadow.slices import Heartbeat
-from gnomon.shadow.storage import Storage
+from gnomon.storage import Storage
 
 __all__ = ["Orphans"]
 

@@ -13,8 +13,8 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gnomon.preprocessing.contract import Contract
-from gnomon.preprocessing.feature import Feature
+from gnomon.contract.contract import Contract
+from gnomon.contract.feature import Feature
 from gnomon.printable import printable_value
 from gnomon.service.examples import example_row
 from gnomon.service.schemas import seen_in_training

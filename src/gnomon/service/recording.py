@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from gnomon.contract import Contract
 from gnomon.errors import GnomonError, InvalidRequest, LogUnavailable
-from gnomon.preprocessing import Contract
+from gnomon.log import SegmentWriter, request_schema
 from gnomon.service.answers import failure
 from gnomon.service.group_commit import GroupCommit
 from gnomon.service.metrics import Metrics
 from gnomon.service.records import Asked, record, spread
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
-from gnomon.shadow.log import SegmentWriter, request_schema
 
 if TYPE_CHECKING:
     from gnomon.service.batching import Lane

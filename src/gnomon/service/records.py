@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
+from gnomon.log.schema import ENVELOPE
 from gnomon.service.ticket import Ticket
-from gnomon.shadow.log.schema import ENVELOPE
 
 if TYPE_CHECKING:
     from gnomon.service.batching import Lane

@@ -18,6 +18,8 @@ import bentoml
 import msgspec
 
 import gnomon
+from gnomon import rollout
+from gnomon.artifact import Artifact, inspect, tags
 from gnomon.errors import (
     DeadlineExceeded,
     GnomonError,
@@ -27,7 +29,12 @@ from gnomon.errors import (
     Overloaded,
     RolloutConflict,
 )
-from gnomon.models import Artifact, inspect, tags
+from gnomon.log import REQUESTS, new_request_id, stream_folder
+from gnomon.log.layout import StreamBusy
+from gnomon.policy import Policy
+from gnomon.rollout.gates import Gates
+from gnomon.rollout.history import Event, History, RolloutState, Shadow
+from gnomon.rollout.judging import gates_elsewhere
 from gnomon.service.auth import control_token
 from gnomon.service.batching import Lane
 from gnomon.service.codec import Codec
@@ -41,16 +48,10 @@ from gnomon.service.shadows import ShadowFeed
 from gnomon.service.status import Books, Live, Status
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
-from gnomon.shadow import rollout, slices
+from gnomon.shadow import slices
 from gnomon.shadow.feed import progress
 from gnomon.shadow.feed.run import mark_stopped
-from gnomon.shadow.log import REQUESTS, new_request_id, stream_folder
-from gnomon.shadow.log.layout import StreamBusy
-from gnomon.shadow.policy import Policy
-from gnomon.shadow.rollout.gates import Gates
-from gnomon.shadow.rollout.history import Event, History, RolloutState, Shadow
-from gnomon.shadow.rollout.judging import gates_elsewhere
-from gnomon.shadow.storage import Storage
+from gnomon.storage import Storage
 
 __all__ = ["Runtime"]
 

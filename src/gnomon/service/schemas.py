@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gnomon.preprocessing.contract import Contract
-from gnomon.preprocessing.feature import Feature, Output
+from gnomon.contract.contract import Contract
+from gnomon.contract.feature import Feature, Output
 from gnomon.service.examples import example_row
 
 __all__ = ["contract_schemas", "feature_facts"]

@@ -26,7 +26,7 @@ class Sealing:
 
     def __init__(self, model: str, settings: Settings, on_death: Callable[[], None]) -> None:
         self._child = Child(
-            "gnomon.shadow.log.seal", ["--model", model], settings, self._on_report, on_death
+            "gnomon.log.seal", ["--model", model], settings, self._on_report, on_death
         )
         self._reported: float | None = None
         self._error: str | None = None

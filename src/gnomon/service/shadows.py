@@ -9,11 +9,11 @@ from pathlib import Path
 
 import msgspec
 
+from gnomon.rollout.history import Shadow
 from gnomon.service.children import Child
 from gnomon.service.status import ShadowStatus, shadow_status
 from gnomon.settings import Settings
 from gnomon.shadow.feed.progress import Progress
-from gnomon.shadow.rollout.history import Shadow
 from gnomon.shadow.slices import ShadowBeat
 
 __all__ = ["ShadowFeed"]

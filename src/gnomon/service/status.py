@@ -10,7 +10,7 @@ import msgspec
 from msgspec import structs
 
 if TYPE_CHECKING:
-    from gnomon.shadow.rollout.history import Shadow
+    from gnomon.rollout.history import Shadow
     from gnomon.shadow.slices import ShadowBeat
 
 __all__ = ["Books", "Latency", "Live", "ShadowStatus", "Status", "public", "shadow_status"]

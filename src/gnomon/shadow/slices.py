@@ -10,7 +10,7 @@ import msgspec
 from gnomon.errors import UnreadableFile
 from gnomon.formats import Format, decode
 from gnomon.shadow.feed.progress import Latency
-from gnomon.shadow.storage import Storage
+from gnomon.storage import Storage
 
 __all__ = [
     "FORMAT",
@@ -83,7 +83,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
         updated: when this was written.
         url: where the deployment is called, if the settings say.
         epoch: the last rollout decision it has carried out.
-        recorded: the last decision it knows of; see :mod:`gnomon.shadow.rollout.integrity`.
+        recorded: the last decision it knows of; see :mod:`gnomon.rollout.integrity`.
         live: the artifact whose answers its clients get.
         previous: the artifact it keeps warm for a rollback.
         latency_ms: the live worker's time per batch; None before the first.

@@ -15,8 +15,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from gnomon.preprocessing import Contract, Feature
-from gnomon.preprocessing.values import EXACT, key_path, shown
+from gnomon.contract import Contract, Feature
+from gnomon.contract.values import EXACT, key_path, shown
 
 __all__ = ["blamed", "row_error"]
 

@@ -9,8 +9,8 @@ from typing import Self
 
 import pyarrow as pa
 
+from gnomon.artifact import Artifact
 from gnomon.errors import PredictionFailed, WorkerError
-from gnomon.models import Artifact
 from gnomon.settings import Settings
 from gnomon.worker import frames
 from gnomon.worker.salvage import salvage

@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.models import LoadedArtifact, outputs, step_outputs
-from gnomon.preprocessing import to_frame
-from gnomon.preprocessing.intervening import fixed_draws, forced
+from gnomon.artifact import LoadedArtifact, step_outputs
+from gnomon.contract import to_frame
+from gnomon.pipeline import outputs
+from gnomon.pipeline.intervening import fixed_draws, forced
 from gnomon.worker.blame import blamed
 from gnomon.worker.frames import failed, scored_schema
 from gnomon.worker.limits import ran_out

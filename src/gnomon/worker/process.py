@@ -30,10 +30,10 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
+from gnomon.artifact import LoadedArtifact, load
+from gnomon.artifact.serialization import import_for_loading
 from gnomon.errors import GnomonError, GoldenMismatch, WorkerError
 from gnomon.files import apply_umask
-from gnomon.models import LoadedArtifact, load
-from gnomon.models.serialization import import_for_loading
 from gnomon.printable import guard_process
 from gnomon.settings import Settings
 from gnomon.worker import frames

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gnomon.settings import TRUSTED_KEYS, Settings
 
 if TYPE_CHECKING:
-    from gnomon.models import Artifact
+    from gnomon.artifact import Artifact
 
 __all__ = ["UNVERIFIED", "Spawned", "child_environment", "inherited", "reap", "spawn", "untie"]
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from gnomon.artifact import Artifact
 from gnomon.errors import DeadlineExceeded, GnomonError, WorkerError
-from gnomon.models import Artifact
 from gnomon.settings import Settings
 from gnomon.worker import frames
 from gnomon.worker.connection import Connection, Scored

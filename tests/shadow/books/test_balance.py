@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from gnomon.errors import LogError
+from gnomon.log import STOPPED, InferenceLog, Position, SegmentWriter, stream_folder
+from gnomon.log.sampling import keep
+from gnomon.log.seal import Sealer
 from gnomon.settings import Settings
 from gnomon.shadow.books.balance import balance
 from gnomon.shadow.books.books import Books, ShadowBooks
 from gnomon.shadow.feed.run import Run
-from gnomon.shadow.log import STOPPED, InferenceLog, Position, SegmentWriter, stream_folder
-from gnomon.shadow.log.seal import Sealer
-from gnomon.shadow.sampling import keep
-from tests.shadow.log.rows import REQUESTS_SCHEMA, SHADOW_SCHEMA, live, settings, shadow
+from tests.log.rows import REQUESTS_SCHEMA, SHADOW_SCHEMA, live, settings, shadow
 
 
 class Slice:

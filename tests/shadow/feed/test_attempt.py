@@ -3,10 +3,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from gnomon.settings import Settings
-from gnomon.shadow.feed.attempt import Attempt, Attempts
-from gnomon.shadow.feed.progress import Totals
-from gnomon.shadow.log import (
+from gnomon.log import (
     Position,
     SegmentWriter,
     shadow_schema,
@@ -14,10 +11,13 @@ from gnomon.shadow.log import (
     stream_folder,
     stream_segments,
 )
-from gnomon.shadow.log.seal import Sealer
-from gnomon.shadow.log.table import LogTable
+from gnomon.log.seal import Sealer
+from gnomon.log.table import LogTable
+from gnomon.settings import Settings
+from gnomon.shadow.feed.attempt import Attempt, Attempts
+from gnomon.shadow.feed.progress import Totals
+from tests.log.rows import NOON
 from tests.shadow.evidence import CONTRACT
-from tests.shadow.log.rows import NOON
 
 SCHEMA = shadow_schema(CONTRACT)
 HERE = Position(1, 100)

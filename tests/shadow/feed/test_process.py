@@ -6,12 +6,12 @@ import msgspec
 import psutil
 import pytest
 
-from gnomon.models import Artifact, inspect
+from gnomon.artifact import Artifact, inspect
+from gnomon.log import InferenceLog, shadow_stream, stream_folder
+from gnomon.log.sampling import keep
 from gnomon.settings import Settings
 from gnomon.shadow.books.balance import balance
 from gnomon.shadow.feed.attempt import Attempt
-from gnomon.shadow.log import InferenceLog, shadow_stream, stream_folder
-from gnomon.shadow.sampling import keep
 from tests.packing import Pack, times
 from tests.shadow.feeding import SLICE, FeedProcess, Requests, records, row, wait_for
 

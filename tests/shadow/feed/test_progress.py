@@ -1,8 +1,8 @@
 import pyarrow as pa
 import pytest
 
+from gnomon.log import shadow_schema
 from gnomon.shadow.feed.progress import Progress, Totals
-from gnomon.shadow.log import shadow_schema
 from tests.shadow.evidence import CONTRACT
 
 ROWS = [

@@ -4,16 +4,9 @@ import pyarrow as pa
 import pytest
 from msgspec import structs
 
+from gnomon.log import STOPPED, Position, SegmentWriter, shadow_schema, shadow_stream, stream_folder
 from gnomon.settings import Settings
 from gnomon.shadow.feed.run import Run, mark_stopped
-from gnomon.shadow.log import (
-    STOPPED,
-    Position,
-    SegmentWriter,
-    shadow_schema,
-    shadow_stream,
-    stream_folder,
-)
 from tests.shadow.evidence import CONTRACT
 
 SCHEMA = shadow_schema(CONTRACT)

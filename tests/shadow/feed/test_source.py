@@ -4,14 +4,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from gnomon.log import REQUESTS, Position, SegmentWriter, request_schema, stream_folder
+from gnomon.log.layout import START
+from gnomon.log.seal import Sealer
+from gnomon.log.table import LogTable
 from gnomon.settings import Settings
 from gnomon.shadow.feed.source import Reading, Source
-from gnomon.shadow.log import REQUESTS, Position, SegmentWriter, request_schema, stream_folder
-from gnomon.shadow.log.layout import START
-from gnomon.shadow.log.seal import Sealer
-from gnomon.shadow.log.table import LogTable
+from tests.log.rows import NOON
 from tests.shadow.evidence import CONTRACT
-from tests.shadow.log.rows import NOON
 
 SCHEMA = request_schema(CONTRACT)
 

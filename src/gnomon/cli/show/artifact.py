@@ -5,12 +5,12 @@ from __future__ import annotations
 from rich.markup import escape
 from rich.table import Table
 
+from gnomon.artifact import Artifact
+from gnomon.artifact.trust import Uses
 from gnomon.cli.console import columns, local, out
 from gnomon.cli.show.leakage import findings, summary
-from gnomon.models import Artifact
-from gnomon.models.trust import Uses
-from gnomon.preprocessing import Contract, Feature
-from gnomon.preprocessing.leakage import LeakageReport
+from gnomon.contract import Contract, Feature
+from gnomon.leakage import LeakageReport
 from gnomon.printable import printable
 from gnomon.service.schemas import seen_in_training
 

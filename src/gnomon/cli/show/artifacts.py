@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
+from gnomon.artifact import Manifest
 from gnomon.cli.console import ago, columns
 from gnomon.errors import ArtifactError
-from gnomon.models import Manifest
 from gnomon.printable import printable
 
 __all__ = ["plain", "show_artifacts"]

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gnomon.cli.console import columns, local, out, share
-from gnomon.preprocessing.difference import Change, worst
-from gnomon.preprocessing.findings import Checked, Finding, Refusal
+from gnomon.contract.check.findings import Checked, Finding, Refusal
+from gnomon.contract.difference import Change, worst
 
 __all__ = ["show_changes", "show_checked"]
 

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gnomon.cli.console import columns, local
-from gnomon.shadow.rollout.history import Event
+from gnomon.rollout.history import Event
 
 __all__ = ["show_history"]
 

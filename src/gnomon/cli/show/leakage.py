@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gnomon.cli.console import out
-from gnomon.preprocessing.leakage.finding import LeakageReport, Severity
+from gnomon.leakage.finding import LeakageReport, Severity
 
 __all__ = ["findings", "show_leakage", "summary"]
 

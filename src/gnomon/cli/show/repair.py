@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gnomon.shadow.log.repair import Repair
-from gnomon.shadow.log.salvage import SalvagedSegment
-from gnomon.shadow.log.sealed_repair import RepairedTable
+from gnomon.log.repair import Repair
+from gnomon.log.salvage import SalvagedSegment
+from gnomon.log.sealed_repair import RepairedTable
 
 __all__ = ["explain"]
 

@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.shadow.books.books import Books, LiveBooks, ShadowBooks
-from gnomon.shadow.books.sealed import sealed_books
-from gnomon.shadow.feed.run import Run
-from gnomon.shadow.log import (
+from gnomon.log import (
     REQUESTS,
     STOPPED,
     InferenceLog,
@@ -21,9 +18,12 @@ from gnomon.shadow.log import (
     input_column,
     read_position,
 )
-from gnomon.shadow.log.layout import START, folders
-from gnomon.shadow.log.lost import LostRange, lost_ranges
-from gnomon.shadow.sampling import eligible
+from gnomon.log.layout import START, folders
+from gnomon.log.lost import LostRange, lost_ranges
+from gnomon.log.sampling import eligible
+from gnomon.shadow.books.books import Books, LiveBooks, ShadowBooks
+from gnomon.shadow.books.sealed import sealed_books
+from gnomon.shadow.feed.run import Run
 
 if TYPE_CHECKING:
     import duckdb

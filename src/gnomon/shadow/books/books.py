@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from gnomon.shadow.log.schema import LIVE_OUTCOMES
+from gnomon.log.schema import LIVE_OUTCOMES
 
 __all__ = ["Books", "LiveBooks", "SealedBooks", "ShadowBooks"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gnomon.log import SegmentReader, Snapshot, stream_segments
+from gnomon.log.ledger import Ledger, sealed_rows
 from gnomon.shadow.books.books import SealedBooks
-from gnomon.shadow.log import SegmentReader, Snapshot, stream_segments
-from gnomon.shadow.log.ledger import Ledger, sealed_rows
 
 if TYPE_CHECKING:
     import duckdb

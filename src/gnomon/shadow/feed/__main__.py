@@ -16,11 +16,11 @@ from pathlib import Path
 import msgspec
 
 from gnomon.errors import GnomonError
+from gnomon.policy import Policy
 from gnomon.printable import printable
 from gnomon.shadow.feed.process import Feed
 from gnomon.shadow.feed.progress import Progress
 from gnomon.shadow.feed.run import Run
-from gnomon.shadow.policy import Policy
 from gnomon.worker.background import enter_background
 from gnomon.worker.limits import die_with_parent
 from gnomon.worker.spawn import inherited

@@ -9,11 +9,11 @@ import msgspec
 import pyarrow.compute as pc
 
 from gnomon.formats import Format, check_version
+from gnomon.log import Position, stream_segments
+from gnomon.log.layout import START
+from gnomon.log.sealed import WholeTail
+from gnomon.log.table import LogTable
 from gnomon.shadow.feed.progress import Totals
-from gnomon.shadow.log import Position, stream_segments
-from gnomon.shadow.log.layout import START
-from gnomon.shadow.log.sealed import WholeTail
-from gnomon.shadow.log.table import LogTable
 
 __all__ = ["MOST_TRIES", "Attempt", "Attempts"]
 

@@ -21,16 +21,10 @@ from typing import Any, NoReturn
 import msgspec
 import pyarrow as pa
 
+from gnomon.artifact import Artifact, inspect
+from gnomon.contract import Contract
 from gnomon.errors import GnomonError, LogUnavailable
-from gnomon.models import Artifact, inspect
-from gnomon.preprocessing import Contract
-from gnomon.settings import Settings
-from gnomon.shadow.feed.attempt import MOST_TRIES, Attempt, Attempts
-from gnomon.shadow.feed.reporter import Reporter
-from gnomon.shadow.feed.run import Run
-from gnomon.shadow.feed.shadowing import Shadowing
-from gnomon.shadow.feed.source import Reading, Source
-from gnomon.shadow.log import (
+from gnomon.log import (
     REQUESTS,
     STOPPED,
     Position,
@@ -40,8 +34,14 @@ from gnomon.shadow.log import (
     shadow_stream,
     stream_folder,
 )
-from gnomon.shadow.log.table import LogTable
-from gnomon.shadow.policy import Policy
+from gnomon.log.table import LogTable
+from gnomon.policy import Policy
+from gnomon.settings import Settings
+from gnomon.shadow.feed.attempt import MOST_TRIES, Attempt, Attempts
+from gnomon.shadow.feed.reporter import Reporter
+from gnomon.shadow.feed.run import Run
+from gnomon.shadow.feed.shadowing import Shadowing
+from gnomon.shadow.feed.source import Reading, Source
 from gnomon.worker import WorkerClient
 
 __all__ = ["Feed"]

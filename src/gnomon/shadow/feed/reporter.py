@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from gnomon.errors import GnomonError
+from gnomon.log import Position
 from gnomon.shadow.feed.progress import Latency, Progress, Totals
 from gnomon.shadow.feed.source import Reading
-from gnomon.shadow.log import Position
 
 __all__ = ["Reporter"]
 

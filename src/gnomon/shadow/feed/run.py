@@ -7,8 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from gnomon.settings import Settings
-from gnomon.shadow.log import (
+from gnomon.log import (
     STOPPED,
     Position,
     SegmentReader,
@@ -17,7 +16,8 @@ from gnomon.shadow.log import (
     stream_folder,
     stream_segments,
 )
-from gnomon.shadow.log.tail import SegmentUnbegun
+from gnomon.log.tail import SegmentUnbegun
+from gnomon.settings import Settings
 
 __all__ = ["Run", "mark_stopped"]
 

@@ -9,15 +9,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gnomon.artifact import Artifact
+from gnomon.compare.comparators import compare
+from gnomon.contract import Decoder
 from gnomon.errors import TableError
-from gnomon.models import Artifact
-from gnomon.preprocessing import Decoder
-from gnomon.shadow.compare.comparators import compare
+from gnomon.log import input_column, output_column, shadow_schema
+from gnomon.log.bodies import decode
+from gnomon.policy import Policy, Rules
 from gnomon.shadow.feed.pace import Pace
 from gnomon.shadow.feed.source import Source
-from gnomon.shadow.log import input_column, output_column, shadow_schema
-from gnomon.shadow.log.bodies import decode
-from gnomon.shadow.policy import Policy, Rules
 from gnomon.worker import WorkerClient
 from gnomon.worker.frames import scored_schema
 

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.shadow.log import Position
-from gnomon.shadow.log.sealed import WholeTail
-from gnomon.shadow.log.table import LogTable
-from gnomon.shadow.sampling import eligible
+from gnomon.log import Position
+from gnomon.log.sampling import eligible
+from gnomon.log.sealed import WholeTail
+from gnomon.log.table import LogTable
 
 __all__ = ["Reading", "Source"]
 

@@ -1,0 +1,212 @@
+"""Looking at an artifact without running anything of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from gnomon.artifact import store
+from gnomon.artifact.folder import (
+    MOST_DOCUMENT_BYTES,
+    MOST_PIPELINE_BYTES,
+    RESTORE,
+    ArtifactFolder,
+    parsing,
+)
+from gnomon.artifact.importing import check_modules
+from gnomon.artifact.manifest import CHECKS, CONTRACT, GOLDEN, PROFILE, Manifest
+from gnomon.artifact.serialization import named
+from gnomon.artifact.signing import PublicKey, Signer, check_signature, trusted_keys
+from gnomon.artifact.tables import read_table
+from gnomon.artifact.trust import Named, Uses, judge
+from gnomon.contract.contract import Contract
+from gnomon.errors import ArtifactCorrupt, ContractError, UntrustedTypes
+from gnomon.printable import printable
+
+if TYPE_CHECKING:
+    from gnomon.leakage import LeakageReport
+
+__all__ = ["Artifact", "examine", "inspect"]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One immutable, versioned unit of preprocessing, model, contract and evidence.
+
+    Attributes:
+        path: its folder.
+        digest: SHA-256 of its manifest, which holds the hash of every other file.
+        manifest: what it says of itself.
+        contract: what it takes and what it answers.
+        runs: what loading it runs by its packer's trust alone. Of a pickle, it is not all.
+        signers: who signed it; with ``GNOMON_TRUSTED_KEYS``, one of them is trusted.
+    """
+
+    path: Path
+    digest: str
+    manifest: Manifest
+    contract: Contract
+    runs: tuple[Uses, ...] = ()
+    signers: tuple[Signer, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name that all versions share."""
+        return self.manifest.name
+
+    @property
+    def version(self) -> str:
+        """The version, unique under the name."""
+        return self.manifest.version
+
+    @property
+    def tag(self) -> str:
+        """``name:version``."""
+        return f"{self.name}:{self.version}"
+
+    def golden(self) -> pa.Table:
+        """The golden rows: ``input/…``, ``step/…`` and ``output/…`` columns.
+
+        Raises:
+            ArtifactCorrupt: it is no table of rows that the contract takes and answers.
+        """
+        table, contract = self._table(GOLDEN), self.contract
+        for kind, schema in (("input", contract.input_schema), ("output", contract.output_schema)):
+            for field in schema:
+                self._check_column(table, GOLDEN, field.with_name(f"{kind}/{field.name}"))
+        if not table.num_rows:
+            raise ArtifactCorrupt("expected at least one golden row", where=str(self.path / GOLDEN))
+        return table
+
+    def profile(self) -> pa.Table:
+        """The training profile: one row for each raw feature, transformed feature and output.
+
+        Raises:
+            ArtifactCorrupt: it is no such table.
+        """
+        from gnomon.artifact.profile import SCHEMA
+
+        table = self._table(PROFILE)
+        for field in SCHEMA:
+            self._check_column(table, PROFILE, field)
+        return table
+
+    def checks(self) -> LeakageReport | None:
+        """What packing looked for in the training data and found; None if it did not look.
+
+        Raises:
+            NewerFormat: a newer version of Gnomon wrote them.
+            UnreadableFile, ArtifactCorrupt: the file is not what was packed.
+        """
+        if CHECKS not in self.manifest.files:
+            return None
+        from gnomon.leakage.finding import LeakageReport
+
+        with parsing(CHECKS, self.path / CHECKS):
+            content = self.read(CHECKS, MOST_DOCUMENT_BYTES)
+            return LeakageReport.from_json(content, str(self.path / CHECKS))
+
+    def read(self, name: str, most: int = MOST_PIPELINE_BYTES) -> bytes:
+        """The bytes of one file of the artifact, hashed as they are read.
+
+        Raises:
+            ArtifactCorrupt: they are not what was packed, or more than ``most`` bytes.
+        """
+        return ArtifactFolder(self.path).read_checked(name, self.manifest.files[name], most)
+
+    def _check_column(self, table: pa.Table, name: str, expected: pa.Field) -> None:
+        index = table.schema.get_field_index(expected.name)
+        found = "none" if index < 0 else str(table.schema.field(index).type)
+        if found != str(expected.type):
+            raise ArtifactCorrupt(
+                f"{name}: expected one column `{printable(expected.name)}` of {expected.type}, "
+                f"got {found}",
+                where=str(self.path / name),
+                hint=RESTORE,
+            )
+
+    def _table(self, name: str) -> pa.Table:
+        return read_table(self.read(name, MOST_DOCUMENT_BYTES), str(self.path / name))
+
+
+def inspect(which: str | Path) -> Artifact:
+    """Check an artifact and say what it is. Nothing of it is executed or imported.
+
+    Its manifest, its signature, the hash of every file, the types its pipeline names, and whether
+    this process has the Python and scikit-learn it was packed under.
+
+    Args:
+        which: ``name:version``, ``name:latest``, ``name``, or the path of its folder.
+
+    Raises:
+        UnknownArtifact: there is none.
+        ArtifactCorrupt: a file is missing, altered or was added; ``where`` names it.
+        UntrustedSignature: ``GNOMON_TRUSTED_KEYS`` is set, and no such key signed it.
+        UntrustedTypes: the pipeline names a type that its manifest does not, that neither skops
+            nor the manifest trusts, or that nobody may.
+        ArtifactIncompatible: another minor version of Python or scikit-learn, or a newer format.
+        NewerFormat: a contract of a newer format.
+    """
+    return examine(store.resolve(which), trusted_keys())
+
+
+def examine(path: Path, keys: Sequence[PublicKey] | None) -> Artifact:
+    """:func:`inspect` the artifact in a folder, with the keys whose signatures count.
+
+    Args:
+        path: the folder.
+        keys: one of them must have signed it; None: nobody need have.
+    """
+    folder = ArtifactFolder(path)
+    manifest, digest = Manifest.of(folder)
+    store.check_tag(path, manifest.name, manifest.version)
+    signers = check_signature(folder, f"{manifest.name}:{manifest.version}", digest, keys)
+    manifest.check_files(folder)
+    check_modules(manifest, str(path))
+    runs = _runs(folder, manifest)
+    manifest.environment.check(str(path))
+    return Artifact(
+        path=path,
+        digest=digest,
+        manifest=manifest,
+        contract=_contract(folder, manifest),
+        runs=runs,
+        signers=signers,
+    )
+
+
+def _runs(folder: ArtifactFolder, manifest: Manifest) -> tuple[Uses, ...]:
+    where = str(folder.path / manifest.pipeline_file)
+    with (
+        parsing(f"the pipeline as {manifest.serializer}", where),
+        folder.open(manifest.pipeline_file) as file,
+    ):
+        found = named(file, manifest.serializer)
+    _check_listed(found, manifest, where)
+    return judge(found, manifest.accepted, manifest.modules, where)
+
+
+def _check_listed(found: list[Named], manifest: Manifest, where: str) -> None:
+    """The manifest lists every type, so that a person may read there what a pipeline is made of."""
+    types = {one.full for one in found if one.use != "method"}
+    unknown = sorted(types - set(manifest.types))
+    if unknown:
+        raise UntrustedTypes(
+            "the pipeline names types that its manifest does not: " + printable(", ".join(unknown)),
+            where=where,
+            hint="do not load it; find out who changed it",
+        )
+
+
+def _contract(folder: ArtifactFolder, manifest: Manifest) -> Contract:
+    place = folder.path / CONTRACT
+    content = folder.read_checked(CONTRACT, manifest.files[CONTRACT], MOST_DOCUMENT_BYTES)
+    with parsing(CONTRACT, place):
+        try:
+            return Contract.of(content, place)
+        except ContractError as error:
+            raise ArtifactCorrupt(printable(error.message), where=str(place)) from None

@@ -1,0 +1,173 @@
+"""Golden rows: what the pipeline was seen to do when it was packed, step by step.
+
+A table with a column for every input (``input/<feature>``), every step's every output
+(``step/<step>/<column>``) and every answer (``output/<name>``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.contract.contract import Contract
+from gnomon.contract.frames import from_frame, to_frame
+from gnomon.errors import GoldenMismatch
+from gnomon.pipeline.predicting import outputs
+from gnomon.pipeline.tracing import trace
+
+__all__ = ["choose_rows", "inputs", "record", "step_outputs", "verify"]
+
+TOLERANCE = 1e-9
+"""How far a float may be from the recorded one, relative to it. Processors differ in the order in
+which they add; the last few of a float's 53 bits are theirs."""
+
+SINGLE_TOLERANCE = 1e-4
+"""The same for 32-bit floats, of 24 bits."""
+
+
+def choose_rows(frame: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Rows that show most of a frame: each column's first null, smallest and largest value, then
+    rows evenly spaced. The choice depends on nothing but the frame.
+    """
+    chosen: dict[int, None] = {}
+    for _, column in frame.items():
+        chosen |= dict.fromkeys(_corners(column))
+    spaced = np.linspace(0, len(frame) - 1, num=min(count, len(frame)), dtype=int)
+    rows = [*list(chosen)[: count // 2], *(int(row) for row in spaced)]
+    return frame.iloc[sorted(list(dict.fromkeys(rows))[:count])]
+
+
+def _corners(column: pd.Series[Any]) -> list[int]:
+    nulls = np.flatnonzero(column.isna().to_numpy())
+    corners = [int(nulls[0])] if len(nulls) else []
+    values = column.to_numpy()
+    if pd.api.types.is_numeric_dtype(column.dtype) and len(nulls) < len(column):
+        numbers = column.astype("float64").to_numpy(na_value=np.nan)
+        corners += [int(np.nanargmin(numbers)), int(np.nanargmax(numbers))]
+    elif len(values):
+        corners.append(0)
+    return corners
+
+
+def record(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> pa.Table:
+    """The golden table of some rows."""
+    batch = from_frame(frame, contract)
+    return _table(pipeline, to_frame(batch, contract), contract, batch)
+
+
+def verify(pipeline: Any, golden: pa.Table, contract: Contract, where: str) -> None:
+    """Run the golden rows again.
+
+    Args:
+        where: the artifact's tag, for the message.
+
+    Raises:
+        GoldenMismatch: they do not come out as recorded; names the first step and column.
+    """
+    rows = inputs(golden, contract)
+    try:
+        again = _table(pipeline, to_frame(rows, contract), contract, rows)
+    except Exception as error:
+        raise GoldenMismatch(
+            f"the golden rows raised {type(error).__name__}: {error}",
+            where=where,
+            hint="something the pipeline's code relies on is not what it was",
+        ) from error
+    if again.column_names != golden.column_names:
+        changed = sorted(set(again.column_names) ^ set(golden.column_names))
+        raise _mismatch(changed[0] if changed else "columns", "its columns are not the same", where)
+    for name in golden.column_names:
+        _compare(name, golden[name], again[name], where)
+
+
+def inputs(golden: pa.Table, contract: Contract) -> pa.RecordBatch:
+    """The rows a golden table was made of, in the contract's input schema."""
+    columns = golden.select([f"input/{feature.name}" for feature in contract.features])
+    rows = columns.rename_columns([feature.name for feature in contract.features])
+    return rows.combine_chunks().to_batches()[0]
+
+
+def step_outputs(pipeline: Any, frame: pd.DataFrame) -> pa.Table:
+    """Every step's output for every row of a frame: one ``<step>/<column>`` column each."""
+    columns = {
+        f"{step}/{name}": _array(part.iloc[:, position])
+        for step, part in trace(pipeline, frame).items()
+        for position, name in enumerate(part.columns)
+    }
+    return pa.table(columns)
+
+
+def write(table: pa.Table, path: Path) -> None:
+    """Write a table as an Arrow file."""
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _table(
+    pipeline: Any, frame: pd.DataFrame, contract: Contract, rows: pa.RecordBatch
+) -> pa.Table:
+    steps = step_outputs(pipeline, frame)
+    answers = outputs(pipeline, frame, contract)
+    parts: Sequence[tuple[str, Any]] = (("input", rows), ("step", steps), ("output", answers))
+    return pa.table(
+        {
+            f"{kind}/{name}": part.column(index)
+            for kind, part in parts
+            for index, name in enumerate(part.schema.names)
+        }
+    )
+
+
+def _array(column: pd.Series[Any]) -> pa.Array:
+    """A step's column as Arrow; NaN is null. Values of mixed types become their text."""
+    try:
+        return pa.array(column, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        return pa.array([None if value is None else str(value) for value in column], pa.string())
+
+
+def _compare(name: str, expected: pa.ChunkedArray, found: pa.ChunkedArray, where: str) -> None:
+    if expected.type != found.type:
+        raise _mismatch(name, f"it was {expected.type} and is {found.type}", where)
+    agree = _agree(expected, found)
+    if agree.all():
+        return
+    row = int(np.argmin(agree))
+    raise _mismatch(
+        name,
+        f"row {row} was {expected[row].as_py()!r} and is {found[row].as_py()!r} "
+        f"({int((~agree).sum())} of {len(agree)} rows differ)",
+        where,
+    )
+
+
+def _agree(expected: pa.ChunkedArray, found: pa.ChunkedArray) -> np.ndarray[Any, Any]:
+    """Which rows are the same, or near enough for floats; two nulls are."""
+    if pa.types.is_floating(expected.type):
+        tolerance = TOLERANCE if expected.type == pa.float64() else SINGLE_TOLERANCE
+        left, right = expected.to_numpy(), found.to_numpy()
+        close: np.ndarray[Any, Any] = np.isclose(
+            left, right, rtol=tolerance, atol=tolerance * 1e-3, equal_nan=True
+        )
+        return close
+    same = pc.fill_null(pc.equal(expected, found), False)
+    nulls = pc.and_(pc.is_null(expected), pc.is_null(found))
+    agree: np.ndarray[Any, Any] = pc.or_(same, nulls).to_numpy()
+    return agree
+
+
+def _mismatch(name: str, what: str, where: str) -> GoldenMismatch:
+    kind, _, rest = name.partition("/")
+    step, _, column = rest.rpartition("/")
+    place = f"step `{step}`, column `{column}`" if kind == "step" else f"{kind} `{rest}`"
+    return GoldenMismatch(
+        f"{place}: {what}",
+        where=where,
+        hint="the code, a library or the machine does not do here what it did when packed",
+    )

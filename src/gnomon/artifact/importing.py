@@ -1,0 +1,174 @@
+"""Importing vendored code, and nothing else under its names.
+
+Two versions of a user's ``preprocessing.py`` in one process silently run the first one's code
+twice. So the modules of an artifact come from its ``code/`` folder alone, whatever else is on the
+path, and with the very bytes that were hashed, which are kept; no compiled copy is read or written.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import CodeType, ModuleType
+
+from gnomon.artifact.folder import MOST_DOCUMENT_BYTES, ArtifactFolder
+from gnomon.artifact.manifest import CODE, Manifest
+from gnomon.errors import ArtifactCorrupt, ArtifactError
+from gnomon.printable import printable
+
+__all__ = ["VendoredCode", "check_modules"]
+
+_TAKEN = frozenset(
+    {
+        *("gnomon", "sitecustomize", "usercustomize", "__main__"),
+        *("numpy", "scipy", "sklearn", "pandas", "pyarrow", "skops", "joblib", "threadpoolctl"),
+        *("msgspec", "dateutil", "tzdata", "bentoml", "_bentoml_sdk", "_bentoml_impl"),
+        *("cryptography", "cffi"),
+    }
+)
+"""What runs in every worker beside the standard library: code under these names would run in the
+place of what was trusted under them."""
+
+
+def check_modules(manifest: Manifest, where: str) -> None:
+    """Refuse vendored modules that are not what their names say.
+
+    Raises:
+        ArtifactCorrupt: one takes the name of another package, or its file is another module's.
+    """
+    for name, file in manifest.modules.items():
+        top = name.partition(".")[0]
+        if top in _TAKEN or top in sys.stdlib_module_names or top in sys.builtin_module_names:
+            raise ArtifactCorrupt(
+                f"its own code has a module `{printable(name)}`, which would run in the place of "
+                f"the package `{top}`",
+                where=where,
+                hint="do not load it; find out who changed it. If it is your own, rename it",
+            )
+        if not _belongs(name, file, manifest):
+            raise ArtifactCorrupt(
+                f"the module `{printable(name)}` is not the file {printable(file)!r}",
+                where=where,
+                hint="do not load it; find out who changed it",
+            )
+
+
+def _belongs(name: str, file: str, manifest: Manifest) -> bool:
+    path = name.replace(".", "/")
+    if not all(part.isidentifier() for part in name.split(".")):
+        return False
+    if file == f"{path}/":  # a namespace package
+        return any(listed.startswith(f"{CODE}/{file}") for listed in manifest.files)
+    return file in (f"{path}.py", f"{path}/__init__.py") and f"{CODE}/{file}" in manifest.files
+
+
+class VendoredCode(MetaPathFinder):
+    """Finds the vendored modules of one artifact, before any other finder is asked.
+
+    Their source is read and hashed once, here.
+
+    Raises:
+        ArtifactCorrupt: a file is not the one that was packed.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        check_modules(manifest, str(folder))
+        self._folder = folder / CODE
+        self._manifest = manifest
+        self._tops = {name.partition(".")[0] for name in manifest.modules}
+        found = ArtifactFolder(folder)
+        self._sources = {
+            file: found.read_checked(
+                f"{CODE}/{file}", manifest.files[f"{CODE}/{file}"], MOST_DOCUMENT_BYTES
+            )
+            for file in manifest.modules.values()
+            if not file.endswith("/")
+        }
+
+    def install(self) -> None:
+        """Take the vendored names in this process.
+
+        Raises:
+            ArtifactError: one of them is already imported from another place, or belongs to
+                another artifact loaded here.
+        """
+        self.check()
+        others = [finder for finder in sys.meta_path if isinstance(finder, VendoredCode)]
+        if any(other._folder == self._folder for other in others):
+            return
+        for other in others:
+            for name in sorted(other._manifest.modules.keys() & self._manifest.modules.keys()):
+                raise self._taken(name, other._folder)
+        sys.meta_path.insert(0, self)
+
+    def check(self) -> None:
+        """See that every vendored module that is imported came from ``code/``.
+
+        Raises:
+            ArtifactError: one came from another place.
+        """
+        for name, file in self._manifest.modules.items():
+            module = sys.modules.get(name)
+            if module is not None and _place(module) != self._folder / file:
+                raise self._taken(name, _place(module))
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The spec of a vendored module, or None for a name of other packages.
+
+        Raises:
+            ModuleNotFoundError: the package is vendored, but has no such module. Another finder
+                would look into its folder, and take what was put there after the check.
+        """
+        file = self._manifest.modules.get(fullname)
+        if file is None:
+            if fullname.partition(".")[0] in self._tops:
+                raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+            return None
+        place = self._folder / file
+        if file.endswith("/"):
+            namespace = ModuleSpec(fullname, None, origin=str(place), is_package=True)
+            namespace.submodule_search_locations = [str(place)]
+            return namespace
+        loader = _KeptLoader(fullname, str(place), self._sources[file])
+        folders = [str(place.parent)] if place.name == "__init__.py" else None
+        return spec_from_file_location(
+            fullname, place, loader=loader, submodule_search_locations=folders
+        )
+
+    def _taken(self, name: str, place: Path | None) -> ArtifactError:
+        return ArtifactError(
+            f"the module `{name}` is already taken in this process, by {place}, "
+            "so the artifact's own copy could not run",
+            where=str(self._folder / self._manifest.modules[name]),
+            hint="load it in a fresh process, or let a worker run it: gnomon.worker.WorkerClient",
+        )
+
+
+class _KeptLoader(SourceFileLoader):
+    """Compiles the source that was checked, whatever the file holds by now."""
+
+    def __init__(self, fullname: str, path: str, source: bytes) -> None:
+        super().__init__(fullname, path)
+        self._source = source
+
+    def get_data(self, path: str) -> bytes:
+        """The kept source of the module itself; other files of its package from disk."""
+        return self._source if path == self.path else super().get_data(path)
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The code of the module, from its source and never from a cache."""
+        return self.source_to_code(self._source, self.path)
+
+
+def _place(module: ModuleType) -> Path | None:
+    """The file a module was imported from; the folder of a namespace package."""
+    if file := getattr(module, "__file__", None):
+        return Path(file)
+    folders = list(getattr(module, "__path__", ()))
+    return Path(folders[0]) if folders else None

@@ -1,0 +1,115 @@
+"""Loading an artifact: the one place where its code begins to run."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from gnomon.artifact import golden, serialization
+from gnomon.artifact.artifact import Artifact, inspect
+from gnomon.artifact.folder import parsing
+from gnomon.artifact.importing import VendoredCode
+from gnomon.artifact.manifest import GOLDEN
+from gnomon.contract.frames import to_frame
+from gnomon.errors import ArtifactCorrupt, ArtifactError, GnomonError
+from gnomon.pipeline.predicting import Predictor, outputs
+
+__all__ = ["LoadedArtifact", "load"]
+
+logger = logging.getLogger("gnomon")
+
+
+@dataclass(frozen=True)
+class LoadedArtifact:
+    """An artifact whose pipeline is in memory.
+
+    Attributes:
+        artifact: what was loaded.
+        pipeline: the fitted pipeline.
+    """
+
+    artifact: Artifact
+    pipeline: Any
+
+    def predict(self, frame: pd.DataFrame) -> pa.RecordBatch:
+        """The outputs for a frame with the columns of the training frame, in the contract's
+        output schema: ``prediction``, then a ``probability_<class>`` for each class.
+        """
+        return outputs(self.pipeline, frame, self.artifact.contract)
+
+    def predictor(self) -> Predictor:
+        """What answers as :meth:`predict` does, to the bit, at less cost a call.
+
+        It predicts the golden rows, so it is for the process that will go on to predict.
+        """
+        contract = self.artifact.contract
+        predictor = Predictor(self.pipeline, contract)
+        rows = golden.inputs(self.artifact.golden(), contract)
+        if not predictor.take_shortcuts(to_frame(rows, contract)):
+            logger.warning(
+                "%s: shortcuts do not reproduce its steps; calling the steps", self.artifact.tag
+            )
+        return predictor
+
+    def verify(self) -> None:
+        """Run the golden rows.
+
+        Raises:
+            GoldenMismatch: they do not come out as recorded; names the first step and column.
+        """
+        artifact = self.artifact
+        with parsing(GOLDEN, artifact.path / GOLDEN):
+            golden.verify(self.pipeline, artifact.golden(), artifact.contract, artifact.tag)
+
+
+def load(which: str | Path, *, verify: bool = True, digest: str | None = None) -> LoadedArtifact:
+    """Load an artifact and run its golden rows.
+
+    It is inspected first, so nothing runs that is not what was packed. Its vendored modules are
+    imported from its own ``code/``, under the names they had; where this process has imported
+    other modules under those names, it is refused, because they would run instead.
+
+    Args:
+        which: ``name:version``, ``name:latest``, ``name``, or the path of its folder.
+        verify: run the golden rows. A process that forks leaves it to its children: what
+            predicts may start threads, and those do not survive a fork.
+        digest: of the artifact that it must be, where another process inspected it.
+
+    Raises:
+        ArtifactError: it must not or cannot be loaded; its subclasses say why.
+        UnknownArtifact: there is none.
+    """
+    artifact = inspect(which)
+    if digest is not None and artifact.digest != digest:
+        raise ArtifactCorrupt(
+            f"expected the artifact with digest {digest[:12]}, got {artifact.digest[:12]}",
+            where=str(artifact.path),
+            hint="it was replaced since it was inspected; a version is never packed twice",
+        )
+    manifest = artifact.manifest
+    code = VendoredCode(artifact.path, manifest)
+    code.install()
+    content = artifact.read(manifest.pipeline_file)
+    where = str(artifact.path / manifest.pipeline_file)
+    try:
+        pipeline = serialization.load(
+            content, manifest.serializer, manifest.accepted, manifest.modules, where
+        )
+    except GnomonError:
+        raise
+    except Exception as error:
+        raise ArtifactError(
+            f"loading the pipeline raised {type(error).__name__}: {error}",
+            where=artifact.tag,
+            hint="its requirements.txt lists what it needs",
+        ) from error
+    code.check()
+    loaded = LoadedArtifact(artifact, pipeline)
+    if verify:
+        loaded.verify()
+    return loaded

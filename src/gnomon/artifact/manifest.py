@@ -1,0 +1,182 @@
+"""The manifest: what an artifact says of itself, and the hash of every file in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from gnomon.artifact.environment import Environment
+from gnomon.artifact.folder import MOST_SMALL_BYTES, RESTORE, ArtifactFolder, parsing, sha256
+from gnomon.errors import ArtifactCorrupt, ArtifactIncompatible
+from gnomon.formats import Format, decode
+from gnomon.printable import printable
+
+__all__ = ["FORMAT", "TAG_PART", "Lineage", "Manifest", "Serializer", "sha256"]
+
+FORMAT = 1
+
+CHECKS = "checks.json"
+CODE = "code"
+CONTRACT = "contract.json"
+GOLDEN = "golden.arrow"
+MANIFEST = "manifest.json"
+MODEL_YAML = "model.yaml"
+PROFILE = "profile.arrow"
+REQUIREMENTS = "requirements.txt"
+SEAL = "manifest.sha256"
+SIGNATURES = "signatures.json"
+PIPELINE = {"skops": "pipeline.skops", "pickle": "pipeline.pkl"}
+
+UNHASHED = frozenset({MANIFEST, SEAL, SIGNATURES})
+"""Files that the manifest does not list: itself, its hash, and what vouches for that hash."""
+
+_PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.+!_-]*")
+
+Serializer = Literal["skops", "pickle"]
+TAG_PART = r"[a-z0-9]([-._a-z0-9]{0,61}[a-z0-9])?"
+TagPart = Annotated[str, msgspec.Meta(pattern=rf"\A{TAG_PART}\Z")]
+"""A name or a version: files and folders are named after it, in the storage root too."""
+
+
+_KIND = Format(
+    "manifest",
+    FORMAT,
+    hint=RESTORE,
+    damaged=ArtifactCorrupt,
+    newer=ArtifactIncompatible,
+)
+
+
+class Lineage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where an artifact comes from.
+
+    Attributes:
+        rows: rows of the training frame.
+        columns: columns of the training frame.
+        data: SHA-256 over the training frame's columns, types and values, and over the target.
+        commit: the git commit of the folder the vendored code came from, if it is in a repository.
+        dirty: whether that repository had uncommitted changes.
+        given: what the caller of ``pack`` said.
+    """
+
+    rows: int
+    columns: int
+    data: str
+    commit: str | None = None
+    dirty: bool | None = None
+    given: dict[str, Any] = {}
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The content of ``manifest.json``.
+
+    Attributes:
+        format: the version of the artifact format; see ``docs/formats.md`` before changing it.
+        created: when it was packed, UTC.
+        serializer: how the pipeline is stored. ``pickle`` runs whatever it holds when loaded.
+        types: every type and function the serialized pipeline names.
+        trusted: those of ``types`` that skops does not trust by itself and ``pack`` accepted.
+        modules: vendored modules: the name and its file under ``code/``; a folder for a namespace
+            package.
+        files: SHA-256 of every file, but of the manifest and of its seal.
+        seeds: random seeds the training used; null for a step that drew without one.
+    """
+
+    format: int = FORMAT
+    name: TagPart
+    version: TagPart
+    created: Annotated[datetime, msgspec.Meta(tz=True)]
+    serializer: Serializer
+    environment: Environment
+    lineage: Lineage
+    seeds: dict[str, Any]
+    types: tuple[str, ...]
+    trusted: tuple[str, ...]
+    modules: dict[str, str]
+    files: dict[str, str]
+
+    @property
+    def pipeline_file(self) -> str:
+        """The file that holds the serialized pipeline."""
+        return PIPELINE[self.serializer]
+
+    @property
+    def accepted(self) -> frozenset[str]:
+        """What its packer trusted: of a pickle, whatever it names."""
+        return frozenset(self.types if self.serializer == "pickle" else self.trusted)
+
+    def write(self, folder: Path) -> None:
+        """Write ``manifest.json``, and its seal beside it."""
+        content = msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+        (folder / MANIFEST).write_bytes(content)
+        (folder / SEAL).write_text(f"{sha256(content)}  {MANIFEST}\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> tuple[Manifest, str]:
+        """The manifest of an artifact's folder, and the SHA-256 of its bytes.
+
+        Raises:
+            ArtifactCorrupt: the manifest is missing, unreadable or not the one that was sealed.
+            ArtifactIncompatible: a format this version does not know.
+        """
+        return cls.of(ArtifactFolder(folder))
+
+    @classmethod
+    def of(cls, folder: ArtifactFolder) -> tuple[Manifest, str]:
+        """The same, of a folder that was walked already."""
+        content = folder.read(MANIFEST)
+        digest = sha256(content)
+        place = folder.path / MANIFEST
+        if folder.read(SEAL, MOST_SMALL_BYTES) != f"{digest}  {MANIFEST}\n".encode():
+            raise ArtifactCorrupt(
+                f"{MANIFEST} and its hash in {SEAL} do not belong together",
+                where=str(place),
+                hint=RESTORE,
+            )
+        with parsing(MANIFEST, place):
+            return decode(content, cls, _KIND, str(place)), digest
+
+    def check_files(self, folder: ArtifactFolder) -> None:
+        """Compare every file of the folder with its recorded hash.
+
+        Raises:
+            ArtifactCorrupt: a file is missing, altered, or was added; ``where`` names it.
+        """
+        for name, expected in self.files.items():
+            folder.check_hash(name, expected)
+        for name in sorted(folder.sizes.keys() - self.files.keys() - UNHASHED):
+            raise ArtifactCorrupt(
+                f"`{printable(name)}` is not one of the artifact's files",
+                where=printable(str(folder.path / name)),
+                hint="remove it, or pack again with it",
+            )
+        for name in (self.pipeline_file, CONTRACT, GOLDEN, PROFILE, REQUIREMENTS, MODEL_YAML):
+            if name not in self.files:
+                raise ArtifactCorrupt(
+                    f"{MANIFEST} does not list {name}, which every artifact has",
+                    where=str(folder.path / MANIFEST),
+                    hint=RESTORE,
+                )
+        self._check_requirements(folder)
+
+    def _check_requirements(self, folder: ArtifactFolder) -> None:
+        """``pip install -r`` runs what a requirements file points to: pinned names, no more."""
+        content = folder.read_checked(REQUIREMENTS, self.files[REQUIREMENTS], 2**20)
+        for line in content.decode(errors="replace").splitlines():
+            if not _PINNED.fullmatch(line):
+                raise ArtifactCorrupt(
+                    f"expected `name==version` on each line, got {printable(line)[:80]!r}",
+                    where=str(folder.path / REQUIREMENTS),
+                    hint="do not install it; find out who changed it",
+                )
+
+
+def hash_files(folder: Path) -> Mapping[str, str]:
+    """The SHA-256 of every file under a folder."""
+    found = ArtifactFolder(folder)
+    return {name: found.sha256(name) for name in sorted(found.sizes)}

@@ -1,0 +1,134 @@
+"""The training profile: bins frozen on training data, against which later data is counted.
+
+One row for each raw feature (``input``), each column of each preprocessing step (``step``) and each
+output (``output``). Numbers are counted in bins between quantiles, or by value where
+there are few, and everything else by value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.artifact.golden import step_outputs
+from gnomon.contract.contract import Contract
+from gnomon.contract.frames import from_frame
+from gnomon.pipeline.predicting import outputs
+
+__all__ = ["SCHEMA", "as_numbers", "profile"]
+
+BINS = 20
+MOST_VALUES = 50
+MOST_ROWS = 50_000
+
+SCHEMA = pa.schema(
+    [
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("rows", pa.int64(), nullable=False),
+        pa.field("nulls", pa.int64(), nullable=False),
+        pa.field("mean", pa.float64()),
+        pa.field("std", pa.float64()),
+        pa.field("minimum", pa.float64()),
+        pa.field("maximum", pa.float64()),
+        pa.field("edges", pa.list_(pa.float64())),
+        pa.field("values", pa.list_(pa.string())),
+        pa.field("counts", pa.list_(pa.int64()), nullable=False),
+    ]
+)
+"""Columns of a profile.
+
+``edges`` are the inner edges of a number's bins: n edges make n + 1 bins, the first and the last
+open, and a value equal to an edge is in the bin above it. A number of no more values than there
+are bins has each in a bin of its own. ``values`` are the most frequent values
+of anything else, most frequent first; one more count than values is for all others. Nulls are in
+neither. A boolean is counted by value.
+"""
+
+
+def profile(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> pa.Table:
+    """The profile of a training frame.
+
+    Frames of more than :data:`MOST_ROWS` rows are counted on that many, evenly spaced.
+    """
+    if len(frame) > MOST_ROWS:
+        frame = frame.iloc[np.linspace(0, len(frame) - 1, num=MOST_ROWS, dtype=int)]
+    rows = list(_rows(pipeline, frame, contract))
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def _rows(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> Iterator[dict[str, Any]]:
+    inputs = from_frame(frame, contract)
+    for name, column in zip(inputs.schema.names, inputs.columns, strict=True):
+        yield {"kind": "input", "name": name, **_counted(column)}
+    steps = step_outputs(pipeline, frame)
+    for name, column in zip(steps.column_names, steps.columns, strict=True):
+        yield {"kind": "step", "name": name, **_counted(column.combine_chunks())}
+    answers = outputs(pipeline, frame, contract)
+    for name, column in zip(answers.schema.names, answers.columns, strict=True):
+        yield {"kind": "output", "name": name, **_counted(column)}
+
+
+def as_numbers(column: pa.Array) -> npt.NDArray[np.float64] | None:
+    """A column as the numbers that are counted; None when it is counted by value.
+
+    Timestamps are seconds since 1970. What is null or not finite is NaN.
+    """
+    if pa.types.is_timestamp(column.type):
+        column = pc.divide(pc.cast(column, pa.int64()), 1e6)
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        return None
+    values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _counted(column: pa.Array) -> dict[str, Any]:
+    values = as_numbers(column)
+    return _values(column) if values is None else _number(values)
+
+
+def _number(column: npt.NDArray[np.float64]) -> dict[str, Any]:
+    values = column[~np.isnan(column)]
+    found: dict[str, Any] = {"rows": len(column), "nulls": len(column) - len(values)}
+    if not len(values):
+        return {**found, "edges": [], "counts": [0]}
+    edges = _edges(values)
+    counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+    return {
+        **found,
+        "mean": float(values.mean()),
+        "std": float(values.std()),
+        "minimum": float(values.min()),
+        "maximum": float(values.max()),
+        "edges": edges.tolist(),
+        "counts": counts.tolist(),
+    }
+
+
+def _edges(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    distinct = np.unique(values)
+    if len(distinct) <= BINS:  # Quantiles would put a rare 1 into one bin with the 0.
+        return distinct[1:]
+    return np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
+
+
+def _values(column: pa.Array) -> dict[str, Any]:
+    text = pc.cast(column.drop_null(), pa.string())
+    counted = sorted(
+        ((entry["counts"], entry["values"]) for entry in pc.value_counts(text).to_pylist()),
+        key=lambda pair: (-pair[0], pair[1]),
+    )
+    kept = counted[:MOST_VALUES]
+    others = sum(count for count, _ in counted[MOST_VALUES:])
+    return {
+        "rows": len(column),
+        "nulls": column.null_count,
+        "values": [value for _, value in kept],
+        "counts": [*(count for count, _ in kept), others],
+    }

@@ -1,0 +1,285 @@
+"""The pipeline as bytes and back, and what those bytes name, read without running them.
+
+skops is the default: it stores state, not instructions, and loads only types on a list. Its files
+are rewritten here so that the same pipeline always gives the same bytes: skops names members after
+memory addresses. Pickle is written only when asked for. It is read with the recorded list as the
+only globals it can reach, which makes it no safer: it runs what it likes with those.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import pickletools
+import zipfile
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from importlib import import_module
+from inspect import isabstract
+from typing import Any, BinaryIO
+
+from gnomon.artifact.folder import parsing
+from gnomon.artifact.manifest import Serializer
+from gnomon.artifact.skops_arrays import check_arrays
+from gnomon.artifact.skops_file import SCHEMA, names, open_archive, read_schema, types
+from gnomon.artifact.trust import Named, check_resolved, is_plain_in_pickle, judge
+from gnomon.errors import PackRefused, UntrustedTypes
+
+__all__ = ["dump", "import_for_loading", "load", "named", "named_types", "untrusted_types"]
+
+_UNSHARED = frozenset({"JsonNode", "TypeNode", "FunctionNode"})
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def dump(pipeline: Any, serializer: Serializer) -> bytes:
+    """A pipeline as bytes.
+
+    Raises:
+        PackRefused: the serializer cannot store something in it.
+    """
+    if serializer == "pickle":
+        return pickle.dumps(pipeline, protocol=5)
+    from skops.io import dumps
+
+    try:
+        return _canonical(dumps(pipeline))
+    except Exception as error:
+        raise PackRefused(
+            f"skops cannot store this pipeline: {error}",
+            hint='replace the step, or pack with serializer="pickle" if every place that loads '
+            "the artifact may run its code",
+        ) from error
+
+
+def import_for_loading() -> None:
+    """Import skops without the list of the estimators that it trusts by itself.
+
+    To make the list it imports the whole of scikit-learn: a seventh of a worker's start, and 11 MB.
+    :func:`load` does without: it asks of each estimator that a pipeline names whether it would be
+    on the list. Only for a process that never packs: to :func:`untrusted_types` the list is
+    everything.
+    """
+    import sklearn.utils
+
+    all_estimators = sklearn.utils.all_estimators
+    sklearn.utils.all_estimators = list
+    try:
+        import skops.io  # noqa: F401
+    finally:
+        sklearn.utils.all_estimators = all_estimators
+
+
+def load(
+    content: bytes,
+    serializer: Serializer,
+    trusted: Collection[str],
+    modules: Collection[str] = (),
+    where: str = "the pipeline",
+) -> Any:
+    """The pipeline in some bytes, which are judged first; see :mod:`gnomon.artifact.trust`.
+
+    Args:
+        content: the bytes.
+        serializer: what wrote them.
+        trusted: the types and functions that its packer trusted.
+        modules: the names of its vendored modules.
+        where: the file, for the message.
+
+    Raises:
+        ArtifactCorrupt: the bytes are not what the serializer writes.
+        UntrustedTypes: they name what is forbidden, or neither plain nor trusted.
+    """
+    with parsing(f"the pipeline as {serializer}", where):
+        found = named(io.BytesIO(content), serializer)
+    accepted = {uses.name for uses in judge(found, trusted, modules, where)}
+    if serializer == "pickle":
+        allowed = frozenset(one.full for one in found)
+        return _Unpickler(io.BytesIO(content), allowed, modules, where).load()
+    with parsing("the pipeline's arrays", where):
+        check_arrays(io.BytesIO(content))
+    return _load_skops(content, found, accepted, modules, where)
+
+
+def _load_skops(
+    content: bytes,
+    found: Sequence[Named],
+    accepted: set[str],
+    modules: Collection[str],
+    where: str,
+) -> Any:
+    from skops.io import loads
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    for one in found:
+        if one.full in accepted:
+            name = one.name.partition(".")[0]  # of a method, its class
+            check_resolved(one.full, _resolve(one.module, name), modules, where)
+    estimators = {
+        one.full for one in found if one.plain and one.use == "made" and is_public_estimator(one)
+    }
+    try:
+        return loads(content, trusted=sorted(accepted | estimators))
+    except UntrustedTypesFoundException as error:
+        raise UntrustedTypes(str(error), where=where) from None
+
+
+def _resolve(module: str, name: str) -> Any:
+    return getattr(import_module(module), name)
+
+
+def is_public_estimator(one: Named) -> bool:
+    """Whether this is on skops's list of scikit-learn's estimators.
+
+    skops makes that list by importing all of scikit-learn, see :func:`import_for_loading`. This
+    asks the same of one class; a test holds it to the list.
+    """
+    if one.module.partition(".")[0] != "sklearn":
+        return False
+    from sklearn.base import BaseEstimator
+
+    kind = _resolve(one.module, one.name)
+    public = one.module.partition("._")[0]  # where scikit-learn gives it to its users
+    return (
+        isinstance(kind, type)
+        and issubclass(kind, BaseEstimator)
+        and kind is not BaseEstimator
+        and (kind.__module__, kind.__qualname__) == (one.module, one.name)
+        and getattr(import_module(public), one.name, None) is kind
+        and not one.name.startswith("_")
+        and not isabstract(kind)
+    )
+
+
+def named(file: BinaryIO, serializer: Serializer) -> list[Named]:
+    """Everything that loading these bytes would run. Nothing is executed.
+
+    Raises:
+        ArtifactCorrupt: the bytes are not what the serializer writes.
+        UntrustedTypes: a pickle that hides what it names.
+    """
+    if serializer == "pickle":
+        return sorted(
+            {
+                Named(module, name, "unpickled", is_plain_in_pickle(f"{module}.{name}"))
+                for module, name in _pickle_globals(file)
+            }
+        )
+    with open_archive(file) as archive:
+        return sorted(set(names(read_schema(archive))))
+
+
+def named_types(content: bytes, serializer: Serializer) -> tuple[str, ...]:
+    """Every type and function the serialized pipeline names, sorted. Nothing is executed.
+
+    Raises:
+        ArtifactCorrupt: the bytes are not what the serializer writes.
+        UntrustedTypes: a pickle that hides what it names.
+    """
+    file = io.BytesIO(content)
+    with parsing(f"the pipeline as {serializer}", "the pipeline"):
+        if serializer == "pickle":
+            found = {f"{module}.{name}" for module, name in _pickle_globals(file)}
+        else:
+            with open_archive(file) as archive:
+                found = set(types(read_schema(archive)))
+    return tuple(sorted(found))
+
+
+def untrusted_types(content: bytes) -> list[str]:
+    """Those types in a skops file that skops does not trust by itself."""
+    from skops.io import get_untrusted_types
+
+    return list(get_untrusted_types(data=content))
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reaches only the globals on its list, and none that is forbidden under another name."""
+
+    def __init__(
+        self, file: io.BytesIO, allowed: frozenset[str], modules: Collection[str], where: str
+    ) -> None:
+        super().__init__(file)
+        self._allowed, self._modules, self._where = allowed, modules, where
+
+    def find_class(self, module: str, name: str) -> Any:
+        full = f"{module}.{name}"
+        if full not in self._allowed:
+            raise UntrustedTypes(f"the pickle names {full}, which was not recorded")
+        value = super().find_class(module, name)
+        check_resolved(full, value, self._modules, self._where)
+        return value
+
+
+def _canonical(content: bytes) -> bytes:
+    """A skops file with members and ids numbered in order instead of named by memory address."""
+    numbers: dict[str, int] = {}
+    members: dict[str, str] = {}
+
+    def number(key: str) -> int:
+        return numbers.setdefault(key, len(numbers) + 1)
+
+    def rewrite(node: Any) -> Any:
+        if isinstance(node, list):
+            return [rewrite(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        state = {key: rewrite(value) for key, value in node.items() if key != "__id__"}
+        if "__loader__" in node:
+            if isinstance(file := node.get("file"), str):
+                stem, _, suffix = file.partition(".")
+                state["file"] = members[file] = f"{number(stem)}.{suffix}"
+            if "__id__" in node and node["__loader__"] not in _UNSHARED:
+                state["__id__"] = number(str(node["__id__"]))
+        return state
+
+    with zipfile.ZipFile(io.BytesIO(content)) as source:
+        schema = rewrite(json.loads(source.read(SCHEMA)))
+        contents = {new: source.read(old) for old, new in members.items()}
+    contents[SCHEMA] = json.dumps(schema, indent=1).encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as target:
+        for name, data in contents.items():
+            target.writestr(zipfile.ZipInfo(name, _EPOCH), data)
+    return buffer.getvalue()
+
+
+def _pickle_globals(file: BinaryIO) -> Iterator[tuple[str, str]]:
+    """The globals a pickle names, from its opcodes.
+
+    ``STACK_GLOBAL`` takes module and name from the stack, where they were pushed as strings or
+    fetched from the memo, which is followed here. A stream that brings them there in any other way
+    was not written by a pickler.
+    """
+    memo: dict[int, str | None] = {}
+    pushed: deque[str | None] = deque([None, None], maxlen=2)
+    argument: Any
+    for opcode, argument, _ in pickletools.genops(file):
+        name = opcode.name
+        if name in ("GLOBAL", "INST"):
+            module, _, attribute = str(argument).partition(" ")
+            yield module, attribute
+            pushed.append(None)
+        elif name == "STACK_GLOBAL":
+            yield _joined(pushed)
+            pushed.append(None)
+        elif name in ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"):
+            place = len(memo) if argument is None else int(argument)
+            if place > len(memo):  # an unpickler would reserve all places up to it
+                raise ValueError(f"the place {place} in a memo of {len(memo)}")
+            memo[place] = pushed[-1]
+        elif name in ("GET", "BINGET", "LONG_BINGET"):
+            pushed.append(memo[int(argument)])
+        elif name.startswith("EXT"):
+            raise UntrustedTypes("the pickle names a type by an extension code")
+        elif "UNICODE" in name:
+            pushed.append(argument)
+        else:
+            pushed.append(None)
+
+
+def _joined(parts: Iterable[str | None]) -> tuple[str, str]:
+    module, name = parts
+    if module is None or name is None:
+        raise UntrustedTypes("the pickle hides the name of a type")
+    return module, name

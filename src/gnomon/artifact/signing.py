@@ -1,0 +1,363 @@
+"""Signatures: who made an artifact.
+
+A hash shows damage. It does not show who made an artifact: a forger writes matching hashes. A
+signature does. It is Ed25519 over the manifest's digest, which covers every other file, together
+with the tag, so that it vouches for nothing under another name. Keys are OpenSSH's.
+
+``GNOMON_TRUSTED_KEYS`` names the public keys whose artifacts this process takes; all others are
+refused. It is read from the environment here, by every process that inspects or loads, so that no
+caller can forget it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+from gnomon import files
+from gnomon.artifact.folder import MOST_SMALL_BYTES, ArtifactFolder, parsing
+from gnomon.artifact.manifest import SIGNATURES
+from gnomon.errors import (
+    ArtifactCorrupt,
+    MissingExtra,
+    SettingsError,
+    SigningError,
+    UntrustedSignature,
+)
+from gnomon.printable import printable
+from gnomon.settings import TRUSTED_KEYS
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+__all__ = [
+    "PublicKey",
+    "Signer",
+    "check_signature",
+    "new_key",
+    "read_private",
+    "sign",
+    "trusted_keys",
+]
+
+FORMAT = 1
+"""Of ``signatures.json`` and of what is signed."""
+
+MOST_SIGNATURES = 32
+_ALGORITHM = "ssh-ed25519"
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """A public key that may vouch for artifacts.
+
+    Attributes:
+        line: ``ssh-ed25519 AAAA…``, as OpenSSH writes it, without the comment.
+        comment: the name it has in the list of trusted keys.
+    """
+
+    line: str
+    comment: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """``SHA256:…``, as ``ssh-keygen -l`` prints it."""
+        blob = base64.b64decode(self.line.split()[1])
+        digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+        return f"SHA256:{digest}"
+
+    @classmethod
+    def parse(cls, line: str, where: str) -> PublicKey:
+        """One line of OpenSSH.
+
+        Raises:
+            SettingsError: it is no Ed25519 key.
+        """
+        algorithm, _, rest = line.strip().partition(" ")
+        blob, _, comment = rest.strip().partition(" ")
+        try:
+            content = base64.b64decode(blob, validate=True)
+        except ValueError:
+            content = b""
+        # Length and name of the algorithm, then length and bytes of the key; RFC 8709.
+        head = b"\0\0\0\x0bssh-ed25519\0\0\0\x20"
+        if algorithm != _ALGORITHM or not content.startswith(head) or len(content) != 51:
+            raise SettingsError(
+                f"expected `ssh-ed25519 AAAA…`, got `{printable(line.strip())[:60]}`",
+                where=where,
+                hint="gnomon sign --new-key FILE makes a key; give the content or path of FILE.pub",
+            )
+        return cls(f"{algorithm} {blob}", comment.strip())
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Whose signature an artifact has.
+
+    Attributes:
+        fingerprint: of the key.
+        comment: what ``GNOMON_TRUSTED_KEYS`` calls the key; empty when it does not have it.
+        trusted: whether the key is one of ``GNOMON_TRUSTED_KEYS``.
+        signed: when, as the signer says.
+    """
+
+    fingerprint: str
+    comment: str
+    trusted: bool
+    signed: datetime
+
+
+class _Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    key: str
+    signature: str
+    signed: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _Signatures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    signatures: Annotated[tuple[_Signature, ...], msgspec.Meta(max_length=MOST_SIGNATURES)]
+    format: int = FORMAT
+
+
+def message(tag: str, digest: str, signed: datetime) -> bytes:
+    """The bytes that are signed: purpose, format, tag, digest of the content, and time."""
+    stamp = signed.astimezone(UTC).isoformat()
+    return f"gnomon artifact signature\nformat {FORMAT}\n{tag}\nsha256 {digest}\n{stamp}\n".encode()
+
+
+def trusted_keys() -> tuple[PublicKey, ...] | None:
+    """The keys of ``GNOMON_TRUSTED_KEYS``; None when it is not set and anybody's artifact is taken.
+
+    Raises:
+        SettingsError: it names no key, or a file that cannot be read or holds anything but keys.
+    """
+    given = os.environ.get(TRUSTED_KEYS)
+    if given is None:
+        return None
+    keys: list[PublicKey] = []
+    for entry in given.replace("\n", ",").split(","):
+        if entry.strip().startswith("ssh-"):
+            keys.append(PublicKey.parse(entry, TRUSTED_KEYS))
+        elif entry.strip():
+            keys += _keys_of(Path(entry.strip()))
+    if not keys:
+        raise SettingsError(
+            "it is set, but names no key",
+            where=TRUSTED_KEYS,
+            hint="unset it to take unsigned artifacts, or name public keys or files of them",
+        )
+    return tuple(keys)
+
+
+def _keys_of(path: Path) -> list[PublicKey]:
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read the public keys: {error}", where=TRUSTED_KEYS) from None
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return [PublicKey.parse(line, str(path)) for line in lines]
+
+
+def check_signature(
+    folder: ArtifactFolder, tag: str, digest: str, keys: Sequence[PublicKey] | None
+) -> tuple[Signer, ...]:
+    """Who signed an artifact. Where there are trusted keys, one of them must have.
+
+    Raises:
+        UntrustedSignature: nobody signed it, or none whose key is trusted; or a signature by a
+            trusted key is not for this tag and this content.
+        ArtifactCorrupt: the signatures cannot be read.
+        MissingExtra: the package that verifies is not installed.
+    """
+    found = _read(folder)
+    known = {key.line: key for key in keys or ()}
+    signers = []
+    for one in found:
+        key = known.get(one.key)
+        if key is not None:
+            _verify(one, tag, digest, str(folder.path / SIGNATURES))
+        with parsing(SIGNATURES, folder.path / SIGNATURES):
+            fingerprint = (key or PublicKey.parse(one.key, SIGNATURES)).fingerprint
+        comment = key.comment if key else ""
+        signers.append(Signer(fingerprint, printable(comment), key is not None, one.signed))
+    if keys is not None and not any(signer.trusted for signer in signers):
+        raise _refusal(folder, tag, keys, signers)
+    return tuple(signers)
+
+
+def _refusal(
+    folder: ArtifactFolder, tag: str, keys: Sequence[PublicKey], signers: Sequence[Signer]
+) -> UntrustedSignature:
+    by = ", ".join(signer.fingerprint for signer in signers)
+    found = f"signed only by {by}, which is not a trusted key" if by else "not signed"
+    taken = ", ".join(f"{key.fingerprint} {key.comment}".strip() for key in keys)
+    return UntrustedSignature(
+        f"{tag} is {found}",
+        where=str(folder.path),
+        hint=f"{TRUSTED_KEYS} takes artifacts of {printable(taken)}; if you know where this one "
+        f"comes from, sign it: gnomon sign {tag} --key FILE",
+    )
+
+
+def _read(folder: ArtifactFolder) -> tuple[_Signature, ...]:
+    if SIGNATURES not in folder.sizes:
+        return ()
+    place = folder.path / SIGNATURES
+    content = folder.read(SIGNATURES, MOST_SMALL_BYTES)
+    with parsing(SIGNATURES, place):
+        decoded = msgspec.json.decode(content, type=_Signatures)
+    if decoded.format != FORMAT:
+        raise ArtifactCorrupt(
+            f"expected signatures of format {FORMAT}, got {decoded.format}",
+            where=str(place),
+            hint="install the gnomon version that signed it, or sign again",
+        )
+    return decoded.signatures
+
+
+def _verify(one: _Signature, tag: str, digest: str, where: str) -> None:
+    _need_cryptography()
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    raw = base64.b64decode(one.key.split()[1])[-32:]
+    try:
+        signature = base64.b64decode(one.signature, validate=True)
+        Ed25519PublicKey.from_public_bytes(raw).verify(signature, message(tag, digest, one.signed))
+    except (InvalidSignature, ValueError, OverflowError):
+        fingerprint = PublicKey(one.key).fingerprint
+        raise UntrustedSignature(
+            f"the signature of {fingerprint} is not for {tag} with this content",
+            where=where,
+            hint="do not load it: it was changed after signing, or the signature is another's",
+        ) from None
+
+
+def sign(folder: ArtifactFolder, tag: str, digest: str, key: Ed25519PrivateKey) -> PublicKey:
+    """Sign an artifact: write its ``signatures.json``, with those of other keys that it has.
+
+    The manifest and its digest stay what they are.
+
+    Raises:
+        ArtifactCorrupt: the signatures there cannot be read.
+        SigningError: the file cannot be written.
+    """
+    public = public_key(key)
+    now = datetime.now(UTC).replace(microsecond=0)
+    made = base64.b64encode(key.sign(message(tag, digest, now))).decode()
+    others = [one for one in _read(folder) if one.key != public.line]
+    if len(others) >= MOST_SIGNATURES:
+        raise SigningError(
+            f"it has {MOST_SIGNATURES} signatures already, the most it may have",
+            where=str(folder.path),
+        )
+    content = _Signatures((*others, _Signature(public.line, made, now)))
+    place = folder.path / SIGNATURES
+    try:
+        files.replace(place, msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+    except OSError as error:
+        raise SigningError(f"cannot write: {error.strerror}", where=str(place)) from None
+    return public
+
+
+def new_key(path: Path, comment: str) -> PublicKey:
+    """Make a key: ``path`` for its owner only, and ``path.pub`` for everybody.
+
+    Raises:
+        SigningError: there is such a file, or it cannot be written.
+    """
+    _need_cryptography()
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = Ed25519PrivateKey.generate()
+    public = public_key(key)
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.OpenSSH,
+        serialization.NoEncryption(),
+    )
+    beside = path.with_name(path.name + ".pub")
+    try:
+        for place, content, mode in (
+            (path, private, 0o600),
+            (beside, f"{public.line} {comment}".strip().encode() + b"\n", 0o644),
+        ):
+            if not files.create(place, content, mode=mode):
+                raise SigningError(
+                    "the file exists already; a key is never overwritten", where=str(place)
+                )
+    except OSError as error:
+        raise SigningError(f"cannot write the key: {error.strerror}", where=str(path)) from None
+    return PublicKey(public.line, comment)
+
+
+def public_key(key: Ed25519PrivateKey) -> PublicKey:
+    """The public half of a key."""
+    from cryptography.hazmat.primitives import serialization
+
+    line = key.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
+    return PublicKey(line.decode())
+
+
+def read_private(path: Path, passphrase: Callable[[], bytes]) -> Ed25519PrivateKey:
+    """A private key, in OpenSSH's format or PEM.
+
+    Args:
+        path: its file.
+        passphrase: asks for it; called for a key that has one.
+
+    Raises:
+        SigningError: it cannot be read, others may read it, the passphrase is wrong, or it is no
+            Ed25519 key.
+        MissingExtra: the package that signs is not installed.
+    """
+    _need_cryptography()
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    try:
+        mode, content = path.stat().st_mode, path.read_bytes()
+    except OSError as error:
+        raise SigningError(f"cannot read the key: {error.strerror}", where=str(path)) from None
+    if mode & 0o077:
+        raise SigningError(
+            "others may read this private key",
+            where=str(path),
+            hint=f"chmod 600 {path}; if others did read it, make a new one",
+        )
+    ssh = b"OPENSSH PRIVATE KEY" in content
+    load = serialization.load_ssh_private_key if ssh else serialization.load_pem_private_key
+    try:
+        try:
+            key = load(content, None)
+        except (TypeError, ValueError) as error:
+            if "password" not in str(error).lower():
+                raise
+            key = load(content, passphrase())
+    except (TypeError, ValueError, UnsupportedAlgorithm) as error:
+        raise SigningError(f"cannot read the private key: {error}", where=str(path)) from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SigningError(
+            "expected an Ed25519 key, got another kind",
+            where=str(path),
+            hint="gnomon sign --new-key FILE makes one; so does ssh-keygen -t ed25519",
+        )
+    return key
+
+
+def _need_cryptography() -> None:
+    try:
+        import cryptography  # noqa: F401
+    except ImportError:
+        raise MissingExtra("cryptography", "sign") from None

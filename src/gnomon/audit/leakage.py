@@ -1,0 +1,173 @@
+"""All checks for which there is something to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from gnomon.artifact import Artifact
+from gnomon.artifact.checks import answers
+from gnomon.audit.leakage_files import Meaning
+from gnomon.audit.served import Outcomes, Served, draw
+from gnomon.contract import from_frame
+from gnomon.errors import LogError, TableError
+from gnomon.leakage import (
+    LeakageReport,
+    Scored,
+    Table,
+    check_domain,
+    check_scores,
+    check_split,
+    check_training,
+)
+from gnomon.leakage.gap import Stage
+from gnomon.leakage.overlap import is_later
+from gnomon.log import InferenceLog
+from gnomon.offline.logged import Range, Role
+from gnomon.offline.rerun import Rerun
+from gnomon.settings import Settings
+from gnomon.worker import WorkerClient
+
+__all__ = ["Online", "check_leakage"]
+
+SCORED_ROWS = 20_000
+"""Rows of a file that are predicted for its score."""
+
+_SPLIT = ("duplicates", "near duplicates", "entities", "time overlap")
+
+
+@dataclass(frozen=True)
+class Online:
+    """What was served.
+
+    Attributes:
+        artifact: the artifact whose answers are looked at, and that predicts the rows of files.
+        role: whether it answered as ``live`` or as ``shadow``.
+        start: answers from this time on.
+        end: answers before this time.
+        outcomes: a file with the label of rows that were served, by key.
+        on: the key columns; the contract's entity key when not given.
+    """
+
+    artifact: Artifact
+    role: Role = "live"
+    start: datetime | None = None
+    end: datetime | None = None
+    outcomes: Path | None = None
+    on: Sequence[str] = ()
+
+
+def check_leakage(
+    train: Path,
+    meaning: Meaning,
+    *,
+    holdout: Path | None = None,
+    later: Path | None = None,
+    online: Online | None = None,
+    settings: Settings | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> LeakageReport:
+    """Look for leakage in files, and between them and what was served.
+
+    Args:
+        train: the rows a model is, or was, trained on.
+        meaning: what the columns are.
+        holdout: rows it was not trained on.
+        later: rows from after both.
+        online: the artifact trained on them, and what of its log to look at.
+        settings: of the worker and of the log.
+        progress: called with the number of logged rows read since the last call.
+
+    Raises:
+        TableError: a file that cannot be read, or lacks a column.
+        ContractError: a file with values that the artifact's contract does not take.
+    """
+    settings = settings or Settings.read()
+    tables: dict[Stage, Table] = {"train": meaning.read(train)}
+    for stage, path in (("holdout", holdout), ("later", later)):
+        if path is not None:
+            tables[stage] = meaning.read(path, times=False)  # type: ignore[index]
+    report = check_training(tables["train"])
+    if "holdout" in tables:
+        report = report.and_then(check_split(tables["train"], tables["holdout"]))
+    else:
+        report = report.and_then(_skipped(dict.fromkeys(_SPLIT, "there is no holdout")))
+    if online is None:
+        why = dict.fromkeys(("score gap", "domain"), "no artifact was given")
+        return report.and_then(_skipped(why))
+    return report.and_then(_against(online, tables, meaning, settings, progress))
+
+
+def _against(
+    online: Online,
+    tables: dict[Stage, Table],
+    meaning: Meaning,
+    settings: Settings,
+    progress: Callable[[int], None] | None,
+) -> LeakageReport:
+    """What needs the artifact, or its log."""
+    served = _served(online, meaning, settings, progress)
+    if isinstance(served, str):
+        report = _skipped({"domain": served})
+    else:
+        found = check_domain(tables["train"], served.frame)
+        report = LeakageReport.of(served.rows, {"domain": found}, {})
+    if meaning.label is None:
+        return report.and_then(_skipped({"score gap": "there are no labels"}))
+    scored = _scored(online.artifact, tables, settings)
+    if isinstance(served, Served) and served.live is not None:
+        scored.append(served.live)
+    if len(scored) < 2:
+        return report.and_then(_skipped({"score gap": "there are only training rows"}))
+    is_forecast = "holdout" in tables and is_later(tables["train"], tables["holdout"])
+    return report.and_then(check_scores(scored, is_forecast=is_forecast))
+
+
+def _served(
+    online: Online,
+    meaning: Meaning,
+    settings: Settings,
+    progress: Callable[[int], None] | None,
+) -> Served | str:
+    """Rows of the log, or why there are none."""
+    contract = online.artifact.contract
+    outcomes = None
+    if online.outcomes is not None:
+        if meaning.label is None:
+            raise TableError("outcomes need to know which column is the label")
+        outcomes = Outcomes(online.outcomes, online.on, meaning.label, contract)
+    try:
+        snapshot = InferenceLog(settings, online.artifact.name).snapshot()
+    except LogError as error:
+        if outcomes is not None:
+            raise
+        return error.message
+    with snapshot:
+        source = Range(snapshot, online.artifact, online.role, online.start, online.end)
+        served = draw(source, outcomes, progress)
+    return served if served.rows else "no answer of it was logged"
+
+
+def _scored(artifact: Artifact, tables: dict[Stage, Table], settings: Settings) -> list[Scored]:
+    """What the artifact's own code, in a worker, says of the rows of each file."""
+    with WorkerClient(artifact, settings) as client:
+        rerun = Rerun(client, artifact, settings)
+        return [_predicted(stage, table, rerun, artifact) for stage, table in tables.items()]
+
+
+def _predicted(stage: Stage, table: Table, rerun: Rerun, artifact: Artifact) -> Scored:
+    some = table.labelled().sample(SCORED_ROWS)
+    assert some.labels is not None
+    batch = rerun.score(from_frame(some.frame, artifact.contract))
+    good = np.flatnonzero(batch.column("error").is_null())
+    given = answers(batch.take(pa.array(good)), artifact.contract)
+    return Scored(stage, some.labels.to_numpy()[good], given, artifact.contract.classes)
+
+
+def _skipped(why: dict[str, str]) -> LeakageReport:
+    return LeakageReport.of(0, {}, why)

@@ -1,0 +1,105 @@
+"""Files of rows, read as tables whose columns have a meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from gnomon.contract import Contract
+from gnomon.contract.frames import as_trained
+from gnomon.errors import TableError
+from gnomon.leakage import Table
+from gnomon.offline.table import read_table
+
+__all__ = ["Meaning"]
+
+_NO_CONTRACT = Contract(task="classification", features=(), outputs=())
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What the columns of the files mean.
+
+    Attributes:
+        label: the column to predict.
+        contract: of the artifact the rows are for; its features are looked at, as the pipeline
+            gets them. Without it every column is a feature that is nothing else.
+        event_time: the column that says when the prediction was asked for; the contract's, when
+            not given.
+        entity_key: the columns that say whom a row is about; the contract's, when not given.
+        known_at: by feature, the column with the time its value was known.
+    """
+
+    label: str | None = None
+    contract: Contract | None = None
+    event_time: str | None = None
+    entity_key: Sequence[str] = ()
+    known_at: Mapping[str, str] = field(default_factory=dict)
+
+    def read(self, path: Path, *, times: bool = True) -> Table:
+        """The table of a file.
+
+        Args:
+            path: ending in ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``.
+            times: whether it has the columns of ``known_at``.
+
+        Raises:
+            TableError: it cannot be read, or lacks a column.
+            ContractError: a column holds what its feature cannot.
+        """
+        found = _with_timestamps(read_table(path, self.contract or _NO_CONTRACT))
+        known_at = self.known_at if times else {}
+        self._refuse_missing(found, path, known_at)
+        frame = _frame(found)
+        features = self._features(list(frame.columns))
+        if self.contract is not None:
+            exact = as_trained(frame, self.contract)
+            frame = frame.assign(**{name: exact[name] for name in features})
+        promised = self.contract or _NO_CONTRACT
+        return Table.of(
+            frame,
+            None if self.label is None else frame[self.label],
+            features=features,
+            task=self.contract.task if self.contract else None,
+            event_time=self.event_time or promised.event_time,
+            entity_key=self.entity_key or promised.entity_key,
+            known_at=known_at,
+        )
+
+    def _features(self, columns: Sequence[str]) -> list[str]:
+        if self.contract is not None:
+            return [feature.name for feature in self.contract.features]
+        others = {self.label, *self.known_at.values()}
+        return [name for name in columns if name not in others]
+
+    def _refuse_missing(self, found: pa.Table, path: Path, known_at: Mapping[str, str]) -> None:
+        named = [self.label, self.event_time, *self.entity_key, *known_at, *known_at.values()]
+        asked = [name for name in named if name is not None]
+        if self.contract is not None:
+            asked += self._features([])
+        missing = [name for name in asked if name not in found.column_names]
+        if missing:
+            raise TableError(
+                f"the file has no column {', '.join(f'`{name}`' for name in missing)}",
+                where=str(path),
+                hint=f"its columns are {', '.join(found.column_names)}",
+            )
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """As pandas has it; an index with a name is a column, any other is not."""
+    frame: pd.DataFrame = table.to_pandas()
+    return frame.reset_index(drop=frame.index.name is None)
+
+
+def _with_timestamps(table: pa.Table) -> pa.Table:
+    """Dates as timestamps of their midnight."""
+    for at, column in enumerate(table.schema):
+        if pa.types.is_date(column.type):
+            moments = table.column(at).cast(pa.timestamp("us"))
+            table = table.set_column(at, column.name, moments)
+    return table

@@ -1,0 +1,152 @@
+"""What an artifact was asked and answered, drawn from the log; and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.artifact.checks import answers
+from gnomon.contract import Contract
+from gnomon.contract.frames import as_trained
+from gnomon.errors import TableError
+from gnomon.leakage import Scored
+from gnomon.offline.logged import Range, Rows
+from gnomon.offline.table import KEYS, key_fields, read_table
+
+__all__ = ["Outcomes", "Served", "draw"]
+
+MOST_ROWS = 20_000
+"""Rows that are kept of the log, whatever its size."""
+
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Served:
+    """Rows drawn from the log.
+
+    Attributes:
+        rows: how many rows were answered.
+        frame: some of them, as the pipeline saw them.
+        live: answers whose outcome is known, beside it; None if outcomes were not given.
+    """
+
+    rows: int
+    frame: pd.DataFrame
+    live: Scored | None
+
+
+class Outcomes:
+    """A table of what became of rows, by key."""
+
+    def __init__(self, path: Path, on: Sequence[str], label: str, contract: Contract) -> None:
+        """
+        Raises:
+            TableError: it cannot be read, lacks a column, has a key twice or of another type.
+        """
+        fields = key_fields(on or contract.entity_key, contract)
+        table = read_table(path, contract)
+        missing = [n for n in [*(f.name for f in fields), label] if n not in table.column_names]
+        if missing:
+            raise TableError(
+                f"the outcomes have no column `{missing[0]}`",
+                where=str(path),
+                hint=f"its columns are {', '.join(table.column_names)}",
+            )
+        self._on = [field.name for field in fields]
+        self._index = _index([_cast(table.column(f.name), f, path) for f in fields])
+        self.labels = table.column(label).to_pandas().to_numpy()
+        if self._index.has_duplicates:
+            again = self._index[self._index.duplicated()][0]
+            raise TableError(
+                f"the outcomes have the key {again} more than once",
+                where=str(path),
+                hint="give each key one outcome, or join on more columns",
+            )
+
+    def find(self, rows: Rows) -> npt.NDArray[np.intp]:
+        """The place of each row's outcome, -1 where there is none."""
+        columns = [
+            (rows.envelope if name in KEYS else rows.inputs).column(name) for name in self._on
+        ]
+        return np.asarray(self._index.get_indexer(_index(columns)))
+
+
+def draw(
+    source: Range, outcomes: Outcomes | None, progress: Callable[[int], None] | None = None
+) -> Served:
+    """Read a range of the log once and keep some of its rows, each as likely as any other."""
+    contract = source.artifact.contract
+    random = np.random.default_rng(_SEED)
+    asked, answered = _Drawn(random), _Drawn(random)
+    rows = 0
+    for chunk in source.chunks():
+        rows += chunk.num_rows
+        asked.add(chunk.inputs)
+        if outcomes is not None:
+            places = outcomes.find(chunk)
+            known = pa.array(np.flatnonzero(places >= 0))
+            given = chunk.outputs.append_column(_PLACE, pa.array(places))
+            answered.add(given.take(known))
+        if progress:
+            progress(chunk.num_rows)
+    frame = as_trained(_batch(asked.table, contract.input_schema), contract)
+    live = None if outcomes is None else _scored(answered.table, outcomes, contract)
+    return Served(rows, frame, live)
+
+
+_PLACE = "place of the outcome"
+
+
+class _Drawn:
+    """A bounded sample: the rows with the least random numbers."""
+
+    def __init__(self, random: np.random.Generator) -> None:
+        self._random = random
+        self._numbers = np.array([])
+        self.table: pa.Table | None = None
+
+    def add(self, rows: pa.Table) -> None:
+        """Consider these too."""
+        numbers = np.concatenate([self._numbers, self._random.random(rows.num_rows)])
+        table = rows if self.table is None else pa.concat_tables([self.table, rows])
+        kept = np.sort(np.argsort(numbers, kind="stable")[:MOST_ROWS])
+        self._numbers, self.table = numbers[kept], table.take(pa.array(kept))
+
+
+def _scored(table: pa.Table | None, outcomes: Outcomes, contract: Contract) -> Scored:
+    if table is None:
+        width = max(len(contract.classes), 1)
+        return Scored("live", np.array([]), np.empty((0, width)), contract.classes)
+    labels = outcomes.labels[table.column(_PLACE).to_numpy()]
+    given = answers(_batch(table.drop_columns([_PLACE]), contract.output_schema), contract)
+    return Scored("live", labels, given, contract.classes)
+
+
+def _batch(table: pa.Table | None, schema: pa.Schema) -> pa.RecordBatch:
+    """A table as one batch."""
+    if table is None or not table.num_rows:
+        return pa.RecordBatch.from_pylist([], schema)
+    return table.combine_chunks().to_batches()[0]
+
+
+def _index(columns: Sequence[pa.ChunkedArray]) -> pd.Index:
+    arrays: list[Any] = [column.to_pandas() for column in columns]
+    return pd.Index(arrays[0]) if len(arrays) == 1 else pd.MultiIndex.from_arrays(arrays)
+
+
+def _cast(column: pa.ChunkedArray, field: pa.Field, path: Path) -> pa.ChunkedArray:
+    try:
+        return pc.cast(column, field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise TableError(
+            f"the key cannot be read as the log has it: {error}", where=f"{path}: {field.name}"
+        ) from None

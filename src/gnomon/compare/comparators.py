@@ -1,0 +1,244 @@
+"""Whether two batches of the same rows agree, row by row and column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.errors import TableError
+from gnomon.policy import Comparator, Rules
+
+__all__ = ["Compared", "ComparedColumn", "compare", "ulps"]
+
+Mask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedColumn:
+    """One column of one pair of batches, row by row. NaN counts as null.
+
+    Attributes:
+        agree: within the tolerance, or null on both sides.
+        exact: equal without tolerance, or null on both sides.
+        left_null: null on the left only.
+        right_null: null on the right only.
+        both_null: null on both sides.
+        difference: ``left - right`` in the column's unit (seconds for timestamps), NaN where
+            either is null; None for labels.
+        smape: each row's ``2 |l - r| / (|l| + |r|)``, 0 where both are equal; None for labels and
+            timestamps, which have no meaningful zero.
+        flip: the decision differs; None for a column that decides nothing.
+    """
+
+    agree: Mask
+    exact: Mask
+    left_null: Mask
+    right_null: Mask
+    both_null: Mask
+    difference: Floats | None = None
+    smape: Floats | None = None
+    flip: Mask | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One pair of batches, row by row.
+
+    Attributes:
+        agreed: every column agrees.
+        flipped: the decision differs: across the policy's threshold, or else in the label.
+        difference: the row's largest ``|left - right|`` over its number and probability columns,
+            timestamps left out; NaN where there is none.
+    """
+
+    left: pa.RecordBatch | pa.Table
+    right: pa.RecordBatch | pa.Table
+    columns: dict[str, ComparedColumn]
+    agreed: Mask
+    flipped: Mask
+    difference: Floats
+
+
+def compare(
+    left: pa.RecordBatch | pa.Table, right: pa.RecordBatch | pa.Table, rules: Rules
+) -> Compared:
+    """Compare the same rows in the same order, on exactly the columns in ``rules``.
+
+    >>> from gnomon.policy import Policy
+    >>> online = pa.record_batch({"hour": [7, 8, None]})
+    >>> offline = pa.record_batch({"hour": [11, 8, None]})
+    >>> compare(online, offline, Policy().rules(online.schema)).agreed.tolist()
+    [False, True, True]
+
+    Raises:
+        TableError: a different number of rows, a column that one side lacks (silence would read
+            as agreement), or types that do not compare.
+    """
+    if left.num_rows != right.num_rows:
+        raise TableError(f"cannot compare {left.num_rows} rows with {right.num_rows} row by row")
+    columns = {
+        name: _column(name, _side(left, name, "left"), _side(right, name, "right"), rule, rules)
+        for name, rule in rules.comparators.items()
+    }
+    agreed, flipped = np.ones(left.num_rows, dtype=bool), np.zeros(left.num_rows, dtype=bool)
+    largest = np.full(left.num_rows, np.nan)
+    for column in columns.values():
+        agreed &= column.agree
+        if column.flip is not None:
+            flipped |= column.flip
+        if column.difference is not None and column.smape is not None:
+            largest = np.fmax(largest, np.abs(column.difference))
+    return Compared(left, right, columns, agreed, flipped, largest)
+
+
+def _side(side: pa.RecordBatch | pa.Table, name: str, which: str) -> pa.Array:
+    if name not in side.schema.names:
+        raise TableError(
+            f"the {which} side has no column `{name}`",
+            hint="its columns are " + ", ".join(side.schema.names),
+        )
+    column = side.column(name)
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+def _column(
+    name: str, left: pa.Array, right: pa.Array, rule: Comparator, rules: Rules
+) -> ComparedColumn:
+    try:
+        if rule.kind == "label":
+            return _labels(left, right, decides=name in rules.decides)
+        return _numbers(left, right, rule, rules.decides.get(name))
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+        raise TableError(
+            f"cannot compare `{left.type}` with `{right.type}` as {rule.kind}s",
+            where=name,
+            hint="convert one side, or set the column's `kind` in the policy",
+        ) from None
+
+
+def _labels(left: pa.Array, right: pa.Array, *, decides: bool) -> ComparedColumn:
+    if pa.types.is_null(left.type) != pa.types.is_null(right.type):
+        left, right = _typed(left, right.type), _typed(right, left.type)
+    left_null, right_null, both_null = _nulls(
+        *(
+            pc.is_null(side, nan_is_null=True).to_numpy(zero_copy_only=False)
+            for side in (left, right)
+        )
+    )
+    equal = pc.fill_null(pc.equal(left, right), False).to_numpy(zero_copy_only=False)
+    agree = equal | both_null
+    return ComparedColumn(
+        agree, agree, left_null, right_null, both_null, flip=~agree if decides else None
+    )
+
+
+def _numbers(
+    left: pa.Array, right: pa.Array, rule: Comparator, threshold: float | None
+) -> ComparedColumn:
+    seconds = 1e-6 if _is_timestamp(left, right) else 1.0
+    l, r = _floats(left), _floats(right)  # noqa: E741
+    left_null, right_null, both_null = _nulls(np.isnan(l), np.isnan(r))
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        difference = np.where(l == r, 0.0, l - r)
+        if _is_whole(left) and _is_whole(right):
+            # Past 2**53 floats hide a difference that integers still have.
+            exact_difference = (_integers(left) - _integers(right)).astype(np.float64)
+            difference = np.where(np.abs(difference) < 2**53, exact_difference, difference)
+            difference[np.isnan(l) | np.isnan(r)] = np.nan
+        apart = np.abs(difference)
+        largest = np.fmax(np.abs(l), np.abs(r))
+        near = apart * seconds <= rule.absolute
+        if rule.relative:
+            near |= apart <= rule.relative * largest
+        if rule.ulps:
+            near |= ulps(l, r) <= np.uint64(rule.ulps)
+        near &= np.isfinite(apart)
+        smape = np.where(apart == 0, 0.0, apart / (np.abs(l) / 2 + np.abs(r) / 2))
+    exact = (apart == 0) | both_null
+    flip = None
+    if threshold is not None:
+        flip = ((l >= threshold) != (r >= threshold)) | left_null | right_null
+    return ComparedColumn(
+        agree=exact | near,
+        exact=exact,
+        left_null=left_null,
+        right_null=right_null,
+        both_null=both_null,
+        difference=difference * seconds,
+        smape=smape if seconds == 1.0 else None,
+        flip=flip,
+    )
+
+
+def _nulls(left: Mask, right: Mask) -> tuple[Mask, Mask, Mask]:
+    return left & ~right, right & ~left, left & right
+
+
+def _typed(side: pa.Array, other: pa.DataType) -> pa.Array:
+    return side.cast(other) if pa.types.is_null(side.type) else side
+
+
+def _is_timestamp(left: pa.Array, right: pa.Array) -> bool:
+    """Refuses a zoned timestamp against a naive one: they are not on one clock."""
+    sides = [side.type for side in (left, right) if not pa.types.is_null(side.type)]
+    stamps = [type_ for type_ in sides if pa.types.is_timestamp(type_)]
+    if stamps and (len(stamps) != len(sides) or len({type_.tz is None for type_ in stamps}) > 1):
+        raise pa.ArrowInvalid("timestamps compare with timestamps of the same kind only")
+    return bool(stamps)
+
+
+_NUMBERS: tuple[Callable[[pa.DataType], bool], ...] = (
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_boolean,
+    pa.types.is_decimal,
+    pa.types.is_null,
+    pa.types.is_timestamp,
+)
+
+
+def _is_whole(side: pa.Array) -> bool:
+    return bool(pa.types.is_signed_integer(side.type) or pa.types.is_timestamp(side.type))
+
+
+def _integers(side: pa.Array) -> npt.NDArray[np.int64]:
+    """Whole numbers, timestamps as microseconds since 1970; 0 where null."""
+    if pa.types.is_timestamp(side.type):
+        side = side.cast(pa.timestamp("us", side.type.tz), safe=False)
+    whole: npt.NDArray[np.int64] = side.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    return whole
+
+
+def _floats(side: pa.Array) -> Floats:
+    """Numbers as 64 bit floats, NaN where null. Strings are refused, even those of digits."""
+    if not any(test(side.type) for test in _NUMBERS):
+        raise pa.ArrowInvalid(f"{side.type} is no number")
+    if pa.types.is_timestamp(side.type):
+        nulls = side.is_null().to_numpy(zero_copy_only=False)
+        return np.where(nulls, np.nan, _integers(side).astype(np.float64))
+    if pa.types.is_boolean(side.type):
+        side = side.cast(pa.int8())
+    floats = side.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return np.asarray(floats, dtype=np.float64)
+
+
+def ulps(l: Floats, r: Floats) -> npt.NDArray[np.uint64]:  # noqa: E741
+    """How many representable floats lie between: the distance of the bit patterns, made to order.
+
+    Source: Bruce Dawson, "Comparing floating point numbers, 2012 edition".
+    """
+    left, right = (_ordered(np.ascontiguousarray(side).view(np.int64)) for side in (l, r))
+    high, low = np.maximum(left, right), np.minimum(left, right)
+    return high.astype(np.uint64) - low.astype(np.uint64)
+
+
+def _ordered(bits: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return np.where(bits < 0, np.int64(-(2**63)) - bits, bits)

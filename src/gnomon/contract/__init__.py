@@ -1,0 +1,52 @@
+"""The contract: what each feature and output is. Decoding by it, and exact frames.
+
+Only the modules that are used are imported: reading a contract needs neither pandas nor
+scikit-learn.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gnomon.contract.check.checking import Check, check_frame
+    from gnomon.contract.check.findings import Checked
+    from gnomon.contract.contract import Contract, Feature, Output
+    from gnomon.contract.decoding import Decoded, Decoder
+    from gnomon.contract.frames import from_frame, to_frame
+    from gnomon.contract.inference import infer_contract
+
+__all__ = [
+    "Check",
+    "Checked",
+    "Contract",
+    "Decoded",
+    "Decoder",
+    "Feature",
+    "Output",
+    "check_frame",
+    "from_frame",
+    "infer_contract",
+    "to_frame",
+]
+
+_HOMES = {
+    "Check": "check.checking",
+    "Checked": "check.findings",
+    "Contract": "contract",
+    "Decoded": "decoding",
+    "Decoder": "decoding",
+    "Feature": "contract",
+    "Output": "contract",
+    "check_frame": "check.checking",
+    "from_frame": "frames",
+    "infer_contract": "inference",
+    "to_frame": "frames",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

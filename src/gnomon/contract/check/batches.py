@@ -1,0 +1,118 @@
+"""Rows of a frame, a file or of JSON bodies, as columns to check."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from gnomon.contract.check.columns import Column, json_values, plain
+from gnomon.contract.check.findings import Level, Rule
+from gnomon.contract.check.judging import MOST_EXAMPLES, MOST_GOT, Hit
+from gnomon.contract.values import shown
+from gnomon.contract.zones import zone_name
+
+__all__ = ["Batch", "Frame", "columns_of", "of_records", "of_table", "rows_hit"]
+
+Places = npt.NDArray[np.int64]
+Frame: TypeAlias = pd.DataFrame | pa.Table | pa.RecordBatch
+
+
+class Batch(NamedTuple):
+    """Rows of any source.
+
+    Attributes:
+        rows: how many.
+        columns: of each feature there is, its values and the rows that have one.
+        shapeless: the rows that are no records.
+        unknown: the rows with a field that is no feature, by its name.
+    """
+
+    rows: int
+    columns: dict[str, tuple[Column, Places]]
+    shapeless: Hit
+    unknown: dict[str, Hit]
+
+
+def columns_of(frame: Frame) -> dict[str, pa.Array | pa.ChunkedArray | list[Any]]:
+    """The columns of a frame by name; the index of a DataFrame is none."""
+    if isinstance(frame, pd.DataFrame):
+        return {str(name): _array(frame.iloc[:, i]) for i, name in enumerate(frame.columns)}
+    return dict(zip(frame.schema.names, frame.columns, strict=True))
+
+
+def of_table(
+    table: Mapping[str, pa.Array | pa.ChunkedArray | list[Any]], features: Collection[str]
+) -> Batch:
+    """Rows that have the same columns."""
+    rows = len(next(iter(table.values()))) if table else 0
+    every = np.arange(rows)
+    known = {n: column for n, column in table.items() if n in features}
+    columns = {n: (c if isinstance(c, list) else plain(c), every) for n, c in known.items()}
+    unknown = {n: _unknown(every, [_kind(c)]) for n, c in table.items() if n not in features}
+    return Batch(rows, columns, _shapeless([], []), unknown)
+
+
+def of_records(records: Sequence[Any], features: Collection[str]) -> Batch:
+    """Records as their JSON was parsed, each with fields of its own."""
+    objects = {place: r for place, r in enumerate(records) if isinstance(r, dict)}
+    columns = {}
+    for name in features:
+        there = [place for place, record in objects.items() if name in record]
+        values = json_values([objects[place][name] for place in there])
+        columns[name] = values, np.array(there, dtype=np.int64)
+    odd = [place for place in range(len(records)) if place not in objects]
+    shapeless = _shapeless(odd, [shown(records[place]) for place in odd])
+    return Batch(len(records), columns, shapeless, _strangers(objects, set(features)))
+
+
+def rows_hit(
+    rule: Rule, expected: str, level: Level, places: Sequence[int] | Places, got: Sequence[str]
+) -> Hit:
+    """Rows that do not keep to a rule; ``got`` is what each has, or the one thing that all have."""
+    where = np.asarray(places, dtype=np.int64)
+    if len(got) == 1:
+        counted, first = {got[0]: len(where)}, [got[0]] * min(len(where), MOST_EXAMPLES)
+    else:
+        counted, first = dict(Counter(got).most_common(MOST_GOT)), list(got[:MOST_EXAMPLES])
+    return Hit(rule, expected, level, where, counted, first)
+
+
+def _strangers(objects: Mapping[int, dict[str, Any]], features: set[str]) -> dict[str, Hit]:
+    found: dict[str, list[int]] = defaultdict(list)
+    for place, record in objects.items():
+        if not record.keys() <= features:
+            for name in record.keys() - features:
+                found[name].append(place)
+    return {
+        name: _unknown(places, [shown(objects[place][name]) for place in places])
+        for name, places in sorted(found.items())
+    }
+
+
+def _unknown(places: Sequence[int] | Places, got: Sequence[str]) -> Hit:
+    return rows_hit("unknown", "no such field", "allowed", places, got)
+
+
+def _shapeless(places: Sequence[int], got: Sequence[str]) -> Hit:
+    return rows_hit("type", "an object", "broken", places, got)
+
+
+def _array(column: pd.Series[Any]) -> pa.Array | pa.ChunkedArray | list[Any]:
+    """A pandas column; its Python values where they are of several types."""
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        kind = pa.timestamp(column.dtype.unit, zone_name(column.dtype.tz))
+        return pa.array(column.dt.tz_convert(None).to_numpy(), kind)
+    try:
+        return pa.Array.from_pandas(column)
+    except (pa.ArrowException, OverflowError):
+        return column.astype(object).where(column.notna(), None).tolist()
+
+
+def _kind(column: pa.Array | pa.ChunkedArray | list[Any]) -> str:
+    return "a column of several types" if isinstance(column, list) else f"a column of {column.type}"

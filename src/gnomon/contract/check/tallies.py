@@ -1,0 +1,124 @@
+"""What has been found so far, in bounded memory."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from gnomon.contract.check.findings import Example, Finding, Level, Rule
+from gnomon.contract.check.judging import MOST_EXAMPLES, MOST_GOT, Hit, Moments
+
+__all__ = ["Label", "Rows", "Tallies"]
+
+Label = Callable[[int], int | str]
+
+MOST_SHOWN = 5
+"""Values that a finding shows, of those it has counted."""
+
+MOST_UNKNOWN = 1000
+"""Names of unknown fields that are counted apart: requests can make up any number."""
+
+OTHERS = "…"
+"""What unknown fields beyond these are counted under."""
+
+_Key = tuple[str, Rule, str, Level]
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What is known of the rows of one batch.
+
+    Attributes:
+        label: what to call the row at a place.
+        arrived: when each arrived, where that is known.
+    """
+
+    label: Label
+    arrived: Moments | None
+
+    def example(self, place: int, got: str) -> Example:
+        """One of them."""
+        at = self.arrived
+        when = _moment(int(at.micros[place])) if at is not None and at.known[place] else None
+        return Example(row=self.label(place), got=got, at=when)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """The rows of one finding; times are microseconds since 1970."""
+
+    rows: int = 0
+    got: dict[str, int] = field(default_factory=dict)
+    examples: list[Example] = field(default_factory=list)
+    first: int | None = None
+    last: int | None = None
+
+    def merge(self, other: _Tally) -> None:
+        """Add rows that were seen after these."""
+        self.rows += other.rows
+        for value, rows in other.got.items():
+            if value in self.got or len(self.got) < MOST_GOT:
+                self.got[value] = self.got.get(value, 0) + rows
+        self.examples = [*self.examples, *other.examples][:MOST_EXAMPLES]
+        self.first = min(_known(self.first, other.first), default=None)
+        self.last = max(_known(self.last, other.last), default=None)
+
+
+class Tallies:
+    """Rows by feature, rule, what was expected, and level."""
+
+    def __init__(self) -> None:
+        self._tallies: dict[_Key, _Tally] = {}
+
+    def count(self, feature: str, hit: Hit, rows: Rows) -> None:
+        """Count the rows of a hit."""
+        if not len(hit.places):
+            return
+        shown = zip(hit.places.tolist(), hit.examples, strict=False)
+        tally = _Tally(len(hit.places), hit.got, [rows.example(*pair) for pair in shown])
+        if rows.arrived is not None:
+            known = rows.arrived.micros[hit.places][rows.arrived.known[hit.places]]
+            if len(known):
+                tally.first, tally.last = int(known.min()), int(known.max())
+        self._add((feature, hit.rule, hit.expected, hit.level), tally)
+
+    def merge(self, other: Tallies) -> None:
+        """Count what another has counted after this."""
+        for key, tally in other._tallies.items():
+            self._add(key, tally)
+
+    def findings(self, of: int) -> Iterator[Finding]:
+        """What was found in ``of`` rows, in the order it was first met."""
+        for (feature, rule, expected, level), tally in self._tallies.items():
+            frequent = sorted(tally.got.items(), key=lambda pair: -pair[1])
+            yield Finding(
+                feature=feature,
+                rule=rule,
+                level=level,
+                expected=expected,
+                got=dict(frequent[:MOST_SHOWN]),
+                rows=tally.rows,
+                of=of,
+                share=tally.rows / of,
+                examples=tuple(tally.examples),
+                first=None if tally.first is None else _moment(tally.first),
+                last=None if tally.last is None else _moment(tally.last),
+            )
+
+    def _add(self, key: _Key, tally: _Tally) -> None:
+        if key[1] == "unknown" and key not in self._tallies and len(self._tallies) > MOST_UNKNOWN:
+            key = (OTHERS, *key[1:])
+        self._tallies.setdefault(key, _Tally()).merge(tally)
+
+
+def _known(*times: int | None) -> list[int]:
+    return [time for time in times if time is not None]
+
+
+def _moment(micros: int) -> dt.datetime | None:
+    try:
+        return _EPOCH + dt.timedelta(microseconds=micros)
+    except OverflowError:  # in a year that Python does not know
+        return None

@@ -1,0 +1,313 @@
+"""Request bodies into rows and rows into Arrow batches, by contract."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from operator import attrgetter
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+import pyarrow as pa
+from msgspec.structs import astuple
+
+from gnomon.contract.contract import Contract, Feature
+from gnomon.contract.malformed import parse
+from gnomon.contract.values import (
+    Bounds,
+    Moment,
+    Value,
+    in_zone,
+    integer_limits,
+    is_bounded,
+    key_path,
+    limits,
+    reader,
+    shown,
+    years,
+)
+from gnomon.contract.zones import zone
+from gnomon.errors import BodyTooLarge, InvalidRequest
+
+__all__ = ["Body", "Decoded", "Decoder", "Row", "read_body"]
+
+Row = msgspec.Struct
+"""One decoded record; its fields are the contract's features, in order."""
+
+_ROWS_FIRST = re.compile(rb'\s*\{\s*"rows"\s*:')
+MOST_UNKNOWN = 100
+"""Unknown fields of a body that are named; the rest are in the body, which is logged as it is."""
+LONGEST_NAME = 100
+"""Characters of an unknown field's name that are kept."""
+
+SOON_BYTES = 65_536
+"""The longest body that :meth:`Decoder.decode_soon` reads: less than a millisecond if it is clean,
+and a reading that ends at the first oddity if it is not."""
+SOON_UNUSUAL_BYTES = 4_096
+"""The longest of those that are not clean: explaining one takes up to a microsecond a byte."""
+SOON_VALUES = 10_000
+"""The most values, rows times features, that become Arrow in a millisecond or two."""
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class Decoded(msgspec.Struct, frozen=True):
+    """A request body, read.
+
+    Attributes:
+        rows: the records, at least one.
+        single: the body was one record, not ``{"rows": [...]}``.
+        unknown: the keys that are no feature, each once, in order of appearance; the first 100,
+            and of each the first 100 characters.
+    """
+
+    rows: list[Row]
+    single: bool
+    unknown: tuple[str, ...] = ()
+
+
+class Decoder:
+    """Reads the request bodies of one contract.
+
+    A body is one record, ``{"dep_delay": 3.5, ...}``, or ``{"rows": [{...}, ...]}``. Clean bodies
+    take one ``msgspec`` pass; anything unusual (``3.0`` for an integer, an extra field, a
+    mistake) is read again by the readers of :mod:`gnomon.contract.values`. Of a key given
+    twice the last one counts, as in most JSON readers.
+    """
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+        self.schema = contract.input_schema
+        self._struct = pa.struct(list(self.schema))
+        pa.array([], self._struct)  # the first one imports pandas: now, not in a request
+        self._features = {feature.name: feature for feature in contract.features}
+        self._readers = {name: reader(f) for name, f in self._features.items()}
+        self._fields = {name: f"f{i}" for i, name in enumerate(self._features)}
+        self._defaults: dict[str, Value] = {
+            name: None if f.missing == "impute" else self._readers[name](f.default)
+            for name, f in self._features.items()
+            if f.missing != "error"
+        }
+        self._row = self._row_type()
+        self._record = msgspec.json.Decoder(self._row)
+        self._rows = msgspec.json.Decoder(_rows_type(self._row))
+        self._moments = [
+            (self._fields[f.name], None if f.coerce else zone(f.timezone or "UTC"), *years(f.dtype))
+            for f in contract.features
+            if f.type == "timestamp"
+        ]
+        self._bounds = [
+            (f.name, attrgetter(self._fields[f.name]), Bounds(f))
+            for f in contract.features
+            if f.outside == "allow" and is_bounded(f)
+        ]
+
+    def decode(self, body: bytes, max_rows: int | None = None) -> Decoded:
+        """Read a request body.
+
+        Raises:
+            MalformedBody: not JSON.
+            BodyTooLarge: more than ``max_rows`` rows.
+            InvalidRequest: JSON that does not keep to the contract; ``where`` is the path of the
+                first offending value, such as ``$.rows[3].dep_delay``.
+        """
+        decoded = self._decode_clean(body)
+        if decoded is None:
+            return self._decode_any(body, max_rows)
+        _check_count(decoded.rows, max_rows)
+        return decoded
+
+    def decode_soon(self, body: bytes, max_rows: int | None = None) -> Decoded | None:
+        """The same in a few milliseconds at most, whatever the body is; None if it takes longer.
+
+        Raises:
+            InvalidRequest: see :meth:`decode`.
+        """
+        if len(body) > SOON_BYTES:
+            return None
+        decoded = self._decode_clean(body)
+        if decoded is None:
+            return None if len(body) > SOON_UNUSUAL_BYTES else self._decode_any(body, max_rows)
+        _check_count(decoded.rows, max_rows)
+        return decoded if len(decoded.rows) * len(self._fields) <= SOON_VALUES else None
+
+    def batch(self, rows: Sequence[Row]) -> pa.RecordBatch:
+        """Decoded rows as one Arrow batch of the contract's ``input_schema``."""
+        array = pa.array([astuple(row) for row in rows], self._struct)
+        return pa.RecordBatch.from_struct_array(array)
+
+    def outside(self, rows: Sequence[Row]) -> dict[str, int]:
+        """How many rows were let through with a value out of domain or range, by feature."""
+        counted = {name: bounds.outside([*map(get, rows)]) for name, get, bounds in self._bounds}
+        return {name: count for name, count in counted.items() if count}
+
+    def _row_type(self) -> type[Row]:
+        fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
+        for name, feature in self._features.items():
+            field, kind = self._fields[name], _wire_type(feature)
+            default = (self._defaults[name],) if name in self._defaults else ()
+            fields.append((field, kind, *default))
+        return msgspec.defstruct(
+            "Row",
+            fields,
+            rename={field: name for name, field in self._fields.items()},
+            forbid_unknown_fields=True,
+            kw_only=True,
+            gc=False,
+        )
+
+    def _decode_clean(self, body: bytes) -> Decoded | None:
+        """The body in one pass; None if anything about it is unusual."""
+        try:
+            if _ROWS_FIRST.match(body):
+                decoded = Decoded(self._rows.decode(body).rows, single=False)
+            else:
+                decoded = Decoded([self._record.decode(body)], single=True)
+        except _UNREADABLE:
+            return None
+        return decoded if decoded.rows and self._moments_hold(decoded.rows) else None
+
+    def _moments_hold(self, rows: list[Row]) -> bool:
+        for field, home, first, last in self._moments:
+            for row in rows:
+                moment: dt.datetime | None = getattr(row, field)
+                if moment is None:
+                    continue
+                if not first <= moment.year <= last:
+                    return False
+                if home is not None and moment.tzinfo is not home and not in_zone(moment, home):
+                    return False
+        return True
+
+    def _decode_any(self, body: bytes, max_rows: int | None) -> Decoded:
+        found = read_body(body)
+        unknown = dict.fromkeys(found.unknown)
+        if found.single:
+            return Decoded([self._read(found.rows[0], "$", unknown)], True, _named(unknown))
+        _check_count(found.rows, max_rows)
+        rows = [self._read(one, f"$.rows[{i}]", unknown) for i, one in enumerate(found.rows)]
+        return Decoded(rows, False, _named(unknown))
+
+    def _read(self, record: Any, path: str, unknown: dict[str, None]) -> Row:
+        if not isinstance(record, Mapping):
+            raise InvalidRequest(f"expected an object, got {shown(record)}", where=path)
+        strange = [name for name in record if name not in self._features]
+        unknown.update(dict.fromkeys(strange))
+        values: dict[str, Value] = {}
+        for name, read in self._readers.items():
+            if name in record:
+                try:
+                    values[self._fields[name]] = read(record[name])
+                except InvalidRequest as error:
+                    error.where = path + key_path(name)
+                    raise
+            elif name not in self._defaults:
+                raise InvalidRequest(
+                    f"expected {self._features[name].type}, but the field is missing",
+                    where=path + key_path(name),
+                    hint=_strangers(strange),
+                )
+        return self._row(**values)
+
+
+class Body(NamedTuple):
+    """What a body holds before any contract is asked.
+
+    Attributes:
+        rows: what should be the records, at least one.
+        single: the body was one record, not ``{"rows": [...]}``.
+        unknown: the keys beside ``rows``.
+    """
+
+    rows: list[Any]
+    single: bool
+    unknown: tuple[str, ...] = ()
+
+
+def read_body(body: bytes) -> Body:
+    """Parse a body as JSON and find its records.
+
+    Raises:
+        MalformedBody: not JSON.
+        InvalidRequest: JSON without records.
+    """
+    found = parse(body)
+    if not isinstance(found, dict):
+        raise InvalidRequest(
+            f"expected an object, got {shown(found)}",
+            where="$",
+            hint='send one record, or {"rows": [...]} for several',
+        )
+    if "rows" not in found:
+        return Body([found], True)
+    records = found.pop("rows")
+    if not isinstance(records, list):
+        raise InvalidRequest(f"expected an array, got {shown(records)}", where="$.rows")
+    if not records:
+        raise InvalidRequest("expected at least one row, got []", where="$.rows")
+    return Body(records, False, tuple(found))
+
+
+def _check_count(rows: Sequence[Any], most: int | None) -> None:
+    if most is not None and len(rows) > most:
+        raise BodyTooLarge(
+            f"expected at most {most:,} rows, got {len(rows):,}",
+            where="$.rows",
+            hint="send fewer rows a request, or raise GNOMON_BODY_ROWS",
+        )
+
+
+def _rows_type(row: type[Row]) -> Any:
+    return msgspec.defstruct("Rows", [("rows", list[row])], forbid_unknown_fields=True)  # type: ignore[valid-type]
+
+
+def _wire_type(feature: Feature) -> Any:
+    """The msgspec type of a feature: what the fast path accepts."""
+    kind = _WIRE[feature.type](feature)
+    return kind | None if feature.nullable else kind
+
+
+def _integer_type(feature: Feature) -> Any:
+    low, high = integer_limits(feature.dtype)
+    if feature.outside == "error":
+        low = low if feature.minimum is None else max(low, math.ceil(feature.minimum))
+        high = high if feature.maximum is None else min(high, math.floor(feature.maximum))
+    return Annotated[int, msgspec.Meta(ge=low, le=high)]
+
+
+def _float_type(feature: Feature) -> Any:
+    low, high = limits(feature)
+    return Annotated[float, msgspec.Meta(ge=low, le=high)]
+
+
+def _text_type(feature: Feature) -> Any:
+    if feature.outside == "error" and feature.domain:
+        return Literal[feature.domain]
+    return str
+
+
+_WIRE: dict[str, Any] = {
+    "integer": _integer_type,
+    "float": _float_type,
+    "boolean": lambda f: bool,
+    "string": _text_type,
+    "category": _text_type,
+    "timestamp": lambda f: Moment,
+}
+
+
+def _strangers(names: list[str]) -> str | None:
+    if not names:
+        return None
+    return "the record has fields that are no feature: " + ", ".join(_named(names[:5]))
+
+
+def _named(unknown: Iterable[str]) -> tuple[str, ...]:
+    """Unknown fields as they are reported: not too many, and none of them long."""
+    return tuple(
+        name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+        for name in islice(unknown, MOST_UNKNOWN)
+    )

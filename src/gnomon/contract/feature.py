@@ -1,0 +1,173 @@
+"""One input feature and one output of a contract."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Literal
+
+import msgspec
+import pyarrow as pa
+
+from gnomon.contract.zones import zone, zone_name
+from gnomon.errors import ContractError
+
+__all__ = ["Feature", "FeatureType", "Output", "Scalar", "holds"]
+
+FeatureType = Literal["integer", "float", "boolean", "string", "category", "timestamp"]
+Scalar = bool | int | float | str
+
+_ARROW: dict[str, pa.DataType] = {
+    "integer": pa.int64(),
+    "float": pa.float64(),
+    "boolean": pa.bool_(),
+    "string": pa.string(),
+    "category": pa.string(),
+}
+
+_INTEGERS = r"u?int(8|16|32|64)"
+_FLOATS = r"float(16|32|64)"
+_NULLABLE = r"U?Int(8|16|32|64)|Float(32|64)"
+_TEXT = r"str|string|object|object\[nan\]|category|category\[ordered\]"
+_DTYPES = {
+    "integer": re.compile(f"{_INTEGERS}|{_FLOATS}|{_NULLABLE}"),
+    "float": re.compile(f"{_FLOATS}|Float(32|64)"),
+    "boolean": re.compile(rf"bool|boolean|object|object\[nan\]|{_INTEGERS}|{_FLOATS}|{_NULLABLE}"),
+    "string": re.compile(_TEXT),
+    "category": re.compile(_TEXT),
+    "timestamp": re.compile(r"datetime64\[(s|ms|us|ns), .+\]"),
+}
+_CANNOT_HOLD_NULL = re.compile(f"{_INTEGERS}|bool")
+
+
+def holds(dtype: str, kind: FeatureType) -> bool:
+    """Whether a column of the pandas ``dtype`` can hold a feature of type ``kind``."""
+    return _DTYPES[kind].fullmatch(dtype) is not None
+
+
+class Feature(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """One input feature.
+
+    Attributes:
+        name: the key in the request and the column in the frame the pipeline sees.
+        type: ``integer`` (64 bit), ``float``, ``boolean``, ``string``, ``category`` (a string out
+            of ``domain``) or ``timestamp`` (ISO 8601 with an offset).
+        dtype: the pandas dtype of the training column; online frames are rebuilt with it. Two are
+            written longer than pandas does, whose own name leaves out what matters:
+            ``category[ordered]``, and ``object[nan]`` for objects whose nulls are NaN, not None.
+        nullable: whether ``null`` is an answer the pipeline was trained to take.
+        missing: what an absent key means: an ``error``, a null the pipeline ``impute``\\ s, or
+            ``default``.
+        default: the value when ``missing`` is ``default``.
+        domain: the values seen in training, for categories; in the training column's order.
+        minimum: the smallest value seen in training.
+        maximum: the largest value seen in training.
+        outside: whether a value out of ``domain`` or range is let through (``allow``, and
+            counted) or refused (``error``).
+        timezone: the zone a timestamp is given in. A value whose offset is not this zone's at that
+            instant is refused, unless ``coerce``.
+        max_age: how old a timestamp may be when its request arrives; one that is after it is as
+            wrong. A file has an ISO 8601 duration, ``PT6H``. The server does not refuse it;
+            ``gnomon check`` does.
+        unit: what one unit of the number is, for people.
+        description: what the feature is, for people.
+        source: where it comes from, for people.
+        coerce: accept ``"3"`` for a number, ``1`` and ``"true"`` for a boolean, a timestamp in
+            any zone. Never a fraction for an integer, nor a timestamp without an offset.
+    """
+
+    name: str
+    type: FeatureType
+    dtype: str
+    nullable: bool = False
+    missing: Literal["error", "impute", "default"] = "error"
+    default: Scalar | None = None
+    domain: tuple[str, ...] | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    outside: Literal["allow", "error"] = "allow"
+    timezone: str | None = None
+    max_age: dt.timedelta | None = None
+    unit: str | None = None
+    description: str | None = None
+    source: str | None = None
+    coerce: bool = False
+
+    @property
+    def arrow(self) -> pa.Field:
+        """The Arrow field this feature travels and is logged as; timestamps are microseconds."""
+        if self.type == "timestamp":
+            return pa.field(self.name, pa.timestamp("us", tz=self.timezone or "UTC"))
+        return pa.field(self.name, _ARROW[self.type])
+
+    def check(self) -> None:
+        """Refuse a feature that contradicts itself.
+
+        Raises:
+            ContractError: a dtype that cannot hold the type or its nulls, a default missing or
+                unused, a domain, range or age that cannot be, an unknown time zone.
+        """
+        if not holds(self.dtype, self.type):
+            raise ContractError(f"a {self.type} cannot be held in a column of dtype `{self.dtype}`")
+        if self.nullable and _CANNOT_HOLD_NULL.fullmatch(self.dtype):
+            raise ContractError(
+                f"nullable, but a column of dtype `{self.dtype}` cannot hold null",
+                hint="train on a nullable dtype such as Int64, boolean or float64",
+            )
+        self._check_missing()
+        self._check_domain()
+        self._check_zone()
+
+    def _check_missing(self) -> None:
+        if self.missing == "impute" and not self.nullable:
+            raise ContractError(
+                '`missing` is "impute", but the feature is not nullable',
+                hint="set `nullable` to true if the pipeline was trained to take null",
+            )
+        if self.missing == "default" and self.default is None:
+            raise ContractError('`missing` is "default", but there is no `default`')
+        if self.missing != "default" and self.default is not None:
+            raise ContractError(f'`default` is given, but `missing` is "{self.missing}"')
+
+    def _check_domain(self) -> None:
+        categories = self.type == "category" or self.dtype.startswith("category")
+        if categories and not self.domain:
+            raise ContractError("a category needs a `domain`")
+        if self.domain is not None and self.type not in ("category", "string"):
+            raise ContractError(f"a {self.type} takes a range, not a `domain`")
+        if self.domain is not None and len(set(self.domain)) < len(self.domain):
+            raise ContractError("`domain` names a value twice")
+        has_range = self.minimum is not None or self.maximum is not None
+        if has_range and self.type not in ("integer", "float"):
+            raise ContractError(f"a {self.type} has no `minimum` and `maximum`")
+        if None not in (self.minimum, self.maximum) and self.minimum > self.maximum:  # type: ignore[operator]
+            raise ContractError(f"`minimum` {self.minimum} is above `maximum` {self.maximum}")
+
+    def _check_zone(self) -> None:
+        if self.type == "timestamp":
+            zone(self.timezone or "UTC")
+            zone(zone_name(self.dtype.partition(", ")[2].removesuffix("]")))
+        elif self.timezone is not None:
+            raise ContractError(f"a {self.type} has no `timezone`")
+        elif self.max_age is not None:
+            raise ContractError(f"a {self.type} has no `max_age`")
+        if self.max_age is not None and self.max_age <= dt.timedelta(0):
+            raise ContractError(f"expected a positive `max_age`, got {self.max_age}")
+
+
+class Output(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """One output column: ``prediction``, or ``probability_<class>``."""
+
+    name: str
+    type: Literal["integer", "float", "boolean", "string"]
+    unit: str | None = None
+    description: str | None = None
+
+    @property
+    def arrow(self) -> pa.Field:
+        """The Arrow field this output travels and is logged as."""
+        return pa.field(self.name, _ARROW[self.type])

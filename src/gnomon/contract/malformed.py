@@ -1,0 +1,117 @@
+"""Parsing a body as plain JSON, and saying what is wrong with one that is not."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import math
+from typing import Any
+
+import msgspec
+
+from gnomon.contract.values import key_path
+from gnomon.errors import InvalidRequest, MalformedBody
+
+__all__ = ["parse"]
+
+_PREFIX = "JSON is malformed: "
+_MOST_EXPLAINED = 256 * 1024  # reading a body again takes long, and other requests wait
+_LONGEST_PATH = 200
+_MARKS = {
+    codecs.BOM_UTF8: "UTF-8 with one",
+    codecs.BOM_UTF32_LE: "UTF-32",  # Begins as UTF-16 does, so it is looked for first.
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+_MOST_DIGITS = 4300  # Python's own limit on reading an integer
+
+
+def parse(body: bytes) -> Any:
+    """The body as Python values.
+
+    Raises:
+        MalformedBody: not UTF-8, not JSON (NaN and Infinity are not), or nested too deeply.
+        InvalidRequest: a number too large for a 64-bit float, or of more than 4,300 digits.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except (UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise _other_encoding(body) or _explained(body, error) from None
+    except RecursionError:
+        raise MalformedBody("the body is nested too deeply") from None
+
+
+class _Odd:
+    """A number token that no 64-bit number stands for."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+
+def _other_encoding(body: bytes) -> MalformedBody | None:
+    """The refusal of JSON as some programs on Windows write it; RFC 8259, section 8.1: UTF-8."""
+    for mark, name in _MARKS.items():
+        if body.startswith(mark):
+            return MalformedBody(
+                f"expected UTF-8 without a byte order mark, got {name}",
+                hint="encode the body as UTF-8; in Python: json.dumps(record).encode()",
+            )
+    return None
+
+
+def _explained(body: bytes, error: msgspec.DecodeError | UnicodeDecodeError) -> InvalidRequest:
+    if isinstance(error, UnicodeDecodeError):
+        return MalformedBody(f"the body is not UTF-8: {error.reason}")
+    if not body.strip():
+        return MalformedBody("expected JSON, got an empty body")
+    place = _find_odd(_lenient(body)) if len(body) <= _MOST_EXPLAINED else None
+    if place is None:
+        if isinstance(error, msgspec.ValidationError):
+            return InvalidRequest("expected numbers of 64 bits, got one beyond")
+        return MalformedBody(f"the body is not JSON: {str(error).removeprefix(_PREFIX)}")
+    where, token = place
+    if token in ("NaN", "Infinity", "-Infinity"):
+        return MalformedBody(
+            f"{token} is not a JSON number", where=where, hint="send null for a missing value"
+        )
+    return InvalidRequest(f"expected a number of 64 bits, got {token[:20]}", where=where)
+
+
+def _lenient(body: bytes) -> Any:
+    """The body as Python's own parser reads it, odd numbers marked; None if it cannot."""
+    try:
+        return json.loads(
+            body.decode(), parse_constant=_Odd, parse_int=_integer, parse_float=_float
+        )
+    except (ValueError, RecursionError):
+        return None
+
+
+def _integer(token: str) -> int | _Odd:
+    return int(token) if len(token) <= _MOST_DIGITS else _Odd(token)
+
+
+def _float(token: str) -> float | _Odd:
+    number = float(token)
+    return _Odd(token) if math.isinf(number) else number
+
+
+def _cut(path: str) -> str:
+    """A path that is not made long by the keys of the body."""
+    return path if len(path) <= _LONGEST_PATH else f"{path[: _LONGEST_PATH - 1]}…"
+
+
+def _find_odd(value: Any) -> tuple[str, str] | None:
+    """The path and the token of an odd number, if there is one. Not recursive: bodies are deep."""
+    waiting = [("", [("$", value)])]
+    while waiting:
+        path, inside = waiting.pop()
+        for step, item in inside:
+            if isinstance(item, _Odd):
+                return _cut(path + step), item.token
+            if isinstance(item, dict):
+                waiting.append((path + step, [(key_path(k), v) for k, v in item.items()]))
+            elif isinstance(item, list):
+                waiting.append((path + step, [(f"[{i}]", v) for i, v in enumerate(item)]))
+    return None

@@ -1,0 +1,66 @@
+"""Rows that training may not have had and a request may hold: all null, all whole, never seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from gnomon.contract.contract import Contract, Feature
+from gnomon.contract.frames import from_frame, to_frame
+
+__all__ = ["null_rows", "unusual_rows"]
+
+NEVER_SEEN = "never seen"
+
+MOST_NULL_ROWS = 16
+
+Change = Callable[[Feature, Any], Any]
+
+
+def unusual_rows(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """Variants of a row of the frame, each as the pipeline would get it from a request.
+
+    One with every nullable feature null, one with every number whole, one with every category a
+    value that training did not have, and one with every other text so. What the contract refuses
+    is not among them, nor is a variant that changes nothing.
+    """
+    fewest = int(np.argmin(frame.isna().sum(axis=1).to_numpy()))
+    row = from_frame(frame.iloc[[fewest]], contract).to_pylist()[0]
+    variants = [
+        {feature.name: change(feature, row[feature.name]) for feature in contract.features}
+        for change in (_null, _whole, _unseen_category, _unseen_text)
+    ]
+    made = [variant for variant in variants if variant != row]
+    return to_frame(pa.RecordBatch.from_pylist(made, schema=contract.input_schema), contract)
+
+
+def null_rows(frame: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
+    """A row for each column that has nulls in the frame and none in the chosen rows, up to 16."""
+    rows: dict[int, None] = {}
+    for name in frame.columns:
+        nulls = frame[name].isna().to_numpy()
+        if nulls.any() and not chosen[name].isna().any():
+            rows[int(np.argmax(nulls))] = None
+    return frame.iloc[list(rows)[:MOST_NULL_ROWS]]
+
+
+def _null(feature: Feature, value: Any) -> Any:
+    return None if feature.nullable else value
+
+
+def _whole(feature: Feature, value: Any) -> Any:
+    whole = feature.type == "float" and value is not None and np.isfinite(value)
+    return float(round(value)) if whole else value
+
+
+def _unseen_category(feature: Feature, value: Any) -> Any:
+    unseen = feature.type == "category" and feature.outside == "allow"
+    return NEVER_SEEN if unseen else value
+
+
+def _unseen_text(feature: Feature, value: Any) -> Any:
+    return NEVER_SEEN if feature.type == "string" and feature.outside == "allow" else value

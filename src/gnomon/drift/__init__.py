@@ -1,0 +1,7 @@
+"""Drift: what is served against the training profile, over time and by segment."""
+
+from gnomon.drift.counted import Batch, Counts
+from gnomon.drift.measure import measure
+from gnomon.drift.model import Alert, Column, DriftReport, Effect
+
+__all__ = ["Alert", "Batch", "Column", "Counts", "DriftReport", "Effect", "measure"]

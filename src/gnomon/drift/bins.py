@@ -1,0 +1,168 @@
+"""A column's bins as training froze them, and how later values fall into them.
+
+A count is one vector of integers, so that parts of a log add up to exactly what the whole gives:
+rows by bin, then the :class:`Extra` ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.artifact.profile import as_numbers
+
+__all__ = ["Bins", "Extra", "Fallen", "Floats", "Integers"]
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+GRAIN = 1024
+"""How far a value lies out of training's range is counted in this part of a standard deviation."""
+
+_FARTHEST = 1e6
+"""Standard deviations counted at most for one value, so that 10**9 rows fit into 64 bits."""
+
+
+class Extra(IntEnum):
+    """What a count holds after the rows by bin. A row with ``NEW``, ``BELOW`` or ``ABOVE`` is in a
+    bin as well; a null is in none."""
+
+    NULL = 0
+    NEW = 1
+    BELOW = 2
+    ABOVE = 3
+    EXCESS_BELOW = 4
+    EXCESS_ABOVE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Fallen:
+    """Where the values of a batch fell.
+
+    Attributes:
+        bins: the bin of each row; as many as there are bins for a null.
+        new: values that training did not have.
+        excess: how far below (negative) or above training's range, in grains.
+        names: the new values as text, where there are any.
+    """
+
+    bins: Integers
+    new: npt.NDArray[np.bool_]
+    excess: Integers
+    names: pa.Array | None = None
+
+
+@dataclass(frozen=True)
+class Bins:
+    """One column of the training profile.
+
+    Attributes:
+        kind: ``input``, ``step`` or ``output``.
+        training: its count in training.
+        rows: rows of training that were counted.
+        edges: inner edges of a number's bins; None for a column counted by value.
+        values: the values that have a bin of their own; the last bin is for all others.
+        low: the least value in training, NaN where there is none.
+        high: the greatest.
+        std: the standard deviation in training.
+        known: every value training had; None where the profile does not hold them all.
+    """
+
+    kind: str
+    name: str
+    training: Integers
+    rows: int
+    edges: Floats | None
+    values: tuple[str, ...] = ()
+    low: float = np.nan
+    high: float = np.nan
+    std: float = 0.0
+    known: frozenset[str] | None = field(default=None, repr=False)
+
+    @classmethod
+    def read(cls, row: dict[str, Any], domain: Collection[str] | None = None) -> Bins:
+        """One row of a training profile.
+
+        Args:
+            domain: every value the contract knows of the feature.
+        """
+        counts = [*row["counts"], row["nulls"], *([0] * (len(Extra) - 1))]
+        training, edges = np.array(counts, dtype=np.int64), row["edges"]
+        if edges is None:
+            values = tuple(row["values"] or ())
+            whole = not row["counts"][-1]
+            known = frozenset(domain or values) if whole or domain else None
+            return cls(row["kind"], row["name"], training, row["rows"], None, values, known=known)
+        low, high = (np.nan if row[key] is None else row[key] for key in ("minimum", "maximum"))
+        return cls(
+            row["kind"],
+            row["name"],
+            training,
+            row["rows"],
+            np.array(edges, dtype=np.float64),
+            low=low,
+            high=high,
+            std=row["std"] or 0.0,
+        )
+
+    @property
+    def size(self) -> int:
+        """How many bins."""
+        return len(self.training) - len(Extra)
+
+    @cached_property
+    def is_discrete(self) -> bool:
+        """Whether a number's bins stand for one value each, their lower edge.
+
+        The profile counts a number of few values so. A number that often takes its greatest value
+        is taken so too.
+        """
+        return self.edges is not None and bool(len(self.edges)) and self.edges[-1] == self.high
+
+    def fall(self, column: pa.Array) -> Fallen:
+        """Where the values of a column fall."""
+        return self._by_value(column) if self.edges is None else self._by_number(column)
+
+    def labels(self) -> tuple[str, ...]:
+        """The values with a bin, and the rest; for a column counted by value."""
+        return (*self.values, "all others")
+
+    def _by_number(self, column: pa.Array) -> Fallen:
+        assert self.edges is not None
+        numbers = as_numbers(column)
+        if numbers is None:  # True and 1 are one value to a pipeline.
+            numbers = as_numbers(_cast(column, pa.float64()))
+        assert numbers is not None
+        null = np.isnan(numbers)
+        bins = np.where(null, self.size, np.searchsorted(self.edges, numbers, side="right"))
+        beyond = np.minimum(numbers - self.low, 0.0) + np.maximum(numbers - self.high, 0.0)
+        with np.errstate(over="ignore"):
+            far = np.clip(np.nan_to_num(beyond) / (self.std or 1.0), -_FARTHEST, _FARTHEST)
+        excess = np.copysign(np.ceil(np.abs(far) * GRAIN), far).astype(np.int64)
+        return Fallen(bins.astype(np.int64), np.zeros(len(bins), dtype=bool), excess)
+
+    def _by_value(self, column: pa.Array) -> Fallen:
+        text = _cast(column, pa.string())
+        places = pc.index_in(text, pa.array(self.values, pa.string()))
+        bins = np.array(places.fill_null(len(self.values)), dtype=np.int64)
+        null = np.array(text.is_null())
+        bins[null] = self.size
+        zero = np.zeros(len(bins), dtype=np.int64)
+        if self.known is None:
+            return Fallen(bins, np.zeros(len(bins), dtype=bool), zero)
+        seen = np.array(pc.is_in(text, pa.array(sorted(self.known), pa.string())))
+        return Fallen(bins, ~seen & ~null, zero, text)
+
+
+def _cast(column: pa.Array, type_: pa.DataType) -> pa.Array:
+    if pa.types.is_boolean(column.type) and pa.types.is_floating(type_):
+        column = pc.cast(column, pa.int8())
+    return pc.cast(column, type_)

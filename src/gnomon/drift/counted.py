@@ -1,0 +1,250 @@
+"""What drift is measured on: integer counts of a log, which add up however it is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from gnomon.drift.bins import Bins, Extra, Fallen, Floats, Integers
+from gnomon.drift.clock import NEVER, WIDTHS, moved, numbered, wider
+from gnomon.log.sampling import unit
+
+__all__ = ["Batch", "Cell", "ColumnCounts", "Counts", "Witness"]
+
+_HELD_BUCKETS = 120
+_HELD_NAMES = 500
+
+
+class Cell(NamedTuple):
+    """A segment (empty for a log that is not split) in one bucket of time."""
+
+    segment: str
+    bucket: int
+
+
+class Witness(NamedTuple):
+    """A row that stands for all that fell to one place: the one whose id hashes lowest."""
+
+    place: float
+    row: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows to count.
+
+    Attributes:
+        columns: those with bins, by ``(kind, name)``.
+        moments: seconds since 1970; NaN where a row has no time.
+        rows: ``<request id>/<row>`` of each.
+        segments: the segment of each; None when the log is not split.
+    """
+
+    columns: Mapping[tuple[str, str], pa.Array]
+    moments: Floats
+    rows: Sequence[str]
+    segments: Sequence[str] | None = None
+
+
+@dataclass
+class ColumnCounts:
+    """One column's counts.
+
+    Attributes:
+        cells: a vector as :mod:`~gnomon.drift.bins` says, by segment and bucket.
+        names: rows by new value, for the values whose names hash lowest: which ones does not
+            depend on the order, and a value that is kept was counted from its first row on
+            (bottom-k sampling, Cohen and Kaplan, PODC 2007).
+        witnesses: a row for each cell and place in the vector.
+    """
+
+    bins: Bins
+    cells: dict[Cell, Integers] = field(default_factory=dict)
+    names: dict[str, int] = field(default_factory=dict)
+    witnesses: dict[tuple[Cell, int], Witness] = field(default_factory=dict)
+
+    def add(self, fallen: Fallen, cells: Sequence[Cell], at: Integers, rows: Ranked) -> None:
+        """Count rows: the values of row ``i`` are of the cell ``cells[at[i]]``."""
+        for cell, vector in zip(cells, self._vectors(fallen, at, len(cells)), strict=True):
+            self._put(cell, vector)
+        if fallen.names is not None and fallen.new.any():
+            found = fallen.names.filter(pa.array(fallen.new)).value_counts().to_pylist()
+            self._name({entry["values"]: entry["counts"] for entry in found})
+        self._witness(fallen, cells, at, rows)
+
+    def merge(self, other: ColumnCounts) -> None:
+        """Add what another has counted, over buckets of the same width."""
+        for cell, vector in other.cells.items():
+            self._put(cell, vector)
+        self._name(other.names)
+        for key, witness in other.witnesses.items():
+            self._see(key, witness)
+
+    def widen(self, seconds: int, to: int) -> None:
+        """Put the buckets together to wider ones."""
+        cells, witnesses = self.cells, self.witnesses
+        self.cells, self.witnesses = {}, {}
+        for cell, vector in cells.items():
+            self._put(_moved(cell, seconds, to), vector)
+        for (cell, place), witness in witnesses.items():
+            self._see((_moved(cell, seconds, to), place), witness)
+
+    def total(self, segment: str | None = None) -> Integers:
+        """The sum over all cells, or those of a segment."""
+        total = np.zeros(len(self.bins.training), dtype=np.int64)
+        for cell, vector in self.cells.items():
+            if segment in (None, cell.segment):
+                total += vector
+        return total
+
+    def by_bucket(self, segment: str | None = None) -> dict[int, Integers]:
+        """The sum over segments, or one of them, of each bucket that has a time, in order."""
+        found: dict[int, Integers] = {}
+        for cell, vector in self.cells.items():
+            if cell.bucket != NEVER and segment in (None, cell.segment):
+                found[cell.bucket] = found.get(cell.bucket, 0) + vector
+        return dict(sorted(found.items()))
+
+    @property
+    def segments(self) -> list[str]:
+        """Every segment that has rows, in order."""
+        return sorted({cell.segment for cell in self.cells})
+
+    def _vectors(self, fallen: Fallen, at: Integers, cells: int) -> Integers:
+        """One vector for each cell."""
+        bins, width = self.bins.size, self.bins.size + 1
+        flat = np.bincount(at * width + fallen.bins, minlength=cells * width)
+        extra = {
+            Extra.NEW: fallen.new,
+            Extra.BELOW: fallen.excess < 0,
+            Extra.ABOVE: fallen.excess > 0,
+            Extra.EXCESS_BELOW: -np.minimum(fallen.excess, 0),
+            Extra.EXCESS_ABOVE: np.maximum(fallen.excess, 0),
+        }
+        vectors = np.zeros((cells, len(self.bins.training)), dtype=np.int64)
+        vectors[:, :width] = flat.reshape(cells, width)  # the last one are the nulls
+        for what, amounts in extra.items():
+            if amounts.any():
+                np.add.at(vectors[:, bins + what], at, amounts)
+        return vectors
+
+    def _put(self, cell: Cell, vector: Integers) -> None:
+        self.cells[cell] = self.cells[cell] + vector if cell in self.cells else vector.copy()
+
+    def _name(self, more: Mapping[str, int]) -> None:
+        for name, rows in more.items():
+            self.names[name] = self.names.get(name, 0) + rows
+        if len(self.names) > _HELD_NAMES:
+            names = sorted(self.names)
+            order = np.argsort(unit(names), kind="stable")[:_HELD_NAMES]
+            self.names = {names[i]: self.names[names[i]] for i in order.tolist()}
+
+    def _witness(self, fallen: Fallen, cells: Sequence[Cell], at: Integers, rows: Ranked) -> None:
+        """For each cell and place, the row of the lowest rank that fell there."""
+        place = fallen.bins.copy()
+        size, places = self.bins.size, len(self.bins.training)
+        place[fallen.new] = size + Extra.NEW
+        place[fallen.excess < 0] = size + Extra.BELOW
+        place[fallen.excess > 0] = size + Extra.ABOVE
+        keys, first = np.unique((at * places + place)[rows.order], return_index=True)
+        for key, row in zip(keys.tolist(), rows.order[first].tolist(), strict=True):
+            witness = Witness(float(rows.places[row]), rows.ids[row])
+            self._see((cells[key // places], key % places), witness)
+
+    def _see(self, key: tuple[Cell, int], witness: Witness) -> None:
+        self.witnesses[key] = min(self.witnesses.get(key, witness), witness)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Rows by the hash of their ids."""
+
+    ids: Sequence[str]
+    places: Floats
+    order: Integers
+
+    @classmethod
+    def of(cls, ids: Sequence[str]) -> Ranked:
+        """These rows, ranked."""
+        places = unit(ids)
+        return cls(ids, places, np.argsort(places, kind="stable"))
+
+
+class Counts:
+    """Counts of every column, by segment and time. Memory does not grow with the log.
+
+    Any split of the same rows, in any order, merges to the same counts: a bucket is as wide as it
+    must be for the whole range to fit, widths are multiples of each other, and what is kept of
+    names and rows is chosen by hash.
+    """
+
+    def __init__(self, bins: Sequence[Bins]) -> None:
+        self.seconds = WIDTHS[0]
+        self.rows = 0
+        self.columns = {(b.kind, b.name): ColumnCounts(b) for b in bins}
+        self._buckets: set[int] = set()
+
+    def add(self, batch: Batch) -> None:
+        """Count rows."""
+        if not len(batch.rows):
+            return
+        self._make_room(set(np.unique(numbered(batch.moments, self.seconds)).tolist()))
+        cells, at = _cells(batch, numbered(batch.moments, self.seconds))
+        ranked = Ranked.of(batch.rows)
+        for key, column in batch.columns.items():
+            counts = self.columns[key]
+            counts.add(counts.bins.fall(column), cells, at, ranked)
+        self.rows += len(batch.rows)
+
+    def merge(self, other: Counts) -> None:
+        """Add what another has counted of other rows; its buckets may be made wider for it."""
+        while self.seconds < other.seconds:
+            self.widen()
+        while other.seconds < self.seconds:
+            other.widen()
+        for key, column in other.columns.items():
+            self.columns[key].merge(column)
+        self.rows += other.rows
+        self._make_room(other._buckets)
+
+    def widen(self) -> bool:
+        """Make buckets wider; whether they could be."""
+        to = wider(self.seconds)
+        if to is None:
+            return False
+        for column in self.columns.values():
+            column.widen(self.seconds, to)
+        self._buckets = {moved(bucket, self.seconds, to) for bucket in self._buckets}
+        self.seconds = to
+        return True
+
+    @property
+    def buckets(self) -> list[int]:
+        """Every bucket that has rows, in order."""
+        return sorted(self._buckets - {NEVER})
+
+    def __iter__(self) -> Iterator[ColumnCounts]:
+        return iter(self.columns.values())
+
+    def _make_room(self, buckets: set[int]) -> None:
+        """Take up buckets, and widen until they are few enough."""
+        self._buckets |= buckets
+        while len(self._buckets) > _HELD_BUCKETS and self.widen():
+            pass
+
+
+def _moved(cell: Cell, seconds: int, to: int) -> Cell:
+    return Cell(cell.segment, moved(cell.bucket, seconds, to))
+
+
+def _cells(batch: Batch, buckets: Integers) -> tuple[list[Cell], Integers]:
+    """The cells of a batch and which of them each row is in."""
+    given = batch.segments if batch.segments is not None else [""] * len(batch.rows)
+    names, segment = np.unique(np.array(given), return_inverse=True)
+    pairs, at = np.unique(np.stack([segment, buckets], axis=1), axis=0, return_inverse=True)
+    cells = [Cell(str(names[s]), int(bucket)) for s, bucket in pairs.tolist()]
+    return cells, at.reshape(-1).astype(np.int64)

@@ -1,0 +1,239 @@
+"""Measuring drift: one pass over a range of the log, then the steps on a sample of its rows."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from gnomon.artifact import Artifact
+from gnomon.contract import Contract
+from gnomon.drift.bins import Bins
+from gnomon.drift.clock import moved, wider
+from gnomon.drift.columns import Reader
+from gnomon.drift.counted import Batch, Counts
+from gnomon.drift.findings import Finding
+from gnomon.drift.model import Alert, DriftReport
+from gnomon.drift.segments import Segments
+from gnomon.errors import PolicyError
+from gnomon.log import InferenceLog
+from gnomon.offline.logged import Range, Role, Rows
+from gnomon.offline.rerun import Rerun
+from gnomon.policy import Policy
+from gnomon.report import Axis, Subject
+from gnomon.settings import Settings
+from gnomon.skew.consistency.tally import Pairs, Sample, about, row_ids, row_places, seconds
+from gnomon.worker import WorkerClient
+
+__all__ = ["Measurement", "frozen", "measure"]
+
+STEP_ROWS = 10_000
+"""Rows that are run again for the steps' columns."""
+
+_MOST_BUCKETS = 60
+_FEWEST_BUCKETS = 6
+_FEWEST_ROWS = 200
+"""Buckets are widened until they have so many rows on average: with 20 bins, chance alone gives PSI
+up to 0.2 on that many."""
+
+
+def measure(
+    log: InferenceLog,
+    artifact: Artifact,
+    *,
+    policy: Policy | None = None,
+    role: Role = "live",
+    start: datetime | None = None,
+    end: datetime | None = None,
+    by: str | None = None,
+    steps: int = STEP_ROWS,
+    settings: Settings | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> DriftReport:
+    """Measure how far what an artifact was asked and answered lies from its training.
+
+    The log is read once; memory does not grow with it.
+
+    Args:
+        policy: how far is too far; its ``[drift]``.
+        role: whether the artifact answered as ``live`` or as ``shadow``.
+        start: rows that arrived from this time on.
+        end: rows that arrived before this time.
+        by: a feature to split the rows by.
+        steps: rows to run again, in a worker, for the columns of the steps; 0 for none.
+        settings: of the worker.
+        progress: called with the number of logged rows read since the last call.
+
+    Raises:
+        LogError: there is no log of the model.
+        PolicyError: ``by`` is no feature.
+    """
+    policy, settings = policy or Policy(), settings or Settings.read()
+    measurement = Measurement(artifact, by=by, steps=steps)
+    with log.snapshot() as snapshot:
+        source = Range(snapshot, artifact, role, start, end)
+        for part in source.chunks():
+            measurement.add(part)
+            if progress:
+                progress(part.num_rows)
+    measurement.trace(settings)
+    words = ["gnomon", "drift", artifact.tag, *source.options()]
+    words += ["--by", by] if by else []
+    words += ["--steps", str(steps)] if steps != STEP_ROWS else []
+    return measurement.report(policy, role, shlex.join(words))
+
+
+def frozen(artifact: Artifact) -> list[Bins]:
+    """The bins of an artifact's training profile."""
+    domains = {f.name: f.domain for f in artifact.contract.features}
+    found = []
+    for row in artifact.profile().to_pylist():
+        domain = domains.get(row["name"]) if row["kind"] == "input" else None
+        found.append(Bins.read(row, domain))
+    return found
+
+
+class Measurement:
+    """Counts of an artifact's rows, and a sample of them to run again.
+
+    Attributes:
+        counts: of inputs and outputs, over every row.
+        steps: of the steps' columns, over the sample.
+    """
+
+    def __init__(self, artifact: Artifact, *, by: str | None = None, steps: int = 0) -> None:
+        self._artifact = artifact
+        bins = frozen(artifact)
+        self.counts = Counts([b for b in bins if b.kind != "step"])
+        self.steps = Counts([b for b in bins if b.kind == "step"])
+        self._by = by
+        self._segments = None if by is None else Segments(_chosen(by, bins, artifact.contract))
+        self._sample = Sample(steps) if steps else None
+
+    def add(self, rows: Rows) -> None:
+        """Count rows of the log."""
+        facts = about(rows, self._artifact.contract, rows.inputs.select([]))
+        columns = _columns("input", rows.inputs) | _columns("output", rows.outputs)
+        self.counts.add(self._batch(columns, facts, rows.inputs))
+        if self._sample is not None:
+            places = row_places(facts)
+            self._sample.add(places, Pairs(facts, rows.inputs, rows.outputs))
+
+    def trace(self, settings: Settings) -> None:
+        """Run the sample again and count what came out of each step."""
+        pairs = self._sample.pairs() if self._sample is not None else None
+        if pairs is None:
+            return
+        schema, names = self._artifact.contract.input_schema, [c.bins.name for c in self.steps]
+        batch = pairs.left.cast(schema).combine_chunks().to_batches()[0]
+        with WorkerClient(self._artifact, settings) as client:
+            rerun = Rerun(client, self._artifact, settings)
+            good = rerun.good(batch)
+            traced = rerun.trace(batch.take(pa.array(good)), names)
+        pairs = pairs.take(good)
+        self.steps.add(self._batch(_columns("step", traced), pairs.about, pairs.left))
+
+    def report(self, policy: Policy, role: Role, command: str) -> DriftReport:
+        """What was found so far."""
+        _settle(self.counts, self.steps)
+        contract, artifact = self._artifact.contract, self._artifact
+        reader = Reader(
+            policy.drift, contract, self.counts.seconds, segments=self._segments is not None
+        )
+        counted = [c for part in (self.counts, self.steps) if part.rows for c in part]
+        columns = tuple(reader.column(c) for c in counted)
+        alerts = _begun(alert for c in counted for alert in reader.alerts(c))
+        buckets = self.counts.buckets
+        start, end = (
+            (reader.iso(buckets[0]), reader.iso(buckets[-1] + 1)) if buckets else (None,) * 2
+        )
+        finding = Finding(
+            artifact=artifact.tag,
+            role=role,
+            rows=self.counts.rows,
+            seconds=self.counts.seconds,
+            start=start,
+            columns=columns,
+            alerts=alerts,
+        )
+        return DriftReport(
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            title=finding.title(),
+            verdict=finding.verdict,
+            summary=finding.summary(),
+            subject=Subject(
+                model=artifact.name, artifact=artifact.tag, digest=artifact.digest, role=role
+            ),
+            rows=self.counts.rows,
+            traced=self.steps.rows,
+            axis=Axis(label=contract.event_time or "arrival", unit="UTC"),
+            seconds=self.counts.seconds,
+            by=self._by,
+            start=start,
+            end=end,
+            columns=columns,
+            alerts=alerts,
+            policy=policy.digest,
+            command=command,
+        )
+
+    def _batch(
+        self, columns: dict[tuple[str, str], pa.Array], facts: pa.Table, inputs: pa.Table
+    ) -> Batch:
+        segments = None
+        if self._segments is not None:
+            segments = self._segments.of(_whole(inputs.column(self._segments.bins.name)))
+        return Batch(columns, seconds(facts.column("moment")), row_ids(facts), segments)
+
+
+def _begun(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
+    """Changes where they began: a step's column that changes together with an input is left out,
+    and so is one that changes as an earlier step's does."""
+    kept: list[Alert] = []
+    began: set[tuple[str, str | None]] = set()
+    for alert in sorted(alerts, key=lambda a: ("input", "step", "output").index(a.kind)):
+        moment = (alert.since, alert.segment)
+        if alert.kind == "step" and moment in began:
+            continue
+        began.add(moment)
+        kept.append(alert)
+    return tuple(kept)
+
+
+def _chosen(by: str, bins: list[Bins], contract: Contract) -> Bins:
+    found = [b for b in bins if b.kind == "input" and b.name == by]
+    if not found:
+        names = ", ".join(feature.name for feature in contract.features)
+        raise PolicyError(
+            f"there is no feature `{by}` to split rows by", hint=f"the features are {names}"
+        )
+    return found[0]
+
+
+def _columns(kind: str, table: pa.Table) -> dict[tuple[str, str], pa.Array]:
+    pairs = zip(table.column_names, table.columns, strict=True)
+    return {(kind, name): _whole(column) for name, column in pairs}
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    found = column.combine_chunks()
+    return found.chunk(0) if isinstance(found, pa.ChunkedArray) else found
+
+
+def _settle(counts: Counts, steps: Counts) -> None:
+    """Widen buckets until they are few enough, and most of them have enough rows."""
+    while counts.buckets and _too_fine(counts) and counts.widen():
+        pass
+    while steps.rows and steps.seconds < counts.seconds and steps.widen():
+        pass
+
+
+def _too_fine(counts: Counts) -> bool:
+    buckets, to = counts.buckets, wider(counts.seconds)
+    if len(buckets) > _MOST_BUCKETS:
+        return True
+    if to is None or len({moved(b, counts.seconds, to) for b in buckets}) < _FEWEST_BUCKETS:
+        return False
+    return bool(counts.rows / len(buckets) < _FEWEST_ROWS)

@@ -1,0 +1,199 @@
+"""How far two counts of a column lie apart.
+
+Every metric is an effect size: it tells how much, and does not grow with the number of rows. What
+chance alone gives shrinks with them; see :mod:`~gnomon.drift.chance`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from gnomon.drift.bins import GRAIN, Bins, Extra, Floats, Integers
+
+__all__ = ["Sides", "excess", "measures", "quantiles", "rows", "widths"]
+
+_EXCESS = (Extra.EXCESS_BELOW, Extra.EXCESS_ABOVE)
+
+_QUANTILES = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Two counts over the same bins: what is expected, and what is looked at.
+
+    Attributes:
+        before: training, or earlier rows.
+        now: the rows looked at.
+    """
+
+    bins: Bins
+    before: Integers
+    now: Integers
+
+    @cached_property
+    def valued(self) -> tuple[int, int]:
+        """Rows on either side that are not null."""
+        size = self.bins.size
+        return int(self.before[:size].sum()), int(self.now[:size].sum())
+
+    @cached_property
+    def all_rows(self) -> tuple[int, int]:
+        """Rows on either side, nulls with them; at least one."""
+        return max(rows(self.bins, self.before), 1), max(rows(self.bins, self.now), 1)
+
+    def shares(self, smoothed: float = 0.0) -> tuple[Floats, Floats]:
+        """The share of each bin on either side; with so many rows more in each bin that is used."""
+        counts = [side[: self.bins.size].astype(float) for side in (self.before, self.now)]
+        used = (counts[0] + counts[1]) > 0
+        both = [side[used] + smoothed for side in counts]
+        return both[0] / max(both[0].sum(), 1.0), both[1] / max(both[1].sum(), 1.0)
+
+    def rates(self, *which: Extra) -> tuple[float, float]:
+        """The share of all rows on either side that are of these kinds."""
+        counts = [
+            sum(int(s[self.bins.size + kind]) for kind in which) for s in (self.before, self.now)
+        ]
+        return counts[0] / self.all_rows[0], counts[1] / self.all_rows[1]
+
+
+def rows(bins: Bins, count: Integers) -> int:
+    """Rows that were counted."""
+    return int(count[: bins.size].sum() + count[bins.size + Extra.NULL])
+
+
+def measures(sides: Sides) -> dict[str, float]:
+    """Every metric that the column has.
+
+    Those of order, ``ks`` and ``wasserstein``, only for numbers; ``outside`` likewise; ``new`` only
+    where training's values are all known.
+    """
+    found = {"nulls": abs(np.subtract(*sides.rates(Extra.NULL)))}
+    if all(sides.valued):
+        found |= {name: metric(sides) for name, metric in _SHAPE.items()}
+    if sides.bins.edges is None:
+        if sides.bins.known is not None:
+            before, now = sides.rates(Extra.NEW)
+            found["new"] = max(now - before, 0.0)
+        return {name: float(value) for name, value in found.items()}
+    before, now = sides.rates(Extra.BELOW, Extra.ABOVE)
+    found["outside"] = max(now - before, 0.0)
+    if all(sides.valued):
+        found |= {"ks": ks(sides), "wasserstein": wasserstein(sides)}
+    return {name: float(value) for name, value in found.items()}
+
+
+def psi(sides: Sides) -> float:
+    """Population stability index: the sum of ``(q - p) ln(q / p)`` over bins.
+
+    It is the divergence of Jeffreys (1946). Each bin has half a row more on either side, so that an
+    empty one does not make it infinite (Krichevsky and Trofimov, 1981).
+    """
+    p, q = sides.shares(smoothed=0.5)
+    return float(((q - p) * np.log(q / p)).sum())
+
+
+def js(sides: Sides) -> float:
+    """Jensen-Shannon distance: the root of the divergence in bits, from 0 to 1.
+
+    Endres and Schindelin, IEEE Trans. Inf. Theory 49 (2003).
+    """
+    p, q = sides.shares()
+    middle = (p + q) / 2
+    halves = [np.sum(s[s > 0] * np.log2(s[s > 0] / middle[s > 0])) / 2 for s in (p, q)]
+    return math.sqrt(max(sum(halves), 0.0))
+
+
+def linf(sides: Sides) -> float:
+    """The largest change of the share of one bin or value."""
+    p, q = sides.shares()
+    return float(np.abs(q - p).max(initial=0.0))
+
+
+def ks(sides: Sides) -> float:
+    """The largest difference of the two distribution functions, at the frozen edges.
+
+    Between edges it may be larger: bins of 5% of training's rows hide at most 5%.
+    """
+    return float(np.abs(_gaps(sides)).max(initial=0.0))
+
+
+def wasserstein(sides: Sides) -> float:
+    """Wasserstein distance of order 1, in standard deviations of the training column.
+
+    It is the area between the two distribution functions (Vallender, 1974). Rows are taken to lie
+    evenly between a bin's edges, to thin out towards training's least and greatest value in the
+    outermost bins, and to be all on one value in a bin that stands for it. What
+    lies out of training's range is counted with its own distance from it. A column that was
+    constant in training has 1 for its standard deviation. Of two sides that both reach out of it
+    on one end, the means there are compared, which is a lower bound.
+    """
+    inner, std = _area(sides), sides.bins.std or 1.0
+    return float(inner / std + sum(excess(sides, kind) for kind in _EXCESS))
+
+
+def excess(sides: Sides, kind: Extra) -> float:
+    """By how much rows on average lie beyond an end of training's range, in standard deviations."""
+    before, now = (
+        int(side[sides.bins.size + kind]) / GRAIN / size
+        for side, size in zip((sides.before, sides.now), sides.valued, strict=True)
+    )
+    return abs(now - before)
+
+
+def quantiles(bins: Bins, count: Integers) -> dict[str, float]:
+    """Quantiles of a number, evenly between the edges of a bin; within training's range."""
+    total = int(count[: bins.size].sum())
+    if bins.edges is None or not total or not math.isfinite(bins.low):
+        return {}
+    knots = np.concatenate([[bins.low], bins.edges, [bins.high]])
+    up_to = np.concatenate([[0.0], np.cumsum(count[: bins.size]) / total])
+    if bins.is_discrete:
+        place = [int(np.searchsorted(up_to[1:], at - 1e-12)) for at in _QUANTILES.values()]
+        return dict(zip(_QUANTILES, (float(knots[i]) for i in place), strict=True))
+    found = np.interp(list(_QUANTILES.values()), up_to, knots)
+    return dict(zip(_QUANTILES, found.tolist(), strict=True))
+
+
+_SHAPE: Mapping[str, Callable[[Sides], float]] = {"psi": psi, "js": js, "linf": linf}
+
+
+def _gaps(sides: Sides) -> Floats:
+    """``G - F`` at training's least value, the inner edges, and its greatest value."""
+    size = sides.bins.size
+    gaps = np.zeros(size + 1)
+    for side, sign in ((sides.before, -1.0), (sides.now, 1.0)):
+        total = max(int(side[:size].sum()), 1)
+        up_to = np.concatenate([[side[size + Extra.BELOW]], np.cumsum(side[:size])]) / total
+        up_to[-1] -= side[size + Extra.ABOVE] / total
+        gaps += sign * up_to
+    return gaps
+
+
+def widths(bins: Bins) -> Floats:
+    """How wide each bin of a number is, within training's range."""
+    assert bins.edges is not None
+    if not math.isfinite(bins.low):
+        return np.zeros(bins.size)
+    return np.diff(np.concatenate([[bins.low], bins.edges, [bins.high]]))
+
+
+def _area(sides: Sides) -> float:
+    """The area between the distribution functions within training's range."""
+    gaps, wide = _gaps(sides), widths(sides.bins)
+    if sides.bins.is_discrete:
+        return float((np.abs(gaps[1:]) * wide).sum())
+    left, right = gaps[:-1], gaps[1:]
+    whole = np.abs(left) + np.abs(right)
+    crossing = (left * right < 0) & (whole > 0)
+    # Where the functions cross, two triangles; elsewhere a trapezoid.
+    triangles = (left**2 + right**2) / np.where(whole > 0, whole, 1.0) / 2
+    areas = np.where(crossing, triangles, whole / 2)
+    if len(areas) > 1:  # In the outermost bins rows thin out evenly, to none at the end.
+        areas[0] = (2 * abs(left[0]) + abs(right[0])) / 3
+        areas[-1] = (abs(left[-1]) + 2 * abs(right[-1])) / 3
+    return float((areas * wide).sum())

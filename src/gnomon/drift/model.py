@@ -1,0 +1,204 @@
+"""What a measurement of drift found, as data: the terminal, JSON and HTML are made from it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from gnomon.formats import Format, decode
+from gnomon.report import Axis, Count, Subject, Summary
+
+__all__ = [
+    "FORMAT",
+    "Alert",
+    "Column",
+    "DriftReport",
+    "Effect",
+    "Moment",
+    "Segment",
+    "Shape",
+    "Verdict",
+]
+
+FORMAT = 1
+
+_KIND = Format("drift report", FORMAT, hint="run the command again, or restore it from a backup")
+
+Verdict = Literal["ok", "drifted", "unknown"]
+
+
+class Effect(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric of one column.
+
+    Attributes:
+        value: how far the rows lie from training.
+        limit: the policy's.
+        floor: what chance alone may give with so many rows; see ``chance.floors``.
+        verdict: ``drifted`` when above both; ``unknown`` when there are too few rows to say.
+    """
+
+    value: float
+    limit: float
+    floor: float
+    verdict: Verdict
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows by bin, in training and as served; nulls are in none.
+
+    Numbers have ``edges``, the inner ones, everything else ``labels``.
+    """
+
+    training: tuple[int, ...]
+    serving: tuple[int, ...]
+    edges: tuple[float, ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """One stretch of time. ``start`` and ``end`` are ISO 8601 in UTC.
+
+    Attributes:
+        values: every metric against training.
+        verdict: of these rows alone.
+    """
+
+    start: str
+    end: str
+    rows: int
+    values: dict[str, float]
+    verdict: Verdict
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of the rows, against training as a whole: the profile of training is not split.
+
+    Attributes:
+        values: every metric of these rows. A part is not the whole, so they are not judged.
+        without: the column's worst metric over all other rows; where it is below the limit, the
+            drift is in this segment.
+    """
+
+    name: str
+    rows: int
+    values: dict[str, float]
+    without: float | None = None
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """One column against its training profile.
+
+    Attributes:
+        kind: ``input`` (a raw feature), ``step`` (a transformed one) or ``output``.
+        rows: rows counted; those of a step are a sample.
+        training_rows: rows of training that were counted.
+        judged: whether the verdict of the report rests on it; ``why`` says why not.
+        effects: by metric, over the whole range.
+        worst: the metric that exceeds its limit the most.
+        nulls: the share of nulls in training and now.
+        tails: the share below training's least and above its greatest value.
+        quantiles: ``p05`` ... ``p95`` in training and now; empty for what is no number.
+        new: values training did not have, most frequent first.
+        since: the first bucket from which on it has drifted; None when it has not.
+        rows_that_show: ids of requests, with the row, in what grew the most.
+        grown: what that is, in words.
+    """
+
+    kind: Literal["input", "step", "output"]
+    name: str
+    rows: int
+    training_rows: int
+    verdict: Verdict
+    judged: bool
+    effects: dict[str, Effect]
+    worst: str
+    nulls: tuple[float, float]
+    shape: Shape
+    unit: str | None = None
+    why: str | None = None
+    tails: tuple[float, float] | None = None
+    quantiles: dict[str, tuple[float, float]] = {}
+    new: tuple[Count, ...] = ()
+    since: str | None = None
+    grown: str | None = None
+    rows_that_show: tuple[str, ...] = ()
+    timeline: tuple[Moment, ...] = ()
+    segments: tuple[Segment, ...] = ()
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """A column that changed within the range.
+
+    Attributes:
+        change: ``sudden`` (one bucket against those before it) or ``slow`` (the last third of the
+            range against the first).
+        segment: whose rows changed; None when it is all of them.
+        since: when it began, ISO 8601 in UTC.
+        before: rows it is compared with.
+        after: rows since.
+        effect: by how much, in ``metric``.
+    """
+
+    kind: Literal["input", "step", "output"]
+    name: str
+    change: Literal["sudden", "slow"]
+    metric: str
+    effect: Effect
+    since: str
+    before: int
+    after: int
+    grown: str
+    segment: str | None = None
+    rows_that_show: tuple[str, ...] = ()
+
+
+class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What an artifact was asked and answered, against its training.
+
+    Attributes:
+        format: the version of this shape; see ``docs/formats.md`` before changing it.
+        created: when, ISO 8601 in UTC.
+        verdict: ``drifted`` when a column that is judged has drifted or changed; ``unknown`` when
+            there are too few rows to say.
+        rows: answered rows that were counted.
+        traced: rows that were run again for the steps' columns.
+        axis: what time is measured by.
+        seconds: the width of a bucket.
+        by: the feature that segments are made by.
+        policy: the first 12 hex digits of the SHA-256 of the policy's canonical JSON.
+        command: reproduces this report.
+    """
+
+    format: int = FORMAT
+    created: str
+    title: str
+    verdict: Verdict
+    summary: Summary
+    subject: Subject
+    rows: int
+    traced: int
+    axis: Axis
+    seconds: float
+    policy: str
+    by: str | None = None
+    start: str | None = None
+    end: str | None = None
+    columns: tuple[Column, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    notes: tuple[str, ...] = ()
+    command: str = ""
+
+    def to_json(self) -> bytes:
+        """The whole report as indented JSON."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+    @classmethod
+    def from_json(cls, data: str | bytes, where: str = "drift report") -> DriftReport:
+        """Read what :meth:`to_json` wrote; errors call it ``where``.
+
+        Raises:
+            NewerFormat: a newer version of Gnomon wrote it.
+            UnreadableFile: it is no drift report.
+        """
+        return decode(data, cls, _KIND, where)

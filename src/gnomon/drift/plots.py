@@ -1,0 +1,122 @@
+"""The plots of a drift report: training and what was served laid over each other, and how far
+apart they are over time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from gnomon.drift.findings import METRICS
+from gnomon.drift.model import Column, DriftReport
+from gnomon.report import numbers
+from gnomon.report.plots import Bar, Pairs, Plot, Tick, ceiling, share_ticks, time_ticks
+
+__all__ = ["Effects", "effects", "labelled", "laid_over"]
+
+_MOST_LABELS = 12
+_TICKS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """An effect over time.
+
+    Attributes:
+        limit: where the policy's limit is, in percent of the height; None above the plot.
+    """
+
+    plot: Plot
+    limit: float | None
+
+
+def laid_over(column: Column) -> Plot | None:
+    """A number's bins, each as wide as the next: bars for training, an outline for what was served.
+
+    The frozen bins hold about the same number of training rows each, so what has not drifted lies
+    flat on flat. None for what is no number.
+    """
+    shape = column.shape
+    if shape.labels or not any(shape.serving) or not any(shape.training):
+        return None
+    sides = [[n / sum(side) for n in side] for side in (shape.training, shape.serving)]
+    top = ceiling(max(*sides[0], *sides[1]))
+    width = 100 / len(sides[0])
+    bars = tuple(
+        Bar(i * width, width, 100 * share / top, _title(column, i, share, sides[1][i]))
+        for i, share in enumerate(sides[0])
+    )
+    heights = [100 - 100 * share / top for share in sides[1]]
+    steps = "".join(
+        f"L{i * width:.3f} {h:.3f}L{(i + 1) * width:.3f} {h:.3f}" for i, h in enumerate(heights)
+    )
+    return Plot(bars, f"M0 100{steps}L100 100", tuple(_edges(shape.edges)), share_ticks(top))
+
+
+def labelled(column: Column) -> tuple[Pairs, ...]:
+    """The values whose shares are largest on either side; nothing for a number."""
+    shape = column.shape
+    sums = max(sum(shape.training), 1), max(sum(shape.serving), 1)
+    found = [
+        (label, left / sums[0], right / sums[1])
+        for label, left, right in zip(shape.labels, shape.training, shape.serving, strict=False)
+        if left or right
+    ]
+    found = sorted(found, key=lambda entry: -max(entry[1:]))[:_MOST_LABELS]
+    longest = max((max(entry[1:]) for entry in found), default=1.0)
+    return tuple(
+        Pairs(
+            label,
+            100 * left / longest,
+            100 * right / longest,
+            numbers.percent(left),
+            numbers.percent(right),
+        )
+        for label, left, right in found
+    )
+
+
+def effects(column: Column, report: DriftReport) -> Effects | None:
+    """A column's worst metric in each bucket; None without two buckets."""
+    line, metric = column.timeline, column.worst
+    if len(line) < 2:
+        return None
+    low, high = numbers.seconds(line[0].start), numbers.seconds(line[-1].end)
+    limit = column.effects[metric].limit
+    values = [moment.values.get(metric, 0.0) for moment in line]
+    top = _ceiling(max(*values, min(limit, 1.0), 1e-9))
+    bars = tuple(
+        Bar(
+            100 * (numbers.seconds(moment.start) - low) / (high - low),
+            100 * report.seconds / (high - low),
+            100 * value / top,
+            f"{numbers.moment(moment.start, report.seconds)}: {METRICS[metric]} "
+            f"{numbers.number(value, 3)} of {numbers.rows(moment.rows)}, {moment.verdict}",
+        )
+        for moment, value in zip(line, values, strict=True)
+    )
+    marks = (line[0].start, line[len(line) // 2].start, line[-1].end)
+    y = tuple(Tick(100 * at, numbers.number(at * top, 3)) for at in (0.0, 0.5, 1.0))
+    plot = Plot(bars, "", time_ticks(marks, report.seconds), y)
+    return Effects(plot, 100 * limit / top if limit <= top else None)
+
+
+def _ceiling(value: float) -> float:
+    """The next round number at or above a value, which may be above 1."""
+    size: float = 10.0 ** (math.floor(math.log10(value)) + 1)
+    return size * ceiling(value / size)
+
+
+def _edges(edges: tuple[float, ...]) -> list[Tick]:
+    """A few of the edges, where they are."""
+    every = max(math.ceil(len(edges) / _TICKS), 1)
+    places = range(every // 2, len(edges), every)
+    return [Tick(100 * (i + 1) / (len(edges) + 1), numbers.number(edges[i], 4)) for i in places]
+
+
+def _title(column: Column, i: int, training: float, serving: float) -> str:
+    edges = column.shape.edges
+    low = numbers.number(edges[i - 1], 4) if i else "below"
+    high = numbers.number(edges[i], 4) if i < len(edges) else "and above"
+    to = " to " if i and i < len(edges) else " "
+    place = f"{low}{to}{high}" if edges else "all values"
+    return f"{place}: {numbers.percent(training)} in training, {numbers.percent(serving)} as served"

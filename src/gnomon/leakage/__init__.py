@@ -1,0 +1,51 @@
+"""Does training data tell what nobody knows when the model serves? Checks from frames to findings.
+
+Every check is a function of frames and arrays; nothing here runs user code or reads a log. Only the
+modules that are used are imported: reading findings needs neither pandas nor scikit-learn.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gnomon.leakage.checking import check_scores, check_split, check_training
+    from gnomon.leakage.domain import check_domain
+    from gnomon.leakage.finding import Evidence, Finding, LeakageReport, LeakageWarning
+    from gnomon.leakage.gap import Scored
+    from gnomon.leakage.table import KnownAt, Table
+
+__all__ = [
+    "Evidence",
+    "Finding",
+    "KnownAt",
+    "LeakageReport",
+    "LeakageWarning",
+    "Scored",
+    "Table",
+    "check_domain",
+    "check_scores",
+    "check_split",
+    "check_training",
+]
+
+_HOMES = {
+    "Evidence": "finding",
+    "Finding": "finding",
+    "KnownAt": "table",
+    "LeakageReport": "finding",
+    "LeakageWarning": "finding",
+    "Scored": "gap",
+    "Table": "table",
+    "check_domain": "domain",
+    "check_scores": "checking",
+    "check_split": "checking",
+    "check_training": "checking",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,239 @@
+"""Are serving rows of the kind that training rows are, and which features say so?"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gnomon.leakage import columns
+from gnomon.leakage.finding import Evidence, Finding, unknown
+from gnomon.leakage.table import Table
+from gnomon.leakage.telling import Telling, folds
+
+__all__ = ["CHECK", "check_domain"]
+
+CHECK = "domain"
+
+MOVED = 0.6
+"""The AUC from which it is worth a note that rows have moved."""
+
+OTHER = 0.95
+"""The AUC from which serving rows may be of another kind."""
+
+BEYOND = 8
+"""How many times fewer pairs must be confused than when the training data's own first or last days
+are told from the rest. Drift does that too: on eight splits of a year of flights by date, serving
+rows were confused up to 5 times less than the control, and 20 to 1000 times less with a feature
+missing or its text in another case."""
+
+LEAST = 0.002
+"""The share of pairs that counts as confused at least, so that two perfect scores are alike."""
+
+BROKEN = 0.5
+"""The share of rows that became null, or got a value that training does not have, from which a
+feature counts as broken if it is not so on the training data's own days."""
+
+MOST_ROWS = 5_000
+"""Rows of each side that are looked at."""
+
+FEWEST_ROWS = 100
+NAMED = 5
+COUNTS = 0.01
+"""The loss of AUC from which a feature is named."""
+
+_SEED = 0
+
+Floats = npt.NDArray[np.float64]
+
+
+class _Control(NamedTuple):
+    """How well days of the training data are told from its others, and what is broken on them."""
+
+    area: float
+    broken: frozenset[str]
+
+
+def check_domain(train: Table, serving: pd.DataFrame) -> list[Finding]:
+    """Tell serving rows from training rows by their features.
+
+    Left out are what must differ: timestamps (their hour and weekday stay), the entity key and
+    columns that name their rows. What remains differs by drift alone too, so the control is how
+    well the training data's own first and last days are told from the rest of it.
+
+    Args:
+        train: training rows.
+        serving: rows as they were served, with the same features.
+    """
+    fewest = min(len(train), len(serving))
+    if fewest < FEWEST_ROWS:
+        return [_too_few(fewest)]
+    served = _served(train, serving)
+    told = _told(train, served)
+    if told is None or told.area.estimate().low < MOVED:
+        return []
+    control = _control(train, served) if told.area.estimate().low >= OTHER else None
+    return [_finding(told, control)]
+
+
+def _served(train: Table, serving: pd.DataFrame) -> Table:
+    """Serving rows as a table of the same kind."""
+    frame = serving.reset_index(drop=True)
+    return Table.of(
+        frame, features=train.features, event_time=train.event_time, entity_key=train.entity_key
+    )
+
+
+def _told(train: Table, served: Table) -> Telling | None:
+    """The two told apart, unless there is nothing to tell them by."""
+    sides = [side.sample(MOST_ROWS) for side in (_plain(train), served)]
+    first, second = (_parts(side.frame, train) for side in sides)
+    if not first.shape[1]:
+        return None
+    return Telling(first, second, np.concatenate([folds(_order(side)) for side in sides]))
+
+
+def _control(train: Table, served: Table) -> _Control | None:
+    """How days of the training data are told from its other days: as many as were served, at most
+    a third, at its beginning or its end.
+    """
+    if train.event_time is None:
+        return _Control(0.5, frozenset())
+    found = []
+    order = _order(train)
+    span = min(np.ptp(_order(served)), np.ptp(order) / 3)
+    for part in (order >= order.max() - span, order <= order.min() + span):
+        inside, outside = (_plain(train).take(np.flatnonzero(side)) for side in (part, ~part))
+        if min(len(inside), len(outside)) >= FEWEST_ROWS and (told := _told(outside, inside)):
+            found.append(_Control(told.area.value, _broken(told)))
+    if not found:
+        return None
+    return _Control(max(one.area for one in found), frozenset.union(*(one.broken for one in found)))
+
+
+def _broken(told: Telling) -> frozenset[str]:
+    """Features most of whose values became null, or values that the first rows do not have."""
+    return frozenset(
+        str(name)
+        for name, column in told.both.items()
+        if _differs(column[~told.is_second], column[told.is_second])
+    )
+
+
+def _differs(train: pd.Series[Any], serving: pd.Series[Any]) -> bool:
+    nulls = abs(train.isna().mean() - serving.isna().mean())
+    return bool(nulls >= BROKEN or _fresh(train, serving) >= BROKEN)
+
+
+def _fresh(train: pd.Series[Any], serving: pd.Series[Any]) -> float:
+    """The share of serving values that training does not have; of numbers, none."""
+    if columns.numbers(train) is not None or not serving.notna().any():
+        return 0.0
+    known = set(columns.text(train).dropna())
+    return float((~columns.text(serving).dropna().isin(known)).mean())
+
+
+def _plain(table: Table) -> Table:
+    return Table.of(
+        table.frame,
+        features=table.features,
+        event_time=table.event_time,
+        entity_key=table.entity_key,
+    )
+
+
+def _order(table: Table) -> Floats:
+    """The event time in seconds, or else the row number."""
+    rows = np.arange(len(table), dtype=np.float64)
+    if table.event_time is None:
+        return rows
+    seconds = columns.numbers(table.column(table.event_time))
+    return rows if seconds is None else np.nan_to_num(seconds, nan=np.nanmin(seconds))
+
+
+def _parts(frame: pd.DataFrame, like: Table) -> pd.DataFrame:
+    """The columns that may tell rows apart."""
+    parts: dict[str, Any] = {}
+    for name in like.features:
+        column, model = frame[name], like.column(name)
+        if pd.api.types.is_datetime64_any_dtype(column.dtype):
+            parts |= _clock(name, column, model)
+        elif name not in like.entity_key and not columns.is_unique(model):
+            parts[name] = column.array
+    return pd.DataFrame(parts)
+
+
+def _clock(name: str, column: pd.Series[Any], model: pd.Series[Any]) -> dict[str, Floats]:
+    """The hour and the weekday of timestamps, where training has seen each of them twice."""
+    seconds = columns.numbers(model)
+    known = np.array([]) if seconds is None else seconds[~np.isnan(seconds)]
+    days = np.ptp(known) / 86_400 if len(known) else 0.0
+    parts = {}
+    if days >= 2:
+        parts[f"{name} (hour)"] = column.dt.hour.to_numpy(np.float64)
+    if days >= 14:
+        parts[f"{name} (weekday)"] = column.dt.day_of_week.to_numpy(np.float64)
+    return parts
+
+
+def _finding(told: Telling, control: _Control | None) -> Finding:
+    found, losses = told.area.estimate(), told.losses()
+    broken = _broken(told) - control.broken if control else frozenset()
+    other = control is not None and (bool(broken) or _is_beyond(found.value, control.area))
+    ordered = sorted(losses, key=lambda name: (name not in broken, -losses[name]))
+    named = [name for name in ordered if name in broken or losses[name] >= COUNTS][:NAMED]
+    by = ", ".join(f"`{name}`" for name in named) or "no single feature"
+    numbers = {f"AUC lost without {name}": losses[name] for name in named}
+    return Finding(
+        check=CHECK,
+        features=tuple(named),
+        severity="suspect" if other else "note",
+        sentence=f"a classifier tells serving rows from training rows (AUC {found.value:.3f}, "
+        f"{found.low:.3f} to {found.high:.3f}), by {by}",
+        evidence=Evidence.of(
+            found,
+            numbers=numbers | ({"AUC of the control": control.area} if control else {}),
+            examples=[_how(name, told.both[name], told.is_second) for name in named],
+        ),
+        action="find out whether these features are computed online as they were for training"
+        if other
+        else "watch these features: the model has seen fewer rows like those it answers",
+    )
+
+
+def _is_beyond(area: float, control: float) -> bool:
+    return BEYOND * max(1 - area, LEAST) <= 1 - control
+
+
+def _how(name: str, column: pd.Series[Any], is_serving: npt.NDArray[np.bool_]) -> str:
+    """How a feature differs, in a line: its nulls, its middle or its new values."""
+    sides = column[~is_serving], column[is_serving]
+    nulls = [side.isna().mean() for side in sides]
+    if abs(nulls[0] - nulls[1]) > 0.1:
+        return f"{name}: null in {nulls[0]:.0%} of training rows, {nulls[1]:.0%} of serving rows"
+    values = columns.numbers(column)
+    if values is not None:
+        train, serving = _middle(values[~is_serving]), _middle(values[is_serving])
+        return f"{name}: {train} in training, {serving} in serving"
+    fresh = _fresh(*sides)
+    return f"{name}: {fresh:.0%} of serving rows have a value that training rows do not"
+
+
+def _middle(values: Floats) -> str:
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return "null"
+    low, middle, high = (columns.short(float(v)) for v in np.quantile(known, [0.25, 0.5, 0.75]))
+    return f"{middle} ({low} to {high} in the middle half)"
+
+
+def _too_few(rows: int) -> Finding:
+    return unknown(
+        CHECK,
+        f"whether serving rows are like training rows is not known: there are {rows:,} rows of "
+        f"one, and it takes {FEWEST_ROWS}",
+        rows,
+        "ask again when more rows are served",
+    )

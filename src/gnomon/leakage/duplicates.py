@@ -1,0 +1,153 @@
+"""Rows and entities on both sides of a split: the holdout then asks what was already answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gnomon.leakage import columns, twins
+from gnomon.leakage.finding import Evidence, Finding, Severity
+from gnomon.leakage.measures import CONFIDENCE, share_within
+from gnomon.leakage.overlap import is_later
+from gnomon.leakage.table import Table
+
+__all__ = ["ENTITIES", "NEAR", "ROWS", "check_duplicates", "check_entities", "check_near"]
+
+ROWS = "duplicates"
+NEAR = "near duplicates"
+ENTITIES = "entities"
+
+FEW = 0.01
+"""The share of holdout rows that may be in the training data too. A model that knows one row in a
+hundred by heart gains at most as much in accuracy, AUC or R2."""
+
+BEYOND_CHANCE = 3
+"""How many times more there must be than chance gives, so that a few columns of a few values,
+which are alike often, raise no alarm."""
+
+EXAMPLES = 3
+_SEED = 0
+
+Mask = npt.NDArray[np.bool_]
+Hash = Callable[[pd.DataFrame], twins.Hashes]
+
+
+def check_duplicates(train: Table, holdout: Table) -> list[Finding]:
+    """Holdout rows whose features are all equal to a training row's."""
+    names = list(train.features)
+    left, right = train.frame[names], holdout.frame[names]
+    hits = twins.found_in(twins.exact(right), twins.exact(left))
+    if not _too_many(hits, left, right, twins.exact):
+        return []
+    return [
+        _finding(
+            ROWS,
+            "leak",
+            hits,
+            "are in the training data too, feature by feature",
+            "drop duplicates before splitting; rows that are repeated on purpose, repeat after",
+        )
+    ]
+
+
+def check_near(train: Table, holdout: Table) -> list[Finding]:
+    """Holdout rows that a training row equals but for rounding, case, spaces, or its name.
+
+    Columns that name their rows are left out: a row that was copied often gets a new name.
+    """
+    named = [name for name in train.features if columns.is_unique(train.column(name))]
+    kept = [name for name in train.features if name not in named]
+    if not kept:
+        return []
+    left, right = train.frame[kept], holdout.frame[kept]
+
+    def near(rows: pd.DataFrame) -> twins.Hashes:
+        return twins.rounded(rows, left)
+
+    every = list(train.features)
+    same = twins.found_in(twins.exact(holdout.frame[every]), twins.exact(train.frame[every]))
+    hits = twins.found_in(near(right), near(left)) & ~same
+    if not _too_many(hits, left, right, near):
+        return []
+    but = ", ".join(["rounding, case or spaces", *(f"`{name}`" for name in named)])
+    return [
+        _finding(
+            NEAR,
+            "suspect",
+            hits,
+            f"are in the training data too, but for {but}",
+            "find out why there are two of them, and keep both on one side of the split",
+        )
+    ]
+
+
+def check_entities(train: Table, holdout: Table) -> list[Finding]:
+    """Holdout rows of an entity that is in the training data as well."""
+    key = list(train.entity_key)
+    if not key:
+        return []
+    hits = twins.found_in(twins.exact(holdout.frame[key]), twins.exact(train.frame[key]))
+    if share_within(int(hits.sum()), len(hits))[0] <= FEW:
+        return []
+    named = ", ".join(f"`{name}`" for name in key)
+    later = is_later(train, holdout)
+    return [
+        _finding(
+            ENTITIES,
+            "note" if later else "suspect",
+            hits,
+            f"are of an entity ({named}) that is in the training data too",
+            "nothing, if the same entities come back online; else split by entity"
+            if later
+            else "split by entity; or by time, if the same entities come back online",
+            tuple(key),
+        )
+    ]
+
+
+def _too_many(hits: Mask, left: pd.DataFrame, right: pd.DataFrame, hash_of: Hash) -> bool:
+    """Whether surely more rows are twins than may be, and than chance gives.
+
+    Chance is a training table whose columns were shuffled, each by itself.
+    """
+    surely = share_within(int(hits.sum()), len(hits))[0]
+    if surely <= FEW:
+        return False
+    random = np.random.default_rng(_SEED)
+    shuffled = pd.DataFrame(
+        {name: column.array.take(random.permutation(len(left))) for name, column in left.items()}
+    )
+    chance = twins.found_in(hash_of(right), hash_of(shuffled)).mean()
+    return bool(surely > BEYOND_CHANCE * chance)
+
+
+def _finding(
+    check: str,
+    severity: Severity,
+    hits: Mask,
+    what: str,
+    action: str,
+    features: tuple[str, ...] = (),
+) -> Finding:
+    count, rows = int(hits.sum()), len(hits)
+    low, high = share_within(count, rows)
+    return Finding(
+        check=check,
+        features=features,
+        severity=severity,
+        sentence=f"{count:,} of {rows:,} rows of the holdout {what}",
+        evidence=Evidence(
+            rows=rows,
+            hits=count,
+            measure="share of rows",
+            value=count / rows,
+            low=low,
+            high=high,
+            confidence=CONFIDENCE,
+            examples=tuple(f"row {row} of the holdout" for row in np.flatnonzero(hits)[:EXAMPLES]),
+        ),
+        action=action,
+    )

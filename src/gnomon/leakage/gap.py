@@ -1,0 +1,221 @@
+"""Scores on training rows, holdout, later days and live traffic: which gap is more than chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gnomon.leakage.finding import Evidence, Finding, Severity, unknown
+from gnomon.leakage.measures import Estimate, Measured, area, deviations, explained
+
+__all__ = ["CHECK", "Scored", "Stage", "check_gaps"]
+
+CHECK = "score gap"
+
+Stage = Literal["train", "holdout", "later", "live"]
+_ORDER: tuple[Stage, ...] = ("train", "holdout", "later", "live")
+
+MATTERS = 0.02
+"""The difference in AUC or R2 that the interval of a gap must exceed. A smaller one is no reason to
+act, however surely it is there: effect sizes decide."""
+
+SURE = 0.99
+"""The confidence of a gap's interval, over all gaps at once. Most models have none: at 0.95, one
+report in fifty on 300 healthy rows a stage had a false one."""
+
+FEWEST_ROWS = 100
+FEWEST_OF_A_CLASS = 20
+"""Rows of a stage, and of a class in it, below which normal intervals cannot be relied on."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a model says of rows whose label is known.
+
+    Attributes:
+        stage: ``train``, ``holdout``, ``later`` (after both) or ``live`` (what was served).
+        labels: the labels.
+        answers: of a classification, a column of probabilities for each class; of a regression,
+            one column of predictions.
+        classes: the labels the columns belong to; none for a regression.
+    """
+
+    stage: Stage
+    labels: npt.NDArray[Any]
+    answers: npt.NDArray[np.float64]
+    classes: tuple[Any, ...] = ()
+
+
+def check_gaps(scored: Sequence[Scored], *, is_forecast: bool = False) -> list[Finding]:
+    """Gaps between one stage and the next that are too large to be chance.
+
+    The measure is the AUC (the mean over the classes, each against the rest) or R2, neither of
+    which moves when labels only become rarer.
+
+    Args:
+        scored: the stages there are.
+        is_forecast: whether the holdout is of days after the training data. Then what is still
+            later scores less because the model ages, not because the holdout was too easy.
+    """
+    ordered = sorted(map(_labelled, scored), key=lambda one: _ORDER.index(one.stage))
+    asked = _asked(ordered)
+    found, measured = [], []
+    for one in ordered:
+        result = _score(one, asked)
+        if isinstance(result, str):
+            found.append(_too_few(one, result))
+        else:
+            measured.append((one.stage, result))
+    gaps = list(pairwise(measured))
+    reach = deviations(1 - (1 - SURE) / max(len(gaps), 1))
+    for before, after in gaps:
+        if finding := _gap(before, after, reach, is_forecast):
+            found.append(finding)
+    return found
+
+
+def _labelled(scored: Scored) -> Scored:
+    known = ~pd.isna(scored.labels)
+    return replace(scored, labels=scored.labels[known], answers=scored.answers[known])
+
+
+def _asked(scored: Sequence[Scored]) -> list[int]:
+    """The places of the classes that every stage of some size has enough rows of."""
+    large = [one for one in scored if len(one.labels) >= FEWEST_ROWS]
+    classes = range(len(scored[0].classes)) if scored else ()
+    return [place for place in classes if all(_enough(one, place) for one in large)]
+
+
+def _enough(scored: Scored, place: int) -> bool:
+    hits = int((scored.labels == scored.classes[place]).sum())
+    return min(hits, len(scored.labels) - hits) >= FEWEST_OF_A_CLASS
+
+
+def _score(scored: Scored, asked: Sequence[int]) -> Measured | str:
+    """How well the answers fit, or why that cannot be said."""
+    labels = scored.labels
+    if len(labels) < FEWEST_ROWS:
+        return f"it has {len(labels):,} rows, and takes {FEWEST_ROWS}"
+    if scored.classes:
+        return _area(scored, asked)
+    truth = labels.astype(np.float64)
+    return explained(truth, scored.answers[:, 0]) if np.ptp(truth) else "its labels are all alike"
+
+
+def _area(scored: Scored, asked: Sequence[int]) -> Measured | str:
+    if not asked:
+        return f"no class has {FEWEST_OF_A_CLASS} rows in every stage"
+    found = [
+        area(scored.labels == scored.classes[place], scored.answers[:, place]) for place in asked
+    ]
+    influence = np.mean([one.influence for one in found], axis=0)
+    return Measured("AUC", float(np.mean([one.value for one in found])), influence)
+
+
+def _gap(
+    before: tuple[Stage, Measured],
+    after: tuple[Stage, Measured],
+    reach: float,
+    is_forecast: bool,
+) -> Finding | None:
+    (first, left), (second, right) = before, after
+    gap = left.value - right.value
+    far = reach * math.hypot(left.error, right.error)
+    if gap - far <= MATTERS and gap + far >= -MATTERS:
+        return None
+    severity, meaning, action = _meaning(first, second, gap, right)
+    if is_forecast and (first, second) == ("holdout", "later") and gap > 0:
+        severity, meaning, action = _AGED
+    rows = len(left.influence) + len(right.influence)
+    measure = left.measure
+    return Finding(
+        check=CHECK,
+        features=(),
+        severity=severity,
+        sentence=f"{measure} {left.value:.3f} on {_NAMES[first]}, {right.value:.3f} on "
+        f"{_NAMES[second]}: {meaning}",
+        evidence=Evidence.of(
+            Estimate(f"gap in {measure}", gap, gap - far, gap + far, rows, SURE),
+            numbers={
+                f"{measure} {first}": left.value,
+                f"{measure} {second}": right.value,
+                f"rows {first}": len(left.influence),
+                f"rows {second}": len(right.influence),
+            },
+        ),
+        action=action,
+    )
+
+
+_NAMES: dict[Stage, str] = {
+    "train": "its training rows",
+    "holdout": "the holdout",
+    "later": "later rows",
+    "live": "live traffic",
+}
+
+
+def _meaning(first: Stage, second: Stage, gap: float, after: Measured) -> tuple[Severity, str, str]:
+    """How grave a gap is, what it suggests, and what to look at."""
+    if gap < 0:
+        return _better(first, second)
+    if first == "train":
+        return _overfit(second, after)
+    if second == "live":
+        return (
+            "suspect",
+            "features are not online what they were offline, or the traffic is of another kind",
+            "hold the log against an offline table with `gnomon compare`",
+        )
+    return (
+        "suspect",
+        "the holdout shares something with training that later rows do not",
+        "look for rows, entities or days on both sides of the split, and for features filled in "
+        "later; if there are none, the world has moved",
+    )
+
+
+_AGED: tuple[Severity, str, str] = (
+    "note",
+    "the world has moved since",
+    "train on newer rows, or watch how the score falls with the days since training",
+)
+
+
+def _overfit(second: Stage, after: Measured) -> tuple[Severity, str, str]:
+    """A model does better on its training rows than on any other, so that alone is no alarm."""
+    nothing = 0.5 if after.measure == "AUC" else 0.0
+    learned = after.estimate().low > nothing
+    others = "others" if second == "holdout" else "others, or the world has moved since"
+    return (
+        "note" if learned else "suspect",
+        f"the model fits rows it was trained on better than {others}"
+        + ("" if learned else "; it knows nothing of these"),
+        "judge it by the holdout alone; a simpler model may do as well"
+        if second == "holdout"
+        else "give a holdout of the training days: only against its score does a later one tell",
+    )
+
+
+def _better(first: Stage, second: Stage) -> tuple[Severity, str, str]:
+    return (
+        "suspect" if first == "train" else "note",
+        f"{_NAMES[second]} must be easier than {_NAMES[first]}",
+        "find out how they were chosen: rows that any model gets right prove nothing",
+    )
+
+
+def _too_few(one: Scored, why: str) -> Finding:
+    return unknown(
+        CHECK,
+        f"the score on {_NAMES[one.stage]} is not known: {why}",
+        len(one.labels),
+        "give more rows with labels",
+    )

@@ -1,0 +1,96 @@
+"""Columns that name their rows, and tell the label by the order in which the names were given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gnomon.leakage import columns
+from gnomon.leakage.finding import Evidence, Finding
+from gnomon.leakage.power import Target, target
+from gnomon.leakage.table import Table
+
+__all__ = ["CHECK", "check_identifiers"]
+
+CHECK = "identifier"
+
+TELLS = 0.9
+"""The AUC or R2 from which the order of identifiers tells the label. Identifiers given in the
+order of time carry the drift of the label with them, which is honest; the flights of the demo
+come to 0.6."""
+
+SURELY = 0.8
+"""What the interval must exclude."""
+
+DENSE = 0.1
+"""The share of the numbers between the least and the largest that are used, from which whole
+numbers count as serial. Amounts and measurements leave more out."""
+
+IN_ORDER = 0.999
+"""The rank correlation with the row number from which a column counts as following it."""
+
+
+def check_identifiers(table: Table) -> list[Finding]:
+    """Features that name their rows and whose order predicts the label.
+
+    Ids were given class after class, or after sorting by the label; a model with an id among its
+    features learns that, and online there is nothing to it.
+    """
+    label = target(table)
+    if label is None:
+        return []
+    found = []
+    for name in table.features:
+        column = table.column(name)
+        if columns.is_unique(column) and (finding := _told(name, column, label)):
+            found.append(finding)
+    return found
+
+
+def _told(name: str, column: pd.Series[Any], label: Target) -> Finding | None:
+    order = _order(column)
+    in_order = _follows_rows(order)
+    if pd.api.types.is_integer_dtype(column.dtype) and not in_order and not _is_serial(column):
+        return None
+    power = label.power_of_numbers(order)
+    if power.value < TELLS or power.low < SURELY:
+        return None
+    why = "it follows the row number" if in_order else "its ranges belong to classes"
+    return Finding(
+        check=CHECK,
+        features=(name,),
+        severity="leak",
+        sentence=f"`{name}` names its rows, and its order tells the label "
+        f"({power.measure} {power.value:.3f}): {why}",
+        evidence=Evidence.of(power, numbers={"distinct": columns.codes(column)[1]}),
+        action=f"leave `{name}` out of what the model sees; keep it as the entity key",
+    )
+
+
+def _order(column: pd.Series[Any]) -> columns.Floats:
+    """Numbers as they are; text as its place in the order of the alphabet."""
+    values = columns.numbers(column)
+    if values is not None:
+        return values
+    known = column.notna().to_numpy()
+    order = np.full(len(column), np.nan)
+    order[known] = pd.factorize(column[known].astype("str"), sort=True)[0]
+    return order
+
+
+def _follows_rows(order: columns.Floats) -> bool:
+    known = np.flatnonzero(~np.isnan(order))
+    if not np.ptp(order[known]):
+        return False
+    together = np.corrcoef(known, columns.ranks(order[known]))[0, 1]
+    return bool(abs(together) >= IN_ORDER)
+
+
+def _is_serial(column: pd.Series[Any]) -> bool:
+    """Whether whole numbers leave few out, given how many of all rows were drawn."""
+    known = column.dropna()
+    drawn = len(column) / (int(column.index[-1]) + 1)
+    reach = int(known.max()) - int(known.min()) + 1
+    return bool(known.nunique() >= DENSE * drawn * reach)

@@ -1,0 +1,114 @@
+"""Columns that nearly determine the label: most often they were written after it was known."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from gnomon.leakage.finding import Evidence, Finding, unknown
+from gnomon.leakage.measures import Estimate
+from gnomon.leakage.power import FEWEST_OF_A_CLASS, FEWEST_ROWS, Target, target
+from gnomon.leakage.table import Table
+
+__all__ = ["CHECK", "NEARLY", "STRONG", "check_label"]
+
+CHECK = "label"
+
+NEARLY = 0.99
+"""The AUC or R2 from which a column counts as nearly determining the label. A copy of a label of
+two equally frequent classes with a share e of the rows changed has the AUC 1 - e: this is a copy
+with one row in a hundred changed."""
+
+STRONG = 0.98
+"""What the interval must exclude: the best that honest columns do in the data sets of the tests,
+which is an AUC of 0.98 for the petal length of irises and of 0.975 for the worst perimeter in the
+Wisconsin breast cancer data. A perfect column takes 190 rows of the rarest class to be above it."""
+
+_ACTION = (
+    "find out when `{name}` gets its value: if that is after the prediction, leave it out; if "
+    'before, say so with known_at={{"{name}": ...}}'
+)
+
+
+def check_label(table: Table, exempt: Collection[str] = ()) -> list[Finding]:
+    """Features that alone nearly determine the label.
+
+    Args:
+        table: some thousand rows with labels.
+        exempt: features whose values were known before the prediction, as timestamps show.
+    """
+    label = target(table)
+    if label is None:
+        return [_too_few(table)]
+    found = []
+    for name in table.features:
+        if name not in exempt and (finding := _looked_at(name, table, label)):
+            found.append(finding)
+    return found
+
+
+def _looked_at(name: str, table: Table, label: Target) -> Finding | None:
+    column = table.column(name)
+    if label.is_copy(column):
+        return _copy(name, table)
+    power = label.power(column, floor=NEARLY)
+    if power.value < NEARLY:
+        return None
+    if power.low < STRONG:
+        return _perhaps(name, power)
+    return Finding(
+        check=CHECK,
+        features=(name,),
+        severity="suspect",
+        sentence=f"`{name}` alone nearly determines the label: {_words(power)}"
+        + (", and it is part of the entity key" if name in table.entity_key else ""),
+        evidence=Evidence.of(power),
+        action="rows of one entity share their label: keep an entity on one side of a split"
+        if name in table.entity_key
+        else _ACTION.format(name=name),
+    )
+
+
+def _copy(name: str, table: Table) -> Finding:
+    rows = len(table)
+    form = "under other names" if table.task == "classification" else "in another unit"
+    return Finding(
+        check=CHECK,
+        features=(name,),
+        severity="leak",
+        sentence=f"`{name}` is the label {form}: in all {rows:,} rows one gives the other",
+        evidence=Evidence(rows=rows, hits=rows),
+        action=f"leave `{name}` out of the features",
+    )
+
+
+def _perhaps(name: str, power: Estimate) -> Finding:
+    return Finding(
+        check=CHECK,
+        features=(name,),
+        severity="unknown",
+        sentence=f"`{name}` alone predicts the label with {_words(power)}; {power.rows:,} rows do "
+        "not tell a strong feature from a copy of the label",
+        evidence=Evidence.of(power),
+        action="check with more rows, or " + _ACTION.format(name=name),
+    )
+
+
+def _words(power: Estimate) -> str:
+    return (
+        f"{power.measure} {power.value:.3f} ({power.low:.3f} to {power.high:.3f} at "
+        f"{power.confidence:.0%} confidence)"
+    )
+
+
+def _too_few(table: Table) -> Finding:
+    needed = (
+        f"two classes of at least {FEWEST_OF_A_CLASS} rows"
+        if table.task == "classification"
+        else f"at least {FEWEST_ROWS} rows of several labels"
+    )
+    return unknown(
+        CHECK,
+        f"whether a column determines the label is not known: that takes {needed}",
+        len(table),
+        "check with more rows",
+    )

@@ -1,0 +1,94 @@
+"""Holdout rows from the time of the training data: what they score is no forecast."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gnomon.leakage.columns import moments
+from gnomon.leakage.finding import Evidence, Finding, unknown
+from gnomon.leakage.measures import CONFIDENCE, share_within
+from gnomon.leakage.table import Table
+
+__all__ = ["CHECK", "check_overlap", "is_later"]
+
+CHECK = "time overlap"
+
+FEW = 0.01
+"""The share of holdout rows that may lie before the last training row, for a late record or two."""
+
+Times = npt.NDArray[np.datetime64]
+
+
+def check_overlap(train: Table, holdout: Table) -> list[Finding]:
+    """Holdout rows that are not after the training data, by their event times."""
+    if train.event_time is None or train.event_time not in holdout.frame:
+        return []
+    left, right = _times(train), _times(holdout)
+    if not len(left) or not len(right):
+        return [
+            unknown(
+                CHECK,
+                f"whether the holdout is later is not known: `{train.event_time}` is no timestamp "
+                "with values on both sides",
+                0,
+                "give both sides timestamps",
+            )
+        ]
+    hits = int((right < left.max()).sum())
+    surely, most = share_within(hits, len(right))
+    if surely <= FEW:
+        return []
+    return [_finding(left, right, hits, (surely, most))]
+
+
+def is_later(train: Table, holdout: Table) -> bool:
+    """Whether event times show that the holdout comes after the training data."""
+    if train.event_time is None:
+        return False
+    left, right = _times(train), _times(holdout)
+    return bool(len(left) and len(right) and (right < left.max()).mean() <= FEW)
+
+
+def _finding(left: Times, right: Times, hits: int, within: tuple[float, float]) -> Finding:
+    before = right.max() < left.min()
+    span = f"{_date(left.min())} to {_date(left.max())}"
+    what = (
+        f"the whole holdout is before the training data, which is of {span}"
+        if before
+        else f"{hits:,} of {len(right):,} rows of the holdout are not after the training data, "
+        f"which is of {span}"
+    )
+    return Finding(
+        check=CHECK,
+        features=(),
+        severity="suspect",
+        sentence=what,
+        evidence=Evidence(
+            rows=len(right),
+            hits=hits,
+            measure="share of rows",
+            value=hits / len(right),
+            low=within[0],
+            high=within[1],
+            confidence=CONFIDENCE,
+            examples=(f"holdout from {_date(right.min())} to {_date(right.max())}",),
+        ),
+        action="train on what was before the holdout, as it will be online; a model that has seen "
+        "the same days knows their weather, prices and news",
+    )
+
+
+def _times(table: Table) -> Times:
+    column: pd.Series[Any] = table.column(str(table.event_time))
+    if not pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return np.array([], "datetime64[us]")
+    found = moments(column)
+    return found[~np.isnat(found)]
+
+
+def _date(time: np.datetime64) -> str:
+    return str(time.astype("datetime64[m]")).replace("T", " ")

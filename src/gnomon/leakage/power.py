@@ -1,0 +1,218 @@
+"""How well a single column predicts the label.
+
+Two simple models, and the better of them: the column's order as it is, which learns nothing, and
+the mean label of each of its values or bins, cross-fitted: a row is predicted from rows of other
+folds with its value. A column that names its rows has no value twice, so it predicts nothing.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gnomon.leakage import columns
+from gnomon.leakage.measures import Estimate, area_of_cells, area_within, explained_within
+from gnomon.leakage.table import MOST_CLASSES, Table
+
+__all__ = ["FEWEST_OF_A_CLASS", "FEWEST_ROWS", "Target", "target"]
+
+FEWEST_ROWS = 30
+"""Rows of a regression below which nothing is said."""
+
+FEWEST_OF_A_CLASS = 10
+"""Rows of a class below which nothing is said of it."""
+
+FOLDS = 5
+MOST_BINS = 64
+ROWS_A_BIN = 16
+_SEED = 0
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+
+
+def target(table: Table) -> Target | None:
+    """The label of a table as something to predict; None when there are too few rows of it."""
+    assert table.labels is not None
+    kind = Classes if table.task == "classification" else Quantity
+    found = kind(table.labels)
+    return found if found.enough else None
+
+
+Way = Callable[[int], float]
+"""How well a simple model predicts one of the classes asked about."""
+
+
+class Target(ABC):
+    """What a column is asked to predict.
+
+    Attributes:
+        rows: how many labels.
+        folds: the fold of each row.
+        asked: the classes asked about; one that stands for all of a quantity.
+        enough: whether there are rows enough to say anything.
+    """
+
+    rows: int
+    folds: Codes
+    asked: list[int]
+    enough: bool
+
+    def power(self, column: pd.Series[Any], *, floor: float = 0.0) -> Estimate:
+        """How well the column alone predicts: its AUC, of the class it predicts worst, or its R2
+        with the label's ranks. Below ``floor`` it stops counting: it is at most that.
+        """
+        codes, count = columns.codes(column)
+        repeats = 2 * count <= self.rows
+        ways = [self.by_code(codes, count)] if repeats else []
+        values = columns.numbers(column)
+        if values is not None:
+            ways += self.of_numbers(values)
+        return self._power(ways, column.notna().to_numpy(), floor)
+
+    def power_of_numbers(self, values: Floats) -> Estimate:
+        """The same of numbers, whose values by themselves say nothing."""
+        return self._power(self.of_numbers(values), ~np.isnan(values), 0.0)
+
+    def of_numbers(self, values: Floats) -> list[Way]:
+        """Numbers predict by their bins and, where most are known, by their order."""
+        most = min(MOST_BINS, max(2, self.rows // ROWS_A_BIN))
+        ways = [self.by_code(*columns.bins(values, most))]
+        known = ~np.isnan(values)
+        return [*ways, self.by_order(values, known)] if 2 * known.sum() >= self.rows else ways
+
+    def _power(self, ways: Sequence[Way], known: npt.NDArray[np.bool_], floor: float) -> Estimate:
+        worst, of = np.inf, self.asked[0]
+        for asked in self.asked:
+            best = max((way(asked) for way in ways), default=0.0)
+            if best < worst:
+                worst, of = best, asked
+            if worst < floor:
+                break
+        return self.estimate(worst, of, known)
+
+    @abstractmethod
+    def by_code(self, codes: Codes, count: int) -> Way:
+        """Predict by the cross-fitted mean label of each code."""
+
+    @abstractmethod
+    def by_order(self, values: Floats, known: npt.NDArray[np.bool_]) -> Way:
+        """Predict by being large or small."""
+
+    @abstractmethod
+    def estimate(self, value: float, asked: int, known: npt.NDArray[np.bool_]) -> Estimate:
+        """What was found, with its interval."""
+
+    @abstractmethod
+    def is_copy(self, column: pd.Series[Any]) -> bool:
+        """Whether the column is the label under other names or in another unit."""
+
+
+class Classes(Target):
+    """A label out of a few; a column must tell each of them from the others."""
+
+    def __init__(self, labels: pd.Series[Any]) -> None:
+        self.rows = len(labels)
+        self.classes = pd.factorize(labels)[0]
+        counts = np.bincount(self.classes)
+        frequent = np.argsort(-counts, kind="stable")[:MOST_CLASSES]
+        self.asked = [int(c) for c in frequent if counts[c] >= FEWEST_OF_A_CLASS]
+        self.enough = len(self.asked) >= 2
+        self.whole = len(self.asked) == len(counts)
+        self.folds = self._folds()
+
+    def _folds(self) -> Codes:
+        """As many rows of each class in every fold."""
+        order = np.random.default_rng(_SEED).permutation(self.rows)
+        turn = pd.Series(self.classes[order]).groupby(self.classes[order]).cumcount()
+        folds = np.empty(self.rows, np.int64)
+        folds[order] = turn.to_numpy() % FOLDS
+        return folds
+
+    def by_code(self, codes: Codes, count: int) -> Way:
+        cells, sizes = codes * FOLDS + self.folds, count * FOLDS
+        rows = np.bincount(cells, minlength=sizes)
+
+        def way(asked: int) -> float:
+            hits = np.bincount(cells, self.classes == asked, minlength=sizes).astype(float)
+            rates = _of_others(hits, rows, hits.sum() / self.rows)
+            return area_of_cells(rates, hits, rows - hits)
+
+        return way
+
+    def by_order(self, values: Floats, known: npt.NDArray[np.bool_]) -> Way:
+        values, classes = values[known], self.classes[known]
+
+        def way(asked: int) -> float:
+            hits = classes == asked
+            if hits.all() or not hits.any():
+                return 0.0
+            area = area_of_cells(values, hits.astype(float), (~hits).astype(float))
+            return max(area, 1 - area)
+
+        return way
+
+    def estimate(self, value: float, asked: int, known: npt.NDArray[np.bool_]) -> Estimate:
+        hits = self.classes[known] == asked
+        positives = int(hits.sum())
+        low, high = area_within(value, positives, len(hits) - positives)
+        return Estimate("AUC", value, low, high, len(hits))
+
+    def is_copy(self, column: pd.Series[Any]) -> bool:
+        codes, count = columns.codes(column)
+        pairs = len(np.unique(codes * (int(self.classes.max()) + 1) + self.classes))
+        return self.whole and count == len(self.asked) == pairs
+
+
+class Quantity(Target):
+    """A number; its ranks are predicted, so that a few extreme labels do not decide."""
+
+    def __init__(self, labels: pd.Series[Any]) -> None:
+        self.rows = len(labels)
+        self.asked = [0]
+        self.labels = labels.to_numpy(np.float64, na_value=np.nan)
+        self.ranks = columns.ranks(self.labels)
+        self.enough = self.rows >= FEWEST_ROWS and bool(np.ptp(self.ranks))
+        self.folds = np.random.default_rng(_SEED).permutation(self.rows) % FOLDS
+
+    def by_code(self, codes: Codes, count: int) -> Way:
+        cells, sizes = codes * FOLDS + self.folds, count * FOLDS
+        rows = np.bincount(cells, minlength=sizes)
+        sums = np.bincount(cells, self.ranks, minlength=sizes).astype(float)
+        means = _of_others(sums, rows, self.ranks.mean())
+        errors = ((self.ranks - means[cells]) ** 2).sum()
+        spread = ((self.ranks - self.ranks.mean()) ** 2).sum()
+        return lambda asked: float(1 - errors / spread)
+
+    def by_order(self, values: Floats, known: npt.NDArray[np.bool_]) -> Way:
+        pair = columns.ranks(values[known]), columns.ranks(self.labels[known])
+        if not all(map(np.ptp, pair)):
+            return lambda asked: 0.0
+        together = np.corrcoef(*pair)[0, 1]
+        return lambda asked: float(together**2)
+
+    def estimate(self, value: float, asked: int, known: npt.NDArray[np.bool_]) -> Estimate:
+        rows = int(known.sum())
+        return Estimate("R2 of ranks", value, *explained_within(value, rows), rows)
+
+    def is_copy(self, column: pd.Series[Any]) -> bool:
+        values = columns.numbers(column)
+        if values is None or np.isnan(values).any() or not np.ptp(values):
+            return False
+        return bool(1 - abs(np.corrcoef(values, self.labels)[0, 1]) < 1e-12)
+
+
+def _of_others(sums: Floats, rows: npt.NDArray[Any], base: float) -> Floats:
+    """For each cell, the mean of the same code's rows in the other folds.
+
+    One row of the base rate is added, so that codes seen once or twice do not claim certainty.
+    """
+    by_code = sums.reshape(-1, FOLDS), rows.reshape(-1, FOLDS)
+    others, of = (part.sum(axis=1, keepdims=True) - part for part in by_code)
+    means: Floats = ((others + base) / (of + 1)).ravel()
+    return means

@@ -1,0 +1,66 @@
+"""Rows of one table that another has too: the same, nearly the same, or of the same entity."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gnomon.leakage import columns
+
+__all__ = ["exact", "found_in", "rounded"]
+
+Hashes = npt.NDArray[np.uint64]
+
+STEPS = 100
+"""Parts of a standard deviation that numbers are rounded to."""
+
+
+def exact(frame: pd.DataFrame) -> Hashes:
+    """A hash of each row. Equal rows have equal ones, whatever their dtypes; by chance two rows in
+    2^64 do.
+    """
+    return _hashes({name: _as_is(column) for name, column in frame.items()}, len(frame))
+
+
+def rounded(frame: pd.DataFrame, like: pd.DataFrame) -> Hashes:
+    """A hash of each row with its numbers rounded to a hundredth of ``like``'s standard deviation,
+    and its text without case, accents' encoding and spaces.
+    """
+    parts = {name: _rounded(frame[name], like[name]) for name in frame.columns}
+    return _hashes(parts, len(frame))
+
+
+def found_in(hashes: Hashes, others: Hashes) -> npt.NDArray[np.bool_]:
+    """Which of the hashes are among the others."""
+    return np.isin(hashes, others)
+
+
+def _hashes(parts: dict[Any, Any], rows: int) -> Hashes:
+    if not parts:
+        return np.zeros(rows, np.uint64)
+    frame = pd.DataFrame(parts)
+    hashed = pd.util.hash_pandas_object(frame, index=False, categorize=True)
+    return np.asarray(hashed, np.uint64)
+
+
+def _as_is(column: pd.Series[Any]) -> Any:
+    values = columns.numbers(column)
+    return columns.text(column).to_numpy(object) if values is None else values + 0.0
+
+
+def _rounded(column: pd.Series[Any], like: pd.Series[Any]) -> Any:
+    values, others = columns.numbers(column), columns.numbers(like)
+    if values is None or others is None:
+        written = columns.text(column)
+        plain = {value: _plain(value) for value in written.dropna().unique()}
+        return written.map(plain).to_numpy(object)
+    spread = float(np.nanstd(others)) if (~np.isnan(others)).any() else 0.0
+    return np.round(values / (spread or 1.0) * STEPS) + 0.0
+
+
+def _plain(value: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", value).casefold().split())

@@ -1,0 +1,57 @@
+"""The inference log: append-only segments, the sealed table, and one reader over both.
+
+Writing imports pyarrow and no more; Delta and DuckDB are imported when a table or SQL is used.
+"""
+
+from gnomon.log.layout import (
+    REQUESTS,
+    STOPPED,
+    Position,
+    StreamBusy,
+    shadow_stream,
+    stream_folder,
+    stream_segments,
+)
+from gnomon.log.reader import InferenceLog, Where
+from gnomon.log.recovery import recover
+from gnomon.log.request_ids import new_request_id
+from gnomon.log.schema import (
+    ADDRESS,
+    COMPARISON,
+    ENVELOPE,
+    answered,
+    input_column,
+    output_column,
+    request_schema,
+    shadow_schema,
+)
+from gnomon.log.segments import SegmentWriter
+from gnomon.log.snapshot import Snapshot
+from gnomon.log.tail import SegmentReader, Tail, read_position
+
+__all__ = [
+    "ADDRESS",
+    "COMPARISON",
+    "ENVELOPE",
+    "REQUESTS",
+    "STOPPED",
+    "InferenceLog",
+    "Position",
+    "SegmentReader",
+    "SegmentWriter",
+    "Snapshot",
+    "StreamBusy",
+    "Tail",
+    "Where",
+    "answered",
+    "input_column",
+    "new_request_id",
+    "output_column",
+    "read_position",
+    "recover",
+    "request_schema",
+    "shadow_schema",
+    "shadow_stream",
+    "stream_folder",
+    "stream_segments",
+]

@@ -1,0 +1,156 @@
+"""How columns of artifacts with different contracts live in one log.
+
+Two artifacts may give one feature different types, or have features whose names differ in case
+only. A table has one type a column and names without regard to case. So:
+
+* In the sealed table the first type of a column takes its plain name. A later one takes the name
+  and the type, ``input_hour@string``, with ``^`` before each letter that is upper case. No value
+  is ever converted, so none is lost.
+* As the log is read, a column of several types is one column: ``double`` when all are numbers,
+  else ``string``. The exact values are beside it, ``input_hour@int64`` and ``input_hour@string``.
+
+Timestamps are instants: they are kept in UTC whatever zone the contract shows them in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.errors import LogError
+from gnomon.log.schema import ADDRESS, COMPARISON, ENVELOPE
+
+__all__ = ["View", "stored_name", "stored_names"]
+
+_UTC = pa.timestamp("us", tz="UTC")
+_MARK, _ESCAPE = "@", "^"
+
+
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """The type a column of this type is kept and read as."""
+    return _UTC if pa.types.is_timestamp(kind) else kind
+
+
+def type_name(kind: pa.DataType) -> str:
+    """A type as column names have it."""
+    return "timestamp" if pa.types.is_timestamp(kind) else str(kind)
+
+
+def marked_name(name: str, kind: pa.DataType) -> str:
+    """The name of a column's values of one type."""
+    return f"{name}{_MARK}{type_name(kind)}"
+
+
+def stored_name(name: str, kind: pa.DataType, taken: dict[str, pa.Field]) -> str:
+    """The table's column for a log column; ``taken`` are its fields by lower-case name."""
+    present = taken.get(name.lower())
+    free = present is None or (present.name == name and plain_type(present.type) == kind)
+    if free and _MARK not in name:
+        return name
+    escaped = re.sub(r"[\^@]|[A-Z]", lambda m: _ESCAPE + m[0].lower(), name)
+    return marked_name(escaped, kind)
+
+
+def stored_names(schema: pa.Schema, table: pa.Schema | None) -> list[str]:
+    """The table's columns for a schema's, given the columns that the table has already."""
+    taken = {field.name.lower(): field for field in table or ()}
+    names = []
+    for field in schema:
+        kind = plain_type(field.type)
+        name = stored_name(field.name, kind, taken)
+        taken.setdefault(name.lower(), pa.field(name, kind))
+        names.append(name)
+    return names
+
+
+def read_name(stored: str) -> str:
+    """The log column that a table's column is of."""
+    if _MARK not in stored:
+        return stored
+    escaped = stored.rpartition(_MARK)[0]
+    return re.sub(r"\^(.)", lambda m: m[1].upper() if m[1].isalpha() else m[1], escaped)
+
+
+class View:
+    """One schema over batches with different ones: segments of any contract, and the table.
+
+    Attributes:
+        schema: every column: address, envelope, comparison, then inputs and outputs in the order
+            they were first seen, and the exact values of those that have several types.
+    """
+
+    def __init__(self, schemas: Iterable[tuple[pa.Schema, bool]]) -> None:
+        """``schemas`` are those to unite, each with whether it is the table's."""
+        kinds: dict[str, list[pa.DataType]] = {
+            field.name: [field.type] for part in (ADDRESS, ENVELOPE, COMPARISON) for field in part
+        }
+        for schema, stored in schemas:
+            for field in schema:
+                name = read_name(field.name) if stored else field.name
+                if not name.startswith(("input_", "output_")):
+                    continue
+                seen = kinds.setdefault(name, [])
+                if plain_type(field.type) not in seen:
+                    seen.append(plain_type(field.type))
+        self.schema = pa.schema(
+            [pa.field(name, _united(seen)) for name, seen in kinds.items()]
+            + [
+                pa.field(marked_name(name, kind), kind)
+                for name, seen in kinds.items()
+                for kind in seen
+                if len(seen) > 1
+            ]
+        )
+
+    def pick(self, columns: Sequence[str] | None) -> pa.Schema:
+        """The schema of these columns, or of all.
+
+        Raises:
+            LogError: the log has no such column.
+        """
+        if columns is None:
+            return self.schema
+        missing = [name for name in columns if name not in self.schema.names]
+        if missing:
+            raise LogError(
+                f"no column {', '.join(f'`{name}`' for name in missing)} in the log",
+                hint="the columns are " + ", ".join(self.schema.names),
+            )
+        return pa.schema([self.schema.field(name) for name in columns])
+
+    def sources(self, schema: pa.Schema, *, stored: bool) -> dict[str, list[str]]:
+        """The columns of ``schema`` that hold each of this view's columns."""
+        found: dict[str, list[str]] = {name: [] for name in self.schema.names}
+        for source in schema:
+            name = read_name(source.name) if stored else source.name
+            for of in (name, marked_name(name, plain_type(source.type))):
+                if of in found:
+                    found[of].append(source.name)
+        return found
+
+    def conform(self, batch: pa.RecordBatch, wanted: pa.Schema, *, stored: bool) -> pa.RecordBatch:
+        """The batch with the columns ``wanted``; null where it has none of that name."""
+        sources = self.sources(batch.schema, stored=stored)
+        columns = []
+        for field in wanted:
+            parts = [_cast(batch.column(source), field.type) for source in sources[field.name]] or [
+                pa.nulls(batch.num_rows, field.type)
+            ]
+            columns.append(pc.coalesce(*parts))
+        return pa.record_batch(columns, schema=wanted)
+
+
+def _united(kinds: Sequence[pa.DataType]) -> pa.DataType:
+    if len(kinds) == 1:
+        return kinds[0]
+    numbers = all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds)
+    return pa.float64() if numbers else pa.string()
+
+
+def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if column.type == kind:
+        return column
+    return column.cast(kind, safe=False)

@@ -1,0 +1,107 @@
+"""Reading a model's log: what is sealed and what is not as one dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Unpack
+
+import pyarrow as pa
+
+from gnomon.errors import LogError
+from gnomon.log.layout import folders
+from gnomon.log.snapshot import Snapshot, Where
+from gnomon.log.table import LogTable
+from gnomon.settings import Settings
+
+__all__ = ["InferenceLog", "Where"]
+
+
+class InferenceLog:
+    """The log of one model under the storage root of ``settings``.
+
+    Without a spool folder, as on another machine, it is what is sealed.
+
+    ::
+
+        log = InferenceLog(Settings.read(), "flights")
+        log.sql("SELECT outcome, count(*) AS rows FROM log GROUP BY ALL")
+    """
+
+    def __init__(self, settings: Settings, model: str) -> None:
+        self._settings = settings
+        self._model = model
+        local = settings.is_local or settings.spool is not None
+        self._spool = settings.spool_path if local else None
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the model's segments are; ``None`` when they are on another machine."""
+        return None if self._spool is None else self._spool / self._model
+
+    def snapshot(self) -> Snapshot:
+        """The log as it is now, to be read more than once; close it when done.
+
+        Raises:
+            LogError: there is no log of this model yet, or it cannot be read.
+        """
+        snapshot = Snapshot(LogTable(self._settings, self._model), self.folder)
+        if snapshot.is_empty and not (self.folder and self.folder.exists()):
+            raise self._nothing()
+        return snapshot
+
+    def scan(
+        self, *, columns: Sequence[str] | None = None, **where: Unpack[Where]
+    ) -> Iterator[pa.RecordBatch]:
+        """Rows in batches of some thousands, each row once; memory does not grow with the log.
+
+        They come in no order; ``slice``, ``stream``, ``segment``, ``offset`` and ``row`` are the
+        order they were written in.
+
+        Args:
+            columns: these, in this order; all when not given.
+            where: which rows, see :class:`Where`.
+
+        Raises:
+            LogError: there is no log yet, it has no such column, or it cannot be read.
+        """
+        with self.snapshot() as snapshot:
+            yield from snapshot.scan(columns=columns, **where)
+
+    def table(self, *, columns: Sequence[str] | None = None, **where: Unpack[Where]) -> pa.Table:
+        """What :meth:`scan` gives, in memory.
+
+        Raises:
+            LogError: as ``scan``.
+        """
+        with self.snapshot() as snapshot:
+            batches = snapshot.scan(columns=columns, **where)
+            return pa.Table.from_batches(batches, snapshot.view.pick(columns))
+
+    def sql(self, query: str, *, unsafe: bool = False) -> pa.Table:
+        """What DuckDB answers to a query; the log is the relation ``log``.
+
+        Args:
+            query: the SQL.
+            unsafe: let it read and write files, reach the network and load extensions.
+
+        Raises:
+            LogError: there is no log yet, the query is wrong, or it wants more than the log.
+        """
+        with self.snapshot() as snapshot, snapshot.connection(unsafe=unsafe) as connection:
+            answer = connection.sql(query)
+            if answer is None:
+                raise LogError(
+                    "expected SQL, got nothing", hint="for example: SELECT count(*) FROM log"
+                )
+            return answer.to_arrow_table()
+
+    def _nothing(self) -> LogError:
+        logged = [] if self._spool is None else [path.name for path in folders(self._spool)]
+        return LogError(
+            f"there is no log of a model `{self._model}`",
+            where=self._settings.root,
+            hint=f"there is one of {', '.join(logged)}"
+            if logged
+            else "serve the model and send it a request first; is GNOMON_ROOT right?",
+        )

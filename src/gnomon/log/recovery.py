@@ -1,0 +1,132 @@
+"""Taking a stream over from a writer that died: torn ends are cut, damage is kept.
+
+A crash of the process tears nothing. A loss of power may leave less than was written after the last
+sync, or zeros; that end is cut. Whatever is wrong before the last sync is damage: such a segment is
+closed as it is, so that readers find the damage, and the stream goes on in the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from pathlib import Path
+
+from gnomon import files
+from gnomon.errors import LogError, LogUnavailable
+from gnomon.log.closed import closed_segments, record_closed
+from gnomon.log.layout import START, Position, Segment, StreamBusy, StreamLock, stream_segments
+from gnomon.log.new_segment import create_segment, remove_unnamed
+from gnomon.log.schema import FORMAT_KEY
+from gnomon.log.tail import POSITION_KEY, SegmentReader, SegmentUnbegun, read_position
+
+__all__ = ["close_segments", "recover"]
+
+_logger = logging.getLogger("gnomon.log")
+
+
+def recover(folder: Path) -> bool:
+    """Close what a dead writer left open, cutting a torn end; False while the writer lives.
+
+    Raises:
+        LogUnavailable: the disk refuses.
+        LogError: the newest segment is damaged rather than torn.
+    """
+    try:
+        lock = StreamLock(folder)
+    except StreamBusy:
+        return False
+    with contextlib.closing(lock):
+        segments = stream_segments(folder)
+        if segments and not _is_empty(segments[-1]):
+            _begin_next(folder, close_segments(folder, lock))
+    return True
+
+
+def close_segments(folder: Path, lock: StreamLock) -> int | None:
+    """Close every segment of a stream; return the newest number that was ever used.
+
+    Args:
+        folder: the stream's.
+        lock: which the caller holds.
+
+    Raises:
+        LogUnavailable: the disk refuses.
+    """
+    try:
+        remove_unnamed(folder)
+        segments, known = stream_segments(folder), closed_segments(folder)
+        sizes: dict[int, int | None] = {**known}
+        for segment in segments:
+            if segment.closed is None:
+                sizes[segment.sequence] = _close(segment, lock.synced)
+        closed = {number: size for number, size in sizes.items() if size is not None}
+        if closed != known:
+            files.sync_folder(folder)
+            record_closed(folder, closed)
+    except OSError as error:
+        raise LogUnavailable.of("take the log over", error, where=str(folder)) from None
+    # A number is never used again, also where the segment that had it is lost.
+    return max([*sizes, *([lock.synced.sequence] if lock.synced > START else [])], default=None)
+
+
+def _begin_next(folder: Path, newest: int | None) -> None:
+    """A segment without rows after the newest, which can be sealed then."""
+    segments = stream_segments(folder)
+    if newest is None or not segments:
+        return
+    last = segments[-1]
+    with SegmentReader(last.path, last.closed) as reader:
+        metadata = {k: v for k, v in reader.schema.metadata.items() if k != FORMAT_KEY}
+        if (position := read_position(folder)) is not None:
+            metadata[POSITION_KEY] = str(position).encode()
+        descriptor, _ = create_segment(folder, newest + 1, reader.schema, metadata)
+    try:
+        os.fsync(descriptor)  # What is before it may be sealed and removed from now on.
+    finally:
+        os.close(descriptor)
+    files.sync_folder(folder)
+
+
+def _is_empty(newest: Segment) -> bool:
+    """Whether the newest segment is as :func:`_begin_next` made it."""
+    try:
+        with SegmentReader(newest.path, newest.closed) as reader:
+            return newest.closed is None and not reader.has_rows
+    except LogError:
+        return False
+
+
+def _close(segment: Segment, synced: Position) -> int | None:
+    """The size to close a segment with; None if it never began, and is removed.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    size = segment.path.stat().st_size
+    promised = _promised(segment, synced, size)
+    try:
+        with SegmentReader(segment.path) as reader:
+            end = reader.whole_end()
+    except SegmentUnbegun:
+        if promised == 0:
+            segment.path.unlink()
+            return None
+        end = 0
+    except LogError:  # Its schema cannot be read, or is of another version: it is kept.
+        return max(size, promised)
+    if end < promised:
+        _logger.error("%s is damaged after byte %d; it is kept", segment.path, end)
+        return max(size, promised)
+    if end < size:
+        _logger.warning("%s: %d torn bytes cut off its end", segment.path, size - end)
+        os.truncate(segment.path, end)
+    files.sync_file(segment.path)
+    return end
+
+
+def _promised(segment: Segment, synced: Position, size: int) -> int:
+    """Up to which byte a segment is known to have been on disk."""
+    if segment.sequence == synced.sequence:
+        return synced.offset
+    return size if segment.sequence < synced.sequence else 0

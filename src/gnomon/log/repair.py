@@ -1,0 +1,133 @@
+"""``gnomon log repair``: move damaged parts of a log aside, and report what is lost.
+
+Nothing is deleted. What can still be read stays in the log; what is lost is recorded, so that the
+books report it as lost instead of missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gnomon.errors import LogError, LogUnavailable
+from gnomon.log import closed
+from gnomon.log.layout import StreamLock, folders, stream_segments
+from gnomon.log.ledger import set_aside_damaged
+from gnomon.log.recovery import close_segments
+from gnomon.log.salvage import SalvagedSegment, salvage
+from gnomon.log.seal import only_sealer
+from gnomon.log.sealed_account import SealedAccount
+from gnomon.log.sealed_repair import RepairedTable, repair_table
+from gnomon.log.table import LogTable
+from gnomon.log.tail import MisplacedSegment, SegmentReader
+from gnomon.settings import Settings
+
+__all__ = ["Repair", "repair"]
+
+_WAIT_SECONDS = 30.0
+_LOOK_SECONDS = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repair:
+    """What was found and done.
+
+    Attributes:
+        segments: damaged segments that were set aside and replaced.
+        misplaced: where segments are now that were in another place than they were written for.
+        lists: damaged lists of closed segments and ledgers, which were set aside and made anew.
+        table: what was lost of the sealed table; None if nothing was.
+    """
+
+    segments: tuple[SalvagedSegment, ...] = ()
+    misplaced: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    table: RepairedTable | None = None
+
+    @property
+    def lost_rows(self) -> bool:
+        """Whether there were rows that cannot be read any more."""
+        return bool(self.segments or (self.table and self.table.lost))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was damaged."""
+        return not (self.segments or self.misplaced or self.lists or self.table)
+
+
+def repair(settings: Settings, model: str) -> Repair:
+    """Move damaged parts of a model's log aside, and record what is lost.
+
+    A server may run meanwhile, but for one case, which the error names.
+
+    Raises:
+        LogError: the damage is of a kind that cannot be mended; it says what to do.
+        LogUnavailable: a sealer is at work and does not come to an end, or the disk refuses.
+    """
+    spool = settings.spool_path / model
+    table = LogTable(settings, model)
+    with _alone(spool) as identity:
+        lists = [*set_aside_damaged(table.storage, model), *_rebuild_lists(spool)]
+        misplaced = tuple(_misplaced(spool))
+        segments = tuple(_salvaged(spool))
+        account = SealedAccount(table, model)
+        repaired = repair_table(table, account, identity, spool)
+    return Repair(segments=segments, misplaced=misplaced, lists=tuple(lists), table=repaired)
+
+
+@contextlib.contextmanager
+def _alone(spool: Path) -> Iterator[str]:
+    """The spool's identity, once no sealer works on it."""
+    until = time.monotonic() + _WAIT_SECONDS
+    while True:
+        with only_sealer(spool) as identity:
+            if identity is not None:
+                yield identity
+                return
+        if not spool.is_dir():
+            raise LogError("there is no log to repair on this machine", where=str(spool))
+        if time.monotonic() > until:
+            raise LogUnavailable("a sealer is at work on this log", where=str(spool))
+        time.sleep(_LOOK_SECONDS)
+
+
+def _rebuild_lists(spool: Path) -> Iterator[str]:
+    """Make damaged lists of closed segments anew, by reading the segments."""
+    for stream in _streams(spool):
+        try:
+            closed.closed_segments(stream)
+        except LogError:
+            with contextlib.closing(StreamLock(stream)) as lock:
+                yield str(closed.set_aside(stream))
+                close_segments(stream, lock)
+
+
+def _misplaced(spool: Path) -> Iterator[str]:
+    for stream in _streams(spool):
+        for segment in stream_segments(stream):
+            try:
+                SegmentReader(segment.path).close()
+            except MisplacedSegment:
+                yield str(closed.set_aside(stream, segment.path.name))
+            except LogError:
+                continue
+
+
+def _salvaged(spool: Path) -> Iterator[SalvagedSegment]:
+    for stream in _streams(spool):
+        for segment in stream_segments(stream):
+            if segment.closed is None:
+                continue
+            try:
+                with SegmentReader(segment.path, segment.closed) as reader:
+                    reader.verify()
+            except LogError:
+                yield salvage(segment)
+
+
+def _streams(spool: Path) -> Iterator[Path]:
+    for slice_folder in folders(spool):
+        yield from folders(slice_folder)

@@ -1,0 +1,223 @@
+"""What of a damaged segment can still be read, and what is lost of it.
+
+A batch keeps its place: whatever is lost between two whole batches is filled with a message that
+has no rows and the same length, so that every address in the log stays right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from gnomon import files
+from gnomon.errors import LogError
+from gnomon.log.framing import filler, find_messages, padded
+from gnomon.log.layout import Segment, segment_path
+from gnomon.log.lost import LostRange, record_lost
+from gnomon.log.schema import check_format
+from gnomon.log.tail import POSITION_KEY, SegmentReader, source_position
+
+__all__ = ["SalvagedSegment", "salvage"]
+
+_DAMAGED = "damaged"
+"""The folder in a stream's folder for segments as they were found."""
+
+_REQUEST_ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SalvagedSegment:
+    """A damaged segment that was set aside and replaced by what could be read of it.
+
+    Attributes:
+        segment: the file that takes its place.
+        set_aside: where it is as it was found.
+        kept_rows: rows that could be read.
+        lost: what could not.
+        request_ids: ids found in those bytes that no whole batch has; there may have been more.
+        after: the last request id before the damage; ids sort by time of arrival.
+        before: the first request id after it.
+    """
+
+    segment: Path
+    set_aside: Path
+    kept_rows: int
+    lost: tuple[LostRange, ...]
+    request_ids: tuple[str, ...]
+    after: str | None
+    before: str | None
+
+
+def salvage(segment: Segment) -> SalvagedSegment:
+    """Set a damaged closed segment aside, and put what can be read of it in its place.
+
+    Both, and the list of what is lost, are on disk when this returns.
+
+    Raises:
+        LogError: its schema is damaged, so that nothing of it can be read.
+        OSError: the disk refuses.
+    """
+    assert segment.closed is not None
+    folder, content = segment.path.parent, segment.path.read_bytes()
+    schema, first = _schema(segment.path, content)
+    checked = check_format(schema.metadata, str(segment.path)) > 1
+    kept: list[_Kept] = []
+    for at, message in find_messages(memoryview(content)[first:], checked):
+        batch = _decode(message, schema)
+        if batch is not None:
+            kept.append(_Kept(first + at, message, batch))
+    gaps = _gaps(kept, first, max(segment.closed, len(content)))
+    parts, places = _rebuilt(content[:first], kept, segment, schema)
+    lost = tuple(_lost(segment, gap, kept, schema.metadata) for gap in places)
+    set_aside = folder / _DAMAGED / segment.path.name
+    files.replace(set_aside, content)
+    record_lost(folder, lost)
+    files.replace(segment.path, b"".join(parts))
+    known = {id_ for one in kept for id_ in one.ids}
+    found = {
+        match.decode() for begin, end in gaps for match in _REQUEST_ID.findall(content[begin:end])
+    }
+    edge = gaps[0][0] if gaps else segment.closed
+    return SalvagedSegment(
+        segment=segment.path,
+        set_aside=set_aside,
+        kept_rows=sum(one.batch.num_rows for one in kept),
+        lost=lost,
+        request_ids=tuple(sorted(found - known)),
+        after=next((one.ids[-1] for one in reversed(kept) if one.ids and one.at < edge), None),
+        before=next((one.ids[0] for one in kept if one.ids and one.at >= edge), None),
+    )
+
+
+class _Kept(NamedTuple):
+    """A whole message, and where it begins."""
+
+    at: int
+    message: memoryview
+    batch: pa.RecordBatch
+
+    @property
+    def ids(self) -> list[str]:
+        """Of its rows."""
+        ids: list[str] = self.batch.column("request_id").to_pylist()
+        return ids
+
+
+def _schema(path: Path, content: bytes) -> tuple[pa.Schema, int]:
+    """A segment's schema, and where its first batch begins."""
+    for at, message in find_messages(memoryview(content), checked=False):
+        if at == 0:
+            try:
+                return pa.ipc.read_schema(pa.py_buffer(message)), len(message)
+            except (pa.ArrowException, OSError):
+                break
+        break
+    raise LogError(
+        "the beginning of this segment is damaged, so nothing of it can be read",
+        where=str(path),
+        hint="move it out of its folder; the requests in it are lost",
+    )
+
+
+def _decode(message: memoryview, schema: pa.Schema) -> pa.RecordBatch | None:
+    try:
+        batch = pa.ipc.read_record_batch(pa.py_buffer(message), schema)
+        batch.validate(full=True)
+    except (pa.ArrowException, OSError):
+        return None
+    return batch
+
+
+def _gaps(kept: list[_Kept], first: int, closed: int) -> list[tuple[int, int]]:
+    """The ranges of bytes that no whole batch takes."""
+    ends = [first, *(one.at + len(one.message) for one in kept)]
+    begins = [*(one.at for one in kept), closed]
+    return [(end, begin) for end, begin in zip(ends, begins, strict=True) if end < begin]
+
+
+def _lost(
+    segment: Segment, gap: tuple[int, int], kept: list[_Kept], metadata: Mapping[bytes, bytes]
+) -> LostRange:
+    """A gap, and for a shadow's stream which requests it was about."""
+    begin, end = gap
+    positions = [(one.at, source_position(one.batch)) for one in kept]
+    before = [position for at, position in positions if at < begin and position is not None]
+    began = metadata.get(POSITION_KEY)
+    read_from = str(before[-1]) if before else None if began is None else began.decode()
+    last = next((one for one in kept if one.at >= end), None)
+    return LostRange(
+        segment=segment.sequence,
+        begin=begin,
+        end=end,
+        read_from=read_from,
+        read_to=_first_source(last.batch) if last is not None else _read_to(segment) or read_from,
+    )
+
+
+def _first_source(batch: pa.RecordBatch) -> str | None:
+    """The last place in the requests that is before the first live batch of a shadow's batch."""
+    position = source_position(batch.slice(0, 1))
+    return None if position is None else str(position._replace(offset=position.offset - 1))
+
+
+def _read_to(segment: Segment) -> str | None:
+    """How far the shadow had read when it began the next segment; None if there is none yet. Then
+    it reads again from before the gap, and nothing of what it scored there is lost."""
+    following = segment_path(segment.path.parent, segment.sequence + 1)
+    try:
+        with SegmentReader(following) as reader:
+            began = reader.schema.metadata.get(POSITION_KEY)
+    except (FileNotFoundError, LogError):
+        return None
+    return None if began is None else began.decode()
+
+
+def _rebuilt(
+    head: bytes, kept: list[_Kept], segment: Segment, schema: pa.Schema
+) -> tuple[list[bytes | memoryview], list[tuple[int, int]]]:
+    """The parts of a segment of the size it was closed with, and which ranges of it are lost.
+
+    What is lost is put where bytes are missing. Where bytes were cut out or put in, the places in
+    the damaged file are not the ones that were written: then the last gap takes what is left over.
+
+    Raises:
+        LogError: more was found than was ever in it.
+    """
+    assert segment.closed is not None
+    left = segment.closed - len(head) - sum(len(one.message) for one in kept)
+    if left < 0:
+        raise LogError(
+            "this segment has more whole batches than were written to it",
+            where=str(segment.path),
+            hint="move it out of its folder, and keep it; its rows may be in the log twice",
+        )
+    ends = [len(head), *(one.at + len(one.message) for one in kept)]
+    missing = [one.at - end for one, end in zip(kept, ends, strict=False)]
+    missing.append(max(segment.closed - ends[-1], 0))
+    last = max((n for n, size in enumerate(missing) if size > 0), default=len(kept))
+    parts: list[bytes | memoryview] = [head]
+    lost: list[tuple[int, int]] = []
+    place, waiting = len(head), 0
+    for number, size in enumerate(missing):
+        room = left if number == last else min(-(-max(size, 0) // 8) * 8, left)
+        left -= room
+        if room:
+            lost.append((place, place + room))
+        filled = filler(schema, room) if room else b""
+        if filled is None:
+            waiting = room
+        else:
+            parts.append(filled)
+        place += room
+        if number < len(kept):
+            message = kept[number].message
+            parts.append(padded(message, waiting) if waiting else message)
+            place, waiting = place + len(message), 0
+    if waiting:  # Nothing follows the gap: what is before it gets longer.
+        parts[-1] = padded(memoryview(parts[-1]), waiting)
+    return parts, lost

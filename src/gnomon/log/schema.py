@@ -1,0 +1,154 @@
+"""The columns of the inference log and the version of its segments' format.
+
+A segment holds the *envelope*, then ``input_<feature>``, then ``output_<name>``. A shadow's segment
+has the *comparison* columns between them. The log as it is read adds each row's *address*: the
+slice, stream, segment and offset it was written at.
+
+Changing a column's meaning or type needs a new ``FORMAT``; a new nullable column does not.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.contract.contract import Contract
+from gnomon.errors import LogError, NewerLog
+
+__all__ = [
+    "ADDRESS",
+    "COMPARISON",
+    "ENVELOPE",
+    "FORMAT",
+    "LIVE_OUTCOMES",
+    "answered",
+    "check_format",
+    "input_column",
+    "output_column",
+    "request_schema",
+    "shadow_schema",
+]
+
+FORMAT = 2
+"""2 added a checksum to each message, see :mod:`gnomon.log.framing`; 1 is read too."""
+
+FORMAT_KEY = b"gnomon.format"
+SEGMENT_KEY = b"gnomon.segment"
+"""The number of the segment, since format 2."""
+
+LIVE_OUTCOMES = ("answered", "rejected", "failed", "timed_out", "shed")
+
+ENVELOPE = pa.schema(
+    [
+        pa.field("request_id", pa.string()),
+        pa.field("row", pa.int32()),
+        pa.field("role", pa.string()),
+        pa.field("outcome", pa.string()),
+        pa.field("client_id", pa.string()),
+        pa.field("arrived", pa.timestamp("us", tz="UTC")),
+        pa.field("protocol", pa.string()),
+        pa.field("raw", pa.binary()),
+        pa.field("unknown", pa.list_(pa.string())),
+        pa.field("error_code", pa.string()),
+        pa.field("error", pa.string()),
+        pa.field("artifact", pa.string()),
+        pa.field("digest", pa.string()),
+        pa.field("epoch", pa.int64()),
+        pa.field("queued_us", pa.int64()),
+        pa.field("scored_us", pa.int64()),
+        pa.field("total_us", pa.int64()),
+        pa.field("batch_rows", pa.int32()),
+    ]
+)
+"""What is known of every row, whatever the contract. ``raw`` is in a request's row 0 only."""
+
+COMPARISON = pa.schema(
+    [
+        pa.field("source_segment", pa.string()),
+        pa.field("source_end", pa.int64()),
+        pa.field("against", pa.string()),
+        pa.field("agreed", pa.bool_()),
+        pa.field("flipped", pa.bool_()),
+        pa.field("difference", pa.float64()),
+    ]
+)
+"""What a shadow's row adds: the address of the live batch it read, the artifact that answered live,
+and how the answers compare (null where they could not be compared)."""
+
+ADDRESS = pa.schema(
+    [
+        pa.field("slice", pa.string()),
+        pa.field("stream", pa.string()),
+        pa.field("segment", pa.string()),
+        pa.field("offset", pa.int64()),
+    ]
+)
+"""Where a row was written. A shadow row's ``source_segment`` and ``source_end`` are the ``segment``
+and ``offset`` of its live row in the same slice."""
+
+
+def input_column(feature: str) -> str:
+    """The log's column for a feature."""
+    return f"input_{feature}"
+
+
+def output_column(name: str) -> str:
+    """The log's column for an output."""
+    return f"output_{name}"
+
+
+@functools.lru_cache
+def request_schema(contract: Contract) -> pa.Schema:
+    """The schema of a slice's request segments while an artifact of this contract is live.
+
+    Kept, because it takes five times as long to make as a batch of it takes to append.
+    """
+    return _versioned([*ENVELOPE, *_contract_fields(contract)])
+
+
+@functools.lru_cache
+def shadow_schema(contract: Contract) -> pa.Schema:
+    """The schema of the segments of a shadow with this contract."""
+    return _versioned([*ENVELOPE, *COMPARISON, *_contract_fields(contract)])
+
+
+def answered(batch: pa.RecordBatch) -> pa.BooleanArray:
+    """Which rows a shadow is to score: live rows that got an answer.
+
+    A rejected, failed or shed row has no live answer to compare with.
+    """
+    live = pc.equal(batch.column("role"), "live")
+    return pc.and_(live, pc.equal(batch.column("outcome"), "answered"))
+
+
+def check_format(metadata: Mapping[bytes, bytes] | None, where: str) -> int:
+    """The format of a segment, if this version can read it.
+
+    Raises:
+        LogError: it is no segment of ours.
+        NewerLog: it is of a newer format version.
+    """
+    found = (metadata or {}).get(FORMAT_KEY)
+    if found is None:
+        raise LogError("expected a log segment, got an Arrow stream of something else", where=where)
+    if found.isdigit() and 1 <= int(found) <= FORMAT:
+        return int(found)
+    raise NewerLog(
+        f"this segment has format {found.decode(errors='replace')}; "
+        f"this version of gnomon reads up to {FORMAT}",
+        where=where,
+        hint="read it with the version of gnomon that wrote it, or a newer one",
+    )
+
+
+def _contract_fields(contract: Contract) -> list[pa.Field]:
+    inputs = [f.arrow.with_name(input_column(f.name)) for f in contract.features]
+    outputs = [o.arrow.with_name(output_column(o.name)) for o in contract.outputs]
+    return [*inputs, *outputs]
+
+
+def _versioned(fields: Iterable[pa.Field]) -> pa.Schema:
+    return pa.schema(fields, metadata={FORMAT_KEY: b"%d" % FORMAT})

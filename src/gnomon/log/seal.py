@@ -1,0 +1,302 @@
+"""The sealer: moves closed segments into the table, and keeps the table within its limits.
+
+A process of its own, ``python -m gnomon.log.seal --model M --lifeline FD``, that ends when
+the other end of the descriptor is closed. Any number of them may run; one at a time works on a
+model's spool.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime as dt
+import itertools
+import logging
+import os
+import select
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.errors import GnomonError, LogError, LogUnavailable
+from gnomon.log.forked import in_fork
+from gnomon.log.layout import (
+    REQUESTS,
+    START,
+    STOPPED,
+    Position,
+    Segment,
+    StreamBusy,
+    StreamLock,
+    folders,
+    stream_segments,
+)
+from gnomon.log.recovery import recover
+from gnomon.log.retention import removal_time
+from gnomon.log.sealed_account import Counted, SealedAccount
+from gnomon.log.table import LogTable, stream_key
+from gnomon.log.tail import SegmentReader, read_position
+from gnomon.settings import Settings
+from gnomon.worker.background import enter_background
+from gnomon.worker.spawn import inherited
+
+__all__ = ["Sealer", "main"]
+
+_PERIOD = 2.0
+_MAINTENANCE_SECONDS = 900.0
+_MAINTENANCE_COMMITS = 20
+_COMMIT_BYTES = 256 * 1024 * 1024
+_SEGMENTS_AT_ONCE = 64
+_NICENESS = 10
+
+_logger = logging.getLogger("gnomon.seal")
+
+
+class Worked(msgspec.Struct, frozen=True):
+    """What became of one round of a sealer.
+
+    Attributes:
+        commits: since the last maintenance.
+        maintained: when that was, on the clock of ``time.monotonic``.
+        error: what went wrong, if anything.
+    """
+
+    commits: int
+    maintained: float
+    error: str | None
+
+
+class Sealer:
+    """Seals one model's spool.
+
+    A segment goes through these states: in the spool; in the table too; in the table, on disk; in
+    the ledger; gone from the spool. A crash or a loss of power between any two is made good by the
+    next ``seal``.
+    """
+
+    def __init__(self, settings: Settings, model: str) -> None:
+        self._settings = settings
+        self._spool = settings.spool_path / model
+        self._table = LogTable(settings, model)
+        self._account = SealedAccount(self._table, model)
+        self._commits = 0
+        self._maintained = time.monotonic()
+
+    def seal(self) -> int:
+        """Seal every closed segment that nobody waits for; return how many.
+
+        A slice's requests wait for every shadow of it that has not stopped, up to
+        ``GNOMON_SPOOL_BYTES``. A stream that cannot be sealed does not keep the others.
+
+        Raises:
+            LogError: a segment is damaged, or the table has lost rows or cannot be reached.
+        """
+        sealed, errors = 0, []
+        with self._alone() as alone:
+            for stream in self._streams() if alone else ():
+                try:
+                    while moved := self._seal_stream(stream):
+                        sealed += moved
+                except (LogError, LogUnavailable) as error:
+                    errors.append(error)
+        if errors:
+            raise errors[0]
+        return sealed
+
+    def maintain(self) -> None:
+        """Compact the table and hold it to the retention settings.
+
+        Raises:
+            LogError: the table has lost rows, or cannot be reached.
+        """
+        with self._alone() as alone:
+            if alone and self._table.load() is not None:
+                self._account.check()
+                self._remove_old()
+                self._table.compact()
+                self._account.settle()
+                self._account.note_checkpoint(self._table.checkpoint())
+                self._table.free()
+                self._account.settle()
+        self._commits = 0
+        self._maintained = time.monotonic()
+
+    def work(self) -> Worked:
+        """Seal, and maintain when that is due; what went wrong is in the result."""
+        error = None
+        try:
+            self.seal()
+            if self.needs_maintenance:
+                self.maintain()
+        except (GnomonError, OSError) as found:
+            error = str(found)
+        return Worked(self._commits, self._maintained, error)
+
+    def go_on(self, after: Worked) -> None:
+        """Take over when maintenance is due next from work that was done in another process."""
+        self._commits, self._maintained = after.commits, after.maintained
+
+    @property
+    def needs_maintenance(self) -> bool:
+        """Whether there were many commits, or some and a while ago."""
+        age = time.monotonic() - self._maintained
+        return self._commits >= _MAINTENANCE_COMMITS or age >= _MAINTENANCE_SECONDS
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Whether this is the one sealer at work on the spool, with its ledger open."""
+        with only_sealer(self._spool) as identity:
+            if identity is not None:
+                self._account.open(identity)
+            yield identity is not None
+
+    def _streams(self) -> Iterator[Path]:
+        for slice_folder in folders(self._spool):
+            yield from folders(slice_folder)
+
+    def _seal_stream(self, folder: Path) -> int:
+        recover(folder)
+        segments = stream_segments(folder)[:-1]
+        there = {segment.sequence for segment in segments}
+        if folder.name == REQUESTS:
+            segments = _due(segments, folder.parent, self._settings.spool_bytes)
+        segments = [*itertools.takewhile(lambda s: s.closed is not None, segments)]
+        segments = segments[:_SEGMENTS_AT_ONCE]
+        with contextlib.ExitStack() as opened:
+            whole, damage = _whole(opened, segments)
+            for group in _groups([counted for counted in whole if counted.rows]):
+                self._account.begin(group[0].reader.schema.metadata, there)
+                self._commits += self._table.add([counted.reader for counted in group])
+                self._account.add(group)
+        for counted in whole:
+            counted.reader.path.unlink()
+        if damage is not None:
+            raise damage
+        return len(whole)
+
+    def _remove_old(self) -> None:
+        """Remove what is over the retention settings, and note how much that was."""
+        until = removal_time(self._settings, self._table, dt.datetime.now(dt.UTC))
+        if until is None:
+            return
+        rows = self._table.rows(pc.field("arrived") <= pa.scalar(until))
+        if rows:
+            self._account.begin_removal(until, rows)
+            self._table.remove(until)
+            self._account.settle()
+            self._account.end_removal()
+
+
+def slowest_shadow(slice_folder: Path) -> Position | None:
+    """How far every running shadow of a slice has read; ``None`` when none runs."""
+    running = [
+        folder
+        for folder in slice_folder.glob("shadow-*")
+        if folder.is_dir() and not (folder / STOPPED).exists()
+    ]
+    return min((read_position(folder) or START for folder in running), default=None)
+
+
+def _due(segments: Sequence[Segment], slice_folder: Path, most: int) -> list[Segment]:
+    """Those that every shadow has read; and the oldest of others that hold too many bytes."""
+    slowest = slowest_shadow(slice_folder)
+    if slowest is None:
+        return list(segments)
+    sizes = [segment.path.stat().st_size for segment in segments]
+    held = list(itertools.accumulate(reversed(sizes)))[::-1]
+    return [
+        segment
+        for segment, size, bytes_from in zip(segments, sizes, held, strict=True)
+        if Position(segment.sequence, size) <= slowest or (most and bytes_from > most)
+    ]
+
+
+def _whole(
+    opened: contextlib.ExitStack, segments: Sequence[Segment]
+) -> tuple[list[Counted], LogError | None]:
+    """The segments up to the first damaged one, each with its rows; and what is wrong with that.
+
+    Later ones wait for it: the table keeps one number up to which a stream is in it.
+    """
+    whole = []
+    for segment in segments:
+        try:
+            reader = opened.enter_context(SegmentReader(segment.path, segment.closed))
+            whole.append(Counted(reader, reader.verify()))
+        except LogError as error:
+            return whole, error
+    return whole, None
+
+
+def _groups(counted: Sequence[Counted]) -> Iterator[list[Counted]]:
+    """Runs of segments of one stream and schema, each of a size that one commit takes."""
+    group: list[Counted] = []
+    for one in counted:
+        reader = one.reader
+        if group and not (
+            reader.schema.equals(group[0].reader.schema)
+            and stream_key(reader.schema.metadata) == stream_key(group[0].reader.schema.metadata)
+            and sum(known.reader.size for known in group) + reader.size <= _COMMIT_BYTES
+        ):
+            yield group
+            group = []
+        group.append(one)
+    if group:
+        yield group
+
+
+@contextlib.contextmanager
+def only_sealer(spool: Path) -> Iterator[str | None]:
+    """The spool's identity, if this is the one sealer at work on it; None when there is another,
+    or no spool."""
+    if not spool.is_dir():
+        yield None
+        return
+    try:
+        lock = StreamLock(spool, name="seal.lock")
+    except StreamBusy:
+        yield None
+        return
+    with contextlib.closing(lock):
+        yield lock.identity
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Seal until the lifeline is cut."""
+    parser = argparse.ArgumentParser(prog="python -m gnomon.log.seal", description=__doc__)
+    parser.add_argument("--model", required=True, help="the model whose log to seal")
+    parser.add_argument("--lifeline", type=inherited, required=True, help="descriptor to live by")
+    given = parser.parse_args(arguments)
+    settings = enter_background(niceness=_NICENESS)
+    _run(Sealer(settings, given.model), given.lifeline)
+
+
+def _run(sealer: Sealer, lifeline: int) -> None:
+    complaint: str | None = None
+
+    def report() -> None:
+        with contextlib.suppress(OSError):
+            os.write(lifeline, msgspec.json.encode({"error": complaint}) + b"\n")
+
+    while True:
+        done = in_fork(lambda: msgspec.json.encode(sealer.work()), report)
+        if done is None:
+            error: str | None = "the process that seals ended before it was done; trying again"
+        else:
+            worked = msgspec.json.decode(done, type=Worked)
+            sealer.go_on(worked)
+            error = worked.error
+        if error is not None and error != complaint:
+            _logger.warning("%s", error)
+        complaint = error
+        report()
+        if select.select([lifeline], [], [], _PERIOD)[0]:
+            return
+
+
+if __name__ == "__main__":
+    main()

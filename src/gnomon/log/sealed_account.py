@@ -1,0 +1,271 @@
+"""The sealer's side of the ledger: what is sealed is on disk, then noted, then removed."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec.structs import replace
+
+from gnomon.errors import LogError
+from gnomon.log.commits import newest_checkpoint, sync_checkpoint, sync_commits, take_back_torn
+from gnomon.log.layout import Position, stream_segments
+from gnomon.log.ledger import Ledger, Removal, SealedStream, sealed_rows, write_ledger
+from gnomon.log.table import LogTable, check_not_lost, sealed_segment, sealed_up_to, stream_key
+from gnomon.log.tail import SegmentReader
+
+__all__ = ["Counted", "SealedAccount"]
+
+
+class Counted(NamedTuple):
+    """A segment that was read to its end, and its rows."""
+
+    reader: SegmentReader
+    rows: int
+
+
+class SealedAccount:
+    """Keeps one spool's ledger true to the table, and the table on disk.
+
+    Args:
+        table: the model's.
+        model: the deployment's model name.
+    """
+
+    def __init__(self, table: LogTable, model: str) -> None:
+        self._table = table
+        self._model = model
+        self._spool = ""
+        self._ledger = Ledger()
+
+    def open(self, spool: str) -> None:
+        """Take the ledger of a spool up, once; what a loss of power tore is taken back first.
+
+        Raises:
+            LogError: a ledger is damaged, or the disk refuses.
+        """
+        if self._spool == spool:
+            return
+        ledgers = self._table.ledgers()
+        folder = self._table.folder
+        if folder is not None:
+            with self._on_disk():
+                take_back_torn(
+                    folder,
+                    version=max((ledger.version for ledger in ledgers.values()), default=-1),
+                    checkpoint=max((ledger.checkpoint for ledger in ledgers.values()), default=-1),
+                )
+        self._ledger = ledgers.get(spool) or self._begun()
+        self._spool = spool
+        self._write(self._ledger)
+        if self._ledger.removing is not None:
+            self._finish_removal(self._ledger.removing)
+
+    def _begun(self) -> Ledger:
+        """A first ledger; a table that is there already is taken as it is."""
+        folder, table = self._table.folder, self._table.load()
+        if folder is None or table is None:
+            return Ledger()
+        os.sync()
+        return Ledger(version=int(table.version()), checkpoint=newest_checkpoint(folder))
+
+    def check(self) -> None:
+        """See that the table has all that was sealed here.
+
+        Raises:
+            LogError: it has lost commits.
+        """
+        check_not_lost(self._table.load(), [self._ledger], self._table.uri)
+
+    def begin(self, stream: Mapping[bytes, bytes], there: Collection[int]) -> None:
+        """Prepare to seal segments of a stream.
+
+        Args:
+            stream: the metadata of its segments.
+            there: the numbers of those that are in the spool.
+
+        Raises:
+            LogError: the table has lost commits, cannot be read, or is ahead of the ledger.
+        """
+        table = self._table.load()
+        check_not_lost(table, [self._ledger], self._table.uri)
+        name, identity = _names(stream)
+        known = self._ledger.streams.get(name)
+        if known is not None and known.identity == identity:
+            ahead = range(known.sequence + 1, sealed_up_to(table, stream) + 1)
+            if not set(ahead) <= set(there):
+                raise _behind(name, self._table.uri)
+            return
+        rows = known.rows if known is not None else self._rows_of_earlier_releases(name)
+        sequence = -1 if known is not None else sealed_up_to(table, stream)
+        self._note(name, SealedStream(identity=identity, sequence=sequence, rows=rows))
+
+    def add(self, group: Sequence[Counted]) -> None:
+        """Note segments of one stream that are in the table now; they are on disk before.
+
+        Raises:
+            LogError: the disk refuses, or a file of the table is damaged.
+        """
+        self.settle()
+        name, identity = _names(group[0].reader.schema.metadata)
+        known = self._ledger.streams[name]
+        fresh = [one for one in group if one.reader.sequence > known.sequence]
+        rows = known.rows + sum(one.rows for one in fresh)
+        last = max(known.sequence, group[-1].reader.sequence)
+        self._note(name, SealedStream(identity=identity, sequence=last, rows=rows))
+        self._write(self._ledger)
+
+    def settle(self) -> None:
+        """Force the table's commits to disk, and note the newest.
+
+        Raises:
+            LogError: the disk refuses, or a file of the table is damaged.
+        """
+        folder = self._table.folder
+        if folder is not None:
+            after = max(ledger.version for ledger in self._table.ledgers().values())
+            with self._on_disk():
+                version = sync_commits(folder, after)
+            self._write(replace(self._ledger, version=max(version, self._ledger.version)))
+
+    def note_checkpoint(self, version: int) -> None:
+        """Force a checkpoint to disk, and note it.
+
+        Raises:
+            LogError: the disk refuses.
+        """
+        if self._table.folder is not None:
+            with self._on_disk():
+                sync_checkpoint(self._table.folder)
+        self._write(replace(self._ledger, checkpoint=version))
+
+    def begin_removal(self, until: dt.datetime, rows: Mapping[str, int]) -> None:
+        """Note that retention is about to remove rows, so that a crash leaves no doubt which."""
+        removing = Removal(until=until.isoformat(), rows=dict(rows))
+        self._write(replace(self._ledger, removing=removing))
+
+    def end_removal(self) -> None:
+        """Note that they are gone."""
+        assert self._ledger.removing is not None
+        removed = dict(self._ledger.removed)
+        for stream, rows in self._ledger.removing.rows.items():
+            removed[stream] = removed.get(stream, 0) + rows
+        self._write(replace(self._ledger, removed=removed, removing=None))
+
+    def missing(self) -> dict[str, int]:
+        """Rows of each stream of this spool that the table should have and has not.
+
+        Raises:
+            LogError: the table cannot be read.
+        """
+        found = self._table.rows()
+        expected = sealed_rows(self._table.ledgers().values())
+        counted = {
+            name: expected[name].missing(found.get(name, 0)) for name in self._ledger.streams
+        }
+        return {name: rows for name, rows in counted.items() if rows > 0}
+
+    def sealed_rows_of(self, rows: pa.Table) -> pa.Table:
+        """Those of a file's rows that were sealed from this spool, and not removed by retention."""
+        kept = [
+            rows.filter(
+                (pc.field("slice") == name.partition("/")[0])
+                & (pc.field("stream") == name.partition("/")[2])
+                & (pc.field("segment") <= Position(sealed.sequence, 0).segment)
+            )
+            for name, sealed in self._ledger.streams.items()
+        ]
+        return pa.concat_tables([rows.slice(0, 0), *kept])
+
+    def recount(self, spool: Path) -> list[str]:
+        """Count the streams anew whose ledger is older than the table; which they are.
+
+        Args:
+            spool: the model's segments; those that the table has beyond the ledger may be there.
+
+        Raises:
+            LogError: the table cannot be read.
+        """
+        table, rows = self._table.load(), self._table.rows()
+        counted = []
+        for name, sealed in self._ledger.streams.items():
+            reached = -1 if table is None else sealed_segment(table, f"{name}/{sealed.identity}")
+            there = {segment.sequence for segment in stream_segments(spool / name)}
+            if not set(range(sealed.sequence + 1, reached + 1)) <= there:
+                self._note(name, replace(sealed, sequence=reached, rows=0))
+                others = sealed_rows([*self._others(), self._ledger])[name]
+                self._note(
+                    name, replace(sealed, sequence=reached, rows=others.missing(rows[name]) * -1)
+                )
+                counted.append(name)
+        self._write(self._ledger)
+        return counted
+
+    def _others(self) -> list[Ledger]:
+        return [one for spool, one in self._table.ledgers().items() if spool != self._spool]
+
+    def accept_losses(self) -> dict[str, int]:
+        """Note rows that the table lacks as lost, so that sealing goes on; how many by stream.
+
+        Raises:
+            LogError: the table cannot be read or written.
+        """
+        missing = self.missing()
+        for name, sealed in self._ledger.streams.items():
+            self._table.mark_sealed(f"{name}/{sealed.identity}", sealed.sequence)
+        self.settle()
+        lost = dict(self._ledger.lost)
+        for name, rows in missing.items():
+            lost[name] = lost.get(name, 0) + rows
+        self._write(replace(self._ledger, lost=lost))
+        return missing
+
+    def _finish_removal(self, removing: Removal) -> None:
+        """A crash came between the two notes: rows that are still there were not removed yet."""
+        until = dt.datetime.fromisoformat(removing.until)
+        if self._table.rows(pc.field("arrived") <= pa.scalar(until)):
+            self._write(replace(self._ledger, removing=None))
+        else:
+            self.end_removal()
+
+    def _rows_of_earlier_releases(self, stream: str) -> int:
+        """Rows of a stream that the table has and no ledger knows."""
+        known = sealed_rows(self._table.ledgers().values()).get(stream)
+        return self._table.rows().get(stream, 0) - (known.rows - known.lost if known else 0)
+
+    def _note(self, name: str, stream: SealedStream) -> None:
+        self._ledger = replace(self._ledger, streams={**self._ledger.streams, name: stream})
+
+    def _write(self, ledger: Ledger) -> None:
+        write_ledger(self._table.storage, self._model, self._spool, ledger)
+        self._ledger = ledger
+
+    @contextlib.contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise LogError(
+                f"cannot force the sealed log to disk: {error.strerror}", where=self._table.uri
+            ) from None
+
+
+def _names(stream: Mapping[bytes, bytes]) -> tuple[str, str]:
+    """``<slice>/<stream>`` and the identity of its folder."""
+    name, _, identity = stream_key(stream).rpartition("/")
+    return name, identity
+
+
+def _behind(stream: str, where: str) -> LogError:
+    return LogError(
+        f"the ledger of what was sealed of {stream} is older than the table, as one that was "
+        "restored from a backup",
+        where=where,
+        hint="gnomon log repair counts it anew",
+    )

@@ -1,0 +1,241 @@
+"""One moment of a model's log: the sealed table and the segments not in it, each row once."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import functools
+import operator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self, TypedDict, Unpack
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.errors import LogError
+from gnomon.log.addressed import addressed
+from gnomon.log.columns import View
+from gnomon.log.layout import REQUESTS, folders, stream_segments
+from gnomon.log.sql import connection
+from gnomon.log.table import LogTable, sealed_segment, sealed_up_to, stored_schema
+from gnomon.log.tail import SegmentReader, SegmentUnbegun
+
+if TYPE_CHECKING:
+    import duckdb
+    from deltalake import DeltaTable
+    from pyarrow.dataset import Dataset
+
+__all__ = ["Role", "Snapshot", "Where"]
+
+Role = Literal["live", "shadow"]
+
+_TRIES = 10
+_BATCH_ROWS = 16_384
+
+
+class Where(TypedDict, total=False):
+    """Which rows to read; ``None`` is as if not given.
+
+    Attributes:
+        role: ``live`` or ``shadow``.
+        artifact: a tag, ``flights:7``.
+        outcome: one of the outcomes in :mod:`gnomon.log.schema`.
+        start: arrived at this time or later; UTC when it has no zone.
+        end: arrived before this time.
+    """
+
+    role: Role | None
+    artifact: str | None
+    outcome: str | None
+    start: dt.datetime | None
+    end: dt.datetime | None
+
+
+class Unsealed(NamedTuple):
+    """A segment that is not in the table, up to the size it had."""
+
+    reader: SegmentReader
+    end: int
+
+    @property
+    def role(self) -> Role:
+        """Whose rows it holds."""
+        return "live" if self.reader.path.parent.name == REQUESTS else "shadow"
+
+
+class Snapshot:
+    """A moment of the log that can be read any number of times; close it when done.
+
+    Every row is in it once, whatever the sealer does meanwhile: segments are opened before the
+    table's version is fixed, those it already holds are left out, and a file that is deleted stays
+    readable while it is open. A shadow's segments are fixed before the requests they are about, so
+    a shadow's row is never without its live row. The table's files are kept for an hour.
+
+    Attributes:
+        ledgers: what sealers had noted just before; the table has at least that.
+        view: the columns.
+    """
+
+    def __init__(self, table: LogTable, spool: Path | None) -> None:
+        self.ledgers = tuple(table.ledgers().values())
+        self._table, self._segments = _consistent(table, spool)
+        schemas = [(segment.reader.schema, False) for segment in self._segments]
+        if self._table is not None:
+            schemas.insert(0, (stored_schema(self._table), True))
+        self.view = View(schemas)
+
+    @property
+    def table(self) -> DeltaTable | None:
+        """What is sealed; ``None`` when nothing is."""
+        return self._table
+
+    def sealed_up_to(self, stream_key: str) -> int:
+        """The highest segment of a stream that is in the table; -1 when none is."""
+        return -1 if self._table is None else sealed_segment(self._table, stream_key)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is neither a table nor a segment."""
+        return self._table is None and not self._segments
+
+    def scan(
+        self, *, columns: Sequence[str] | None = None, **where: Unpack[Where]
+    ) -> Iterator[pa.RecordBatch]:
+        """See :meth:`gnomon.log.reader.InferenceLog.scan`."""
+        wanted = self.view.pick(columns)
+        condition = _condition(where)
+        yield from self._scan_table(wanted, condition)
+        for segment in self._segments:
+            if where.get("role") in (None, segment.role):
+                yield from self._scan_segment(segment, wanted, condition)
+
+    @contextlib.contextmanager
+    def connection(
+        self, *, columns: Sequence[str] | None = None, unsafe: bool = False
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A DuckDB connection in which the snapshot is the view ``log``; of these columns, or all.
+
+        Unsealed rows are copied for it, and fewer columns are copied sooner. SQL sees nothing but
+        the log, unless it is ``unsafe``.
+
+        Raises:
+            LogError: the log has no such column, or the SQL run in it is wrong.
+        """
+        wanted = self.view.pick(columns)
+        unsealed = (
+            batch
+            for segment in self._segments
+            for batch in self._scan_segment(segment, wanted, None)
+        )
+        sealed = None if self._table is None else self._table.to_pyarrow_dataset()
+        with connection(self.view, wanted, sealed, unsealed, unsafe=unsafe) as opened:
+            yield opened
+
+    def close(self) -> None:
+        """Let go of the segments."""
+        for segment in self._segments:
+            segment.reader.close()
+        self._segments = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _scan_table(
+        self, wanted: pa.Schema, condition: pc.Expression | None
+    ) -> Iterator[pa.RecordBatch]:
+        if self._table is None:
+            return
+        stored = self.view.sources(stored_schema(self._table), stored=True)
+        names = {source for name in wanted.names for source in stored[name]}
+        try:
+            for batch in _batches(self._table.to_pyarrow_dataset(), sorted(names), condition):
+                if batch.num_rows:
+                    yield self.view.conform(batch, wanted, stored=True)
+        except (FileNotFoundError, pa.ArrowException) as error:
+            raise LogError(
+                f"cannot read the sealed log: {error}",
+                where=self._table.table_uri,
+                hint="a reading that takes over an hour may lose files to compaction: read less",
+            ) from None
+
+    def _scan_segment(
+        self, segment: Unsealed, wanted: pa.Schema, condition: pc.Expression | None
+    ) -> Iterator[pa.RecordBatch]:
+        for batch in addressed(segment.reader, segment.end):
+            kept = batch if condition is None else batch.filter(condition)
+            if kept.num_rows:
+                yield self.view.conform(kept, wanted, stored=False)
+
+
+def _batches(
+    dataset: Dataset, names: list[str], condition: pc.Expression | None
+) -> Iterator[pa.RecordBatch]:
+    """Rows of the table, by row group: a scan of it all reads ahead of its reader, up to 1 GiB."""
+    for file in dataset.get_fragments(condition):
+        for group in file.split_by_row_group(condition, schema=dataset.schema):
+            yield from group.to_batches(
+                schema=dataset.schema, columns=names, filter=condition, batch_size=_BATCH_ROWS
+            )
+
+
+def _consistent(table: LogTable, spool: Path | None) -> tuple[DeltaTable | None, list[Unsealed]]:
+    """The table, and the segments that it lacks, with no commit between one and the other."""
+    for last in [False] * _TRIES + [True]:
+        before = table.read()
+        segments = list(_open_segments(spool))
+        after = table.read()
+        if last or _version(before) == _version(after):
+            return after, _not_in(after, segments)
+        for segment in segments:
+            segment.reader.close()
+    raise AssertionError
+
+
+def _open_segments(spool: Path | None) -> Iterator[Unsealed]:
+    for slice_folder in folders(spool) if spool is not None else ():
+        streams = folders(slice_folder)
+        for stream in sorted(streams, key=lambda path: path.name == REQUESTS):
+            for segment in stream_segments(stream):
+                with contextlib.suppress(FileNotFoundError, SegmentUnbegun):
+                    reader = SegmentReader(segment.path, segment.closed)
+                    yield Unsealed(reader, reader.end)
+
+
+def _not_in(table: DeltaTable | None, segments: list[Unsealed]) -> list[Unsealed]:
+    kept = []
+    for segment in segments:
+        if segment.reader.sequence > sealed_up_to(table, segment.reader.schema.metadata):
+            kept.append(segment)
+        else:
+            segment.reader.close()
+    return kept
+
+
+def _version(table: DeltaTable | None) -> int:
+    return -1 if table is None else int(table.version())
+
+
+def _condition(where: Where) -> pc.Expression | None:
+    exact = ("role", "artifact", "outcome")
+    conditions = [pc.field(key) == where.get(key) for key in exact if where.get(key) is not None]
+    if (start := where.get("start")) is not None:
+        conditions.append(pc.field("arrived") >= _instant(start))
+    if (end := where.get("end")) is not None:
+        conditions.append(pc.field("arrived") < _instant(end))
+    return functools.reduce(operator.and_, conditions) if conditions else None
+
+
+def _instant(value: dt.datetime) -> pa.Scalar:
+    """A time without a zone is UTC."""
+    aware = value if value.tzinfo is not None else value.replace(tzinfo=dt.UTC)
+    return pa.scalar(aware, pa.timestamp("us", tz="UTC"))

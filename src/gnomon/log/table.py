@@ -1,0 +1,426 @@
+"""The sealed part of a model's log: a Delta table under the storage root.
+
+Delta keeps, with each commit, how far each stream is in the table ("application transaction"). A
+segment is in the table when its number is not above that, and so can never be added twice. See
+https://github.com/delta-io/delta/blob/master/PROTOCOL.md#transaction-identifiers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import functools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon import formats
+from gnomon.errors import LogError, NewerLog
+from gnomon.log.addressed import addressed
+from gnomon.log.columns import plain_type, stored_names
+from gnomon.log.ledger import Ledger, read_ledgers
+from gnomon.log.schema import ADDRESS, COMPARISON, ENVELOPE
+from gnomon.log.tail import IDENTITY_KEY, SegmentReader
+from gnomon.settings import Settings
+from gnomon.storage import Storage
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable, PostCommitHookProperties, WriterProperties
+
+__all__ = [
+    "LogTable",
+    "check_not_lost",
+    "sealed_segment",
+    "sealed_up_to",
+    "stored_schema",
+    "stream_key",
+]
+
+DAY = pa.field("day", pa.date32())
+"""The partition: the UTC day of arrival."""
+
+ROW_GROUP_ROWS = 32_768
+"""Of a Parquet file. Readers hold one whole, and the next: two chunks of a replay each."""
+
+_FIXED = (*ADDRESS, *ENVELOPE, *COMPARISON)
+
+FORMAT = 1
+"""Of the sealed table: its columns and what they mean. A table without one is of format 1."""
+
+_FORMAT_KEY = "gnomon.format"
+_CONFIGURATION = {
+    _FORMAT_KEY: str(FORMAT),
+    "delta.deletedFileRetentionDuration": "interval 1 hours",
+    "delta.logRetentionDuration": "interval 1 days",
+}
+_FORMAT = formats.Format("sealed log", FORMAT, damaged=LogError, newer=NewerLog)
+_TRIES = 20
+
+
+class LogTable:
+    """A model's Delta table. It is made when the first segment is sealed.
+
+    Credentials and endpoints of an ``s3://`` root come from the usual ``AWS_*`` variables.
+    """
+
+    def __init__(self, settings: Settings, model: str) -> None:
+        root = str(Path(settings.root).absolute()) if settings.is_local else settings.root
+        self.uri = f"{root.rstrip('/')}/log/{model}"
+        self.folder = Path(self.uri) if settings.is_local else None
+        self._settings = settings
+        self._model = model
+
+    @functools.cached_property
+    def storage(self) -> Storage:
+        """The storage root that the table is under."""
+        return Storage(self._settings)
+
+    def ledgers(self) -> dict[str, Ledger]:
+        """What sealers have noted apart from the table, by spool.
+
+        Raises:
+            LogError: a ledger is damaged.
+        """
+        return read_ledgers(self.storage, self._model)
+
+    def read(self) -> DeltaTable | None:
+        """As :meth:`load`, and held against what was sealed, for whoever reads rows.
+
+        Raises:
+            LogError: it cannot be read, or has lost commits.
+        """
+        ledgers = self.ledgers()
+        table = self.load()
+        check_not_lost(table, ledgers.values(), self.uri)
+        return table
+
+    def load(self) -> DeltaTable | None:
+        """The table as it is now; ``None`` when nothing was sealed yet.
+
+        Raises:
+            LogError: it cannot be reached or read.
+            NewerLog: a newer version of Gnomon wrote it.
+        """
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError, TableNotFoundError
+
+        try:
+            table = DeltaTable(self.uri)
+            found = table.metadata().configuration.get(_FORMAT_KEY, "1")
+        except TableNotFoundError:
+            return None
+        except (DeltaError, OSError) as error:
+            raise LogError(
+                f"cannot open the sealed log: {first_line(error)}",
+                where=self.uri,
+                hint="if a commit is damaged: gnomon log repair",
+            ) from None
+        formats.check_version(int(found) if found.isdigit() else 0, _FORMAT, self.uri)
+        return table
+
+    def add(self, segments: Sequence[SegmentReader]) -> bool:
+        """Commit segments of one stream and one schema, oldest first; False if all were there.
+
+        Another machine's sealer may commit meanwhile; then the columns are looked at again.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        from deltalake.exceptions import CommitFailedError, DeltaError
+
+        for left in reversed(range(_TRIES)):
+            table = self.load() or self._create()
+            fresh = [s for s in segments if s.sequence > sealed_up_to(table, s.schema.metadata)]
+            if not fresh:
+                return False
+            try:
+                self._commit(table, fresh)
+                return True
+            except (DeltaError, OSError) as error:
+                if not (left and isinstance(error, CommitFailedError)):
+                    raise LogError(f"cannot seal: {first_line(error)}", where=self.uri) from None
+        raise AssertionError
+
+    def rows(self, condition: pc.Expression | None = None) -> dict[str, int]:
+        """How many rows there are of each ``<slice>/<stream>``; of those a condition holds for.
+
+        Raises:
+            LogError: it cannot be read.
+        """
+        table = self.load()
+        if table is None:
+            return {}
+        try:
+            scanner = table.to_pyarrow_dataset().scanner(
+                columns=["slice", "stream"], filter=condition, batch_readahead=2
+            )
+            counted: Counter[str] = Counter()
+            for batch in scanner.to_batches():
+                names = pc.binary_join_element_wise(batch["slice"], batch["stream"], "/")
+                for count in pc.value_counts(names).to_pylist():
+                    counted[count["values"]] += count["counts"]
+            return dict(counted)
+        except (OSError, pa.ArrowException) as error:
+            raise LogError(
+                f"cannot read the sealed log: {first_line(error)}", where=self.uri
+            ) from None
+
+    def files(self) -> list[dict[str, Any]]:
+        """Each data file: ``size_bytes``, ``min.arrived`` and ``max.arrived``; newest rows first.
+
+        Raises:
+            LogError: it cannot be read.
+        """
+        table = self.load()
+        if table is None:
+            return []
+        wanted = ["size_bytes", "min.arrived", "max.arrived"]
+        found = pa.table(table.get_add_actions(flatten=True)).select(wanted).to_pylist()
+        return sorted(found, key=lambda file: file["max.arrived"], reverse=True)
+
+    def forget_missing_files(self) -> None:
+        """Take data files that are gone out of the table, so that the others can be read.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        with self._maintaining() as table:
+            if table.repair(dry_run=True)["files_removed"]:
+                table.repair(dry_run=False, post_commithook_properties=_no_hooks())
+
+    def mark_sealed(self, stream: str, segment: int) -> None:
+        """Note again that a stream is sealed up to a segment, if the table has lost that.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        from deltalake import CommitProperties, Transaction, write_deltalake
+
+        with self._maintaining() as table:
+            if sealed_segment(table, stream) < segment:
+                write_deltalake(
+                    table,
+                    stored_schema(table).empty_table(),
+                    mode="append",
+                    commit_properties=CommitProperties(
+                        app_transactions=[Transaction(stream, segment)]
+                    ),
+                    post_commithook_properties=_no_hooks(),
+                )
+
+    def restore(self, rows: pa.Table) -> None:
+        """Add rows again that the table had; they are as they were read from one of its files.
+
+        Raises:
+            LogError: they cannot be written.
+        """
+        from deltalake import write_deltalake
+
+        days = pc.cast(rows.column("arrived"), DAY.type)
+        with self._maintaining() as table:
+            write_deltalake(
+                table,
+                rows.append_column(DAY, days),
+                mode="append",
+                schema_mode="merge",
+                writer_properties=_writing(),
+                post_commithook_properties=_no_hooks(),
+            )
+
+    def remove(self, until: dt.datetime) -> None:
+        """Remove the rows that arrived at a time or before.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        with self._maintaining() as table:
+            predicate = f"arrived <= '{until.isoformat()}'"
+            table.delete(predicate, post_commithook_properties=_no_hooks())
+
+    def compact(self) -> None:
+        """Join small files. The old ones stay until :meth:`free`.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        with self._maintaining() as table:
+            table.optimize.compact(
+                writer_properties=_writing(), post_commithook_properties=_no_hooks()
+            )
+
+    def checkpoint(self) -> int:
+        """Write a checkpoint, which readers begin at; its version.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        with self._maintaining() as table:
+            table.create_checkpoint()
+            return int(table.version())
+
+    def free(self) -> None:
+        """Remove files that no reader can still be at, and commits before the checkpoint.
+
+        Files that a reader may still be at are kept for an hour. What replaces them must be on
+        disk.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        with self._maintaining() as table:
+            table.vacuum(dry_run=False, full=True, post_commithook_properties=_no_hooks())
+            table.cleanup_metadata()
+
+    @contextlib.contextmanager
+    def _maintaining(self) -> Iterator[DeltaTable]:
+        from deltalake.exceptions import DeltaError
+
+        table = self.load()
+        if table is None:
+            raise LogError("there is no sealed log to maintain", where=self.uri)
+        try:
+            yield table
+        except (DeltaError, OSError) as error:
+            raise LogError(
+                f"cannot maintain the sealed log: {first_line(error)}", where=self.uri
+            ) from None
+
+    def _create(self) -> DeltaTable:
+        """The table with the columns every row has, made by this sealer or another just now.
+
+        Made apart from the first rows: of two appends that each bring a new column, Delta refuses
+        the later one, but not when both also make the table.
+        """
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
+
+        fields = [DAY, *(pa.field(f.name, plain_type(f.type)) for f in _FIXED)]
+        try:
+            return DeltaTable.create(
+                self.uri,
+                pa.schema(fields),
+                mode="error",
+                partition_by=[DAY.name],
+                configuration=_CONFIGURATION,
+                raise_if_key_not_exists=False,  # Our own is none of Delta's.
+                post_commithook_properties=_no_hooks(),
+            )
+        except (DeltaError, OSError) as error:
+            table = self.load()
+            if table is None:
+                raise LogError(f"cannot seal: {first_line(error)}", where=self.uri) from None
+            return table
+
+    def _commit(self, table: DeltaTable, segments: Sequence[SegmentReader]) -> None:
+        from deltalake import CommitProperties, Transaction, write_deltalake
+
+        last = segments[-1]
+        rows = _Rows(segments, stored_schema(table))
+        transaction = Transaction(stream_key(last.schema.metadata), last.sequence)
+        write_deltalake(
+            table,
+            pa.RecordBatchReader.from_batches(rows.schema, iter(rows)),
+            mode="append",
+            schema_mode="merge",
+            writer_properties=_writing(),
+            commit_properties=CommitProperties(app_transactions=[transaction]),
+            post_commithook_properties=_no_hooks(),
+        )
+
+
+def _writing() -> WriterProperties:
+    """How files are written. A reader holds whole row groups: they bound its memory."""
+    from deltalake import WriterProperties
+
+    return WriterProperties(compression="ZSTD", max_row_group_size=ROW_GROUP_ROWS)
+
+
+def first_line(error: Exception) -> str:
+    """What went wrong, without the trace that delta-rs adds."""
+    return str(error).partition("\n")[0]
+
+
+def _no_hooks() -> PostCommitHookProperties:
+    """Commits alone: what delta-rs does after them by itself, it does without a sync between."""
+    from deltalake import PostCommitHookProperties
+
+    return PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+
+
+def check_not_lost(table: DeltaTable | None, ledgers: Iterable[Ledger], where: str) -> None:
+    """See that the table goes as far as its ledgers say.
+
+    Raises:
+        LogError: it ends before; rows that were sealed are not in it.
+    """
+    for ledger in ledgers:
+        for stream, sealed in ledger.streams.items():
+            key = f"{stream}/{sealed.identity}"
+            reached = -1 if table is None else sealed_segment(table, key)
+            if sealed.sequence > reached:
+                raise LogError(
+                    f"the sealed log has lost commits: {stream} was sealed up to segment "
+                    f"{sealed.sequence}, the table has "
+                    + ("none of it" if reached < 0 else f"it up to {reached}"),
+                    where=where,
+                    hint="gnomon log repair restores what is left and says how many rows are lost",
+                )
+
+
+def stream_key(metadata: Mapping[bytes, bytes]) -> str:
+    """The name under which the table keeps how far a stream is in it."""
+    parts = (metadata[b"gnomon.slice"], metadata[b"gnomon.stream"], metadata[IDENTITY_KEY])
+    return "/".join(part.decode() for part in parts)
+
+
+def sealed_up_to(table: DeltaTable | None, metadata: Mapping[bytes, bytes]) -> int:
+    """The highest segment of a stream that is in the table; -1 when none is."""
+    return -1 if table is None else sealed_segment(table, stream_key(metadata))
+
+
+def sealed_segment(table: DeltaTable, stream: str) -> int:
+    """The highest segment in the table of the stream with a key; -1 when none is."""
+    sealed = table.transaction_version(stream)
+    return -1 if sealed is None else int(sealed)
+
+
+def stored_schema(table: DeltaTable) -> pa.Schema:
+    """The table's columns."""
+    return pa.schema(table.schema())
+
+
+class _Rows:
+    """Segments' rows as the table has them: columns renamed, with the partition's day."""
+
+    def __init__(self, segments: Sequence[SegmentReader], stored: pa.Schema) -> None:
+        self._segments = segments
+        known = {field.name for field in _FIXED}
+        own = [field for field in segments[0].schema if field.name not in known]
+        self._fields = pa.schema([*_FIXED, *own])
+        names = stored_names(self._fields, stored)
+        self.schema = pa.schema(
+            [
+                DAY,
+                *(
+                    pa.field(name, plain_type(field.type))
+                    for name, field in zip(names, self._fields, strict=True)
+                ),
+            ]
+        )
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        types = self.schema.types[1:]
+        for segment in self._segments:
+            for batch in addressed(segment):
+                columns = [batch.column("arrived").cast(DAY.type)]
+                for name, kind in zip(self._fields.names, types, strict=True):
+                    columns.append(
+                        batch.column(name).cast(kind)
+                        if name in batch.schema.names
+                        else pa.nulls(batch.num_rows, kind)
+                    )
+                yield pa.record_batch(columns, schema=self.schema)

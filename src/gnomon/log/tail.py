@@ -1,0 +1,335 @@
+"""Reading a stream while it is written: one segment, or on and on across segments."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+
+from gnomon.errors import LogError
+from gnomon.log.framing import messages
+from gnomon.log.layout import REQUESTS, START, Position, Segment, stream_segments
+from gnomon.log.schema import SEGMENT_KEY, check_format
+
+__all__ = ["MisplacedSegment", "SegmentReader", "Tail", "read_position"]
+
+IDENTITY_KEY = b"gnomon.identity"
+POSITION_KEY = b"gnomon.position"
+
+
+class SegmentUnbegun(LogError):
+    """A segment that a power cut left without its schema; nothing was in it."""
+
+
+class MisplacedSegment(LogError):
+    """A segment in another stream, or under another number, than it was written."""
+
+
+class SegmentReader:
+    """The whole batches of one segment. The file stays readable after it is deleted.
+
+    ``first`` is the offset of the first batch, ``schema`` the segment's with its metadata.
+
+    Args:
+        path: the segment's.
+        closed: the size it was closed with, if it was. Then it must have that size and be whole;
+            else its end may be torn.
+
+    Raises:
+        LogError: not a segment, damaged, or of a newer format.
+        FileNotFoundError: it is not there (any more).
+    """
+
+    def __init__(self, path: Path, closed: int | None = None) -> None:
+        self.path = path
+        self.sequence = int(path.stem)
+        self._closed = closed
+        self._checked: bool | None = None
+        self._descriptor = os.open(path, os.O_RDONLY)
+        try:
+            self.schema, self.first = self._read_schema()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def size(self) -> int:
+        """The bytes in the file now, a torn tail included."""
+        return os.fstat(self._descriptor).st_size
+
+    @property
+    def end(self) -> int:
+        """Where the last batch ends: the size it was closed with, or what is there now."""
+        return self.size if self._closed is None else self._closed
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is anything after the schema."""
+        return self.end > self.first
+
+    def verify(self) -> int:
+        """Read it all, and count its rows.
+
+        Raises:
+            LogError: it is damaged.
+        """
+        return sum(batch.num_rows for _, batch in self.batches())
+
+    def whole_end(self) -> int:
+        """Where the last batch ends that can be read, whatever comes after it."""
+        end = self.first
+        try:
+            for end, _ in messages(self._descriptor, self.first, checked=self._checked):  # noqa: B007
+                pass
+        except LogError:
+            return end
+        return end
+
+    def batches(
+        self, offset: int = 0, end: int | None = None
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Whole batches from ``offset`` on, each with the offset after it, up to ``end``.
+
+        Raises:
+            LogError: the segment is damaged. A torn tail is not damage.
+        """
+        for after, message in self._messages(max(offset, self.first), end):
+            yield after, self._decode(message)
+
+    def hold_to(self, closed: int | None, reached: int) -> None:
+        """Take note that it was closed, and see that whoever has read up to ``reached`` is done.
+
+        Raises:
+            LogError: what is there ends before.
+        """
+        self._closed = closed
+        for _ in self._messages(max(reached, self.first), None):
+            return
+
+    def last_batch(self) -> pa.RecordBatch | None:
+        """The last batch with rows; ``None`` when there is none.
+
+        Raises:
+            LogError: the segment is damaged.
+        """
+        message = None
+        for _, message in self._messages(self.first, None):  # noqa: B007
+            pass
+        last = None if message is None else self._decode(message)
+        if last is None or last.num_rows:
+            return last
+        batches = [batch for _, batch in self.batches() if batch.num_rows]
+        return batches[-1] if batches else None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _messages(self, offset: int, end: int | None) -> Iterator[tuple[int, pa.Buffer]]:
+        reached = offset
+        try:
+            for reached, message in messages(self._descriptor, offset, end, checked=self._checked):
+                yield reached, message
+        except LogError as error:
+            raise self._damaged(str(error)) from None
+        if self._closed is not None and end in (None, self._closed) and reached != self._closed:
+            raise self._damaged(
+                f"expected whole batches up to byte {self._closed}, they end at byte {reached}"
+            )
+
+    def _decode(self, message: pa.Buffer) -> pa.RecordBatch:
+        try:
+            return pa.ipc.read_record_batch(message, self.schema)
+        except (pa.ArrowException, OSError) as error:
+            raise self._damaged(str(error)) from None
+
+    def _read_schema(self) -> tuple[pa.Schema, int]:
+        try:
+            first, message = next(messages(self._descriptor, 0), (0, None))
+        except LogError as error:
+            raise self._damaged(str(error)) from None
+        if message is None:
+            if self._closed is not None:
+                raise self._damaged("it ends before its schema does")
+            raise SegmentUnbegun("the segment ends before its schema does", where=str(self.path))
+        try:
+            schema = pa.ipc.read_schema(message)
+        except (pa.ArrowException, OSError) as error:
+            raise self._damaged(str(error)) from None
+        self._checked = check_format(schema.metadata, str(self.path)) > 1
+        if self._checked:
+            self._check_place(schema.metadata)
+        return schema, first
+
+    def _check_place(self, metadata: Mapping[bytes, bytes]) -> None:
+        """A copy in another place would be sealed as what it says it is, and hide that one's rows.
+
+        Raises:
+            MisplacedSegment: it does not say that it belongs where it is.
+        """
+        keys = (b"gnomon.slice", b"gnomon.stream", SEGMENT_KEY)
+        says = "/".join(metadata.get(key, b"?").decode(errors="replace") for key in keys)
+        place = self.path.parent
+        if says != f"{place.parent.name}/{place.name}/{self.path.stem}":
+            raise MisplacedSegment(
+                f"this segment belongs elsewhere: it says that it is {says}",
+                where=str(self.path),
+                hint="gnomon log repair moves it out of the way",
+            )
+
+    def _damaged(self, reason: str) -> LogError:
+        return LogError(
+            f"damaged log segment: {reason}",
+            where=str(self.path),
+            hint="gnomon log repair sets it aside and says which requests are lost",
+        )
+
+
+class Tail:
+    """Every batch of a stream from a position on, as the stream grows.
+
+    ``position`` is after the last batch that ``poll`` returned; give its ``str`` to a later
+    ``Tail`` to go on from there. Segments that are gone are passed over.
+
+    Args:
+        folder: the stream's.
+        position: where to begin.
+        passes_over: without it, ``poll`` returns nothing before segments that are gone, and ``gap``
+            is the number of the first that is there; set ``position`` to go on.
+
+    Raises:
+        LogError: a segment is damaged.
+    """
+
+    def __init__(
+        self, folder: Path, position: Position = START, *, passes_over: bool = True
+    ) -> None:
+        self.position = position
+        self.gap: int | None = None
+        self._folder = folder
+        self._passes_over = passes_over
+        self._reader: SegmentReader | None = None
+
+    def poll(self, most: int = 256) -> list[tuple[Position, pa.RecordBatch]]:
+        """Up to ``most`` further batches, each with the position after it; empty at the end.
+
+        The batches of one poll are of one segment, and so of one schema.
+        """
+        while self._open():
+            if found := self._read(most):
+                return found
+            following = _first_from(self._folder, self.position.sequence + 1)
+            if following is None:
+                break
+            if found := self._read(most):  # appended before the next segment was begun
+                return found
+            if not self._is_read():
+                break
+            self.close()
+            self.position = Position(self.position.sequence + 1, 0)
+        return []
+
+    def close(self) -> None:
+        """Let go of the files."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _open(self) -> bool:
+        self.gap = None
+        while self._reader is None:
+            segment = _first_from(self._folder, self.position.sequence)
+            if segment is None:
+                return False
+            if segment.sequence != self.position.sequence:
+                if not self._passes_over:
+                    self.gap = segment.sequence
+                    return False
+                self.position = Position(segment.sequence, 0)
+            try:
+                self._reader = SegmentReader(segment.path, segment.closed)
+            except FileNotFoundError:
+                continue
+            except SegmentUnbegun:
+                return False
+        return True
+
+    def _is_read(self) -> bool:
+        """Whether nothing is left in a segment that another follows; a torn end is cut first, by
+        its stream's next writer.
+
+        Raises:
+            LogError: it was closed with more than is there.
+        """
+        assert self._reader is not None
+        segment = _first_from(self._folder, self.position.sequence)
+        if segment is not None and segment.sequence == self.position.sequence:
+            self._reader.hold_to(segment.closed, self.position.offset)
+        return max(self.position.offset, self._reader.first) >= self._reader.end
+
+    def _read(self, most: int) -> list[tuple[Position, pa.RecordBatch]]:
+        assert self._reader is not None
+        found: list[tuple[Position, pa.RecordBatch]] = []
+        try:
+            for offset, batch in self._reader.batches(self.position.offset):
+                self.position = Position(self._reader.sequence, offset)
+                found.append((self.position, batch))
+                if len(found) == most:
+                    break
+        except LogError:
+            if not found:
+                self.close()  # What is repaired is another file of that name.
+                raise
+        return found
+
+
+def read_position(folder: Path) -> Position | None:
+    """How far a shadow's stream says that the shadow has read; ``None`` when it does not say.
+
+    Raises:
+        LogError: a segment is damaged.
+    """
+    if folder.name == REQUESTS:
+        return None
+    for segment in reversed(stream_segments(folder)):
+        try:
+            with SegmentReader(segment.path, segment.closed) as reader:
+                batch = reader.last_batch()
+                began = reader.schema.metadata.get(POSITION_KEY)
+        except (FileNotFoundError, SegmentUnbegun):
+            continue
+        position = source_position(batch) if batch is not None else None
+        if position is not None:
+            return position
+        if began is not None:
+            return Position.parse(began.decode())
+    return None
+
+
+def source_position(batch: pa.RecordBatch) -> Position | None:
+    """The place in the requests that a shadow's batch was read up to."""
+    if "source_end" not in batch.schema.names or batch.num_rows == 0:
+        return None
+    last = batch.num_rows - 1
+    segment = batch.column("source_segment")[last].as_py()
+    offset = batch.column("source_end")[last].as_py()
+    return None if segment is None or offset is None else Position(int(segment), offset)
+
+
+def _first_from(folder: Path, sequence: int) -> Segment | None:
+    return next((s for s in stream_segments(folder) if s.sequence >= sequence), None)

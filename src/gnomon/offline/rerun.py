@@ -1,0 +1,115 @@
+"""Running logged rows again: the same worker code, fed from the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.artifact import Artifact
+from gnomon.settings import Settings
+from gnomon.worker import WorkerClient
+from gnomon.worker.frames import scored_schema
+
+__all__ = ["Rerun", "step_columns"]
+
+
+def step_columns(artifact: Artifact) -> list[str]:
+    """The columns of every step, as ``step/column``, in the order the pipeline computes them."""
+    profile = artifact.profile()
+    steps = profile.filter(pc.equal(profile.column("kind"), "step"))
+    names: list[str] = steps.column("name").to_pylist()
+    return names
+
+
+class Rerun:
+    """An artifact's own code in a worker, fed as many rows as one likes."""
+
+    def __init__(self, client: WorkerClient, artifact: Artifact, settings: Settings) -> None:
+        self._client = client
+        self._schema = scored_schema(artifact.contract.output_schema)
+        self._rows = settings.batch_rows
+
+    def score(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """Outputs and ``error`` of decoded rows."""
+        parts = [self._client.score(part) for part in self._parts(rows)]
+        return pa.concat_batches(parts) if parts else pa.RecordBatch.from_pylist([], self._schema)
+
+    def good(self, rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
+        """Which decoded rows score, so that they can be traced."""
+        return np.flatnonzero(self.score(rows).column("error").is_null())
+
+    def trace(self, rows: pa.RecordBatch, columns: Sequence[str]) -> pa.Table:
+        """These step columns of decoded rows that score.
+
+        Raises:
+            PredictionFailed: a step raised.
+        """
+        parts = [self._trace(part, columns) for part in self._parts(rows)]
+        if not parts:
+            return pa.table({name: pa.nulls(0, pa.float64()) for name in columns})
+        return pa.concat_tables(parts, promote_options="permissive").combine_chunks()
+
+    def alone(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """Outputs and ``error`` of decoded rows, each in a batch of its own."""
+        return self.in_batches(rows, 1)
+
+    def in_batches(self, rows: pa.RecordBatch, size: int) -> pa.RecordBatch:
+        """Outputs and ``error`` of decoded rows, so many in a batch."""
+        parts = [
+            self._client.score(rows.slice(start, size)) for start in range(0, rows.num_rows, size)
+        ]
+        return pa.concat_batches(parts) if parts else self.score(rows)
+
+    def experiment(
+        self,
+        rows: pa.RecordBatch,
+        columns: Sequence[str],
+        *,
+        forced: Mapping[str, pa.Array] | None = None,
+        fixed: bool = False,
+    ) -> pa.Table:
+        """Step columns and outputs of decoded rows that score, with steps set by hand.
+
+        Args:
+            rows: as decoded.
+            columns: the step columns and outputs to give.
+            forced: step columns to set, each to a value per row.
+            fixed: begin every unseeded random draw at one seed.
+
+        Raises:
+            PredictionFailed: a step raised.
+        """
+        table = pa.Table.from_batches([rows])
+        for name, values in (forced or {}).items():
+            table = table.append_column(name, values)
+        parts = [
+            _chosen(self._client.experiment(table.slice(start, self._rows), fixed=fixed), columns)
+            for start in range(0, rows.num_rows, self._rows)
+        ]
+        return pa.concat_tables(parts, promote_options="permissive").combine_chunks()
+
+    def _trace(self, rows: pa.RecordBatch, columns: Sequence[str]) -> pa.Table:
+        return _chosen(self._client.trace(rows), columns)
+
+    def _parts(self, rows: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        for start in range(0, rows.num_rows, self._rows):
+            yield rows.slice(start, self._rows)
+
+
+def _chosen(found: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """Some columns. A sparse step leaves out those that are zero in every row of a batch."""
+    zero = pa.repeat(0.0, found.num_rows)
+    return pa.table(
+        {n: _plain(found.column(n)) if n in found.column_names else zero for n in columns}
+    )
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Categories as their values; nothing but nulls as floats."""
+    if pa.types.is_dictionary(column.type):
+        return pc.cast(column, column.type.value_type)
+    return column.cast(pa.float64()) if pa.types.is_null(column.type) else column

@@ -1,0 +1,306 @@
+"""An external table of offline predictions and features: read, understood, and found by key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from gnomon.contract.contract import Contract
+from gnomon.errors import TableError
+from gnomon.offline.shifts import NOW, Shift
+from gnomon.offline.values import as_key, as_known, as_label, as_value, micros
+from gnomon.offline.versions import Versions
+
+__all__ = ["KEYS", "KNOWN_AT", "LABEL", "OfflineTable", "key_fields", "key_text", "read_table"]
+
+KEYS: Mapping[str, pa.DataType] = {
+    "request_id": pa.string(),
+    "row": pa.int32(),
+    "client_id": pa.string(),
+}
+"""What a logged row can be found by beside its features."""
+
+LABEL, KNOWN_AT = "@label", "@known_at"
+"""What a table's columns of what came true, and of when its values were known, are called once it
+is read; no feature is called so."""
+
+_EXAMPLES = 3
+_READERS = (".csv", ".csv.gz", ".parquet", ".pq")
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineTable:
+    """A table whose rows can be found by key and whose columns are understood.
+
+    Attributes:
+        path: the file.
+        on: the key columns.
+        data: the columns that mean something, under the names the log or the trace has for them.
+        used: table column to what it means.
+        ignored: table column to why it means nothing.
+        codes: of each row, the number of its key: several versions have one; -1 where it has a
+            null.
+    """
+
+    path: str
+    on: tuple[str, ...]
+    rows: int
+    data: pa.Table
+    used: dict[str, str]
+    ignored: dict[str, str]
+    codes: npt.NDArray[np.int64]
+    _versions: Versions
+    _keys: pa.Table
+
+    @classmethod
+    def read(
+        cls,
+        path: Path,
+        *,
+        on: Sequence[str],
+        contract: Contract,
+        steps: Sequence[str],
+        label: str | None = None,
+        known_at: str | None = None,
+    ) -> OfflineTable:
+        """Read a CSV or Parquet file.
+
+        With ``known_at`` a key may have several rows, each from a time on.
+
+        Args:
+            path: ending in ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``.
+            on: the key columns, by the names they have in the log and in the table.
+            contract: says what outputs and features there are.
+            steps: the transformed columns there are, as ``step/column``.
+            label: the column of what came true.
+            known_at: the column of the times at which the row's values were known; null is always.
+
+        Raises:
+            TableError: unreadable, without a key, with duplicate keys or keys of another type, or
+                with nothing to compare; or days and times without a zone in ``known_at``.
+        """
+        fields = key_fields(on, contract)
+        table = read_table(path, contract)
+        where = str(path)
+        _need(on, table, where)
+        keys = pa.table({f.name: as_key(table.column(f.name), f, where) for f in fields})
+        _need([name for name in (label, known_at) if name], table, where)
+        known = {*on, label, known_at}
+        used, ignored = understand(
+            [name for name in table.column_names if name not in known], contract, steps
+        )
+        if not used:
+            raise TableError(
+                "the table has nothing to compare beside its key: "
+                + "; ".join(f"`{name}` is {reason}" for name, reason in ignored.items()),
+                where=where,
+                hint="name columns after outputs "
+                f"({_names([o.name for o in contract.outputs])}), features or step columns",
+            )
+        types = {f.name: f.type for f in (*contract.input_schema, *contract.output_schema)}
+        data = pa.table(
+            {
+                meaning: as_value(table.column(name), types.get(meaning), f"{where}: {name}")
+                for name, meaning in used.items()
+            }
+        )
+        if label:
+            told = as_label(table.column(label), f"{where}: {label}")
+            data = data.append_column(LABEL, told)
+        if known_at:
+            since = as_known(table.column(known_at), f"{where}: {known_at}")
+            data = data.append_column(KNOWN_AT, since)
+        whole = np.flatnonzero(_whole(keys))
+        versions = Versions(
+            _index(keys.take(pa.array(whole))),
+            whole,
+            micros(data.column(KNOWN_AT))[whole] if known_at else None,
+        )
+        codes = np.full(table.num_rows, -1, dtype=np.int64)
+        codes[whole] = versions.codes
+        found = cls(where, tuple(on), table.num_rows, data, used, ignored, codes, versions, keys)
+        found._refuse_duplicates()
+        return found
+
+    @property
+    def has_versions(self) -> bool:
+        """Whether a key has several rows, known at different times."""
+        return self._versions.several
+
+    def find(
+        self, keys: pa.Table, moments: pa.ChunkedArray | None = None, shift: Shift = NOW
+    ) -> npt.NDArray[np.int64]:
+        """The table's row for each row of ``keys``; -1 where it has none.
+
+        Args:
+            keys: the key columns.
+            moments: of several rows a key, the latest known at this time is taken.
+            shift: of which it is the row at another moment.
+        """
+        found = np.full(keys.num_rows, -1, dtype=np.int64)
+        asked = np.flatnonzero(_whole(keys))
+        at = None if moments is None else micros(moments)[asked] + shift.micros
+        found[asked] = self._versions.find(
+            _index(keys.take(pa.array(asked))), at, shift.step, foresee=not shift.hours
+        )
+        return found
+
+    def key_at(self, row: int) -> str:
+        """The key of one row of the table, for people."""
+        return key_text(self._keys, row)
+
+    def _refuse_duplicates(self) -> None:
+        again = self._versions.repeated
+        if len(again):
+            examples = "; ".join(self.key_at(int(row)) for row in again[:_EXAMPLES])
+            raise TableError(
+                f"{len(again):,} of {self.rows:,} rows repeat the key of a row before them, such "
+                f"as {examples}",
+                where=self.path,
+                hint="give one row a key, join on more columns, or name the column that says since "
+                "when each row was known (--known-at); of one key and time there can be one row",
+            )
+
+
+def _need(names: Sequence[str], table: pa.Table, where: str) -> None:
+    missing = [name for name in names if name not in table.column_names]
+    if missing:
+        raise TableError(
+            f"the table has no column {_names(missing)}",
+            where=where,
+            hint=f"its columns are {_names(table.column_names)}",
+        )
+
+
+def key_fields(on: Sequence[str], contract: Contract) -> list[pa.Field]:
+    """The log's fields for the key columns.
+
+    Raises:
+        TableError: no key, or one that the log does not have.
+    """
+    if not on:
+        raise TableError("expected at least one key column", hint=_key_hint(contract))
+    features = {f.name: f for f in contract.input_schema}
+    for name in on:
+        if name not in features and name not in KEYS:
+            raise TableError(f"the log has no field `{name}` to join on", hint=_key_hint(contract))
+    return [features[n] if n in features else pa.field(n, KEYS[n]) for n in on]
+
+
+def read_table(path: Path, contract: Contract) -> pa.Table:
+    """The file as it is, text kept as text where the contract says text.
+
+    Raises:
+        TableError: no such file, an unknown ending, or content that is not what the ending says.
+    """
+    try:
+        if path.name.endswith((".csv", ".csv.gz")):
+            table = _read_csv(path, contract)
+        elif path.name.endswith((".parquet", ".pq")):
+            table = pyarrow.parquet.read_table(path)
+        else:
+            raise TableError(
+                f"cannot read a table from `{path.name}`",
+                where=str(path),
+                hint=f"its name should end in one of {', '.join(_READERS)}",
+            )
+    except (pa.ArrowException, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise TableError(f"cannot read the table: {reason}", where=str(path)) from None
+    twice = sorted({n for n in table.column_names if table.column_names.count(n) > 1})
+    if twice:
+        raise TableError(f"the table has {_names(twice)} more than once", where=str(path))
+    return table
+
+
+def understand(
+    names: Sequence[str], contract: Contract, steps: Sequence[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What each column of a table means, and why the others mean nothing.
+
+    A name is an output's, a feature's, or a step column's: ``step/column``, ``step.column``, or
+    the bare ``column`` where only one step has it.
+    """
+    known = {o.name for o in contract.outputs} | {f.name for f in contract.features} | set(steps)
+    dotted = {step.replace("/", "."): step for step in steps}
+    bare: dict[str, list[str]] = {}
+    for step in steps:
+        bare.setdefault(step.rpartition("/")[2], []).append(step)
+    used: dict[str, str] = {}
+    ignored: dict[str, str] = {}
+    for name in names:
+        candidates = bare.get(name, [])
+        if name in known:
+            meaning = name
+        elif name in dotted:
+            meaning = dotted[name]
+        elif len(candidates) == 1:
+            meaning = candidates[0]
+        elif candidates:
+            ignored[name] = f"a column of several steps: {_names(candidates)}"
+            continue
+        else:
+            ignored[name] = "no output, feature or step column"
+            continue
+        if meaning in used.values():
+            ignored[name] = f"another name for `{meaning}`, which the table has"
+        else:
+            used[name] = meaning
+    return used, ignored
+
+
+def _read_csv(path: Path, contract: Contract) -> pa.Table:
+    text = {
+        f.name: pa.string()
+        for f in (*contract.input_schema, *contract.output_schema)
+        if pa.types.is_string(f.type)
+    }
+    keys = {name: kind for name, kind in KEYS.items() if pa.types.is_string(kind)}
+    table = pyarrow.csv.read_csv(
+        path, convert_options=pyarrow.csv.ConvertOptions(column_types={**keys, **text})
+    )
+    for at, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            column = table.column(at)
+            blank = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+            table = table.set_column(at, field, blank)
+    return table
+
+
+def _index(keys: pa.Table) -> pd.Index:
+    columns = [c.cast(pa.int64()) if pa.types.is_timestamp(c.type) else c for c in keys.columns]
+    arrays: list[Any] = [column.to_numpy() for column in columns]
+    return pd.Index(arrays[0]) if len(arrays) == 1 else pd.MultiIndex.from_arrays(arrays)
+
+
+def _whole(keys: pa.Table) -> npt.NDArray[np.bool_]:
+    """Rows whose key has no null."""
+    whole = np.ones(keys.num_rows, dtype=bool)
+    for column in keys.columns:
+        whole &= column.is_valid().to_numpy()
+    return whole
+
+
+def key_text(keys: pa.Table, row: int) -> str:
+    """One row's key, for people."""
+    found = {name: keys.column(name)[row].as_py() for name in keys.column_names}
+    return ", ".join(f"{name}={value}" for name, value in found.items())
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _key_hint(contract: Contract) -> str:
+    keys = f"the entity key is {_names(contract.entity_key)}; " if contract.entity_key else ""
+    return keys + f"join on {_names([*(f.name for f in contract.features), *KEYS])}"

@@ -1,0 +1,216 @@
+"""Whether a row's answer is its own, or depends on the rows it came with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from gnomon.errors import PackRefused, PredictionFailed
+from gnomon.pipeline.agreement import agree, type_family
+from gnomon.pipeline.tracing import trace
+
+__all__ = ["check_rows_alone"]
+
+Predict = Callable[[pd.DataFrame], pa.RecordBatch]
+Seen = dict[str, pd.DataFrame]
+View = Callable[[pd.DataFrame], Seen]
+Places = np.ndarray[Any, np.dtype[np.intp]]
+
+_SEED = 0
+_OUTPUTS = ""
+_SIZES = (2, 3, 5, 8, 13)
+
+_LEARN = "learn from the training data in `fit`, and use only that in `transform`"
+_STATE = "it keeps state between calls, or draws at random; make it do neither"
+_TYPES = (
+    'say the type yourself, for instance with .astype("float64"); pandas infers another from '
+    "other rows"
+)
+
+
+class _Company(NamedTuple):
+    """Rows in some company: what it is called, how near answers must be, what to do."""
+
+    called: str
+    digits: float
+    hint: str
+
+
+_AGAIN = _Company("asked again", 0.75, _STATE)
+_ORDER = _Company("in another order", 0.5, _LEARN)
+_TWICE = _Company("beside themselves", 0.5, _LEARN)
+_FEW = _Company("among fewer rows", 0.5, _LEARN)
+_MANY = _Company("among more rows", 0.5, _LEARN)
+_ALONE = _Company("alone", 0.5, _LEARN)
+
+
+def check_rows_alone(
+    pipeline: Any,
+    frame: pd.DataFrame,
+    predict: Predict,
+    *,
+    unusual: pd.DataFrame | None = None,
+    others: pd.DataFrame | None = None,
+) -> None:
+    """Refuse a pipeline that answers a row differently in other company.
+
+    Online, a row travels alone or with whatever else arrives. Each row's steps and outputs must
+    be the same in the batch, in the batch asked again and in another order, in batches of other
+    sizes, beside a copy of itself, and alone; and of the same types, lest a row alone become text
+    or a nullable integer because all that came was whole or null.
+
+    Floats must agree in half their digits (the square root of their epsilon, relative to the
+    largest value of the column): summing in another order moves them by less, the mean of another
+    batch by far more. The batch asked again must agree in three quarters of them: only threads
+    may add in another order.
+
+    Args:
+        pipeline: fitted.
+        frame: some tens of rows; with nulls and rare values, if the pipeline treats them apart.
+        predict: the pipeline's outputs for a frame.
+        unusual: more such rows; left out are those the pipeline fails on in any company.
+        others: rows that only keep the rest company.
+
+    Raises:
+        PackRefused: an answer depends on other rows, or a row alone raises; ``where`` names the
+            first step and column that part.
+    """
+
+    def outputs(rows: pd.DataFrame) -> Seen:
+        return {_OUTPUTS: predict(rows).to_pandas()}
+
+    frame = frame.reset_index(drop=True)
+    if unusual is not None:
+        frame = _with_answered(frame, unusual, predict)
+    for view in (lambda rows: trace(pipeline, rows), outputs):
+        _check(view, frame, others)
+
+
+def _with_answered(frame: pd.DataFrame, unusual: pd.DataFrame, predict: Predict) -> pd.DataFrame:
+    """The rows, and those unusual ones that get an answer in their company or alone."""
+    for at in range(len(unusual)):
+        row = unusual.iloc[[at]].reset_index(drop=True)
+        more = pd.concat([frame, row], ignore_index=True)
+        if _answers(predict, more) or _answers(predict, row):
+            frame = more
+    return frame
+
+
+def _answers(predict: Predict, rows: pd.DataFrame) -> bool:
+    try:
+        predict(rows)
+    except Exception:  # the user's code
+        return False
+    return True
+
+
+def _check(view: View, frame: pd.DataFrame, others: pd.DataFrame | None) -> None:
+    rows = np.arange(len(frame))
+    batch = view(frame)
+    shuffled = np.random.default_rng(_SEED).permutation(len(frame))
+    for company, parts in (
+        (_AGAIN, [rows]),
+        (_ORDER, [shuffled]),
+        (_ALONE, [rows[at : at + 1] for at in rows]),
+        (_FEW, list(_parts(shuffled))),
+    ):
+        asked = [_asked(view, _taken(frame, part), batch, company, len(part)) for part in parts]
+        _compare(batch, _joined(asked, np.argsort(np.concatenate(parts))), company)
+    for company, before in ((_TWICE, frame), (_MANY, others)):
+        if before is not None and len(before):
+            together = pd.concat([before, frame], ignore_index=True)
+            seen = _asked(view, together, batch, company, len(together))
+            _compare(batch, _joined([seen], rows + len(before)), company)
+
+
+def _parts(shuffled: Places) -> Iterator[Places]:
+    """The rows in parts of several sizes."""
+    start = 0
+    for size in cycle(_SIZES):
+        if start >= len(shuffled):
+            return
+        yield shuffled[start : start + size]
+        start += size
+
+
+def _taken(frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+    return frame.iloc[places].reset_index(drop=True)
+
+
+def _asked(view: View, frame: pd.DataFrame, batch: Seen, company: _Company, rows: int) -> Seen:
+    """What is seen of rows in some company, with the columns and types of the batch."""
+    try:
+        seen = view(frame)
+    except Exception as error:
+        step = error.where if isinstance(error, PredictionFailed) else None
+        raise PackRefused(
+            f"{'a row' if rows == 1 else f'a batch of {rows} rows'} {company.called} raises "
+            f"{error.__cause__ or error!r}",
+            where=f"step `{step}`" if step else "the outputs",
+            hint=company.hint,
+        ) from error
+    for path, output in batch.items():
+        _check_types(path, output, seen[path], company)
+    return {path: _aligned(seen[path], output, path, rows) for path, output in batch.items()}
+
+
+def _joined(parts: Sequence[Seen], places: Places) -> Seen:
+    """Parts one below the other, and of all their rows these."""
+    return {
+        path: pd.concat([seen[path] for seen in parts], ignore_index=True)
+        .iloc[places]
+        .reset_index(drop=True)
+        for path in parts[0]
+    }
+
+
+def _aligned(output: pd.DataFrame, like: pd.DataFrame, path: str, rows: int) -> pd.DataFrame:
+    """``output`` with the columns of ``like``: of a sparse step, only active ones are there."""
+    width, expected = (frame.attrs.get("width") for frame in (output, like))
+    if len(output) != rows or width != expected:
+        raise PackRefused(
+            f"{rows} of the rows come out as {len(output)} rows of {width} columns; all of them, "
+            f"as rows of {expected} columns",
+            where=f"step `{path}`" if path else "the outputs",
+            hint=_LEARN,
+        )
+    return output.reindex(columns=like.columns, fill_value=0)
+
+
+def _check_types(path: str, batch: pd.DataFrame, other: pd.DataFrame, company: _Company) -> None:
+    """Refuse a column that is of another type in other company."""
+    expected, found = (frame.attrs.get("types", {}) for frame in (batch, other))
+    for name, dtype in expected.items():
+        now = found.get(name, dtype)
+        if type_family(now) != type_family(dtype):
+            raise PackRefused(
+                f"the type comes from the rows that came: `{dtype}` in the batch, `{now}` "
+                f"{company.called}",
+                where=_place(path, name) if name else f"step `{path}`",
+                hint=_TYPES,
+            )
+
+
+def _compare(batch: Seen, other: Seen, company: _Company) -> None:
+    for path, left in batch.items():
+        right = other[path]
+        for column in left.columns:
+            parts = np.flatnonzero(~agree(left[column], right[column], company.digits))
+            if parts.size:
+                row = parts[0]
+                raise PackRefused(
+                    f"{parts.size} of {len(left)} rows come out differently {company.called}: row "
+                    f"{row} is {left[column][row]!r} in the batch, {right[column][row]!r} "
+                    f"{company.called}",
+                    where=_place(path, str(column)),
+                    hint=company.hint,
+                )
+
+
+def _place(path: str, column: str) -> str:
+    return f"output `{column}`" if path == _OUTPUTS else f"step `{path}`, column `{column}`"

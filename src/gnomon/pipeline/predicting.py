@@ -1,0 +1,154 @@
+"""What a pipeline answers, as the contract's output columns.
+
+The answers are bit for bit those of ``pipeline.predict`` and ``pipeline.predict_proba``. They are
+only reached with less work: a ``Pipeline`` is preprocessed once for both, and where a label
+follows from the probabilities it is not computed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+from scipy import sparse
+from sklearn.pipeline import Pipeline
+
+from gnomon.contract.contract import Contract
+from gnomon.pipeline.shortcuts import Transform, quick_model, shortcut
+
+__all__ = ["Predictor", "outputs"]
+
+_ARGMAX = frozenset(
+    {
+        "DecisionTreeClassifier",
+        "ExtraTreesClassifier",
+        "HistGradientBoostingClassifier",
+        "LogisticRegression",
+        "RandomForestClassifier",
+    }
+)
+"""scikit-learn's classifiers whose label is the class of the largest score, where a larger score is
+a larger probability. Only these exact classes: a subclass may predict otherwise."""
+
+_CLEAR = 1e-9
+"""How far the largest probability must lead for it to decide the label. Scores this close may
+come out as equal probabilities, or in the other order, once they are rounded."""
+
+
+class Predictor:
+    """A fitted pipeline's answers in the contract's output schema.
+
+    Args:
+        pipeline: a fitted pipeline.
+        contract: says which outputs there are.
+    """
+
+    def __init__(self, pipeline: Any, contract: Contract) -> None:
+        self._contract = contract
+        self._steps: list[Any] = []
+        while type(pipeline) is Pipeline:
+            *steps, (_, pipeline) = pipeline.steps
+            self._steps += [step for _, step in steps if step is not None and step != "passthrough"]
+        self._model = pipeline
+        self._transforms = [step.transform for step in self._steps]
+
+    def __call__(self, frame: pd.DataFrame) -> pa.RecordBatch:
+        """The outputs for every row of a frame of features as the pipeline was trained on.
+
+        Raises:
+            Exception: whatever the pipeline raises.
+        """
+        return self._ask(self._model, _through(self._transforms, frame))
+
+    def _ask(self, model: Any, ready: Any) -> pa.RecordBatch:
+        schema = self._contract.output_schema
+        if self._contract.probability_columns:
+            labels, probabilities = _classify(model, ready)
+            columns = [_column(labels, schema.field(0))]
+            columns += [
+                _column(probabilities[:, index], schema.field(1 + index))
+                for index in range(probabilities.shape[1])
+            ]
+        else:
+            columns = [_column(np.asarray(model.predict(ready)), schema.field(0))]
+        return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    def take_shortcuts(self, frame: pd.DataFrame) -> bool:
+        """Reach the model by :mod:`~gnomon.pipeline.shortcuts` from now on.
+
+        Args:
+            frame: rows to try them on first.
+
+        Returns:
+            Whether they bring every bit of these rows to the model as the steps do, and it answers
+            with the same bits; if not, everything goes on to be called as it is.
+        """
+        try:
+            shortcuts, model = [shortcut(step) for step in self._steps], quick_model(self._model)
+            ready, steps = _through(shortcuts, frame), _through(self._transforms, frame)
+            if not _same_bits(steps, ready) or not self._answer_alike(model, ready):
+                return False
+        except Exception:
+            return False
+        self._transforms, self._model = shortcuts, model
+        return True
+
+    def _answer_alike(self, model: Any, ready: Any) -> bool:
+        if model is self._model:
+            return True
+        return bool(self._ask(model, ready).equals(self._ask(self._model, ready)))
+
+
+def outputs(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> pa.RecordBatch:
+    """The outputs for every row of a frame, by the pipeline's own steps; see :class:`Predictor`."""
+    return Predictor(pipeline, contract)(frame)
+
+
+def _through(transforms: Sequence[Transform], frame: Any) -> Any:
+    for transform in transforms:
+        frame = transform(frame)
+    return frame
+
+
+def _same_bits(one: Any, other: Any) -> bool:
+    """Whether two matrices are alike to a model: in class, type, memory layout and every bit."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, pd.DataFrame):
+        return bool(one.equals(other))
+    if sparse.issparse(one):
+        one, other = one.toarray(), other.toarray()
+    if one.dtype != other.dtype or one.shape != other.shape or one.dtype == object:
+        return False
+    same_layout = one.flags.c_contiguous == other.flags.c_contiguous
+    return bool(same_layout and one.tobytes() == other.tobytes())
+
+
+def _classify(model: Any, ready: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Labels and probabilities."""
+    probabilities = np.asarray(model.predict_proba(ready))
+    if _takes_argmax(type(model)) and _is_clear(probabilities):
+        return model.classes_[probabilities.argmax(axis=1)], probabilities
+    return np.asarray(model.predict(ready)), probabilities
+
+
+def _takes_argmax(kind: type) -> bool:
+    return kind.__module__.startswith("sklearn.") and kind.__name__ in _ARGMAX
+
+
+def _is_clear(probabilities: npt.NDArray[Any]) -> bool:
+    """Whether one class leads in every row."""
+    if probabilities.shape[1] == 2:
+        leads = np.abs(probabilities[:, 0] - probabilities[:, 1])
+    else:
+        ordered = np.sort(probabilities, axis=1)
+        leads = ordered[:, -1] - ordered[:, -2]
+    return bool((leads > _CLEAR).all())
+
+
+def _column(values: npt.NDArray[Any], field: pa.Field) -> pa.Array:
+    return pa.array(values, type=field.type)

@@ -1,0 +1,174 @@
+"""The lines of text the terminal and the page share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gnomon.report import numbers
+from gnomon.report.counts import Column, Count
+from gnomon.report.diagnosis import Diagnosis, Walk
+from gnomon.report.model import Report
+from gnomon.report.numbers import count, percent, rows, signed
+
+__all__ = [
+    "causes",
+    "coverage",
+    "figures",
+    "identity",
+    "ladder",
+    "reproduced",
+    "spread",
+    "summary",
+    "swaps",
+]
+
+Lines = list[tuple[str, str]]
+
+
+def summary(report: Report) -> Lines:
+    """What, where, since when, how many, how sure, what to do."""
+    return report.summary.lines
+
+
+def figures(report: Report) -> Lines:
+    """The handful of numbers to look at first."""
+    found = [
+        (count(report.coverage.compared), "rows compared"),
+        (
+            percent(report.divergence.share),
+            f"of rows diverge ({count(report.divergence.rows)})",
+        ),
+    ]
+    if report.impact:
+        flips, mean = report.impact.flips, report.impact.mean_change
+        found.append((percent(flips.share), f"of decisions change ({count(flips.rows)})"))
+        if mean is not None:
+            found.append((numbers.number(mean, 3), f"mean change of the {report.impact.score}"))
+    exact = _share(report.exact, report.coverage.compared)
+    return [*found, (percent(exact), "of rows equal to the bit")]
+
+
+def causes(found: Diagnosis) -> list[tuple[str, Diagnosis, str]]:
+    """Each cause: its name, itself, and what it is about, in a line."""
+    return [(_name(one), one, "; ".join(_about(one))) for one in (found, *found.also)]
+
+
+def ladder(report: Report) -> list[tuple[str, str, str, str]]:
+    """Each rung: its name, how rows were run, and how many came out as either side has them."""
+    return [
+        (
+            rung.name,
+            rung.what,
+            f"{count(rung.as_left)} of {count(rung.rows)}",
+            "" if rung.as_right is None else f"{count(rung.as_right)} of {count(rung.rows)}",
+        )
+        for rung in report.ladder
+    ]
+
+
+def swaps(report: Report) -> list[tuple[str, str, str]]:
+    """Each column set to the right side's values: rows that agree again, and what is left."""
+    return [
+        (
+            swap.column,
+            f"{count(swap.back.rows)} of {count(swap.back.of)}",
+            f"{numbers.number(swap.apart, 3)} to {numbers.number(swap.left, 3)}",
+        )
+        for swap in report.swaps
+    ]
+
+
+def _name(one: Diagnosis) -> str:
+    return one.cause if one.verdict == "confirmed" else "unknown cause"
+
+
+def _about(one: Diagnosis) -> Iterator[str]:
+    if one.name:
+        more = f" and {numbers.plural(len(one.columns), 'more column')}" if one.columns else ""
+        yield f"`{one.name}`{more}" + (f" out of step {one.step}" if one.step else "")
+    if one.segment:
+        yield f"where {one.segment}"
+    if one.since:
+        yield f"since {numbers.moment(one.since)} UTC"
+    if one.accounts and not one.accounts.rows and not one.moves:
+        yield "changes no answer"
+    elif one.accounts:
+        share = one.accounts
+        yield f"accounts for {count(share.rows)} of {rows(share.of)} that diverge"
+    if one.moves:
+        yield f"moves the answer by {numbers.number(one.moves, 3)} on average"
+
+
+def spread(column: Column) -> str:
+    """Median and 5% to 95% of the difference: ``+4 (+4 to +5)``; empty for labels."""
+    q = column.quantiles
+    if not q:
+        return ""
+    middle, low, high = signed(q["p50"]), signed(q["p05"]), signed(q["p95"])
+    return middle if low == middle == high else f"{middle} ({low} to {high})"
+
+
+def reproduced(walk: Walk) -> str:
+    """Whether the steps shown are the steps the logged answers came from."""
+    said = f" {rows(walk.lost)} of the sample could not be run again." if walk.lost else ""
+    if walk.reproduced == walk.rows:
+        return f"Re-running them gave every logged answer again, to the bit.{said}"
+    return (
+        f"Re-running gave only {count(walk.reproduced)} of the logged answers again, so the steps "
+        f"may not be what was computed online.{said}"
+    )
+
+
+def coverage(report: Report) -> Lines:
+    """Which rows were compared, and which were not and why."""
+    found = [
+        ("Logged in range", rows(report.coverage.logged)),
+        ("Compared", _of(report.coverage.compared, report.coverage.logged)),
+    ]
+    found += map(_counted, (*report.coverage.skipped, *report.coverage.unanswered))
+    if table := report.table:
+        found.append(("Table", table.path))
+        found.append(("Joined on", ", ".join(table.on)))
+        keys = table.rows if table.keys is None else table.keys
+        if keys != table.rows:
+            found.append(("Table rows", f"{count(table.rows)}, of {numbers.plural(keys, 'key')}"))
+        found.append(("Table keys matched", _of(table.matched, keys, "key")))
+        if table.known_later:
+            found.append(_counted(table.known_later))
+        if table.unmatched:
+            found.append(("Table only, such as", table.unmatched))
+        if table.repeated:
+            found.append(("Logged again", f"{rows(table.repeated)} with the key of another"))
+        found += [(f"Column {name} ignored", reason) for name, reason in table.ignored.items()]
+    return found
+
+
+def identity(report: Report) -> Lines:
+    """What was compared with what, and on what."""
+    subject = report.subject
+    return [
+        ("Model", subject.model),
+        ("Artifact", f"{subject.artifact}, {subject.role}"),
+        ("Digest", subject.digest[:12]),
+        ("Against", report.against),
+        ("Policy", f"{report.policy} lets {percent(report.limit)} pass ({report.limit_name})"),
+        *report.environment.items(),
+        ("Made", f"{numbers.moment(report.created)} UTC"),
+    ]
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def _of(part: int, whole: int, noun: str = "row") -> str:
+    return f"{count(part)} of {numbers.plural(whole, noun)} ({percent(_share(part, whole))})"
+
+
+def _counted(met: Count) -> tuple[str, str]:
+    example = f", such as {met.example}" if met.example else ""
+    return _sentence(met.reason), rows(met.rows) + example

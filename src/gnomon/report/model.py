@@ -1,0 +1,311 @@
+"""What a comparison found, as data: the one thing the terminal, JSON and HTML are made from.
+
+The two sides are called *left* and *right*: ``online`` and ``offline``, or ``logged`` and
+``replayed``. Differences are always left minus right.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from gnomon.formats import Format, decode
+from gnomon.report.counts import Column, Count, Share, Value
+from gnomon.report.diagnosis import Diagnosis, Rung, Swap, Walk
+
+__all__ = [
+    "FORMAT",
+    "Axis",
+    "Bucket",
+    "Cell",
+    "Coverage",
+    "Distribution",
+    "Example",
+    "Impact",
+    "Moment",
+    "OverTime",
+    "Report",
+    "Subject",
+    "Summary",
+    "TableUse",
+    "Timeline",
+    "Verdict",
+]
+
+FORMAT = 1
+
+_KIND = Format("report", FORMAT, hint="run the command again, or restore it from a backup")
+
+Verdict = Literal["ok", "diverged", "unknown"]
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """The artifact whose answers are compared."""
+
+    model: str
+    artifact: str
+    digest: str
+    role: str
+
+
+class Coverage(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rows could be compared at all.
+
+    Attributes:
+        logged: rows of the log in the range.
+        compared: rows both sides answered.
+        skipped: rows that were not compared, by reason.
+        unanswered: compared rows that one side has no answer to, by reason; they diverge.
+    """
+
+    logged: int
+    compared: int
+    skipped: tuple[Count, ...] = ()
+    unanswered: tuple[Count, ...] = ()
+
+
+class TableUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What was taken from an offline table.
+
+    Attributes:
+        path: the file.
+        on: the key columns.
+        rows: rows of the table.
+        matched: keys of the table that at least one logged row has.
+        repeated: logged rows beyond the first of a key.
+        unmatched: a key of the table that no logged row has.
+        used: table column to the logged column or step column it was compared with.
+        ignored: table column to the reason it was not compared.
+        keys: how many keys its rows have, which are fewer where a key has several versions; None
+            in a report from before they were counted: as many as rows.
+        known_later: logged rows with a key of which the table knew nothing at their time; each
+            was compared with the first that it knew later.
+    """
+
+    path: str
+    on: tuple[str, ...]
+    rows: int
+    matched: int
+    used: dict[str, str]
+    ignored: dict[str, str]
+    repeated: int = 0
+    unmatched: str | None = None
+    keys: int | None = None
+    known_later: Count | None = None
+
+
+class Impact(msgspec.Struct, frozen=True, kw_only=True):
+    """What the divergence does to answers.
+
+    Attributes:
+        flips: rows whose decision (by the policy, else their label) changes.
+        score: the output whose change is measured: the decided probability, or the prediction.
+        mean_change: mean of the score's absolute difference.
+        largest_change: the largest absolute difference of the score.
+    """
+
+    flips: Share
+    score: str | None = None
+    mean_change: float | None = None
+    largest_change: float | None = None
+
+
+class Axis(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plot's axis measures."""
+
+    label: str
+    unit: str | None = None
+
+
+class Bucket(msgspec.Struct, frozen=True, kw_only=True):
+    """One stretch of time. ``start`` and ``end`` are ISO 8601 in UTC."""
+
+    start: str
+    end: str
+    rows: int
+    diverged: int
+
+
+class Timeline(msgspec.Struct, frozen=True, kw_only=True):
+    """Divergence over time, in buckets of equal width; empty ones are left out."""
+
+    axis: Axis
+    seconds: float
+    buckets: tuple[Bucket, ...]
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """The consistency of one column in one stretch of time; shares are of all its rows.
+
+    Attributes:
+        start: ISO 8601 in UTC.
+        rows: rows compared.
+        coverage: the share with a value on both sides.
+        consistency: the share that agrees, within tolerance or null on both sides.
+        exact_rate: the share that is equal to the bit, or null on both sides.
+        flip_rate: the share whose decision differs; None where the column decides nothing.
+        mean_difference: of left minus right, where both are finite; None where none are.
+        smape: symmetric mean absolute percentage error of those, a share from 0 to 2.
+    """
+
+    start: str
+    rows: int
+    coverage: float
+    consistency: float
+    exact_rate: float
+    left_null: float
+    right_null: float
+    both_null: float
+    flip_rate: float | None = None
+    mean_difference: float | None = None
+    smape: float | None = None
+
+
+class OverTime(msgspec.Struct, frozen=True, kw_only=True):
+    """One column over time, in buckets of equal width; empty ones are left out.
+
+    Attributes:
+        seconds: the width: an hour, or more where the range is longer than a week.
+        sampled: the rows are those followed through the pipeline; the shares are estimates for
+            all compared rows.
+    """
+
+    column: str
+    kind: Literal["output", "feature", "step"]
+    seconds: float
+    sampled: bool
+    moments: tuple[Moment, ...]
+
+
+class Distribution(msgspec.Struct, frozen=True, kw_only=True):
+    """How the values of one column lie on either side, over the same rows.
+
+    Numbers have ``edges`` (one more than the counts), everything else ``labels``.
+
+    Attributes:
+        rows: rows the counts add up to.
+        sampled: rows they were estimated from.
+    """
+
+    axis: Axis
+    rows: int
+    sampled: int
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    edges: tuple[float, ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """One value on both sides."""
+
+    column: str
+    left: Value
+    right: Value
+    diverged: bool
+
+
+class Example(msgspec.Struct, frozen=True, kw_only=True):
+    """One row that diverges, side by side."""
+
+    request_id: str
+    row: int
+    arrived: str
+    key: dict[str, Value]
+    cells: tuple[Cell, ...]
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """The report in ten seconds."""
+
+    what: str
+    where: str
+    since: str
+    how_many: str
+    how_sure: str
+    action: str
+
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """Each line after its label, in the order to read them in."""
+        return [
+            ("What", self.what),
+            ("Where", self.where),
+            ("Since", self.since),
+            ("How many", self.how_many),
+            ("How sure", self.how_sure),
+            ("What to do", self.action),
+        ]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """One comparison of the log with something else.
+
+    Attributes:
+        format: the version of this shape; see ``docs/formats.md`` before changing it.
+        kind: ``offline`` (a table) or ``replay``.
+        created: when, ISO 8601 in UTC.
+        title: the finding.
+        verdict: ``diverged`` when more rows diverge than the policy lets; ``unknown`` when too
+            little could be compared to say.
+        left: what the left side is called.
+        right: what the right side is called.
+        against: the table or artifact on the right side.
+        divergence: rows with at least one output (or, without outputs, feature) out of tolerance.
+        policy: the first 12 hex digits of the SHA-256 of the policy's canonical JSON.
+        limit: the share of such rows the policy lets pass, and ``limit_name`` which rule that is.
+        exact: rows with every output equal to the bit.
+        over_time: each column's consistency metrics, hour by hour.
+        environment: what the comparison ran on.
+        command: reproduces this report.
+    """
+
+    format: int = FORMAT
+    kind: Literal["offline", "replay"]
+    created: str
+    title: str
+    verdict: Verdict
+    summary: Summary
+    subject: Subject
+    left: str
+    right: str
+    against: str
+    coverage: Coverage
+    divergence: Share
+    exact: int
+    policy: str
+    limit: float
+    limit_name: str
+    impact: Impact | None = None
+    columns: tuple[Column, ...] = ()
+    walk: Walk | None = None
+    diagnosis: Diagnosis | None = None
+    ladder: tuple[Rung, ...] = ()
+    swaps: tuple[Swap, ...] = ()
+    timeline: Timeline | None = None
+    over_time: tuple[OverTime, ...] = ()
+    distributions: tuple[Distribution, ...] = ()
+    examples: tuple[Example, ...] = ()
+    table: TableUse | None = None
+    environment: dict[str, str] = {}
+    command: str = ""
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a pipeline that gates on this comparison should stop."""
+        return self.verdict == "diverged"
+
+    def to_json(self) -> bytes:
+        """The whole report as indented JSON."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+    @classmethod
+    def from_json(cls, data: str | bytes, where: str = "report") -> Report:
+        """Read what :meth:`to_json` wrote; errors call it ``where``.
+
+        Raises:
+            NewerFormat: a newer version of Gnomon wrote it.
+            UnreadableFile: it is no report.
+        """
+        return decode(data, cls, _KIND, where)

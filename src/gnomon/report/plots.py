@@ -1,0 +1,184 @@
+"""The geometry of the plots: data in, percentages of the plot's box out.
+
+Labels are HTML beside a stretched SVG, so that text keeps its size on any screen.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+from gnomon.report import numbers
+from gnomon.report.model import Distribution, OverTime, Timeline
+
+__all__ = [
+    "Bar",
+    "Pairs",
+    "Plot",
+    "Tick",
+    "ceiling",
+    "course",
+    "histogram",
+    "over_time",
+    "pairs",
+    "share_ticks",
+    "time_ticks",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A label at ``at`` percent of the axis."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar in percent of the box, and what it says when pointed at."""
+
+    x: float
+    width: float
+    height: float
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Bars for one side, an outline (SVG path over a 100 x 100 box) for the other."""
+
+    bars: tuple[Bar, ...]
+    outline: str
+    x: tuple[Tick, ...]
+    y: tuple[Tick, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """One label with the share of rows it has on either side, in percent of the longest."""
+
+    label: str
+    left: float
+    right: float
+    left_text: str
+    right_text: str
+
+
+def histogram(shape: Distribution, names: tuple[str, str]) -> Plot:
+    """Two distributions over the same bins: bars for the left, an outline for the right."""
+    low, high = shape.edges[0], shape.edges[-1]
+    span = high - low
+    top = ceiling(max(*shape.left, *shape.right, 1) / max(shape.rows, 1))
+    places = [100 * (edge - low) / span for edge in shape.edges]
+    scale = 100 / max(shape.rows, 1) / top
+    heights = [[n * scale for n in side] for side in (shape.left, shape.right)]
+    bars = tuple(
+        Bar(x, end - x, heights[0][i], _bin_title(shape, i, names))
+        for i, (x, end) in enumerate(pairwise(places))
+    )
+    outline = "M0 100" + "".join(
+        f"L{x:.3f} {100 - h:.3f}L{end:.3f} {100 - h:.3f}"
+        for x, end, h in zip(places, places[1:], heights[1], strict=False)
+    )
+    x = tuple(Tick(100 * (at - low) / span, numbers.number(at)) for at in _steps(low, high, 6))
+    return Plot(bars, outline + "L100 100", x, share_ticks(top))
+
+
+def pairs(shape: Distribution) -> tuple[Pairs, ...]:
+    """Two distributions over labels; nothing for one over numbers."""
+    if not shape.labels:
+        return ()
+    longest = max(*shape.left, *shape.right, 1)
+    return tuple(
+        Pairs(
+            label,
+            100 * left / longest,
+            100 * right / longest,
+            numbers.percent(left / max(shape.rows, 1)),
+            numbers.percent(right / max(shape.rows, 1)),
+        )
+        for label, left, right in zip(shape.labels, shape.left, shape.right, strict=True)
+    )
+
+
+def over_time(timeline: Timeline) -> Plot:
+    """The share of diverging rows in each bucket."""
+    starts = [numbers.seconds(b.start) for b in timeline.buckets]
+    ends = [numbers.seconds(b.end) for b in timeline.buckets]
+    low, span = starts[0], ends[-1] - starts[0]
+    shares = [b.diverged / b.rows for b in timeline.buckets]
+    top = ceiling(max(*shares, 0.01))
+    bars = tuple(
+        Bar(
+            100 * (start - low) / span,
+            100 * (end - start) / span,
+            100 * share / top,
+            f"{numbers.moment(b.start, timeline.seconds)}: {numbers.percent(share)} of "
+            f"{numbers.rows(b.rows)} diverge",
+        )
+        for start, end, share, b in zip(starts, ends, shares, timeline.buckets, strict=True)
+    )
+    middle = timeline.buckets[len(starts) // 2]
+    marks = (timeline.buckets[0].start, middle.start, timeline.buckets[-1].end)
+    return Plot(bars, "", time_ticks(marks, timeline.seconds), share_ticks(top))
+
+
+def course(column: OverTime, begin: float, end: float) -> tuple[Bar, ...]:
+    """The share of rows of one column that diverge, on an axis from 0 to 100%.
+
+    Args:
+        column: with its moments.
+        begin: where the axis of time begins, seconds since 1970.
+        end: where it ends.
+    """
+    width = 100 * column.seconds / (end - begin)
+    return tuple(
+        Bar(
+            100 * (numbers.seconds(moment.start) - begin) / (end - begin),
+            width,
+            100 * (1 - moment.consistency),
+            f"{numbers.moment(moment.start, column.seconds)}: "
+            f"{numbers.percent(1 - moment.consistency)} of {numbers.rows(moment.rows)} diverge, "
+            f"{numbers.percent(moment.exact_rate)} exact, "
+            f"{numbers.percent(moment.coverage)} with both values",
+        )
+        for moment in column.moments
+    )
+
+
+def time_ticks(marks: tuple[str, ...], seconds: float) -> tuple[Tick, ...]:
+    """Some moments of an axis that goes from the first of them to the last."""
+    low, high = numbers.seconds(marks[0]), numbers.seconds(marks[-1])
+    return tuple(
+        Tick(100 * (numbers.seconds(mark) - low) / (high - low), numbers.moment(mark, seconds))
+        for mark in dict.fromkeys(marks)
+    )
+
+
+def _bin_title(shape: Distribution, i: int, names: tuple[str, str]) -> str:
+    low, high = shape.edges[i], shape.edges[i + 1]
+    left, right = (numbers.rows(side[i]) for side in (shape.left, shape.right))
+    place = f"{numbers.number(low)} to {numbers.number(high)}"
+    return f"{place}: {names[0]} {left}, {names[1]} {right}"
+
+
+def ceiling(share: float) -> float:
+    """The next round number at or above a share, so that the axis ends on a label."""
+    size = 10.0 ** math.floor(math.log10(share))
+    return min(next(m * size for m in (1, 2, 2.5, 5, 10) if m * size >= share * (1 - 1e-9)), 1.0)
+
+
+def share_ticks(top: float) -> tuple[Tick, ...]:
+    """Labels of an axis of shares from 0 to ``top``."""
+    return tuple(Tick(at * 100, numbers.percent(at * top)) for at in (0.0, 0.5, 1.0))
+
+
+def _steps(low: float, high: float, most: int) -> list[float]:
+    """Round numbers within [low, high], at most ``most``."""
+    rough = (high - low) / most
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * size for m in (1, 2, 5, 10) if m * size >= rough)
+    first = math.ceil(low / step)
+    return [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]

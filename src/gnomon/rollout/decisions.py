@@ -1,0 +1,291 @@
+"""The four decisions of a rollout. Each checks itself, then is one event in the history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import msgspec
+
+from gnomon.artifact import Artifact, inspect
+from gnomon.contract.difference import Change, difference
+from gnomon.errors import (
+    GateRefused,
+    GateUndecided,
+    GnomonError,
+    IncompatibleContract,
+    RolloutError,
+    UnreadableFile,
+)
+from gnomon.log import InferenceLog
+from gnomon.policy import Policy
+from gnomon.rollout.gates import Gates, evaluate
+from gnomon.rollout.history import Event, History, RolloutState
+from gnomon.settings import Settings
+from gnomon.shadow import slices
+from gnomon.skew import last_replay as skew
+from gnomon.storage import Storage
+
+__all__ = ["check", "promote", "rollback", "start_shadow", "stop_shadow"]
+
+
+def start_shadow(
+    settings: Settings,
+    model: str,
+    artifact: str,
+    *,
+    fraction: float = 1.0,
+    same: bool = False,
+    force: bool = False,
+    by: str | None = None,
+    why: str | None = None,
+    history: History | None = None,
+) -> Event:
+    """Let an artifact see a sample of the requests and answer nobody.
+
+    Args:
+        settings: where the rollout is.
+        model: the deployment's model name.
+        artifact: a tag, such as ``flights:latest``.
+        fraction: the share of entities (requests, without an entity key) it sees.
+        same: allow the live artifact itself, which measures the noise floor.
+        force: do it though its contract refuses what clients send today; that is recorded.
+        by: who decides.
+        why: the reason, for the history.
+        history: what is known of it; it is brought up to date. It is read anew without.
+
+    Raises:
+        ArtifactError, UnknownArtifact: it, or the live artifact, does not pass inspection.
+        IncompatibleContract: it could not read what the live artifact is sent.
+        RolloutError: nothing is live, it is live, or it runs already.
+        RolloutConflict: another decision was recorded meanwhile.
+    """
+    history = _brought_up(history, settings, model)
+    chosen = _inspect(model, artifact)
+    event = Event(
+        kind="shadow_start",
+        artifact=chosen.tag,
+        digest=chosen.digest,
+        fraction=fraction,
+        entity_key=chosen.contract.entity_key,
+        same=same,
+        by=by,
+        why=why,
+    )
+    history.state.after(event)
+    changes = _changes(history.state, chosen, force)
+    refused = [change for change in changes if change.level == "incompatible"]
+    if refused and not force:
+        raise _unreadable(chosen.tag, history.state.live, refused)
+    kept = tuple(msgspec.to_builtins(changes))
+    return _record(history, msgspec.structs.replace(event, forced=bool(refused), changes=kept))
+
+
+def stop_shadow(
+    settings: Settings,
+    model: str,
+    artifact: str,
+    *,
+    by: str | None = None,
+    why: str | None = None,
+    history: History | None = None,
+) -> Event:
+    """Take an artifact out of shadow. It may be gone from the store.
+
+    Raises:
+        RolloutError: it is no running shadow.
+        RolloutConflict: another decision was recorded meanwhile.
+    """
+    history = _brought_up(history, settings, model)
+    running = history.state.shadows.get(artifact)
+    tag = artifact if running is not None else _tag_of(artifact)
+    return _record(history, Event(kind="shadow_stop", artifact=tag, by=by, why=why))
+
+
+def promote(
+    settings: Settings,
+    model: str,
+    artifact: str,
+    *,
+    policy: Policy | None = None,
+    force: bool = False,
+    by: str | None = None,
+    why: str | None = None,
+    history: History | None = None,
+    ask: Callable[[str], Gates] | None = None,
+) -> Event:
+    """Make an artifact live, if its gates hold. The first of a model has nothing to be judged by.
+
+    Args:
+        settings: where the rollout and the log are.
+        model: the deployment's model name.
+        artifact: a tag, such as ``flights:latest``.
+        policy: the limits; the defaults without one.
+        force: do it whatever the gates say; that they did not hold is recorded.
+        by: who decides.
+        why: the reason, for the history.
+        history: what is known of it; it is brought up to date. It is read anew without.
+        ask: gives the gates of a tag, as :func:`check` does; a server has another process read the
+            evidence.
+
+    Raises:
+        ArtifactError, UnknownArtifact: the artifact does not pass inspection.
+        GateRefused: a gate does not hold, or it is no running shadow.
+        GateUndecided: none fails, but one lacks the evidence.
+        RolloutError: it is live already.
+        RolloutConflict: another decision was recorded meanwhile.
+    """
+    history = _brought_up(history, settings, model)
+    chosen = _inspect(model, artifact)
+    event = Event(kind="promote", artifact=chosen.tag, digest=chosen.digest, by=by, why=why)
+    history.state.after(event)
+    if history.state.live is not None:
+        if ask is None:
+            ask = partial(_gates, settings, model, history.state, policy=policy or Policy())
+        found = _try_gates(ask, chosen.tag, force)
+        held = found is not None and found.verdict == "pass"
+        if found is not None and not held and not force:
+            raise _refused(found, chosen.tag in history.state.shadows)
+        verdicts = () if found is None else tuple(msgspec.to_builtins(found.gates))
+        event = msgspec.structs.replace(event, forced=not held, gates=verdicts)
+    return _record(history, event)
+
+
+def rollback(
+    settings: Settings,
+    model: str,
+    *,
+    by: str | None = None,
+    why: str | None = None,
+    history: History | None = None,
+    verified: Mapping[str, str] | None = None,
+) -> Event:
+    """Make the artifact live that was so before; no gate is asked.
+
+    Args:
+        settings: where the rollout is.
+        model: the deployment's model name.
+        by: who decides.
+        why: the reason, for the history.
+        history: what is known of it; it is brought up to date. It is read anew without.
+        verified: artifacts that a server holds ready, digest by tag; they are not inspected again.
+
+    Raises:
+        ArtifactError, UnknownArtifact: that artifact does not pass inspection any more.
+        RolloutError: there was none before.
+        RolloutConflict: another decision was recorded meanwhile.
+    """
+    history = _brought_up(history, settings, model)
+    previous = history.state.previous
+    if previous is None:
+        raise RolloutError("there is no previous artifact to roll back to")
+    digest = (verified or {}).get(previous) or inspect(previous).digest
+    event = Event(kind="rollback", artifact=previous, digest=digest, by=by, why=why)
+    return _record(history, event)
+
+
+def check(settings: Settings, model: str, artifact: str, policy: Policy | None = None) -> Gates:
+    """What a promotion of this artifact would be told now; nothing is recorded.
+
+    Raises:
+        RolloutError: nothing is live.
+    """
+    state = _brought_up(None, settings, model).state
+    tag = artifact if artifact in state.shadows else _tag_of(artifact)
+    return _gates(settings, model, state, tag, policy=policy or Policy())
+
+
+def _changes(state: RolloutState, chosen: Artifact, force: bool) -> list[Change]:
+    """How its contract differs from the live one; none if that cannot be read and need not be."""
+    if state.live is None or state.live == chosen.tag:
+        return []
+    try:
+        return difference(inspect(state.live).contract, chosen.contract)
+    except GnomonError:
+        if force:
+            return []
+        raise
+
+
+def _unreadable(tag: str, live: str | None, refused: list[Change]) -> IncompatibleContract:
+    return IncompatibleContract(
+        f"{tag} could not read what {live} is sent: " + "; ".join(map(str, refused)),
+        where="contract.json",
+        hint="pack it with a contract that takes today's requests, or force it; that is recorded",
+    )
+
+
+def _gates(
+    settings: Settings, model: str, state: RolloutState, tag: str, *, policy: Policy
+) -> Gates:
+    storage = Storage(settings)
+    found = slices.find(storage, model)
+    return evaluate(
+        InferenceLog(settings, model),
+        state,
+        policy,
+        tag,
+        slices=found.beats,
+        unreadable=found.unreadable,
+        skew=_skew(storage, tag),
+    )
+
+
+def _skew(storage: Storage, tag: str) -> skew.Skew | UnreadableFile | None:
+    """The last replay, or why it cannot be read: then its gate is unknown, for that reason."""
+    try:
+        return skew.read(storage, tag)
+    except UnreadableFile as error:
+        return error
+
+
+def _try_gates(ask: Callable[[str], Gates], tag: str, force: bool) -> Gates | None:
+    """The gates; None when they cannot be asked and need not be."""
+    try:
+        return ask(tag)
+    except GnomonError:
+        if force:
+            return None
+        raise
+
+
+def _refused(found: Gates, in_shadow: bool) -> GateRefused:
+    reasons = "; ".join(f"{gate.name} {gate.verdict}: {gate.says}" for gate in found.unmet)
+    if found.verdict == "unknown" and in_shadow:
+        return GateUndecided(
+            f"{found.artifact} may not replace {found.live} yet: {reasons}",
+            hint="wait for more evidence, as `gnomon promote --wait SECONDS` does, or force it; "
+            "that is recorded",
+        )
+    do = "fix the artifact" if in_shadow else f"run `gnomon shadow start {found.artifact}` first"
+    return GateRefused(
+        f"{found.artifact} may not replace {found.live}: {reasons}",
+        hint=f"{do}, or force it; that is recorded",
+    )
+
+
+def _brought_up(history: History | None, settings: Settings, model: str) -> History:
+    history = history or History(Storage(settings), model)
+    history.check()
+    return history
+
+
+def _inspect(model: str, artifact: str) -> Artifact:
+    chosen = inspect(artifact)
+    if chosen.name != model:
+        raise RolloutError(
+            f"`{chosen.tag}` is no artifact of `{model}`",
+            hint=f'pack it with gnomon.pack("{model}", …) to serve it here',
+        )
+    return chosen
+
+
+def _tag_of(artifact: str) -> str:
+    """A full tag as it is; a name or ``latest`` by the store."""
+    _, _, version = artifact.partition(":")
+    return inspect(artifact).tag if version in ("", "latest") else artifact
+
+
+def _record(history: History, event: Event) -> Event:
+    history.append(event)
+    return history.events[-1]

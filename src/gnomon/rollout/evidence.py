@@ -1,0 +1,161 @@
+"""What the log says of one shadow against the live artifact: the counts that gates rest on."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.compare.sketch import Sketch
+from gnomon.log import InferenceLog
+
+__all__ = ["Evidence", "RowReference", "ShadowRows", "count", "gather"]
+
+KEPT_EXAMPLES = 10
+CLOCKS_APART = timedelta(minutes=1)
+"""The machine that decided and the one that serves need not agree on the time to the second."""
+
+
+class RowReference(msgspec.Struct, frozen=True):
+    """One row that disagrees, and how it is found in the log."""
+
+    flipped: bool
+    difference: float | None
+    request_id: str
+    row: int
+
+
+@dataclass(slots=True)
+class ShadowRows:
+    """One shadow's rows against one live artifact.
+
+    Attributes:
+        scored: rows it answered.
+        failed: rows it failed on, crashes included.
+        compared: scored rows whose answer compares with live's.
+        disagreed: of those, the rows beyond the policy's tolerance.
+        flipped: of those, the rows whose decision changes.
+        errors: failed rows by error code.
+        worst: rows that disagree, flips and the largest differences first.
+    """
+
+    scored: int = 0
+    failed: int = 0
+    compared: int = 0
+    disagreed: int = 0
+    flipped: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    worst: list[RowReference] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Everything a verdict on a shadow rests on, but for what slices report.
+
+    Attributes:
+        shadow: the shadow against live.
+        noise: live against itself (A/A), if that was ever run; the noise floor.
+        times: microseconds of scoring by batch size, of the shadow.
+        live_times: the same of live.
+    """
+
+    shadow: ShadowRows
+    noise: ShadowRows
+    times: dict[int, Sketch]
+    live_times: dict[int, Sketch]
+
+
+def gather(log: InferenceLog, *, shadow: str, live: str, epoch: int, start: datetime) -> Evidence:
+    """Read the log once for the shadow, once for live's times and once for the noise floor.
+
+    Args:
+        log: the model's log.
+        shadow: the tag judged.
+        live: the tag it is judged against. Rows it scored beside another are left out.
+        epoch: the rollout epoch this run of the shadow began in.
+        start: when that was.
+    """
+    times: dict[int, Sketch] = {}
+    live_times: dict[int, Sketch] = {}
+    start -= CLOCKS_APART
+    rows = _shadow_rows(log, shadow, live, epoch=epoch, start=start)
+    found = count(_timed(rows, times))
+    columns = ["artifact", "outcome", "scored_us", "batch_rows"]
+    for batch in log.scan(columns=columns, role="live", artifact=live, start=start):
+        _add_times(live_times, batch.filter(pc.equal(batch.column("outcome"), "answered")))
+    return Evidence(found, count(_shadow_rows(log, live, live)), times, live_times)
+
+
+def count(batches: Iterator[pa.RecordBatch]) -> ShadowRows:
+    """Count a shadow's rows, with their ``outcome`` and comparison columns."""
+    total = ShadowRows()
+    for batch in batches:
+        failed = pc.not_equal(batch.column("outcome"), "scored")
+        codes = pc.fill_null(batch.column("error_code").filter(failed), "prediction_failed")
+        total.errors.update(codes.to_pylist())
+        total.failed += len(codes)
+        total.scored += batch.num_rows - len(codes)
+        compared = batch.filter(pc.is_valid(batch.column("agreed")))
+        total.compared += compared.num_rows
+        bad = compared.filter(pc.invert(compared.column("agreed")))
+        total.disagreed += bad.num_rows
+        total.flipped += _count(compared.column("flipped"))
+        total.worst = heapq.nlargest(KEPT_EXAMPLES, [*total.worst, *_worst(bad)], key=_badness)
+    return total
+
+
+def _shadow_rows(
+    log: InferenceLog,
+    shadow: str,
+    live: str,
+    *,
+    epoch: int | None = None,
+    start: datetime | None = None,
+) -> Iterator[pa.RecordBatch]:
+    columns = [
+        "request_id", "row", "outcome", "error_code", "epoch", "against", "agreed", "flipped",
+        "difference", "scored_us", "batch_rows",
+    ]  # fmt: skip
+    for batch in log.scan(columns=columns, role="shadow", artifact=shadow, start=start):
+        ours = pc.equal(batch.column("against"), live)
+        if epoch is not None:
+            ours = pc.and_(ours, pc.equal(batch.column("epoch"), epoch))
+        yield batch.filter(ours)
+
+
+def _timed(batches: Iterator[pa.RecordBatch], times: dict[int, Sketch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        _add_times(times, batch)
+        yield batch
+
+
+def _add_times(times: dict[int, Sketch], batch: pa.RecordBatch) -> None:
+    """By the power of two that the batch size lies under; larger batches take longer."""
+    batch = batch.select(["batch_rows", "scored_us"]).drop_null()
+    sizes = np.log2(batch.column("batch_rows").to_numpy().clip(1)).astype(np.int64)
+    micros = batch.column("scored_us").to_numpy().astype(np.float64)
+    for size in np.unique(sizes).tolist():
+        times.setdefault(size, Sketch()).add(micros[sizes == size])
+
+
+def _worst(bad: pa.RecordBatch) -> list[RowReference]:
+    order = pc.sort_indices(bad, [("flipped", "descending"), ("difference", "descending")])
+    rows = bad.take(order[:KEPT_EXAMPLES]).to_pylist()
+    return [
+        RowReference(bool(r["flipped"]), r["difference"], r["request_id"], r["row"]) for r in rows
+    ]
+
+
+def _badness(row: RowReference) -> tuple[bool, float]:
+    return row.flipped, -1.0 if row.difference is None else row.difference
+
+
+def _count(mask: pa.BooleanArray) -> int:
+    return int(pc.sum(mask).as_py() or 0)

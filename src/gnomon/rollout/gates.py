@@ -1,0 +1,352 @@
+"""Whether a shadow may be promoted: one verdict a gate, each with what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal
+
+import msgspec
+
+from gnomon.compare.sequential import Interval, rate_interval
+from gnomon.compare.sketch import Sketch
+from gnomon.errors import RolloutError, UnreadableFile
+from gnomon.log import InferenceLog
+from gnomon.policy import Limits, Policy
+from gnomon.rollout.evidence import Evidence, RowReference, gather
+from gnomon.rollout.history import RolloutState, Shadow
+from gnomon.shadow.slices import Heartbeat
+from gnomon.skew.last_replay import Skew
+
+__all__ = ["Gate", "Gates", "Verdict", "evaluate", "judge"]
+
+Verdict = Literal["pass", "fail", "unknown"]
+
+ENOUGH_TIMES = 20
+"""Rows each side must have in batches of one size before their times are compared."""
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One condition of a promotion.
+
+    Attributes:
+        name: ``rows``, ``disagreement``, ``flips``, ``failed``, ``latency``, ``coverage``,
+            ``lag`` or ``skew``.
+        verdict: ``unknown`` when the evidence allows either.
+        says: the verdict's reason in one sentence.
+        limit: the policy's.
+        value: what was found; a share, a ratio or rows, as the limit is.
+        interval: where the true share lies at the policy's confidence, however often one looks.
+        count: the rows that speak against.
+        rows: out of these.
+        examples: some of the rows that speak against, worst first.
+    """
+
+    name: str
+    verdict: Verdict
+    says: str
+    limit: float
+    value: float | None = None
+    interval: Interval | None = None
+    count: int | None = None
+    rows: int | None = None
+    examples: tuple[RowReference, ...] = ()
+
+
+class Gates(msgspec.Struct, frozen=True, kw_only=True):
+    """All gates of one shadow against one live artifact at one moment."""
+
+    artifact: str
+    live: str
+    gates: tuple[Gate, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """``fail`` if one gate fails, else ``unknown`` if one is unknown, else ``pass``."""
+        verdicts = {gate.verdict for gate in self.gates}
+        return next((v for v in _WORST_FIRST if v in verdicts), "pass")
+
+    @property
+    def unmet(self) -> tuple[Gate, ...]:
+        """The gates that do not pass."""
+        return tuple(gate for gate in self.gates if gate.verdict != "pass")
+
+
+_WORST_FIRST: tuple[Verdict, ...] = ("fail", "unknown")
+
+
+def evaluate(
+    log: InferenceLog,
+    state: RolloutState,
+    policy: Policy,
+    artifact: str,
+    *,
+    slices: Sequence[Heartbeat] = (),
+    unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
+    skew: Skew | UnreadableFile | None = None,
+) -> Gates:
+    """Every gate the policy asks for, on the evidence of this run of the shadow.
+
+    Args:
+        log: the model's log.
+        state: the rollout, which must have a live artifact.
+        policy: the limits.
+        artifact: the tag; it need not be a running shadow, but then nothing is known of it.
+        slices: what the slices last reported, for rows they have still to score.
+        unreadable: slices whose report cannot be read, and why.
+        skew: the last replay of the artifact, or why it cannot be read.
+
+    Raises:
+        RolloutError: nothing is live.
+    """
+    if state.live is None:
+        raise RolloutError("there is no live artifact to judge a shadow against")
+    shadow = state.shadows.get(artifact)
+    evidence = None
+    if shadow is not None:
+        evidence = gather(
+            log, shadow=artifact, live=state.live, epoch=shadow.since, start=shadow.at
+        )
+    gates = judge(policy.gates, shadow, evidence, slices=slices, unreadable=unreadable, skew=skew)
+    return Gates(artifact=artifact, live=state.live, gates=tuple(gates))
+
+
+def judge(
+    limits: Limits,
+    shadow: Shadow | None,
+    evidence: Evidence | None,
+    *,
+    slices: Sequence[Heartbeat] = (),
+    unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
+    skew: Skew | UnreadableFile | None = None,
+) -> Iterator[Gate]:
+    """The gates on evidence already gathered; one whose limit is unset is not asked."""
+    if shadow is None or evidence is None:
+        yield Gate(
+            name="rows",
+            verdict="unknown",
+            says=f"it is no running shadow, so nothing is known of it; {limits.min_rows:,} rows "
+            "are needed",
+            limit=limits.min_rows,
+            value=0,
+        )
+        return
+    yield _rows(limits.min_rows, evidence)
+    if limits.max_disagreement is not None:
+        yield _disagreement(limits.max_disagreement, limits.confidence, evidence)
+    if limits.max_flips is not None:
+        yield _flips(limits.max_flips, limits.confidence, evidence)
+    if limits.max_failed is not None:
+        yield _failed(limits.max_failed, limits.confidence, evidence)
+    if limits.max_latency_ratio is not None:
+        yield _latency(limits.max_latency_ratio, evidence)
+    lag, unheard = _lag(shadow, slices, unreadable)
+    if limits.min_coverage is not None:
+        yield _coverage(limits.min_coverage, evidence, lag, unheard)
+    if limits.max_lag_rows is not None:
+        yield _lagging(limits.max_lag_rows, lag, unheard)
+    if limits.max_skew is not None:
+        yield _skew(limits.max_skew, limits.confidence, shadow, skew)
+
+
+def _rows(limit: int, evidence: Evidence) -> Gate:
+    rows = evidence.shadow.scored
+    return Gate(
+        name="rows",
+        verdict="pass" if rows >= limit else "unknown",
+        says=f"{rows:,} rows scored; {limit:,} are needed",
+        limit=limit,
+        value=rows,
+        rows=rows,
+    )
+
+
+def _disagreement(limit: float, confidence: float, evidence: Evidence) -> Gate:
+    """The excess over the noise floor: with one measured, each interval takes half the error."""
+    shadow, noise = evidence.shadow, evidence.noise
+    if noise.compared:
+        confidence = (1 + confidence) / 2
+    interval = rate_interval(shadow.disagreed, shadow.compared, confidence)
+    floor, value = "", _share(shadow.disagreed, shadow.compared)
+    if noise.compared:
+        theirs = rate_interval(noise.disagreed, noise.compared, confidence)
+        interval = Interval(
+            max(interval.low - theirs.high, 0.0), max(interval.high - theirs.low, 0.0)
+        )
+        share = noise.disagreed / noise.compared
+        floor = f" beyond the noise floor of {share:.2%} ({noise.compared:,} rows of live twice)"
+        value = None if value is None else max(value - share, 0.0)
+    return _rate_gate(
+        "disagreement",
+        f"{shadow.disagreed:,} of {shadow.compared:,} rows disagree with live",
+        limit, value, interval, shadow.disagreed, shadow.compared,
+        beyond=floor, examples=tuple(shadow.worst),
+    )  # fmt: skip
+
+
+def _flips(limit: float, confidence: float, evidence: Evidence) -> Gate:
+    shadow = evidence.shadow
+    return _rate_gate(
+        "flips",
+        f"{shadow.flipped:,} of {shadow.compared:,} rows flip the decision",
+        limit,
+        _share(shadow.flipped, shadow.compared),
+        rate_interval(shadow.flipped, shadow.compared, confidence),
+        shadow.flipped,
+        shadow.compared,
+        examples=tuple(row for row in shadow.worst if row.flipped),
+    )
+
+
+def _failed(limit: float, confidence: float, evidence: Evidence) -> Gate:
+    shadow = evidence.shadow
+    rows = shadow.scored + shadow.failed
+    codes = ", ".join(f"{count:,} {code}" for code, count in shadow.errors.most_common(3))
+    return _rate_gate(
+        "failed",
+        f"{shadow.failed:,} of {rows:,} rows failed" + (f" ({codes})" if codes else ""),
+        limit,
+        _share(shadow.failed, rows),
+        rate_interval(shadow.failed, rows, confidence),
+        shadow.failed,
+        rows,
+    )
+
+
+def _rate_gate(
+    name: str,
+    found: str,
+    limit: float,
+    value: float | None,
+    interval: Interval,
+    count: int,
+    rows: int,
+    *,
+    beyond: str = "",
+    examples: tuple[RowReference, ...] = (),
+) -> Gate:
+    verdict: Verdict = "unknown"
+    if rows and interval.high <= limit:
+        verdict = "pass"
+    elif rows and interval.low > limit:
+        verdict = "fail"
+    says = (
+        f"{found}: {interval.low:.2%} to {interval.high:.2%}{beyond}; at most {limit:.2%} may"
+        + (", so more rows are needed" if verdict == "unknown" else "")
+    )
+    return Gate(
+        name=name, verdict=verdict, says=says, limit=limit, value=value,
+        interval=interval, count=count, rows=rows, examples=examples,
+    )  # fmt: skip
+
+
+def _latency(limit: float, evidence: Evidence) -> Gate:
+    """Weighted over batch sizes by the shadow's rows; sizes only one side has say nothing."""
+    ratios: list[tuple[int, float]] = []
+    for size, theirs in evidence.times.items():
+        ours = evidence.live_times.get(size, Sketch())
+        slow, fast = theirs.quantile(0.5), ours.quantile(0.5)
+        if min(ours.count, theirs.count) >= ENOUGH_TIMES and slow is not None and fast:
+            ratios.append((theirs.count, slow / fast))
+    rows = sum(weight for weight, _ in ratios)
+    if not rows:
+        return Gate(
+            name="latency",
+            verdict="unknown",
+            says=f"not yet {ENOUGH_TIMES} rows each of live and shadow in batches of like size",
+            limit=limit,
+        )
+    ratio = sum(weight * ratio for weight, ratio in ratios) / rows
+    return Gate(
+        name="latency",
+        verdict="pass" if ratio <= limit else "fail",
+        says=f"the shadow takes {ratio:.2f} times live's time for batches of like size "
+        f"({rows:,} rows); at most {limit:g} times is allowed",
+        limit=limit,
+        value=ratio,
+        rows=rows,
+    )
+
+
+def _lag(
+    shadow: Shadow, slices: Sequence[Heartbeat], unreadable: Mapping[str, UnreadableFile]
+) -> tuple[int, list[str]]:
+    """Rows still to score, and the slices that do not say; those gone before it began aside."""
+    lag = 0
+    unheard = [f"{name} ({error.where}: {error.message})" for name, error in unreadable.items()]
+    for beat in slices:
+        said = beat.shadow(shadow.artifact)
+        if beat.is_stale():
+            if beat.updated >= shadow.at:
+                unheard.append(beat.slice)
+        elif said is None or said.epoch != shadow.since or said.error is not None:
+            unheard.append(beat.slice)
+        else:
+            lag += said.lagging
+    return lag, unheard if slices or unreadable else ["any"]
+
+
+def _coverage(limit: float, evidence: Evidence, lag: int, unheard: list[str]) -> Gate:
+    scored, failed = evidence.shadow.scored, evidence.shadow.failed
+    eligible = scored + failed + lag
+    verdict: Verdict = "unknown"
+    if eligible and (scored + lag) / eligible < limit:
+        verdict = "fail"
+    elif eligible and scored / eligible >= limit and not unheard:
+        verdict = "pass"
+    return Gate(
+        name="coverage",
+        verdict=verdict,
+        says=f"{scored:,} of {eligible:,} eligible rows scored, {failed:,} failed, {lag:,} lagging"
+        f"; at least {limit:.2%} must be scored" + _unheard(unheard),
+        limit=limit,
+        value=_share(scored, eligible),
+        count=failed + lag,
+        rows=eligible,
+    )
+
+
+def _lagging(limit: int, lag: int, unheard: list[str]) -> Gate:
+    verdict: Verdict = "fail" if lag > limit else "unknown" if unheard else "pass"
+    return Gate(
+        name="lag",
+        verdict=verdict,
+        says=f"{lag:,} rows still to score; at most {limit:,} are allowed" + _unheard(unheard),
+        limit=limit,
+        value=lag,
+    )
+
+
+def _skew(
+    limit: float, confidence: float, shadow: Shadow, skew: Skew | UnreadableFile | None
+) -> Gate:
+    if isinstance(skew, UnreadableFile):
+        return Gate(name="skew", verdict="unknown", says=str(skew), limit=limit)
+    if skew is None or (shadow.digest is not None and skew.digest != shadow.digest):
+        return Gate(
+            name="skew",
+            verdict="unknown",
+            says="the artifact was not replayed; run gnomon replay",
+            limit=limit,
+        )
+    return _rate_gate(
+        "skew",
+        f"{skew.disagreed:,} of {skew.rows:,} rows come out otherwise offline",
+        limit,
+        _share(skew.disagreed, skew.rows),
+        rate_interval(skew.disagreed, skew.rows, confidence),
+        skew.disagreed,
+        skew.rows,
+    )
+
+
+def _unheard(slices: list[str]) -> str:
+    if not slices:
+        return ""
+    if slices == ["any"]:
+        return "; no slice reports"
+    return f"; not heard from {'slice' if len(slices) == 1 else 'slices'} {', '.join(slices)}"
+
+
+def _share(count: int, rows: int) -> float | None:
+    return count / rows if rows else None

@@ -1,0 +1,99 @@
+"""The gates of a promotion, evaluated in a separate process.
+
+Reading the log for evidence takes seconds and hundreds of megabytes, some of which libraries never
+free. A gateway cannot spare that; a process that ends frees all of it.
+
+``python -m gnomon.rollout.judging MODEL ARTIFACT [POLICY]`` prints the gates, or an error,
+as JSON.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from gnomon.errors import GnomonError, RolloutError
+from gnomon.policy import Policy
+from gnomon.rollout.decisions import check
+from gnomon.rollout.gates import Gates
+from gnomon.settings import Settings
+from gnomon.worker.background import enter_background
+from gnomon.worker.frames import Refused
+from gnomon.worker.spawn import child_environment
+
+__all__ = ["gates_elsewhere", "main"]
+
+NICENESS = 10
+SECONDS = 170.0
+"""Less than a client waits for a control call."""
+
+
+class _Found(msgspec.Struct, tag="gates"):
+    gates: Gates
+
+
+class _Failed(Refused, tag="failed", frozen=True):
+    """The gates cannot be evaluated, and why."""
+
+
+_Reply = _Found | _Failed
+
+_reply: msgspec.json.Decoder[_Reply] = msgspec.json.Decoder(_Reply)
+
+
+def gates_elsewhere(settings: Settings, model: str, artifact: str, policy: Path | None) -> Gates:
+    """The same as :func:`gnomon.rollout.check`, by another process; it blocks.
+
+    Args:
+        settings: where rollout and log are.
+        model: the deployment's model name.
+        artifact: a tag.
+        policy: the policy file; the defaults without one.
+
+    Raises:
+        RolloutError: nothing is live, or the process ended without an answer.
+        GnomonError: whatever reading the evidence raises.
+    """
+    more = [] if policy is None else [str(policy.absolute())]
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "gnomon.rollout.judging", model, artifact, *more],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            env=child_environment(settings),
+            timeout=SECONDS,
+        )
+        reply = _reply.decode(done.stdout)
+    except subprocess.TimeoutExpired:
+        raise RolloutError(
+            f"the gates were not evaluated within {SECONDS:g} s",
+            hint="evaluate them without a limit: gnomon promote ARTIFACT --check",
+        ) from None
+    except msgspec.DecodeError:
+        raise RolloutError(
+            f"the process that evaluates the gates ended with {done.returncode} before it was done",
+            hint="its own message, if any, is on standard error",
+        ) from None
+    if isinstance(reply, _Failed):
+        raise reply.error()
+    return reply.gates
+
+
+def main(arguments: list[str]) -> None:
+    """Evaluate the gates and print them."""
+    settings = enter_background(niceness=NICENESS)
+    model, artifact, *more = arguments
+    reply: _Found | _Failed
+    try:
+        policy = Policy.read(more[0]) if more else Policy()
+        reply = _Found(check(settings, model, artifact, policy))
+    except GnomonError as error:
+        reply = _Failed.of(error)
+    sys.stdout.buffer.write(msgspec.json.encode(reply))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,1 +1,0 @@
-"""Whether two outputs, or two features, agree under the policy."""

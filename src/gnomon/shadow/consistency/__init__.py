@@ -1,1 +1,0 @@
-"""Online against offline: replays of the log, and tables of offline predictions."""

@@ -1,0 +1,302 @@
+"""From what was counted to a report."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Literal
+
+import msgspec
+import pyarrow as pa
+
+from gnomon import report
+from gnomon.contract import Contract
+from gnomon.offline.logged import Range
+from gnomon.policy import Policy, Rules
+from gnomon.report import Report
+from gnomon.skew.consistency.columns import Kind, of_comparison, of_rows
+from gnomon.skew.consistency.findings import Finding, judge
+from gnomon.skew.consistency.over_time import Courses
+from gnomon.skew.consistency.tally import Tally, seconds
+from gnomon.skew.diagnosis.diagnose import Diagnosed
+from gnomon.skew.diagnosis.walk import Followed, Sampled, sampled
+from gnomon.skew.shapes import distribution, examples, timeline
+
+__all__ = ["Sides", "compose", "skew_limit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What is compared with what.
+
+    Attributes:
+        kind: ``offline`` or ``replay``.
+        left: what the left side is called.
+        right: what the right side is called.
+        against: the table or artifact on the right.
+        replayed: the tag of the artifact a replay ran.
+        kinds: every column compared and what it is.
+        keys: the columns of ``about`` that name a row to people.
+        limit: the share of rows that may diverge, and the name of the rule.
+        command: reproduces the report.
+        unanswered: rows the right side has no answer to, by reason.
+        missed: rows not compared, by reason, beside those the log has no answer for.
+    """
+
+    kind: Literal["offline", "replay"]
+    left: str
+    right: str
+    against: str
+    kinds: Mapping[str, Kind]
+    keys: tuple[str, ...]
+    limit: tuple[float, str]
+    command: str
+    replayed: str | None = None
+    unanswered: tuple[report.Count, ...] = ()
+    missed: tuple[report.Count, ...] = ()
+
+
+def compose(
+    tally: Tally,
+    source: Range,
+    sides: Sides,
+    policy: Policy,
+    *,
+    table: report.TableUse | None = None,
+    followed: Followed | None = None,
+    diagnosed: Diagnosed | None = None,
+) -> Report:
+    """The report of everything that was compared.
+
+    Args:
+        tally: sums and a sample.
+        source: the rows of the log.
+        followed: sampled rows that were run again step by step.
+        diagnosed: where and why the sides part, and the ladder that was climbed.
+    """
+    confidence = policy.gates.confidence
+    diagnosis = diagnosed.diagnosis if diagnosed else None
+    divergence = report.share(tally.main.disagreed, tally.main.rows, confidence)
+    answered = source.logged - sum(source.skipped.values())
+    verdict = judge(
+        divergence,
+        answered,
+        sides.limit[0],
+        coverage=policy.gates.min_coverage or 0.0,
+        fewest=policy.gates.min_rows,
+    )
+    units = _units(source.artifact.contract)
+    columns = (
+        *of_comparison(tally.main, tally.judged, sides.kinds, units),
+        *of_comparison(tally.side, tally.others, sides.kinds, units),
+    )
+    walk = _walk(followed, units, diagnosis) if followed else None
+    time = timeline(tally.time, source.artifact.contract)
+    impact = _impact(tally, confidence)
+    finding = Finding(
+        left=sides.left,
+        right=sides.right,
+        artifact=source.artifact.tag,
+        role=source.role,
+        replayed=sides.replayed,
+        verdict=verdict,
+        answered=answered,
+        divergence=divergence,
+        exact=tally.exact,
+        limit=sides.limit[0],
+        differing=tuple(c.name for c in columns if c.diverged),
+        agreeing_features=sum(c.kind == "feature" and not c.diverged for c in columns),
+        impact=impact,
+        timeline=time,
+        first=tally.time.first,
+        last=tally.time.last,
+        diagnosis=diagnosis,
+        known_later=table.known_later if table else None,
+    )
+    drawn = _drawn(tally, followed) if tally.main.rows else None
+    first = diagnosis.column if diagnosis else None
+    return Report(
+        kind=sides.kind,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        title=finding.title(),
+        verdict=verdict,
+        summary=finding.summary(),
+        subject=report.Subject(
+            model=source.artifact.name,
+            artifact=source.artifact.tag,
+            digest=source.artifact.digest,
+            role=source.role,
+        ),
+        left=sides.left,
+        right=sides.right,
+        against=sides.against,
+        coverage=_coverage(source, sides, tally.main.rows),
+        divergence=divergence,
+        exact=tally.exact,
+        policy=hashlib.sha256(msgspec.json.encode(policy)).hexdigest()[:12],
+        limit=sides.limit[0],
+        limit_name=sides.limit[1],
+        impact=impact,
+        columns=columns,
+        walk=walk,
+        diagnosis=diagnosis,
+        ladder=diagnosed.ladder if diagnosed else (),
+        swaps=diagnosed.swaps if diagnosed else (),
+        timeline=time,
+        over_time=(
+            *tally.courses.told(sides.kinds),
+            *(_steps_over_time(followed) if followed else ()),
+        ),
+        distributions=tuple(_distributions(drawn, columns, first, units)) if drawn else (),
+        examples=tuple(_examples(drawn, sides, first)) if drawn else (),
+        table=table,
+        environment=_environment(),
+        command=sides.command,
+    )
+
+
+def skew_limit(policy: Policy) -> tuple[float, str]:
+    """The share of rows on which an artifact may differ from itself, and where that is said."""
+    if policy.gates.max_skew is None:
+        return 0.0, "none is the default; gates.max_skew allows more"
+    return policy.gates.max_skew, "gates.max_skew"
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """Sampled rows with every column there is to show."""
+
+    rows: Sampled
+    left: pa.Table
+    right: pa.Table
+    rules: Rules
+
+
+def _drawn(tally: Tally, followed: Followed | None) -> _Drawn:
+    if followed:
+        return _Drawn(followed.sample, followed.left, followed.right, followed.rules)
+    rows = sampled(tally.diverging, tally.agreeing)
+    rules = Rules(
+        comparators={**tally.judged.comparators, **tally.others.comparators},
+        decides=tally.judged.decides,
+    )
+    return _Drawn(rows, rows.pairs.left, rows.pairs.right, rules)
+
+
+def _distributions(
+    drawn: _Drawn,
+    columns: tuple[report.Column, ...],
+    first: str | None,
+    units: Mapping[str, str | None],
+) -> Iterator[report.Distribution]:
+    """The first column that differs, the score that decides, and the prediction."""
+    outputs = [c.name for c in columns if c.kind == "output"]
+    scores = [name for name in outputs if name.startswith("probability_")]
+    features = [c.name for c in columns if c.kind == "feature" and c.diverged]
+    wanted = [
+        first,
+        next((n for n in scores if n in drawn.rules.decides), scores[-1] if scores else None),
+        *outputs[:1],
+        *([] if outputs else features[:2]),
+    ]
+    for name in dict.fromkeys(name for name in wanted if name):
+        left, right = drawn.left.column(name), drawn.right.column(name)
+        shape = distribution(name, left, right, drawn.rows.weights, units.get(name))
+        if shape is not None:
+            yield shape
+
+
+def _examples(drawn: _Drawn, sides: Sides, first: str | None) -> Iterator[report.Example]:
+    outputs = [name for name, kind in sides.kinds.items() if kind == "output"]
+    return examples(
+        drawn.rows,
+        drawn.left,
+        drawn.right,
+        drawn.rules,
+        keys=sides.keys,
+        wanted=[*outputs, *([first] if first else [])],
+    )
+
+
+def _walk(
+    followed: Followed, units: Mapping[str, str | None], diagnosis: report.Diagnosis | None
+) -> report.Walk:
+    return report.Walk(
+        rows=followed.inputs.num_rows,
+        lost=followed.lost,
+        diverged=int(followed.sample.diverged.sum()),
+        reproduced=int(followed.reproduced.sum()),
+        columns=tuple(
+            of_rows(
+                name,
+                kind,
+                followed.compared.columns[name],
+                followed.rules.comparators[name],
+                followed.sample.weights,
+                units.get(name),
+            )
+            for name, kind in followed.kinds.items()
+        ),
+        first=_first(followed, diagnosis),
+    )
+
+
+def _first(followed: Followed, diagnosis: report.Diagnosis | None) -> str | None:
+    """The column that parts by itself; where the cause is in one that does not differ, such as the
+    text that a changed step reads, the first that does."""
+    differing = [name for name in followed.kinds if followed.differs(name).any()]
+    if diagnosis and diagnosis.column in differing:
+        return diagnosis.column
+    return next(iter(differing), None) if diagnosis else None
+
+
+def _steps_over_time(followed: Followed) -> Iterator[report.OverTime]:
+    """The transformed columns, of which only the rows followed are known."""
+    sample = followed.sample
+    steps = Courses()
+    found = {name: followed.compared.columns[name] for name in followed.of_kind("step")}
+    steps.add(seconds(sample.pairs.about.column("moment")), found, sample.weights)
+    return steps.told(followed.kinds, sampled=True)
+
+
+def _impact(tally: Tally, confidence: float) -> report.Impact | None:
+    """What divergence does to decisions and scores; None when no output was compared."""
+    if all(column.flips is None for column in tally.main.columns.values()):
+        return None
+    scores = any(name.startswith("probability_") for name in tally.main.columns)
+    return report.Impact(
+        flips=report.share(tally.main.flipped, tally.main.rows, confidence),
+        score="probability" if scores else "prediction",
+        mean_change=tally.main.differences.mean,
+        largest_change=tally.main.differences.maximum if tally.main.differences.count else None,
+    )
+
+
+def _coverage(source: Range, sides: Sides, compared: int) -> report.Coverage:
+    outcomes = [
+        report.Count(reason=f"{outcome.replace('_', ' ')} {sides.left}", rows=n)
+        for outcome, n in source.skipped.items()
+    ]
+    return report.Coverage(
+        logged=source.logged,
+        compared=compared,
+        skipped=(*outcomes, *sides.missed),
+        unanswered=sides.unanswered,
+    )
+
+
+def _units(contract: Contract) -> dict[str, str | None]:
+    return {f.name: f.unit for f in contract.features} | {o.name: o.unit for o in contract.outputs}
+
+
+def _environment() -> dict[str, str]:
+    packages = ("gnomon", "scikit-learn", "numpy", "pandas", "pyarrow")
+    return {
+        "Python": platform.python_version(),
+        **{package: version(package) for package in packages},
+        "Machine": f"{platform.system()} {platform.machine()}",
+    }

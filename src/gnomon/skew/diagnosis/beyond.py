@@ -1,0 +1,119 @@
+"""Causes that are in no column: another environment, or another version of the artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from gnomon.artifact import Artifact, Environment
+from gnomon.compare.comparators import compare
+from gnomon.errors import PredictionFailed
+from gnomon.offline.rerun import Rerun, step_columns
+from gnomon.policy import Rules
+from gnomon.skew.diagnosis.case import CONFIRMED, Mask
+from gnomon.skew.diagnosis.elsewhere import Elsewhere
+from gnomon.skew.diagnosis.walk import Followed
+
+__all__ = ["Beyond", "Found", "since_packed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What gives the other side's answers.
+
+    Attributes:
+        column: the first step column that parts; None if that is the model, or not known.
+        same: rows that diverge and come out so.
+    """
+
+    cause: str
+    column: str | None
+    sentence: str
+    action: str
+    same: int
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """Runs followed rows through other code.
+
+    Attributes:
+        rules: what agrees, of the outputs.
+    """
+
+    walk: Followed
+    artifact: Artifact
+    rerun: Rerun
+    names: tuple[str, str]
+    rules: Rules
+
+    def environment(self, elsewhere: Elsewhere) -> Found | None:
+        """The other environment gives one side's answers, and this one does not."""
+        answers = elsewhere.rerun.score(self.walk.inputs)
+        same = max(
+            int(self._agree(answers, side).sum()) for side in (self.walk.right, self.walk.left)
+        )
+        here = self.rerun.score(self.walk.inputs)
+        diverged = self.walk.sample.diverged
+        parted = int((~compare(here, answers, self.rules).agreed & diverged).sum())
+        if min(same, parted) < CONFIRMED * diverged.sum():
+            return None
+        column = self._first(elsewhere)
+        step = (column or "").rpartition("/")[0]
+        return Found(
+            cause="library or hardware version",
+            column=column,
+            sentence=f"{'Step ' + step if step else 'The model'} comes out otherwise with "
+            f"{elsewhere.name} ({elsewhere.difference or 'the same packages'}).",
+            action="Serve with the versions in the artifact's requirements.txt, or pack it again "
+            "with those that serve.",
+            same=same,
+        )
+
+    def version(self, others: Iterable[tuple[Artifact, Rerun]]) -> Found | None:
+        """The other side's answers are those of another version of the artifact."""
+        diverged = self.walk.sample.diverged
+        for other, rerun in others:
+            if other.contract.output_schema != self.artifact.contract.output_schema:
+                continue
+            same = int(self._agree(rerun.score(self.walk.inputs), self.walk.right).sum())
+            if same < CONFIRMED * diverged.sum():
+                continue
+            mine, theirs = self.artifact.manifest, other.manifest
+            seeds = mine.lineage.data == theirs.lineage.data and mine.seeds != theirs.seeds
+            return Found(
+                cause="seed" if seeds else "another version",
+                column=None,
+                sentence=f"The {self.names[1]} answers are those of {other.tag}"
+                + (", fitted on the same data with other seeds." if seeds else "."),
+                action=f"Compare with predictions of {self.artifact.tag}, or serve {other.tag}.",
+                same=same,
+            )
+        return None
+
+    def _agree(self, answers: pa.RecordBatch, side: pa.Table) -> Mask:
+        return compare(answers, side, self.rules).agreed & self.walk.sample.diverged
+
+    def _first(self, elsewhere: Elsewhere) -> str | None:
+        names = step_columns(self.artifact)
+        try:
+            here = self.rerun.trace(self.walk.inputs, names)
+            there = elsewhere.rerun.trace(self.walk.inputs, names)
+        except PredictionFailed:
+            return None
+        return next((n for n in names if not here.column(n).equals(there.column(n))), None)
+
+
+def since_packed(artifact: Artifact) -> Iterator[str]:
+    """Which packages are of another version here than when an artifact was packed."""
+    packed = artifact.manifest.environment
+    here = Environment.here(packed.packages)
+    changed = [
+        f"{name} {old}, now {here.packages.get(name, 'none')}"
+        for name, old in packed.packages.items()
+        if here.packages.get(name) != old
+    ]
+    if changed:
+        yield f"It was packed with {', '.join(changed)}."

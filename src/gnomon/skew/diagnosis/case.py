@@ -1,0 +1,243 @@
+"""One column on both sides, what surrounds it, and what a cause has to say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.offline.shifts import Shift
+from gnomon.skew.diagnosis.inputs import numbers
+
+__all__ = [
+    "CONFIRMED",
+    "Case",
+    "Mask",
+    "Proposal",
+    "Surroundings",
+    "Version",
+    "close",
+    "is_numeric",
+    "spread",
+]
+
+Mask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
+
+CONFIRMED = 0.99
+"""The share of rows whose mismatch must vanish. Not all of them, because some may differ for a
+second reason; the report names the rest."""
+
+FEWEST_ROWS = 8
+"""Differing rows below which any pattern may be chance."""
+
+FEWEST_VALUES = 3
+"""Distinct values below which "always 1 higher" says no more than "other"."""
+
+_NEAR = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What the right side had of a column at another time than each row's own.
+
+    Attributes:
+        shift: which.
+        values: by row; null where there is no such version.
+        known: since when, in hours since 1970.
+    """
+
+    shift: Shift
+    values: pa.Array
+    known: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is known of the rows of a case beside the column itself.
+
+    Attributes:
+        moments: when each row is about: event time, or arrival where there is none; in hours since
+            1970.
+        times: each timestamp feature as it was online, in hours since 1970.
+        zones: time zones that the contract names.
+        outputs: what was answered online, numbers only; of a class, whether it was the one named.
+        groups: what a row may have a history by, most telling first: a name and a code per row.
+        domains: the values that training saw, of text features.
+        label: what came true, as a number; None where nobody has said.
+        known: when the right side's value was known, in hours since 1970; None likewise.
+        versions: gives a column's earlier and later values, the likeliest first.
+    """
+
+    moments: Floats
+    times: Mapping[str, Floats] = field(default_factory=dict)
+    zones: tuple[str, ...] = ()
+    outputs: Mapping[str, Floats] = field(default_factory=dict)
+    groups: Sequence[tuple[str, Places]] = ()
+    domains: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    label: Floats | None = None
+    known: Floats | None = None
+    versions: Callable[[str], Iterable[Version]] = lambda _: ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """One column, and what may be done to find out about it.
+
+    Attributes:
+        column: its name.
+        kind: ``feature`` (as decoded), ``step`` or ``output``.
+        left: its values on the left.
+        right: the same rows on the right.
+        differs: the rows to be explained.
+        agrees: rows on which the two sides agree.
+        agree: the tolerance, for numbers: two arrays to a mask.
+        around: what else is known.
+        names: what the sides are called.
+        moved: runs the left side's own code again with a timestamp feature replaced on the given
+            rows; returns their values of the column. None where there is no code to run.
+        raw_null: rows on which an input of the column's step is null.
+    """
+
+    column: str
+    kind: Literal["feature", "step", "output"]
+    left: pa.Array
+    right: pa.Array
+    differs: Mask
+    agrees: Mask
+    agree: Callable[[Floats, Floats], Mask]
+    around: Surroundings
+    names: tuple[str, str] = ("online", "offline")
+    moved: Callable[[str, Places, Floats], Floats] | None = None
+    raw_null: Mask | None = None
+
+    @cached_property
+    def l(self) -> Floats:  # noqa: E743 - the left side in a formula
+        """The left side as numbers; null is NaN. Of text, all NaN."""
+        return _floats(self.left)
+
+    @cached_property
+    def r(self) -> Floats:
+        """The right side as numbers."""
+        return _floats(self.right)
+
+    @cached_property
+    def l_null(self) -> Mask:
+        """Rows without a value on the left."""
+        return _nulls(self.left)
+
+    @cached_property
+    def r_null(self) -> Mask:
+        """Rows without a value on the right."""
+        return _nulls(self.right)
+
+    @cached_property
+    def both(self) -> Mask:
+        """Rows to be explained that are finite numbers on both sides."""
+        return self.differs & np.isfinite(self.l) & np.isfinite(self.r)
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether both sides are numbers."""
+        return is_numeric(self.left.type) and is_numeric(self.right.type)
+
+    @property
+    def is_timestamp(self) -> bool:
+        """Whether the column is a point in time."""
+        return bool(
+            pa.types.is_timestamp(self.left.type) and pa.types.is_timestamp(self.right.type)
+        )
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the column is text."""
+        return _is_text(self.left.type) and _is_text(self.right.type)
+
+    def of(self, differs: Mask) -> Case:
+        """The same case about fewer rows."""
+        return replace(self, differs=differs)
+
+    def has_pattern(self, among: Mask, *, values: int = FEWEST_VALUES) -> bool:
+        """Whether rows and distinct values are enough to speak of a pattern in values alone."""
+        left, right = self.l[among], self.r[among]
+        distinct = max(len(np.unique(left)), len(np.unique(right)))
+        return len(left) >= FEWEST_ROWS and distinct >= values
+
+    def near(self, one: Floats, other: Floats) -> Mask:
+        """Within the tolerance, or what arithmetic on either side costs."""
+        return self.agree(one, other) | close(one, other)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A recognised cause: what it says, and the rows it makes agree.
+
+    Attributes:
+        cause: its name.
+        finding: the difference; follows the left side's name and the column's.
+        undone: how it was undone; begins a sentence.
+        action: what to do about it.
+        explained: rows that differ and agree once it is undone.
+        moved: the timestamp feature that was replaced, and by which values.
+        beside: a second cause on the same rows, undone after this one.
+    """
+
+    cause: str
+    finding: str
+    undone: str
+    action: str
+    explained: Mask
+    moved: tuple[str, Floats] | None = None
+    beside: Proposal | None = None
+
+
+def close(one: Floats, other: Floats) -> Mask:
+    """Equal to a billionth, as after a division and a multiplication by the same number."""
+    with np.errstate(all="ignore"):
+        apart, size = np.abs(one - other), np.fmax(np.abs(one), np.abs(other))
+        near: Mask = (one == other) | (apart <= _NEAR * size)
+    return near
+
+
+def is_numeric(kind: pa.DataType) -> bool:
+    """Integers, floats and booleans."""
+    types = pa.types
+    return bool(
+        types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_boolean(kind)
+        or types.is_decimal(kind)
+    )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
+def _floats(values: pa.Array) -> Floats:
+    if is_numeric(values.type) or pa.types.is_timestamp(values.type):
+        return numbers(values)
+    return np.full(len(values), np.nan)
+
+
+def _nulls(values: pa.Array) -> Mask:
+    nulls: Mask = pc.is_null(values, nan_is_null=True).to_numpy(zero_copy_only=False)
+    return nulls
+
+
+def spread(mask: Mask, most: int) -> Places:
+    """The rows of a mask; of more than ``most``, so many that lie evenly among them."""
+    rows = np.flatnonzero(mask)
+    if len(rows) <= most:
+        return rows
+    chosen: Places = rows[np.linspace(0, len(rows) - 1, most).astype(int)]
+    return chosen

@@ -1,0 +1,199 @@
+"""Labels and codes: written differently, not known, or numbered in another order."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gnomon.report.numbers import value
+from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal
+
+__all__ = ["FORMS", "code_order", "form", "text_cut", "unknown_category"]
+
+_MOST_CODES = 500
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "case": str.casefold,
+    "white space": lambda text: re.sub(r"\s+", " ", text).strip(),
+    "Unicode form": lambda text: unicodedata.normalize("NFKC", text),
+    "accents": lambda text: "".join(
+        c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)
+    ),
+    "punctuation": lambda text: re.sub(r"[\W_]+", "", text),
+    "number format": lambda text: _as_number(text),
+}
+"""What two spellings of one label differ by; each makes them equal. Unicode forms: UAX #15."""
+
+
+def form(case: Case) -> Iterator[Proposal]:
+    """The same label, spelled otherwise."""
+    if not case.is_text:
+        return
+    left, right = _texts(case)
+    rows = np.flatnonzero(case.differs & ~case.l_null & ~case.r_null)
+    found = []
+    for names in (*((name,) for name in FORMS), tuple(FORMS)[:4], tuple(FORMS)):
+        same = {
+            pair: spelled(pair[0], names) == spelled(pair[1], names)
+            for pair in {(left[i], right[i]) for i in rows.tolist()}
+        }
+        explained = np.zeros(len(left), dtype=bool)
+        explained[[i for i in rows.tolist() if same[left[i], right[i]]]] = True
+        found.append((names, explained))
+    most = max(int(explained.sum()) for _, explained in found)
+    if most < max(FEWEST_ROWS, 0.2 * case.differs.sum()):
+        return
+    # The least that does as much as all of them.
+    names, explained = next(f for f in found if f[1].sum() >= CONFIRMED * most)
+    one = _most_frequent(left, right, explained)
+    what = " and ".join(names) if len(names) < 3 else "case, white space or Unicode form"
+    yield Proposal(
+        cause="category form",
+        finding=f"is spelled otherwise than {case.names[1]}, in its {what}: {one}",
+        undone=f"Without regard to {what}",
+        action="Write labels the same way on both sides before the pipeline sees them: strip, "
+        "fold the case and normalise to NFC in the pipeline itself.",
+        explained=explained,
+    )
+
+
+def text_cut(case: Case) -> Iterator[Proposal]:
+    """One side keeps fewer characters."""
+    if not case.is_text:
+        return
+    left, right = _texts(case)
+    rows = np.flatnonzero(case.differs & ~case.l_null & ~case.r_null).tolist()
+    for name, short, long in ((case.names[0], left, right), (case.names[1], right, left)):
+        kept = {len(short[i]) for i in rows}
+        explained = np.zeros(len(left), dtype=bool)
+        explained[[i for i in rows if short[i] and long[i].startswith(short[i])]] = True
+        enough = explained.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum())
+        if enough and len(kept) <= 2:
+            yield Proposal(
+                cause="truncation",
+                finding=f"differs by what was cut off: the {name} side keeps {max(kept)} "
+                "characters",
+                undone=f"With both sides cut to {max(kept)} characters",
+                action=f"Keep the whole text on the {name} side; look for a column that is too "
+                "narrow.",
+                explained=explained,
+            )
+            return
+
+
+def unknown_category(case: Case) -> Iterator[Proposal]:
+    """A label that training never saw takes the place of one that it did, or the other way."""
+    domain = case.around.domains.get(case.column)
+    if not case.is_text or domain is None:
+        return
+    left, right = _texts(case)
+    known = [np.array([text in domain for text in side], dtype=bool) for side in (left, right)]
+    whole = case.differs & ~case.l_null & ~case.r_null
+    for at, (name, strange) in enumerate(
+        ((case.names[0], ~known[0] & known[1]), (case.names[1], ~known[1] & known[0]))
+    ):
+        explained = whole & strange
+        if explained.sum() < max(FEWEST_ROWS, 0.2 * case.differs.sum()):
+            continue
+        side = (left, right)[at]
+        met = Counter(side[i] for i in np.flatnonzero(explained).tolist())
+        shown = ", ".join(f"`{text}`" for text, _ in met.most_common(3))
+        yield Proposal(
+            cause="unknown category",
+            finding=f"is {shown}{' and others' if len(met) > 3 else ''} on the {name} side, which "
+            f"training never saw; the other side has labels that it did",
+            undone="With the known label in its place",
+            action=f"Find what replaces labels on the {name} side: a look-up that misses, a list "
+            "of allowed values, or a default for what is rare.",
+            explained=explained,
+        )
+
+
+def code_order(case: Case) -> Iterator[Proposal]:
+    """The same codes or labels, given to other categories."""
+    pairs = _codes(case)
+    if pairs is None:
+        return
+    left, right = pairs
+    rows = np.flatnonzero(case.differs & ~case.l_null & ~case.r_null)
+    mapping = _bijection([(right[i], left[i]) for i in rows.tolist()])
+    if mapping is None:
+        return
+    explained = np.zeros(len(left), dtype=bool)
+    explained[[i for i in rows.tolist() if mapping.get(right[i]) == left[i]]] = True
+    shown = ", ".join(f"{value(a)} is {value(b)}" for a, b in sorted(mapping.items())[:3])
+    yield Proposal(
+        cause="category code order",
+        finding=f"has the codes of {case.names[1]} in another order ({shown})",
+        undone="With the codes put back in order",
+        action="Take the encoder's categories from the artifact, in its order, on both sides; look "
+        "for codes that are given by order of appearance.",
+        explained=explained,
+    )
+
+
+def spelled(text: str, names: Sequence[str]) -> str:
+    """A label without regard to some of :data:`FORMS`."""
+    for name in names:
+        text = FORMS[name](text)
+    return text
+
+
+def _texts(case: Case) -> tuple[list[str], list[str]]:
+    left, right = (
+        ["" if text is None else text for text in side.to_pylist()]
+        for side in (case.left, case.right)
+    )
+    return left, right
+
+
+def _as_number(text: str) -> str:
+    try:
+        return repr(float(text.replace(",", ".")))
+    except ValueError:
+        return text
+
+
+def _most_frequent(left: list[str], right: list[str], among: Mask) -> str:
+    met = Counter((left[i], right[i]) for i in np.flatnonzero(among).tolist())
+    (one, other), _ = met.most_common(1)[0]
+    return f"`{one}` where it is `{other}`"
+
+
+def _codes(case: Case) -> tuple[list[Any], list[Any]] | None:
+    """Both sides as codes; None of what is no code."""
+    if case.is_text:
+        return case.left.to_pylist(), case.right.to_pylist()
+    if not case.is_numeric:
+        return None
+    known: npt.NDArray[np.bool_] = np.isfinite(case.l) & np.isfinite(case.r)
+    if (case.l[known] % 1).any() or (case.r[known] % 1).any():
+        return None
+    if len(np.unique(case.r[known])) > _MOST_CODES:
+        return None
+    return case.l.tolist(), case.r.tolist()
+
+
+def _bijection(pairs: list[tuple[Any, Any]]) -> dict[Any, Any] | None:
+    """One-to-one from right to left among what differs, and over the same codes; else None."""
+    met = Counter(pairs)
+    best: dict[Any, tuple[Any, int]] = {}
+    for (right, left), n in met.items():
+        if n > best.get(right, (None, 0))[1]:
+            best[right] = (left, n)
+    mapping = {right: left for right, (left, _) in best.items()}
+    followed = sum(n for _, n in best.values())
+    moved, targets = set(mapping), set(mapping.values())
+    enough = len(moved) >= 2 and len(pairs) >= max(FEWEST_ROWS, 3 * len(moved))
+    closed = moved == targets or not isinstance(pairs[0][0], float)
+    same_codes = closed and len(moved & targets) >= max(2, 0.5 * len(moved))
+    one_to_one = len(targets) == len(moved)
+    if not (enough and same_codes and one_to_one and followed >= CONFIRMED * len(pairs)):
+        return None
+    return mapping

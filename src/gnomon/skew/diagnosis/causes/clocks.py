@@ -1,0 +1,301 @@
+"""The same instants on clocks of different zones, and dates with day and month exchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gnomon.report.numbers import number, plural
+from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal
+
+__all__ = ["Law", "day_and_month", "laws", "swapped", "time_zone"]
+
+Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
+
+_PROBED_ROWS = 96
+
+_MOST_SUMMER = 2.0
+"""Hours that a clock is set forward at most."""
+
+_FAMILIAR = (
+    "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles",
+    "America/Sao_Paulo", "Europe/London", "Europe/Berlin", "Europe/Athens", "Europe/Moscow",
+    "Asia/Dubai", "Asia/Kolkata", "Asia/Shanghai", "Asia/Tokyo", "Australia/Sydney",
+)  # fmt: skip
+"""Named first where several zones have the same clock over the range of the rows."""
+
+_ACTION = "Read the same time zone's clock on both sides, by name and never by a constant offset."
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """How many hours one clock is from another at any instant.
+
+    Attributes:
+        zone: the zone whose clock it is.
+        sign: 1 from UTC to the zone's clock, -1 back.
+        summer: only the hour that the clock changes by, as where a constant offset is used.
+    """
+
+    zone: str
+    sign: int
+    summer: bool = False
+
+    def hours(self, moments: Floats) -> Floats:
+        """To be added at each moment, in hours since 1970; 0 where there is none."""
+        offsets = _offsets(self.zone, moments)
+        if self.summer:
+            offsets = offsets - _winter(self.zone)
+            offsets[np.abs(offsets) > _MOST_SUMMER] = 0.0  # the zone itself was another
+        return self.sign * offsets
+
+    def says(self, hours: Floats, names: tuple[str, str]) -> str:
+        """``is 4 hours ahead of offline, as UTC is ahead of America/New_York``."""
+        low, high = sorted((abs(float(hours.min())), abs(float(hours.max()))))
+        if self.summer:
+            return f"is {_hours(high)} from {names[1]} while {self.zone} has summer time"
+        amount = _hours(low) if low == high else f"{number(low)} to {_hours(high)}"
+        direction = "ahead of" if float(hours.mean()) < 0 else "behind"
+        first, second = ("UTC", self.zone) if self.sign > 0 else (self.zone, "UTC")
+        return f"is {amount} {direction} {names[1]}, as {first} is {direction} {second}"
+
+    @property
+    def clock(self) -> str:
+        """Where a move by it leads: ``to the clock of Asia/Tokyo``."""
+        what = "the summer time" if self.summer else "the clock"
+        return f"{'to' if self.sign > 0 else 'from'} {what} of {self.zone}"
+
+
+def time_zone(case: Case) -> Iterator[Proposal]:
+    """The two sides read clocks of different zones."""
+    if case.differs.sum() < FEWEST_ROWS:
+        return
+    if case.is_timestamp:
+        yield from _of_timestamp(case)
+    elif case.is_numeric and case.moved is not None:
+        for feature, moments in case.around.times.items():
+            yield from _of_step(case, feature, moments)
+    elif case.is_numeric and case.kind == "feature":
+        yield from _of_reading(case)
+
+
+def day_and_month(case: Case) -> Iterator[Proposal]:
+    """Day and month exchanged where both can be."""
+    if case.differs.sum() < FEWEST_ROWS:
+        return
+    if case.is_timestamp:
+        for side, other in ((case.r, case.l), (case.l, case.r)):
+            explained = case.both & (np.abs(swapped(side) - other) < 1e-6)
+            if explained.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
+                yield _exchanged(explained)
+                return
+    elif case.is_numeric and case.moved is not None:
+        for feature, moments in case.around.times.items():
+            rows = np.flatnonzero(case.both)
+            to = swapped(moments)
+            if not np.isfinite(to[rows]).any():
+                continue
+            found = np.full(len(moments), np.nan)
+            found[rows] = case.moved(feature, rows, np.where(np.isfinite(to), to, moments)[rows])
+            explained = case.both & case.near(found, case.r)
+            if explained.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
+                yield _exchanged(explained, (feature, np.where(np.isfinite(to), to, moments)))
+                return
+
+
+@cache
+def _swap(hour: int) -> float:
+    at = _EPOCH + timedelta(hours=hour)
+    if at.day > 12 or at.day == at.month:
+        return np.nan
+    return (at.replace(day=at.month, month=at.day) - _EPOCH).total_seconds() / 3600
+
+
+def swapped(moments: Floats) -> Floats:
+    """Each moment with its day and month exchanged; NaN where that is no other date."""
+    whole = np.floor(np.nan_to_num(moments)).astype(np.int64)
+    distinct, places = np.unique(whole, return_inverse=True)
+    to = np.array([_swap(int(hour)) for hour in distinct.tolist()])
+    found: Floats = to[places] + np.where(np.isfinite(moments), moments - np.floor(moments), np.nan)
+    return found
+
+
+def _of_timestamp(case: Case) -> Iterator[Proposal]:
+    """The column is a timestamp: its own values are moved."""
+    rows = _probe(case)
+    apart = (case.r - case.l)[rows]
+    for law in laws(case.around.zones):
+        moments = case.l if law.sign > 0 else case.r
+        if (np.abs(law.hours(moments[rows]) - apart) < 1e-9).mean() < CONFIRMED:
+            continue
+        hours = law.hours(moments)
+        explained = case.both & (np.abs(case.l + hours - case.r) < 1e-6)
+        if explained.any():
+            yield _zone(case, law, hours, explained, f"Moved {law.clock}")
+            return
+
+
+def _of_step(case: Case, feature: str, moments: Floats) -> Iterator[Proposal]:
+    """The column is computed from a timestamp: that is moved, and the same code run again."""
+    assert case.moved is not None
+    rows = _probe(case)
+    if not np.isfinite(moments[rows]).any():
+        return
+    every = list(laws(case.around.zones))
+    known = {law: law.hours(moments[rows]) for law in every}
+    steps = sorted({float(step) for hours in known.values() for step in np.unique(hours)})
+    agrees = dict(zip(steps, _try_steps(case, feature, moments, rows, steps), strict=True))
+    for law in every:
+        good = [agrees[hours][i] for i, hours in enumerate(known[law].tolist())]
+        if np.mean(good) < CONFIRMED or not known[law].any():
+            continue
+        hours = law.hours(moments)
+        left = case.moved(feature, np.arange(len(moments)), moments + hours)
+        agree = case.near(left, case.r) | ~(np.isfinite(left) | np.isfinite(case.r))
+        if agree[case.differs | case.agrees].mean() >= CONFIRMED:
+            undone = f"With `{feature}` moved {law.clock} and run again"
+            moved = (feature, moments + hours)
+            yield _zone(case, law, hours, case.differs & agree, undone, moved)
+            return
+
+
+def _of_reading(case: Case) -> Iterator[Proposal]:
+    """The column is an hour of the day or a day of the week that somebody else has read."""
+    values = np.r_[case.l[case.both], case.r[case.both]]
+    if not len(values) or values.min() < 0:
+        return
+    whole = bool((values % 1 == 0).all())
+    period = 7 if whole and values.max() <= 7 else 24 if values.max() < 24.5 else 0
+    if not period or len(np.unique(values)) < 3:
+        return
+    rows = np.flatnonzero((case.differs | case.agrees) & np.isfinite(case.l - case.r))
+    few = rows[np.linspace(0, len(rows) - 1, min(len(rows), 2 * _PROBED_ROWS)).astype(int)]
+    apart = case.l - case.r
+    sources = [*case.around.times.values(), case.around.moments]
+    for law in laws(case.around.zones):
+        for moments in sources:
+            if not _fits(law, moments[few], apart[few], period).mean() >= CONFIRMED:
+                continue
+            fits = _fits(law, moments, apart, period)
+            if fits[rows].mean() >= CONFIRMED and (case.both & fits).any():
+                undone = f"Moved {law.clock}"
+                yield _zone(case, law, law.hours(moments), case.both & fits, undone)
+                return
+
+
+def _fits(law: Law, moments: Floats, apart: Floats, period: int) -> Mask:
+    """Rows whose readings are as far apart as the clocks are, round the day or the week."""
+    hours = law.hours(moments)
+    days = np.floor((moments + hours) / 24) - np.floor(moments / 24)
+    rest = (apart + (hours if period == 24 else days)) % period
+    fits: Mask = (rest < 1e-9) | (period - rest < 1e-9)
+    return fits
+
+
+def _zone(
+    case: Case,
+    law: Law,
+    hours: Floats,
+    explained: Mask,
+    undone: str,
+    moved: tuple[str, Floats] | None = None,
+) -> Proposal:
+    return Proposal(
+        cause="time zone",
+        finding=law.says(hours[explained], case.names),
+        undone=undone,
+        action=_ACTION,
+        explained=explained,
+        moved=moved,
+    )
+
+
+def _exchanged(explained: Mask, moved: tuple[str, Floats] | None = None) -> Proposal:
+    return Proposal(
+        cause="date format",
+        finding="has day and month exchanged, on dates that have both readings",
+        undone="With day and month exchanged back",
+        action="Send ISO 8601 dates, and parse with an explicit format: 03/04 is in March for "
+        "some and in April for others.",
+        explained=explained,
+        moved=moved,
+    )
+
+
+def _try_steps(
+    case: Case, feature: str, moments: Floats, rows: Places, steps: list[float]
+) -> Iterator[Mask]:
+    """For each number of hours, which of the rows agree when moved by as many."""
+    assert case.moved is not None
+    again = np.tile(rows, len(steps))
+    moved = case.moved(feature, again, moments[again] + np.repeat(steps, len(rows)))
+    for at in range(len(steps)):
+        part = moved[at * len(rows) : (at + 1) * len(rows)]
+        yield case.near(part, case.r[rows]) | (np.isnan(part) & np.isnan(case.r[rows]))
+
+
+def _probe(case: Case) -> Places:
+    """A few rows that differ and a few that agree, spread evenly."""
+    found = [np.flatnonzero(case.differs), np.flatnonzero(case.agrees)]
+    return np.concatenate(
+        [rows[:: max(len(rows) // _PROBED_ROWS, 1)][:_PROBED_ROWS] for rows in found]
+    )
+
+
+def laws(zones: Sequence[str] = ()) -> Iterator[Law]:
+    """Every zone's clock and summer time, those named and the familiar ones first."""
+    named = tuple(zone for zone in zones if zone != "UTC")
+    first = tuple(dict.fromkeys((*named, *_FAMILIAR)))
+    for zones in (first, tuple(zone for zone in _all_zones() if zone not in first)):
+        for summer in (False, True):
+            for zone in zones:
+                if not summer or _winter(zone) != _most(zone):
+                    yield Law(zone, 1, summer)
+                    yield Law(zone, -1, summer)
+
+
+@cache
+def _all_zones() -> tuple[str, ...]:
+    return tuple(sorted(z for z in available_timezones() if "/" in z and not z.startswith("Etc/")))
+
+
+@cache
+def _year(zone: str) -> tuple[float, float]:
+    """The least and the most a zone is from UTC in the year 2020, in hours."""
+    clock = ZoneInfo(zone)
+    months = [datetime(2020, month, 15, 12, tzinfo=UTC) for month in range(1, 13)]
+    found = [at.astimezone(clock).utcoffset() for at in months]
+    hours = [offset.total_seconds() / 3600 for offset in found if offset is not None]
+    return min(hours), max(hours)
+
+
+def _winter(zone: str) -> float:
+    return _year(zone)[0]
+
+
+def _most(zone: str) -> float:
+    return _year(zone)[1]
+
+
+def _offsets(zone: str, moments: Floats) -> Floats:
+    """The zone's offset from UTC, in hours, at each moment; 0 where there is none."""
+    known = np.isfinite(moments)
+    seconds = np.where(known, np.round(moments * 3600), 0).astype("datetime64[s]")
+    utc = pd.DatetimeIndex(seconds)
+    apart = utc.tz_localize("UTC").tz_convert(zone).tz_localize(None) - utc
+    offsets: Floats = np.where(known, apart.total_seconds().to_numpy() / 3600, 0.0)
+    return offsets
+
+
+def _hours(hours: float) -> str:
+    """``1 hour``, ``5.5 hours``."""
+    return plural(int(hours), "hour") if float(hours).is_integer() else f"{number(hours)} hours"

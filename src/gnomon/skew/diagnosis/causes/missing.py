@@ -1,0 +1,143 @@
+"""Values that are not there on one side, and what stands in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.report.numbers import number, value
+from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal, close
+
+__all__ = ["imputation", "missing"]
+
+Floats = npt.NDArray[np.float64]
+
+_RARE = 0.2
+"""A stand-in is no value that rows which agree have as often as this share of them."""
+
+
+def imputation(case: Case) -> Iterator[Proposal]:
+    """Nulls are filled in on both sides, with something else."""
+    sides = [_stand_in(case, side) for side in (0, 1)]
+    if None in sides:
+        return
+    (mine, at_mine), (theirs, at_theirs) = sides  # type: ignore[misc]
+    explained = case.differs & at_mine & at_theirs
+    if explained.sum() < max(FEWEST_ROWS, 0.2 * case.differs.sum()):
+        return
+    null_at = case.raw_null if case.raw_null is not None else case.l_null | case.r_null
+    of_null = bool(null_at[explained].mean() >= CONFIRMED)
+    if not of_null and _common(case, mine, theirs):
+        return
+    told = [_statistic(case, x, side) for side, x in enumerate((mine, theirs))]
+    yield Proposal(
+        cause="imputation",
+        finding=f"is filled in with {told[0]}; {case.names[1]} it is {told[1]}",
+        undone="Filled in alike",
+        action="Keep the imputer in the pipeline, and let both sides send null: look for a default "
+        "that is filled in before the model, or an imputer that was fitted on other data.",
+        explained=explained,
+    )
+
+
+def missing(case: Case) -> Iterator[Proposal]:
+    """One side has nothing, or one and the same default, where the other has values."""
+    for at, name in enumerate(case.names):
+        null, other_null = (case.l_null, case.r_null)[:: 1 if at == 0 else -1]
+        other = (case.right, case.left)[at]
+        gone = case.differs & null & ~other_null
+        if gone.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
+            varied = len(pc.unique(other.filter(pa.array(gone)))) > 1
+            if varied or case.kind == "feature":
+                yield _missing(case, name, "null", gone)
+                continue
+        found = _stand_in(case, at)
+        if found is None:
+            continue
+        default, rows = found
+        explained = case.differs & rows
+        if (explained & ~other_null).sum() < max(FEWEST_ROWS, 0.2 * case.differs.sum()):
+            continue
+        distinct = len(pc.unique(other.filter(pa.array(explained & ~other_null))))
+        if distinct < (3 if explained.sum() < 50 else 4) or _is_usual(case, at, default):
+            continue
+        yield _missing(case, name, f"always {value(default)}", explained)
+
+
+def _missing(case: Case, name: str, what: str, explained: Mask) -> Proposal:
+    return Proposal(
+        cause="missing feature",
+        finding=f"is {what} on the {name} side where the other side has values",
+        undone="With the other side's value in its place",
+        action=f"Find out why the {name} side lacks it: a look-up that fails or times out, a field "
+        "that was renamed, a join that finds no row.",
+        explained=explained,
+    )
+
+
+def _stand_in(case: Case, at: int) -> tuple[Any, Mask] | None:
+    """The one value that a side has on most rows that differ, and where; null among them."""
+    side = (case.left, case.right)[at]
+    null = (case.l_null, case.r_null)[at]
+    among = case.differs
+    if null[among].mean() >= CONFIRMED:
+        return None, null
+    if case.is_numeric:
+        values = (case.l, case.r)[at]
+        known = values[among & np.isfinite(values)]
+        if not len(known):
+            return None
+        distinct, counts = np.unique(known, return_counts=True)
+        top = float(distinct[counts.argmax()])
+        rows = close(values, np.full(len(values), top))
+        return (top, rows) if rows[among].sum() >= 0.2 * among.sum() else None
+    counted = pc.value_counts(side.filter(pa.array(among & ~null)))
+    if not len(counted):
+        return None
+    best = max(counted.to_pylist(), key=lambda entry: entry["counts"])
+    rows = np.asarray(pc.fill_null(pc.equal(side, pa.scalar(best["values"], side.type)), False))
+    return (best["values"], rows) if best["counts"] >= 0.2 * among.sum() else None
+
+
+def _is_usual(case: Case, at: int, default: Any) -> bool:
+    """Whether rows that agree have this value often, so that it stands in for nothing.
+
+    A column that has no other value at all is no flag: rows then agree where the default is true.
+    """
+    if case.agrees.sum() < FEWEST_ROWS:
+        return False
+    side = (case.left, case.right)[at]
+    same = np.asarray(pc.fill_null(pc.equal(side, pa.scalar(default, side.type)), False))
+    return bool(same[case.agrees].mean() > _RARE) and 1 < len(pc.unique(side)) <= 5
+
+
+def _common(case: Case, mine: Any, theirs: Any) -> bool:
+    """Whether the two stand-ins are values that other rows have too, as labels are."""
+    agreeing = case.agrees
+    if agreeing.sum() < FEWEST_ROWS or not case.is_numeric:
+        return True
+    both = [x for x in (mine, theirs) if x is not None]
+    rate = [float((case.r[agreeing] == x).mean()) for x in both]
+    return max(rate, default=0.0) > 0.02
+
+
+def _statistic(case: Case, x: Any, side: int) -> str:
+    """A stand-in, and which statistic of the other rows it is."""
+    if x is None:
+        return "nothing"
+    if not case.is_numeric:
+        return f"`{x}`"
+    values = (case.l, case.r)[side][case.agrees & np.isfinite(case.l) & np.isfinite(case.r)]
+    text = number(x)
+    if len(values) < FEWEST_ROWS:
+        return text
+    width = float(values.std()) or 1.0
+    for name, statistic in (("mean", values.mean()), ("median", float(np.median(values)))):
+        if abs(x - statistic) <= 0.05 * width:
+            return f"{text}, about the {name}"
+    return text

@@ -1,0 +1,177 @@
+"""The same numbers, kept with fewer digits on one side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from gnomon.compare.comparators import ulps
+from gnomon.report.numbers import number
+from gnomon.skew.diagnosis.case import FEWEST_ROWS, Case, Mask, Proposal, close
+
+__all__ = ["float32", "float_noise", "rounding", "truncation"]
+
+Floats = npt.NDArray[np.float64]
+
+MOST_ULPS = 4_096
+"""Representable floats apart that arithmetic in another order explains: 12 of 53 bits. Summing n
+numbers loses at most n units in the last place (Higham, "Accuracy and Stability of Numerical
+Algorithms", 2nd ed. 2002, section 4.2), and batches hold a few thousand."""
+
+_SINGLE = 2.0**29
+"""Representable 64 bit floats between two neighbouring 32 bit ones."""
+
+_SINGLE_ULPS = 64
+"""32 bit floats apart after a few operations on 32 bit floats."""
+
+
+def float32(case: Case) -> Iterator[Proposal]:
+    """One side went through 32 bit floats."""
+    known = np.isfinite(case.l) & np.isfinite(case.r)
+    for name, coarse, fine in _sides(case):
+        cut = case.both & (fine.astype(np.float32).astype(np.float64) == coarse)
+        if _enough(case, cut, coarse, fine):
+            yield _single(name, cut, how="With both sides as 32 bit floats")
+    single = [_is_single(side[known]) for side in (case.l, case.r)]
+    if single[0] != single[1]:
+        near = case.both & (ulps(case.l, case.r) <= _SINGLE_ULPS * _SINGLE)
+        if _enough(case, near, case.l, case.r):
+            name = case.names[0] if single[0] else case.names[1]
+            yield _single(name, near, how="To the digits that 32 bit floats have")
+
+
+def rounding(case: Case) -> Iterator[Proposal]:
+    """One side was rounded to some digits."""
+    for name, coarse, fine in _sides(case):
+        grids = {digits: _rounded_to(coarse, fine, digits) for digits in range(12, -7, -1)}
+        whole = {digits: _same(_significant(fine, digits), coarse) for digits in range(1, 10)}
+        said = [
+            *((case.both & cut, _decimals(digits)) for digits, cut in grids.items()),
+            *((case.both & cut, _digits(digits)) for digits, cut in whole.items()),
+        ]
+        cut, how = max(said, key=lambda one: int(one[0].sum()))
+        if _enough(case, cut, coarse, fine):
+            yield _rounded(name, cut, how)
+
+
+def truncation(case: Case) -> Iterator[Proposal]:
+    """One side was cut off after some digits: to whole numbers, by a cast to integers."""
+    for name, coarse, fine in _sides(case):
+        for digits in (0, 1, 2, 3, 4, 5, 6):
+            grid = 10.0**-digits
+            for cutter in (np.trunc, np.floor):
+                cut = case.both & close(cutter(fine / grid * (1 + 1e-15)) * grid, coarse)
+                if not _enough(case, cut, coarse, fine):
+                    continue
+                places = "whole numbers" if digits == 0 else f"{digits} decimals"
+                yield Proposal(
+                    cause="truncation",
+                    finding=f"differs by what was cut off: the {name} side is cut to {places}",
+                    undone=f"With both sides cut to {places}",
+                    action=f"Keep the {name} side a float; look for a cast to an integer"
+                    + (", or for a decimal comma that ends the number." if digits == 0 else "."),
+                    explained=cut,
+                )
+                return
+
+
+def float_noise(case: Case) -> Iterator[Proposal]:
+    """The last bits, which the order of additions decides."""
+    scale = _SINGLE if _is_single(case.l) and _is_single(case.r) else 1.0
+    with np.errstate(invalid="ignore"):
+        apart = ulps(case.l, case.r).astype(np.float64) / scale
+    near = case.both & (apart <= MOST_ULPS)
+    if near.sum() < FEWEST_ROWS:
+        return
+    most = int(apart[near].max())
+    yield Proposal(
+        cause="float noise",
+        finding=f"differs by at most {number(most)} representable floats",
+        undone=f"With a tolerance of {number(most)} representable floats",
+        action="Let it pass: set `ulps` under [skew] in the policy. Sums come out so in another "
+        "batch, on other threads or another processor.",
+        explained=near,
+    )
+
+
+def _sides(case: Case) -> Iterator[tuple[str, Floats, Floats]]:
+    """For each side: its name, its values, which may have lost digits, and the other's."""
+    yield case.names[0], case.l, case.r
+    yield case.names[1], case.r, case.l
+
+
+def _enough(case: Case, cut: Mask, coarse: Floats, fine: Floats) -> bool:
+    """More than a coincidence: enough rows, of several values, and more than a few of them."""
+    if cut.sum() < max(FEWEST_ROWS, 0.2 * case.differs.sum()):
+        return False
+    return len(np.unique(fine[cut])) >= 3 and len(np.unique(coarse[cut])) >= 2
+
+
+def _single(name: str, cut: Mask, *, how: str) -> Proposal:
+    return Proposal(
+        cause="float32",
+        finding=f"differs by what 32 bit floats lose, on the {name} side",
+        undone=how,
+        action=f"Keep 64 bit floats on the {name} side, or let the policy's tolerance say that 32 "
+        "bits are enough.",
+        explained=cut,
+    )
+
+
+def _rounded(name: str, cut: Mask, digits: str) -> Proposal:
+    return Proposal(
+        cause="rounding",
+        finding=f"differs by rounding: the {name} side {digits}",
+        undone="With both sides rounded alike",
+        action=f"Write the {name} side with all its digits, or let the policy's tolerance say how "
+        "many are enough.",
+        explained=cut,
+    )
+
+
+def _rounded_to(coarse: Floats, fine: Floats, digits: int) -> Mask:
+    """Where one side is a multiple of a power of ten, and the nearest one to the other side."""
+    grid = 10.0**-digits
+    near: Mask = np.abs(fine - coarse) <= grid / 2 * (1 + 1e-9) + 1e-15
+    return near & _on_grid(coarse, grid)
+
+
+def _same(one: Floats, other: Floats) -> Mask:
+    near: Mask = np.abs(one - other) <= 1e-14 * np.abs(one)
+    return near
+
+
+def _on_grid(values: Floats, grid: float) -> Mask:
+    with np.errstate(all="ignore"):
+        steps = values / grid
+        off, size = np.abs(steps - np.round(steps)), np.abs(steps)
+        on: Mask = (off <= np.fmin(1e-3, 1e-9 * size)) & (size < 1e12)
+    return on
+
+
+def _significant(values: Floats, digits: int) -> Floats:
+    with np.errstate(all="ignore"):
+        size = np.floor(np.log10(np.abs(values)))
+        scale = 10.0 ** (digits - 1 - size)
+        rounded: Floats = np.where(values == 0, 0.0, np.round(values * scale) / scale)
+    return rounded
+
+
+def _is_single(values: Floats) -> bool:
+    """Whether all are 32 bit floats and some have decimals that prove it."""
+    known = values[np.isfinite(values)]
+    with np.errstate(over="ignore"):
+        single = known.astype(np.float32).astype(np.float64) == known
+    return bool(len(known) and single.all() and (known % 0.125).any())
+
+
+def _digits(digits: int) -> str:
+    return f"has {digits} significant digit{'' if digits == 1 else 's'}"
+
+
+def _decimals(digits: int) -> str:
+    if digits > 0:
+        return f"has {digits} decimal{'' if digits == 1 else 's'}"
+    return f"has whole {'numbers' if digits == 0 else f'multiples of {10**-digits:,}'}"

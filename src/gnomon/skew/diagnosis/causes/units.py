@@ -1,0 +1,276 @@
+"""The same quantity on another scale: units, fitted statistics, and numbers misread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from gnomon.contract.check.units import SHIFTS, UNITS
+from gnomon.report.numbers import number
+from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal, close
+from gnomon.skew.diagnosis.causes.numeric import float32, rounding, truncation
+
+__all__ = [
+    "affine",
+    "conversions",
+    "decimal_comma",
+    "offset",
+    "unit",
+    "unit_and_digits",
+]
+
+Floats = npt.NDArray[np.float64]
+
+_FACTORS: dict[str, float] = {
+    **UNITS,
+    "minutes and days": 1_440.0,
+    "seconds and days": 86_400.0,
+    "days and weeks": 7.0,
+    "months and years": 12.0,
+    "millimetres and inches": 25.4,
+    "kilometres and nautical miles": 1.852,
+    "grams and ounces": 28.349523125,
+    "litres and US gallons": 3.785411784,
+    "metres a second and kilometres an hour": 3.6,
+    "metres a second and miles an hour": 2.2369362920544,
+    "knots and metres a second": 1.9438444924406,
+    "miles an hour and knots": 1.150779448,
+    "hectopascals and inches of mercury": 33.8638867,
+    "kilopascals and pounds a square inch": 6.894757,
+    "kilojoules and kilocalories": 4.184,
+    "degrees and radians": 180 / np.pi,
+    "hectares and acres": 2.471053815,
+    "powers of 1,024": 1_024.0,
+}
+"""More than can be told by quantiles: here every row has both its values. NIST SP 811, 2008,
+appendix B."""
+
+_LIKE = 5e-3
+"""How near a factor is to a well-known one to be called it: 0.4536 is 0.45359237."""
+
+
+def unit(case: Case) -> Iterator[Proposal]:
+    """One side is a constant multiple of the other."""
+    factor = _mode(_ratio(case)[case.both])
+    if factor is None or factor == 1.0 or not np.isfinite(factor):
+        return
+    explained = case.both & case.near(case.l / factor, case.r)
+    if not _enough(case, explained):
+        return
+    known = known_factor(factor)
+    if known is None and case.kind == "step":
+        return  # a fitted scale: see affine
+    yield _unit(case, explained, _times(factor), known, f"Divided by {number(factor)}")
+
+
+def unit_and_digits(case: Case) -> Iterator[Proposal]:
+    """Another unit, and then fewer digits: two causes on the same rows."""
+    ratios = _ratio(case)[case.both & (np.abs(case.r) > 0)]
+    if len(ratios) < FEWEST_ROWS:
+        return
+    middle = float(np.median(ratios))
+    for known, factor in _both_ways():
+        if not 0.9 < middle / factor < 1.1:
+            continue
+        scaled = replace(case, right=pa.array(case.r * factor))
+        for lost in (rounding, truncation, float32):
+            for proposal in lost(scaled):
+                if proposal.explained.sum() < CONFIRMED * case.differs.sum():
+                    continue
+                told = f"Divided by {number(factor)}, and then"
+                first = _unit(case, proposal.explained, _times(factor), known, told)
+                yield replace(first, beside=proposal)
+                return
+
+
+def affine(case: Case) -> Iterator[Proposal]:
+    """One side is a straight line of the other: a temperature's unit, or other statistics."""
+    found = _line(case)
+    if found is None:
+        return
+    slope, shift, explained = found
+    for known, x, y in conversions():
+        if y and abs(slope / x - 1) < _LIKE and abs(shift - y) < _LIKE * max(abs(y), 1):
+            finding = f"is {number(x)} x {_plus(y)} of {case.names[1]}"
+            yield _unit(case, explained, finding, known, "Converted back")
+            return
+    if slope <= 0 or abs(slope - 1) < 1e-9:
+        return
+    yield Proposal(
+        cause="stale scaler statistics",
+        finding=f"is {number(slope)} x {_plus(shift)} of {case.names[1]}: another mean and "
+        "deviation were used",
+        undone="On the same straight line",
+        action="Fit the scaler once and ship it with the model: look for a scaler of another "
+        "version, or one that is fitted again where it serves.",
+        explained=explained,
+    )
+
+
+def offset(case: Case) -> Iterator[Proposal]:
+    """One side is higher by a constant."""
+    by = _mode((case.l - case.r)[case.both])
+    if by is None or by == 0:
+        return
+    explained = case.both & case.near(case.l - by, case.r)
+    if not _enough(case, explained):
+        return
+    amount = number(abs(by))
+    whole = float(by).is_integer() or case.kind == "feature"
+    yield Proposal(
+        cause="constant offset" if whole else "stale scaler statistics",
+        finding=f"is {amount} {'higher' if by > 0 else 'lower'} than {case.names[1]}",
+        undone=f"With {amount} {'subtracted' if by > 0 else 'added'} on the {case.names[0]} side",
+        action=f"Look for a shift by {amount}: another origin or zero point, a stale mean, or a "
+        "default added twice.",
+        explained=explained,
+    )
+
+
+def decimal_comma(case: Case) -> Iterator[Proposal]:
+    """One side was read with the comma and the point of another country."""
+    for at, (name, broken, whole) in enumerate(
+        ((case.names[0], case.l, case.r), (case.names[1], case.r, case.l))
+    ):
+        digits = _decimals(whole)
+        with_decimals = digits > 0
+        agrees = case.agrees & np.isfinite(whole)
+        clean = bool((digits[agrees] == 0).all())
+        scaled: Floats = whole * np.power(10.0, digits)
+        read_on = case.both & with_decimals & close(broken, np.round(scaled))
+        varied = len(np.unique(digits[read_on])) > 1
+        if _enough(case, read_on) and clean and (varied or agrees.sum() >= FEWEST_ROWS):
+            yield _comma(name, "the decimal sign was read as a thousands separator", read_on)
+        big = np.abs(whole) >= 1000
+        small = bool((~big)[agrees].all())
+        split = case.both & big & close(broken, whole / 1000)
+        if _enough(case, split) and small and agrees.sum() >= FEWEST_ROWS:
+            yield _comma(name, "a thousands separator was read as the decimal sign", split)
+        cut = case.both & big & (np.floor(np.abs(whole) / 1000) == np.abs(broken))
+        if _enough(case, cut) and small and agrees.sum() >= FEWEST_ROWS:
+            yield _comma(name, "the number ended at its thousands separator", cut)
+        null, other = (case.l_null, case.r_null)[:: 1 if at == 0 else -1]
+        lost = case.differs & null & ~other & with_decimals
+        varied = len(np.unique(whole[lost])) >= 5
+        if lost.sum() >= FEWEST_ROWS and varied and clean and agrees.sum() >= FEWEST_ROWS:
+            yield _comma(name, "numbers with decimals could not be read", lost)
+
+
+def conversions() -> Iterator[tuple[str, float, float]]:
+    """Every well-known change of unit, both ways: its name, slope and shift."""
+    for name, factor in _both_ways():
+        yield name, factor, 0.0
+    for name, (slope, shift) in SHIFTS.items():
+        yield name, slope, shift
+        yield name, 1 / slope, -shift / slope
+
+
+def known_factor(factor: float) -> str | None:
+    """What a factor stands for, either way round."""
+    for name, value in _both_ways():
+        if abs(factor / value - 1) < _LIKE:
+            return name
+    return None
+
+
+def _both_ways() -> Iterator[tuple[str, float]]:
+    for name, value in _FACTORS.items():
+        yield name, value
+        yield name, 1 / value
+
+
+def _unit(case: Case, explained: Mask, finding: str, known: str | None, undone: str) -> Proposal:
+    told = f", as between {known}" if known and not known.startswith("a factor") else ""
+    return Proposal(
+        cause="unit change",
+        finding=f"{finding} {case.names[1]}{told}" if "x" not in finding else finding + told,
+        undone=f"{undone} on the {case.names[0]} side",
+        action="Send the unit that the contract says, and say it in the contract: the number alone "
+        "does not.",
+        explained=explained,
+    )
+
+
+def _times(factor: float) -> str:
+    return "has the opposite sign of" if factor == -1 else f"is {number(factor)} times"
+
+
+def _plus(x: float) -> str:
+    return f"{'+' if x >= 0 else '-'} {number(abs(x))}"
+
+
+def _ratio(case: Case) -> Floats:
+    with np.errstate(all="ignore"):
+        ratio: Floats = np.where(case.r == 0, np.nan, case.l / case.r)
+    return ratio
+
+
+def _mode(values: Floats) -> float | None:
+    """The most frequent value, to nine digits; None unless a fifth of them are it."""
+    known = values[np.isfinite(values) & (values != 0)]
+    if len(known) < FEWEST_ROWS:
+        return None
+    size = 10.0 ** np.floor(np.log10(np.abs(known)))
+    cut, counts = np.unique(np.round(known / size, 8) * size, return_counts=True)
+    if counts.max() < max(FEWEST_ROWS, 0.2 * len(values)):
+        return None
+    top = float(cut[counts.argmax()])
+    found = float(np.median(known[np.isclose(known, top, rtol=1e-7, atol=0)]))
+    return float(f"{found:.12g}")
+
+
+def _line(case: Case) -> tuple[float, float, Mask] | None:
+    """Slope, shift and rows of the straight line that most rows lie on."""
+    rows = np.flatnonzero(case.both)
+    if len(rows) < FEWEST_ROWS or len(np.unique(case.r[rows])) < 5:
+        return None
+    order = rows[np.argsort(case.r[rows], kind="stable")]
+    best: tuple[float, float, Mask] | None = None
+    n = len(order)
+    for low, high in ((0.0, 1.0), (0.1, 0.9), (0.25, 0.75), (0.0, 0.5), (0.5, 1.0), (0.35, 0.65)):
+        one, other = order[int(low * (n - 1))], order[int(high * (n - 1))]
+        width = case.r[other] - case.r[one]
+        if width == 0:
+            continue
+        slope = (case.l[other] - case.l[one]) / width
+        shift = case.l[one] - slope * case.r[one]
+        size = np.fmax(np.abs(case.l), np.fmax(np.abs(slope * case.r), abs(shift)))
+        on = case.both & (np.abs(case.l - (slope * case.r + shift)) <= 1e-8 * size)
+        if best is None or on.sum() > best[2].sum():
+            best = float(slope), float(shift), on
+    if best is None or not _enough(case, best[2]) or len(np.unique(case.r[best[2]])) < 5:
+        return None
+    return best
+
+
+def _enough(case: Case, explained: Mask) -> bool:
+    if explained.sum() < max(FEWEST_ROWS, 0.2 * case.differs.sum()):
+        return False
+    return case.has_pattern(explained)
+
+
+def _decimals(values: Floats) -> npt.NDArray[np.int64]:
+    """Digits after the point in the shortest text of each number; 0 of what is none."""
+    found = np.zeros(len(values), dtype=np.int64)
+    fractions = np.flatnonzero(np.isfinite(values) & (values % 1 != 0))
+    texts: Callable[[float], str] = repr
+    for place, value in zip(fractions.tolist(), values[fractions].tolist(), strict=True):
+        text = texts(value)
+        if "e" not in text:
+            found[place] = len(text.partition(".")[2])
+    return found
+
+
+def _comma(name: str, how: str, explained: Mask) -> Proposal:
+    return Proposal(
+        cause="locale",
+        finding=f"was read in another locale: {how}, on the {name} side",
+        undone="Read with the other decimal sign",
+        action=f"Send JSON numbers, and parse text on the {name} side with the decimal sign of its "
+        "source, never with the machine's locale.",
+        explained=explained,
+    )

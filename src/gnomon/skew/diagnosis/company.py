@@ -1,0 +1,310 @@
+"""The same rows, in other company: alone, in batches, in another order, and again.
+
+The first rungs of the replay ladder need no other side. Where the artifact's own answers part from
+one rung to the next, the cause is in its own code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.compare.comparators import compare
+from gnomon.errors import PredictionFailed
+from gnomon.offline.rerun import Rerun
+from gnomon.policy import Comparator, Rules
+from gnomon.report import Rung
+from gnomon.report.numbers import rows as counted
+from gnomon.skew.diagnosis.case import CONFIRMED, Mask
+
+__all__ = ["Company", "keep_company"]
+
+Places = npt.NDArray[np.int64]
+
+PROBED = 96
+"""Rows of those that diverge, and a third as many that agree, that are run one by one: a call for
+each, at some milliseconds."""
+
+_SMALL = 7
+"""Rows of a batch that is neither one row nor all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What the first rungs of the ladder show.
+
+    Attributes:
+        cause: ``nondeterminism``, ``single-row dtype inference``, ``batch-dependent transform``; or
+            None where a row's answer is its own.
+        place: the first step column that differs between two rungs; None if it is not known.
+        sentence: the finding, without its subject.
+        action: what to do about it.
+        varied: rows that were tried and differ between two rungs.
+        tried: rows that were tried.
+        undone: of ``varied``, rows that come out alike once the cause is undone.
+        rungs: each rung, with how many rows came out as logged and as offline.
+    """
+
+    cause: str | None
+    place: str | None
+    sentence: str
+    action: str
+    varied: int
+    tried: int
+    undone: int
+    rungs: tuple[Rung, ...]
+
+    @property
+    def evidence(self) -> str:
+        """How it was undone, and what became of the rows."""
+        how = {
+            "nondeterminism": "With every unseeded draw fixed",
+            "single-row dtype inference": "Beside a row that settles the type",
+        }.get(self.cause or "", "In the same company again")
+        return f"{how}, {self.undone:,} of the {counted(self.varied)} that vary come out alike."
+
+
+def keep_company(
+    inputs: pa.RecordBatch,
+    left: pa.Table,
+    right: pa.Table,
+    diverged: Mask,
+    rules: Rules,
+    columns: list[str],
+    rerun: Rerun,
+) -> Company:
+    """Climb the rungs R0 to R2 with a few dozen rows.
+
+    Args:
+        inputs: decoded rows that score.
+        left: what was logged; ``right``: the other side, with the outputs it has.
+        diverged: rows to take most of.
+        rules: what agrees, of outputs that both sides have.
+        columns: step columns.
+        rerun: the artifact.
+    """
+    places = _probe(diverged)
+    taken = pa.array(places)
+    return _Climb(
+        inputs.take(taken), left.take(taken), right.take(taken), rules, columns, rerun
+    ).climb()
+
+
+@dataclass(slots=True)
+class _Climb:
+    inputs: pa.RecordBatch
+    left: pa.Table
+    right: pa.Table
+    rules: Rules
+    columns: list[str]
+    rerun: Rerun
+
+    def climb(self) -> Company:
+        alone = self.rerun.alone(self.inputs)
+        batch = self.rerun.score(self.inputs)
+        again = self.rerun.score(self.inputs)
+        order = np.random.default_rng(0).permutation(self.inputs.num_rows)
+        mixed = self.rerun.in_batches(self.inputs.take(pa.array(order)), _SMALL)
+        other = mixed.take(pa.array(np.argsort(order)))
+        rungs = tuple(
+            self._rung(name, what, answers)
+            for name, what, answers in (
+                ("R0", "one row at a time", alone),
+                ("R1", "all in one batch", batch),
+                ("R1", "all in one batch, again", again),
+                ("R2", f"in batches of {_SMALL}, in another order", other),
+            )
+        )
+        if (~self._same(batch, again)).any():
+            return self._drawn(~self._same(batch, again), rungs)
+        varied = ~self._same(alone, batch) | ~self._same(other, batch)
+        if not varied.any():
+            return Company(None, None, "", "", 0, self.inputs.num_rows, 0, rungs)
+        by_type = self._by_dtype(alone, batch)
+        if by_type is not None:
+            return self._of_types(varied, by_type, batch, rungs)
+        place = self._first(lambda: self._alone_steps(varied))
+        return Company(
+            "batch-dependent transform",
+            place,
+            f"depends on the rows that a row comes with: {counted(int(varied.sum()))} of "
+            f"{len(varied)} come out otherwise alone, in batches of {_SMALL} or all together",
+            "Learn from the training data in `fit`, and use only that in `transform`.",
+            int(varied.sum()),
+            len(varied),
+            int((varied & self._same(batch, again)).sum()),
+            rungs,
+        )
+
+    def _rung(self, name: str, what: str, answers: pa.RecordBatch) -> Rung:
+        known = [name for name in self.rules.comparators if name in self.left.column_names]
+        logged = compare(answers, self.left, _only(self.rules, known)).agreed if known else None
+        return Rung(
+            name=name,
+            what=what,
+            rows=answers.num_rows,
+            as_left=int(logged.sum()) if logged is not None else 0,
+            as_right=int(self._right(answers).sum()),
+        )
+
+    def _right(self, answers: pa.RecordBatch) -> Mask:
+        return compare(answers, self.right, self.rules).agreed
+
+    def _same(self, one: pa.RecordBatch, other: pa.RecordBatch) -> Mask:
+        """Whether answers are the same, up to the order of additions, whatever the policy lets."""
+        return compare(one, other, _up_to_noise(self.rules)).agreed
+
+    def _drawn(self, varied: Mask, rungs: tuple[Rung, ...]) -> Company:
+        """The same batch comes out otherwise: draws, unless fixing them does not help."""
+        outputs = list(self.rules.comparators)
+        try:
+            one, other = (self.rerun.experiment(self.inputs, outputs, fixed=True) for _ in range(2))
+            steady = int((varied & compare(one, other, self.rules).agreed).sum())
+        except PredictionFailed:
+            steady = 0
+        place = self._first(
+            lambda: (
+                self.rerun.trace(self.inputs, self.columns),
+                self.rerun.trace(self.inputs, self.columns),
+            )
+        )
+        return Company(
+            "nondeterminism",
+            place,
+            f"comes out otherwise each time: {counted(int(varied.sum()))} of {len(varied)} when "
+            "the same batch is run again",
+            "Give every generator a fixed seed, and draw nothing in `transform` or `predict`.",
+            int(varied.sum()),
+            len(varied),
+            steady,
+            rungs,
+        )
+
+    def _odd(self, alone: pa.RecordBatch, batch: pa.RecordBatch) -> Mask:
+        """Rows that come out otherwise alone: in a step, where an answer may hide it."""
+        odd = ~self._same(alone, batch)
+        try:
+            one, other = self._alone_steps(np.ones(len(odd), dtype=bool))
+        except PredictionFailed:
+            return odd
+        for name in self.columns:
+            odd |= ~_equal(one.column(name), other.column(name))
+        return odd
+
+    def _by_dtype(
+        self, alone: pa.RecordBatch, batch: pa.RecordBatch
+    ) -> tuple[str, str, Mask] | None:
+        """The feature, and what is peculiar to its value in just the rows that differ alone."""
+        odd = self._odd(alone, batch)
+        if not odd.any() or odd.all():
+            return None
+        for name, column in zip(self.inputs.schema.names, self.inputs.columns, strict=True):
+            for what, rows in _peculiar(column):
+                inside = odd[rows].mean() if rows.any() else 0.0
+                if rows[odd].mean() >= CONFIRMED and inside >= 0.2 and not rows.all():
+                    return name, what, rows
+        return None
+
+    def _of_types(
+        self,
+        varied: Mask,
+        found: tuple[str, str, Mask],
+        batch: pa.RecordBatch,
+        rungs: tuple[Rung, ...],
+    ) -> Company:
+        """Put beside a row whose value settles the type, each must come out as in the batch."""
+        name, what, rows = found
+        odd, companion = np.flatnonzero(varied & rows), int(np.flatnonzero(~rows)[0])
+        healed = 0
+        for place in odd.tolist():
+            pair = self.rerun.score(self.inputs.take(pa.array([place, companion])))
+            one = batch.slice(place, 1)
+            healed += int(compare(pair.slice(0, 1), one, self.rules).agreed[0])
+        return Company(
+            "single-row dtype inference",
+            self._first(lambda: self._alone_steps(varied)),
+            f"takes its type from the rows at hand: a row whose `{name}` is {what} comes out "
+            "otherwise alone than beside a row where it is not",
+            f"Say the type of `{name}` in the contract and in the code: `astype` in the step, "
+            "never `infer_objects` or `convert_dtypes` on what arrives.",
+            len(odd),
+            len(varied),
+            healed,
+            rungs,
+        )
+
+    def _alone_steps(self, varied: Mask) -> tuple[pa.Table, pa.Table]:
+        rows = self.inputs.filter(pa.array(varied))
+        parts = [self.rerun.trace(rows.slice(i, 1), self.columns) for i in range(rows.num_rows)]
+        alone = pa.concat_tables(parts, promote_options="permissive").combine_chunks()
+        whole = self.rerun.trace(self.inputs, self.columns).filter(pa.array(varied))
+        return alone, whole
+
+    def _first(self, traces: Callable[[], tuple[pa.Table, pa.Table]]) -> str | None:
+        """The first step column that is not the same in two traces."""
+        try:
+            one, other = traces()
+        except PredictionFailed:
+            return None
+        return next(
+            (
+                name
+                for name in self.columns
+                if not _equal(one.column(name), other.column(name)).all()
+            ),
+            None,
+        )
+
+
+def _probe(diverged: Mask) -> Places:
+    found = [np.flatnonzero(diverged), np.flatnonzero(~diverged)]
+    parts = [
+        rows[:: max(len(rows) // most, 1)][:most]
+        for rows, most in zip(found, (PROBED, PROBED // 3), strict=True)
+    ]
+    return np.sort(np.concatenate(parts))
+
+
+def _peculiar(column: pa.Array) -> list[tuple[str, Mask]]:
+    """What may make a column of one row another type: null, or a number without decimals."""
+    null: Mask = pc.is_null(column).to_numpy(zero_copy_only=False)
+    found = [("null", null)]
+    if pa.types.is_floating(column.type):
+        values = column.to_numpy(zero_copy_only=False)
+        found.append(("a whole number", ~null & (values % 1 == 0)))
+    return found
+
+
+def _up_to_noise(rules: Rules) -> Rules:
+    return Rules(
+        comparators={
+            name: rule
+            if rule.kind == "label"
+            else Comparator(
+                kind=rule.kind,
+                absolute=max(rule.absolute, 1e-12),
+                relative=max(rule.relative, 1e-9),
+                ulps=rule.ulps,
+            )
+            for name, rule in rules.comparators.items()
+        }
+    )
+
+
+def _only(rules: Rules, names: list[str]) -> Rules:
+    return Rules(comparators={name: rules.comparators[name] for name in names})
+
+
+def _equal(one: Any, other: Any) -> Mask:
+    left, right = one.to_pandas(), other.to_pandas()
+    if left.dtype.kind == "f" and right.dtype.kind in "fiu":
+        close: Mask = np.isclose(left, right, rtol=1e-9, atol=1e-12, equal_nan=True)
+        return close
+    same: Mask = ((left == right) | (left.isna() & right.isna())).to_numpy(dtype=bool)
+    return same

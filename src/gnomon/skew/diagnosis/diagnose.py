@@ -1,0 +1,386 @@
+"""Where two sides part first, and why: the ladder, the roots, the causes, and the proof."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from msgspec.structs import replace
+
+from gnomon.artifact import Artifact
+from gnomon.compare.comparators import compare
+from gnomon.contract import Contract
+from gnomon.errors import PredictionFailed
+from gnomon.offline.rerun import Rerun, step_columns
+from gnomon.offline.shifts import History
+from gnomon.policy import Rules
+from gnomon.report import Diagnosis, Rung, Swap, share
+from gnomon.report.numbers import count, rows
+from gnomon.skew.consistency.columns import only
+from gnomon.skew.diagnosis.beyond import Beyond, Found, since_packed
+from gnomon.skew.diagnosis.case import CONFIRMED, Mask, spread
+from gnomon.skew.diagnosis.company import Company, keep_company
+from gnomon.skew.diagnosis.elsewhere import Elsewhere
+from gnomon.skew.diagnosis.findings import Finding, gather
+from gnomon.skew.diagnosis.roots import Repairs, Root, Workshop
+from gnomon.skew.diagnosis.search import Hit, search
+from gnomon.skew.diagnosis.surroundings import surroundings
+from gnomon.skew.diagnosis.swaps import swaps
+from gnomon.skew.diagnosis.telling import WEIGHED, Teller
+from gnomon.skew.diagnosis.versions import versions
+from gnomon.skew.diagnosis.walk import Followed
+
+__all__ = ["Diagnosed", "Others", "diagnose"]
+
+_MOST_TARGETS = 30
+
+_OF_ANSWERS = frozenset({"float32", "rounding", "truncation", "float noise", "unit change"})
+"""What happens to answers as they are written down; anything else happened before."""
+
+Others = Callable[[], Iterator[tuple[Artifact, Rerun]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosed:
+    """A diagnosis, the rungs of the ladder it climbed, and what each column does to answers."""
+
+    diagnosis: Diagnosis
+    ladder: tuple[Rung, ...]
+    swaps: tuple[Swap, ...] = ()
+
+
+def diagnose(
+    walk: Followed,
+    artifact: Artifact,
+    rerun: Rerun,
+    *,
+    names: tuple[str, str],
+    confidence: float,
+    others: Others | None = None,
+    elsewhere: Elsewhere | None = None,
+    history: History | None = None,
+) -> Diagnosed:
+    """Name where rows part and, when undoing a cause proves it, why.
+
+    Args:
+        walk: rows of which some diverge.
+        artifact: whose answers are on the left.
+        rerun: that artifact.
+        names: what the two sides are called.
+        confidence: of the interval of the share repaired.
+        others: other versions of the artifact, asked only when nothing else explains the rows.
+        elsewhere: the artifact in another environment.
+        history: what the right side had at other times.
+    """
+    return _Investigation(
+        walk, artifact, rerun, names, confidence, others, elsewhere, history
+    ).run()
+
+
+@dataclass(slots=True)
+class _Investigation:
+    walk: Followed
+    artifact: Artifact
+    rerun: Rerun
+    names: tuple[str, str]
+    confidence: float
+    others: Others | None
+    elsewhere: Elsewhere | None
+    history: History | None
+    evidence: list[str] = field(default_factory=list)
+    ladder: tuple[Rung, ...] = ()
+
+    @property
+    def contract(self) -> Contract:
+        return self.artifact.contract
+
+    def run(self) -> Diagnosed:
+        workshop = Workshop(
+            self.walk,
+            self.rerun,
+            surroundings(self.walk, self.contract, self.history),
+            self.names,
+        )
+        company = self._company(workshop)
+        if self.history:
+            self.ladder += tuple(versions(self.walk, self.artifact, self.rerun, self.history))
+        self.ladder += self._rung_elsewhere(workshop.outputs)
+        if company is not None and company.cause is not None and self._is_why(company):
+            return Diagnosed(self._of_company(company), self.ladder)
+        there = self._environment(workshop)
+        if there is not None:
+            return Diagnosed(there, self.ladder)
+        found, everything = workshop.roots()
+        moved = swaps(workshop, found, self.confidence)
+        self.evidence += workshop.cleared
+        findings = [finding for root in found for finding in gather(root, self.names)]
+        findings = findings or self._of_answers(workshop)
+        findings = self._searched(workshop, findings)
+        findings = self._weighed(workshop, findings)
+        beyond = None
+        if not findings or not self._heals(workshop, everything):
+            beyond = self._beyond(workshop)
+        if not any(map(_matters, findings)):
+            beyond = beyond or self._of_the_model(workshop)
+        if beyond and not findings:
+            return Diagnosed(beyond, self.ladder, moved)
+        unsure = not self._reproduced(workshop)
+        teller = Teller(self.walk, self.rerun, self.names, self.confidence, tuple(self.evidence))
+        told = [teller.tell(finding, unsure) for finding in findings]
+        told.sort(key=lambda d: (d.verdict != "confirmed", -(d.accounts.rows if d.accounts else 0)))
+        first, *rest = [beyond, *told] if beyond else told
+        return Diagnosed(replace(first, also=tuple(rest[:8])), self.ladder, moved)
+
+    def _company(self, workshop: Workshop) -> Company | None:
+        """The first rungs of the ladder; None where there are no outputs to compare."""
+        rules = workshop.outputs
+        if not rules.comparators:
+            return None
+        try:
+            found = keep_company(
+                self.walk.inputs,
+                self.walk.left,
+                self.walk.right,
+                self.walk.sample.diverged,
+                rules,
+                step_columns(self.artifact),
+                self.rerun,
+            )
+        except PredictionFailed as error:
+            self.evidence.append(f"Run one by one, rows fail: {error.message}.")
+            return None
+        self.ladder = found.rungs
+        return found
+
+    def _is_why(self, company: Company) -> bool:
+        """Whether so many rows vary that it accounts for what diverges."""
+        diverged = max(int(self.walk.sample.diverged.sum()), 1)
+        return company.varied >= 0.2 * min(company.tried, diverged)
+
+    def _of_company(self, company: Company) -> Diagnosis:
+        step = (company.place or "").rpartition("/")[0]
+        confirmed = company.undone >= CONFIRMED * company.varied
+        where = f"Step {step}" if step else f"The answer of {self.artifact.tag}"
+        return Diagnosis(
+            verdict="confirmed" if confirmed else "unknown",
+            column=company.place,
+            step=step,
+            cause=str(company.cause) if confirmed else "unknown",
+            sentence=f"{where} {company.sentence}.",
+            evidence=(*self.evidence, company.evidence),
+            action=company.action,
+            repaired=share(company.undone, company.varied, self.confidence),
+        )
+
+    def _rung_elsewhere(self, rules: Rules) -> tuple[Rung, ...]:
+        if self.elsewhere is None or not rules.comparators:
+            return ()
+        answers = self.elsewhere.rerun.score(self.walk.inputs)
+        return (
+            Rung(
+                name="R5",
+                what=f"with {self.elsewhere.name}",
+                rows=answers.num_rows,
+                as_left=int(compare(answers, self.walk.left, rules).agreed.sum()),
+                as_right=int(compare(answers, self.walk.right, rules).agreed.sum()),
+            ),
+        )
+
+    def _reproduced(self, workshop: Workshop) -> bool:
+        """Whether the logged answers come out again; without, no step can be trusted."""
+        rules = workshop.outputs
+        if not rules.comparators:
+            return bool(self.walk.reproduced.mean() >= CONFIRMED)
+        answers = self.rerun.score(self.walk.inputs)
+        agreed = compare(answers, self.walk.left, rules).agreed
+        if agreed.mean() >= CONFIRMED:
+            return True
+        self.evidence.append(
+            f"Run again, {count(int((~agreed).sum()))} of {rows(len(agreed))} did not give the "
+            f"logged answer: what the steps computed {self.names[0]} may have been something else, "
+            "so nothing is confirmed."
+        )
+        return False
+
+    def _heals(self, workshop: Workshop, everything: Repairs) -> bool:
+        """Whether the answers agree once every column does."""
+        if not workshop.outputs.comparators:
+            return True
+        diverged = self.walk.sample.diverged
+        agreed = workshop.agreed(everything)
+        return bool(agreed[diverged].mean() >= CONFIRMED) if diverged.any() else True
+
+    def _of_answers(self, workshop: Workshop) -> list[Finding]:
+        """Causes that are seen in the answers themselves: fewer digits, or their last bits."""
+        cases = [
+            workshop.case(name, self.walk.left.column(name).combine_chunks(), Repairs())
+            for name in workshop.outputs.comparators
+        ]
+        parted = [case for case in cases if case.differs.any() and case.is_numeric]
+        found = gather(Root("", parted), self.names) if parted else []
+        kept = [f for f in found if f.cause in _OF_ANSWERS]
+        for finding in kept:
+            finding.of_answers, finding.accounts = True, finding.vanished
+        return kept
+
+    def _searched(self, workshop: Workshop, findings: list[Finding]) -> list[Finding]:
+        """Distortions tried on steps whose values tell nothing, and on answers that differ."""
+        kept: list[Finding] = []
+        for finding in findings:
+            hit = None
+            if finding.cause == "unknown" and finding.place:
+                hit = self._distortion(finding.columns[:_MOST_TARGETS], finding.rows, workshop)
+            kept += self._of_hit(hit, finding.rows, finding.place) if hit else [finding]
+        if kept or not workshop.outputs.comparators:
+            return kept
+        diverged = self.walk.sample.diverged
+        hit = self._distortion(list(workshop.outputs.comparators), diverged, workshop)
+        return self._of_hit(hit, diverged, "") if hit else []
+
+    def _distortion(self, targets: list[str], differs: Mask, workshop: Workshop) -> Hit | None:
+        rules = only(self.walk.rules, targets)
+        steps = [name for name in targets if self.walk.kinds[name] == "step"]
+
+        def answer(given: pa.RecordBatch) -> pa.Table | pa.RecordBatch:
+            if steps:
+                return self.rerun.experiment(given, targets)
+            return self.rerun.score(given)
+
+        return search(
+            self.walk.inputs,
+            self.walk.right.select(targets),
+            differs,
+            rules,
+            self.contract,
+            answer,
+            workshop.around.zones,
+        )
+
+    def _of_hit(self, hit: Hit, differs: Mask, place: str) -> list[Finding]:
+        if hit.rivals:
+            told = {f"{c.cause} of `{c.features[0]}`" for c in (hit.parts[-1], *hit.rivals)}
+            if len({c.cause for c in (hit.parts[-1], *hit.rivals)}) > 1:
+                self.evidence.append(
+                    f"Several changes explain the answers equally well: {', '.join(sorted(told))}."
+                )
+                return []
+        return [
+            Finding(
+                cause=part.cause,
+                place="",
+                columns=list(part.features),
+                finding=part.finding,
+                undone="With that done to the features as they were online, and run again"
+                + (f", up to step {place}" if place else ""),
+                action=part.action,
+                rows=differs,
+                differing=hit.tried,
+                vanished=hit.healed,
+                was_tried=True,
+                accounts=hit.healed,
+            )
+            for part in hit.parts
+        ]
+
+    def _weighed(self, workshop: Workshop, findings: list[Finding]) -> list[Finding]:
+        """How many rows each accounts for; without unknown ones that change no answer."""
+        if not workshop.outputs.comparators or not self.walk.sample.diverged.any():
+            return findings
+        places = pa.array(spread(self.walk.sample.diverged, WEIGHED))
+        together = Repairs()
+        for finding in findings:
+            together |= finding.repairs
+        healed = workshop.agreed(together, places)
+        kept = []
+        for finding in findings:
+            if finding.accounts is not None:
+                kept.append(finding)
+                continue
+            rest = together - finding.repairs
+            ill = ~workshop.agreed(rest, places)
+            alone = workshop.agreed(finding.repairs, places)
+            finding.accounts = int((ill & healed).sum()) or int(alone.sum())
+            finding.moves = self._moves(workshop, together, rest, places)
+            matters = finding.accounts or finding.moves or not healed.any()
+            if matters or finding.cause != "unknown":
+                kept.append(finding)
+            else:
+                self.evidence.append(
+                    f"`{finding.name}` differs on {rows(int(finding.rows.sum()))} "
+                    "too, but changes no answer."
+                )
+        return kept
+
+    def _moves(
+        self, workshop: Workshop, together: Repairs, rest: Repairs, places: pa.Array
+    ) -> float | None:
+        names = list(workshop.outputs.comparators)
+        try:
+            one, other = (workshop.run(r, names, places) for r in (together, rest))
+        except PredictionFailed:
+            return None
+        difference = compare(one, other, workshop.outputs).difference
+        known = difference[np.isfinite(difference)]
+        return float(known.mean()) if len(known) else None
+
+    def _environment(self, workshop: Workshop) -> Diagnosis | None:
+        """The other environment gives the other side's answers: then whatever its values look
+        like, that is why."""
+        if self.elsewhere is None or not workshop.outputs.comparators:
+            return None
+        return self._of_found(self._asked(workshop).environment(self.elsewhere))
+
+    def _beyond(self, workshop: Workshop) -> Diagnosis | None:
+        """The other side is another version's."""
+        if self.others is None or not workshop.outputs.comparators:
+            return None
+        return self._of_found(self._asked(workshop).version(self.others()))
+
+    def _asked(self, workshop: Workshop) -> Beyond:
+        return Beyond(self.walk, self.artifact, self.rerun, self.names, workshop.outputs)
+
+    def _of_found(self, found: Found | None) -> Diagnosis | None:
+        if found is None:
+            return None
+        diverged = int(self.walk.sample.diverged.sum())
+        return Diagnosis(
+            verdict="confirmed",
+            column=found.column,
+            step=(found.column or "").rpartition("/")[0],
+            cause=found.cause,
+            sentence=found.sentence,
+            evidence=tuple(self.evidence),
+            action=found.action,
+            repaired=share(found.same, diverged, self.confidence),
+        )
+
+    def _of_the_model(self, workshop: Workshop) -> Diagnosis:
+        """No column differs by itself: the rest is in the model, or out of sight."""
+        seen = self.walk.of_kind("step")
+        unsure = not self._reproduced(workshop)
+        return Diagnosis(
+            verdict="unknown",
+            column=None,
+            step="",
+            cause="unknown",
+            sentence="Every column that both sides have agrees, up to the outputs: they part in "
+            "the model, or in a step the table has no column of."
+            if not unsure
+            else "The logged answers do not come out again here: what answered online was not this "
+            "code, or not on these versions.",
+            evidence=(*self.evidence, *since_packed(self.artifact)),
+            action="Compare the environments, and run `gnomon diagnose` with --python of the other."
+            if unsure
+            else (
+                "Compare the model's own version and settings on both sides."
+                if seen
+                else "Give the table features and step columns too; they show where they part."
+            ),
+        )
+
+
+def _matters(finding: Finding) -> bool:
+    """Whether it changes an answer, as far as is known."""
+    return finding.accounts is None or bool(finding.accounts or finding.moves)

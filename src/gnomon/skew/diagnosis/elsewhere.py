@@ -1,0 +1,104 @@
+"""The same rows through other code: other versions of the artifact, and other environments."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from gnomon.artifact import Artifact, inspect, tags
+from gnomon.errors import GnomonError, SettingsError
+from gnomon.offline.rerun import Rerun
+from gnomon.settings import Settings
+from gnomon.worker import WorkerClient
+
+__all__ = ["Elsewhere", "elsewhere", "environment_of", "other_versions"]
+
+_MOST = 5
+
+_ASK = """
+import json, platform, sys
+from importlib.metadata import distributions
+found = {d.name: d.version for d in distributions()}
+print(json.dumps({"Python": platform.python_version(), "machine": platform.machine(), **found}))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The artifact in another environment.
+
+    Attributes:
+        name: what it is called, such as the path of its interpreter.
+        rerun: runs it there.
+        changed: packages whose version is not the one here: name to here and there.
+    """
+
+    name: str
+    rerun: Rerun
+    changed: dict[str, tuple[str, str]]
+
+    @property
+    def difference(self) -> str:
+        """``scikit-learn 1.9.1 here, 1.7.2 there``, of up to three packages."""
+        told = [
+            f"{name} {here} here, {there} there" for name, (here, there) in self.changed.items()
+        ]
+        return "; ".join(told[:3]) + ("; and more" if len(told) > 3 else "")
+
+
+def elsewhere(python: str, artifact: Artifact, settings: Settings, stack: ExitStack) -> Elsewhere:
+    """A worker that runs an artifact in the environment of another interpreter.
+
+    Its golden rows are not held to what was recorded: how they differ there is the question.
+
+    Raises:
+        SettingsError: the interpreter cannot be run.
+        ArtifactError: the artifact cannot be run in that environment.
+        WorkerError: its worker was not ready in time.
+    """
+    there, here = environment_of(python), environment_of(sys.executable)
+    used = ("Python", "machine", *artifact.manifest.environment.packages)
+    changed = {
+        name: (here.get(name, "none"), there.get(name, "none"))
+        for name in used
+        if name != "gnomon" and here.get(name) != there.get(name)
+    }
+    client = stack.enter_context(WorkerClient(artifact, settings, python=python, verify=False))
+    return Elsewhere(python, Rerun(client, artifact, settings), changed)
+
+
+def environment_of(python: str) -> dict[str, str]:
+    """What is installed for an interpreter.
+
+    Raises:
+        SettingsError: it cannot be run.
+    """
+    try:
+        done = subprocess.run([python, "-c", _ASK], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise SettingsError(
+            f"cannot ask the interpreter what is installed: {error}",
+            where=python,
+            hint="give the path of a python in which gnomon's requirements are installed",
+        ) from None
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+def other_versions(
+    artifact: Artifact, settings: Settings, stack: ExitStack
+) -> Iterator[tuple[Artifact, Rerun]]:
+    """Other artifacts of that name which take the same features, the newest first."""
+    for tag in [tag for tag in tags(artifact.name) if tag != artifact.tag][:_MOST]:
+        try:
+            other = inspect(tag)
+            if other.contract.input_schema != artifact.contract.input_schema:
+                continue
+            client = stack.enter_context(WorkerClient(other, settings))
+        except GnomonError:
+            continue
+        yield other, Rerun(client, other, settings)

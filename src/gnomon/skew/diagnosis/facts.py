@@ -1,0 +1,58 @@
+"""What can be seen of a column that differs, without knowing why it does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.report.numbers import rows, signed, value
+from gnomon.skew.consistency.columns import quantiles
+from gnomon.skew.diagnosis.walk import Followed
+
+__all__ = ["facts"]
+
+_PAIRS = 3
+
+
+def facts(walk: Followed, column: str, name: str, names: tuple[str, str]) -> Iterator[str]:
+    """Plain sentences about the rows on which ``column`` differs.
+
+    Args:
+        name: what the column is called in them.
+        names: what the sides are called.
+    """
+    compared = walk.compared.columns[column]
+    mask = pa.array(walk.differs(column))
+    left, right = (side.column(column).filter(mask) for side in (walk.left, walk.right))
+    for nulls, side in zip((compared.left_null, compared.right_null), names, strict=True):
+        if nulls.any():
+            yield f"`{name}` is null {side} only on {rows(int(nulls.sum()))}."
+    for values, side in zip((left, right), names, strict=True):
+        distinct = pc.unique(values.drop_null())
+        if len(distinct) == 1 and len(values) > 1:
+            yield f"Where they differ, `{name}` is always {value(distinct[0].as_py())} {side}."
+    if _same_values(left, right):
+        yield "Both sides hold the same values in another order: look at how rows were matched."
+    if compared.difference is None:
+        yield from _pairs(left, right, names)
+    elif q := quantiles(compared.difference[walk.differs(column)]):
+        yield (
+            f"{names[0].capitalize()} minus {names[1]}, where they differ: median "
+            f"{signed(q['p50'])}, from {signed(q['min'])} to {signed(q['max'])}."
+        )
+
+
+def _pairs(left: pa.ChunkedArray, right: pa.ChunkedArray, names: tuple[str, str]) -> Iterator[str]:
+    """The most frequent pairs of different labels."""
+    met = Counter(zip(left.to_pylist(), right.to_pylist(), strict=True))
+    for (one, other), n in met.most_common(_PAIRS):
+        yield f"{value(one)} {names[0]} is {value(other)} {names[1]} on {rows(n)}."
+
+
+def _same_values(left: pa.ChunkedArray, right: pa.ChunkedArray) -> bool:
+    if len(left) < 3 or pc.count_distinct(left).as_py() < 3:
+        return False
+    return sorted(left.to_pylist(), key=str) == sorted(right.to_pylist(), key=str)

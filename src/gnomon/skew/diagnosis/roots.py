@@ -1,0 +1,269 @@
+"""Where the two sides part by themselves, and not because of what came before.
+
+Features first: those that differ are set to the other side's values. Then the steps, in order: the
+first that still differs does so by its own doing; its columns are set to the other side's, and the
+rest of the pipeline runs on from there. What is left in the end is the model's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.compare.comparators import compare
+from gnomon.errors import PredictionFailed
+from gnomon.offline.rerun import Rerun
+from gnomon.policy import Comparator, Rules
+from gnomon.report.numbers import count, rows
+from gnomon.skew.consistency.columns import only
+from gnomon.skew.diagnosis.case import Case, Mask, Surroundings
+from gnomon.skew.diagnosis.inputs import numbers, with_feature, with_hours
+from gnomon.skew.diagnosis.walk import Followed
+
+__all__ = ["Repairs", "Root", "Workshop"]
+
+Floats = npt.NDArray[np.float64]
+
+_MOST_STEPS = 12
+_MOST_COLUMNS = 40
+_MOST_TRIED = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """What has been set to the other side's values.
+
+    Attributes:
+        features: their names.
+        steps: step columns.
+    """
+
+    features: frozenset[str] = frozenset()
+    steps: frozenset[str] = frozenset()
+
+    def __or__(self, other: Repairs) -> Repairs:
+        return Repairs(self.features | other.features, self.steps | other.steps)
+
+    def __sub__(self, other: Repairs) -> Repairs:
+        return Repairs(self.features - other.features, self.steps - other.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """Columns of one place that differ by themselves.
+
+    Attributes:
+        place: the step; empty for the features.
+        cases: the columns.
+    """
+
+    place: str
+    cases: list[Case]
+
+
+@dataclass(slots=True)
+class Workshop:
+    """Runs the artifact with some columns repaired."""
+
+    walk: Followed
+    rerun: Rerun
+    around: Surroundings
+    names: tuple[str, str]
+    cleared: list[str] = field(default_factory=list)
+
+    @property
+    def outputs(self) -> Rules:
+        """The rules of the outputs that both sides have."""
+        return only(self.walk.rules, self.walk.of_kind("output"))
+
+    def roots(self) -> tuple[list[Root], Repairs]:
+        """Every place that differs by itself, in order, and the repair of all of them."""
+        found: list[Root] = []
+        inputs = self._trusted(self._features())
+        done = Repairs()
+        if inputs:
+            found.append(Root("", inputs))
+            done |= Repairs(features=frozenset(case.column for case in inputs))
+        steps = self.walk.of_kind("step")
+        for _ in range(_MOST_STEPS if steps else 0):
+            try:
+                now = self.run(done, steps)
+            except PredictionFailed:
+                break
+            cases = self._parting(now, done)
+            if not cases:
+                break
+            place = cases[0].column.rpartition("/")[0]
+            found.append(Root(place, cases[:_MOST_COLUMNS]))
+            done |= Repairs(steps=frozenset(case.column for case in cases))
+        return found, done
+
+    def run(self, repairs: Repairs, columns: list[str], places: pa.Array | None = None) -> pa.Table:
+        """These step columns and outputs, with columns repaired.
+
+        Args:
+            places: rows to run; all when None.
+
+        Raises:
+            PredictionFailed: the pipeline fails on repaired rows.
+        """
+        inputs, forced = self.repaired(repairs)
+        if places is not None:
+            inputs = inputs.take(places)
+            forced = {name: values.take(places) for name, values in forced.items()}
+        return self.rerun.experiment(inputs, columns, forced=forced)
+
+    def agreed(self, repairs: Repairs, places: pa.Array | None = None) -> Mask:
+        """Rows whose outputs agree with the other side's, with columns repaired."""
+        rules = self.outputs
+        right = self.walk.right if places is None else self.walk.right.take(places)
+        try:
+            answers = self.run(repairs, list(rules.comparators), places)
+        except PredictionFailed:
+            return np.zeros(right.num_rows, dtype=bool)
+        return compare(answers, right, rules).agreed
+
+    def repaired(self, repairs: Repairs) -> tuple[pa.RecordBatch, dict[str, pa.Array]]:
+        """Features and step columns as the artifact is to see them."""
+        inputs = self.walk.inputs
+        for name in sorted(repairs.features):
+            values = self.walk.right.column(name).combine_chunks()
+            try:
+                inputs = with_feature(inputs, name, values)
+            except pa.ArrowInvalid:
+                continue
+        forced = {n: self.walk.right.column(n).combine_chunks() for n in sorted(repairs.steps)}
+        return inputs, forced
+
+    def case(self, column: str, left: pa.Array, before: Repairs) -> Case:
+        """One column, its left side as computed with what came before repaired."""
+        rule = self.walk.rules.comparators[column]
+        right = self.walk.right.column(column).combine_chunks()
+        one = pa.table({column: left}), pa.table({column: right})
+        differs = ~compare(*one, only(self.walk.rules, [column])).agreed
+        kind = self.walk.kinds[column]
+        return Case(
+            column=column,
+            kind=kind,
+            left=left,
+            right=right,
+            differs=differs,
+            agrees=~differs,
+            agree=_agree_in_time
+            if pa.types.is_timestamp(left.type)
+            else lambda a, b: _agree(a, b, rule),
+            around=self.around,
+            names=self.names,
+            moved=self._moved(column, before) if kind == "step" else None,
+            raw_null=_null_inputs(self.walk.inputs, differs),
+        )
+
+    def _features(self) -> list[Case]:
+        diverged = self.walk.sample.diverged
+        if not self.walk.of_kind("output"):
+            diverged = np.ones(len(diverged), dtype=bool)
+        names = [
+            name
+            for name in self.walk.of_kind("feature")
+            if (self.walk.differs(name) & diverged).any()
+        ]
+        every = [self._input(name) for name in names]
+        return sorted(every, key=lambda case: -int(case.differs.sum()))
+
+    def _trusted(self, cases: list[Case]) -> list[Case]:
+        """Without features that are not what the other side went by.
+
+        Set to the other side's values, such a feature makes steps or answers differ that agreed.
+        """
+        names = [*self.walk.of_kind("step"), *self.walk.of_kind("output")]
+        if not names:
+            return cases
+        rules = only(self.walk.rules, names)
+        if self._apart(Repairs(features=frozenset(c.column for c in cases)), names, rules) == 0:
+            return cases  # each may mislead without the others, as two exchanged columns do
+        before = self._apart(Repairs(), names, rules)
+        kept = []
+        for case in cases[:_MOST_TRIED]:
+            repairs = Repairs(features=frozenset((case.column,)))
+            after = self._apart(repairs, names, rules)
+            if after is None or before is None or after <= before:
+                kept.append(case)
+                continue
+            at = self.walk.sample.diverged & case.differs
+            healed = int((self.agreed(repairs) & at).sum())
+            self.cleared.append(
+                f"With the {self.names[1]} `{case.column}` instead, {count(healed)} of the "
+                f"{rows(int(at.sum()))} that differ in it and diverge agree in every output, and "
+                "others no longer do."
+            )
+        return [*kept, *cases[_MOST_TRIED:]]
+
+    def _apart(self, repairs: Repairs, names: list[str], rules: Rules) -> int | None:
+        """How many values differ with columns repaired; None where it cannot be run."""
+        try:
+            now = self.run(repairs, names)
+        except PredictionFailed:
+            return None
+        compared = compare(now, self.walk.right, rules).columns
+        return sum(int((~column.agree).sum()) for column in compared.values())
+
+    def _input(self, name: str) -> Case:
+        return self.case(name, self.walk.left.column(name).combine_chunks(), Repairs())
+
+    def _parting(self, now: pa.Table, done: Repairs) -> list[Case]:
+        """The columns that differ of the first step that does."""
+        names = [n for n in self.walk.of_kind("step") if n not in done.steps]
+        for _, group in groupby(names, key=lambda name: name.rpartition("/")[0]):
+            part = list(group)
+            compared = compare(now, self.walk.right, only(self.walk.rules, part)).columns
+            apart = [name for name in part if not compared[name].agree.all()]
+            if apart:
+                apart.sort(key=lambda name: -int((~compared[name].agree).sum()))
+                return [self.case(n, now.column(n).combine_chunks(), done) for n in apart]
+        return []
+
+    def _moved(
+        self, column: str, before: Repairs
+    ) -> Callable[[str, npt.NDArray[np.int64], Floats], Floats]:
+        inputs, forced = self.repaired(before)
+
+        def moved(feature: str, at: npt.NDArray[np.int64], to: Floats) -> Floats:
+            places = pa.array(at)
+            moved_to = with_hours(inputs.take(places), feature, to)
+            given = {name: values.take(places) for name, values in forced.items()}
+            try:
+                found = self.rerun.experiment(moved_to, [column], forced=given)
+            except PredictionFailed:
+                return np.full(len(at), np.nan)
+            return numbers(found.column(column))
+
+        return moved
+
+
+def _null_inputs(inputs: pa.RecordBatch, differs: Mask) -> Mask | None:
+    """Where a feature is null that is null on nearly all rows that differ; None if none is."""
+    for column in inputs.columns:
+        if column.null_count and differs.any():
+            null: Mask = pc.is_null(column).to_numpy(zero_copy_only=False)
+            if null[differs].mean() >= 0.99:
+                return null
+    return None
+
+
+def _agree(left: Floats, right: Floats, rule: Comparator) -> Mask:
+    """The policy's tolerance; NaN, which is null, agrees with NaN."""
+    one, other = (pa.record_batch({"column": pa.array(side)}) for side in (left, right))
+    if rule.kind == "label":
+        return np.asarray((left == right) | (np.isnan(left) & np.isnan(right)))
+    return compare(one, other, Rules(comparators={"column": rule})).agreed
+
+
+def _agree_in_time(left: Floats, right: Floats) -> Mask:
+    """Hours, as floats, that are the same to the millisecond."""
+    return np.abs(left - right) * 3_600_000 < 1

@@ -1,0 +1,170 @@
+"""Distortions that cannot be seen, tried one by one: which makes the answers agree?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from gnomon.compare.comparators import compare
+from gnomon.contract import Contract
+from gnomon.errors import PredictionFailed
+from gnomon.policy import Rules
+from gnomon.skew.diagnosis.candidates import Candidate, candidates
+from gnomon.skew.diagnosis.case import CONFIRMED, Mask, spread
+
+__all__ = ["Hit", "search"]
+
+Floats = npt.NDArray[np.float64]
+Answer = Callable[[pa.RecordBatch], pa.Table | pa.RecordBatch]
+
+_SCREENED = 24
+_TRIED = (256, 128)
+"""Rows of those that diverge, and of those that agree, on which what passed is tried."""
+
+_BLOCK = 8_192
+_NEARER = 0.3
+"""How much nearer the answers must come, where a distortion alone does not make them agree."""
+
+_BASES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Distortions that together make the answers agree.
+
+    Attributes:
+        parts: one, or two on top of each other.
+        healed: rows that diverged and agree with it.
+        tried: rows that diverged and were tried.
+        rivals: other causes that do as well.
+    """
+
+    parts: tuple[Candidate, ...]
+    healed: int
+    tried: int
+    rivals: tuple[Candidate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    candidate: Candidate
+    healed: float
+    error: float
+
+
+def search(
+    rows: pa.RecordBatch,
+    right: pa.Table,
+    diverged: Mask,
+    rules: Rules,
+    contract: Contract,
+    answer: Answer,
+    zones: Sequence[str] = (),
+) -> Hit | None:
+    """The distortion of one feature, or of two, that explains what the other side says.
+
+    Args:
+        rows: features as they were online.
+        right: what the other side has: the columns of ``rules``.
+        diverged: rows to explain.
+        rules: what agrees.
+        answer: runs the artifact and gives the columns of ``rules``.
+    """
+    few = spread(diverged, _TRIED[0]), spread(~diverged, _TRIED[1])
+    at = np.concatenate(few)
+    bad = np.arange(len(at)) < len(few[0])
+    tried = _Tried(rows.take(pa.array(at)), right.take(pa.array(at)), bad, rules, answer)
+    made = list(candidates(tried.rows, contract, zones))
+    screened = tried.screen(made)
+    whole = tried.verify([s.candidate for s in screened if s.healed >= 0.9])
+    if whole:
+        return tried.hit((), whole)
+    before = tried.error(tried.answer(tried.rows), bad)
+    bases = [s for s in screened if s.error <= (1 - _NEARER) * before or s.healed >= _NEARER]
+    bases = (
+        sorted(bases, key=lambda s: (-s.healed, s.error))[:_BASES]
+        + sorted(bases, key=lambda s: s.error)[:_BASES]
+    )
+    for base in _distinct(bases):
+        above = _Tried(base.rows, tried.right, bad, rules, answer)
+        again = [c for c in candidates(base.rows, contract, zones) if c.features != base.features]
+        found = above.verify([s.candidate for s in above.screen(again) if s.healed >= 0.9])
+        if found:
+            return above.hit((base,), found)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    rows: pa.RecordBatch
+    right: pa.Table
+    bad: Mask
+    rules: Rules
+    answer: Answer
+
+    def screen(self, made: Sequence[Candidate]) -> list[_Scored]:
+        """How every candidate does on a few rows that diverge."""
+        places = pa.array(spread(self.bad, _SCREENED))
+        right = self.right.take(places)
+        found: list[_Scored] = []
+        each = max(len(places), 1)
+        source = iter(made)
+        while block := list(islice(source, max(_BLOCK // each, 1))):
+            batch = pa.Table.from_batches([c.rows.take(places) for c in block])
+            try:
+                answers = self.answer(batch.combine_chunks().to_batches()[0])
+            except PredictionFailed:
+                continue
+            for number, candidate in enumerate(block):
+                part = answers.slice(number * each, each)
+                agreed = compare(part, right, self.rules).agreed
+                error = self._error(part, right)
+                found.append(_Scored(candidate, float(agreed.mean()), error))
+        return found
+
+    def verify(self, made: Sequence[Candidate]) -> list[tuple[Candidate, int, bool]]:
+        """Those that hold on all rows: with the rows healed, and whether agreeing ones stay so."""
+        found = []
+        for candidate in made:
+            try:
+                agreed = compare(self.answer(candidate.rows), self.right, self.rules).agreed
+            except PredictionFailed:
+                continue
+            healed = int(agreed[self.bad].sum())
+            if healed >= CONFIRMED * self.bad.sum():
+                law = bool(agreed[~self.bad].mean() >= CONFIRMED) if (~self.bad).any() else True
+                found.append((candidate, healed, law))
+        return found
+
+    def hit(self, base: tuple[Candidate, ...], found: list[tuple[Candidate, int, bool]]) -> Hit:
+        """The best of what holds, and what does as well for another reason."""
+        lawful = [f for f in found if f[2]] or found
+        most = max(healed for _, healed, _ in lawful)
+        best = [candidate for candidate, healed, _ in lawful if healed == most]
+        first = best[0]
+        rivals = [c for c in best[1:] if (c.cause, c.features) != (first.cause, first.features)]
+        return Hit((*base, first), most, int(self.bad.sum()), tuple(rivals))
+
+    def error(self, answers: pa.Table | pa.RecordBatch, at: Mask) -> float:
+        """How far numbers are from the other side's on some rows, on average."""
+        places = pa.array(np.flatnonzero(at))
+        return self._error(answers.take(places), self.right.take(places))
+
+    def _error(self, answers: pa.Table | pa.RecordBatch, right: pa.Table) -> float:
+        compared = compare(answers, right, self.rules)
+        known = compared.difference[np.isfinite(compared.difference)]
+        return float(known.mean()) if len(known) else float((~compared.agreed).mean())
+
+
+def _distinct(found: Sequence[_Scored]) -> Iterator[Candidate]:
+    seen: set[tuple[str, tuple[str, ...]]] = set()
+    for scored in found:
+        key = scored.candidate.cause, scored.candidate.features
+        if key not in seen:
+            seen.add(key)
+            yield scored.candidate

@@ -1,0 +1,105 @@
+"""What is known of followed rows beside the columns that are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.contract import Contract
+from gnomon.offline.shifts import SHIFTS, History, Shift
+from gnomon.offline.table import KNOWN_AT, LABEL
+from gnomon.skew.diagnosis.case import Surroundings, Version
+from gnomon.skew.diagnosis.inputs import hours, numbers
+from gnomon.skew.diagnosis.walk import Followed
+
+__all__ = ["surroundings"]
+
+Floats = npt.NDArray[np.float64]
+
+_MOST_GROUPS = 6
+
+
+_SHIFTS = (*SHIFTS, Shift(step=-2), Shift(step=-3), Shift(step=2))
+
+
+def surroundings(
+    walk: Followed, contract: Contract, history: History | None = None
+) -> Surroundings:
+    """Times, answers, histories and labels of the rows of a walk."""
+    about, inputs = walk.sample.pairs.about, walk.inputs
+    left, right = walk.sample.pairs.left, walk.sample.pairs.right
+    times = [f for f in contract.features if f.type == "timestamp"]
+    named = [o.name for o in contract.outputs if o.name in left.column_names]
+    outputs = {name: _as_numbers(left.column(name)) for name in named}
+    return Surroundings(
+        moments=hours(about.column("moment")),
+        times={f.name: hours(inputs.column(f.name)) for f in times},
+        zones=tuple(f.timezone for f in times if f.timezone),
+        outputs={name: values for name, values in outputs.items() if values is not None},
+        groups=_groups(inputs, contract),
+        domains={f.name: frozenset(f.domain) for f in contract.features if f.domain},
+        label=_as_numbers(right.column(LABEL)) if LABEL in right.column_names else None,
+        known=hours(right.column(KNOWN_AT)) if KNOWN_AT in right.column_names else None,
+        **({"versions": _versions(about, history)} if history else {}),
+    )
+
+
+def _versions(about: pa.Table, history: History) -> Callable[[str], Iterator[Version]]:
+    joined = cache(partial(history, about))  # many columns ask for the same versions
+
+    def versions(column: str) -> Iterator[Version]:
+        for shift in _SHIFTS:
+            found = joined(shift)
+            if column in found.right.column_names and found.there.any():
+                known = hours(found.right.column(KNOWN_AT))
+                yield Version(shift, found.right.column(column).combine_chunks(), known)
+
+    return versions
+
+
+def _as_numbers(column: pa.ChunkedArray) -> Floats | None:
+    """Numbers as they are; a label of two as 0 and 1, in their order; None of other labels."""
+    kind = column.type
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return numbers(column)
+    if not pa.types.is_string(kind):
+        return None
+    distinct = sorted(pc.unique(column.drop_null()).to_pylist())
+    if len(distinct) != 2:
+        return None
+    return numbers(pc.cast(pc.equal(column, distinct[1]), pa.float64()))
+
+
+def _groups(inputs: pa.RecordBatch, contract: Contract) -> list[tuple[str, npt.NDArray[np.int64]]]:
+    """What rows may have a history by: the entity key, then features with values that recur."""
+    n = inputs.num_rows
+    found = []
+    keys = {" and ".join(contract.entity_key), *contract.entity_key}
+    named = [(name,) for name in contract.entity_key]
+    whole = [contract.entity_key] if len(contract.entity_key) > 1 else []
+    texts = [
+        (f.name,)
+        for f in contract.features
+        if f.type in ("string", "category", "integer") and f.name not in contract.entity_key
+    ]
+    for key in (*whole, *named, *texts):
+        codes = _codes([inputs.column(name) for name in key])
+        distinct = len(np.unique(codes))
+        name = " and ".join(key)
+        if 1 < distinct <= (0.9 * n if name in keys else n / 3):
+            found.append((name, codes))
+    return found[:_MOST_GROUPS]
+
+
+def _codes(columns: list[pa.Array]) -> npt.NDArray[np.int64]:
+    codes = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        encoded = pc.fill_null(pc.cast(column, pa.string()), "").dictionary_encode()
+        part = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        codes = np.unique(codes * (part.max() + 1) + part, return_inverse=True)[1].astype(np.int64)
+    return codes

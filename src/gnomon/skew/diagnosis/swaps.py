@@ -1,0 +1,95 @@
+"""Which inputs move the answer back when they are set to the other side's values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from gnomon.compare.comparators import Compared, compare
+from gnomon.errors import PredictionFailed
+from gnomon.report import Swap, share
+from gnomon.skew.diagnosis.case import spread
+from gnomon.skew.diagnosis.roots import Repairs, Root, Workshop
+from gnomon.skew.diagnosis.telling import WEIGHED
+
+__all__ = ["swaps"]
+
+_MOST_COLUMNS = 12
+
+
+def swaps(workshop: Workshop, roots: list[Root], confidence: float) -> tuple[Swap, ...]:
+    """Each differing column alone set to the other side's values, on rows that diverge.
+
+    Features, and the columns of the steps that part by themselves. Everything else stays as it was
+    online, so what two columns do together shows in neither.
+
+    Args:
+        workshop: runs the artifact.
+        roots: where the sides part by themselves.
+        confidence: of the intervals.
+
+    Returns:
+        The columns that bring most rows back come first.
+    """
+    rows = spread(workshop.walk.sample.diverged, WEIGHED)
+    if not workshop.outputs.comparators or not len(rows):
+        return ()
+    places = pa.array(rows)
+    before = _apart(workshop, Repairs(), places)
+    if before is None:
+        return ()
+    found = [
+        _swap(workshop, column, repairs, before, places, confidence)
+        for column, repairs in _candidates(workshop, roots)
+    ]
+    known = [swap for swap in found if swap is not None]
+    return tuple(sorted(known, key=lambda swap: (-swap.back.rows, swap.left)))
+
+
+def _candidates(workshop: Workshop, roots: list[Root]) -> Iterator[tuple[str, Repairs]]:
+    walk = workshop.walk
+    features = [name for name in walk.of_kind("feature") if walk.differs(name).any()]
+    features.sort(key=lambda name: -int(walk.differs(name).sum()))
+    for name in features[:_MOST_COLUMNS]:
+        yield name, Repairs(features=frozenset((name,)))
+    steps = [case.column for root in roots if root.place for case in root.cases]
+    for name in steps[:_MOST_COLUMNS]:
+        yield name, Repairs(steps=frozenset((name,)))
+
+
+def _swap(
+    workshop: Workshop,
+    column: str,
+    repairs: Repairs,
+    before: Compared,
+    places: pa.Array,
+    confidence: float,
+) -> Swap | None:
+    after = _apart(workshop, repairs, places)
+    if after is None:
+        return None
+    return Swap(
+        column=column,
+        back=share(int(after.agreed.sum()), len(places), confidence),
+        flips_back=int((before.flipped & ~after.flipped).sum()),
+        apart=_mean(before),
+        left=_mean(after),
+    )
+
+
+def _apart(workshop: Workshop, repairs: Repairs, places: pa.Array) -> Compared | None:
+    """How far answers are from the other side's; None where they cannot be computed."""
+    rules = workshop.outputs
+    try:
+        answers = workshop.run(repairs, list(rules.comparators), places)
+    except PredictionFailed:
+        return None
+    return compare(answers, workshop.walk.right.take(places), rules)
+
+
+def _mean(compared: Compared) -> float:
+    """The mean of each row's largest difference; 0 where no numbers compare."""
+    known = compared.difference[np.isfinite(compared.difference)]
+    return float(known.mean()) if len(known) else 0.0

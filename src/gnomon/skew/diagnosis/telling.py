@@ -1,0 +1,150 @@
+"""A finding in words, and whether it may be called confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from gnomon.compare.comparators import compare
+from gnomon.offline.rerun import Rerun
+from gnomon.report import Diagnosis, share
+from gnomon.report.numbers import count, plural, rows
+from gnomon.skew.consistency.columns import only
+from gnomon.skew.diagnosis.facts import facts
+from gnomon.skew.diagnosis.findings import Finding
+from gnomon.skew.diagnosis.inputs import hours, with_hours
+from gnomon.skew.diagnosis.segments import segment, since
+from gnomon.skew.diagnosis.walk import Followed
+
+__all__ = ["WEIGHED", "Teller"]
+
+WEIGHED = 2_000
+"""Rows on which it is measured how much each cause accounts for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Tells what was found in the rows of one walk.
+
+    Attributes:
+        walk: the rows.
+        rerun: the artifact on the left.
+        names: what the two sides are called.
+        confidence: of intervals.
+        evidence: what was seen of the rows as a whole.
+    """
+
+    walk: Followed
+    rerun: Rerun
+    names: tuple[str, str]
+    confidence: float
+    evidence: tuple[str, ...]
+
+    def tell(self, finding: Finding, unsure: bool) -> Diagnosis:
+        """A finding in words.
+
+        Args:
+            finding: what differs and why, as far as was found.
+            unsure: the logged answers do not come out again, so that what the steps give now may
+                not be what they gave online.
+        """
+        column, step = finding.columns[0], finding.place
+        called = f"`{finding.name}`"
+        diverged = int(self.walk.sample.diverged.sum())
+        weighed = min(diverged, WEIGHED)
+        about = self.walk.sample.pairs.about
+        where = segment(
+            finding.rows,
+            self.walk.inputs,
+            about,
+            self.walk.sample.weights,
+            but=frozenset(f"`{name}`" for name in finding.columns),
+        )
+        start = since(finding.rows, hours(about.column("moment")))
+        doubted = unsure and (bool(step) or finding.of_answers) and finding.cause != "float noise"
+        confirmed = finding.cause != "unknown" and not doubted
+        common: dict[str, object] = {
+            "column": column,
+            "step": step,
+            "columns": tuple(finding.columns[1:]),
+            "accounts": None
+            if finding.accounts is None
+            else share(min(finding.accounts, weighed), weighed, self.confidence),
+            "moves": finding.moves,
+            "segment": where.text if where else None,
+            "since": None if start is None else _iso(start),
+        }
+        evidence = [*self.evidence, *finding.tried]
+        if confirmed:
+            if not finding.tried:
+                evidence.append(
+                    f"{finding.undone}, {called} agrees on {count(finding.vanished)} of the "
+                    f"{rows(finding.differing)} that differed."
+                )
+            evidence += self._moved(finding)
+            more = plural(len(finding.columns) - 1, "more column")
+            also = f" ({more} likewise)" if len(finding.columns) > 1 else ""
+            return Diagnosis(
+                verdict="confirmed",
+                cause=finding.cause,
+                sentence=f"{self.names[0].capitalize()} {called} {finding.finding}{also}."
+                + (f" It is so where {where.text}." if where else ""),
+                evidence=tuple(evidence),
+                action=finding.action,
+                repaired=share(finding.vanished, finding.differing, self.confidence),
+                **common,  # type: ignore[arg-type]
+            )
+        if where is not None and finding.cause == "unknown" and finding.accounts and not unsure:
+            return Diagnosis(
+                verdict="confirmed",
+                cause="segment-local skew",
+                sentence=f"{self.names[0].capitalize()} {called} differs only where {where.text}: "
+                f"{rows(int(finding.rows.sum()))}, {where.inside:.0%} of those there. How it is "
+                f"changed there is not known; set to its {self.names[1]} values, answers agree.",
+                evidence=(*evidence, *facts(self.walk, column, called.strip("`"), self.names)),
+                action=f"Look at what is done differently where {where.text}.",
+                repaired=share(min(finding.accounts, weighed), weighed, self.confidence),
+                **common,  # type: ignore[arg-type]
+            )
+        return self._unknown(finding, called, evidence, common)
+
+    def _moved(self, finding: Finding) -> Iterator[str]:
+        """Where a timestamp was moved, what the answers are with it."""
+        rules = only(self.walk.rules, self.walk.of_kind("output"))
+        if finding.proposal is None or finding.proposal.moved is None or not rules.comparators:
+            return
+        answers = self.rerun.score(with_hours(self.walk.inputs, *finding.proposal.moved))
+        diverged = self.walk.sample.diverged
+        healed = int((compare(answers, self.walk.right, rules).agreed & diverged).sum())
+        of = rows(int(diverged.sum()))
+        yield f"The outputs then agree on {count(healed)} of the {of} that diverged."
+
+    def _unknown(
+        self, finding: Finding, called: str, evidence: list[str], common: dict[str, object]
+    ) -> Diagnosis:
+        column = finding.columns[0]
+        kind = self.walk.kinds.get(column, "feature")
+        actions = {
+            "feature": f"Find out where {called} comes from on either side: it differs before any "
+            "code of the artifact has run.",
+            "step": f"Compare the code and the fitted state of step {finding.place} with what the "
+            f"{self.names[1]} side ran.",
+            "output": "Give the table features and step columns too; they show which step parts.",
+        }
+        return Diagnosis(
+            verdict="unknown",
+            cause="unknown",
+            sentence=f"The two sides part at {called}. Why is not known: no cause that was tried "
+            "could be confirmed.",
+            evidence=(
+                *evidence,
+                *facts(self.walk, finding.columns[0], called.strip("`"), self.names),
+            ),
+            action=actions[kind],
+            **common,  # type: ignore[arg-type]
+        )
+
+
+def _iso(moment: float) -> str:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=moment)).isoformat()

@@ -1,0 +1,181 @@
+"""The same rows on both sides, followed through the pipeline column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.artifact import Artifact
+from gnomon.compare.comparators import Compared, compare
+from gnomon.contract import Decoder
+from gnomon.offline.logged import Range
+from gnomon.offline.rerun import Rerun, step_columns
+from gnomon.policy import Policy, Rules
+from gnomon.skew.consistency.columns import Kind
+from gnomon.skew.consistency.tally import Pairs, Sample, with_columns
+from gnomon.skew.diagnosis.elsewhere import Elsewhere
+
+__all__ = ["Followed", "Sampled", "follow", "followed", "sampled"]
+
+Mask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """Rows drawn from those compared.
+
+    Attributes:
+        diverged: which of them diverge.
+        weights: how many of the rows compared each stands for.
+    """
+
+    pairs: Pairs
+    diverged: Mask
+    weights: Floats
+
+    def take(self, places: npt.NDArray[np.int64]) -> Sampled:
+        """Some of them."""
+        return Sampled(self.pairs.take(places), self.diverged[places], self.weights[places])
+
+
+def sampled(diverging: Sample, agreeing: Sample) -> Sampled:
+    """One sample of the two; together they were offered at least one row."""
+    samples = [(s.pairs(), s.seen, bad) for s, bad in ((diverging, True), (agreeing, False))]
+    parts = [(pairs, seen, bad) for pairs, seen, bad in samples if pairs is not None]
+    drawn = Sampled(
+        Pairs.concat([pairs for pairs, _, _ in parts]),
+        np.concatenate([np.full(pairs.num_rows, bad) for pairs, _, bad in parts]),
+        np.concatenate([np.full(p.num_rows, seen / p.num_rows) for p, seen, _ in parts]),
+    )
+    # Rows of one request beside each other, so that its body is read once.
+    keys = [("request_id", "ascending"), ("row", "ascending")]
+    return drawn.take(pc.sort_indices(drawn.pairs.about, keys).to_numpy())
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Sampled rows that could be run again, column by column.
+
+    Attributes:
+        sample: the rows.
+        inputs: the rows as decoded from their bodies.
+        kinds: the columns both sides have, in pipeline order: features, step columns, outputs.
+        left: those columns on the left.
+        right: those columns on the right.
+        rules: what agrees.
+        compared: the two sides, row by row.
+        reproduced: rows whose logged outputs came out again, to the bit.
+        lost: rows of the sample that could not be run again.
+    """
+
+    sample: Sampled
+    inputs: pa.RecordBatch
+    kinds: Mapping[str, Kind]
+    left: pa.Table
+    right: pa.Table
+    rules: Rules
+    compared: Compared
+    reproduced: Mask
+    lost: int
+
+    def differs(self, name: str) -> Mask:
+        """Rows on which a column is out of tolerance."""
+        return ~self.compared.columns[name].agree
+
+    def of_kind(self, kind: Kind) -> list[str]:
+        """The columns of one kind, in order."""
+        return [name for name, found in self.kinds.items() if found == kind]
+
+
+def follow(
+    sample: Sampled,
+    source: Range,
+    rerun: Rerun,
+    policy: Policy,
+    *,
+    beside: Elsewhere | None = None,
+) -> Followed | None:
+    """Run sampled rows again and compare every column the right side has; None of no rows left.
+
+    Args:
+        sample: rows with, on the right, any outputs, features and step columns.
+        source: where the rows are logged.
+        rerun: the artifact that answered them.
+        policy: what agrees.
+        beside: where the right side was run, whose steps are then compared too.
+    """
+    decoded = source.decode(sample.pairs.about, Decoder(source.artifact.contract))
+    scored = rerun.score(decoded.batch)
+    good = np.flatnonzero(scored.column("error").is_null())
+    if not len(good):
+        return None
+    lost = sample.pairs.num_rows - len(good)
+    sample = sample.take(decoded.places[good])
+    inputs, scored = decoded.batch.take(pa.array(good)), scored.take(pa.array(good))
+    if beside is not None:
+        sample = replace(sample, pairs=_with_steps(sample.pairs, beside, source, inputs))
+    return followed(sample, source.artifact, rerun, policy, inputs, scored, lost)
+
+
+def _with_steps(pairs: Pairs, beside: Elsewhere, source: Range, inputs: pa.RecordBatch) -> Pairs:
+    steps = beside.rerun.trace(inputs, step_columns(source.artifact))
+    return replace(pairs, right=with_columns(pairs.right, steps))
+
+
+def followed(
+    sample: Sampled,
+    artifact: Artifact,
+    rerun: Rerun,
+    policy: Policy,
+    inputs: pa.RecordBatch,
+    scored: pa.RecordBatch,
+    lost: int = 0,
+) -> Followed:
+    """Every column that both sides of some rows have, compared.
+
+    Args:
+        artifact: whose answers are on the left.
+        inputs: the rows as decoded.
+        scored: what they come out as when run again.
+        lost: rows that could not be.
+    """
+    contract = artifact.contract
+    right = sample.pairs.right
+    kinds: dict[str, Kind] = {}
+    kinds |= {f.name: "feature" for f in contract.features if f.name in right.column_names}
+    steps = [name for name in step_columns(artifact) if name in right.column_names]
+    kinds |= dict.fromkeys(steps, "step")
+    kinds |= {o.name: "output" for o in contract.outputs if o.name in right.column_names}
+    left = sample.pairs.left.select([*contract.input_schema.names, *contract.output_schema.names])
+    if steps:
+        left = with_columns(left, rerun.trace(inputs, steps))
+    left, right = left.select(list(kinds)), right.select(list(kinds))
+    rules = policy.rules(left.schema, task=contract.task, same=True)
+    return Followed(
+        sample=sample,
+        inputs=inputs,
+        kinds={name: kind for name, kind in kinds.items() if name in rules.comparators},
+        left=left,
+        right=right,
+        rules=rules,
+        compared=compare(left, right, rules),
+        reproduced=_identical(scored, sample.pairs.left, [o.name for o in contract.outputs]),
+        lost=lost,
+    )
+
+
+def _identical(again: pa.RecordBatch, logged: pa.Table, names: list[str]) -> Mask:
+    """Rows with every one of these columns equal to the bit; two nulls are."""
+    same = np.ones(again.num_rows, dtype=bool)
+    for name in names:
+        left, right = again.column(name), logged.column(name)
+        equal = pc.fill_null(pc.equal(left, right), False).to_numpy(zero_copy_only=False)
+        nulls = pc.and_(pc.is_null(left, nan_is_null=True), pc.is_null(right, nan_is_null=True))
+        same &= equal | nulls.to_numpy(zero_copy_only=False)
+    return same

@@ -1,0 +1,177 @@
+"""Logged rows joined with an offline table's."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.contract import Contract, Decoder
+from gnomon.errors import TableError
+from gnomon.offline.logged import Range, Rows
+from gnomon.offline.shifts import Shift, Shifted
+from gnomon.offline.table import KEYS, KNOWN_AT, LABEL, OfflineTable, key_text
+from gnomon.policy import Policy
+from gnomon.report import Count, TableUse
+from gnomon.skew.compose import Sides, skew_limit
+from gnomon.skew.consistency.columns import Kind, only
+from gnomon.skew.consistency.tally import Pairs, Tally, about, with_columns
+
+__all__ = ["NAMES", "Join"]
+
+NAMES = ("online", "offline")
+
+
+class Join:
+    """Logged rows beside the table's rows of the same key.
+
+    Attributes:
+        outputs: the outputs the table has.
+        features: the features it has.
+        steps: the step columns it has.
+        traces: whether the verdict rests on step columns, because the table has no output.
+        lost: logged rows left out because they could not be run again.
+    """
+
+    def __init__(self, table: OfflineTable, contract: Contract) -> None:
+        self.table = table
+        self.contract = contract
+        self.decoder = Decoder(contract)
+        names = set(table.data.column_names)
+        self.outputs = [o.name for o in contract.outputs if o.name in names]
+        self.features = [f.name for f in contract.features if f.name in names]
+        known = {*self.outputs, *self.features}
+        self.steps = [
+            name for name in table.data.column_names if name not in {*known, LABEL, KNOWN_AT}
+        ]
+        self.traces = bool(self.steps) and not self.outputs
+        self.lost = 0
+        self._met = np.zeros(table.codes.max(initial=-1) + 1, dtype=np.int64)
+        self._without = 0
+        self._example: str | None = None
+        self._later = 0
+        self._later_example: str | None = None
+
+    def tally(self, policy: Policy, sample_rows: int) -> Tally:
+        """Sums that rest on the outputs, or on everything else where the table has none."""
+        known = [*self.contract.input_schema, *self.contract.output_schema]
+        fields = [f for f in known if f.name in {*self.outputs, *self.features}]
+        if self.traces:
+            fields += [self.table.data.schema.field(name) for name in self.steps]
+        rules = policy.rules(pa.schema(fields), task=self.contract.task, same=True)
+        judged = self.outputs or list(rules.comparators)
+        others = [name for name in rules.comparators if name not in judged]
+        return Tally(only(rules, judged), only(rules, others), sample_rows)
+
+    def pairs(self, rows: Rows) -> Pairs:
+        """The rows that the table has, on both sides."""
+        keys = pa.table({name: _key(rows, name) for name in self.table.on})
+        told = about(rows, self.contract, keys)
+        places = self.table.find(keys, told.column("moment"))
+        found = np.flatnonzero(places >= 0)
+        if len(found) < len(places):
+            self._without += len(places) - len(found)
+            at = int(np.flatnonzero(places < 0)[0])
+            self._example = self._example or key_text(keys, at)
+        self._met += np.bincount(self.table.codes[places[found]], minlength=len(self._met))
+        chosen = pa.array(found)
+        told, right = told.take(chosen), self.table.data.take(pa.array(places[found]))
+        self._count_later(told, right, keys.take(chosen))
+        return Pairs(told, with_columns(rows.inputs, rows.outputs).take(chosen), right)
+
+    def _count_later(self, told: pa.Table, right: pa.Table, keys: pa.Table) -> None:
+        """Rows joined with what was known only after their moment, for want of anything before."""
+        if KNOWN_AT not in right.column_names:
+            return
+        later = pc.greater(right.column(KNOWN_AT), told.column("moment")).fill_null(False)
+        places = np.flatnonzero(later)
+        self._later += len(places)
+        if len(places):
+            self._later_example = self._later_example or key_text(keys, int(places[0]))
+
+    def shifted(self, told: pa.Table, shift: Shift) -> Shifted:
+        """What the table has at another moment of rows that were joined.
+
+        Args:
+            told: their :attr:`Pairs.about`.
+        """
+        keys = pa.table({name: told.column(f"key_{name}") for name in self.table.on})
+        places = self.table.find(keys, told.column("moment"), shift)
+        return Shifted(shift, places, self.table.data.take(pa.array(places, mask=places < 0)))
+
+    def refuse_no_match(self) -> None:
+        """Rows on both sides with no key in common are a mistake in the key, not a result.
+
+        Raises:
+            TableError: no logged row has a key of the table.
+        """
+        if self._example is not None and not self._met.any():
+            raise TableError(
+                f"no logged row has a key of the table: the log has {self._example}, the table "
+                f"{self.table.key_at(0) if self.table.rows else 'no rows'}",
+                where=self.table.path,
+                hint="check that both mean the same thing and cover the same time",
+            )
+
+    def use(self) -> TableUse:
+        """What was taken from the table."""
+        alone = np.flatnonzero(self._met == 0)
+        return TableUse(
+            path=self.table.path,
+            on=self.table.on,
+            rows=self.table.rows,
+            keys=len(self._met),
+            matched=int((self._met > 0).sum()),
+            repeated=int((self._met[self._met > 1] - 1).sum()),
+            unmatched=self._key(int(alone[0])) if len(alone) else None,
+            used=self.table.used,
+            ignored=self.table.ignored,
+            known_later=Count(
+                reason="known only later", rows=self._later, example=self._later_example
+            )
+            if self._later
+            else None,
+        )
+
+    def _key(self, code: int) -> str:
+        return self.table.key_at(int(np.flatnonzero(self.table.codes == code)[0]))
+
+    def sides(
+        self, source: Range, policy: Policy, verb: str = "compare", options: Sequence[str] = ()
+    ) -> Sides:
+        """The names of what was compared, and the command that does it again."""
+        kinds: dict[str, Kind] = {
+            **dict.fromkeys(self.outputs, "output"),
+            **dict.fromkeys(self.features, "feature"),
+            **dict.fromkeys(self.steps, "step"),
+        }
+        missed = []
+        if self._without:
+            missed.append(
+                Count(reason="not in the table", rows=self._without, example=self._example)
+            )
+        if self.lost:
+            missed.append(Count(reason="could not be run again", rows=self.lost))
+        return Sides(
+            kind="offline",
+            left=NAMES[0],
+            right=NAMES[1],
+            against=self.table.path,
+            kinds=kinds,
+            keys=self.table.on,
+            limit=skew_limit(policy),
+            command=self._command(source, verb, options),
+            missed=tuple(missed),
+        )
+
+    def _command(self, source: Range, verb: str, options: Sequence[str]) -> str:
+        keys = [word for name in self.table.on for word in ("--on", name)]
+        words = ["gnomon", verb, source.artifact.tag, "--table", self.table.path, *keys]
+        return shlex.join([*words, *options, *source.options()])
+
+
+def _key(rows: Rows, name: str) -> pa.ChunkedArray:
+    return (rows.envelope if name in KEYS else rows.inputs).column(name)

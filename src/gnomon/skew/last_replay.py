@@ -1,0 +1,60 @@
+"""The last replay of an artifact: how many rows differ offline from what was answered online."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from gnomon.formats import Format, decode
+from gnomon.storage import Storage
+
+__all__ = ["FORMAT", "Skew", "read", "write"]
+
+FORMAT = 1
+
+_KIND = Format("skew verdict", FORMAT, hint="replay the artifact again, which replaces it")
+
+
+class Skew(msgspec.Struct, frozen=True, kw_only=True):
+    """One replay or offline comparison of one artifact, as a gate needs it.
+
+    Attributes:
+        format: the version of this file's format.
+        artifact: the tag.
+        digest: its manifest hash; a verdict on other bytes is none on these.
+        rows: rows compared.
+        disagreed: of those, rows that came out otherwise.
+        at: when.
+        report: where the whole report is.
+    """
+
+    format: int = FORMAT
+    artifact: str
+    digest: str
+    rows: int
+    disagreed: int
+    at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
+    report: str | None = None
+
+
+def write(storage: Storage, skew: Skew) -> None:
+    """Replace what was known of this artifact."""
+    storage.write(_name(skew.artifact), msgspec.json.encode(skew))
+
+
+def read(storage: Storage, artifact: str) -> Skew | None:
+    """What is known of an artifact; None if it was never replayed.
+
+    Raises:
+        NewerFormat: a newer version of Gnomon replayed it.
+        UnreadableFile: the file is damaged.
+    """
+    name = _name(artifact)
+    content = storage.read(name)
+    return None if content is None else decode(content, Skew, _KIND, name)
+
+
+def _name(artifact: str) -> str:
+    model, _, version = artifact.partition(":")
+    return f"skew/{model}/{version}.json"

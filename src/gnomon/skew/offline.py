@@ -1,0 +1,157 @@
+"""The log against an external table of offline predictions and features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from gnomon.artifact import Artifact
+from gnomon.log import InferenceLog
+from gnomon.offline.logged import Range, Role, Rows
+from gnomon.offline.rerun import Rerun, step_columns
+from gnomon.offline.table import OfflineTable
+from gnomon.policy import Policy
+from gnomon.report import Diagnosis, Report
+from gnomon.settings import Settings
+from gnomon.skew.compose import compose
+from gnomon.skew.consistency.tally import with_columns
+from gnomon.skew.diagnosis.diagnose import Diagnosed, diagnose
+from gnomon.skew.diagnosis.elsewhere import elsewhere, other_versions
+from gnomon.skew.diagnosis.walk import follow, sampled
+from gnomon.skew.joining import NAMES, Join
+from gnomon.worker import WorkerClient
+
+__all__ = ["NOTHING_LEFT", "Late", "compare_offline"]
+
+
+def compare_offline(
+    log: InferenceLog,
+    artifact: Artifact,
+    table: Path | str,
+    *,
+    on: Sequence[str] = (),
+    policy: Policy | None = None,
+    role: Role = "live",
+    start: datetime | None = None,
+    end: datetime | None = None,
+    sample_rows: int = 10_000,
+    settings: Settings | None = None,
+    label: str | None = None,
+    known_at: str | None = None,
+    python: str | None = None,
+    versions: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Report:
+    """Compare what an artifact answered online with what a table says it should have.
+
+    The table has key columns and any of: outputs (``prediction``, ``probability_<class>``),
+    features by name, and transformed columns as ``step/column``. Its order does not matter. It is
+    held in memory; the log is read batch by batch.
+
+    When the outputs diverge (or the table has none), a sample of rows is run again from its logged
+    bodies through the artifact's own code in a worker, and followed step by step to the first
+    column that differs.
+
+    Args:
+        on: key columns; the contract's entity key when not given.
+        policy: what agrees and how many rows may not.
+        role: whether the artifact answered as ``live`` or as ``shadow``.
+        start: rows that arrived from this time on.
+        end: rows that arrived before this time.
+        sample_rows: diverging rows, and as many agreeing ones, to follow step by step.
+        settings: of the worker.
+        label: the table's column of what came true, which tells leakage.
+        known_at: the table's column of the time at which a row's values were known.
+        python: the interpreter of another environment, to run the sample in too.
+        versions: also try the other versions of the artifact in the store.
+        progress: called with the number of logged rows read since the last call.
+
+    Raises:
+        TableError: the table cannot be read, joined or compared.
+        LogError: there is no log of the model.
+    """
+    policy, settings = policy or Policy(), settings or Settings.read()
+    offline = OfflineTable.read(
+        Path(table),
+        on=on or artifact.contract.entity_key,
+        contract=artifact.contract,
+        steps=step_columns(artifact),
+        label=label,
+        known_at=known_at,
+    )
+    join = Join(offline, artifact.contract)
+    tally = join.tally(policy, sample_rows)
+    with ExitStack() as stack:
+        snapshot = stack.enter_context(log.snapshot())
+        source = Range(snapshot, artifact, role, start, end)
+        rerun = Late(stack, artifact, settings)
+        for rows in source.chunks(raw=join.traces):
+            tally.add(join.pairs(_with_steps(rows, source, rerun(), join) if join.traces else rows))
+            if progress:
+                progress(rows.num_rows)
+        join.refuse_no_match()
+        followed = diagnosed = None
+        if tally.main.disagreed:
+            drawn = sampled(tally.diverging, tally.agreeing)
+            followed = follow(drawn, source, rerun(), policy)
+            diagnosed = Diagnosed(NOTHING_LEFT, ())
+        if followed:
+            diagnosed = diagnose(
+                followed,
+                artifact,
+                rerun(),
+                names=NAMES,
+                confidence=policy.gates.confidence,
+                others=(lambda: other_versions(artifact, settings, stack)) if versions else None,
+                elsewhere=elsewhere(python, artifact, settings, stack) if python else None,
+                history=join.shifted if offline.has_versions else None,
+            )
+    given = (("--label", label), ("--known-at", known_at), ("--python", python))
+    options = [word for name, value in given if value for word in (name, value)]
+    return compose(
+        tally,
+        source,
+        join.sides(source, policy, "diagnose" if versions else "compare", options),
+        policy,
+        table=join.use(),
+        followed=followed,
+        diagnosed=diagnosed,
+    )
+
+
+NOTHING_LEFT = Diagnosis(
+    verdict="unknown",
+    column=None,
+    step="",
+    cause="unknown",
+    sentence="No row could be run again, so where the two sides part is not known: the log no "
+    "longer holds the bodies, or the artifact fails on them here.",
+)
+
+
+class Late:
+    """A worker that is started when it is first asked for."""
+
+    def __init__(self, stack: ExitStack, artifact: Artifact, settings: Settings) -> None:
+        self._stack, self._artifact, self._settings = stack, artifact, settings
+        self._rerun: Rerun | None = None
+
+    def __call__(self) -> Rerun:
+        if self._rerun is None:
+            client = self._stack.enter_context(WorkerClient(self._artifact, self._settings))
+            self._rerun = Rerun(client, self._artifact, self._settings)
+        return self._rerun
+
+
+def _with_steps(rows: Rows, source: Range, rerun: Rerun, join: Join) -> Rows:
+    """Rows with the step columns the table has; those that cannot be run again are left out."""
+    decoded = source.decode(rows.envelope, join.decoder)
+    good = rerun.good(decoded.batch)
+    join.lost += rows.num_rows - len(good)
+    rows = rows.take(pa.array(decoded.places[good]))
+    steps = rerun.trace(decoded.batch.take(pa.array(good)), join.steps)
+    return Rows(rows.envelope, rows.inputs, with_columns(rows.outputs, steps))

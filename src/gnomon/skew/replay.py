@@ -1,0 +1,237 @@
+"""Logged requests run again, offline, through the same worker code."""
+
+from __future__ import annotations
+
+import shlex
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+from msgspec.structs import replace
+
+from gnomon.artifact import Artifact
+from gnomon.contract import Decoder
+from gnomon.errors import ContractError
+from gnomon.log import InferenceLog
+from gnomon.log.bodies import Decoded
+from gnomon.offline.logged import Range, Role, Rows
+from gnomon.offline.rerun import Rerun
+from gnomon.policy import Policy, Rules
+from gnomon.report import Count, Report
+from gnomon.settings import Settings
+from gnomon.skew.compose import Sides, compose, skew_limit
+from gnomon.skew.consistency.columns import Kind
+from gnomon.skew.consistency.tally import Pairs, Tally, about, with_columns
+from gnomon.skew.diagnosis.diagnose import Diagnosed, diagnose
+from gnomon.skew.diagnosis.elsewhere import elsewhere
+from gnomon.skew.diagnosis.walk import follow, sampled
+from gnomon.skew.offline import NOTHING_LEFT, Late
+
+__all__ = ["replay"]
+
+AHEAD = 3
+"""Chunks that are read and decoded before the worker has scored them."""
+
+
+def replay(
+    log: InferenceLog,
+    artifact: Artifact,
+    *,
+    through: Artifact | None = None,
+    policy: Policy | None = None,
+    role: Role = "live",
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: int | None = None,
+    sample_rows: int = 10_000,
+    settings: Settings | None = None,
+    python: str | None = None,
+    why: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Report:
+    """Run what an artifact answered again and compare with what was logged.
+
+    Request bodies are decoded by the contract and scored in a worker, as they were online. Through
+    the same artifact, inputs and outputs must come out as logged (the policy's ``[skew]``);
+    through another, the report says what it would have changed (``[compare]``). A row that the
+    contract refuses or the pipeline fails on diverges. Memory does not grow with the log.
+
+    Args:
+        artifact: whose logged answers to run again.
+        through: the artifact to run them through; the same one when not given.
+        policy: what agrees and how many rows may not.
+        role: whether ``artifact`` answered as ``live`` or as ``shadow``.
+        start: rows that arrived from this time on.
+        end: rows that arrived before this time.
+        limit: stop after this many rows.
+        sample_rows: diverging rows, and as many agreeing ones, to keep for plots and examples.
+        settings: of the worker.
+        python: the interpreter of another environment to run them in; this one when not given.
+        why: where rows diverge, follow a sample of them and say why.
+        progress: called with the number of logged rows run since the last call.
+
+    Raises:
+        LogError: there is no log of the model.
+        ContractError: the two artifacts have no output in common.
+    """
+    policy, settings = policy or Policy(), settings or Settings.read()
+    again = _Replay(artifact, through or artifact, policy, sample_rows)
+    with ExitStack() as stack:
+        snapshot = stack.enter_context(log.snapshot())
+        source = Range(snapshot, artifact, role, start, end, limit)
+        target = through or artifact
+        there = elsewhere(python, target, settings, stack) if python else None
+        workers = stack.enter_context(ExitStack())  # they end after who scores with them
+        ready = Late(workers, target, settings)
+        rerun = (lambda: there.rerun) if there else ready
+        scorer = ThreadPoolExecutor(1, "score")
+        stack.callback(scorer.shutdown, cancel_futures=True)
+        for pairs in again.pairs(source, rerun, scorer):
+            again.tally.add(pairs)
+            if progress:
+                progress(pairs.num_rows)
+        followed = diagnosed = None
+        if why and again.tally.main.disagreed:
+            here = (ready if again.is_same else Late(workers, artifact, settings))()
+            drawn = sampled(again.tally.diverging, again.tally.agreeing)
+            followed = follow(drawn, source, here, policy, beside=there)
+            diagnosed = Diagnosed(NOTHING_LEFT, ())
+        if followed:
+            diagnosed = diagnose(
+                followed,
+                artifact,
+                here,
+                names=("logged", "replayed"),
+                confidence=policy.gates.confidence,
+                elsewhere=there,
+            )
+    return compose(
+        again.tally,
+        source,
+        again.sides(source, why=why, python=python),
+        policy,
+        followed=followed,
+        diagnosed=diagnosed,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scoring:
+    """A chunk of the log that the worker has been given."""
+
+    rows: Rows
+    decoded: Decoded
+    answer: Future[pa.RecordBatch]
+
+
+class _Replay:
+    """The rows of one artifact, run through the same one or another."""
+
+    def __init__(
+        self, artifact: Artifact, through: Artifact, policy: Policy, sample_rows: int
+    ) -> None:
+        self._through = through
+        self._policy = policy
+        self.is_same = through.digest == artifact.digest
+        self._decoder = Decoder(through.contract)
+        self._unanswered: dict[str, Count] = {}
+        self._features = _common(artifact.contract.input_schema, through.contract.input_schema)
+        self._outputs = _common(artifact.contract.output_schema, through.contract.output_schema)
+        if not self._outputs:
+            raise ContractError(
+                f"{artifact.tag} and {through.tag} have no output in common",
+                where=through.tag,
+                hint="replay through an artifact that answers the same question",
+            )
+        task = artifact.contract.task
+        outputs = policy.rules(pa.schema(self._outputs), task=task, same=self.is_same)
+        features = policy.rules(pa.schema(self._features), same=True)
+        self.tally = Tally(outputs, Rules(comparators=features.comparators), sample_rows)
+
+    def pairs(
+        self, source: Range, rerun: Callable[[], Rerun], scorer: ThreadPoolExecutor
+    ) -> Iterator[Pairs]:
+        """Logged rows beside what they came out as, chunk by chunk in the order of the log.
+
+        While the worker starts and scores, this process reads and decodes the next chunks, and
+        compares the ones before: the worker has a core of its own, and need not wait.
+        """
+        ahead: deque[_Scoring] = deque()
+        for rows in source.chunks(raw=True):
+            decoded = source.decode(rows.envelope, self._decoder)
+            answer = scorer.submit(lambda batch: rerun().score(batch), decoded.batch)
+            ahead.append(_Scoring(rows.without_bodies(), decoded, answer))
+            if len(ahead) > AHEAD:
+                yield self._beside(source, ahead.popleft())
+        while ahead:
+            yield self._beside(source, ahead.popleft())
+
+    def _beside(self, source: Range, scoring: _Scoring) -> Pairs:
+        """Logged rows beside what they came out as; null where they did not."""
+        rows, decoded = scoring.rows, scoring.decoded
+        refusal = f"refused by the contract of {self._through.tag}"
+        for reason in decoded.refused.values():
+            self._count(refusal, reason)
+        scored = scoring.answer.result()
+        for error in scored.column("error").drop_null().to_pylist():
+            self._count(f"failed when replayed: {error.partition(':')[0]}", error)
+        places = np.full(rows.num_rows, -1, dtype=np.int64)
+        places[decoded.places] = np.arange(len(decoded.places))
+        at = pa.array(places, mask=places < 0)
+        found = [*_taken(decoded.batch, self._features, at), *_taken(scored, self._outputs, at)]
+        names = [field.name for field in (*self._features, *self._outputs)]
+        key = source.artifact.contract.entity_key
+        return Pairs(
+            about(rows, source.artifact.contract, rows.inputs.select(list(key))),
+            with_columns(rows.inputs, rows.outputs),
+            pa.table(found, names=names),
+        )
+
+    def _count(self, reason: str, example: str) -> None:
+        before = self._unanswered.get(reason, Count(reason=reason, rows=0, example=example))
+        self._unanswered[reason] = replace(before, rows=before.rows + 1)
+
+    def sides(self, source: Range, *, why: bool, python: str | None) -> Sides:
+        """The names of what was compared."""
+        kinds: dict[str, Kind] = {
+            **{field.name: "output" for field in self._outputs},
+            **{field.name: "feature" for field in self._features},
+        }
+        verb = "diagnose" if why else "replay"
+        words = ["gnomon", verb, source.artifact.tag, *source.options()]
+        words += ["--python", python] if python else []
+        if not self.is_same:
+            words += ["--through", self._through.tag]
+        return Sides(
+            kind="replay",
+            left="logged",
+            right="replayed",
+            against=self._through.tag,
+            kinds=kinds,
+            keys=source.artifact.contract.entity_key,
+            limit=skew_limit(self._policy) if self.is_same else _disagreement_limit(self._policy),
+            command=shlex.join(words),
+            replayed=self._through.tag,
+            unanswered=tuple(self._unanswered.values()),
+        )
+
+
+def _common(left: pa.Schema, right: pa.Schema) -> list[pa.Field]:
+    """Fields of the left whose name and type the right has."""
+    return [f for f in left if f.name in right.names and right.field(f.name).type == f.type]
+
+
+def _taken(batch: pa.RecordBatch, fields: list[pa.Field], at: pa.Array) -> list[pa.Array]:
+    return [batch.column(field.name).take(at) for field in fields]
+
+
+def _disagreement_limit(policy: Policy) -> tuple[float, str]:
+    """The share of rows on which two artifacts may differ, and where that is said."""
+    if policy.gates.max_disagreement is None:
+        return 1.0, "gates.max_disagreement is not set"
+    return policy.gates.max_disagreement, "gates.max_disagreement"

@@ -1,0 +1,170 @@
+"""What a report draws: values on both sides, divergence over time, and rows side by side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.compare.comparators import compare
+from gnomon.contract import Contract
+from gnomon.policy import Rules
+from gnomon.report import Axis, Bucket, Cell, Distribution, Example, Timeline, Value
+from gnomon.skew.consistency.tally import TimeBuckets
+from gnomon.skew.diagnosis.walk import Sampled
+
+__all__ = ["distribution", "examples", "timeline"]
+
+Floats = npt.NDArray[np.float64]
+
+_BINS = 40
+_MOST_LABELS = 12
+_MOST_EXAMPLES = 10
+_MOST_CELLS = 8
+
+
+def timeline(time: TimeBuckets, contract: Contract) -> Timeline | None:
+    """Divergence over time; None when no row has a time."""
+    time.settle()
+    if not time.counts:
+        return None
+    return Timeline(
+        axis=Axis(label=contract.event_time or "arrival", unit="UTC"),
+        seconds=time.seconds,
+        buckets=tuple(
+            Bucket(
+                start=_iso(at * time.seconds),
+                end=_iso((at + 1) * time.seconds),
+                rows=time.counts[at][0],
+                diverged=time.counts[at][1],
+            )
+            for at in sorted(time.counts)
+        ),
+    )
+
+
+def distribution(
+    name: str, left: pa.ChunkedArray, right: pa.ChunkedArray, weights: Floats, unit: str | None
+) -> Distribution | None:
+    """One column's values on both sides; None of times and of nothing but nulls."""
+    axis = Axis(label=name, unit=unit)
+    if _is_number(left.type) and _is_number(right.type):
+        return _numbers(axis, left, right, weights)
+    if pa.types.is_timestamp(left.type):
+        return None
+    return _labels(axis, left, right, weights)
+
+
+def examples(
+    rows: Sampled,
+    left: pa.Table,
+    right: pa.Table,
+    rules: Rules,
+    *,
+    keys: Sequence[str],
+    wanted: Sequence[str],
+) -> Iterator[Example]:
+    """The diverging rows that matter most: changed decisions, then the largest differences.
+
+    Args:
+        left: every column to show, for the rows of ``rows``.
+        keys: the columns of ``about`` that name a row.
+        wanted: the columns to show before others where they differ.
+    """
+    about = rows.pairs.about
+    bad = np.flatnonzero(rows.diverged)
+    size = np.nan_to_num(about.column("difference").to_numpy()[bad], nan=-1.0)
+    flipped = about.column("flipped").to_numpy()[bad]
+    worst = bad[np.lexsort((-size, ~flipped))[:_MOST_EXAMPLES]]
+    chosen = pa.array(worst)
+    about, left, right = about.take(chosen), left.take(chosen), right.take(chosen)
+    compared = compare(left, right, rules).columns
+    for at in range(len(worst)):
+        differing = [name for name in compared if not compared[name].agree[at]]
+        names = sorted(differing, key=lambda name: name not in wanted)[:_MOST_CELLS]
+        yield Example(
+            request_id=about.column("request_id")[at].as_py(),
+            row=about.column("row")[at].as_py(),
+            arrived=about.column("arrived")[at].as_py().isoformat(),
+            key={name: _value(about.column(f"key_{name}")[at]) for name in keys},
+            cells=tuple(
+                Cell(
+                    column=name,
+                    left=_value(left.column(name)[at]),
+                    right=_value(right.column(name)[at]),
+                    diverged=True,
+                )
+                for name in names
+            ),
+        )
+
+
+def _numbers(
+    axis: Axis, left: pa.ChunkedArray, right: pa.ChunkedArray, weights: Floats
+) -> Distribution | None:
+    sides = [np.asarray(pc.cast(s, pa.float64(), safe=False).to_numpy()) for s in (left, right)]
+    known = np.concatenate([side[np.isfinite(side)] for side in sides])
+    if not len(known):
+        return None
+    edges = _edges(known, is_share=axis.label.startswith("probability_"))
+    counts = [np.histogram(side, edges, weights=weights)[0].round().astype(int) for side in sides]
+    return Distribution(
+        axis=axis,
+        rows=round(float(weights.sum())),
+        sampled=len(weights),
+        left=tuple(counts[0].tolist()),
+        right=tuple(counts[1].tolist()),
+        edges=tuple(edges.tolist()),
+    )
+
+
+def _edges(values: Floats, *, is_share: bool) -> Floats:
+    """Bins that a value of whole numbers sits in the middle of, else of equal width."""
+    low, high = float(values.min()), float(values.max())
+    if is_share and low >= 0 and high <= 1:
+        return np.linspace(0.0, 1.0, _BINS + 1)
+    if high - low <= 1.5 * _BINS and bool((values == np.round(values)).all()):
+        return np.arange(low - 0.5, high + 1.0)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return np.linspace(low, high, _BINS + 1)
+
+
+def _labels(
+    axis: Axis, left: pa.ChunkedArray, right: pa.ChunkedArray, weights: Floats
+) -> Distribution:
+    counts = []
+    for side in (left, right):
+        found: Counter[str] = Counter()
+        for label, weight in zip(side.to_pylist(), weights.tolist(), strict=True):
+            found["null" if label is None else str(label)] += weight
+        counts.append(found)
+    labels = [label for label, _ in (counts[0] + counts[1]).most_common(_MOST_LABELS)]
+    return Distribution(
+        axis=axis,
+        rows=round(float(weights.sum())),
+        sampled=len(weights),
+        left=tuple(round(counts[0][label]) for label in labels),
+        right=tuple(round(counts[1][label]) for label in labels),
+        labels=tuple(labels),
+    )
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _value(scalar: pa.Scalar) -> Value:
+    found = scalar.as_py()
+    if isinstance(found, datetime):
+        return found.isoformat()
+    return found if found is None or isinstance(found, bool | int | float | str) else str(found)
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -1,0 +1,199 @@
+"""Files of trips, a log of trips that were served, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gnomon.artifact import Artifact, inspect
+from gnomon.audit.leakage import Online, check_leakage
+from gnomon.audit.leakage_files import Meaning
+from gnomon.errors import TableError
+from gnomon.leakage import LeakageReport
+from gnomon.settings import Settings
+from tests.packing import Pack
+from tests.shadow.trips import LOCAL, TRAINED, Trips, trips
+
+ZONE = ZoneInfo("America/New_York")
+
+
+@pytest.fixture
+def artifact(pack: Pack) -> Artifact:
+    """Says whether a trip was slow, from its hour and its miles."""
+    return inspect(pack(LOCAL, "trips", TRAINED))
+
+
+def became(records: list[dict[str, Any]]) -> pd.DataFrame:
+    """The trips, and whether each was slow; by chance a little."""
+    frame = pd.DataFrame(records)
+    hour = [datetime.fromisoformat(at).astimezone(ZONE).hour for at in frame["at"]]
+    noise = np.random.default_rng(4).normal(0, 2, len(frame))
+    slow = np.array(hour) + frame["miles"] + noise > 18
+    return frame.assign(
+        at=pd.to_datetime(frame["at"], utc=True), speed=np.where(slow, "slow", "quick")
+    )
+
+
+def stage(path: Path, name: str, begin: str, **columns: Any) -> Path:
+    """A file of 600 trips from a time on."""
+    frame = became(trips(600, begin=begin))
+    frame["trip"] = name + frame["trip"]
+    frame.assign(**columns).to_parquet(path / f"{name}.parquet")
+    return path / f"{name}.parquet"
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Path:
+    """Trips from November on."""
+    return stage(tmp_path, "train", "2012-09-01T00:00:00")
+
+
+def check(
+    train: Path, settings: Settings, online: Online | None = None, **files: Path
+) -> LeakageReport:
+    """The report on trips."""
+    contract = None if online is None else online.artifact.contract
+    meaning = Meaning(label="speed", contract=contract, event_time="at", entity_key=("trip",))
+    return check_leakage(train, meaning, online=online, settings=settings, **files)
+
+
+def found(report: LeakageReport) -> Mapping[str, str]:
+    """Severities by check."""
+    return {finding.check: finding.severity for finding in report.findings}
+
+
+def test_training_rows_alone(train: Path, settings: Settings) -> None:
+    """No artifact is needed; what could not be looked for is named with the reason."""
+    report = check(train, settings)
+    assert report.findings == ()
+    assert set(report.passed) == {"clock", "identifier", "label", "row order"}
+    assert report.skipped["domain"] == "no artifact was given"
+    assert report.skipped["duplicates"] == "there is no holdout"
+
+
+def test_a_holdout_from_the_same_time(train: Path, settings: Settings) -> None:
+    """It shares days, and as trips repeat themselves, rows with another time."""
+    report = check(train, settings, holdout=train)
+    assert found(report)["duplicates"] == "leak"
+    assert found(report)["time overlap"] == "suspect"
+
+
+def test_a_file_of_csv_is_read_by_the_contract(
+    artifact: Artifact, settings: Settings, tmp_path: Path
+) -> None:
+    """Times with an offset, and text that looks like a number."""
+    frame = became(trips(300, begin="2012-09-01T00:00:00"))
+    frame.to_csv(tmp_path / "train.csv", index=False)
+    report = check(tmp_path / "train.csv", settings, Online(artifact))
+    assert report.alarms == ()
+    assert report.rows == 300
+    assert report.skipped["score gap"] == "there are only training rows"
+
+
+def test_healthy_traffic_passes(
+    artifact: Artifact, train: Path, settings: Settings, tmp_path: Path
+) -> None:
+    """Training, later rows and live traffic score alike, and serving rows are of one kind."""
+    served = Trips(settings, artifact, trips(601)).answer()
+    outcomes = became(served.records)[["trip", "speed"]]
+    outcomes.sample(frac=1, random_state=0).to_parquet(tmp_path / "outcomes.parquet")
+    report = check(
+        train,
+        settings,
+        Online(artifact, outcomes=tmp_path / "outcomes.parquet"),
+        later=stage(tmp_path, "later", "2013-01-05T00:00:00"),
+    )
+    assert report.findings == ()
+    assert {"domain", "score gap"} <= set(report.passed)
+
+
+def test_a_feature_that_is_wrong_online(
+    artifact: Artifact, train: Path, settings: Settings, tmp_path: Path
+) -> None:
+    """Kilometres where miles were: the classifier names them, and live scores are worse."""
+    records = [{**one, "miles": one["miles"] * 16} for one in trips(601)]
+    Trips(settings, artifact, records).answer()
+    became(trips(601))[["trip", "speed"]].to_csv(tmp_path / "outcomes.csv", index=False)
+    read: list[int] = []
+    report = check_leakage(
+        train,
+        Meaning(label="speed", contract=artifact.contract),
+        later=stage(tmp_path, "later", "2013-01-05T00:00:00"),
+        online=Online(artifact, outcomes=tmp_path / "outcomes.csv", on=["trip"]),
+        settings=settings,
+        progress=read.append,
+    )
+    assert found(report) == {"domain": "suspect", "score gap": "suspect"}
+    domain, gap = sorted(report.findings, key=lambda finding: finding.check)
+    assert domain.features == ("miles",)
+    assert gap.evidence.numbers["rows live"] == 601
+    assert "not online what they were offline" in gap.sentence
+    assert sum(read) == 601
+
+
+def test_a_fall_after_a_holdout_of_later_days_is_a_note(
+    artifact: Artifact, train: Path, settings: Settings, tmp_path: Path
+) -> None:
+    """Labels by chance in the last file: as if the world had moved."""
+    files = {
+        "holdout": stage(tmp_path, "holdout", "2013-01-05T00:00:00"),
+        "later": stage(tmp_path, "later", "2013-06-05T00:00:00"),
+    }
+    rows = pd.read_parquet(files["later"])
+    rows["speed"] = rows["speed"].sample(frac=1, random_state=0).to_numpy()
+    rows.to_parquet(files["later"])
+    assert found(check(train, settings, Online(artifact), **files)) == {"score gap": "note"}
+
+
+def test_outcomes_of_some_rows_are_joined_by_key(
+    artifact: Artifact, train: Path, settings: Settings, tmp_path: Path
+) -> None:
+    """Of a few it is known, which is too few to say; keys that nobody asked about do not count."""
+    served = Trips(settings, artifact, trips(201)).answer()
+    outcomes = became(served.records)[["trip", "speed"]][:40]
+    stray = pd.DataFrame({"trip": ["gone"], "speed": ["slow"]})
+    pd.concat([outcomes, stray]).to_parquet(tmp_path / "outcomes.parquet")
+    report = check(train, settings, Online(artifact, outcomes=tmp_path / "outcomes.parquet"))
+    gap = next(finding for finding in report.findings if finding.check == "score gap")
+    assert gap.severity == "unknown"
+    assert "live traffic is not known: it has 40 rows" in gap.sentence
+
+
+def test_without_a_log_serving_rows_are_not_looked_at(
+    artifact: Artifact, train: Path, settings: Settings, tmp_path: Path
+) -> None:
+    """The scores of files are."""
+    later = stage(tmp_path, "later", "2013-01-05T00:00:00")
+    report = check(train, settings, Online(artifact), later=later)
+    assert "no log" in report.skipped["domain"]
+    assert "score gap" in report.passed
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "message"),
+    [
+        (pd.DataFrame({"trip": ["a", "a"], "speed": ["slow", "quick"]}), "a more than once"),
+        (pd.DataFrame({"trip": ["a"]}), "no column `speed`"),
+        (pd.DataFrame({"speed": ["slow"]}), "no column `trip`"),
+    ],
+)
+def test_outcomes_that_cannot_be_joined_are_refused(
+    outcomes: pd.DataFrame,
+    message: str,
+    artifact: Artifact,
+    train: Path,
+    settings: Settings,
+    tmp_path: Path,
+) -> None:
+    """With the file and what is wrong with it."""
+    outcomes.to_parquet(tmp_path / "outcomes.parquet")
+    with pytest.raises(TableError, match=message) as caught:
+        check(train, settings, Online(artifact, outcomes=tmp_path / "outcomes.parquet"))
+    assert str(tmp_path / "outcomes.parquet") in str(caught.value.where)

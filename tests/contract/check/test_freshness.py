@@ -1,0 +1,41 @@
+"""Ages of timestamps at the arrival of their request."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+
+from gnomon.contract import Feature
+from gnomon.contract.check.freshness import SLACK, stale
+from gnomon.contract.check.judging import Moments
+
+SEEN = Feature(
+    name="seen",
+    type="timestamp",
+    dtype="datetime64[us, UTC]",
+    max_age=dt.timedelta(hours=6),
+)
+SECOND = 1_000_000
+HOURS = 3_600
+
+
+def moments(*seconds: int | None) -> Moments:
+    """Times in seconds; None is null."""
+    known = np.array([one is not None for one in seconds])
+    return Moments(np.array([(one or 0) * SECOND for one in seconds], dtype=np.int64), known)
+
+
+def test_too_old_and_too_new_are_told_apart() -> None:
+    """At the limits themselves nothing is wrong; rows that lack one of the times are left out."""
+    slack = int(SLACK.total_seconds())
+    now = 100 * HOURS
+    given = moments(now - 6 * HOURS, now - 6 * HOURS - 1, now + slack, now + slack + 1, None, 0)
+    arrived = moments(now, now, now, now, now, None)
+    old, early = stale(SEEN, given, arrived)
+    assert (old.rule, old.places.tolist(), old.examples) == ("stale", [1], ["6 hours old"])
+    assert (early.rule, early.places.tolist(), early.examples) == (
+        "future",
+        [3],
+        ["5 minutes after arrival"],
+    )

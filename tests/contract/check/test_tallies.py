@@ -1,0 +1,48 @@
+"""What is kept of what was found, whatever comes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gnomon.contract.check.batches import rows_hit
+from gnomon.contract.check.judging import MOST_EXAMPLES, MOST_GOT, Hit
+from gnomon.contract.check.tallies import MOST_SHOWN, MOST_UNKNOWN, OTHERS, Rows, Tallies
+
+NOWHERE = Rows(lambda place: place, None)
+
+
+def unknown(rows: int = 1) -> Hit:
+    """Rows with a field that is no feature."""
+    return rows_hit("unknown", "no such field", "allowed", np.arange(rows), ["1"])
+
+
+def test_names_that_clients_make_up_do_not_fill_the_memory() -> None:
+    """Beyond a thousand they are counted together."""
+    tallies = Tallies()
+    for number in range(MOST_UNKNOWN + 500):
+        tallies.count(f"x{number}", unknown(), NOWHERE)
+    found = list(tallies.findings(10_000))
+    assert len(found) <= MOST_UNKNOWN + 2
+    assert sum(one.rows for one in found) == MOST_UNKNOWN + 500
+    assert found[-1].feature == OTHERS
+
+
+def test_rows_are_counted_when_values_no_longer_are() -> None:
+    """The most frequent values are shown; rows and examples stay what they were."""
+    tallies = Tallies()
+    for number in range(3):
+        values = [str(number * 1000 + i) for i in range(300)] + ["often"] * 50
+        hit = rows_hit("type", "integer", "broken", np.arange(350), values)
+        tallies.count("x", hit, NOWHERE)
+    (found,) = tallies.findings(1_050)
+    assert (found.rows, found.share) == (1_050, 1.0)
+    assert len(found.examples) == MOST_EXAMPLES
+    assert len(found.got) == MOST_SHOWN < MOST_GOT
+    assert found.got["often"] == 150
+
+
+def test_what_breaks_nothing_is_not_kept() -> None:
+    """A hit without rows is no finding."""
+    tallies = Tallies()
+    tallies.count("x", unknown(0), NOWHERE)
+    assert list(tallies.findings(1)) == []

@@ -1,0 +1,190 @@
+"""Contracts from training frames."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gnomon.contract import Feature, infer_contract
+from gnomon.errors import ContractError
+
+HOURS = pd.date_range("2013-01-01", periods=4, freq="h", tz="America/New_York")
+
+
+def inferred(column: Any, **options: Any) -> Feature:
+    """The feature that a column of values is inferred as."""
+    frame = pd.DataFrame({"x": column})
+    return infer_contract(frame, task="regression", **options).features[0]
+
+
+def refused(column: Any) -> ContractError:
+    """How a column is refused."""
+    with pytest.raises(ContractError) as caught:
+        inferred(column)
+    assert caught.value.where == "column `x`"
+    assert caught.value.hint
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "dtype", "nullable"),
+    [
+        ([1, 2], "integer", "int64", False),
+        (np.array([1, 2], "uint8"), "integer", "uint8", False),
+        ([1, None], "float", "float64", True),
+        (np.array([1.5, 2], "float32"), "float", "float32", False),
+        (pd.array([1, None], dtype="Int32"), "integer", "Int32", True),
+        (pd.array([1.5, None], dtype="Float64"), "float", "Float64", True),
+        ([True, False], "boolean", "bool", False),
+        (pd.array([True, None], dtype="boolean"), "boolean", "boolean", True),
+        (pd.Series([True, None], dtype=object), "boolean", "object", True),
+        (["a", "b"], "string", "str", False),
+        (["a", None], "string", "str", True),
+        (pd.array(["a", None], dtype="string"), "string", "string", True),
+        (pd.Series(["a", None], dtype=object), "string", "object", True),
+        (pd.Series(["a", np.nan], dtype=object), "string", "object[nan]", True),
+        (pd.Series([None, None], dtype=object), "string", "object", True),
+        (["a", "a"], "category", "str", False),
+        (pd.Categorical(["a", None]), "category", "category", True),
+        (pd.Categorical(["a", "b"], ordered=True), "category", "category[ordered]", False),
+        (HOURS, "timestamp", "datetime64[us, America/New_York]", False),
+        (HOURS.as_unit("ns"), "timestamp", "datetime64[ns, America/New_York]", False),
+    ],
+)
+def test_type_dtype_and_nulls_are_those_of_the_column(
+    column: Any, kind: str, dtype: str, nullable: bool
+) -> None:
+    """Each pandas dtype is its type; a null seen in training is allowed, and imputed if absent."""
+    feature = inferred(column)
+    assert (feature.type, feature.dtype, feature.nullable) == (kind, dtype, nullable)
+    assert feature.missing == ("impute" if nullable else "error")
+
+
+def test_the_range_is_what_training_saw() -> None:
+    """Numbers have the smallest and the largest value seen; infinity is not one."""
+    feature = inferred([1.5, np.nan, -2.0, np.inf])
+    assert (feature.minimum, feature.maximum) == (-2.0, 1.5)
+    assert (inferred([np.nan]).minimum, inferred([np.nan]).maximum) == (None, None)
+
+
+def test_the_range_holds_integers_no_float_equals() -> None:
+    """The largest value seen is never outside its own range, even past 2**53."""
+    feature = inferred([-(2**53) - 1, 2**53 + 1])
+    assert feature.minimum is not None
+    assert feature.maximum is not None
+    assert feature.minimum <= -(2**53) - 1
+    assert feature.maximum >= 2**53 + 1
+
+
+def test_few_repeated_strings_are_a_category() -> None:
+    """Up to 200 distinct strings, each seen twice on average, are a sorted domain."""
+    assert inferred(["b", "a", "b", "a", None]).domain == ("a", "b")
+    assert inferred([str(i % 200) for i in range(400)]).type == "category"
+    assert inferred([str(i % 201) for i in range(402)]).type == "string"
+    assert inferred([str(i % 200) for i in range(399)]).domain is None
+
+
+def test_categories_keep_their_order() -> None:
+    """The domain of a pandas category is its categories, in their order, seen or not."""
+    column = pd.Categorical(["a", "z"], categories=["z", "unseen", "a"])
+    assert inferred(column).domain == ("z", "unseen", "a")
+
+
+@pytest.mark.parametrize(
+    ("zone", "name"),
+    [
+        ("America/New_York", "America/New_York"),
+        ("UTC", "UTC"),
+        (dt.UTC, "UTC"),
+        (dt.timezone(dt.timedelta(hours=5, minutes=30)), "+05:30"),
+        (dt.timezone(-dt.timedelta(hours=3)), "-03:00"),
+    ],
+)
+def test_a_timestamp_keeps_its_zone(zone: Any, name: str) -> None:
+    """The zone of the column is the zone requests must give."""
+    assert inferred(pd.DatetimeIndex(["2013-01-01"], tz=zone)).timezone == name
+
+
+@pytest.mark.parametrize(
+    ("column", "hint"),
+    [
+        (pd.DatetimeIndex(["2013-01-01"]), "tz_localize"),
+        (pd.to_timedelta(["1h"]), "total_seconds"),
+        (pd.period_range("2013", periods=1), "timestamp with a zone"),
+        (pd.arrays.IntervalArray.from_breaks([0, 1]), "number"),
+        (np.array([1j]), "two float columns"),
+        (pd.Series([1, "a"], dtype=object), "astype"),
+        (pd.Series([b"a"], dtype=object), "astype"),
+        (pd.Series([dt.date(2013, 1, 1)], dtype=object), "astype"),
+        (pd.Series([Decimal(1)], dtype=object), "astype"),
+        (pd.Series([[1]], dtype=object), "astype"),
+        (pd.Series(["a", None, np.nan], dtype=object), "astype"),
+        (pd.Categorical([1, 2]), "category of strings"),
+        (pd.Categorical.from_codes([0], pd.Index(["a"], dtype=object)), "category of strings"),
+        (np.array([2**63], "uint64"), "string"),
+        (np.array([1.0], ">f8"), "number"),
+        (pd.array([1], dtype="int64[pyarrow]"), "number"),
+        (pd.array([0, 1], dtype=pd.SparseDtype("float64", 0.0)), "number"),
+    ],
+)
+def test_a_column_json_cannot_carry_is_refused(column: Any, hint: str) -> None:
+    """What could not be sent, or not be rebuilt exactly, is refused with what to do instead."""
+    assert hint in str(refused(column).hint)
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (np.zeros((2, 2)), "expected a pandas DataFrame, got ndarray"),
+        (pd.DataFrame({"x": []}), "got an empty one"),
+        (pd.DataFrame(index=[0, 1]), "got an empty one"),
+        (pd.DataFrame([[1, 2]]), "column names that are strings, got 0"),
+        (pd.DataFrame([[1, 2]], columns=["x", "x"]), "`x` is named twice"),
+        (pd.DataFrame({"rows": [1]}), "cannot be called `rows`"),
+    ],
+)
+def test_a_frame_without_usable_columns_is_refused(frame: Any, message: str) -> None:
+    """A contract needs rows, and named columns of their own."""
+    with pytest.raises(ContractError, match=message):
+        infer_contract(frame, task="regression")
+
+
+@pytest.mark.parametrize(
+    ("classes", "kind", "names"),
+    [
+        (np.array([False, True]), "boolean", ["probability_false", "probability_true"]),
+        (np.array([0, 1, 2]), "integer", ["probability_0", "probability_1", "probability_2"]),
+        (np.array(["late", "on time"]), "string", ["probability_late", "probability_on time"]),
+        (np.array([0.0, 1.0]), "float", ["probability_0.0", "probability_1.0"]),
+    ],
+)
+def test_outputs_follow_from_the_classes(classes: Any, kind: str, names: list[str]) -> None:
+    """The prediction has the labels' type; each class has its probability, in order."""
+    frame = pd.DataFrame({"x": [1]})
+    contract = infer_contract(frame, task="classification", classes=classes)
+    assert (contract.outputs[0].name, contract.outputs[0].type) == ("prediction", kind)
+    assert list(contract.probability_columns) == names
+    assert contract.classes == tuple(classes.tolist())
+    plain = infer_contract(frame, task="classification", classes=classes, probabilities=False)
+    assert plain.outputs == contract.outputs[:1]
+
+
+def test_a_regression_predicts_a_float() -> None:
+    """Without classes there is one output."""
+    contract = infer_contract(pd.DataFrame({"x": [1]}), task="regression")
+    assert [(o.name, o.type) for o in contract.outputs] == [("prediction", "float")]
+
+
+def test_keys_must_be_columns() -> None:
+    """Entity key and event time are checked against the columns."""
+    frame = pd.DataFrame({"id": ["a", "b"], "at": HOURS[:2]})
+    options: dict[str, Any] = {"task": "regression", "entity_key": ["id"], "event_time": "at"}
+    contract = infer_contract(frame, **options)
+    assert (contract.entity_key, contract.event_time) == (("id",), "at")
+    with pytest.raises(ContractError, match="no feature `key`"):
+        infer_contract(frame, task="regression", entity_key=["key"])

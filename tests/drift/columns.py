@@ -1,0 +1,62 @@
+"""Columns as training froze them, made the way packing makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from sklearn.base import BaseEstimator
+from sklearn.dummy import DummyRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from gnomon.artifact.profile import profile
+from gnomon.contract import infer_contract
+from gnomon.drift.bins import Bins, Integers
+from gnomon.drift.counted import Batch, Counts
+from gnomon.drift.metrics import Sides
+
+
+def frozen(values: Any) -> Bins:
+    """The bins of one training column."""
+    frame = pd.DataFrame({"x": values})
+    model: BaseEstimator = make_pipeline(FunctionTransformer(_counted), DummyRegressor())
+    model.fit(frame, np.arange(len(frame)))
+    contract = infer_contract(frame, task="regression")
+    row = profile(model, frame, contract).to_pylist()[0]
+    domain = contract.features[0].domain
+    return Bins.read(row, domain)
+
+
+def _counted(frame: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({"one": np.ones(len(frame))})
+
+
+def counted(bins: Bins, values: Any) -> Integers:
+    """The count of later values."""
+    counts = Counts([bins])
+    counts.add(batch(bins, values))
+    return next(iter(counts)).total()
+
+
+def batch(
+    bins: Bins,
+    values: Any,
+    moments: Sequence[float] | None = None,
+    segments: Sequence[str] | None = None,
+    *,
+    first: int = 0,
+) -> Batch:
+    """Rows named ``r0/0``, ``r1/0`` ..., a minute after each other if no moments are given."""
+    column = values if isinstance(values, pa.Array) else pa.array(values, from_pandas=True)
+    at = np.arange(first, first + len(column)) * 60.0 if moments is None else np.array(moments)
+    names = [f"r{i}/0" for i in range(first, first + len(column))]
+    return Batch({(bins.kind, bins.name): column}, at.astype(float), names, segments)
+
+
+def against(bins: Bins, values: Any) -> Sides:
+    """Training against later values."""
+    return Sides(bins, bins.training, counted(bins, values))

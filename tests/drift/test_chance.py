@@ -1,0 +1,141 @@
+"""Mirrors ``gnomon.drift.chance``: floors against chance itself, and against real shifts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import chi2
+
+from gnomon.drift.bins import Bins
+from gnomon.drift.chance import floors
+from gnomon.drift.counted import Counts
+from gnomon.drift.judging import effects, overall
+from gnomon.drift.metrics import Sides, measures
+from gnomon.policy import Drift
+from tests.drift.columns import against, batch, frozen
+
+SAMPLES = 150
+SEEDS = (1, 2, 3)
+
+Draw = Callable[[np.random.Generator, int], Any]
+
+HEALTHY: dict[str, Draw] = {
+    "number": lambda random, n: random.normal(size=n),
+    "heavy tails": lambda random, n: random.standard_cauchy(n),
+    "mostly zero": lambda random, n: np.where(
+        random.random(n) < 0.7, 0, random.exponential(size=n)
+    ),
+    "counts": lambda random, n: random.poisson(2.0, n).astype(float),
+    "rare flag": lambda random, n: (random.random(n) < 0.004).astype(float),
+    "category": lambda random, n: random.choice(list("abcde"), n, p=[0.5, 0.2, 0.15, 0.1, 0.05]),
+    "many categories": lambda random, n: (random.zipf(1.6, n) % 45).astype(str),
+    "nulls": lambda random, n: np.where(random.random(n) < 0.02, np.nan, random.normal(size=n)),
+}
+
+
+def samples(bins: Bins, draw: Draw, random: np.random.Generator, rows: int) -> Iterator[Sides]:
+    """Samples of so many rows each, against training."""
+    counts = Counts([bins])
+    names = np.repeat(np.arange(SAMPLES), rows).astype(str).tolist()
+    counts.add(batch(bins, draw(random, SAMPLES * rows), [0.0] * len(names), names))
+    (column,) = counts
+    for cell in column.cells.values():
+        yield Sides(bins, bins.training, cell)
+
+
+def judged(draw: Draw, served: Draw, rows: int, training: int) -> list[bool]:
+    """Whether each of many samples is called drifted."""
+    found = []
+    for seed in SEEDS:
+        random = np.random.default_rng([seed, rows, training])
+        bins = frozen(draw(random, training))
+        found += [
+            overall(effects(sides, Drift())) == "drifted"
+            for sides in samples(bins, served, random, rows)
+        ]
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("training", [400, 20_000])
+@pytest.mark.parametrize("rows", [15, 30, 60, 120])
+def test_few_healthy_rows_are_not_called_drifted(rows: int, training: int) -> None:
+    """Of 3,600 samples of eight kinds of columns, at most one in 300; and of no kind one in 50."""
+    found = {name: judged(draw, draw, rows, training) for name, draw in HEALTHY.items()}
+    shares = {name: float(np.mean(called)) for name, called in found.items()}
+    assert np.mean(list(found.values())) <= 1 / 300, shares
+    assert max(shares.values()) <= 0.02, shares
+
+
+@pytest.mark.parametrize(
+    ("rows", "draw", "served"),
+    [
+        (15, "number", lambda random, n: random.normal(2.0, 1, n)),
+        (30, "number", lambda random, n: random.normal(1.5, 1, n)),
+        (60, "number", lambda random, n: random.normal(1.0, 1, n)),
+        (120, "number", lambda random, n: random.normal(0.75, 1, n)),
+        (30, "number", lambda random, n: np.where(random.random(n) < 0.4, np.nan, 0.0)),
+        (30, "number", lambda random, n: random.normal(size=n) * 1000),
+        (120, "category", lambda random, n: random.choice(list("abcde"), n)),
+        (30, "category", lambda random, n: np.where(random.random(n) < 0.5, "new", "a")),
+        (60, "rare flag", lambda random, n: (random.random(n) < 0.5).astype(float)),
+    ],
+)
+def test_few_rows_that_lie_far_off_are_drifted(rows: int, draw: str, served: Draw) -> None:
+    """A large shift needs no many rows: nine of ten samples show it."""
+    share = np.mean(judged(HEALTHY[draw], served, rows, 20_000))
+    assert share >= 0.9
+
+
+@pytest.mark.parametrize("rows", [30, 200, 2_000])
+@pytest.mark.parametrize("kind", ["number", "counts", "category"])
+def test_chance_alone_stays_below_each_floor(kind: str, rows: int) -> None:
+    """Of 450 samples of what training was drawn from, at most a few exceed any one."""
+    over: dict[str, int] = {}
+    for seed in SEEDS:
+        random = np.random.default_rng(seed)
+        bins = frozen(HEALTHY[kind](random, 3_000))
+        for sides in samples(bins, HEALTHY[kind], random, rows):
+            floor = floors(sides)
+            for name, value in measures(sides).items():
+                over[name] = over.get(name, 0) + (value > floor[name])
+    assert max(over.values()) <= 4, over
+
+
+def test_a_floor_shrinks_with_rows() -> None:
+    """With more rows, less can be chance."""
+    values = np.random.default_rng(2).normal(size=5_000)
+    bins = frozen(values)
+    few, many = (floors(against(bins, values[:n])) for n in (100, 4_000))
+    assert all(many[name] < few[name] for name in few)
+
+
+def test_many_rows_give_the_limit_of_chi_squared() -> None:
+    """With thousands of rows in each bin, the floors are those of chi-squared."""
+    bins = frozen(np.random.default_rng(2).normal(size=50_000))
+    found = floors(Sides(bins, bins.training, bins.training))
+    expected = chi2.isf(0.001, bins.size - 1) * 2 / 50_000
+    assert found["psi"] == pytest.approx(expected, rel=0.01)
+    assert found["js"] ** 2 == pytest.approx(expected / (8 * np.log(2)), rel=0.01)
+
+
+def test_a_handful_of_rows_on_both_sides_proves_nothing() -> None:
+    """Six rows of a dozen values may fall apart from six others almost wholly."""
+    bins = frozen(np.arange(12.0))
+    sides = [against(bins, values).now for values in (np.arange(6.0), np.arange(5.0, 11.0))]
+    found = effects(Sides(bins, *sides), Drift())
+    assert found["js"].value > 0.8
+    assert found["js"].verdict == "unknown"
+
+
+def test_one_wild_row_is_no_drift_and_many_are() -> None:
+    """How far a row lies out of range proves nothing, as long as so few may do so by chance."""
+    training = np.random.default_rng(3).normal(size=2_000)
+    bins = frozen(training)
+    found = effects(against(bins, np.append(training[:999], 1e6)), Drift())
+    assert found["wasserstein"].verdict == "unknown"
+    found = effects(against(bins, np.append(training[:950], [1e6] * 50)), Drift())
+    assert found["wasserstein"].verdict == "drifted"

@@ -1,0 +1,235 @@
+"""Ledgers and tables that do not belong together, and segments in the wrong place. Ages are set by
+hand, nothing else is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+from gnomon.errors import GnomonError, LogError
+from gnomon.log import InferenceLog, Position, SegmentWriter, new_request_id, stream_segments
+from gnomon.log.layout import stream_folder
+from gnomon.log.repair import repair
+from gnomon.log.seal import Sealer
+from gnomon.settings import Settings
+from gnomon.shadow.books.balance import balance
+from gnomon.shadow.feed.run import Run
+from tests.log.rows import REQUESTS_SCHEMA, SHADOW_SCHEMA, live, settings, shadow
+
+
+@pytest.fixture
+def setup(tmp_path: Path) -> Settings:
+    return settings(tmp_path, spool=str(tmp_path / "spool"))
+
+
+def write(setup: Settings, rows: int = 3, slice_name: str = "a") -> list[str]:
+    folder = stream_folder(setup, "flights", slice_name, "requests")
+    writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
+    ids = [new_request_id() for _ in range(rows)]
+    writer.append(live(ids))
+    writer.rotate()
+    writer.close()
+    return ids
+
+
+def seal(setup: Settings, times: int) -> None:
+    for _ in range(times):
+        write(setup)
+        Sealer(setup, "flights").seal()
+
+
+def age(setup: Settings, hours: float) -> None:
+    then = time.time() - hours * 3600
+    for path in Path(setup.root, "log").rglob("*"):
+        if path.is_file():
+            os.utime(path, (then, then))
+
+
+def ledgers(setup: Settings) -> list[Path]:
+    return sorted(Path(setup.root, "sealed", "flights").iterdir())
+
+
+def rows(setup: Settings) -> int:
+    return InferenceLog(setup, "flights").table(columns=["request_id"]).num_rows
+
+
+def days_old(setup: Settings) -> int:
+    """A table whose first commits were cleaned up after a checkpoint, as after a day or two."""
+    seal(setup, 3)
+    Sealer(setup, "flights").maintain()
+    age(setup, 72)
+    seal(setup, 3)
+    Sealer(setup, "flights").maintain()
+    return rows(setup)
+
+
+def hours_old(setup: Settings) -> int:
+    """A table that was compacted, and freed of the files that replaced, as an hour later."""
+    seal(setup, 3)
+    Sealer(setup, "flights").maintain()
+    DeltaTable(str(Path(setup.root, "log", "flights"))).vacuum(
+        retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True
+    )
+    seal(setup, 1)
+    return rows(setup)
+
+
+def test_a_table_of_an_earlier_release_outlives_two_rounds(setup: Settings) -> None:
+    """No ledger, as releases before it leave it: its checkpoints and commits stay."""
+    before = days_old(setup)
+    shutil.rmtree(Path(setup.root, "sealed"))
+    Sealer(setup, "flights").seal()
+    Sealer(setup, "flights").seal()
+    assert rows(setup) == before
+
+
+def test_a_table_outlives_repair_of_its_ledger(setup: Settings) -> None:
+    """`gnomon log repair`, as the error says, and one more round of the sealer."""
+    before = days_old(setup)
+    ledgers(setup)[0].write_bytes(b"")
+    repair(setup, "flights")
+    Sealer(setup, "flights").seal()
+    assert rows(setup) == before
+
+
+def test_a_table_outlives_an_older_ledger(setup: Settings) -> None:
+    """A ledger from a backup: no commit that is whole is taken for a torn one."""
+    seal(setup, 1)
+    old = ledgers(setup)[0].read_bytes()
+    before = hours_old(setup)
+    ledgers(setup)[0].write_bytes(old)
+    with contextlib.suppress(GnomonError):
+        Sealer(setup, "flights").seal()
+    assert rows(setup) == before
+
+
+def test_a_table_outlives_repair_where_another_spool_is_idle(
+    setup: Settings, tmp_path: Path
+) -> None:
+    """The other spool's old ledger is then the newest there is, and vouches for little."""
+    idle = settings(tmp_path, spool=str(tmp_path / "idle"))
+    write(idle, slice_name="b")
+    Sealer(idle, "flights").seal()
+    known = ledgers(setup)
+    before = hours_old(setup)
+    [busy] = set(ledgers(setup)) - set(known)
+    busy.write_bytes(b"")
+    with contextlib.suppress(GnomonError):
+        repair(setup, "flights")
+    assert rows(setup) == before
+
+
+def test_a_segment_of_another_stream_takes_no_rows_with_it(setup: Settings) -> None:
+    """Slice b's segment, copied into slice a under the number 5, would be sealed as b's fifth, and
+    b's next ones would count as sealed. It is named, and repair moves it away."""
+    ids = write(setup, slice_name="b")
+    [first, *_] = stream_segments(stream_folder(setup, "flights", "b", "requests"))
+    write(setup)
+    shutil.copy(first.path, stream_folder(setup, "flights", "a", "requests") / "00000005.arrows")
+    with pytest.raises(LogError, match=r"belongs elsewhere: .* b/requests/00000000.*00000005"):
+        Sealer(setup, "flights").seal()
+    ids += write(setup, slice_name="b")
+    assert len(repair(setup, "flights").misplaced) == 1
+    Sealer(setup, "flights").seal()
+    found = InferenceLog(setup, "flights").table(columns=["request_id"])["request_id"].to_pylist()
+    assert set(ids) <= set(found)
+    assert balance(InferenceLog(setup, "flights")).balanced
+
+
+def test_a_data_file_that_is_gone_is_counted_as_lost(setup: Settings) -> None:
+    """The others can be read again after repair."""
+    seal(setup, 3)
+    next(Path(setup.root, "log", "flights").rglob("day=*/*.parquet")).unlink()
+    done = repair(setup, "flights")
+    assert done.table is not None
+    assert done.table.lost == {"a/requests": 3}
+    assert rows(setup) == 6
+
+
+def test_an_older_ledger_does_not_unbalance_for_ever(setup: Settings) -> None:
+    """The sealer stops, as rows may be lost that such a ledger does not know of; repair counts the
+    streams anew."""
+    seal(setup, 1)
+    old = ledgers(setup)[0].read_bytes()
+    seal(setup, 2)
+    ledgers(setup)[0].write_bytes(old)
+    with pytest.raises(LogError, match=r"older than the table.*log repair"):
+        seal(setup, 1)
+    done = repair(setup, "flights")
+    assert done.table is not None
+    assert done.table.recounted == ("a/requests",)
+    seal(setup, 1)
+    accounts = balance(InferenceLog(setup, "flights"))
+    assert accounts.balanced, accounts.explain()
+
+
+def test_the_accounts_notice_what_an_older_ledger_hides(setup: Settings) -> None:
+    """With a ledger behind the table nobody can say what is missing, so the books say that."""
+    seal(setup, 2)
+    old = ledgers(setup)[0].read_bytes()
+    seal(setup, 2)
+    ledgers(setup)[0].write_bytes(old)
+    commits = sorted(Path(setup.root, "log", "flights", "_delta_log").glob("*.json"))
+    commits[2].write_bytes(b'{"commitInfo":{}}\n')
+    assert rows(setup) == 9
+    assert not balance(InferenceLog(setup, "flights")).balanced
+
+
+def shadowed(setup: Settings, batches: int) -> dict[str, Position]:
+    """Requests of one row each in slice a, and a shadow that recorded them all in one segment."""
+    folder = stream_folder(setup, "flights", "a", "requests")
+    writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
+    start = writer.position
+    ids = [new_request_id() for _ in range(batches)]
+    places = []
+    for one in ids:
+        writer.append(live([one]))
+        places.append(writer.position)
+    writer.close()
+    run = Run(artifact="flights:2", epoch=1, since=str(start), fraction=1.0)
+    feed = SegmentWriter(
+        stream_folder(setup, "flights", "a", "shadow-2"),
+        SHADOW_SCHEMA,
+        settings=setup,
+        metadata=run.metadata,
+    )
+    for one, place in zip(ids, places, strict=True):
+        feed.append(shadow([one], place, epoch=1))
+    feed.close()
+    return dict(zip(ids, places, strict=True))
+
+
+def test_a_shadow_goes_on_after_repair_of_its_newest_segment(setup: Settings) -> None:
+    """The last record is damaged, and nothing was recorded after it: the shadow scores on from
+    before the gap."""
+    places = shadowed(setup, 8)
+    folder = stream_folder(setup, "flights", "a", "shadow-2")
+    assert balance(InferenceLog(setup, "flights")).balanced
+    [segment] = stream_segments(folder)
+    content = bytearray(segment.path.read_bytes())
+    content[-16] ^= 4
+    segment.path.write_bytes(content)
+    run = Run(artifact="flights:2", epoch=1, since="0:0", fraction=1.0)
+    with contextlib.suppress(GnomonError):  # The next life of the feed closes the segment.
+        SegmentWriter(folder, SHADOW_SCHEMA, settings=setup, metadata=run.metadata)
+    repair(setup, "flights")
+    run, read = run.resumed(folder)
+    feed = SegmentWriter(folder, SHADOW_SCHEMA, settings=setup, metadata=run.metadata)
+    requests = SegmentWriter(
+        stream_folder(setup, "flights", "a", "requests"), REQUESTS_SCHEMA, settings=setup
+    )
+    one = new_request_id()
+    requests.append(live([one]))
+    for unread, place in [*places.items(), (one, requests.position)]:
+        if place > read:
+            feed.append(shadow([unread], place, epoch=1))
+    requests.close()
+    feed.close()
+    accounts = balance(InferenceLog(setup, "flights"))
+    assert accounts.balanced, f"it resumed at {read}\n{accounts.explain()}"

@@ -1,0 +1,365 @@
+"""The sealed table and the segments as one dataset."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from gnomon.contract.contract import Contract, Feature, Output
+from gnomon.errors import LogError
+from gnomon.log import table as log_table
+from gnomon.log.layout import Position, stream_folder
+from gnomon.log.reader import InferenceLog
+from gnomon.log.schema import request_schema
+from gnomon.log.seal import Sealer
+from gnomon.log.segments import SegmentWriter
+from gnomon.log.snapshot import Snapshot
+from gnomon.log.table import LogTable
+from gnomon.settings import Settings
+from tests.log.rows import NOON, REQUESTS_SCHEMA, SHADOW_SCHEMA, ids_of, live, settings, shadow
+
+Open = Callable[..., SegmentWriter]
+
+
+@pytest.fixture
+def setup(tmp_path: Path) -> Settings:
+    return settings(tmp_path)
+
+
+@pytest.fixture
+def open_stream(setup: Settings) -> Iterator[Open]:
+    """Opens writers, and closes them after the test."""
+    opened: list[SegmentWriter] = []
+
+    def make(
+        stream: str = "requests", schema: pa.Schema = REQUESTS_SCHEMA, slice_name: str = "a"
+    ) -> SegmentWriter:
+        folder = stream_folder(setup, "flights", slice_name, stream)
+        writer = SegmentWriter(folder, schema, settings=setup)
+        opened.append(writer)
+        return writer
+
+    yield make
+    for writer in opened:
+        writer.close()
+
+
+def sealed_version(setup: Settings) -> int:
+    table = LogTable(setup, "flights").load()
+    return -1 if table is None else table.version()
+
+
+def ids(setup: Settings, **where: Any) -> list[str]:
+    log = InferenceLog(setup, "flights")
+    return ids_of(list(log.scan(columns=["request_id"], **where)))
+
+
+def test_no_log_says_what_there_is(setup: Settings, open_stream: Open) -> None:
+    """A model that was never served is told so, and which models were."""
+    with pytest.raises(LogError, match=r"no log of a model `flights`.*send it a request first"):
+        InferenceLog(setup, "flights").table()
+    open_stream()
+    with pytest.raises(LogError, match=r"no log of a model `fligths`.*there is one of flights"):
+        InferenceLog(setup, "fligths").sql("SELECT 1")
+
+
+def test_a_log_without_rows_is_empty(setup: Settings, open_stream: Open) -> None:
+    """A server that had no request yet has a log, of no rows."""
+    stream_folder(setup, "flights", "a", "requests").mkdir(parents=True)
+    assert InferenceLog(setup, "flights").table().num_rows == 0
+    open_stream()
+    assert InferenceLog(setup, "flights").table().num_rows == 0
+    assert InferenceLog(setup, "flights").sql("FROM log").num_rows == 0
+
+
+def test_sealed_and_unsealed_rows_are_one_dataset(setup: Settings, open_stream: Open) -> None:
+    """All columns and values are the same whether a row is in the table or in a segment."""
+    writer = open_stream()
+    writer.append(live(["a"], unknown=[["x", "y"]], raw=b"\0\xff"))
+    before = InferenceLog(setup, "flights").table()
+    writer.rotate()
+    writer.fsync()
+    assert Sealer(setup, "flights").seal() == 1
+    assert InferenceLog(setup, "flights").table() == before
+    writer.append(live(["b"]))
+    assert ids(setup) == ["a", "b"]
+
+
+def test_sealed_rows_are_read_by_small_groups_in_their_order(
+    setup: Settings, open_stream: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader holds one group of rows, however long the table is."""
+    monkeypatch.setattr(log_table, "ROW_GROUP_ROWS", 4)
+    names = [f"r{number}" for number in range(10)]
+    writer = open_stream()
+    writer.append(live(names))
+    writer.rotate()
+    writer.fsync()
+    assert Sealer(setup, "flights").seal() == 1
+    batches = list(InferenceLog(setup, "flights").scan(columns=["request_id"]))
+    assert [batch.num_rows for batch in batches] == [4, 4, 2]
+    assert ids_of(batches) == names
+
+
+def test_a_row_tells_where_it_was_written(setup: Settings, open_stream: Open) -> None:
+    """Slice, stream, segment and offset; a shadow's source is its live row's address."""
+    writer = open_stream()
+    writer.append(live(["a"]))
+    end = writer.append(live(["b", "c"]))
+    table = InferenceLog(setup, "flights").table(
+        columns=["slice", "stream", "segment", "offset", "request_id"]
+    )
+    assert table.to_pylist()[1:] == [
+        {
+            "slice": "a",
+            "stream": "requests",
+            "segment": "00000000",
+            "offset": end,
+            "request_id": request_id,
+        }
+        for request_id in "bc"
+    ]
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_rows_are_chosen_by_role_artifact_outcome_and_time(
+    setup: Settings, open_stream: Open, sealed: bool
+) -> None:
+    """Each filter holds alike for the table and for segments; ``end`` is exclusive."""
+    requests, other = open_stream(), open_stream("shadow-2", SHADOW_SCHEMA)
+    later = NOON + dt.timedelta(seconds=1)
+    end = requests.append(live(["a", "b"], arrived=[NOON, later], outcome=["answered", "failed"]))
+    other.append(shadow(["a"], Position(0, end)))
+    if sealed:
+        requests.rotate()
+        requests.fsync()
+        other.rotate()
+        other.fsync()
+        Sealer(setup, "flights").seal()
+    assert ids(setup, role="live") == ["a", "b"]
+    assert ids(setup, role="shadow") == ["a"]
+    assert ids(setup, artifact="flights:2") == ["a"]
+    assert ids(setup, artifact="flights:3") == []
+    assert ids(setup, outcome="failed") == ["b"]
+    assert ids(setup, role="live", start=later) == ["b"]
+    assert ids(setup, role="live", end=later) == ["a"]
+    assert ids(setup, role="live", start=later.replace(tzinfo=None)) == ["b"]
+
+
+def test_an_unknown_column_is_refused_with_the_known(setup: Settings, open_stream: Open) -> None:
+    """A typo shows what to choose from."""
+    open_stream().append(live(["a"]))
+    with pytest.raises(LogError, match=r"no column `input_huor`.*input_hour"):
+        InferenceLog(setup, "flights").table(columns=["input_huor"])
+
+
+def test_sql_answers_over_both_parts(setup: Settings, open_stream: Open) -> None:
+    """A query may use the log more than once, as joining shadow with live does."""
+    requests, other = open_stream(), open_stream("shadow-2", SHADOW_SCHEMA)
+    for name in ("a", "b"):
+        end = requests.append(live([name], output_prediction=0.25))
+        other.append(shadow([name], requests.position, output_prediction=0.5))
+        assert requests.position.offset == end
+        if name == "a":
+            requests.rotate()
+            requests.fsync()
+            other.rotate()
+            other.fsync()
+            Sealer(setup, "flights").seal()
+    found = InferenceLog(setup, "flights").sql(
+        """
+        SELECT request_id, s.output_prediction - l.output_prediction AS difference, s.arrived
+        FROM log AS l JOIN log AS s USING (request_id, row)
+        WHERE l.role = 'live' AND s.role = 'shadow' ORDER BY request_id
+        """
+    )
+    assert found.to_pylist() == [
+        {"request_id": name, "difference": 0.25, "arrived": NOON} for name in "ab"
+    ]
+    assert found.schema.field("arrived").type == pa.timestamp("us", tz="UTC")
+
+
+def test_a_wrong_query_says_what_duckdb_says(setup: Settings, open_stream: Open) -> None:
+    """No traceback of another library."""
+    open_stream()
+    with pytest.raises(LogError, match=r"(?s)DuckDB: .*\"outcom\".*the relation `log`"):
+        InferenceLog(setup, "flights").sql("SELECT outcom FROM log")
+
+
+def contract(kind: str) -> Contract:
+    return Contract(
+        task="regression",
+        features=(
+            Feature(name="hour", type=kind, dtype="x"),  # type: ignore[arg-type]
+            Feature(name="Hour", type="float", dtype="x"),
+            Feature(name="at", type="timestamp", dtype="x", timezone="America/New_York"),
+            Feature(name="a b,c@d^E", type="float", dtype="x"),
+        ),
+        outputs=(Output(name="prediction", type="float"),),
+    )
+
+
+@pytest.mark.parametrize("seal", [(), (0,), (0, 1), (0, 1, 2)])
+def test_columns_change_type_and_lose_nothing(
+    setup: Settings, open_stream: Open, seal: tuple[int, ...]
+) -> None:
+    """One feature as integer, float and string: one column to read, and exact ones beside it.
+
+    Features whose names differ in case only, and names with odd characters, keep apart too,
+    whichever part of the rows is sealed.
+    """
+    large = 2**53 + 1
+    writer = open_stream()
+    for number, (kind, value) in enumerate([("integer", large), ("float", 1.5), ("string", "x")]):
+        schema = request_schema(contract(kind))
+        writer.rotate(schema)
+        writer.fsync()
+        values = {"input_hour": value, "input_Hour": 7.0, "input_at": NOON, "input_a b,c@d^E": 3.0}
+        writer.append(live([str(number)], schema, **values))
+        writer.rotate()
+        writer.fsync()
+        if number in seal:
+            Sealer(setup, "flights").seal()
+    columns = [
+        "input_hour@int64",
+        "input_hour@double",
+        "input_hour@string",
+        "input_Hour",
+        "input_at",
+        "input_a b,c@d^E",
+    ]
+    log = InferenceLog(setup, "flights")
+    same = {"input_Hour": 7.0, "input_at": NOON, "input_a b,c@d^E": 3.0}
+    exact = [[large, None, None], [None, 1.5, None], [None, None, "x"]]
+    expected = [dict(zip(columns, [*values, *same.values()], strict=True)) for values in exact]
+    found = log.table(columns=["request_id", *columns]).sort_by("request_id")
+    assert found.drop_columns("request_id").to_pylist() == expected
+    united = log.table(columns=["input_hour", "request_id"]).sort_by("request_id")
+    assert united.column("input_hour").to_pylist() == [str(large), "1.5", "x"]
+    queried = log.sql('SELECT input_hour, "input_hour@int64" AS n FROM log ORDER BY request_id')
+    assert queried.to_pydict() == {
+        "input_hour": [str(large), "1.5", "x"],
+        "n": [large, None, None],
+    }
+
+
+def test_numbers_of_several_types_read_as_floats(setup: Settings, open_stream: Open) -> None:
+    """An integer that became a float is still a number to compute with."""
+    writer = open_stream()
+    for kind, value in (("integer", 2), ("float", 1.5)):
+        schema = request_schema(contract(kind))
+        writer.rotate(schema)
+        writer.fsync()
+        writer.append(live(["a"], schema, input_hour=value))
+    table = InferenceLog(setup, "flights").table(columns=["input_hour"])
+    assert table.column("input_hour").to_pylist() == [2.0, 1.5]
+
+
+def test_a_snapshot_stays_as_it_was(setup: Settings, open_stream: Open) -> None:
+    """What is appended, sealed and compacted after it does not change what it gives."""
+    writer = open_stream()
+    writer.append(live(["a"]))
+    sealer = Sealer(setup, "flights")
+    with InferenceLog(setup, "flights").snapshot() as snapshot:
+        writer.append(live(["b"]))
+        writer.rotate()
+        writer.fsync()
+        sealer.seal()
+        sealer.maintain()
+        assert ids_of(list(snapshot.scan())) == ["a"]
+    with InferenceLog(setup, "flights").snapshot() as snapshot:
+        writer.append(live(["c"]))
+        writer.rotate()
+        writer.fsync()
+        sealer.seal()
+        sealer.maintain()
+        assert ids_of(list(snapshot.scan())) == ["a", "b"]
+        assert ids_of(list(snapshot.scan())) == ["a", "b"]
+
+
+class Racing(LogTable):
+    """A table into which segments are sealed right after it was loaded, a few times."""
+
+    def __init__(self, setup: Settings, times: int) -> None:
+        super().__init__(setup, "flights")
+        self._sealer = Sealer(setup, "flights")
+        self._writer = SegmentWriter(
+            stream_folder(setup, "flights", "a", "requests"), REQUESTS_SCHEMA, settings=setup
+        )
+        self._left = times
+
+    def load(self) -> DeltaTable | None:
+        table = super().load()
+        if self._left:
+            self._left -= 1
+            self._writer.append(live([f"{self._left}"]))
+            self._writer.rotate()
+            self._writer.fsync()
+            self._sealer.seal()
+        return table
+
+
+@pytest.mark.parametrize("times", [1, 2, 3, 60])
+def test_a_row_sealed_between_two_looks_is_read_once(setup: Settings, times: int) -> None:
+    """Neither the moment it is in the table and gone from the spool nor the one before matters."""
+    racing = Racing(setup, times)
+    folder = stream_folder(setup, "flights", "a", "requests").parent.parent
+    with Snapshot(racing, folder) as snapshot:
+        found = ids_of(list(snapshot.scan()))
+    logged = [str(number) for number in range(times - 1, -1, -1)]
+    assert sorted(found) == sorted(logged[: len(found)])
+    assert found
+    racing._writer.close()
+
+
+def test_every_row_is_read_once_while_sealing_runs(setup: Settings) -> None:
+    """Readers see a growing prefix of what a writer appends, no row twice, none left out."""
+    folder = stream_folder(setup, "flights", "a", "requests")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.log.rows", str(folder), "w"],
+        stdout=subprocess.DEVNULL,
+    )
+    done = threading.Event()
+
+    def seal() -> None:
+        sealer = Sealer(setup, "flights")
+        while not done.is_set():
+            sealer.seal()
+
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            while not folder.exists():
+                assert process.poll() is None
+            sealing = pool.submit(seal)
+            before = 0
+            while before < 1_000 or sealed_version(setup) < 10:
+                found = sorted(int(name.removeprefix("w-")) for name in ids(setup))
+                assert found == list(range(len(found)))
+                assert len(found) >= before
+                before = len(found)
+                assert process.poll() is None
+                assert not sealing.done() or sealing.result()
+        finally:
+            done.set()
+            process.kill()
+            process.wait()
+
+
+def test_reading_imports_no_heavy_library_until_used() -> None:
+    """A gateway that writes the log does not pay for Delta and DuckDB."""
+    code = (
+        "import sys, gnomon.log, gnomon.log.seal; "
+        "print({'deltalake', 'duckdb', 'pandas', 'pyarrow.dataset'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"

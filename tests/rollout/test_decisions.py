@@ -1,0 +1,159 @@
+import msgspec
+import pytest
+
+from gnomon import rollout
+from gnomon.artifact import inspect
+from gnomon.errors import (
+    ArtifactCorrupt,
+    GateRefused,
+    IncompatibleContract,
+    RolloutError,
+    UnknownArtifact,
+)
+from gnomon.policy import Limits, Policy
+from gnomon.rollout.history import History
+from gnomon.settings import Settings
+from gnomon.storage import Storage
+from tests.packing import SCRIPT, Pack, times
+from tests.shadow.evidence import log_live, log_shadow
+from tests.shadow.feed.test_process import HALF_MORE
+
+EASY = Policy(gates=Limits(min_rows=100, min_coverage=None, max_lag_rows=None))
+
+
+@pytest.fixture
+def live(pack: Pack) -> str:
+    return pack(times(1.0))
+
+
+@pytest.fixture
+def candidate(pack: Pack) -> str:
+    return pack(HALF_MORE)
+
+
+def state(settings: Settings) -> History:
+    history = History(Storage(settings), "toy")
+    history.refresh()
+    return history
+
+
+def test_the_first_artifact_is_promoted_ungated(settings: Settings, live: str) -> None:
+    """With nothing live there is nothing to be judged by; that is not forcing."""
+    event = rollout.promote(settings, "toy", live, by="ann", why="first")
+    assert (event.artifact, event.forced, event.by) == (live, False, "ann")
+    assert event.digest == inspect(live).digest
+    assert state(settings).state.live == live
+
+
+def test_a_promotion_needs_its_gates(settings: Settings, live: str, candidate: str) -> None:
+    """Unknown is refused with each gate's reason; evidence lets it pass and is kept."""
+    rollout.promote(settings, "toy", live)
+    with pytest.raises(GateRefused, match="rows unknown: it is no running shadow"):
+        rollout.promote(settings, "toy", candidate, policy=EASY)
+    rollout.start_shadow(settings, "toy", candidate)
+    log_live(settings, 100, artifact=live)
+    log_shadow(settings, agreed=90, artifact=candidate, against=live)
+    with pytest.raises(GateRefused, match="rows unknown: 90 rows scored; 100 are needed"):
+        rollout.promote(settings, "toy", candidate, policy=EASY)
+    log_shadow(settings, agreed=910, artifact=candidate, against=live)
+    asked = rollout.check(settings, "toy", candidate, EASY)
+    assert asked.verdict == "pass"
+    event = rollout.promote(settings, "toy", candidate, policy=EASY)
+    assert not event.forced
+    assert event.gates == msgspec.to_builtins(asked.gates)
+    after = state(settings).state
+    assert (after.live, after.previous, after.shadows) == (candidate, live, {})
+
+
+def test_force_is_recorded(settings: Settings, live: str, candidate: str) -> None:
+    """A forced promotion passes, and the history shows what the gates said."""
+    rollout.promote(settings, "toy", live)
+    event = rollout.promote(settings, "toy", candidate, force=True, why="I know")
+    assert (event.forced, event.why) == (True, "I know")
+    assert event.gates[0]["verdict"] == "unknown"
+    assert state(settings).events[-1] == event
+
+
+def test_a_rollback_names_what_it_goes_back_to(
+    settings: Settings, live: str, candidate: str
+) -> None:
+    """The previous artifact is live again; once there is none before, it is refused."""
+    rollout.promote(settings, "toy", live)
+    with pytest.raises(RolloutError, match="no previous artifact"):
+        rollout.rollback(settings, "toy")
+    rollout.promote(settings, "toy", candidate, force=True)
+    event = rollout.rollback(settings, "toy", why="late flights")
+    assert (event.artifact, event.digest) == (live, inspect(live).digest)
+    assert state(settings).state.live == live
+
+
+def test_shadows_start_and_stop(settings: Settings, live: str, candidate: str) -> None:
+    """A shadow runs from its start to its stop, also when the store has lost it meanwhile."""
+    rollout.promote(settings, "toy", live)
+    event = rollout.start_shadow(settings, "toy", candidate, fraction=0.25)
+    assert state(settings).state.shadows[candidate].fraction == 0.25
+    assert event.digest == inspect(candidate).digest
+    (inspect(candidate).path / "manifest.json").unlink()
+    rollout.stop_shadow(settings, "toy", candidate)
+    assert state(settings).state.shadows == {}
+
+
+PAID = SCRIPT.replace('"id": [', '"fee": x, "id": [')
+KEYLESS = SCRIPT.replace(', entity_key=("id",)', "")
+
+
+def test_a_shadow_that_could_not_read_the_requests_is_refused(
+    settings: Settings, live: str, pack: Pack
+) -> None:
+    """It names what it needs and clients do not send; force starts it, and the history has it."""
+    paid = pack(times(1.0), script=PAID)
+    rollout.promote(settings, "toy", live)
+    with pytest.raises(IncompatibleContract, match=f"{paid} could not read.*`fee` added") as caught:
+        rollout.start_shadow(settings, "toy", paid)
+    assert (caught.value.status, caught.value.code) == (409, "incompatible_contract")
+    assert state(settings).state.shadows == {}
+    event = rollout.start_shadow(settings, "toy", paid, force=True)
+    assert event.forced
+    recorded = state(settings).events[-1]
+    assert [(c["level"], c["where"]) for c in recorded.changes] == [("incompatible", "fee")]
+
+
+def test_what_may_matter_is_recorded_with_a_shadow(
+    settings: Settings, live: str, pack: Pack
+) -> None:
+    """A warning holds nothing up; a contract that is the same has no changes."""
+    keyless = pack(times(1.0), script=KEYLESS)
+    rollout.promote(settings, "toy", live)
+    event = rollout.start_shadow(settings, "toy", keyless)
+    assert not event.forced
+    assert [(c["level"], c["where"]) for c in event.changes] == [("warning", "entity_key")]
+    assert rollout.start_shadow(settings, "toy", live, same=True).changes == ()
+
+
+def test_a_live_contract_that_cannot_be_read_is_no_guess(
+    settings: Settings, live: str, candidate: str
+) -> None:
+    """Whether the shadow could read its requests is not known. Force says it need not be."""
+    rollout.promote(settings, "toy", live)
+    (inspect(live).path / "contract.json").write_text("{}")
+    with pytest.raises(ArtifactCorrupt):
+        rollout.start_shadow(settings, "toy", candidate)
+    assert rollout.start_shadow(settings, "toy", candidate, force=True).changes == ()
+
+
+def test_latest_is_resolved_when_decided(settings: Settings, live: str) -> None:
+    """The history holds the version, not a name that moves."""
+    assert rollout.promote(settings, "toy", "toy:latest").artifact == live
+
+
+def test_what_cannot_be_served_is_not_decided(settings: Settings, live: str, pack: Pack) -> None:
+    """Unknown, tampered, or another model's artifact: refused, and nothing is recorded."""
+    other = pack(times(1.0), "other")
+    with pytest.raises(RolloutError, match="is no artifact of `toy`"):
+        rollout.promote(settings, "toy", other)
+    with pytest.raises(UnknownArtifact):
+        rollout.promote(settings, "toy", "toy:none")
+    (inspect(live).path / "contract.json").write_text("{}")
+    with pytest.raises(ArtifactCorrupt):
+        rollout.promote(settings, "toy", live)
+    assert state(settings).events == []

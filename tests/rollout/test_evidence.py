@@ -1,0 +1,57 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gnomon.log import InferenceLog
+from gnomon.rollout.evidence import Evidence, gather
+from gnomon.settings import Settings
+from tests.shadow.evidence import LIVE, SHADOW, log_live, log_shadow
+
+
+def gathered(settings: Settings) -> Evidence:
+    start = datetime.now(UTC) - timedelta(minutes=5)
+    return gather(InferenceLog(settings, "toy"), shadow=SHADOW, live=LIVE, epoch=2, start=start)
+
+
+def test_rows_are_counted_by_what_became_of_them(settings: Settings) -> None:
+    """Scored, failed, compared, disagreed and flipped, with the reasons and the worst rows."""
+    log_live(settings, 1)
+    log_shadow(settings, agreed=30, disagreed=20, flipped=3, failed=2)
+    found = gathered(settings).shadow
+    assert (found.scored, found.failed, found.compared) == (53, 2, 53)
+    assert (found.disagreed, found.flipped) == (23, 3)
+    assert found.errors == {"prediction_failed": 2}
+    assert [row.flipped for row in found.worst] == [True] * 3 + [False] * 7
+    assert [row.difference for row in found.worst] == pytest.approx([0.1] * 3 + [0.2] * 7)
+    assert len({row.request_id for row in found.worst}) == 10
+
+
+def test_only_this_run_against_this_live_counts(settings: Settings) -> None:
+    """An earlier run of the shadow, or its rows beside another live artifact, say nothing now."""
+    log_live(settings, 1)
+    log_shadow(settings, agreed=1)
+    log_shadow(settings, disagreed=10, epoch=1)
+    log_shadow(settings, disagreed=10, against="toy:old")
+    found = gathered(settings)
+    assert (found.shadow.scored, found.shadow.disagreed) == (1, 0)
+
+
+def test_live_against_itself_is_the_noise(settings: Settings) -> None:
+    """An A/A shadow's rows are the noise floor, whenever it ran."""
+    log_live(settings, 1)
+    log_shadow(settings, agreed=1)
+    log_shadow(settings, agreed=8, disagreed=2, artifact=LIVE, epoch=1)
+    noise = gathered(settings).noise
+    assert (noise.compared, noise.disagreed) == (10, 2)
+
+
+def test_times_are_told_apart_by_batch_size(settings: Settings) -> None:
+    """A batch of hundreds takes longer than one of one; they are no comparison."""
+    log_live(settings, 3, scored_us=1_000)
+    log_live(settings, 5, scored_us=9_000, batch_rows=300)
+    log_live(settings, 2, scored_us=1, outcome="failed")
+    log_shadow(settings, agreed=4, scored_us=2_000)
+    found = gathered(settings)
+    assert {size: times.count for size, times in found.live_times.items()} == {0: 3, 8: 5}
+    assert found.live_times[8].quantile(0.5) == pytest.approx(9_000, rel=0.01)
+    assert {size: times.count for size, times in found.times.items()} == {0: 4}

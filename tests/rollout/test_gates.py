@@ -1,0 +1,230 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from msgspec import structs
+
+from gnomon.compare.sequential import rate_interval
+from gnomon.compare.sketch import Sketch
+from gnomon.errors import NewerFormat, RolloutError, UnreadableFile
+from gnomon.log import InferenceLog
+from gnomon.policy import Limits, Policy
+from gnomon.rollout.evidence import Evidence, ShadowRows
+from gnomon.rollout.gates import Gate, evaluate, judge
+from gnomon.rollout.history import Event, RolloutState, Shadow, fold
+from gnomon.settings import Settings
+from gnomon.shadow.slices import Heartbeat, ShadowBeat
+from gnomon.skew.last_replay import Skew
+from tests.shadow.evidence import LIVE, SHADOW, log_live, log_shadow
+
+NOW = datetime.now(UTC)
+RUN = Shadow(artifact=SHADOW, digest="d", fraction=1.0, since=2, at=NOW - timedelta(minutes=5))
+LIMITS = Limits(
+    min_rows=1_000, max_disagreement=0.05, max_flips=0.01, max_failed=0.01, max_latency_ratio=2.0,
+    min_coverage=0.99, max_lag_rows=100, max_skew=0.01,
+)  # fmt: skip
+SKEW = Skew(artifact=SHADOW, digest="d", rows=5_000, disagreed=0)
+
+
+def times(micros: float, rows: int = 100, size: int = 0) -> dict[int, Sketch]:
+    sketch = Sketch()
+    sketch.add(np.full(rows, micros))
+    return {size: sketch}
+
+
+def rows(scored: int = 10_000, **counts: int) -> ShadowRows:
+    return ShadowRows(scored=scored, compared=scored, **counts)
+
+
+GOOD = Evidence(rows(disagreed=100), ShadowRows(), times(1_500.0), times(1_000.0))
+
+
+def beat(lagging: int = 0, *, name: str = "here", **more: object) -> Heartbeat:
+    shadow = ShadowBeat(artifact=SHADOW, epoch=2, lagging=lagging, **more)  # type: ignore[arg-type]
+    return Heartbeat(
+        model="toy", slice=name, host="h", pid=1, started=NOW, updated=NOW, shadows=(shadow,)
+    )
+
+
+def judged(
+    evidence: Evidence = GOOD,
+    *,
+    limits: Limits = LIMITS,
+    slices: tuple[Heartbeat, ...] = (beat(),),
+    skew: Skew | None = SKEW,
+) -> dict[str, Gate]:
+    since = datetime.now(UTC) - NOW  # The whole scene moves to the present.
+    run = structs.replace(RUN, at=RUN.at + since)
+    present = [structs.replace(b, updated=b.updated + since) for b in slices]
+    return {g.name: g for g in judge(limits, run, evidence, slices=present, skew=skew)}
+
+
+def test_good_evidence_passes_every_gate() -> None:
+    """Each gate of the policy is asked and passes, with the rows it rests on."""
+    gates = judged()
+    assert list(gates) == [
+        "rows", "disagreement", "flips", "failed", "latency", "coverage", "lag", "skew",
+    ]  # fmt: skip
+    assert {gate.verdict for gate in gates.values()} == {"pass"}
+    disagreement = gates["disagreement"]
+    assert (disagreement.count, disagreement.rows, disagreement.value) == (100, 10_000, 0.01)
+    assert disagreement.interval == rate_interval(100, 10_000, 0.95)
+
+
+def test_an_unset_limit_is_not_asked() -> None:
+    """A policy that sets no limit has no such gate."""
+    unset = Limits(
+        min_rows=1, max_disagreement=None, max_flips=None, max_failed=None,
+        max_latency_ratio=None, min_coverage=None, max_lag_rows=None, max_skew=None,
+    )  # fmt: skip
+    assert list(judged(limits=unset)) == ["rows"]
+
+
+@pytest.mark.parametrize(
+    ("disagreed", "compared", "verdict"),
+    [(600, 10_000, "fail"), (480, 10_000, "unknown"), (0, 0, "unknown"), (3, 20, "unknown")],
+)
+def test_a_rate_near_its_limit_is_unknown(disagreed: int, compared: int, verdict: str) -> None:
+    """Only an interval wholly on one side of the limit passes or fails."""
+    evidence = replace(GOOD, shadow=rows(compared, disagreed=disagreed))
+    assert judged(evidence)["disagreement"].verdict == verdict
+
+
+def test_the_noise_floor_is_forgiven_and_no_more() -> None:
+    """Disagreement that live has with itself does not count; its uncertainty does."""
+    noisy = replace(GOOD, shadow=rows(20_000, disagreed=2_400))
+    assert judged(noisy)["disagreement"].verdict == "fail"
+    measured = replace(noisy, noise=rows(20_000, disagreed=2_000))
+    gate = judged(measured)["disagreement"]
+    assert gate.verdict == "pass"
+    assert gate.value == pytest.approx(0.02)
+    assert "noise floor of 10.00%" in gate.says
+    hardly = replace(noisy, noise=rows(30, disagreed=3))
+    assert judged(hardly)["disagreement"].verdict == "unknown"
+
+
+def test_too_few_rows_are_unknown() -> None:
+    """Fewer rows than asked for decide nothing, however good."""
+    assert judged(replace(GOOD, shadow=rows(999)))["rows"].verdict == "unknown"
+
+
+def test_failures_fail_with_their_reasons() -> None:
+    """The failed share is of all eligible rows read, and the sentence names the codes."""
+    shadow = rows(1_000)
+    shadow.failed = 50
+    shadow.errors.update({"prediction_failed": 49, "invalid_request": 1})
+    gate = judged(replace(GOOD, shadow=shadow))["failed"]
+    assert (gate.verdict, gate.count, gate.rows) == ("fail", 50, 1_050)
+    assert "49 prediction_failed, 1 invalid_request" in gate.says
+
+
+def test_latency_compares_batches_of_like_size_only() -> None:
+    """A shadow that was behind scores large batches; they are no slower for being large."""
+    mixed = times(1_500.0) | times(90_000.0, size=10)
+    assert judged(replace(GOOD, times=mixed))["latency"].value == pytest.approx(1.5, rel=0.03)
+    assert judged(replace(GOOD, times=times(2_500.0)))["latency"].verdict == "fail"
+    other = replace(GOOD, times=times(500.0, size=3))
+    assert judged(other)["latency"].verdict == "unknown"
+
+
+def test_rows_still_lagging_may_yet_be_scored() -> None:
+    """Coverage fails on failures, waits for lag; lag has a limit of its own."""
+    waiting = judged(slices=(beat(90), beat(60, name="two")))
+    assert (waiting["coverage"].verdict, waiting["lag"].verdict) == ("unknown", "fail")
+    assert waiting["coverage"].rows == 10_150
+    shadow = rows(10_000)
+    shadow.failed = 200
+    assert judged(replace(GOOD, shadow=shadow))["coverage"].verdict == "fail"
+
+
+@pytest.mark.parametrize(
+    ("slices", "says"),
+    [
+        ((), "no slice reports"),
+        ((beat(), structs.replace(beat(name="two"), shadows=())), "slice two"),
+        ((beat(), beat(name="old", error="the worker died")), "slice old"),
+        ((structs.replace(beat(), updated=NOW - timedelta(minutes=1)),), "slice here"),
+    ],
+)
+def test_a_slice_that_does_not_report_leaves_coverage_unknown(
+    slices: tuple[Heartbeat, ...], says: str
+) -> None:
+    """What a silent slice has still to score is not known, so nobody guesses it is nothing."""
+    gates = judged(slices=slices)
+    for name in ("coverage", "lag"):
+        assert gates[name].verdict == "unknown"
+        assert says in gates[name].says
+
+
+def test_a_slice_gone_before_the_shadow_began_does_not_count() -> None:
+    """The file of a machine that died last week holds nothing up."""
+    gone = structs.replace(beat(name="gone"), updated=NOW - timedelta(days=7))
+    assert judged(slices=(beat(), gone))["coverage"].verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    ("skew", "verdict"),
+    [
+        (None, "unknown"),
+        (structs.replace(SKEW, digest="other"), "unknown"),
+        (structs.replace(SKEW, disagreed=500), "fail"),
+    ],
+)
+def test_skew_is_what_replay_found_of_these_very_bytes(skew: Skew | None, verdict: str) -> None:
+    """No replay, or one of another artifact under the same tag, is no evidence."""
+    assert judged(skew=skew)["skew"].verdict == verdict
+
+
+def state() -> RolloutState:
+    return fold([Event(kind="promote", artifact=LIVE), Event(kind="shadow_start", artifact=SHADOW)])
+
+
+def test_a_shadow_is_judged_on_its_log(settings: Settings) -> None:
+    """From rows in the log to one verdict, with examples that can be looked up."""
+    log_live(settings, 100)
+    log_shadow(settings, agreed=1_990, flipped=10)
+    policy = Policy(gates=Limits(min_rows=1_000, max_flips=0.001))
+    fresh = structs.replace(beat(), updated=datetime.now(UTC))
+    found = evaluate(
+        InferenceLog(settings, "toy"), state(), policy, SHADOW, slices=(fresh,), skew=None
+    )
+    assert found.verdict == "fail"
+    assert [gate.name for gate in found.unmet] == ["flips"]
+    assert len(found.unmet[0].examples) == 10
+    looked_up = InferenceLog(settings, "toy").table(columns=["request_id", "flipped"])
+    flipped = {r["request_id"] for r in looked_up.to_pylist() if r["flipped"]}
+    assert {row.request_id for row in found.unmet[0].examples} == flipped
+
+
+def test_nothing_is_known_of_an_artifact_that_is_no_shadow(settings: Settings) -> None:
+    """Never shadowed: unknown, without reading the log."""
+    found = evaluate(InferenceLog(settings, "toy"), state(), Policy(), "toy:other")
+    assert found.verdict == "unknown"
+    assert "no running shadow" in found.gates[0].says
+
+
+def test_without_live_there_is_nothing_to_judge_against(settings: Settings) -> None:
+    """The first artifact is promoted without gates."""
+    with pytest.raises(RolloutError, match="no live artifact"):
+        evaluate(InferenceLog(settings, "toy"), RolloutState(), Policy(), SHADOW)
+
+
+def test_what_cannot_be_read_is_unknown_for_its_own_reason() -> None:
+    """A newer slice's report, a damaged skew verdict: neither passes, nor reads as absent."""
+    newer = NewerFormat("this heartbeat has format 2", where="slices/toy/new.json")
+    damaged = UnreadableFile("not a skew verdict: the file is empty", where="skew/toy/b.json")
+    run = structs.replace(RUN, at=datetime.now(UTC) - timedelta(minutes=5))
+    present = structs.replace(beat(), updated=datetime.now(UTC))
+    gates = {
+        gate.name: gate
+        for gate in judge(
+            LIMITS, run, GOOD, slices=[present], unreadable={"new": newer}, skew=damaged
+        )
+    }
+    for name in ("coverage", "lag"):
+        assert gates[name].verdict == "unknown"
+        assert "slices/toy/new.json: this heartbeat has format 2" in gates[name].says
+    assert gates["skew"].verdict == "unknown"
+    assert "the file is empty at skew/toy/b.json" in gates["skew"].says
+    assert gates["rows"].verdict == "pass"

@@ -1,0 +1,104 @@
+"""Consistency of each column, hour by hour."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gnomon.compare.comparators import Compared, compare
+from gnomon.policy import Policy, Rules
+from gnomon.report import Moment
+from gnomon.skew.consistency.columns import Kind
+from gnomon.skew.consistency.over_time import HOUR, Courses
+
+RULES = Policy().rules(
+    pa.schema([pa.field("prediction", pa.float64()), pa.field("carrier", pa.string())]), same=True
+)
+KINDS: dict[str, Kind] = {"prediction": "output", "carrier": "feature"}
+
+
+def sides(count: int) -> Compared:
+    """Every third prediction is 2 higher on the left; every fourth carrier is null there."""
+    numbers = np.arange(count)
+    left = pa.table(
+        {
+            "prediction": np.where(numbers % 3 == 0, 3.0, 1.0),
+            "carrier": pa.array([None if n % 4 == 0 else "AA" for n in numbers], pa.string()),
+        }
+    )
+    right = pa.table({"prediction": np.ones(count), "carrier": ["AA"] * count})
+    return compare(left, right, RULES)
+
+
+def told(courses: Courses) -> dict[str, list[Moment]]:
+    return {c.column: list(c.moments) for c in courses.told(KINDS)}
+
+
+def test_each_hour_has_its_own_metrics() -> None:
+    """Shares are of the rows of that hour; differences of those with both values."""
+    courses = Courses()
+    courses.add(np.repeat([10.0, 5 * HOUR], 12), sides(24).columns)
+    found = told(courses)
+    first, second = found["prediction"]
+    assert (first.start, second.start) == (
+        "1970-01-01T00:00:00+00:00",
+        "1970-01-01T05:00:00+00:00",
+    )
+    assert (first.rows, first.coverage) == (12, 1.0)
+    assert first.consistency == pytest.approx(8 / 12)
+    assert first.mean_difference == pytest.approx(4 * 2 / 12)
+    assert first.smape == pytest.approx(4 * 1.0 / 12)
+    carrier = found["carrier"][0]
+    assert (carrier.left_null, carrier.coverage) == (0.25, 0.75)
+    assert carrier.smape is None
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(0, 300), max_size=4), st.randoms())
+def test_batches_and_their_order_change_nothing(cuts: list[int], random: object) -> None:
+    """Sums are those of one batch, also where the range is so long that buckets widen."""
+    moments = np.arange(300) * 9.0 * HOUR
+    whole = sides(300)
+    one, many = Courses(), Courses()
+    one.add(moments, whole.columns)
+    edges = [0, *sorted(cuts), 300]
+    parts = list(pairwise(edges))
+    random.shuffle(parts)  # type: ignore[attr-defined]
+    for begin, end in parts:
+        many.add(
+            moments[begin:end],
+            compare(
+                whole.left.slice(begin, end - begin), whole.right.slice(begin, end - begin), RULES
+            ).columns,
+        )
+    assert told(one).keys() == told(many).keys()
+    assert told(one) == told(many)
+    assert one.seconds > HOUR
+
+
+def test_weights_make_a_sample_stand_for_all_rows() -> None:
+    """A diverging row that stands for one and an agreeing one that stands for nine: 90% agree."""
+    courses = Courses()
+    compared = sides(2)
+    courses.add(np.zeros(2), compared.columns, np.array([1.0, 9.0]))
+    (moment,) = told(courses)["prediction"]
+    assert (moment.rows, moment.consistency) == (2, 0.9)
+
+
+def test_rows_without_a_time_are_left_out() -> None:
+    """There is no hour to count them in."""
+    courses = Courses()
+    courses.add(np.array([np.nan, np.nan]), sides(2).columns)
+    assert not told(courses)
+
+
+def test_no_column_makes_no_course() -> None:
+    """A table without steps has none to count."""
+    courses = Courses()
+    courses.add(np.zeros(3), compare(sides(3).left, sides(3).right, Rules(comparators={})).columns)
+    assert not told(courses)

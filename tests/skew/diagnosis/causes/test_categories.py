@@ -1,0 +1,67 @@
+import unicodedata
+
+import numpy as np
+import pytest
+
+from tests.skew.diagnosis.cases import explained, why
+
+LABELS = np.random.default_rng(8).choice(["Köln", "Åre", "Paris", "Rome"], 200).tolist()
+DOMAIN = {"x": frozenset(LABELS)}
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (str.upper, "case"),
+        (lambda s: f" {s} ", "white space"),
+        (lambda s: unicodedata.normalize("NFD", s), "Unicode form"),
+        (lambda s: s.replace("ö", "o").replace("Å", "A"), "accents"),
+    ],
+)
+def test_labels_that_are_spelled_otherwise(change: object, what: str) -> None:
+    """Case, space, Unicode form and accents; the finding says which."""
+    found = explained([change(s) for s in LABELS], LABELS, domains=DOMAIN)  # type: ignore[operator]
+    assert [p.cause for p, _ in found.found] == ["category form"]
+    assert what in found.found[0][0].finding
+
+
+def test_labels_that_are_spelled_otherwise_each_in_its_own_way() -> None:
+    """A space behind some, another Unicode form of others: all of it is one cause."""
+    other = [unicodedata.normalize("NFD", s) if not s.isascii() else f"{s} " for s in LABELS]
+    found = explained(other, LABELS, domains=DOMAIN)
+    assert [p.cause for p, _ in found.found] == ["category form"]
+    assert found.is_whole
+
+
+def test_labels_that_training_never_saw() -> None:
+    """A placeholder, or new names for what was known."""
+    for other in (["other"] * 200, [f"city {i % 5}" for i in range(200)]):
+        assert why(other, LABELS, domains=DOMAIN) == ["unknown category"]
+
+
+def test_labels_that_were_dealt_anew() -> None:
+    """The same labels, one to one, for others."""
+    around = dict(
+        zip(["Köln", "Åre", "Paris", "Rome"], ["Rome", "Köln", "Åre", "Paris"], strict=True)
+    )
+    assert why([around[s] for s in LABELS], LABELS, domains=DOMAIN) == ["category code order"]
+
+
+def test_codes_in_another_order() -> None:
+    """Integer codes permuted, as by order of appearance; a reversal is no straight line."""
+    codes = np.random.default_rng(9).integers(0, 6, 300).astype(float)
+    order = np.array([3.0, 5.0, 0.0, 4.0, 1.0, 2.0])
+    assert why(order[codes.astype(int)], codes, "step") == ["category code order"]
+    assert why(5 - codes, codes, "step") == ["category code order"]
+
+
+def test_random_labels_have_no_cause() -> None:
+    """Labels drawn anew follow no order."""
+    other = np.random.default_rng(10).choice(sorted(set(LABELS)), 200).tolist()
+    assert why(other, LABELS, domains=DOMAIN) == []
+
+
+def test_text_that_was_cut_off() -> None:
+    """A column of ten characters keeps the beginnings."""
+    words = [f"remark number {i} of a long series" for i in range(100)]
+    assert why([w[:10] for w in words], words) == ["truncation"]

@@ -1,0 +1,124 @@
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+
+from gnomon.skew.diagnosis.case import Case, Proposal
+from gnomon.skew.diagnosis.causes.clocks import day_and_month, swapped, time_zone
+from tests.skew.diagnosis.cases import case, why
+
+Floats = npt.NDArray[np.float64]
+
+HOURS = pd.Timestamp("2013-02-20", tz="UTC").timestamp() / 3600 + 5.0 * np.arange(400)
+"""Moments every five hours from winter into summer time, as hours since 1970."""
+
+
+def on_clock(hours: Floats, zone: str) -> pd.Series:
+    moments = pd.to_datetime(np.round(hours * 3600), unit="s", utc=True)
+    return pd.Series(moments).dt.tz_convert(ZoneInfo(zone))
+
+
+def hour_of_day(hours: Floats, zone: str) -> Floats:
+    return on_clock(hours, zone).dt.hour.to_numpy(dtype=np.float64)
+
+
+def case_of_hour(online: str, offline: str, **more: object) -> Case:
+    """The hour of day, read on the clock of one zone online and of another offline."""
+    return case(
+        hour_of_day(HOURS, online),
+        hour_of_day(HOURS, offline),
+        "step",
+        times={"at": HOURS},
+        moments=HOURS,
+        moved=lambda feature, rows, to: hour_of_day(to, online),
+        **more,
+    )
+
+
+def found(one: Case) -> Proposal | None:
+    return next(time_zone(one), None)
+
+
+@pytest.mark.parametrize(
+    ("online", "offline", "finding"),
+    [
+        ("UTC", "America/New_York",
+         "is 4 to 5 hours ahead of offline, as UTC is ahead of America/New_York"),
+        ("America/New_York", "UTC",
+         "is 4 to 5 hours behind offline, as America/New_York is behind UTC"),
+        ("UTC", "Asia/Kolkata", "is 5.5 hours behind offline, as UTC is behind Asia/Kolkata"),
+        ("UTC", "Asia/Tokyo", "is 9 hours behind offline, as UTC is behind Asia/Tokyo"),
+    ],
+)  # fmt: skip
+def test_the_zone_is_found_by_moving_the_timestamp(online: str, offline: str, finding: str) -> None:
+    """Both directions, fixed and changing offsets, whole and half hours."""
+    shift = found(case_of_hour(online, offline))
+    assert shift is not None
+    assert shift.finding == finding
+    assert shift.explained.sum() >= len(HOURS) - 1
+
+
+def test_a_zone_that_the_contract_names_is_named_first() -> None:
+    """Of the zones with the same clock, the deployment's own."""
+    shift = found(case_of_hour("UTC", "America/Toronto", zones=("America/Toronto",)))
+    assert shift is not None
+    assert "America/Toronto" in shift.finding
+
+
+def test_summer_time_that_one_side_does_not_keep() -> None:
+    """Winter's offset all year: an hour off, and only while there is summer time."""
+    fixed = case(
+        hour_of_day(HOURS, "Etc/GMT+5"),
+        hour_of_day(HOURS, "America/New_York"),
+        "step",
+        times={"at": HOURS},
+        moments=HOURS,
+        moved=lambda feature, rows, to: hour_of_day(to, "Etc/GMT+5"),
+    )
+    shift = found(fixed)
+    assert shift is not None
+    assert "while America/New_York has summer time" in shift.finding
+
+
+def test_a_timestamp_column_is_moved_itself() -> None:
+    """Local time logged as if it were UTC, on either side."""
+    by = on_clock(HOURS, "America/New_York").map(lambda t: t.utcoffset().total_seconds() / 3600)
+    utc = pd.Series(pd.to_datetime(HOURS * 3600, unit="s", utc=True))
+    local = utc + pd.to_timedelta(by.to_numpy(), unit="h")
+    for left, right, word in ((utc, local, "ahead of"), (local, utc, "behind")):
+        shift = found(case(left, right, moments=HOURS))
+        assert shift is not None
+        assert f"4 to 5 hours {word} offline" in shift.finding
+        assert shift.explained.all()
+
+
+def test_an_hour_that_a_client_sends_is_compared_with_its_moment() -> None:
+    """No code to run again: the hours between the two are a zone's at each moment."""
+    left, right = hour_of_day(HOURS, "UTC"), hour_of_day(HOURS, "America/New_York")
+    assert why(left, right, moments=HOURS) == ["time zone"]
+
+
+def test_day_and_month_exchanged() -> None:
+    """A date read the other way round where it can be; the 13th and later betray it."""
+    right = pd.Series(pd.to_datetime(HOURS * 3600, unit="s", utc=True))
+    to = swapped(HOURS)
+    left = pd.Series(
+        pd.to_datetime(np.where(np.isfinite(to), to, HOURS) * 3600, unit="s", utc=True)
+    )
+    one = case(left, right, moments=HOURS)
+    (exchange,) = day_and_month(one)
+    assert exchange.explained.sum() == one.differs.sum() > 50
+    assert why(left, right, moments=HOURS) == ["date format"]
+
+
+def test_other_differences_are_no_zone() -> None:
+    """Hours shuffled between rows have no zone."""
+    left = hour_of_day(HOURS, "UTC")
+    right = np.random.default_rng(5).permutation(left)
+    shuffled = case(
+        left, right, "step", times={"at": HOURS}, moments=HOURS,
+        moved=lambda feature, rows, to: hour_of_day(to, "UTC"),
+    )  # fmt: skip
+    assert found(shuffled) is None

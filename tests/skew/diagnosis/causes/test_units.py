@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from tests.skew.diagnosis.cases import explained, why
+
+VALUES = np.random.default_rng(4).normal(60, 15, 300).round(3)
+
+
+@pytest.mark.parametrize(
+    ("online", "finding"),
+    [
+        (VALUES * 1000, "is 1,000 times offline"),
+        (VALUES / 60, "minutes and hours"),
+        (VALUES * 2.54, "centimetres and inches"),
+        (VALUES * 0.4536, "kilograms and pounds"),
+        (VALUES * 1.8 + 32, "Celsius and Fahrenheit"),
+        ((VALUES - 32) / 1.8, "Celsius and Fahrenheit"),
+        (-VALUES, "opposite sign"),
+    ],
+)
+def test_another_unit_is_named(online: object, finding: str) -> None:
+    """Factors, powers of ten, degrees and signs, either way round."""
+    found = explained(online, VALUES)
+    assert [p.cause for p, _ in found.found] == ["unit change"]
+    assert finding in found.found[0][0].finding
+
+
+def test_a_unit_and_lost_digits_are_two_causes() -> None:
+    """Miles as kilometres, then without decimals."""
+    assert why(np.round(VALUES * 1.609344, 1), VALUES) == ["unit change", "rounding"]
+
+
+def test_a_scaled_column_of_a_step_is_stale_statistics() -> None:
+    """A straight line of no known unit, out of a step, is another mean and deviation."""
+    z = (VALUES - 60) / 15
+    assert why(0.93 * z + 0.11, z, "step") == ["stale scaler statistics"]
+    assert why(z + 0.25, z, "step") == ["stale scaler statistics"]
+
+
+def test_a_shift_by_a_whole_number_is_an_offset() -> None:
+    """Counting from one instead of from zero."""
+    days = np.arange(300.0) % 7
+    assert why(days + 1, days) == ["constant offset"]
+
+
+def test_a_decimal_comma_drops_as_many_digits_as_there_were() -> None:
+    """12.5 becomes 125 and 3.25 becomes 325, while whole numbers stay: no factor, a locale."""
+    values = np.round(np.random.default_rng(5).uniform(0, 90, 300), 2)
+    values[::4] = np.round(values[::4])
+    read = np.array([v if v % 1 == 0 else float(repr(v).replace(".", "")) for v in values.tolist()])
+    assert why(read, values) == ["locale"]
+
+
+def test_a_thousands_separator_read_as_the_decimal_sign() -> None:
+    """Only from a thousand on; a unit would change the small ones too."""
+    values = np.random.default_rng(6).integers(1, 9_000, 300).astype(float)
+    assert why(np.where(values >= 1000, values / 1000, values), values) == ["locale"]
+
+
+def test_numbers_with_decimals_that_came_out_null() -> None:
+    """Text with a comma that a parser gave up on."""
+    values = np.round(np.random.default_rng(7).uniform(0, 90, 300), 1)
+    values[::3] = np.round(values[::3])
+    read = np.where(values % 1 == 0, values, np.nan)
+    assert why(read, values) == ["locale"]

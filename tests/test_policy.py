@@ -1,0 +1,176 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import stats
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import entropy
+
+from gnomon.errors import PolicyError
+from gnomon.policy import Comparator, Decision, Drift, Policy
+
+OUTPUTS = pa.schema(
+    [("prediction", pa.int64()), ("probability_0", pa.float64()), ("probability_1", pa.float64())]
+)
+
+
+def read(tmp_path: Path, text: str) -> Policy:
+    path = tmp_path / "policy.toml"
+    path.write_text(text)
+    return Policy.read(path)
+
+
+def test_an_empty_file_is_the_default_policy(tmp_path: Path) -> None:
+    """Every key has a default, so an empty file and no file mean the same."""
+    assert read(tmp_path, "") == Policy()
+
+
+def test_all_tables_are_read(tmp_path: Path) -> None:
+    """Each table of the file reaches the policy, integers standing for floats where they may."""
+    policy = read(
+        tmp_path,
+        """
+        [sampling]
+        fraction = 1
+        [decision]
+        output = "probability_1"
+        threshold = 0.3
+        [compare."probability_*"]
+        absolute = 0.02
+        [skew.hour]
+        ulps = 4
+        [gates]
+        min_rows = 5
+        max_flips = 0.01
+        [drift]
+        psi = 0.1
+        new = inf
+        ignore = ["*/hour"]
+        """,
+    )
+    assert policy.sampling.fraction == 1.0
+    assert policy.decision == Decision(output="probability_1", threshold=0.3)
+    assert policy.compare["probability_*"].absolute == 0.02
+    assert policy.skew["hour"].ulps == 4
+    assert (policy.gates.min_rows, policy.gates.max_flips) == (5, 0.01)
+    assert (policy.drift.psi, policy.drift.new, policy.drift.js) == (0.1, math.inf, 0.2)
+    assert policy.drift.ignores("columns/hour")
+    assert not policy.drift.ignores("hour")
+
+
+def test_the_limits_of_drift_are_one_effect_in_four_measures() -> None:
+    """Half a standard deviation of a normal distribution reaches them all, to a tenth."""
+    places = np.linspace(-12.0, 12.0, 200_001)
+    one, other = (stats.norm(mean).pdf(places) for mean in (0.0, 0.5))
+    drift, step = Drift(), places[1] - places[0]
+    assert (entropy(one, other) + entropy(other, one)) == pytest.approx(drift.psi, rel=0.1)
+    assert jensenshannon(one, other, base=2) == pytest.approx(drift.js, rel=0.1)
+    gap = np.abs(np.cumsum(one - other)) * step
+    assert gap.max() == pytest.approx(drift.ks, rel=0.1)
+    assert gap.sum() * step == pytest.approx(drift.wasserstein, rel=0.1)
+
+
+def test_defaults_follow_the_outputs_type() -> None:
+    """A class label must be equal; probabilities of two artifacts may lie 0.05 apart."""
+    rules = Policy().rules(OUTPUTS, task="classification")
+    assert rules.comparators["prediction"] == Comparator(kind="label")
+    assert rules.comparators["probability_1"] == Comparator(kind="probability", absolute=0.05)
+    assert rules.decides == {"prediction": None}
+
+
+def test_one_artifact_may_only_round_differently() -> None:
+    """Online against offline excuses rounding and nothing else."""
+    rules = Policy().rules(OUTPUTS, task="classification", same=True)
+    assert rules.comparators["probability_1"] == Comparator(
+        kind="probability", absolute=1e-12, relative=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("type_", "kind"),
+    [
+        (pa.float64(), "number"),
+        (pa.int64(), "number"),
+        (pa.timestamp("us", "UTC"), "number"),
+        (pa.string(), "label"),
+        (pa.bool_(), "label"),
+    ],
+)
+def test_a_features_kind_follows_its_arrow_type(type_: pa.DataType, kind: str) -> None:
+    """Whatever can be subtracted is a number; the rest is equal or not."""
+    rules = Policy().rules(pa.schema([("x", type_)]))
+    assert rules.comparators["x"].kind == kind
+
+
+@pytest.mark.parametrize(
+    ("task", "type_", "kind"),
+    [
+        ("classification", pa.float64(), "label"),
+        ("regression", pa.int64(), "number"),
+        (None, pa.int64(), "label"),
+        (None, pa.float64(), "number"),
+    ],
+)
+def test_the_task_says_what_a_prediction_is(
+    task: str | None, type_: pa.DataType, kind: str
+) -> None:
+    """Only the task tells a class that is a number from a number that is measured."""
+    rules = Policy().rules(pa.schema([("prediction", type_)]), task=task)  # type: ignore[arg-type]
+    assert rules.comparators["prediction"].kind == kind
+
+
+def test_an_exact_name_wins_over_a_pattern(tmp_path: Path) -> None:
+    """Patterns set the rule for many columns; a column's own table overrides them."""
+    policy = read(
+        tmp_path, '[compare."probability_*"]\nabsolute = 0.1\n[compare.probability_0]\nulps = 2\n'
+    )
+    rules = policy.rules(OUTPUTS)
+    assert rules.comparators["probability_0"] == Comparator(kind="probability", ulps=2)
+    assert rules.comparators["probability_1"] == Comparator(kind="probability", absolute=0.1)
+
+
+def test_an_ignored_column_is_not_compared(tmp_path: Path) -> None:
+    """`ignore` takes a column out of the comparison."""
+    rules = read(tmp_path, '[compare.prediction]\nkind = "ignore"\n').rules(OUTPUTS)
+    assert list(rules.comparators) == ["probability_0", "probability_1"]
+    assert rules.decides == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "where", "hint"),
+    [
+        ("[gates]\nmax_dis = 1", "unknown field `max_dis`", ": gates", "max_disagreement"),
+        ("[gate]", "unknown field `gate`", "policy.toml", "sampling, decision"),
+        ("[compare.x]\nabs = 1", "unknown field `abs`", ": compare", "absolute"),
+        ("[gates]\nmin_rows = 'many'", "Expected `int`, got `str`", ": gates.min_rows", None),
+        ("[gates]\nmax_failed = 2", "between 0 and 1, got 2", ": gates", None),
+        ("[gates]\nconfidence = 1.0", "from 0.5 to below 1, got 1.0", ": gates", None),
+        ("[sampling]\nfraction = 0", "above 0 and up to 1, got 0", ": sampling", None),
+        ("[compare.x]\nabsolute = -1", "`absolute` to be 0 or more", ": compare", None),
+        ("[compare.x]\nkind = 'labl'", "Invalid enum value 'labl'", ": compare", None),
+        ("[compare.x]\nkind = 'label'\nulps = 1", "no meaning for kind `label`", "compare", None),
+        ("[decision]\noutput = 'p'", "missing required field `threshold`", ": decision", None),
+        ("[drift]\nsi = 1", "unknown field `si`", ": drift", "psi"),
+        ("[drift]\npsi = 0", "`psi` above 0, got 0", ": drift", None),
+        ("[drift]\npsi = nan", "`psi` above 0, got nan", ": drift", None),
+        ("gates = ", "not TOML", "policy.toml", None),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(
+    tmp_path: Path, text: str, message: str, where: str, hint: str | None
+) -> None:
+    """A bad policy says what was expected, where, and for a mistyped key which keys there are."""
+    with pytest.raises(PolicyError) as caught:
+        read(tmp_path, text)
+    assert message in caught.value.message
+    assert where in (caught.value.where or "")
+    assert (hint is None) == (caught.value.hint is None)
+    assert hint is None or hint in (caught.value.hint or "")
+
+
+def test_a_missing_policy_file_is_named(tmp_path: Path) -> None:
+    """A path that does not exist is a PolicyError, not a traceback."""
+    with pytest.raises(PolicyError, match="No such file"):
+        Policy.read(tmp_path / "none.toml")
