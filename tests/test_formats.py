@@ -28,7 +28,7 @@ from gnomon.rollout.history import History
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.shadow.feed.attempt import Attempts
-from gnomon.skew import last_replay as skew
+from gnomon.skew import last_replay
 from gnomon.storage import Storage
 
 DATA = Path(__file__).parent / "data"
@@ -93,7 +93,7 @@ def test_a_heartbeat_of_format_1_is_read(tmp_path: Path) -> None:
 def test_a_skew_verdict_of_format_1_is_read(tmp_path: Path) -> None:
     """What a replay found, for the gate."""
     storage = stored(tmp_path, "skew/flights/boosting-1.json", "skew-1.json")
-    found = skew.read(storage, "flights:boosting-1")
+    found = last_replay.read(storage, "flights:boosting-1")
     assert found is not None
     assert (found.rows, found.disagreed) == (1000, 3)
 
@@ -149,7 +149,7 @@ def read_heartbeat(path: Path) -> object:
 
 def read_skew(path: Path) -> object:
     storage = Storage(Settings(root=str(path.parents[2])))
-    return skew.read(storage, f"{path.parent.name}:{path.stem}")
+    return last_replay.read(storage, f"{path.parent.name}:{path.stem}")
 
 
 def read_attempt(path: Path) -> object:

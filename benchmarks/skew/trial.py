@@ -13,11 +13,11 @@ from benchmarks.skew.injections import Sides, inject
 from benchmarks.skew.worlds import World
 from gnomon.artifact import Artifact
 from gnomon.compare.comparators import compare
+from gnomon.offline.paired_rows import Pairs, with_columns
 from gnomon.offline.rerun import Rerun
 from gnomon.offline.table import KNOWN_AT
 from gnomon.policy import Policy, Tolerance
 from gnomon.report import Diagnosis
-from gnomon.skew.consistency.tally import Pairs, with_columns
 from gnomon.skew.diagnosis.diagnose import diagnose
 from gnomon.skew.diagnosis.walk import Sampled, followed
 

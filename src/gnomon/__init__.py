@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from gnomon.version import __version__
+
 if TYPE_CHECKING:
     from gnomon.artifact import Artifact as Artifact
     from gnomon.artifact import inspect as inspect
@@ -31,8 +33,6 @@ __all__ = [
     "load",
     "pack",
 ]
-
-__version__ = "0.1.0"  # In the source, because in a bento there is nothing else of Gnomon.
 
 _HOMES = {
     "Artifact": "gnomon.artifact",

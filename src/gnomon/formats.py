@@ -11,8 +11,8 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-import gnomon
 from gnomon.errors import GnomonError, NewerFormat, UnreadableFile
+from gnomon.version import __version__
 
 __all__ = ["Format", "check_version", "decode", "read"]
 
@@ -84,7 +84,7 @@ def check_version(found: int, format_: Format, where: str) -> None:
     if found > format_.newest:
         raise format_.newer(
             f"this {format_.what} has format {found}; this version of gnomon "
-            f"({gnomon.__version__}) reads up to {format_.newest}",
+            f"({__version__}) reads up to {format_.newest}",
             where=where,
             hint="upgrade gnomon here to the version that wrote it",
         )

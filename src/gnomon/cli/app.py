@@ -46,9 +46,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        import gnomon
-
-        typer.echo(f"gnomon {gnomon.__version__}")
+        typer.echo(f"gnomon {__version__}")
         raise typer.Exit
 
 

@@ -75,7 +75,7 @@ def keep(
 
 def _tell_gates(report: Report, settings: Settings, page: str) -> None:
     """The skew gate of a promotion asks how the artifact itself fared, online against offline."""
-    from gnomon.skew import last_replay as skew
+    from gnomon.skew import last_replay
     from gnomon.storage import Storage
 
     subject = report.subject
@@ -83,11 +83,11 @@ def _tell_gates(report: Report, settings: Settings, page: str) -> None:
         return
     if report.verdict == "unknown":
         return
-    found = skew.Skew(
+    found = last_replay.Skew(
         artifact=subject.artifact,
         digest=subject.digest,
         rows=report.divergence.of,
         disagreed=report.divergence.rows,
         report=page,
     )
-    skew.write(Storage(settings), found)
+    last_replay.write(Storage(settings), found)

@@ -20,11 +20,11 @@ from gnomon.drift.segments import Segments
 from gnomon.errors import PolicyError
 from gnomon.log import InferenceLog
 from gnomon.offline.logged import Range, Role, Rows
+from gnomon.offline.paired_rows import Pairs, Sample, about, row_ids, row_places, seconds
 from gnomon.offline.rerun import Rerun
 from gnomon.policy import Policy
 from gnomon.report import Axis, Subject
 from gnomon.settings import Settings
-from gnomon.skew.consistency.tally import Pairs, Sample, about, row_ids, row_places, seconds
 from gnomon.worker import WorkerClient
 
 __all__ = ["Measurement", "frozen", "measure"]

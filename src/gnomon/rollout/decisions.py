@@ -23,7 +23,7 @@ from gnomon.rollout.gates import Gates, evaluate
 from gnomon.rollout.history import Event, History, RolloutState
 from gnomon.settings import Settings
 from gnomon.shadow import slices
-from gnomon.skew import last_replay as skew
+from gnomon.skew import last_replay
 from gnomon.storage import Storage
 
 __all__ = ["check", "promote", "rollback", "start_shadow", "stop_shadow"]
@@ -231,10 +231,10 @@ def _gates(
     )
 
 
-def _skew(storage: Storage, tag: str) -> skew.Skew | UnreadableFile | None:
+def _skew(storage: Storage, tag: str) -> last_replay.Skew | UnreadableFile | None:
     """The last replay, or why it cannot be read: then its gate is unknown, for that reason."""
     try:
-        return skew.read(storage, tag)
+        return last_replay.read(storage, tag)
     except UnreadableFile as error:
         return error
 

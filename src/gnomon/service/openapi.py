@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-import gnomon
 from gnomon.contract.contract import Contract
 from gnomon.service.control import ROUTES, Route
 from gnomon.service.schemas import contract_schemas
 from gnomon.service.status import Status
+from gnomon.version import __version__
 
 __all__ = ["openapi"]
 
@@ -31,8 +31,7 @@ def openapi(contract: Contract, artifact_tag: str) -> Schema:
         "info": {
             "title": model,
             "version": version,
-            "description": f"The live artifact is `{artifact_tag}`. "
-            f"Served by Gnomon {gnomon.__version__}.",
+            "description": f"The live artifact is `{artifact_tag}`. Served by Gnomon {__version__}.",
         },
         "paths": {
             "/predict": {"post": _predict(contract)},

@@ -17,7 +17,6 @@ from typing import Any
 import bentoml
 import msgspec
 
-import gnomon
 from gnomon import rollout
 from gnomon.artifact import Artifact, inspect, tags
 from gnomon.errors import (
@@ -52,6 +51,7 @@ from gnomon.shadow import slices
 from gnomon.shadow.feed import progress
 from gnomon.shadow.feed.run import mark_stopped
 from gnomon.storage import Storage
+from gnomon.version import __version__
 
 __all__ = ["Runtime"]
 
@@ -528,7 +528,7 @@ class Runtime:
         return Status(
             model=self.model,
             ready=live is not None,
-            version=gnomon.__version__,
+            version=__version__,
             slice=self.slice,
             started=self._started,
             epoch=state.epoch,

@@ -16,12 +16,13 @@ import pyarrow as pa
 from gnomon import report
 from gnomon.contract import Contract
 from gnomon.offline.logged import Range
+from gnomon.offline.paired_rows import seconds
 from gnomon.policy import Policy, Rules
 from gnomon.report import Report
 from gnomon.skew.consistency.columns import Kind, of_comparison, of_rows
 from gnomon.skew.consistency.findings import Finding, judge
 from gnomon.skew.consistency.over_time import Courses
-from gnomon.skew.consistency.tally import Tally, seconds
+from gnomon.skew.consistency.tally import Tally
 from gnomon.skew.diagnosis.diagnose import Diagnosed
 from gnomon.skew.diagnosis.walk import Followed, Sampled, sampled
 from gnomon.skew.shapes import distribution, examples, timeline

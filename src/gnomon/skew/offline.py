@@ -12,13 +12,13 @@ import pyarrow as pa
 from gnomon.artifact import Artifact
 from gnomon.log import InferenceLog
 from gnomon.offline.logged import Range, Role, Rows
+from gnomon.offline.paired_rows import with_columns
 from gnomon.offline.rerun import Rerun, step_columns
 from gnomon.offline.table import OfflineTable
 from gnomon.policy import Policy
 from gnomon.report import Diagnosis, Report
 from gnomon.settings import Settings
 from gnomon.skew.compose import compose
-from gnomon.skew.consistency.tally import with_columns
 from gnomon.skew.diagnosis.diagnose import Diagnosed, diagnose
 from gnomon.skew.diagnosis.elsewhere import elsewhere, other_versions
 from gnomon.skew.diagnosis.walk import follow, sampled

@@ -20,13 +20,14 @@ from gnomon.errors import ContractError
 from gnomon.log import InferenceLog
 from gnomon.log.bodies import Decoded
 from gnomon.offline.logged import Range, Role, Rows
+from gnomon.offline.paired_rows import Pairs, about, with_columns
 from gnomon.offline.rerun import Rerun
 from gnomon.policy import Policy, Rules
 from gnomon.report import Count, Report
 from gnomon.settings import Settings
 from gnomon.skew.compose import Sides, compose, skew_limit
 from gnomon.skew.consistency.columns import Kind
-from gnomon.skew.consistency.tally import Pairs, Tally, about, with_columns
+from gnomon.skew.consistency.tally import Tally
 from gnomon.skew.diagnosis.diagnose import Diagnosed, diagnose
 from gnomon.skew.diagnosis.elsewhere import elsewhere
 from gnomon.skew.diagnosis.walk import follow, sampled

@@ -15,7 +15,7 @@ from gnomon.compare.comparators import compare
 from gnomon.contract import Contract
 from gnomon.policy import Rules
 from gnomon.report import Axis, Bucket, Cell, Distribution, Example, Timeline, Value
-from gnomon.skew.consistency.tally import TimeBuckets
+from gnomon.skew.consistency.time_buckets import TimeBuckets
 from gnomon.skew.diagnosis.walk import Sampled
 
 __all__ = ["distribution", "examples", "timeline"]

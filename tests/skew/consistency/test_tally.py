@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon.errors import PolicyError
+from gnomon.offline.paired_rows import Pairs, Sample
 from gnomon.policy import Policy, Rules
-from gnomon.skew.consistency.tally import Pairs, Sample, Tally, TimeBuckets
+from gnomon.skew.consistency.tally import Tally
+from gnomon.skew.consistency.time_buckets import TimeBuckets
 
 SCHEMA = pa.schema([pa.field("prediction", pa.float64())])
 

@@ -14,10 +14,10 @@ from gnomon.artifact import Artifact
 from gnomon.compare.comparators import Compared, compare
 from gnomon.contract import Decoder
 from gnomon.offline.logged import Range
+from gnomon.offline.paired_rows import Pairs, Sample, with_columns
 from gnomon.offline.rerun import Rerun, step_columns
 from gnomon.policy import Policy, Rules
 from gnomon.skew.consistency.columns import Kind
-from gnomon.skew.consistency.tally import Pairs, Sample, with_columns
 from gnomon.skew.diagnosis.elsewhere import Elsewhere
 
 __all__ = ["Followed", "Sampled", "follow", "followed", "sampled"]

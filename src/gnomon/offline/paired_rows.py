@@ -1,0 +1,143 @@
+"""Rows with both their sides, and a bounded sample of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.contract import Contract
+from gnomon.log.bodies import begins
+from gnomon.log.sampling import unit
+from gnomon.offline.logged import Rows
+
+__all__ = ["Pairs", "Sample", "about", "row_ids", "row_places", "seconds", "with_columns"]
+
+Floats = npt.NDArray[np.float64]
+
+_GOLDEN = (5**0.5 - 1) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Rows with both their sides, as three tables of as many rows.
+
+    Attributes:
+        about: ``request_id``, ``row``, ``arrived``, ``client_id``, ``moment`` (event time, or
+            arrival where there is none) and ``key_<name>``.
+        left: features and outputs on the left.
+        right: those the right side has.
+    """
+
+    about: pa.Table
+    left: pa.Table
+    right: pa.Table
+
+    @property
+    def num_rows(self) -> int:
+        """How many."""
+        return int(self.about.num_rows)
+
+    def take(self, places: npt.NDArray[np.int64]) -> Pairs:
+        """Some of them, in the given order."""
+        return Pairs(*(t.take(pa.array(places)) for t in (self.about, self.left, self.right)))
+
+    @classmethod
+    def concat(cls, parts: Sequence[Pairs]) -> Pairs:
+        """All of them."""
+        about, left, right = (
+            # A column may be of nulls only, or of whole numbers, in one part and not in another.
+            pa.concat_tables(tables, promote_options="permissive").combine_chunks()
+            for tables in zip(*((p.about, p.left, p.right) for p in parts), strict=True)
+        )
+        return cls(about, left, right)
+
+
+class Sample:
+    """At most ``size`` rows, each as likely to be kept as any other.
+
+    Keeps the rows with the smallest hashes of their ids (bottom-k sampling, Cohen and Kaplan, PODC
+    2007), so that the same rows give the same sample in whatever order and batches they come.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._below = 1.0
+        self._parts: list[tuple[Floats, Pairs]] = []
+        self._held = 0
+        self.seen = 0
+
+    def add(self, places: Floats, pairs: Pairs) -> None:
+        """Offer rows, each with its place in [0, 1)."""
+        self.seen += len(places)
+        chosen = np.flatnonzero(places < self._below)
+        if len(chosen):
+            self._parts.append((places[chosen], pairs.take(chosen)))
+            self._held += len(chosen)
+        if self._held > 2 * self._size:
+            self._shrink()
+
+    def pairs(self) -> Pairs | None:
+        """The rows kept, by place; None when none were offered."""
+        if not self._parts:
+            return None
+        self._shrink()
+        return self._parts[0][1]
+
+    def _shrink(self) -> None:
+        places = np.concatenate([places for places, _ in self._parts])
+        order = np.argsort(places, kind="stable")[: self._size]
+        kept = Pairs.concat([pairs for _, pairs in self._parts]).take(order)
+        if len(places) > self._size:
+            self._below = float(places[order[-1]])
+        self._parts, self._held = [(places[order], kept)], len(order)
+
+
+def about(rows: Rows, contract: Contract, keys: pa.Table) -> pa.Table:
+    """What :attr:`Pairs.about` says of logged rows; they are named by ``keys``."""
+    event_time = contract.event_time
+    moment = rows.envelope.column("arrived")
+    if event_time:
+        moment = pc.coalesce(rows.inputs.column(event_time), moment)
+    named = keys.rename_columns([f"key_{name}" for name in keys.column_names])
+    envelope = rows.envelope.select(["request_id", "row", "arrived", "client_id"])
+    return with_columns(envelope.append_column("moment", moment), named)
+
+
+def with_columns(table: pa.Table, more: pa.Table) -> pa.Table:
+    """A table with another's columns after its own."""
+    return pa.table(
+        [*table.columns, *more.columns], names=[*table.column_names, *more.column_names]
+    )
+
+
+def row_ids(about: pa.Table) -> list[str]:
+    """``<request id>/<row>`` of each row."""
+    ids: list[str] = pc.binary_join_element_wise(
+        about.column("request_id"), about.column("row").cast(pa.string()), "/"
+    ).to_pylist()
+    return ids
+
+
+def row_places(about: pa.Table) -> Floats:
+    """Each row's fixed place in [0, 1), wherever it is met, for a :class:`Sample`.
+
+    The request's place, then the fractional parts of multiples of the golden ratio by row number,
+    which are evenly spread (Knuth, The Art of Computer Programming 3, 6.4, theorem S).
+    """
+    first = begins(about.column("request_id"))
+    requests = unit(about.column("request_id").take(pa.array(first)).to_pylist())
+    repeated = np.repeat(requests, np.diff(np.append(first, about.num_rows)))
+    places: Floats = (repeated + about.column("row").to_numpy() * _GOLDEN) % 1.0
+    return places
+
+
+def seconds(times: pa.ChunkedArray) -> Floats:
+    """Timestamps as seconds since 1970; null as NaN."""
+    micros = pc.cast(times.cast(pa.timestamp("us", tz="UTC")), pa.int64())
+    found: Floats = micros.to_numpy().astype(np.float64) / 1e6
+    return found

@@ -1,0 +1,5 @@
+"""The version of Gnomon."""
+
+__all__ = ["__version__"]
+
+__version__ = "0.1.0"  # In the source, because in a bento there is nothing else of Gnomon.
