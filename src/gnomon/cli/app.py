@@ -46,6 +46,8 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
+        from gnomon.version import __version__
+
         typer.echo(f"gnomon {__version__}")
         raise typer.Exit
 

@@ -31,7 +31,8 @@ def openapi(contract: Contract, artifact_tag: str) -> Schema:
         "info": {
             "title": model,
             "version": version,
-            "description": f"The live artifact is `{artifact_tag}`. Served by Gnomon {__version__}.",
+            "description": f"The live artifact is `{artifact_tag}`. "
+            f"Served by Gnomon {__version__}.",
         },
         "paths": {
             "/predict": {"post": _predict(contract)},
