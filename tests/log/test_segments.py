@@ -57,7 +57,7 @@ def test_a_segment_is_an_arrow_stream_any_tool_reads(tmp_path: Path, writer: Seg
         stream = pa.ipc.open_stream(file)
         assert stream.read_all().column("request_id").to_pylist() == ["a", "b"]
     metadata = stream.schema.metadata
-    assert metadata[b"gnomon.format"] == b"2"
+    assert metadata[b"gnomon.format"] == b"3"
     assert metadata[b"gnomon.stream"] == b"requests"
     assert metadata[b"gnomon.slice"] == tmp_path.name.encode()
 

@@ -6,32 +6,52 @@ import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from gnomon import files
 from gnomon.errors import LogUnavailable
-from gnomon.log.framing import checksummed
+from gnomon.log.framing import checksummed, new_mark
 from gnomon.log.layout import segment_path
-from gnomon.log.schema import FORMAT, FORMAT_KEY, SEGMENT_KEY
+from gnomon.log.schema import FORMAT, FORMAT_KEY, MARK_KEY, SEGMENT_KEY
 
-__all__ = ["create_segment", "no_space", "remove_unnamed"]
+__all__ = ["NewSegment", "create_segment", "no_space", "remove_unnamed"]
 
 _TEMPORARY = ".new"
 
 
+class NewSegment(NamedTuple):
+    """A segment that was just made.
+
+    Attributes:
+        descriptor: of its file, open for appending.
+        size: in bytes, its schema's.
+        mark: what its batches are to be marked with.
+    """
+
+    descriptor: int
+    size: int
+    mark: bytes
+
+
 def create_segment(
     folder: Path, sequence: int, schema: pa.Schema, metadata: Mapping[bytes, bytes]
-) -> tuple[int, int]:
-    """A new segment's descriptor, open for appending, and its size.
+) -> NewSegment:
+    """A new segment, with its schema and a mark of its own.
 
     Raises:
         LogUnavailable: the disk refuses; then there is no such segment.
     """
     path = segment_path(folder, sequence)
     temporary = folder / f".{path.name}{_TEMPORARY}"
-    place = {FORMAT_KEY: b"%d" % FORMAT, SEGMENT_KEY: b"%08d" % sequence}
-    versioned = schema.with_metadata({**metadata, **place})
+    mark = new_mark()
+    own = {
+        FORMAT_KEY: b"%d" % FORMAT,
+        SEGMENT_KEY: b"%08d" % sequence,
+        MARK_KEY: mark.hex().encode(),
+    }
+    versioned = schema.with_metadata({**metadata, **own})
     header = b"".join(checksummed(versioned.serialize()))
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC
     try:
@@ -46,7 +66,7 @@ def create_segment(
             raise
     except OSError as error:
         raise LogUnavailable.of("begin a log segment", error, where=str(path)) from None
-    return descriptor, len(header)
+    return NewSegment(descriptor, len(header), mark)
 
 
 def remove_unnamed(folder: Path) -> None:

@@ -41,6 +41,7 @@ class _Open:
     Attributes:
         descriptor: of its file.
         sequence: its number.
+        mark: what its batches are marked with.
         first: the offset of its first batch.
         offset: the offset after its last.
         begun: when its first batch came, on the monotonic clock.
@@ -52,6 +53,7 @@ class _Open:
 
     descriptor: int
     sequence: int
+    mark: bytes
     first: int
     offset: int
     begun: float = 0.0
@@ -135,9 +137,9 @@ class SegmentWriter:
         """
         if not batch.schema.equals(self._schema):
             raise _other_schema(batch.schema, self._schema, self._folder)
-        parts = checksummed(batch.serialize())
-        size = sum(map(len, parts))
         segment = self._open
+        parts = checksummed(batch.serialize(), segment.mark)
+        size = sum(map(len, parts))
         if segment.torn:
             self._cut(segment)
         try:
@@ -240,8 +242,8 @@ class SegmentWriter:
         metadata = dict(self._metadata)
         if self._read_to is not None:
             metadata[POSITION_KEY] = str(self._read_to).encode()
-        descriptor, size = create_segment(self._folder, sequence, self._schema, metadata)
-        return _Open(descriptor, sequence, first=size, offset=size)
+        new = create_segment(self._folder, sequence, self._schema, metadata)
+        return _Open(new.descriptor, sequence, new.mark, first=new.size, offset=new.size)
 
     def _cut(self, segment: _Open) -> None:
         """Take back what is after the last batch.
