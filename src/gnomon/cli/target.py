@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +19,7 @@ __all__ = ["POLICY", "Target", "find_model", "find_policy", "find_target"]
 
 POLICY = Path("shadow/policy.toml")
 """Where a deployment keeps its policy, seen from its root."""
-DEFAULT_ROOT = Settings().root
+ROOT = "GNOMON_ROOT"
 DEPLOYMENT = ("bentofile.yaml", "bento.yaml")
 
 
@@ -81,9 +82,9 @@ def _need_root(settings: Settings) -> None:
     """Refuse to begin a storage root in a folder where nothing says that one belongs.
 
     Raises:
-        SettingsError: the default root is not there, and this folder is no deployment.
+        SettingsError: no root is set or there, and this folder is no deployment.
     """
-    begun = settings.root != DEFAULT_ROOT or Path(settings.root).exists()
+    begun = ROOT in os.environ or Path(settings.root).exists()
     if not begun and not any(Path(name).is_file() for name in DEPLOYMENT):
         raise SettingsError(
             "neither a deployment nor a storage root is here",
