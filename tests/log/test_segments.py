@@ -382,3 +382,37 @@ def test_no_acknowledged_append_is_lost_to_kill_9(tmp_path: Path) -> None:
     assert len(found) == len(set(found)), f"seed {seed}"
     assert set(acknowledged) <= set(found), f"seed {seed}"
     assert len(found) - len(acknowledged) <= 20, f"seed {seed}"
+
+
+def test_a_batch_written_apart_comes_after_what_is_appended_meanwhile(
+    tmp_path: Path, writer: SegmentWriter
+) -> None:
+    """No reader sees it before it is added; then it begins a segment, which goes on as any other,
+    also for the next writer."""
+    folder = tmp_path / "requests"
+    with ThreadPoolExecutor(1) as thread:
+        written = thread.submit(writer.write_apart, live(["large"])).result()
+    writer.append(live(["a"]))
+    assert read_all(folder) == ["a"]
+    writer.append_apart(written)
+    writer.append(live(["b"]))
+    writer.fsync()
+    assert read_all(folder) == ["a", "large", "b"]
+    assert [one.sequence for one in stream_segments(folder)] == [0, 1]
+    assert set(closed_segments(folder)) == {0}
+    writer.close()
+    SegmentWriter(folder, REQUESTS_SCHEMA, settings=SETTINGS).close()
+    assert read_all(folder) == ["a", "large", "b"]
+
+
+def test_a_batch_written_apart_and_never_added_leaves_nothing(
+    tmp_path: Path, writer: SegmentWriter
+) -> None:
+    """A process that ends before its answer is sent: the next writer removes what was begun."""
+    folder = tmp_path / "requests"
+    writer.write_apart(live(["large"]))
+    writer.append(live(["a"]))
+    writer.close()
+    SegmentWriter(folder, REQUESTS_SCHEMA, settings=SETTINGS).close()
+    assert not list(folder.glob(".large*"))
+    assert read_all(folder) == ["a"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
+import itertools
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +18,10 @@ from gnomon.log.framing import checksummed
 from gnomon.log.layout import segment_path
 from gnomon.log.schema import FORMAT, FORMAT_KEY, SEGMENT_KEY
 
-__all__ = ["create_segment", "no_space", "remove_unnamed"]
+__all__ = ["UnnamedSegment", "create_segment", "no_space", "remove_unnamed"]
 
 _TEMPORARY = ".new"
+_numbers = itertools.count()
 
 
 def create_segment(
@@ -30,9 +34,7 @@ def create_segment(
     """
     path = segment_path(folder, sequence)
     temporary = folder / f".{path.name}{_TEMPORARY}"
-    place = {FORMAT_KEY: b"%d" % FORMAT, SEGMENT_KEY: b"%08d" % sequence}
-    versioned = schema.with_metadata({**metadata, **place})
-    header = b"".join(checksummed(versioned.serialize()))
+    header = _header(sequence, schema, metadata)
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC
     try:
         descriptor = os.open(temporary, flags, files.file_mode())
@@ -47,6 +49,76 @@ def create_segment(
     except OSError as error:
         raise LogUnavailable.of("begin a log segment", error, where=str(path)) from None
     return descriptor, len(header)
+
+
+class UnnamedSegment:
+    """A segment that holds one large batch and has no number yet; no reader sees it.
+
+    It is written in a thread while others append to the open segment, and becomes the next one in
+    an instant: one ``write`` of many megabytes would make every other answer wait for it.
+
+    Args:
+        folder: of the stream.
+        batch: its only batch.
+        metadata: of its schema.
+
+    Raises:
+        LogUnavailable: the disk refuses; then there is no such segment.
+    """
+
+    def __init__(
+        self, folder: Path, batch: pa.RecordBatch, metadata: Mapping[bytes, bytes]
+    ) -> None:
+        self.batch = batch
+        self._folder, self._metadata = folder, dict(metadata)
+        self._temporary = folder / f".large-{os.getpid()}-{next(_numbers)}{_TEMPORARY}"
+        self._first = len(_header(0, batch.schema, metadata))
+        parts = checksummed(batch.serialize())
+        self.size = self._first + sum(map(len, parts))
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        try:
+            self._descriptor = os.open(self._temporary, flags, files.file_mode())
+            try:
+                if os.pwritev(self._descriptor, parts, self._first) != self.size - self._first:
+                    raise no_space()
+            except OSError:
+                self.discard()
+                raise
+        except OSError as error:
+            raise LogUnavailable.of("append to the log", error, where=str(folder)) from None
+
+    def name(self, sequence: int) -> tuple[int, int]:
+        """Make it a segment; its descriptor, open for appending, and the offset of its batch.
+
+        Raises:
+            LogUnavailable: the disk refuses; then there is no such segment.
+        """
+        path = segment_path(self._folder, sequence)
+        header = _header(sequence, self.batch.schema, self._metadata)
+        assert len(header) == self._first  # Numbers are written with leading zeros.
+        try:
+            if os.pwrite(self._descriptor, header, 0) != len(header):
+                raise no_space()
+            flags = fcntl.fcntl(self._descriptor, fcntl.F_GETFL)
+            fcntl.fcntl(self._descriptor, fcntl.F_SETFL, flags | os.O_APPEND)
+            os.rename(self._temporary, path)
+        except OSError as error:
+            self.discard()
+            raise LogUnavailable.of("begin a log segment", error, where=str(path)) from None
+        return self._descriptor, self._first
+
+    def discard(self) -> None:
+        """Remove it: it is not to become a segment."""
+        os.close(self._descriptor)
+        with contextlib.suppress(OSError):
+            self._temporary.unlink()
+
+
+def _header(sequence: int, schema: pa.Schema, metadata: Mapping[bytes, bytes]) -> bytes:
+    """The schema message of a segment; it is as long for every number."""
+    place = {FORMAT_KEY: b"%d" % FORMAT, SEGMENT_KEY: b"%08d" % sequence}
+    versioned = schema.with_metadata({**metadata, **place})
+    return b"".join(checksummed(versioned.serialize()))
 
 
 def remove_unnamed(folder: Path) -> None:
