@@ -32,8 +32,8 @@ import psutil
 
 from benchmarks.race.report import spread
 from benchmarks.race.results import machine
+from gnomon.log import InferenceLog
 from gnomon.settings import Settings
-from gnomon.shadow.log import InferenceLog
 from gnomon.testing import free_port
 
 OUT = Path(__file__).parent / "results" / "restart.json"
