@@ -95,3 +95,13 @@ def test_twelve_questions_are_answered() -> None:
         r"^\| (\d+)\. .*\? \| `(src/gnomon/[^`]+)` \|$", CONTRIBUTING.read_text(), re.M
     )
     assert [int(number) for number, _ in answers] == list(range(1, 13))
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, CONTRIBUTING, ROOT / "README.md"], ids=lambda page: page.name
+)
+def test_every_test_that_a_page_names_exists(page: Path) -> None:
+    """``test_x.py`` or ``room/test_x.py``, the latter with or without ``tests/`` before it."""
+    there = [file.relative_to(ROOT).as_posix() for file in (ROOT / "tests").rglob("test_*.py")]
+    for named in re.findall(r"[\w/]*test_\w+\.py", page.read_text()):
+        assert any(f"/{file}".endswith(f"/{named}") for file in there), named

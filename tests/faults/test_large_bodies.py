@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import httpx
 import psutil
 import pytest
 
+from gnomon.log import SegmentReader, stream_segments
 from gnomon.testing import Server
 from tests.faults.accounts import Accounts
 from tests.faults.clients import GOOD
@@ -135,6 +137,26 @@ def test_many_rows_are_answered_as_few_are(shared: Server) -> None:
             assert row["error"]["code"] == "prediction_failed"
         else:
             assert row == {"prediction": x * 2}
+
+
+def first_of_segments(server: Server) -> set[str]:
+    """The requests in the first batch of each segment that is not sealed yet."""
+    [stream] = server.settings.spool_path.glob("*/*/requests")
+    found: set[str] = set()
+    for segment in stream_segments(stream):
+        with SegmentReader(segment.path) as reader:
+            for _, batch in itertools.islice(reader.batches(), 1):
+                found |= set(batch.column("request_id").to_pylist())
+    return found
+
+
+def test_its_record_does_not_hold_up_the_log(shared: Server) -> None:
+    """What takes long to write is written beside the open segment, and begins the next one; what is
+    short follows in that."""
+    _, large, small = (ask(shared, body).json()["request_id"] for body in (GOOD, KEYS, GOOD))
+    begins = first_of_segments(shared)
+    assert large in begins
+    assert small not in begins
 
 
 @pytest.mark.slow

@@ -19,8 +19,8 @@ __all__ = ["POLICY", "Target", "find_model", "find_policy", "find_target"]
 
 POLICY = Path("shadow/policy.toml")
 """Where a deployment keeps its policy, seen from its root."""
-ROOT = "GNOMON_ROOT"
-DEPLOYMENT = ("bentofile.yaml", "bento.yaml")
+_ROOT = "GNOMON_ROOT"
+_DEPLOYMENT = ("bentofile.yaml", "bento.yaml")
 
 
 class Target(Protocol):
@@ -84,8 +84,8 @@ def _need_root(settings: Settings) -> None:
     Raises:
         SettingsError: no root is set or there, and this folder is no deployment.
     """
-    begun = ROOT in os.environ or Path(settings.root).exists()
-    if not begun and not any(Path(name).is_file() for name in DEPLOYMENT):
+    begun = _ROOT in os.environ or Path(settings.root).exists()
+    if not begun and not any(Path(name).is_file() for name in _DEPLOYMENT):
         raise SettingsError(
             "neither a deployment nor a storage root is here",
             where=str(Path.cwd()),

@@ -41,7 +41,8 @@ class SalvagedSegment:
         set_aside: where it is as it was found.
         kept_rows: rows that could be read.
         lost: what could not.
-        request_ids: ids found in those bytes that no whole batch has; there may have been more.
+        request_ids: ids found in those bytes that no whole batch has. There may have been more, and
+            a request's body may hold some that no request had.
         after: the last request id before the damage; ids sort by time of arrival.
         before: the first request id after it.
     """

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorder"]
 
-LARGE_BYTES = 4 * 1024 * 1024
+_LARGE_BYTES = 4 * 1024 * 1024
 """Records larger than this are written in a thread: to write one on the event loop takes two
 milliseconds a megabyte, in which nobody is answered. Each begins a segment."""
 
@@ -198,8 +198,8 @@ class Recorder:
         waiting, self._waiting = self._waiting, []
         for lane in {id(entry[3]): entry[3] for entry in waiting}.values():
             entries = [entry for entry in waiting if entry[3] is lane]
-            large = [entry for entry in entries if len(entry[0].body) > LARGE_BYTES]
-            small = [entry for entry in entries if len(entry[0].body) <= LARGE_BYTES]
+            large = [entry for entry in entries if len(entry[0].body) > _LARGE_BYTES]
+            small = [entry for entry in entries if len(entry[0].body) <= _LARGE_BYTES]
             for group in ([small] if small else []) + [[entry] for entry in large]:
                 self._refuse(group, lane)
 
@@ -262,7 +262,7 @@ class Recorder:
         It is given an error only when the settings say to refuse.
         """
         writer = self._writer
-        if writer is not None and batch.nbytes > LARGE_BYTES:
+        if writer is not None and batch.get_total_buffer_size() > _LARGE_BYTES:
             task = asyncio.get_running_loop().create_task(self._append_large(writer, batch, settle))
             self._large.add(task)
             task.add_done_callback(self._large.discard)
