@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import psutil
@@ -121,3 +122,20 @@ def test_a_stopped_gateway_goes_on(shared: Server, stopped: list[psutil.Process]
     assert seen.lost == 0
     assert {process.pid for process in workers(shared)} == before
     accounts.check(seen)
+
+
+@pytest.mark.slow
+def test_a_request_sent_to_a_stopped_gateway_is_answered(
+    shared: Server, stopped: list[psutil.Process]
+) -> None:
+    """On a connection that was idle: when the gateway goes on, the time for which it keeps one open
+    has passed, and it reads what came before it closes any."""
+    accounts, [gateway] = Accounts(shared), gateways(shared)
+    with httpx.Client(base_url=shared.url, timeout=30) as client, ThreadPoolExecutor(1) as thread:
+        assert client.post("/predict", content=GOOD).status_code == 200
+        stop(gateway, stopped)
+        asked = thread.submit(client.post, "/predict", content=GOOD)
+        time.sleep(2 * DEADLINE)  # There is nothing to poll: it is to be stopped for so long.
+        stopped.pop().send_signal(signal.SIGCONT)
+        assert asked.result().status_code == 200
+    accounts.check(Load())

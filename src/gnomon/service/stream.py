@@ -18,6 +18,10 @@ from gnomon.service.limits import LINGER_SECONDS, STOP_SECONDS, connection_limit
 
 __all__ = ["ClientStream"]
 
+_LATE_SECONDS = 0.05
+"""A limit noticed later than this is extended by as much. The process was stopped or busy, and the
+event loop calls timers before it reads what the client may have sent in time."""
+
 
 class ClientStream(asyncio.Protocol):
     """The transport of one client's connection to a front door, and its limits.
@@ -150,9 +154,12 @@ class ClientStream(asyncio.Protocol):
 
     def _look(self) -> None:
         self._timer = None
-        if self.loop.time() < self._until:
+        late = self.loop.time() - self._until
+        if late < 0:
             if self._until < math.inf:
                 self._set_timer(self._until)
+        elif late > _LATE_SECONDS:
+            self._expect(_LATE_SECONDS)
         elif self._scanned:
             self._refuse(too_slow(self._client_seconds))
         else:
