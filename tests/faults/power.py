@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -66,7 +67,8 @@ class Power:
                 return
             for process in psutil.process_iter():
                 if _uses(process, self.path):
-                    process.kill()
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        process.kill()
             time.sleep(0.1)
         _run("umount", "--lazy", str(self.path))
 

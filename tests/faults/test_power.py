@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gnomon import rollout
@@ -43,7 +45,8 @@ def cut_under_load(
     before = time.monotonic()
     power.cut()
     for process in reversed(everything(server)):
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # It ended with its parent.
+            process.kill()
     synced = before - slack
     found = {request for request, at in seen.acknowledged_at.items() if at < synced}
     assert found, "no answer was old enough to say anything"

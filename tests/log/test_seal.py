@@ -446,3 +446,22 @@ def test_the_process_seals_until_its_lifeline_is_cut(
     ours.close()
     assert process.wait() == 0
     assert sorted(sealed_ids(setup)) == ["a", "b"]
+
+
+def test_a_table_whose_first_commit_power_loss_left_empty_is_none_yet(
+    setup: Settings, sealer: Sealer, requests: SegmentWriter
+) -> None:
+    """The rows are read from the segments, before the next sealer takes the commit back and after.
+    If a ledger knows of sealed rows, it is a loss, and said so."""
+    requests.append(live(["a"]))
+    requests.rotate()
+    requests.fsync()
+    commit = Path(setup.root, "log/flights/_delta_log") / f"{0:020d}.json"
+    commit.parent.mkdir(parents=True)
+    commit.touch()
+    assert all_ids(setup) == ["a"]
+    sealer.seal()
+    assert all_ids(setup) == sealed_ids(setup) == ["a"]
+    commit.write_bytes(b"")
+    with pytest.raises(LogError, match="has lost commits"):
+        all_ids(setup)

@@ -21,6 +21,7 @@ from gnomon import files
 from gnomon.errors import LogError
 
 __all__ = [
+    "is_unbegun",
     "newest_checkpoint",
     "replace_damaged_commits",
     "set_aside_damaged_files",
@@ -142,6 +143,16 @@ def take_back_torn(table: Path, *, version: int, checkpoint: int) -> None:
     for path in torn:
         _logger.warning("%s was not complete when power failed; its rows are sealed anew", path)
         _set_aside(table, path)
+
+
+def is_unbegun(table: Path) -> bool:
+    """Whether a loss of power left of a table no more than commits that say nothing.
+
+    Its next sealer takes them back. Until then there is no table; whether there had been one, the
+    ledgers say.
+    """
+    log = table / _LOG
+    return log.is_dir() and all(path.stat().st_size == 0 for _, path in _commits(table, after=-1))
 
 
 def replace_damaged_commits(table: Path, version: int) -> tuple[str, ...]:

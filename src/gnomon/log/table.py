@@ -22,6 +22,7 @@ from gnomon import formats
 from gnomon.errors import LogError, NewerLog
 from gnomon.log.addressed import addressed
 from gnomon.log.columns import plain_type, stored_names
+from gnomon.log.commits import is_unbegun
 from gnomon.log.ledger import Ledger, read_ledgers
 from gnomon.log.schema import ADDRESS, COMPARISON, ENVELOPE
 from gnomon.log.tail import IDENTITY_KEY, SegmentReader
@@ -114,6 +115,8 @@ class LogTable:
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
+            if self.folder is not None and is_unbegun(self.folder):
+                return None
             raise LogError(
                 f"cannot open the sealed log: {first_line(error)}",
                 where=self.uri,
