@@ -100,7 +100,7 @@ def pack(
             see ``docs/leakage.md``.
 
     Warns:
-        LeakageWarning: the training data tells what nobody will know when the model serves.
+        LeakageWarning: the training data holds what is not known yet at serving time.
         SeedWarning: a step drew at random without a seed.
 
     Raises:

@@ -190,7 +190,7 @@ def _finding(told: Telling, control: _Control | None) -> Finding:
         check=CHECK,
         features=tuple(named),
         severity="suspect" if other else "note",
-        sentence=f"a classifier tells serving rows from training rows (AUC {found.value:.3f}, "
+        sentence=f"a classifier separates serving rows from training rows (AUC {found.value:.3f}, "
         f"{found.low:.3f} to {found.high:.3f}), by {by}",
         evidence=Evidence.of(
             found,
@@ -232,8 +232,8 @@ def _middle(values: Floats) -> str:
 def _too_few(rows: int) -> Finding:
     return unknown(
         CHECK,
-        f"whether serving rows are like training rows is not known: there are {rows:,} rows of "
-        f"one, and it takes {FEWEST_ROWS}",
+        f"inconclusive whether serving rows are like training rows: there are {rows:,} rows of "
+        f"one, and at least {FEWEST_ROWS} are needed",
         rows,
         "ask again when more rows are served",
     )

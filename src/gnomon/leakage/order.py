@@ -33,7 +33,7 @@ def check_order(table: Table) -> list[Finding]:
             check=CHECK,
             features=(),
             severity="note",
-            sentence="the rows come sorted or grouped by their label: the row number tells it "
+            sentence="the rows come sorted or grouped by their label: the row number predicts it "
             f"({power.measure} {power.value:.3f})",
             evidence=Evidence.of(power),
             action="shuffle before splitting or cross-validating, and keep the index out of the "

@@ -128,8 +128,8 @@ NOTHING_LEFT = Diagnosis(
     column=None,
     step="",
     cause="unknown",
-    sentence="No row could be run again, so where the two sides part is not known: the log no "
-    "longer holds the bodies, or the artifact fails on them here.",
+    sentence="No row could be run again, so it is unknown where the two sides first "
+    "differ: the log no longer holds the bodies, or the artifact fails on them here.",
 )
 
 

@@ -65,7 +65,7 @@ class Beyond:
         return Found(
             cause="library or hardware version",
             column=column,
-            sentence=f"{'Step ' + step if step else 'The model'} comes out otherwise with "
+            sentence=f"{'Step ' + step if step else 'The model'} gives another result with "
             f"{elsewhere.name} ({elsewhere.difference or 'the same packages'}).",
             action="Serve with the versions in the artifact's requirements.txt, or pack it again "
             "with those that serve.",

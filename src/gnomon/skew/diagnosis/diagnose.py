@@ -272,7 +272,7 @@ class _Investigation:
                 place="",
                 columns=list(part.features),
                 finding=part.finding,
-                undone="With that done to the features as they were online, and run again"
+                undone="With that applied to the online features and run again"
                 + (f", up to step {place}" if place else ""),
                 action=part.action,
                 rows=differs,
@@ -365,18 +365,19 @@ class _Investigation:
             column=None,
             step="",
             cause="unknown",
-            sentence="Every column that both sides have agrees, up to the outputs: they part in "
-            "the model, or in a step the table has no column of."
+            sentence="Every column that both sides have agrees, up to the outputs: they first "
+            "differ in the model, or in a step the table has no column of."
             if not unsure
-            else "The logged answers do not come out again here: what answered online was not this "
-            "code, or not on these versions.",
+            else "The logged answers cannot be reproduced here: online ran other code, or "
+            "other versions of the packages.",
             evidence=(*self.evidence, *since_packed(self.artifact)),
             action="Compare the environments, and run `gnomon diagnose` with --python of the other."
             if unsure
             else (
                 "Compare the model's own version and settings on both sides."
                 if seen
-                else "Give the table features and step columns too; they show where they part."
+                else "Give the table features and step columns too; they show where "
+                "the sides first differ."
             ),
         )
 
