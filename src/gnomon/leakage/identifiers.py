@@ -9,7 +9,7 @@ import pandas as pd
 
 from gnomon.leakage import columns
 from gnomon.leakage.finding import Evidence, Finding
-from gnomon.leakage.power import Target, target
+from gnomon.leakage.predictive_power import Target, target
 from gnomon.leakage.table import Table
 
 __all__ = ["CHECK", "check_identifiers"]

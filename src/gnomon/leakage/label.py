@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from gnomon.leakage.finding import Evidence, Finding, unknown
 from gnomon.leakage.measures import Estimate
-from gnomon.leakage.power import FEWEST_OF_A_CLASS, FEWEST_ROWS, Target, target
+from gnomon.leakage.predictive_power import FEWEST_OF_A_CLASS, FEWEST_ROWS, Target, target
 from gnomon.leakage.table import Table
 
 __all__ = ["CHECK", "NEARLY", "STRONG", "check_label"]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from gnomon.leakage.finding import Evidence, Finding
 from gnomon.leakage.label import NEARLY
-from gnomon.leakage.power import target
+from gnomon.leakage.predictive_power import target
 from gnomon.leakage.table import Table
 
 __all__ = ["CHECK", "check_order"]

@@ -229,7 +229,7 @@ def _matches(case: Case, order: Places, starts: Places, lag: int) -> Mask:
 
 
 def _by_more_than_chance(case: Case, order: Places, starts: Places, lag: int, rows: Mask) -> bool:
-    """Not as many rows match when the earlier rows are dealt out anew."""
+    """Not as many rows match when the earlier rows are permuted."""
     earlier = _before(case.r, order, starts, lag)
     known = np.flatnonzero(case.differs & np.isfinite(earlier))
     if len(known) < FEWEST_ROWS:

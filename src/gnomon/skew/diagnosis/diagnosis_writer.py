@@ -15,16 +15,16 @@ from gnomon.skew.diagnosis.facts import facts
 from gnomon.skew.diagnosis.findings import Finding
 from gnomon.skew.diagnosis.inputs import hours, with_hours
 from gnomon.skew.diagnosis.segments import segment, since
-from gnomon.skew.diagnosis.walk import Followed
+from gnomon.skew.diagnosis.walk import TracedRows
 
-__all__ = ["WEIGHED", "Teller"]
+__all__ = ["WEIGHED", "DiagnosisWriter"]
 
 WEIGHED = 2_000
 """Rows on which it is measured how much each cause accounts for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
+class DiagnosisWriter:
     """Tells what was found in the rows of one walk.
 
     Attributes:
@@ -35,7 +35,7 @@ class Teller:
         evidence: what was seen of the rows as a whole.
     """
 
-    walk: Followed
+    walk: TracedRows
     rerun: Rerun
     names: tuple[str, str]
     confidence: float

@@ -23,7 +23,7 @@ from gnomon.report import Rung
 from gnomon.report.numbers import rows as counted
 from gnomon.skew.diagnosis.case import CONFIRMED, Mask
 
-__all__ = ["Company", "keep_company"]
+__all__ = ["Company", "probe_batch_dependence"]
 
 Places = npt.NDArray[np.int64]
 
@@ -70,7 +70,7 @@ class Company:
         return f"{how}, {self.undone:,} of the {counted(self.varied)} that vary agree."
 
 
-def keep_company(
+def probe_batch_dependence(
     inputs: pa.RecordBatch,
     left: pa.Table,
     right: pa.Table,
