@@ -237,6 +237,27 @@ def test_without_the_package_nothing_is_taken(
     assert caught.value.hint == "run: pip install 'gnomon[sign]'"
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "an empty file"),
+        (b"ssh-ed25519 AAAA me\n", "a public key"),
+        (b"-----BEGIN PUBLIC KEY-----\n", "a public key"),
+        (b"\x89PNG\r\n", "something else"),
+    ],
+)
+def test_what_is_no_private_key_is_named(tmp_path: Path, content: bytes, says: str) -> None:
+    """Whatever its mode: a public key given for the private one is named as that."""
+    key = tmp_path / "me.pub"
+    key.write_bytes(content)
+    key.chmod(0o644)
+    with pytest.raises(SigningError, match=f"expected a private key.*got {says}") as caught:
+        read_private(key, no_passphrase)
+    assert caught.value.where == str(key)
+    if says == "a public key":
+        assert f"--key {tmp_path / 'me'}" in str(caught.value.hint)
+
+
 def test_a_key_that_others_may_read_is_refused(alice: Path) -> None:
     """As ssh does."""
     alice.chmod(0o644)

@@ -18,7 +18,7 @@ from tests.packing import SCRIPT, install, times, write_service
 @pytest.fixture
 def shell(tmp_path: Path, own_home: Path) -> Shell:
     """Commands run in the test's own folder, with its own store and storage root."""
-    return Shell(tmp_path, {"BENTOML_HOME": str(own_home)})
+    return Shell(tmp_path, {"BENTOML_HOME": str(own_home), "GNOMON_ROOT": ".gnomon"})
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_widt
 
 @pytest.mark.slow
 def test_a_new_deployment_trains_serves_and_answers(shell: Shell) -> None:
-    """Init, train, serve, ask, train a rival, shadow it; Ctrl-C ends it in good order."""
+    """Init, train, serve, ask, shadow a rival, send, promote it; Ctrl-C ends it in good order."""
     told = shell("init", "My Iris").out
     assert "model my-iris" in told
     assert "gnomon serve" in told
@@ -43,9 +43,12 @@ def test_a_new_deployment_trains_serves_and_answers(shell: Shell) -> None:
             answer = client.predict(ROW)
             assert answer.prediction == "setosa"
             assert answer.probabilities["setosa"] > 0.9
-        subprocess.run([*train, "forest"], cwd=folder, env=deployed.variables, check=True)
+        subprocess.run([*train, "squares"], cwd=folder, env=deployed.variables, check=True)
         deployed("shadow", "start", "my-iris:latest")
         assert f"at http://127.0.0.1:{port}" in deployed("status").out
+        send = [sys.executable, "-m", "models.send", f"http://127.0.0.1:{port}"]
+        subprocess.run(send, cwd=folder, env=deployed.variables, check=True, timeout=120)
+        assert "is live" in deployed("promote", "my-iris", "--wait", "60").out
         server.send_signal(signal.SIGINT)
         output, _ = server.communicate(timeout=60)
         assert server.returncode == 0, output
@@ -91,6 +94,24 @@ def test_a_host_or_origin_of_the_wrong_form_is_a_plain_error(
     """Before a server is started, which would say so in a traceback."""
     [(name, _)] = setting.items()
     assert f"at: {name}" in shell("serve", expect=2, **setting).err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("promote", "iris"), ("shadow", "start", "iris"), ("shadow", "stop", "iris"), ("rollback",),
+     ("status",), ("history",)],
+)  # fmt: skip
+def test_a_decision_in_a_folder_of_nothing_is_refused(
+    shell: Shell, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    """And leaves no storage root there that no server follows."""
+    nowhere = tmp_path / "nowhere"
+    nowhere.mkdir()
+    kept = {k: v for k, v in shell.environment.items() if k != "GNOMON_ROOT"}
+    said = Shell(nowhere, kept)(*words, expect=2).err
+    assert "GNOMON_ROOT" in said
+    assert "deployment" in said
+    assert not list(nowhere.iterdir())
 
 
 def test_a_port_in_use_is_a_plain_error(shell: Shell) -> None:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gnomon import contract as preprocessing
+from gnomon import contract
 
 CONTRACT = """
 import sys
@@ -30,7 +30,7 @@ def run(program: str) -> str:
 
 def test_every_public_name_is_there() -> None:
     """The package's surface is these names, each where it says."""
-    assert preprocessing.__all__ == [
+    assert contract.__all__ == [
         "Check",
         "Checked",
         "Contract",
@@ -39,20 +39,18 @@ def test_every_public_name_is_there() -> None:
         "Feature",
         "Output",
         "check_frame",
-        "check_rows_alone",
         "from_frame",
         "infer_contract",
         "to_frame",
-        "trace",
     ]
-    for name in preprocessing.__all__:
-        assert getattr(preprocessing, name).__name__ == name
+    for name in contract.__all__:
+        assert getattr(contract, name).__name__ == name
 
 
 def test_an_unknown_name_is_no_attribute() -> None:
     """A misspelt name fails as in any module."""
     with pytest.raises(AttributeError, match="to_frames"):
-        _ = preprocessing.to_frames
+        _ = contract.to_frames
 
 
 def test_a_contract_needs_neither_pandas_nor_sklearn() -> None:

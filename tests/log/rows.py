@@ -81,7 +81,8 @@ def drain(tail: Tail) -> list[pa.RecordBatch]:
 
 
 def main(folder: str, prefix: str) -> None:
-    """Append for ever; say an id on standard output when its append has returned."""
+    """Append for ever, every tenth batch written apart; say an id on standard output when its
+    append has returned."""
     writer = SegmentWriter(
         Path(folder), REQUESTS_SCHEMA, settings=Settings(segment_bytes=20_000, root="unused")
     )
@@ -89,7 +90,11 @@ def main(folder: str, prefix: str) -> None:
         if writer.needs_rotation:
             writer.rotate()
             writer.fsync()
-        writer.append(live([f"{prefix}-{number}"], raw=b"x" * (number % 3000)))
+        batch = live([f"{prefix}-{number}"], raw=b"x" * (number % 3000))
+        if number % 10:
+            writer.append(batch)
+        else:
+            writer.append_apart(writer.write_apart(batch))
         sys.stdout.write(f"{prefix}-{number}\n")
         sys.stdout.flush()
 

@@ -57,7 +57,7 @@ def test_a_segment_is_an_arrow_stream_any_tool_reads(tmp_path: Path, writer: Seg
         stream = pa.ipc.open_stream(file)
         assert stream.read_all().column("request_id").to_pylist() == ["a", "b"]
     metadata = stream.schema.metadata
-    assert metadata[b"gnomon.format"] == b"2"
+    assert metadata[b"gnomon.format"] == b"3"
     assert metadata[b"gnomon.stream"] == b"requests"
     assert metadata[b"gnomon.slice"] == tmp_path.name.encode()
 
@@ -382,3 +382,86 @@ def test_no_acknowledged_append_is_lost_to_kill_9(tmp_path: Path) -> None:
     assert len(found) == len(set(found)), f"seed {seed}"
     assert set(acknowledged) <= set(found), f"seed {seed}"
     assert len(found) - len(acknowledged) <= 20, f"seed {seed}"
+
+
+def test_a_batch_written_apart_comes_after_what_is_appended_meanwhile(
+    tmp_path: Path, writer: SegmentWriter
+) -> None:
+    """No reader sees it before it is added; then it begins a segment, which goes on as any other,
+    also for the next writer."""
+    folder = tmp_path / "requests"
+    with ThreadPoolExecutor(1) as thread:
+        written = thread.submit(writer.write_apart, live(["large"])).result()
+    writer.append(live(["a"]))
+    assert read_all(folder) == ["a"]
+    writer.append_apart(written)
+    writer.append(live(["b"]))
+    writer.fsync()
+    assert read_all(folder) == ["a", "large", "b"]
+    assert [one.sequence for one in stream_segments(folder)] == [0, 1]
+    assert set(closed_segments(folder)) == {0}
+    writer.close()
+    SegmentWriter(folder, REQUESTS_SCHEMA, settings=SETTINGS).close()
+    assert read_all(folder) == ["a", "large", "b"]
+
+
+def test_a_batch_written_apart_and_never_added_leaves_nothing(
+    tmp_path: Path, writer: SegmentWriter
+) -> None:
+    """A process that ends before its answer is sent: the next writer removes what was begun."""
+    folder = tmp_path / "requests"
+    writer.write_apart(live(["large"]))
+    writer.append(live(["a"]))
+    writer.close()
+    SegmentWriter(folder, REQUESTS_SCHEMA, settings=SETTINGS).close()
+    assert not list(folder.glob(".large*"))
+    assert read_all(folder) == ["a"]
+
+
+def test_a_refused_batch_written_apart_leaves_nothing(
+    tmp_path: Path, writer: SegmentWriter
+) -> None:
+    """The disk is full for it; what is in the log stays, and the next one is taken."""
+    folder = tmp_path / "requests"
+    writer.append(live(["a"]))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(LogUnavailable, match="cannot append"):
+            writer.write_apart(live(["large"]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(folder.glob(".large*"))
+    writer.append_apart(writer.write_apart(live(["b"])))
+    assert read_all(folder) == ["a", "b"]
+
+
+def test_a_batch_written_apart_that_gets_no_name_is_not_in_the_log(
+    tmp_path: Path, writer: SegmentWriter
+) -> None:
+    """Its file is gone when it is to be named; the open segment goes on."""
+    folder = tmp_path / "requests"
+    written = writer.write_apart(live(["large"]))
+    (leftover,) = folder.glob(".large*")
+    leftover.unlink()
+    with pytest.raises(LogUnavailable, match="cannot begin a log segment"):
+        writer.append_apart(written)
+    writer.append(live(["a"]))
+    assert read_all(folder) == ["a"]
+
+
+def test_a_batch_written_apart_may_be_of_an_earlier_schema(
+    tmp_path: Path, writer: SegmentWriter
+) -> None:
+    """A promotion comes while it is written: it has a segment of its own schema, and the artifact
+    that is live now goes on in the next."""
+    written = writer.write_apart(live(["large"]))
+    other = live(["a"]).append_column("input_more", pa.array([1]))
+    writer.rotate(other.schema)
+    writer.append(other)
+    writer.append_apart(written)
+    with pytest.raises(LogError, match="input_more"):
+        writer.append(other)
+    writer.rotate(other.schema)
+    writer.append(other)
+    assert read_all(tmp_path / "requests") == ["a", "large", "a"]

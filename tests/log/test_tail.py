@@ -13,6 +13,7 @@ import pytest
 from gnomon.errors import LogError
 from gnomon.log.framing import checksummed
 from gnomon.log.layout import Position, segment_path, stream_segments
+from gnomon.log.schema import message_mark
 from gnomon.log.segments import SegmentWriter
 from gnomon.log.tail import SegmentReader, Tail
 from gnomon.settings import Settings
@@ -80,7 +81,10 @@ def test_reading_resumes_at_any_position(tmp_path: Path, most: int) -> None:
 def test_a_batch_half_written_is_not_seen(tmp_path: Path) -> None:
     """A reader that comes in the middle of a write waits for the rest of it."""
     writer = SegmentWriter(tmp_path, REQUESTS_SCHEMA, settings=SETTINGS)
-    data = b"".join(checksummed(live(["a"]).serialize()))
+    with SegmentReader(segment_path(tmp_path, 0)) as reader:
+        mark = message_mark(reader.schema.metadata, "here")
+    assert mark is not None
+    data = b"".join(checksummed(live(["a"]).serialize(), mark))
     tail = Tail(tmp_path)
     with segment_path(tmp_path, 0).open("ab", buffering=0) as file:
         file.write(data[:300])
@@ -156,10 +160,10 @@ def test_following_another_process_misses_nothing(tmp_path: Path) -> None:
 
 def test_another_format_is_refused_with_the_file_named(tmp_path: Path) -> None:
     """A segment of a later version is an error, not a guess."""
-    later = REQUESTS_SCHEMA.with_metadata({b"gnomon.format": b"3"})
+    later = REQUESTS_SCHEMA.with_metadata({b"gnomon.format": b"4"})
     path = segment_path(tmp_path, 0)
     path.write_bytes(later.serialize())
-    with pytest.raises(LogError, match=r"has format 3; .*up to 2 at .*00000000\.arrows"):
+    with pytest.raises(LogError, match=r"has format 4; .*up to 3 at .*00000000\.arrows"):
         SegmentReader(path)
 
 
@@ -211,3 +215,20 @@ def test_a_segment_of_format_1_is_still_read() -> None:
     ]
     assert metadata[b"gnomon.position"] == b"3:400"
     assert {b"gnomon.model", b"gnomon.slice", b"gnomon.stream", b"gnomon.identity"} <= set(metadata)
+
+
+def test_a_segment_of_format_2_is_still_read(tmp_path: Path) -> None:
+    """A file as the release wrote it whose checksums had one mark for all segments; any byte of it
+    that changes is noticed."""
+    path = Path(__file__).parent / "data" / "a" / "requests" / "00000000.arrows"
+    with SegmentReader(path) as reader:
+        assert reader.schema.metadata[b"gnomon.format"] == b"2"
+        found = [batch for _, batch in reader.batches()]
+    assert ids_of(found) == [f"request-{number}" for number in range(6)]
+    copy = tmp_path / "a" / "requests" / path.name
+    copy.parent.mkdir(parents=True)
+    content = bytearray(path.read_bytes())
+    content[-8] ^= 1
+    copy.write_bytes(content)
+    with SegmentReader(copy) as reader, pytest.raises(LogError, match="damaged log segment"):
+        reader.verify()

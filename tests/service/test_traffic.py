@@ -89,3 +89,13 @@ def test_names_of_unknown_fields_are_cut_and_bounded(server: Server) -> None:
     assert len(found) == 101
     assert sum(found.values()) == 500
     assert max(map(len, found)) < 200
+
+
+def test_every_metric_shown_is_documented(server: Server) -> None:
+    """Whatever a running server shows, BentoML's own too, has a row in docs/metrics.md."""
+    httpx.post(f"{server.url}/predict", json=ROW)
+    shown = re.findall(r"^# TYPE (\S+) (\S+)$", httpx.get(f"{server.url}/metrics").text, re.M)
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    documented = set(re.findall(r"^\| `(\w+)` \| (\w+) \|", page, re.MULTILINE))
+    assert ("gnomon_rows_received_total", "counter") in documented
+    assert {(name, kind) for name, kind in shown} <= documented

@@ -32,6 +32,7 @@ from gnomon.errors import (
     SigningError,
     UntrustedSignature,
 )
+from gnomon.formats import Format, decode
 from gnomon.printable import printable
 from gnomon.settings import TRUSTED_KEYS
 
@@ -126,6 +127,15 @@ class _Signatures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: int = FORMAT
 
 
+_KIND = Format(
+    "list of signatures",
+    FORMAT,
+    hint="sign the artifact again, or get it again from who signed it",
+    damaged=ArtifactCorrupt,
+    newer=ArtifactCorrupt,
+)
+
+
 def message(tag: str, digest: str, signed: datetime) -> bytes:
     """The bytes that are signed: purpose, format, tag, digest of the content, and time."""
     stamp = signed.astimezone(UTC).isoformat()
@@ -212,14 +222,7 @@ def _read(folder: ArtifactFolder) -> tuple[_Signature, ...]:
     place = folder.path / SIGNATURES
     content = folder.read(SIGNATURES, MOST_SMALL_BYTES)
     with parsing(SIGNATURES, place):
-        decoded = msgspec.json.decode(content, type=_Signatures)
-    if decoded.format != FORMAT:
-        raise ArtifactCorrupt(
-            f"expected signatures of format {FORMAT}, got {decoded.format}",
-            where=str(place),
-            hint="install the gnomon version that signed it, or sign again",
-        )
-    return decoded.signatures
+        return decode(content, _Signatures, _KIND, str(place)).signatures
 
 
 def _verify(one: _Signature, tag: str, digest: str, where: str) -> None:
@@ -330,6 +333,7 @@ def read_private(path: Path, passphrase: Callable[[], bytes]) -> Ed25519PrivateK
         mode, content = path.stat().st_mode, path.read_bytes()
     except OSError as error:
         raise SigningError(f"cannot read the key: {error.strerror}", where=str(path)) from None
+    _check_private(path, content)
     if mode & 0o077:
         raise SigningError(
             "others may read this private key",
@@ -354,6 +358,27 @@ def read_private(path: Path, passphrase: Callable[[], bytes]) -> Ed25519PrivateK
             hint="gnomon sign --new-key FILE makes one; so does ssh-keygen -t ed25519",
         )
     return key
+
+
+def _check_private(path: Path, content: bytes) -> None:
+    """Refuse what a look at its first line shows to be no private key.
+
+    Raises:
+        SigningError: it is empty, a public key, or nothing of the kind.
+    """
+    expected = "expected a private key, in OpenSSH's format or PEM"
+    make = "gnomon sign --new-key FILE makes a key"
+    if not content.strip():
+        raise SigningError(f"{expected}, got an empty file", where=str(path), hint=make)
+    if content.startswith((b"ssh-", b"ecdsa-", b"sk-")) or b"BEGIN PUBLIC KEY" in content:
+        private = path.with_suffix("") if path.suffix == ".pub" else None
+        raise SigningError(
+            f"{expected}, got a public key",
+            where=str(path),
+            hint=f"sign with the private half: --key {private}" if private else make,
+        )
+    if b"PRIVATE KEY-----" not in content:
+        raise SigningError(f"{expected}, got something else", where=str(path), hint=make)
 
 
 def _need_cryptography() -> None:

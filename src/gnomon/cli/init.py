@@ -20,6 +20,7 @@ SUFFIX = ".tmpl"
 
 CONTENTS = {
     "models/train.py": "trains a small model and packs it",
+    "models/send.py": "sends a thousand requests, for a shadow to score",
     "preprocessing/": "its own transformers; every artifact carries a copy",
     "service/": "what is served",
     "shadow/policy.toml": "what a candidate must show before it may serve",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,8 @@ __all__ = ["POLICY", "Target", "find_model", "find_policy", "find_target"]
 
 POLICY = Path("shadow/policy.toml")
 """Where a deployment keeps its policy, seen from its root."""
+ROOT = "GNOMON_ROOT"
+DEPLOYMENT = ("bentofile.yaml", "bento.yaml")
 
 
 class Target(Protocol):
@@ -62,6 +65,7 @@ def find_target(
     """
     settings = Settings.read()
     if url is None:
+        _need_root(settings)
         name = model or (artifact.partition(":")[0] if artifact else find_model(settings))
         beats = slices.read(Storage(settings), name)
         url = next((beat.url for beat in beats if beat.url and not beat.is_stale()), None)
@@ -72,6 +76,21 @@ def find_target(
     from gnomon.cli.at_server import AtServer
 
     return AtServer(url, token or find_control_token(settings))
+
+
+def _need_root(settings: Settings) -> None:
+    """Refuse to begin a storage root in a folder where nothing says that one belongs.
+
+    Raises:
+        SettingsError: no root is set or there, and this folder is no deployment.
+    """
+    begun = ROOT in os.environ or Path(settings.root).exists()
+    if not begun and not any(Path(name).is_file() for name in DEPLOYMENT):
+        raise SettingsError(
+            "neither a deployment nor a storage root is here",
+            where=str(Path.cwd()),
+            hint="run this in the deployment's folder, set GNOMON_ROOT, or give --url",
+        )
 
 
 def find_model(settings: Settings) -> str:

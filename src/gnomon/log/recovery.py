@@ -80,11 +80,11 @@ def _begin_next(folder: Path, newest: int | None) -> None:
         metadata = {k: v for k, v in reader.schema.metadata.items() if k != FORMAT_KEY}
         if (position := read_position(folder)) is not None:
             metadata[POSITION_KEY] = str(position).encode()
-        descriptor, _ = create_segment(folder, newest + 1, reader.schema, metadata)
+        begun = create_segment(folder, newest + 1, reader.schema, metadata)
     try:
-        os.fsync(descriptor)  # What is before it may be sealed and removed from now on.
+        os.fsync(begun.descriptor)  # What is before it may be sealed and removed from now on.
     finally:
-        os.close(descriptor)
+        os.close(begun.descriptor)
     files.sync_folder(folder)
 
 

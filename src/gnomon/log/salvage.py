@@ -6,6 +6,7 @@ has no rows and the same length, so that every address in the log stays right.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ import pyarrow as pa
 
 from gnomon import files
 from gnomon.errors import LogError
-from gnomon.log.framing import filler, find_messages, padded
+from gnomon.log.framing import filler, message_length, padded
 from gnomon.log.layout import Segment, segment_path
 from gnomon.log.lost import LostRange, record_lost
-from gnomon.log.schema import check_format
+from gnomon.log.resync import whole_messages
+from gnomon.log.schema import message_mark
 from gnomon.log.tail import POSITION_KEY, SegmentReader, source_position
 
 __all__ = ["SalvagedSegment", "salvage"]
@@ -65,14 +67,14 @@ def salvage(segment: Segment) -> SalvagedSegment:
     assert segment.closed is not None
     folder, content = segment.path.parent, segment.path.read_bytes()
     schema, first = _schema(segment.path, content)
-    checked = check_format(schema.metadata, str(segment.path)) > 1
+    mark = message_mark(schema.metadata, str(segment.path))
     kept: list[_Kept] = []
-    for at, message in find_messages(memoryview(content)[first:], checked):
+    for at, message in whole_messages(memoryview(content)[first:], mark):
         batch = _decode(message, schema)
         if batch is not None:
             kept.append(_Kept(first + at, message, batch))
     gaps = _gaps(kept, first, max(segment.closed, len(content)))
-    parts, places = _rebuilt(content[:first], kept, segment, schema)
+    parts, places = _rebuilt(content[:first], kept, segment, schema, mark)
     lost = tuple(_lost(segment, gap, kept, schema.metadata) for gap in places)
     set_aside = folder / _DAMAGED / segment.path.name
     files.replace(set_aside, content)
@@ -110,13 +112,10 @@ class _Kept(NamedTuple):
 
 def _schema(path: Path, content: bytes) -> tuple[pa.Schema, int]:
     """A segment's schema, and where its first batch begins."""
-    for at, message in find_messages(memoryview(content), checked=False):
-        if at == 0:
-            try:
-                return pa.ipc.read_schema(pa.py_buffer(message)), len(message)
-            except (pa.ArrowException, OSError):
-                break
-        break
+    size = message_length(memoryview(content), 0)
+    if size > 0:
+        with contextlib.suppress(pa.ArrowException, OSError):
+            return pa.ipc.read_schema(pa.py_buffer(content[:size])), size
     raise LogError(
         "the beginning of this segment is damaged, so nothing of it can be read",
         where=str(path),
@@ -178,7 +177,7 @@ def _read_to(segment: Segment) -> str | None:
 
 
 def _rebuilt(
-    head: bytes, kept: list[_Kept], segment: Segment, schema: pa.Schema
+    head: bytes, kept: list[_Kept], segment: Segment, schema: pa.Schema, mark: bytes | None
 ) -> tuple[list[bytes | memoryview], list[tuple[int, int]]]:
     """The parts of a segment of the size it was closed with, and which ranges of it are lost.
 
@@ -208,7 +207,7 @@ def _rebuilt(
         left -= room
         if room:
             lost.append((place, place + room))
-        filled = filler(schema, room) if room else b""
+        filled = filler(schema, room, mark) if room else b""
         if filled is None:
             waiting = room
         else:
@@ -216,8 +215,8 @@ def _rebuilt(
         place += room
         if number < len(kept):
             message = kept[number].message
-            parts.append(padded(message, waiting) if waiting else message)
+            parts.append(padded(message, waiting, mark) if waiting else message)
             place, waiting = place + len(message), 0
     if waiting:  # Nothing follows the gap: what is before it gets longer.
-        parts[-1] = padded(memoryview(parts[-1]), waiting)
+        parts[-1] = padded(memoryview(parts[-1]), waiting, mark)
     return parts, lost

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from gnomon.contract.contract import Contract
 from gnomon.errors import LogError, NewerLog
+from gnomon.log.framing import MARK_LENGTH, SCHEMA_MARK
 
 __all__ = [
     "ADDRESS",
@@ -27,17 +28,21 @@ __all__ = [
     "answered",
     "check_format",
     "input_column",
+    "message_mark",
     "output_column",
     "request_schema",
     "shadow_schema",
 ]
 
-FORMAT = 2
-"""2 added a checksum to each message, see :mod:`gnomon.log.framing`; 1 is read too."""
+FORMAT = 3
+"""2 added a checksum to each message, and 3 a mark of the segment's own, see
+:mod:`gnomon.log.framing`; 1 and 2 are read too."""
 
 FORMAT_KEY = b"gnomon.format"
 SEGMENT_KEY = b"gnomon.segment"
 """The number of the segment, since format 2."""
+MARK_KEY = b"gnomon.mark"
+"""The mark of the segment's batches in hexadecimal, since format 3."""
 
 LIVE_OUTCOMES = ("answered", "rejected", "failed", "timed_out", "shed")
 
@@ -142,6 +147,25 @@ def check_format(metadata: Mapping[bytes, bytes] | None, where: str) -> int:
         where=where,
         hint="read it with the version of gnomon that wrote it, or a newer one",
     )
+
+
+def message_mark(metadata: Mapping[bytes, bytes] | None, where: str) -> bytes | None:
+    """The mark of a segment's batches; None for format 1, whose batches have no checksum.
+
+    Raises:
+        LogError: it is no segment of ours, or has no mark though it must.
+        NewerLog: it is of a newer format version.
+    """
+    format_ = check_format(metadata, where)
+    if format_ < 3:
+        return None if format_ == 1 else SCHEMA_MARK
+    try:
+        mark = bytes.fromhex((metadata or {}).get(MARK_KEY, b"").decode("ascii"))
+    except ValueError:
+        mark = b""
+    if len(mark) != MARK_LENGTH:
+        raise LogError("damaged log segment: its schema holds no mark", where=where)
+    return mark
 
 
 def _contract_fields(contract: Contract) -> list[pa.Field]:

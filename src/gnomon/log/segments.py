@@ -23,7 +23,7 @@ from gnomon.errors import LogError, LogUnavailable
 from gnomon.log.closed import closed_segments, record_closed
 from gnomon.log.framing import checksummed
 from gnomon.log.layout import Position, StreamLock, segment_path, stream_segments
-from gnomon.log.new_segment import create_segment, no_space
+from gnomon.log.new_segment import UnnamedSegment, create_segment, no_space
 from gnomon.log.recovery import close_segments
 from gnomon.log.schema import check_format
 from gnomon.log.tail import IDENTITY_KEY, POSITION_KEY, read_position, source_position
@@ -41,6 +41,7 @@ class _Open:
     Attributes:
         descriptor: of its file.
         sequence: its number.
+        mark: what its batches are marked with.
         first: the offset of its first batch.
         offset: the offset after its last.
         begun: when its first batch came, on the monotonic clock.
@@ -52,6 +53,7 @@ class _Open:
 
     descriptor: int
     sequence: int
+    mark: bytes
     first: int
     offset: int
     begun: float = 0.0
@@ -135,9 +137,9 @@ class SegmentWriter:
         """
         if not batch.schema.equals(self._schema):
             raise _other_schema(batch.schema, self._schema, self._folder)
-        parts = checksummed(batch.serialize())
-        size = sum(map(len, parts))
         segment = self._open
+        parts = checksummed(batch.serialize(), segment.mark)
+        size = sum(map(len, parts))
         if segment.torn:
             self._cut(segment)
         try:
@@ -152,6 +154,41 @@ class SegmentWriter:
         segment.last = batch
         segment.offset += size
         return segment.offset
+
+    def write_apart(self, batch: pa.RecordBatch) -> UnnamedSegment:
+        """Write a large batch where no reader sees it yet. Meant to be called from another thread,
+        while batches are appended; :meth:`append_apart` adds it.
+
+        Raises:
+            LogError: the batch has a column that no segment may have.
+            LogUnavailable: the disk refused; nothing of the batch is left.
+        """
+        _checked(batch.schema, self._folder)
+        return UnnamedSegment(self._folder, batch, self._metadata)
+
+    def append_apart(self, written: UnnamedSegment) -> None:
+        """Add a batch that was written apart, as the first of the next segment, which is begun.
+
+        Raises:
+            LogUnavailable: the disk refused; nothing of the batch is in the log, and the present
+                segment stays open.
+        """
+        finished, batch = self._open, written.batch
+        if finished.torn:
+            try:
+                self._cut(finished)
+            except LogUnavailable:
+                written.discard()
+                raise
+        new, sequence = written.name(finished.sequence + 1), finished.sequence + 1
+        begun = _Open(
+            new.descriptor, sequence, new.mark, first=new.size, offset=written.size,
+            begun=time.monotonic(), last=batch,
+        )  # fmt: skip
+        self._schema = batch.schema
+        with self._swapping:
+            self._finished.append(finished)
+            self._open = begun
 
     def rotate(self, schema: pa.Schema | None = None, *, read_to: Position | None = None) -> None:
         """Begin the next segment, of another schema if one is given.
@@ -240,8 +277,8 @@ class SegmentWriter:
         metadata = dict(self._metadata)
         if self._read_to is not None:
             metadata[POSITION_KEY] = str(self._read_to).encode()
-        descriptor, size = create_segment(self._folder, sequence, self._schema, metadata)
-        return _Open(descriptor, sequence, first=size, offset=size)
+        new = create_segment(self._folder, sequence, self._schema, metadata)
+        return _Open(new.descriptor, sequence, new.mark, first=new.size, offset=new.size)
 
     def _cut(self, segment: _Open) -> None:
         """Take back what is after the last batch.

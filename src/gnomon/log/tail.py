@@ -13,7 +13,7 @@ import pyarrow as pa
 from gnomon.errors import LogError
 from gnomon.log.framing import messages
 from gnomon.log.layout import REQUESTS, START, Position, Segment, stream_segments
-from gnomon.log.schema import SEGMENT_KEY, check_format
+from gnomon.log.schema import SEGMENT_KEY, message_mark
 
 __all__ = ["MisplacedSegment", "SegmentReader", "Tail", "read_position"]
 
@@ -48,7 +48,7 @@ class SegmentReader:
         self.path = path
         self.sequence = int(path.stem)
         self._closed = closed
-        self._checked: bool | None = None
+        self._mark: bytes | None = None
         self._descriptor = os.open(path, os.O_RDONLY)
         try:
             self.schema, self.first = self._read_schema()
@@ -83,7 +83,7 @@ class SegmentReader:
         """Where the last batch ends that can be read, whatever comes after it."""
         end = self.first
         try:
-            for end, _ in messages(self._descriptor, self.first, checked=self._checked):  # noqa: B007
+            for end, _ in self._found(self.first, None):  # noqa: B007
                 pass
         except LogError:
             return end
@@ -140,10 +140,13 @@ class SegmentReader:
     ) -> None:
         self.close()
 
+    def _found(self, offset: int, end: int | None) -> Iterator[tuple[int, pa.Buffer]]:
+        return messages(self._descriptor, offset, end, mark=self._mark, required=True)
+
     def _messages(self, offset: int, end: int | None) -> Iterator[tuple[int, pa.Buffer]]:
         reached = offset
         try:
-            for reached, message in messages(self._descriptor, offset, end, checked=self._checked):
+            for reached, message in self._found(offset, end):
                 yield reached, message
         except LogError as error:
             raise self._damaged(str(error)) from None
@@ -171,8 +174,8 @@ class SegmentReader:
             schema = pa.ipc.read_schema(message)
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(str(error)) from None
-        self._checked = check_format(schema.metadata, str(self.path)) > 1
-        if self._checked:
+        self._mark = message_mark(schema.metadata, str(self.path))
+        if self._mark is not None:
             self._check_place(schema.metadata)
         return schema, first
 

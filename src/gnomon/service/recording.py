@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from gnomon.service.batching import Lane
 
 __all__ = ["Recorder"]
+
+LARGE_BYTES = 4 * 1024 * 1024
+"""Records larger than this are written in a thread: to write one on the event loop takes two
+milliseconds a megabyte, in which nobody is answered. Each begins a segment."""
 
 
 class Recorder:
@@ -49,6 +53,7 @@ class Recorder:
         self._settings = settings
         self._metrics = metrics
         self._waiting: list[tuple[Ticket, str, GnomonError, Lane | None]] = []
+        self._large: set[asyncio.Task[None]] = set()
         self._syncs = GroupCommit(self._sync)
         self._unsynced: LogUnavailable | None = None
         self.error: LogUnavailable | None = LogUnavailable("the log is not open yet")
@@ -103,6 +108,7 @@ class Recorder:
             LogUnavailable: the disk refused to sync; the stream is given up all the same.
         """
         self._flush()
+        await asyncio.gather(*self._large)
         await self._syncs.close()
         if self._writer is not None:
             self._writer.close()
@@ -142,31 +148,35 @@ class Recorder:
             micros: microseconds the worker spent.
             made: the answers, one a request.
         """
-        tickets = asked.tickets
-        for ticket in tickets:
+        for ticket in asked.tickets:
             ticket.settled = True
         errors = scored.column("error")
         failed = len(errors) - errors.null_count
         outcome: str | list[str] = "answered"
         code: list[str | None] | None = None
         if failed:
-            outcome, code, errors = _of_rows(errors.to_pylist(), tickets)
+            outcome, code, errors = _of_rows(errors.to_pylist(), asked.tickets)
         batch = record(
             asked, request_schema(lane.contract), outcome=outcome, code=code, error=errors,
             micros=micros, outputs=scored.columns[:-1],
         )  # fmt: skip
-        refused = self._append(batch)
-        if refused is not None:
-            self._metrics.settled("failed", len(errors), refused.code)
-            made = [Answer.of(refused, ticket.request_id) for ticket in tickets]
-        else:
-            self._metrics.settled("answered", len(errors) - failed)
-            if failed:
-                for (kind, reason), rows in Counter(zip(outcome, code or (), strict=True)).items():
-                    if reason is not None:
-                        self._metrics.settled(kind, rows, reason)
-        self._metrics.batch(len(errors), micros)
-        self._answer(tickets, made, logged=refused is None)
+
+        def settle(refused: LogUnavailable | None) -> None:
+            answers = made
+            if refused is not None:
+                self._metrics.settled("failed", len(errors), refused.code)
+                answers = [Answer.of(refused, ticket.request_id) for ticket in asked.tickets]
+            else:
+                self._metrics.settled("answered", len(errors) - failed)
+                if failed:
+                    pairs = Counter(zip(outcome, code or (), strict=True))
+                    for (kind, reason), rows in pairs.items():
+                        if reason is not None:
+                            self._metrics.settled(kind, rows, reason)
+            self._metrics.batch(len(errors), micros)
+            self._answer(asked.tickets, answers, logged=refused is None)
+
+        self._append(batch, settle)
 
     def unanswered(
         self, ticket: Ticket, outcome: str, error: GnomonError, lane: Lane | None = None
@@ -188,20 +198,32 @@ class Recorder:
         waiting, self._waiting = self._waiting, []
         for lane in {id(entry[3]): entry[3] for entry in waiting}.values():
             entries = [entry for entry in waiting if entry[3] is lane]
-            tickets = [entry[0] for entry in entries]
-            for ticket in tickets:
-                ticket.rows = ticket.rows or [None]
-            batch = record(
-                PendingRecords.of(tickets, lane),
-                self._schema,
-                outcome=spread([entry[1] for entry in entries], tickets),
-                code=spread([entry[2].code for entry in entries], tickets),
-                error=spread([str(entry[2]) for entry in entries], tickets),
-            )
-            self._append(batch)
-        for ticket, outcome, error, _ in waiting:
-            self._metrics.settled(outcome, len(ticket.rows), error.code)
-            ticket.reply(Answer.of(error, ticket.request_id))
+            large = [entry for entry in entries if len(entry[0].body) > LARGE_BYTES]
+            small = [entry for entry in entries if len(entry[0].body) <= LARGE_BYTES]
+            for group in ([small] if small else []) + [[entry] for entry in large]:
+                self._refuse(group, lane)
+
+    def _refuse(
+        self, entries: Sequence[tuple[Ticket, str, GnomonError, Lane | None]], lane: Lane | None
+    ) -> None:
+        """Log requests that get an error with one write, then let their answers leave."""
+        tickets = [entry[0] for entry in entries]
+        for ticket in tickets:
+            ticket.rows = ticket.rows or [None]
+        batch = record(
+            PendingRecords.of(tickets, lane),
+            self._schema,
+            outcome=spread([entry[1] for entry in entries], tickets),
+            code=spread([entry[2].code for entry in entries], tickets),
+            error=spread([str(entry[2]) for entry in entries], tickets),
+        )
+
+        def settle(refused: LogUnavailable | None) -> None:
+            for ticket, outcome, error, _ in entries:
+                self._metrics.settled(outcome, len(ticket.rows), error.code)
+                ticket.reply(Answer.of(error, ticket.request_id))
+
+        self._append(batch, settle)
 
     def _answer(self, tickets: Sequence[Ticket], made: Sequence[Answer], *, logged: bool) -> None:
         """Let answers leave: at once, or when they are on disk if the settings say so.
@@ -232,10 +254,42 @@ class Recorder:
             raise
         self._unsynced = None
 
-    def _append(self, batch: pa.RecordBatch) -> LogUnavailable | None:
-        """Append before answer. An error is only returned when the settings say to refuse."""
-        if self._writer is not None:
-            self.error = self._write(self._writer, batch)
+    def _append(
+        self, batch: pa.RecordBatch, settle: Callable[[LogUnavailable | None], None]
+    ) -> None:
+        """Append before answer: ``settle`` lets the answers leave, once the batch is in the log.
+
+        It is given an error only when the settings say to refuse.
+        """
+        writer = self._writer
+        if writer is not None and batch.nbytes > LARGE_BYTES:
+            task = asyncio.get_running_loop().create_task(self._append_large(writer, batch, settle))
+            self._large.add(task)
+            task.add_done_callback(self._large.discard)
+            return
+        if writer is not None:
+            self.error = self._write(writer, batch)
+        settle(self._refusal(batch))
+
+    async def _append_large(
+        self,
+        writer: SegmentWriter,
+        batch: pa.RecordBatch,
+        settle: Callable[[LogUnavailable | None], None],
+    ) -> None:
+        """Write a batch in a thread; what is appended meanwhile is before it in the log."""
+        try:
+            writer.append_apart(await asyncio.to_thread(writer.write_apart, batch))
+        except LogUnavailable as error:
+            self.error = error.with_traceback(None)
+        except Exception as error:  # Whatever it is, the client must be answered.
+            self.error = LogUnavailable(f"append to the log: {type(error).__name__}: {error}")
+        else:
+            self.error, self._schema = None, batch.schema
+        settle(self._refusal(batch))
+
+    def _refusal(self, batch: pa.RecordBatch) -> LogUnavailable | None:
+        """The error of a batch that could not be logged, counted."""
         if self.error is None:
             return None
         self._metrics.unlogged(batch.num_rows, self.error.reason)
