@@ -12,21 +12,23 @@ from typing import Any
 from benchmarks.contenders.gnomon_service import Gateway
 from gnomon.service import recording, runtime
 from gnomon.service.recording import Recorder
-from gnomon.service.records import Asked
+from gnomon.service.records import PendingRecords
 from gnomon.service.ticket import Ticket
 
 __all__ = ["Gateway"]
 
 
 assert "_append" in vars(Recorder), "the recorder appends in another way now"
-assert {"Asked", "record"} <= vars(recording).keys(), "it makes its records in another way now"
+assert {"PendingRecords", "record"} <= vars(recording).keys(), (
+    "it makes its records in another way now"
+)
 
 
-class _Nothing(Asked):
+class _Nothing(PendingRecords):
     """What is known of requests whose record is not made."""
 
     @classmethod
-    def of(cls, tickets: Sequence[Ticket], *args: Any, **kwargs: Any) -> Asked:
+    def of(cls, tickets: Sequence[Ticket], *args: Any, **kwargs: Any) -> PendingRecords:
         return cls(tickets, {}, None)
 
 
@@ -35,6 +37,6 @@ class _Unlogged(Recorder):
         return None
 
 
-recording.Asked = _Nothing  # type: ignore[misc]
+recording.PendingRecords = _Nothing  # type: ignore[misc]
 recording.record = lambda *args, **kwargs: None  # type: ignore[assignment]
 runtime.Recorder = _Unlogged  # type: ignore[misc]

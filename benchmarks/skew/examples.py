@@ -69,7 +69,7 @@ _HEAD = f"""# Every cause, worked
 Made by `python -m benchmarks.skew.examples`: each cause is put into {ROWS:,} real flights, both
 sides are run in real workers, and the diagnosis says what it found. [How they are told
 apart](diagnose.md#the-causes). A library of another version needs two environments:
-`tests/skew/diagnosis/test_elsewhere.py` makes them."""
+`tests/skew/diagnosis/test_other_environment.py` makes them."""
 
 
 def example(world: Any, cause: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Serve a model, run the next one in its shadow, and prove that online is what offline said.
+"""Serve a model, run the next one in its shadow, and prove that online matches offline.
 
 Names are imported on first use, so that ``import gnomon`` costs nothing.
 """

@@ -254,7 +254,7 @@ class OriginNotAllowed(GnomonError):
 
 
 class HostNotAllowed(GnomonError):
-    """The request is for a name that the server does not go by."""
+    """The request is for a host name that the server does not have."""
 
     status, code = 421, "host_not_allowed"
 

@@ -134,7 +134,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         max_disagreement: share of scored rows that disagree with live beyond the noise floor.
         max_flips: share of scored rows whose decision flips.
         max_failed: share of eligible rows the shadow failed on.
-        max_latency_ratio: the shadow's scoring time over live's, medians of batches of like size.
+        max_latency_ratio: the shadow's scoring time over live's, medians of similar batch sizes.
         min_coverage: share of the rows the shadow should have scored that it did score.
         max_lag_rows: rows the shadow may be behind.
         max_skew: share of replayed rows where the artifact online and offline disagree.

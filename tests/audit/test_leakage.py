@@ -163,7 +163,7 @@ def test_outcomes_of_some_rows_are_joined_by_key(
     report = check(train, settings, Online(artifact, outcomes=tmp_path / "outcomes.parquet"))
     gap = next(finding for finding in report.findings if finding.check == "score gap")
     assert gap.severity == "unknown"
-    assert "live traffic is not known: it has 40 rows" in gap.sentence
+    assert "live traffic is inconclusive: it has 40 rows" in gap.sentence
 
 
 def test_without_a_log_serving_rows_are_not_looked_at(

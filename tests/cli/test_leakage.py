@@ -40,7 +40,7 @@ def test_findings_are_told_with_what_to_do(shell: Shell, train: Path) -> None:
         "`fee` is the label under other names",
         "→ leave `fee` out of the features",
         "400 training rows; checks that found nothing: identifier, row order",
-        "score gap: not looked for, no artifact was given",
+        "score gap: not checked, no artifact was given",
     ):
         assert words in " ".join(told.split()), words
 
@@ -107,9 +107,9 @@ def test_inspect_shows_what_packing_found(shell: Shell, pack: Pack) -> None:
     for words in (
         "Leakage",
         "`x` is the label in another unit: in all 64 rows one gives the other",
-        "`id` names its rows, and its order tells the label",
+        "`id` identifies its rows, and its order predicts the label",
         "leakage 2 sure; looked for",
-        "forest__random_state=none, though it drew at random",
+        "forest__random_state=none, although it uses random numbers",
     ):
         assert words in told, words
     said = shell("inspect", tag, "--json").json

@@ -29,7 +29,7 @@ def test_a_rollout_without_a_server_is_recorded_in_the_storage_root(
     assert (started["kind"], started["fraction"]) == ("shadow_start", 0.25)
     assert "@" in started["by"]
     assert "no server is running" in shell("status").out
-    assert "is out of the shadow" in shell("shadow", "stop", two).out
+    assert "is no longer a shadow" in shell("shadow", "stop", two).out
     forced = shell("promote", two, "--force", "--why", "in a hurry")
     assert "though its gates did not hold" in forced.out
     assert f"{one} is live again" in shell("rollback").out
@@ -50,7 +50,7 @@ def test_a_promotion_needs_its_gates(shell: Shell, pack: Pack) -> None:
     assert "leave out --wait" in shell("promote", two, "--check", "--wait", "9", expect=2).err
     checked = shell("promote", two, "--check", expect=1)
     assert "? unknown" in checked.out
-    assert f"It is not known yet whether {two} may replace {one}." in checked.out
+    assert f"It is not yet known whether {two} may replace {one}." in checked.out
     assert shell("promote", two, "--check", "--json", expect=1).json["verdict"] == "unknown"
     assert len(shell("history", "--json").json) == 1
 

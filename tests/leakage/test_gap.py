@@ -57,11 +57,11 @@ def test_chance_raises_no_alarm() -> None:
     ("strengths", "severity", "says"),
     [
         ({"train": 3, "holdout": 1}, "note", "better than others"),
-        ({"train": 3, "holdout": 0}, "suspect", "knows nothing of these"),
+        ({"train": 3, "holdout": 0}, "suspect", "no better than chance"),
         ({"train": 1, "holdout": 2}, "suspect", "easier"),
         ({"holdout": 2, "later": 1}, "suspect", "shares something with training"),
-        ({"train": 2, "later": 1}, "note", "or the world has moved"),
-        ({"train": 2, "live": 1}, "note", "or the world has moved"),
+        ({"train": 2, "later": 1}, "note", "or there is concept drift"),
+        ({"train": 2, "live": 1}, "note", "or there is concept drift"),
         ({"later": 2, "live": 1}, "suspect", "not online what they were offline"),
         ({"holdout": 2, "live": 1}, "suspect", "not online what they were offline"),
     ],
@@ -83,7 +83,7 @@ def test_a_holdout_of_later_days_makes_a_fall_a_note() -> None:
     """The model ages; it was not that the holdout was too easy."""
     (finding,) = check_scores([binary("holdout", 2), binary("later", 1)], is_forecast=True).findings
     assert finding.severity == "note"
-    assert "the world has moved since" in finding.sentence
+    assert "concept drift since training" in finding.sentence
 
 
 def test_an_online_gap_says_what_to_run() -> None:
@@ -126,7 +126,7 @@ def test_few_rows_are_unknown() -> None:
     """And the other stages are still compared."""
     found = gaps(binary("holdout", 2), binary("live", 1, 40), binary("later", 1))
     assert [finding.severity for finding in found] == ["suspect", "unknown"]
-    assert "live traffic is not known: it has 40 rows, and takes 100" in found[1].sentence
+    assert "live traffic is inconclusive: it has 40 rows; it needs 100" in found[1].sentence
 
 
 def test_labels_that_are_all_alike_are_unknown() -> None:

@@ -45,7 +45,7 @@ def test_iris_with_two_classes() -> None:
     assert {finding.severity for finding in report.findings} <= {"unknown", "note"}
     petals = [f for f in report.findings if f.check == "label"]
     assert petals
-    assert all("150 rows do not tell" in finding.sentence for finding in petals)
+    assert all("150 rows do not distinguish" in finding.sentence for finding in petals)
 
 
 def test_houses() -> None:

@@ -3,7 +3,7 @@ from hashlib import blake2b
 import numpy as np
 import pyarrow as pa
 
-from gnomon.log.sampling import keep, row_keys, unit
+from gnomon.log.sampling import hash_to_unit_interval, keep, row_keys
 
 KEYS = [f"flight-{n}" for n in range(20_000)]
 
@@ -11,8 +11,8 @@ KEYS = [f"flight-{n}" for n in range(20_000)]
 def test_a_keys_place_never_changes() -> None:
     """The hash is pinned: another value would put other entities in a running sample."""
     digest = int.from_bytes(blake2b(b"N14228", digest_size=8).digest(), "big")
-    assert unit(["N14228"])[0] == (digest >> 11) / 2**53
-    assert unit(["N14228"])[0] == 0.08714494660071836
+    assert hash_to_unit_interval(["N14228"])[0] == (digest >> 11) / 2**53
+    assert hash_to_unit_interval(["N14228"])[0] == 0.08714494660071836
 
 
 def test_the_sample_is_as_large_as_asked() -> None:

@@ -100,7 +100,7 @@ def test_columns_made_from_the_batch_are_refused() -> None:
     )
     assert error.where == "step `step`, column `AA`"
     raw = lambda rows: pd.get_dummies(rows["carrier"])  # noqa: E731
-    assert "come out as" in refusal(raw, LateModel()).message
+    assert "of the rows become" in refusal(raw, LateModel()).message
 
 
 class LateModel(LinearRegression):
@@ -263,7 +263,7 @@ def test_text_made_of_numbers_is_refused() -> None:
     [
         (lambda rows: rows[["distance"]] * (1 if len(rows) in (1, 24) else 2), "in the batch"),
         (lambda rows: rows[["distance"]] * (1 + (len(rows) > 100)), "among more rows"),
-        (lambda rows: rows[["distance"]].mask(rows.duplicated(), 0), "beside themselves"),
+        (lambda rows: rows[["distance"]].mask(rows.duplicated(), 0), "duplicated in the batch"),
         (lambda rows: rows[["distance"]] * (1 + (len(rows) == 2)), "among fewer rows"),
     ],
 )

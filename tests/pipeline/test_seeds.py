@@ -192,7 +192,7 @@ def test_a_generator_is_no_seed() -> None:
 
 def test_the_warning_names_the_steps() -> None:
     """And says what to do; without such a step there is none."""
-    with pytest.warns(SeedWarning, match=r"`a__random_state`, `b__random_state`: no number"):
+    with pytest.warns(SeedWarning, match=r"`a__random_state`, `b__random_state`: no seed"):
         warn_of_unseeded({"a__random_state": None, "b__random_state": None, "c": 1}, 1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -41,7 +41,7 @@ def a_report() -> Report:
         verdict="diverged",
         summary=Summary(
             what="990 of 1,000 rows diverge. 41 decisions change.",
-            where="`hour` out of step columns/clock is the first column to differ.",
+            where="`hour`, output of step columns/clock, is the first column to differ.",
             since="2013-04-03 00:00 UTC by at, request r1; 10 rows before it agree.",
             how_many="99% of rows; the policy lets none pass.",
             how_sure="Confirmed by undoing it: 990 of 990 rows that differed then agree.",
@@ -222,7 +222,7 @@ def a_healthy_report() -> Report:
         a_report(),
         kind="replay",
         verdict="ok",
-        title="All 1,000 rows came out again as logged, to the bit",
+        title="All 1,000 rows match the log, to the bit",
         left="logged",
         right="replayed",
         against="trips:2",

@@ -48,7 +48,7 @@ def test_the_first_artifact_is_promoted_ungated(settings: Settings, live: str) -
 def test_a_promotion_needs_its_gates(settings: Settings, live: str, candidate: str) -> None:
     """Unknown is refused with each gate's reason; evidence lets it pass and is kept."""
     rollout.promote(settings, "toy", live)
-    with pytest.raises(GateRefused, match="rows unknown: it is no running shadow"):
+    with pytest.raises(GateRefused, match="rows unknown: it is not a running shadow"):
         rollout.promote(settings, "toy", candidate, policy=EASY)
     rollout.start_shadow(settings, "toy", candidate)
     log_live(settings, 100, artifact=live)

@@ -141,7 +141,7 @@ def test_rows_still_lagging_may_yet_be_scored() -> None:
 @pytest.mark.parametrize(
     ("slices", "says"),
     [
-        ((), "no slice reports"),
+        ((), "no slice has reported"),
         ((beat(), structs.replace(beat(name="two"), shadows=())), "slice two"),
         ((beat(), beat(name="old", error="the worker died")), "slice old"),
         ((structs.replace(beat(), updated=NOW - timedelta(minutes=1)),), "slice here"),
@@ -201,7 +201,7 @@ def test_nothing_is_known_of_an_artifact_that_is_no_shadow(settings: Settings) -
     """Never shadowed: unknown, without reading the log."""
     found = evaluate(InferenceLog(settings, "toy"), state(), Policy(), "toy:other")
     assert found.verdict == "unknown"
-    assert "no running shadow" in found.gates[0].says
+    assert "not a running shadow" in found.gates[0].says
 
 
 def test_without_live_there_is_nothing_to_judge_against(settings: Settings) -> None:

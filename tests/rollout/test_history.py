@@ -65,7 +65,7 @@ PAST = [event("promote", "a"), event("promote", "b"), event("shadow_start", "c")
     [
         ([], event("shadow_start", "a"), "no live artifact"),
         ([], event("rollback", "a"), "no previous artifact"),
-        ([], event("shadow_stop", "a"), "no running shadow. running: none"),
+        ([], event("shadow_stop", "a"), "not a running shadow. running: none"),
         (PAST, event("promote", "b"), "is live already"),
         (PAST, event("rollback", "c"), "goes to `flights:a`, not to `flights:c`"),
         (PAST, event("shadow_start", "b"), "would only agree with itself"),

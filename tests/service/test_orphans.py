@@ -53,11 +53,11 @@ def leave_behind(settings: Settings, shadow: Artifact, storage: Storage) -> Requ
 
 
 async def until_it_is_let_go(orphans: Orphans, rollout: RolloutState) -> None:
-    await orphans.tend(rollout, "own")
+    await orphans.step(rollout, "own")
     assert orphans.name == SLICE
     async with asyncio.timeout(PATIENCE):
         while orphans.name is not None:
-            await orphans.tend(rollout, "own")
+            await orphans.step(rollout, "own")
             await asyncio.sleep(0.1)
 
 
@@ -85,12 +85,12 @@ def test_a_slice_with_a_gateway_is_left_alone(
     """However silent it is: it has the lock of its requests. So is one that spoke just now."""
     requests = leave_behind(settings, shadow, storage)
     orphans = Orphans(settings, "toy", patience=0)
-    asyncio.run(orphans.tend(state(shadow), "own"))
+    asyncio.run(orphans.step(state(shadow), "own"))
     assert orphans.name is None
     requests.close()
     (beat,) = slices.read(storage, "toy")
     patient = Orphans(settings, "toy", patience=600)
-    asyncio.run(patient.tend(state(shadow), "own"))
+    asyncio.run(patient.step(state(shadow), "own"))
     assert patient.name is None
     assert slices.read(storage, "toy") == [beat]
 
@@ -101,7 +101,7 @@ def test_nothing_waits_for_a_shadow_that_was_stopped_meanwhile(
     """The slice is forgotten, and its requests may be sealed."""
     leave_behind(settings, shadow, storage).close()
     orphans = Orphans(settings, "toy", patience=0)
-    asyncio.run(orphans.tend(RolloutState(epoch=3, lives=("toy:live",)), "own"))
+    asyncio.run(orphans.step(RolloutState(epoch=3, lives=("toy:live",)), "own"))
     assert orphans.name is None
     stream = stream_folder(settings, "toy", SLICE, shadow_stream(shadow.version))
     assert (stream / STOPPED).exists()

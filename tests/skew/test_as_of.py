@@ -216,5 +216,5 @@ def test_what_was_never_known_in_time_is_joined_all_the_same(served: Serve, tmp_
     assert report.table.known_later is not None
     assert report.table.known_later.rows == ROWS
     assert str(report.table.known_later.example).startswith("trip=r")
-    assert f"{ROWS} rows met a value known only later" in report.summary.how_sure
+    assert f"{ROWS} rows used a value known only later" in report.summary.how_sure
     assert "give the table what was known before them" in report.summary.action

@@ -267,7 +267,7 @@ def test_too_few_rows_in_common_are_no_verdict(healthy: Trips, table: Path) -> N
     write(healthy.offline().slice(0, 10), table)
     report = compare(healthy, table)
     assert (report.verdict, report.diverged) == ("unknown", False)
-    assert report.title == "Too little to say: 10 rows of 401 could be compared"
+    assert report.title == "Inconclusive: 10 rows of 401 could be compared"
 
 
 def test_no_logged_answer_is_no_verdict(healthy: Trips, table: Path) -> None:

@@ -44,7 +44,7 @@ MOST_BESIDE_BYTES = 512 * 2**20
 _CHUNK = 2**20
 RESTORE = "pack again, or restore the folder from a copy"
 """What to do about a damaged artifact."""
-_FOREIGN = "no artifact that Gnomon packed is like this; find out who made it"
+_FOREIGN = "Gnomon packs no such artifact; find out who made it"
 
 
 class ArtifactFolder:

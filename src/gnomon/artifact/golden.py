@@ -77,7 +77,7 @@ def verify(pipeline: Any, golden: pa.Table, contract: Contract, where: str) -> N
         raise GoldenMismatch(
             f"the golden rows raised {type(error).__name__}: {error}",
             where=where,
-            hint="something the pipeline's code relies on is not what it was",
+            hint="something that the pipeline's code relies on has changed",
         ) from error
     if again.column_names != golden.column_names:
         changed = sorted(set(again.column_names) ^ set(golden.column_names))
@@ -169,5 +169,5 @@ def _mismatch(name: str, what: str, where: str) -> GoldenMismatch:
     return GoldenMismatch(
         f"{place}: {what}",
         where=where,
-        hint="the code, a library or the machine does not do here what it did when packed",
+        hint="the code, a library or the machine behaves differently here than when packed",
     )

@@ -100,7 +100,7 @@ def pack(
             see ``docs/leakage.md``.
 
     Warns:
-        LeakageWarning: the training data tells what nobody will know when the model serves.
+        LeakageWarning: the training data holds what is not known yet at serving time.
         SeedWarning: a step drew at random without a seed.
 
     Raises:
@@ -118,7 +118,7 @@ def pack(
     own = vendoring.find_code(pipeline, code)
     rows = golden.choose_rows(X, golden_rows)
     check_faithful(pipeline, rows, contract)
-    check_company(pipeline, X, contract)
+    check_batch_invariance(pipeline, X, contract)
     found = None
     if leakage != "off":
         found = checks.check_leakage(pipeline, X, y, contract, holdout=holdout, known_at=known_at)
@@ -226,7 +226,7 @@ def check_faithful(pipeline: Any, rows: pd.DataFrame, contract: Contract) -> Non
             )
 
 
-def check_company(pipeline: Any, X: pd.DataFrame, contract: Contract) -> None:  # noqa: N803
+def check_batch_invariance(pipeline: Any, X: pd.DataFrame, contract: Contract) -> None:  # noqa: N803
     """Refuse a pipeline whose answer for a row depends on the rows that come with it.
 
     Asked are rows of every kind: with a null in each column that has any, and such as training

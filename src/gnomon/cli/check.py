@@ -39,7 +39,7 @@ def command(
         typer.Option(
             "--against",
             metavar="OLD",
-            help="Check no rows: may this contract take the place of OLD, for the requests that "
+            help="Check no rows: can this contract replace OLD for the requests that "
             "clients send today?",
         ),
     ] = None,
@@ -61,7 +61,7 @@ def command(
     The rules are those a server refuses requests by; beside them, values that training did not
     see, timestamps that are too old or in the future, and numbers that look like another unit.
 
-    Exit code 0: they do, or the contract is compatible. 1: they do not, or nobody can say.
+    Exit code 0: they do, or the contract is compatible. 1: they do not, or it is inconclusive.
     """
     from gnomon.cli.console import print_json
     from gnomon.cli.show.check import show_changes, show_checked
@@ -79,7 +79,7 @@ def command(
             show_changes(changes, against, which)
         raise typer.Exit(1 if worst(changes) == "incompatible" else 0)
     if role is not None and artifact is None:
-        raise typer.BadParameter("--role needs an artifact: a contract.json has answered nobody")
+        raise typer.BadParameter("--role needs an artifact: a contract.json has no logged answers")
     profile = None if artifact is None else artifact.profile()
     if table is not None:
         from gnomon.audit.checking import check_file

@@ -40,7 +40,7 @@ def command(
     Where they part, rows are run again step by step: the first column that differs is named, and
     its cause tested by undoing it.
 
-    Exit code 0: they agree. 1: they diverge beyond the policy, or nobody can say.
+    Exit code 0: they agree. 1: they diverge beyond the policy, or it is inconclusive.
     """
     from gnomon.cli.ranges import choose_artifact, choose_role
     from gnomon.cli.reporting import counting, deliver

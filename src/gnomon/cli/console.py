@@ -76,7 +76,7 @@ def print_event(event: Event, place: str, as_json: bool) -> None:
         "promote": "is live",
         "rollback": "is live again",
         "shadow_start": "is in shadow",
-        "shadow_stop": "is out of the shadow",
+        "shadow_stop": "is no longer a shadow",
     }
     what = "its contract is incompatible" if event.changes else "its gates did not hold"
     forced = f", though {what}" if event.forced else ""

@@ -32,8 +32,8 @@ def command(
         typer.Option(
             "--label",
             metavar="COLUMN",
-            help="The table's column of what came true. A feature that tells it offline and not "
-            "online leaks.",
+            help="The table's column with the true outcome. A feature that predicts it offline "
+            "and not online leaks.",
         ),
     ] = None,
     known_at: KnownAt = None,
@@ -53,13 +53,13 @@ def command(
     report: ReportPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what parts, since when and why, and prove it.
+    """Say what differs, since when and why, and prove it.
 
     Which feature, at which step, on which rows: a sample is run one by one, in batches and in
-    other company, then followed through the pipeline. Every cause that is named was undone, and
+    other batches, then traced through the pipeline. Every cause that is named was undone, and
     the mismatch vanished.
 
-    Exit code 0: the sides agree. 1: they diverge beyond the policy, or nobody can say.
+    Exit code 0: the sides agree. 1: they diverge beyond the policy, or it is inconclusive.
     """
     from gnomon.cli.ranges import choose_artifact, choose_role
     from gnomon.cli.reporting import counting, deliver

@@ -40,7 +40,7 @@ def command(
     Each feature, transformed column and output is counted in the bins that training froze: over
     the range, over time and by segment. Sudden and slow changes are named with rows that show them.
 
-    Exit code 0: as in training, within the policy's [drift]. 1: not, or nobody can say.
+    Exit code 0: as in training, within the policy's [drift]. 1: not, or it is inconclusive.
     """
     from gnomon.cli.console import out
     from gnomon.cli.ranges import choose_artifact, choose_role

@@ -1,4 +1,4 @@
-"""``gnomon leakage``: does training data tell what nobody will know when the model serves?"""
+"""``gnomon leakage``: does the training data hold what is not known yet at serving time?"""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def command(
         typer.Option(
             "--event-time",
             metavar="COLUMN",
-            help="When the prediction was asked for. Without it: the artifact's event time.",
+            help="When the prediction was requested. Without it: the artifact's event time.",
         ),
     ] = None,
     key: Annotated[
@@ -40,7 +40,7 @@ def command(
         typer.Option(
             "--key",
             metavar="COLUMN",
-            help="Whom a row is about; repeat it for several columns. Without it: the artifact's "
+            help="The entity key; repeat it for several columns. Without it: the artifact's "
             "entity key.",
         ),
     ] = None,
@@ -63,9 +63,7 @@ def command(
     ] = None,
     outcomes: Annotated[
         Path | None,
-        typer.Option(
-            "--outcomes", metavar="FILE", help="Keys of served rows and what became of them."
-        ),
+        typer.Option("--outcomes", metavar="FILE", help="Keys of served rows and their outcomes."),
     ] = None,
     on: Annotated[
         list[str] | None,
@@ -86,7 +84,7 @@ def command(
     Features from after the prediction, copies of the label, ids that tell it; with a holdout,
     rows and days on both sides; with an artifact, its scores and the rows it served.
 
-    Exit code 0: nothing was found. 1: something was, or nobody can say.
+    Exit code 0: nothing was found. 1: something was, or it is inconclusive.
     """
     from gnomon.audit.leakage import Online, check_leakage
     from gnomon.audit.leakage_files import Meaning

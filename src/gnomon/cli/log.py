@@ -23,7 +23,7 @@ def sql(
         str,
         typer.Argument(
             metavar="QUERY",
-            help='SQL as DuckDB speaks it; the log is the table "log".',
+            help='SQL in the dialect of DuckDB; the log is the table "log".',
         ),
     ],
     unsafe: Annotated[

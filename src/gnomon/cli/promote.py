@@ -30,7 +30,7 @@ def command(
     ] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Promote whatever the gates say. The history keeps that."),
+        typer.Option("--force", help="Promote regardless of the gates; the history records that."),
     ] = False,
     seconds: Annotated[
         float,
@@ -38,7 +38,7 @@ def command(
             "--wait",
             metavar="SECONDS",
             min=0,
-            help="Ask again for so long while no gate fails, but evidence is still to come.",
+            help="Keep asking for this long while no gate fails and evidence is still missing.",
         ),
     ] = 0.0,
     why: Why = None,

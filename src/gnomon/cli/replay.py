@@ -37,7 +37,7 @@ def command(
 
     The same artifact must say the same again: where it does not, something outside of it moved.
 
-    Exit code 0: they agree. 1: they diverge beyond the policy, or nobody can say.
+    Exit code 0: they agree. 1: they diverge beyond the policy, or it is inconclusive.
     """
     from gnomon.artifact import inspect
     from gnomon.cli.ranges import choose_artifact, choose_role

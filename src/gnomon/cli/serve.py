@@ -31,7 +31,7 @@ def command(
     ] = Path("."),
     port: Annotated[int, typer.Option("--port", "-p", min=1, max=65535)] = 3000,
     host: Annotated[
-        str, typer.Option("--host", help="0.0.0.0 lets other machines in.")
+        str, typer.Option("--host", help="0.0.0.0 accepts connections from other machines.")
     ] = "127.0.0.1",
 ) -> None:
     """Serve a deployment. It becomes ready when its live artifact is loaded and verified."""

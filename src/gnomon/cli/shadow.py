@@ -12,7 +12,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="shadow",
-    help="Let an artifact see the live requests and answer nobody.",
+    help="Run an artifact on the live requests without answering clients.",
     no_args_is_help=True,
 )
 
@@ -34,7 +34,9 @@ def start(
     ] = None,
     same: Annotated[
         bool,
-        typer.Option("--same", help="Shadow the live artifact itself: what differs is noise."),
+        typer.Option(
+            "--same", help="Shadow the live artifact itself (A/A): its differences are noise."
+        ),
     ] = False,
     force: Annotated[
         bool,

@@ -208,7 +208,7 @@ class Decoder:
                 raise InvalidRequest(
                     f"expected {self._features[name].type}, but the field is missing",
                     where=path + key_path(name),
-                    hint=_strangers(strange),
+                    hint=_unknown_fields_hint(strange),
                 )
         return self._row(**values)
 
@@ -299,7 +299,7 @@ _WIRE: dict[str, Any] = {
 }
 
 
-def _strangers(names: list[str]) -> str | None:
+def _unknown_fields_hint(names: list[str]) -> str | None:
     if not names:
         return None
     return "the record has fields that are no feature: " + ", ".join(_named(names[:5]))

@@ -212,7 +212,7 @@ def _meaning(old: Feature, new: Feature) -> Iterator[Change]:
             says = "the same numbers mean something else"
             yield _change("incompatible", new, "unit", was, becomes, says)
         else:
-            says = "whether clients send that unit is not known"
+            says = "it is unknown whether clients send that unit"
             yield _change("warning", new, "unit", was, becomes, says)
     if old.max_age != new.max_age:
         longer = new.max_age is None or (old.max_age is not None and new.max_age > old.max_age)

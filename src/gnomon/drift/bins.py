@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from gnomon.artifact.profile import as_numbers
 
-__all__ = ["Bins", "Extra", "Fallen", "Floats", "Integers"]
+__all__ = ["BinAssignment", "Bins", "Extra", "Floats", "Integers"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -44,7 +44,7 @@ class Extra(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fallen:
+class BinAssignment:
     """Where the values of a batch fell.
 
     Attributes:
@@ -127,7 +127,7 @@ class Bins:
         """
         return self.edges is not None and bool(len(self.edges)) and self.edges[-1] == self.high
 
-    def fall(self, column: pa.Array) -> Fallen:
+    def fall(self, column: pa.Array) -> BinAssignment:
         """Where the values of a column fall."""
         return self._by_value(column) if self.edges is None else self._by_number(column)
 
@@ -135,7 +135,7 @@ class Bins:
         """The values with a bin, and the rest; for a column counted by value."""
         return (*self.values, "all others")
 
-    def _by_number(self, column: pa.Array) -> Fallen:
+    def _by_number(self, column: pa.Array) -> BinAssignment:
         assert self.edges is not None
         numbers = as_numbers(column)
         if numbers is None:  # True and 1 are one value to a pipeline.
@@ -147,9 +147,9 @@ class Bins:
         with np.errstate(over="ignore"):
             far = np.clip(np.nan_to_num(beyond) / (self.std or 1.0), -_FARTHEST, _FARTHEST)
         excess = np.copysign(np.ceil(np.abs(far) * GRAIN), far).astype(np.int64)
-        return Fallen(bins.astype(np.int64), np.zeros(len(bins), dtype=bool), excess)
+        return BinAssignment(bins.astype(np.int64), np.zeros(len(bins), dtype=bool), excess)
 
-    def _by_value(self, column: pa.Array) -> Fallen:
+    def _by_value(self, column: pa.Array) -> BinAssignment:
         text = _cast(column, pa.string())
         places = pc.index_in(text, pa.array(self.values, pa.string()))
         bins = np.array(places.fill_null(len(self.values)), dtype=np.int64)
@@ -157,9 +157,9 @@ class Bins:
         bins[null] = self.size
         zero = np.zeros(len(bins), dtype=np.int64)
         if self.known is None:
-            return Fallen(bins, np.zeros(len(bins), dtype=bool), zero)
+            return BinAssignment(bins, np.zeros(len(bins), dtype=bool), zero)
         seen = np.array(pc.is_in(text, pa.array(sorted(self.known), pa.string())))
-        return Fallen(bins, ~seen & ~null, zero, text)
+        return BinAssignment(bins, ~seen & ~null, zero, text)
 
 
 def _cast(column: pa.Array, type_: pa.DataType) -> pa.Array:

@@ -1,4 +1,4 @@
-"""Where within a range a column changed: suddenly, or little by little."""
+"""Where within a range a column changed: suddenly, or gradually."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Change:
     """One change.
 
     Attributes:
-        slow: whether it came little by little.
+        slow: whether it came gradually.
         at: the bucket it began in.
         sides: what came before, and what came since.
         metric: the one that shows it the most.

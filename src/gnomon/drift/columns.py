@@ -115,9 +115,9 @@ class Reader:
 
     def _not_judged(self, kind: str, name: str) -> str | None:
         if kind == "input" and name == self.contract.event_time:
-            return "it is the event time, which moves on"
+            return "it is the event time"
         if kind == "input" and name in self.contract.entity_key:
-            return "it names the entity"
+            return "it is the entity key"
         return "the policy ignores it" if self.policy.ignores(name) else None
 
     def _since(self, counts: ColumnCounts, buckets: dict[int, Integers], metric: str) -> int | None:

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from gnomon.drift.bins import Bins, Extra, Fallen, Floats, Integers
+from gnomon.drift.bins import BinAssignment, Bins, Extra, Floats, Integers
 from gnomon.drift.clock import NEVER, WIDTHS, moved, numbered, wider
-from gnomon.log.sampling import unit
+from gnomon.log.sampling import hash_to_unit_interval
 
-__all__ = ["Batch", "Cell", "ColumnCounts", "Counts", "Witness"]
+__all__ = ["Batch", "Cell", "ColumnCounts", "Counts", "ExampleRow"]
 
 _HELD_BUCKETS = 120
 _HELD_NAMES = 500
@@ -26,7 +26,7 @@ class Cell(NamedTuple):
     bucket: int
 
 
-class Witness(NamedTuple):
+class ExampleRow(NamedTuple):
     """A row that stands for all that fell to one place: the one whose id hashes lowest."""
 
     place: float
@@ -65,9 +65,9 @@ class ColumnCounts:
     bins: Bins
     cells: dict[Cell, Integers] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
-    witnesses: dict[tuple[Cell, int], Witness] = field(default_factory=dict)
+    witnesses: dict[tuple[Cell, int], ExampleRow] = field(default_factory=dict)
 
-    def add(self, fallen: Fallen, cells: Sequence[Cell], at: Integers, rows: Ranked) -> None:
+    def add(self, fallen: BinAssignment, cells: Sequence[Cell], at: Integers, rows: Ranked) -> None:
         """Count rows: the values of row ``i`` are of the cell ``cells[at[i]]``."""
         for cell, vector in zip(cells, self._vectors(fallen, at, len(cells)), strict=True):
             self._put(cell, vector)
@@ -114,7 +114,7 @@ class ColumnCounts:
         """Every segment that has rows, in order."""
         return sorted({cell.segment for cell in self.cells})
 
-    def _vectors(self, fallen: Fallen, at: Integers, cells: int) -> Integers:
+    def _vectors(self, fallen: BinAssignment, at: Integers, cells: int) -> Integers:
         """One vector for each cell."""
         bins, width = self.bins.size, self.bins.size + 1
         flat = np.bincount(at * width + fallen.bins, minlength=cells * width)
@@ -140,10 +140,12 @@ class ColumnCounts:
             self.names[name] = self.names.get(name, 0) + rows
         if len(self.names) > _HELD_NAMES:
             names = sorted(self.names)
-            order = np.argsort(unit(names), kind="stable")[:_HELD_NAMES]
+            order = np.argsort(hash_to_unit_interval(names), kind="stable")[:_HELD_NAMES]
             self.names = {names[i]: self.names[names[i]] for i in order.tolist()}
 
-    def _witness(self, fallen: Fallen, cells: Sequence[Cell], at: Integers, rows: Ranked) -> None:
+    def _witness(
+        self, fallen: BinAssignment, cells: Sequence[Cell], at: Integers, rows: Ranked
+    ) -> None:
         """For each cell and place, the row of the lowest rank that fell there."""
         place = fallen.bins.copy()
         size, places = self.bins.size, len(self.bins.training)
@@ -152,10 +154,10 @@ class ColumnCounts:
         place[fallen.excess > 0] = size + Extra.ABOVE
         keys, first = np.unique((at * places + place)[rows.order], return_index=True)
         for key, row in zip(keys.tolist(), rows.order[first].tolist(), strict=True):
-            witness = Witness(float(rows.places[row]), rows.ids[row])
+            witness = ExampleRow(float(rows.places[row]), rows.ids[row])
             self._see((cells[key // places], key % places), witness)
 
-    def _see(self, key: tuple[Cell, int], witness: Witness) -> None:
+    def _see(self, key: tuple[Cell, int], witness: ExampleRow) -> None:
         self.witnesses[key] = min(self.witnesses.get(key, witness), witness)
 
 
@@ -170,7 +172,7 @@ class Ranked:
     @classmethod
     def of(cls, ids: Sequence[str]) -> Ranked:
         """These rows, ranked."""
-        places = unit(ids)
+        places = hash_to_unit_interval(ids)
         return cls(ids, places, np.argsort(places, kind="stable"))
 
 

@@ -17,8 +17,8 @@ _MOST_ROWS = 3
 _NAMES = {
     Extra.NULL: "nulls",
     Extra.NEW: "new values",
-    Extra.BELOW: "values below training's least",
-    Extra.ABOVE: "values above training's greatest",
+    Extra.BELOW: "values below the training minimum",
+    Extra.ABOVE: "values above the training maximum",
 }
 
 _OF_METRIC = {

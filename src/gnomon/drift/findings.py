@@ -76,14 +76,15 @@ class Finding:
         if not self.rows:
             return f"Nothing to measure: no answer of {self.artifact} as {self.role} in this range"
         if drifted:
-            first = f"first of all `{drifted[0].name}`"
-            return f"{len(drifted)} of {of} have left their training, {first}"
+            first = f"most of all `{drifted[0].name}`"
+            return f"{len(drifted)} of {of} drifted from training, {first}"
         if self.alerts:
             names = list(dict.fromkeys(f"`{alert.name}`" for alert in self.alerts))
-            return f"Within this range {', '.join(names[:3])} changed; as a whole it is as training"
+            changed = ", ".join(names[:3])
+            return f"Within this range {changed} changed; the range as a whole matches training"
         if self.verdict == "unknown":
-            return f"Too few rows to say: {rows(self.rows)}"
-        return f"As in training: {rows(self.rows)}, {of}"
+            return f"Inconclusive: too few rows, {rows(self.rows)}"
+        return f"No drift from training: {rows(self.rows)}, {of}"
 
     def summary(self) -> Summary:
         """What, where, since when, how many, how sure, what to do."""
@@ -102,14 +103,15 @@ class Finding:
             return f"The log has no answer of {self.artifact} as {self.role} in this range."
         if drifted:
             column = drifted[0]
-            grown = f" Most grown: {column.grown}." if column.grown else ""
+            grown = f" Largest increase: {column.grown}." if column.grown else ""
             return f"`{column.name}`: {amount(column.worst, column.effects[column.worst])}.{grown}"
         if self.alerts:
             alert = self._largest()
             return (
-                f"`{alert.name}`: {amount(alert.metric, alert.effect)}. Most grown: {alert.grown}."
+                f"`{alert.name}`: {amount(alert.metric, alert.effect)}. "
+                f"Largest increase: {alert.grown}."
             )
-        return "No column lies further from training than the policy lets."
+        return "No column has drifted beyond the policy's limit."
 
     def _where(self, drifted: list[Column]) -> str:
         if not drifted:
@@ -128,7 +130,7 @@ class Finding:
             return self._changed(self._largest()) if self.alerts else "Never in this range."
         first = drifted[0]
         if first.since is None:
-            return "Nobody knows: the rows have no time."
+            return "Unknown: the rows have no timestamp."
         begins = ", where the range begins" if first.since == self.start else ""
         said = f"{moment(first.since, self.seconds)} UTC for `{first.name}`{begins}"
         shown = f", such as {first.rows_that_show[0]}" if first.rows_that_show else ""
@@ -136,7 +138,7 @@ class Finding:
         return f"{said}{shown}. {self._changed(mine[0])}" if mine else f"{said}{shown}."
 
     def _changed(self, alert: Alert) -> str:
-        how = "at once" if alert.change == "sudden" else "little by little"
+        how = "at once" if alert.change == "sudden" else "gradually"
         shown = f", such as {alert.rows_that_show[0]}" if alert.rows_that_show else ""
         at = moment(alert.since, self.seconds)
         return f"`{alert.name}`{_in(alert)} changed {how} from {at} UTC{shown}."
@@ -147,12 +149,12 @@ class Finding:
         said = f"{len(drifted)} of {plural(len(judged), 'column')} over {rows(self.rows)}"
         if self.alerts:
             said += f"; within the range {len({(a.kind, a.name) for a in self.alerts})} changed"
-        return f"{said}; of {unsure} nobody can say." if unsure else f"{said}."
+        return f"{said}; {unsure} inconclusive." if unsure else f"{said}."
 
     def _how_sure(self) -> str:
         judged = [c for c in self.columns if c.judged and "psi" in c.effects]
         if not judged:
-            return "Nothing is known."
+            return "Inconclusive."
         worst = max(judged, key=lambda c: c.effects["psi"].floor)
         effect = worst.effects["psi"]
         limit = number(effect.limit, 2) if effect.limit < NEVER else "not set"
@@ -170,8 +172,8 @@ class Finding:
             return "Measure a longer range, or pack the artifact with more training rows."
         name = drifted[0].name if drifted else self._largest().name
         return (
-            f"Look at the rows that show it. If `{name}` is computed wrongly, mend it there "
-            "(gnomon replay and compare say where); if the world has changed, train again."
+            f"Look at the example rows. If `{name}` is computed wrongly, mend it there "
+            "(gnomon replay and compare say where); if the data itself has changed, train again."
         )
 
     def _largest(self) -> Alert:

@@ -45,7 +45,7 @@ def _figures(report: DriftReport, drifted: list[Column]) -> list[tuple[str, str]
     judged = sum(column.judged for column in report.columns)
     return [
         (numbers.count(report.rows), "rows counted"),
-        (f"{len(drifted)} of {judged}", "judged columns have left their training"),
+        (f"{len(drifted)} of {judged}", "judged columns drifted from training"),
         (str(len(report.alerts)), "changes within the range"),
         (numbers.duration(report.seconds), "is one bucket of time"),
     ]

@@ -17,7 +17,7 @@ from gnomon.report import numbers
 
 __all__ = ["SIGNS", "render"]
 
-SIGNS = {"drifted": ("≠", "DRIFTED"), "ok": ("=", "AS IN TRAINING"), "unknown": ("?", "UNKNOWN")}
+SIGNS = {"drifted": ("≠", "DRIFTED"), "ok": ("=", "NO DRIFT"), "unknown": ("?", "UNKNOWN")}
 """The sign and the word of each verdict."""
 
 _COLOURS = {"drifted": "red", "ok": "green", "unknown": "yellow"}

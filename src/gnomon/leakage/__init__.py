@@ -1,4 +1,4 @@
-"""Does training data tell what nobody knows when the model serves? Checks from frames to findings.
+"""Does training data hold what is not known yet at serving time? Checks from frames to findings.
 
 Every check is a function of frames and arrays; nothing here runs user code or reads a log. Only the
 modules that are used are imported: reading findings needs neither pandas nor scikit-learn.

@@ -20,8 +20,8 @@ MOST_VALUES = 2_000_000
 """Values that are looked at; of wide tables fewer rows are, but 2,000 of any."""
 
 NO_LABELS = "there are no labels"
-NO_TIME = "no column says when the prediction was asked for"
-NO_KEY = "no column says whom a row is about"
+NO_TIME = "no column is given as the event time"
+NO_KEY = "no column is given as the entity key"
 
 
 def check_training(table: Table) -> LeakageReport:

@@ -139,7 +139,7 @@ def _finding(name: str, times: Column[Any], event: Column[Any], late: _Late) -> 
 
 
 def _unknown(name: str, why: str, action: str) -> Finding:
-    sentence = f"whether `{name}` is known in time is not known: {why}"
+    sentence = f"inconclusive whether `{name}` is known in time: {why}"
     return unknown(CHECK, sentence, 0, action, (name,))
 
 

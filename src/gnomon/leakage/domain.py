@@ -11,7 +11,7 @@ import pandas as pd
 from gnomon.leakage import columns
 from gnomon.leakage.finding import Evidence, Finding, unknown
 from gnomon.leakage.table import Table
-from gnomon.leakage.telling import Telling, folds
+from gnomon.leakage.two_sample_classifier import TwoSampleClassifier, folds
 
 __all__ = ["CHECK", "check_domain"]
 
@@ -86,13 +86,15 @@ def _served(train: Table, serving: pd.DataFrame) -> Table:
     )
 
 
-def _told(train: Table, served: Table) -> Telling | None:
+def _told(train: Table, served: Table) -> TwoSampleClassifier | None:
     """The two told apart, unless there is nothing to tell them by."""
     sides = [side.sample(MOST_ROWS) for side in (_plain(train), served)]
     first, second = (_parts(side.frame, train) for side in sides)
     if not first.shape[1]:
         return None
-    return Telling(first, second, np.concatenate([folds(_order(side)) for side in sides]))
+    return TwoSampleClassifier(
+        first, second, np.concatenate([folds(_order(side)) for side in sides])
+    )
 
 
 def _control(train: Table, served: Table) -> _Control | None:
@@ -113,7 +115,7 @@ def _control(train: Table, served: Table) -> _Control | None:
     return _Control(max(one.area for one in found), frozenset.union(*(one.broken for one in found)))
 
 
-def _broken(told: Telling) -> frozenset[str]:
+def _broken(told: TwoSampleClassifier) -> frozenset[str]:
     """Features most of whose values became null, or values that the first rows do not have."""
     return frozenset(
         str(name)
@@ -178,7 +180,7 @@ def _clock(name: str, column: pd.Series[Any], model: pd.Series[Any]) -> dict[str
     return parts
 
 
-def _finding(told: Telling, control: _Control | None) -> Finding:
+def _finding(told: TwoSampleClassifier, control: _Control | None) -> Finding:
     found, losses = told.area.estimate(), told.losses()
     broken = _broken(told) - control.broken if control else frozenset()
     other = control is not None and (bool(broken) or _is_beyond(found.value, control.area))
@@ -190,7 +192,7 @@ def _finding(told: Telling, control: _Control | None) -> Finding:
         check=CHECK,
         features=tuple(named),
         severity="suspect" if other else "note",
-        sentence=f"a classifier tells serving rows from training rows (AUC {found.value:.3f}, "
+        sentence=f"a classifier separates serving rows from training rows (AUC {found.value:.3f}, "
         f"{found.low:.3f} to {found.high:.3f}), by {by}",
         evidence=Evidence.of(
             found,
@@ -232,8 +234,8 @@ def _middle(values: Floats) -> str:
 def _too_few(rows: int) -> Finding:
     return unknown(
         CHECK,
-        f"whether serving rows are like training rows is not known: there are {rows:,} rows of "
-        f"one, and it takes {FEWEST_ROWS}",
+        f"inconclusive whether serving rows are like training rows: there are {rows:,} rows of "
+        f"one, and at least {FEWEST_ROWS} are needed",
         rows,
         "ask again when more rows are served",
     )

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gnomon.leakage import columns, twins
+from gnomon.leakage import columns, row_hashes
 from gnomon.leakage.finding import Evidence, Finding, Severity
 from gnomon.leakage.measures import CONFIDENCE, share_within
 from gnomon.leakage.overlap import is_later
@@ -32,15 +32,15 @@ EXAMPLES = 3
 _SEED = 0
 
 Mask = npt.NDArray[np.bool_]
-Hash = Callable[[pd.DataFrame], twins.Hashes]
+Hash = Callable[[pd.DataFrame], row_hashes.Hashes]
 
 
 def check_duplicates(train: Table, holdout: Table) -> list[Finding]:
     """Holdout rows whose features are all equal to a training row's."""
     names = list(train.features)
     left, right = train.frame[names], holdout.frame[names]
-    hits = twins.found_in(twins.exact(right), twins.exact(left))
-    if not _too_many(hits, left, right, twins.exact):
+    hits = row_hashes.found_in(row_hashes.exact(right), row_hashes.exact(left))
+    if not _too_many(hits, left, right, row_hashes.exact):
         return []
     return [
         _finding(
@@ -64,12 +64,14 @@ def check_near(train: Table, holdout: Table) -> list[Finding]:
         return []
     left, right = train.frame[kept], holdout.frame[kept]
 
-    def near(rows: pd.DataFrame) -> twins.Hashes:
-        return twins.rounded(rows, left)
+    def near(rows: pd.DataFrame) -> row_hashes.Hashes:
+        return row_hashes.rounded(rows, left)
 
     every = list(train.features)
-    same = twins.found_in(twins.exact(holdout.frame[every]), twins.exact(train.frame[every]))
-    hits = twins.found_in(near(right), near(left)) & ~same
+    same = row_hashes.found_in(
+        row_hashes.exact(holdout.frame[every]), row_hashes.exact(train.frame[every])
+    )
+    hits = row_hashes.found_in(near(right), near(left)) & ~same
     if not _too_many(hits, left, right, near):
         return []
     but = ", ".join(["rounding, case or spaces", *(f"`{name}`" for name in named)])
@@ -89,7 +91,9 @@ def check_entities(train: Table, holdout: Table) -> list[Finding]:
     key = list(train.entity_key)
     if not key:
         return []
-    hits = twins.found_in(twins.exact(holdout.frame[key]), twins.exact(train.frame[key]))
+    hits = row_hashes.found_in(
+        row_hashes.exact(holdout.frame[key]), row_hashes.exact(train.frame[key])
+    )
     if share_within(int(hits.sum()), len(hits))[0] <= FEW:
         return []
     named = ", ".join(f"`{name}`" for name in key)
@@ -120,7 +124,7 @@ def _too_many(hits: Mask, left: pd.DataFrame, right: pd.DataFrame, hash_of: Hash
     shuffled = pd.DataFrame(
         {name: column.array.take(random.permutation(len(left))) for name, column in left.items()}
     )
-    chance = twins.found_in(hash_of(right), hash_of(shuffled)).mean()
+    chance = row_hashes.found_in(hash_of(right), hash_of(shuffled)).mean()
     return bool(surely > BEYOND_CHANCE * chance)
 
 

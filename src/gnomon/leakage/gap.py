@@ -102,11 +102,13 @@ def _score(scored: Scored, asked: Sequence[int]) -> Measured | str:
     """How well the answers fit, or why that cannot be said."""
     labels = scored.labels
     if len(labels) < FEWEST_ROWS:
-        return f"it has {len(labels):,} rows, and takes {FEWEST_ROWS}"
+        return f"it has {len(labels):,} rows; it needs {FEWEST_ROWS}"
     if scored.classes:
         return _area(scored, asked)
     truth = labels.astype(np.float64)
-    return explained(truth, scored.answers[:, 0]) if np.ptp(truth) else "its labels are all alike"
+    return (
+        explained(truth, scored.answers[:, 0]) if np.ptp(truth) else "all its labels are the same"
+    )
 
 
 def _area(scored: Scored, asked: Sequence[int]) -> Measured | str:
@@ -172,19 +174,19 @@ def _meaning(first: Stage, second: Stage, gap: float, after: Measured) -> tuple[
         return (
             "suspect",
             "features are not online what they were offline, or the traffic is of another kind",
-            "hold the log against an offline table with `gnomon compare`",
+            "compare the log with an offline table: `gnomon compare`",
         )
     return (
         "suspect",
         "the holdout shares something with training that later rows do not",
         "look for rows, entities or days on both sides of the split, and for features filled in "
-        "later; if there are none, the world has moved",
+        "later; if there are none, suspect concept drift",
     )
 
 
 _AGED: tuple[Severity, str, str] = (
     "note",
-    "the world has moved since",
+    "concept drift since training",
     "train on newer rows, or watch how the score falls with the days since training",
 )
 
@@ -193,14 +195,14 @@ def _overfit(second: Stage, after: Measured) -> tuple[Severity, str, str]:
     """A model does better on its training rows than on any other, so that alone is no alarm."""
     nothing = 0.5 if after.measure == "AUC" else 0.0
     learned = after.estimate().low > nothing
-    others = "others" if second == "holdout" else "others, or the world has moved since"
+    others = "others" if second == "holdout" else "others, or there is concept drift since training"
     return (
         "note" if learned else "suspect",
         f"the model fits rows it was trained on better than {others}"
-        + ("" if learned else "; it knows nothing of these"),
+        + ("" if learned else "; on these it is no better than chance"),
         "judge it by the holdout alone; a simpler model may do as well"
         if second == "holdout"
-        else "give a holdout of the training days: only against its score does a later one tell",
+        else "give a holdout of the training days: a later score can only be judged against it",
     )
 
 
@@ -215,7 +217,7 @@ def _better(first: Stage, second: Stage) -> tuple[Severity, str, str]:
 def _too_few(one: Scored, why: str) -> Finding:
     return unknown(
         CHECK,
-        f"the score on {_NAMES[one.stage]} is not known: {why}",
+        f"the score on {_NAMES[one.stage]} is inconclusive: {why}",
         len(one.labels),
         "give more rows with labels",
     )

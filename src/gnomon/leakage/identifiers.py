@@ -9,7 +9,7 @@ import pandas as pd
 
 from gnomon.leakage import columns
 from gnomon.leakage.finding import Evidence, Finding
-from gnomon.leakage.power import Target, target
+from gnomon.leakage.predictive_power import Target, target
 from gnomon.leakage.table import Table
 
 __all__ = ["CHECK", "check_identifiers"]
@@ -62,7 +62,7 @@ def _told(name: str, column: pd.Series[Any], label: Target) -> Finding | None:
         check=CHECK,
         features=(name,),
         severity="leak",
-        sentence=f"`{name}` names its rows, and its order tells the label "
+        sentence=f"`{name}` identifies its rows, and its order predicts the label "
         f"({power.measure} {power.value:.3f}): {why}",
         evidence=Evidence.of(power, numbers={"distinct": columns.codes(column)[1]}),
         action=f"leave `{name}` out of what the model sees; keep it as the entity key",

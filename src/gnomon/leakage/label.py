@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from gnomon.leakage.finding import Evidence, Finding, unknown
 from gnomon.leakage.measures import Estimate
-from gnomon.leakage.power import FEWEST_OF_A_CLASS, FEWEST_ROWS, Target, target
+from gnomon.leakage.predictive_power import FEWEST_OF_A_CLASS, FEWEST_ROWS, Target, target
 from gnomon.leakage.table import Table
 
 __all__ = ["CHECK", "NEARLY", "STRONG", "check_label"]
@@ -75,7 +75,7 @@ def _copy(name: str, table: Table) -> Finding:
         check=CHECK,
         features=(name,),
         severity="leak",
-        sentence=f"`{name}` is the label {form}: in all {rows:,} rows one gives the other",
+        sentence=f"`{name}` is the label {form}: in all {rows:,} rows each determines the other",
         evidence=Evidence(rows=rows, hits=rows),
         action=f"leave `{name}` out of the features",
     )
@@ -87,7 +87,7 @@ def _perhaps(name: str, power: Estimate) -> Finding:
         features=(name,),
         severity="unknown",
         sentence=f"`{name}` alone predicts the label with {_words(power)}; {power.rows:,} rows do "
-        "not tell a strong feature from a copy of the label",
+        "not distinguish a strong feature from a copy of the label",
         evidence=Evidence.of(power),
         action="check with more rows, or " + _ACTION.format(name=name),
     )
@@ -108,7 +108,7 @@ def _too_few(table: Table) -> Finding:
     )
     return unknown(
         CHECK,
-        f"whether a column determines the label is not known: that takes {needed}",
+        f"inconclusive whether a column determines the label: that takes {needed}",
         len(table),
         "check with more rows",
     )

@@ -7,7 +7,7 @@ import pandas as pd
 
 from gnomon.leakage.finding import Evidence, Finding
 from gnomon.leakage.label import NEARLY
-from gnomon.leakage.power import target
+from gnomon.leakage.predictive_power import target
 from gnomon.leakage.table import Table
 
 __all__ = ["CHECK", "check_order"]
@@ -33,7 +33,7 @@ def check_order(table: Table) -> list[Finding]:
             check=CHECK,
             features=(),
             severity="note",
-            sentence="the rows come sorted or grouped by their label: the row number tells it "
+            sentence="the rows come sorted or grouped by their label: the row number predicts it "
             f"({power.measure} {power.value:.3f})",
             evidence=Evidence.of(power),
             action="shuffle before splitting or cross-validating, and keep the index out of the "

@@ -32,7 +32,7 @@ def check_overlap(train: Table, holdout: Table) -> list[Finding]:
         return [
             unknown(
                 CHECK,
-                f"whether the holdout is later is not known: `{train.event_time}` is no timestamp "
+                f"inconclusive whether the holdout is later: `{train.event_time}` is no timestamp "
                 "with values on both sides",
                 0,
                 "give both sides timestamps",
@@ -78,7 +78,7 @@ def _finding(left: Times, right: Times, hits: int, within: tuple[float, float]) 
             examples=(f"holdout from {_date(right.min())} to {_date(right.max())}",),
         ),
         action="train on what was before the holdout, as it will be online; a model that has seen "
-        "the same days knows their weather, prices and news",
+        "the same days has also seen their weather, prices and news",
     )
 
 

@@ -18,7 +18,7 @@ from gnomon.log.closed import closed_segments, record_closed
 from gnomon.log.layout import START, Position, Segment, StreamBusy, StreamLock, stream_segments
 from gnomon.log.new_segment import create_segment, remove_unnamed
 from gnomon.log.schema import FORMAT_KEY
-from gnomon.log.tail import POSITION_KEY, SegmentReader, SegmentUnbegun, read_position
+from gnomon.log.tail import POSITION_KEY, EmptySegment, SegmentReader, read_position
 
 __all__ = ["close_segments", "recover"]
 
@@ -108,7 +108,7 @@ def _close(segment: Segment, synced: Position) -> int | None:
     try:
         with SegmentReader(segment.path) as reader:
             end = reader.whole_end()
-    except SegmentUnbegun:
+    except EmptySegment:
         if promised == 0:
             segment.path.unlink()
             return None

@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 
 from gnomon.log.schema import answered, input_column
 
-__all__ = ["eligible", "keep", "row_keys", "unit"]
+__all__ = ["eligible", "hash_to_unit_interval", "keep", "row_keys"]
 
 
-def unit(keys: Iterable[str]) -> npt.NDArray[np.float64]:
+def hash_to_unit_interval(keys: Iterable[str]) -> npt.NDArray[np.float64]:
     """Each key's fixed place in [0, 1): the first 8 bytes of its BLAKE2b hash (RFC 7693).
 
     The same on every machine, in every version, for ever; about a microsecond a key.
@@ -29,7 +29,7 @@ def keep(keys: Sequence[str], fraction: float) -> npt.NDArray[np.bool_]:
     """The mask of keys in the sample. A smaller fraction's sample lies within a larger one's."""
     if fraction >= 1:
         return np.ones(len(keys), dtype=bool)
-    return unit(keys) < fraction
+    return hash_to_unit_interval(keys) < fraction
 
 
 def row_keys(

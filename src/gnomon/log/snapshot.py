@@ -20,7 +20,7 @@ from gnomon.log.columns import View
 from gnomon.log.layout import REQUESTS, folders, stream_segments
 from gnomon.log.sql import connection
 from gnomon.log.table import LogTable, sealed_segment, sealed_up_to, stored_schema
-from gnomon.log.tail import SegmentReader, SegmentUnbegun
+from gnomon.log.tail import EmptySegment, SegmentReader
 
 if TYPE_CHECKING:
     import duckdb
@@ -206,7 +206,7 @@ def _open_segments(spool: Path | None) -> Iterator[Unsealed]:
         streams = folders(slice_folder)
         for stream in sorted(streams, key=lambda path: path.name == REQUESTS):
             for segment in stream_segments(stream):
-                with contextlib.suppress(FileNotFoundError, SegmentUnbegun):
+                with contextlib.suppress(FileNotFoundError, EmptySegment):
                     reader = SegmentReader(segment.path, segment.closed)
                     yield Unsealed(reader, reader.end)
 

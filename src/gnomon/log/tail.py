@@ -21,7 +21,7 @@ IDENTITY_KEY = b"gnomon.identity"
 POSITION_KEY = b"gnomon.position"
 
 
-class SegmentUnbegun(LogError):
+class EmptySegment(LogError):
     """A segment that a power cut left without its schema; nothing was in it."""
 
 
@@ -169,7 +169,7 @@ class SegmentReader:
         if message is None:
             if self._closed is not None:
                 raise self._damaged("it ends before its schema does")
-            raise SegmentUnbegun("the segment ends before its schema does", where=str(self.path))
+            raise EmptySegment("the segment ends before its schema does", where=str(self.path))
         try:
             schema = pa.ipc.read_schema(message)
         except (pa.ArrowException, OSError) as error:
@@ -268,7 +268,7 @@ class Tail:
                 self._reader = SegmentReader(segment.path, segment.closed)
             except FileNotFoundError:
                 continue
-            except SegmentUnbegun:
+            except EmptySegment:
                 return False
         return True
 
@@ -314,7 +314,7 @@ def read_position(folder: Path) -> Position | None:
             with SegmentReader(segment.path, segment.closed) as reader:
                 batch = reader.last_batch()
                 began = reader.schema.metadata.get(POSITION_KEY)
-        except (FileNotFoundError, SegmentUnbegun):
+        except (FileNotFoundError, EmptySegment):
             continue
         position = source_position(batch) if batch is not None else None
         if position is not None:

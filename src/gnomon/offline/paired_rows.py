@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from gnomon.contract import Contract
 from gnomon.log.bodies import begins
-from gnomon.log.sampling import unit
+from gnomon.log.sampling import hash_to_unit_interval
 from gnomon.offline.logged import Rows
 
 __all__ = ["Pairs", "Sample", "about", "row_ids", "row_places", "seconds", "with_columns"]
@@ -130,7 +130,7 @@ def row_places(about: pa.Table) -> Floats:
     which are evenly spread (Knuth, The Art of Computer Programming 3, 6.4, theorem S).
     """
     first = begins(about.column("request_id"))
-    requests = unit(about.column("request_id").take(pa.array(first)).to_pylist())
+    requests = hash_to_unit_interval(about.column("request_id").take(pa.array(first)).to_pylist())
     repeated = np.repeat(requests, np.diff(np.append(first, about.num_rows)))
     places: Floats = (repeated + about.column("row").to_numpy() * _GOLDEN) % 1.0
     return places

@@ -81,7 +81,7 @@ def as_known(column: pa.ChunkedArray, where: str) -> pa.Array:
         f"expected timestamps with a time zone, got {came}{_such_as(column)}",
         where=where,
         hint="write the moment from which each row could be read, with an offset, such as "
-        "2013-04-01T09:00:00Z; without, nobody can say which requests came before it",
+        "2013-04-01T09:00:00Z; without, it is unknown which requests came before it",
     )
 
 

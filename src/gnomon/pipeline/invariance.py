@@ -43,7 +43,7 @@ class _Company(NamedTuple):
 
 _AGAIN = _Company("asked again", 0.75, _STATE)
 _ORDER = _Company("in another order", 0.5, _LEARN)
-_TWICE = _Company("beside themselves", 0.5, _LEARN)
+_TWICE = _Company("duplicated in the batch", 0.5, _LEARN)
 _FEW = _Company("among fewer rows", 0.5, _LEARN)
 _MANY = _Company("among more rows", 0.5, _LEARN)
 _ALONE = _Company("alone", 0.5, _LEARN)
@@ -57,7 +57,7 @@ def check_rows_alone(
     unusual: pd.DataFrame | None = None,
     others: pd.DataFrame | None = None,
 ) -> None:
-    """Refuse a pipeline that answers a row differently in other company.
+    """Refuse a pipeline that answers a row differently in another batch.
 
     Online, a row travels alone or with whatever else arrives. Each row's steps and outputs must
     be the same in the batch, in the batch asked again and in another order, in batches of other
@@ -174,7 +174,7 @@ def _aligned(output: pd.DataFrame, like: pd.DataFrame, path: str, rows: int) -> 
     width, expected = (frame.attrs.get("width") for frame in (output, like))
     if len(output) != rows or width != expected:
         raise PackRefused(
-            f"{rows} of the rows come out as {len(output)} rows of {width} columns; all of them, "
+            f"{rows} of the rows become {len(output)} rows of {width} columns; all of them, "
             f"as rows of {expected} columns",
             where=f"step `{path}`" if path else "the outputs",
             hint=_LEARN,
@@ -183,7 +183,7 @@ def _aligned(output: pd.DataFrame, like: pd.DataFrame, path: str, rows: int) -> 
 
 
 def _check_types(path: str, batch: pd.DataFrame, other: pd.DataFrame, company: _Company) -> None:
-    """Refuse a column that is of another type in other company."""
+    """Refuse a column that is of another type in another batch."""
     expected, found = (frame.attrs.get("types", {}) for frame in (batch, other))
     for name, dtype in expected.items():
         now = found.get(name, dtype)
@@ -204,7 +204,7 @@ def _compare(batch: Seen, other: Seen, company: _Company) -> None:
             if parts.size:
                 row = parts[0]
                 raise PackRefused(
-                    f"{parts.size} of {len(left)} rows come out differently {company.called}: row "
+                    f"{parts.size} of {len(left)} rows differ {company.called}: row "
                     f"{row} is {left[column][row]!r} in the batch, {right[column][row]!r} "
                     f"{company.called}",
                     where=_place(path, str(column)),

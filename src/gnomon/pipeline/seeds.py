@@ -54,8 +54,8 @@ def warn_of_unseeded(found: Mapping[str, int | None], stacklevel: int) -> None:
     names = [name for name, seed in found.items() if seed is None]
     if names:
         warnings.warn(
-            f"{', '.join(f'`{name}`' for name in names)}: no number, so nobody can train this "
-            "model again; give one before fitting, or pass seeds=... if you seeded otherwise",
+            f"{', '.join(f'`{name}`' for name in names)}: no seed, so this model cannot "
+            "be trained again; give one before fitting, or pass seeds=... if you seeded otherwise",
             SeedWarning,
             stacklevel=stacklevel + 1,
         )

@@ -85,7 +85,7 @@ def _name(one: Diagnosis) -> str:
 def _about(one: Diagnosis) -> Iterator[str]:
     if one.name:
         more = f" and {numbers.plural(len(one.columns), 'more column')}" if one.columns else ""
-        yield f"`{one.name}`{more}" + (f" out of step {one.step}" if one.step else "")
+        yield f"`{one.name}`{more}" + (f", output of step {one.step}" if one.step else "")
     if one.segment:
         yield f"where {one.segment}"
     if one.since:
@@ -112,9 +112,9 @@ def reproduced(walk: Walk) -> str:
     """Whether the steps shown are the steps the logged answers came from."""
     said = f" {rows(walk.lost)} of the sample could not be run again." if walk.lost else ""
     if walk.reproduced == walk.rows:
-        return f"Re-running them gave every logged answer again, to the bit.{said}"
+        return f"Re-running them reproduced every logged answer, to the bit.{said}"
     return (
-        f"Re-running gave only {count(walk.reproduced)} of the logged answers again, so the steps "
+        f"Re-running reproduced only {count(walk.reproduced)} of the logged answers, so the steps "
         f"may not be what was computed online.{said}"
     )
 
@@ -151,7 +151,7 @@ def identity(report: Report) -> Lines:
         ("Artifact", f"{subject.artifact}, {subject.role}"),
         ("Digest", subject.digest[:12]),
         ("Against", report.against),
-        ("Policy", f"{report.policy} lets {percent(report.limit)} pass ({report.limit_name})"),
+        ("Policy", f"{report.policy}: limit {percent(report.limit)} ({report.limit_name})"),
         *report.environment.items(),
         ("Made", f"{numbers.moment(report.created)} UTC"),
     ]

@@ -93,7 +93,7 @@ def stop_shadow(
     """Take an artifact out of shadow. It may be gone from the store.
 
     Raises:
-        RolloutError: it is no running shadow.
+        RolloutError: it is not a running shadow.
         RolloutConflict: another decision was recorded meanwhile.
     """
     history = _brought_up(history, settings, model)
@@ -130,7 +130,7 @@ def promote(
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
-        GateRefused: a gate does not hold, or it is no running shadow.
+        GateRefused: a gate does not hold, or it is not a running shadow.
         GateUndecided: none fails, but one lacks the evidence.
         RolloutError: it is live already.
         RolloutConflict: another decision was recorded meanwhile.

@@ -125,7 +125,7 @@ def judge(
         yield Gate(
             name="rows",
             verdict="unknown",
-            says=f"it is no running shadow, so nothing is known of it; {limits.min_rows:,} rows "
+            says=f"it is not a running shadow, so there is no evidence; {limits.min_rows:,} rows "
             "are needed",
             limit=limits.min_rows,
             value=0,
@@ -230,9 +230,8 @@ def _rate_gate(
         verdict = "pass"
     elif rows and interval.low > limit:
         verdict = "fail"
-    says = (
-        f"{found}: {interval.low:.2%} to {interval.high:.2%}{beyond}; at most {limit:.2%} may"
-        + (", so more rows are needed" if verdict == "unknown" else "")
+    says = f"{found}: {interval.low:.2%} to {interval.high:.2%}{beyond}; limit {limit:.2%}" + (
+        ", so more rows are needed" if verdict == "unknown" else ""
     )
     return Gate(
         name=name, verdict=verdict, says=says, limit=limit, value=value,
@@ -253,15 +252,15 @@ def _latency(limit: float, evidence: Evidence) -> Gate:
         return Gate(
             name="latency",
             verdict="unknown",
-            says=f"not yet {ENOUGH_TIMES} rows each of live and shadow in batches of like size",
+            says=f"not yet {ENOUGH_TIMES} rows each of live and shadow in batches of similar size",
             limit=limit,
         )
     ratio = sum(weight * ratio for weight, ratio in ratios) / rows
     return Gate(
         name="latency",
         verdict="pass" if ratio <= limit else "fail",
-        says=f"the shadow takes {ratio:.2f} times live's time for batches of like size "
-        f"({rows:,} rows); at most {limit:g} times is allowed",
+        says=f"the shadow takes {ratio:.2f} times live's time for batches of similar size "
+        f"({rows:,} rows); limit {limit:g} times",
         limit=limit,
         value=ratio,
         rows=rows,
@@ -331,7 +330,7 @@ def _skew(
         )
     return _rate_gate(
         "skew",
-        f"{skew.disagreed:,} of {skew.rows:,} rows come out otherwise offline",
+        f"{skew.disagreed:,} of {skew.rows:,} rows differ from the offline prediction",
         limit,
         _share(skew.disagreed, skew.rows),
         rate_interval(skew.disagreed, skew.rows, confidence),
@@ -344,8 +343,8 @@ def _unheard(slices: list[str]) -> str:
     if not slices:
         return ""
     if slices == ["any"]:
-        return "; no slice reports"
-    return f"; not heard from {'slice' if len(slices) == 1 else 'slices'} {', '.join(slices)}"
+        return "; no slice has reported"
+    return f"; no report from {'slice' if len(slices) == 1 else 'slices'} {', '.join(slices)}"
 
 
 def _share(count: int, rows: int) -> float | None:

@@ -329,7 +329,7 @@ def _check(state: RolloutState, event: Event) -> None:
         _check_start(state, event)
     if event.kind == "shadow_stop" and tag not in state.shadows:
         raise RolloutError(
-            f"`{tag}` is no running shadow",
+            f"`{tag}` is not a running shadow",
             hint="running: " + (", ".join(state.shadows) or "none"),
         )
 

@@ -17,7 +17,7 @@ from gnomon.errors import DeadlineExceeded, GnomonError, Overloaded, WorkerError
 from gnomon.service.answers import answers
 from gnomon.service.codec import Codec, Read
 from gnomon.service.recording import Recorder
-from gnomon.service.records import Asked
+from gnomon.service.records import PendingRecords
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from gnomon.worker import Supervisor
@@ -223,7 +223,9 @@ class Lane:
             await asyncio.sleep(0)  # The next batch leaves first.
             self._answer(asked, scored)
 
-    async def _score(self, worker: Supervisor, tickets: list[Ticket]) -> tuple[Asked, Scored]:
+    async def _score(
+        self, worker: Supervisor, tickets: list[Ticket]
+    ) -> tuple[PendingRecords, Scored]:
         """Have a batch scored, and make what the log will say of it while the worker is busy."""
         sent = time.perf_counter_ns()
         inputs = tickets[0].batch
@@ -240,7 +242,7 @@ class Lane:
         self._free.append(worker)
         self._gather()
 
-    async def _answer_large(self, asked: Asked, scored: Scored) -> None:
+    async def _answer_large(self, asked: PendingRecords, scored: Scored) -> None:
         """Answer one request whose answer may be long, too."""
         [ticket] = asked.tickets
         if ticket.single or scored.batch.num_rows * scored.batch.num_columns <= SOON_VALUES:
@@ -255,7 +257,9 @@ class Lane:
         else:
             self._answer(asked, scored, [Answer(200, body)])
 
-    def _answer(self, asked: Asked, scored: Scored, made: list[Answer] | None = None) -> None:
+    def _answer(
+        self, asked: PendingRecords, scored: Scored, made: list[Answer] | None = None
+    ) -> None:
         """Let a batch's answers leave; they are made here unless they are given."""
         outputs = scored.batch
         if any(ticket.settled for ticket in asked.tickets):

@@ -75,7 +75,7 @@ class Metrics:
         )
         self._restarts = Counts(
             "gnomon_restarts_total",
-            "Child processes that ended unasked, by role",
+            "Child processes that ended unexpectedly, by role",
             labelnames=["model", "role"],
         )
         self._latency = Histogram(

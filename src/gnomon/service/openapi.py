@@ -76,12 +76,12 @@ ERROR: Schema = {
 
 PAGE_ERRORS = {
     "403": "A page of another site sent the request, which the settings do not list",
-    "421": "The request is for a name that the server does not go by",
+    "421": "The request is for a host name that the server does not have",
 }
 
 PROTOCOL_ERRORS = {
     "400": "Not an HTTP/1.1 request, or a body that is not JSON",
-    "408": "The request did not come to its end in time",
+    "408": "The request was not complete in time",
     "414": "The request line is too long",
     "417": "An `Expect` other than `100-continue`",
     "431": "Too many headers, or too long ones",
@@ -99,7 +99,7 @@ BODY_ERRORS = {
 
 PREDICT_ERRORS = {
     **BODY_ERRORS,
-    "401": "Not the token of predictions, where the deployment sets one",
+    "401": "Invalid prediction token, where the deployment sets one",
     "422": "A row does not keep to the contract; `where` says which field of which row",
     "500": "The model failed on this row",
     "504": "No answer within the deadline",
@@ -107,7 +107,7 @@ PREDICT_ERRORS = {
 
 CONTROL_ERRORS = {
     **BODY_ERRORS,
-    "401": "Not the control token",
+    "401": "Invalid control token",
     "403": "A page of another site sent the request, or the artifact may not be loaded: "
     "it is not signed by a trusted key, or names types that its manifest does not trust",
     "404": "No such artifact",
@@ -168,7 +168,7 @@ def _pages() -> Schema:
     return {
         "/": _plain("The index page", kind="text/html"),
         "/docs.json": {"get": _get("This document", _reply("OpenAPI 3.1", {"type": "object"}))},
-        "/status.json": {"get": _get("What runs here, for anybody", _reply("Status", status))},
+        "/status.json": {"get": _get("What runs here; needs no token", _reply("Status", status))},
     }
 
 

@@ -242,7 +242,7 @@ def _first(scope: Scope, wanted: bytes) -> bytes | None:
 def _foreign_host(host: bytes) -> HostNotAllowed:
     name = _shown(host)
     return HostNotAllowed(
-        f"expected a name that this server goes by, got `{name}`",
+        f"expected a host name of this server, got `{name}`",
         where="Host",
         hint=f"if it is one, start the server with GNOMON_HOSTS={name.partition(':')[0]} (several: "
         "separated by commas; all below a domain: *.example.com), or call it by its address",

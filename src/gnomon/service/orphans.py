@@ -80,7 +80,7 @@ class Orphans:
         """The slice that is seen to."""
         return None if self._taken is None else self._taken.folder.name
 
-    async def tend(self, state: RolloutState, own: str) -> None:
+    async def step(self, state: RolloutState, own: str) -> None:
         """Take up a slice, go on with it, or let go of it; call it now and then.
 
         Args:

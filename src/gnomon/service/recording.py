@@ -18,7 +18,7 @@ from gnomon.log import SegmentWriter, request_schema
 from gnomon.service.answers import failure
 from gnomon.service.group_commit import GroupCommit
 from gnomon.service.metrics import Metrics
-from gnomon.service.records import Asked, record, spread
+from gnomon.service.records import PendingRecords, record, spread
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 
@@ -115,7 +115,7 @@ class Recorder:
 
     def asked(
         self, lane: Lane, tickets: Sequence[Ticket], inputs: pa.RecordBatch, sent: int
-    ) -> Asked:
+    ) -> PendingRecords:
         """What the log will say of a batch that is being scored, but for the answers.
 
         Args:
@@ -129,12 +129,12 @@ class Recorder:
         else:
             outside = tickets[0].outside
         self._metrics.outside(outside)
-        return Asked.of(tickets, lane, inputs, sent)
+        return PendingRecords.of(tickets, lane, inputs, sent)
 
     def answered(
         self,
         lane: Lane,
-        asked: Asked,
+        asked: PendingRecords,
         scored: pa.RecordBatch,
         micros: int,
         made: Sequence[Answer],
@@ -211,7 +211,7 @@ class Recorder:
         for ticket in tickets:
             ticket.rows = ticket.rows or [None]
         batch = record(
-            Asked.of(tickets, lane),
+            PendingRecords.of(tickets, lane),
             self._schema,
             outcome=spread([entry[1] for entry in entries], tickets),
             code=spread([entry[2].code for entry in entries], tickets),

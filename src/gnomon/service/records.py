@@ -15,14 +15,14 @@ from gnomon.service.ticket import Ticket
 if TYPE_CHECKING:
     from gnomon.service.batching import Lane
 
-__all__ = ["Asked", "record", "spread"]
+__all__ = ["PendingRecords", "record", "spread"]
 
 TYPES = {field.name: field.type for field in ENVELOPE}
 REMEMBERED_ROWS = 128
 """The longest columns kept for the next batch that has them; together they are about a megabyte."""
 
 
-class Asked(NamedTuple):
+class PendingRecords(NamedTuple):
     """What is known of rows before they are answered; made while the worker scores them.
 
     Attributes:
@@ -42,7 +42,7 @@ class Asked(NamedTuple):
         lane: Lane | None,
         inputs: pa.RecordBatch | None = None,
         sent: int | None = None,
-    ) -> Asked:
+    ) -> PendingRecords:
         """Requests as they came.
 
         Args:
@@ -74,15 +74,15 @@ class Asked(NamedTuple):
         columns = {name: _column(value, TYPES[name], rows) for name, value in values.items()}
         return cls(tickets, columns, inputs)
 
-    def filter(self, kept: pa.BooleanArray) -> Asked:
+    def filter(self, kept: pa.BooleanArray) -> PendingRecords:
         """The same of some of the rows: of whole requests, which are those not settled yet."""
         columns = {name: column.filter(kept) for name, column in self.columns.items()}
         inputs = None if self.inputs is None else self.inputs.filter(kept)
-        return Asked([one for one in self.tickets if not one.settled], columns, inputs)
+        return PendingRecords([one for one in self.tickets if not one.settled], columns, inputs)
 
 
 def record(
-    asked: Asked,
+    asked: PendingRecords,
     schema: pa.Schema,
     *,
     outcome: Any,

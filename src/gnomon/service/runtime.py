@@ -448,7 +448,7 @@ class Runtime:
 
     async def _tend(self) -> None:
         if self.slice and self._follow_error is None:  # Else the shadows known may not be all.
-            await self._orphans.tend(self._history.state, self.slice)
+            await self._orphans.step(self._history.state, self.slice)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Do ``work`` for ever; an error does not end it, and is logged when it is a new one."""

@@ -21,10 +21,10 @@ from gnomon.policy import Policy, Rules
 from gnomon.report import Report
 from gnomon.skew.consistency.columns import Kind, of_comparison, of_rows
 from gnomon.skew.consistency.findings import Finding, judge
-from gnomon.skew.consistency.over_time import Courses
+from gnomon.skew.consistency.over_time import ColumnTimeSeries
 from gnomon.skew.consistency.tally import Tally
 from gnomon.skew.diagnosis.diagnose import Diagnosed
-from gnomon.skew.diagnosis.walk import Followed, Sampled, sampled
+from gnomon.skew.diagnosis.walk import Sampled, TracedRows, sampled
 from gnomon.skew.shapes import distribution, examples, timeline
 
 __all__ = ["Sides", "compose", "skew_limit"]
@@ -68,7 +68,7 @@ def compose(
     policy: Policy,
     *,
     table: report.TableUse | None = None,
-    followed: Followed | None = None,
+    followed: TracedRows | None = None,
     diagnosed: Diagnosed | None = None,
 ) -> Report:
     """The report of everything that was compared.
@@ -149,7 +149,7 @@ def compose(
         swaps=diagnosed.swaps if diagnosed else (),
         timeline=time,
         over_time=(
-            *tally.courses.told(sides.kinds),
+            *tally.courses.build(sides.kinds),
             *(_steps_over_time(followed) if followed else ()),
         ),
         distributions=tuple(_distributions(drawn, columns, first, units)) if drawn else (),
@@ -177,7 +177,7 @@ class _Drawn:
     rules: Rules
 
 
-def _drawn(tally: Tally, followed: Followed | None) -> _Drawn:
+def _drawn(tally: Tally, followed: TracedRows | None) -> _Drawn:
     if followed:
         return _Drawn(followed.sample, followed.left, followed.right, followed.rules)
     rows = sampled(tally.diverging, tally.agreeing)
@@ -224,7 +224,7 @@ def _examples(drawn: _Drawn, sides: Sides, first: str | None) -> Iterator[report
 
 
 def _walk(
-    followed: Followed, units: Mapping[str, str | None], diagnosis: report.Diagnosis | None
+    followed: TracedRows, units: Mapping[str, str | None], diagnosis: report.Diagnosis | None
 ) -> report.Walk:
     return report.Walk(
         rows=followed.inputs.num_rows,
@@ -246,7 +246,7 @@ def _walk(
     )
 
 
-def _first(followed: Followed, diagnosis: report.Diagnosis | None) -> str | None:
+def _first(followed: TracedRows, diagnosis: report.Diagnosis | None) -> str | None:
     """The column that parts by itself; where the cause is in one that does not differ, such as the
     text that a changed step reads, the first that does."""
     differing = [name for name in followed.kinds if followed.differs(name).any()]
@@ -255,13 +255,13 @@ def _first(followed: Followed, diagnosis: report.Diagnosis | None) -> str | None
     return next(iter(differing), None) if diagnosis else None
 
 
-def _steps_over_time(followed: Followed) -> Iterator[report.OverTime]:
+def _steps_over_time(followed: TracedRows) -> Iterator[report.OverTime]:
     """The transformed columns, of which only the rows followed are known."""
     sample = followed.sample
-    steps = Courses()
+    steps = ColumnTimeSeries()
     found = {name: followed.compared.columns[name] for name in followed.of_kind("step")}
     steps.add(seconds(sample.pairs.about.column("moment")), found, sample.weights)
-    return steps.told(followed.kinds, sampled=True)
+    return steps.build(followed.kinds, sampled=True)
 
 
 def _impact(tally: Tally, confidence: float) -> report.Impact | None:

@@ -20,12 +20,12 @@ from gnomon.report import Diagnosis, Report
 from gnomon.settings import Settings
 from gnomon.skew.compose import compose
 from gnomon.skew.diagnosis.diagnose import Diagnosed, diagnose
-from gnomon.skew.diagnosis.elsewhere import elsewhere, other_versions
+from gnomon.skew.diagnosis.other_environment import elsewhere, other_versions
 from gnomon.skew.diagnosis.walk import follow, sampled
 from gnomon.skew.joining import NAMES, Join
 from gnomon.worker import WorkerClient
 
-__all__ = ["NOTHING_LEFT", "Late", "compare_offline"]
+__all__ = ["NOTHING_LEFT", "LazyRerun", "compare_offline"]
 
 
 def compare_offline(
@@ -88,7 +88,7 @@ def compare_offline(
     with ExitStack() as stack:
         snapshot = stack.enter_context(log.snapshot())
         source = Range(snapshot, artifact, role, start, end)
-        rerun = Late(stack, artifact, settings)
+        rerun = LazyRerun(stack, artifact, settings)
         for rows in source.chunks(raw=join.traces):
             tally.add(join.pairs(_with_steps(rows, source, rerun(), join) if join.traces else rows))
             if progress:
@@ -128,12 +128,12 @@ NOTHING_LEFT = Diagnosis(
     column=None,
     step="",
     cause="unknown",
-    sentence="No row could be run again, so where the two sides part is not known: the log no "
-    "longer holds the bodies, or the artifact fails on them here.",
+    sentence="No row could be run again, so it is unknown where the two sides first "
+    "differ: the log no longer holds the bodies, or the artifact fails on them here.",
 )
 
 
-class Late:
+class LazyRerun:
     """A worker that is started when it is first asked for."""
 
     def __init__(self, stack: ExitStack, artifact: Artifact, settings: Settings) -> None:

@@ -29,9 +29,9 @@ from gnomon.skew.compose import Sides, compose, skew_limit
 from gnomon.skew.consistency.columns import Kind
 from gnomon.skew.consistency.tally import Tally
 from gnomon.skew.diagnosis.diagnose import Diagnosed, diagnose
-from gnomon.skew.diagnosis.elsewhere import elsewhere
+from gnomon.skew.diagnosis.other_environment import elsewhere
 from gnomon.skew.diagnosis.walk import follow, sampled
-from gnomon.skew.offline import NOTHING_LEFT, Late
+from gnomon.skew.offline import NOTHING_LEFT, LazyRerun
 
 __all__ = ["replay"]
 
@@ -88,7 +88,7 @@ def replay(
         target = through or artifact
         there = elsewhere(python, target, settings, stack) if python else None
         workers = stack.enter_context(ExitStack())  # they end after who scores with them
-        ready = Late(workers, target, settings)
+        ready = LazyRerun(workers, target, settings)
         rerun = (lambda: there.rerun) if there else ready
         scorer = ThreadPoolExecutor(1, "score")
         stack.callback(scorer.shutdown, cancel_futures=True)
@@ -98,7 +98,7 @@ def replay(
                 progress(pairs.num_rows)
         followed = diagnosed = None
         if why and again.tally.main.disagreed:
-            here = (ready if again.is_same else Late(workers, artifact, settings))()
+            here = (ready if again.is_same else LazyRerun(workers, artifact, settings))()
             drawn = sampled(again.tally.diverging, again.tally.agreeing)
             followed = follow(drawn, source, here, policy, beside=there)
             diagnosed = Diagnosed(NOTHING_LEFT, ())

@@ -50,6 +50,6 @@ def test_rows_known_only_later_are_told_with_what_to_do(bad: int, first: str) ->
         diagnosis=None,
         known_later=Count(reason="known only later", rows=12, example="trip=t3"),
     ).summary()
-    assert "12 rows met a value known only later, such as trip=t3." in found.how_sure
+    assert "12 rows used a value known only later, such as trip=t3." in found.how_sure
     assert found.action.startswith(first)
     assert "give the table what was known before them" in found.action

@@ -14,7 +14,7 @@ from gnomon.compare.comparators import Compared, compare
 from gnomon.policy import Policy, Rules
 from gnomon.report import Moment
 from gnomon.skew.consistency.columns import Kind
-from gnomon.skew.consistency.over_time import HOUR, Courses
+from gnomon.skew.consistency.over_time import HOUR, ColumnTimeSeries
 
 RULES = Policy().rules(
     pa.schema([pa.field("prediction", pa.float64()), pa.field("carrier", pa.string())]), same=True
@@ -35,13 +35,13 @@ def sides(count: int) -> Compared:
     return compare(left, right, RULES)
 
 
-def told(courses: Courses) -> dict[str, list[Moment]]:
-    return {c.column: list(c.moments) for c in courses.told(KINDS)}
+def told(courses: ColumnTimeSeries) -> dict[str, list[Moment]]:
+    return {c.column: list(c.moments) for c in courses.build(KINDS)}
 
 
 def test_each_hour_has_its_own_metrics() -> None:
     """Shares are of the rows of that hour; differences of those with both values."""
-    courses = Courses()
+    courses = ColumnTimeSeries()
     courses.add(np.repeat([10.0, 5 * HOUR], 12), sides(24).columns)
     found = told(courses)
     first, second = found["prediction"]
@@ -64,7 +64,7 @@ def test_batches_and_their_order_change_nothing(cuts: list[int], random: object)
     """Sums are those of one batch, also where the range is so long that buckets widen."""
     moments = np.arange(300) * 9.0 * HOUR
     whole = sides(300)
-    one, many = Courses(), Courses()
+    one, many = ColumnTimeSeries(), ColumnTimeSeries()
     one.add(moments, whole.columns)
     edges = [0, *sorted(cuts), 300]
     parts = list(pairwise(edges))
@@ -83,7 +83,7 @@ def test_batches_and_their_order_change_nothing(cuts: list[int], random: object)
 
 def test_weights_make_a_sample_stand_for_all_rows() -> None:
     """A diverging row that stands for one and an agreeing one that stands for nine: 90% agree."""
-    courses = Courses()
+    courses = ColumnTimeSeries()
     compared = sides(2)
     courses.add(np.zeros(2), compared.columns, np.array([1.0, 9.0]))
     (moment,) = told(courses)["prediction"]
@@ -92,13 +92,13 @@ def test_weights_make_a_sample_stand_for_all_rows() -> None:
 
 def test_rows_without_a_time_are_left_out() -> None:
     """There is no hour to count them in."""
-    courses = Courses()
+    courses = ColumnTimeSeries()
     courses.add(np.array([np.nan, np.nan]), sides(2).columns)
     assert not told(courses)
 
 
 def test_no_column_makes_no_course() -> None:
     """A table without steps has none to count."""
-    courses = Courses()
+    courses = ColumnTimeSeries()
     courses.add(np.zeros(3), compare(sides(3).left, sides(3).right, Rules(comparators={})).columns)
     assert not told(courses)

@@ -49,7 +49,7 @@ def _facts(artifact: Artifact, checks: LeakageReport | None) -> Table:
         "commit": (lineage.commit or "none") + (" with changes" if lineage.dirty else ""),
         "seeds": ", ".join(f"{name}={_seed(seed)}" for name, seed in manifest.seeds.items())
         or "none",
-        "leakage": "not looked for" if checks is None else summary(checks),
+        "leakage": "not checked" if checks is None else summary(checks),
         **{f"lineage {name}": str(value) for name, value in lineage.given.items()},
     }
     table = columns("", "")
@@ -103,7 +103,7 @@ def _how(uses: Uses) -> str:
 
 
 def _seed(seed: object) -> str:
-    return "none, though it drew at random" if seed is None else str(seed)
+    return "none, although it uses random numbers" if seed is None else str(seed)
 
 
 def _features(contract: Contract) -> Table:

@@ -29,7 +29,7 @@ _VERDICTS = {
     "kept": "✓ the rows keep to the contract",
     "broken": "✗ the rows break the contract",
     "suspected": "! a unit looks wrong by the training profile",
-    "unknown": "? nobody can say whether rows keep to the contract",
+    "unknown": "? inconclusive whether the rows keep to the contract",
 }
 
 
@@ -54,7 +54,7 @@ def show_changes(changes: Sequence[Change], old: str, new: str) -> None:
     said = {
         "compatible": f"✓ {new} takes every request that {old} takes",
         "warning": f"! {new} takes the usual requests of {old}; look at the warnings",
-        "incompatible": f"✗ {new} cannot take the place of {old} for the requests of today",
+        "incompatible": f"✗ {new} cannot replace {old} for today's requests",
     }
     out.print(Text(said[worst(changes)], "bold"), soft_wrap=True)
     if not changes:

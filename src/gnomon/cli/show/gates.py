@@ -25,6 +25,6 @@ def show_gates(found: Gates) -> None:
     said = {
         "pass": f"{found.artifact} may replace {found.live}.",
         "fail": f"{found.artifact} may not replace {found.live}.",
-        "unknown": f"It is not known yet whether {found.artifact} may replace {found.live}.",
+        "unknown": f"It is not yet known whether {found.artifact} may replace {found.live}.",
     }
     out.print(said[found.verdict], markup=False, soft_wrap=True)

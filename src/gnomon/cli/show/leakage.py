@@ -31,7 +31,7 @@ def show_leakage(report: LeakageReport) -> None:
     out.print()
     out.print(Text(_passed(report), "dim"), soft_wrap=True)
     for check, why in sorted(report.skipped.items()):
-        out.print(Text(f"{check}: not looked for, {why}", "dim"), soft_wrap=True)
+        out.print(Text(f"{check}: not checked, {why}", "dim"), soft_wrap=True)
 
 
 def findings(report: LeakageReport) -> Table:

@@ -103,7 +103,7 @@ def _shadow(shadow: ShadowStatus, itself: bool) -> Iterator[str]:
     yield from _figures(
         f"for {ago(shadow.since)}" if shadow.since else "",
         share_seen,
-        "is live itself: what differs is noise" if itself else "",
+        "is live itself (A/A): its differences are noise" if itself else "",
         _takes(shadow.latency_ms),
     )
     if shadow.eligible:

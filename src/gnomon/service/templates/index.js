@@ -59,7 +59,7 @@ function drawShadow(shadow, live) {
   const card = $("#shadow").content.firstElementChild.cloneNode(true);
   const { scored, failed, lagging, eligible, compared, latency_ms: took } = shadow;
   const seen = shadow.fraction === 1 ? "sees every request" : `sees ${Number((100 * shadow.fraction).toPrecision(3))} % of requests`;
-  const itself = live && live.artifact === shadow.artifact && "is live itself: what differs is noise";
+  const itself = live && live.artifact === shadow.artifact && "is live itself (A/A): its differences are noise";
   const text = {
     artifact: shadow.artifact,
     sample: [seen, itself, shadow.since && `for ${since(shadow.since)}`].filter(Boolean).join(", "),

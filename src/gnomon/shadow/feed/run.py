@@ -16,7 +16,7 @@ from gnomon.log import (
     stream_folder,
     stream_segments,
 )
-from gnomon.log.tail import SegmentUnbegun
+from gnomon.log.tail import EmptySegment
 from gnomon.settings import Settings
 
 __all__ = ["Run", "mark_stopped"]
@@ -53,7 +53,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
             try:
                 with SegmentReader(segment.path, segment.closed) as reader:
                     written = (reader.schema.metadata or {}).get(_KEY.encode())
-            except (FileNotFoundError, SegmentUnbegun):
+            except (FileNotFoundError, EmptySegment):
                 continue
             return msgspec.json.decode(written, type=cls) if written else None
         return None

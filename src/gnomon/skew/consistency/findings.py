@@ -15,7 +15,8 @@ _TAIL = 0.05
 
 _KNOWN_LATER = (
     "For rows known only later, give the table what was known before them, or the time from which "
-    "its rows could be read; if there is neither, offline saw what nobody could know."
+    "its rows could be read; if there is neither, the offline table "
+    "used information from the future."
 )
 
 
@@ -66,7 +67,7 @@ class Finding:
         if not of:
             return f"Nothing to compare: no answer of {self.artifact} as {self.role} in this range"
         if self.verdict == "unknown":
-            return f"Too little to say: {rows(of)} of {count(self.answered)} could be compared"
+            return f"Inconclusive: {rows(of)} of {count(self.answered)} could be compared"
         if self.verdict == "ok":
             return self._agreement(bad, of)
         if self.diagnosis and self.diagnosis.verdict == "confirmed":
@@ -74,10 +75,10 @@ class Finding:
         if self.replayed not in (None, self.artifact):
             return f"{self.replayed} answers differently from {self.artifact} on {part}"
         if self.replayed:
-            return f"Run again, {part} come out otherwise than logged"
+            return f"Run again, {part} differ from the logged prediction"
         sides = f"{self.left.capitalize()} and {self.right}"
         if self.diagnosis and self.diagnosis.column:
-            return f"{sides} part at `{self.diagnosis.name}`: {part} diverge"
+            return f"{sides} first differ at `{self.diagnosis.name}`: {part} diverge"
         return f"{sides} differ on {part}"
 
     def summary(self) -> Summary:
@@ -99,8 +100,8 @@ class Finding:
         if self.replayed:
             if not bad:
                 how = "to the bit" if self.exact == of else "within tolerance"
-                return f"All {rows(of)} came out again as logged, {how}"
-            return f"The logged answers came out again on {share}"
+                return f"All {rows(of)} match the log, {how}"
+            return f"The logged answers were reproduced on {share}"
         both = f"{self.left.capitalize()} and {self.right} agree"
         return f"{both} on all {rows(of)}" if not bad else f"{both} on {share}"
 
@@ -124,7 +125,7 @@ class Finding:
     def _where(self) -> str:
         if self.diagnosis and self.diagnosis.column:
             found = self.diagnosis
-            place = f" out of step {found.step}" if found.step else ""
+            place = f", output of step {found.step}," if found.step else ""
             rest = ""
             if self.agreeing_features and found.step:
                 inputs = plural(self.agreeing_features, "input")
@@ -154,19 +155,19 @@ class Finding:
         lets = percent(self.limit) if self.limit else "none"
         return (
             f"{percent(self.divergence.share)} of rows ({interval(self.divergence)} at "
-            f"{percent(self.divergence.confidence)} confidence); the policy lets {lets} pass."
+            f"{percent(self.divergence.confidence)} confidence); the policy's limit is {lets}."
         )
 
     def _how_sure(self) -> str:
         if not self.answered:
-            return "Nothing is known."
+            return "Inconclusive."
         share = self.divergence.of / self.answered
         counted = (
             f"{percent(share)} of the {rows(self.answered)} answered in the range were compared."
         )
         if self.known_later:
             counted += (
-                f" {rows(self.known_later.rows)} met a value known only later, such as "
+                f" {rows(self.known_later.rows)} used a value known only later, such as "
                 f"{self.known_later.example}."
             )
         if self.diagnosis and self.diagnosis.verdict == "confirmed" and self.diagnosis.repaired:

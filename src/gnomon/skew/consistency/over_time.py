@@ -13,7 +13,7 @@ from gnomon.compare.comparators import ComparedColumn
 from gnomon.report import Moment, OverTime
 from gnomon.skew.consistency.columns import Kind
 
-__all__ = ["Courses"]
+__all__ = ["ColumnTimeSeries"]
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
@@ -34,7 +34,7 @@ _SUMS = 11
 
 
 @dataclass(slots=True)
-class Courses:
+class ColumnTimeSeries:
     """Sums by column and bucket, in bounded memory; buckets widen as the range grows.
 
     Batches may come in any order.
@@ -79,7 +79,7 @@ class Courses:
         while len(self.numbers) > _HELD_BUCKETS and self._widen():
             pass
 
-    def told(self, kinds: Mapping[str, Kind], *, sampled: bool = False) -> Iterator[OverTime]:
+    def build(self, kinds: Mapping[str, Kind], *, sampled: bool = False) -> Iterator[OverTime]:
         """Each column's course, in at most a week of buckets.
 
         Args:

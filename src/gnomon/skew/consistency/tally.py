@@ -12,7 +12,7 @@ from gnomon.compare.comparison import Comparison
 from gnomon.errors import PolicyError
 from gnomon.offline.paired_rows import Pairs, Sample, row_places, seconds, with_columns
 from gnomon.policy import Rules
-from gnomon.skew.consistency.over_time import Courses
+from gnomon.skew.consistency.over_time import ColumnTimeSeries
 from gnomon.skew.consistency.time_buckets import TimeBuckets
 
 __all__ = ["Tally"]
@@ -43,7 +43,7 @@ class Tally:
     side: Comparison = field(default_factory=lambda: Comparison(keep=0))
     exact: int = 0
     time: TimeBuckets = field(default_factory=TimeBuckets)
-    courses: Courses = field(default_factory=Courses)
+    courses: ColumnTimeSeries = field(default_factory=ColumnTimeSeries)
     agreeing: Sample = field(init=False)
     diverging: Sample = field(init=False)
 

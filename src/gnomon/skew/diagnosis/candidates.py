@@ -153,7 +153,7 @@ def _labels(values: list[str | None], domain: list[str]) -> Made:
 
 
 def _spelled(what: str, values: list[str | None]) -> tuple[str, str, str, Any]:
-    return "category form", f"is spelled otherwise on one side, in its {what}", _FORM, values
+    return "category form", f"is spelled differently on one side, in its {what}", _FORM, values
 
 
 def _times(

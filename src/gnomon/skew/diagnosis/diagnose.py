@@ -19,18 +19,18 @@ from gnomon.policy import Rules
 from gnomon.report import Diagnosis, Rung, Swap, share
 from gnomon.report.numbers import count, rows
 from gnomon.skew.consistency.columns import only
-from gnomon.skew.diagnosis.beyond import Beyond, Found, since_packed
+from gnomon.skew.diagnosis.batch_dependence import Company, probe_batch_dependence
 from gnomon.skew.diagnosis.case import CONFIRMED, Mask, spread
-from gnomon.skew.diagnosis.company import Company, keep_company
-from gnomon.skew.diagnosis.elsewhere import Elsewhere
+from gnomon.skew.diagnosis.diagnosis_writer import WEIGHED, DiagnosisWriter
+from gnomon.skew.diagnosis.external_causes import ExternalCauses, Found, since_packed
 from gnomon.skew.diagnosis.findings import Finding, gather
-from gnomon.skew.diagnosis.roots import Repairs, Root, Workshop
+from gnomon.skew.diagnosis.other_environment import OtherEnvironment
+from gnomon.skew.diagnosis.roots import RepairRunner, Repairs, Root
 from gnomon.skew.diagnosis.search import Hit, search
 from gnomon.skew.diagnosis.surroundings import surroundings
 from gnomon.skew.diagnosis.swaps import swaps
-from gnomon.skew.diagnosis.telling import WEIGHED, Teller
 from gnomon.skew.diagnosis.versions import versions
-from gnomon.skew.diagnosis.walk import Followed
+from gnomon.skew.diagnosis.walk import TracedRows
 
 __all__ = ["Diagnosed", "Others", "diagnose"]
 
@@ -52,14 +52,14 @@ class Diagnosed:
 
 
 def diagnose(
-    walk: Followed,
+    walk: TracedRows,
     artifact: Artifact,
     rerun: Rerun,
     *,
     names: tuple[str, str],
     confidence: float,
     others: Others | None = None,
-    elsewhere: Elsewhere | None = None,
+    elsewhere: OtherEnvironment | None = None,
     history: History | None = None,
 ) -> Diagnosed:
     """Name where rows part and, when undoing a cause proves it, why.
@@ -81,13 +81,13 @@ def diagnose(
 
 @dataclass(slots=True)
 class _Investigation:
-    walk: Followed
+    walk: TracedRows
     artifact: Artifact
     rerun: Rerun
     names: tuple[str, str]
     confidence: float
     others: Others | None
-    elsewhere: Elsewhere | None
+    elsewhere: OtherEnvironment | None
     history: History | None
     evidence: list[str] = field(default_factory=list)
     ladder: tuple[Rung, ...] = ()
@@ -97,7 +97,7 @@ class _Investigation:
         return self.artifact.contract
 
     def run(self) -> Diagnosed:
-        workshop = Workshop(
+        workshop = RepairRunner(
             self.walk,
             self.rerun,
             surroundings(self.walk, self.contract, self.history),
@@ -127,19 +127,21 @@ class _Investigation:
         if beyond and not findings:
             return Diagnosed(beyond, self.ladder, moved)
         unsure = not self._reproduced(workshop)
-        teller = Teller(self.walk, self.rerun, self.names, self.confidence, tuple(self.evidence))
+        teller = DiagnosisWriter(
+            self.walk, self.rerun, self.names, self.confidence, tuple(self.evidence)
+        )
         told = [teller.tell(finding, unsure) for finding in findings]
         told.sort(key=lambda d: (d.verdict != "confirmed", -(d.accounts.rows if d.accounts else 0)))
         first, *rest = [beyond, *told] if beyond else told
         return Diagnosed(replace(first, also=tuple(rest[:8])), self.ladder, moved)
 
-    def _company(self, workshop: Workshop) -> Company | None:
+    def _company(self, workshop: RepairRunner) -> Company | None:
         """The first rungs of the ladder; None where there are no outputs to compare."""
         rules = workshop.outputs
         if not rules.comparators:
             return None
         try:
-            found = keep_company(
+            found = probe_batch_dependence(
                 self.walk.inputs,
                 self.walk.left,
                 self.walk.right,
@@ -188,7 +190,7 @@ class _Investigation:
             ),
         )
 
-    def _reproduced(self, workshop: Workshop) -> bool:
+    def _reproduced(self, workshop: RepairRunner) -> bool:
         """Whether the logged answers come out again; without, no step can be trusted."""
         rules = workshop.outputs
         if not rules.comparators:
@@ -204,7 +206,7 @@ class _Investigation:
         )
         return False
 
-    def _heals(self, workshop: Workshop, everything: Repairs) -> bool:
+    def _heals(self, workshop: RepairRunner, everything: Repairs) -> bool:
         """Whether the answers agree once every column does."""
         if not workshop.outputs.comparators:
             return True
@@ -212,7 +214,7 @@ class _Investigation:
         agreed = workshop.agreed(everything)
         return bool(agreed[diverged].mean() >= CONFIRMED) if diverged.any() else True
 
-    def _of_answers(self, workshop: Workshop) -> list[Finding]:
+    def _of_answers(self, workshop: RepairRunner) -> list[Finding]:
         """Causes that are seen in the answers themselves: fewer digits, or their last bits."""
         cases = [
             workshop.case(name, self.walk.left.column(name).combine_chunks(), Repairs())
@@ -225,7 +227,7 @@ class _Investigation:
             finding.of_answers, finding.accounts = True, finding.vanished
         return kept
 
-    def _searched(self, workshop: Workshop, findings: list[Finding]) -> list[Finding]:
+    def _searched(self, workshop: RepairRunner, findings: list[Finding]) -> list[Finding]:
         """Distortions tried on steps whose values tell nothing, and on answers that differ."""
         kept: list[Finding] = []
         for finding in findings:
@@ -239,7 +241,7 @@ class _Investigation:
         hit = self._distortion(list(workshop.outputs.comparators), diverged, workshop)
         return self._of_hit(hit, diverged, "") if hit else []
 
-    def _distortion(self, targets: list[str], differs: Mask, workshop: Workshop) -> Hit | None:
+    def _distortion(self, targets: list[str], differs: Mask, workshop: RepairRunner) -> Hit | None:
         rules = only(self.walk.rules, targets)
         steps = [name for name in targets if self.walk.kinds[name] == "step"]
 
@@ -272,7 +274,7 @@ class _Investigation:
                 place="",
                 columns=list(part.features),
                 finding=part.finding,
-                undone="With that done to the features as they were online, and run again"
+                undone="With that applied to the online features and run again"
                 + (f", up to step {place}" if place else ""),
                 action=part.action,
                 rows=differs,
@@ -284,7 +286,7 @@ class _Investigation:
             for part in hit.parts
         ]
 
-    def _weighed(self, workshop: Workshop, findings: list[Finding]) -> list[Finding]:
+    def _weighed(self, workshop: RepairRunner, findings: list[Finding]) -> list[Finding]:
         """How many rows each accounts for; without unknown ones that change no answer."""
         if not workshop.outputs.comparators or not self.walk.sample.diverged.any():
             return findings
@@ -299,9 +301,9 @@ class _Investigation:
                 kept.append(finding)
                 continue
             rest = together - finding.repairs
-            ill = ~workshop.agreed(rest, places)
+            still_diverging = ~workshop.agreed(rest, places)
             alone = workshop.agreed(finding.repairs, places)
-            finding.accounts = int((ill & healed).sum()) or int(alone.sum())
+            finding.accounts = int((still_diverging & healed).sum()) or int(alone.sum())
             finding.moves = self._moves(workshop, together, rest, places)
             matters = finding.accounts or finding.moves or not healed.any()
             if matters or finding.cause != "unknown":
@@ -314,7 +316,7 @@ class _Investigation:
         return kept
 
     def _moves(
-        self, workshop: Workshop, together: Repairs, rest: Repairs, places: pa.Array
+        self, workshop: RepairRunner, together: Repairs, rest: Repairs, places: pa.Array
     ) -> float | None:
         names = list(workshop.outputs.comparators)
         try:
@@ -325,21 +327,21 @@ class _Investigation:
         known = difference[np.isfinite(difference)]
         return float(known.mean()) if len(known) else None
 
-    def _environment(self, workshop: Workshop) -> Diagnosis | None:
+    def _environment(self, workshop: RepairRunner) -> Diagnosis | None:
         """The other environment gives the other side's answers: then whatever its values look
         like, that is why."""
         if self.elsewhere is None or not workshop.outputs.comparators:
             return None
         return self._of_found(self._asked(workshop).environment(self.elsewhere))
 
-    def _beyond(self, workshop: Workshop) -> Diagnosis | None:
+    def _beyond(self, workshop: RepairRunner) -> Diagnosis | None:
         """The other side is another version's."""
         if self.others is None or not workshop.outputs.comparators:
             return None
         return self._of_found(self._asked(workshop).version(self.others()))
 
-    def _asked(self, workshop: Workshop) -> Beyond:
-        return Beyond(self.walk, self.artifact, self.rerun, self.names, workshop.outputs)
+    def _asked(self, workshop: RepairRunner) -> ExternalCauses:
+        return ExternalCauses(self.walk, self.artifact, self.rerun, self.names, workshop.outputs)
 
     def _of_found(self, found: Found | None) -> Diagnosis | None:
         if found is None:
@@ -356,7 +358,7 @@ class _Investigation:
             repaired=share(found.same, diverged, self.confidence),
         )
 
-    def _of_the_model(self, workshop: Workshop) -> Diagnosis:
+    def _of_the_model(self, workshop: RepairRunner) -> Diagnosis:
         """No column differs by itself: the rest is in the model, or out of sight."""
         seen = self.walk.of_kind("step")
         unsure = not self._reproduced(workshop)
@@ -365,18 +367,19 @@ class _Investigation:
             column=None,
             step="",
             cause="unknown",
-            sentence="Every column that both sides have agrees, up to the outputs: they part in "
-            "the model, or in a step the table has no column of."
+            sentence="Every column that both sides have agrees, up to the outputs: they first "
+            "differ in the model, or in a step the table has no column of."
             if not unsure
-            else "The logged answers do not come out again here: what answered online was not this "
-            "code, or not on these versions.",
+            else "The logged answers cannot be reproduced here: online ran other code, or "
+            "other versions of the packages.",
             evidence=(*self.evidence, *since_packed(self.artifact)),
             action="Compare the environments, and run `gnomon diagnose` with --python of the other."
             if unsure
             else (
                 "Compare the model's own version and settings on both sides."
                 if seen
-                else "Give the table features and step columns too; they show where they part."
+                else "Give the table features and step columns too; they show where "
+                "the sides first differ."
             ),
         )
 

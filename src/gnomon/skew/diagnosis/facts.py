@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 
 from gnomon.report.numbers import rows, signed, value
 from gnomon.skew.consistency.columns import quantiles
-from gnomon.skew.diagnosis.walk import Followed
+from gnomon.skew.diagnosis.walk import TracedRows
 
 __all__ = ["facts"]
 
 _PAIRS = 3
 
 
-def facts(walk: Followed, column: str, name: str, names: tuple[str, str]) -> Iterator[str]:
+def facts(walk: TracedRows, column: str, name: str, names: tuple[str, str]) -> Iterator[str]:
     """Plain sentences about the rows on which ``column`` differs.
 
     Args:

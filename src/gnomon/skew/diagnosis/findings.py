@@ -145,7 +145,7 @@ def _exchanged(root: Root, exchange: Exchange, names: tuple[str, str]) -> Findin
         + (
             ", and the other way round"
             if len(columns) == 2
-            else f", and {len(columns)} columns go round so"
+            else f", and {len(columns)} columns are exchanged in a circle"
         ),
         undone="With the columns put back",
         action=actions[exchange.cause],

@@ -76,7 +76,7 @@ def _source(case: Case, cases: Sequence[Case]) -> str | None:
 
 
 def _is_telling(case: Case, other: Case, same: Mask) -> bool:
-    """Not every value would do: among values dealt out anew, clearly fewer are the same."""
+    """Not every value would do: among values permuted, clearly fewer are the same."""
     rows = np.flatnonzero(case.differs)
     dealt = np.random.default_rng(0).permutation(rows)
     if case.is_numeric:

@@ -24,9 +24,9 @@ from gnomon.report.numbers import count, rows
 from gnomon.skew.consistency.columns import only
 from gnomon.skew.diagnosis.case import Case, Mask, Surroundings
 from gnomon.skew.diagnosis.inputs import numbers, with_feature, with_hours
-from gnomon.skew.diagnosis.walk import Followed
+from gnomon.skew.diagnosis.walk import TracedRows
 
-__all__ = ["Repairs", "Root", "Workshop"]
+__all__ = ["RepairRunner", "Repairs", "Root"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -68,10 +68,10 @@ class Root:
 
 
 @dataclass(slots=True)
-class Workshop:
+class RepairRunner:
     """Runs the artifact with some columns repaired."""
 
-    walk: Followed
+    walk: TracedRows
     rerun: Rerun
     around: Surroundings
     names: tuple[str, str]

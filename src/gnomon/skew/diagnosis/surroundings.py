@@ -15,7 +15,7 @@ from gnomon.offline.shifts import SHIFTS, History, Shift
 from gnomon.offline.table import KNOWN_AT, LABEL
 from gnomon.skew.diagnosis.case import Surroundings, Version
 from gnomon.skew.diagnosis.inputs import hours, numbers
-from gnomon.skew.diagnosis.walk import Followed
+from gnomon.skew.diagnosis.walk import TracedRows
 
 __all__ = ["surroundings"]
 
@@ -28,7 +28,7 @@ _SHIFTS = (*SHIFTS, Shift(step=-2), Shift(step=-3), Shift(step=2))
 
 
 def surroundings(
-    walk: Followed, contract: Contract, history: History | None = None
+    walk: TracedRows, contract: Contract, history: History | None = None
 ) -> Surroundings:
     """Times, answers, histories and labels of the rows of a walk."""
     about, inputs = walk.sample.pairs.about, walk.inputs

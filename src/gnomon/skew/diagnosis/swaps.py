@@ -11,15 +11,15 @@ from gnomon.compare.comparators import Compared, compare
 from gnomon.errors import PredictionFailed
 from gnomon.report import Swap, share
 from gnomon.skew.diagnosis.case import spread
-from gnomon.skew.diagnosis.roots import Repairs, Root, Workshop
-from gnomon.skew.diagnosis.telling import WEIGHED
+from gnomon.skew.diagnosis.diagnosis_writer import WEIGHED
+from gnomon.skew.diagnosis.roots import RepairRunner, Repairs, Root
 
 __all__ = ["swaps"]
 
 _MOST_COLUMNS = 12
 
 
-def swaps(workshop: Workshop, roots: list[Root], confidence: float) -> tuple[Swap, ...]:
+def swaps(workshop: RepairRunner, roots: list[Root], confidence: float) -> tuple[Swap, ...]:
     """Each differing column alone set to the other side's values, on rows that diverge.
 
     Features, and the columns of the steps that part by themselves. Everything else stays as it was
@@ -48,7 +48,7 @@ def swaps(workshop: Workshop, roots: list[Root], confidence: float) -> tuple[Swa
     return tuple(sorted(known, key=lambda swap: (-swap.back.rows, swap.left)))
 
 
-def _candidates(workshop: Workshop, roots: list[Root]) -> Iterator[tuple[str, Repairs]]:
+def _candidates(workshop: RepairRunner, roots: list[Root]) -> Iterator[tuple[str, Repairs]]:
     walk = workshop.walk
     features = [name for name in walk.of_kind("feature") if walk.differs(name).any()]
     features.sort(key=lambda name: -int(walk.differs(name).sum()))
@@ -60,7 +60,7 @@ def _candidates(workshop: Workshop, roots: list[Root]) -> Iterator[tuple[str, Re
 
 
 def _swap(
-    workshop: Workshop,
+    workshop: RepairRunner,
     column: str,
     repairs: Repairs,
     before: Compared,
@@ -79,7 +79,7 @@ def _swap(
     )
 
 
-def _apart(workshop: Workshop, repairs: Repairs, places: pa.Array) -> Compared | None:
+def _apart(workshop: RepairRunner, repairs: Repairs, places: pa.Array) -> Compared | None:
     """How far answers are from the other side's; None where they cannot be computed."""
     rules = workshop.outputs
     try:

@@ -17,14 +17,16 @@ from gnomon.report import Rung
 from gnomon.skew.consistency.columns import only
 from gnomon.skew.diagnosis.case import spread
 from gnomon.skew.diagnosis.inputs import with_feature
-from gnomon.skew.diagnosis.walk import Followed
+from gnomon.skew.diagnosis.walk import TracedRows
 
 __all__ = ["versions"]
 
 _MOST_ROWS = 500
 
 
-def versions(walk: Followed, artifact: Artifact, rerun: Rerun, history: History) -> Iterator[Rung]:
+def versions(
+    walk: TracedRows, artifact: Artifact, rerun: Rerun, history: History
+) -> Iterator[Rung]:
     """R4: rows that diverge, what differs of them as the table had it then, before and later.
 
     Args:
@@ -67,7 +69,7 @@ def versions(walk: Followed, artifact: Artifact, rerun: Rerun, history: History)
         )
 
 
-def _differing(walk: Followed) -> list[str]:
+def _differing(walk: TracedRows) -> list[str]:
     """The features that differ; where none does, the step columns."""
     features, steps = (
         [name for name in walk.of_kind(kind) if walk.differs(name).any()]
@@ -77,7 +79,7 @@ def _differing(walk: Followed) -> list[str]:
 
 
 def _given(
-    walk: Followed, places: pa.Array, columns: list[str], found: Shifted
+    walk: TracedRows, places: pa.Array, columns: list[str], found: Shifted
 ) -> tuple[pa.RecordBatch, dict[str, pa.Array]]:
     """Rows as they were asked, with the table's values in place of their own: of features, and of
     step columns."""

@@ -18,9 +18,9 @@ from gnomon.offline.paired_rows import Pairs, Sample, with_columns
 from gnomon.offline.rerun import Rerun, step_columns
 from gnomon.policy import Policy, Rules
 from gnomon.skew.consistency.columns import Kind
-from gnomon.skew.diagnosis.elsewhere import Elsewhere
+from gnomon.skew.diagnosis.other_environment import OtherEnvironment
 
-__all__ = ["Followed", "Sampled", "follow", "followed", "sampled"]
+__all__ = ["Sampled", "TracedRows", "follow", "followed", "sampled"]
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -59,7 +59,7 @@ def sampled(diverging: Sample, agreeing: Sample) -> Sampled:
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class TracedRows:
     """Sampled rows that could be run again, column by column.
 
     Attributes:
@@ -99,8 +99,8 @@ def follow(
     rerun: Rerun,
     policy: Policy,
     *,
-    beside: Elsewhere | None = None,
-) -> Followed | None:
+    beside: OtherEnvironment | None = None,
+) -> TracedRows | None:
     """Run sampled rows again and compare every column the right side has; None of no rows left.
 
     Args:
@@ -123,7 +123,9 @@ def follow(
     return followed(sample, source.artifact, rerun, policy, inputs, scored, lost)
 
 
-def _with_steps(pairs: Pairs, beside: Elsewhere, source: Range, inputs: pa.RecordBatch) -> Pairs:
+def _with_steps(
+    pairs: Pairs, beside: OtherEnvironment, source: Range, inputs: pa.RecordBatch
+) -> Pairs:
     steps = beside.rerun.trace(inputs, step_columns(source.artifact))
     return replace(pairs, right=with_columns(pairs.right, steps))
 
@@ -136,7 +138,7 @@ def followed(
     inputs: pa.RecordBatch,
     scored: pa.RecordBatch,
     lost: int = 0,
-) -> Followed:
+) -> TracedRows:
     """Every column that both sides of some rows have, compared.
 
     Args:
@@ -157,7 +159,7 @@ def followed(
         left = with_columns(left, rerun.trace(inputs, steps))
     left, right = left.select(list(kinds)), right.select(list(kinds))
     rules = policy.rules(left.schema, task=contract.task, same=True)
-    return Followed(
+    return TracedRows(
         sample=sample,
         inputs=inputs,
         kinds={name: kind for name, kind in kinds.items() if name in rules.comparators},

@@ -1,4 +1,4 @@
-"""Labels and codes: written differently, not known, or numbered in another order."""
+"""Labels and codes: written differently, unknown, or numbered in another order."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def form(case: Case) -> Iterator[Proposal]:
     what = " and ".join(names) if len(names) < 3 else "case, white space or Unicode form"
     yield Proposal(
         cause="category form",
-        finding=f"is spelled otherwise than {case.names[1]}, in its {what}: {one}",
+        finding=f"is spelled differently from {case.names[1]}, in its {what}: {one}",
         undone=f"Without regard to {what}",
         action="Write labels the same way on both sides before the pipeline sees them: strip, "
         "fold the case and normalise to NFC in the pipeline itself.",
@@ -77,8 +77,7 @@ def text_cut(case: Case) -> Iterator[Proposal]:
         if enough and len(kept) <= 2:
             yield Proposal(
                 cause="truncation",
-                finding=f"differs by what was cut off: the {name} side keeps {max(kept)} "
-                "characters",
+                finding=f"differs by truncation: the {name} side keeps {max(kept)} characters",
                 undone=f"With both sides cut to {max(kept)} characters",
                 action=f"Keep the whole text on the {name} side; look for a column that is too "
                 "narrow.",

@@ -15,7 +15,7 @@ import pandas as pd
 from gnomon.report.numbers import number, plural
 from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal
 
-__all__ = ["Law", "day_and_month", "laws", "swapped", "time_zone"]
+__all__ = ["ZoneOffset", "day_and_month", "laws", "swapped", "time_zone"]
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -37,7 +37,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Law:
+class ZoneOffset:
     """How many hours one clock is from another at any instant.
 
     Attributes:
@@ -192,7 +192,7 @@ def _of_reading(case: Case) -> Iterator[Proposal]:
                 return
 
 
-def _fits(law: Law, moments: Floats, apart: Floats, period: int) -> Mask:
+def _fits(law: ZoneOffset, moments: Floats, apart: Floats, period: int) -> Mask:
     """Rows whose readings are as far apart as the clocks are, round the day or the week."""
     hours = law.hours(moments)
     days = np.floor((moments + hours) / 24) - np.floor(moments / 24)
@@ -203,7 +203,7 @@ def _fits(law: Law, moments: Floats, apart: Floats, period: int) -> Mask:
 
 def _zone(
     case: Case,
-    law: Law,
+    law: ZoneOffset,
     hours: Floats,
     explained: Mask,
     undone: str,
@@ -251,7 +251,7 @@ def _probe(case: Case) -> Places:
     )
 
 
-def laws(zones: Sequence[str] = ()) -> Iterator[Law]:
+def laws(zones: Sequence[str] = ()) -> Iterator[ZoneOffset]:
     """Every zone's clock and summer time, those named and the familiar ones first."""
     named = tuple(zone for zone in zones if zone != "UTC")
     first = tuple(dict.fromkeys((*named, *_FAMILIAR)))
@@ -259,8 +259,8 @@ def laws(zones: Sequence[str] = ()) -> Iterator[Law]:
         for summer in (False, True):
             for zone in zones:
                 if not summer or _winter(zone) != _most(zone):
-                    yield Law(zone, 1, summer)
-                    yield Law(zone, -1, summer)
+                    yield ZoneOffset(zone, 1, summer)
+                    yield ZoneOffset(zone, -1, summer)
 
 
 @cache

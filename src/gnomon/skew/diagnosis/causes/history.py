@@ -47,7 +47,7 @@ def leakage(case: Case) -> Iterator[Proposal]:
         return
     told = [_tells(side[rows], around.label[rows]) for side in (case.l, case.r)]
     if told[1] >= _TELLS_LABEL and told[0] < told[1] - 0.1:
-        yield _leak(case, rows, f"tells the label ({told[1]:.2f} against {told[0]:.2f} online)")
+        yield _leak(case, rows, f"predicts the label ({told[1]:.2f} against {told[0]:.2f} online)")
 
 
 def feedback(case: Case) -> Iterator[Proposal]:
@@ -65,7 +65,7 @@ def feedback(case: Case) -> Iterator[Proposal]:
                     cause="feedback loop",
                     finding=f"is made of the model's own {what} `{output}`{_per(group)}",
                     undone="Without its own answers",
-                    action="Keep what the model answered out of what it is fed, or train it on "
+                    action="Keep the model's own answers out of its features, or train it on "
                     "data in which it was: offline there was no such answer.",
                     explained=explained,
                 )
@@ -172,9 +172,9 @@ def _leak(case: Case, explained: Mask, how: str) -> Proposal:
     return Proposal(
         cause="temporal leakage",
         finding=f"differs because the {case.names[1]} value {how}",
-        undone="With the value of after the prediction",
-        action=f"Join the {case.names[1]} features as of the time of the prediction: training saw "
-        "what nobody can know when it serves.",
+        undone="With the value from after the prediction",
+        action=f"Join the {case.names[1]} features as of the time of the prediction: training used "
+        "what is not known yet at serving time.",
         explained=explained,
     )
 
@@ -229,7 +229,7 @@ def _matches(case: Case, order: Places, starts: Places, lag: int) -> Mask:
 
 
 def _by_more_than_chance(case: Case, order: Places, starts: Places, lag: int, rows: Mask) -> bool:
-    """Not as many rows match when the earlier rows are dealt out anew."""
+    """Not as many rows match when the earlier rows are permuted."""
     earlier = _before(case.r, order, starts, lag)
     known = np.flatnonzero(case.differs & np.isfinite(earlier))
     if len(known) < FEWEST_ROWS:

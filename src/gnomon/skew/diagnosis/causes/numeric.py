@@ -68,7 +68,7 @@ def truncation(case: Case) -> Iterator[Proposal]:
                 places = "whole numbers" if digits == 0 else f"{digits} decimals"
                 yield Proposal(
                     cause="truncation",
-                    finding=f"differs by what was cut off: the {name} side is cut to {places}",
+                    finding=f"differs by truncation: the {name} side is cut to {places}",
                     undone=f"With both sides cut to {places}",
                     action=f"Keep the {name} side a float; look for a cast to an integer"
                     + (", or for a decimal comma that ends the number." if digits == 0 else "."),
@@ -90,7 +90,7 @@ def float_noise(case: Case) -> Iterator[Proposal]:
         cause="float noise",
         finding=f"differs by at most {number(most)} representable floats",
         undone=f"With a tolerance of {number(most)} representable floats",
-        action="Let it pass: set `ulps` under [skew] in the policy. Sums come out so in another "
+        action="Let it pass: set `ulps` under [skew] in the policy. Sums differ by this in another "
         "batch, on other threads or another processor.",
         explained=near,
     )

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from gnomon.leakage import columns
 from gnomon.leakage.measures import area
 
-__all__ = ["Telling", "folds"]
+__all__ = ["TwoSampleClassifier", "folds"]
 
 FOLDS = 3
 BLOCKS = 30
@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 Folds = npt.NDArray[np.int64]
 
 
-class Telling:
+class TwoSampleClassifier:
     """Two frames told apart by small boosted trees, each row by trees that have not seen it.
 
     Attributes:

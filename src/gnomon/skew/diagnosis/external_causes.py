@@ -13,10 +13,10 @@ from gnomon.errors import PredictionFailed
 from gnomon.offline.rerun import Rerun, step_columns
 from gnomon.policy import Rules
 from gnomon.skew.diagnosis.case import CONFIRMED, Mask
-from gnomon.skew.diagnosis.elsewhere import Elsewhere
-from gnomon.skew.diagnosis.walk import Followed
+from gnomon.skew.diagnosis.other_environment import OtherEnvironment
+from gnomon.skew.diagnosis.walk import TracedRows
 
-__all__ = ["Beyond", "Found", "since_packed"]
+__all__ = ["ExternalCauses", "Found", "since_packed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +36,20 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Beyond:
+class ExternalCauses:
     """Runs followed rows through other code.
 
     Attributes:
         rules: what agrees, of the outputs.
     """
 
-    walk: Followed
+    walk: TracedRows
     artifact: Artifact
     rerun: Rerun
     names: tuple[str, str]
     rules: Rules
 
-    def environment(self, elsewhere: Elsewhere) -> Found | None:
+    def environment(self, elsewhere: OtherEnvironment) -> Found | None:
         """The other environment gives one side's answers, and this one does not."""
         answers = elsewhere.rerun.score(self.walk.inputs)
         same = max(
@@ -65,7 +65,7 @@ class Beyond:
         return Found(
             cause="library or hardware version",
             column=column,
-            sentence=f"{'Step ' + step if step else 'The model'} comes out otherwise with "
+            sentence=f"{'Step ' + step if step else 'The model'} gives another result with "
             f"{elsewhere.name} ({elsewhere.difference or 'the same packages'}).",
             action="Serve with the versions in the artifact's requirements.txt, or pack it again "
             "with those that serve.",
@@ -96,7 +96,7 @@ class Beyond:
     def _agree(self, answers: pa.RecordBatch, side: pa.Table) -> Mask:
         return compare(answers, side, self.rules).agreed & self.walk.sample.diverged
 
-    def _first(self, elsewhere: Elsewhere) -> str | None:
+    def _first(self, elsewhere: OtherEnvironment) -> str | None:
         names = step_columns(self.artifact)
         try:
             here = self.rerun.trace(self.walk.inputs, names)

@@ -15,16 +15,16 @@ from gnomon.skew.diagnosis.facts import facts
 from gnomon.skew.diagnosis.findings import Finding
 from gnomon.skew.diagnosis.inputs import hours, with_hours
 from gnomon.skew.diagnosis.segments import segment, since
-from gnomon.skew.diagnosis.walk import Followed
+from gnomon.skew.diagnosis.walk import TracedRows
 
-__all__ = ["WEIGHED", "Teller"]
+__all__ = ["WEIGHED", "DiagnosisWriter"]
 
 WEIGHED = 2_000
 """Rows on which it is measured how much each cause accounts for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
+class DiagnosisWriter:
     """Tells what was found in the rows of one walk.
 
     Attributes:
@@ -35,7 +35,7 @@ class Teller:
         evidence: what was seen of the rows as a whole.
     """
 
-    walk: Followed
+    walk: TracedRows
     rerun: Rerun
     names: tuple[str, str]
     confidence: float
@@ -89,7 +89,7 @@ class Teller:
                 verdict="confirmed",
                 cause=finding.cause,
                 sentence=f"{self.names[0].capitalize()} {called} {finding.finding}{also}."
-                + (f" It is so where {where.text}." if where else ""),
+                + (f" This is so where {where.text}." if where else ""),
                 evidence=tuple(evidence),
                 action=finding.action,
                 repaired=share(finding.vanished, finding.differing, self.confidence),
@@ -101,7 +101,7 @@ class Teller:
                 cause="segment-local skew",
                 sentence=f"{self.names[0].capitalize()} {called} differs only where {where.text}: "
                 f"{rows(int(finding.rows.sum()))}, {where.inside:.0%} of those there. How it is "
-                f"changed there is not known; set to its {self.names[1]} values, answers agree.",
+                f"changed there is unknown; set to its {self.names[1]} values, answers agree.",
                 evidence=(*evidence, *facts(self.walk, column, called.strip("`"), self.names)),
                 action=f"Look at what is done differently where {where.text}.",
                 repaired=share(min(finding.accounts, weighed), weighed, self.confidence),
@@ -130,13 +130,14 @@ class Teller:
             "code of the artifact has run.",
             "step": f"Compare the code and the fitted state of step {finding.place} with what the "
             f"{self.names[1]} side ran.",
-            "output": "Give the table features and step columns too; they show which step parts.",
+            "output": "Give the table features and step columns too; they show which step "
+            "differs first.",
         }
         return Diagnosis(
             verdict="unknown",
             cause="unknown",
-            sentence=f"The two sides part at {called}. Why is not known: no cause that was tried "
-            "could be confirmed.",
+            sentence=f"The two sides first differ at {called}. The cause is unknown: no cause "
+            "that was tried could be confirmed.",
             evidence=(
                 *evidence,
                 *facts(self.walk, finding.columns[0], called.strip("`"), self.names),

@@ -44,7 +44,7 @@ def target(table: Table) -> Target | None:
     return found if found.enough else None
 
 
-Way = Callable[[int], float]
+ClassScorer = Callable[[int], float]
 """How well a simple model predicts one of the classes asked about."""
 
 
@@ -79,14 +79,16 @@ class Target(ABC):
         """The same of numbers, whose values by themselves say nothing."""
         return self._power(self.of_numbers(values), ~np.isnan(values), 0.0)
 
-    def of_numbers(self, values: Floats) -> list[Way]:
+    def of_numbers(self, values: Floats) -> list[ClassScorer]:
         """Numbers predict by their bins and, where most are known, by their order."""
         most = min(MOST_BINS, max(2, self.rows // ROWS_A_BIN))
         ways = [self.by_code(*columns.bins(values, most))]
         known = ~np.isnan(values)
         return [*ways, self.by_order(values, known)] if 2 * known.sum() >= self.rows else ways
 
-    def _power(self, ways: Sequence[Way], known: npt.NDArray[np.bool_], floor: float) -> Estimate:
+    def _power(
+        self, ways: Sequence[ClassScorer], known: npt.NDArray[np.bool_], floor: float
+    ) -> Estimate:
         worst, of = np.inf, self.asked[0]
         for asked in self.asked:
             best = max((way(asked) for way in ways), default=0.0)
@@ -97,11 +99,11 @@ class Target(ABC):
         return self.estimate(worst, of, known)
 
     @abstractmethod
-    def by_code(self, codes: Codes, count: int) -> Way:
+    def by_code(self, codes: Codes, count: int) -> ClassScorer:
         """Predict by the cross-fitted mean label of each code."""
 
     @abstractmethod
-    def by_order(self, values: Floats, known: npt.NDArray[np.bool_]) -> Way:
+    def by_order(self, values: Floats, known: npt.NDArray[np.bool_]) -> ClassScorer:
         """Predict by being large or small."""
 
     @abstractmethod
@@ -134,7 +136,7 @@ class Classes(Target):
         folds[order] = turn.to_numpy() % FOLDS
         return folds
 
-    def by_code(self, codes: Codes, count: int) -> Way:
+    def by_code(self, codes: Codes, count: int) -> ClassScorer:
         cells, sizes = codes * FOLDS + self.folds, count * FOLDS
         rows = np.bincount(cells, minlength=sizes)
 
@@ -145,7 +147,7 @@ class Classes(Target):
 
         return way
 
-    def by_order(self, values: Floats, known: npt.NDArray[np.bool_]) -> Way:
+    def by_order(self, values: Floats, known: npt.NDArray[np.bool_]) -> ClassScorer:
         values, classes = values[known], self.classes[known]
 
         def way(asked: int) -> float:
@@ -180,7 +182,7 @@ class Quantity(Target):
         self.enough = self.rows >= FEWEST_ROWS and bool(np.ptp(self.ranks))
         self.folds = np.random.default_rng(_SEED).permutation(self.rows) % FOLDS
 
-    def by_code(self, codes: Codes, count: int) -> Way:
+    def by_code(self, codes: Codes, count: int) -> ClassScorer:
         cells, sizes = codes * FOLDS + self.folds, count * FOLDS
         rows = np.bincount(cells, minlength=sizes)
         sums = np.bincount(cells, self.ranks, minlength=sizes).astype(float)
@@ -189,7 +191,7 @@ class Quantity(Target):
         spread = ((self.ranks - self.ranks.mean()) ** 2).sum()
         return lambda asked: float(1 - errors / spread)
 
-    def by_order(self, values: Floats, known: npt.NDArray[np.bool_]) -> Way:
+    def by_order(self, values: Floats, known: npt.NDArray[np.bool_]) -> ClassScorer:
         pair = columns.ranks(values[known]), columns.ranks(self.labels[known])
         if not all(map(np.ptp, pair)):
             return lambda asked: 0.0

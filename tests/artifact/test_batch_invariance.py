@@ -26,7 +26,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import SVC
 
-from gnomon.artifact.packing import check_company
+from gnomon.artifact.packing import check_batch_invariance
 from gnomon.contract import infer_contract
 
 RANDOM = np.random.default_rng(9)
@@ -109,7 +109,7 @@ def check(pipeline: Any) -> None:
         classes=pipeline.classes_.tolist(),
         probabilities=hasattr(pipeline, "predict_proba"),
     )
-    check_company(pipeline, FRAME, contract)
+    check_batch_invariance(pipeline, FRAME, contract)
 
 
 @pytest.mark.parametrize("name", FIRST)

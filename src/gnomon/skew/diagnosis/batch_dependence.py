@@ -23,7 +23,7 @@ from gnomon.report import Rung
 from gnomon.report.numbers import rows as counted
 from gnomon.skew.diagnosis.case import CONFIRMED, Mask
 
-__all__ = ["Company", "keep_company"]
+__all__ = ["Company", "probe_batch_dependence"]
 
 Places = npt.NDArray[np.int64]
 
@@ -65,12 +65,12 @@ class Company:
         """How it was undone, and what became of the rows."""
         how = {
             "nondeterminism": "With every unseeded draw fixed",
-            "single-row dtype inference": "Beside a row that settles the type",
-        }.get(self.cause or "", "In the same company again")
-        return f"{how}, {self.undone:,} of the {counted(self.varied)} that vary come out alike."
+            "single-row dtype inference": "With another row in the batch that fixes the type",
+        }.get(self.cause or "", "With the same batch composition")
+        return f"{how}, {self.undone:,} of the {counted(self.varied)} that vary agree."
 
 
-def keep_company(
+def probe_batch_dependence(
     inputs: pa.RecordBatch,
     left: pa.Table,
     right: pa.Table,
@@ -133,8 +133,8 @@ class _Climb:
         return Company(
             "batch-dependent transform",
             place,
-            f"depends on the rows that a row comes with: {counted(int(varied.sum()))} of "
-            f"{len(varied)} come out otherwise alone, in batches of {_SMALL} or all together",
+            f"depends on the other rows of the batch: {counted(int(varied.sum()))} of "
+            f"{len(varied)} differ when run alone, in batches of {_SMALL} or all together",
             "Learn from the training data in `fit`, and use only that in `transform`.",
             int(varied.sum()),
             len(varied),
@@ -177,7 +177,7 @@ class _Climb:
         return Company(
             "nondeterminism",
             place,
-            f"comes out otherwise each time: {counted(int(varied.sum()))} of {len(varied)} when "
+            f"is not deterministic: {counted(int(varied.sum()))} of {len(varied)} when "
             "the same batch is run again",
             "Give every generator a fixed seed, and draw nothing in `transform` or `predict`.",
             int(varied.sum()),
@@ -229,8 +229,8 @@ class _Climb:
         return Company(
             "single-row dtype inference",
             self._first(lambda: self._alone_steps(varied)),
-            f"takes its type from the rows at hand: a row whose `{name}` is {what} comes out "
-            "otherwise alone than beside a row where it is not",
+            f"takes its type from the other rows of the batch: a row whose `{name}` is {what} "
+            "gives another result alone than in a batch with a row where it is not",
             f"Say the type of `{name}` in the contract and in the code: `astype` in the step, "
             "never `infer_objects` or `convert_dtypes` on what arrives.",
             len(odd),

@@ -15,7 +15,7 @@ from gnomon.offline.rerun import Rerun
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
 
-__all__ = ["Elsewhere", "elsewhere", "environment_of", "other_versions"]
+__all__ = ["OtherEnvironment", "elsewhere", "environment_of", "other_versions"]
 
 _MOST = 5
 
@@ -28,7 +28,7 @@ print(json.dumps({"Python": platform.python_version(), "machine": platform.machi
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class OtherEnvironment:
     """The artifact in another environment.
 
     Attributes:
@@ -50,7 +50,9 @@ class Elsewhere:
         return "; ".join(told[:3]) + ("; and more" if len(told) > 3 else "")
 
 
-def elsewhere(python: str, artifact: Artifact, settings: Settings, stack: ExitStack) -> Elsewhere:
+def elsewhere(
+    python: str, artifact: Artifact, settings: Settings, stack: ExitStack
+) -> OtherEnvironment:
     """A worker that runs an artifact in the environment of another interpreter.
 
     Its golden rows are not held to what was recorded: how they differ there is the question.
@@ -68,7 +70,7 @@ def elsewhere(python: str, artifact: Artifact, settings: Settings, stack: ExitSt
         if name != "gnomon" and here.get(name) != there.get(name)
     }
     client = stack.enter_context(WorkerClient(artifact, settings, python=python, verify=False))
-    return Elsewhere(python, Rerun(client, artifact, settings), changed)
+    return OtherEnvironment(python, Rerun(client, artifact, settings), changed)
 
 
 def environment_of(python: str) -> dict[str, str]:
