@@ -106,7 +106,7 @@ def test_inspect_shows_what_packing_found(shell: Shell, pack: Pack) -> None:
     told = " ".join(shell("inspect", tag).out.split())
     for words in (
         "Leakage",
-        "`x` is the label in another unit: in all 64 rows one gives the other",
+        "`x` is the label in another unit: in all 64 rows each determines the other",
         "`id` identifies its rows, and its order predicts the label",
         "leakage 2 sure; looked for",
         "forest__random_state=none, although it uses random numbers",

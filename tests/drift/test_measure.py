@@ -121,7 +121,7 @@ def test_too_few_rows_are_unknown(settings: Settings, trained: Artifact) -> None
     """Twenty rows can tell neither drift nor its absence."""
     report = measured(served(settings, trained, 20))
     assert report.verdict == "unknown"
-    assert "Too few rows" in report.title
+    assert "too few rows" in report.title
 
 
 def test_no_rows_are_unknown(settings: Settings, trained: Artifact) -> None:
