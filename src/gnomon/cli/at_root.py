@@ -8,7 +8,7 @@ from gnomon import rollout
 from gnomon.cli.options import me
 from gnomon.cli.target import find_policy
 from gnomon.errors import GnomonError, HistoryDamaged, UnreadableFile
-from gnomon.rollout.history import Event, History
+from gnomon.rollout.history import Event, History, open_history
 from gnomon.service.status import Books, Latency, Live, ShadowStatus, Status, shadow_status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
@@ -77,7 +77,7 @@ class AtRoot:
 
 def read_history(settings: Settings, model: str) -> tuple[History, GnomonError | None]:
     """A model's history as far as it can be read, and what is wrong with it."""
-    history = History(Storage(settings), model)
+    history = open_history(settings, model)
     try:
         history.refresh()
     except (HistoryDamaged, UnreadableFile) as error:

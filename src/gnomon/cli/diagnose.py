@@ -63,13 +63,12 @@ def command(
     """
     from gnomon.cli.ranges import choose_artifact, choose_role
     from gnomon.cli.reporting import counting, deliver
-    from gnomon.cli.target import find_policy
+    from gnomon.cli.target import find_policy, settings_here
     from gnomon.log import InferenceLog
-    from gnomon.settings import Settings
     from gnomon.skew.offline import compare_offline
     from gnomon.skew.replay import replay
 
-    settings = Settings.read()
+    settings = settings_here()
     artifact = choose_artifact(settings, which)
     log = InferenceLog(settings, artifact.name)
     limits = {"role": choose_role(settings, artifact, role), "start": start, "end": end}

@@ -45,14 +45,13 @@ def command(
     from gnomon.cli.console import out
     from gnomon.cli.ranges import choose_artifact, choose_role
     from gnomon.cli.reporting import counting, keep
-    from gnomon.cli.target import find_policy
+    from gnomon.cli.target import find_policy, settings_here
     from gnomon.drift import measure
     from gnomon.drift.page import to_html
     from gnomon.drift.terminal import render
     from gnomon.log import InferenceLog
-    from gnomon.settings import Settings
 
-    settings = Settings.read()
+    settings = settings_here()
     artifact = choose_artifact(settings, which)
     with counting("rows counted") as advance:
         found = measure(

@@ -92,9 +92,10 @@ def command(
     from gnomon.cli.ranges import choose_artifact, choose_role
     from gnomon.cli.reporting import counting
     from gnomon.cli.show.leakage import show_leakage
+    from gnomon.cli.target import settings_here
     from gnomon.settings import Settings
 
-    settings = Settings.read()
+    settings = Settings.read() if artifact is None else settings_here()
     online = None
     if artifact is not None:
         chosen = choose_artifact(settings, artifact)

@@ -90,12 +90,11 @@ def _check(artifact: str, policy: Path | None, as_json: bool) -> None:
     from gnomon import rollout
     from gnomon.cli.console import print_json, wait
     from gnomon.cli.show.gates import show_gates
-    from gnomon.cli.target import find_policy
-    from gnomon.settings import Settings
+    from gnomon.cli.target import find_policy, settings_here
 
     model = artifact.partition(":")[0]
     with wait("asking the gates"):
-        found = rollout.check(Settings.read(), model, artifact, find_policy(policy))
+        found = rollout.check(settings_here(), model, artifact, find_policy(policy))
     if as_json:
         print_json({"verdict": found.verdict, **msgspec.structs.asdict(found)})
     else:

@@ -82,9 +82,8 @@ def choose_role(settings: Settings, artifact: Artifact, asked: Role | None) -> R
 
 
 def _events(settings: Settings, model: str) -> list[Event]:
-    from gnomon.rollout.history import History
-    from gnomon.storage import Storage
+    from gnomon.rollout.history import open_history
 
-    history = History(Storage(settings), model)
+    history = open_history(settings, model)
     history.refresh()
     return history.events

@@ -42,12 +42,11 @@ def command(
     from gnomon.artifact import inspect
     from gnomon.cli.ranges import choose_artifact, choose_role
     from gnomon.cli.reporting import counting, deliver
-    from gnomon.cli.target import find_policy
+    from gnomon.cli.target import find_policy, settings_here
     from gnomon.log import InferenceLog
-    from gnomon.settings import Settings
     from gnomon.skew.replay import replay
 
-    settings = Settings.read()
+    settings = settings_here()
     artifact = choose_artifact(settings, which)
     chosen = choose_role(settings, artifact, role)
     with counting("rows run again") as advance:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gnomon.errors import SettingsError
+from gnomon.log.layout import folders
 from gnomon.policy import Policy
 from gnomon.rollout.history import Event
 from gnomon.service.auth import find_control_token
@@ -15,7 +16,7 @@ from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.storage import Storage
 
-__all__ = ["POLICY", "Target", "find_model", "find_policy", "find_target"]
+__all__ = ["POLICY", "Target", "find_model", "find_policy", "find_target", "settings_here"]
 
 POLICY = Path("shadow/policy.toml")
 """Where a deployment keeps its policy, seen from its root."""
@@ -63,9 +64,8 @@ def find_target(
     Raises:
         SettingsError: there is no such server, and nothing under the storage root.
     """
-    settings = Settings.read()
+    settings = settings_here() if url is None else Settings.read()
     if url is None:
-        _need_root(settings)
         name = model or (artifact.partition(":")[0] if artifact else find_model(settings))
         beats = slices.read(Storage(settings), name)
         url = next((beat.url for beat in beats if beat.url and not beat.is_stale()), None)
@@ -78,19 +78,24 @@ def find_target(
     return AtServer(url, token or find_control_token(settings))
 
 
-def _need_root(settings: Settings) -> None:
-    """Refuse to begin a storage root in a folder where nothing says that one belongs.
+def settings_here() -> Settings:
+    """The settings of the deployment in this folder, or of the storage root that is set.
+
+    Every command that reads a storage root begins with it: none begins a storage root in a folder
+    where nothing says that one belongs.
 
     Raises:
         SettingsError: no root is set or there, and this folder is no deployment.
     """
+    settings = Settings.read()
     begun = _ROOT in os.environ or Path(settings.root).exists()
     if not begun and not any(Path(name).is_file() for name in _DEPLOYMENT):
         raise SettingsError(
             "neither a deployment nor a storage root is here",
             where=str(Path.cwd()),
-            hint="run this in the deployment's folder, set GNOMON_ROOT, or give --url",
+            hint="run this in the deployment's folder, or set GNOMON_ROOT",
         )
+    return settings
 
 
 def find_model(settings: Settings) -> str:
@@ -102,9 +107,9 @@ def find_model(settings: Settings) -> str:
     storage = Storage(settings)
     paths = [path.split("/") for folder in ("rollout", "slices") for path in storage.names(folder)]
     names = {path[1] for path in paths if len(path) == 3}
-    names |= {
-        Path(path).stem for path in storage.names("heads")
-    }  # Of a history that was lost, too.
+    names |= {Path(path).stem for path in storage.names("heads")}  # Of a lost history, too;
+    if settings.local_spool is not None:  # or of a lost storage root.
+        names |= {folder.name for folder in folders(settings.local_spool)}
     if len(names) == 1:
         return names.pop()
     if names:

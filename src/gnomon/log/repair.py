@@ -72,7 +72,7 @@ def repair(settings: Settings, model: str) -> Repair:
     with _alone(spool) as identity:
         lists = [*set_aside_damaged(table.storage, model, spool), *_rebuild_lists(spool)]
         misplaced = tuple(_misplaced(spool))
-        segments = tuple(_salvaged(spool))
+        segments = tuple(_salvaged(spool, table))
         account = SealedAccount(table)
         repaired = repair_table(table, account, identity, spool)
     return Repair(segments=segments, misplaced=misplaced, lists=tuple(lists), table=repaired)
@@ -116,7 +116,7 @@ def _misplaced(spool: Path) -> Iterator[str]:
                 continue
 
 
-def _salvaged(spool: Path) -> Iterator[SalvagedSegment]:
+def _salvaged(spool: Path, table: LogTable) -> Iterator[SalvagedSegment]:
     for stream in _streams(spool):
         for segment in stream_segments(stream):
             if segment.closed is None:
@@ -125,7 +125,7 @@ def _salvaged(spool: Path) -> Iterator[SalvagedSegment]:
                 with SegmentReader(segment.path, segment.closed) as reader:
                     reader.verify()
             except LogError:
-                yield salvage(segment)
+                yield salvage(segment, table)
 
 
 def _streams(spool: Path) -> Iterator[Path]:

@@ -20,7 +20,7 @@ from gnomon.errors import (
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy
 from gnomon.rollout.gates import Gates, evaluate
-from gnomon.rollout.history import Event, History, RolloutState
+from gnomon.rollout.history import Event, History, RolloutState, open_history
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.skew import last_replay
@@ -265,7 +265,7 @@ def _refused(found: Gates, in_shadow: bool) -> GateRefused:
 
 
 def _brought_up(history: History | None, settings: Settings, model: str) -> History:
-    history = history or History(Storage(settings), model)
+    history = history or open_history(settings, model)
     history.check()
     return history
 

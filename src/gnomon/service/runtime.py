@@ -32,7 +32,7 @@ from gnomon.log import REQUESTS, new_request_id, stream_folder
 from gnomon.log.layout import StreamBusy
 from gnomon.policy import Policy
 from gnomon.rollout.gates import Gates
-from gnomon.rollout.history import Event, History, RolloutState, Shadow
+from gnomon.rollout.history import Event, RolloutState, Shadow, open_history
 from gnomon.rollout.judging import gates_elsewhere
 from gnomon.service.auth import control_token
 from gnomon.service.batching import Lane
@@ -103,7 +103,7 @@ class Runtime:
         self.control_token = control_token(self.settings)
         self._metrics = Metrics(self.model)
         self._storage = Storage(self.settings)
-        self._history = History(self._storage, self.model)
+        self._history = open_history(self.settings, self.model)
         self._orphans = Orphans(self.settings, self.model, self._policy_path)
         self._recorder = Recorder(self.settings, self._metrics)
         self._codec = Codec(self.settings)
