@@ -66,7 +66,7 @@ def command(
     patience = f", for up to {seconds:g} s" if seconds else ""
     with wait(f"loading and verifying {artifact}, and asking its gates{patience}"):
         event = _promote(target, artifact, force=force, why=why, seconds=seconds)
-    print_event(event, target.place, as_json)
+    print_event(event, target, as_json)
 
 
 def _promote(

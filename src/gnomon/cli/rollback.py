@@ -19,4 +19,4 @@ def command(
     from gnomon.cli.target import find_target
 
     target = find_target(url, token, model=model)
-    print_event(target.rollback(why=why), target.place, as_json)
+    print_event(target.rollback(why=why), target, as_json)

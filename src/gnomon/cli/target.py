@@ -43,6 +43,9 @@ class Target(Protocol):
     def rollback(self, *, why: str | None) -> Event:
         """Make the previous artifact live again."""
 
+    def pending(self, event: Event) -> str | None:
+        """Why a decision that was just recorded is not carried out yet; None if it is."""
+
     def status(self) -> list[Status]:
         """What runs: one entry a slice."""
 

@@ -41,6 +41,7 @@ class ShadowRows:
         failed: rows it failed on, crashes included.
         compared: scored rows whose answer compares with live's.
         disagreed: of those, the rows beyond the policy's tolerance.
+        decided: of those, the rows of which is known whether their decision changes.
         flipped: of those, the rows whose decision changes.
         errors: failed rows by error code.
         worst: rows that disagree, flips and the largest differences first.
@@ -50,6 +51,7 @@ class ShadowRows:
     failed: int = 0
     compared: int = 0
     disagreed: int = 0
+    decided: int = 0
     flipped: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     worst: list[RowReference] = field(default_factory=list)
@@ -106,6 +108,7 @@ def count(batches: Iterator[pa.RecordBatch]) -> ShadowRows:
         total.compared += compared.num_rows
         bad = compared.filter(pc.invert(compared.column("agreed")))
         total.disagreed += bad.num_rows
+        total.decided += len(compared) - compared.column("flipped").null_count
         total.flipped += _count(compared.column("flipped"))
         total.worst = heapq.nlargest(KEPT_EXAMPLES, [*total.worst, *_worst(bad)], key=_badness)
     return total

@@ -90,6 +90,7 @@ class Runtime:
         self._closing: set[asyncio.Task[None]] = set()
         self._complaints: set[str] = set()
         self._retry_at = 0.0
+        self._refused: str | None = None
         self._error: GnomonError | None = None
         self._follow_error: GnomonError | None = None
         self._check_at = 0.0
@@ -225,6 +226,7 @@ class Runtime:
             rollout.start_shadow,
             artifact,
             fraction=self._policy.sampling.fraction if fraction is None else fraction,
+            policy=self._policy,
             same=same,
             force=force,
             by=by,
@@ -364,12 +366,13 @@ class Runtime:
     async def _load(self, tag: str) -> Lane | None:
         """The lane that is to be live; None, and live goes on as it is, if it is refused."""
         loop = asyncio.get_running_loop()
-        if loop.time() < self._retry_at and self._error is not None:
+        if tag == self._refused and loop.time() < self._retry_at and self._error is not None:
             return None
         try:
             return await self._lanes.warm(tag)
         except GnomonError as error:
-            self._error, self._retry_at = error, loop.time() + RETRY_SECONDS
+            self._error, self._refused = error, tag
+            self._retry_at = loop.time() + RETRY_SECONDS
             logger.error("cannot make %s live: %s", tag, error)
             return None
 
