@@ -3,7 +3,7 @@
 On the *data* socket (a stream), both ways: a header, then the payload. Batches go as bare Arrow
 record-batch messages: both ends know the schema from the contract, so nothing else is sent.
 
-On the *control* socket (sequenced packets), worker to client: one :class:`Event` a packet, with the
+On the *control* socket (whole packets), worker to client: one :class:`Event` a packet, with the
 client's end of a new data socket attached to ``Ready``. Client to worker: :data:`KILL`, or nothing;
 closing it ends the worker.
 """
@@ -18,6 +18,7 @@ import msgspec
 import pyarrow as pa
 
 from gnomon import errors
+from gnomon.compat import platform
 from gnomon.errors import GnomonError, WorkerError
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "recv_exactly",
     "recv_frame",
     "scored_schema",
+    "send_event",
     "table_payload",
 ]
 
@@ -143,13 +145,23 @@ def recv_frame(sock: socket.socket) -> Frame | None:
     return None if payload is None else Frame(number, kind, micros, payload)
 
 
+def send_event(control: socket.socket, event: Event, data: socket.socket | None = None) -> None:
+    """Send an event, and with it the client's end of a data socket.
+
+    Raises:
+        OSError: the client is gone.
+    """
+    descriptors = [] if data is None else [data.fileno()]
+    platform.send_packet(control, msgspec.json.encode(event), descriptors)
+
+
 def read_event(sock: socket.socket) -> tuple[Event | None, socket.socket | None]:
     """The next event of a control socket and the data socket that came with it.
 
     The event is None when the worker is gone.
     """
     try:
-        packet, fds, _, _ = socket.recv_fds(sock, 65_536, 1)
+        packet, fds = platform.recv_packet(sock)
     except ConnectionError:
         return None, None
     data = socket.socket(fileno=fds[0]) if fds else None

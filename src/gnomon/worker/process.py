@@ -15,6 +15,7 @@ one has none of what it leaked.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import select
@@ -27,10 +28,11 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pyarrow as pa
 
 from gnomon.artifact import LoadedArtifact, load
+from gnomon.compat import platform
+from gnomon.compat.platform import die_with_parent
 from gnomon.compat.skops import import_without_estimators
 from gnomon.errors import GnomonError, GoldenMismatch, WorkerError
 from gnomon.files import apply_umask
@@ -38,8 +40,8 @@ from gnomon.printable import guard_process
 from gnomon.settings import Settings
 from gnomon.worker import frames
 from gnomon.worker.engine import Engine
-from gnomon.worker.limits import die_with_parent, limit_memory, ran_out
-from gnomon.worker.spawn import UNVERIFIED, inherited, untie
+from gnomon.worker.limits import OUT_OF_MEMORY, limit_memory, ran_out
+from gnomon.worker.spawn import UNVERIFIED, inherited
 
 __all__ = ["main"]
 
@@ -58,15 +60,15 @@ def main() -> None:
     try:
         loaded = load(artifact, verify=False, digest=digest)
     except GnomonError as error:
-        control.send(msgspec.json.encode(frames.Refused.of(error)))
+        frames.send_event(control, frames.Refused.of(error))
         return
     except Exception as error:
         refusal = WorkerError(
             f"loading the artifact raised {type(error).__name__}: {error}", where=str(artifact)
         )
-        control.send(msgspec.json.encode(frames.Refused.of(refusal)))
+        frames.send_event(control, frames.Refused.of(refusal))
         return
-    untie(control)
+    platform.outlive_socket(control)
     gc.freeze()
     gc.enable()
     if UNVERIFIED in sys.argv[4:] or verified(loaded, control, settings.worker_bytes):
@@ -107,7 +109,6 @@ def hold(loaded: LoadedArtifact, control: socket.socket, settings: Settings) -> 
 _DONE = "exit code 0"
 _REFUSED_STATUS = 70
 _REFUSED = f"exit code {_REFUSED_STATUS}"
-_OUT_OF_MEMORY = 71
 
 
 def _fork(child: Callable[[], int]) -> int:
@@ -124,7 +125,7 @@ def _fork(child: Callable[[], int]) -> int:
         die_with_parent(parent)
         status = child()
     except MemoryError:
-        status = _OUT_OF_MEMORY
+        status = OUT_OF_MEMORY
     except BaseException:
         traceback.print_exc()
     finally:
@@ -153,8 +154,7 @@ def _scorer(loaded: LoadedArtifact, control: socket.socket, settings: Settings) 
     limit_memory(settings.worker_bytes)
     ours, theirs = socket.socketpair()
     with theirs:
-        packet = msgspec.json.encode(frames.Ready(os.getpid()))
-        socket.send_fds(control, [packet], [theirs.fileno()])
+        frames.send_event(control, frames.Ready(os.getpid()), theirs)
     control.close()
     engine = Engine(loaded, settings.deadline, fast=settings.fast_pipeline)
     serve(engine, loaded.artifact.contract.input_schema, ours)
@@ -189,19 +189,21 @@ def _looked_into(engine: Engine, schema: pa.Schema, frame: frames.Frame) -> pa.T
 
 def _wait(pid: int, control: socket.socket) -> str | None:
     """Until the scorer ends: why it did. None: the client closed, and the scorer with it."""
-    handle = os.pidfd_open(pid)
-    try:
+    with contextlib.closing(platform.ChildWatch(pid)) as watch:
         while True:
-            readable, _, _ = select.select([handle, control.fileno()], [], [])
-            if handle in readable:
-                return _reason(os.waitpid(pid, 0)[1])
-            packet = control.recv(64)
+            readable, _, _ = select.select([watch.fileno(), control.fileno()], [], [])
+            if watch.fileno() in readable:
+                watch.clear()
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                if ended:
+                    return _reason(status)
+            if control.fileno() not in readable:
+                continue
+            packet, _ = platform.recv_packet(control, 64)
             os.kill(pid, signal.SIGKILL)
             if not packet:
                 os.waitpid(pid, 0)
                 return None
-    finally:
-        os.close(handle)
 
 
 def _reason(status: int) -> str:
@@ -210,12 +212,12 @@ def _reason(status: int) -> str:
         return f"signal {number}, {signal.Signals(number).name}"
     code = os.WEXITSTATUS(status)
     return (
-        "out of memory, see GNOMON_WORKER_BYTES" if code == _OUT_OF_MEMORY else f"exit code {code}"
+        "out of memory, see GNOMON_WORKER_BYTES" if code == OUT_OF_MEMORY else f"exit code {code}"
     )
 
 
 def _send(control: socket.socket, event: frames.Event) -> None:
     try:
-        control.send(msgspec.json.encode(event))
+        frames.send_event(control, event)
     except ConnectionError:
         os._exit(0)

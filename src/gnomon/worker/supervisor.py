@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from gnomon.artifact import Artifact
+from gnomon.compat.platform import send_packet
 from gnomon.errors import DeadlineExceeded, GnomonError, WorkerError
 from gnomon.settings import Settings
 from gnomon.worker import frames
@@ -232,7 +233,7 @@ class Supervisor:
             return
         connection.doomed = True
         with contextlib.suppress(OSError):
-            self._control.send(frames.KILL)
+            send_packet(self._control, frames.KILL)
         self._expect_news(connection)
 
     def _expect_news(self, connection: Connection) -> None:
