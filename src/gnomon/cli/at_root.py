@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from gnomon import rollout
+from gnomon.cli.deployment import find_policy
 from gnomon.cli.options import me
-from gnomon.cli.target import find_policy
 from gnomon.errors import GnomonError, HistoryDamaged, UnreadableFile
 from gnomon.rollout.history import Event, History
 from gnomon.service.status import Books, Latency, Live, ShadowStatus, Status, shadow_status

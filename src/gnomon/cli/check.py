@@ -107,8 +107,8 @@ def _check_log(
     end: End,
 ) -> Checked:
     from gnomon.audit.checking import check_log
+    from gnomon.cli.deployment import find_model
     from gnomon.cli.reporting import counting
-    from gnomon.cli.target import find_model
     from gnomon.log import InferenceLog
 
     name = model or (find_model(settings) if artifact is None else artifact.name)

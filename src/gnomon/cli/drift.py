@@ -43,9 +43,9 @@ def command(
     Exit code 0: as in training, within the policy's [drift]. 1: not, or it is inconclusive.
     """
     from gnomon.cli.console import out
+    from gnomon.cli.deployment import find_policy
     from gnomon.cli.ranges import choose_artifact, choose_role
     from gnomon.cli.reporting import counting, keep
-    from gnomon.cli.target import find_policy
     from gnomon.drift import measure
     from gnomon.drift.page import to_html
     from gnomon.drift.terminal import render

@@ -8,7 +8,8 @@ from datetime import datetime
 import msgspec
 
 from gnomon.cli.at_root import AtRoot, read_history
-from gnomon.cli.target import Target, find_model, find_target
+from gnomon.cli.deployment import find_model
+from gnomon.cli.target import Target, find_target
 from gnomon.errors import SettingsError
 from gnomon.rollout.history import RolloutState
 from gnomon.service.status import Status

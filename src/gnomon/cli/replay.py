@@ -40,9 +40,9 @@ def command(
     Exit code 0: they agree. 1: they diverge beyond the policy, or it is inconclusive.
     """
     from gnomon.artifact import inspect
+    from gnomon.cli.deployment import find_policy
     from gnomon.cli.ranges import choose_artifact, choose_role
     from gnomon.cli.reporting import counting, deliver
-    from gnomon.cli.target import find_policy
     from gnomon.log import InferenceLog
     from gnomon.settings import Settings
     from gnomon.skew.replay import replay

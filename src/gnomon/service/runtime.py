@@ -377,7 +377,7 @@ class Runtime:
         if self.live is None:
             self._sealer.start()  # Not before live is up: its start would slow live's.
             self._codec.start()
-        lane.epoch = epoch
+        lane.became_live(epoch)
         self.live, self._error, self._live_since = lane, None, datetime.now(UTC)
         logger.info("live is now %s (epoch %d)", lane.artifact.tag, epoch)
 
@@ -479,7 +479,7 @@ class Runtime:
         self, ticket: Ticket, outcome: str, error: GnomonError, lane: Lane | None = None
     ) -> None:
         self._metrics.received(1)
-        self._recorder.unanswered(ticket, outcome, error, lane)
+        self._recorder.unanswered(ticket, outcome, error, None if lane is None else lane.identity)
 
     def _trouble(self) -> str | None:
         """Why predictions are not answered, not logged or sealed, or the rollout not followed."""
