@@ -9,7 +9,8 @@ from gnomon.cli.deployment import find_policy
 from gnomon.cli.options import me
 from gnomon.errors import GnomonError, HistoryDamaged, UnreadableFile
 from gnomon.rollout.history import Event, History
-from gnomon.service.status import Books, Latency, Live, ShadowStatus, Status, shadow_status
+from gnomon.service.shadow_status import shadow_status
+from gnomon.service.status import Books, Latency, Live, ShadowStatus, Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.shadow.feed import progress

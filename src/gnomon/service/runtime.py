@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import bentoml
-import msgspec
 
 from gnomon import rollout
 from gnomon.artifact import Artifact, inspect, tags
@@ -266,10 +265,6 @@ class Runtime:
     def publish(self) -> None:
         """Bring what ``/metrics`` shows up to date."""
         self._metrics.publish()
-
-    def status(self) -> dict[str, Any]:
-        """What runs in this slice now."""
-        return msgspec.to_builtins(self._status())  # type: ignore[no-any-return]
 
     async def follow(self) -> None:
         """Bring this slice to the newest rollout state.
@@ -523,7 +518,8 @@ class Runtime:
             error=self._trouble(),
         )
 
-    def _status(self) -> Status:
+    def status(self) -> Status:
+        """What runs in this slice now."""
         state, live = self._history.state, self.live
         return Status(
             model=self.model,

@@ -1,0 +1,39 @@
+"""The status of a shadow, from what its slice says of it.
+
+Apart from the shape of the answer, :mod:`gnomon.service.status`, which clients import too: they
+need nothing of the rollout.
+"""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from gnomon.rollout.history import Shadow
+from gnomon.service.status import Latency, ShadowStatus
+from gnomon.shadow.slices import ShadowBeat
+
+__all__ = ["shadow_status"]
+
+
+def shadow_status(shadow: Shadow, beat: ShadowBeat | None) -> ShadowStatus:
+    """The status of a shadow of the rollout, from what its slice says of it; ``None`` yet."""
+    known = ShadowStatus(
+        artifact=shadow.artifact, fraction=shadow.fraction, since=shadow.at, state="starting"
+    )
+    if beat is None:
+        return known
+    took = beat.latency_ms
+    return structs.replace(
+        known,
+        state=beat.state,
+        eligible=beat.scored + beat.failed + beat.lagging,
+        scored=beat.scored,
+        failed=beat.failed,
+        lagging=beat.lagging,
+        behind_seconds=beat.behind_seconds,
+        compared=beat.compared,
+        disagreed=beat.disagreed,
+        flipped=beat.flipped,
+        latency_ms=None if took is None else Latency(p50=took.p50, p99=took.p99),
+        error=beat.error,
+    )
