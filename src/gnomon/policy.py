@@ -53,6 +53,7 @@ __all__ = [
     "Rules",
     "Sampling",
     "Tolerance",
+    "find_policy",
 ]
 
 FORMAT = 1
@@ -353,3 +354,18 @@ def _good_keys(place: str) -> str | None:
     }  # fmt: skip
     known = types.get(head)
     return f"the keys here are {', '.join(known.__struct_fields__)}" if known else None
+
+
+_DEPLOYED = Path("shadow/policy.toml")
+"""Where a deployment keeps its policy, seen from its root."""
+
+
+def find_policy(path: Path | None = None) -> Policy:
+    """The policy of a file; else the one of the deployment in this folder; else the defaults.
+
+    Raises:
+        PolicyError: the file is there and is no policy.
+    """
+    if path is None and not _DEPLOYED.exists():
+        return Policy()
+    return Policy.read(path or _DEPLOYED)
