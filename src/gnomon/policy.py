@@ -42,6 +42,7 @@ import pyarrow as pa
 
 from gnomon.errors import PolicyError
 from gnomon.formats import Format, check_version
+from gnomon.tolerances import ROUNDING, ROUNDING_NEAR_ZERO
 
 __all__ = [
     "Comparator",
@@ -342,7 +343,7 @@ def _default(kind: str, type_: pa.DataType, same: bool) -> Tolerance:
     if kind == "label" or not pa.types.is_floating(type_):
         return Tolerance()
     if same:
-        return Tolerance(absolute=1e-12, relative=1e-9)
+        return Tolerance(absolute=ROUNDING_NEAR_ZERO, relative=ROUNDING)
     return Tolerance(absolute=0.05) if kind == "probability" else Tolerance(relative=0.01)
 
 

@@ -9,10 +9,10 @@ import msgspec
 
 from gnomon.errors import GnomonError
 from gnomon.rollout.history import History, RolloutState, read_history
-from gnomon.service.status import Books, Latency, Live, ShadowStatus, Status, shadow_status
+from gnomon.service.status import Books, Live, ShadowStatus, Status, shadow_status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
-from gnomon.shadow.feed import progress
+from gnomon.shadow.counts import Latency
 from gnomon.shadow.slices import Heartbeat
 from gnomon.storage import Storage
 
@@ -132,7 +132,7 @@ def _at_rest(model: str, history: History, damage: GnomonError | None) -> Status
     )
 
 
-def _live(tag: str | None, history: History, took: progress.Latency | None = None) -> Live | None:
+def _live(tag: str | None, history: History, took: Latency | None = None) -> Live | None:
     if tag is None:
         return None
     decided = [e for e in history.events if e.artifact == tag and e.kind in ("promote", "rollback")]
@@ -140,7 +140,7 @@ def _live(tag: str | None, history: History, took: progress.Latency | None = Non
         artifact=tag,
         digest=decided[-1].digest if decided else None,
         since=decided[-1].at if decided else None,
-        latency_ms=None if took is None else Latency(p50=took.p50, p99=took.p99),
+        latency_ms=took,
     )
 
 

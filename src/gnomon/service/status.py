@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import structs
 
+from gnomon.shadow.counts import Latency, ShadowReport
+
 if TYPE_CHECKING:
     from gnomon.rollout.history import Shadow
     from gnomon.shadow.slices import ShadowBeat
@@ -16,13 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["Books", "Latency", "Live", "ShadowStatus", "Status", "public", "shadow_status"]
 
 HIDDEN = "the control token shows why: GET /gnomon/status"
-
-
-class Latency(msgspec.Struct, frozen=True, kw_only=True):
-    """Milliseconds a worker spent on one batch, at two quantiles of the recent ones."""
-
-    p50: float
-    p99: float
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +36,7 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: Latency | None = None
 
 
-class ShadowStatus(msgspec.Struct, frozen=True, kw_only=True):
+class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
     """An artifact in shadow; counts are rows: eligible = scored + failed + lagging.
 
     Attributes:
@@ -49,12 +44,7 @@ class ShadowStatus(msgspec.Struct, frozen=True, kw_only=True):
         fraction: the share of entities (or requests) it sees.
         since: when it was put in shadow.
         state: ``starting``, ``running`` or ``failing``.
-        behind_seconds: how long ago the oldest row that is still to be scored arrived.
-        compared: scored rows that had a live answer to be compared with.
-        disagreed: of those, the rows that differ beyond the policy's tolerance.
-        flipped: of those, the rows where the decision changes.
-        latency_ms: its worker's time per batch; ``None`` before the first batch.
-        error: why it is failing.
+        eligible: rows it is to have scored.
     """
 
     artifact: str
@@ -62,15 +52,6 @@ class ShadowStatus(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime | None = None
     state: str = "running"
     eligible: int = 0
-    scored: int = 0
-    failed: int = 0
-    lagging: int = 0
-    behind_seconds: float = 0.0
-    compared: int = 0
-    disagreed: int = 0
-    flipped: int = 0
-    latency_ms: Latency | None = None
-    error: str | None = None
 
     @property
     def disagreement(self) -> float | None:
@@ -153,18 +134,6 @@ def shadow_status(shadow: Shadow, beat: ShadowBeat | None) -> ShadowStatus:
     )
     if beat is None:
         return known
-    took = beat.latency_ms
     return structs.replace(
-        known,
-        state=beat.state,
-        eligible=beat.scored + beat.failed + beat.lagging,
-        scored=beat.scored,
-        failed=beat.failed,
-        lagging=beat.lagging,
-        behind_seconds=beat.behind_seconds,
-        compared=beat.compared,
-        disagreed=beat.disagreed,
-        flipped=beat.flipped,
-        latency_ms=None if took is None else Latency(p50=took.p50, p99=took.p99),
-        error=beat.error,
+        known, state=beat.state, eligible=beat.count_eligible(), **beat.reported()
     )
