@@ -107,9 +107,9 @@ def _check_log(
     end: End,
 ) -> Checked:
     from gnomon.audit.checking import check_log
-    from gnomon.cli.deployment import find_model
     from gnomon.cli.reporting import counting
     from gnomon.log import InferenceLog
+    from gnomon.rollout.lookup import find_model
 
     name = model or (find_model(settings) if artifact is None else artifact.name)
     with counting("rows checked") as advance:
@@ -127,10 +127,10 @@ def _check_log(
 
 def _find(settings: Settings, which: str) -> tuple[Contract, Artifact | None]:
     """The contract of a file, or of an artifact."""
-    from gnomon.cli.ranges import choose_artifact
     from gnomon.contract.contract import Contract
+    from gnomon.rollout.lookup import find_artifact
 
     if which.endswith(".json"):
         return Contract.read(Path(which)), None
-    artifact = choose_artifact(settings, which)
+    artifact = find_artifact(settings, which)
     return artifact.contract, artifact

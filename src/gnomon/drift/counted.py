@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from gnomon.drift.bins import BinAssignment, Bins, Extra, Floats, Integers
-from gnomon.drift.clock import NEVER, WIDTHS, moved, numbered, wider
 from gnomon.log.sampling import hash_to_unit_interval
+from gnomon.offline.time_buckets import FROM_MINUTES, NO_TIME, moved, numbered, wider
 
 __all__ = ["Batch", "Cell", "ColumnCounts", "Counts", "ExampleRow"]
 
@@ -105,7 +105,7 @@ class ColumnCounts:
         """The sum over segments, or one of them, of each bucket that has a time, in order."""
         found: dict[int, Integers] = {}
         for cell, vector in self.cells.items():
-            if cell.bucket != NEVER and segment in (None, cell.segment):
+            if cell.bucket != NO_TIME and segment in (None, cell.segment):
                 found[cell.bucket] = found.get(cell.bucket, 0) + vector
         return dict(sorted(found.items()))
 
@@ -185,7 +185,7 @@ class Counts:
     """
 
     def __init__(self, bins: Sequence[Bins]) -> None:
-        self.seconds = WIDTHS[0]
+        self.seconds = FROM_MINUTES[0]
         self.rows = 0
         self.columns = {(b.kind, b.name): ColumnCounts(b) for b in bins}
         self._buckets: set[int] = set()
@@ -215,7 +215,7 @@ class Counts:
 
     def widen(self) -> bool:
         """Make buckets wider; whether they could be."""
-        to = wider(self.seconds)
+        to = wider(FROM_MINUTES, self.seconds)
         if to is None:
             return False
         for column in self.columns.values():
@@ -227,7 +227,7 @@ class Counts:
     @property
     def buckets(self) -> list[int]:
         """Every bucket that has rows, in order."""
-        return sorted(self._buckets - {NEVER})
+        return sorted(self._buckets - {NO_TIME})
 
     def __iter__(self) -> Iterator[ColumnCounts]:
         return iter(self.columns.values())

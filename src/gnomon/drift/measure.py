@@ -11,7 +11,6 @@ import pyarrow as pa
 from gnomon.artifact import Artifact
 from gnomon.contract import Contract
 from gnomon.drift.bins import Bins
-from gnomon.drift.clock import moved, wider
 from gnomon.drift.columns import Reader
 from gnomon.drift.counted import Batch, Counts
 from gnomon.drift.findings import Finding
@@ -22,6 +21,7 @@ from gnomon.log import InferenceLog
 from gnomon.offline.logged import Range, Role, Rows
 from gnomon.offline.paired_rows import Pairs, Sample, about, row_ids, row_places, seconds
 from gnomon.offline.rerun import Rerun
+from gnomon.offline.time_buckets import FROM_MINUTES, moved, wider
 from gnomon.policy import Policy
 from gnomon.report import Axis, Subject
 from gnomon.settings import Settings
@@ -231,7 +231,7 @@ def _settle(counts: Counts, steps: Counts) -> None:
 
 
 def _too_fine(counts: Counts) -> bool:
-    buckets, to = counts.buckets, wider(counts.seconds)
+    buckets, to = counts.buckets, wider(FROM_MINUTES, counts.seconds)
     if len(buckets) > _MOST_BUCKETS:
         return True
     if to is None or len({moved(b, counts.seconds, to) for b in buckets}) < _FEWEST_BUCKETS:

@@ -18,6 +18,7 @@ import pandas as pd
 from gnomon.leakage import columns
 from gnomon.leakage.measures import Estimate, area_of_cells, area_within, explained_within
 from gnomon.leakage.table import MOST_CLASSES, Table
+from gnomon.tolerances import CORRELATION
 
 __all__ = ["FEWEST_OF_A_CLASS", "FEWEST_ROWS", "Target", "target"]
 
@@ -206,7 +207,7 @@ class Quantity(Target):
         values = columns.numbers(column)
         if values is None or np.isnan(values).any() or not np.ptp(values):
             return False
-        return bool(1 - abs(np.corrcoef(values, self.labels)[0, 1]) < 1e-12)
+        return bool(1 - abs(np.corrcoef(values, self.labels)[0, 1]) < CORRELATION)
 
 
 def _of_others(sums: Floats, rows: npt.NDArray[Any], base: float) -> Floats:

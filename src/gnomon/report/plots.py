@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from gnomon.report import numbers
 from gnomon.report.model import Distribution, OverTime, Timeline
+from gnomon.tolerances import TICK
 
 __all__ = [
     "Bar",
@@ -167,7 +168,7 @@ def _bin_title(shape: Distribution, i: int, names: tuple[str, str]) -> str:
 def ceiling(share: float) -> float:
     """The next round number at or above a share, so that the axis ends on a label."""
     size = 10.0 ** math.floor(math.log10(share))
-    return min(next(m * size for m in (1, 2, 2.5, 5, 10) if m * size >= share * (1 - 1e-9)), 1.0)
+    return min(next(m * size for m in (1, 2, 2.5, 5, 10) if m * size >= share * (1 - TICK)), 1.0)
 
 
 def share_ticks(top: float) -> tuple[Tick, ...]:
@@ -181,4 +182,4 @@ def _steps(low: float, high: float, most: int) -> list[float]:
     size = 10.0 ** math.floor(math.log10(rough))
     step = next(m * size for m in (1, 2, 5, 10) if m * size >= rough)
     first = math.ceil(low / step)
-    return [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]
+    return [i * step for i in range(first, math.floor(high / step + TICK) + 1)]

@@ -18,6 +18,7 @@ from typing import Literal
 import msgspec
 
 from gnomon.errors import (
+    GnomonError,
     HistoryDamaged,
     RolloutConflict,
     RolloutError,
@@ -27,9 +28,10 @@ from gnomon.errors import (
 from gnomon.formats import Format, decode
 from gnomon.rollout import integrity
 from gnomon.rollout.integrity import Head, Witness
+from gnomon.settings import Settings
 from gnomon.storage import Storage
 
-__all__ = ["FORMAT", "Event", "History", "Kind", "RolloutState", "Shadow", "fold"]
+__all__ = ["FORMAT", "Event", "History", "Kind", "RolloutState", "Shadow", "fold", "read_history"]
 
 FORMAT = 2
 """2 added ``previous_sha256``. Events of format 1 may come before those of format 2, not after."""
@@ -310,6 +312,16 @@ class History:
 
     def _name(self) -> str:
         return integrity.event_name(self.model, self.state.epoch)
+
+
+def read_history(settings: Settings, model: str) -> tuple[History, GnomonError | None]:
+    """A model's history as far as it can be read, and what is wrong with it."""
+    history = History(Storage(settings), model)
+    try:
+        history.refresh()
+    except (HistoryDamaged, UnreadableFile) as error:
+        return history, error
+    return history, None
 
 
 def _digest(content: bytes) -> str:

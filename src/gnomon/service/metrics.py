@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from typing import Any
 
-from gnomon.service.status import Latency
+from gnomon.shadow.counts import Latency
 
 __all__ = ["Metrics"]
 

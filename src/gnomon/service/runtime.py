@@ -47,7 +47,6 @@ from gnomon.service.status import Books, Live, Status
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from gnomon.shadow import slices
-from gnomon.shadow.feed import progress
 from gnomon.shadow.feed.run import mark_stopped
 from gnomon.storage import Storage
 from gnomon.version import __version__
@@ -512,7 +511,7 @@ class Runtime:
             ),
             live=None if self.live is None else self.live.artifact.tag,
             previous=state.previous,
-            latency_ms=None if took is None else progress.Latency(p50=took.p50, p99=took.p99),
+            latency_ms=took,
             shadows=tuple(feed.beat() for feed in self._feeds.values()),
             books=self._metrics.books(),
             error=self._trouble(),

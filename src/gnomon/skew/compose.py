@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Literal
 
-import msgspec
 import pyarrow as pa
 
 from gnomon import report
@@ -138,7 +136,7 @@ def compose(
         coverage=_coverage(source, sides, tally.main.rows),
         divergence=divergence,
         exact=tally.exact,
-        policy=hashlib.sha256(msgspec.json.encode(policy)).hexdigest()[:12],
+        policy=policy.digest,
         limit=sides.limit[0],
         limit_name=sides.limit[1],
         impact=impact,

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, close
+from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask
+from gnomon.tolerances import close
 
 __all__ = ["Exchange", "exchanges"]
 

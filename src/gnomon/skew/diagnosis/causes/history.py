@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 
 from gnomon.offline.shifts import Shift
 from gnomon.report.numbers import duration, plural
-from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal, Version, close
+from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal, Version
 from gnomon.skew.diagnosis.inputs import numbers
+from gnomon.tolerances import MOMENT_HOURS, ROUNDING, close
 
 __all__ = ["feedback", "leakage", "stale"]
 
@@ -31,8 +32,8 @@ def leakage(case: Case) -> Iterator[Proposal]:
     """The right side's value was only known after the prediction was asked for."""
     around = case.around
     if around.known is not None:
-        late = case.differs & (around.known > around.moments + 1e-9)
-        early = case.agrees & (around.known > around.moments + 1e-9)
+        late = case.differs & (around.known > around.moments + MOMENT_HOURS)
+        early = case.agrees & (around.known > around.moments + MOMENT_HOURS)
         if late.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
             after = float(np.median((around.known - around.moments)[late])) * 3600
             if early.mean() < late.sum() / max(case.differs.sum(), 1):
@@ -300,8 +301,7 @@ def _linear(case: Case, made: Floats) -> Mask | None:
 
 
 def _on(one: Floats, other: Floats) -> Mask:
-    near: Mask = np.abs(one - other) <= 1e-9 * np.fmax(1.0, np.abs(one))
-    return near
+    return close(one, other, absolute=ROUNDING)
 
 
 def _per(group: str) -> str:
