@@ -9,8 +9,8 @@ from typing import Any
 
 import bentoml
 import msgspec
-from _bentoml_sdk import Service
 
+from gnomon.compat.bentoml import Service, declared_in
 from gnomon.files import apply_umask
 from gnomon.printable import make_logs_printable, make_tracebacks_printable
 from gnomon.service.connection import take_connections
@@ -124,5 +124,5 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
         inner=Gateway,
         config={"workers": settings.slices, "traffic": {"timeout": int(settings.deadline) + 5}},
     )
-    service._caller_module = sys._getframe(1).f_globals["__name__"]
+    declared_in(service, sys._getframe(1).f_globals["__name__"])  # noqa: SLF001  # CPython has it
     return service
