@@ -21,6 +21,7 @@ from gnomon.service.origins import origins_of
 from gnomon.service.runtime import Runtime
 from gnomon.service.standby import Standby
 from gnomon.service.stopping import refuse_connections, when_told_to_stop
+from gnomon.service.takeover import prepare_takeover
 from gnomon.service.traffic import count_by_route
 from gnomon.settings import Settings
 
@@ -92,6 +93,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
             from gnomon.service.supervision import restart_promptly  # No gateway needs circus.
 
             restart_promptly()
+            prepare_takeover(settings.slices)
 
         @bentoml.on_startup  # type: ignore[untyped-decorator]
         async def start(self) -> None:

@@ -44,6 +44,7 @@ from gnomon.service.recording import Recorder
 from gnomon.service.sealing import Sealing
 from gnomon.service.shadows import ShadowFeed
 from gnomon.service.status import Books, Live, Status
+from gnomon.service.takeover import Takeover
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from gnomon.shadow import slices
@@ -106,6 +107,7 @@ class Runtime:
         self._recorder = Recorder(self.settings, self._metrics)
         self._codec = Codec(self.settings)
         self._lanes = Lanes(self._lane, self._retire)
+        self._takeover = Takeover(self.settings)
         await self._open_slice()
         self._sealer = Sealing(self.model, self.settings, lambda: self._metrics.restarted("sealer"))
         self._spawn(self._every(self.settings.follow_seconds, self._tick))
@@ -398,6 +400,7 @@ class Runtime:
             self._history.state.epoch,
             self._codec,
             lambda reason: self._metrics.restarted("live"),
+            self._takeover.claim(artifact),
         )
 
     def _start_feed(self, tag: str, shadow: Shadow) -> None:
@@ -435,6 +438,7 @@ class Runtime:
         if not self._recorder.is_open:
             await self._open_slice()
         await self.follow()
+        self._takeover.offer(self.live)
         self.publish()
         if self._recorder.is_open:
             self._recorder.rotate_if_due()
