@@ -120,9 +120,7 @@ class SealedAccount:
         rows = known.rows if known is not None else self._rows_of_earlier_releases(name)
         sequence = -1 if known is not None else sealed_up_to(table, stream)
         begun = 1 if known is None else known.begun + 1
-        self._note(
-            name, SealedStream(identity=identity, sequence=sequence, rows=rows, begun=begun)
-        )
+        self._note(name, SealedStream(identity=identity, sequence=sequence, rows=rows, begun=begun))
 
     def add(self, group: Sequence[Counted]) -> None:
         """Note segments of one stream that are in the table now; they are on disk before.
@@ -238,9 +236,7 @@ class SealedAccount:
             self._table.mark_sealed(f"{name}/{sealed.identity}", sealed.sequence)
         if missing:  # A table that was begun anew has other commits than the ledger knows.
             begun = self._begun()
-            self._ledger = replace(
-                self._ledger, version=begun.version, checkpoint=begun.checkpoint
-            )
+            self._ledger = replace(self._ledger, version=begun.version, checkpoint=begun.checkpoint)
         self.settle()
         lost = dict(self._ledger.lost)
         for name, rows in missing.items():
