@@ -212,9 +212,9 @@ class Connection(ClientStream):
         self._received = data[stop:]
         if self._received:
             self._hold(waited)
-        runtime = self.door.runtime()
+        requests = self.door.runtime().requests
         try:
-            runtime.submit(data[start:stop], head.client_id, self._answer, waited)
+            requests.submit(data[start:stop], head.client_id, self._answer, waited)
         except Exception as error:
             logger.exception("POST /predict failed")
             self._answer(Answer.of(unexpected(error)))
