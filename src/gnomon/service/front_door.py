@@ -25,7 +25,6 @@ from gnomon.errors import (
 from gnomon.service import pages
 from gnomon.service.auth import PREDICT_HINT, check_token
 from gnomon.service.control import allow, control
-from gnomon.service.head import Head
 from gnomon.service.http import (
     ASGI,
     ClientGone,
@@ -48,6 +47,7 @@ from gnomon.service.origins import (
     origins_of,
     with_headers,
 )
+from gnomon.service.remembered_heads import RememberedHeads
 from gnomon.service.runtime import Runtime
 from gnomon.service.status import public
 
@@ -79,7 +79,7 @@ class FrontDoor:
     def __init__(self, inner: ASGI, runtime: Callable[[], Runtime]) -> None:
         self._inner = inner
         self.runtime = runtime
-        self.heads: dict[bytes, Head] = {}
+        self.heads = RememberedHeads()
         self._routes: dict[str, tuple[str, ASGI]] = {
             PREDICT: ("POST", self._predict),
             "/": ("GET", self._index),
