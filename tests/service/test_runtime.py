@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import itertools
 import os
-import resource
 import signal
 import threading
 import time
@@ -29,6 +27,7 @@ from gnomon.service.runtime import open_gateway, open_runtime
 from gnomon.settings import Settings
 from gnomon.testing import serving
 from tests.conftest import Deploy, Serve
+from tests.descriptors import descriptors, spare_descriptors
 from tests.packing import Pack, times
 
 pytestmark = pytest.mark.filterwarnings("ignore:bentoml.metrics:DeprecationWarning")
@@ -88,10 +87,7 @@ def held() -> set[tuple[str, object]]:
     found: set[tuple[str, object]] = {("thread", one.ident) for one in threading.enumerate()}
     found |= {("process", child.pid) for child in psutil.Process().children(recursive=True)}
     found |= {("metric", name) for name in list(REGISTRY._names_to_collectors)}
-    for number in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):  # That of the listing.
-            found.add(("descriptor", (number, os.readlink(f"/proc/self/fd/{number}"))))
-    return found
+    return found | {("descriptor", one) for one in descriptors().items()}
 
 
 async def opened(settings: Settings, policy: Path | None = None) -> str | None:
@@ -189,21 +185,6 @@ def test_a_slice_that_answers_leaves_nothing(named: Settings, pack: Pack) -> Non
         assert b'"prediction":3.0' in uvloop.run(asyncio.wait_for(answer(), 60))
 
 
-@contextlib.contextmanager
-def descriptors(spare: int) -> Iterator[None]:
-    """Let this process open so many descriptors more, and no others, until the block ends."""
-    usual = resource.getrlimit(resource.RLIMIT_NOFILE)
-    names = os.listdir("/proc/self/fd")
-    taken = {int(name) for name in names if Path("/proc/self/fd", name).is_symlink()}
-    free = (number for number in itertools.count() if number not in taken)
-    limit = next(itertools.islice(free, spare, None))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, usual[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, usual)
-
-
 def test_wherever_descriptors_run_out_nothing_is_left(named: Settings) -> None:
     """With one more each time, it fails at one stage after the other: the standby is the last.
 
@@ -211,7 +192,7 @@ def test_wherever_descriptors_run_out_nothing_is_left(named: Settings) -> None:
     """
 
     async def whole(spare: int) -> None:
-        with descriptors(spare):
+        with spare_descriptors(spare):
             async with open_gateway("toy", named, None):
                 pass
 
