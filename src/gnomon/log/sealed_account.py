@@ -15,9 +15,11 @@ from msgspec.structs import replace
 
 from gnomon.errors import LogError
 from gnomon.log.commits import newest_checkpoint, sync_checkpoint, sync_commits, take_back_torn
+from gnomon.log.delta import sealed_segment, sealed_up_to, stream_key
 from gnomon.log.layout import Position, stream_segments
 from gnomon.log.ledger import Ledger, Removal, SealedStream, sealed_rows, write_ledger
-from gnomon.log.table import LogTable, check_not_lost, sealed_segment, sealed_up_to, stream_key
+from gnomon.log.table import LogTable, check_not_lost
+from gnomon.log.table_maintenance import TableMaintenance
 from gnomon.log.tail import SegmentReader
 
 __all__ = ["Counted", "SealedAccount"]
@@ -218,7 +220,7 @@ class SealedAccount:
         """
         missing = self.missing()
         for name, sealed in self._ledger.streams.items():
-            self._table.mark_sealed(f"{name}/{sealed.identity}", sealed.sequence)
+            TableMaintenance(self._table).mark_sealed(f"{name}/{sealed.identity}", sealed.sequence)
         self.settle()
         lost = dict(self._ledger.lost)
         for name, rows in missing.items():
