@@ -20,6 +20,7 @@ import msgspec
 import pyarrow as pa
 
 from gnomon.errors import DeadlineExceeded, Overloaded, WorkerError
+from gnomon.sent_errors import SentError
 from gnomon.service.children import start_process, streams
 from gnomon.settings import Settings
 from gnomon.worker import frames
@@ -67,7 +68,7 @@ class Written(msgspec.Struct, tag="written", frozen=True):
     """The answer is the payload, JSON."""
 
 
-class Failed(frames.Refused, tag="failed", frozen=True):
+class Failed(SentError, tag="failed", frozen=True):
     """The body was refused, and why."""
 
 
