@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from gnomon.drift.judging import NEVER
 from gnomon.drift.model import Alert, Column, Effect, Verdict
 from gnomon.report import Summary
+from gnomon.report.document import Sign
 from gnomon.report.numbers import moment, number, percent, plural, rows
 
-__all__ = ["METRICS", "Finding", "amount", "ranked"]
+__all__ = ["METRICS", "SIGNS", "Finding", "amount", "ranked"]
 
 METRICS = {
     "psi": "PSI",
@@ -23,6 +24,9 @@ METRICS = {
     "outside": "out of range",
 }
 """What each metric is called."""
+
+SIGNS = {"drifted": Sign("≠", "bad"), "ok": Sign("=", "good"), "unknown": Sign("?", "unsure")}
+"""The sign of each verdict."""
 
 _KINDS = ("input", "step", "output")
 _SHARES = ("nulls", "new", "outside")

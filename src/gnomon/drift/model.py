@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from gnomon.formats import Format, decode
-from gnomon.report import Axis, Count, Subject, Summary
+from gnomon.report import Axis, BaseReport, Count
 
 __all__ = [
     "FORMAT",
@@ -153,12 +153,10 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     rows_that_show: tuple[str, ...] = ()
 
 
-class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
+class DriftReport(BaseReport, frozen=True, kw_only=True):
     """What an artifact was asked and answered, against its training.
 
     Attributes:
-        format: the version of this shape; see ``docs/formats.md`` before changing it.
-        created: when, ISO 8601 in UTC.
         verdict: ``drifted`` when a column that is judged has drifted or changed; ``unknown`` when
             there are too few rows to say.
         rows: answered rows that were counted.
@@ -166,32 +164,20 @@ class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
         axis: what time is measured by.
         seconds: the width of a bucket.
         by: the feature that segments are made by.
-        policy: the first 12 hex digits of the SHA-256 of the policy's canonical JSON.
-        command: reproduces this report.
     """
 
     format: int = FORMAT
-    created: str
-    title: str
     verdict: Verdict
-    summary: Summary
-    subject: Subject
     rows: int
     traced: int
     axis: Axis
     seconds: float
-    policy: str
     by: str | None = None
     start: str | None = None
     end: str | None = None
     columns: tuple[Column, ...] = ()
     alerts: tuple[Alert, ...] = ()
     notes: tuple[str, ...] = ()
-    command: str = ""
-
-    def to_json(self) -> bytes:
-        """The whole report as indented JSON."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
     @classmethod
     def from_json(cls, data: str | bytes, where: str = "drift report") -> DriftReport:

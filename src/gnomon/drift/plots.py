@@ -4,29 +4,16 @@ apart they are over time."""
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from gnomon.drift.findings import METRICS
 from gnomon.drift.model import Column, DriftReport
 from gnomon.report import numbers
 from gnomon.report.plots import Bar, Pairs, Plot, Tick, ceiling, share_ticks, time_ticks
 
-__all__ = ["Effects", "effects", "labelled", "laid_over"]
+__all__ = ["effects", "labelled", "laid_over"]
 
 _MOST_LABELS = 12
 _TICKS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Effects:
-    """An effect over time.
-
-    Attributes:
-        limit: where the policy's limit is, in percent of the height; None above the plot.
-    """
-
-    plot: Plot
-    limit: float | None
 
 
 def laid_over(column: Column) -> Plot | None:
@@ -75,8 +62,9 @@ def labelled(column: Column) -> tuple[Pairs, ...]:
     )
 
 
-def effects(column: Column, report: DriftReport) -> Effects | None:
-    """A column's worst metric in each bucket; None without two buckets."""
+def effects(column: Column, report: DriftReport) -> Plot | None:
+    """A column's worst metric in each bucket, and the policy's limit as its outline where that is
+    within the plot; None without two buckets."""
     line, metric = column.timeline, column.worst
     if len(line) < 2:
         return None
@@ -96,8 +84,9 @@ def effects(column: Column, report: DriftReport) -> Effects | None:
     )
     marks = (line[0].start, line[len(line) // 2].start, line[-1].end)
     y = tuple(Tick(100 * at, numbers.number(at * top, 3)) for at in (0.0, 0.5, 1.0))
-    plot = Plot(bars, "", time_ticks(marks, report.seconds), y)
-    return Effects(plot, 100 * limit / top if limit <= top else None)
+    height = 100 - 100 * limit / top
+    outline = f"M0 {height:.2f}L100 {height:.2f}" if limit <= top else ""
+    return Plot(bars, outline, time_ticks(marks, report.seconds), y)
 
 
 def _ceiling(value: float) -> float:
