@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gnomon.artifact import Artifact, inspect
-from gnomon.drift import Column, DriftReport, measure, print_report, to_html
+from gnomon.drift import DriftColumn, DriftReport, measure, print_report, to_html
 from gnomon.drift.measure import Measurement
 from gnomon.errors import PolicyError
 from gnomon.log import InferenceLog
@@ -45,7 +45,7 @@ def measured(logged: Trips, **options: Any) -> DriftReport:
     return measure(logged.log, logged.artifact, settings=logged.settings, **options)
 
 
-def column(report: DriftReport, name: str) -> Column:
+def column(report: DriftReport, name: str) -> DriftColumn:
     return next(c for c in report.columns if c.name == name)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gnomon.drift.findings import SIGNS, amount, ranked
-from gnomon.drift.judging import NEVER
-from gnomon.drift.model import Alert, Column, DriftReport
+from gnomon.drift.drift_summary import SIGNS, amount, ranked
+from gnomon.drift.model import Alert, DriftColumn, DriftReport
+from gnomon.drift.verdicts import NEVER
 from gnomon.report import numbers
 from gnomon.report.document import Sign, Spark, Table, TableCell, TableColumn, TableRow
 
@@ -46,7 +46,7 @@ def _columns(report: DriftReport) -> Table:
     )
 
 
-def _column(column: Column) -> TableRow:
+def _column(column: DriftColumn) -> TableRow:
     return TableRow(
         sign=SIGNS[column.verdict],
         cells=(
@@ -59,13 +59,13 @@ def _column(column: Column) -> TableRow:
     )
 
 
-def _beyond(column: Column) -> str:
+def _beyond(column: DriftColumn) -> str:
     if column.tails is not None:
         return numbers.percent(sum(column.tails))
     return numbers.percent(column.effects["new"].value) if "new" in column.effects else ""
 
 
-def _over_time(column: Column) -> Iterator[Spark]:
+def _over_time(column: DriftColumn) -> Iterator[Spark]:
     """One character a bucket that has rows; half height is the limit."""
     limit = column.effects[column.worst].limit
     for moment in column.timeline:

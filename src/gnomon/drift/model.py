@@ -12,11 +12,11 @@ from gnomon.report import Axis, BaseReport, Count
 __all__ = [
     "FORMAT",
     "Alert",
-    "Column",
+    "DriftColumn",
+    "DriftMoment",
     "DriftReport",
+    "DriftSegment",
     "Effect",
-    "Moment",
-    "Segment",
     "Shape",
     "Verdict",
 ]
@@ -56,7 +56,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
 
 
-class Moment(msgspec.Struct, frozen=True, kw_only=True):
+class DriftMoment(msgspec.Struct, frozen=True, kw_only=True):
     """One stretch of time. ``start`` and ``end`` are ISO 8601 in UTC.
 
     Attributes:
@@ -71,7 +71,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
 
 
-class Segment(msgspec.Struct, frozen=True, kw_only=True):
+class DriftSegment(msgspec.Struct, frozen=True, kw_only=True):
     """One part of the rows, against training as a whole: the profile of training is not split.
 
     Attributes:
@@ -86,7 +86,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     without: float | None = None
 
 
-class Column(msgspec.Struct, frozen=True, kw_only=True):
+class DriftColumn(msgspec.Struct, frozen=True, kw_only=True):
     """One column against its training profile.
 
     Attributes:
@@ -123,8 +123,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     since: str | None = None
     grown: str | None = None
     rows_that_show: tuple[str, ...] = ()
-    timeline: tuple[Moment, ...] = ()
-    segments: tuple[Segment, ...] = ()
+    timeline: tuple[DriftMoment, ...] = ()
+    segments: tuple[DriftSegment, ...] = ()
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,7 +175,7 @@ class DriftReport(BaseReport, frozen=True, kw_only=True):
     by: str | None = None
     start: str | None = None
     end: str | None = None
-    columns: tuple[Column, ...] = ()
+    columns: tuple[DriftColumn, ...] = ()
     alerts: tuple[Alert, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -1,6 +1,6 @@
 """Reports: what was found as data, one model of how it is shown, a terminal and a page of it."""
 
-from gnomon.report.comparison import print_report, to_html
+from gnomon.report.comparison_document import print_report, to_html
 from gnomon.report.counts import Column, Count, Share, Value
 from gnomon.report.diagnosis import Diagnosis, Rung, Swap, Walk
 from gnomon.report.intervals import share

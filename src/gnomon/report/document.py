@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from gnomon.report.plots import Bar, Pairs, Plot
+from gnomon.report.plots import Bar, LabelShares, Plot
 
 __all__ = [
     "Chart",
@@ -212,7 +212,7 @@ class Figure:
     sign: Sign | None = None
     says: str = ""
     legend: tuple[str, str] | None = None
-    pairs: tuple[Pairs, ...] = ()
+    pairs: tuple[LabelShares, ...] = ()
     pairs_label: str = ""
     captions: tuple[CodeList, ...] = ()
 

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from typing import Any
 
-from gnomon.shadow.counts import Latency
+from gnomon.shadow.shadow_counts import Latency
 
 __all__ = ["Metrics"]
 

@@ -12,7 +12,7 @@ from gnomon.rollout.history import History, RolloutState, read_history
 from gnomon.service.status import Books, Live, ShadowStatus, Status, shadow_status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
-from gnomon.shadow.counts import Latency
+from gnomon.shadow.shadow_counts import Latency
 from gnomon.shadow.slices import Heartbeat
 from gnomon.storage import Storage
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import structs
 
-from gnomon.shadow.counts import Latency, ShadowReport
+from gnomon.shadow.shadow_counts import Latency, ShadowReport
 
 if TYPE_CHECKING:
     from gnomon.rollout.history import Shadow

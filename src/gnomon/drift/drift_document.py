@@ -8,8 +8,8 @@ from rich.console import Console
 
 from gnomon.drift import plots
 from gnomon.drift.brief import brief
-from gnomon.drift.findings import METRICS, SIGNS, amount, ranked
-from gnomon.drift.model import Alert, Column, DriftReport, Segment
+from gnomon.drift.drift_summary import METRICS, SIGNS, amount, ranked
+from gnomon.drift.model import Alert, DriftColumn, DriftReport, DriftSegment
 from gnomon.report import numbers
 from gnomon.report.document import (
     Chart,
@@ -100,7 +100,7 @@ def _sections(report: DriftReport) -> Iterator[Section]:
         )
 
 
-def _shown(report: DriftReport) -> list[Column]:
+def _shown(report: DriftReport) -> list[DriftColumn]:
     """The columns worth a plot: drifted, changed, or an output."""
     changed = {(alert.kind, alert.name) for alert in report.alerts}
     others = [c for c in report.columns if (c.kind, c.name) in changed or c.kind == "output"]
@@ -108,7 +108,7 @@ def _shown(report: DriftReport) -> list[Column]:
     return list(found.values())[:_MOST_SHAPES]
 
 
-def _shape(column: Column, report: DriftReport) -> Figure:
+def _shape(column: DriftColumn, report: DriftReport) -> Figure:
     return Figure(
         sign=SIGNS[column.verdict],
         name=column.name,
@@ -122,7 +122,7 @@ def _shape(column: Column, report: DriftReport) -> Figure:
     )
 
 
-def _charts(column: Column, report: DriftReport) -> Iterator[Chart]:
+def _charts(column: DriftColumn, report: DriftReport) -> Iterator[Chart]:
     over = plots.laid_over(column)
     if over is not None:
         yield Chart(
@@ -145,7 +145,7 @@ def _charts(column: Column, report: DriftReport) -> Iterator[Chart]:
         )
 
 
-def _captions(column: Column) -> Iterator[CodeList]:
+def _captions(column: DriftColumn) -> Iterator[CodeList]:
     if column.grown:
         rows = tuple((row, "") for row in column.rows_that_show)
         shown = " Rows that show it:" if rows else ""
@@ -161,7 +161,7 @@ def _changes(report: DriftReport) -> Table:
     return Table(
         columns=(
             TableColumn(kind="sign"),
-            TableColumn(title="Column", kind="name"),
+            TableColumn(title="DriftColumn", kind="name"),
             TableColumn(title="Since (UTC)", kind="time", label="since"),
             TableColumn(title="By how much", label="by"),
             TableColumn(title="Rows that show it", kind="ids", label="rows"),
@@ -189,7 +189,7 @@ def _change(alert: Alert, report: DriftReport) -> TableRow:
     )
 
 
-def _split(column: Column, report: DriftReport) -> Table:
+def _split(column: DriftColumn, report: DriftReport) -> Table:
     metric = METRICS[column.worst]
     return Table(
         columns=(
@@ -204,7 +204,7 @@ def _split(column: Column, report: DriftReport) -> Table:
     )
 
 
-def _segment(segment: Segment, column: Column) -> TableRow:
+def _segment(segment: DriftSegment, column: DriftColumn) -> TableRow:
     limit, without = column.effects[column.worst].limit, segment.without
     alone = without is not None and without <= limit and column.verdict == "drifted"
     return TableRow(
@@ -225,7 +225,7 @@ def _measured(report: DriftReport) -> Table:
     return Table(
         columns=(
             TableColumn(kind="sign"),
-            TableColumn(title="Column", kind="name"),
+            TableColumn(title="DriftColumn", kind="name"),
             TableColumn(title="Rows", kind="number", label="rows"),
             *metrics,
             TableColumn(title="Median, training / served", kind="number", label="median"),
@@ -236,7 +236,7 @@ def _measured(report: DriftReport) -> Table:
     )
 
 
-def _column(column: Column) -> TableRow:
+def _column(column: DriftColumn) -> TableRow:
     note = f"{column.kind}; not judged: {column.why}" if column.why else column.kind
     return TableRow(
         sign=SIGNS[column.verdict] if column.judged else Sign("·"),
@@ -249,14 +249,14 @@ def _column(column: Column) -> TableRow:
     )
 
 
-def _medians(column: Column) -> TableCell:
+def _medians(column: DriftColumn) -> TableCell:
     if not column.quantiles:
         return TableCell()
     training, served = map(numbers.value, column.quantiles["p50"])
     return TableCell(text=f"{training} /", below=(served,))
 
 
-def _effect(column: Column, metric: str) -> TableCell:
+def _effect(column: DriftColumn, metric: str) -> TableCell:
     effect = column.effects.get(metric)
     if effect is None:
         return TableCell()
