@@ -70,7 +70,7 @@ def trial(
 
     def others() -> Iterator[tuple[Artifact, Rerun]]:
         for name in ("", "other"):
-            other = world._packed.get(name)
+            other = world.packed.get(name)
             if other is not None and other.tag != served.tag:
                 yield other, world.rerun(other)
 

@@ -141,3 +141,16 @@ def test_one_wild_row_is_no_drift_and_many_are() -> None:
     assert found["wasserstein"].verdict == "unknown"
     found = effects(against(bins, np.append(training[:950], [1e6] * 50)), Drift())
     assert found["wasserstein"].verdict == "drifted"
+
+
+def test_the_floor_of_the_largest_bin_allows_for_every_bin() -> None:
+    """Bennett's bound at a thousandth over the number of bins: the largest of many deviations is
+    larger than any one of them."""
+    bins = frozen([f"n{i:02d}" for i in range(40)] * 50)
+    sides = BinnedSides(bins, bins.training, bins.training)
+    rows, used = 2_000, int((bins.training[: bins.size] > 0).sum())
+    share = 1 / used
+    variance, step = share * (1 - share) * 2 / rows, 1 / rows
+    u = step * floors(sides)["linf"] / variance
+    height = variance / step**2 * ((1 + u) * np.log1p(u) - u)
+    assert height == pytest.approx(np.log(2 * used / 0.001), rel=1e-6)

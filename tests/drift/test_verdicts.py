@@ -45,3 +45,14 @@ def test_nothing_but_nulls_is_drift_of_nulls() -> None:
     """A column without values has no shape, but its nulls are known."""
     found = effects(against(BINS, np.full(500, np.nan)), Drift())
     assert (overall(found), worst(found)) == ("drifted", "nulls")
+
+
+def test_a_column_that_cannot_show_a_shift_is_unknown() -> None:
+    """PSI is below its limit, but chance alone would exceed that limit: too few rows to say ok."""
+    sides = against(BINS, rows(300))
+    psi = effects(sides, Drift())["psi"]
+    assert psi.value < psi.floor
+    limit = (psi.value + psi.floor) / 2
+    assert effects(sides, Drift(psi=limit))["psi"].verdict == "unknown"
+    assert overall(effects(sides, Drift(psi=limit))) == "unknown"
+    assert effects(sides, Drift(psi=psi.floor * 1.01))["psi"].verdict == "ok"

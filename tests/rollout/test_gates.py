@@ -226,3 +226,19 @@ def test_what_cannot_be_read_is_unknown_for_its_own_reason() -> None:
     assert gates["skew"].verdict == "unknown"
     assert "the file is empty at skew/toy/b.json" in gates["skew"].says
     assert gates["rows"].verdict == "pass"
+
+
+def test_a_report_of_an_earlier_run_says_nothing_of_this_one() -> None:
+    """The same artifact was a shadow before: how far it was then is not how far it is now."""
+    of_earlier_run = ShadowBeat(artifact=SHADOW, epoch=1, lagging=0)
+    gates = judged(slices=(beat(), structs.replace(beat(name="two"), shadows=(of_earlier_run,))))
+    for name in ("coverage", "lag"):
+        assert gates[name].verdict == "unknown"
+        assert "slice two" in gates[name].says
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(3, 100), (100, 3)])
+def test_latency_needs_enough_rows_of_both_sides(ours: int, theirs: int) -> None:
+    """Three rows of one side say nothing, however many the other has."""
+    few = replace(GOOD, times=times(9_000.0, rows=theirs), live_times=times(1_000.0, rows=ours))
+    assert judged(few)["latency"].verdict == "unknown"

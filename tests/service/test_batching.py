@@ -20,7 +20,7 @@ from gnomon.service.batching import Lane
 from gnomon.service.codec import Codec
 from gnomon.service.metrics import Metrics
 from gnomon.service.recording import Recorder
-from gnomon.service.records import PendingRecords
+from gnomon.service.records import LaneIdentity, PendingRecords
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from tests.packing import Pack, times
@@ -45,10 +45,15 @@ class Watched(Recorder):
         self.sizes: list[int] = []
 
     def asked(
-        self, lane: Lane, tickets: Sequence[Ticket], inputs: pa.RecordBatch, sent: int
+        self,
+        lane: LaneIdentity,
+        tickets: Sequence[Ticket],
+        inputs: pa.RecordBatch,
+        sent: int,
+        outside: dict[str, int],
     ) -> PendingRecords:
         self.sizes.append(inputs.num_rows)
-        return super().asked(lane, tickets, inputs, sent)
+        return super().asked(lane, tickets, inputs, sent, outside)
 
 
 @asynccontextmanager

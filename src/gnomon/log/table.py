@@ -23,7 +23,7 @@ from gnomon.errors import LogError, NewerLog
 from gnomon.log.addressed import addressed
 from gnomon.log.columns import plain_type, stored_names
 from gnomon.log.commits import is_unbegun
-from gnomon.log.ledger import Ledger, read_ledgers
+from gnomon.log.ledger import Ledger, read_ledgers, write_ledger
 from gnomon.log.schema import ADDRESS, COMPARISON, ENVELOPE
 from gnomon.log.tail import IDENTITY_KEY, SegmentReader
 from gnomon.settings import Settings
@@ -72,6 +72,7 @@ class LogTable:
         root = str(Path(settings.root).absolute()) if settings.is_local else settings.root
         self.uri = f"{root.rstrip('/')}/log/{model}"
         self.folder = Path(self.uri) if settings.is_local else None
+        self.spool = None if settings.local_spool is None else settings.local_spool / model
         self._settings = settings
         self._model = model
 
@@ -86,7 +87,15 @@ class LogTable:
         Raises:
             LogError: a ledger is damaged.
         """
-        return read_ledgers(self.storage, self._model)
+        return read_ledgers(self.storage, self._model, self.spool)
+
+    def write_ledger(self, identity: str, ledger: Ledger) -> None:
+        """Write the ledger of this machine's spool. Only its sealer may.
+
+        Raises:
+            StorageError: the storage root refuses.
+        """
+        write_ledger(self.storage, self._model, identity, ledger, self.spool)
 
     def read(self) -> DeltaTable | None:
         """As :meth:`load`, and held against what was sealed, for whoever reads rows.
@@ -196,13 +205,16 @@ class LogTable:
                 table.repair(dry_run=False, post_commithook_properties=_no_hooks())
 
     def mark_sealed(self, stream: str, segment: int) -> None:
-        """Note again that a stream is sealed up to a segment, if the table has lost that.
+        """Note again that a stream is sealed up to a segment, if the table has lost that. A table
+        that is gone is begun anew.
 
         Raises:
             LogError: it cannot be written.
         """
         from deltalake import CommitProperties, Transaction, write_deltalake
 
+        if self.load() is None:
+            self._create()
         with self._maintaining() as table:
             if sealed_segment(table, stream) < segment:
                 write_deltalake(
@@ -365,6 +377,8 @@ def check_not_lost(table: DeltaTable | None, ledgers: Iterable[Ledger], where: s
             key = f"{stream}/{sealed.identity}"
             reached = -1 if table is None else sealed_segment(table, key)
             if sealed.sequence > reached:
+                if table is None:
+                    raise _gone(sealed.rows - ledger.removed.get(stream, 0), stream, where)
                 raise LogError(
                     f"the sealed log has lost commits: {stream} was sealed up to segment "
                     f"{sealed.sequence}, the table has "
@@ -372,6 +386,16 @@ def check_not_lost(table: DeltaTable | None, ledgers: Iterable[Ledger], where: s
                     where=where,
                     hint="gnomon log repair restores what is left and says how many rows are lost",
                 )
+
+
+def _gone(rows: int, stream: str, where: str) -> LogError:
+    return LogError(
+        f"the sealed log is gone: {rows:,} row{'' if rows == 1 else 's'} of {stream} had been "
+        "sealed, and there is no table",
+        where=where,
+        hint="see that GNOMON_ROOT is right and its disk is mounted, or restore a backup; "
+        "without one, gnomon log repair counts the rows as lost",
+    )
 
 
 def stream_key(metadata: Mapping[bytes, bytes]) -> str:

@@ -21,7 +21,7 @@ from gnomon.contract.contract import Contract
 from gnomon.pipeline.shortcuts import Transform, quick_model, shortcut
 from gnomon.tolerances import PROBABILITY_LEAD
 
-__all__ = ["Predictor", "outputs"]
+__all__ = ["DirectPredictor", "Predictor", "outputs"]
 
 _ARGMAX = frozenset(
     {
@@ -98,6 +98,33 @@ class Predictor:
         if model is self._model:
             return True
         return bool(self._ask(model, ready).equals(self._ask(self._model, ready)))
+
+
+class DirectPredictor:
+    """A fitted pipeline's answers by ``predict`` and ``predict_proba`` as they are.
+
+    What :class:`Predictor` gives with less work; for who does without it, and to hold it to.
+
+    Args:
+        pipeline: a fitted pipeline.
+        contract: says which outputs there are.
+    """
+
+    def __init__(self, pipeline: Any, contract: Contract) -> None:
+        self._pipeline, self._schema = pipeline, contract.output_schema
+        self._has_probabilities = bool(contract.probability_columns)
+
+    def __call__(self, frame: pd.DataFrame) -> pa.RecordBatch:
+        """The outputs for every row of a frame of features as the pipeline was trained on.
+
+        Raises:
+            Exception: whatever the pipeline raises.
+        """
+        answers = [np.asarray(self._pipeline.predict(frame))]
+        if self._has_probabilities:
+            answers += list(np.asarray(self._pipeline.predict_proba(frame)).T)
+        columns = [_column(one, field) for one, field in zip(answers, self._schema, strict=True)]
+        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
 
 
 def outputs(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> pa.RecordBatch:

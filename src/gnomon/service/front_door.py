@@ -195,7 +195,7 @@ class FrontDoor:
         await respond(send, 200, msgspec.json.encode(document))
 
     async def _status(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await respond(send, 200, public(self.runtime().status()))
+        await respond(send, 200, msgspec.json.encode(public(self.runtime().status())))
 
 
 def _client_id(scope: Scope) -> str | None:

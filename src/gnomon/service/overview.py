@@ -9,7 +9,8 @@ import msgspec
 
 from gnomon.errors import GnomonError
 from gnomon.rollout.history import History, RolloutState, read_history
-from gnomon.service.status import Books, Live, ShadowStatus, Status, shadow_status
+from gnomon.service.shadow_status import shadow_status
+from gnomon.service.status import Books, Live, ShadowStatus, Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.shadow.shadow_counts import Latency

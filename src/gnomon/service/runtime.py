@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import bentoml
-import msgspec
 
 from gnomon import rollout
 from gnomon.artifact import Artifact, inspect, tags
@@ -45,6 +44,7 @@ from gnomon.service.recording import Recorder
 from gnomon.service.sealing import Sealing
 from gnomon.service.shadows import ShadowFeed
 from gnomon.service.status import Books, Live, Status
+from gnomon.service.takeover import Takeover
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from gnomon.shadow import slices
@@ -107,6 +107,7 @@ class Runtime:
         self._recorder = Recorder(self.settings, self._metrics)
         self._codec = Codec(self.settings)
         self._lanes = Lanes(self._lane, self._retire)
+        self._takeover = Takeover(self.settings)
         await self._open_slice()
         self._sealer = Sealing(self.model, self.settings, lambda: self._metrics.restarted("sealer"))
         self._spawn(self._every(self.settings.follow_seconds, self._tick))
@@ -266,10 +267,6 @@ class Runtime:
         """Bring what ``/metrics`` shows up to date."""
         self._metrics.publish()
 
-    def status(self) -> dict[str, Any]:
-        """What runs in this slice now."""
-        return msgspec.to_builtins(self._status())  # type: ignore[no-any-return]
-
     async def follow(self) -> None:
         """Bring this slice to the newest rollout state.
 
@@ -376,7 +373,7 @@ class Runtime:
         if self.live is None:
             self._sealer.start()  # Not before live is up: its start would slow live's.
             self._codec.start()
-        lane.epoch = epoch
+        lane.became_live(epoch)
         self.live, self._error, self._live_since = lane, None, datetime.now(UTC)
         logger.info("live is now %s (epoch %d)", lane.artifact.tag, epoch)
 
@@ -403,6 +400,7 @@ class Runtime:
             self._history.state.epoch,
             self._codec,
             lambda reason: self._metrics.restarted("live"),
+            self._takeover.claim(artifact),
         )
 
     def _start_feed(self, tag: str, shadow: Shadow) -> None:
@@ -440,6 +438,7 @@ class Runtime:
         if not self._recorder.is_open:
             await self._open_slice()
         await self.follow()
+        self._takeover.offer(self.live)
         self.publish()
         if self._recorder.is_open:
             self._recorder.rotate_if_due()
@@ -478,7 +477,7 @@ class Runtime:
         self, ticket: Ticket, outcome: str, error: GnomonError, lane: Lane | None = None
     ) -> None:
         self._metrics.received(1)
-        self._recorder.unanswered(ticket, outcome, error, lane)
+        self._recorder.unanswered(ticket, outcome, error, None if lane is None else lane.identity)
 
     def _trouble(self) -> str | None:
         """Why predictions are not answered, not logged or sealed, or the rollout not followed."""
@@ -522,7 +521,8 @@ class Runtime:
             error=self._trouble(),
         )
 
-    def _status(self) -> Status:
+    def status(self) -> Status:
+        """What runs in this slice now."""
         state, live = self._history.state, self.live
         return Status(
             model=self.model,

@@ -12,7 +12,8 @@ from msgspec import structs
 
 from gnomon.rollout.history import Shadow
 from gnomon.service.children import Child
-from gnomon.service.status import ShadowStatus, shadow_status
+from gnomon.service.shadow_status import shadow_status
+from gnomon.service.status import ShadowStatus
 from gnomon.settings import Settings
 from gnomon.shadow.feed.progress import Progress
 from gnomon.shadow.slices import ShadowBeat

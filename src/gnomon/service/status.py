@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec import structs
 
 from gnomon.shadow.shadow_counts import Latency, ShadowReport
 
-if TYPE_CHECKING:
-    from gnomon.rollout.history import Shadow
-    from gnomon.shadow.slices import ShadowBeat
-
-__all__ = ["Books", "Latency", "Live", "ShadowStatus", "Status", "public", "shadow_status"]
+__all__ = ["Books", "Latency", "Live", "ShadowStatus", "Status", "public"]
 
 HIDDEN = "the control token shows why: GET /gnomon/status"
 
@@ -115,25 +111,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.convert(answer, cls)
 
 
-def public(answer: Mapping[str, Any]) -> bytes:
-    """The JSON of a status for anybody.
-
-    Only what :class:`Status` names; the reasons of failures, which name files, need the token.
-    """
-    status = Status.of(answer)
+def public(status: Status) -> Status:
+    """A status for anybody: the reasons of failures, which name files, need the token."""
     shadows = tuple(structs.replace(s, error=s.error and HIDDEN) for s in status.shadows)
-    return msgspec.json.encode(
-        structs.replace(status, error=status.error and HIDDEN, shadows=shadows)
-    )
-
-
-def shadow_status(shadow: Shadow, beat: ShadowBeat | None) -> ShadowStatus:
-    """The status of a shadow of the rollout, from what its slice says of it; ``None`` yet."""
-    known = ShadowStatus(
-        artifact=shadow.artifact, fraction=shadow.fraction, since=shadow.at, state="starting"
-    )
-    if beat is None:
-        return known
-    return structs.replace(
-        known, state=beat.state, eligible=beat.count_eligible(), **beat.reported()
-    )
+    return structs.replace(status, error=status.error and HIDDEN, shadows=shadows)

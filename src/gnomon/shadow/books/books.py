@@ -110,6 +110,8 @@ class SealedBooks:
         found: rows that the table has.
         lost: rows known to be lost, which ``gnomon log repair`` took note of.
         behind: the ledger is older than the table, so rows sealed since cannot be held to it.
+        begun: how many folders the stream had in the spool. Rows that were in an earlier one and
+            not sealed are lost; nobody knows how many, so they are in no number here.
     """
 
     stream: str
@@ -117,6 +119,7 @@ class SealedBooks:
     found: int
     lost: int = 0
     behind: bool = False
+    begun: int = 1
 
     @property
     def balanced(self) -> bool:
@@ -135,9 +138,14 @@ class SealedBooks:
             missing = self.sealed - self.found - self.lost
             yield from _complaint(max(missing, 0), "missing from the sealed log")
             yield from _complaint(max(-missing, 0), "in the sealed log more than once")
-        elif self.lost:
+        elif self.lost or self.begun > 1:
             yield f"sealed {self.stream}: {self.sealed:,} rows were sealed"
         yield from _complaint(self.lost, "lost, as gnomon log repair has noted")
+        if self.begun > 1:
+            yield (
+                f"  its folder in the spool was lost or replaced {_times(self.begun - 1)}: rows "
+                "that were there and not sealed are in no number here"
+            )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +180,10 @@ class LogBooks:
     @property
     def _parts(self) -> list[LiveBooks | ShadowBooks | SealedBooks]:
         return [self.live, *self.shadows, *self.sealed]
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number:,} times"
 
 
 def _complaint(rows: int, what: str) -> Iterator[str]:

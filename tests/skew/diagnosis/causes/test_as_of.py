@@ -4,7 +4,8 @@ import pyarrow as pa
 
 from gnomon.offline.shifts import Shift
 from gnomon.skew.diagnosis.case import Version
-from tests.skew.diagnosis.cases import explained, why
+from gnomon.skew.diagnosis.causes.as_of import leakage, stale
+from tests.skew.diagnosis.cases import case, explained, why
 
 RNG = np.random.default_rng(13)
 N = 400
@@ -96,3 +97,41 @@ def test_a_version_with_few_values_explains_nothing() -> None:
     """Where any other row's value would do as well, it is not the other moment's."""
     few = np.where(RNG.random(N) < 0.9, 3.0, 4.0)
     assert not any("table's value" in finding for finding in other_moments(few, version=few))
+
+
+def test_lateness_that_is_rarer_among_what_differs_is_no_leak() -> None:
+    """Nine of ten values were known late and agree all the same: lateness explains nothing."""
+    differs = np.arange(N) % 4 == 0
+    left = np.where(differs, RNG.normal(10, 3, N), TRUE)
+    on_time = np.where(differs, np.arange(N) % 8 == 0, np.arange(N) % 10 == 1)
+    mostly, only = (np.where(early, -1, 30) for early in (on_time, ~differs))
+    assert not list(leakage(case(left, TRUE, moments=MOMENTS, known=MOMENTS + mostly)))
+    assert list(leakage(case(left, TRUE, moments=MOMENTS, known=MOMENTS + only)))
+
+
+def test_a_value_that_predicts_the_label_on_both_sides_does_not_leak() -> None:
+    """A good feature is no leak: offline it has to be much better than online."""
+    label = (RNG.random(N) < 0.4).astype(float)
+    left, right = (label * 5 + RNG.normal(0, 0.2, N) for _ in range(2))
+    assert "temporal leakage" not in why(left, right, moments=MOMENTS, label=label)
+
+
+def test_matches_that_any_earlier_row_would_give_are_not_the_row_before() -> None:
+    """Where the rows before all have one value, a default explains the matches as well as a lag."""
+    default, after = np.arange(N) % 10 == 0, np.arange(N) % 10 == 1
+    right = np.where(default, 3.0, TRUE)
+    left = np.where(after, 3.0, right)
+    findings = [proposal.finding for proposal in stale(case(left, right, moments=MOMENTS))]
+    assert not any("row before" in finding for finding in findings)
+    lagged = np.where(after, np.roll(TRUE, 1), TRUE)
+    findings = [proposal.finding for proposal in stale(case(lagged, TRUE, moments=MOMENTS))]
+    assert findings == ["is the value of 1 row before"]
+
+
+def test_a_few_rows_that_match_the_row_before_are_not_stale() -> None:
+    """Below eight rows that differ, any pattern may be chance."""
+    left = TRUE.copy()
+    left[10:16] = TRUE[9:15]
+    assert why(left, TRUE, moments=MOMENTS) == []
+    left[10:30] = TRUE[9:29]
+    assert why(left, TRUE, moments=MOMENTS) == ["stale data"]

@@ -233,8 +233,6 @@ def _by_more_than_chance(case: Case, order: Places, starts: Places, lag: int, ro
     """Not as many rows match when the earlier rows are permuted."""
     earlier = _before(case.r, order, starts, lag)
     known = np.flatnonzero(case.differs & np.isfinite(earlier))
-    if len(known) < FEWEST_ROWS:
-        return False
     dealt = np.random.default_rng(0).permutation(known)
     return bool(close(case.l[known], earlier[dealt]).sum() < 0.5 * rows.sum())
 
