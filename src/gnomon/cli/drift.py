@@ -44,9 +44,7 @@ def command(
     """
     from gnomon.cli.console import out
     from gnomon.cli.reporting import counting
-    from gnomon.drift import measure
-    from gnomon.drift.page import to_html
-    from gnomon.drift.terminal import render
+    from gnomon.drift import measure, print_report, to_html
     from gnomon.log import InferenceLog
     from gnomon.policy import find_policy
     from gnomon.report.saved import save
@@ -68,10 +66,10 @@ def command(
             settings=settings,
             progress=advance,
         )
-    page = save("drift", found.subject, to_html(found), found.to_json(), settings, report)
+    page = save("drift", found, to_html(found), settings, report)
     if as_json:
         out.print(found.to_json().decode(), markup=False, soft_wrap=True, end="")
     else:
-        out.print(render(found))
+        print_report(found, out)
         out.print(f"\nReport: {page}", markup=False, soft_wrap=True)
     raise typer.Exit(0 if found.verdict == "ok" else 1)

@@ -16,7 +16,7 @@ from gnomon.log.bodies import begins
 from gnomon.log.sampling import hash_to_unit_interval
 from gnomon.offline.logged import Rows
 
-__all__ = ["Pairs", "Sample", "about", "row_ids", "row_places", "seconds", "with_columns"]
+__all__ = ["Pairs", "RowSample", "about", "row_ids", "row_places", "seconds", "with_columns"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,7 +58,7 @@ class Pairs:
         return cls(about, left, right)
 
 
-class Sample:
+class RowSample:
     """At most ``size`` rows, those with the smallest hashes of their ids.
 
     So the same rows give the same sample in whatever order and batches they come.
@@ -108,7 +108,7 @@ def row_ids(about: pa.Table) -> list[str]:
 
 
 def row_places(about: pa.Table) -> Floats:
-    """Each row's fixed place in [0, 1), wherever it is met, for a :class:`Sample`.
+    """Each row's fixed place in [0, 1), wherever it is met, for a :class:`RowSample`.
 
     The request's place, then the fractional parts of multiples of the golden ratio by row number,
     which are evenly spread (Knuth, The Art of Computer Programming 3, 6.4, theorem S).

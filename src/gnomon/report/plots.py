@@ -15,7 +15,7 @@ from gnomon.tolerances import TICK
 
 __all__ = [
     "Bar",
-    "Pairs",
+    "LabelShares",
     "Plot",
     "Tick",
     "ceiling",
@@ -57,7 +57,7 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class LabelShares:
     """One label with the share of rows it has on either side, in percent of the longest."""
 
     label: str
@@ -87,13 +87,13 @@ def histogram(shape: Distribution, names: tuple[str, str]) -> Plot:
     return Plot(bars, outline + "L100 100", x, share_ticks(top))
 
 
-def pairs(shape: Distribution) -> tuple[Pairs, ...]:
+def pairs(shape: Distribution) -> tuple[LabelShares, ...]:
     """Two distributions over labels; nothing for one over numbers."""
     if not shape.labels:
         return ()
     longest = max(*shape.left, *shape.right, 1)
     return tuple(
-        Pairs(
+        LabelShares(
             label,
             100 * left / longest,
             100 * right / longest,

@@ -6,23 +6,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gnomon.files import replace
-from gnomon.report.model import Subject
+from gnomon.report.model import BaseReport
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
 __all__ = ["save"]
 
 
-def save(
-    kind: str, subject: Subject, html: str, data: bytes, settings: Settings, path: Path | None
-) -> str:
+def save(kind: str, report: BaseReport, html: str, settings: Settings, path: Path | None) -> str:
     """Write a report, which holds rows of the log; returns where its page is.
 
     Args:
         kind: what the report is of; part of its name.
-        subject: whose logged answers it is about.
-        html: the page.
-        data: the report as JSON.
+        report: its data.
+        html: its page.
         settings: name the storage root.
         path: write ``path.html`` and ``path.json``, in place of any; without one, new files under
             ``reports/`` of the storage root.
@@ -31,6 +28,7 @@ def save(
         StorageError: the storage root refuses.
         OSError: the folder of ``path`` refuses.
     """
+    data, subject = report.to_json(), report.subject
     if path is not None:
         replace(path.with_name(f"{path.name}.json"), data)
         replace(path.with_name(f"{path.name}.html"), html.encode())

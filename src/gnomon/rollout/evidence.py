@@ -16,8 +16,8 @@ from msgspec import structs
 
 from gnomon.compare.sketch import Sketch
 from gnomon.log import InferenceLog
-from gnomon.shadow.counts import ShadowCounts, added
 from gnomon.shadow.feed.progress import count as count_records
+from gnomon.shadow.shadow_counts import ShadowCounts, added
 
 __all__ = ["Evidence", "RowReference", "ShadowRows", "count", "gather"]
 

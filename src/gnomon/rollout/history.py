@@ -27,7 +27,7 @@ from gnomon.errors import (
 )
 from gnomon.formats import Format, decode
 from gnomon.rollout import integrity
-from gnomon.rollout.integrity import Head, Witness
+from gnomon.rollout.integrity import HistoryEnd, Witness
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
@@ -166,7 +166,7 @@ class History:
         self.model = model
         self.events: list[Event] = []
         self.state = RolloutState()
-        self.known = Head(epoch=0)
+        self.known = HistoryEnd(epoch=0)
         self._storage = storage
         self._digests: list[str] = []
         self._is_whole = False
@@ -304,8 +304,8 @@ class History:
         if after.epoch >= self.known.epoch:
             self.known = self._head()
 
-    def _head(self) -> Head:
-        return Head(epoch=self.state.epoch, sha256=self._last_digest())
+    def _head(self) -> HistoryEnd:
+        return HistoryEnd(epoch=self.state.epoch, sha256=self._last_digest())
 
     def _last_digest(self) -> str | None:
         return self._digests[-1] if self._digests else None

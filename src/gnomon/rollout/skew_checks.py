@@ -157,6 +157,6 @@ def compare_offline(
 
 def _kept(report: Report, settings: Settings, save_as: Path | str | None) -> SkewCheck:
     path = None if save_as is None else Path(save_as)
-    page = save(report.kind, report.subject, to_html(report), report.to_json(), settings, path)
+    page = save(report.kind, report, to_html(report), settings, path)
     last_replay.record(Storage(settings), report, page)
     return SkewCheck(report, page)

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from typing import Any
 
 from gnomon.compat.prometheus_client import observe_many
-from gnomon.shadow.counts import Latency
+from gnomon.shadow.shadow_counts import Latency
 
 __all__ = ["Metrics"]
 

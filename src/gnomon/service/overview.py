@@ -13,7 +13,7 @@ from gnomon.service.shadow_status import shadow_status
 from gnomon.service.status import Books, Live, ShadowStatus, Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
-from gnomon.shadow.counts import Latency
+from gnomon.shadow.shadow_counts import Latency
 from gnomon.shadow.slices import Heartbeat
 from gnomon.storage import Storage
 

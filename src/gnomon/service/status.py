@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from gnomon.shadow.counts import Latency, ShadowReport
+from gnomon.shadow.shadow_counts import Latency, ShadowReport
 
 __all__ = ["Books", "Latency", "Live", "ShadowStatus", "Status", "public"]
 

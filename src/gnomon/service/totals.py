@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import structs
 
 from gnomon.service.status import Books, ShadowStatus, Status
-from gnomon.shadow.counts import Latency, added
+from gnomon.shadow.shadow_counts import Latency, added
 
 __all__ = ["total"]
 

@@ -9,13 +9,13 @@ import msgspec
 
 from gnomon.errors import UnreadableFile
 from gnomon.formats import Format, decode
-from gnomon.shadow.counts import Latency, ShadowReport
+from gnomon.shadow.shadow_counts import Latency, ShadowReport
 from gnomon.storage import Storage
 
 __all__ = [
     "FORMAT",
-    "Found",
     "Heartbeat",
+    "Heartbeats",
     "Recorded",
     "ShadowBeat",
     "end",
@@ -125,7 +125,7 @@ def end(storage: Storage, beat: Heartbeat) -> None:
         remove(storage, beat.model, beat.slice)
 
 
-class Found(NamedTuple):
+class Heartbeats(NamedTuple):
     """What slices said: each heartbeat in the order of their names, and files that cannot be read.
 
     Attributes:
@@ -137,9 +137,9 @@ class Found(NamedTuple):
     unreadable: dict[str, UnreadableFile]
 
 
-def find(storage: Storage, model: str) -> Found:
+def find(storage: Storage, model: str) -> Heartbeats:
     """What every slice of a model last said. An unreadable file hides none of the others."""
-    found = Found([], {})
+    found = Heartbeats([], {})
     for name in storage.names(f"slices/{model}"):
         content = storage.read(name)
         if content is None:

@@ -17,9 +17,9 @@ from gnomon.offline.logged import Range
 from gnomon.offline.paired_rows import seconds
 from gnomon.policy import Policy, Rules
 from gnomon.report import Report
-from gnomon.skew.consistency.columns import Kind, of_comparison, of_rows
-from gnomon.skew.consistency.findings import Finding, judge
 from gnomon.skew.consistency.over_time import ColumnTimeSeries
+from gnomon.skew.consistency.reported_columns import Kind, of_comparison, of_rows
+from gnomon.skew.consistency.skew_summary import SkewFinding, judge
 from gnomon.skew.consistency.tally import Tally
 from gnomon.skew.diagnosis.diagnose import Diagnosed
 from gnomon.skew.diagnosis.walk import Sampled, TracedRows, sampled
@@ -96,7 +96,7 @@ def compose(
     walk = _walk(followed, units, diagnosis) if followed else None
     time = timeline(tally.time, source.artifact.contract)
     impact = _impact(tally, confidence)
-    finding = Finding(
+    finding = SkewFinding(
         left=sides.left,
         right=sides.right,
         artifact=source.artifact.tag,

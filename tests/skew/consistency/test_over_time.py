@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from gnomon.compare.comparators import Compared, compare
 from gnomon.policy import Policy, Rules
 from gnomon.report import Moment
-from gnomon.skew.consistency.columns import Kind
 from gnomon.skew.consistency.over_time import ColumnTimeSeries
+from gnomon.skew.consistency.reported_columns import Kind
 
 RULES = Policy().rules(
     pa.schema([pa.field("prediction", pa.float64()), pa.field("carrier", pa.string())]), same=True

@@ -10,7 +10,7 @@ from gnomon.cli.console import ago, local, share
 from gnomon.service.overview import Gone, Overview
 from gnomon.service.status import Books, Live, ShadowStatus, Status
 from gnomon.service.totals import total
-from gnomon.shadow.counts import Latency
+from gnomon.shadow.shadow_counts import Latency
 
 __all__ = ["show_status"]
 

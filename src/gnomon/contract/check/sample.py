@@ -7,12 +7,12 @@ import numpy.typing as npt
 
 from gnomon.bottom_k import BottomK
 
-__all__ = ["Sample"]
+__all__ = ["NumberSample"]
 
 Floats = npt.NDArray[np.float64]
 
 
-class Sample:
+class NumberSample:
     """Every value seen is in it with the same probability, whatever came in which batches.
 
     Each value draws a number; the ``size`` smallest draws stay. The same batches in the same order
@@ -45,6 +45,6 @@ class Sample:
         """See more values."""
         self._kept.offer(self._random.random(len(values)), values)
 
-    def merge(self, other: Sample) -> None:
+    def merge(self, other: NumberSample) -> None:
         """See everything that ``other`` saw."""
         self._kept.merge(other._kept)

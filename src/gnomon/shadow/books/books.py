@@ -16,9 +16,9 @@ import msgspec
 from msgspec import structs
 
 from gnomon.log.schema import LIVE_OUTCOMES
-from gnomon.shadow.counts import ShadowOutcomes, added
+from gnomon.shadow.shadow_counts import ShadowOutcomes, added
 
-__all__ = ["Books", "LiveBooks", "SealedBooks", "ShadowBooks"]
+__all__ = ["LiveBooks", "LogBooks", "SealedBooks", "ShadowBooks"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +149,7 @@ class SealedBooks:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Books:
+class LogBooks:
     """The books of one model's log.
 
     Attributes:

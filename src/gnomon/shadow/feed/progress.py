@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import structs
 
-from gnomon.shadow.counts import ShadowCounts, ShadowReport, added
+from gnomon.shadow.shadow_counts import ShadowCounts, ShadowReport, added
 
 __all__ = ["Progress", "Totals", "count"]
 

@@ -16,9 +16,9 @@ import pyarrow as pa
 
 from gnomon.errors import GnomonError
 from gnomon.log import Position
-from gnomon.shadow.counts import Latency, ShadowCounts
 from gnomon.shadow.feed.progress import Progress, Totals
 from gnomon.shadow.feed.source import Reading
+from gnomon.shadow.shadow_counts import Latency, ShadowCounts
 
 __all__ = ["Reporter"]
 

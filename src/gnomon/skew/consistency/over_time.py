@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gnomon.compare.comparators import ComparedColumn
 from gnomon.offline.time_buckets import FROM_HOURS, TimeSums
 from gnomon.report import Moment, OverTime
-from gnomon.skew.consistency.columns import Kind
+from gnomon.skew.consistency.reported_columns import Kind
 
 __all__ = ["ColumnTimeSeries"]
 

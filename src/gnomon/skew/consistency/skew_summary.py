@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from gnomon.report import Count, Diagnosis, Impact, Share, Summary, Timeline, Verdict
 from gnomon.report.numbers import count, interval, number, percent, plural, rows
 
-__all__ = ["Finding", "judge"]
+__all__ = ["SkewFinding", "judge"]
 
 _TAIL = 0.05
 """The share of rows that must agree after the last diverging one for it to be called over."""
@@ -21,7 +21,7 @@ _KNOWN_LATER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SkewFinding:
     """What is known when the words are chosen.
 
     Attributes:

@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from gnomon.offline.shifts import Shift
 from gnomon.skew.diagnosis.case import Version
-from gnomon.skew.diagnosis.causes.history import leakage, stale
+from gnomon.skew.diagnosis.causes.as_of import leakage, stale
 from tests.skew.diagnosis.cases import case, explained, why
 
 RNG = np.random.default_rng(13)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from gnomon.report.numbers import value
 from gnomon.skew.diagnosis.case import FEWEST_ROWS, Mask
 
-__all__ = ["Segment", "segment", "since"]
+__all__ = ["SharedValue", "segment", "since"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -33,7 +33,7 @@ _UNITED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class SharedValue:
     """Rows that share a value.
 
     Attributes:
@@ -61,7 +61,7 @@ def segment(
     weights: Floats,
     *,
     but: frozenset[str] = frozenset(),
-) -> Segment | None:
+) -> SharedValue | None:
     """The narrowest segment that holds the rows that differ; None when there is none.
 
     Args:
@@ -73,7 +73,7 @@ def segment(
     """
     if differs.sum() < FEWEST_ROWS or (~differs).sum() < FEWEST_ROWS:
         return None
-    best: Segment | None = None
+    best: SharedValue | None = None
     for name, codes, labels in _attributes(inputs, about):
         if name in but:
             continue
@@ -100,7 +100,7 @@ def since(differs: Mask, moments: Floats) -> float | None:
 
 def _held(
     name: str, codes: npt.NDArray[np.int64], labels: list[str], differs: Mask, weights: Floats
-) -> Segment | None:
+) -> SharedValue | None:
     every = np.bincount(codes, weights, len(labels))
     bad = np.bincount(codes, weights * differs, len(labels))
     share = np.divide(bad, every, where=every > 0, out=np.zeros(len(labels)))
@@ -115,7 +115,7 @@ def _held(
             if (~rows).sum() < FEWEST_ROWS:
                 return None
             values = tuple(labels[i] for i in sorted(few.tolist()))
-            return Segment(name, values, rows, float(bad[few].sum() / every[few].sum()))
+            return SharedValue(name, values, rows, float(bad[few].sum() / every[few].sum()))
     return None
 
 

@@ -8,22 +8,22 @@ from datetime import UTC, datetime
 
 from gnomon.contract import Contract
 from gnomon.drift.bins import Extra, Integers
-from gnomon.drift.changes import Change, changes
+from gnomon.drift.changes import DriftChange, changes
 from gnomon.drift.counted import ColumnCounts
 from gnomon.drift.evidence import grown
-from gnomon.drift.judging import effects, overall, worst
-from gnomon.drift.metrics import Sides, measures, quantiles, rows
-from gnomon.drift.model import Alert, Column, Effect, Moment, Segment, Shape
+from gnomon.drift.metrics import BinnedSides, measures, quantiles, rows
+from gnomon.drift.model import Alert, DriftColumn, DriftMoment, DriftSegment, Effect, Shape
+from gnomon.drift.verdicts import effects, overall, worst
 from gnomon.policy import Drift
 from gnomon.report import Count
 
-__all__ = ["Reader"]
+__all__ = ["ColumnReader"]
 
 _MOST_NAMES = 10
 
 
 @dataclass(frozen=True)
-class Reader:
+class ColumnReader:
     """Reads columns' counts.
 
     Attributes:
@@ -38,10 +38,10 @@ class Reader:
     seconds: int
     segments: bool
 
-    def column(self, counts: ColumnCounts) -> Column:
+    def column(self, counts: ColumnCounts) -> DriftColumn:
         """A column over the whole range, over time, and by segment."""
         bins, total = counts.bins, counts.total()
-        sides = Sides(bins, bins.training, total)
+        sides = BinnedSides(bins, bins.training, total)
         found = effects(sides, self.policy)
         metric, verdict = worst(found), overall(found)
         why = self._not_judged(bins.kind, bins.name)
@@ -52,7 +52,7 @@ class Reader:
             shown = grown(
                 counts, sides, metric, min(buckets, default=0) if since is None else since
             )
-        return Column(
+        return DriftColumn(
             kind=bins.kind,  # type: ignore[arg-type]
             name=bins.name,
             rows=rows(bins, total),
@@ -96,7 +96,7 @@ class Reader:
         """When a bucket begins."""
         return datetime.fromtimestamp(bucket * self.seconds, UTC).isoformat()
 
-    def _alert(self, counts: ColumnCounts, change: Change, segment: str | None) -> Alert:
+    def _alert(self, counts: ColumnCounts, change: DriftChange, segment: str | None) -> Alert:
         shown = grown(counts, change.sides, change.metric, change.at, segment)
         before, after = change.sizes
         return Alert(
@@ -126,7 +126,7 @@ class Reader:
         bins, drifted, end = counts.bins, [], True
         since = None
         for bucket, vector in reversed(buckets.items()):
-            effect = effects(Sides(bins, bins.training, vector), self.policy).get(metric)
+            effect = effects(BinnedSides(bins, bins.training, vector), self.policy).get(metric)
             if effect is None or effect.limit < effect.value <= effect.floor:
                 continue
             end = end and effect.verdict == "drifted"
@@ -135,10 +135,10 @@ class Reader:
                 since = bucket if end else since
         return next(iter([since] if since is not None else [*drifted[-1:], *buckets]), None)
 
-    def _moments(self, counts: ColumnCounts, buckets: dict[int, Integers]) -> Iterator[Moment]:
+    def _moments(self, counts: ColumnCounts, buckets: dict[int, Integers]) -> Iterator[DriftMoment]:
         for bucket, vector in buckets.items():
-            found = effects(Sides(counts.bins, counts.bins.training, vector), self.policy)
-            yield Moment(
+            found = effects(BinnedSides(counts.bins, counts.bins.training, vector), self.policy)
+            yield DriftMoment(
                 start=self.iso(bucket),
                 end=self.iso(bucket + 1),
                 rows=rows(counts.bins, vector),
@@ -146,15 +146,17 @@ class Reader:
                 verdict=overall(found),
             )
 
-    def _segments(self, counts: ColumnCounts, total: Integers, metric: str) -> Iterator[Segment]:
+    def _segments(
+        self, counts: ColumnCounts, total: Integers, metric: str
+    ) -> Iterator[DriftSegment]:
         bins = counts.bins
         for name in counts.segments if self.segments else ():
             mine = counts.total(name)
-            rest = measures(Sides(bins, bins.training, total - mine))
-            yield Segment(
+            rest = measures(BinnedSides(bins, bins.training, total - mine))
+            yield DriftSegment(
                 name=name,
                 rows=rows(bins, mine),
-                values=measures(Sides(bins, bins.training, mine)),
+                values=measures(BinnedSides(bins, bins.training, mine)),
                 without=rest.get(metric),
             )
 
@@ -173,7 +175,7 @@ def _tails(counts: ColumnCounts, total: Integers) -> tuple[float, float]:
     return below, above
 
 
-def _quantiles(sides: Sides) -> dict[str, tuple[float, float]]:
+def _quantiles(sides: BinnedSides) -> dict[str, tuple[float, float]]:
     before, now = (quantiles(sides.bins, side) for side in (sides.before, sides.now))
     return {name: (before[name], now[name]) for name in before if name in now}
 

@@ -6,7 +6,7 @@ import math
 import sys
 
 from gnomon.drift.chance import floors
-from gnomon.drift.metrics import Sides, measures
+from gnomon.drift.metrics import BinnedSides, measures
 from gnomon.drift.model import Effect, Verdict
 from gnomon.policy import Drift
 
@@ -16,7 +16,7 @@ NEVER = sys.float_info.max
 """A limit that nothing reaches; JSON has no infinity."""
 
 
-def effects(sides: Sides, policy: Drift) -> dict[str, Effect]:
+def effects(sides: BinnedSides, policy: Drift) -> dict[str, Effect]:
     """Every metric of the column with its limit, what chance alone gives, and what follows.
 
     ``drifted``: above both. ``unknown``: above the limit and not above chance, or PSI could not be

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.drift.judging``."""
+"""Mirrors ``gnomon.drift.verdicts``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.drift.judging import effects, overall, worst
+from gnomon.drift.verdicts import effects, overall, worst
 from gnomon.policy import Drift
 from tests.drift.columns import against, frozen
 

@@ -9,16 +9,16 @@ import numpy as np
 
 from gnomon.skew.diagnosis.case import Case, Mask, Proposal
 from gnomon.skew.diagnosis.explain import explain
-from gnomon.skew.diagnosis.order import Exchange, exchanges
+from gnomon.skew.diagnosis.order import ColumnExchange, exchanges
 from gnomon.skew.diagnosis.roots import Repairs, Root
 
-__all__ = ["Finding", "gather"]
+__all__ = ["CauseFinding", "gather"]
 
 _SAME_ROWS = 0.95
 
 
 @dataclass(slots=True)
-class Finding:
+class CauseFinding:
     """One cause.
 
     Attributes:
@@ -68,9 +68,9 @@ class Finding:
         return Repairs(steps=names) if self.place else Repairs(features=names)
 
 
-def gather(root: Root, names: tuple[str, str]) -> list[Finding]:
+def gather(root: Root, names: tuple[str, str]) -> list[CauseFinding]:
     """The causes in one place: of columns together, then of each."""
-    found: list[Finding] = []
+    found: list[CauseFinding] = []
     together = exchanges(root.cases)
     moved = {name for exchange in together for name in exchange.columns}
     found += [_exchanged(root, exchange, names) for exchange in together]
@@ -80,7 +80,7 @@ def gather(root: Root, names: tuple[str, str]) -> list[Finding]:
     return _merged(found)
 
 
-def _of(root: Root, case: Case, names: tuple[str, str]) -> list[Finding]:
+def _of(root: Root, case: Case, names: tuple[str, str]) -> list[CauseFinding]:
     told = explain(case)
     differing = int(case.differs.sum())
     bare = case.column.rpartition("/")[2] if root.place else case.column
@@ -89,7 +89,7 @@ def _of(root: Root, case: Case, names: tuple[str, str]) -> list[Finding]:
         for p, n, of in told.tried
     ]
     found = [
-        Finding(
+        CauseFinding(
             cause=proposal.cause,
             place=root.place,
             columns=[case.column],
@@ -107,7 +107,7 @@ def _of(root: Root, case: Case, names: tuple[str, str]) -> list[Finding]:
     if not told.is_whole:
         rest = told.rest
         found.append(
-            Finding(
+            CauseFinding(
                 cause="unknown",
                 place=root.place,
                 columns=[case.column],
@@ -123,7 +123,7 @@ def _of(root: Root, case: Case, names: tuple[str, str]) -> list[Finding]:
     return found
 
 
-def _exchanged(root: Root, exchange: Exchange, names: tuple[str, str]) -> Finding:
+def _exchanged(root: Root, exchange: ColumnExchange, names: tuple[str, str]) -> CauseFinding:
     cases = {case.column: case for case in root.cases}
     columns = list(exchange.columns)
     rows = np.zeros(len(cases[columns[0]].differs), dtype=bool)
@@ -137,7 +137,7 @@ def _exchanged(root: Root, exchange: Exchange, names: tuple[str, str]) -> Findin
         "both sides.",
         "date format": "Send ISO 8601 dates, and parse with an explicit format.",
     }
-    return Finding(
+    return CauseFinding(
         cause=exchange.cause,
         place=root.place,
         columns=columns,
@@ -155,9 +155,9 @@ def _exchanged(root: Root, exchange: Exchange, names: tuple[str, str]) -> Findin
     )
 
 
-def _merged(found: Sequence[Finding]) -> list[Finding]:
+def _merged(found: Sequence[CauseFinding]) -> list[CauseFinding]:
     """One finding for columns of a step, or for features that differ on the same rows."""
-    kept: list[Finding] = []
+    kept: list[CauseFinding] = []
     for one in found:
         like = next((other for other in kept if _is_same(one, other)), None)
         if like is None:
@@ -168,7 +168,7 @@ def _merged(found: Sequence[Finding]) -> list[Finding]:
     return kept
 
 
-def _is_same(one: Finding, other: Finding) -> bool:
+def _is_same(one: CauseFinding, other: CauseFinding) -> bool:
     if one.cause != other.cause:
         return False
     if (one.place or one.cause == "float noise") and one.cause != "unknown":

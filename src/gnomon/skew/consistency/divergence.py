@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from gnomon.offline.time_buckets import FROM_SECONDS, TimeSums
 
-__all__ = ["TimeBuckets"]
+__all__ = ["DivergenceOverTime"]
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -21,7 +21,7 @@ _ROWS = "rows"
 
 
 @dataclass(slots=True)
-class TimeBuckets:
+class DivergenceOverTime:
     """Rows and diverging rows by time, in buckets that widen as the range grows.
 
     Attributes:

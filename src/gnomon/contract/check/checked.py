@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["Checked", "Example", "Finding", "Level", "Refusal", "Rule", "Verdict"]
+__all__ = ["CheckExample", "CheckFinding", "Checked", "Level", "Refusal", "Rule", "Verdict"]
 
 Rule = Literal[
     "body",
@@ -28,7 +28,7 @@ Verdict = Literal["kept", "broken", "suspected", "unknown"]
 LEVELS: tuple[Level, ...] = ("broken", "suspected", "allowed")
 
 
-class Example(msgspec.Struct, frozen=True, kw_only=True):
+class CheckExample(msgspec.Struct, frozen=True, kw_only=True):
     """One row that a finding is about.
 
     Attributes:
@@ -42,7 +42,7 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     at: dt.datetime | None = None
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class CheckFinding(msgspec.Struct, frozen=True, kw_only=True):
     """One rule of one feature, and the rows that do not keep to it.
 
     Attributes:
@@ -69,7 +69,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     of: int
     share: float
-    examples: tuple[Example, ...] = ()
+    examples: tuple[CheckExample, ...] = ()
     first: dt.datetime | None = None
     last: dt.datetime | None = None
     hint: str | None = None
@@ -105,7 +105,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     rows: int
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[CheckFinding, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     unchecked: tuple[str, ...] = ()
 

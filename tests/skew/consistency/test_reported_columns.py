@@ -4,7 +4,7 @@ import pytest
 from gnomon.compare.comparators import compare
 from gnomon.compare.comparison import Comparison
 from gnomon.policy import Comparator, Policy
-from gnomon.skew.consistency.columns import of_comparison, only, tolerance
+from gnomon.skew.consistency.reported_columns import of_comparison, only, tolerance
 
 
 @pytest.mark.parametrize(

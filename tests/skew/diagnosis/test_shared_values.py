@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 
-from gnomon.skew.diagnosis.segments import segment, since
+from gnomon.skew.diagnosis.shared_values import segment, since
 
 N = 200
 CARRIER = np.array(["AA", "DL", "UA", "WN"])[np.arange(N) % 4]

@@ -14,15 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gnomon.contract.check.checked import Checked, Refusal
 from gnomon.contract.check.checking import Check
-from gnomon.contract.check.findings import Checked, Refusal
-from gnomon.contract.check.judging import Moments
+from gnomon.contract.check.column_judge import Moments
 from gnomon.contract.contract import Contract
 from gnomon.contract.decoding import read_body
 from gnomon.errors import InvalidRequest
 from gnomon.log import InferenceLog, Snapshot
 from gnomon.log.snapshot import Role
-from gnomon.offline.table import read_table
+from gnomon.offline.offline_table import read_table
 
 __all__ = ["check_file", "check_log"]
 

@@ -18,8 +18,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.contract.check.columns import Column, Distinct, distinct, is_number
-from gnomon.contract.check.findings import Level, Rule
+from gnomon.contract.check.checked import Level, Rule
+from gnomon.contract.check.plain_columns import Column, Distinct, distinct, is_number
 from gnomon.contract.feature import Feature
 from gnomon.contract.values import (
     EXACT,
@@ -35,7 +35,7 @@ from gnomon.contract.values import (
 )
 from gnomon.errors import Breach, InvalidRequest
 
-__all__ = ["MOST_EXAMPLES", "MOST_GOT", "Hit", "Judge", "Judged", "Moments"]
+__all__ = ["MOST_EXAMPLES", "MOST_GOT", "BrokenRule", "Judge", "Judged", "Moments"]
 
 Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
@@ -45,11 +45,11 @@ MOST_GOT = 100
 """Distinct values of a finding that are counted apart."""
 
 
-class Hit(NamedTuple):
+class BrokenRule(NamedTuple):
     """Rows that do not keep to one rule.
 
     Attributes:
-        rule, expected, level: as in a :class:`~gnomon.contract.check.findings.Finding`.
+        rule, expected, level: as in a :class:`~gnomon.contract.check.checked.CheckFinding`.
         places: the rows, in order.
         got: the most frequent values with their rows, up to :data:`MOST_GOT`.
         examples: the values of the first rows.
@@ -79,7 +79,7 @@ class Judged(NamedTuple):
         moments: the values of a timestamp.
     """
 
-    hits: list[Hit]
+    hits: list[BrokenRule]
     numbers: npt.NDArray[np.float64] | None = None
     moments: Moments | None = None
 
@@ -134,7 +134,7 @@ class Judge:
         return _Read(given)
 
 
-def _hits(rest: Places, codes: Places, read: Sequence[_Read]) -> list[Hit]:
+def _hits(rest: Places, codes: Places, read: Sequence[_Read]) -> list[BrokenRule]:
     """The rows ``rest`` by what is wrong with them; ``codes`` are their places in ``read``."""
     groups: dict[tuple[Rule, str, Level], list[int]] = defaultdict(list)
     for code, (_, breach, level) in enumerate(read):
@@ -152,7 +152,7 @@ def _hits(rest: Places, codes: Places, read: Sequence[_Read]) -> list[Hit]:
         for code in islice(frequent, MOST_GOT):
             got[_got(read[code])] += int(rows[code])
         examples = [_got(read[code]) for code in codes[here[:MOST_EXAMPLES]]]
-        hits.append(Hit(*key, rest[here], got, examples))
+        hits.append(BrokenRule(*key, rest[here], got, examples))
     return hits
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from gnomon.errors import ContractError
 
-__all__ = ["KnownAt", "Table", "Task"]
+__all__ = ["KnownAt", "LabelledTable", "Task"]
 
 Task = Literal["classification", "regression"]
 KnownAt: TypeAlias = "Mapping[str, str | pd.Series[Any] | Sequence[Any]]"
@@ -25,7 +25,7 @@ _SEED = 0
 
 
 @dataclass(frozen=True)
-class Table:
+class LabelledTable:
     """Rows of data; :meth:`of` makes one.
 
     Attributes:
@@ -57,7 +57,7 @@ class Table:
         event_time: str | None = None,
         entity_key: Sequence[str] = (),
         known_at: KnownAt | None = None,
-    ) -> Table:
+    ) -> LabelledTable:
         """A table of a frame.
 
         Args:
@@ -100,25 +100,25 @@ class Table:
         """One column."""
         return self.frame[name]
 
-    def take(self, places: npt.NDArray[Any]) -> Table:
+    def take(self, places: npt.NDArray[Any]) -> LabelledTable:
         """Some rows; they keep their numbers."""
         labels = None if self.labels is None else self.labels.iloc[places]
         return replace(self, frame=self.frame.iloc[places], labels=labels)
 
-    def labelled(self) -> Table:
+    def labelled(self) -> LabelledTable:
         """The rows that have a label."""
         if self.labels is None or not self.labels.isna().any():
             return self
         return self.take(np.flatnonzero(self.labels.notna().to_numpy()))
 
-    def sample(self, most: int) -> Table:
+    def sample(self, most: int) -> LabelledTable:
         """At most so many rows, each as likely as any other; drawn always alike, in their order."""
         if len(self) <= most:
             return self
         random = np.random.default_rng(_SEED)
         return self.take(np.sort(random.choice(len(self), most, replace=False)))
 
-    def sample_of_each(self, most: int) -> Table:
+    def sample_of_each(self, most: int) -> LabelledTable:
         """The same; of labels that are classes, as many rows of each as there is room for.
 
         How well two classes are told apart does not depend on how frequent they are, and rare

@@ -1,7 +1,7 @@
 import pytest
 
 from gnomon.report import Count, share
-from gnomon.skew.consistency.findings import Finding, judge
+from gnomon.skew.consistency.skew_summary import SkewFinding, judge
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_the_verdict_rests_on_rows_and_coverage(
 @pytest.mark.parametrize(("bad", "first"), [(0, "For rows known only later, "), (9, "Look at ")])
 def test_rows_known_only_later_are_told_with_what_to_do(bad: int, first: str) -> None:
     """Also where all agree: then that is all there is to do, and not nothing."""
-    found = Finding(
+    found = SkewFinding(
         left="online",
         right="offline",
         artifact="trips:1",

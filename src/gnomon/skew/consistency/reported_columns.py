@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gnomon.compare.comparators import ComparedColumn
-from gnomon.compare.comparison import Column as Sums
-from gnomon.compare.comparison import Comparison
+from gnomon.compare.comparison import Comparison, ComparisonColumn
 from gnomon.policy import Comparator, Rules
 from gnomon.report import Column
 from gnomon.report.numbers import number
@@ -98,7 +97,9 @@ def _smape(rows: ComparedColumn) -> float | None:
     return float(known.mean()) if len(known) else None
 
 
-def _column(name: str, kind: Kind, rule: Comparator, sums: Sums, unit: str | None) -> Column:
+def _column(
+    name: str, kind: Kind, rule: Comparator, sums: ComparisonColumn, unit: str | None
+) -> Column:
     return Column(
         name=name,
         kind=kind,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gnomon.drift.judging import NEVER
-from gnomon.drift.model import Alert, Column, Effect, Verdict
+from gnomon.drift.model import Alert, DriftColumn, Effect, Verdict
+from gnomon.drift.verdicts import NEVER
 from gnomon.report import Summary
+from gnomon.report.document import Sign
 from gnomon.report.numbers import moment, number, percent, plural, rows
 
-__all__ = ["METRICS", "Finding", "amount", "ranked"]
+__all__ = ["METRICS", "SIGNS", "DriftFinding", "amount", "ranked"]
 
 METRICS = {
     "psi": "PSI",
@@ -24,6 +25,9 @@ METRICS = {
 }
 """What each metric is called."""
 
+SIGNS = {"drifted": Sign("≠", "bad"), "ok": Sign("=", "good"), "unknown": Sign("?", "unsure")}
+"""The sign of each verdict."""
+
 _KINDS = ("input", "step", "output")
 _SHARES = ("nulls", "new", "outside")
 
@@ -35,7 +39,7 @@ def amount(metric: str, effect: Effect) -> str:
     return f"{METRICS[metric]} {shown(effect.value)} ({limit})"
 
 
-def ranked(columns: Sequence[Column]) -> list[Column]:
+def ranked(columns: Sequence[DriftColumn]) -> list[DriftColumn]:
     """Judged columns that have drifted: inputs before what is made of them, then the furthest
     beyond its limit first."""
     drifted = [c for c in columns if c.judged and c.verdict == "drifted"]
@@ -43,7 +47,7 @@ def ranked(columns: Sequence[Column]) -> list[Column]:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DriftFinding:
     """What is known when the words are chosen.
 
     Attributes:
@@ -59,7 +63,7 @@ class Finding:
     rows: int
     seconds: float
     start: str | None
-    columns: tuple[Column, ...]
+    columns: tuple[DriftColumn, ...]
     alerts: tuple[Alert, ...]
 
     @property
@@ -98,7 +102,7 @@ class Finding:
             action=self._action(drifted),
         )
 
-    def _what(self, drifted: list[Column]) -> str:
+    def _what(self, drifted: list[DriftColumn]) -> str:
         if not self.rows:
             return f"The log has no answer of {self.artifact} as {self.role} in this range."
         if drifted:
@@ -113,7 +117,7 @@ class Finding:
             )
         return "No column has drifted beyond the policy's limit."
 
-    def _where(self, drifted: list[Column]) -> str:
+    def _where(self, drifted: list[DriftColumn]) -> str:
         if not drifted:
             places = list(dict.fromkeys(f"`{a.name}`{_in(a)}" for a in self.alerts))
             return f"In {_listed(places)}." if places else "Nowhere."
@@ -125,7 +129,7 @@ class Finding:
         here = _segments(drifted[0])
         return f"In {'; '.join(said)}.{here}"
 
-    def _since(self, drifted: list[Column]) -> str:
+    def _since(self, drifted: list[DriftColumn]) -> str:
         if not drifted:
             return self._changed(self._largest()) if self.alerts else "Never in this range."
         first = drifted[0]
@@ -143,7 +147,7 @@ class Finding:
         at = moment(alert.since, self.seconds)
         return f"`{alert.name}`{_in(alert)} changed {how} from {at} UTC{shown}."
 
-    def _how_many(self, drifted: list[Column]) -> str:
+    def _how_many(self, drifted: list[DriftColumn]) -> str:
         judged = [c for c in self.columns if c.judged]
         unsure = sum(c.verdict == "unknown" for c in judged)
         said = f"{len(drifted)} of {plural(len(judged), 'column')} over {rows(self.rows)}"
@@ -163,7 +167,7 @@ class Finding:
             f"(`{worst.name}`); the limit is {limit}."
         )
 
-    def _action(self, drifted: list[Column]) -> str:
+    def _action(self, drifted: list[DriftColumn]) -> str:
         if not self.rows:
             return "Check the artifact, the role and the time range against the log."
         if self.verdict == "ok":
@@ -180,7 +184,7 @@ class Finding:
         return max(self.alerts, key=lambda a: (a.segment is None, a.effect.value / a.effect.limit))
 
 
-def _beyond(column: Column) -> float:
+def _beyond(column: DriftColumn) -> float:
     effect = column.effects[column.worst]
     return effect.value / effect.limit
 
@@ -194,7 +198,7 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:3]) + more
 
 
-def _segments(column: Column) -> str:
+def _segments(column: DriftColumn) -> str:
     """The segments without which the column would not have drifted."""
     limit = column.effects[column.worst].limit
     alone = [s.name for s in column.segments if s.without is not None and s.without <= limit]

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from gnomon.contract.check.columns import distinct, json_values, plain
+from gnomon.contract.check.plain_columns import distinct, json_values, plain
 
 
 @pytest.mark.parametrize(

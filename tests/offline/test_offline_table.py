@@ -7,7 +7,7 @@ import pytest
 
 from gnomon.contract import Contract, Feature, Output
 from gnomon.errors import TableError
-from gnomon.offline.table import KNOWN_AT, OfflineTable, understand
+from gnomon.offline.offline_table import KNOWN_AT, OfflineTable, understand
 
 CONTRACT = Contract(
     task="classification",
