@@ -13,9 +13,9 @@ from benchmarks.skew.injections import Sides, inject
 from benchmarks.skew.worlds import World
 from gnomon.artifact import Artifact
 from gnomon.compare.comparators import compare
+from gnomon.offline.offline_table import KNOWN_AT
 from gnomon.offline.paired_rows import Pairs, with_columns
 from gnomon.offline.rerun import Rerun
-from gnomon.offline.table import KNOWN_AT
 from gnomon.policy import Policy, Tolerance
 from gnomon.report import Diagnosis
 from gnomon.skew.diagnosis.diagnose import diagnose

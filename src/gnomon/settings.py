@@ -220,6 +220,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return "://" not in self.root
 
     @property
+    def local_spool(self) -> Path | None:
+        """Where open log segments are, if this machine has any."""
+        return self.spool_path if self.is_local or self.spool is not None else None
+
+    @property
     def spool_path(self) -> Path:
         """Where open log segments are written; always local.
 

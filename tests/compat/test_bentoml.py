@@ -56,11 +56,11 @@ def test_an_application_counts_with_the_class_that_was_given() -> None:
     ``tests/service/test_traffic.py`` sees on a running server that it does.
     """
     source = inspect.getsource(ServiceAppFactory.middlewares.fget)
-    for part in (f"from {instruments.__name__} import", "RunnerTrafficMetricsMiddleware"):
-        assert part in source, gone(
-            "RunnerTrafficMetricsMiddleware that is looked up when an application is made",
-            "paths that clients choose become labels of metrics",
-        )
+    looked_up = f"from {instruments.__name__} import"
+    assert all(name in source for name in (looked_up, "RunnerTrafficMetricsMiddleware")), gone(
+        "RunnerTrafficMetricsMiddleware that is looked up when an application is made",
+        "paths that clients choose become labels of metrics",
+    )
     assert issubclass(TrafficMetrics, private.RunnerTrafficMetricsMiddleware)
 
 

@@ -19,6 +19,7 @@ from sklearn.pipeline import Pipeline
 
 from gnomon.contract.contract import Contract
 from gnomon.pipeline.shortcuts import Transform, quick_model, shortcut
+from gnomon.tolerances import PROBABILITY_LEAD
 
 __all__ = ["DirectPredictor", "Predictor", "outputs"]
 
@@ -33,10 +34,6 @@ _ARGMAX = frozenset(
 )
 """scikit-learn's classifiers whose label is the class of the largest score, where a larger score is
 a larger probability. Only these exact classes: a subclass may predict otherwise."""
-
-_CLEAR = 1e-9
-"""How far the largest probability must lead for it to decide the label. Scores this close may
-come out as equal probabilities, or in the other order, once they are rounded."""
 
 
 class Predictor:
@@ -174,7 +171,7 @@ def _is_clear(probabilities: npt.NDArray[Any]) -> bool:
     else:
         ordered = np.sort(probabilities, axis=1)
         leads = ordered[:, -1] - ordered[:, -2]
-    return bool((leads > _CLEAR).all())
+    return bool((leads > PROBABILITY_LEAD).all())
 
 
 def _column(values: npt.NDArray[Any], field: pa.Field) -> pa.Array:

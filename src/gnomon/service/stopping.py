@@ -13,6 +13,7 @@ import signal
 import socket
 import stat
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import FrameType
 
 from gnomon.compat.platform import own_descriptors, stop_listening
@@ -68,12 +69,14 @@ def _is_open(number: int, listener: socket.socket) -> bool:
 def listening() -> list[tuple[int, socket.socket]]:
     """This process's listening sockets: the descriptor of each, and one of our own."""
     found = []
-    for number in [number for number in own_descriptors() if _is_socket(number)]:
-        listener = socket.socket(fileno=os.dup(number))
-        if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            found.append((number, listener))
-        else:
-            listener.close()
+    with ExitStack() as failing:
+        for number in [number for number in own_descriptors() if _is_socket(number)]:
+            listener = failing.enter_context(socket.socket(fileno=os.dup(number)))
+            if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                found.append((number, listener))
+            else:
+                listener.close()
+        failing.pop_all()
     return found
 
 

@@ -17,8 +17,10 @@ __all__ = [
     "IS_PORTABLE",
     "VARIABLE",
     "ChildWatch",
+    "adopt_orphans",
     "control_pair",
     "die_with_parent",
+    "die_with_tether",
     "end_with_socket",
     "is_running",
     "kill_first",
@@ -47,8 +49,10 @@ IS_PORTABLE = sys.platform != "linux" or os.environ.get(VARIABLE, "").lower() in
 if TYPE_CHECKING or not IS_PORTABLE:
     from gnomon.compat.platform.linux import (
         ChildWatch,
+        adopt_orphans,
         control_pair,
         die_with_parent,
+        die_with_tether,
         end_with_socket,
         is_running,
         kill_first,
@@ -70,8 +74,10 @@ if TYPE_CHECKING or not IS_PORTABLE:
 else:
     from gnomon.compat.platform.portable import (
         ChildWatch,
+        adopt_orphans,
         control_pair,
         die_with_parent,
+        die_with_tether,
         end_with_socket,
         is_running,
         kill_first,

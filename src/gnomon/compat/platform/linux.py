@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
 import ctypes
 import fcntl
 import os
 import re
 import resource
+import select
 import signal
 import socket
 from collections.abc import Iterable, Sequence
@@ -15,8 +17,10 @@ from pathlib import Path
 
 __all__ = [
     "ChildWatch",
+    "adopt_orphans",
     "control_pair",
     "die_with_parent",
+    "die_with_tether",
     "end_with_socket",
     "is_running",
     "kill_first",
@@ -37,6 +41,9 @@ __all__ = [
 ]
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_MOST_DESCRIPTORS = 253
+"""The kernel's limit for one packet."""
 
 
 # Processes
@@ -53,6 +60,28 @@ def die_with_parent(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(0)
+
+
+def die_with_tether(tether: socket.socket) -> None:
+    """Have the kernel kill this process when the other end of a socket is closed everywhere.
+
+    It is killed in whatever state it is then, and no longer when its parent ends. Nothing may be
+    written to the socket: that would kill it too.
+    """
+    fcntl.fcntl(tether, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(tether, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(tether, fcntl.F_SETFL, fcntl.fcntl(tether, fcntl.F_GETFL) | os.O_ASYNC)
+    closed = select.poll()
+    closed.register(tether, select.POLLIN)
+    if closed.poll(0):
+        os._exit(0)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0)
+    tether.detach()  # It stays open for as long as this process lives.
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what descendants of this process leave when they end."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 class ChildWatch:
@@ -156,18 +185,26 @@ def send_packet(control: socket.socket, packet: bytes, descriptors: Sequence[int
     socket.send_fds(control, [packet], list(descriptors))
 
 
-def recv_packet(control: socket.socket, most: int = 65_536) -> tuple[bytes, list[int]]:
-    """The next packet and its descriptor, if it has one; no bytes once the other end is closed.
+def recv_packet(control: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
+    """The next packet and the descriptors that came with it, which no child inherits; no bytes once
+    the other end is closed.
+
+    Not :func:`socket.recv_fds`, which ignores its ``flags`` in Python 3.11.
 
     Args:
         control: a socket of :func:`control_pair`.
-        most: bytes; a longer packet is cut.
+        flags: such as ``MSG_PEEK``.
 
     Raises:
         OSError: the connection broke, nothing is there yet, or not in time, as the socket has it.
     """
-    packet, descriptors, _, _ = socket.recv_fds(control, most, 1)
-    return packet, descriptors
+    fds = array.array("i")
+    space = socket.CMSG_SPACE(_MOST_DESCRIPTORS * fds.itemsize)
+    packet, ancillary, _, _ = control.recvmsg(65_536, space, flags | socket.MSG_CMSG_CLOEXEC)
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
+    return packet, list(fds)
 
 
 def end_with_socket(control: socket.socket, pid: int) -> None:

@@ -24,8 +24,10 @@ from pathlib import Path
 
 __all__ = [
     "ChildWatch",
+    "adopt_orphans",
     "control_pair",
     "die_with_parent",
+    "die_with_tether",
     "end_with_socket",
     "is_running",
     "kill_first",
@@ -83,6 +85,19 @@ def _watch_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(PARENT_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_with_tether(tether: socket.socket) -> None:
+    """Not known: this process goes on to end with its parent, and nothing takes it over.
+
+    Raises:
+        OSError: always.
+    """
+    raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+
+def adopt_orphans() -> None:
+    """Nothing: what a process leaves goes to the system's first process."""
 
 
 class ChildWatch:
@@ -227,24 +242,27 @@ def send_packet(control: socket.socket, packet: bytes, descriptors: Sequence[int
         _wait(control, select.POLLOUT)
 
 
-def recv_packet(control: socket.socket, most: int = 65_536) -> tuple[bytes, list[int]]:
-    """The next packet and its descriptor, if it has one; no bytes once the other end is closed.
+def recv_packet(control: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
+    """The next packet and its descriptor, if it has one, which no child inherits; no bytes once the
+    other end is closed.
 
     Args:
         control: a socket of :func:`control_pair`.
-        most: bytes; a longer packet is cut.
+        flags: not used.
 
     Raises:
         OSError: the connection broke, nothing is there yet, or not in time, as the socket has it.
     """
     head, descriptors, _, _ = socket.recv_fds(control, _LENGTH.size, 1)
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
     if not head:
         return b"", descriptors
     head += _rest(control, _LENGTH.size - len(head))
     (length,) = _LENGTH.unpack(head)
     if length > _MOST_PACKET:
         raise ConnectionError(f"a packet of {length:,} bytes")
-    return _rest(control, length)[:most], descriptors
+    return _rest(control, length), descriptors
 
 
 def _rest(control: socket.socket, length: int) -> bytes:
