@@ -17,10 +17,13 @@ SURFACE = [
     "Contract",
     "GnomonError",
     "Policy",
+    "SkewCheck",
     "__version__",
+    "compare_offline",
     "inspect",
     "load",
     "pack",
+    "replay",
 ]
 
 

@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 from gnomon.drift.bins import GRAIN, Bins, Extra, Floats
-from gnomon.drift.metrics import Sides, measures, quantiles
+from gnomon.drift.metrics import BinnedSides, measures, quantiles
 from tests.drift.columns import against, counted, frozen
 
 TRAINING = np.random.default_rng(1).normal(10, 3, 5_000)
@@ -123,5 +123,5 @@ def test_fewer_strange_values_than_before_are_no_drift(
     bins = frozen(values)
     strange = bins.training.copy()
     strange[bins.size + extra] += 30
-    assert measures(Sides(bins, strange, bins.training))[metric] == 0.0
-    assert measures(Sides(bins, bins.training, strange))[metric] > 0.0
+    assert measures(BinnedSides(bins, strange, bins.training))[metric] == 0.0
+    assert measures(BinnedSides(bins, bins.training, strange))[metric] > 0.0

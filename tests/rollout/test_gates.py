@@ -111,9 +111,8 @@ def test_too_few_rows_are_unknown() -> None:
 
 def test_failures_fail_with_their_reasons() -> None:
     """The failed share is of all eligible rows read, and the sentence names the codes."""
-    shadow = rows(1_000)
-    shadow.failed = 50
-    shadow.errors.update({"prediction_failed": 49, "invalid_request": 1})
+    errors = {"prediction_failed": 49, "invalid_request": 1}
+    shadow = structs.replace(rows(1_000, failed=50), errors=errors)
     gate = judged(replace(GOOD, shadow=shadow))["failed"]
     assert (gate.verdict, gate.count, gate.rows) == ("fail", 50, 1_050)
     assert "49 prediction_failed, 1 invalid_request" in gate.says
@@ -133,8 +132,7 @@ def test_rows_still_lagging_may_yet_be_scored() -> None:
     waiting = judged(slices=(beat(90), beat(60, name="two")))
     assert (waiting["coverage"].verdict, waiting["lag"].verdict) == ("unknown", "fail")
     assert waiting["coverage"].rows == 10_150
-    shadow = rows(10_000)
-    shadow.failed = 200
+    shadow = rows(10_000, failed=200)
     assert judged(replace(GOOD, shadow=shadow))["coverage"].verdict == "fail"
 
 
