@@ -424,5 +424,5 @@ def test_a_null_in_any_column_of_a_wide_frame_is_tried_alone() -> None:
     pipeline = make_pipeline(FunctionTransformer(of_its_company), LinearRegression())
     pipeline.fit(frame, target)
     contract = infer_contract(frame, task="regression")
-    with pytest.raises(PackRefused, match="differ alone: .* column `c39`"):
+    with pytest.raises(PackRefused, match=r"differ alone: .* column `c39`"):
         check_batch_invariance(pipeline, frame, contract)
