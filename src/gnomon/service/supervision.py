@@ -11,7 +11,7 @@ from typing import Any
 from bentoml._internal.utils import circus
 from circus.exc import ConflictError  # type: ignore[import-untyped]
 
-__all__ = ["PromptArbiter", "restart_promptly"]
+__all__ = ["restart_promptly"]
 
 LOOK_SECONDS = 0.1
 
