@@ -42,9 +42,9 @@ def sql(
     For example: gnomon log sql "SELECT outcome, count(*) AS n FROM log GROUP BY ALL"
     """
     from gnomon.cli.console import print_json, wait
-    from gnomon.cli.deployment import find_model
     from gnomon.cli.show.rows import print_csv, show_rows
     from gnomon.log import InferenceLog
+    from gnomon.rollout.lookup import find_model
     from gnomon.settings import Settings
 
     settings = Settings.read()
@@ -65,8 +65,8 @@ def books(model: Model = None, as_json: AsJson = False) -> None:
     For live and for every shadow, to the row. Exit code 1: the books do not balance.
     """
     from gnomon.cli.console import out, print_json, wait
-    from gnomon.cli.deployment import find_model
     from gnomon.log import InferenceLog
+    from gnomon.rollout.lookup import find_model
     from gnomon.settings import Settings
     from gnomon.shadow.books.balance import balance
 
@@ -95,9 +95,9 @@ def repair_log(model: Model = None, as_json: AsJson = False) -> None:
     Nothing is deleted: damaged files are kept under `damaged`. Exit code 1: rows are lost.
     """
     from gnomon.cli.console import out, print_json, wait
-    from gnomon.cli.deployment import find_model
     from gnomon.cli.show.repair import explain
     from gnomon.log.repair import repair
+    from gnomon.rollout.lookup import find_model
     from gnomon.settings import Settings
 
     settings = Settings.read()
@@ -117,8 +117,8 @@ def seal(model: Model = None) -> None:
     And hold it to the retention settings. A running server does so by itself.
     """
     from gnomon.cli.console import out, wait
-    from gnomon.cli.deployment import find_model
     from gnomon.log.seal import Sealer
+    from gnomon.rollout.lookup import find_model
     from gnomon.settings import Settings
 
     settings = Settings.read()

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-from gnomon.cli.deployment import find_model
 from gnomon.errors import SettingsError
 from gnomon.rollout.history import Event
+from gnomon.rollout.lookup import find_model
 from gnomon.service.auth import find_control_token
 from gnomon.service.status import Status
 from gnomon.settings import Settings

@@ -85,7 +85,7 @@ class Sealer:
         self._spool = settings.spool_path / model
         self._table = LogTable(settings, model)
         self._maintenance = TableMaintenance(self._table)
-        self._account = SealedAccount(self._table, model)
+        self._account = SealedAccount(self._table)
         self._commits = 0
         self._maintained = time.monotonic()
 
@@ -100,6 +100,8 @@ class Sealer:
         """
         sealed, errors = 0, []
         with self._alone() as alone:
+            if alone:
+                self._account.check_there()
             for stream in self._streams() if alone else ():
                 try:
                     while moved := self._seal_stream(stream):
@@ -117,8 +119,9 @@ class Sealer:
             LogError: the table has lost rows, or cannot be reached.
         """
         with self._alone() as alone:
-            if alone and self._table.load() is not None:
+            if alone:
                 self._account.check()
+            if alone and self._table.load() is not None:
                 self._remove_old()
                 self._maintenance.compact()
                 self._account.settle()

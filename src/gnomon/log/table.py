@@ -30,7 +30,7 @@ from gnomon.log.delta import (
     stream_key,
     writing,
 )
-from gnomon.log.ledger import Ledger, read_ledgers
+from gnomon.log.ledger import Ledger, read_ledgers, write_ledger
 from gnomon.log.segment_rows import FIXED, SegmentRows
 from gnomon.log.tail import SegmentReader
 from gnomon.settings import Settings
@@ -64,6 +64,7 @@ class LogTable:
         root = str(Path(settings.root).absolute()) if settings.is_local else settings.root
         self.uri = f"{root.rstrip('/')}/log/{model}"
         self.folder = Path(self.uri) if settings.is_local else None
+        self.spool = None if settings.local_spool is None else settings.local_spool / model
         self._settings = settings
         self._model = model
 
@@ -78,7 +79,15 @@ class LogTable:
         Raises:
             LogError: a ledger is damaged.
         """
-        return read_ledgers(self.storage, self._model)
+        return read_ledgers(self.storage, self._model, self.spool)
+
+    def write_ledger(self, identity: str, ledger: Ledger) -> None:
+        """Write the ledger of this machine's spool. Only its sealer may.
+
+        Raises:
+            StorageError: the storage root refuses.
+        """
+        write_ledger(self.storage, self._model, identity, ledger, self.spool)
 
     def read(self) -> DeltaTable | None:
         """As :meth:`load`, and held against what was sealed, for whoever reads rows.
@@ -128,7 +137,7 @@ class LogTable:
         from deltalake.exceptions import CommitFailedError, DeltaError
 
         for left in reversed(range(_TRIES)):
-            table = self.load() or self._create()
+            table = self.load_or_create()
             fresh = [s for s in segments if s.sequence > sealed_up_to(table, s.schema.metadata)]
             if not fresh:
                 return False
@@ -139,6 +148,10 @@ class LogTable:
                 if not (left and isinstance(error, CommitFailedError)):
                     raise LogError(f"cannot seal: {first_line(error)}", where=self.uri) from None
         raise AssertionError
+
+    def load_or_create(self) -> DeltaTable:
+        """As :meth:`load`; begun where there is none."""
+        return self.load() or self._create()
 
     def rows(self, condition: pc.Expression | None = None) -> dict[str, int]:
         """How many rows there are of each ``<slice>/<stream>``; of those a condition holds for.
@@ -231,6 +244,8 @@ def check_not_lost(table: DeltaTable | None, ledgers: Iterable[Ledger], where: s
             key = f"{stream}/{sealed.identity}"
             reached = -1 if table is None else sealed_segment(table, key)
             if sealed.sequence > reached:
+                if table is None:
+                    raise _gone(sealed.rows - ledger.removed.get(stream, 0), stream, where)
                 raise LogError(
                     f"the sealed log has lost commits: {stream} was sealed up to segment "
                     f"{sealed.sequence}, the table has "
@@ -238,3 +253,13 @@ def check_not_lost(table: DeltaTable | None, ledgers: Iterable[Ledger], where: s
                     where=where,
                     hint="gnomon log repair restores what is left and says how many rows are lost",
                 )
+
+
+def _gone(rows: int, stream: str, where: str) -> LogError:
+    return LogError(
+        f"the sealed log is gone: {rows:,} row{'' if rows == 1 else 's'} of {stream} had been "
+        "sealed, and there is no table",
+        where=where,
+        hint="see that GNOMON_ROOT is right and its disk is mounted, or restore a backup; "
+        "without one, gnomon log repair counts the rows as lost",
+    )

@@ -37,13 +37,15 @@ class TableMaintenance:
                 table.repair(dry_run=False, post_commithook_properties=no_hooks())
 
     def mark_sealed(self, stream: str, segment: int) -> None:
-        """Note again that a stream is sealed up to a segment, if the table has lost that.
+        """Note again that a stream is sealed up to a segment, if the table has lost that. A table
+        that is gone is begun anew.
 
         Raises:
             LogError: it cannot be written.
         """
         from deltalake import CommitProperties, Transaction, write_deltalake
 
+        self._table.load_or_create()
         with self._maintaining() as table:
             if sealed_segment(table, stream) < segment:
                 write_deltalake(

@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from gnomon.worker import Supervisor
 from gnomon.worker.connection import Scored
+from gnomon.worker.takeover import HolderHandle
 
 __all__ = ["Lane"]
 
@@ -57,6 +58,7 @@ class Lane:
         epoch: the rollout decision that made this artifact live.
         codec: reads large bodies and writes large answers.
         on_death: called with the reason when a worker ends unasked.
+        found: workers of this artifact that outlived the gateway before.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Lane:
         epoch: int,
         codec: Codec,
         on_death: Callable[[str], None] = lambda reason: None,
+        found: Iterable[HolderHandle] = (),
     ) -> None:
         self.artifact = artifact
         self.contract = artifact.contract
@@ -83,7 +86,11 @@ class Lane:
         self._queue: deque[Ticket] = deque()
         self._unsettled: deque[Ticket] = deque()
         self._alarm: asyncio.TimerHandle | None = None
-        self._workers = [Supervisor(artifact, settings, on_death) for _ in range(settings.workers)]
+        there = iter(found)
+        self._workers = [
+            Supervisor(artifact, settings, on_death, next(there, None))
+            for _ in range(settings.workers)
+        ]
         self._free = [*self._workers]
         self._fastest = math.inf
         """Microseconds of the fastest call so far: about what a call costs beside its rows."""
@@ -100,6 +107,11 @@ class Lane:
     def restarts(self) -> int:
         """How often workers of this lane were replaced."""
         return sum(worker.restarts for worker in self._workers)
+
+    def outliving(self) -> list[HolderHandle]:
+        """Its workers that another gateway could take over; see :meth:`Supervisor.outliving`."""
+        handles = (worker.outliving() for worker in self._workers)
+        return [handle for handle in handles if handle is not None]
 
     async def start(self) -> None:
         """Return once every worker has verified the artifact and serves.

@@ -18,12 +18,14 @@ import math
 import re
 from typing import Any
 
-from uvicorn.config import Config
-from uvicorn.protocols.http import auto
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.utils import get_local_addr, get_remote_addr
-from uvicorn.server import ServerState
-
+from gnomon.compat.uvicorn import (
+    Config,
+    HttpToolsProtocol,
+    ServerState,
+    get_local_addr,
+    get_remote_addr,
+    make_connections_with,
+)
 from gnomon.errors import GnomonError, MalformedRequest, Unauthorized
 from gnomon.service.auth import PREDICT_HINT, check_token
 from gnomon.service.exchange import Exchange, Wire, scope_of
@@ -56,13 +58,11 @@ _BLANK = re.compile(rb"\A(?:\r\n)*+")
 def take_connections() -> None:
     """Have uvicorn make connections to a front door of this class.
 
-    BentoML leaves the choice of protocol to uvicorn; this is the name uvicorn looks it up by.
-
     Raises:
         SettingsError: this process may not open enough connections to serve.
     """
     raise_descriptor_limit()
-    auto.AutoHTTPProtocol = _protocol  # type: ignore[assignment]
+    make_connections_with(_protocol)
 
 
 def _protocol(
@@ -355,6 +355,8 @@ class Connection(ClientStream):
 
 def is_plain(head: Head, settings: Settings) -> bool:
     """Whether a request needs nothing that ASGI is for, and the front door would let it in."""
+    if not settings.fast_http:
+        return False
     if head.method != "POST" or head.raw_path != b"/predict" or head.query:
         return False
     if head.length is None or head.length > min(BODY_BYTES, settings.body_bytes):

@@ -9,8 +9,8 @@ from typing import Any
 
 import bentoml
 import msgspec
-from _bentoml_sdk import Service
 
+from gnomon.compat.bentoml import Service, declared_in
 from gnomon.files import apply_umask
 from gnomon.printable import make_logs_printable, make_tracebacks_printable
 from gnomon.service.connection import take_connections
@@ -20,6 +20,7 @@ from gnomon.service.metric_files import reserve_files
 from gnomon.service.origins import origins_of
 from gnomon.service.runtime import Runtime, open_gateway
 from gnomon.service.stopping import refuse_connections, when_told_to_stop
+from gnomon.service.takeover import prepare_takeover
 from gnomon.service.traffic import count_by_route
 from gnomon.settings import Settings
 
@@ -92,6 +93,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
             from gnomon.service.supervision import restart_promptly  # No gateway needs circus.
 
             restart_promptly()
+            prepare_takeover(settings.slices)
 
         @bentoml.on_startup  # type: ignore[untyped-decorator]
         async def start(self) -> None:
@@ -123,5 +125,5 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
         inner=Gateway,
         config={"workers": settings.slices, "traffic": {"timeout": int(settings.deadline) + 5}},
     )
-    service._caller_module = sys._getframe(1).f_globals["__name__"]
+    declared_in(service, sys._getframe(1).f_globals["__name__"])  # noqa: SLF001  # CPython has it
     return service

@@ -12,6 +12,7 @@ from gnomon.service.recording import Recorder
 from gnomon.service.rollout_follower import RolloutFollower
 from gnomon.service.slice_claim import SliceClaim
 from gnomon.service.status_view import StatusView
+from gnomon.service.takeover import Takeover
 from gnomon.service.tasks import Tasks, in_thread
 from gnomon.settings import Settings
 from gnomon.shadow import slices
@@ -32,6 +33,7 @@ class Maintenance:
         recorder: the log.
         follower: brings the slice to the newest rollout state.
         orphans: sees to slices that were left behind.
+        takeover: leaves the live workers to the next gateway, should this one be killed.
         metrics: published each time.
         view: makes the heartbeat.
     """
@@ -44,6 +46,7 @@ class Maintenance:
         recorder: Recorder,
         follower: RolloutFollower,
         orphans: Orphans,
+        takeover: Takeover,
         metrics: Metrics,
         view: StatusView,
     ) -> None:
@@ -53,6 +56,7 @@ class Maintenance:
         self._recorder = recorder
         self._follower = follower
         self._orphans = orphans
+        self._takeover = takeover
         self._metrics = metrics
         self._view = view
         self._begun = False
@@ -78,6 +82,7 @@ class Maintenance:
         if not self._recorder.is_open:
             await self._claim.take()
         await self._follower.follow()
+        self._takeover.offer(self._follower.live)
         self._metrics.publish()
         if self._recorder.is_open:
             self._recorder.rotate_if_due()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Sequence
 from typing import Any
 
-from gnomon.service.status import Latency
+from gnomon.compat.prometheus_client import observe_many
+from gnomon.shadow.shadow_counts import Latency
 
 __all__ = ["Metrics"]
 
@@ -222,9 +221,9 @@ class Metrics:
                 self._published[key] = rows
         latencies, self._latencies = self._latencies, []
         batches, self._batches = self._batches, []
-        _observe(self._latency, latencies)
-        _observe(self._batch_rows, [rows for rows, _ in batches])
-        _observe(self._worker, [micros / 1e6 for _, micros in batches])
+        observe_many(self._latency, latencies)
+        observe_many(self._batch_rows, [rows for rows, _ in batches])
+        observe_many(self._worker, [micros / 1e6 for _, micros in batches])
 
     def shadow(self, shadow: str, states: dict[str, int], behind_seconds: float) -> None:
         """Where a shadow is: its rows by state, and how far behind it is."""
@@ -250,16 +249,3 @@ class Metrics:
                 **{f"unlogged:{reason}": rows for reason, rows in self.unlogged_rows.items()},
             },
         }
-
-
-def _observe(histogram: Any, values: Sequence[float]) -> None:
-    """Observe many values at the cost of one a bucket, which ``prometheus_client`` has no call for.
-
-    A histogram holds a counter for each of its buckets, and one of the sum.
-    """
-    if values:
-        for bucket, count in Counter(
-            bisect_left(histogram._upper_bounds, value) for value in values
-        ).items():
-            histogram._buckets[bucket].inc(count)
-        histogram._sum.inc(sum(values))

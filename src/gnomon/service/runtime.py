@@ -30,6 +30,7 @@ from gnomon.service.slice_claim import SliceClaim
 from gnomon.service.standby import Standby
 from gnomon.service.status import Status
 from gnomon.service.status_view import StatusView
+from gnomon.service.takeover import Takeover
 from gnomon.service.tasks import Tasks, close_all
 from gnomon.settings import Settings
 from gnomon.storage import Storage
@@ -120,11 +121,18 @@ async def open_runtime(
         codec = Codec(settings)
         sealer = Sealing(model, settings, lambda: metrics.restarted("sealer"))
         orphans = Orphans(settings, model, policy)
+        takeover = Takeover(settings)
         shadows = ShadowSupervisor(model, settings, policy, claim, recorder, metrics, tasks)
 
         def make_lane(artifact: Artifact) -> Lane:
             return Lane(
-                artifact, settings, recorder, 0, codec, lambda reason: metrics.restarted("live")
+                artifact,
+                settings,
+                recorder,
+                0,
+                codec,
+                lambda reason: metrics.restarted("live"),
+                takeover.claim(artifact),
             )
 
         def on_first_live() -> None:  # Not before: their start would slow the live artifact's.
@@ -137,7 +145,7 @@ async def open_runtime(
         control = RolloutControl(token, settings, policy, claim, lanes, follower, view)
         requests = RequestHandler(settings, follower, recorder, metrics, tasks)
         maintenance = Maintenance(
-            settings, storage, claim, recorder, follower, orphans, metrics, view
+            settings, storage, claim, recorder, follower, orphans, takeover, metrics, view
         )
 
         # How they close, the last one first.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from gnomon.rollout.history import Shadow
-from gnomon.service.status import Latency, ShadowStatus
+from gnomon.service.status import ShadowStatus
 from gnomon.shadow.slices import ShadowBeat
 
 __all__ = ["shadow_status"]
@@ -22,18 +22,6 @@ def shadow_status(shadow: Shadow, beat: ShadowBeat | None) -> ShadowStatus:
     )
     if beat is None:
         return known
-    took = beat.latency_ms
     return structs.replace(
-        known,
-        state=beat.state,
-        eligible=beat.scored + beat.failed + beat.lagging,
-        scored=beat.scored,
-        failed=beat.failed,
-        lagging=beat.lagging,
-        behind_seconds=beat.behind_seconds,
-        compared=beat.compared,
-        disagreed=beat.disagreed,
-        flipped=beat.flipped,
-        latency_ms=None if took is None else Latency(p50=took.p50, p99=took.p99),
-        error=beat.error,
+        known, state=beat.state, eligible=beat.count_eligible(), **beat.reported()
     )

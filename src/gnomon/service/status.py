@@ -9,16 +9,11 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from gnomon.shadow.shadow_counts import Latency, ShadowReport
+
 __all__ = ["Books", "Latency", "Live", "ShadowStatus", "Status", "public"]
 
 HIDDEN = "the control token shows why: GET /gnomon/status"
-
-
-class Latency(msgspec.Struct, frozen=True, kw_only=True):
-    """Milliseconds a worker spent on one batch, at two quantiles of the recent ones."""
-
-    p50: float
-    p99: float
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +32,7 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: Latency | None = None
 
 
-class ShadowStatus(msgspec.Struct, frozen=True, kw_only=True):
+class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
     """An artifact in shadow; counts are rows: eligible = scored + failed + lagging.
 
     Attributes:
@@ -45,12 +40,7 @@ class ShadowStatus(msgspec.Struct, frozen=True, kw_only=True):
         fraction: the share of entities (or requests) it sees.
         since: when it was put in shadow.
         state: ``starting``, ``running`` or ``failing``.
-        behind_seconds: how long ago the oldest row that is still to be scored arrived.
-        compared: scored rows that had a live answer to be compared with.
-        disagreed: of those, the rows that differ beyond the policy's tolerance.
-        flipped: of those, the rows where the decision changes.
-        latency_ms: its worker's time per batch; ``None`` before the first batch.
-        error: why it is failing.
+        eligible: rows it is to have scored.
     """
 
     artifact: str
@@ -58,15 +48,6 @@ class ShadowStatus(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime | None = None
     state: str = "running"
     eligible: int = 0
-    scored: int = 0
-    failed: int = 0
-    lagging: int = 0
-    behind_seconds: float = 0.0
-    compared: int = 0
-    disagreed: int = 0
-    flipped: int = 0
-    latency_ms: Latency | None = None
-    error: str | None = None
 
     @property
     def disagreement(self) -> float | None:

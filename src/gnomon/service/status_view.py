@@ -15,7 +15,6 @@ from gnomon.service.slice_claim import SliceClaim
 from gnomon.service.status import Books, Live, Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
-from gnomon.shadow.feed import progress
 from gnomon.version import __version__
 
 __all__ = ["StatusView"]
@@ -85,7 +84,7 @@ class StatusView:
             recorded=slices.Recorded(epoch=history.known.epoch, sha256=history.known.sha256),
             live=None if live is None else live.artifact.tag,
             previous=history.state.previous,
-            latency_ms=None if took is None else progress.Latency(p50=took.p50, p99=took.p99),
+            latency_ms=took,
             shadows=self._shadows.beats(),
             books=self._metrics.books(),
             error=self.trouble(),

@@ -4,12 +4,14 @@ On the *data* socket (a stream), both ways: a header, then the payload. Batches 
 record-batch messages: both ends know the schema from the contract, so nothing else is sent.
 
 On the *control* socket (sequenced packets), worker to client: one :class:`Event` a packet, with the
-client's end of a new data socket attached to ``Ready``. Client to worker: :data:`KILL`, or nothing;
+client's end of a new data socket attached to ``Ready``. Client to worker: :data:`KILL`,
+:data:`OUTLIVE` with one end of a tether attached, :data:`TAKE_OVER` and a nonce, or nothing;
 closing it ends the worker.
 """
 
 from __future__ import annotations
 
+import array
 import socket
 import struct
 from typing import NamedTuple
@@ -25,7 +27,10 @@ __all__ = [
     "FIXED",
     "HEADER",
     "KILL",
+    "MOST_DESCRIPTORS",
+    "OUTLIVE",
     "SCORE",
+    "TAKE_OVER",
     "TRACE",
     "Died",
     "Event",
@@ -39,6 +44,7 @@ __all__ = [
     "read_table",
     "recv_exactly",
     "recv_frame",
+    "recv_packet",
     "scored_schema",
     "table_payload",
 ]
@@ -46,14 +52,25 @@ __all__ = [
 HEADER = struct.Struct("<QIII")
 """Payload bytes, sequence number, kind, microseconds the worker spent (answers only)."""
 
+MOST_DESCRIPTORS = 253
+"""What the kernel attaches to one packet (``SCM_MAX_FD``)."""
+
 SCORE, TRACE, FAILED, EXPERIMENT, FIXED = 1, 2, 3, 4, 5
 KILL = b"kill"
+OUTLIVE = b"outlive"
+"""To a holder: live as long as the other end of the attached socket is open anywhere."""
+TAKE_OVER = b"take over "
+"""To a holder, by a client that is new to it: replace the scorer, and say this nonce with it."""
 
 
 class Ready(msgspec.Struct, tag="ready", frozen=True):
-    """A scorer is verified and serving; its data socket comes with this packet."""
+    """A scorer is verified and serving; its data socket comes with this packet.
+
+    ``nonce`` is that of the client that had it forked by :data:`TAKE_OVER`.
+    """
 
     pid: int
+    nonce: str = ""
 
 
 class Died(msgspec.Struct, tag="died", frozen=True):
@@ -131,11 +148,25 @@ def read_event(sock: socket.socket) -> tuple[Event | None, socket.socket | None]
     The event is None when the worker is gone.
     """
     try:
-        packet, fds, _, _ = socket.recv_fds(sock, 65_536, 1)
+        packet, fds = recv_packet(sock)
     except ConnectionError:
         return None, None
     data = socket.socket(fileno=fds[0]) if fds else None
     return (_events.decode(packet) if packet else None), data
+
+
+def recv_packet(sock: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
+    """One packet and the descriptors that came with it, which no child inherits.
+
+    Not :func:`socket.recv_fds`, which ignores its ``flags`` in Python 3.11.
+    """
+    fds = array.array("i")
+    space = socket.CMSG_SPACE(MOST_DESCRIPTORS * fds.itemsize)
+    packet, ancillary, _, _ = sock.recvmsg(65_536, space, flags | socket.MSG_CMSG_CLOEXEC)
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
+    return packet, list(fds)
 
 
 def recv_exactly(sock: socket.socket, length: int) -> memoryview | None:
