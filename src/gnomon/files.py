@@ -18,7 +18,6 @@ from pathlib import Path
 from gnomon.compat.platform import sync_descriptor
 
 __all__ = [
-    "UMASK",
     "apply_umask",
     "create",
     "file_mode",
@@ -33,14 +32,14 @@ __all__ = [
     "sync_tree",
 ]
 
-UMASK = 0o077
+_DEFAULT_UMASK = 0o077
 """The default umask; ``GNOMON_UMASK`` or :func:`apply_umask` replaces it."""
 
 LEFTOVER_SECONDS = 3600.0
 """A temporary file is put in place within milliseconds; the writer of one this old has died."""
 
 _TEMPORARY = ".new"
-_umask = UMASK
+_umask = _DEFAULT_UMASK
 with contextlib.suppress(KeyError, ValueError):  # The settings refuse anything but a mask.
     _umask = int(os.environ["GNOMON_UMASK"], 8)
 
