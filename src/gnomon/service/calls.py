@@ -18,7 +18,7 @@ from gnomon.errors import (
     ServerError,
 )
 from gnomon.rollout.history import Event
-from gnomon.service.control import ROUTES, Decision, Decisions
+from gnomon.service.control import ROUTES, DecisionRequest, Decisions
 from gnomon.service.status import Status
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def predict_many(rows: Rows) -> Call[Predictions]:
     return Call(method="POST", path="/predict", content=_encode(content), read=_reader(Predictions))
 
 
-def decide(decision: Decision) -> Call[Event]:
+def decide(decision: DecisionRequest) -> Call[Event]:
     """Take a rollout decision; the route is the one that takes such a body."""
     return Call(
         method="POST",
