@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -33,15 +32,13 @@ ROWS_COST = times(2, "time.sleep(0.05 * len(X))")
 CRASHES = -666.0
 """The toy's worker dies of this value."""
 
-metrics = cache(Metrics)
-"""A process has each of its counters once."""
-
 
 class Watched(Recorder):
     """A recorder that remembers how many rows each batch had."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings, metrics("toy"))
+        self.metrics = Metrics("toy")
+        super().__init__(settings, self.metrics)
         self.sizes: list[int] = []
 
     def asked(
@@ -69,6 +66,7 @@ async def lane_of(tag: str, settings: Settings) -> AsyncIterator[tuple[Lane, Wat
         finally:
             await lane.close()
             await recorder.close()
+            recorder.metrics.close()
 
 
 def ask(lane: Lane, reply: Callable[[Answer], None], name: str = "online", x: float = 1.0) -> None:
