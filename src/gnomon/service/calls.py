@@ -21,7 +21,7 @@ from gnomon.rollout.history import Event
 from gnomon.sent_errors import SentError
 from gnomon.service.control import (
     ROUTES,
-    Decision,
+    DecisionRequest,
     Decisions,
     Promote,
     Rollback,
@@ -163,7 +163,7 @@ def rollback(by: str | None, why: str | None) -> Call[Event]:
     return _decide(Rollback(by=by, why=why))
 
 
-def _decide(decision: Decision) -> Call[Event]:
+def _decide(decision: DecisionRequest) -> Call[Event]:
     """Take a rollout decision; the route is the one that takes such a body."""
     return Call(
         method="POST",
