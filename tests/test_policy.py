@@ -217,14 +217,19 @@ def test_a_name_that_the_artifact_has_is_taken(tmp_path: Path, text: str) -> Non
     Policy.read(path).check_names("a:1", NAMED, ["hour", "clock/hour"])
 
 
-def test_false_unsets_a_gate(tmp_path: Path) -> None:
-    """TOML has no null. Those that have no unset refuse it, as they do `true`."""
+def test_off_unsets_a_gate(tmp_path: Path) -> None:
+    """TOML has no null. Those that have no unset refuse it, and nothing else unsets."""
     path = tmp_path / "policy.toml"
-    path.write_text("[gates]\nmax_failed = false\nmin_coverage = false\nmax_lag_rows = false")
+    path.write_text('[gates]\nmax_failed = "off"\nmin_coverage = "off"\nmax_lag_rows = "off"')
     gates = Policy.read(path).gates
     assert (gates.max_failed, gates.min_coverage, gates.max_lag_rows) == (None, None, None)
     assert gates.max_disagreement == 0.05
-    for wrong in ("min_rows = false", "confidence = false", "max_failed = true"):
+    for wrong in (
+        'min_rows = "off"',
+        'confidence = "off"',
+        'max_failed = "on"',
+        "max_failed = false",
+    ):
         path.write_text(f"[gates]\n{wrong}")
         with pytest.raises(PolicyError, match=wrong.split()[0]):
             Policy.read(path)

@@ -5,9 +5,9 @@ Names are imported on first use, so that ``import gnomon`` costs nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from gnomon.lazy_imports import lazy
 from gnomon.version import __version__
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from gnomon.contract import Contract as Contract
     from gnomon.errors import GnomonError as GnomonError
     from gnomon.policy import Policy as Policy
+    from gnomon.rollout import SkewCheck as SkewCheck
+    from gnomon.rollout import compare_offline as compare_offline
+    from gnomon.rollout import replay as replay
     from gnomon.service.client import AsyncClient as AsyncClient
     from gnomon.service.client import Client as Client
 
@@ -28,31 +31,31 @@ __all__ = [
     "Contract",
     "GnomonError",
     "Policy",
+    "SkewCheck",
     "__version__",
+    "compare_offline",
     "inspect",
     "load",
     "pack",
+    "replay",
 ]
 
 _HOMES = {
-    "Artifact": "gnomon.artifact",
-    "AsyncClient": "gnomon.service.client",
-    "Client": "gnomon.service.client",
-    "Contract": "gnomon.contract",
-    "GnomonError": "gnomon.errors",
-    "Policy": "gnomon.policy",
-    "inspect": "gnomon.artifact",
-    "load": "gnomon.artifact",
-    "pack": "gnomon.artifact",
+    "Artifact": "artifact",
+    "AsyncClient": "service.client",
+    "Client": "service.client",
+    "Contract": "contract",
+    "GnomonError": "errors",
+    "Policy": "policy",
+    "SkewCheck": "rollout",
+    "compare_offline": "rollout",
+    "inspect": "artifact",
+    "load": "artifact",
+    "pack": "artifact",
+    "replay": "rollout",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'gnomon' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

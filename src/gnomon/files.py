@@ -8,14 +8,16 @@ the documentation of SQLite (https://www.sqlite.org/atomiccommit.html) for the s
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
 import time
 from pathlib import Path
 
+from gnomon.compat.platform import sync_descriptor
+
 __all__ = [
-    "UMASK",
     "apply_umask",
     "create",
     "file_mode",
@@ -30,14 +32,14 @@ __all__ = [
     "sync_tree",
 ]
 
-UMASK = 0o077
+_DEFAULT_UMASK = 0o077
 """The default umask; ``GNOMON_UMASK`` or :func:`apply_umask` replaces it."""
 
 LEFTOVER_SECONDS = 3600.0
 """A temporary file is put in place within milliseconds; the writer of one this old has died."""
 
 _TEMPORARY = ".new"
-_umask = UMASK
+_umask = _DEFAULT_UMASK
 with contextlib.suppress(KeyError, ValueError):  # The settings refuse anything but a mask.
     _umask = int(os.environ["GNOMON_UMASK"], 8)
 
@@ -94,7 +96,7 @@ def make_folder(folder: Path) -> None:
             _set_mode(path, folder_mode())  # The process's umask may be a narrower one.
         sync_folder(path.parent)
     if not folder.is_dir():
-        raise NotADirectoryError(f"expected a folder: {folder}")
+        raise NotADirectoryError(errno.ENOTDIR, "expected a folder", str(folder))
 
 
 def narrow(folder: Path) -> None:
@@ -199,7 +201,7 @@ def _write_temporary(path: Path, content: bytes, mode: int | None = None) -> Pat
             os.fchmod(descriptor, file_mode() if mode is None else mode)
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            sync_descriptor(file.fileno())
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -214,7 +216,7 @@ def _is_temporary(name: str) -> bool:
 def _sync(path: Path, flags: int) -> None:
     descriptor = os.open(path, flags)
     try:
-        os.fsync(descriptor)
+        sync_descriptor(descriptor)
     finally:
         os.close(descriptor)
 

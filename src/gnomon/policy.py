@@ -43,6 +43,7 @@ import pyarrow as pa
 
 from gnomon.errors import PolicyError
 from gnomon.formats import Format, check_version
+from gnomon.tolerances import ROUNDING, ROUNDING_NEAR_ZERO
 
 __all__ = [
     "Comparator",
@@ -54,6 +55,7 @@ __all__ = [
     "Rules",
     "Sampling",
     "Tolerance",
+    "find_policy",
 ]
 
 FORMAT = 1
@@ -130,7 +132,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a shadow must show before it may be promoted.
 
-    A gate whose limit is None is not asked; in the file that is ``false``, as TOML has no null.
+    A gate whose limit is None is not asked; in the file that is ``"off"``, as TOML has no null.
 
     Attributes:
         min_rows: rows scored by the shadow, at least.
@@ -346,11 +348,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def _unset_gates(raw: dict[str, Any]) -> None:
-    """``max_failed = false``: the gate is not asked. ``min_rows`` and ``confidence`` always are."""
+    """``max_failed = "off"``: the gate is not asked. ``min_rows`` and ``confidence`` always are."""
     gates = raw.get("gates")
     if isinstance(gates, dict):
         for name, value in gates.items():
-            if value is False and name.startswith(("max_", "min_coverage")):
+            if value == "off" and name.startswith(("max_", "min_coverage")):
                 gates[name] = None
 
 
@@ -411,7 +413,7 @@ def _default(kind: str, type_: pa.DataType, same: bool) -> Tolerance:
     if kind == "label" or not pa.types.is_floating(type_):
         return Tolerance()
     if same:
-        return Tolerance(absolute=1e-12, relative=1e-9)
+        return Tolerance(absolute=ROUNDING_NEAR_ZERO, relative=ROUNDING)
     return Tolerance(absolute=0.05) if kind == "probability" else Tolerance(relative=0.01)
 
 
@@ -423,3 +425,18 @@ def _good_keys(place: str) -> str | None:
     }  # fmt: skip
     known = types.get(head)
     return f"the keys here are {', '.join(known.__struct_fields__)}" if known else None
+
+
+_DEPLOYED = Path("shadow/policy.toml")
+"""Where a deployment keeps its policy, seen from its root."""
+
+
+def find_policy(path: Path | None = None) -> Policy:
+    """The policy of a file; else the one of the deployment in this folder; else the defaults.
+
+    Raises:
+        PolicyError: the file is there and is no policy.
+    """
+    if path is None and not _DEPLOYED.exists():
+        return Policy()
+    return Policy.read(path or _DEPLOYED)

@@ -215,3 +215,18 @@ def test_a_policy_that_names_no_output_is_refused(shell: Shell, pack: Pack) -> N
         refused = shell(*words, expect=2).err.replace("\n", " ")
         assert says in refused
         assert "its outputs are prediction" in refused
+
+
+def test_the_policy_of_the_deployment_sets_the_gates(shell: Shell, pack: Pack) -> None:
+    """A promotion without a server is held to the limits of ``shadow/policy.toml``."""
+    settings = Settings(root=str(shell.folder / ".gnomon"))
+    one, two = pack(times(1)), pack(times(2))
+    shell("promote", one)
+    shell("shadow", "start", two)
+    log_live(settings, 100, artifact=one)
+    log_shadow(settings, agreed=150, artifact=two, against=one)
+    assert "1,000 are needed" in shell("promote", two, expect=2).err
+    (shell.folder / "shadow").mkdir()
+    policy = shell.folder / "shadow" / "policy.toml"
+    policy.write_text('[gates]\nmin_rows = 100\nmin_coverage = "off"\nmax_lag_rows = "off"\n')
+    assert shell("promote", two, "--json").json["forced"] is False

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -20,7 +19,7 @@ from gnomon.service.batching import Lane
 from gnomon.service.codec import Codec
 from gnomon.service.metrics import Metrics
 from gnomon.service.recording import Recorder
-from gnomon.service.records import PendingRecords
+from gnomon.service.records import LaneIdentity, PendingRecords
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from tests.packing import Pack, times
@@ -33,22 +32,25 @@ ROWS_COST = times(2, "time.sleep(0.05 * len(X))")
 CRASHES = -666.0
 """The toy's worker dies of this value."""
 
-metrics = cache(Metrics)
-"""A process has each of its counters once."""
-
 
 class Watched(Recorder):
     """A recorder that remembers how many rows each batch had."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings, metrics("toy"))
+        self.metrics = Metrics("toy")
+        super().__init__(settings, self.metrics)
         self.sizes: list[int] = []
 
     def asked(
-        self, lane: Lane, tickets: Sequence[Ticket], inputs: pa.RecordBatch, sent: int
+        self,
+        lane: LaneIdentity,
+        tickets: Sequence[Ticket],
+        inputs: pa.RecordBatch,
+        sent: int,
+        outside: dict[str, int],
     ) -> PendingRecords:
         self.sizes.append(inputs.num_rows)
-        return super().asked(lane, tickets, inputs, sent)
+        return super().asked(lane, tickets, inputs, sent, outside)
 
 
 @asynccontextmanager
@@ -64,6 +66,7 @@ async def lane_of(tag: str, settings: Settings) -> AsyncIterator[tuple[Lane, Wat
         finally:
             await lane.close()
             await recorder.close()
+            recorder.metrics.close()
 
 
 def ask(lane: Lane, reply: Callable[[Answer], None], name: str = "online", x: float = 1.0) -> None:
@@ -78,6 +81,16 @@ async def answer_to(lane: Lane, x: float = 1.0) -> Answer:
     """Submit one row and wait."""
     answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
     ask(lane, answer.set_result, x=x)
+    return await answer
+
+
+async def answer_to_many(lane: Lane, count: int) -> Answer:
+    """Submit one request of many rows and wait."""
+    answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    body = json.dumps({"rows": [{"x": 1.0, "id": "online"}] * count}).encode()
+    ticket = Ticket(new_request_id(), None, body, answer.set_result)
+    ticket.rows = lane.decoder.decode(body).rows
+    lane.submit(ticket)
     return await answer
 
 
@@ -143,3 +156,29 @@ def test_requests_that_keep_coming_hold_no_batch_back(pack: Pack, settings: Sett
     settings = msgspec.structs.replace(settings, batch_rows=settings.queue_rows)
     first, asked = uvloop.run(flood(pack(times(2))))
     assert 1 < first <= asked < settings.queue_rows // 2
+
+
+def test_a_batch_is_no_larger_than_its_limit_but_for_one_request(
+    pack: Pack, settings: Settings
+) -> None:
+    """Rows that wait leave in batches of the limit. One request that is larger than that, and than
+    the queue, is a batch of its own where nothing else waits, and shed where something does."""
+
+    async def run(tag: str) -> tuple[list[int], list[int]]:
+        async with lane_of(tag, settings) as (lane, recorder):
+            await answer_to(lane)
+            del recorder.sizes[:]
+            statuses = [(await answer_to_many(lane, 11)).status]
+            waiting = [asyncio.create_task(answer_to(lane)) for _ in range(8)]
+            while lane.queued_rows < 4:
+                await asyncio.sleep(0)
+            statuses.append((await answer_to_many(lane, 11)).status)
+            statuses += [answer.status for answer in await asyncio.gather(*waiting)]
+            return recorder.sizes, statuses
+
+    settings = msgspec.structs.replace(settings, queue_rows=10, batch_rows=4)
+    sizes, statuses = uvloop.run(run(pack(CALL_COSTS)))
+    assert statuses == [200, 503, *[200] * 8]
+    assert sizes[0] == 11
+    assert sum(sizes[1:]) == 8
+    assert max(sizes[1:]) == 4

@@ -18,7 +18,6 @@ from gnomon.errors import GnomonError
 from gnomon.terminal import Terminal
 
 if TYPE_CHECKING:
-    from gnomon.cli.target import Target
     from gnomon.rollout.history import Event
 
 __all__ = [
@@ -74,19 +73,18 @@ _DONE = {
 }
 
 
-def print_event(event: Event, target: Target, as_json: bool) -> None:
-    """A rollout decision that was just recorded, and whether it is carried out yet."""
+def print_event(event: Event, place: str, pending: str | None, as_json: bool) -> None:
+    """A rollout decision that was just recorded at a place; and why it is ``pending``, if it is."""
     if as_json:
         print_json(event)
         return
     from gnomon.contract.difference import Change
 
-    pending = target.pending(event)
     done = _DONE[event.kind][pending is not None]
     what = "its contract is incompatible" if event.changes else "its gates did not hold"
     forced = f", though {what}" if event.forced else ""
     later = "" if pending is None else f" {pending}"
-    out.print(f"{event.artifact} {done} at {target.place}{forced}.{later}", markup=False)
+    out.print(f"{event.artifact} {done} at {place}{forced}.{later}", markup=False)
     for change in msgspec.convert(event.changes, list[Change]):
         if change.level != "compatible":
             out.print(Text.assemble((f"{change.level}: ", "yellow"), str(change)), soft_wrap=True)

@@ -39,27 +39,22 @@ def command(
 
     Exit code 0: they agree. 1: they diverge beyond the policy, or it is inconclusive.
     """
-    from gnomon.artifact import inspect
-    from gnomon.cli.ranges import choose_artifact, choose_role
-    from gnomon.cli.reporting import counting, deliver
-    from gnomon.cli.target import find_policy, settings_here
-    from gnomon.log import InferenceLog
-    from gnomon.skew.replay import replay
+    from gnomon import rollout
+    from gnomon.cli.reporting import counting, show
+    from gnomon.cli.target import settings_here
+    from gnomon.policy import find_policy
 
-    settings = settings_here()
-    artifact = choose_artifact(settings, which)
-    chosen = choose_role(settings, artifact, role)
+    settings_here()
     with counting("rows run again") as advance:
-        found = replay(
-            InferenceLog(settings, artifact.name),
-            artifact,
-            through=None if through is None else inspect(through),
-            policy=find_policy(policy),
-            role=chosen,
+        check = rollout.replay(
+            which,
+            through=through,
+            role=role,
             start=start,
             end=end,
             limit=limit,
-            settings=settings,
+            policy=find_policy(policy),
+            save_as=report,
             progress=advance,
         )
-    deliver(found, settings, report, as_json)
+    show(check, as_json)

@@ -7,19 +7,16 @@ from pathlib import Path
 from typing import Protocol
 
 from gnomon.errors import SettingsError
-from gnomon.log.layout import folders
-from gnomon.policy import Policy
 from gnomon.rollout.history import Event
+from gnomon.rollout.lookup import find_model
 from gnomon.service.auth import find_control_token
 from gnomon.service.status import Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.storage import Storage
 
-__all__ = ["POLICY", "Target", "find_model", "find_policy", "find_target", "settings_here"]
+__all__ = ["Target", "find_target", "settings_here"]
 
-POLICY = Path("shadow/policy.toml")
-"""Where a deployment keeps its policy, seen from its root."""
 _ROOT = "GNOMON_ROOT"
 _DEPLOYMENT = ("bentofile.yaml", "bento.yaml")
 
@@ -84,8 +81,8 @@ def find_target(
 def settings_here() -> Settings:
     """The settings of the deployment in this folder, or of the storage root that is set.
 
-    Every command that reads a storage root begins with it: none begins a storage root in a folder
-    where nothing says that one belongs.
+    Every command that reads a storage root begins with it: none is taken where nothing says that
+    one belongs.
 
     Raises:
         SettingsError: no root is set or there, and this folder is no deployment.
@@ -99,37 +96,3 @@ def settings_here() -> Settings:
             hint="run this in the deployment's folder, or set GNOMON_ROOT",
         )
     return settings
-
-
-def find_model(settings: Settings) -> str:
-    """The one model under the storage root.
-
-    Raises:
-        SettingsError: there is none, or more than one.
-    """
-    storage = Storage(settings)
-    paths = [path.split("/") for folder in ("rollout", "slices") for path in storage.names(folder)]
-    names = {path[1] for path in paths if len(path) == 3}
-    names |= {Path(path).stem for path in storage.names("heads")}  # Of a lost history, too;
-    if settings.local_spool is not None:  # or of a lost storage root.
-        names |= {folder.name for folder in folders(settings.local_spool)}
-    if len(names) == 1:
-        return names.pop()
-    if names:
-        raise SettingsError(
-            f"the storage root holds several models: {', '.join(sorted(names))}",
-            where=settings.root,
-            hint="say which: --model NAME",
-        )
-    raise SettingsError(
-        "no deployment has run with this storage root yet",
-        where=settings.root,
-        hint="run this in the deployment's folder, set GNOMON_ROOT, or give --url",
-    )
-
-
-def find_policy(path: Path | None = None) -> Policy:
-    """The policy of a file, of the deployment in this folder, or the defaults."""
-    if path is None and not POLICY.exists():
-        return Policy()
-    return Policy.read(path or POLICY)

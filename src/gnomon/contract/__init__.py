@@ -6,12 +6,13 @@ scikit-learn.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gnomon.lazy_imports import lazy
 
 if TYPE_CHECKING:
+    from gnomon.contract.check.checked import Checked
     from gnomon.contract.check.checking import Check, check_frame
-    from gnomon.contract.check.findings import Checked
     from gnomon.contract.contract import Contract, Feature, Output
     from gnomon.contract.decoding import Decoded, Decoder
     from gnomon.contract.frames import from_frame, to_frame
@@ -33,7 +34,7 @@ __all__ = [
 
 _HOMES = {
     "Check": "check.checking",
-    "Checked": "check.findings",
+    "Checked": "check.checked",
     "Contract": "contract",
     "Decoded": "decoding",
     "Decoder": "decoding",
@@ -45,8 +46,4 @@ _HOMES = {
     "to_frame": "frames",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy(__name__, _HOMES)

@@ -6,24 +6,30 @@ modules that are used are imported: reading findings needs neither pandas nor sc
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gnomon.lazy_imports import lazy
 
 if TYPE_CHECKING:
     from gnomon.leakage.checking import check_scores, check_split, check_training
     from gnomon.leakage.domain import check_domain
-    from gnomon.leakage.finding import Evidence, Finding, LeakageReport, LeakageWarning
-    from gnomon.leakage.gap import Scored
-    from gnomon.leakage.table import KnownAt, Table
+    from gnomon.leakage.finding import (
+        LeakageEvidence,
+        LeakageFinding,
+        LeakageReport,
+        LeakageWarning,
+    )
+    from gnomon.leakage.gap import ScoredStage
+    from gnomon.leakage.labelled_table import KnownAt, LabelledTable
 
 __all__ = [
-    "Evidence",
-    "Finding",
     "KnownAt",
+    "LabelledTable",
+    "LeakageEvidence",
+    "LeakageFinding",
     "LeakageReport",
     "LeakageWarning",
-    "Scored",
-    "Table",
+    "ScoredStage",
     "check_domain",
     "check_scores",
     "check_split",
@@ -31,21 +37,17 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Evidence": "finding",
-    "Finding": "finding",
-    "KnownAt": "table",
+    "LeakageEvidence": "finding",
+    "LeakageFinding": "finding",
+    "KnownAt": "labelled_table",
     "LeakageReport": "finding",
     "LeakageWarning": "finding",
-    "Scored": "gap",
-    "Table": "table",
+    "ScoredStage": "gap",
+    "LabelledTable": "labelled_table",
     "check_domain": "domain",
     "check_scores": "checking",
     "check_split": "checking",
     "check_training": "checking",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy(__name__, _HOMES)

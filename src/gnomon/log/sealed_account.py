@@ -21,9 +21,11 @@ from gnomon.log.commits import (
     sync_commits,
     take_back_torn,
 )
+from gnomon.log.delta import sealed_segment, sealed_up_to, stream_key
 from gnomon.log.layout import Position, stream_segments
 from gnomon.log.ledger import Ledger, Removal, SealedStream, sealed_rows
-from gnomon.log.table import LogTable, check_not_lost, sealed_segment, sealed_up_to, stream_key
+from gnomon.log.table import LogTable, check_not_lost
+from gnomon.log.table_maintenance import TableMaintenance
 from gnomon.log.tail import SegmentReader
 
 __all__ = ["Counted", "SealedAccount"]
@@ -233,7 +235,7 @@ class SealedAccount:
         """
         missing = self.missing()
         for name, sealed in self._ledger.streams.items():
-            self._table.mark_sealed(f"{name}/{sealed.identity}", sealed.sequence)
+            TableMaintenance(self._table).mark_sealed(f"{name}/{sealed.identity}", sealed.sequence)
         if missing:  # A table that was begun anew has other commits than the ledger knows.
             begun = self._begun()
             self._ledger = replace(self._ledger, version=begun.version, checkpoint=begun.checkpoint)

@@ -1,4 +1,4 @@
-"""The recorded sequence of decisions, and the gates one must pass.
+"""The recorded sequence of decisions, the gates one must pass, and the checks that feed them.
 
 ``rollout.promote(settings, "flights", "flights:latest")`` and its like are imported on first use:
 reading the history needs no gates.
@@ -6,16 +6,34 @@ reading the history needs no gates.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gnomon.lazy_imports import lazy
 
 if TYPE_CHECKING:
     from gnomon.rollout.decisions import check, promote, rollback, start_shadow, stop_shadow
+    from gnomon.rollout.skew_checks import SkewCheck, compare_offline, replay
 
-__all__ = ["check", "promote", "rollback", "start_shadow", "stop_shadow"]
+__all__ = [
+    "SkewCheck",
+    "check",
+    "compare_offline",
+    "promote",
+    "replay",
+    "rollback",
+    "start_shadow",
+    "stop_shadow",
+]
 
+_HOMES = {
+    "SkewCheck": "skew_checks",
+    "check": "decisions",
+    "compare_offline": "skew_checks",
+    "promote": "decisions",
+    "replay": "skew_checks",
+    "rollback": "decisions",
+    "start_shadow": "decisions",
+    "stop_shadow": "decisions",
+}
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.decisions"), name)
+__getattr__ = lazy(__name__, _HOMES)

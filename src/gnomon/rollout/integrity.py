@@ -25,7 +25,7 @@ from gnomon.storage import Storage
 
 __all__ = [
     "FORMAT",
-    "Head",
+    "HistoryEnd",
     "Witness",
     "check_link",
     "check_names",
@@ -44,7 +44,7 @@ _SHOWN = 5
 _IN_SPOOL = "rollout.json"
 
 
-class Head(msgspec.Struct, frozen=True, kw_only=True):
+class HistoryEnd(msgspec.Struct, frozen=True, kw_only=True):
     """How far a history had come: ``heads/<model>.json``, and ``rollout.json`` in the spool.
 
     Attributes:
@@ -62,7 +62,7 @@ class Witness(msgspec.Struct, frozen=True):
     """A file that says how far a history had come, and what it says."""
 
     where: str
-    head: Head
+    head: HistoryEnd
 
 
 def folder_of(model: str) -> str:
@@ -194,7 +194,7 @@ def _replaced(model: str, digest: str, witness: Witness) -> HistoryDamaged:
     )
 
 
-def record(storage: Storage, model: str, head: Head, spool: Path | None = None) -> None:
+def record(storage: Storage, model: str, head: HistoryEnd, spool: Path | None = None) -> None:
     """Write down how far a history has come. To be called when its events are on disk.
 
     In a spool only if there is one: none is begun for this.
@@ -213,7 +213,7 @@ def _recorded(storage: Storage, model: str) -> Iterator[Witness]:
     name = _head_name(model)
     content = storage.read(name)
     if content is not None:
-        yield Witness(name, decode(content, Head, _KIND, name))
+        yield Witness(name, decode(content, HistoryEnd, _KIND, name))
 
 
 def _in_spool(spool: Path | None) -> Iterator[Witness]:
@@ -221,7 +221,7 @@ def _in_spool(spool: Path | None) -> Iterator[Witness]:
         return
     path = spool / _IN_SPOOL
     try:
-        head = formats.read(path, Head, _KIND)
+        head = formats.read(path, HistoryEnd, _KIND)
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror}", where=str(path)) from None
     if head is not None:
@@ -234,7 +234,7 @@ def _reported(storage: Storage, model: str) -> Iterator[Witness]:
     for beat in slices.read(storage, model):
         said = beat.recorded or slices.Recorded(epoch=beat.epoch)
         where = f"slices/{model}/{beat.slice}.json"
-        yield Witness(where, Head(epoch=said.epoch, sha256=said.sha256))
+        yield Witness(where, HistoryEnd(epoch=said.epoch, sha256=said.sha256))
 
 
 def _head_name(model: str) -> str:

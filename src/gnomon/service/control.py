@@ -59,21 +59,21 @@ class Controlled(Protocol):
     async def rollback(self, *, by: str | None, why: str | None) -> Event:
         """Make the previous artifact live again."""
 
-    def status(self) -> dict[str, Any]:
-        """What runs here now, as :class:`~gnomon.service.status.Status` reads it."""
+    def status(self) -> Status:
+        """What runs here now."""
 
     async def history(self) -> Decisions:
         """The rollout so far, oldest first."""
 
 
-class Decision(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class DecisionRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Who decides, and the reason they give; both are kept in the history."""
 
     by: str | None = None
     why: str | None = None
 
 
-class StartShadow(Decision, kw_only=True, forbid_unknown_fields=True):
+class StartShadow(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/shadow/start``.
 
     Attributes:
@@ -87,20 +87,20 @@ class StartShadow(Decision, kw_only=True, forbid_unknown_fields=True):
     force: bool = False
 
 
-class StopShadow(Decision, kw_only=True, forbid_unknown_fields=True):
+class StopShadow(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/shadow/stop``."""
 
     artifact: str
 
 
-class Promote(Decision, kw_only=True, forbid_unknown_fields=True):
+class Promote(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/promote``."""
 
     artifact: str
     force: bool = False
 
 
-class Rollback(Decision, kw_only=True, forbid_unknown_fields=True):
+class Rollback(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/rollback``."""
 
 
@@ -159,7 +159,7 @@ async def _rollback(runtime: Controlled, body: bytes) -> Event:
     return await runtime.rollback(by=asked.by, why=asked.why)
 
 
-async def _status(runtime: Controlled, body: bytes) -> dict[str, Any]:
+async def _status(runtime: Controlled, body: bytes) -> Status:
     return runtime.status()
 
 

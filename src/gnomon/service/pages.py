@@ -5,20 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import shlex
-from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature
-from gnomon.printable import printable_value
+from gnomon.page_templates import page_environment, template_source
 from gnomon.service.examples import example_row
 from gnomon.service.schemas import seen_in_training
-from gnomon.service.status import public
+from gnomon.service.status import Status, public
 
 __all__ = ["content_policy", "index"]
 
@@ -26,7 +24,7 @@ ORIGIN = "http://127.0.0.1:3000"
 """Stands in the curl line until the page's own script puts the address the reader used."""
 
 
-def index(status: Mapping[str, Any], contract: Contract | None) -> bytes:
+def index(status: Status, contract: Contract | None) -> bytes:
     """The page as UTF-8 HTML; no asset comes from anywhere else.
 
     Args:
@@ -37,8 +35,8 @@ def index(status: Mapping[str, Any], contract: Contract | None) -> bytes:
         _environment()
         .get_template("index.html")
         .render(
-            model=status["model"],
-            status=msgspec.json.decode(public(status)),
+            model=status.model,
+            status=msgspec.to_builtins(public(status)),
             contract=contract,
             example=_example(contract),
             curl=_curl(contract),
@@ -72,21 +70,12 @@ def _hash(name: str) -> str:
 @cache
 def _source(name: str) -> str:
     """A file as it is put between two tags; a browser takes the hash of just that."""
-    loader = _environment().loader
-    assert loader is not None
-    return loader.get_source(_environment(), name)[0]
+    return template_source(_environment(), name)
 
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("gnomon.service"),
-        autoescape=True,
-        finalize=printable_value,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("gnomon.service")
     environment.filters["seen"] = seen_in_training
     environment.filters["missing"] = _missing
     environment.filters["kind"] = _kind

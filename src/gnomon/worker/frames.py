@@ -3,8 +3,9 @@
 On the *data* socket (a stream), both ways: a header, then the payload. Batches go as bare Arrow
 record-batch messages: both ends know the schema from the contract, so nothing else is sent.
 
-On the *control* socket (sequenced packets), worker to client: one :class:`Event` a packet, with the
-client's end of a new data socket attached to ``Ready``. Client to worker: :data:`KILL`, or nothing;
+On the *control* socket (whole packets), worker to client: one :class:`Event` a packet, with the
+client's end of a new data socket attached to ``Ready``. Client to worker: :data:`KILL`,
+:data:`OUTLIVE` with one end of a tether attached, :data:`TAKE_OVER` and a nonce, or nothing;
 closing it ends the worker.
 """
 
@@ -12,13 +13,13 @@ from __future__ import annotations
 
 import socket
 import struct
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import msgspec
 import pyarrow as pa
 
-from gnomon import errors
-from gnomon.errors import GnomonError, WorkerError
+from gnomon.compat import platform
+from gnomon.sent_errors import SentError
 
 __all__ = [
     "EXPERIMENT",
@@ -26,7 +27,10 @@ __all__ = [
     "FIXED",
     "HEADER",
     "KILL",
+    "MOST_DESCRIPTORS",
+    "OUTLIVE",
     "SCORE",
+    "TAKE_OVER",
     "TRACE",
     "Died",
     "Event",
@@ -41,20 +45,32 @@ __all__ = [
     "recv_exactly",
     "recv_frame",
     "scored_schema",
+    "send_event",
     "table_payload",
 ]
 
 HEADER = struct.Struct("<QIII")
 """Payload bytes, sequence number, kind, microseconds the worker spent (answers only)."""
 
+MOST_DESCRIPTORS = 253
+"""What the kernel attaches to one packet (``SCM_MAX_FD``)."""
+
 SCORE, TRACE, FAILED, EXPERIMENT, FIXED = 1, 2, 3, 4, 5
 KILL = b"kill"
+OUTLIVE = b"outlive"
+"""To a holder: live as long as the other end of the attached socket is open anywhere."""
+TAKE_OVER = b"take over "
+"""To a holder, by a client that is new to it: replace the scorer, and say this nonce with it."""
 
 
 class Ready(msgspec.Struct, tag="ready", frozen=True):
-    """A scorer is verified and serving; its data socket comes with this packet."""
+    """A scorer is verified and serving; its data socket comes with this packet.
+
+    ``nonce`` is that of the client that had it forked by :data:`TAKE_OVER`.
+    """
 
     pid: int
+    nonce: str = ""
 
 
 class Died(msgspec.Struct, tag="died", frozen=True):
@@ -64,25 +80,8 @@ class Died(msgspec.Struct, tag="died", frozen=True):
     reason: str
 
 
-class Refused(msgspec.Struct, tag="refused", frozen=True):
+class Refused(SentError, tag="refused", frozen=True):
     """The artifact cannot be served; the worker has ended."""
-
-    code: str
-    message: str
-    where: str | None = None
-    hint: str | None = None
-
-    @classmethod
-    def of(cls, error: GnomonError) -> Self:
-        """The refusal that carries ``error`` to the client."""
-        return cls(type(error).__name__, error.message, error.where, error.hint)
-
-    def error(self) -> GnomonError:
-        """The error as it was raised in the worker."""
-        kind: type[GnomonError] = getattr(errors, self.code, WorkerError)
-        refusal = GnomonError.__new__(kind)
-        GnomonError.__init__(refusal, self.message, where=self.where, hint=self.hint)
-        return refusal
 
 
 Event = Ready | Died | Refused
@@ -143,13 +142,23 @@ def recv_frame(sock: socket.socket) -> Frame | None:
     return None if payload is None else Frame(number, kind, micros, payload)
 
 
+def send_event(control: socket.socket, event: Event, data: socket.socket | None = None) -> None:
+    """Send an event, and with it the client's end of a data socket.
+
+    Raises:
+        OSError: the client is gone.
+    """
+    descriptors = [] if data is None else [data.fileno()]
+    platform.send_packet(control, msgspec.json.encode(event), descriptors)
+
+
 def read_event(sock: socket.socket) -> tuple[Event | None, socket.socket | None]:
     """The next event of a control socket and the data socket that came with it.
 
     The event is None when the worker is gone.
     """
     try:
-        packet, fds, _, _ = socket.recv_fds(sock, 65_536, 1)
+        packet, fds = platform.recv_packet(sock)
     except ConnectionError:
         return None, None
     data = socket.socket(fileno=fds[0]) if fds else None

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from gnomon.compat import platform
 from gnomon.settings import TRUSTED_KEYS, Settings
 
 if TYPE_CHECKING:
     from gnomon.artifact import Artifact
 
-__all__ = ["UNVERIFIED", "Spawned", "child_environment", "inherited", "reap", "spawn", "untie"]
+__all__ = [
+    "UNVERIFIED",
+    "Process",
+    "Spawned",
+    "child_environment",
+    "inherited",
+    "reap",
+    "spawn",
+]
 
 UNVERIFIED = "unverified"
 """Has a worker serve rows whether or not its golden rows come out as recorded."""
@@ -23,10 +31,24 @@ UNVERIFIED = "unverified"
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
+class Process(Protocol):
+    """A process that is waited for, as ``subprocess.Popen`` is."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, once it has ended."""
+
+
 class Spawned(NamedTuple):
     """A worker's process and the control socket that keeps it alive."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     control: socket.socket
 
 
@@ -44,7 +66,7 @@ def spawn(
 
     The interpreter starts without the working directory on its path (``-P``).
     """
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours, theirs = platform.control_pair()
     with theirs:
         process = subprocess.Popen(
             [
@@ -61,24 +83,8 @@ def spawn(
             stdin=subprocess.DEVNULL,
             env=child_environment(settings),
         )
-        _tie(theirs, process.pid)
+        platform.end_with_socket(theirs, process.pid)  # until it has loaded
     return Spawned(process, ours)
-
-
-def untie(control: socket.socket) -> None:
-    """In a worker that has loaded: it looks after its control socket itself from now on."""
-    flags = fcntl.fcntl(control, fcntl.F_GETFL)
-    fcntl.fcntl(control, fcntl.F_SETFL, flags & ~os.O_ASYNC)
-
-
-def _tie(control: socket.socket, process: int) -> None:
-    """Have the kernel end a worker in the midst of loading when its client closes its socket.
-
-    It sends SIGIO, which ends a process that does not handle it.
-    """
-    fcntl.fcntl(control, fcntl.F_SETOWN, process)
-    flags = fcntl.fcntl(control, fcntl.F_GETFL)
-    fcntl.fcntl(control, fcntl.F_SETFL, flags | os.O_ASYNC)
 
 
 def inherited(number: str) -> int:
@@ -102,6 +108,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
     if keys := os.environ.get(TRUSTED_KEYS):  # settings made by hand do not turn them off
         environment[TRUSTED_KEYS] = keys
     environment.update(settings.environment())
+    environment[platform.VARIABLE] = str(int(platform.IS_PORTABLE))  # both ends of a socket alike
     environment.update(dict.fromkeys(_THREADS, str(settings.worker_threads)))
     home = str(Path(__file__).parents[2])
     path = [home, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
@@ -109,7 +116,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
     return environment
 
 
-def reap(process: subprocess.Popen[bytes]) -> int:
+def reap(process: Process) -> int:
     """The exit code of a worker that was let go; one that stays is killed after five seconds."""
     try:
         return process.wait(timeout=5)
