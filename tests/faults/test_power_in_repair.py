@@ -20,7 +20,7 @@ from gnomon.shadow.books.balance import balance
 from tests.faults.power import Power, why_not_here
 from tests.log.test_repair import logged, write
 
-CUTS = 4
+CUTS = 2
 REASON = why_not_here()
 
 pytestmark = [
