@@ -165,3 +165,17 @@ def test_a_shadow_goes_on_where_its_newest_segment_is_lost(setup: Settings, seal
     assert accounts.balanced, accounts.explain()
     [books] = accounts.shadows
     assert (books.eligible, books.scored, books.lagging) == (9, 9, 0)
+
+
+@pytest.mark.parametrize("how", [zeroed, cut])
+def test_damage_is_found_where_the_list_of_closed_segments_is_gone(
+    setup: Settings, how: Damage
+) -> None:
+    """Deleted, or set aside by a repair that ended before it had made another."""
+    ids = write(setup, segments=3, rows=4)
+    folder = stream_folder(setup, "flights", "a", "requests")
+    damage(folder / "00000001.arrows", how)
+    (folder / "closed.json").unlink()
+    assert len(repair(setup, "flights").segments) == 1
+    assert logged(setup) == sorted(ids[:4] + ids[8:])
+    assert repair(setup, "flights").is_whole
