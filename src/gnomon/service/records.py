@@ -15,11 +15,25 @@ from gnomon.service.ticket import Ticket
 if TYPE_CHECKING:
     from gnomon.service.batching import Lane
 
-__all__ = ["PendingRecords", "record", "spread"]
+__all__ = ["Call", "PendingRecords", "record", "spread"]
 
 TYPES = {field.name: field.type for field in ENVELOPE}
 REMEMBERED_ROWS = 128
 """The longest columns kept for the next batch that has them; together they are about a megabyte."""
+
+
+class Call(NamedTuple):
+    """One call of the worker.
+
+    Attributes:
+        rows: how many rows it scored.
+        sent: monotonic nanoseconds at which they left for the worker.
+        micros: microseconds the worker spent.
+    """
+
+    rows: int
+    sent: int
+    micros: int
 
 
 class PendingRecords(NamedTuple):
@@ -74,6 +88,17 @@ class PendingRecords(NamedTuple):
         columns = {name: _column(value, TYPES[name], rows) for name, value in values.items()}
         return cls(tickets, columns, inputs)
 
+    def in_parts(self, calls: Sequence[Call]) -> PendingRecords:
+        """The same of one request whose rows were scored in these calls, in their order."""
+        [ticket] = self.tickets
+        sizes = [call.rows for call in calls]
+        values = {
+            "queued_us": _spread([(call.sent - ticket.started) // 1000 for call in calls], sizes),
+            "batch_rows": _spread(sizes, sizes),
+        }
+        columns = {name: pa.array(value, TYPES[name]) for name, value in values.items()}
+        return self._replace(columns={**self.columns, **columns})
+
     def filter(self, kept: pa.BooleanArray) -> PendingRecords:
         """The same of some of the rows: of whole requests, which are those not settled yet."""
         columns = {name: column.filter(kept) for name, column in self.columns.items()}
@@ -88,7 +113,7 @@ def record(
     outcome: Any,
     code: Any,
     error: Any,
-    micros: int | None = None,
+    calls: Sequence[Call] = (),
     outputs: Sequence[pa.Array] = (),
 ) -> pa.RecordBatch:
     """A record a row: the envelope, then the input and output columns where there are any.
@@ -99,7 +124,7 @@ def record(
         outcome: one for all rows, or one for each; so with the next two.
         code: of the error.
         error: what its client is told.
-        micros: microseconds the worker spent.
+        calls: of the worker, in the order of the rows; none where they were not scored.
         outputs: what it answered.
     """
     sizes = [len(ticket.rows) for ticket in asked.tickets]
@@ -109,7 +134,7 @@ def record(
         "outcome": outcome,
         "error_code": code,
         "error": error,
-        "scored_us": micros,
+        "scored_us": _micros(calls),
         "total_us": _spread([(now - ticket.started) // 1000 for ticket in asked.tickets], sizes),
     }
     envelope = [
@@ -121,6 +146,12 @@ def record(
     else:
         columns = [pa.nulls(rows, kind) for kind in schema.types[len(TYPES) :]]
     return pa.RecordBatch.from_arrays([*envelope, *columns], schema=schema)
+
+
+def _micros(calls: Sequence[Call]) -> int | list[int] | None:
+    if len(calls) > 1:
+        return _spread([call.micros for call in calls], [call.rows for call in calls])
+    return calls[0].micros if calls else None
 
 
 def spread(values: list[Any], tickets: Sequence[Ticket]) -> list[Any]:
