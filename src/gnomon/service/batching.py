@@ -118,11 +118,11 @@ class Lane:
             self._alarm.cancel()
         await asyncio.gather(*(worker.close() for worker in self._workers))
 
-    async def read(self, body: bytes) -> tuple[Read, pa.RecordBatch]:
+    async def read(self, body: bytes | bytearray) -> tuple[Read, pa.RecordBatch]:
         """Decode a large body elsewhere; the lane is not closed meanwhile.
 
         Raises:
-            InvalidRequest, Overloaded, DeadlineExceeded, WorkerError: see :meth:`Codec.read`.
+            InvalidRequest, DeadlineExceeded, WorkerError: see :meth:`Codec.read`.
         """
         self._reading += 1
         try:

@@ -19,6 +19,7 @@ import msgspec
 
 from gnomon import rollout
 from gnomon.artifact import Artifact, inspect, tags
+from gnomon.contract.decoding import Decoded
 from gnomon.errors import (
     DeadlineExceeded,
     GnomonError,
@@ -38,6 +39,7 @@ from gnomon.service.auth import control_token
 from gnomon.service.batching import Lane
 from gnomon.service.codec import Codec
 from gnomon.service.control import Decisions
+from gnomon.service.held_bodies import MOST_BODIES, HeldBodies
 from gnomon.service.lanes import Lanes
 from gnomon.service.metrics import Metrics
 from gnomon.service.orphans import Orphans
@@ -81,6 +83,7 @@ class Runtime:
         self.settings = settings
         self.live: Lane | None = None
         self.slice = ""
+        self.held = HeldBodies(MOST_BODIES * settings.body_bytes)
         self._policy_path = policy
         self._policy = Policy.read(policy) if policy is not None else Policy()
         self._feeds: dict[str, ShadowFeed] = {}
@@ -139,7 +142,9 @@ class Runtime:
         """The server stops: let whoever promotes an artifact that is still loading know."""
         self._lanes.give_up_loading()
 
-    async def predict(self, body: bytes, client_id: str | None, waited: float = 0.0) -> Answer:
+    async def predict(
+        self, body: bytes | bytearray, client_id: str | None, waited: float = 0.0
+    ) -> Answer:
         """Answer one prediction request; it is in the log before this returns."""
         answer, reply = _promise()
         self.submit(body, client_id, reply, waited)
@@ -147,7 +152,7 @@ class Runtime:
 
     def submit(
         self,
-        body: bytes,
+        body: bytes | bytearray,
         client_id: str | None,
         reply: Callable[[Answer], None],
         waited: float = 0.0,
@@ -162,7 +167,7 @@ class Runtime:
             self._unanswered(ticket, "failed", self._not_ready())
             return
         try:
-            decoded = lane.decoder.decode_soon(body, self.settings.body_rows)
+            decoded = self._decode_soon(lane, body)
         except InvalidRequest as error:
             self._unanswered(ticket, "rejected", error, lane)
             return
@@ -176,14 +181,18 @@ class Runtime:
             self._metrics.unknown(decoded.unknown)
         lane.submit(ticket)
 
+    def _decode_soon(self, lane: Lane, body: bytes | bytearray) -> Decoded | None:
+        """A decoded body; None where that is to be done elsewhere."""
+        if isinstance(body, bytearray):
+            return None
+        return lane.decoder.decode_soon(body, self.settings.body_rows)
+
     async def _submit_large(self, ticket: Ticket, lane: Lane) -> None:
         """Take a request whose body is decoded elsewhere."""
         try:
             read, batch = await lane.read(ticket.body)
         except InvalidRequest as error:
             self._unanswered(ticket, "rejected", error, lane)
-        except Overloaded as error:
-            self._unanswered(ticket, "shed", error, lane)
         except DeadlineExceeded as error:
             self._unanswered(ticket, "timed_out", error, lane)
         except GnomonError as error:
@@ -200,7 +209,8 @@ class Runtime:
         """Answer a request whose body was not taken; it is logged without one."""
         answer, reply = _promise()
         ticket = Ticket(new_request_id(), client_id, b"", reply)
-        self._unanswered(ticket, "rejected", error, self.live)
+        outcome = "shed" if isinstance(error, Overloaded) else "rejected"
+        self._unanswered(ticket, outcome, error, self.live)
         return await answer
 
     def refused(self, error: GnomonError) -> None:
