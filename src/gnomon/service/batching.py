@@ -212,7 +212,7 @@ class Lane:
             asked = self._recorder.asked(self, tickets, inputs, sent)
         finally:
             scored = await worker.finish(begun)
-        self._size.took(inputs.num_rows, scored.micros)
+        self._size.took(inputs.num_rows, scored.micros - scored.waited)
         return asked, scored, Call(inputs.num_rows, sent, scored.micros)
 
     async def _run_part(self, worker: Supervisor, part: Part) -> None:
@@ -228,7 +228,7 @@ class Lane:
             return
         finally:
             self._release(worker)
-        self._size.took(part.inputs.num_rows, scored.micros)
+        self._size.took(part.inputs.num_rows, scored.micros - scored.waited)
         if request.add(part, scored, sent) and not request.ticket.settled:
             outputs, calls = request.whole()
             asked = self._recorder.asked(self, [request.ticket], request.inputs, sent)

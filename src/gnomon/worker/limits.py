@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from gnomon.errors import WorkerError
 
-__all__ = ["die_with_parent", "limit_memory", "ran_out"]
+__all__ = ["RunQueue", "die_with_parent", "limit_memory", "ran_out"]
 
 _PR_SET_PDEATHSIG = 1
 
@@ -29,6 +29,28 @@ def die_with_parent(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(0)
+
+
+class RunQueue:
+    """How long the calling thread has stood ready to run while others had the processors.
+
+    What it takes is then told apart from what a busy machine makes of it. See
+    https://docs.kernel.org/scheduler/sched-stats.html#proc-pid-schedstat; a kernel without it
+    never says that anything waited.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self._file = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self._file = -1
+
+    def micros(self) -> int:
+        """Microseconds since the thread began."""
+        if self._file < 0:
+            return 0
+        _, waited, _ = os.pread(self._file, 128, 0).split()
+        return int(waited) // 1000
 
 
 def limit_memory(most: int) -> None:
