@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 
+from gnomon.contract import Decoder
 from gnomon.service.batch_size import BatchSize
 from gnomon.service.records import Call
 from gnomon.service.ticket import Ticket
@@ -36,11 +36,13 @@ class LargeRequest:
     Args:
         ticket: the request.
         inputs: its decoded rows.
+        outside: those let through with a value out of domain or range, by feature.
     """
 
-    def __init__(self, ticket: Ticket, inputs: pa.RecordBatch) -> None:
+    def __init__(self, ticket: Ticket, inputs: pa.RecordBatch, outside: dict[str, int]) -> None:
         self.ticket = ticket
         self.inputs = inputs
+        self.outside = outside
         self.taken = 0
         """Rows that were given to a worker."""
         self._scored: list[tuple[int, pa.RecordBatch, Call]] = []
@@ -78,14 +80,12 @@ class BatchQueue:
 
     Args:
         size: how many rows a batch may have.
-        to_batch: makes rows Arrow.
+        decoder: makes rows Arrow.
     """
 
-    def __init__(
-        self, size: BatchSize, to_batch: Callable[[Sequence[Any]], pa.RecordBatch]
-    ) -> None:
+    def __init__(self, size: BatchSize, decoder: Decoder) -> None:
         self._size = size
-        self._to_batch = to_batch
+        self._decoder = decoder
         self._small: deque[Ticket] = deque()
         self._large: deque[LargeRequest] = deque()
         self._large_is_next = False
@@ -158,5 +158,8 @@ class BatchQueue:
         return tickets
 
     def _add_large(self, ticket: Ticket) -> None:
-        batch = self._to_batch(ticket.rows) if ticket.batch is None else ticket.batch
-        self._large.append(LargeRequest(ticket, batch))
+        batch, outside = ticket.batch, ticket.outside
+        if batch is None:
+            batch = self._decoder.batch(ticket.rows)
+            outside = self._decoder.outside(ticket.rows)
+        self._large.append(LargeRequest(ticket, batch, outside))

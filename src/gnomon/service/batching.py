@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 import pyarrow as pa
@@ -14,16 +14,18 @@ import pyarrow as pa
 from gnomon.artifact import Artifact
 from gnomon.contract import Decoder
 from gnomon.errors import DeadlineExceeded, GnomonError, Overloaded, WorkerError
+from gnomon.log import request_schema
 from gnomon.service.answers import answers
 from gnomon.service.batch_queue import BatchQueue, Part
 from gnomon.service.batch_size import BatchSize
 from gnomon.service.codec import Codec, Read
 from gnomon.service.recording import Recorder
-from gnomon.service.records import Call, PendingRecords
+from gnomon.service.records import Call, LaneIdentity, PendingRecords
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from gnomon.worker import Supervisor
 from gnomon.worker.connection import Scored
+from gnomon.worker.takeover import HolderHandle
 
 __all__ = ["Lane"]
 
@@ -57,6 +59,7 @@ class Lane:
         epoch: the rollout decision that made this artifact live.
         codec: reads large bodies and writes large answers.
         on_death: called with the reason when a worker ends unasked.
+        found: workers of this artifact that outlived the gateway before.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Lane:
         epoch: int,
         codec: Codec,
         on_death: Callable[[str], None] = lambda reason: None,
+        found: Iterable[HolderHandle] = (),
     ) -> None:
         self.artifact = artifact
         self.contract = artifact.contract
@@ -74,14 +78,20 @@ class Lane:
         self._encoded_contract = msgspec.json.encode(artifact.contract)
         self._codec = codec
         self._reading = 0
-        self.epoch = epoch
+        self.identity = LaneIdentity(
+            artifact.tag, artifact.digest, epoch, request_schema(artifact.contract)
+        )
         self._settings = settings
         self._recorder = recorder
         self._size = BatchSize(settings.batch_rows, settings.batch_seconds)
-        self._queue = BatchQueue(self._size, self.decoder.batch)
+        self._queue = BatchQueue(self._size, self.decoder)
         self._unsettled: deque[Ticket] = deque()
         self._alarm: asyncio.TimerHandle | None = None
-        self._workers = [Supervisor(artifact, settings, on_death) for _ in range(settings.workers)]
+        there = iter(found)
+        self._workers = [
+            Supervisor(artifact, settings, on_death, next(there, None))
+            for _ in range(settings.workers)
+        ]
         self._free = [*self._workers]
         self._fastest = math.inf
         """Microseconds of the fastest call so far: about what a call costs beside its rows."""
@@ -90,10 +100,19 @@ class Lane:
         self._patience = 0.0
         self._batches: set[asyncio.Task[None]] = set()
 
+    def became_live(self, epoch: int) -> None:
+        """Log what it answers from now on as of this rollout decision."""
+        self.identity = self.identity._replace(epoch=epoch)
+
     @property
     def restarts(self) -> int:
         """How often workers of this lane were replaced."""
         return sum(worker.restarts for worker in self._workers)
+
+    def outliving(self) -> list[HolderHandle]:
+        """Its workers that another gateway could take over; see :meth:`Supervisor.outliving`."""
+        handles = (worker.outliving() for worker in self._workers)
+        return [handle for handle in handles if handle is not None]
 
     async def start(self) -> None:
         """Return once every worker has verified the artifact and serves.
@@ -206,10 +225,12 @@ class Lane:
     ) -> tuple[PendingRecords, Scored, Call]:
         """Have a batch scored, and make what the log will say of it while the worker is busy."""
         sent = time.perf_counter_ns()
-        inputs = self.decoder.batch([row for ticket in tickets for row in ticket.rows])
+        rows = [row for ticket in tickets for row in ticket.rows]
+        inputs = self.decoder.batch(rows)
         begun = await worker.begin(inputs)
         try:
-            asked = self._recorder.asked(self, tickets, inputs, sent)
+            outside = self.decoder.outside(rows)
+            asked = self._recorder.asked(self.identity, tickets, inputs, sent, outside)
         finally:
             scored = await worker.finish(begun)
         self._size.took(inputs.num_rows, scored.micros - scored.waited)
@@ -231,7 +252,9 @@ class Lane:
         self._size.took(part.inputs.num_rows, scored.micros - scored.waited)
         if request.add(part, scored, sent) and not request.ticket.settled:
             outputs, calls = request.whole()
-            asked = self._recorder.asked(self, [request.ticket], request.inputs, sent)
+            asked = self._recorder.asked(
+                self.identity, [request.ticket], request.inputs, sent, request.outside
+            )
             await self._answer_large(asked.in_parts(calls), outputs, calls)
 
     def _release(self, worker: Supervisor) -> None:
@@ -269,7 +292,7 @@ class Lane:
         if asked.tickets:
             if made is None:
                 made = answers(asked.tickets, outputs, self.contract, self.artifact.tag)
-            self._recorder.answered(self, asked, outputs, calls, made)
+            self._recorder.answered(self.identity, asked, outputs, calls, made)
         self._forget_settled()
 
     def _fail(self, tickets: list[Ticket], error: Exception) -> None:
@@ -278,7 +301,7 @@ class Lane:
             error = WorkerError(f"{type(error).__name__}: {error}")
         for ticket in tickets:
             if not ticket.settled:
-                self._recorder.unanswered(ticket, outcome, error, self)
+                self._recorder.unanswered(ticket, outcome, error, self.identity)
         self._forget_settled()
 
     def _expire(self) -> None:
@@ -309,7 +332,7 @@ class Lane:
                 f"no answer within {self._settings.deadline:g} s",
                 hint="the server is overloaded or the model slow; GNOMON_DEADLINE is the limit",
             )
-            self._recorder.unanswered(ticket, "timed_out", error, self)
+            self._recorder.unanswered(ticket, "timed_out", error, self.identity)
 
     def _forget_settled(self) -> None:
         while self._unsettled and self._unsettled[0].settled:

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 
 from gnomon.errors import NotReady
 from gnomon.service import standby_process
@@ -23,11 +24,12 @@ class Standby:
     """
 
     def __init__(self) -> None:
-        listeners = [listener for _, listener in listening()]
-        self._present = [self._bind(listener) for listener in listeners]
-        self._lifeline, theirs = socket.socketpair()
-        passed = [theirs.fileno(), *(listener.fileno() for listener in listeners)]
-        with theirs:
+        with ExitStack() as ours, ExitStack() as lent:
+            listeners = [lent.enter_context(listener) for _, listener in listening()]
+            self._present = [ours.enter_context(_bind(listener)) for listener in listeners]
+            self._lifeline, theirs = map(ours.enter_context, socket.socketpair())
+            self._lifeline.sendall(_answer())
+            passed = [theirs.fileno(), *(listener.fileno() for listener in listeners)]
             self._process = subprocess.Popen(
                 [
                     sys.executable, "-I", "-S", standby_process.__file__, str(theirs.fileno()),
@@ -37,15 +39,8 @@ class Standby:
                 stdin=subprocess.DEVNULL,
                 env={k: v for k, v in os.environ.items() if k == "LD_LIBRARY_PATH"},
             )  # fmt: skip
-        for listener in listeners:
-            listener.close()
-        status, headers, body = error_response(
-            NotReady(
-                "the gateway has ended; another is being started",
-                hint="retry after the pause given in Retry-After",
-            )
-        )
-        self._lifeline.sendall(response(status, body, (*headers, CLOSE)))
+            ours.pop_all()
+            theirs.close()
 
     def close(self) -> None:
         """End the standby without answering: the gateway stops as it was told to."""
@@ -55,8 +50,22 @@ class Standby:
         for bound in self._present:
             bound.close()
 
-    @staticmethod
-    def _bind(listener: socket.socket) -> socket.socket:
-        bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+def _bind(listener: socket.socket) -> socket.socket:
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
         bound.bind(f"{standby_process.place(listener)}{os.getpid()}")
-        return bound
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+def _answer() -> bytes:
+    status, headers, body = error_response(
+        NotReady(
+            "the gateway has ended; another is being started",
+            hint="retry after the pause given in Retry-After",
+        )
+    )
+    return response(status, body, (*headers, CLOSE))

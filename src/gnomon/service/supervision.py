@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from bentoml._internal.utils import circus
-from circus.exc import ConflictError  # type: ignore[import-untyped]
+from gnomon.compat.circus import Arbiter, ConflictError, supervise_with
 
 __all__ = ["PromptArbiter", "restart_promptly"]
 
 LOOK_SECONDS = 0.1
 
 
-class PromptArbiter(circus.Arbiter):
+class PromptArbiter(Arbiter):  # type: ignore[misc]
     """The process that starts gateways, and starts one again as soon as it has ended."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -32,4 +31,4 @@ class PromptArbiter(circus.Arbiter):
 
 def restart_promptly() -> None:
     """To be called in the process that serves a deployment, before it makes its arbiter."""
-    circus.Arbiter = PromptArbiter  # type: ignore[misc]
+    supervise_with(PromptArbiter)

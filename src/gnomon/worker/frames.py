@@ -4,21 +4,22 @@ On the *data* socket (a stream), both ways: a header, then the payload. Batches 
 record-batch messages: both ends know the schema from the contract, so nothing else is sent.
 
 On the *control* socket (sequenced packets), worker to client: one :class:`Event` a packet, with the
-client's end of a new data socket attached to ``Ready``. Client to worker: :data:`KILL`, or nothing;
+client's end of a new data socket attached to ``Ready``. Client to worker: :data:`KILL`,
+:data:`OUTLIVE` with one end of a tether attached, :data:`TAKE_OVER` and a nonce, or nothing;
 closing it ends the worker.
 """
 
 from __future__ import annotations
 
+import array
 import socket
 import struct
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import msgspec
 import pyarrow as pa
 
-from gnomon import errors
-from gnomon.errors import GnomonError, WorkerError
+from gnomon.sent_errors import SentError
 
 __all__ = [
     "EXPERIMENT",
@@ -26,7 +27,10 @@ __all__ = [
     "FIXED",
     "HEADER",
     "KILL",
+    "MOST_DESCRIPTORS",
+    "OUTLIVE",
     "SCORE",
+    "TAKE_OVER",
     "TRACE",
     "Died",
     "Event",
@@ -40,6 +44,7 @@ __all__ = [
     "read_table",
     "recv_exactly",
     "recv_frame",
+    "recv_packet",
     "scored_schema",
     "table_payload",
 ]
@@ -48,14 +53,25 @@ HEADER = struct.Struct("<QIIII")
 """Payload bytes, sequence number, kind; and, of answers, microseconds that the worker spent, and
 how many of them it waited for a processor."""
 
+MOST_DESCRIPTORS = 253
+"""What the kernel attaches to one packet (``SCM_MAX_FD``)."""
+
 SCORE, TRACE, FAILED, EXPERIMENT, FIXED = 1, 2, 3, 4, 5
 KILL = b"kill"
+OUTLIVE = b"outlive"
+"""To a holder: live as long as the other end of the attached socket is open anywhere."""
+TAKE_OVER = b"take over "
+"""To a holder, by a client that is new to it: replace the scorer, and say this nonce with it."""
 
 
 class Ready(msgspec.Struct, tag="ready", frozen=True):
-    """A scorer is verified and serving; its data socket comes with this packet."""
+    """A scorer is verified and serving; its data socket comes with this packet.
+
+    ``nonce`` is that of the client that had it forked by :data:`TAKE_OVER`.
+    """
 
     pid: int
+    nonce: str = ""
 
 
 class Died(msgspec.Struct, tag="died", frozen=True):
@@ -65,25 +81,8 @@ class Died(msgspec.Struct, tag="died", frozen=True):
     reason: str
 
 
-class Refused(msgspec.Struct, tag="refused", frozen=True):
+class Refused(SentError, tag="refused", frozen=True):
     """The artifact cannot be served; the worker has ended."""
-
-    code: str
-    message: str
-    where: str | None = None
-    hint: str | None = None
-
-    @classmethod
-    def of(cls, error: GnomonError) -> Self:
-        """The refusal that carries ``error`` to the client."""
-        return cls(type(error).__name__, error.message, error.where, error.hint)
-
-    def error(self) -> GnomonError:
-        """The error as it was raised in the worker."""
-        kind: type[GnomonError] = getattr(errors, self.code, WorkerError)
-        refusal = GnomonError.__new__(kind)
-        GnomonError.__init__(refusal, self.message, where=self.where, hint=self.hint)
-        return refusal
 
 
 Event = Ready | Died | Refused
@@ -152,11 +151,25 @@ def read_event(sock: socket.socket) -> tuple[Event | None, socket.socket | None]
     The event is None when the worker is gone.
     """
     try:
-        packet, fds, _, _ = socket.recv_fds(sock, 65_536, 1)
+        packet, fds = recv_packet(sock)
     except ConnectionError:
         return None, None
     data = socket.socket(fileno=fds[0]) if fds else None
     return (_events.decode(packet) if packet else None), data
+
+
+def recv_packet(sock: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
+    """One packet and the descriptors that came with it, which no child inherits.
+
+    Not :func:`socket.recv_fds`, which ignores its ``flags`` in Python 3.11.
+    """
+    fds = array.array("i")
+    space = socket.CMSG_SPACE(MOST_DESCRIPTORS * fds.itemsize)
+    packet, ancillary, _, _ = sock.recvmsg(65_536, space, flags | socket.MSG_CMSG_CLOEXEC)
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
+    return packet, list(fds)
 
 
 def recv_exactly(sock: socket.socket, length: int) -> memoryview | None:

@@ -1,19 +1,22 @@
-"""What the kernel holds a worker to: the memory it may use, and that it ends with its parent."""
+"""What the kernel holds a worker to: the memory it may use, and whom it ends with."""
 
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import re
 import resource
+import select
 import signal
+import socket
 from pathlib import Path
 
 import pyarrow as pa
 
 from gnomon.errors import WorkerError
 
-__all__ = ["RunQueue", "die_with_parent", "limit_memory", "ran_out"]
+__all__ = ["RunQueue", "die_with_parent", "die_with_tether", "limit_memory", "ran_out"]
 
 _PR_SET_PDEATHSIG = 1
 
@@ -51,6 +54,23 @@ class RunQueue:
             return 0
         _, waited, _ = os.pread(self._file, 128, 0).split()
         return int(waited) // 1000
+
+
+def die_with_tether(tether: socket.socket) -> None:
+    """Have the kernel kill this process when the other end of a socket is closed everywhere.
+
+    It is killed in whatever state it is then, and no longer when its parent ends. Nothing may be
+    written to the socket: that would kill it too.
+    """
+    fcntl.fcntl(tether, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(tether, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(tether, fcntl.F_SETFL, fcntl.fcntl(tether, fcntl.F_GETFL) | os.O_ASYNC)
+    closed = select.poll()
+    closed.register(tether, select.POLLIN)
+    if closed.poll(0):
+        os._exit(0)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0)
+    tether.detach()  # It stays open for as long as this process lives.
 
 
 def limit_memory(most: int) -> None:

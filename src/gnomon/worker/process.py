@@ -7,7 +7,8 @@ start. The holder keeps no threads and never enters OpenMP, whose pools do not s
 
 All ignore SIGTERM and SIGINT, which process managers send to whole process trees, and leave when
 their sockets close: a worker must outlive the answers its gateway still owes. In case they hang, or
-are stopped, the kernel ends a scorer with its holder, and the holder with who started it.
+are stopped, the kernel ends a scorer with its holder, and the holder with who started it, or, if it
+is to outlive that (:mod:`gnomon.worker.takeover`), with the last who has its tether.
 
 ``GNOMON_WORKER_BYTES`` bounds the memory of a scorer. One that runs out of it leaves, and a fresh
 one has none of what it leaked.
@@ -15,6 +16,8 @@ one has none of what it leaked.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import gc
 import os
 import select
@@ -26,19 +29,26 @@ import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import pyarrow as pa
 
 from gnomon.artifact import LoadedArtifact, load
-from gnomon.artifact.serialization import import_for_loading
+from gnomon.compat.skops import import_without_estimators
 from gnomon.errors import GnomonError, GoldenMismatch, WorkerError
 from gnomon.files import apply_umask
 from gnomon.printable import guard_process
 from gnomon.settings import Settings
 from gnomon.worker import frames
 from gnomon.worker.engine import Engine
-from gnomon.worker.limits import RunQueue, die_with_parent, limit_memory, ran_out
+from gnomon.worker.limits import (
+    RunQueue,
+    die_with_parent,
+    die_with_tether,
+    limit_memory,
+    ran_out,
+)
 from gnomon.worker.spawn import UNVERIFIED, inherited, untie
 
 __all__ = ["main"]
@@ -54,7 +64,7 @@ def main() -> None:
     guard_process()
     settings = Settings.read()
     apply_umask(settings.file_umask)
-    import_for_loading()
+    import_without_estimators()
     try:
         loaded = load(artifact, verify=False, digest=digest)
     except GnomonError as error:
@@ -80,7 +90,7 @@ def verified(loaded: LoadedArtifact, control: socket.socket, most: int) -> bool:
     """
     for _ in range(2):
         pid = _fork(lambda: _verify(loaded, control, most))
-        reason = _wait(pid, control)
+        reason = _wait(pid, control).reason
         if reason == _DONE:
             return True
         if reason in (None, _REFUSED):
@@ -96,12 +106,14 @@ def verified(loaded: LoadedArtifact, control: socket.socket, most: int) -> bool:
 
 def hold(loaded: LoadedArtifact, control: socket.socket, settings: Settings) -> None:
     """Keep one scorer alive until the client closes the control socket."""
+    nonce = ""
     while True:
-        pid = _fork(lambda: _scorer(loaded, control, settings))
-        reason = _wait(pid, control)
+        pid = _fork(functools.partial(_scorer, loaded, control, settings, nonce))
+        reason, nonce = _wait(pid, control)
         if reason is None:
             return
-        _send(control, frames.Died(pid, reason))
+        if not nonce:
+            _send(control, frames.Died(pid, reason))
 
 
 _DONE = "exit code 0"
@@ -148,15 +160,16 @@ def _verify(loaded: LoadedArtifact, control: socket.socket, most: int) -> int:
     return 0
 
 
-def _scorer(loaded: LoadedArtifact, control: socket.socket, settings: Settings) -> int:
+def _scorer(loaded: LoadedArtifact, control: socket.socket, settings: Settings, nonce: str) -> int:
     """Hand the client its end of a new data socket, then serve until it closes."""
     limit_memory(settings.worker_bytes)
     ours, theirs = socket.socketpair()
     with theirs:
-        packet = msgspec.json.encode(frames.Ready(os.getpid()))
+        packet = msgspec.json.encode(frames.Ready(os.getpid(), nonce))
         socket.send_fds(control, [packet], [theirs.fileno()])
     control.close()
-    serve(Engine(loaded, settings.deadline), loaded.artifact.contract.input_schema, ours)
+    engine = Engine(loaded, settings.deadline, fast=settings.fast_pipeline)
+    serve(engine, loaded.artifact.contract.input_schema, ours)
     return 0
 
 
@@ -188,21 +201,51 @@ def _looked_into(engine: Engine, schema: pa.Schema, frame: frames.Frame) -> pa.T
     return engine.experiment(table, fixed=frame.kind == frames.FIXED)
 
 
-def _wait(pid: int, control: socket.socket) -> str | None:
-    """Until the scorer ends: why it did. None: the client closed, and the scorer with it."""
-    handle = os.pidfd_open(pid)
+class _End(NamedTuple):
+    """Why a scorer ended. None: the client closed, and the scorer with it.
+
+    ``nonce`` is that of the client that took over and had it killed, if one did.
+    """
+
+    reason: str | None
+    nonce: str = ""
+
+
+def _wait(pid: int, control: socket.socket) -> _End:
+    """Until the scorer ends."""
+    handle, nonce = os.pidfd_open(pid), ""
     try:
         while True:
             readable, _, _ = select.select([handle, control.fileno()], [], [])
+            if control.fileno() in readable:
+                packet, fds = _received(control)
+                if packet == frames.OUTLIVE:
+                    _outlive(fds)
+                    continue
+                if packet.startswith(frames.TAKE_OVER):
+                    nonce = packet.removeprefix(frames.TAKE_OVER).decode()
+                os.kill(pid, signal.SIGKILL)
+                if not packet:
+                    os.waitpid(pid, 0)
+                    return _End(None)
             if handle in readable:
-                return _reason(os.waitpid(pid, 0)[1])
-            packet = control.recv(64)
-            os.kill(pid, signal.SIGKILL)
-            if not packet:
-                os.waitpid(pid, 0)
-                return None
+                return _End(_reason(os.waitpid(pid, 0)[1]), nonce)
     finally:
         os.close(handle)
+
+
+def _received(control: socket.socket) -> tuple[bytes, list[int]]:
+    try:
+        return frames.recv_packet(control)
+    except ConnectionError:  # The client ended before it had read all that it was sent.
+        return b"", []
+
+
+def _outlive(fds: list[int]) -> None:
+    """Live as long as the tether; as long as the parent where the kernel does not know how."""
+    for number in fds:
+        with contextlib.suppress(OSError):
+            die_with_tether(socket.socket(fileno=number))
 
 
 def _reason(status: int) -> str:

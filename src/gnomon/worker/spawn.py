@@ -8,14 +8,23 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from gnomon.settings import TRUSTED_KEYS, Settings
 
 if TYPE_CHECKING:
     from gnomon.artifact import Artifact
 
-__all__ = ["UNVERIFIED", "Spawned", "child_environment", "inherited", "reap", "spawn", "untie"]
+__all__ = [
+    "UNVERIFIED",
+    "Process",
+    "Spawned",
+    "child_environment",
+    "inherited",
+    "reap",
+    "spawn",
+    "untie",
+]
 
 UNVERIFIED = "unverified"
 """Has a worker serve rows whether or not its golden rows come out as recorded."""
@@ -23,10 +32,24 @@ UNVERIFIED = "unverified"
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
+class Process(Protocol):
+    """A process that is waited for, as ``subprocess.Popen`` is."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, once it has ended."""
+
+
 class Spawned(NamedTuple):
     """A worker's process and the control socket that keeps it alive."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     control: socket.socket
 
 
@@ -109,7 +132,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
     return environment
 
 
-def reap(process: subprocess.Popen[bytes]) -> int:
+def reap(process: Process) -> int:
     """The exit code of a worker that was let go; one that stays is killed after five seconds."""
     try:
         return process.wait(timeout=5)

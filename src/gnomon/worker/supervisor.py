@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import Callable, Coroutine
 from typing import NamedTuple
@@ -14,11 +15,14 @@ from gnomon.artifact import Artifact
 from gnomon.errors import DeadlineExceeded, GnomonError, WorkerError
 from gnomon.settings import Settings
 from gnomon.worker import frames
-from gnomon.worker.connection import Connection, Scored
+from gnomon.worker.connection import Scored, WorkerConnection
 from gnomon.worker.salvage import salvage
-from gnomon.worker.spawn import reap, spawn
+from gnomon.worker.spawn import Spawned, reap, spawn
+from gnomon.worker.takeover import HolderHandle, outlive, take_over
 
 __all__ = ["Supervisor"]
+
+logger = logging.getLogger("gnomon")
 
 RESPAWN_SECONDS = (0.0, 0.2, 1.0, 5.0)
 """Pauses before a worker process that ended is started again; the last one repeats."""
@@ -32,7 +36,7 @@ class Sent(NamedTuple):
     """A batch on its way to a scorer."""
 
     batch: pa.RecordBatch
-    connection: Connection
+    connection: WorkerConnection
     answer: asyncio.Future[Scored | str]
 
 
@@ -43,6 +47,7 @@ class Supervisor:
         artifact: the inspected artifact.
         settings: thread and time limits; ``deadline`` is how long one batch may take.
         on_death: called with the reason each time a scorer or its holder ends unasked.
+        found: a holder that outlived its gateway and has loaded this artifact, to begin with.
     """
 
     def __init__(
@@ -50,12 +55,16 @@ class Supervisor:
         artifact: Artifact,
         settings: Settings,
         on_death: Callable[[str], None] = lambda reason: None,
+        found: HolderHandle | None = None,
     ) -> None:
         self._artifact = artifact
         self._settings = settings
         self._on_death = on_death
         self._schema = frames.scored_schema(artifact.contract.output_schema)
-        self._current: Connection | None = None
+        self._found = found
+        self._holder: Spawned | None = None
+        self._handle: HolderHandle | None = None
+        self._current: WorkerConnection | None = None
         self._serving = asyncio.Event()
         self._refusal: GnomonError | None = None
         self._rescue_lock = asyncio.Lock()
@@ -78,7 +87,8 @@ class Supervisor:
             ArtifactError: the worker refused the artifact.
             WorkerError: it was not ready within ``worker_start_seconds``.
         """
-        self._spawn()
+        if not await self._take_over():
+            self._spawn()
         try:
             async with asyncio.timeout(self._settings.worker_start_seconds):
                 await self._serving.wait()
@@ -135,21 +145,67 @@ class Supervisor:
         if self._current is not None:
             self._current.close()
             self._current.died("the worker was closed")
-        self._let_go()
-        await asyncio.to_thread(reap, self._process)
+        if self._found is not None:
+            self._found.end()
+        await self._end()
+
+    def outliving(self) -> HolderHandle | None:
+        """What another gateway needs to take the worker over, should this one be killed.
+
+        From then on it lives as long as anybody has its tether. None while nothing serves.
+        """
+        holder = self._holder
+        if holder is None or holder.control.fileno() < 0 or self.pid is None:
+            return None
+        if self._handle is None:
+            self._handle = outlive(holder)
+        return self._handle
+
+    async def _take_over(self) -> bool:
+        """Whether a holder that was there before serves now."""
+        found, self._found = self._found, None
+        taken = None if found is None else await take_over(found)
+        if found is None or taken is None:
+            return False
+        self._handle = found
+        self._hold(taken.spawned)
+        logger.info("worker %d of the gateway before serves this one", taken.spawned.process.pid)
+        await self._connect(taken.pid, taken.data)
+        return True
 
     def _spawn(self) -> None:
-        self._process, self._control = spawn(self._artifact, self._settings)
-        self._control.setblocking(False)
-        asyncio.get_running_loop().add_reader(self._control.fileno(), self._on_event)
+        self._hold(spawn(self._artifact, self._settings))
+
+    def _hold(self, holder: Spawned) -> None:
+        self._holder = holder
+        holder.control.setblocking(False)
+        asyncio.get_running_loop().add_reader(
+            holder.control.fileno(), self._on_event, holder.control
+        )
 
     def _let_go(self) -> None:
-        if self._control.fileno() >= 0:
-            asyncio.get_running_loop().remove_reader(self._control.fileno())
-            self._control.close()
+        """Close the control socket, for whoever else has it too."""
+        if self._holder is not None and self._holder.control.fileno() >= 0:
+            control = self._holder.control
+            asyncio.get_running_loop().remove_reader(control.fileno())
+            with contextlib.suppress(OSError):
+                control.shutdown(socket.SHUT_RDWR)
+            control.close()
 
-    def _on_event(self) -> None:
-        event, data = frames.read_event(self._control)
+    async def _end(self) -> int:
+        """Let go of the holder and wait for its end: the exit code."""
+        self._let_go()
+        if self._holder is None:
+            return 0
+        code = await asyncio.to_thread(reap, self._holder.process)
+        self._holder = None
+        if self._handle is not None:
+            self._handle.close()
+            self._handle = None
+        return code
+
+    def _on_event(self, control: socket.socket) -> None:
+        event, data = frames.read_event(control)
         match event:
             case frames.Ready():
                 assert data is not None
@@ -164,7 +220,7 @@ class Supervisor:
                     self._task(self._respawn())
 
     async def _connect(self, pid: int, data: socket.socket) -> None:
-        connection = Connection(pid, self._schema, self._expect_news)
+        connection = WorkerConnection(pid, self._schema, self._expect_news)
         await asyncio.get_running_loop().create_connection(lambda: connection, sock=data)
         self._current, self._failed_starts = connection, 0
         self._serving.set()
@@ -181,7 +237,7 @@ class Supervisor:
         never_served = self._current is None
         if self._current is not None:
             self._current.close()
-        code = await asyncio.to_thread(reap, self._process)
+        code = await self._end()
         self._lose(f"the worker process ended with {code}")
         if never_served and code >= 0:
             self._refuse(
@@ -226,22 +282,25 @@ class Supervisor:
             where=self._artifact.tag,
         )
 
-    def _doom(self, connection: Connection) -> None:
+    def _doom(self, connection: WorkerConnection) -> None:
         """Have the holder kill a scorer, and the kernel both if the holder is stopped itself."""
         if connection.doomed:
             return
         connection.doomed = True
         with contextlib.suppress(OSError):
-            self._control.send(frames.KILL)
+            if self._holder is not None:
+                self._holder.control.send(frames.KILL)
         self._expect_news(connection)
 
-    def _expect_news(self, connection: Connection) -> None:
+    def _expect_news(self, connection: WorkerConnection) -> None:
         """A scorer has ended, or is about to: its holder will say so, unless it is stopped."""
         asyncio.get_running_loop().call_later(HOLDER_SECONDS, self._end_holder, connection)
 
-    def _end_holder(self, connection: Connection) -> None:
-        if self._current is connection and not connection.is_known_dead and self._refusal is None:
-            self._process.kill()  # Its scorer goes with it; the socket's end brings the next.
+    def _end_holder(self, connection: WorkerConnection) -> None:
+        serves = self._current is connection and self._refusal is None
+        if serves and not connection.is_known_dead and self._holder is not None:
+            # Its scorer goes with it; the socket's end brings the next.
+            self._holder.process.kill()
 
     def _close_gate(self, answer: asyncio.Future[Scored | str]) -> None:
         """Hold new batches back from the moment one needs rescue: blame needs solitude."""
