@@ -388,6 +388,9 @@ def sync_content(descriptor: int) -> None:
 class RunQueue:
     """Where nobody says how long a thread waited for a processor: never."""
 
+    def __init__(self) -> None:
+        pass
+
     def micros(self) -> int:
         """Microseconds since the thread began: none."""
         return 0
