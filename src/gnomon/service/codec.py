@@ -26,7 +26,7 @@ from gnomon.settings import Settings
 from gnomon.worker import frames
 from gnomon.worker.spawn import reap
 
-__all__ = ["HEADER", "Codec", "Failed", "Peer", "Read", "ReadBody", "WriteAnswer", "Written"]
+__all__ = ["HEADER", "Codec", "Failed", "Read", "ReadBody", "WriteAnswer", "Written"]
 
 logger = logging.getLogger("gnomon")
 
@@ -78,7 +78,7 @@ R = TypeVar("R", Read, Written)
 _reply = msgspec.json.Decoder(Reply)
 
 
-class Peer(NamedTuple):
+class _Peer(NamedTuple):
     """A running process and the streams to it."""
 
     process: subprocess.Popen[bytes]
@@ -100,7 +100,7 @@ class Codec:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._turn = asyncio.Lock()
-        self._peer: Peer | None = None
+        self._peer: _Peer | None = None
         self._held = 0
         self._starting: asyncio.Task[None] | None = None
 
@@ -216,7 +216,7 @@ class Codec:
             if self._peer is None:
                 await self._start()
 
-    async def _start(self) -> Peer:
+    async def _start(self) -> _Peer:
         try:
             process, ours = start_process("gnomon.service.codec_process", [], self._settings)
         except OSError as error:
@@ -224,7 +224,7 @@ class Codec:
                 f"cannot start the process that decodes large requests: {error.strerror}",
                 hint="free processes, memory or open files for the server",
             ) from None
-        self._peer = Peer(process, *await streams(ours))
+        self._peer = _Peer(process, *await streams(ours))
         return self._peer
 
     async def _end(self) -> int | None:
