@@ -24,7 +24,7 @@ from sklearn.utils import all_estimators
 from skops.io import _trusted_types
 
 from gnomon.artifact import serialization
-from gnomon.artifact.trust import Named, is_known_safe
+from gnomon.artifact.trust import Named, is_known_safe, is_plain_in_pickle, judge
 from gnomon.errors import ArtifactCorrupt, GnomonError, PackRefused, UntrustedTypes
 
 
@@ -229,3 +229,12 @@ def test_a_tree_that_is_none_is_refused(field: str) -> None:
     serialization.load(content, "skops", trusted)
     with pytest.raises(ArtifactCorrupt, match="do not make one"):
         serialization.load(buffer.getvalue(), "skops", trusted)
+
+
+@pytest.mark.parametrize("module", ["pathlib", "pathlib._local"])
+def test_a_path_may_be_pickled_wherever_python_defines_it(module: str) -> None:
+    """Python 3.13 has it in ``pathlib._local``; an artifact packed there can be inspected here."""
+    path = Named(module, "PosixPath", "unpickled", is_plain_in_pickle(f"{module}.PosixPath"))
+    assert judge([path], [], [], "a pickle") == ()
+    with pytest.raises(UntrustedTypes):
+        judge([Named(module, "Path.touch", "unpickled", True)], [], [], "a pickle")
