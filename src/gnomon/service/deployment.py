@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Any
@@ -106,7 +105,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
         @bentoml.on_shutdown  # type: ignore[untyped-decorator]
         async def stop(self) -> None:
             await self.runtime.stop()
-            await asyncio.to_thread(self.standby.close)
+            await self.standby.close()
             release_files()
 
         async def __is_ready__(self) -> bool:

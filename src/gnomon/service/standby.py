@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
 import os
 import socket
 import subprocess
@@ -15,45 +18,71 @@ from gnomon.worker.spawn import reap
 
 __all__ = ["Standby"]
 
+logger = logging.getLogger("gnomon")
+
+
+RESTART_SECONDS = 1.0
+"""Pause before a standby that ended is started again."""
+
 
 class Standby:
     """Keeps a :mod:`gnomon.service.standby_process` beside this gateway until it is closed.
 
-    To be made when the gateway is about to accept connections.
+    To be made on the event loop, when the gateway is about to accept connections.
     """
 
     def __init__(self) -> None:
-        listeners = [listener for _, listener in listening()]
-        self._present = [self._bind(listener) for listener in listeners]
+        self._listeners = [listener for _, listener in listening()]
+        self._present = [self._bind(listener) for listener in self._listeners]
+        self._restarting: asyncio.Task[None] | None = None
+        self._start()
+
+    async def close(self) -> None:
+        """End the standby without answering: the gateway stops as it was told to."""
+        if self._restarting is not None:
+            self._restarting.cancel()
+        asyncio.get_running_loop().remove_reader(self._lifeline)
+        with contextlib.suppress(OSError):  # It has ended.
+            self._lifeline.sendall(standby_process.GOODBYE)
+        self._lifeline.close()
+        await asyncio.to_thread(reap, self._process)
+        for held in (*self._present, *self._listeners):
+            held.close()
+
+    def _start(self) -> None:
         self._lifeline, theirs = socket.socketpair()
-        passed = [theirs.fileno(), *(listener.fileno() for listener in listeners)]
+        listeners = [listener.fileno() for listener in self._listeners]
         with theirs:
             self._process = subprocess.Popen(
                 [
                     sys.executable, "-I", "-S", standby_process.__file__, str(theirs.fileno()),
-                    str(os.getppid()), *(str(number) for number in passed[1:]),
+                    str(os.getppid()), *map(str, listeners),
                 ],
-                pass_fds=passed,
+                pass_fds=[theirs.fileno(), *listeners],
                 stdin=subprocess.DEVNULL,
                 env={k: v for k, v in os.environ.items() if k == "LD_LIBRARY_PATH"},
             )  # fmt: skip
-        for listener in listeners:
-            listener.close()
         status, headers, body = error_response(
             NotReady(
                 "the gateway has ended; another is being started",
                 hint="retry after the pause given in Retry-After",
             )
         )
-        self._lifeline.sendall(response(status, body, (*headers, CLOSE)))
+        with contextlib.suppress(OSError):  # It has ended; the reader is told.
+            self._lifeline.sendall(response(status, body, (*headers, CLOSE)))
+        asyncio.get_running_loop().add_reader(self._lifeline, self._ended)
 
-    def close(self) -> None:
-        """End the standby without answering: the gateway stops as it was told to."""
-        self._lifeline.sendall(standby_process.GOODBYE)
+    def _ended(self) -> None:
+        """It says nothing, so the end of its lifeline is its own."""
+        asyncio.get_running_loop().remove_reader(self._lifeline)
+        self._restarting = asyncio.create_task(self._restart())
+
+    async def _restart(self) -> None:
+        code = await asyncio.to_thread(reap, self._process)
+        logger.warning("the standby ended with %d; another is started", code)
+        await asyncio.sleep(RESTART_SECONDS)
         self._lifeline.close()
-        reap(self._process)
-        for bound in self._present:
-            bound.close()
+        self._start()
 
     @staticmethod
     def _bind(listener: socket.socket) -> socket.socket:
