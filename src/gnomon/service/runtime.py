@@ -134,6 +134,7 @@ class Runtime:
             self._orphans.close(),
             *(feed.close() for feed in self._feeds.values()),
         )
+        self._takeover.close()
         if self.slice:
             await asyncio.to_thread(slices.end, self._storage, self._heartbeat())
 

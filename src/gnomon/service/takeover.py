@@ -69,8 +69,13 @@ class Takeover:
         self._process = _fingerprint(settings)
         self._found: list[HolderHandle] = []
         self._of = ""
-        if self._ends is not None:
+        if self._ends is None:
+            return
+        try:
             self._look()
+        except (OSError, ValueError) as error:  # Such as that of another version of Gnomon.
+            logger.warning("the offer of the gateway before cannot be read: %s", error)
+            self._withdraw()
 
     def claim(self, artifact: Artifact) -> list[HolderHandle]:
         """The workers found, if they are what would be started for an artifact now.
@@ -106,6 +111,16 @@ class Takeover:
         finally:
             os.close(me)
 
+    def close(self) -> None:
+        """Leave nothing: this gateway stops as it was told to."""
+        for handle in self._found:
+            handle.end()
+        if self._ends is not None:
+            self._withdraw()
+            for end in self._ends:
+                end.close()
+            self._ends = None
+
     def _look(self) -> None:
         """Take what the offer names, and leave the offer: this gateway may be killed as well."""
         assert self._ends is not None
@@ -116,8 +131,10 @@ class Takeover:
         except BlockingIOError:
             return
         owner, *rest = numbers
-        if not _has_ended(owner):
-            self._ends = None  # Two gateways of one slice: this one has no business here.
+        if not _has_ended(owner):  # Two gateways of one slice: this one has no business here.
+            for end in self._ends:
+                end.close()
+            self._ends = None
             _close([owner, *rest])
             return
         os.close(owner)
