@@ -82,19 +82,18 @@ class Takeover:
 
         Others are killed. What was claimed is not found again.
         """
+        if self._of != self._identity(artifact):
+            self._end_found()
         found, self._found = self._found, []
-        if not found or self._of == self._identity(artifact):
-            return found
-        logger.info("a live worker was left that is not what would be started now; it is ended")
-        for handle in found:
-            handle.end()
-        return []
+        return found
 
     def offer(self, live: Lane | None) -> None:
         """Leave the workers of what is live to the next gateway, should this one be killed.
 
-        To be called now and then: a worker that was replaced is offered anew.
+        To be called now and then: a worker that was replaced is offered anew. What was found and
+        is not claimed by now is ended: the artifact was refused, or could not be read.
         """
+        self._end_found()
         if self._ends is None or live is None:
             return
         handles = live.outliving()[: (frames.MOST_DESCRIPTORS - 1) // A_HANDLE]
@@ -113,8 +112,7 @@ class Takeover:
 
     def close(self) -> None:
         """Leave nothing: this gateway stops as it was told to."""
-        for handle in self._found:
-            handle.end()
+        self._end_found()
         if self._ends is not None:
             self._withdraw()
             for end in self._ends:
@@ -142,6 +140,12 @@ class Takeover:
         for control, tether, process in zip(*[iter(rest)] * A_HANDLE, strict=True):
             sockets = socket.socket(fileno=control), socket.socket(fileno=tether)
             self._found.append(HolderHandle(*sockets, process))
+
+    def _end_found(self) -> None:
+        if self._found:
+            logger.info("the worker of the gateway before is not what would be started now: ended")
+        while self._found:
+            self._found.pop().end()
 
     def _withdraw(self) -> None:
         assert self._ends is not None
