@@ -182,7 +182,7 @@ def read_lost(path: Path) -> object:
 
 
 def read_ledger(path: Path) -> object:
-    return read_ledgers(Storage(Settings(root=str(path.parents[2]))), path.parent.name)
+    return read_ledgers(Storage(Settings(root=str(path.parents[2]))), path.parent.name, None)
 
 
 Reader = Callable[[Path], object]

@@ -16,10 +16,13 @@ SURFACE = [
     "Contract",
     "GnomonError",
     "Policy",
+    "SkewCheck",
     "__version__",
+    "compare_offline",
     "inspect",
     "load",
     "pack",
+    "replay",
 ]
 
 

@@ -32,6 +32,7 @@ def test_what_is_no_umask_is_refused(given: str) -> None:
         ("GNOMON_FSYNC_SECONDS", "fast", "expected a number, got 'fast'"),
         ("GNOMON_BODY_BYTES", "1GB", "expected a whole number, got '1GB'"),
         ("GNOMON_LOG_FAILURE", "ignore", "expected refuse or serve, got 'ignore'"),
+        ("GNOMON_FAST_HTTP", "off", "expected 0 or 1, got 'off'"),
         ("GNOMON_FSYNC_SECONDS", "-1", "expected a number of seconds, or 0, got -1"),
     ],
 )
@@ -42,3 +43,12 @@ def test_a_value_of_the_wrong_kind_is_named_with_what_is_expected(
     with pytest.raises(SettingsError, match=re.escape(message)) as refused:
         Settings.read({name: value})
     assert refused.value.where == name
+
+
+@pytest.mark.parametrize("given", ["0", "false", "False"])
+def test_what_is_turned_off_is_off_in_child_processes(given: str) -> None:
+    """A worker takes no shortcut that its gateway was told not to take."""
+    settings = Settings.read({"GNOMON_FAST_PIPELINE": given})
+    assert settings.fast_pipeline is False
+    assert Settings.read(settings.environment()).fast_pipeline is False
+    assert Settings.read({}).fast_pipeline is True

@@ -6,10 +6,11 @@ makes the record nor writes it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks.contenders.gnomon_service import Gateway
+from gnomon.errors import LogUnavailable
 from gnomon.service import recording, runtime
 from gnomon.service.recording import Recorder
 from gnomon.service.records import PendingRecords
@@ -33,8 +34,8 @@ class _Nothing(PendingRecords):
 
 
 class _Unlogged(Recorder):
-    def _append(self, batch: Any) -> None:
-        return None
+    def _append(self, batch: Any, settle: Callable[[LogUnavailable | None], None]) -> None:
+        settle(None)
 
 
 recording.PendingRecords = _Nothing  # type: ignore[misc]

@@ -28,9 +28,9 @@ from sklearn.preprocessing import FunctionTransformer
 from benchmarks.race.environments import make
 from gnomon.artifact.profile import MOST_ROWS, profile
 from gnomon.contract import from_frame, infer_contract
-from gnomon.drift import Batch, Counts
+from gnomon.drift import Counts, DriftBatch
 from gnomon.drift.bins import Bins
-from gnomon.drift.metrics import Sides, measures
+from gnomon.drift.metrics import BinnedSides, measures
 from models.data import flights
 
 COLUMNS = ("distance", "temp", "humid", "wind_speed", "minute", "carrier", "origin")
@@ -150,9 +150,11 @@ def _gnomon(known: pd.DataFrame, served: pd.DataFrame) -> Found:
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
     }
     ids = [f"{i}/0" for i in range(batch.num_rows)]
-    counts.add(Batch(columns, np.zeros(batch.num_rows), ids))
+    counts.add(DriftBatch(columns, np.zeros(batch.num_rows), ids))
     return {
-        column.bins.name: dict(measures(Sides(column.bins, column.bins.training, column.total())))
+        column.bins.name: dict(
+            measures(BinnedSides(column.bins, column.bins.training, column.total()))
+        )
         for column in counts
     }
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gnomon.shadow.feed.__main__ import NICE
+from gnomon.shadow.feed.__main__ import NICENESS
 from gnomon.shadow.feed.process import GULP_SECONDS
 
 __all__ = ["stranger"]
@@ -38,7 +38,7 @@ def stranger(share: float) -> Iterator[None]:
 def main() -> None:
     """Compute in bursts for ever: as often as a shadow reads."""
     share = float(sys.argv[1])
-    os.nice(NICE)
+    os.nice(NICENESS)
     values, due = list(range(50_000)), time.monotonic()
     while True:
         spent = time.process_time()

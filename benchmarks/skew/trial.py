@@ -13,9 +13,9 @@ from benchmarks.skew.injections import Sides, inject
 from benchmarks.skew.worlds import World
 from gnomon.artifact import Artifact
 from gnomon.compare.comparators import compare
+from gnomon.offline.offline_table import KNOWN_AT
 from gnomon.offline.paired_rows import Pairs, with_columns
 from gnomon.offline.rerun import Rerun
-from gnomon.offline.table import KNOWN_AT
 from gnomon.policy import Policy, Tolerance
 from gnomon.report import Diagnosis
 from gnomon.skew.diagnosis.diagnose import diagnose
@@ -70,7 +70,7 @@ def trial(
 
     def others() -> Iterator[tuple[Artifact, Rerun]]:
         for name in ("", "other"):
-            other = world._packed.get(name)
+            other = world.packed.get(name)
             if other is not None and other.tag != served.tag:
                 yield other, world.rerun(other)
 

@@ -61,7 +61,7 @@ class World:
     texts: list[str]
     build: Callable[[], Pipeline]
     stack: ExitStack = field(default_factory=ExitStack)
-    _packed: dict[str, Artifact] = field(default_factory=dict)
+    packed: dict[str, Artifact] = field(default_factory=dict)
     _running: dict[tuple[str, str], Rerun] = field(default_factory=dict)
 
     @property
@@ -77,13 +77,13 @@ class World:
             rows: it is fitted on; the first half when not given.
             spoiled: what to change in it once it is fitted, by the names in ``_SPOILED``.
         """
-        if variant not in self._packed:
+        if variant not in self.packed:
             rows = rows or slice(0, len(self.frame) // 2)
             frame, y = self.frame.iloc[rows].reset_index(drop=True), self.target.iloc[rows]
             pipeline = self.build().fit(frame, y)
             for name, value in spoiled.items():
                 _SPOILED[name](pipeline, self.frame, value)
-            self._packed[variant] = gnomon.pack(
+            self.packed[variant] = gnomon.pack(
                 self.name,
                 pipeline,
                 frame,
@@ -92,7 +92,7 @@ class World:
                 version=f"v{variant or 'first'}",
                 **QUIET,
             )
-        return self._packed[variant]
+        return self.packed[variant]
 
     def rerun(self, artifact: Artifact, mischief: str = "") -> Rerun:
         """A worker that runs an artifact, in an environment with or without mischief."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from gnomon.contract import Contract as Contract
     from gnomon.errors import GnomonError as GnomonError
     from gnomon.policy import Policy as Policy
+    from gnomon.rollout import SkewCheck as SkewCheck
+    from gnomon.rollout import compare_offline as compare_offline
+    from gnomon.rollout import replay as replay
     from gnomon.service.client import AsyncClient as AsyncClient
     from gnomon.service.client import Client as Client
 
@@ -28,10 +31,13 @@ __all__ = [
     "Contract",
     "GnomonError",
     "Policy",
+    "SkewCheck",
     "__version__",
+    "compare_offline",
     "inspect",
     "load",
     "pack",
+    "replay",
 ]
 
 _HOMES = {
@@ -41,9 +47,12 @@ _HOMES = {
     "Contract": "gnomon.contract",
     "GnomonError": "gnomon.errors",
     "Policy": "gnomon.policy",
+    "SkewCheck": "gnomon.rollout",
+    "compare_offline": "gnomon.rollout",
     "inspect": "gnomon.artifact",
     "load": "gnomon.artifact",
     "pack": "gnomon.artifact",
+    "replay": "gnomon.rollout",
 }
 
 

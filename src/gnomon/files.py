@@ -8,6 +8,7 @@ the documentation of SQLite (https://www.sqlite.org/atomiccommit.html) for the s
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -94,7 +95,7 @@ def make_folder(folder: Path) -> None:
             _set_mode(path, folder_mode())  # The process's umask may be a narrower one.
         sync_folder(path.parent)
     if not folder.is_dir():
-        raise NotADirectoryError(f"expected a folder: {folder}")
+        raise NotADirectoryError(errno.ENOTDIR, "expected a folder", str(folder))
 
 
 def narrow(folder: Path) -> None:

@@ -42,6 +42,7 @@ import pyarrow as pa
 
 from gnomon.errors import PolicyError
 from gnomon.formats import Format, check_version
+from gnomon.tolerances import ROUNDING, ROUNDING_NEAR_ZERO
 
 __all__ = [
     "Comparator",
@@ -53,6 +54,7 @@ __all__ = [
     "Rules",
     "Sampling",
     "Tolerance",
+    "find_policy",
 ]
 
 FORMAT = 1
@@ -341,7 +343,7 @@ def _default(kind: str, type_: pa.DataType, same: bool) -> Tolerance:
     if kind == "label" or not pa.types.is_floating(type_):
         return Tolerance()
     if same:
-        return Tolerance(absolute=1e-12, relative=1e-9)
+        return Tolerance(absolute=ROUNDING_NEAR_ZERO, relative=ROUNDING)
     return Tolerance(absolute=0.05) if kind == "probability" else Tolerance(relative=0.01)
 
 
@@ -353,3 +355,18 @@ def _good_keys(place: str) -> str | None:
     }  # fmt: skip
     known = types.get(head)
     return f"the keys here are {', '.join(known.__struct_fields__)}" if known else None
+
+
+_DEPLOYED = Path("shadow/policy.toml")
+"""Where a deployment keeps its policy, seen from its root."""
+
+
+def find_policy(path: Path | None = None) -> Policy:
+    """The policy of a file; else the one of the deployment in this folder; else the defaults.
+
+    Raises:
+        PolicyError: the file is there and is no policy.
+    """
+    if path is None and not _DEPLOYED.exists():
+        return Policy()
+    return Policy.read(path or _DEPLOYED)

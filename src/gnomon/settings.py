@@ -74,6 +74,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         hosts: names this server is called by, separated by commas: ``flights.example.com``,
             ``*.example.com``, ``*`` for any. Requests for others get 421. Addresses, ``localhost``
             and the name in ``GNOMON_URL`` need no entry.
+        fast_http: answer plain requests off their connection. 0: all go through ASGI, which takes
+            longer and gives the same bytes.
+        fast_pipeline: do the arithmetic of scikit-learn's steps without their checks, where it is
+            known to give the same bits. 0: ``predict`` and ``predict_proba`` are called as they
+            are.
         origins: pages of other sites that may send predictions, separated by commas:
             ``https://app.example.com``, ``*`` for any. Requests of others get 403.
     """
@@ -108,6 +113,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_keys: str | None = None
     hosts: str | None = None
     origins: str | None = None
+    fast_http: bool = True
+    fast_pipeline: bool = True
 
     def __post_init__(self) -> None:
         if self.replica is not None and not re.fullmatch(r"[A-Za-z0-9_-]+", self.replica):
@@ -205,6 +212,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return "://" not in self.root
 
     @property
+    def local_spool(self) -> Path | None:
+        """Where open log segments are, if this machine has any."""
+        return self.spool_path if self.is_local or self.spool is not None else None
+
+    @property
     def spool_path(self) -> Path:
         """Where open log segments are written; always local.
 
@@ -240,5 +252,5 @@ def _wrong_value(message: str, value: object, kind: str) -> str:
     if kind.startswith("Literal"):
         choices = re.findall(r"[\"']([^\"']+)", kind.removeprefix("Literal"))
         return f"expected {' or '.join(c for c in choices if c.isidentifier())}, got {value!r}"
-    expected = {"int": "a whole number", "float": "a number"}.get(kind)
+    expected = {"int": "a whole number", "float": "a number", "bool": "0 or 1"}.get(kind)
     return message if expected is None else f"expected {expected}, got {value!r}"

@@ -161,8 +161,8 @@ def test_a_canonical_file_is_still_a_skops_file() -> None:
 def test_a_process_that_only_loads_imports_what_it_needs() -> None:
     """Not the whole of scikit-learn, which stays as it was for the user's own code."""
     code = (
-        "import sys, sklearn.utils; from gnomon.artifact.serialization import import_for_loading; "
-        "import_for_loading(); "
+        "import sys, sklearn.utils; from gnomon.compat.skops import import_without_estimators; "
+        "import_without_estimators(); "
         "print('skops.io' in sys.modules, 'sklearn.gaussian_process' in sys.modules, "
         "len(sklearn.utils.all_estimators()) > 100)"
     )

@@ -22,8 +22,8 @@ from pathlib import Path
 import gnomon.artifact.check
 from gnomon.errors import GnomonError
 from gnomon.artifact import inspect, load
-from gnomon.artifact.serialization import import_for_loading
-import_for_loading()
+from gnomon.compat.skops import import_without_estimators
+import_without_estimators()
 import gnomon.artifact.loading
 import sklearn.ensemble, sklearn.compose, sklearn.linear_model, sklearn.impute
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_widt
 
 @pytest.mark.slow
 def test_a_new_deployment_trains_serves_and_answers(shell: Shell) -> None:
-    """Init, train, serve, ask, shadow a rival, send, promote it; Ctrl-C ends it in good order."""
+    """Init, train, serve, ask, shadow a rival, send, replay, promote it; Ctrl-C ends it in good
+    order."""
     told = shell("init", "My Iris").out
     assert "model my-iris" in told
     assert "gnomon serve" in told
@@ -48,6 +50,10 @@ def test_a_new_deployment_trains_serves_and_answers(shell: Shell) -> None:
         assert f"at http://127.0.0.1:{port}" in deployed("status").out
         send = [sys.executable, "-m", "models.send", f"http://127.0.0.1:{port}"]
         subprocess.run(send, cwd=folder, env=deployed.variables, check=True, timeout=120)
+        today = f"{datetime.now(UTC):%Y-%m-%d}"
+        replay = [sys.executable, "-m", "shadow.replay", "--day", today]
+        subprocess.run(replay, cwd=folder, env=deployed.variables, check=True, timeout=120)
+        assert len(list(folder.glob(".gnomon/skew/my-iris/*.json"))) == 2
         assert "is live" in deployed("promote", "my-iris", "--wait", "60").out
         server.send_signal(signal.SIGINT)
         output, _ = server.communicate(timeout=60)

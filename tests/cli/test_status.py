@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.status`` and ``gnomon.cli.overview``: several slices, and gone ones."""
+"""Mirrors ``gnomon.cli.status`` and ``gnomon.service.overview``: several slices, and gone ones."""
 
 from __future__ import annotations
 

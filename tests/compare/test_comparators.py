@@ -149,3 +149,13 @@ def test_a_zoned_timestamp_does_not_compare_with_a_naive_one() -> None:
     left = pa.array([0], pa.timestamp("us", "UTC"))
     with pytest.raises(TableError, match="cannot compare"):
         numbers(left, pa.array([0], pa.timestamp("us")))
+
+
+def test_a_score_that_is_null_on_one_side_flips_the_decision() -> None:
+    """No score decides nothing, so a client is told something else; null on both sides is one."""
+    policy = Policy(decision=Decision(output="probability_1", threshold=0.3))
+    left = pa.record_batch({"probability_1": pa.array([0.1, None, 0.9, None, None], pa.float64())})
+    right = pa.record_batch({"probability_1": pa.array([None, 0.1, None, 0.9, None], pa.float64())})
+    compared = compare(left, right, policy.rules(left.schema))
+    assert compared.agreed.tolist() == [False, False, False, False, True]
+    assert compared.flipped.tolist() == [True, True, True, True, False]

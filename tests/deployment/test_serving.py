@@ -14,6 +14,8 @@ import pytest
 
 import gnomon
 from gnomon.errors import InvalidRequest
+from gnomon.skew import last_replay
+from gnomon.storage import Storage
 from gnomon.testing import Server, serving
 from models.data import FEATURES, flights, records
 from models.pipelines import logistic
@@ -84,7 +86,7 @@ def test_what_this_deployment_does_not_serve_is_refused(
 def test_the_scheduled_replay_finds_live_as_it_was(
     server: Server, home: Path, april: list[dict[str, Any]]
 ) -> None:
-    """The job replays today's answers of live, keeps a report, and exits with 0."""
+    """The job replays today's answers of live, keeps a report, feeds the gate, and exits with 0."""
     with server.client() as client:
         client.predict(april)
     environment = {"BENTOML_HOME": str(home), "GNOMON_ROOT": server.settings.root}
@@ -96,7 +98,11 @@ def test_the_scheduled_replay_finds_live_as_it_was(
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert list(Path(server.settings.root).glob("reports/flights/replay-small-*.html"))
+    (page,) = Path(server.settings.root).glob("reports/flights/replay-small-*.html")
+    told = last_replay.read(Storage(server.settings), "flights:small")
+    assert told is not None
+    assert (told.disagreed, told.report) == (0, str(page))
+    assert told.rows >= len(april)
 
 
 def test_a_bento_carries_the_service_and_gnomon(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from sklearn.preprocessing import FunctionTransformer
 from gnomon.artifact.profile import profile
 from gnomon.contract import infer_contract
 from gnomon.drift.bins import Bins, Integers
-from gnomon.drift.counted import Batch, Counts
-from gnomon.drift.metrics import Sides
+from gnomon.drift.counted import Counts, DriftBatch
+from gnomon.drift.metrics import BinnedSides
 
 
 def frozen(values: Any) -> Bins:
@@ -49,14 +49,14 @@ def batch(
     segments: Sequence[str] | None = None,
     *,
     first: int = 0,
-) -> Batch:
+) -> DriftBatch:
     """Rows named ``r0/0``, ``r1/0`` ..., a minute after each other if no moments are given."""
     column = values if isinstance(values, pa.Array) else pa.array(values, from_pandas=True)
     at = np.arange(first, first + len(column)) * 60.0 if moments is None else np.array(moments)
     names = [f"r{i}/0" for i in range(first, first + len(column))]
-    return Batch({(bins.kind, bins.name): column}, at.astype(float), names, segments)
+    return DriftBatch({(bins.kind, bins.name): column}, at.astype(float), names, segments)
 
 
-def against(bins: Bins, values: Any) -> Sides:
+def against(bins: Bins, values: Any) -> BinnedSides:
     """Training against later values."""
-    return Sides(bins, bins.training, counted(bins, values))
+    return BinnedSides(bins, bins.training, counted(bins, values))

@@ -12,8 +12,8 @@ from scipy.stats import chi2
 from gnomon.drift.bins import Bins
 from gnomon.drift.chance import floors
 from gnomon.drift.counted import Counts
-from gnomon.drift.judging import effects, overall
-from gnomon.drift.metrics import Sides, measures
+from gnomon.drift.metrics import BinnedSides, measures
+from gnomon.drift.verdicts import effects, overall
 from gnomon.policy import Drift
 from tests.drift.columns import against, batch, frozen
 
@@ -36,14 +36,16 @@ HEALTHY: dict[str, Draw] = {
 }
 
 
-def samples(bins: Bins, draw: Draw, random: np.random.Generator, rows: int) -> Iterator[Sides]:
+def samples(
+    bins: Bins, draw: Draw, random: np.random.Generator, rows: int
+) -> Iterator[BinnedSides]:
     """Samples of so many rows each, against training."""
     counts = Counts([bins])
     names = np.repeat(np.arange(SAMPLES), rows).astype(str).tolist()
     counts.add(batch(bins, draw(random, SAMPLES * rows), [0.0] * len(names), names))
     (column,) = counts
     for cell in column.cells.values():
-        yield Sides(bins, bins.training, cell)
+        yield BinnedSides(bins, bins.training, cell)
 
 
 def judged(draw: Draw, served: Draw, rows: int, training: int) -> list[bool]:
@@ -116,7 +118,7 @@ def test_a_floor_shrinks_with_rows() -> None:
 def test_many_rows_give_the_limit_of_chi_squared() -> None:
     """With thousands of rows in each bin, the floors are those of chi-squared."""
     bins = frozen(np.random.default_rng(2).normal(size=50_000))
-    found = floors(Sides(bins, bins.training, bins.training))
+    found = floors(BinnedSides(bins, bins.training, bins.training))
     expected = chi2.isf(0.001, bins.size - 1) * 2 / 50_000
     assert found["psi"] == pytest.approx(expected, rel=0.01)
     assert found["js"] ** 2 == pytest.approx(expected / (8 * np.log(2)), rel=0.01)
@@ -126,7 +128,7 @@ def test_a_handful_of_rows_on_both_sides_proves_nothing() -> None:
     """Six rows of a dozen values may fall apart from six others almost wholly."""
     bins = frozen(np.arange(12.0))
     sides = [against(bins, values).now for values in (np.arange(6.0), np.arange(5.0, 11.0))]
-    found = effects(Sides(bins, *sides), Drift())
+    found = effects(BinnedSides(bins, *sides), Drift())
     assert found["js"].value > 0.8
     assert found["js"].verdict == "unknown"
 
@@ -139,3 +141,16 @@ def test_one_wild_row_is_no_drift_and_many_are() -> None:
     assert found["wasserstein"].verdict == "unknown"
     found = effects(against(bins, np.append(training[:950], [1e6] * 50)), Drift())
     assert found["wasserstein"].verdict == "drifted"
+
+
+def test_the_floor_of_the_largest_bin_allows_for_every_bin() -> None:
+    """Bennett's bound at a thousandth over the number of bins: the largest of many deviations is
+    larger than any one of them."""
+    bins = frozen([f"n{i:02d}" for i in range(40)] * 50)
+    sides = BinnedSides(bins, bins.training, bins.training)
+    rows, used = 2_000, int((bins.training[: bins.size] > 0).sum())
+    share = 1 / used
+    variance, step = share * (1 - share) * 2 / rows, 1 / rows
+    u = step * floors(sides)["linf"] / variance
+    height = variance / step**2 * ((1 + u) * np.log1p(u) - u)
+    assert height == pytest.approx(np.log(2 * used / 0.001), rel=1e-6)

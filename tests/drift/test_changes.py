@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from gnomon.drift.bins import Floats
-from gnomon.drift.changes import Change, changes
+from gnomon.drift.changes import DriftChange, changes
 from gnomon.policy import Drift
 from tests.drift.columns import counted, frozen
 
@@ -26,7 +26,7 @@ def over_time(
     *,
     buckets: int = BUCKETS,
     seconds: int = DAY,
-) -> list[Change]:
+) -> list[DriftChange]:
     """The changes of what ``values`` gives for each bucket."""
     random = np.random.default_rng(seed)
     counts = {at: counted(BINS, values(at, random)) for at in range(buckets)}

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon.drift.bins import Bins
-from gnomon.drift.clock import NEVER
 from gnomon.drift.counted import Counts
+from gnomon.offline.time_buckets import NO_TIME
 from tests.drift.columns import batch, frozen
 
 ROWS = 600
@@ -86,7 +86,7 @@ def test_rows_without_a_time_count_in_the_whole_only() -> None:
     counts = Counts([NUMBER])
     counts.add(batch(NUMBER, [1.0, 2.0], [np.nan, 30.0]))
     column = next(iter(counts))
-    assert {cell.bucket for cell in column.cells} == {NEVER, 0}
+    assert {cell.bucket for cell in column.cells} == {NO_TIME, 0}
     assert [int(v.sum()) for v in column.by_bucket().values()] == [1]
     assert column.total().sum() == 2
 

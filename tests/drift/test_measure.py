@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 
 from gnomon.artifact import Artifact, inspect
-from gnomon.drift import Column, DriftReport, measure
+from gnomon.drift import DriftColumn, DriftReport, measure, print_report, to_html
 from gnomon.drift.measure import Measurement
-from gnomon.drift.page import to_html
-from gnomon.drift.terminal import render
 from gnomon.errors import PolicyError
 from gnomon.log import InferenceLog
 from gnomon.offline.logged import Range
@@ -47,7 +45,7 @@ def measured(logged: Trips, **options: Any) -> DriftReport:
     return measure(logged.log, logged.artifact, settings=logged.settings, **options)
 
 
-def column(report: DriftReport, name: str) -> Column:
+def column(report: DriftReport, name: str) -> DriftColumn:
     return next(c for c in report.columns if c.name == name)
 
 
@@ -184,7 +182,7 @@ def test_json_reads_back_and_the_page_stands_alone(settings: Settings, trained: 
     assert "<svg" in page
     assert "Solo" in page
     console = Console(width=140, record=True)
-    console.print(render(report))
+    print_report(report, console)
     text = console.export_text()
     assert "≠ DRIFTED" in text
     assert "What to do" in text

@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from gnomon.drift.bins import GRAIN, Bins, Floats
-from gnomon.drift.metrics import measures, quantiles
+from gnomon.drift.bins import GRAIN, Bins, Extra, Floats
+from gnomon.drift.metrics import BinnedSides, measures, quantiles
 from tests.drift.columns import against, counted, frozen
 
 TRAINING = np.random.default_rng(1).normal(10, 3, 5_000)
@@ -110,3 +110,18 @@ def test_quantiles_are_numpys_within_a_bin() -> None:
     assert list(found.values())[:4] == pytest.approx(expected, abs=0.5)
     few = frozen(np.repeat([0.0, 1.0, 5.0], [500, 300, 200]))
     assert quantiles(few, few.training)["p75"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("metric", "extra", "values"),
+    [("new", Extra.NEW, ["a", "b", "c"] * 100), ("outside", Extra.ABOVE, np.arange(100.0))],
+)
+def test_fewer_strange_values_than_before_are_no_drift(
+    metric: str, extra: Extra, values: object
+) -> None:
+    """Against an earlier month with new or outlying values, one without them is an improvement."""
+    bins = frozen(values)
+    strange = bins.training.copy()
+    strange[bins.size + extra] += 30
+    assert measures(BinnedSides(bins, strange, bins.training))[metric] == 0.0
+    assert measures(BinnedSides(bins, bins.training, strange))[metric] > 0.0

@@ -23,7 +23,7 @@ from gnomon.rollout.history import History
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.shadow.books.balance import balance
-from gnomon.shadow.books.books import Books
+from gnomon.shadow.books.books import LogBooks
 from gnomon.shadow.slices import Heartbeat
 from gnomon.storage import Storage
 from gnomon.testing import Server, serving
@@ -74,7 +74,7 @@ def status(settings: Settings) -> dict[str, Any]:
     return found
 
 
-def books(settings: Settings) -> Books:
+def books(settings: Settings) -> LogBooks:
     """The books, which balance."""
     found = balance(InferenceLog(settings, "toy"))
     assert found.balanced, found.explain()

@@ -160,9 +160,10 @@ def test_settings_were_changed_meanwhile(shared: Server) -> None:
 def test_two_slices_leave_nothing_when_they_are_told_to_stop(
     serve_in: ServeIn, tmp_path: Path
 ) -> None:
-    """Both gateways are killed, and each worker is taken over by one; then the server is told to
-    stop: no process of it is left."""
-    with serve_in(tmp_path, "pass", {"GNOMON_SLICES": "2"}) as server:
+    """Both gateways are killed, in what BentoML takes for its container, and each worker is taken
+    over by one; then the server is told to stop: no process of it is left."""
+    container = {"GNOMON_SLICES": "2", "BENTOML_CONTAINERIZED": "true"}
+    with serve_in(tmp_path, "pass", container) as server:
         settle(server, slices=2)
         before = {holder.pid for holder in holders(server)}
         left = gateways(server)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn import datasets
 
-from gnomon.leakage import Table
+from gnomon.leakage import LabelledTable
 
 RNG = np.random.default_rng(11)
 """Every test finds it as it was at the start."""
@@ -59,8 +59,8 @@ def flights(rows: int = 4_000, seed: int = 5) -> tuple[pd.DataFrame, pd.Series[A
     return frame, pd.Series(np.where(late, "late", "on_time"), name="outcome")
 
 
-def flight_table(frame: pd.DataFrame, labels: Any, **known: Any) -> Table:
+def flight_table(frame: pd.DataFrame, labels: Any, **known: Any) -> LabelledTable:
     """Flights with their event time and key."""
-    return Table.of(
+    return LabelledTable.of(
         frame, labels, event_time="event", entity_key=("flight",), known_at=known.get("known_at")
     )

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from gnomon.errors import ContractError
-from gnomon.leakage import Finding, Table, check_training
+from gnomon.leakage import LabelledTable, LeakageFinding, check_training
 from tests.leakage.data import flight_table, flights
 
 FRAME, LABELS = flights(400)
 HOUR = pd.Timedelta("1h")
 
 
-def clock(frame: pd.DataFrame, **known_at: Any) -> list[Finding]:
+def clock(frame: pd.DataFrame, **known_at: Any) -> list[LeakageFinding]:
     """What the clock check finds."""
     report = check_training(flight_table(frame, LABELS, known_at=known_at))
     return [finding for finding in report.findings if finding.check == "clock"]
@@ -38,7 +38,7 @@ def test_a_plan_that_was_known_is_none() -> None:
     """A scheduled arrival lies ahead, and was in the schedule weeks before."""
     frame = FRAME.assign(due=FRAME["event"] + 3 * HOUR, published=FRAME["event"] - 900 * HOUR)
     features = [*FRAME.columns, "due"]
-    table = Table.of(
+    table = LabelledTable.of(
         frame, LABELS, features=features, event_time="event", known_at={"due": "published"}
     )
     assert check_training(table).findings == ()
@@ -96,7 +96,7 @@ def test_what_cannot_be_compared_is_unknown(column: pd.Series[Any], why: str) ->
 
 def test_without_an_event_time_it_is_not_looked_for() -> None:
     """And the report says why."""
-    report = check_training(Table.of(FRAME, LABELS))
+    report = check_training(LabelledTable.of(FRAME, LABELS))
     assert "clock" in report.skipped
 
 

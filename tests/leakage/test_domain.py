@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gnomon.leakage import Finding, Table, check_domain
+from gnomon.leakage import LabelledTable, LeakageFinding, check_domain
 from tests.leakage.data import flight_table, flights
 
 FRAME, _ = flights(6_000)
 TRAIN, SERVED = FRAME[:4_000], FRAME[4_000:]
 
 
-def domain(served: pd.DataFrame, train: pd.DataFrame = TRAIN) -> list[Finding]:
+def domain(served: pd.DataFrame, train: pd.DataFrame = TRAIN) -> list[LeakageFinding]:
     """What the classifier finds."""
     return check_domain(flight_table(train, None), served)
 
@@ -110,4 +110,4 @@ def test_a_day_against_the_next_is_no_alarm() -> None:
 def test_nothing_to_tell_by_is_nothing_found() -> None:
     """Names and no times."""
     names = FRAME[["flight"]]
-    assert check_domain(Table.of(names[:4_000]), names[4_000:]) == []
+    assert check_domain(LabelledTable.of(names[:4_000]), names[4_000:]) == []

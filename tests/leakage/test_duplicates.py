@@ -7,13 +7,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from gnomon.leakage import LeakageReport, Table, check_split
+from gnomon.leakage import LabelledTable, LeakageReport, check_split
 from tests.leakage.data import RNG, bundled, flight_table, flights, houses
 
 
 def split(train: pd.DataFrame, holdout: pd.DataFrame, **roles: Any) -> LeakageReport:
     """The report of a split."""
-    return check_split(Table.of(train, **roles), Table.of(holdout, **roles))
+    return check_split(LabelledTable.of(train, **roles), LabelledTable.of(holdout, **roles))
 
 
 def severities(report: LeakageReport) -> dict[str, str]:

@@ -10,18 +10,18 @@ import pytest
 
 from gnomon import leakage
 from gnomon.errors import NewerFormat
-from gnomon.leakage import Evidence, Finding, LeakageReport
+from gnomon.leakage import LeakageEvidence, LeakageFinding, LeakageReport
 from gnomon.leakage.finding import Severity
 
 
-def finding(severity: Severity, check: str = "label") -> Finding:
+def finding(severity: Severity, check: str = "label") -> LeakageFinding:
     """A finding of some severity."""
-    return Finding(
+    return LeakageFinding(
         check=check,
         features=("x",),
         severity=severity,
         sentence="it is so",
-        evidence=Evidence(rows=7, hits=3, numbers={"seconds": 1.5}, examples=("row 1",)),
+        evidence=LeakageEvidence(rows=7, hits=3, numbers={"seconds": 1.5}, examples=("row 1",)),
         action="look",
     )
 

@@ -7,33 +7,33 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gnomon.leakage import Finding, Scored, check_scores
+from gnomon.leakage import LeakageFinding, ScoredStage, check_scores
 from gnomon.leakage.gap import Stage
 from tests.leakage.data import RNG
 
 
-def binary(stage: Stage, strength: float, rows: int = 2_000, share: float = 0.3) -> Scored:
+def binary(stage: Stage, strength: float, rows: int = 2_000, share: float = 0.3) -> ScoredStage:
     """Answers that separate two classes by so many standard deviations."""
     late = RNG.random(rows) < share
     score = 1 / (1 + np.exp(-(strength * late + RNG.normal(size=rows))))
     labels = np.where(late, "late", "on_time")
-    return Scored(stage, labels, np.column_stack([score, 1 - score]), ("late", "on_time"))
+    return ScoredStage(stage, labels, np.column_stack([score, 1 - score]), ("late", "on_time"))
 
 
-def quantity(stage: Stage, noise: float, rows: int = 2_000) -> Scored:
+def quantity(stage: Stage, noise: float, rows: int = 2_000) -> ScoredStage:
     """Predictions with so much noise."""
     truth = RNG.normal(size=rows)
-    return Scored(stage, truth, (truth + noise * RNG.normal(size=rows))[:, None])
+    return ScoredStage(stage, truth, (truth + noise * RNG.normal(size=rows))[:, None])
 
 
-def gaps(*scored: Scored) -> tuple[Finding, ...]:
+def gaps(*scored: ScoredStage) -> tuple[LeakageFinding, ...]:
     """What is found."""
     return check_scores(scored).findings
 
 
 def test_steady_scores_pass() -> None:
     """Over four stages, in any order, and though the label became rarer."""
-    stages: list[Scored] = [
+    stages: list[ScoredStage] = [
         binary("live", 1.5, share=0.1),
         binary("train", 1.5),
         binary("later", 1.5),
@@ -112,10 +112,10 @@ def test_a_quantity_is_measured_by_r2() -> None:
 def test_several_classes_are_measured_each_against_the_rest() -> None:
     """And a class that one stage hardly has is left out of all."""
 
-    def three(stage: Stage, strength: float, shares: list[float]) -> Scored:
+    def three(stage: Stage, strength: float, shares: list[float]) -> ScoredStage:
         kinds = RNG.choice(3, 3_000, p=shares)
         scores = strength * np.eye(3)[kinds] + RNG.normal(size=(3_000, 3))
-        return Scored(stage, kinds, scores, (0, 1, 2))
+        return ScoredStage(stage, kinds, scores, (0, 1, 2))
 
     assert gaps(three("holdout", 1, [0.3, 0.3, 0.4]), three("later", 1, [0.5, 0.499, 0.001])) == ()
     (finding,) = gaps(three("holdout", 2, [0.3, 0.3, 0.4]), three("later", 1, [0.5, 0.4, 0.1]))
@@ -133,7 +133,7 @@ def test_labels_that_are_all_alike_are_unknown() -> None:
     """Nothing can be told apart."""
     found = gaps(binary("holdout", 1, share=0.0), binary("train", 1))
     assert {finding.severity for finding in found} == {"unknown"}
-    alike = Scored("holdout", np.ones(200), np.ones((200, 1)))
+    alike = ScoredStage("holdout", np.ones(200), np.ones((200, 1)))
     assert [finding.severity for finding in gaps(alike)] == ["unknown"]
 
 
@@ -142,5 +142,5 @@ def test_rows_without_a_label_are_left_out() -> None:
     one = binary("live", 1)
     labels = one.labels.astype(object)
     labels[50:] = None
-    (finding,) = gaps(Scored("live", labels, one.answers, one.classes))
+    (finding,) = gaps(ScoredStage("live", labels, one.answers, one.classes))
     assert "it has 50 rows" in finding.sentence

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.model_selection import train_test_split
 
-from gnomon.leakage import LeakageReport, Table, check_split, check_training
+from gnomon.leakage import LabelledTable, LeakageReport, check_split, check_training
 from models.data import FEATURES
 from models.data import flights as real_flights
 from tests.leakage.data import BUNDLED, bundled, flight_table, flights, houses
@@ -25,7 +25,7 @@ def notes(report: LeakageReport) -> set[str]:
 def test_what_comes_with_scikit_learn(name: str) -> None:
     """Strong columns are no copies: irises are told apart by one petal in 95 of 100."""
     frame, labels = bundled(name)
-    found = notes(check_training(Table.of(frame, labels)))
+    found = notes(check_training(LabelledTable.of(frame, labels)))
     assert found == ({"row order"} if name in ("iris", "wine") else set())
 
 
@@ -35,13 +35,15 @@ def test_a_random_split_of_it(name: str, seed: int) -> None:
     """An iris that is there twice may come to both sides."""
     frame, labels = bundled(name)
     left, right, ours, theirs = train_test_split(frame, labels, random_state=seed)
-    assert notes(check_split(Table.of(left, ours), Table.of(right, theirs))) == set()
+    assert (
+        notes(check_split(LabelledTable.of(left, ours), LabelledTable.of(right, theirs))) == set()
+    )
 
 
 def test_iris_with_two_classes() -> None:
     """One petal separates them without a mistake in 150 rows: nobody can say what that means."""
     frame, labels = bundled("iris")
-    report = check_training(Table.of(frame, labels == 0))
+    report = check_training(LabelledTable.of(frame, labels == 0))
     assert {finding.severity for finding in report.findings} <= {"unknown", "note"}
     petals = [f for f in report.findings if f.check == "label"]
     assert petals
@@ -51,8 +53,8 @@ def test_iris_with_two_classes() -> None:
 def test_houses() -> None:
     """Skewed, capped, repeated and sorted by place."""
     frame, prices = houses()
-    assert notes(check_training(Table.of(frame, prices))) == set()
-    assert notes(check_split(Table.of(frame[::2]), Table.of(frame[1::2]))) == set()
+    assert notes(check_training(LabelledTable.of(frame, prices))) == set()
+    assert notes(check_split(LabelledTable.of(frame[::2]), LabelledTable.of(frame[1::2]))) == set()
 
 
 def test_flights_split_by_time() -> None:
@@ -69,9 +71,9 @@ def test_the_flights_of_the_demo() -> None:
     rows = real_flights(1, 2, 3).dropna(subset="outcome")
     march = rows["time_hour"] >= pd.Timestamp("2013-03-01", tz="UTC")
 
-    def table(some: pd.DataFrame) -> Table:
+    def table(some: pd.DataFrame) -> LabelledTable:
         features = some[list(FEATURES)]
-        return Table.of(
+        return LabelledTable.of(
             features, some["outcome"], event_time="time_hour", entity_key=("flight_id",)
         )
 
@@ -98,6 +100,6 @@ def test_noise(seed: int) -> None:
             "sparse": np.where(random.random(rows) < 0.9, np.nan, random.normal(size=rows)),
         }
     )
-    assert notes(check_training(Table.of(frame, labels))) == set()
-    assert notes(check_training(Table.of(frame, random.normal(size=rows)))) == set()
-    assert notes(check_split(Table.of(frame[::2]), Table.of(frame[1::2]))) == set()
+    assert notes(check_training(LabelledTable.of(frame, labels))) == set()
+    assert notes(check_training(LabelledTable.of(frame, random.normal(size=rows)))) == set()
+    assert notes(check_split(LabelledTable.of(frame[::2]), LabelledTable.of(frame[1::2]))) == set()

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gnomon.leakage import LeakageReport, Table, check_training
+from gnomon.leakage import LabelledTable, LeakageReport, check_training
 from tests.leakage.data import RNG, flights
 
 
 def report(frame: pd.DataFrame, labels: Any) -> LeakageReport:
     """Of all checks on training data."""
-    return check_training(Table.of(frame, labels))
+    return check_training(LabelledTable.of(frame, labels))
 
 
 def leaks(found: LeakageReport) -> list[tuple[str, ...]]:

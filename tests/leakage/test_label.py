@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gnomon.leakage import Finding, Table, check_training
+from gnomon.leakage import LabelledTable, LeakageFinding, check_training
 from tests.leakage.data import RNG, flight_table, flights, houses
 
 
-def found(frame: pd.DataFrame, labels: Any, **roles: Any) -> dict[str, Finding]:
+def found(frame: pd.DataFrame, labels: Any, **roles: Any) -> dict[str, LeakageFinding]:
     """What the label check finds, by feature."""
-    report = check_training(Table.of(frame, labels, **roles))
+    report = check_training(LabelledTable.of(frame, labels, **roles))
     return {f.features[0]: f for f in report.findings if f.check == "label"}
 
 
@@ -131,11 +131,11 @@ def test_few_rows_are_unknown() -> None:
     frame, labels = flights(300)
     labels = labels.mask(labels == "late", "on_time")
     labels.iloc[:9] = "late"
-    report = check_training(Table.of(frame, labels))
+    report = check_training(LabelledTable.of(frame, labels))
     finding = next(f for f in report.findings if f.check == "label")
     assert (finding.severity, finding.features) == ("unknown", ())
     frame, prices = houses(20)
-    report = check_training(Table.of(frame, prices))
+    report = check_training(LabelledTable.of(frame, prices))
     assert [f.severity for f in report.findings if f.check == "label"] == ["unknown"]
 
 
@@ -184,4 +184,4 @@ def test_rows_without_a_label_are_left_out() -> None:
 def test_without_labels_it_is_not_looked_for() -> None:
     """And the report says so."""
     frame, _ = flights(100)
-    assert check_training(Table.of(frame)).skipped["label"] == "there are no labels"
+    assert check_training(LabelledTable.of(frame)).skipped["label"] == "there are no labels"

@@ -94,14 +94,14 @@ def test_columns_that_differ_are_shown_over_time() -> None:
 
 def test_no_verdict_is_told_by_colour_alone() -> None:
     """Each verdict has a sign and a word of its own."""
-    for verdict, sign, word in (
-        ("ok", "=", "agrees"),
-        ("diverged", "≠", "diverged"),
-        ("unknown", "?", "unknown"),
+    for verdict, tone, sign, word in (
+        ("ok", "good", "=", "agrees"),
+        ("diverged", "bad", "≠", "diverged"),
+        ("unknown", "unsure", "?", "unknown"),
     ):
         page = to_html(replace(a_report(), verdict=verdict))
         assert re.search(
-            rf'class="verdict {verdict}"><b aria-hidden="true">{re.escape(sign)}</b>{word}<', page
+            rf'class="verdict {tone}"><b aria-hidden="true">{re.escape(sign)}</b>{word}<', page
         )
 
 

@@ -111,9 +111,8 @@ def test_too_few_rows_are_unknown() -> None:
 
 def test_failures_fail_with_their_reasons() -> None:
     """The failed share is of all eligible rows read, and the sentence names the codes."""
-    shadow = rows(1_000)
-    shadow.failed = 50
-    shadow.errors.update({"prediction_failed": 49, "invalid_request": 1})
+    errors = {"prediction_failed": 49, "invalid_request": 1}
+    shadow = structs.replace(rows(1_000, failed=50), errors=errors)
     gate = judged(replace(GOOD, shadow=shadow))["failed"]
     assert (gate.verdict, gate.count, gate.rows) == ("fail", 50, 1_050)
     assert "49 prediction_failed, 1 invalid_request" in gate.says
@@ -133,8 +132,7 @@ def test_rows_still_lagging_may_yet_be_scored() -> None:
     waiting = judged(slices=(beat(90), beat(60, name="two")))
     assert (waiting["coverage"].verdict, waiting["lag"].verdict) == ("unknown", "fail")
     assert waiting["coverage"].rows == 10_150
-    shadow = rows(10_000)
-    shadow.failed = 200
+    shadow = rows(10_000, failed=200)
     assert judged(replace(GOOD, shadow=shadow))["coverage"].verdict == "fail"
 
 
@@ -228,3 +226,19 @@ def test_what_cannot_be_read_is_unknown_for_its_own_reason() -> None:
     assert gates["skew"].verdict == "unknown"
     assert "the file is empty at skew/toy/b.json" in gates["skew"].says
     assert gates["rows"].verdict == "pass"
+
+
+def test_a_report_of_an_earlier_run_says_nothing_of_this_one() -> None:
+    """The same artifact was a shadow before: how far it was then is not how far it is now."""
+    of_earlier_run = ShadowBeat(artifact=SHADOW, epoch=1, lagging=0)
+    gates = judged(slices=(beat(), structs.replace(beat(name="two"), shadows=(of_earlier_run,))))
+    for name in ("coverage", "lag"):
+        assert gates[name].verdict == "unknown"
+        assert "slice two" in gates[name].says
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(3, 100), (100, 3)])
+def test_latency_needs_enough_rows_of_both_sides(ours: int, theirs: int) -> None:
+    """Three rows of one side say nothing, however many the other has."""
+    few = replace(GOOD, times=times(9_000.0, rows=theirs), live_times=times(1_000.0, rows=ours))
+    assert judged(few)["latency"].verdict == "unknown"

@@ -16,7 +16,7 @@ import pytest
 from gnomon.errors import HistoryDamaged, NewerFormat, RolloutError, UnreadableFile
 from gnomon.rollout import integrity
 from gnomon.rollout.history import Event, History, RolloutState
-from gnomon.rollout.integrity import Head
+from gnomon.rollout.integrity import HistoryEnd
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.shadow.slices import Heartbeat, Recorded
@@ -361,7 +361,7 @@ def test_what_elsewhere_is_behind_does_no_harm(folder: Path) -> None:
     """A record of an earlier end is true of a longer history."""
     root = folder.parents[1]
     first = hashlib.sha256((folder / "000000.json").read_bytes()).hexdigest()
-    integrity.record(storage_of(root), "flights", Head(epoch=1, sha256=first))
+    integrity.record(storage_of(root), "flights", HistoryEnd(epoch=1, sha256=first))
     assert refreshed(folder).state.epoch == 5
 
 

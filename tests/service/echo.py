@@ -26,6 +26,7 @@ class Echo:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.requests = self
         self.through_asgi = False
         self.busy = threading.Event()
         self.bodies: list[bytes] = []

@@ -101,29 +101,27 @@ class StandIn:
         previous = self.state.previous or "nothing"
         return self._decide(Event(kind="rollback", artifact=previous, by=by, why=why))
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Status:
         live = self.state.live
-        return msgspec.to_builtins(  # type: ignore[no-any-return]
-            Status(
-                model="flights",
-                ready=self.ready,
-                version="0",
-                slice="a",
-                epoch=self.state.epoch,
-                live=None if live is None else Live(artifact=live),
-                previous=self.state.previous,
-                shadows=tuple(
-                    ShadowStatus(
-                        artifact=tag,
-                        eligible=200,
-                        scored=200,
-                        compared=200,
-                        disagreed=5,
-                        error="no such file /secret",
-                    )
-                    for tag in self.state.shadows
-                ),
-            )
+        return Status(
+            model="flights",
+            ready=self.ready,
+            version="0",
+            slice="a",
+            epoch=self.state.epoch,
+            live=None if live is None else Live(artifact=live),
+            previous=self.state.previous,
+            shadows=tuple(
+                ShadowStatus(
+                    artifact=tag,
+                    eligible=200,
+                    scored=200,
+                    compared=200,
+                    disagreed=5,
+                    error="no such file /secret",
+                )
+                for tag in self.state.shadows
+            ),
         )
 
     async def history(self) -> Decisions:
@@ -146,7 +144,7 @@ class StandIn:
                 page = self.page or pages.index(self.status(), CONTRACT)
                 await respond(send, 200, page, b"text/html; charset=utf-8")
             case "/status.json":
-                await respond(send, 200, public(self.status()))
+                await respond(send, 200, msgspec.json.encode(public(self.status())))
             case "/strange/predict":
                 await respond(send, 200, b"<html>", b"text/html")
             case _:

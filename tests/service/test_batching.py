@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -20,7 +19,7 @@ from gnomon.service.batching import Lane
 from gnomon.service.codec import Codec
 from gnomon.service.metrics import Metrics
 from gnomon.service.recording import Recorder
-from gnomon.service.records import PendingRecords
+from gnomon.service.records import LaneIdentity, PendingRecords
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from tests.packing import Pack, times
@@ -33,22 +32,25 @@ ROWS_COST = times(2, "time.sleep(0.05 * len(X))")
 CRASHES = -666.0
 """The toy's worker dies of this value."""
 
-metrics = cache(Metrics)
-"""A process has each of its counters once."""
-
 
 class Watched(Recorder):
     """A recorder that remembers how many rows each batch had."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings, metrics("toy"))
+        self.metrics = Metrics("toy")
+        super().__init__(settings, self.metrics)
         self.sizes: list[int] = []
 
     def asked(
-        self, lane: Lane, tickets: Sequence[Ticket], inputs: pa.RecordBatch, sent: int
+        self,
+        lane: LaneIdentity,
+        tickets: Sequence[Ticket],
+        inputs: pa.RecordBatch,
+        sent: int,
+        outside: dict[str, int],
     ) -> PendingRecords:
         self.sizes.append(inputs.num_rows)
-        return super().asked(lane, tickets, inputs, sent)
+        return super().asked(lane, tickets, inputs, sent, outside)
 
 
 @asynccontextmanager
@@ -64,6 +66,7 @@ async def lane_of(tag: str, settings: Settings) -> AsyncIterator[tuple[Lane, Wat
         finally:
             await lane.close()
             await recorder.close()
+            recorder.metrics.close()
 
 
 def ask(lane: Lane, reply: Callable[[Answer], None], name: str = "online", x: float = 1.0) -> None:

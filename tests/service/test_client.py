@@ -17,16 +17,12 @@ import gnomon
 from gnomon.errors import (
     BodyTooLarge,
     DeadlineExceeded,
-    GateRefused,
-    GnomonError,
     InvalidRequest,
-    MissingExtra,
     NotReady,
     RolloutError,
     ServerError,
     Unauthorized,
 )
-from gnomon.service.calls import error_of
 from tests.service.standin import TOKEN, StandIn, serving
 
 Calling: TypeAlias = Callable[..., Any]
@@ -165,19 +161,6 @@ def test_an_error_comes_back_as_the_class_the_server_raised(call: Calling) -> No
         call("predict", {"x": "y" * 100_000})
     assert "GNOMON_BODY_BYTES" in str(caught.value.hint)
     assert caught.value.__notes__ == ["request r-1"]
-
-
-@pytest.mark.parametrize("kind", [GateRefused, MissingExtra, Unauthorized])
-def test_every_error_can_come_back(kind: type[GnomonError]) -> None:
-    """By its code, whatever its own constructor takes."""
-    error = error_of(kind.code, "message", "where", "hint")
-    assert type(error) is kind
-    assert str(error) == "message at where. hint"
-
-
-def test_the_error_of_a_newer_server_is_a_server_error() -> None:
-    """An unknown code keeps its message."""
-    assert type(error_of("invented_later", "message")) is ServerError
 
 
 def test_a_rollout_runs_through_the_client(call: Calling) -> None:

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from gnomon.service.connection import HEADS, is_plain
+from gnomon.service.connection import is_plain
 from gnomon.service.head import read_head
+from gnomon.service.remembered_heads import MOST_HEADS
 from gnomon.settings import Settings
 from tests.service.echo import Served
 
@@ -183,13 +184,13 @@ def test_heads_are_remembered_but_not_without_end(served: Served) -> None:
     """One that comes twice in a row is; whatever id the client gives its requests, and the ids are
     told apart."""
     with served.connect() as connection:
-        for number in range(HEADS + 10):
+        for number in range(MOST_HEADS + 10):
             for mark in (b"X-Request-ID", b"traceparent", b"X-Request-ID"):
                 connection.sendall(plain(b"a", b"%s: %d\r\nX: %d\r\n" % (mark, number, number)))
                 [(status, answer)] = read(connection, 1)
                 given = str(number) if mark == b"X-Request-ID" else None
                 assert (status, answer["id"]) == (200, given)
-            assert 0 < len(served.door.heads) <= HEADS
+            assert 0 < len(served.door.heads) <= MOST_HEADS
     assert not any(b"equest" in head or b"trace" in head for head in served.door.heads)
 
 

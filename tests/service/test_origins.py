@@ -304,6 +304,7 @@ class Refusing:
 
     def __init__(self) -> None:
         self.settings = Settings()
+        self.requests = self
         self.codes: list[str] = []
 
     def refused(self, error: GnomonError) -> None:

@@ -68,7 +68,7 @@ def test_nothing_in_a_contract_or_status_becomes_markup(standin: StandIn) -> Non
     contract = msgspec.structs.replace(
         CONTRACT, features=(feature,), entity_key=(), event_time=None
     )
-    status = {**standin.status(), "model": evil, "previous": evil}
+    status = msgspec.structs.replace(standin.status(), model=evil, previous=evil)
     page = pages.index(status, contract).decode()
     assert "<img" not in page
 
@@ -83,7 +83,7 @@ def test_the_page_tells_no_reasons(standin: StandIn) -> None:
 
 def test_without_a_live_artifact_there_is_nothing_to_try(standin: StandIn) -> None:
     """The page still loads and says so."""
-    status = {**standin.status(), "live": None, "ready": False}
+    status = msgspec.structs.replace(standin.status(), live=None, ready=False)
     page = pages.index(status, None).decode()
     assert "<form" not in page
 

@@ -159,7 +159,7 @@ class FeedProcess:
 
     def caught_up(self, eligible: int) -> Progress:
         """The report that so many rows are eligible and none lags."""
-        return self.reports(lambda p: p.eligible == eligible and p.lagging == 0)
+        return self.reports(lambda p: p.count_eligible() == eligible and p.lagging == 0)
 
     def stderr(self) -> str:
         """What it has said."""

@@ -7,7 +7,7 @@ import pytest
 
 from gnomon.contract import Contract, Feature, Output
 from gnomon.offline.logged import Rows
-from gnomon.offline.table import OfflineTable
+from gnomon.offline.offline_table import OfflineTable
 from gnomon.skew.joining import Join
 
 

@@ -3,7 +3,11 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
-from gnomon.skew.shapes import distribution
+from gnomon.compare.comparators import compare
+from gnomon.offline.paired_rows import Pairs
+from gnomon.policy import Decision, Policy
+from gnomon.skew.diagnosis.walk import Sampled
+from gnomon.skew.shapes import distribution, examples
 
 
 def column(values: list[object], kind: pa.DataType | None = None) -> pa.ChunkedArray:
@@ -52,3 +56,25 @@ def test_times_and_nulls_are_not_drawn() -> None:
     assert distribution("at", times, times, np.ones(1), None) is None
     nothing = column([None], pa.float64())
     assert distribution("x", nothing, nothing, np.ones(1), None) is None
+
+
+def test_changed_decisions_come_before_larger_differences() -> None:
+    """A row that changed hands matters more than one that moved further on the same side."""
+    left = [0.10, 0.40, 0.95, 0.62, 0.20]
+    right = [0.40, 0.55, 0.60, 0.42, 0.20]
+    policy = Policy(decision=Decision(output="probability_1", threshold=0.5))
+    sides = [pa.table({"probability_1": side}) for side in (left, right)]
+    rules = policy.rules(sides[0].schema)
+    compared = compare(*sides, rules)
+    about = pa.table(
+        {
+            "request_id": [f"r{i}" for i in range(5)],
+            "row": pa.array([0] * 5, pa.int32()),
+            "arrived": pa.array([datetime(2024, 1, 1, tzinfo=UTC)] * 5),
+            "difference": compared.difference,
+            "flipped": compared.flipped,
+        }
+    )
+    rows = Sampled(Pairs(about, *sides), ~compared.agreed, np.ones(5))
+    shown = list(examples(rows, *sides, rules, keys=(), wanted=()))
+    assert [example.request_id for example in shown] == ["r3", "r1", "r2", "r0"]

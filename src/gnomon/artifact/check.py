@@ -64,9 +64,9 @@ def in_fresh_process(folder: Path) -> None:
 def main(folder: str) -> None:
     """Load and verify one artifact; exit with 1 and a verdict on standard output if it fails."""
     from gnomon.artifact.loading import load
-    from gnomon.artifact.serialization import import_for_loading
+    from gnomon.compat.skops import import_without_estimators
 
-    import_for_loading()
+    import_without_estimators()
     try:
         load(Path(folder))
     except GnomonError as error:

@@ -13,10 +13,10 @@ from gnomon.contract.contract import Contract
 from gnomon.errors import PackRefused
 from gnomon.leakage import (
     KnownAt,
+    LabelledTable,
     LeakageReport,
     LeakageWarning,
-    Scored,
-    Table,
+    ScoredStage,
     check_scores,
     check_split,
     check_training,
@@ -109,8 +109,8 @@ def _table(
     y: Any,
     contract: Contract,
     known_at: KnownAt | None,
-) -> Table:
-    return Table.of(
+) -> LabelledTable:
+    return LabelledTable.of(
         X,
         y,
         features=[feature.name for feature in contract.features],
@@ -122,13 +122,13 @@ def _table(
 
 
 def _scored(
-    pipeline: Any, table: Table, stage: Literal["train", "holdout"], contract: Contract
-) -> Scored:
+    pipeline: Any, table: LabelledTable, stage: Literal["train", "holdout"], contract: Contract
+) -> ScoredStage:
     some = table.labelled().sample(SCORED_ROWS)
     assert some.labels is not None
     if not len(some):
         nothing = np.empty((0, max(len(contract.classes), 1)))
-        return Scored(stage, some.labels.to_numpy(), nothing, contract.classes)
+        return ScoredStage(stage, some.labels.to_numpy(), nothing, contract.classes)
     frame = some.frame[list(some.features)].reset_index(drop=True)
     batch = outputs(pipeline, frame, contract)
-    return Scored(stage, some.labels.to_numpy(), answers(batch, contract), contract.classes)
+    return ScoredStage(stage, some.labels.to_numpy(), answers(batch, contract), contract.classes)

@@ -20,15 +20,9 @@ from gnomon.contract.frames import from_frame, to_frame
 from gnomon.errors import GoldenMismatch
 from gnomon.pipeline.predicting import outputs
 from gnomon.pipeline.tracing import trace
+from gnomon.tolerances import ROUNDING, SINGLE_ROUNDING, close
 
 __all__ = ["choose_rows", "inputs", "record", "step_outputs", "verify"]
-
-TOLERANCE = 1e-9
-"""How far a float may be from the recorded one, relative to it. Processors differ in the order in
-which they add; the last few of a float's 53 bits are theirs."""
-
-SINGLE_TOLERANCE = 1e-4
-"""The same for 32-bit floats, of 24 bits."""
 
 
 def choose_rows(frame: pd.DataFrame, count: int) -> pd.DataFrame:
@@ -150,12 +144,10 @@ def _compare(name: str, expected: pa.ChunkedArray, found: pa.ChunkedArray, where
 def _agree(expected: pa.ChunkedArray, found: pa.ChunkedArray) -> np.ndarray[Any, Any]:
     """Which rows are the same, or near enough for floats; two nulls are."""
     if pa.types.is_floating(expected.type):
-        tolerance = TOLERANCE if expected.type == pa.float64() else SINGLE_TOLERANCE
-        left, right = expected.to_numpy(), found.to_numpy()
-        close: np.ndarray[Any, Any] = np.isclose(
-            left, right, rtol=tolerance, atol=tolerance * 1e-3, equal_nan=True
-        )
-        return close
+        relative = ROUNDING if expected.type == pa.float64() else SINGLE_ROUNDING
+        left, right = (side.to_numpy().astype(np.float64) for side in (expected, found))
+        both_nan: np.ndarray[Any, Any] = np.isnan(left) & np.isnan(right)
+        return both_nan | close(left, right, relative=relative, absolute=relative * 1e-3)
     same = pc.fill_null(pc.equal(expected, found), False)
     nulls = pc.and_(pc.is_null(expected), pc.is_null(found))
     agree: np.ndarray[Any, Any] = pc.or_(same, nulls).to_numpy()

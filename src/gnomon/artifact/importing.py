@@ -77,8 +77,8 @@ class VendoredCode(MetaPathFinder):
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         check_modules(manifest, str(folder))
-        self._folder = folder / CODE
-        self._manifest = manifest
+        self.folder = folder / CODE
+        self.manifest = manifest
         self._tops = {name.partition(".")[0] for name in manifest.modules}
         found = ArtifactFolder(folder)
         self._sources = {
@@ -98,11 +98,11 @@ class VendoredCode(MetaPathFinder):
         """
         self.check()
         others = [finder for finder in sys.meta_path if isinstance(finder, VendoredCode)]
-        if any(other._folder == self._folder for other in others):
+        if any(other.folder == self.folder for other in others):
             return
         for other in others:
-            for name in sorted(other._manifest.modules.keys() & self._manifest.modules.keys()):
-                raise self._taken(name, other._folder)
+            for name in sorted(other.manifest.modules.keys() & self.manifest.modules.keys()):
+                raise self._taken(name, other.folder)
         sys.meta_path.insert(0, self)
 
     def check(self) -> None:
@@ -111,9 +111,9 @@ class VendoredCode(MetaPathFinder):
         Raises:
             ArtifactError: one came from another place.
         """
-        for name, file in self._manifest.modules.items():
+        for name, file in self.manifest.modules.items():
             module = sys.modules.get(name)
-            if module is not None and _place(module) != self._folder / file:
+            if module is not None and _place(module) != self.folder / file:
                 raise self._taken(name, _place(module))
 
     def find_spec(
@@ -125,12 +125,12 @@ class VendoredCode(MetaPathFinder):
             ModuleNotFoundError: the package is vendored, but has no such module. Another finder
                 would look into its folder, and take what was put there after the check.
         """
-        file = self._manifest.modules.get(fullname)
+        file = self.manifest.modules.get(fullname)
         if file is None:
             if fullname.partition(".")[0] in self._tops:
                 raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
             return None
-        place = self._folder / file
+        place = self.folder / file
         if file.endswith("/"):
             namespace = ModuleSpec(fullname, None, origin=str(place), is_package=True)
             namespace.submodule_search_locations = [str(place)]
@@ -145,7 +145,7 @@ class VendoredCode(MetaPathFinder):
         return ArtifactError(
             f"the module `{name}` is already taken in this process, by {place}, "
             "so the artifact's own copy could not run",
-            where=str(self._folder / self._manifest.modules[name]),
+            where=str(self.folder / self.manifest.modules[name]),
             hint="load it in a fresh process, or let a worker run it: gnomon.worker.WorkerClient",
         )
 

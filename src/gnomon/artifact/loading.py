@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from gnomon.artifact.importing import VendoredCode
 from gnomon.artifact.manifest import GOLDEN
 from gnomon.contract.frames import to_frame
 from gnomon.errors import ArtifactCorrupt, ArtifactError, GnomonError
-from gnomon.pipeline.predicting import Predictor, outputs
+from gnomon.pipeline.predicting import DirectPredictor, Predictor, outputs
 
 __all__ = ["LoadedArtifact", "load"]
 
@@ -42,12 +43,17 @@ class LoadedArtifact:
         """
         return outputs(self.pipeline, frame, self.artifact.contract)
 
-    def predictor(self) -> Predictor:
-        """What answers as :meth:`predict` does, to the bit, at less cost a call.
+    def predictor(self, *, fast: bool = True) -> Callable[[pd.DataFrame], pa.RecordBatch]:
+        """What answers as :meth:`predict` does, to the bit.
+
+        Args:
+            fast: at less cost a call. False: ``predict`` and ``predict_proba`` as they are.
 
         It predicts the golden rows, so it is for the process that will go on to predict.
         """
         contract = self.artifact.contract
+        if not fast:
+            return DirectPredictor(self.pipeline, contract)
         predictor = Predictor(self.pipeline, contract)
         rows = golden.inputs(self.artifact.golden(), contract)
         if not predictor.take_shortcuts(to_frame(rows, contract)):

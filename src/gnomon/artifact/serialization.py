@@ -26,7 +26,7 @@ from gnomon.artifact.skops_file import SCHEMA, names, open_archive, read_schema,
 from gnomon.artifact.trust import Named, check_resolved, is_plain_in_pickle, judge
 from gnomon.errors import PackRefused, UntrustedTypes
 
-__all__ = ["dump", "import_for_loading", "load", "named", "named_types", "untrusted_types"]
+__all__ = ["dump", "load", "named", "named_types", "untrusted_types"]
 
 _UNSHARED = frozenset({"JsonNode", "TypeNode", "FunctionNode"})
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -50,24 +50,6 @@ def dump(pipeline: Any, serializer: Serializer) -> bytes:
             hint='replace the step, or pack with serializer="pickle" if every place that loads '
             "the artifact may run its code",
         ) from error
-
-
-def import_for_loading() -> None:
-    """Import skops without the list of the estimators that it trusts by itself.
-
-    To make the list it imports the whole of scikit-learn: a seventh of a worker's start, and 11 MB.
-    :func:`load` does without: it asks of each estimator that a pipeline names whether it would be
-    on the list. Only for a process that never packs: to :func:`untrusted_types` the list is
-    everything.
-    """
-    import sklearn.utils
-
-    all_estimators = sklearn.utils.all_estimators
-    sklearn.utils.all_estimators = list
-    try:
-        import skops.io  # noqa: F401
-    finally:
-        sklearn.utils.all_estimators = all_estimators
 
 
 def load(
@@ -131,7 +113,7 @@ def _resolve(module: str, name: str) -> Any:
 def is_public_estimator(one: Named) -> bool:
     """Whether this is on skops's list of scikit-learn's estimators.
 
-    skops makes that list by importing all of scikit-learn, see :func:`import_for_loading`. This
+    skops makes that list by importing all of scikit-learn, see :mod:`gnomon.compat.skops`. This
     asks the same of one class; a test holds it to the list.
     """
     if one.module.partition(".")[0] != "sklearn":

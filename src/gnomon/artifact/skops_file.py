@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 from gnomon.artifact.trust import Named, Use
 from gnomon.errors import ArtifactCorrupt
 
-__all__ = ["SCHEMA", "names", "open_archive", "read_schema", "types"]
+__all__ = ["LOADERS", "PROTOCOLS", "SCHEMA", "names", "open_archive", "read_schema", "types"]
 
 SCHEMA = "schema.json"
 
@@ -74,6 +74,9 @@ _KINDS: Mapping[str, _Kind] = {
 }
 """Every loader of skops that has a name to run; ``plain`` and ``packages`` are a superset of what
 skops trusts by itself, and loading asks skops again. ``CachedNode`` is never written."""
+
+LOADERS = frozenset({"CachedNode", "JsonNode", *_KINDS})
+"""Every loader of skops that is known; ``tests/compat/test_skops.py`` holds it to skops's own."""
 
 _GETTERS = frozenset({"attrgetter", "itemgetter", "methodcaller"})
 

@@ -17,9 +17,9 @@ from gnomon.audit.served import Outcomes, Served, draw
 from gnomon.contract import from_frame
 from gnomon.errors import LogError, TableError
 from gnomon.leakage import (
+    LabelledTable,
     LeakageReport,
-    Scored,
-    Table,
+    ScoredStage,
     check_domain,
     check_scores,
     check_split,
@@ -88,7 +88,7 @@ def check_leakage(
         ContractError: a file with values that the artifact's contract does not take.
     """
     settings = settings or Settings.read()
-    tables: dict[Stage, Table] = {"train": meaning.read(train)}
+    tables: dict[Stage, LabelledTable] = {"train": meaning.read(train)}
     for stage, path in (("holdout", holdout), ("later", later)):
         if path is not None:
             tables[stage] = meaning.read(path, times=False)  # type: ignore[index]
@@ -105,7 +105,7 @@ def check_leakage(
 
 def _against(
     online: Online,
-    tables: dict[Stage, Table],
+    tables: dict[Stage, LabelledTable],
     meaning: Meaning,
     settings: Settings,
     progress: Callable[[int], None] | None,
@@ -153,20 +153,22 @@ def _served(
     return served if served.rows else "no answer of it was logged"
 
 
-def _scored(artifact: Artifact, tables: dict[Stage, Table], settings: Settings) -> list[Scored]:
+def _scored(
+    artifact: Artifact, tables: dict[Stage, LabelledTable], settings: Settings
+) -> list[ScoredStage]:
     """What the artifact's own code, in a worker, says of the rows of each file."""
     with WorkerClient(artifact, settings) as client:
         rerun = Rerun(client, artifact, settings)
         return [_predicted(stage, table, rerun, artifact) for stage, table in tables.items()]
 
 
-def _predicted(stage: Stage, table: Table, rerun: Rerun, artifact: Artifact) -> Scored:
+def _predicted(stage: Stage, table: LabelledTable, rerun: Rerun, artifact: Artifact) -> ScoredStage:
     some = table.labelled().sample(SCORED_ROWS)
     assert some.labels is not None
     batch = rerun.score(from_frame(some.frame, artifact.contract))
     good = np.flatnonzero(batch.column("error").is_null())
     given = answers(batch.take(pa.array(good)), artifact.contract)
-    return Scored(stage, some.labels.to_numpy()[good], given, artifact.contract.classes)
+    return ScoredStage(stage, some.labels.to_numpy()[good], given, artifact.contract.classes)
 
 
 def _skipped(why: dict[str, str]) -> LeakageReport:

@@ -12,8 +12,8 @@ import pyarrow as pa
 from gnomon.contract import Contract
 from gnomon.contract.frames import as_trained
 from gnomon.errors import TableError
-from gnomon.leakage import Table
-from gnomon.offline.table import read_table
+from gnomon.leakage import LabelledTable
+from gnomon.offline.offline_table import read_table
 
 __all__ = ["Meaning"]
 
@@ -40,7 +40,7 @@ class Meaning:
     entity_key: Sequence[str] = ()
     known_at: Mapping[str, str] = field(default_factory=dict)
 
-    def read(self, path: Path, *, times: bool = True) -> Table:
+    def read(self, path: Path, *, times: bool = True) -> LabelledTable:
         """The table of a file.
 
         Args:
@@ -60,7 +60,7 @@ class Meaning:
             exact = as_trained(frame, self.contract)
             frame = frame.assign(**{name: exact[name] for name in features})
         promised = self.contract or _NO_CONTRACT
-        return Table.of(
+        return LabelledTable.of(
             frame,
             None if self.label is None else frame[self.label],
             features=features,

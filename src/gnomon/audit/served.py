@@ -17,9 +17,9 @@ from gnomon.artifact.checks import answers
 from gnomon.contract import Contract
 from gnomon.contract.frames import as_trained
 from gnomon.errors import TableError
-from gnomon.leakage import Scored
+from gnomon.leakage import ScoredStage
 from gnomon.offline.logged import Range, Rows
-from gnomon.offline.table import KEYS, key_fields, read_table
+from gnomon.offline.offline_table import KEYS, key_fields, read_table
 
 __all__ = ["Outcomes", "Served", "draw"]
 
@@ -41,7 +41,7 @@ class Served:
 
     rows: int
     frame: pd.DataFrame
-    live: Scored | None
+    live: ScoredStage | None
 
 
 class Outcomes:
@@ -122,13 +122,13 @@ class _Drawn:
         self._numbers, self.table = numbers[kept], table.take(pa.array(kept))
 
 
-def _scored(table: pa.Table | None, outcomes: Outcomes, contract: Contract) -> Scored:
+def _scored(table: pa.Table | None, outcomes: Outcomes, contract: Contract) -> ScoredStage:
     if table is None:
         width = max(len(contract.classes), 1)
-        return Scored("live", np.array([]), np.empty((0, width)), contract.classes)
+        return ScoredStage("live", np.array([]), np.empty((0, width)), contract.classes)
     labels = outcomes.labels[table.column(_PLACE).to_numpy()]
     given = answers(_batch(table.drop_columns([_PLACE]), contract.output_schema), contract)
-    return Scored("live", labels, given, contract.classes)
+    return ScoredStage("live", labels, given, contract.classes)
 
 
 def _batch(table: pa.Table | None, schema: pa.Schema) -> pa.RecordBatch:

@@ -12,7 +12,7 @@ from gnomon.cli.ranges import End, Start
 
 if TYPE_CHECKING:
     from gnomon.artifact import Artifact
-    from gnomon.contract.check.findings import Checked
+    from gnomon.contract.check.checked import Checked
     from gnomon.contract.contract import Contract
     from gnomon.settings import Settings
 
@@ -82,7 +82,7 @@ def command(
         raise typer.BadParameter("--role needs an artifact: a contract.json has no logged answers")
     profile = None if artifact is None else artifact.profile()
     if table is not None:
-        from gnomon.audit.checking import check_file
+        from gnomon.audit.contract_check import check_file
 
         checked = check_file(table, contract, profile=profile)
     else:
@@ -106,10 +106,10 @@ def _check_log(
     start: Start,
     end: End,
 ) -> Checked:
-    from gnomon.audit.checking import check_log
+    from gnomon.audit.contract_check import check_log
     from gnomon.cli.reporting import counting
-    from gnomon.cli.target import find_model
     from gnomon.log import InferenceLog
+    from gnomon.rollout.lookup import find_model
 
     name = model or (find_model(settings) if artifact is None else artifact.name)
     with counting("rows checked") as advance:
@@ -127,10 +127,10 @@ def _check_log(
 
 def _find(settings: Settings, which: str) -> tuple[Contract, Artifact | None]:
     """The contract of a file, or of an artifact."""
-    from gnomon.cli.ranges import choose_artifact
     from gnomon.contract.contract import Contract
+    from gnomon.rollout.lookup import find_artifact
 
     if which.endswith(".json"):
         return Contract.read(Path(which)), None
-    artifact = choose_artifact(settings, which)
+    artifact = find_artifact(settings, which)
     return artifact.contract, artifact

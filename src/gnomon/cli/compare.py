@@ -42,28 +42,21 @@ def command(
 
     Exit code 0: they agree. 1: they diverge beyond the policy, or it is inconclusive.
     """
-    from gnomon.cli.ranges import choose_artifact, choose_role
-    from gnomon.cli.reporting import counting, deliver
-    from gnomon.cli.target import find_policy
-    from gnomon.log import InferenceLog
-    from gnomon.settings import Settings
-    from gnomon.skew.offline import compare_offline
+    from gnomon import rollout
+    from gnomon.cli.reporting import counting, show
+    from gnomon.policy import find_policy
 
-    settings = Settings.read()
-    artifact = choose_artifact(settings, which)
-    chosen = choose_role(settings, artifact, role)
     with counting("rows compared") as advance:
-        found = compare_offline(
-            InferenceLog(settings, artifact.name),
-            artifact,
+        check = rollout.compare_offline(
+            which,
             table,
             on=on or (),
-            policy=find_policy(policy),
-            role=chosen,
+            known_at=known_at,
+            role=role,
             start=start,
             end=end,
-            settings=settings,
-            known_at=known_at,
+            policy=find_policy(policy),
+            save_as=report,
             progress=advance,
         )
-    deliver(found, settings, report, as_json)
+    show(check, as_json)

@@ -61,46 +61,40 @@ def command(
 
     Exit code 0: the sides agree. 1: they diverge beyond the policy, or it is inconclusive.
     """
-    from gnomon.cli.ranges import choose_artifact, choose_role
-    from gnomon.cli.reporting import counting, deliver
-    from gnomon.cli.target import find_policy
-    from gnomon.log import InferenceLog
-    from gnomon.settings import Settings
-    from gnomon.skew.offline import compare_offline
-    from gnomon.skew.replay import replay
+    from gnomon import rollout
+    from gnomon.cli.reporting import counting, show
+    from gnomon.policy import find_policy
 
-    settings = Settings.read()
-    artifact = choose_artifact(settings, which)
-    log = InferenceLog(settings, artifact.name)
-    limits = {"role": choose_role(settings, artifact, role), "start": start, "end": end}
     rules = find_policy(policy)
     if table is None and (on or label or known_at):
         raise typer.BadParameter("--on, --label and --known-at are columns of --table")
     with counting("rows read") as advance:
         if table is None:
-            found = replay(
-                log,
-                artifact,
+            check = rollout.replay(
+                which,
+                role=role,
+                start=start,
+                end=end,
                 policy=rules,
-                settings=settings,
                 python=python,
                 why=True,
+                save_as=report,
                 progress=advance,
-                **limits,  # type: ignore[arg-type]
             )
         else:
-            found = compare_offline(
-                log,
-                artifact,
+            check = rollout.compare_offline(
+                which,
                 table,
                 on=on or (),
+                role=role,
+                start=start,
+                end=end,
                 policy=rules,
-                settings=settings,
                 label=label,
                 known_at=known_at,
                 python=python,
                 versions=True,
+                save_as=report,
                 progress=advance,
-                **limits,  # type: ignore[arg-type]
             )
-    deliver(found, settings, report, as_json)
+    show(check, as_json)

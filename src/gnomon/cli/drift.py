@@ -43,23 +43,22 @@ def command(
     Exit code 0: as in training, within the policy's [drift]. 1: not, or it is inconclusive.
     """
     from gnomon.cli.console import out
-    from gnomon.cli.ranges import choose_artifact, choose_role
-    from gnomon.cli.reporting import counting, keep
-    from gnomon.cli.target import find_policy
-    from gnomon.drift import measure
-    from gnomon.drift.page import to_html
-    from gnomon.drift.terminal import render
+    from gnomon.cli.reporting import counting
+    from gnomon.drift import measure, print_report, to_html
     from gnomon.log import InferenceLog
+    from gnomon.policy import find_policy
+    from gnomon.report.saved import save
+    from gnomon.rollout.lookup import find_artifact, find_role
     from gnomon.settings import Settings
 
     settings = Settings.read()
-    artifact = choose_artifact(settings, which)
+    artifact = find_artifact(settings, which)
     with counting("rows counted") as advance:
         found = measure(
             InferenceLog(settings, artifact.name),
             artifact,
             policy=find_policy(policy),
-            role=choose_role(settings, artifact, role),
+            role=role or find_role(settings, artifact),
             start=start,
             end=end,
             by=by,
@@ -67,10 +66,10 @@ def command(
             settings=settings,
             progress=advance,
         )
-    page = keep("drift", found.subject, to_html(found), found.to_json(), settings, report)
+    page = save("drift", found, to_html(found), settings, report)
     if as_json:
         out.print(found.to_json().decode(), markup=False, soft_wrap=True, end="")
     else:
-        out.print(render(found))
+        print_report(found, out)
         out.print(f"\nReport: {page}", markup=False, soft_wrap=True)
     raise typer.Exit(0 if found.verdict == "ok" else 1)

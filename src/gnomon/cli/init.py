@@ -24,6 +24,7 @@ CONTENTS = {
     "preprocessing/": "its own transformers; every artifact carries a copy",
     "service/": "what is served",
     "shadow/policy.toml": "what a candidate must show before it may serve",
+    "shadow/replay.py": "runs a day's answers again; to be scheduled every night",
 }
 
 

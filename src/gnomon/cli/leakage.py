@@ -89,16 +89,16 @@ def command(
     from gnomon.audit.leakage import Online, check_leakage
     from gnomon.audit.leakage_files import Meaning
     from gnomon.cli.console import print_json
-    from gnomon.cli.ranges import choose_artifact, choose_role
     from gnomon.cli.reporting import counting
     from gnomon.cli.show.leakage import show_leakage
+    from gnomon.rollout.lookup import find_artifact, find_role
     from gnomon.settings import Settings
 
     settings = Settings.read()
     online = None
     if artifact is not None:
-        chosen = choose_artifact(settings, artifact)
-        online = Online(chosen, choose_role(settings, chosen, role), start, end, outcomes, on or ())
+        chosen = find_artifact(settings, artifact)
+        online = Online(chosen, role or find_role(settings, chosen), start, end, outcomes, on or ())
     meaning = Meaning(
         label=label,
         contract=None if online is None else online.artifact.contract,

@@ -43,8 +43,8 @@ def sql(
     """
     from gnomon.cli.console import print_json, wait
     from gnomon.cli.show.rows import print_csv, show_rows
-    from gnomon.cli.target import find_model
     from gnomon.log import InferenceLog
+    from gnomon.rollout.lookup import find_model
     from gnomon.settings import Settings
 
     settings = Settings.read()
@@ -65,8 +65,8 @@ def books(model: Model = None, as_json: AsJson = False) -> None:
     For live and for every shadow, to the row. Exit code 1: the books do not balance.
     """
     from gnomon.cli.console import out, print_json, wait
-    from gnomon.cli.target import find_model
     from gnomon.log import InferenceLog
+    from gnomon.rollout.lookup import find_model
     from gnomon.settings import Settings
     from gnomon.shadow.books.balance import balance
 
@@ -96,8 +96,8 @@ def repair_log(model: Model = None, as_json: AsJson = False) -> None:
     """
     from gnomon.cli.console import out, print_json, wait
     from gnomon.cli.show.repair import explain
-    from gnomon.cli.target import find_model
     from gnomon.log.repair import repair
+    from gnomon.rollout.lookup import find_model
     from gnomon.settings import Settings
 
     settings = Settings.read()
@@ -117,8 +117,8 @@ def seal(model: Model = None) -> None:
     And hold it to the retention settings. A running server does so by itself.
     """
     from gnomon.cli.console import out, wait
-    from gnomon.cli.target import find_model
     from gnomon.log.seal import Sealer
+    from gnomon.rollout.lookup import find_model
     from gnomon.settings import Settings
 
     settings = Settings.read()

@@ -90,7 +90,7 @@ def _check(artifact: str, policy: Path | None, as_json: bool) -> None:
     from gnomon import rollout
     from gnomon.cli.console import print_json, wait
     from gnomon.cli.show.gates import show_gates
-    from gnomon.cli.target import find_policy
+    from gnomon.policy import find_policy
     from gnomon.settings import Settings
 
     model = artifact.partition(":")[0]

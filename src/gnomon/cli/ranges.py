@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-if TYPE_CHECKING:
-    from gnomon.artifact import Artifact
-    from gnomon.offline.logged import Role
-    from gnomon.rollout.history import Event
-    from gnomon.settings import Settings
-
-__all__ = ["AsRole", "End", "PolicyFile", "Start", "Which", "choose_artifact", "choose_role"]
+__all__ = ["AsRole", "End", "PolicyFile", "Start", "Which"]
 
 
 def moment(text: str) -> datetime:
@@ -58,33 +52,3 @@ PolicyFile: TypeAlias = Annotated[
         "defaults.",
     ),
 ]
-
-
-def choose_artifact(settings: Settings, which: str) -> Artifact:
-    """The artifact of a tag, or the live one of a model.
-
-    Raises:
-        ArtifactError, UnknownArtifact: it does not pass inspection.
-    """
-    from gnomon.artifact import inspect
-    from gnomon.rollout.history import fold
-
-    live = None if ":" in which else fold(_events(settings, which)).live
-    return inspect(live or which)
-
-
-def choose_role(settings: Settings, artifact: Artifact, asked: Role | None) -> Role:
-    """The role asked for; else live if the artifact ever was, else shadow if that."""
-    if asked is not None:
-        return asked
-    kinds = {e.kind for e in _events(settings, artifact.name) if e.artifact == artifact.tag}
-    return "shadow" if kinds and not kinds & {"promote", "rollback"} else "live"
-
-
-def _events(settings: Settings, model: str) -> list[Event]:
-    from gnomon.rollout.history import History
-    from gnomon.storage import Storage
-
-    history = History(Storage(settings), model)
-    history.refresh()
-    return history.events

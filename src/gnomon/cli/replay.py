@@ -39,28 +39,20 @@ def command(
 
     Exit code 0: they agree. 1: they diverge beyond the policy, or it is inconclusive.
     """
-    from gnomon.artifact import inspect
-    from gnomon.cli.ranges import choose_artifact, choose_role
-    from gnomon.cli.reporting import counting, deliver
-    from gnomon.cli.target import find_policy
-    from gnomon.log import InferenceLog
-    from gnomon.settings import Settings
-    from gnomon.skew.replay import replay
+    from gnomon import rollout
+    from gnomon.cli.reporting import counting, show
+    from gnomon.policy import find_policy
 
-    settings = Settings.read()
-    artifact = choose_artifact(settings, which)
-    chosen = choose_role(settings, artifact, role)
     with counting("rows run again") as advance:
-        found = replay(
-            InferenceLog(settings, artifact.name),
-            artifact,
-            through=None if through is None else inspect(through),
-            policy=find_policy(policy),
-            role=chosen,
+        check = rollout.replay(
+            which,
+            through=through,
+            role=role,
             start=start,
             end=end,
             limit=limit,
-            settings=settings,
+            policy=find_policy(policy),
+            save_as=report,
             progress=advance,
         )
-    deliver(found, settings, report, as_json)
+    show(check, as_json)

@@ -13,7 +13,7 @@ import typer
 from gnomon.cli.options import AsJson, Model, Token, Url
 
 if TYPE_CHECKING:
-    from gnomon.cli.overview import Overview
+    from gnomon.service.overview import Overview
 
 __all__ = ["command"]
 
@@ -31,12 +31,11 @@ def command(
 ) -> None:
     """Show what is live, what is in shadow, and the books."""
     from gnomon.cli.console import out, print_json
-    from gnomon.cli.overview import find_overview
     from gnomon.cli.show.status import show_status
     from gnomon.service.totals import total
 
     def look() -> Overview:
-        return find_overview(url, token, model)
+        return _find(url, token, model)
 
     if watch:
         _watch(look)
@@ -45,6 +44,22 @@ def command(
         print_json({**msgspec.structs.asdict(found), "total": total(found.slices)})
     else:
         out.print(show_status(look()), soft_wrap=True)
+
+
+def _find(url: str | None, token: str | None, model: str | None) -> Overview:
+    """The deployment under the storage root, or the one slice that answers at another ``url``."""
+    from gnomon.cli.target import find_target
+    from gnomon.errors import SettingsError
+    from gnomon.rollout.lookup import find_model
+    from gnomon.service.overview import Overview, overview
+    from gnomon.settings import Settings
+
+    target = find_target(url, token, model=model)
+    settings = Settings.read()
+    with contextlib.suppress(SettingsError):  # The storage root knows of no such model.
+        name = model or find_model(settings)
+        return overview(settings, name, place=target.place, ask=target.status, url=url)
+    return Overview(place=target.place, slices=target.status())
 
 
 def _watch(look: Callable[[], Overview]) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from gnomon.compare.comparators import Compared, ComparedColumn
 from gnomon.compare.sketch import Sketch
 
-__all__ = ["Column", "Comparison", "Example"]
+__all__ = ["Comparison", "ComparisonColumn", "DisagreeingRow"]
 
 _SHARES = {
     "min": 0.0, "p01": 0.01, "p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95,
@@ -22,7 +22,7 @@ _SHARES = {
 
 
 @dataclass(slots=True)
-class Column:
+class ComparisonColumn:
     """What one column did over all rows compared so far; NaN counts as null.
 
     Attributes:
@@ -73,7 +73,7 @@ class Column:
 
     def add(self, column: ComparedColumn) -> None:
         """Count one batch more."""
-        part = Column(
+        part = ComparisonColumn(
             rows=len(column.agree),
             agreed=int(column.agree.sum()),
             exact=int(column.exact.sum()),
@@ -89,7 +89,7 @@ class Column:
                 part._smape = float(column.smape[np.isfinite(column.difference)].sum())
         self.merge(part)
 
-    def merge(self, other: Column) -> None:
+    def merge(self, other: ComparisonColumn) -> None:
         """Count everything ``other`` has counted."""
         self.rows += other.rows
         self.agreed += other.agreed
@@ -107,7 +107,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Example:
+class DisagreeingRow:
     """One row that disagrees, as evidence. Orders by how bad it is.
 
     Attributes:
@@ -144,12 +144,12 @@ class Comparison:
     """
 
     keep: int = 20
-    columns: dict[str, Column] = field(default_factory=dict)
+    columns: dict[str, ComparisonColumn] = field(default_factory=dict)
     rows: int = 0
     agreed: int = 0
     flipped: int = 0
     differences: Sketch = field(default_factory=Sketch)
-    _worst: list[Example] = field(default_factory=list)
+    _worst: list[DisagreeingRow] = field(default_factory=list)
 
     @property
     def disagreed(self) -> int:
@@ -157,14 +157,14 @@ class Comparison:
         return self.rows - self.agreed
 
     @property
-    def examples(self) -> list[Example]:
+    def examples(self) -> list[DisagreeingRow]:
         """Rows that disagree or flip, at most ``keep``: flips first, then by difference."""
         return list(self._worst)
 
     def add(self, compared: Compared, ids: Sequence[str] | None = None) -> None:
         """Count one batch more; ``ids`` name its rows in :attr:`examples`."""
         for name, column in compared.columns.items():
-            self.columns.setdefault(name, Column()).add(column)
+            self.columns.setdefault(name, ComparisonColumn()).add(column)
         self._worst = heapq.nlargest(self.keep, [*self._worst, *self._worst_of(compared, ids)])
         self.rows += len(compared.agreed)
         self.agreed += int(compared.agreed.sum())
@@ -174,14 +174,14 @@ class Comparison:
     def merge(self, other: Comparison) -> None:
         """Count everything ``other`` has counted."""
         for name, column in other.columns.items():
-            self.columns.setdefault(name, Column()).merge(column)
+            self.columns.setdefault(name, ComparisonColumn()).merge(column)
         self._worst = heapq.nlargest(self.keep, [*self._worst, *other._worst])
         self.rows += other.rows
         self.agreed += other.agreed
         self.flipped += other.flipped
         self.differences.merge(other.differences)
 
-    def _worst_of(self, compared: Compared, ids: Sequence[str] | None) -> list[Example]:
+    def _worst_of(self, compared: Compared, ids: Sequence[str] | None) -> list[DisagreeingRow]:
         bad = np.flatnonzero(~compared.agreed | compared.flipped)
         difference = np.where(np.isnan(compared.difference), -1.0, compared.difference)
         order = np.lexsort((-difference[bad], ~compared.flipped[bad]))
@@ -191,7 +191,7 @@ class Comparison:
         left = compared.left.take(pa.array(worst)).to_pylist()
         right = compared.right.take(pa.array(worst)).to_pylist()
         return [
-            Example(
+            DisagreeingRow(
                 flipped=bool(compared.flipped[row]),
                 difference=float(difference[row]),
                 row=str(self.rows + row) if ids is None else ids[row],

@@ -10,8 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gnomon.contract.check.checked import Checked
     from gnomon.contract.check.checking import Check, check_frame
-    from gnomon.contract.check.findings import Checked
     from gnomon.contract.contract import Contract, Feature, Output
     from gnomon.contract.decoding import Decoded, Decoder
     from gnomon.contract.frames import from_frame, to_frame
@@ -33,7 +33,7 @@ __all__ = [
 
 _HOMES = {
     "Check": "check.checking",
-    "Checked": "check.findings",
+    "Checked": "check.checked",
     "Contract": "contract",
     "Decoded": "decoding",
     "Decoder": "decoding",

@@ -10,11 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pandas.api.internals import (  # type: ignore[import-not-found]  # not in pandas-stubs yet
-    create_dataframe_from_blocks,
-)
-from pandas.arrays import ArrowStringArray
 
+from gnomon.compat.pandas import frame_of_blocks, text_array
 from gnomon.contract.contract import Contract, Feature
 from gnomon.contract.dtypes import training_dtype
 from gnomon.errors import ContractError
@@ -100,14 +97,11 @@ class _Builder:
         for text, strings in self.texts:
             joined = pa.concat_arrays([batch.column(i) for i in strings]).cast(pa.large_string())
             for k, i in enumerate(strings):
-                values = ArrowStringArray(joined.slice(k * rows, rows), dtype=text)  # type: ignore[call-arg]
+                values = text_array(joined.slice(k * rows, rows), text)
                 blocks.append((values, self.places[i]))
         for i, column in self.others:
             blocks.append((column(batch.column(i)), self.places[i]))
-        frame: pd.DataFrame = create_dataframe_from_blocks(
-            blocks, pd.RangeIndex(rows), self.columns
-        )
-        return frame
+        return frame_of_blocks(blocks, pd.RangeIndex(rows), self.columns)
 
 
 _builder = lru_cache(maxsize=64)(_Builder)

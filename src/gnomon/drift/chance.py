@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import chdtri, gammaln, xlogy
 
 from gnomon.drift.bins import Extra, Floats
-from gnomon.drift.metrics import Sides, excess, widths
+from gnomon.drift.metrics import BinnedSides, excess, widths
 
 __all__ = ["floors"]
 
@@ -31,7 +31,7 @@ _NEWTON = 8
 _Term = Callable[[Floats, Floats], Floats]
 
 
-def floors(sides: Sides) -> dict[str, float]:
+def floors(sides: BinnedSides) -> dict[str, float]:
     """What each metric stays below without any drift, in all but about one of a thousand cases.
 
     Two samples of ``n`` and ``m`` rows lie apart about as one of ``1 / (1/n + 1/m)`` rows does from
@@ -141,7 +141,7 @@ def _moments(term: _Term) -> tuple[Floats, Floats, Floats]:
     return mean, variance, (chance * (value - mean) * (count - _EXPECTED)).sum(axis=0)
 
 
-def _area(sides: Sides, up_to: Floats) -> float:
+def _area(sides: BinnedSides, up_to: Floats) -> float:
     """The two distribution functions' distance, integrated over training's range, in its standard
     deviations."""
     if sides.bins.edges is None:
@@ -151,7 +151,7 @@ def _area(sides: Sides, up_to: Floats) -> float:
     return float((at * widths(sides.bins)).sum() / (sides.bins.std or 1.0))
 
 
-def _far_out(sides: Sides) -> float:
+def _far_out(sides: BinnedSides) -> float:
     """What lies beyond an end of training's range, where so many rows may by chance."""
     found, bound = 0.0, _beyond_ends(1, sides.valued)
     for outside, how_far in ((Extra.BELOW, Extra.EXCESS_BELOW), (Extra.ABOVE, Extra.EXCESS_ABOVE)):
@@ -165,7 +165,7 @@ def _beyond_ends(ends: int, sizes: tuple[int, int]) -> float:
     return float(chdtri(2 * ends, _LEVEL)) / 2 * (1 / sizes[0] + 1 / sizes[1])
 
 
-def _unseen(sides: Sides) -> float:
+def _unseen(sides: BinnedSides) -> float:
     """The share of values that training does not have.
 
     Its variance is that of Good's estimate (Esty, Ann. Statist. 11, 1983) and of the rows' own.

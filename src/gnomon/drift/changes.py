@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnomon.drift.bins import Bins, Integers
-from gnomon.drift.judging import effects, overall, worst
-from gnomon.drift.metrics import Sides, measures, rows
+from gnomon.drift.metrics import BinnedSides, measures, rows
 from gnomon.drift.model import Effect
+from gnomon.drift.verdicts import effects, overall, worst
 from gnomon.policy import Drift
 
-__all__ = ["Change", "changes"]
+__all__ = ["DriftChange", "changes"]
 
 _FEWEST_BEFORE = 3
 """Buckets that must lie before one that is called a sudden change."""
@@ -33,7 +33,7 @@ _FEWEST_IN_ALL = 6
 
 
 @dataclass(frozen=True)
-class Change:
+class DriftChange:
     """One change.
 
     Attributes:
@@ -46,7 +46,7 @@ class Change:
 
     slow: bool
     at: int
-    sides: Sides
+    sides: BinnedSides
     metric: str
     effect: Effect
 
@@ -59,7 +59,7 @@ class Change:
 
 def changes(
     bins: Bins, buckets: Mapping[int, Integers], policy: Drift, seconds: int
-) -> list[Change]:
+) -> list[DriftChange]:
     """Every sudden change of a column, in order of time; if there is none, a slow one.
 
     Args:
@@ -72,7 +72,7 @@ def changes(
 
 def _sudden(
     bins: Bins, at: Sequence[int], counts: Sequence[Integers], policy: Drift
-) -> Iterator[Change]:
+) -> Iterator[DriftChange]:
     """Each bucket against all since the last change, and against how far those were off."""
     sizes = [rows(bins, count) for count in counts]
     whole = [i for i, size in enumerate(sizes) if size >= _WHOLE * float(np.median(sizes))]
@@ -80,13 +80,13 @@ def _sudden(
     begin, usual = 0, _usual(bins, counts[:_FEWEST_BEFORE])
     i = _FEWEST_BEFORE
     while i < len(at):
-        sides = Sides(bins, _sum(counts[begin:i]), counts[i])
+        sides = BinnedSides(bins, _sum(counts[begin:i]), counts[i])
         found = effects(sides, policy)
         unusual = {n: e for n, e in found.items() if e.value > _UNUSUAL * usual.get(n, 0.0)}
         if overall(unusual) == "drifted":
             metric = worst(unusual)
-            since = Sides(bins, sides.before, _sum(counts[i:]))
-            yield Change(False, at[i], since, metric, found[metric])
+            since = BinnedSides(bins, sides.before, _sum(counts[i:]))
+            yield DriftChange(False, at[i], since, metric, found[metric])
             begin, usual = i, _usual(bins, counts[i : i + _FEWEST_BEFORE])
             i += _FEWEST_BEFORE
         else:
@@ -96,7 +96,7 @@ def _sudden(
 
 def _slow(
     bins: Bins, at: Sequence[int], counts: Sequence[Integers], policy: Drift, seconds: int
-) -> Iterator[Change]:
+) -> Iterator[DriftChange]:
     """The end of the range against its beginning; it began where the distance from the beginning
     turns from below its mean to above, at the least cumulative sum (Page, Biometrika 41, 1954)."""
     if len(at) < _FEWEST_IN_ALL:
@@ -107,14 +107,14 @@ def _slow(
     if not early:
         return
     first = _sum(counts[:early])
-    sides = Sides(bins, first, _sum(counts[-late:]))
+    sides = BinnedSides(bins, first, _sum(counts[-late:]))
     found = effects(sides, policy)
     if overall(found) != "drifted":
         return
     metric = worst(found)
-    far = np.array([measures(Sides(bins, first, c)).get(metric, 0.0) for c in counts])
+    far = np.array([measures(BinnedSides(bins, first, c)).get(metric, 0.0) for c in counts])
     turn = min(int(np.cumsum(far - far.mean()).argmin()) + 1, len(at) - late)
-    yield Change(True, at[turn], sides, metric, found[metric])
+    yield DriftChange(True, at[turn], sides, metric, found[metric])
 
 
 def _compared(buckets: int, seconds: int) -> int:
@@ -138,7 +138,7 @@ def _usual(bins: Bins, counts: Sequence[Integers]) -> dict[str, float]:
     for i in range(len(counts)):
         rest = [count for j, count in enumerate(counts) if j != i]
         if rest:
-            usual = _larger(usual, measures(Sides(bins, _sum(rest), counts[i])))
+            usual = _larger(usual, measures(BinnedSides(bins, _sum(rest), counts[i])))
     return usual
 
 

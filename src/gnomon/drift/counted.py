@@ -10,16 +10,16 @@ import numpy as np
 import pyarrow as pa
 
 from gnomon.drift.bins import BinAssignment, Bins, Extra, Floats, Integers
-from gnomon.drift.clock import NEVER, WIDTHS, moved, numbered, wider
 from gnomon.log.sampling import hash_to_unit_interval
+from gnomon.offline.time_buckets import FROM_MINUTES, NO_TIME, moved, numbered, wider
 
-__all__ = ["Batch", "Cell", "ColumnCounts", "Counts", "ExampleRow"]
+__all__ = ["ColumnCounts", "Counts", "DriftBatch", "ExampleRow", "SegmentBucket"]
 
 _HELD_BUCKETS = 120
 _HELD_NAMES = 500
 
 
-class Cell(NamedTuple):
+class SegmentBucket(NamedTuple):
     """A segment (empty for a log that is not split) in one bucket of time."""
 
     segment: str
@@ -34,7 +34,7 @@ class ExampleRow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class DriftBatch:
     """Rows to count.
 
     Attributes:
@@ -63,11 +63,13 @@ class ColumnCounts:
     """
 
     bins: Bins
-    cells: dict[Cell, Integers] = field(default_factory=dict)
+    cells: dict[SegmentBucket, Integers] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
-    witnesses: dict[tuple[Cell, int], ExampleRow] = field(default_factory=dict)
+    witnesses: dict[tuple[SegmentBucket, int], ExampleRow] = field(default_factory=dict)
 
-    def add(self, fallen: BinAssignment, cells: Sequence[Cell], at: Integers, rows: Ranked) -> None:
+    def add(
+        self, fallen: BinAssignment, cells: Sequence[SegmentBucket], at: Integers, rows: Ranked
+    ) -> None:
         """Count rows: the values of row ``i`` are of the cell ``cells[at[i]]``."""
         for cell, vector in zip(cells, self._vectors(fallen, at, len(cells)), strict=True):
             self._put(cell, vector)
@@ -105,7 +107,7 @@ class ColumnCounts:
         """The sum over segments, or one of them, of each bucket that has a time, in order."""
         found: dict[int, Integers] = {}
         for cell, vector in self.cells.items():
-            if cell.bucket != NEVER and segment in (None, cell.segment):
+            if cell.bucket != NO_TIME and segment in (None, cell.segment):
                 found[cell.bucket] = found.get(cell.bucket, 0) + vector
         return dict(sorted(found.items()))
 
@@ -132,7 +134,7 @@ class ColumnCounts:
                 np.add.at(vectors[:, bins + what], at, amounts)
         return vectors
 
-    def _put(self, cell: Cell, vector: Integers) -> None:
+    def _put(self, cell: SegmentBucket, vector: Integers) -> None:
         self.cells[cell] = self.cells[cell] + vector if cell in self.cells else vector.copy()
 
     def _name(self, more: Mapping[str, int]) -> None:
@@ -144,7 +146,7 @@ class ColumnCounts:
             self.names = {names[i]: self.names[names[i]] for i in order.tolist()}
 
     def _witness(
-        self, fallen: BinAssignment, cells: Sequence[Cell], at: Integers, rows: Ranked
+        self, fallen: BinAssignment, cells: Sequence[SegmentBucket], at: Integers, rows: Ranked
     ) -> None:
         """For each cell and place, the row of the lowest rank that fell there."""
         place = fallen.bins.copy()
@@ -157,7 +159,7 @@ class ColumnCounts:
             witness = ExampleRow(float(rows.places[row]), rows.ids[row])
             self._see((cells[key // places], key % places), witness)
 
-    def _see(self, key: tuple[Cell, int], witness: ExampleRow) -> None:
+    def _see(self, key: tuple[SegmentBucket, int], witness: ExampleRow) -> None:
         self.witnesses[key] = min(self.witnesses.get(key, witness), witness)
 
 
@@ -185,12 +187,12 @@ class Counts:
     """
 
     def __init__(self, bins: Sequence[Bins]) -> None:
-        self.seconds = WIDTHS[0]
+        self.seconds = FROM_MINUTES[0]
         self.rows = 0
         self.columns = {(b.kind, b.name): ColumnCounts(b) for b in bins}
         self._buckets: set[int] = set()
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: DriftBatch) -> None:
         """Count rows."""
         if not len(batch.rows):
             return
@@ -215,7 +217,7 @@ class Counts:
 
     def widen(self) -> bool:
         """Make buckets wider; whether they could be."""
-        to = wider(self.seconds)
+        to = wider(FROM_MINUTES, self.seconds)
         if to is None:
             return False
         for column in self.columns.values():
@@ -227,7 +229,7 @@ class Counts:
     @property
     def buckets(self) -> list[int]:
         """Every bucket that has rows, in order."""
-        return sorted(self._buckets - {NEVER})
+        return sorted(self._buckets - {NO_TIME})
 
     def __iter__(self) -> Iterator[ColumnCounts]:
         return iter(self.columns.values())
@@ -239,14 +241,14 @@ class Counts:
             pass
 
 
-def _moved(cell: Cell, seconds: int, to: int) -> Cell:
-    return Cell(cell.segment, moved(cell.bucket, seconds, to))
+def _moved(cell: SegmentBucket, seconds: int, to: int) -> SegmentBucket:
+    return SegmentBucket(cell.segment, moved(cell.bucket, seconds, to))
 
 
-def _cells(batch: Batch, buckets: Integers) -> tuple[list[Cell], Integers]:
+def _cells(batch: DriftBatch, buckets: Integers) -> tuple[list[SegmentBucket], Integers]:
     """The cells of a batch and which of them each row is in."""
     given = batch.segments if batch.segments is not None else [""] * len(batch.rows)
     names, segment = np.unique(np.array(given), return_inverse=True)
     pairs, at = np.unique(np.stack([segment, buckets], axis=1), axis=0, return_inverse=True)
-    cells = [Cell(str(names[s]), int(bucket)) for s, bucket in pairs.tolist()]
+    cells = [SegmentBucket(str(names[s]), int(bucket)) for s, bucket in pairs.tolist()]
     return cells, at.reshape(-1).astype(np.int64)

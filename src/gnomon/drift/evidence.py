@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from gnomon.drift.bins import Extra
 from gnomon.drift.counted import ColumnCounts
-from gnomon.drift.metrics import Sides, rows
+from gnomon.drift.metrics import BinnedSides, rows
 from gnomon.drift.segments import place_names
 from gnomon.report.numbers import percent
 
@@ -36,7 +36,7 @@ class Grown(NamedTuple):
 
 
 def grown(
-    counts: ColumnCounts, sides: Sides, metric: str, since: int, segment: str | None = None
+    counts: ColumnCounts, sides: BinnedSides, metric: str, since: int, segment: str | None = None
 ) -> Grown:
     """The part of a column whose share grew the most, as far as a metric sees it.
 

@@ -11,17 +11,17 @@ import pyarrow as pa
 from gnomon.artifact import Artifact
 from gnomon.contract import Contract
 from gnomon.drift.bins import Bins
-from gnomon.drift.clock import moved, wider
-from gnomon.drift.columns import Reader
-from gnomon.drift.counted import Batch, Counts
-from gnomon.drift.findings import Finding
+from gnomon.drift.column_reader import ColumnReader
+from gnomon.drift.counted import Counts, DriftBatch
+from gnomon.drift.drift_summary import DriftFinding
 from gnomon.drift.model import Alert, DriftReport
 from gnomon.drift.segments import Segments
 from gnomon.errors import PolicyError
 from gnomon.log import InferenceLog
 from gnomon.offline.logged import Range, Role, Rows
-from gnomon.offline.paired_rows import Pairs, Sample, about, row_ids, row_places, seconds
+from gnomon.offline.paired_rows import Pairs, RowSample, about, row_ids, row_places, seconds
 from gnomon.offline.rerun import Rerun
+from gnomon.offline.time_buckets import FROM_MINUTES, moved, wider
 from gnomon.policy import Policy
 from gnomon.report import Axis, Subject
 from gnomon.settings import Settings
@@ -110,7 +110,7 @@ class Measurement:
         self.steps = Counts([b for b in bins if b.kind == "step"])
         self._by = by
         self._segments = None if by is None else Segments(_chosen(by, bins, artifact.contract))
-        self._sample = Sample(steps) if steps else None
+        self._sample = RowSample(steps) if steps else None
 
     def add(self, rows: Rows) -> None:
         """Count rows of the log."""
@@ -139,7 +139,7 @@ class Measurement:
         """What was found so far."""
         _settle(self.counts, self.steps)
         contract, artifact = self._artifact.contract, self._artifact
-        reader = Reader(
+        reader = ColumnReader(
             policy.drift, contract, self.counts.seconds, segments=self._segments is not None
         )
         counted = [c for part in (self.counts, self.steps) if part.rows for c in part]
@@ -149,7 +149,7 @@ class Measurement:
         start, end = (
             (reader.iso(buckets[0]), reader.iso(buckets[-1] + 1)) if buckets else (None,) * 2
         )
-        finding = Finding(
+        finding = DriftFinding(
             artifact=artifact.tag,
             role=role,
             rows=self.counts.rows,
@@ -181,11 +181,11 @@ class Measurement:
 
     def _batch(
         self, columns: dict[tuple[str, str], pa.Array], facts: pa.Table, inputs: pa.Table
-    ) -> Batch:
+    ) -> DriftBatch:
         segments = None
         if self._segments is not None:
             segments = self._segments.of(_whole(inputs.column(self._segments.bins.name)))
-        return Batch(columns, seconds(facts.column("moment")), row_ids(facts), segments)
+        return DriftBatch(columns, seconds(facts.column("moment")), row_ids(facts), segments)
 
 
 def _begun(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
@@ -231,7 +231,7 @@ def _settle(counts: Counts, steps: Counts) -> None:
 
 
 def _too_fine(counts: Counts) -> bool:
-    buckets, to = counts.buckets, wider(counts.seconds)
+    buckets, to = counts.buckets, wider(FROM_MINUTES, counts.seconds)
     if len(buckets) > _MOST_BUCKETS:
         return True
     if to is None or len({moved(b, counts.seconds, to) for b in buckets}) < _FEWEST_BUCKETS:

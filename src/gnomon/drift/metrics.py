@@ -15,7 +15,7 @@ import numpy as np
 
 from gnomon.drift.bins import GRAIN, Bins, Extra, Floats, Integers
 
-__all__ = ["Sides", "excess", "measures", "quantiles", "rows", "widths"]
+__all__ = ["BinnedSides", "excess", "measures", "quantiles", "rows", "widths"]
 
 _EXCESS = (Extra.EXCESS_BELOW, Extra.EXCESS_ABOVE)
 
@@ -23,7 +23,7 @@ _QUANTILES = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
 
 
 @dataclass(frozen=True)
-class Sides:
+class BinnedSides:
     """Two counts over the same bins: what is expected, and what is looked at.
 
     Attributes:
@@ -66,7 +66,7 @@ def rows(bins: Bins, count: Integers) -> int:
     return int(count[: bins.size].sum() + count[bins.size + Extra.NULL])
 
 
-def measures(sides: Sides) -> dict[str, float]:
+def measures(sides: BinnedSides) -> dict[str, float]:
     """Every metric that the column has.
 
     Those of order, ``ks`` and ``wasserstein``, only for numbers; ``outside`` likewise; ``new`` only
@@ -87,7 +87,7 @@ def measures(sides: Sides) -> dict[str, float]:
     return {name: float(value) for name, value in found.items()}
 
 
-def psi(sides: Sides) -> float:
+def psi(sides: BinnedSides) -> float:
     """Population stability index: the sum of ``(q - p) ln(q / p)`` over bins.
 
     It is the divergence of Jeffreys (1946). Each bin has half a row more on either side, so that an
@@ -97,7 +97,7 @@ def psi(sides: Sides) -> float:
     return float(((q - p) * np.log(q / p)).sum())
 
 
-def js(sides: Sides) -> float:
+def js(sides: BinnedSides) -> float:
     """Jensen-Shannon distance: the root of the divergence in bits, from 0 to 1.
 
     Endres and Schindelin, IEEE Trans. Inf. Theory 49 (2003).
@@ -108,13 +108,13 @@ def js(sides: Sides) -> float:
     return math.sqrt(max(sum(halves), 0.0))
 
 
-def linf(sides: Sides) -> float:
+def linf(sides: BinnedSides) -> float:
     """The largest change of the share of one bin or value."""
     p, q = sides.shares()
     return float(np.abs(q - p).max(initial=0.0))
 
 
-def ks(sides: Sides) -> float:
+def ks(sides: BinnedSides) -> float:
     """The largest difference of the two distribution functions, at the frozen edges.
 
     Between edges it may be larger: bins of 5% of training's rows hide at most 5%.
@@ -122,7 +122,7 @@ def ks(sides: Sides) -> float:
     return float(np.abs(_gaps(sides)).max(initial=0.0))
 
 
-def wasserstein(sides: Sides) -> float:
+def wasserstein(sides: BinnedSides) -> float:
     """Wasserstein distance of order 1, in standard deviations of the training column.
 
     It is the area between the two distribution functions (Vallender, 1974). Rows are taken to lie
@@ -136,7 +136,7 @@ def wasserstein(sides: Sides) -> float:
     return float(inner / std + sum(excess(sides, kind) for kind in _EXCESS))
 
 
-def excess(sides: Sides, kind: Extra) -> float:
+def excess(sides: BinnedSides, kind: Extra) -> float:
     """By how much rows on average lie beyond an end of training's range, in standard deviations."""
     before, now = (
         int(side[sides.bins.size + kind]) / GRAIN / size
@@ -159,10 +159,10 @@ def quantiles(bins: Bins, count: Integers) -> dict[str, float]:
     return dict(zip(_QUANTILES, found.tolist(), strict=True))
 
 
-_SHAPE: Mapping[str, Callable[[Sides], float]] = {"psi": psi, "js": js, "linf": linf}
+_SHAPE: Mapping[str, Callable[[BinnedSides], float]] = {"psi": psi, "js": js, "linf": linf}
 
 
-def _gaps(sides: Sides) -> Floats:
+def _gaps(sides: BinnedSides) -> Floats:
     """``G - F`` at training's least value, the inner edges, and its greatest value."""
     size = sides.bins.size
     gaps = np.zeros(size + 1)
@@ -182,7 +182,7 @@ def widths(bins: Bins) -> Floats:
     return np.diff(np.concatenate([[bins.low], bins.edges, [bins.high]]))
 
 
-def _area(sides: Sides) -> float:
+def _area(sides: BinnedSides) -> float:
     """The area between the distribution functions within training's range."""
     gaps, wide = _gaps(sides), widths(sides.bins)
     if sides.bins.is_discrete:

@@ -7,16 +7,16 @@ from typing import Literal
 import msgspec
 
 from gnomon.formats import Format, decode
-from gnomon.report import Axis, Count, Subject, Summary
+from gnomon.report import Axis, BaseReport, Count
 
 __all__ = [
     "FORMAT",
     "Alert",
-    "Column",
+    "DriftColumn",
+    "DriftMoment",
     "DriftReport",
+    "DriftSegment",
     "Effect",
-    "Moment",
-    "Segment",
     "Shape",
     "Verdict",
 ]
@@ -56,7 +56,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
 
 
-class Moment(msgspec.Struct, frozen=True, kw_only=True):
+class DriftMoment(msgspec.Struct, frozen=True, kw_only=True):
     """One stretch of time. ``start`` and ``end`` are ISO 8601 in UTC.
 
     Attributes:
@@ -71,7 +71,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
 
 
-class Segment(msgspec.Struct, frozen=True, kw_only=True):
+class DriftSegment(msgspec.Struct, frozen=True, kw_only=True):
     """One part of the rows, against training as a whole: the profile of training is not split.
 
     Attributes:
@@ -86,7 +86,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     without: float | None = None
 
 
-class Column(msgspec.Struct, frozen=True, kw_only=True):
+class DriftColumn(msgspec.Struct, frozen=True, kw_only=True):
     """One column against its training profile.
 
     Attributes:
@@ -123,8 +123,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     since: str | None = None
     grown: str | None = None
     rows_that_show: tuple[str, ...] = ()
-    timeline: tuple[Moment, ...] = ()
-    segments: tuple[Segment, ...] = ()
+    timeline: tuple[DriftMoment, ...] = ()
+    segments: tuple[DriftSegment, ...] = ()
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,12 +153,10 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     rows_that_show: tuple[str, ...] = ()
 
 
-class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
+class DriftReport(BaseReport, frozen=True, kw_only=True):
     """What an artifact was asked and answered, against its training.
 
     Attributes:
-        format: the version of this shape; see ``docs/formats.md`` before changing it.
-        created: when, ISO 8601 in UTC.
         verdict: ``drifted`` when a column that is judged has drifted or changed; ``unknown`` when
             there are too few rows to say.
         rows: answered rows that were counted.
@@ -166,32 +164,20 @@ class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
         axis: what time is measured by.
         seconds: the width of a bucket.
         by: the feature that segments are made by.
-        policy: the first 12 hex digits of the SHA-256 of the policy's canonical JSON.
-        command: reproduces this report.
     """
 
     format: int = FORMAT
-    created: str
-    title: str
     verdict: Verdict
-    summary: Summary
-    subject: Subject
     rows: int
     traced: int
     axis: Axis
     seconds: float
-    policy: str
     by: str | None = None
     start: str | None = None
     end: str | None = None
-    columns: tuple[Column, ...] = ()
+    columns: tuple[DriftColumn, ...] = ()
     alerts: tuple[Alert, ...] = ()
     notes: tuple[str, ...] = ()
-    command: str = ""
-
-    def to_json(self) -> bytes:
-        """The whole report as indented JSON."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
     @classmethod
     def from_json(cls, data: str | bytes, where: str = "drift report") -> DriftReport:

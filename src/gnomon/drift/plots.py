@@ -4,32 +4,19 @@ apart they are over time."""
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
-from gnomon.drift.findings import METRICS
-from gnomon.drift.model import Column, DriftReport
+from gnomon.drift.drift_summary import METRICS
+from gnomon.drift.model import DriftColumn, DriftReport
 from gnomon.report import numbers
-from gnomon.report.plots import Bar, Pairs, Plot, Tick, ceiling, share_ticks, time_ticks
+from gnomon.report.plots import Bar, LabelShares, Plot, Tick, ceiling, share_ticks, time_ticks
 
-__all__ = ["Effects", "effects", "labelled", "laid_over"]
+__all__ = ["effects", "labelled", "laid_over"]
 
 _MOST_LABELS = 12
 _TICKS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Effects:
-    """An effect over time.
-
-    Attributes:
-        limit: where the policy's limit is, in percent of the height; None above the plot.
-    """
-
-    plot: Plot
-    limit: float | None
-
-
-def laid_over(column: Column) -> Plot | None:
+def laid_over(column: DriftColumn) -> Plot | None:
     """A number's bins, each as wide as the next: bars for training, an outline for what was served.
 
     The frozen bins hold about the same number of training rows each, so what has not drifted lies
@@ -52,7 +39,7 @@ def laid_over(column: Column) -> Plot | None:
     return Plot(bars, f"M0 100{steps}L100 100", tuple(_edges(shape.edges)), share_ticks(top))
 
 
-def labelled(column: Column) -> tuple[Pairs, ...]:
+def labelled(column: DriftColumn) -> tuple[LabelShares, ...]:
     """The values whose shares are largest on either side; nothing for a number."""
     shape = column.shape
     sums = max(sum(shape.training), 1), max(sum(shape.serving), 1)
@@ -64,7 +51,7 @@ def labelled(column: Column) -> tuple[Pairs, ...]:
     found = sorted(found, key=lambda entry: -max(entry[1:]))[:_MOST_LABELS]
     longest = max((max(entry[1:]) for entry in found), default=1.0)
     return tuple(
-        Pairs(
+        LabelShares(
             label,
             100 * left / longest,
             100 * right / longest,
@@ -75,8 +62,9 @@ def labelled(column: Column) -> tuple[Pairs, ...]:
     )
 
 
-def effects(column: Column, report: DriftReport) -> Effects | None:
-    """A column's worst metric in each bucket; None without two buckets."""
+def effects(column: DriftColumn, report: DriftReport) -> Plot | None:
+    """A column's worst metric in each bucket, and the policy's limit as its outline where that is
+    within the plot; None without two buckets."""
     line, metric = column.timeline, column.worst
     if len(line) < 2:
         return None
@@ -96,8 +84,9 @@ def effects(column: Column, report: DriftReport) -> Effects | None:
     )
     marks = (line[0].start, line[len(line) // 2].start, line[-1].end)
     y = tuple(Tick(100 * at, numbers.number(at * top, 3)) for at in (0.0, 0.5, 1.0))
-    plot = Plot(bars, "", time_ticks(marks, report.seconds), y)
-    return Effects(plot, 100 * limit / top if limit <= top else None)
+    height = 100 - 100 * limit / top
+    outline = f"M0 {height:.2f}L100 {height:.2f}" if limit <= top else ""
+    return Plot(bars, outline, time_ticks(marks, report.seconds), y)
 
 
 def _ceiling(value: float) -> float:
@@ -113,7 +102,7 @@ def _edges(edges: tuple[float, ...]) -> list[Tick]:
     return [Tick(100 * (i + 1) / (len(edges) + 1), numbers.number(edges[i], 4)) for i in places]
 
 
-def _title(column: Column, i: int, training: float, serving: float) -> str:
+def _title(column: DriftColumn, i: int, training: float, serving: float) -> str:
     edges = column.shape.edges
     low = numbers.number(edges[i - 1], 4) if i else "below"
     high = numbers.number(edges[i], 4) if i < len(edges) else "and above"

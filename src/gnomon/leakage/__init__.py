@@ -12,18 +12,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gnomon.leakage.checking import check_scores, check_split, check_training
     from gnomon.leakage.domain import check_domain
-    from gnomon.leakage.finding import Evidence, Finding, LeakageReport, LeakageWarning
-    from gnomon.leakage.gap import Scored
-    from gnomon.leakage.table import KnownAt, Table
+    from gnomon.leakage.finding import (
+        LeakageEvidence,
+        LeakageFinding,
+        LeakageReport,
+        LeakageWarning,
+    )
+    from gnomon.leakage.gap import ScoredStage
+    from gnomon.leakage.labelled_table import KnownAt, LabelledTable
 
 __all__ = [
-    "Evidence",
-    "Finding",
     "KnownAt",
+    "LabelledTable",
+    "LeakageEvidence",
+    "LeakageFinding",
     "LeakageReport",
     "LeakageWarning",
-    "Scored",
-    "Table",
+    "ScoredStage",
     "check_domain",
     "check_scores",
     "check_split",
@@ -31,13 +36,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Evidence": "finding",
-    "Finding": "finding",
-    "KnownAt": "table",
+    "LeakageEvidence": "finding",
+    "LeakageFinding": "finding",
+    "KnownAt": "labelled_table",
     "LeakageReport": "finding",
     "LeakageWarning": "finding",
-    "Scored": "gap",
-    "Table": "table",
+    "ScoredStage": "gap",
+    "LabelledTable": "labelled_table",
     "check_domain": "domain",
     "check_scores": "checking",
     "check_split": "checking",

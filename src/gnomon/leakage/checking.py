@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from gnomon.leakage import clocks, duplicates, gap, identifiers, label, order, overlap
 from gnomon.leakage.finding import LeakageReport
-from gnomon.leakage.gap import Scored
-from gnomon.leakage.table import Table
+from gnomon.leakage.gap import ScoredStage
+from gnomon.leakage.labelled_table import LabelledTable
 
 __all__ = ["check_scores", "check_split", "check_training"]
 
@@ -24,7 +24,7 @@ NO_TIME = "no column is given as the event time"
 NO_KEY = "no column is given as the entity key"
 
 
-def check_training(table: Table) -> LeakageReport:
+def check_training(table: LabelledTable) -> LeakageReport:
     """What can be seen in training data alone: clocks, the label, identifiers, the order of rows.
 
     Timestamps are compared in every row, the rest is looked at in a sample of 10,000.
@@ -45,7 +45,7 @@ def check_training(table: Table) -> LeakageReport:
     return LeakageReport.of(len(table), found, skipped)
 
 
-def check_split(train: Table, holdout: Table) -> LeakageReport:
+def check_split(train: LabelledTable, holdout: LabelledTable) -> LeakageReport:
     """Whether training data and holdout share rows, entities or days.
 
     Both have the same columns.
@@ -66,7 +66,7 @@ def check_split(train: Table, holdout: Table) -> LeakageReport:
     return LeakageReport.of(len(train), found, skipped)
 
 
-def check_scores(scored: Sequence[Scored], *, is_forecast: bool = False) -> LeakageReport:
+def check_scores(scored: Sequence[ScoredStage], *, is_forecast: bool = False) -> LeakageReport:
     """Whether scores fall from one stage to the next by more than chance.
 
     Args:

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gnomon.leakage.columns import moments, short, timestamps
-from gnomon.leakage.finding import Evidence, Finding, unknown
+from gnomon.leakage.encodings import moments, short, timestamps
+from gnomon.leakage.finding import LeakageEvidence, LeakageFinding, unknown
+from gnomon.leakage.labelled_table import LabelledTable
 from gnomon.leakage.measures import CONFIDENCE, share_within
-from gnomon.leakage.table import Table
 
 __all__ = ["CHECK", "check_clocks", "known_in_time"]
 
@@ -32,7 +32,7 @@ class _Late(NamedTuple):
     seconds: npt.NDArray[np.float64]
 
 
-def check_clocks(table: Table) -> list[Finding]:
+def check_clocks(table: LabelledTable) -> list[LeakageFinding]:
     """Features later than the event time of their row.
 
     A timestamp among the features is looked at itself, unless ``known_at`` says when it was known;
@@ -51,7 +51,7 @@ def check_clocks(table: Table) -> list[Finding]:
     return [finding for finding in found if finding]
 
 
-def known_in_time(table: Table) -> set[str]:
+def known_in_time(table: LabelledTable) -> set[str]:
     """Features whose ``known_at`` shows that they were known by the event time of every row."""
     if table.event_time is None:
         return set()
@@ -59,7 +59,7 @@ def known_in_time(table: Table) -> set[str]:
     return set(table.known_at) - late
 
 
-def _timestamps(table: Table, event: Column[Any]) -> list[str]:
+def _timestamps(table: LabelledTable, event: Column[Any]) -> list[str]:
     """Features that are timestamps, or text that can be compared with the event time."""
     return [
         name
@@ -75,7 +75,7 @@ def _read(column: Column[Any]) -> Column[Any]:
     return column if read is None else read
 
 
-def _looked_at(name: str, times: Column[Any], event: Column[Any]) -> Finding | None:
+def _looked_at(name: str, times: Column[Any], event: Column[Any]) -> LeakageFinding | None:
     if not _comparable(times, event):
         return _unknown(
             name,
@@ -106,7 +106,7 @@ def _later(times: Column[Any], event: Column[Any]) -> _Late:
     return _Late(len(both), both[after], seconds[after])
 
 
-def _finding(name: str, times: Column[Any], event: Column[Any], late: _Late) -> Finding:
+def _finding(name: str, times: Column[Any], event: Column[Any], late: _Late) -> LeakageFinding:
     claimed = name != times.name
     hits, rows, median = len(late.rows), late.compared, float(np.median(late.seconds))
     what = (
@@ -115,12 +115,12 @@ def _finding(name: str, times: Column[Any], event: Column[Any], late: _Late) -> 
         else f"is later than the prediction (`{event.name}`)"
     )
     low, high = share_within(hits, rows)
-    return Finding(
+    return LeakageFinding(
         check=CHECK,
         features=(name,),
         severity="leak" if claimed else "suspect",
         sentence=f"`{name}` {what} in {hits:,} of {rows:,} rows, by {_span(median)} in the median",
-        evidence=Evidence(
+        evidence=LeakageEvidence(
             rows=rows,
             hits=hits,
             measure="share of rows",
@@ -138,7 +138,7 @@ def _finding(name: str, times: Column[Any], event: Column[Any], late: _Late) -> 
     )
 
 
-def _unknown(name: str, why: str, action: str) -> Finding:
+def _unknown(name: str, why: str, action: str) -> LeakageFinding:
     sentence = f"inconclusive whether `{name}` is known in time: {why}"
     return unknown(CHECK, sentence, 0, action, (name,))
 

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gnomon.leakage import columns
-from gnomon.leakage.finding import Evidence, Finding, unknown
-from gnomon.leakage.table import Table
+from gnomon.leakage import encodings
+from gnomon.leakage.finding import LeakageEvidence, LeakageFinding, unknown
+from gnomon.leakage.labelled_table import LabelledTable
 from gnomon.leakage.two_sample_classifier import TwoSampleClassifier, folds
 
 __all__ = ["CHECK", "check_domain"]
@@ -56,7 +56,7 @@ class _Control(NamedTuple):
     broken: frozenset[str]
 
 
-def check_domain(train: Table, serving: pd.DataFrame) -> list[Finding]:
+def check_domain(train: LabelledTable, serving: pd.DataFrame) -> list[LeakageFinding]:
     """Tell serving rows from training rows by their features.
 
     Left out are what must differ: timestamps (their hour and weekday stay), the entity key and
@@ -78,15 +78,15 @@ def check_domain(train: Table, serving: pd.DataFrame) -> list[Finding]:
     return [_finding(told, control)]
 
 
-def _served(train: Table, serving: pd.DataFrame) -> Table:
+def _served(train: LabelledTable, serving: pd.DataFrame) -> LabelledTable:
     """Serving rows as a table of the same kind."""
     frame = serving.reset_index(drop=True)
-    return Table.of(
+    return LabelledTable.of(
         frame, features=train.features, event_time=train.event_time, entity_key=train.entity_key
     )
 
 
-def _told(train: Table, served: Table) -> TwoSampleClassifier | None:
+def _told(train: LabelledTable, served: LabelledTable) -> TwoSampleClassifier | None:
     """The two told apart, unless there is nothing to tell them by."""
     sides = [side.sample(MOST_ROWS) for side in (_plain(train), served)]
     first, second = (_parts(side.frame, train) for side in sides)
@@ -97,7 +97,7 @@ def _told(train: Table, served: Table) -> TwoSampleClassifier | None:
     )
 
 
-def _control(train: Table, served: Table) -> _Control | None:
+def _control(train: LabelledTable, served: LabelledTable) -> _Control | None:
     """How days of the training data are told from its other days: as many as were served, at most
     a third, at its beginning or its end.
     """
@@ -131,14 +131,14 @@ def _differs(train: pd.Series[Any], serving: pd.Series[Any]) -> bool:
 
 def _fresh(train: pd.Series[Any], serving: pd.Series[Any]) -> float:
     """The share of serving values that training does not have; of numbers, none."""
-    if columns.numbers(train) is not None or not serving.notna().any():
+    if encodings.numbers(train) is not None or not serving.notna().any():
         return 0.0
-    known = set(columns.text(train).dropna())
-    return float((~columns.text(serving).dropna().isin(known)).mean())
+    known = set(encodings.text(train).dropna())
+    return float((~encodings.text(serving).dropna().isin(known)).mean())
 
 
-def _plain(table: Table) -> Table:
-    return Table.of(
+def _plain(table: LabelledTable) -> LabelledTable:
+    return LabelledTable.of(
         table.frame,
         features=table.features,
         event_time=table.event_time,
@@ -146,30 +146,30 @@ def _plain(table: Table) -> Table:
     )
 
 
-def _order(table: Table) -> Floats:
+def _order(table: LabelledTable) -> Floats:
     """The event time in seconds, or else the row number."""
     rows = np.arange(len(table), dtype=np.float64)
     if table.event_time is None:
         return rows
-    seconds = columns.numbers(table.column(table.event_time))
+    seconds = encodings.numbers(table.column(table.event_time))
     return rows if seconds is None else np.nan_to_num(seconds, nan=np.nanmin(seconds))
 
 
-def _parts(frame: pd.DataFrame, like: Table) -> pd.DataFrame:
+def _parts(frame: pd.DataFrame, like: LabelledTable) -> pd.DataFrame:
     """The columns that may tell rows apart."""
     parts: dict[str, Any] = {}
     for name in like.features:
         column, model = frame[name], like.column(name)
         if pd.api.types.is_datetime64_any_dtype(column.dtype):
             parts |= _clock(name, column, model)
-        elif name not in like.entity_key and not columns.is_unique(model):
+        elif name not in like.entity_key and not encodings.is_unique(model):
             parts[name] = column.array
     return pd.DataFrame(parts)
 
 
 def _clock(name: str, column: pd.Series[Any], model: pd.Series[Any]) -> dict[str, Floats]:
     """The hour and the weekday of timestamps, where training has seen each of them twice."""
-    seconds = columns.numbers(model)
+    seconds = encodings.numbers(model)
     known = np.array([]) if seconds is None else seconds[~np.isnan(seconds)]
     days = np.ptp(known) / 86_400 if len(known) else 0.0
     parts = {}
@@ -180,7 +180,7 @@ def _clock(name: str, column: pd.Series[Any], model: pd.Series[Any]) -> dict[str
     return parts
 
 
-def _finding(told: TwoSampleClassifier, control: _Control | None) -> Finding:
+def _finding(told: TwoSampleClassifier, control: _Control | None) -> LeakageFinding:
     found, losses = told.area.estimate(), told.losses()
     broken = _broken(told) - control.broken if control else frozenset()
     other = control is not None and (bool(broken) or _is_beyond(found.value, control.area))
@@ -188,13 +188,13 @@ def _finding(told: TwoSampleClassifier, control: _Control | None) -> Finding:
     named = [name for name in ordered if name in broken or losses[name] >= COUNTS][:NAMED]
     by = ", ".join(f"`{name}`" for name in named) or "no single feature"
     numbers = {f"AUC lost without {name}": losses[name] for name in named}
-    return Finding(
+    return LeakageFinding(
         check=CHECK,
         features=tuple(named),
         severity="suspect" if other else "note",
         sentence=f"a classifier separates serving rows from training rows (AUC {found.value:.3f}, "
         f"{found.low:.3f} to {found.high:.3f}), by {by}",
-        evidence=Evidence.of(
+        evidence=LeakageEvidence.of(
             found,
             numbers=numbers | ({"AUC of the control": control.area} if control else {}),
             examples=[_how(name, told.both[name], told.is_second) for name in named],
@@ -215,7 +215,7 @@ def _how(name: str, column: pd.Series[Any], is_serving: npt.NDArray[np.bool_]) -
     nulls = [side.isna().mean() for side in sides]
     if abs(nulls[0] - nulls[1]) > 0.1:
         return f"{name}: null in {nulls[0]:.0%} of training rows, {nulls[1]:.0%} of serving rows"
-    values = columns.numbers(column)
+    values = encodings.numbers(column)
     if values is not None:
         train, serving = _middle(values[~is_serving]), _middle(values[is_serving])
         return f"{name}: {train} in training, {serving} in serving"
@@ -227,11 +227,11 @@ def _middle(values: Floats) -> str:
     known = values[~np.isnan(values)]
     if not len(known):
         return "null"
-    low, middle, high = (columns.short(float(v)) for v in np.quantile(known, [0.25, 0.5, 0.75]))
+    low, middle, high = (encodings.short(float(v)) for v in np.quantile(known, [0.25, 0.5, 0.75]))
     return f"{middle} ({low} to {high} in the middle half)"
 
 
-def _too_few(rows: int) -> Finding:
+def _too_few(rows: int) -> LeakageFinding:
     return unknown(
         CHECK,
         f"inconclusive whether serving rows are like training rows: there are {rows:,} rows of "

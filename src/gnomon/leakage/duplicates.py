@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gnomon.leakage import columns, row_hashes
-from gnomon.leakage.finding import Evidence, Finding, Severity
+from gnomon.leakage import encodings, row_hashes
+from gnomon.leakage.finding import LeakageEvidence, LeakageFinding, Severity
+from gnomon.leakage.labelled_table import LabelledTable
 from gnomon.leakage.measures import CONFIDENCE, share_within
 from gnomon.leakage.overlap import is_later
-from gnomon.leakage.table import Table
 
 __all__ = ["ENTITIES", "NEAR", "ROWS", "check_duplicates", "check_entities", "check_near"]
 
@@ -35,7 +35,7 @@ Mask = npt.NDArray[np.bool_]
 Hash = Callable[[pd.DataFrame], row_hashes.Hashes]
 
 
-def check_duplicates(train: Table, holdout: Table) -> list[Finding]:
+def check_duplicates(train: LabelledTable, holdout: LabelledTable) -> list[LeakageFinding]:
     """Holdout rows whose features are all equal to a training row's."""
     names = list(train.features)
     left, right = train.frame[names], holdout.frame[names]
@@ -53,12 +53,12 @@ def check_duplicates(train: Table, holdout: Table) -> list[Finding]:
     ]
 
 
-def check_near(train: Table, holdout: Table) -> list[Finding]:
+def check_near(train: LabelledTable, holdout: LabelledTable) -> list[LeakageFinding]:
     """Holdout rows that a training row equals but for rounding, case, spaces, or its name.
 
     Columns that name their rows are left out: a row that was copied often gets a new name.
     """
-    named = [name for name in train.features if columns.is_unique(train.column(name))]
+    named = [name for name in train.features if encodings.is_unique(train.column(name))]
     kept = [name for name in train.features if name not in named]
     if not kept:
         return []
@@ -86,7 +86,7 @@ def check_near(train: Table, holdout: Table) -> list[Finding]:
     ]
 
 
-def check_entities(train: Table, holdout: Table) -> list[Finding]:
+def check_entities(train: LabelledTable, holdout: LabelledTable) -> list[LeakageFinding]:
     """Holdout rows of an entity that is in the training data as well."""
     key = list(train.entity_key)
     if not key:
@@ -135,15 +135,15 @@ def _finding(
     what: str,
     action: str,
     features: tuple[str, ...] = (),
-) -> Finding:
+) -> LeakageFinding:
     count, rows = int(hits.sum()), len(hits)
     low, high = share_within(count, rows)
-    return Finding(
+    return LeakageFinding(
         check=check,
         features=features,
         severity=severity,
         sentence=f"{count:,} of {rows:,} rows of the holdout {what}",
-        evidence=Evidence(
+        evidence=LeakageEvidence(
             rows=rows,
             hits=count,
             measure="share of rows",

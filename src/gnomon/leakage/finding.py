@@ -10,7 +10,14 @@ import msgspec
 from gnomon.formats import Format, decode
 from gnomon.leakage.measures import Estimate
 
-__all__ = ["Evidence", "Finding", "LeakageReport", "LeakageWarning", "Severity", "unknown"]
+__all__ = [
+    "LeakageEvidence",
+    "LeakageFinding",
+    "LeakageReport",
+    "LeakageWarning",
+    "Severity",
+    "unknown",
+]
 
 FORMAT = 1
 
@@ -27,7 +34,7 @@ class LeakageWarning(UserWarning):
     """Training data that tells a model what it will not know when it serves."""
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LeakageEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a finding rests on.
 
     Attributes:
@@ -60,7 +67,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         hits: int | None = None,
         numbers: Mapping[str, float] | None = None,
         examples: Iterable[str] = (),
-    ) -> Evidence:
+    ) -> LeakageEvidence:
         """Evidence that is an estimate with its interval."""
         return cls(
             rows=estimate.rows,
@@ -75,7 +82,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class LeakageFinding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing a check found.
 
     Attributes:
@@ -91,7 +98,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     features: tuple[str, ...]
     severity: Severity
     sentence: str
-    evidence: Evidence
+    evidence: LeakageEvidence
     action: str
 
     @property
@@ -113,13 +120,13 @@ class LeakageReport(msgspec.Struct, frozen=True, kw_only=True):
 
     format: int = FORMAT
     rows: int
-    findings: tuple[Finding, ...]
+    findings: tuple[LeakageFinding, ...]
     passed: tuple[str, ...]
     skipped: dict[str, str]
 
     @classmethod
     def of(
-        cls, rows: int, found: Mapping[str, list[Finding]], skipped: Mapping[str, str]
+        cls, rows: int, found: Mapping[str, list[LeakageFinding]], skipped: Mapping[str, str]
     ) -> LeakageReport:
         """A report of what each check found."""
         findings = [finding for some in found.values() for finding in some]
@@ -145,7 +152,7 @@ class LeakageReport(msgspec.Struct, frozen=True, kw_only=True):
         return decode(content, cls, _KIND, where)
 
     @property
-    def alarms(self) -> tuple[Finding, ...]:
+    def alarms(self) -> tuple[LeakageFinding, ...]:
         """The findings that are warned about."""
         return tuple(finding for finding in self.findings if finding.alarming)
 
@@ -164,13 +171,13 @@ class LeakageReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def unknown(
     check: str, sentence: str, rows: int, action: str, features: tuple[str, ...] = ()
-) -> Finding:
+) -> LeakageFinding:
     """That nobody can say, because the rows are too few."""
-    return Finding(
+    return LeakageFinding(
         check=check,
         features=features,
         severity="unknown",
         sentence=sentence,
-        evidence=Evidence(rows=rows),
+        evidence=LeakageEvidence(rows=rows),
         action=action,
     )

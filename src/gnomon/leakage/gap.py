@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gnomon.leakage.finding import Evidence, Finding, Severity, unknown
+from gnomon.leakage.finding import LeakageEvidence, LeakageFinding, Severity, unknown
 from gnomon.leakage.measures import Estimate, Measured, area, deviations, explained
 
-__all__ = ["CHECK", "Scored", "Stage", "check_gaps"]
+__all__ = ["CHECK", "ScoredStage", "Stage", "check_gaps"]
 
 CHECK = "score gap"
 
@@ -36,7 +36,7 @@ FEWEST_OF_A_CLASS = 20
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredStage:
     """What a model says of rows whose label is known.
 
     Attributes:
@@ -53,7 +53,7 @@ class Scored:
     classes: tuple[Any, ...] = ()
 
 
-def check_gaps(scored: Sequence[Scored], *, is_forecast: bool = False) -> list[Finding]:
+def check_gaps(scored: Sequence[ScoredStage], *, is_forecast: bool = False) -> list[LeakageFinding]:
     """Gaps between one stage and the next that are too large to be chance.
 
     The measure is the AUC (the mean over the classes, each against the rest) or R2, neither of
@@ -81,24 +81,24 @@ def check_gaps(scored: Sequence[Scored], *, is_forecast: bool = False) -> list[F
     return found
 
 
-def _labelled(scored: Scored) -> Scored:
+def _labelled(scored: ScoredStage) -> ScoredStage:
     known = ~pd.isna(scored.labels)
     return replace(scored, labels=scored.labels[known], answers=scored.answers[known])
 
 
-def _asked(scored: Sequence[Scored]) -> list[int]:
+def _asked(scored: Sequence[ScoredStage]) -> list[int]:
     """The places of the classes that every stage of some size has enough rows of."""
     large = [one for one in scored if len(one.labels) >= FEWEST_ROWS]
     classes = range(len(scored[0].classes)) if scored else ()
     return [place for place in classes if all(_enough(one, place) for one in large)]
 
 
-def _enough(scored: Scored, place: int) -> bool:
+def _enough(scored: ScoredStage, place: int) -> bool:
     hits = int((scored.labels == scored.classes[place]).sum())
     return min(hits, len(scored.labels) - hits) >= FEWEST_OF_A_CLASS
 
 
-def _score(scored: Scored, asked: Sequence[int]) -> Measured | str:
+def _score(scored: ScoredStage, asked: Sequence[int]) -> Measured | str:
     """How well the answers fit, or why that cannot be said."""
     labels = scored.labels
     if len(labels) < FEWEST_ROWS:
@@ -111,7 +111,7 @@ def _score(scored: Scored, asked: Sequence[int]) -> Measured | str:
     )
 
 
-def _area(scored: Scored, asked: Sequence[int]) -> Measured | str:
+def _area(scored: ScoredStage, asked: Sequence[int]) -> Measured | str:
     if not asked:
         return f"no class has {FEWEST_OF_A_CLASS} rows in every stage"
     found = [
@@ -126,7 +126,7 @@ def _gap(
     after: tuple[Stage, Measured],
     reach: float,
     is_forecast: bool,
-) -> Finding | None:
+) -> LeakageFinding | None:
     (first, left), (second, right) = before, after
     gap = left.value - right.value
     far = reach * math.hypot(left.error, right.error)
@@ -137,13 +137,13 @@ def _gap(
         severity, meaning, action = _AGED
     rows = len(left.influence) + len(right.influence)
     measure = left.measure
-    return Finding(
+    return LeakageFinding(
         check=CHECK,
         features=(),
         severity=severity,
         sentence=f"{measure} {left.value:.3f} on {_NAMES[first]}, {right.value:.3f} on "
         f"{_NAMES[second]}: {meaning}",
-        evidence=Evidence.of(
+        evidence=LeakageEvidence.of(
             Estimate(f"gap in {measure}", gap, gap - far, gap + far, rows, SURE),
             numbers={
                 f"{measure} {first}": left.value,
@@ -214,7 +214,7 @@ def _better(first: Stage, second: Stage) -> tuple[Severity, str, str]:
     )
 
 
-def _too_few(one: Scored, why: str) -> Finding:
+def _too_few(one: ScoredStage, why: str) -> LeakageFinding:
     return unknown(
         CHECK,
         f"the score on {_NAMES[one.stage]} is inconclusive: {why}",

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gnomon.leakage import columns
-from gnomon.leakage.finding import Evidence, Finding
-from gnomon.leakage.predictive_power import Target, target
-from gnomon.leakage.table import Table
+from gnomon.leakage import encodings
+from gnomon.leakage.finding import LeakageEvidence, LeakageFinding
+from gnomon.leakage.labelled_table import LabelledTable
+from gnomon.leakage.predictive_power import LabelTarget, target
 
 __all__ = ["CHECK", "check_identifiers"]
 
@@ -32,7 +32,7 @@ IN_ORDER = 0.999
 """The rank correlation with the row number from which a column counts as following it."""
 
 
-def check_identifiers(table: Table) -> list[Finding]:
+def check_identifiers(table: LabelledTable) -> list[LeakageFinding]:
     """Features that name their rows and whose order predicts the label.
 
     Ids were given class after class, or after sorting by the label; a model with an id among its
@@ -44,12 +44,12 @@ def check_identifiers(table: Table) -> list[Finding]:
     found = []
     for name in table.features:
         column = table.column(name)
-        if columns.is_unique(column) and (finding := _told(name, column, label)):
+        if encodings.is_unique(column) and (finding := _told(name, column, label)):
             found.append(finding)
     return found
 
 
-def _told(name: str, column: pd.Series[Any], label: Target) -> Finding | None:
+def _told(name: str, column: pd.Series[Any], label: LabelTarget) -> LeakageFinding | None:
     order = _order(column)
     in_order = _follows_rows(order)
     if pd.api.types.is_integer_dtype(column.dtype) and not in_order and not _is_serial(column):
@@ -58,20 +58,20 @@ def _told(name: str, column: pd.Series[Any], label: Target) -> Finding | None:
     if power.value < TELLS or power.low < SURELY:
         return None
     why = "it follows the row number" if in_order else "its ranges belong to classes"
-    return Finding(
+    return LeakageFinding(
         check=CHECK,
         features=(name,),
         severity="leak",
         sentence=f"`{name}` identifies its rows, and its order predicts the label "
         f"({power.measure} {power.value:.3f}): {why}",
-        evidence=Evidence.of(power, numbers={"distinct": columns.codes(column)[1]}),
+        evidence=LeakageEvidence.of(power, numbers={"distinct": encodings.codes(column)[1]}),
         action=f"leave `{name}` out of what the model sees; keep it as the entity key",
     )
 
 
-def _order(column: pd.Series[Any]) -> columns.Floats:
+def _order(column: pd.Series[Any]) -> encodings.Floats:
     """Numbers as they are; text as its place in the order of the alphabet."""
-    values = columns.numbers(column)
+    values = encodings.numbers(column)
     if values is not None:
         return values
     known = column.notna().to_numpy()
@@ -80,11 +80,11 @@ def _order(column: pd.Series[Any]) -> columns.Floats:
     return order
 
 
-def _follows_rows(order: columns.Floats) -> bool:
+def _follows_rows(order: encodings.Floats) -> bool:
     known = np.flatnonzero(~np.isnan(order))
     if not np.ptp(order[known]):
         return False
-    together = np.corrcoef(known, columns.ranks(order[known]))[0, 1]
+    together = np.corrcoef(known, encodings.ranks(order[known]))[0, 1]
     return bool(abs(together) >= IN_ORDER)
 
 

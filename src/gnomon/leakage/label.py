@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from gnomon.leakage.finding import Evidence, Finding, unknown
+from gnomon.leakage.finding import LeakageEvidence, LeakageFinding, unknown
+from gnomon.leakage.labelled_table import LabelledTable
 from gnomon.leakage.measures import Estimate
-from gnomon.leakage.predictive_power import FEWEST_OF_A_CLASS, FEWEST_ROWS, Target, target
-from gnomon.leakage.table import Table
+from gnomon.leakage.predictive_power import FEWEST_OF_A_CLASS, FEWEST_ROWS, LabelTarget, target
 
 __all__ = ["CHECK", "NEARLY", "STRONG", "check_label"]
 
@@ -29,7 +29,7 @@ _ACTION = (
 )
 
 
-def check_label(table: Table, exempt: Collection[str] = ()) -> list[Finding]:
+def check_label(table: LabelledTable, exempt: Collection[str] = ()) -> list[LeakageFinding]:
     """Features that alone nearly determine the label.
 
     Args:
@@ -46,7 +46,7 @@ def check_label(table: Table, exempt: Collection[str] = ()) -> list[Finding]:
     return found
 
 
-def _looked_at(name: str, table: Table, label: Target) -> Finding | None:
+def _looked_at(name: str, table: LabelledTable, label: LabelTarget) -> LeakageFinding | None:
     column = table.column(name)
     if label.is_copy(column):
         return _copy(name, table)
@@ -55,40 +55,40 @@ def _looked_at(name: str, table: Table, label: Target) -> Finding | None:
         return None
     if power.low < STRONG:
         return _perhaps(name, power)
-    return Finding(
+    return LeakageFinding(
         check=CHECK,
         features=(name,),
         severity="suspect",
         sentence=f"`{name}` alone nearly determines the label: {_words(power)}"
         + (", and it is part of the entity key" if name in table.entity_key else ""),
-        evidence=Evidence.of(power),
+        evidence=LeakageEvidence.of(power),
         action="rows of one entity share their label: keep an entity on one side of a split"
         if name in table.entity_key
         else _ACTION.format(name=name),
     )
 
 
-def _copy(name: str, table: Table) -> Finding:
+def _copy(name: str, table: LabelledTable) -> LeakageFinding:
     rows = len(table)
     form = "under other names" if table.task == "classification" else "in another unit"
-    return Finding(
+    return LeakageFinding(
         check=CHECK,
         features=(name,),
         severity="leak",
         sentence=f"`{name}` is the label {form}: in all {rows:,} rows each determines the other",
-        evidence=Evidence(rows=rows, hits=rows),
+        evidence=LeakageEvidence(rows=rows, hits=rows),
         action=f"leave `{name}` out of the features",
     )
 
 
-def _perhaps(name: str, power: Estimate) -> Finding:
-    return Finding(
+def _perhaps(name: str, power: Estimate) -> LeakageFinding:
+    return LeakageFinding(
         check=CHECK,
         features=(name,),
         severity="unknown",
         sentence=f"`{name}` alone predicts the label with {_words(power)}; {power.rows:,} rows do "
         "not distinguish a strong feature from a copy of the label",
-        evidence=Evidence.of(power),
+        evidence=LeakageEvidence.of(power),
         action="check with more rows, or " + _ACTION.format(name=name),
     )
 
@@ -100,7 +100,7 @@ def _words(power: Estimate) -> str:
     )
 
 
-def _too_few(table: Table) -> Finding:
+def _too_few(table: LabelledTable) -> LeakageFinding:
     needed = (
         f"two classes of at least {FEWEST_OF_A_CLASS} rows"
         if table.task == "classification"

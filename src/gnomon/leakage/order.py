@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from gnomon.leakage.finding import Evidence, Finding
+from gnomon.leakage.finding import LeakageEvidence, LeakageFinding
 from gnomon.leakage.label import NEARLY
+from gnomon.leakage.labelled_table import LabelledTable
 from gnomon.leakage.predictive_power import target
-from gnomon.leakage.table import Table
 
 __all__ = ["CHECK", "check_order"]
 
 CHECK = "row order"
 
 
-def check_order(table: Table) -> list[Finding]:
+def check_order(table: LabelledTable) -> list[LeakageFinding]:
     """Whether the row number predicts the label.
 
     No model sees the row number, so this is no leak yet: it is a warning to whoever splits or
@@ -29,13 +29,13 @@ def check_order(table: Table) -> list[Finding]:
     if power.value < NEARLY:
         return []
     return [
-        Finding(
+        LeakageFinding(
             check=CHECK,
             features=(),
             severity="note",
             sentence="the rows come sorted or grouped by their label: the row number predicts it "
             f"({power.measure} {power.value:.3f})",
-            evidence=Evidence.of(power),
+            evidence=LeakageEvidence.of(power),
             action="shuffle before splitting or cross-validating, and keep the index out of the "
             "features",
         )

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gnomon.leakage.columns import moments
-from gnomon.leakage.finding import Evidence, Finding, unknown
+from gnomon.leakage.encodings import moments
+from gnomon.leakage.finding import LeakageEvidence, LeakageFinding, unknown
+from gnomon.leakage.labelled_table import LabelledTable
 from gnomon.leakage.measures import CONFIDENCE, share_within
-from gnomon.leakage.table import Table
 
 __all__ = ["CHECK", "check_overlap", "is_later"]
 
@@ -23,7 +23,7 @@ FEW = 0.01
 Times = npt.NDArray[np.datetime64]
 
 
-def check_overlap(train: Table, holdout: Table) -> list[Finding]:
+def check_overlap(train: LabelledTable, holdout: LabelledTable) -> list[LeakageFinding]:
     """Holdout rows that are not after the training data, by their event times."""
     if train.event_time is None or train.event_time not in holdout.frame:
         return []
@@ -45,7 +45,7 @@ def check_overlap(train: Table, holdout: Table) -> list[Finding]:
     return [_finding(left, right, hits, (surely, most))]
 
 
-def is_later(train: Table, holdout: Table) -> bool:
+def is_later(train: LabelledTable, holdout: LabelledTable) -> bool:
     """Whether event times show that the holdout comes after the training data."""
     if train.event_time is None:
         return False
@@ -53,7 +53,7 @@ def is_later(train: Table, holdout: Table) -> bool:
     return bool(len(left) and len(right) and (right < left.max()).mean() <= FEW)
 
 
-def _finding(left: Times, right: Times, hits: int, within: tuple[float, float]) -> Finding:
+def _finding(left: Times, right: Times, hits: int, within: tuple[float, float]) -> LeakageFinding:
     before = right.max() < left.min()
     span = f"{_date(left.min())} to {_date(left.max())}"
     what = (
@@ -62,12 +62,12 @@ def _finding(left: Times, right: Times, hits: int, within: tuple[float, float]) 
         else f"{hits:,} of {len(right):,} rows of the holdout are not after the training data, "
         f"which is of {span}"
     )
-    return Finding(
+    return LeakageFinding(
         check=CHECK,
         features=(),
         severity="suspect",
         sentence=what,
-        evidence=Evidence(
+        evidence=LeakageEvidence(
             rows=len(right),
             hits=hits,
             measure="share of rows",
@@ -82,7 +82,7 @@ def _finding(left: Times, right: Times, hits: int, within: tuple[float, float]) 
     )
 
 
-def _times(table: Table) -> Times:
+def _times(table: LabelledTable) -> Times:
     column: pd.Series[Any] = table.column(str(table.event_time))
     if not pd.api.types.is_datetime64_any_dtype(column.dtype):
         return np.array([], "datetime64[us]")

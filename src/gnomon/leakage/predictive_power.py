@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gnomon.leakage import columns
+from gnomon.leakage import encodings
+from gnomon.leakage.labelled_table import MOST_CLASSES, LabelledTable
 from gnomon.leakage.measures import Estimate, area_of_cells, area_within, explained_within
-from gnomon.leakage.table import MOST_CLASSES, Table
+from gnomon.tolerances import CORRELATION
 
-__all__ = ["FEWEST_OF_A_CLASS", "FEWEST_ROWS", "Target", "target"]
+__all__ = ["FEWEST_OF_A_CLASS", "FEWEST_ROWS", "LabelTarget", "target"]
 
 FEWEST_ROWS = 30
 """Rows of a regression below which nothing is said."""
@@ -36,7 +37,7 @@ Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
 
-def target(table: Table) -> Target | None:
+def target(table: LabelledTable) -> LabelTarget | None:
     """The label of a table as something to predict; None when there are too few rows of it."""
     assert table.labels is not None
     kind = Classes if table.task == "classification" else Quantity
@@ -48,7 +49,7 @@ ClassScorer = Callable[[int], float]
 """How well a simple model predicts one of the classes asked about."""
 
 
-class Target(ABC):
+class LabelTarget(ABC):
     """What a column is asked to predict.
 
     Attributes:
@@ -67,10 +68,10 @@ class Target(ABC):
         """How well the column alone predicts: its AUC, of the class it predicts worst, or its R2
         with the label's ranks. Below ``floor`` it stops counting: it is at most that.
         """
-        codes, count = columns.codes(column)
+        codes, count = encodings.codes(column)
         repeats = 2 * count <= self.rows
         ways = [self.by_code(codes, count)] if repeats else []
-        values = columns.numbers(column)
+        values = encodings.numbers(column)
         if values is not None:
             ways += self.of_numbers(values)
         return self._power(ways, column.notna().to_numpy(), floor)
@@ -82,7 +83,7 @@ class Target(ABC):
     def of_numbers(self, values: Floats) -> list[ClassScorer]:
         """Numbers predict by their bins and, where most are known, by their order."""
         most = min(MOST_BINS, max(2, self.rows // ROWS_A_BIN))
-        ways = [self.by_code(*columns.bins(values, most))]
+        ways = [self.by_code(*encodings.bins(values, most))]
         known = ~np.isnan(values)
         return [*ways, self.by_order(values, known)] if 2 * known.sum() >= self.rows else ways
 
@@ -115,7 +116,7 @@ class Target(ABC):
         """Whether the column is the label under other names or in another unit."""
 
 
-class Classes(Target):
+class Classes(LabelTarget):
     """A label out of a few; a column must tell each of them from the others."""
 
     def __init__(self, labels: pd.Series[Any]) -> None:
@@ -166,19 +167,19 @@ class Classes(Target):
         return Estimate("AUC", value, low, high, len(hits))
 
     def is_copy(self, column: pd.Series[Any]) -> bool:
-        codes, count = columns.codes(column)
+        codes, count = encodings.codes(column)
         pairs = len(np.unique(codes * (int(self.classes.max()) + 1) + self.classes))
         return self.whole and count == len(self.asked) == pairs
 
 
-class Quantity(Target):
+class Quantity(LabelTarget):
     """A number; its ranks are predicted, so that a few extreme labels do not decide."""
 
     def __init__(self, labels: pd.Series[Any]) -> None:
         self.rows = len(labels)
         self.asked = [0]
         self.labels = labels.to_numpy(np.float64, na_value=np.nan)
-        self.ranks = columns.ranks(self.labels)
+        self.ranks = encodings.ranks(self.labels)
         self.enough = self.rows >= FEWEST_ROWS and bool(np.ptp(self.ranks))
         self.folds = np.random.default_rng(_SEED).permutation(self.rows) % FOLDS
 
@@ -192,7 +193,7 @@ class Quantity(Target):
         return lambda asked: float(1 - errors / spread)
 
     def by_order(self, values: Floats, known: npt.NDArray[np.bool_]) -> ClassScorer:
-        pair = columns.ranks(values[known]), columns.ranks(self.labels[known])
+        pair = encodings.ranks(values[known]), encodings.ranks(self.labels[known])
         if not all(map(np.ptp, pair)):
             return lambda asked: 0.0
         together = np.corrcoef(*pair)[0, 1]
@@ -203,10 +204,10 @@ class Quantity(Target):
         return Estimate("R2 of ranks", value, *explained_within(value, rows), rows)
 
     def is_copy(self, column: pd.Series[Any]) -> bool:
-        values = columns.numbers(column)
+        values = encodings.numbers(column)
         if values is None or np.isnan(values).any() or not np.ptp(values):
             return False
-        return bool(1 - abs(np.corrcoef(values, self.labels)[0, 1]) < 1e-12)
+        return bool(1 - abs(np.corrcoef(values, self.labels)[0, 1]) < CORRELATION)
 
 
 def _of_others(sums: Floats, rows: npt.NDArray[Any], base: float) -> Floats:

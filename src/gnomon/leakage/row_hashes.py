@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gnomon.leakage import columns
+from gnomon.leakage import encodings
 
 __all__ = ["exact", "found_in", "rounded"]
 
@@ -48,14 +48,14 @@ def _hashes(parts: dict[Any, Any], rows: int) -> Hashes:
 
 
 def _as_is(column: pd.Series[Any]) -> Any:
-    values = columns.numbers(column)
-    return columns.text(column).to_numpy(object) if values is None else values + 0.0
+    values = encodings.numbers(column)
+    return encodings.text(column).to_numpy(object) if values is None else values + 0.0
 
 
 def _rounded(column: pd.Series[Any], like: pd.Series[Any]) -> Any:
-    values, others = columns.numbers(column), columns.numbers(like)
+    values, others = encodings.numbers(column), encodings.numbers(like)
     if values is None or others is None:
-        written = columns.text(column)
+        written = encodings.text(column)
         plain = {value: _plain(value) for value in written.dropna().unique()}
         return written.map(plain).to_numpy(object)
     spread = float(np.nanstd(others)) if (~np.isnan(others)).any() else 0.0

@@ -14,7 +14,7 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from gnomon.leakage import columns
+from gnomon.leakage import encodings
 from gnomon.leakage.measures import area
 
 __all__ = ["TwoSampleClassifier", "folds"]
@@ -96,10 +96,10 @@ def _coded(column: pd.Series[Any]) -> Floats:
     """Numbers as they are; anything else by how frequent its value is, which orders values well
     enough for trees.
     """
-    values = columns.numbers(column)
+    values = encodings.numbers(column)
     if values is not None:
         return values
-    coded = columns.codes(columns.text(column))[0]
+    coded = encodings.codes(encodings.text(column))[0]
     counts = np.bincount(coded)
     places = np.empty(len(counts))
     places[np.argsort(-counts, kind="stable")] = np.arange(len(counts))

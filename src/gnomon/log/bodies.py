@@ -14,7 +14,7 @@ from gnomon.contract import Decoder
 from gnomon.contract.decoding import Row
 from gnomon.errors import InvalidRequest
 
-__all__ = ["Decoded", "begins", "decode"]
+__all__ = ["DecodedBodies", "begins", "decode"]
 
 
 _PART_ROWS = 2_048
@@ -22,7 +22,7 @@ _PART_ROWS = 2_048
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedBodies:
     """Rows as an artifact's contract reads their bodies.
 
     Attributes:
@@ -40,7 +40,7 @@ class Decoded:
 
 def decode(
     asked: pa.RecordBatch | pa.Table, bodies: Mapping[str, bytes | None], decoder: Decoder
-) -> Decoded:
+) -> DecodedBodies:
     """Read rows again from the bodies of their requests.
 
     Args:
@@ -71,7 +71,7 @@ def decode(
             accepted = []
     batch = pa.concat_batches([*parts, decoder.batch(accepted)])
     places = np.setdiff1d(np.arange(len(numbers)), [*refused], assume_unique=True)
-    return Decoded(batch, places, refused, unknown)
+    return DecodedBodies(batch, places, refused, unknown)
 
 
 def begins(requests: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:

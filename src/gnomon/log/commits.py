@@ -21,6 +21,7 @@ from gnomon import files
 from gnomon.errors import LogError
 
 __all__ = [
+    "has_commits",
     "is_unbegun",
     "newest_checkpoint",
     "replace_damaged_commits",
@@ -143,6 +144,11 @@ def take_back_torn(table: Path, *, version: int, checkpoint: int) -> None:
     for path in torn:
         _logger.warning("%s was not complete when power failed; its rows are sealed anew", path)
         _set_aside(table, path)
+
+
+def has_commits(table: Path) -> bool:
+    """Whether there is anything of a table, whole or not."""
+    return (table / _LOG).is_dir() and any((table / _LOG).iterdir())
 
 
 def is_unbegun(table: Path) -> bool:

@@ -3,16 +3,21 @@
 ``sealed/<model>/<spool>.json`` under the storage root is written by the one sealer of a spool, each
 time after the rows it names are on disk in the table, and before their segments are removed. Rows
 that the table has beyond it are still in the spool; rows that the table lacks are lost.
+
+A copy, ``sealed-<spool>.json``, is in the spool itself, which may be on another disk: it says what
+was sealed also when the whole storage root is lost, was not mounted, or is an older one.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from gnomon import formats
+from gnomon import files, formats
 from gnomon.errors import LogError, NewerLog
 from gnomon.storage import Storage
 
@@ -37,6 +42,9 @@ _FORMAT = formats.Format(
     damaged=LogError,
     newer=NewerLog,
 )
+_COPY = "sealed-"
+
+_logger = logging.getLogger("gnomon.seal")
 
 
 class SealedStream(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,11 +54,13 @@ class SealedStream(msgspec.Struct, frozen=True, kw_only=True):
         identity: of the stream's folder; numbers of segments begin anew with another one.
         sequence: the number of the last segment that was sealed.
         rows: all rows sealed so far, under any identity.
+        begun: how many folders it had. What was in an earlier one and not sealed went with it.
     """
 
     identity: str
     sequence: int
     rows: int
+    begun: int = 1
 
 
 class Removal(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,20 +96,38 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     removing: Removal | None = None
     lost: dict[str, int] = {}
 
+    def is_newer_than(self, other: Ledger) -> bool:
+        """Whether this copy of a ledger says more than another of the same spool."""
+        return self._reached > other._reached
+
+    @property
+    def _reached(self) -> tuple[int, ...]:
+        """What only grows: nothing but repair takes any of it back, and repair notes more."""
+        sealed = sum(stream.rows for stream in self.streams.values())
+        return sealed, sum(self.removed.values()), sum(self.lost.values()), self.version
+
 
 class SealedRows(NamedTuple):
-    """Rows of a stream that the table must have, but for those known to be lost."""
+    """Rows of a stream that the table must have, but for those known to be lost; and how many
+    folders it had, of which all but one are gone."""
 
     rows: int
     lost: int
+    begun: int = 1
 
     def missing(self, found: int) -> int:
         """How many are missing beyond those, if the table has ``found``; negative: too many."""
         return self.rows - self.lost - found
 
 
-def read_ledgers(storage: Storage, model: str) -> dict[str, Ledger]:
+def read_ledgers(storage: Storage, model: str, spool: Path | None) -> dict[str, Ledger]:
     """The ledgers of every spool of a model, by the spool's identity.
+
+    Args:
+        storage: where they are.
+        model: the deployment's model name.
+        spool: the model's segments, if they are on this machine. What a copy there says beyond the
+            storage root counts.
 
     Raises:
         LogError: one of them is damaged, or of a newer format.
@@ -108,12 +136,17 @@ def read_ledgers(storage: Storage, model: str) -> dict[str, Ledger]:
     for name in storage.names(f"sealed/{model}"):
         content = storage.read(name)
         if content is not None:
-            spool = name.rpartition("/")[2].removesuffix(".json")
-            found[spool] = formats.decode(content, Ledger, _FORMAT, name)
+            identity = name.rpartition("/")[2].removesuffix(".json")
+            found[identity] = formats.decode(content, Ledger, _FORMAT, name)
+    for path in _copies(spool):
+        copy = _read_copy(path)
+        identity = path.stem.removeprefix(_COPY)
+        if copy is not None and copy.is_newer_than(found.get(identity, Ledger())):
+            found[identity] = copy
     return found
 
 
-def set_aside_damaged(storage: Storage, model: str) -> list[str]:
+def set_aside_damaged(storage: Storage, model: str, spool: Path | None) -> list[str]:
     """Move damaged ledgers out of the way; where they are then. A newer format is no damage.
 
     Raises:
@@ -122,21 +155,57 @@ def set_aside_damaged(storage: Storage, model: str) -> list[str]:
     moved = []
     for name in storage.names(f"sealed/{model}"):
         content = storage.read(name)
-        try:
-            formats.decode(content or b"", Ledger, _FORMAT, name)
-        except NewerLog:
-            raise
-        except LogError:
-            place = f"damaged/{name}"
-            storage.write(place, content or b"")
+        if content is not None and _is_damaged(content, name):
+            moved.append(f"damaged/{name}")
+            storage.write(moved[-1], content)
             storage.remove(name)
-            moved.append(place)
+    for path in _copies(spool):
+        content = path.read_bytes()
+        if _is_damaged(content, str(path)):
+            moved.append(f"damaged/sealed/{model}/{path.name}")
+            storage.write(moved[-1], content)
+            files.remove(path)
     return moved
 
 
-def write_ledger(storage: Storage, model: str, spool: str, ledger: Ledger) -> None:
-    """Write a spool's ledger; it is on disk when this returns. Only its sealer may."""
-    storage.write(f"sealed/{model}/{spool}.json", msgspec.json.encode(ledger))
+def write_ledger(
+    storage: Storage, model: str, identity: str, ledger: Ledger, spool: Path | None
+) -> None:
+    """Write a spool's ledger; it is on disk when this returns. Only its sealer may.
+
+    A spool that refuses its copy, being full, is no reason not to seal what it is full of.
+
+    Raises:
+        StorageError: the storage root refuses.
+    """
+    content = msgspec.json.encode(ledger)
+    storage.write(f"sealed/{model}/{identity}.json", content)
+    if spool is not None:
+        try:
+            files.replace(spool / f"{_COPY}{identity}.json", content)
+        except OSError as error:
+            _logger.warning("the ledger has no new copy in %s: %s", spool, error.strerror)
+
+
+def _copies(spool: Path | None) -> list[Path]:
+    return [] if spool is None else sorted(spool.glob(f"{_COPY}*.json"))
+
+
+def _read_copy(path: Path) -> Ledger | None:
+    try:
+        return formats.read(path, Ledger, _FORMAT)
+    except OSError as error:
+        raise LogError(f"cannot read this ledger: {error.strerror}", where=str(path)) from None
+
+
+def _is_damaged(content: bytes, name: str) -> bool:
+    try:
+        formats.decode(content, Ledger, _FORMAT, name)
+    except NewerLog:
+        raise
+    except LogError:
+        return True
+    return False
 
 
 def sealed_rows(ledgers: Iterable[Ledger]) -> dict[str, SealedRows]:
@@ -147,9 +216,12 @@ def sealed_rows(ledgers: Iterable[Ledger]) -> dict[str, SealedRows]:
 
 
 def _rows(ledgers: Iterable[Ledger], stream: str) -> SealedRows:
-    rows = lost = 0
+    rows = lost = begun = 0
     for ledger in ledgers:
         sealed = ledger.streams.get(stream)
-        rows += (0 if sealed is None else sealed.rows) - ledger.removed.get(stream, 0)
+        if sealed is not None:
+            rows += sealed.rows
+            begun += sealed.begun
+        rows -= ledger.removed.get(stream, 0)
         lost += ledger.lost.get(stream, 0)
-    return SealedRows(rows, lost)
+    return SealedRows(rows, lost, begun)

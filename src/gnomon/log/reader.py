@@ -31,8 +31,7 @@ class InferenceLog:
     def __init__(self, settings: Settings, model: str) -> None:
         self._settings = settings
         self._model = model
-        local = settings.is_local or settings.spool is not None
-        self._spool = settings.spool_path if local else None
+        self._spool = settings.local_spool
 
     @property
     def folder(self) -> Path | None:

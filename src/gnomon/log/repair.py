@@ -70,10 +70,10 @@ def repair(settings: Settings, model: str) -> Repair:
     spool = settings.spool_path / model
     table = LogTable(settings, model)
     with _alone(spool) as identity:
-        lists = [*set_aside_damaged(table.storage, model), *_rebuild_lists(spool)]
+        lists = [*set_aside_damaged(table.storage, model, spool), *_rebuild_lists(spool)]
         misplaced = tuple(_misplaced(spool))
         segments = tuple(_salvaged(spool))
-        account = SealedAccount(table, model)
+        account = SealedAccount(table)
         repaired = repair_table(table, account, identity, spool)
     return Repair(segments=segments, misplaced=misplaced, lists=tuple(lists), table=repaired)
 

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.errors import GnomonError, LogError, LogUnavailable
+from gnomon.log.delta import stream_key
 from gnomon.log.forked import in_fork
 from gnomon.log.layout import (
     REQUESTS,
@@ -38,7 +39,8 @@ from gnomon.log.layout import (
 from gnomon.log.recovery import recover
 from gnomon.log.retention import removal_time
 from gnomon.log.sealed_account import Counted, SealedAccount
-from gnomon.log.table import LogTable, stream_key
+from gnomon.log.table import LogTable
+from gnomon.log.table_maintenance import TableMaintenance
 from gnomon.log.tail import SegmentReader, read_position
 from gnomon.settings import Settings
 from gnomon.worker.background import enter_background
@@ -82,7 +84,8 @@ class Sealer:
         self._settings = settings
         self._spool = settings.spool_path / model
         self._table = LogTable(settings, model)
-        self._account = SealedAccount(self._table, model)
+        self._maintenance = TableMaintenance(self._table)
+        self._account = SealedAccount(self._table)
         self._commits = 0
         self._maintained = time.monotonic()
 
@@ -97,6 +100,8 @@ class Sealer:
         """
         sealed, errors = 0, []
         with self._alone() as alone:
+            if alone:
+                self._account.check_there()
             for stream in self._streams() if alone else ():
                 try:
                     while moved := self._seal_stream(stream):
@@ -114,13 +119,14 @@ class Sealer:
             LogError: the table has lost rows, or cannot be reached.
         """
         with self._alone() as alone:
-            if alone and self._table.load() is not None:
+            if alone:
                 self._account.check()
+            if alone and self._table.load() is not None:
                 self._remove_old()
-                self._table.compact()
+                self._maintenance.compact()
                 self._account.settle()
-                self._account.note_checkpoint(self._table.checkpoint())
-                self._table.free()
+                self._account.note_checkpoint(self._maintenance.checkpoint())
+                self._maintenance.free()
                 self._account.settle()
         self._commits = 0
         self._maintained = time.monotonic()
@@ -186,7 +192,7 @@ class Sealer:
         rows = self._table.rows(pc.field("arrived") <= pa.scalar(until))
         if rows:
             self._account.begin_removal(until, rows)
-            self._table.remove(until)
+            self._maintenance.remove(until)
             self._account.settle()
             self._account.end_removal()
 

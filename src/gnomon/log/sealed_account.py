@@ -14,10 +14,18 @@ import pyarrow.compute as pc
 from msgspec.structs import replace
 
 from gnomon.errors import LogError
-from gnomon.log.commits import newest_checkpoint, sync_checkpoint, sync_commits, take_back_torn
+from gnomon.log.commits import (
+    has_commits,
+    newest_checkpoint,
+    sync_checkpoint,
+    sync_commits,
+    take_back_torn,
+)
+from gnomon.log.delta import sealed_segment, sealed_up_to, stream_key
 from gnomon.log.layout import Position, stream_segments
-from gnomon.log.ledger import Ledger, Removal, SealedStream, sealed_rows, write_ledger
-from gnomon.log.table import LogTable, check_not_lost, sealed_segment, sealed_up_to, stream_key
+from gnomon.log.ledger import Ledger, Removal, SealedStream, sealed_rows
+from gnomon.log.table import LogTable, check_not_lost
+from gnomon.log.table_maintenance import TableMaintenance
 from gnomon.log.tail import SegmentReader
 
 __all__ = ["Counted", "SealedAccount"]
@@ -35,12 +43,10 @@ class SealedAccount:
 
     Args:
         table: the model's.
-        model: the deployment's model name.
     """
 
-    def __init__(self, table: LogTable, model: str) -> None:
+    def __init__(self, table: LogTable) -> None:
         self._table = table
-        self._model = model
         self._spool = ""
         self._ledger = Ledger()
 
@@ -63,7 +69,7 @@ class SealedAccount:
                 )
         self._ledger = ledgers.get(spool) or self._begun()
         self._spool = spool
-        self._write(self._ledger)
+        self._write(self._ledger)  # Also where only its copy in the spool was left.
         if self._ledger.removing is not None:
             self._finish_removal(self._ledger.removing)
 
@@ -82,6 +88,17 @@ class SealedAccount:
             LogError: it has lost commits.
         """
         check_not_lost(self._table.load(), [self._ledger], self._table.uri)
+
+    def check_there(self) -> None:
+        """See that there is a table if anything was sealed; of a local folder only, as it costs
+        nothing there. A bucket is looked at when there is something to seal.
+
+        Raises:
+            LogError: the table is gone.
+        """
+        folder = self._table.folder
+        if folder is not None and not has_commits(folder):
+            check_not_lost(None, [self._ledger], self._table.uri)
 
     def begin(self, stream: Mapping[bytes, bytes], there: Collection[int]) -> None:
         """Prepare to seal segments of a stream.
@@ -104,7 +121,8 @@ class SealedAccount:
             return
         rows = known.rows if known is not None else self._rows_of_earlier_releases(name)
         sequence = -1 if known is not None else sealed_up_to(table, stream)
-        self._note(name, SealedStream(identity=identity, sequence=sequence, rows=rows))
+        begun = 1 if known is None else known.begun + 1
+        self._note(name, SealedStream(identity=identity, sequence=sequence, rows=rows, begun=begun))
 
     def add(self, group: Sequence[Counted]) -> None:
         """Note segments of one stream that are in the table now; they are on disk before.
@@ -118,7 +136,7 @@ class SealedAccount:
         fresh = [one for one in group if one.reader.sequence > known.sequence]
         rows = known.rows + sum(one.rows for one in fresh)
         last = max(known.sequence, group[-1].reader.sequence)
-        self._note(name, SealedStream(identity=identity, sequence=last, rows=rows))
+        self._note(name, replace(known, identity=identity, sequence=last, rows=rows))
         self._write(self._ledger)
 
     def settle(self) -> None:
@@ -129,9 +147,8 @@ class SealedAccount:
         """
         folder = self._table.folder
         if folder is not None:
-            after = max(ledger.version for ledger in self._table.ledgers().values())
             with self._on_disk():
-                version = sync_commits(folder, after)
+                version = sync_commits(folder, self._ledger.version)
             self._write(replace(self._ledger, version=max(version, self._ledger.version)))
 
     def note_checkpoint(self, version: int) -> None:
@@ -218,7 +235,10 @@ class SealedAccount:
         """
         missing = self.missing()
         for name, sealed in self._ledger.streams.items():
-            self._table.mark_sealed(f"{name}/{sealed.identity}", sealed.sequence)
+            TableMaintenance(self._table).mark_sealed(f"{name}/{sealed.identity}", sealed.sequence)
+        if missing:  # A table that was begun anew has other commits than the ledger knows.
+            begun = self._begun()
+            self._ledger = replace(self._ledger, version=begun.version, checkpoint=begun.checkpoint)
         self.settle()
         lost = dict(self._ledger.lost)
         for name, rows in missing.items():
@@ -243,7 +263,7 @@ class SealedAccount:
         self._ledger = replace(self._ledger, streams={**self._ledger.streams, name: stream})
 
     def _write(self, ledger: Ledger) -> None:
-        write_ledger(self._table.storage, self._model, self._spool, ledger)
+        self._table.write_ledger(self._spool, ledger)
         self._ledger = ledger
 
     @contextlib.contextmanager

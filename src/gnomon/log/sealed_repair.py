@@ -14,6 +14,7 @@ from gnomon.errors import LogError
 from gnomon.log.commits import replace_damaged_commits, set_aside_damaged_files
 from gnomon.log.sealed_account import SealedAccount
 from gnomon.log.table import LogTable
+from gnomon.log.table_maintenance import TableMaintenance
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -64,7 +65,7 @@ def repair_table(
         if opened is not None:
             named = [Path(uri.removeprefix("file://")) for uri in opened.file_uris()]
             commits += set_aside_damaged_files(table.folder, named)
-            table.forget_missing_files()
+            TableMaintenance(table).forget_missing_files()
     account.open(identity)
     recounted = account.recount(spool)
     missing = account.missing()
@@ -72,7 +73,7 @@ def repair_table(
     if any(rows > 0 for rows in missing.values()) and table.folder is not None:
         before = table.rows()
         for rows in _left_behind(table, account):
-            table.restore(rows)
+            TableMaintenance(table).restore(rows)
         account.settle()
         after = table.rows()
         restored = {

@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 from gnomon.errors import LogError
 from gnomon.log.addressed import addressed
 from gnomon.log.columns import View
+from gnomon.log.delta import sealed_segment, sealed_up_to, stored_schema
 from gnomon.log.layout import REQUESTS, folders, stream_segments
 from gnomon.log.sql import connection
-from gnomon.log.table import LogTable, sealed_segment, sealed_up_to, stored_schema
+from gnomon.log.table import LogTable
 from gnomon.log.tail import EmptySegment, SegmentReader
 
 if TYPE_CHECKING:

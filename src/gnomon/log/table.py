@@ -7,11 +7,9 @@ https://github.com/delta-io/delta/blob/master/PROTOCOL.md#transaction-identifier
 
 from __future__ import annotations
 
-import contextlib
-import datetime as dt
 import functools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,34 +18,28 @@ import pyarrow.compute as pc
 
 from gnomon import formats
 from gnomon.errors import LogError, NewerLog
-from gnomon.log.addressed import addressed
-from gnomon.log.columns import plain_type, stored_names
+from gnomon.log.columns import plain_type
 from gnomon.log.commits import is_unbegun
-from gnomon.log.ledger import Ledger, read_ledgers
-from gnomon.log.schema import ADDRESS, COMPARISON, ENVELOPE
-from gnomon.log.tail import IDENTITY_KEY, SegmentReader
+from gnomon.log.delta import (
+    DAY,
+    first_line,
+    no_hooks,
+    sealed_segment,
+    sealed_up_to,
+    stored_schema,
+    stream_key,
+    writing,
+)
+from gnomon.log.ledger import Ledger, read_ledgers, write_ledger
+from gnomon.log.sealed_rows import FIXED, SealedRows
+from gnomon.log.tail import SegmentReader
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
 if TYPE_CHECKING:
-    from deltalake import DeltaTable, PostCommitHookProperties, WriterProperties
+    from deltalake import DeltaTable
 
-__all__ = [
-    "LogTable",
-    "check_not_lost",
-    "sealed_segment",
-    "sealed_up_to",
-    "stored_schema",
-    "stream_key",
-]
-
-DAY = pa.field("day", pa.date32())
-"""The partition: the UTC day of arrival."""
-
-ROW_GROUP_ROWS = 32_768
-"""Of a Parquet file. Readers hold one whole, and the next: two chunks of a replay each."""
-
-_FIXED = (*ADDRESS, *ENVELOPE, *COMPARISON)
+__all__ = ["LogTable", "check_not_lost"]
 
 FORMAT = 1
 """Of the sealed table: its columns and what they mean. A table without one is of format 1."""
@@ -72,6 +64,7 @@ class LogTable:
         root = str(Path(settings.root).absolute()) if settings.is_local else settings.root
         self.uri = f"{root.rstrip('/')}/log/{model}"
         self.folder = Path(self.uri) if settings.is_local else None
+        self.spool = None if settings.local_spool is None else settings.local_spool / model
         self._settings = settings
         self._model = model
 
@@ -86,7 +79,15 @@ class LogTable:
         Raises:
             LogError: a ledger is damaged.
         """
-        return read_ledgers(self.storage, self._model)
+        return read_ledgers(self.storage, self._model, self.spool)
+
+    def write_ledger(self, identity: str, ledger: Ledger) -> None:
+        """Write the ledger of this machine's spool. Only its sealer may.
+
+        Raises:
+            StorageError: the storage root refuses.
+        """
+        write_ledger(self.storage, self._model, identity, ledger, self.spool)
 
     def read(self) -> DeltaTable | None:
         """As :meth:`load`, and held against what was sealed, for whoever reads rows.
@@ -136,7 +137,7 @@ class LogTable:
         from deltalake.exceptions import CommitFailedError, DeltaError
 
         for left in reversed(range(_TRIES)):
-            table = self.load() or self._create()
+            table = self.load_or_create()
             fresh = [s for s in segments if s.sequence > sealed_up_to(table, s.schema.metadata)]
             if not fresh:
                 return False
@@ -147,6 +148,10 @@ class LogTable:
                 if not (left and isinstance(error, CommitFailedError)):
                     raise LogError(f"cannot seal: {first_line(error)}", where=self.uri) from None
         raise AssertionError
+
+    def load_or_create(self) -> DeltaTable:
+        """As :meth:`load`; begun where there is none."""
+        return self.load() or self._create()
 
     def rows(self, condition: pc.Expression | None = None) -> dict[str, int]:
         """How many rows there are of each ``<slice>/<stream>``; of those a condition holds for.
@@ -185,113 +190,6 @@ class LogTable:
         found = pa.table(table.get_add_actions(flatten=True)).select(wanted).to_pylist()
         return sorted(found, key=lambda file: file["max.arrived"], reverse=True)
 
-    def forget_missing_files(self) -> None:
-        """Take data files that are gone out of the table, so that the others can be read.
-
-        Raises:
-            LogError: it cannot be written.
-        """
-        with self._maintaining() as table:
-            if table.repair(dry_run=True)["files_removed"]:
-                table.repair(dry_run=False, post_commithook_properties=_no_hooks())
-
-    def mark_sealed(self, stream: str, segment: int) -> None:
-        """Note again that a stream is sealed up to a segment, if the table has lost that.
-
-        Raises:
-            LogError: it cannot be written.
-        """
-        from deltalake import CommitProperties, Transaction, write_deltalake
-
-        with self._maintaining() as table:
-            if sealed_segment(table, stream) < segment:
-                write_deltalake(
-                    table,
-                    stored_schema(table).empty_table(),
-                    mode="append",
-                    commit_properties=CommitProperties(
-                        app_transactions=[Transaction(stream, segment)]
-                    ),
-                    post_commithook_properties=_no_hooks(),
-                )
-
-    def restore(self, rows: pa.Table) -> None:
-        """Add rows again that the table had; they are as they were read from one of its files.
-
-        Raises:
-            LogError: they cannot be written.
-        """
-        from deltalake import write_deltalake
-
-        days = pc.cast(rows.column("arrived"), DAY.type)
-        with self._maintaining() as table:
-            write_deltalake(
-                table,
-                rows.append_column(DAY, days),
-                mode="append",
-                schema_mode="merge",
-                writer_properties=_writing(),
-                post_commithook_properties=_no_hooks(),
-            )
-
-    def remove(self, until: dt.datetime) -> None:
-        """Remove the rows that arrived at a time or before.
-
-        Raises:
-            LogError: it cannot be written.
-        """
-        with self._maintaining() as table:
-            predicate = f"arrived <= '{until.isoformat()}'"
-            table.delete(predicate, post_commithook_properties=_no_hooks())
-
-    def compact(self) -> None:
-        """Join small files. The old ones stay until :meth:`free`.
-
-        Raises:
-            LogError: it cannot be written.
-        """
-        with self._maintaining() as table:
-            table.optimize.compact(
-                writer_properties=_writing(), post_commithook_properties=_no_hooks()
-            )
-
-    def checkpoint(self) -> int:
-        """Write a checkpoint, which readers begin at; its version.
-
-        Raises:
-            LogError: it cannot be written.
-        """
-        with self._maintaining() as table:
-            table.create_checkpoint()
-            return int(table.version())
-
-    def free(self) -> None:
-        """Remove files that no reader can still be at, and commits before the checkpoint.
-
-        Files that a reader may still be at are kept for an hour. What replaces them must be on
-        disk.
-
-        Raises:
-            LogError: it cannot be written.
-        """
-        with self._maintaining() as table:
-            table.vacuum(dry_run=False, full=True, post_commithook_properties=_no_hooks())
-            table.cleanup_metadata()
-
-    @contextlib.contextmanager
-    def _maintaining(self) -> Iterator[DeltaTable]:
-        from deltalake.exceptions import DeltaError
-
-        table = self.load()
-        if table is None:
-            raise LogError("there is no sealed log to maintain", where=self.uri)
-        try:
-            yield table
-        except (DeltaError, OSError) as error:
-            raise LogError(
-                f"cannot maintain the sealed log: {first_line(error)}", where=self.uri
-            ) from None
-
     def _create(self) -> DeltaTable:
         """The table with the columns every row has, made by this sealer or another just now.
 
@@ -301,7 +199,7 @@ class LogTable:
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError
 
-        fields = [DAY, *(pa.field(f.name, plain_type(f.type)) for f in _FIXED)]
+        fields = [DAY, *(pa.field(f.name, plain_type(f.type)) for f in FIXED)]
         try:
             return DeltaTable.create(
                 self.uri,
@@ -310,7 +208,7 @@ class LogTable:
                 partition_by=[DAY.name],
                 configuration=_CONFIGURATION,
                 raise_if_key_not_exists=False,  # Our own is none of Delta's.
-                post_commithook_properties=_no_hooks(),
+                post_commithook_properties=no_hooks(),
             )
         except (DeltaError, OSError) as error:
             table = self.load()
@@ -322,36 +220,17 @@ class LogTable:
         from deltalake import CommitProperties, Transaction, write_deltalake
 
         last = segments[-1]
-        rows = _Rows(segments, stored_schema(table))
+        rows = SealedRows(segments, stored_schema(table))
         transaction = Transaction(stream_key(last.schema.metadata), last.sequence)
         write_deltalake(
             table,
             pa.RecordBatchReader.from_batches(rows.schema, iter(rows)),
             mode="append",
             schema_mode="merge",
-            writer_properties=_writing(),
+            writer_properties=writing(),
             commit_properties=CommitProperties(app_transactions=[transaction]),
-            post_commithook_properties=_no_hooks(),
+            post_commithook_properties=no_hooks(),
         )
-
-
-def _writing() -> WriterProperties:
-    """How files are written. A reader holds whole row groups: they bound its memory."""
-    from deltalake import WriterProperties
-
-    return WriterProperties(compression="ZSTD", max_row_group_size=ROW_GROUP_ROWS)
-
-
-def first_line(error: Exception) -> str:
-    """What went wrong, without the trace that delta-rs adds."""
-    return str(error).partition("\n")[0]
-
-
-def _no_hooks() -> PostCommitHookProperties:
-    """Commits alone: what delta-rs does after them by itself, it does without a sync between."""
-    from deltalake import PostCommitHookProperties
-
-    return PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
 
 def check_not_lost(table: DeltaTable | None, ledgers: Iterable[Ledger], where: str) -> None:
@@ -365,6 +244,8 @@ def check_not_lost(table: DeltaTable | None, ledgers: Iterable[Ledger], where: s
             key = f"{stream}/{sealed.identity}"
             reached = -1 if table is None else sealed_segment(table, key)
             if sealed.sequence > reached:
+                if table is None:
+                    raise _gone(sealed.rows - ledger.removed.get(stream, 0), stream, where)
                 raise LogError(
                     f"the sealed log has lost commits: {stream} was sealed up to segment "
                     f"{sealed.sequence}, the table has "
@@ -374,56 +255,11 @@ def check_not_lost(table: DeltaTable | None, ledgers: Iterable[Ledger], where: s
                 )
 
 
-def stream_key(metadata: Mapping[bytes, bytes]) -> str:
-    """The name under which the table keeps how far a stream is in it."""
-    parts = (metadata[b"gnomon.slice"], metadata[b"gnomon.stream"], metadata[IDENTITY_KEY])
-    return "/".join(part.decode() for part in parts)
-
-
-def sealed_up_to(table: DeltaTable | None, metadata: Mapping[bytes, bytes]) -> int:
-    """The highest segment of a stream that is in the table; -1 when none is."""
-    return -1 if table is None else sealed_segment(table, stream_key(metadata))
-
-
-def sealed_segment(table: DeltaTable, stream: str) -> int:
-    """The highest segment in the table of the stream with a key; -1 when none is."""
-    sealed = table.transaction_version(stream)
-    return -1 if sealed is None else int(sealed)
-
-
-def stored_schema(table: DeltaTable) -> pa.Schema:
-    """The table's columns."""
-    return pa.schema(table.schema())
-
-
-class _Rows:
-    """Segments' rows as the table has them: columns renamed, with the partition's day."""
-
-    def __init__(self, segments: Sequence[SegmentReader], stored: pa.Schema) -> None:
-        self._segments = segments
-        known = {field.name for field in _FIXED}
-        own = [field for field in segments[0].schema if field.name not in known]
-        self._fields = pa.schema([*_FIXED, *own])
-        names = stored_names(self._fields, stored)
-        self.schema = pa.schema(
-            [
-                DAY,
-                *(
-                    pa.field(name, plain_type(field.type))
-                    for name, field in zip(names, self._fields, strict=True)
-                ),
-            ]
-        )
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        types = self.schema.types[1:]
-        for segment in self._segments:
-            for batch in addressed(segment):
-                columns = [batch.column("arrived").cast(DAY.type)]
-                for name, kind in zip(self._fields.names, types, strict=True):
-                    columns.append(
-                        batch.column(name).cast(kind)
-                        if name in batch.schema.names
-                        else pa.nulls(batch.num_rows, kind)
-                    )
-                yield pa.record_batch(columns, schema=self.schema)
+def _gone(rows: int, stream: str, where: str) -> LogError:
+    return LogError(
+        f"the sealed log is gone: {rows:,} row{'' if rows == 1 else 's'} of {stream} had been "
+        "sealed, and there is no table",
+        where=where,
+        hint="see that GNOMON_ROOT is right and its disk is mounted, or restore a backup; "
+        "without one, gnomon log repair counts the rows as lost",
+    )

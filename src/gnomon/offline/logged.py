@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from gnomon.artifact import Artifact
 from gnomon.contract import Decoder
 from gnomon.log import Snapshot, input_column, output_column
-from gnomon.log.bodies import Decoded, begins, decode
+from gnomon.log.bodies import DecodedBodies, begins, decode
 from gnomon.log.columns import marked_name, plain_type
 
 __all__ = ["Range", "Role", "Rows"]
@@ -97,7 +97,7 @@ class Range:
                 outputs=_typed(table, outputs, contract.output_schema),
             )
 
-    def decode(self, envelope: pa.Table, decoder: Decoder) -> Decoded:
+    def decode(self, envelope: pa.Table, decoder: Decoder) -> DecodedBodies:
         """Rows read again from the bodies they came in.
 
         The last body is remembered: a request may go on in the next chunk, and looking for it

@@ -10,12 +10,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gnomon.bottom_k import BottomK
 from gnomon.contract import Contract
 from gnomon.log.bodies import begins
 from gnomon.log.sampling import hash_to_unit_interval
 from gnomon.offline.logged import Rows
 
-__all__ = ["Pairs", "Sample", "about", "row_ids", "row_places", "seconds", "with_columns"]
+__all__ = ["Pairs", "RowSample", "about", "row_ids", "row_places", "seconds", "with_columns"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,44 +58,27 @@ class Pairs:
         return cls(about, left, right)
 
 
-class Sample:
-    """At most ``size`` rows, each as likely to be kept as any other.
+class RowSample:
+    """At most ``size`` rows, those with the smallest hashes of their ids.
 
-    Keeps the rows with the smallest hashes of their ids (bottom-k sampling, Cohen and Kaplan, PODC
-    2007), so that the same rows give the same sample in whatever order and batches they come.
+    So the same rows give the same sample in whatever order and batches they come.
     """
 
     def __init__(self, size: int) -> None:
-        self._size = size
-        self._below = 1.0
-        self._parts: list[tuple[Floats, Pairs]] = []
-        self._held = 0
-        self.seen = 0
+        self._kept = BottomK[Pairs](size, Pairs.take, Pairs.concat)
+
+    @property
+    def seen(self) -> int:
+        """Rows offered."""
+        return self._kept.seen
 
     def add(self, places: Floats, pairs: Pairs) -> None:
         """Offer rows, each with its place in [0, 1)."""
-        self.seen += len(places)
-        chosen = np.flatnonzero(places < self._below)
-        if len(chosen):
-            self._parts.append((places[chosen], pairs.take(chosen)))
-            self._held += len(chosen)
-        if self._held > 2 * self._size:
-            self._shrink()
+        self._kept.offer(places, pairs)
 
     def pairs(self) -> Pairs | None:
         """The rows kept, by place; None when none were offered."""
-        if not self._parts:
-            return None
-        self._shrink()
-        return self._parts[0][1]
-
-    def _shrink(self) -> None:
-        places = np.concatenate([places for places, _ in self._parts])
-        order = np.argsort(places, kind="stable")[: self._size]
-        kept = Pairs.concat([pairs for _, pairs in self._parts]).take(order)
-        if len(places) > self._size:
-            self._below = float(places[order[-1]])
-        self._parts, self._held = [(places[order], kept)], len(order)
+        return self._kept.kept()
 
 
 def about(rows: Rows, contract: Contract, keys: pa.Table) -> pa.Table:
@@ -124,7 +108,7 @@ def row_ids(about: pa.Table) -> list[str]:
 
 
 def row_places(about: pa.Table) -> Floats:
-    """Each row's fixed place in [0, 1), wherever it is met, for a :class:`Sample`.
+    """Each row's fixed place in [0, 1), wherever it is met, for a :class:`RowSample`.
 
     The request's place, then the fractional parts of multiples of the golden ratio by row number,
     which are evenly spread (Knuth, The Art of Computer Programming 3, 6.4, theorem S).

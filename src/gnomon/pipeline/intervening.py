@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from gnomon.compat.numpy import seeded_generators
 from gnomon.pipeline.tracing import column_names, leaves
 
 __all__ = ["fixed_draws", "forced"]
@@ -58,14 +59,13 @@ def fixed_draws() -> Iterator[None]:
 
     Generators that were made before are not touched.
     """
-    fresh, states = np.random.default_rng, (random.getstate(), np.random.get_state())
+    states = random.getstate(), np.random.get_state()
     random.seed(_SEED)
     np.random.seed(_SEED)
-    np.random.default_rng = lambda seed=None: fresh(_SEED if seed is None else seed)
     try:
-        yield
+        with seeded_generators(_SEED):
+            yield
     finally:
-        np.random.default_rng = fresh
         random.setstate(states[0])
         np.random.set_state(states[1])
 

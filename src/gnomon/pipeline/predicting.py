@@ -19,8 +19,9 @@ from sklearn.pipeline import Pipeline
 
 from gnomon.contract.contract import Contract
 from gnomon.pipeline.shortcuts import Transform, quick_model, shortcut
+from gnomon.tolerances import PROBABILITY_LEAD
 
-__all__ = ["Predictor", "outputs"]
+__all__ = ["DirectPredictor", "Predictor", "outputs"]
 
 _ARGMAX = frozenset(
     {
@@ -33,10 +34,6 @@ _ARGMAX = frozenset(
 )
 """scikit-learn's classifiers whose label is the class of the largest score, where a larger score is
 a larger probability. Only these exact classes: a subclass may predict otherwise."""
-
-_CLEAR = 1e-9
-"""How far the largest probability must lead for it to decide the label. Scores this close may
-come out as equal probabilities, or in the other order, once they are rounded."""
 
 
 class Predictor:
@@ -103,6 +100,33 @@ class Predictor:
         return bool(self._ask(model, ready).equals(self._ask(self._model, ready)))
 
 
+class DirectPredictor:
+    """A fitted pipeline's answers by ``predict`` and ``predict_proba`` as they are.
+
+    What :class:`Predictor` gives with less work; for who does without it, and to hold it to.
+
+    Args:
+        pipeline: a fitted pipeline.
+        contract: says which outputs there are.
+    """
+
+    def __init__(self, pipeline: Any, contract: Contract) -> None:
+        self._pipeline, self._schema = pipeline, contract.output_schema
+        self._has_probabilities = bool(contract.probability_columns)
+
+    def __call__(self, frame: pd.DataFrame) -> pa.RecordBatch:
+        """The outputs for every row of a frame of features as the pipeline was trained on.
+
+        Raises:
+            Exception: whatever the pipeline raises.
+        """
+        answers = [np.asarray(self._pipeline.predict(frame))]
+        if self._has_probabilities:
+            answers += list(np.asarray(self._pipeline.predict_proba(frame)).T)
+        columns = [_column(one, field) for one, field in zip(answers, self._schema, strict=True)]
+        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
+
+
 def outputs(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> pa.RecordBatch:
     """The outputs for every row of a frame, by the pipeline's own steps; see :class:`Predictor`."""
     return Predictor(pipeline, contract)(frame)
@@ -147,7 +171,7 @@ def _is_clear(probabilities: npt.NDArray[Any]) -> bool:
     else:
         ordered = np.sort(probabilities, axis=1)
         leads = ordered[:, -1] - ordered[:, -2]
-    return bool((leads > _CLEAR).all())
+    return bool((leads > PROBABILITY_LEAD).all())
 
 
 def _column(values: npt.NDArray[Any], field: pa.Field) -> pa.Array:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.compat.sklearn import pca_solver
+
 __all__ = ["SeedWarning", "seeds", "warn_of_unseeded"]
 
 _PARAMETER = "random_state"
@@ -137,6 +139,10 @@ def _chain(step: Any, rows: int) -> bool:
     return step.order == "random" or drawing
 
 
+def _draws_components(step: Any, rows: int) -> bool:
+    return pca_solver(step) in ("arpack", "randomized", None)
+
+
 def _threshold(step: Any, rows: int) -> bool:
     return isinstance(step.cv, float)
 
@@ -169,7 +175,7 @@ _RULES: Mapping[str, Rule] = {
     "MultiTaskElasticNetCV": _selection,
     "MultiTaskLassoCV": _selection,
     "NuSVC": _probability,
-    "PCA": _has("_fit_svd_solver", "arpack", "randomized"),
+    "PCA": _draws_components,
     "QuantileTransformer": _quantiles,
     "RegressorChain": _chain,
     "Ridge": _averaged,

@@ -5,15 +5,14 @@ checks its input's type, shape, names and values again, and columns are picked b
 from a contract has been checked once. A *shortcut* does a step's arithmetic and nothing else, in
 scikit-learn's order of operations and memory layout, so its answer is the step's own to the bit.
 
-Shortcuts exist for exact classes as scikit-learn fits them, of the versions in :data:`VERSIONS`.
-Anything else - a subclass, an option not listed, a value that needs a check - goes to the step's
-own ``transform``, which also raises its own errors.
+Shortcuts exist for exact classes as scikit-learn fits them, of the releases that
+:mod:`gnomon.compat.sklearn` knows; ``GNOMON_FAST_PIPELINE=0`` turns them off. Anything else - a
+subclass, an option not listed, a value that needs a check - goes to the step's own ``transform``,
+which also raises its own errors.
 """
 
 from __future__ import annotations
 
-import copy
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -27,12 +26,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
-from sklearn.utils import check_array
 
-__all__ = ["VERSIONS", "Transform", "quick_model", "shortcut"]
+from gnomon.compat import sklearn as private
 
-VERSIONS = ("1.7", "1.8", "1.9")
-"""Releases of scikit-learn whose steps were read and compared. On others no shortcut is taken."""
+__all__ = ["Transform", "quick_model", "shortcut"]
 
 Transform: TypeAlias = Callable[[Any], Any]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -48,10 +45,9 @@ def shortcut(step: Any) -> Transform:
         return _same
     plain: Transform = step.transform
     build = _BUILDERS.get(type(step))
-    if build is None or not _is_known_release():
+    if build is None or not private.is_seen_release():
         return plain
-    own = getattr(step, "_sklearn_output_config", {}).get("transform")
-    if (own or sklearn.get_config()["transform_output"]) != "default":
+    if private.output_container(step) != "default":
         return plain
     return build(step, plain) or plain
 
@@ -65,37 +61,19 @@ def quick_model(model: Any) -> Any:
     Args:
         model: a fitted model. It stays as it is.
     """
-    if type(model) not in _BOOSTING or not _is_known_release():
+    if type(model) not in _BOOSTING or not private.is_seen_release():
         return model
     if hasattr(model, "feature_names_in_"):
         return model  # It was fitted on a frame, and wants one.
-    check = model._preprocess_X
     columns = model.n_features_in_
-    encode = _same if model._preprocessor is None else shortcut(model._preprocessor)
-
-    def preprocess(X: Any, *, reset: bool) -> Any:  # noqa: N803
-        if reset or not _is_matrix(X) or X.shape[1] != columns:
-            return check(X, reset=reset)
-        return encode(X)
-
-    categories, places = model._bin_mapper.make_known_categories_bitsets()
-
-    def add_up(X: Any, iterations: Any, scores: Any, is_binned: bool, threads: int) -> None:  # noqa: N803
-        of_class = [scores[:, k] for k in range(scores.shape[1])]
-        for trees in iterations:
-            for total, tree in zip(of_class, trees, strict=True):
-                total += tree.predict(X, categories, places, threads)
-
-    quick = copy.copy(model)
-    quick._preprocess_X, quick._predict_iterations = preprocess, add_up
-    return quick
+    encoder = private.encoder_of_boosting(model)
+    encode = _same if encoder is None else shortcut(encoder)
+    return private.boosting_with(
+        model, encode, lambda given: _is_matrix(given) and given.shape[1] == columns
+    )
 
 
 _BOOSTING = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
-
-
-def _is_known_release() -> bool:
-    return ".".join(sklearn.__version__.split(".")[:2]) in VERSIONS
 
 
 def _same(X: Any) -> Any:  # noqa: N803
@@ -119,7 +97,7 @@ def _column_transformer(step: ColumnTransformer, plain: Transform) -> Transform 
         return None
     parts: list[tuple[Transform, Any]] = []
     for name, inner, columns in step.transformers_:
-        places = step._transformer_to_input_indices[name]
+        places = private.places_of_columns(step, name)
         if (isinstance(inner, str) and inner == "drop") or not len(places):
             continue
         parts.append((shortcut(inner), columns if isinstance(columns, str) else np.array(places)))
@@ -178,10 +156,7 @@ def _function(step: FunctionTransformer, plain: Transform) -> Transform | None:
         return None
     if step.func is None:
         return _same
-    check = step.func
-    if not isinstance(check, functools.partial) or check.func is not check_array or check.args:
-        return None
-    if check.keywords != {"dtype": [np.float64], "ensure_all_finite": False}:
+    if not private.is_check_of_numbers(step.func):
         return None
 
     def transform(X: Any) -> Any:  # noqa: N803
@@ -260,7 +235,7 @@ def _one_hot(step: OneHotEncoder, plain: Transform) -> Transform | None:
 def _ordinal(step: OrdinalEncoder, plain: Transform) -> Transform | None:
     unknown = step.unknown_value if step.handle_unknown == "use_encoded_value" else None
     coders = _coders(step)
-    if coders is None or step._missing_indices:
+    if coders is None or private.has_category_for_missing(step):
         return None
 
     def transform(X: Any) -> Any:  # noqa: N803
@@ -281,7 +256,7 @@ None when a value needs the encoder's own rules."""
 
 
 def _coders(step: Any) -> list[Coder] | None:
-    if step._infrequent_enabled:
+    if private.groups_rare_categories(step):
         return None
     coders = [_coder(categories) for categories in step.categories_]
     return [coder for coder in coders if coder is not None] if all(coders) else None

@@ -10,8 +10,8 @@ import pandas as pd
 from scipy import sparse
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.utils import _safe_indexing
 
+from gnomon.compat.sklearn import take_columns
 from gnomon.errors import PredictionFailed
 
 __all__ = ["column_names", "leaves", "trace"]
@@ -105,7 +105,7 @@ def _inside(step: Any, given: Any, names: Names, path: str) -> Iterator[Step]:
     elif isinstance(step, ColumnTransformer):
         for name, member, columns in step.transformers_:
             if hasattr(member, "transform"):
-                part = _safe_indexing(given, columns, axis=1)
+                part = take_columns(given, columns)
                 if part.ndim == 1 or part.shape[1]:  # without columns it was never fitted
                     yield from _inside(member, part, _names(part), f"{path}/{name}")
     elif isinstance(step, FeatureUnion):

@@ -1,11 +1,12 @@
-"""The report of a comparison: one struct, shown in the terminal, as JSON and as one HTML page."""
+"""Reports: what was found as data, one model of how it is shown, a terminal and a page of it."""
 
+from gnomon.report.comparison_document import print_report, to_html
 from gnomon.report.counts import Column, Count, Share, Value
 from gnomon.report.diagnosis import Diagnosis, Rung, Swap, Walk
-from gnomon.report.html import to_html
 from gnomon.report.intervals import share
 from gnomon.report.model import (
     Axis,
+    BaseReport,
     Bucket,
     Cell,
     Coverage,
@@ -21,10 +22,10 @@ from gnomon.report.model import (
     Timeline,
     Verdict,
 )
-from gnomon.report.terminal import print_report
 
 __all__ = [
     "Axis",
+    "BaseReport",
     "Bucket",
     "Cell",
     "Column",

@@ -17,6 +17,7 @@ from gnomon.report.diagnosis import Diagnosis, Rung, Swap, Walk
 __all__ = [
     "FORMAT",
     "Axis",
+    "BaseReport",
     "Bucket",
     "Cell",
     "Coverage",
@@ -239,42 +240,57 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class BaseReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What every report has, whatever it is about.
+
+    Attributes:
+        format: the version of its shape; see ``docs/formats.md`` before changing it.
+        created: when, ISO 8601 in UTC.
+        title: the finding.
+        summary: the report in ten seconds.
+        subject: whose logged answers it is about.
+        policy: the first 12 hex digits of the SHA-256 of the policy's canonical JSON.
+        command: reproduces this report.
+    """
+
+    format: int = FORMAT
+    created: str
+    title: str
+    summary: Summary
+    subject: Subject
+    policy: str
+    command: str = ""
+
+    def to_json(self) -> bytes:
+        """The whole report as indented JSON."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+
+class Report(BaseReport, frozen=True, kw_only=True):
     """One comparison of the log with something else.
 
     Attributes:
-        format: the version of this shape; see ``docs/formats.md`` before changing it.
         kind: ``offline`` (a table) or ``replay``.
-        created: when, ISO 8601 in UTC.
-        title: the finding.
         verdict: ``diverged`` when more rows diverge than the policy lets; ``unknown`` when too
             little could be compared to say.
         left: what the left side is called.
         right: what the right side is called.
         against: the table or artifact on the right side.
         divergence: rows with at least one output (or, without outputs, feature) out of tolerance.
-        policy: the first 12 hex digits of the SHA-256 of the policy's canonical JSON.
         limit: the share of such rows the policy lets pass, and ``limit_name`` which rule that is.
         exact: rows with every output equal to the bit.
         over_time: each column's consistency metrics, hour by hour.
         environment: what the comparison ran on.
-        command: reproduces this report.
     """
 
-    format: int = FORMAT
     kind: Literal["offline", "replay"]
-    created: str
-    title: str
     verdict: Verdict
-    summary: Summary
-    subject: Subject
     left: str
     right: str
     against: str
     coverage: Coverage
     divergence: Share
     exact: int
-    policy: str
     limit: float
     limit_name: str
     impact: Impact | None = None
@@ -289,16 +305,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     examples: tuple[Example, ...] = ()
     table: TableUse | None = None
     environment: dict[str, str] = {}
-    command: str = ""
 
     @property
     def diverged(self) -> bool:
         """Whether a pipeline that gates on this comparison should stop."""
         return self.verdict == "diverged"
-
-    def to_json(self) -> bytes:
-        """The whole report as indented JSON."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
     @classmethod
     def from_json(cls, data: str | bytes, where: str = "report") -> Report:

@@ -11,10 +11,11 @@ from itertools import pairwise
 
 from gnomon.report import numbers
 from gnomon.report.model import Distribution, OverTime, Timeline
+from gnomon.tolerances import TICK
 
 __all__ = [
     "Bar",
-    "Pairs",
+    "LabelShares",
     "Plot",
     "Tick",
     "ceiling",
@@ -56,7 +57,7 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class LabelShares:
     """One label with the share of rows it has on either side, in percent of the longest."""
 
     label: str
@@ -86,13 +87,13 @@ def histogram(shape: Distribution, names: tuple[str, str]) -> Plot:
     return Plot(bars, outline + "L100 100", x, share_ticks(top))
 
 
-def pairs(shape: Distribution) -> tuple[Pairs, ...]:
+def pairs(shape: Distribution) -> tuple[LabelShares, ...]:
     """Two distributions over labels; nothing for one over numbers."""
     if not shape.labels:
         return ()
     longest = max(*shape.left, *shape.right, 1)
     return tuple(
-        Pairs(
+        LabelShares(
             label,
             100 * left / longest,
             100 * right / longest,
@@ -167,7 +168,7 @@ def _bin_title(shape: Distribution, i: int, names: tuple[str, str]) -> str:
 def ceiling(share: float) -> float:
     """The next round number at or above a share, so that the axis ends on a label."""
     size = 10.0 ** math.floor(math.log10(share))
-    return min(next(m * size for m in (1, 2, 2.5, 5, 10) if m * size >= share * (1 - 1e-9)), 1.0)
+    return min(next(m * size for m in (1, 2, 2.5, 5, 10) if m * size >= share * (1 - TICK)), 1.0)
 
 
 def share_ticks(top: float) -> tuple[Tick, ...]:
@@ -181,4 +182,4 @@ def _steps(low: float, high: float, most: int) -> list[float]:
     size = 10.0 ** math.floor(math.log10(rough))
     step = next(m * size for m in (1, 2, 5, 10) if m * size >= rough)
     first = math.ceil(low / step)
-    return [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]
+    return [i * step for i in range(first, math.floor(high / step + TICK) + 1)]

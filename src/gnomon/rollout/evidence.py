@@ -5,16 +5,19 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import structs
 
 from gnomon.compare.sketch import Sketch
 from gnomon.log import InferenceLog
+from gnomon.shadow.feed.progress import count as count_records
+from gnomon.shadow.shadow_counts import ShadowCounts, added
 
 __all__ = ["Evidence", "RowReference", "ShadowRows", "count", "gather"]
 
@@ -32,27 +35,16 @@ class RowReference(msgspec.Struct, frozen=True):
     row: int
 
 
-@dataclass(slots=True)
-class ShadowRows:
+class ShadowRows(ShadowCounts, frozen=True, kw_only=True):
     """One shadow's rows against one live artifact.
 
     Attributes:
-        scored: rows it answered.
-        failed: rows it failed on, crashes included.
-        compared: scored rows whose answer compares with live's.
-        disagreed: of those, the rows beyond the policy's tolerance.
-        flipped: of those, the rows whose decision changes.
         errors: failed rows by error code.
         worst: rows that disagree, flips and the largest differences first.
     """
 
-    scored: int = 0
-    failed: int = 0
-    compared: int = 0
-    disagreed: int = 0
-    flipped: int = 0
-    errors: Counter[str] = field(default_factory=Counter)
-    worst: list[RowReference] = field(default_factory=list)
+    errors: dict[str, int] = msgspec.field(default_factory=dict)
+    worst: tuple[RowReference, ...] = ()
 
 
 @dataclass(slots=True)
@@ -95,20 +87,15 @@ def gather(log: InferenceLog, *, shadow: str, live: str, epoch: int, start: date
 
 def count(batches: Iterator[pa.RecordBatch]) -> ShadowRows:
     """Count a shadow's rows, with their ``outcome`` and comparison columns."""
-    total = ShadowRows()
+    total, errors = ShadowCounts(), Counter[str]()
+    worst: list[RowReference] = []
     for batch in batches:
-        failed = pc.not_equal(batch.column("outcome"), "scored")
-        codes = pc.fill_null(batch.column("error_code").filter(failed), "prediction_failed")
-        total.errors.update(codes.to_pylist())
-        total.failed += len(codes)
-        total.scored += batch.num_rows - len(codes)
-        compared = batch.filter(pc.is_valid(batch.column("agreed")))
-        total.compared += compared.num_rows
-        bad = compared.filter(pc.invert(compared.column("agreed")))
-        total.disagreed += bad.num_rows
-        total.flipped += _count(compared.column("flipped"))
-        total.worst = heapq.nlargest(KEPT_EXAMPLES, [*total.worst, *_worst(bad)], key=_badness)
-    return total
+        total = added((total, count_records(batch)))
+        failed = batch.filter(pc.not_equal(batch.column("outcome"), "scored"))
+        errors.update(pc.fill_null(failed.column("error_code"), "prediction_failed").to_pylist())
+        disagreeing = batch.filter(pc.invert(batch.column("agreed")))
+        worst = heapq.nlargest(KEPT_EXAMPLES, [*worst, *_worst(disagreeing)], key=_badness)
+    return ShadowRows(**structs.asdict(total), errors=errors, worst=tuple(worst))
 
 
 def _shadow_rows(
@@ -155,7 +142,3 @@ def _worst(bad: pa.RecordBatch) -> list[RowReference]:
 
 def _badness(row: RowReference) -> tuple[bool, float]:
     return row.flipped, -1.0 if row.difference is None else row.difference
-
-
-def _count(mask: pa.BooleanArray) -> int:
-    return int(pc.sum(mask).as_py() or 0)

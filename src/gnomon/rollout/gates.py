@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
@@ -180,7 +181,7 @@ def _disagreement(limit: float, confidence: float, evidence: Evidence) -> Gate:
         "disagreement",
         f"{shadow.disagreed:,} of {shadow.compared:,} rows disagree with live",
         limit, value, interval, shadow.disagreed, shadow.compared,
-        beyond=floor, examples=tuple(shadow.worst),
+        beyond=floor, examples=shadow.worst,
     )  # fmt: skip
 
 
@@ -200,8 +201,8 @@ def _flips(limit: float, confidence: float, evidence: Evidence) -> Gate:
 
 def _failed(limit: float, confidence: float, evidence: Evidence) -> Gate:
     shadow = evidence.shadow
-    rows = shadow.scored + shadow.failed
-    codes = ", ".join(f"{count:,} {code}" for code, count in shadow.errors.most_common(3))
+    rows = shadow.done
+    codes = ", ".join(f"{count:,} {code}" for code, count in Counter(shadow.errors).most_common(3))
     return _rate_gate(
         "failed",
         f"{shadow.failed:,} of {rows:,} rows failed" + (f" ({codes})" if codes else ""),

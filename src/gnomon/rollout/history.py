@@ -18,6 +18,7 @@ from typing import Literal
 import msgspec
 
 from gnomon.errors import (
+    GnomonError,
     HistoryDamaged,
     RolloutConflict,
     RolloutError,
@@ -26,10 +27,11 @@ from gnomon.errors import (
 )
 from gnomon.formats import Format, decode
 from gnomon.rollout import integrity
-from gnomon.rollout.integrity import Head, Witness
+from gnomon.rollout.integrity import HistoryEnd, Witness
+from gnomon.settings import Settings
 from gnomon.storage import Storage
 
-__all__ = ["FORMAT", "Event", "History", "Kind", "RolloutState", "Shadow", "fold"]
+__all__ = ["FORMAT", "Event", "History", "Kind", "RolloutState", "Shadow", "fold", "read_history"]
 
 FORMAT = 2
 """2 added ``previous_sha256``. Events of format 1 may come before those of format 2, not after."""
@@ -164,7 +166,7 @@ class History:
         self.model = model
         self.events: list[Event] = []
         self.state = RolloutState()
-        self.known = Head(epoch=0)
+        self.known = HistoryEnd(epoch=0)
         self._storage = storage
         self._digests: list[str] = []
         self._is_whole = False
@@ -302,14 +304,24 @@ class History:
         if after.epoch >= self.known.epoch:
             self.known = self._head()
 
-    def _head(self) -> Head:
-        return Head(epoch=self.state.epoch, sha256=self._last_digest())
+    def _head(self) -> HistoryEnd:
+        return HistoryEnd(epoch=self.state.epoch, sha256=self._last_digest())
 
     def _last_digest(self) -> str | None:
         return self._digests[-1] if self._digests else None
 
     def _name(self) -> str:
         return integrity.event_name(self.model, self.state.epoch)
+
+
+def read_history(settings: Settings, model: str) -> tuple[History, GnomonError | None]:
+    """A model's history as far as it can be read, and what is wrong with it."""
+    history = History(Storage(settings), model)
+    try:
+        history.refresh()
+    except (HistoryDamaged, UnreadableFile) as error:
+        return history, error
+    return history, None
 
 
 def _digest(content: bytes) -> str:

@@ -22,7 +22,7 @@ from gnomon.storage import Storage
 
 __all__ = [
     "FORMAT",
-    "Head",
+    "HistoryEnd",
     "Witness",
     "check_link",
     "check_names",
@@ -40,7 +40,7 @@ _KIND = Format("recorded end of a history", FORMAT, hint="remove it; a running s
 _SHOWN = 5
 
 
-class Head(msgspec.Struct, frozen=True, kw_only=True):
+class HistoryEnd(msgspec.Struct, frozen=True, kw_only=True):
     """How far a history had come: ``heads/<model>.json``.
 
     Attributes:
@@ -58,7 +58,7 @@ class Witness(msgspec.Struct, frozen=True):
     """A file that says how far a history had come, and what it says."""
 
     where: str
-    head: Head
+    head: HistoryEnd
 
 
 def folder_of(model: str) -> str:
@@ -178,7 +178,7 @@ def _replaced(model: str, digest: str, witness: Witness) -> HistoryDamaged:
     )
 
 
-def record(storage: Storage, model: str, head: Head) -> None:
+def record(storage: Storage, model: str, head: HistoryEnd) -> None:
     """Write down how far a history has come. To be called when its events are on disk."""
     storage.write(_head_name(model), msgspec.json.encode(head))
 
@@ -187,7 +187,7 @@ def _recorded(storage: Storage, model: str) -> Iterator[Witness]:
     name = _head_name(model)
     content = storage.read(name)
     if content is not None:
-        yield Witness(name, decode(content, Head, _KIND, name))
+        yield Witness(name, decode(content, HistoryEnd, _KIND, name))
 
 
 def _reported(storage: Storage, model: str) -> Iterator[Witness]:
@@ -196,7 +196,7 @@ def _reported(storage: Storage, model: str) -> Iterator[Witness]:
     for beat in slices.read(storage, model):
         said = beat.recorded or slices.Recorded(epoch=beat.epoch)
         where = f"slices/{model}/{beat.slice}.json"
-        yield Witness(where, Head(epoch=said.epoch, sha256=said.sha256))
+        yield Witness(where, HistoryEnd(epoch=said.epoch, sha256=said.sha256))
 
 
 def _head_name(model: str) -> str:

@@ -19,9 +19,9 @@ from gnomon.errors import GnomonError, RolloutError
 from gnomon.policy import Policy
 from gnomon.rollout.decisions import check
 from gnomon.rollout.gates import Gates
+from gnomon.sent_errors import SentError
 from gnomon.settings import Settings
 from gnomon.worker.background import enter_background
-from gnomon.worker.frames import Refused
 from gnomon.worker.spawn import child_environment
 
 __all__ = ["gates_elsewhere", "main"]
@@ -35,7 +35,7 @@ class _Found(msgspec.Struct, tag="gates"):
     gates: Gates
 
 
-class _Failed(Refused, tag="failed", frozen=True):
+class _Failed(SentError, tag="failed", frozen=True):
     """The gates cannot be evaluated, and why."""
 
 

@@ -7,6 +7,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -14,10 +15,11 @@ import pyarrow as pa
 from gnomon.artifact import Artifact
 from gnomon.contract import Decoder
 from gnomon.errors import DeadlineExceeded, GnomonError, Overloaded, WorkerError
+from gnomon.log import request_schema
 from gnomon.service.answers import answers
 from gnomon.service.codec import Codec, Read
 from gnomon.service.recording import Recorder
-from gnomon.service.records import PendingRecords
+from gnomon.service.records import LaneIdentity, PendingRecords
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from gnomon.worker import Supervisor
@@ -75,7 +77,9 @@ class Lane:
         self._encoded_contract = msgspec.json.encode(artifact.contract)
         self._codec = codec
         self._reading = 0
-        self.epoch = epoch
+        self.identity = LaneIdentity(
+            artifact.tag, artifact.digest, epoch, request_schema(artifact.contract)
+        )
         self.queued_rows = 0
         self._settings = settings
         self._recorder = recorder
@@ -94,6 +98,10 @@ class Lane:
         self._gathered = 0
         self._patience = 0.0
         self._batches: set[asyncio.Task[None]] = set()
+
+    def became_live(self, epoch: int) -> None:
+        """Log what it answers from now on as of this rollout decision."""
+        self.identity = self.identity._replace(epoch=epoch)
 
     @property
     def restarts(self) -> int:
@@ -240,12 +248,15 @@ class Lane:
     ) -> tuple[PendingRecords, Scored]:
         """Have a batch scored, and make what the log will say of it while the worker is busy."""
         sent = time.perf_counter_ns()
+        rows: list[Any] = []
         inputs = tickets[0].batch
         if inputs is None:
-            inputs = self.decoder.batch([row for ticket in tickets for row in ticket.rows])
+            rows = [row for ticket in tickets for row in ticket.rows]
+            inputs = self.decoder.batch(rows)
         begun = await worker.begin(inputs)
         try:
-            asked = self._recorder.asked(self, tickets, inputs, sent)
+            outside = self.decoder.outside(rows) if rows else tickets[0].outside
+            asked = self._recorder.asked(self.identity, tickets, inputs, sent, outside)
         finally:
             scored = await worker.finish(begun)
         return asked, scored
@@ -280,7 +291,7 @@ class Lane:
         if asked.tickets:
             if made is None:
                 made = answers(asked.tickets, outputs, self.contract, self.artifact.tag)
-            self._recorder.answered(self, asked, outputs, scored.micros, made)
+            self._recorder.answered(self.identity, asked, outputs, scored.micros, made)
         self._forget_settled()
 
     def _fail(self, tickets: list[Ticket], error: Exception) -> None:
@@ -289,7 +300,7 @@ class Lane:
             error = WorkerError(f"{type(error).__name__}: {error}")
         for ticket in tickets:
             if not ticket.settled:
-                self._recorder.unanswered(ticket, outcome, error, self)
+                self._recorder.unanswered(ticket, outcome, error, self.identity)
         self._forget_settled()
 
     def _expire(self) -> None:
@@ -320,7 +331,7 @@ class Lane:
                 f"no answer within {self._settings.deadline:g} s",
                 hint="the server is overloaded or the model slow; GNOMON_DEADLINE is the limit",
             )
-            self._recorder.unanswered(ticket, "timed_out", error, self)
+            self._recorder.unanswered(ticket, "timed_out", error, self.identity)
 
     def _forget_settled(self) -> None:
         while self._unsettled and self._unsettled[0].settled:

@@ -18,6 +18,7 @@ from gnomon.errors import (
     ServerError,
 )
 from gnomon.rollout.history import Event
+from gnomon.sent_errors import SentError
 from gnomon.service.control import ROUTES, Decision, Decisions
 from gnomon.service.status import Status
 
@@ -176,7 +177,10 @@ def read(call: Call[T], response: httpx.Response) -> T:
         answer = msgspec.json.decode(response.content, type=_Failure).error
     except msgspec.DecodeError:
         raise _foreign(response, response.text[:200]) from None
-    raise error_of(answer.code, answer.message, answer.where, answer.hint, answer.request_id)
+    raised = answer.error(unknown=ServerError)
+    if answer.request_id is not None:
+        raised.add_note(f"request {answer.request_id}")
+    raise raised
 
 
 def unreachable(error: httpx.HTTPError, url: str) -> GnomonError:
@@ -198,39 +202,12 @@ def unreachable(error: httpx.HTTPError, url: str) -> GnomonError:
     )
 
 
-def error_of(
-    code: str,
-    message: str,
-    where: str | None = None,
-    hint: str | None = None,
-    request_id: str | None = None,
-) -> GnomonError:
-    """The error a server raised, by its code; :class:`ServerError` for one only it knows."""
-    kind = _by_code(GnomonError).get(code, ServerError)
-    error = kind.__new__(kind)
-    GnomonError.__init__(error, message, where=where, hint=hint)
-    if request_id is not None:
-        error.add_note(f"request {request_id}")
-    return error
-
-
-class _Error(msgspec.Struct):
-    code: str
-    message: str
-    where: str | None = None
-    hint: str | None = None
+class _Error(SentError, frozen=True):
     request_id: str | None = None
 
 
 class _Failure(msgspec.Struct):
     error: _Error
-
-
-def _by_code(kind: type[GnomonError]) -> dict[str, type[GnomonError]]:
-    found = {kind.code: kind}
-    for child in kind.__subclasses__():
-        found |= _by_code(child)
-    return found
 
 
 def _reader(kind: type[T]) -> Callable[[bytes], T]:

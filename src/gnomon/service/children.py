@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -15,7 +16,9 @@ import msgspec
 from gnomon.settings import Settings
 from gnomon.worker.spawn import child_environment, reap
 
-__all__ = ["Child"]
+__all__ = ["Child", "start_process", "streams"]
+
+logger = logging.getLogger("gnomon")
 
 PAUSES = (0.1, 0.5, 2.0, 5.0, 15.0)
 """Seconds before a child that ended is started again, growing while it keeps ending at once."""
@@ -46,7 +49,8 @@ class Child:
         on_report: Callable[[dict[str, Any]], None] = lambda report: None,
         on_death: Callable[[], None] = lambda: None,
     ) -> None:
-        self._command = [sys.executable, "-P", "-m", module, *arguments]
+        self._module = module
+        self._arguments = [*arguments, "--lifeline"]
         self._settings = settings
         self._on_report = on_report
         self._on_death = on_death
@@ -81,7 +85,10 @@ class Child:
         early_ends = 0
         while True:
             born = loop.time()
-            await self._live()
+            try:
+                await self._live()
+            except OSError as error:
+                logger.error("cannot start %s: %s", self._module, error)
             early_ends = 0 if loop.time() - born > STEADY_SECONDS else early_ends + 1
             self.restarts += 1
             self._on_death()
@@ -89,17 +96,40 @@ class Child:
 
     async def _live(self) -> None:
         """One life of the process, from start to the end of its lifeline."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [*self._command, "--lifeline", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                env=child_environment(self._settings),
-            )
-        reader, self._writer = await asyncio.open_connection(sock=ours)
+        self._process, ours = start_process(self._module, self._arguments, self._settings)
+        reader, self._writer = await streams(ours)
         with contextlib.suppress(ConnectionError):
             while line := await reader.readline():
                 self._on_report(msgspec.json.decode(line))
         self._writer.close()
         await asyncio.to_thread(reap, self._process)
+
+
+def start_process(
+    module: str, arguments: Sequence[str], settings: Settings
+) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Start ``python -m MODULE ARGUMENTS... FD``, and give our end of the socket whose other is FD.
+
+    Raises:
+        OSError: the operating system refuses; nothing is left of the attempt.
+    """
+    ours, theirs = socket.socketpair()
+    with theirs, contextlib.ExitStack() as failing:
+        failing.enter_context(ours)
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", module, *arguments, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            env=child_environment(settings),
+        )
+        failing.pop_all()
+    return process, ours
+
+
+async def streams(ours: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """The streams of a socket, which is closed if this is cancelled: then the process leaves."""
+    try:
+        return await asyncio.open_connection(sock=ours)
+    except BaseException:
+        ours.close()
+        raise

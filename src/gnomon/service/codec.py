@@ -11,10 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 import struct
 import subprocess
-import sys
 from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
@@ -22,9 +20,11 @@ import msgspec
 import pyarrow as pa
 
 from gnomon.errors import DeadlineExceeded, Overloaded, WorkerError
+from gnomon.sent_errors import SentError
+from gnomon.service.children import start_process, streams
 from gnomon.settings import Settings
 from gnomon.worker import frames
-from gnomon.worker.spawn import child_environment, reap
+from gnomon.worker.spawn import reap
 
 __all__ = ["HEADER", "Codec", "Failed", "Peer", "Read", "ReadBody", "WriteAnswer", "Written"]
 
@@ -68,7 +68,7 @@ class Written(msgspec.Struct, tag="written", frozen=True):
     """The answer is the payload, JSON."""
 
 
-class Failed(frames.Refused, tag="failed", frozen=True):
+class Failed(SentError, tag="failed", frozen=True):
     """The body was refused, and why."""
 
 
@@ -217,15 +217,14 @@ class Codec:
                 await self._start()
 
     async def _start(self) -> Peer:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "gnomon.service.codec_process", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                env=child_environment(self._settings),
-            )
-        self._peer = Peer(process, *await asyncio.open_connection(sock=ours))
+        try:
+            process, ours = start_process("gnomon.service.codec_process", [], self._settings)
+        except OSError as error:
+            raise WorkerError(
+                f"cannot start the process that decodes large requests: {error.strerror}",
+                hint="free processes, memory or open files for the server",
+            ) from None
+        self._peer = Peer(process, *await streams(ours))
         return self._peer
 
     async def _end(self) -> int | None:

@@ -18,12 +18,14 @@ import math
 import re
 from typing import Any
 
-from uvicorn.config import Config
-from uvicorn.protocols.http import auto
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.utils import get_local_addr, get_remote_addr
-from uvicorn.server import ServerState
-
+from gnomon.compat.uvicorn import (
+    Config,
+    HttpToolsProtocol,
+    ServerState,
+    get_local_addr,
+    get_remote_addr,
+    make_connections_with,
+)
 from gnomon.errors import GnomonError, MalformedRequest, Unauthorized
 from gnomon.service.auth import PREDICT_HINT, check_token
 from gnomon.service.exchange import Exchange, Wire, scope_of
@@ -49,11 +51,6 @@ clients have their limits and what is refused is logged."""
 REQUEST_ID = b"x-request-id"
 SENT_BY_PAGES = {b"origin", b"sec-fetch-site"}
 """With one of these headers a page sent the request; the front door has the rules for those."""
-HEADS = 512
-"""Heads of plain requests remembered, once they have come twice in a row: most clients send the
-same one again and again, but for the length."""
-REMEMBERED_BYTES = 4_096
-"""The longest of them."""
 _BLANK = re.compile(rb"\A(?:\r\n)*+")
 """Empty lines before a request are skipped: RFC 9112, section 2.2."""
 
@@ -61,13 +58,11 @@ _BLANK = re.compile(rb"\A(?:\r\n)*+")
 def take_connections() -> None:
     """Have uvicorn make connections to a front door of this class.
 
-    BentoML leaves the choice of protocol to uvicorn; this is the name uvicorn looks it up by.
-
     Raises:
         SettingsError: this process may not open enough connections to serve.
     """
     raise_descriptor_limit()
-    auto.AutoHTTPProtocol = _protocol  # type: ignore[assignment]
+    make_connections_with(_protocol)
 
 
 def _protocol(
@@ -184,18 +179,10 @@ class Connection(ClientStream):
         if not is_plain(head, self.door.runtime().settings):
             self._pass_to_asgi(head, end, waited)
             return
-        last, self._last_head = self._last_head, hash(known)
-        if last == self._last_head and known and end <= REMEMBERED_BYTES:
-            self._remember(known, head)
+        last, self._last_head = self._last_head, hash(known)  # Remembered once it came twice.
+        if last == self._last_head and known:
+            self.door.heads.remember(known, head)
         self._submit(head, end, waited)
-
-    def _remember(self, block: bytes, head: Head) -> None:
-        """Remember a head by its lasting bytes."""
-        headers = [(name, value) for name, value in head.headers if name != REQUEST_ID]
-        head = head._replace(client_id=None, headers=headers)
-        if len(self.door.heads) >= HEADS:
-            self.door.heads.clear()
-        self.door.heads[block] = head
 
     def _submit(self, head: Head, start: int, waited: float) -> None:
         """Hand a plain request on, if it is whole; its body begins at ``start``."""
@@ -212,9 +199,9 @@ class Connection(ClientStream):
         self._received = data[stop:]
         if self._received:
             self._hold(waited)
-        runtime = self.door.runtime()
+        requests = self.door.runtime().requests
         try:
-            runtime.submit(data[start:stop], head.client_id, self._answer, waited)
+            requests.submit(data[start:stop], head.client_id, self._answer, waited)
         except Exception as error:
             logger.exception("POST /predict failed")
             self._answer(Answer.of(unexpected(error)))
@@ -368,6 +355,8 @@ class Connection(ClientStream):
 
 def is_plain(head: Head, settings: Settings) -> bool:
     """Whether a request needs nothing that ASGI is for, and the front door would let it in."""
+    if not settings.fast_http:
+        return False
     if head.method != "POST" or head.raw_path != b"/predict" or head.query:
         return False
     if head.length is None or head.length > min(BODY_BYTES, settings.body_bytes):

@@ -59,8 +59,8 @@ class Controlled(Protocol):
     async def rollback(self, *, by: str | None, why: str | None) -> Event:
         """Make the previous artifact live again."""
 
-    def status(self) -> dict[str, Any]:
-        """What runs here now, as :class:`~gnomon.service.status.Status` reads it."""
+    def status(self) -> Status:
+        """What runs here now."""
 
     async def history(self) -> Decisions:
         """The rollout so far, oldest first."""
@@ -159,7 +159,7 @@ async def _rollback(runtime: Controlled, body: bytes) -> Event:
     return await runtime.rollback(by=asked.by, why=asked.why)
 
 
-async def _status(runtime: Controlled, body: bytes) -> dict[str, Any]:
+async def _status(runtime: Controlled, body: bytes) -> Status:
     return runtime.status()
 
 

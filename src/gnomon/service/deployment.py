@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import bentoml
 import msgspec
-from _bentoml_sdk import Service
 
+from gnomon.compat.bentoml import Service, declared_in
 from gnomon.files import apply_umask
 from gnomon.printable import make_logs_printable, make_tracebacks_printable
 from gnomon.service.connection import take_connections
 from gnomon.service.front_door import FrontDoor
 from gnomon.service.http import ASGI
-from gnomon.service.metric_files import release_files, reserve_files
+from gnomon.service.metric_files import reserve_files
 from gnomon.service.origins import origins_of
-from gnomon.service.runtime import Runtime
-from gnomon.service.standby import Standby
+from gnomon.service.runtime import Runtime, open_gateway
 from gnomon.service.stopping import refuse_connections, when_told_to_stop
 from gnomon.service.takeover import prepare_takeover
 from gnomon.service.traffic import count_by_route
@@ -30,7 +30,7 @@ __all__ = ["GatewayService", "gateway"]
 class GatewayService(Service[Any]):  # type: ignore[misc]
     """A BentoML service whose outermost application is Gnomon's front door."""
 
-    runtime: Runtime | None = None
+    instance: Any = None
 
     def to_asgi(self, is_main: bool = True) -> ASGI:
         """BentoML's application behind the front door."""
@@ -43,9 +43,8 @@ class GatewayService(Service[Any]):  # type: ignore[misc]
 
     def __call__(self) -> Any:
         """Make the service instance, as BentoML does once a process at start-up."""
-        instance = super().__call__()
-        self.runtime = instance.runtime
-        return instance
+        self.instance = super().__call__()
+        return self.instance
 
     def running(self) -> Runtime:
         """The slice this process serves.
@@ -53,9 +52,10 @@ class GatewayService(Service[Any]):  # type: ignore[misc]
         Raises:
             RuntimeError: before BentoML has started the service.
         """
-        if self.runtime is None:
+        runtime: Runtime | None = getattr(self.instance, "runtime", None)
+        if runtime is None:
             raise RuntimeError("the service has not been started")
-        return self.runtime
+        return runtime
 
 
 def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> GatewayService:
@@ -85,7 +85,8 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
         """Serves the live model; its shadows see the same requests."""
 
         def __init__(self) -> None:
-            self.runtime = Runtime(model, settings, policy)
+            self.runtime: Runtime | None = None
+            self.opened = AsyncExitStack()
 
         @bentoml.on_deployment  # type: ignore[untyped-decorator]
         def supervise() -> None:
@@ -96,25 +97,24 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
 
         @bentoml.on_startup  # type: ignore[untyped-decorator]
         async def start(self) -> None:
-            await self.runtime.start()
-            self.standby = Standby()
-            when_told_to_stop(self.runtime.give_up_loading)
+            runtime = await self.opened.enter_async_context(open_gateway(model, settings, policy))
+            when_told_to_stop(runtime.give_up_loading)
             if settings.slices == 1:
                 when_told_to_stop(refuse_connections())
+            self.runtime = runtime
 
         @bentoml.on_shutdown  # type: ignore[untyped-decorator]
         async def stop(self) -> None:
-            await self.runtime.stop()
-            await self.standby.close()
-            release_files()
+            await self.opened.aclose()
 
         async def __is_ready__(self) -> bool:
-            return self.runtime.live is not None
+            return self.runtime is not None and self.runtime.live is not None
 
         @bentoml.api  # type: ignore[untyped-decorator]
         async def predict(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
             """Predict for each row; over HTTP the front door answers this route itself."""
-            answer = await self.runtime.predict(msgspec.json.encode({"rows": rows}), None)
+            assert self.runtime is not None, "BentoML starts the service first"
+            answer = await self.runtime.requests.predict(msgspec.json.encode({"rows": rows}), None)
             reply: dict[str, Any] = msgspec.json.decode(answer.body)
             if "error" in reply:
                 raise bentoml.exceptions.InvalidArgument(reply["error"]["message"])
@@ -125,5 +125,5 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
         inner=Gateway,
         config={"workers": settings.slices, "traffic": {"timeout": int(settings.deadline) + 5}},
     )
-    service._caller_module = sys._getframe(1).f_globals["__name__"]
+    declared_in(service, sys._getframe(1).f_globals["__name__"])  # noqa: SLF001  # CPython has it
     return service

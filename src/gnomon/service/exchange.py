@@ -7,8 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-
+from gnomon.compat.uvicorn import RequestResponseCycle
 from gnomon.service.head import Head
 from gnomon.service.http import Scope
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -48,11 +47,9 @@ from gnomon.service.origins import (
     origins_of,
     with_headers,
 )
+from gnomon.service.remembered_heads import RememberedHeads
 from gnomon.service.runtime import Runtime
 from gnomon.service.status import public
-
-if TYPE_CHECKING:
-    from gnomon.service.head import Head
 
 __all__ = ["FrontDoor"]
 
@@ -82,7 +79,7 @@ class FrontDoor:
     def __init__(self, inner: ASGI, runtime: Callable[[], Runtime]) -> None:
         self._inner = inner
         self.runtime = runtime
-        self.heads: dict[bytes, Head] = {}
+        self.heads = RememberedHeads()
         self._routes: dict[str, tuple[str, ASGI]] = {
             PREDICT: ("POST", self._predict),
             "/": ("GET", self._index),
@@ -128,7 +125,7 @@ class FrontDoor:
             if path == "/metrics":
                 self.runtime().publish()
             if path.startswith("/gnomon/"):
-                await control(self.runtime(), scope, receive, send)
+                await control(self.runtime().control, scope, receive, send)
             else:
                 await self._inner(scope, receive, _explained(scope, send))
             return
@@ -145,7 +142,7 @@ class FrontDoor:
         try:
             origins_of(self.runtime().settings).check(scope)
         except (HostNotAllowed, OriginNotAllowed) as error:
-            self.runtime().refused(error)
+            self.runtime().requests.refused(error)
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})
         else:
             await self._inner(scope, receive, send)
@@ -154,10 +151,10 @@ class FrontDoor:
         self, error: HostNotAllowed | OriginNotAllowed, scope: Scope, send: Send
     ) -> None:
         """Answer a request that must not be; one for a prediction is logged, without its body."""
-        runtime = self.runtime()
-        runtime.refused(error)
+        requests = self.runtime().requests
+        requests.refused(error)
         if scope["path"] == PREDICT and scope["method"] == "POST":
-            answer = await runtime.reject(error, _client_id(scope))
+            answer = await requests.reject(error, _client_id(scope))
             await respond(send, answer.status, answer.body, headers=answer.headers)
         else:
             status, headers, body = error_response(error)
@@ -174,10 +171,10 @@ class FrontDoor:
                 receive, settings.body_bytes, scope["headers"], seconds=settings.client_seconds
             )
         except (InvalidRequest, Unauthorized) as error:
-            answer = await runtime.reject(error, client)
+            answer = await runtime.requests.reject(error, client)
         else:
             waited = scope.get("extensions", {}).get("gnomon", {}).get("waited", 0.0)
-            answer = await runtime.predict(body, client, waited)
+            answer = await runtime.requests.predict(body, client, waited)
         await respond(send, answer.status, answer.body, headers=answer.headers)
 
     async def _index(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -195,7 +192,7 @@ class FrontDoor:
         await respond(send, 200, msgspec.json.encode(document))
 
     async def _status(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await respond(send, 200, public(self.runtime().status()))
+        await respond(send, 200, msgspec.json.encode(public(self.runtime().status())))
 
 
 def _client_id(scope: Scope) -> str | None:

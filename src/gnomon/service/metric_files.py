@@ -20,15 +20,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gnomon.artifact.store import home
+from gnomon.compat.prometheus_client import FOLDER, KINDS, LIVE_GAUGES, file_name, process_of
 from gnomon.files import make_folder
 
 __all__ = ["release_files", "reserve_files"]
 
 FILE_BYTES = 1 << 20
 """Room for thousands of series of one kind; the labels of series are bounded."""
-KINDS = ("counter", "gauge_livemax", "gauge_livesum", "histogram", "summary")
-
-VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 MEMORY = Path("/dev/shm")
 LOCK = "lock"
 
@@ -44,7 +42,7 @@ def reserve_files() -> None:
     Raises:
         OSError: neither the disk, nor memory, nor the place BentoML chose has room.
     """
-    chosen = os.environ.get(VARIABLE)
+    chosen = os.environ.get(FOLDER)
     if chosen is None:
         return
     for base in (home() / "gnomon-metrics", MEMORY / f"gnomon-metrics-{os.getuid()}"):
@@ -82,12 +80,12 @@ def _take(base: Path) -> None:
         _remove_unused(folder)
         raise
     _held[folder] = lock
-    os.environ[VARIABLE] = str(folder)
+    os.environ[FOLDER] = str(folder)
 
 
 def _reserve(folder: Path) -> None:
     for kind in KINDS:
-        file = folder / f"{kind}_{os.getpid()}.db"
+        file = folder / file_name(kind, os.getpid())
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             os.posix_fallocate(descriptor, 0, FILE_BYTES)
@@ -152,6 +150,7 @@ def _start(pid: int) -> str | None:
 
 def _forget_gauges(folder: Path) -> None:
     """Remove gauges of gateways that died: they describe the present. Their counters stay."""
-    for file in folder.glob("gauge_live*.db"):
-        if not Path("/proc", file.stem.rpartition("_")[2]).exists():
+    for file in folder.glob(LIVE_GAUGES):
+        pid = process_of(file.stem)
+        if pid is not None and not Path("/proc", str(pid)).exists():
             file.unlink(missing_ok=True)

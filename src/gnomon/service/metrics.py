@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Sequence
 from typing import Any
 
-from gnomon.service.status import Latency
+from gnomon.compat.prometheus_client import observe_many
+from gnomon.shadow.shadow_counts import Latency
 
 __all__ = ["Metrics"]
 
@@ -38,76 +37,9 @@ class Metrics:
     """
 
     def __init__(self, model: str) -> None:
-        from bentoml.metrics import Counter as Counts
-        from bentoml.metrics import Gauge, Histogram
-
         self.received_rows = 0
         self.outcomes: Counter[tuple[str, str]] = Counter()
         self.unlogged_rows: Counter[str] = Counter()
-        labels: dict[str, Any] = {"labelnames": ["model"]}
-        self._received = Counts(
-            "gnomon_rows_received_total", "Rows received by the gateway", **labels
-        ).labels(model)
-        self._settled = Counts(
-            "gnomon_rows_settled_total",
-            "Rows by outcome (answered, rejected, failed, timed_out, shed) and error code",
-            labelnames=["model", "outcome", "code"],
-        )
-        self._unlogged = Counts(
-            "gnomon_rows_unlogged_total",
-            "Rows the inference log could not take, by the operating system's reason",
-            labelnames=["model", "reason"],
-        )
-        self._unknown = Counts(
-            "gnomon_unknown_fields_total",
-            "Fields received that the live contract does not know",
-            labelnames=["model", "field"],
-        )
-        self._outside = Counts(
-            "gnomon_outside_values_total",
-            "Values let through though out of the domain or range seen in training",
-            labelnames=["model", "feature"],
-        )
-        self._refused = Counts(
-            "gnomon_requests_refused_total",
-            "Requests refused for the host they name or the page that sent them, by error code",
-            labelnames=["model", "code"],
-        )
-        self._restarts = Counts(
-            "gnomon_restarts_total",
-            "Child processes that ended unexpectedly, by role",
-            labelnames=["model", "role"],
-        )
-        self._latency = Histogram(
-            "gnomon_request_seconds",
-            "Seconds from arrival to the moment an answer may leave",
-            buckets=LATENCY_BUCKETS,
-            **labels,
-        ).labels(model)
-        self._worker = Histogram(
-            "gnomon_worker_seconds",
-            "Seconds the live worker spent on a batch",
-            buckets=LATENCY_BUCKETS,
-            **labels,
-        ).labels(model)
-        self._batch_rows = Histogram(
-            "gnomon_batch_rows",
-            "Rows in a batch for the live worker",
-            buckets=BATCH_BUCKETS,
-            **labels,
-        ).labels(model)
-        self._shadow = Gauge(
-            "gnomon_shadow_rows",
-            "Rows of a shadow by state, as last reported",
-            labelnames=["model", "shadow", "state"],
-            multiprocess_mode="livesum",
-        )
-        self._behind = Gauge(
-            "gnomon_shadow_behind_seconds",
-            "How long ago the oldest row that a shadow has still to score arrived",
-            labelnames=["model", "shadow"],
-            multiprocess_mode="livemax",
-        )
         self._model = model
         self._unknown_names: set[str] = set()
         self._recent: deque[int] = deque(maxlen=1000)
@@ -115,6 +47,104 @@ class Metrics:
         self._published: Counter[tuple[str, str]] = Counter()
         self._latencies: list[float] = []
         self._batches: list[tuple[int, int]] = []
+        self._made: list[Any] = []
+        try:
+            self._register(model)
+        except BaseException:  # Such as a disk that has no room for the values.
+            self.close()
+            raise
+
+    def _register(self, model: str) -> None:
+        from bentoml.metrics import Counter as Counts
+        from bentoml.metrics import Gauge, Histogram
+
+        labels: dict[str, Any] = {"labelnames": ["model"]}
+        self._received = self._make(
+            Counts, "gnomon_rows_received_total", "Rows received by the gateway", **labels
+        ).labels(model)
+        self._settled = self._make(
+            Counts,
+            "gnomon_rows_settled_total",
+            "Rows by outcome (answered, rejected, failed, timed_out, shed) and error code",
+            labelnames=["model", "outcome", "code"],
+        )
+        self._unlogged = self._make(
+            Counts,
+            "gnomon_rows_unlogged_total",
+            "Rows the inference log could not take, by the operating system's reason",
+            labelnames=["model", "reason"],
+        )
+        self._unknown = self._make(
+            Counts,
+            "gnomon_unknown_fields_total",
+            "Fields received that the live contract does not know",
+            labelnames=["model", "field"],
+        )
+        self._outside = self._make(
+            Counts,
+            "gnomon_outside_values_total",
+            "Values let through though out of the domain or range seen in training",
+            labelnames=["model", "feature"],
+        )
+        self._refused = self._make(
+            Counts,
+            "gnomon_requests_refused_total",
+            "Requests refused for the host they name or the page that sent them, by error code",
+            labelnames=["model", "code"],
+        )
+        self._restarts = self._make(
+            Counts,
+            "gnomon_restarts_total",
+            "Child processes that ended unexpectedly, by role",
+            labelnames=["model", "role"],
+        )
+        self._latency = self._make(
+            Histogram,
+            "gnomon_request_seconds",
+            "Seconds from arrival to the moment an answer may leave",
+            buckets=LATENCY_BUCKETS,
+            **labels,
+        ).labels(model)
+        self._worker = self._make(
+            Histogram,
+            "gnomon_worker_seconds",
+            "Seconds the live worker spent on a batch",
+            buckets=LATENCY_BUCKETS,
+            **labels,
+        ).labels(model)
+        self._batch_rows = self._make(
+            Histogram,
+            "gnomon_batch_rows",
+            "Rows in a batch for the live worker",
+            buckets=BATCH_BUCKETS,
+            **labels,
+        ).labels(model)
+        self._shadow = self._make(
+            Gauge,
+            "gnomon_shadow_rows",
+            "Rows of a shadow by state, as last reported",
+            labelnames=["model", "shadow", "state"],
+            multiprocess_mode="livesum",
+        )
+        self._behind = self._make(
+            Gauge,
+            "gnomon_shadow_behind_seconds",
+            "How long ago the oldest row that a shadow has still to score arrived",
+            labelnames=["model", "shadow"],
+            multiprocess_mode="livemax",
+        )
+
+    def _make(self, kind: Any, name: str, text: str, **options: Any) -> Any:
+        made = kind(name, text, **options)
+        self._made.append(made)
+        return made
+
+    def close(self) -> None:
+        """Leave the registry: another slice of this process may be opened after this one."""
+        from prometheus_client import REGISTRY
+
+        for made in self._made:
+            REGISTRY.unregister(made)
 
     @property
     def settled_rows(self) -> int:
@@ -191,9 +221,9 @@ class Metrics:
                 self._published[key] = rows
         latencies, self._latencies = self._latencies, []
         batches, self._batches = self._batches, []
-        _observe(self._latency, latencies)
-        _observe(self._batch_rows, [rows for rows, _ in batches])
-        _observe(self._worker, [micros / 1e6 for _, micros in batches])
+        observe_many(self._latency, latencies)
+        observe_many(self._batch_rows, [rows for rows, _ in batches])
+        observe_many(self._worker, [micros / 1e6 for _, micros in batches])
 
     def shadow(self, shadow: str, states: dict[str, int], behind_seconds: float) -> None:
         """Where a shadow is: its rows by state, and how far behind it is."""
@@ -219,16 +249,3 @@ class Metrics:
                 **{f"unlogged:{reason}": rows for reason, rows in self.unlogged_rows.items()},
             },
         }
-
-
-def _observe(histogram: Any, values: Sequence[float]) -> None:
-    """Observe many values at the cost of one a bucket, which ``prometheus_client`` has no call for.
-
-    A histogram holds a counter for each of its buckets, and one of the sum.
-    """
-    if values:
-        for bucket, count in Counter(
-            bisect_left(histogram._upper_bounds, value) for value in values
-        ).items():
-            histogram._buckets[bucket].inc(count)
-        histogram._sum.inc(sum(values))

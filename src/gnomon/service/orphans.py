@@ -112,7 +112,13 @@ class Orphans:
             taken.lock.close()
 
     async def _take(self, state: RolloutState, own: str) -> None:
-        taken = await asyncio.to_thread(self._find, state, own)
+        finding = asyncio.ensure_future(asyncio.to_thread(self._find, state, own))
+        try:
+            taken = await asyncio.shield(finding)
+        except asyncio.CancelledError:  # The thread goes on, and may take a lock.
+            if (taken := await finding) is not None:
+                taken.lock.close()
+            raise
         if taken is None:
             return
         logger.warning("rows wait in slice %s, which no gateway runs", taken.folder.name)

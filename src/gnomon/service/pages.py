@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import shlex
-from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,7 +16,7 @@ from gnomon.contract.feature import Feature
 from gnomon.printable import printable_value
 from gnomon.service.examples import example_row
 from gnomon.service.schemas import seen_in_training
-from gnomon.service.status import public
+from gnomon.service.status import Status, public
 
 __all__ = ["content_policy", "index"]
 
@@ -26,7 +24,7 @@ ORIGIN = "http://127.0.0.1:3000"
 """Stands in the curl line until the page's own script puts the address the reader used."""
 
 
-def index(status: Mapping[str, Any], contract: Contract | None) -> bytes:
+def index(status: Status, contract: Contract | None) -> bytes:
     """The page as UTF-8 HTML; no asset comes from anywhere else.
 
     Args:
@@ -37,8 +35,8 @@ def index(status: Mapping[str, Any], contract: Contract | None) -> bytes:
         _environment()
         .get_template("index.html")
         .render(
-            model=status["model"],
-            status=msgspec.json.decode(public(status)),
+            model=status.model,
+            status=msgspec.to_builtins(public(status)),
             contract=contract,
             example=_example(contract),
             curl=_curl(contract),

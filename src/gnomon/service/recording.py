@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -18,12 +17,9 @@ from gnomon.log import SegmentWriter, request_schema
 from gnomon.service.answers import failure
 from gnomon.service.group_commit import GroupCommit
 from gnomon.service.metrics import Metrics
-from gnomon.service.records import PendingRecords, record, spread
+from gnomon.service.records import LaneIdentity, PendingRecords, record, spread
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
-
-if TYPE_CHECKING:
-    from gnomon.service.batching import Lane
 
 __all__ = ["Recorder"]
 
@@ -52,7 +48,7 @@ class Recorder:
         self._writer: SegmentWriter | None = None
         self._settings = settings
         self._metrics = metrics
-        self._waiting: list[tuple[Ticket, str, GnomonError, Lane | None]] = []
+        self._waiting: list[tuple[Ticket, str, GnomonError, LaneIdentity | None]] = []
         self._large: set[asyncio.Task[None]] = set()
         self._syncs = GroupCommit(self._sync)
         self._unsynced: LogUnavailable | None = None
@@ -114,7 +110,12 @@ class Recorder:
             self._writer.close()
 
     def asked(
-        self, lane: Lane, tickets: Sequence[Ticket], inputs: pa.RecordBatch, sent: int
+        self,
+        lane: LaneIdentity,
+        tickets: Sequence[Ticket],
+        inputs: pa.RecordBatch,
+        sent: int,
+        outside: dict[str, int],
     ) -> PendingRecords:
         """What the log will say of a batch that is being scored, but for the answers.
 
@@ -123,17 +124,14 @@ class Recorder:
             tickets: the requests, in row order.
             inputs: their decoded rows.
             sent: monotonic nanoseconds at which the batch left for the worker.
+            outside: its rows let through with a value out of domain or range, by feature.
         """
-        if tickets[0].batch is None:
-            outside = lane.decoder.outside([row for t in tickets for row in t.rows])
-        else:
-            outside = tickets[0].outside
         self._metrics.outside(outside)
         return PendingRecords.of(tickets, lane, inputs, sent)
 
     def answered(
         self,
-        lane: Lane,
+        lane: LaneIdentity,
         asked: PendingRecords,
         scored: pa.RecordBatch,
         micros: int,
@@ -157,7 +155,7 @@ class Recorder:
         if failed:
             outcome, code, errors = _of_rows(errors.to_pylist(), asked.tickets)
         batch = record(
-            asked, request_schema(lane.contract), outcome=outcome, code=code, error=errors,
+            asked, lane.schema, outcome=outcome, code=code, error=errors,
             micros=micros, outputs=scored.columns[:-1],
         )  # fmt: skip
 
@@ -179,7 +177,7 @@ class Recorder:
         self._append(batch, settle)
 
     def unanswered(
-        self, ticket: Ticket, outcome: str, error: GnomonError, lane: Lane | None = None
+        self, ticket: Ticket, outcome: str, error: GnomonError, lane: LaneIdentity | None = None
     ) -> None:
         """Settle a request that gets an error; it is logged with others of this loop turn.
 
@@ -204,7 +202,9 @@ class Recorder:
                 self._refuse(group, lane)
 
     def _refuse(
-        self, entries: Sequence[tuple[Ticket, str, GnomonError, Lane | None]], lane: Lane | None
+        self,
+        entries: Sequence[tuple[Ticket, str, GnomonError, LaneIdentity | None]],
+        lane: LaneIdentity | None,
     ) -> None:
         """Log requests that get an error with one write, then let their answers leave."""
         tickets = [entry[0] for entry in entries]

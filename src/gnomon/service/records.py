@@ -5,21 +5,34 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from gnomon.log.schema import ENVELOPE
 from gnomon.service.ticket import Ticket
 
-if TYPE_CHECKING:
-    from gnomon.service.batching import Lane
-
-__all__ = ["PendingRecords", "record", "spread"]
+__all__ = ["LaneIdentity", "PendingRecords", "record", "spread"]
 
 TYPES = {field.name: field.type for field in ENVELOPE}
 REMEMBERED_ROWS = 128
 """The longest columns kept for the next batch that has them; together they are about a megabyte."""
+
+
+class LaneIdentity(NamedTuple):
+    """What the log says of a lane, with each row that reached it.
+
+    Attributes:
+        artifact: its artifact's tag.
+        digest: the hash of that artifact's manifest.
+        epoch: the rollout decision that made it live.
+        schema: of the segments that its rows are written to.
+    """
+
+    artifact: str
+    digest: str
+    epoch: int
+    schema: pa.Schema
 
 
 class PendingRecords(NamedTuple):
@@ -39,7 +52,7 @@ class PendingRecords(NamedTuple):
     def of(
         cls,
         tickets: Sequence[Ticket],
-        lane: Lane | None,
+        lane: LaneIdentity | None,
         inputs: pa.RecordBatch | None = None,
         sent: int | None = None,
     ) -> PendingRecords:
@@ -63,8 +76,8 @@ class PendingRecords(NamedTuple):
             "protocol": "json",
             "raw": _first([ticket.body for ticket in tickets], sizes),
             "unknown": _any(_first([list(ticket.unknown) or None for ticket in tickets], sizes)),
-            "artifact": None if lane is None else lane.artifact.tag,
-            "digest": None if lane is None else lane.artifact.digest,
+            "artifact": None if lane is None else lane.artifact,
+            "digest": None if lane is None else lane.digest,
             "epoch": None if lane is None else lane.epoch,
             "queued_us": None
             if sent is None

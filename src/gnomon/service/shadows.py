@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 
 from gnomon.rollout.history import Shadow
 from gnomon.service.children import Child
-from gnomon.service.status import ShadowStatus, shadow_status
+from gnomon.service.shadow_status import shadow_status
+from gnomon.service.status import ShadowStatus
 from gnomon.settings import Settings
 from gnomon.shadow.feed.progress import Progress
 from gnomon.shadow.slices import ShadowBeat
@@ -103,10 +105,9 @@ class ShadowFeed:
             pid=self._child.pid,
             state=state,
             position=progress.position,
-            behind_seconds=progress.behind_seconds + silent,
-            latency_ms=progress.latency_ms,
-            error=error,
-            **progress.counts(),
+            **structs.replace(
+                progress, behind_seconds=progress.behind_seconds + silent, error=error
+            ).reported(),
         )
 
     def _silence(self) -> float:

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 
 from gnomon.errors import NotReady
 from gnomon.service import standby_process
@@ -32,27 +33,31 @@ class Standby:
     """
 
     def __init__(self) -> None:
-        self._listeners = [listener for _, listener in listening()]
-        self._present = [self._bind(listener) for listener in self._listeners]
         self._restarting: asyncio.Task[None] | None = None
-        self._start()
+        with ExitStack() as held:
+            self._listeners = [held.enter_context(listener) for _, listener in listening()]
+            for listener in self._listeners:
+                held.enter_context(_bind(listener))
+            self._start()
+            self._held = held.pop_all()
 
     async def close(self) -> None:
         """End the standby without answering: the gateway stops as it was told to."""
         if self._restarting is not None:
             self._restarting.cancel()
-        asyncio.get_running_loop().remove_reader(self._lifeline)
-        with contextlib.suppress(OSError):  # It has ended.
-            self._lifeline.sendall(standby_process.GOODBYE)
-        self._lifeline.close()
+        if self._lifeline.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._lifeline)
+            with contextlib.suppress(OSError):  # It has ended.
+                self._lifeline.sendall(standby_process.GOODBYE)
+            self._lifeline.close()
         await asyncio.to_thread(reap, self._process)
-        for held in (*self._present, *self._listeners):
-            held.close()
+        self._held.close()
 
     def _start(self) -> None:
-        self._lifeline, theirs = socket.socketpair()
         listeners = [listener.fileno() for listener in self._listeners]
-        with theirs:
+        with ExitStack() as ours:
+            lifeline, theirs = map(ours.enter_context, socket.socketpair())
+            lifeline.sendall(_answer())
             self._process = subprocess.Popen(
                 [
                     sys.executable, "-I", "-S", standby_process.__file__, str(theirs.fileno()),
@@ -62,15 +67,10 @@ class Standby:
                 stdin=subprocess.DEVNULL,
                 env={k: v for k, v in os.environ.items() if k == "LD_LIBRARY_PATH"},
             )  # fmt: skip
-        status, headers, body = error_response(
-            NotReady(
-                "the gateway has ended; another is being started",
-                hint="retry after the pause given in Retry-After",
-            )
-        )
-        with contextlib.suppress(OSError):  # It has ended; the reader is told.
-            self._lifeline.sendall(response(status, body, (*headers, CLOSE)))
-        asyncio.get_running_loop().add_reader(self._lifeline, self._ended)
+            ours.pop_all()
+            theirs.close()
+        self._lifeline = lifeline
+        asyncio.get_running_loop().add_reader(lifeline, self._ended)
 
     def _ended(self) -> None:
         """It says nothing, so the end of its lifeline is its own."""
@@ -78,14 +78,31 @@ class Standby:
         self._restarting = asyncio.create_task(self._restart())
 
     async def _restart(self) -> None:
+        self._lifeline.close()
         code = await asyncio.to_thread(reap, self._process)
         logger.warning("the standby ended with %d; another is started", code)
-        await asyncio.sleep(RESTART_SECONDS)
-        self._lifeline.close()
-        self._start()
+        while True:
+            await asyncio.sleep(RESTART_SECONDS)
+            with contextlib.suppress(OSError):  # Such as too many processes; it is tried again.
+                self._start()
+                return
 
-    @staticmethod
-    def _bind(listener: socket.socket) -> socket.socket:
-        bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+def _bind(listener: socket.socket) -> socket.socket:
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
         bound.bind(f"{standby_process.place(listener)}{os.getpid()}")
-        return bound
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+def _answer() -> bytes:
+    status, headers, body = error_response(
+        NotReady(
+            "the gateway has ended; another is being started",
+            hint="retry after the pause given in Retry-After",
+        )
+    )
+    return response(status, body, (*headers, CLOSE))

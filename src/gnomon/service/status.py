@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec import structs
 
-if TYPE_CHECKING:
-    from gnomon.rollout.history import Shadow
-    from gnomon.shadow.slices import ShadowBeat
+from gnomon.shadow.shadow_counts import Latency, ShadowReport
 
-__all__ = ["Books", "Latency", "Live", "ShadowStatus", "Status", "public", "shadow_status"]
+__all__ = ["Books", "Latency", "Live", "ShadowStatus", "Status", "public"]
 
 HIDDEN = "the control token shows why: GET /gnomon/status"
-
-
-class Latency(msgspec.Struct, frozen=True, kw_only=True):
-    """Milliseconds a worker spent on one batch, at two quantiles of the recent ones."""
-
-    p50: float
-    p99: float
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +32,7 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: Latency | None = None
 
 
-class ShadowStatus(msgspec.Struct, frozen=True, kw_only=True):
+class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
     """An artifact in shadow; counts are rows: eligible = scored + failed + lagging.
 
     Attributes:
@@ -49,12 +40,7 @@ class ShadowStatus(msgspec.Struct, frozen=True, kw_only=True):
         fraction: the share of entities (or requests) it sees.
         since: when it was put in shadow.
         state: ``starting``, ``running`` or ``failing``.
-        behind_seconds: how long ago the oldest row that is still to be scored arrived.
-        compared: scored rows that had a live answer to be compared with.
-        disagreed: of those, the rows that differ beyond the policy's tolerance.
-        flipped: of those, the rows where the decision changes.
-        latency_ms: its worker's time per batch; ``None`` before the first batch.
-        error: why it is failing.
+        eligible: rows it is to have scored.
     """
 
     artifact: str
@@ -62,15 +48,6 @@ class ShadowStatus(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime | None = None
     state: str = "running"
     eligible: int = 0
-    scored: int = 0
-    failed: int = 0
-    lagging: int = 0
-    behind_seconds: float = 0.0
-    compared: int = 0
-    disagreed: int = 0
-    flipped: int = 0
-    latency_ms: Latency | None = None
-    error: str | None = None
 
     @property
     def disagreement(self) -> float | None:
@@ -134,37 +111,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.convert(answer, cls)
 
 
-def public(answer: Mapping[str, Any]) -> bytes:
-    """The JSON of a status for anybody.
-
-    Only what :class:`Status` names; the reasons of failures, which name files, need the token.
-    """
-    status = Status.of(answer)
+def public(status: Status) -> Status:
+    """A status for anybody: the reasons of failures, which name files, need the token."""
     shadows = tuple(structs.replace(s, error=s.error and HIDDEN) for s in status.shadows)
-    return msgspec.json.encode(
-        structs.replace(status, error=status.error and HIDDEN, shadows=shadows)
-    )
-
-
-def shadow_status(shadow: Shadow, beat: ShadowBeat | None) -> ShadowStatus:
-    """The status of a shadow of the rollout, from what its slice says of it; ``None`` yet."""
-    known = ShadowStatus(
-        artifact=shadow.artifact, fraction=shadow.fraction, since=shadow.at, state="starting"
-    )
-    if beat is None:
-        return known
-    took = beat.latency_ms
-    return structs.replace(
-        known,
-        state=beat.state,
-        eligible=beat.scored + beat.failed + beat.lagging,
-        scored=beat.scored,
-        failed=beat.failed,
-        lagging=beat.lagging,
-        behind_seconds=beat.behind_seconds,
-        compared=beat.compared,
-        disagreed=beat.disagreed,
-        flipped=beat.flipped,
-        latency_ms=None if took is None else Latency(p50=took.p50, p99=took.p99),
-        error=beat.error,
-    )
+    return structs.replace(status, error=status.error and HIDDEN, shadows=shadows)

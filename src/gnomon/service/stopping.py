@@ -13,6 +13,7 @@ import signal
 import socket
 import stat
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import FrameType
 
 __all__ = ["listening", "refuse_connections", "when_told_to_stop"]
@@ -66,12 +67,14 @@ def _is_open(number: int, listener: socket.socket) -> bool:
 def listening() -> list[tuple[int, socket.socket]]:
     """This process's listening sockets: the descriptor of each, and one of our own."""
     found = []
-    for number in [int(name) for name in os.listdir("/proc/self/fd") if _is_socket(int(name))]:
-        listener = socket.socket(fileno=os.dup(number))
-        if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            found.append((number, listener))
-        else:
-            listener.close()
+    with ExitStack() as failing:
+        for number in [int(name) for name in os.listdir("/proc/self/fd") if _is_socket(int(name))]:
+            listener = failing.enter_context(socket.socket(fileno=os.dup(number)))
+            if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                found.append((number, listener))
+            else:
+                listener.close()
+        failing.pop_all()
     return found
 
 

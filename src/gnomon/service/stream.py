@@ -7,9 +7,7 @@ import math
 import socket
 from abc import abstractmethod
 
-from uvicorn.config import Config
-from uvicorn.server import ServerState
-
+from gnomon.compat.uvicorn import Config, ServerState
 from gnomon.errors import GnomonError
 from gnomon.service.framing import Framing
 from gnomon.service.front_door import FrontDoor

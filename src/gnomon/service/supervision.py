@@ -1,26 +1,29 @@
 """Restart a gateway soon after it has ended.
 
 BentoML's processes are supervised by circus, which checks them every ten seconds. Clients would
-wait that long for the next gateway, so circus is told to check more often.
+wait that long for the next gateway, so circus is told to check more often. In a container that
+BentoML built it would start none again: the server would end with its last gateway, and with it the
+worker that the next one could take over.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from bentoml._internal.utils import circus
-from circus.exc import ConflictError  # type: ignore[import-untyped]
+from gnomon.compat.circus import Arbiter, ConflictError, supervise_with
 
 __all__ = ["PromptArbiter", "restart_promptly"]
 
 LOOK_SECONDS = 0.1
 
 
-class PromptArbiter(circus.Arbiter):
+class PromptArbiter(Arbiter):  # type: ignore[misc]
     """The process that starts gateways, and starts one again as soon as it has ended."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "check_delay": LOOK_SECONDS})
+        for watcher in self.watchers:
+            watcher.respawn = True
 
     def manage_watchers(self) -> Any:
         """Start what has ended again, unless the arbiter is just starting or stopping it all."""
@@ -32,4 +35,4 @@ class PromptArbiter(circus.Arbiter):
 
 def restart_promptly() -> None:
     """To be called in the process that serves a deployment, before it makes its arbiter."""
-    circus.Arbiter = PromptArbiter  # type: ignore[misc]
+    supervise_with(PromptArbiter)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
 
-import msgspec
 from msgspec import structs
 
-from gnomon.service.status import Books, Latency, ShadowStatus, Status
+from gnomon.service.status import Books, ShadowStatus, Status
+from gnomon.shadow.shadow_counts import Latency, added
 
 __all__ = ["total"]
 
 WORST_FIRST = ("failing", "starting", "at rest", "running")
-
-T = TypeVar("T", bound=msgspec.Struct)
 
 
 def total(slices: Sequence[Status]) -> Status:
@@ -45,7 +42,7 @@ def _shadows(slices: Sequence[Status]) -> tuple[ShadowStatus, ...]:
 
 def _shadow(statuses: Sequence[ShadowStatus]) -> ShadowStatus:
     return structs.replace(
-        _added(statuses),
+        added(statuses),
         state=min((one.state for one in statuses), key=WORST_FIRST.index),
         behind_seconds=max(one.behind_seconds for one in statuses),
         latency_ms=_slowest(one.latency_ms for one in statuses),
@@ -58,14 +55,7 @@ def _books(books: Sequence[Books]) -> Books:
     for one in books:
         for reason, rows in one.reasons.items():
             reasons[reason] = reasons.get(reason, 0) + rows
-    return structs.replace(_added(books), reasons=reasons)
-
-
-def _added(parts: Sequence[T]) -> T:
-    """The first, with every whole number added up over all."""
-    counts = [name for name in parts[0].__struct_fields__ if type(getattr(parts[0], name)) is int]
-    sums = {name: sum(getattr(part, name) for part in parts) for name in counts}
-    return structs.replace(parts[0], **sums)
+    return structs.replace(added(books), reasons=reasons)
 
 
 def _slowest(times: Iterable[Latency | None]) -> Latency | None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from bentoml._internal.server.http import instruments
-from bentoml._internal.server.http.instruments import RunnerTrafficMetricsMiddleware
 from starlette.routing import BaseRoute, Match
 
+from gnomon.compat.bentoml import RunnerTrafficMetricsMiddleware, count_traffic_with
 from gnomon.service.http import ASGI, Receive, Scope, Send
 
 __all__ = ["OTHER", "TrafficMetrics", "count_by_route", "route_of"]
@@ -24,11 +23,8 @@ ASKED = "gnomon.path"
 
 
 def count_by_route() -> None:
-    """Have BentoML's applications count with :class:`TrafficMetrics`.
-
-    BentoML has no setting for it; this is the name it looks the class up by when it makes one.
-    """
-    instruments.RunnerTrafficMetricsMiddleware = TrafficMetrics  # type: ignore[assignment,misc]
+    """Have BentoML's applications count with :class:`TrafficMetrics`."""
+    count_traffic_with(TrafficMetrics)
 
 
 class TrafficMetrics(RunnerTrafficMetricsMiddleware):

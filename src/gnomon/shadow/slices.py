@@ -9,13 +9,13 @@ import msgspec
 
 from gnomon.errors import UnreadableFile
 from gnomon.formats import Format, decode
-from gnomon.shadow.feed.progress import Latency
+from gnomon.shadow.shadow_counts import Latency, ShadowReport
 from gnomon.storage import Storage
 
 __all__ = [
     "FORMAT",
-    "Found",
     "Heartbeat",
+    "Heartbeats",
     "Recorded",
     "ShadowBeat",
     "end",
@@ -34,7 +34,7 @@ STALE_SECONDS = 15.0
 """A slice reports every ``follow_seconds``, half a second by default; this silent, it is gone."""
 
 
-class ShadowBeat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ShadowBeat(ShadowReport, frozen=True, kw_only=True, omit_defaults=True):
     """One shadow of one slice. Counts are rows since the shadow was started there.
 
     Attributes:
@@ -42,9 +42,7 @@ class ShadowBeat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         epoch: the rollout epoch it was started in.
         pid: its feed process; None between two lives.
         state: ``starting``, ``running`` or ``failing``.
-        position, scored, failed, lagging, behind_seconds, compared, disagreed, flipped, latency_ms:
-            as in :class:`~gnomon.shadow.feed.progress.Progress`.
-        error: why it does not run.
+        position: as in :class:`~gnomon.shadow.feed.progress.Progress`.
     """
 
     artifact: str
@@ -52,15 +50,6 @@ class ShadowBeat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pid: int | None = None
     state: str = "running"
     position: str | None = None
-    scored: int = 0
-    failed: int = 0
-    lagging: int = 0
-    behind_seconds: float = 0.0
-    compared: int = 0
-    disagreed: int = 0
-    flipped: int = 0
-    latency_ms: Latency | None = None
-    error: str | None = None
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,7 +125,7 @@ def end(storage: Storage, beat: Heartbeat) -> None:
         remove(storage, beat.model, beat.slice)
 
 
-class Found(NamedTuple):
+class Heartbeats(NamedTuple):
     """What slices said: each heartbeat in the order of their names, and files that cannot be read.
 
     Attributes:
@@ -148,9 +137,9 @@ class Found(NamedTuple):
     unreadable: dict[str, UnreadableFile]
 
 
-def find(storage: Storage, model: str) -> Found:
+def find(storage: Storage, model: str) -> Heartbeats:
     """What every slice of a model last said. An unreadable file hides none of the others."""
-    found = Found([], {})
+    found = Heartbeats([], {})
     for name in storage.names(f"slices/{model}"):
         content = storage.read(name)
         if content is None:

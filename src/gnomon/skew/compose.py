@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Literal
 
-import msgspec
 import pyarrow as pa
 
 from gnomon import report
@@ -19,9 +17,9 @@ from gnomon.offline.logged import Range
 from gnomon.offline.paired_rows import seconds
 from gnomon.policy import Policy, Rules
 from gnomon.report import Report
-from gnomon.skew.consistency.columns import Kind, of_comparison, of_rows
-from gnomon.skew.consistency.findings import Finding, judge
 from gnomon.skew.consistency.over_time import ColumnTimeSeries
+from gnomon.skew.consistency.reported_columns import Kind, of_comparison, of_rows
+from gnomon.skew.consistency.skew_summary import SkewFinding, judge
 from gnomon.skew.consistency.tally import Tally
 from gnomon.skew.diagnosis.diagnose import Diagnosed
 from gnomon.skew.diagnosis.walk import Sampled, TracedRows, sampled
@@ -98,7 +96,7 @@ def compose(
     walk = _walk(followed, units, diagnosis) if followed else None
     time = timeline(tally.time, source.artifact.contract)
     impact = _impact(tally, confidence)
-    finding = Finding(
+    finding = SkewFinding(
         left=sides.left,
         right=sides.right,
         artifact=source.artifact.tag,
@@ -138,7 +136,7 @@ def compose(
         coverage=_coverage(source, sides, tally.main.rows),
         divergence=divergence,
         exact=tally.exact,
-        policy=hashlib.sha256(msgspec.json.encode(policy)).hexdigest()[:12],
+        policy=policy.digest,
         limit=sides.limit[0],
         limit_name=sides.limit[1],
         impact=impact,

@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 from gnomon.contract import Contract, Decoder
 from gnomon.errors import TableError
 from gnomon.offline.logged import Range, Rows
+from gnomon.offline.offline_table import KEYS, KNOWN_AT, LABEL, OfflineTable, key_text
 from gnomon.offline.paired_rows import Pairs, about, with_columns
 from gnomon.offline.shifts import Shift, Shifted
-from gnomon.offline.table import KEYS, KNOWN_AT, LABEL, OfflineTable, key_text
 from gnomon.policy import Policy
 from gnomon.report import Count, TableUse
 from gnomon.skew.compose import Sides, skew_limit
-from gnomon.skew.consistency.columns import Kind, only
+from gnomon.skew.consistency.reported_columns import Kind, only
 from gnomon.skew.consistency.tally import Tally
 
 __all__ = ["NAMES", "Join"]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from gnomon.formats import Format, decode
 from gnomon.storage import Storage
 
-__all__ = ["FORMAT", "Skew", "read", "write"]
+if TYPE_CHECKING:
+    from gnomon.report import Report
+
+__all__ = ["FORMAT", "Skew", "read", "record", "write"]
 
 FORMAT = 1
 
@@ -36,6 +40,31 @@ class Skew(msgspec.Struct, frozen=True, kw_only=True):
     disagreed: int
     at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
     report: str | None = None
+
+
+def record(storage: Storage, report: Report, page: str) -> None:
+    """Tell the skew gate of a promotion what a report found, if it says how the artifact fared.
+
+    A replay through another artifact says what that one would change, and an inconclusive report
+    says nothing: after either, what was known before still holds.
+
+    Args:
+        storage: where the gate looks.
+        report: of a replay, or of a comparison with an offline table.
+        page: where the report is kept.
+    """
+    subject = report.subject
+    is_replay_through_another = report.kind == "replay" and report.against != subject.artifact
+    if is_replay_through_another or report.verdict == "unknown":
+        return
+    found = Skew(
+        artifact=subject.artifact,
+        digest=subject.digest,
+        rows=report.divergence.of,
+        disagreed=report.divergence.rows,
+        report=page,
+    )
+    write(storage, found)
 
 
 def write(storage: Storage, skew: Skew) -> None:

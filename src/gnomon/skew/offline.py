@@ -12,9 +12,9 @@ import pyarrow as pa
 from gnomon.artifact import Artifact
 from gnomon.log import InferenceLog
 from gnomon.offline.logged import Range, Role, Rows
+from gnomon.offline.offline_table import OfflineTable
 from gnomon.offline.paired_rows import with_columns
 from gnomon.offline.rerun import Rerun, step_columns
-from gnomon.offline.table import OfflineTable
 from gnomon.policy import Policy
 from gnomon.report import Diagnosis, Report
 from gnomon.settings import Settings

@@ -18,7 +18,7 @@ from gnomon.artifact import Artifact
 from gnomon.contract import Decoder
 from gnomon.errors import ContractError
 from gnomon.log import InferenceLog
-from gnomon.log.bodies import Decoded
+from gnomon.log.bodies import DecodedBodies
 from gnomon.offline.logged import Range, Role, Rows
 from gnomon.offline.paired_rows import Pairs, about, with_columns
 from gnomon.offline.rerun import Rerun
@@ -26,7 +26,7 @@ from gnomon.policy import Policy, Rules
 from gnomon.report import Count, Report
 from gnomon.settings import Settings
 from gnomon.skew.compose import Sides, compose, skew_limit
-from gnomon.skew.consistency.columns import Kind
+from gnomon.skew.consistency.reported_columns import Kind
 from gnomon.skew.consistency.tally import Tally
 from gnomon.skew.diagnosis.diagnose import Diagnosed, diagnose
 from gnomon.skew.diagnosis.other_environment import elsewhere
@@ -126,7 +126,7 @@ class _Scoring:
     """A chunk of the log that the worker has been given."""
 
     rows: Rows
-    decoded: Decoded
+    decoded: DecodedBodies
     answer: Future[pa.RecordBatch]
 
 

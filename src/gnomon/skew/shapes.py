@@ -15,7 +15,7 @@ from gnomon.compare.comparators import compare
 from gnomon.contract import Contract
 from gnomon.policy import Rules
 from gnomon.report import Axis, Bucket, Cell, Distribution, Example, Timeline, Value
-from gnomon.skew.consistency.time_buckets import TimeBuckets
+from gnomon.skew.consistency.divergence import DivergenceOverTime
 from gnomon.skew.diagnosis.walk import Sampled
 
 __all__ = ["distribution", "examples", "timeline"]
@@ -28,7 +28,7 @@ _MOST_EXAMPLES = 10
 _MOST_CELLS = 8
 
 
-def timeline(time: TimeBuckets, contract: Contract) -> Timeline | None:
+def timeline(time: DivergenceOverTime, contract: Contract) -> Timeline | None:
     """Divergence over time; None when no row has a time."""
     time.settle()
     if not time.counts:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from gnomon.worker import frames
 
-__all__ = ["Connection", "Scored"]
+__all__ = ["Scored", "WorkerConnection"]
 
 
 class Scored(NamedTuple):
@@ -21,14 +21,16 @@ class Scored(NamedTuple):
     micros: int
 
 
-class Connection(asyncio.Protocol):
+class WorkerConnection(asyncio.Protocol):
     """Sends batches to one scorer and resolves their answers in order.
 
     A scorer is lost once its socket has closed *and* the reason is known: the socket may still
     hold answers when the news of the death arrives, and the news may arrive after the close.
     """
 
-    def __init__(self, pid: int, schema: pa.Schema, on_close: Callable[[Connection], None]) -> None:
+    def __init__(
+        self, pid: int, schema: pa.Schema, on_close: Callable[[WorkerConnection], None]
+    ) -> None:
         self.pid = pid
         self._schema = schema
         self._on_close = on_close

@@ -14,13 +14,12 @@ from __future__ import annotations
 import array
 import socket
 import struct
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import msgspec
 import pyarrow as pa
 
-from gnomon import errors
-from gnomon.errors import GnomonError, WorkerError
+from gnomon.sent_errors import SentError
 
 __all__ = [
     "EXPERIMENT",
@@ -81,25 +80,8 @@ class Died(msgspec.Struct, tag="died", frozen=True):
     reason: str
 
 
-class Refused(msgspec.Struct, tag="refused", frozen=True):
+class Refused(SentError, tag="refused", frozen=True):
     """The artifact cannot be served; the worker has ended."""
-
-    code: str
-    message: str
-    where: str | None = None
-    hint: str | None = None
-
-    @classmethod
-    def of(cls, error: GnomonError) -> Self:
-        """The refusal that carries ``error`` to the client."""
-        return cls(type(error).__name__, error.message, error.where, error.hint)
-
-    def error(self) -> GnomonError:
-        """The error as it was raised in the worker."""
-        kind: type[GnomonError] = getattr(errors, self.code, WorkerError)
-        refusal = GnomonError.__new__(kind)
-        GnomonError.__init__(refusal, self.message, where=self.where, hint=self.hint)
-        return refusal
 
 
 Event = Ready | Died | Refused

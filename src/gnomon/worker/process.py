@@ -35,7 +35,7 @@ import msgspec
 import pyarrow as pa
 
 from gnomon.artifact import LoadedArtifact, load
-from gnomon.artifact.serialization import import_for_loading
+from gnomon.compat.skops import import_without_estimators
 from gnomon.errors import GnomonError, GoldenMismatch, WorkerError
 from gnomon.files import apply_umask
 from gnomon.printable import guard_process
@@ -58,7 +58,7 @@ def main() -> None:
     guard_process()
     settings = Settings.read()
     apply_umask(settings.file_umask)
-    import_for_loading()
+    import_without_estimators()
     try:
         loaded = load(artifact, verify=False, digest=digest)
     except GnomonError as error:
@@ -162,7 +162,8 @@ def _scorer(loaded: LoadedArtifact, control: socket.socket, settings: Settings, 
         packet = msgspec.json.encode(frames.Ready(os.getpid(), nonce))
         socket.send_fds(control, [packet], [theirs.fileno()])
     control.close()
-    serve(Engine(loaded, settings.deadline), loaded.artifact.contract.input_schema, ours)
+    engine = Engine(loaded, settings.deadline, fast=settings.fast_pipeline)
+    serve(engine, loaded.artifact.contract.input_schema, ours)
     return 0
 
 

@@ -15,7 +15,7 @@ from gnomon.artifact import Artifact
 from gnomon.errors import DeadlineExceeded, GnomonError, WorkerError
 from gnomon.settings import Settings
 from gnomon.worker import frames
-from gnomon.worker.connection import Connection, Scored
+from gnomon.worker.connection import Scored, WorkerConnection
 from gnomon.worker.salvage import salvage
 from gnomon.worker.spawn import Spawned, reap, spawn
 from gnomon.worker.takeover import HolderHandle, outlive, take_over
@@ -36,7 +36,7 @@ class Sent(NamedTuple):
     """A batch on its way to a scorer."""
 
     batch: pa.RecordBatch
-    connection: Connection
+    connection: WorkerConnection
     answer: asyncio.Future[Scored | str]
 
 
@@ -64,7 +64,7 @@ class Supervisor:
         self._found = found
         self._holder: Spawned | None = None
         self._handle: HolderHandle | None = None
-        self._current: Connection | None = None
+        self._current: WorkerConnection | None = None
         self._serving = asyncio.Event()
         self._refusal: GnomonError | None = None
         self._rescue_lock = asyncio.Lock()
@@ -219,7 +219,7 @@ class Supervisor:
                     self._task(self._respawn())
 
     async def _connect(self, pid: int, data: socket.socket) -> None:
-        connection = Connection(pid, self._schema, self._expect_news)
+        connection = WorkerConnection(pid, self._schema, self._expect_news)
         await asyncio.get_running_loop().create_connection(lambda: connection, sock=data)
         self._current, self._failed_starts = connection, 0
         self._serving.set()
@@ -281,7 +281,7 @@ class Supervisor:
             where=self._artifact.tag,
         )
 
-    def _doom(self, connection: Connection) -> None:
+    def _doom(self, connection: WorkerConnection) -> None:
         """Have the holder kill a scorer, and the kernel both if the holder is stopped itself."""
         if connection.doomed:
             return
@@ -291,11 +291,11 @@ class Supervisor:
                 self._holder.control.send(frames.KILL)
         self._expect_news(connection)
 
-    def _expect_news(self, connection: Connection) -> None:
+    def _expect_news(self, connection: WorkerConnection) -> None:
         """A scorer has ended, or is about to: its holder will say so, unless it is stopped."""
         asyncio.get_running_loop().call_later(HOLDER_SECONDS, self._end_holder, connection)
 
-    def _end_holder(self, connection: Connection) -> None:
+    def _end_holder(self, connection: WorkerConnection) -> None:
         serves = self._current is connection and self._refusal is None
         if serves and not connection.is_known_dead and self._holder is not None:
             # Its scorer goes with it; the socket's end brings the next.

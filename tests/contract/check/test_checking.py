@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from gnomon.artifact.profile import SCHEMA
 from gnomon.contract import Check, Checked, Contract, Decoder, Feature, check_frame
-from gnomon.contract.check.findings import Finding
-from gnomon.contract.check.judging import Moments
+from gnomon.contract.check.checked import CheckFinding
+from gnomon.contract.check.column_judge import Moments
 from gnomon.errors import InvalidRequest
 from tests.contract.flight import FLIGHT, RECORD
 from tests.contract.strategies import contract, contracts, records
@@ -42,7 +42,7 @@ def frame(**changes: Any) -> pd.DataFrame:
     return pd.DataFrame({name: values for name, values in kept.items() if values is not None})
 
 
-def only(checked: Checked) -> Finding:
+def only(checked: Checked) -> CheckFinding:
     """The one finding there is."""
     (found,) = checked.findings
     return found

@@ -7,8 +7,8 @@ import datetime as dt
 import numpy as np
 
 from gnomon.contract import Feature
+from gnomon.contract.check.column_judge import Moments
 from gnomon.contract.check.freshness import SLACK, stale
-from gnomon.contract.check.judging import Moments
 
 SEEN = Feature(
     name="seen",

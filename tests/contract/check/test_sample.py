@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from gnomon.contract.check.sample import Sample
+from gnomon.contract.check.sample import NumberSample
 
 
 def test_a_short_stream_is_kept_whole() -> None:
     """And how much was seen."""
-    sample = Sample(10)
+    sample = NumberSample(10)
     sample.add(np.arange(4.0))
     sample.add(np.arange(4.0, 7.0))
     assert (sample.seen, sorted(sample.values)) == (7, list(range(7)))
@@ -19,7 +19,7 @@ def test_every_value_is_as_likely() -> None:
     """Early or late, in a large batch or in a small one: within four standard errors."""
     hits = 0
     for seed in range(400):
-        sample = Sample(50, seed)
+        sample = NumberSample(50, seed)
         sample.add(np.zeros(90))
         for _ in range(10):
             sample.add(np.ones(1))
@@ -31,7 +31,7 @@ def test_every_value_is_as_likely() -> None:
 
 def test_two_samples_merge_into_that_of_both() -> None:
     """The size stays, and what was seen adds up."""
-    one, other = Sample(50, 1), Sample(50, 2)
+    one, other = NumberSample(50, 1), NumberSample(50, 2)
     one.add(np.zeros(1_000))
     other.add(np.ones(1_000))
     one.merge(other)

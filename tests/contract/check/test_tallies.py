@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from gnomon.contract.check.batches import rows_hit
-from gnomon.contract.check.judging import MOST_EXAMPLES, MOST_GOT, Hit
-from gnomon.contract.check.tallies import MOST_SHOWN, MOST_UNKNOWN, OTHERS, Rows, Tallies
+from gnomon.contract.check.column_judge import MOST_EXAMPLES, MOST_GOT, BrokenRule
+from gnomon.contract.check.tallies import MOST_SHOWN, MOST_UNKNOWN, OTHERS, BatchRows, Tallies
 
-NOWHERE = Rows(lambda place: place, None)
+NOWHERE = BatchRows(lambda place: place, None)
 
 
-def unknown(rows: int = 1) -> Hit:
+def unknown(rows: int = 1) -> BrokenRule:
     """Rows with a field that is no feature."""
     return rows_hit("unknown", "no such field", "allowed", np.arange(rows), ["1"])
 

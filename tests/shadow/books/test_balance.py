@@ -14,7 +14,7 @@ from gnomon.log.sampling import keep
 from gnomon.log.seal import Sealer
 from gnomon.settings import Settings
 from gnomon.shadow.books.balance import balance
-from gnomon.shadow.books.books import Books, ShadowBooks
+from gnomon.shadow.books.books import LogBooks, ShadowBooks
 from gnomon.shadow.feed.run import Run
 from tests.log.rows import REQUESTS_SCHEMA, SHADOW_SCHEMA, live, settings, shadow
 
@@ -90,7 +90,7 @@ def slice_a(open_slice: Callable[..., Slice]) -> Slice:
     return open_slice()
 
 
-def books(of: Slice) -> Books:
+def books(of: Slice) -> LogBooks:
     return balance(InferenceLog(of.settings, "flights"))
 
 

@@ -187,7 +187,7 @@ def test_a_stopped_feeds_lag_is_counted_to_the_row(
         assert first.scored == 0
         requests.answer(row(1.0))
         then = feed.reports(lambda p: p.lagging == 8)
-    assert then.eligible == 8
+    assert then.count_eligible() == 8
     assert then.behind_seconds > first.behind_seconds > 0
 
 

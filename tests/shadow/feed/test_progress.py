@@ -29,7 +29,7 @@ def test_totals_add_up_batch_by_batch() -> None:
 def test_progress_balances() -> None:
     """Eligible is what was scored, failed and waits, to the row."""
     progress = Progress(scored=5, failed=2, lagging=3)
-    assert progress.eligible == 10
+    assert progress.count_eligible() == 10
     assert progress.counts() == {
         "scored": 5, "failed": 2, "lagging": 3, "compared": 0, "disagreed": 0, "flipped": 0,
     }  # fmt: skip

@@ -118,3 +118,11 @@ def test_what_was_sealed_meanwhile_is_read_from_the_table(settings: Settings, fo
         assert one.poll() == []
         one.close()
     writer.close()
+
+
+@pytest.mark.parametrize("counts", [[(0, 3), (0, 1)], [(0, 1)], [(0, 3), (0, 2), (4, 0)]])
+def test_a_record_names_the_batch_of_its_last_row(counts: list[tuple[int, int]]) -> None:
+    """Also where that row is the first or the only one of its batch: one batch less, and the rows
+    would be recorded twice after a restart."""
+    whole = source(*counts)
+    assert str(whole.recorded.offset) == str(whole.addresses()[1].to_pylist()[-1])

@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from gnomon.compare.comparators import Compared, compare
 from gnomon.policy import Policy, Rules
 from gnomon.report import Moment
-from gnomon.skew.consistency.columns import Kind
-from gnomon.skew.consistency.over_time import HOUR, ColumnTimeSeries
+from gnomon.skew.consistency.over_time import ColumnTimeSeries
+from gnomon.skew.consistency.reported_columns import Kind
 
 RULES = Policy().rules(
     pa.schema([pa.field("prediction", pa.float64()), pa.field("carrier", pa.string())]), same=True
 )
 KINDS: dict[str, Kind] = {"prediction": "output", "carrier": "feature"}
+
+HOUR = 3_600
 
 
 def sides(count: int) -> Compared:
@@ -78,7 +80,7 @@ def test_batches_and_their_order_change_nothing(cuts: list[int], random: object)
         )
     assert told(one).keys() == told(many).keys()
     assert told(one) == told(many)
-    assert one.seconds > HOUR
+    assert one.sums.seconds > HOUR
 
 
 def test_weights_make_a_sample_stand_for_all_rows() -> None:

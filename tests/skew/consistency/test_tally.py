@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon.errors import PolicyError
-from gnomon.offline.paired_rows import Pairs, Sample
+from gnomon.offline.paired_rows import Pairs, RowSample
 from gnomon.policy import Policy, Rules
+from gnomon.skew.consistency.divergence import DivergenceOverTime
 from gnomon.skew.consistency.tally import Tally
-from gnomon.skew.consistency.time_buckets import TimeBuckets
 
 SCHEMA = pa.schema([pa.field("prediction", pa.float64())])
 
@@ -77,7 +77,7 @@ def test_a_sample_is_bounded_and_knows_what_it_saw() -> None:
 
 def test_a_sample_of_nothing_is_nothing() -> None:
     """No rows were offered."""
-    assert Sample(5).pairs() is None
+    assert RowSample(5).pairs() is None
 
 
 def test_the_first_diverging_row_is_named() -> None:
@@ -91,7 +91,7 @@ def test_the_first_diverging_row_is_named() -> None:
 
 def test_buckets_widen_with_the_range_and_lose_no_row() -> None:
     """A year of rows is a few dozen buckets that add up to the rows."""
-    time = TimeBuckets()
+    time = DivergenceOverTime()
     moments = np.arange(0.0, 365 * 86_400, 600)
     diverged = moments > 100 * 86_400
     requests = pa.chunked_array([[f"r{i}" for i in range(len(moments))]])

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gnomon.cli.console import columns, local, out, share
-from gnomon.contract.check.findings import Checked, Finding, Refusal
+from gnomon.contract.check.checked import Checked, CheckFinding, Refusal
 from gnomon.contract.difference import Change, worst
 
 __all__ = ["show_changes", "show_checked"]
@@ -67,7 +67,7 @@ def show_changes(changes: Sequence[Change], old: str, new: str) -> None:
     out.print(table)
 
 
-def _findings(findings: Sequence[Finding]) -> Table:
+def _findings(findings: Sequence[CheckFinding]) -> Table:
     """A few lines a finding: what it is, where to look, what may be behind it."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
@@ -84,7 +84,7 @@ def _findings(findings: Sequence[Finding]) -> Table:
     return table
 
 
-def _where(found: Finding) -> str:
+def _where(found: CheckFinding) -> str:
     rows = ", ".join(str(example.row) for example in found.examples[:MOST_SHOWN])
     return "; ".join(filter(None, [f"rows {rows}" if rows else "", _span(found.first, found.last)]))
 

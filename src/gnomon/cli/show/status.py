@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.markup import escape
 
 from gnomon.cli.console import ago, local, share
-from gnomon.cli.overview import Gone, Overview
-from gnomon.service.status import Books, Latency, Live, ShadowStatus, Status
+from gnomon.service.overview import Gone, Overview
+from gnomon.service.status import Books, Live, ShadowStatus, Status
 from gnomon.service.totals import total
+from gnomon.shadow.shadow_counts import Latency
 
 __all__ = ["show_status"]
 

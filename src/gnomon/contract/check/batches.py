@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from gnomon.contract.check.columns import Column, json_values, plain
-from gnomon.contract.check.findings import Level, Rule
-from gnomon.contract.check.judging import MOST_EXAMPLES, MOST_GOT, Hit
+from gnomon.contract.check.checked import Level, Rule
+from gnomon.contract.check.column_judge import MOST_EXAMPLES, MOST_GOT, BrokenRule
+from gnomon.contract.check.plain_columns import Column, json_values, plain
 from gnomon.contract.values import shown
 from gnomon.contract.zones import zone_name
 
@@ -35,8 +35,8 @@ class Batch(NamedTuple):
 
     rows: int
     columns: dict[str, tuple[Column, Places]]
-    shapeless: Hit
-    unknown: dict[str, Hit]
+    shapeless: BrokenRule
+    unknown: dict[str, BrokenRule]
 
 
 def columns_of(frame: Frame) -> dict[str, pa.Array | pa.ChunkedArray | list[Any]]:
@@ -73,17 +73,17 @@ def of_records(records: Sequence[Any], features: Collection[str]) -> Batch:
 
 def rows_hit(
     rule: Rule, expected: str, level: Level, places: Sequence[int] | Places, got: Sequence[str]
-) -> Hit:
+) -> BrokenRule:
     """Rows that do not keep to a rule; ``got`` is what each has, or the one thing that all have."""
     where = np.asarray(places, dtype=np.int64)
     if len(got) == 1:
         counted, first = {got[0]: len(where)}, [got[0]] * min(len(where), MOST_EXAMPLES)
     else:
         counted, first = dict(Counter(got).most_common(MOST_GOT)), list(got[:MOST_EXAMPLES])
-    return Hit(rule, expected, level, where, counted, first)
+    return BrokenRule(rule, expected, level, where, counted, first)
 
 
-def _strangers(objects: Mapping[int, dict[str, Any]], features: set[str]) -> dict[str, Hit]:
+def _strangers(objects: Mapping[int, dict[str, Any]], features: set[str]) -> dict[str, BrokenRule]:
     found: dict[str, list[int]] = defaultdict(list)
     for place, record in objects.items():
         if not record.keys() <= features:
@@ -95,11 +95,11 @@ def _strangers(objects: Mapping[int, dict[str, Any]], features: set[str]) -> dic
     }
 
 
-def _unknown(places: Sequence[int] | Places, got: Sequence[str]) -> Hit:
+def _unknown(places: Sequence[int] | Places, got: Sequence[str]) -> BrokenRule:
     return rows_hit("unknown", "no such field", "allowed", places, got)
 
 
-def _shapeless(places: Sequence[int], got: Sequence[str]) -> Hit:
+def _shapeless(places: Sequence[int], got: Sequence[str]) -> BrokenRule:
     return rows_hit("type", "an object", "broken", places, got)
 
 

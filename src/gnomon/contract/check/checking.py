@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from gnomon.contract.check.batches import Batch, Frame, columns_of, of_records, of_table, rows_hit
-from gnomon.contract.check.findings import LEVELS, Checked, Finding
+from gnomon.contract.check.checked import LEVELS, Checked, CheckFinding
+from gnomon.contract.check.column_judge import Judge, Judged, Moments
 from gnomon.contract.check.freshness import stale
-from gnomon.contract.check.judging import Judge, Judged, Moments
-from gnomon.contract.check.sample import Sample
-from gnomon.contract.check.tallies import Label, Rows, Tallies
+from gnomon.contract.check.sample import NumberSample
+from gnomon.contract.check.tallies import BatchRows, Label, Tallies
 from gnomon.contract.check.units import Trained, suspect_unit, trained
 from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature
@@ -66,7 +66,7 @@ class Check:
         }
         self._tallies = Tallies()
         self._training = {} if profile is None else trained(profile)
-        self._samples = {name: Sample() for name in self._training}
+        self._samples = {name: NumberSample() for name in self._training}
         self._unchecked: dict[str, None] = {}
         if profile is None:
             self._unchecked["unit: there is no training profile to compare with"] = None
@@ -82,7 +82,7 @@ class Check:
         judged = self._judge(batch, text=text)
         event = self.contract.event_time
         arrived = judged[event].moments if event in judged else None
-        self._count(batch, judged, Rows(lambda place: first + place, arrived))
+        self._count(batch, judged, BatchRows(lambda place: first + place, arrived))
 
     def add_records(self, records: Sequence[Any], label: Label, arrived: Moments) -> None:
         """Hold records against the contract, as a request has them once its JSON is parsed.
@@ -93,20 +93,20 @@ class Check:
             arrived: when each arrived.
         """
         batch = of_records(records, self._features)
-        self._count(batch, self._judge(batch, text=False), Rows(label, arrived))
+        self._count(batch, self._judge(batch, text=False), BatchRows(label, arrived))
 
     def add_unreadable(self, error: InvalidRequest, label: str, arrived: Moments) -> None:
         """A body that holds no records; it counts as one row."""
         expected, _, got = error.message.partition(", got ")
         hit = rows_hit("body", expected.removeprefix("expected "), "broken", [0], [got or "a body"])
-        self._tallies.count("$", hit, Rows(lambda place: label, arrived))
+        self._tallies.count("$", hit, BatchRows(lambda place: label, arrived))
         self.rows += 1
 
     def add_unknown(self, names: Sequence[str], label: str, arrived: Moments) -> None:
         """Fields of a body beside its records; they add no row."""
         for name in names:
             hit = rows_hit("unknown", "no such field", "allowed", [0], ["beside rows"])
-            self._tallies.count(name, hit, Rows(lambda place: label, arrived))
+            self._tallies.count(name, hit, BatchRows(lambda place: label, arrived))
 
     def merge(self, other: Check) -> None:
         """Add what another check of the same contract has seen after this."""
@@ -133,7 +133,7 @@ class Check:
             for name, (column, places) in batch.columns.items()
         }
 
-    def _count(self, batch: Batch, judged: dict[str, Judged], rows: Rows) -> None:
+    def _count(self, batch: Batch, judged: dict[str, Judged], rows: BatchRows) -> None:
         self._tallies.count("$", batch.shapeless, rows)
         for name, feature in self._features.items():
             there = batch.columns[name][1] if name in batch.columns else np.array([], np.int64)
@@ -144,7 +144,7 @@ class Check:
             self._tallies.count(name, hit, rows)
         self.rows += batch.rows
 
-    def _count_left_out(self, feature: Feature, batch: Batch, there: Any, rows: Rows) -> None:
+    def _count_left_out(self, feature: Feature, batch: Batch, there: Any, rows: BatchRows) -> None:
         left_out = np.ones(batch.rows, dtype=bool)
         left_out[there] = False
         left_out[batch.shapeless.places] = False
@@ -153,7 +153,7 @@ class Check:
         hit = rows_hit("missing", feature.type, level, places, ["no such field"])  # type: ignore[arg-type]
         self._tallies.count(feature.name, hit, rows)
 
-    def _count_judged(self, feature: Feature, judged: Judged, rows: Rows) -> None:
+    def _count_judged(self, feature: Feature, judged: Judged, rows: BatchRows) -> None:
         for hit in judged.hits:
             self._tallies.count(feature.name, hit, rows)
         if feature.name in self._samples and judged.numbers is not None:
@@ -167,17 +167,17 @@ class Check:
         for hit in stale(feature, judged.moments, rows.arrived):
             self._tallies.count(feature.name, hit, rows)
 
-    def _suspected(self) -> list[Finding]:
+    def _suspected(self) -> list[CheckFinding]:
         looked = {name: self._suspect(name, one) for name, one in self._training.items()}
         return [finding for finding in looked.values() if finding is not None]
 
-    def _suspect(self, name: str, training: Trained) -> Finding | None:
+    def _suspect(self, name: str, training: Trained) -> CheckFinding | None:
         sample = self._samples[name]
         found = suspect_unit(sample.values, training)
         if found is None:
             return None
         unit = self._features[name].unit or "as in training"
-        return Finding(
+        return CheckFinding(
             feature=name,
             rule="unit",
             level="suspected",

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gnomon.contract.check.batches import rows_hit
-from gnomon.contract.check.findings import Rule
-from gnomon.contract.check.judging import Hit, Moments
+from gnomon.contract.check.checked import Rule
+from gnomon.contract.check.column_judge import BrokenRule, Moments
 from gnomon.contract.feature import Feature
 
 __all__ = ["SLACK", "stale"]
@@ -25,7 +25,7 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 _UNITS = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
 
 
-def stale(feature: Feature, moments: Moments, arrived: Moments) -> list[Hit]:
+def stale(feature: Feature, moments: Moments, arrived: Moments) -> list[BrokenRule]:
     """The rows whose timestamp is older than the feature's ``max_age``, or after the arrival.
 
     Args:
@@ -44,7 +44,7 @@ def stale(feature: Feature, moments: Moments, arrived: Moments) -> list[Hit]:
     ]
 
 
-def _hit(rule: Rule, expected: str, rows: Mask, age: Places, word: str) -> Hit:
+def _hit(rule: Rule, expected: str, rows: Mask, age: Places, word: str) -> BrokenRule:
     places = np.flatnonzero(rows)
     seconds = (age[places] // 1_000_000).tolist()
     return rows_hit(rule, expected, "broken", places, [f"{_span(s)} {word}" for s in seconds])

@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Sample"]
+from gnomon.bottom_k import BottomK
+
+__all__ = ["NumberSample"]
 
 Floats = npt.NDArray[np.float64]
 
 
-class Sample:
+class NumberSample:
     """Every value seen is in it with the same probability, whatever came in which batches.
 
-    Each value draws a number; the ``size`` smallest draws stay. So two samples merge into the
-    sample of both streams (bottom-k sampling: Cohen and Kaplan, "Summarizing data using bottom-k
-    sketches", PODC 2007). The same batches in the same order give the same sample.
+    Each value draws a number; the ``size`` smallest draws stay. The same batches in the same order
+    give the same sample.
 
     >>> sample = Sample(3)
     >>> sample.add(np.arange(10.0))
@@ -23,28 +24,27 @@ class Sample:
     (10, 3)
     """
 
-    __slots__ = ("_draws", "_random", "seen", "size", "values")
+    __slots__ = ("_kept", "_random")
 
     def __init__(self, size: int = 4096, seed: int = 0) -> None:
-        self.size = size
-        self.seen = 0
-        self.values: Floats = np.empty(0)
-        self._draws: Floats = np.empty(0)
+        self._kept = BottomK[Floats](size, lambda values, places: values[places], np.concatenate)
         self._random = np.random.default_rng(seed)
+
+    @property
+    def seen(self) -> int:
+        """How many values there were."""
+        return self._kept.seen
+
+    @property
+    def values(self) -> Floats:
+        """The values in it."""
+        kept = self._kept.kept()
+        return np.empty(0) if kept is None else kept
 
     def add(self, values: Floats) -> None:
         """See more values."""
-        self._keep(self._random.random(len(values)), values, len(values))
+        self._kept.offer(self._random.random(len(values)), values)
 
-    def merge(self, other: Sample) -> None:
+    def merge(self, other: NumberSample) -> None:
         """See everything that ``other`` saw."""
-        self._keep(other._draws, other.values, other.seen)
-
-    def _keep(self, draws: Floats, values: Floats, seen: int) -> None:
-        self.seen += seen
-        draws = np.concatenate([self._draws, draws])
-        values = np.concatenate([self.values, values])
-        if len(draws) > self.size:
-            least = np.argpartition(draws, self.size)[: self.size]
-            draws, values = draws[least], values[least]
-        self._draws, self.values = draws, values
+        self._kept.merge(other._kept)

@@ -6,10 +6,10 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from gnomon.contract.check.findings import Example, Finding, Level, Rule
-from gnomon.contract.check.judging import MOST_EXAMPLES, MOST_GOT, Hit, Moments
+from gnomon.contract.check.checked import CheckExample, CheckFinding, Level, Rule
+from gnomon.contract.check.column_judge import MOST_EXAMPLES, MOST_GOT, BrokenRule, Moments
 
-__all__ = ["Label", "Rows", "Tallies"]
+__all__ = ["BatchRows", "Label", "Tallies"]
 
 Label = Callable[[int], int | str]
 
@@ -27,7 +27,7 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class BatchRows:
     """What is known of the rows of one batch.
 
     Attributes:
@@ -38,11 +38,11 @@ class Rows:
     label: Label
     arrived: Moments | None
 
-    def example(self, place: int, got: str) -> Example:
+    def example(self, place: int, got: str) -> CheckExample:
         """One of them."""
         at = self.arrived
         when = _moment(int(at.micros[place])) if at is not None and at.known[place] else None
-        return Example(row=self.label(place), got=got, at=when)
+        return CheckExample(row=self.label(place), got=got, at=when)
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class _Tally:
 
     rows: int = 0
     got: dict[str, int] = field(default_factory=dict)
-    examples: list[Example] = field(default_factory=list)
+    examples: list[CheckExample] = field(default_factory=list)
     first: int | None = None
     last: int | None = None
 
@@ -72,7 +72,7 @@ class Tallies:
     def __init__(self) -> None:
         self._tallies: dict[_Key, _Tally] = {}
 
-    def count(self, feature: str, hit: Hit, rows: Rows) -> None:
+    def count(self, feature: str, hit: BrokenRule, rows: BatchRows) -> None:
         """Count the rows of a hit."""
         if not len(hit.places):
             return
@@ -89,11 +89,11 @@ class Tallies:
         for key, tally in other._tallies.items():
             self._add(key, tally)
 
-    def findings(self, of: int) -> Iterator[Finding]:
+    def findings(self, of: int) -> Iterator[CheckFinding]:
         """What was found in ``of`` rows, in the order it was first met."""
         for (feature, rule, expected, level), tally in self._tallies.items():
             frequent = sorted(tally.got.items(), key=lambda pair: -pair[1])
-            yield Finding(
+            yield CheckFinding(
                 feature=feature,
                 rule=rule,
                 level=level,

@@ -21,7 +21,7 @@ from gnomon.log import (
 from gnomon.log.layout import START, folders
 from gnomon.log.lost import LostRange, lost_ranges
 from gnomon.log.sampling import eligible
-from gnomon.shadow.books.books import Books, LiveBooks, ShadowBooks
+from gnomon.shadow.books.books import LiveBooks, LogBooks, ShadowBooks
 from gnomon.shadow.books.sealed import sealed_books
 from gnomon.shadow.feed.run import Run
 
@@ -38,7 +38,7 @@ _COLUMNS = (
 _ELIGIBLE = pa.schema([("request_id", pa.string()), ("row", pa.int32()), ("read", pa.bool_())])
 
 
-def balance(log: InferenceLog) -> Books:
+def balance(log: InferenceLog) -> LogBooks:
     """Count the log's books at one moment.
 
     A shadow is held to its latest run in each slice of this machine: which rows it had to score is
@@ -56,7 +56,7 @@ def balance(log: InferenceLog) -> Books:
     raise AssertionError
 
 
-def _count(log: InferenceLog) -> Books:
+def _count(log: InferenceLog) -> LogBooks:
     runs = list(_runs(log))  # Before the snapshot, which then holds all that they have read.
     with log.snapshot() as snapshot, snapshot.connection(columns=_COLUMNS) as connection:
         _register_lost(connection, log)
@@ -65,7 +65,7 @@ def _count(log: InferenceLog) -> Books:
         for books in [*counted, *_earlier(connection, runs)]:
             known = shadows.get(books.artifact)
             shadows[books.artifact] = books if known is None else known.plus(books)
-        return Books(
+        return LogBooks(
             live=_live_books(connection),
             shadows=tuple(shadows[artifact] for artifact in sorted(shadows)),
             sealed=sealed_books(snapshot, log.folder, connection),

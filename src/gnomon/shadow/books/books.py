@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import Self
+
+import msgspec
+from msgspec import structs
 
 from gnomon.log.schema import LIVE_OUTCOMES
+from gnomon.shadow.shadow_counts import ShadowOutcomes, added
 
-__all__ = ["Books", "LiveBooks", "SealedBooks", "ShadowBooks"]
+__all__ = ["LiveBooks", "LogBooks", "SealedBooks", "ShadowBooks"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +54,12 @@ class LiveBooks:
                 yield from _complaint(rows, f"of an unknown outcome `{name}`")
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class ShadowBooks:
+class ShadowBooks(ShadowOutcomes, frozen=True, kw_only=True):
     """One shadow, in rows, over all slices.
 
     Attributes:
         artifact: its tag.
         eligible: live rows that it had to score.
-        scored: rows it answered.
-        failed: rows it failed on, crashes included.
         lagging: rows it has not read yet.
         lagging_in: the same by slice, where there are any.
         missing: rows that it has read past and left no record of.
@@ -68,10 +69,8 @@ class ShadowBooks:
 
     artifact: str
     eligible: int = 0
-    scored: int = 0
-    failed: int = 0
     lagging: int = 0
-    lagging_in: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    lagging_in: dict[str, int] = msgspec.field(default_factory=dict)
     missing: int = 0
     repeated: int = 0
     strange: int = 0
@@ -80,7 +79,7 @@ class ShadowBooks:
     def balanced(self) -> bool:
         """Whether every eligible row was scored once, failed once, or is still to be read."""
         wrong = self.missing or self.repeated or self.strange
-        return not wrong and self.eligible == self.scored + self.failed + self.lagging
+        return not wrong and self.eligible == self.done + self.lagging
 
     def explain(self) -> Iterator[str]:
         """The equation, and what is wrong with it."""
@@ -97,13 +96,8 @@ class ShadowBooks:
 
     def plus(self, other: Self) -> Self:
         """The books of this shadow in two slices."""
-        sums: dict[str, Any] = {
-            field.name: getattr(self, field.name) + getattr(other, field.name)
-            for field in dataclasses.fields(self)
-            if field.name not in ("artifact", "lagging_in")
-        }
         lagging_in = {**self.lagging_in, **other.lagging_in}
-        return dataclasses.replace(self, **sums, lagging_in=lagging_in)
+        return structs.replace(added((self, other)), lagging_in=lagging_in)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +110,8 @@ class SealedBooks:
         found: rows that the table has.
         lost: rows known to be lost, which ``gnomon log repair`` took note of.
         behind: the ledger is older than the table, so rows sealed since cannot be held to it.
+        begun: how many folders the stream had in the spool. Rows that were in an earlier one and
+            not sealed are lost; nobody knows how many, so they are in no number here.
     """
 
     stream: str
@@ -123,6 +119,7 @@ class SealedBooks:
     found: int
     lost: int = 0
     behind: bool = False
+    begun: int = 1
 
     @property
     def balanced(self) -> bool:
@@ -141,13 +138,18 @@ class SealedBooks:
             missing = self.sealed - self.found - self.lost
             yield from _complaint(max(missing, 0), "missing from the sealed log")
             yield from _complaint(max(-missing, 0), "in the sealed log more than once")
-        elif self.lost:
+        elif self.lost or self.begun > 1:
             yield f"sealed {self.stream}: {self.sealed:,} rows were sealed"
         yield from _complaint(self.lost, "lost, as gnomon log repair has noted")
+        if self.begun > 1:
+            yield (
+                f"  its folder in the spool was lost or replaced {_times(self.begun - 1)}: rows "
+                "that were there and not sealed are in no number here"
+            )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Books:
+class LogBooks:
     """The books of one model's log.
 
     Attributes:
@@ -178,6 +180,10 @@ class Books:
     @property
     def _parts(self) -> list[LiveBooks | ShadowBooks | SealedBooks]:
         return [self.live, *self.shadows, *self.sealed]
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number:,} times"
 
 
 def _complaint(rows: int, what: str) -> Iterator[str]:

@@ -28,10 +28,10 @@ def sealed_books(
         spool: the model's segments, if they are on this machine.
         connection: to the snapshot.
     """
-    if snapshot.table is None:
-        return ()
-    query = "SELECT slice || '/' || stream, count(*) FROM sealed GROUP BY ALL"
-    found: dict[str, int] = dict(connection.execute(query).fetchall())
+    found: dict[str, int] = {}
+    if snapshot.table is not None:
+        query = "SELECT slice || '/' || stream, count(*) FROM sealed GROUP BY ALL"
+        found = dict(connection.execute(query).fetchall())
     books = []
     for stream, sealed in sealed_rows(snapshot.ledgers).items():
         ahead = _rows_ahead(snapshot, spool, stream)
@@ -43,6 +43,7 @@ def sealed_books(
                 found=there,
                 lost=sealed.lost,
                 behind=ahead is None,
+                begun=sealed.begun,
             )
         )
     return tuple(books)

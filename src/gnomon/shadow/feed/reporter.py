@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from gnomon.errors import GnomonError
 from gnomon.log import Position
-from gnomon.shadow.feed.progress import Latency, Progress, Totals
+from gnomon.shadow.feed.progress import Progress, Totals
 from gnomon.shadow.feed.source import Reading
+from gnomon.shadow.shadow_counts import Latency, ShadowCounts
 
 __all__ = ["Reporter"]
 
@@ -102,15 +103,11 @@ class Reporter(threading.Thread):
         lagging = max(self._done_before + self._eligible - totals.done, 0)
         micros = tuple(self._micros)
         return Progress(
+            **{name: getattr(totals, name) for name in ShadowCounts.__struct_fields__},
             position=str(position),
-            scored=totals.scored,
-            failed=totals.failed,
             lagging=lagging,
             came_to_end=end is not None,
             behind_seconds=self._behind(totals.done - self._done_before) if lagging else 0.0,
-            compared=totals.compared,
-            disagreed=totals.disagreed,
-            flipped=totals.flipped,
             difference=totals.apart / totals.measured if totals.measured else None,
             latency_ms=_latency(micros) if micros else None,
             worker=self.worker,

@@ -10,18 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from gnomon.compare.comparators import ComparedColumn
+from gnomon.offline.time_buckets import FROM_HOURS, TimeSums
 from gnomon.report import Moment, OverTime
-from gnomon.skew.consistency.columns import Kind
+from gnomon.skew.consistency.reported_columns import Kind
 
 __all__ = ["ColumnTimeSeries"]
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
-
-HOUR = 3_600
-
-_WIDTHS = (HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR, 168 * HOUR, 672 * HOUR)
-"""Seconds, each a whole multiple of the one before, so that buckets merge without a rest."""
 
 _MOST_BUCKETS = 168
 """A week of hours."""
@@ -38,16 +34,9 @@ class ColumnTimeSeries:
     """Sums by column and bucket, in bounded memory; buckets widen as the range grows.
 
     Batches may come in any order.
-
-    Attributes:
-        seconds: the width of a bucket, at least an hour.
-        numbers: of the buckets, rising: seconds since 1970 over the width.
-        sums: column to its sums, a row for each of ``numbers``.
     """
 
-    seconds: int = _WIDTHS[0]
-    numbers: Numbers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    sums: dict[str, Floats] = field(default_factory=dict)
+    sums: TimeSums = field(default_factory=lambda: TimeSums(FROM_HOURS, _HELD_BUCKETS, _SUMS))
     _flips: set[str] = field(default_factory=set)
 
     def add(
@@ -66,18 +55,12 @@ class ColumnTimeSeries:
         known = np.flatnonzero(np.isfinite(moments))
         if not len(known):
             return
-        found, places = np.unique(np.floor(moments[known] / self.seconds), return_inverse=True)
+        found, places = self.sums.split(moments[known])
         rows = _Rows(
             known, places, np.ones(len(known)) if weights is None else weights[known], len(found)
         )
-        at = self._at(found.astype(np.int64))
-        for name, column in columns.items():
-            if column.flip is not None:
-                self._flips.add(name)
-            sums = self.sums.setdefault(name, np.zeros((len(self.numbers), _SUMS)))
-            sums[at] += rows.sums(column)
-        while len(self.numbers) > _HELD_BUCKETS and self._widen():
-            pass
+        self._flips |= {name for name, column in columns.items() if column.flip is not None}
+        self.sums.add(found, {name: rows.sums(column) for name, column in columns.items()})
 
     def build(self, kinds: Mapping[str, Kind], *, sampled: bool = False) -> Iterator[OverTime]:
         """Each column's course, in at most a week of buckets.
@@ -86,15 +69,14 @@ class ColumnTimeSeries:
             kinds: what each column is.
             sampled: whether the rows are a sample.
         """
-        while self._span() >= _MOST_BUCKETS and self._widen():
-            pass
-        starts = self.numbers.tolist()
-        for name, sums in self.sums.items():
+        self.sums.fit(_MOST_BUCKETS)
+        starts = self.sums.numbers.tolist()
+        for name, sums in self.sums.series.items():
             counted = zip(starts, sums, strict=True)
             yield OverTime(
                 column=name,
                 kind=kinds[name],
-                seconds=self.seconds,
+                seconds=self.sums.seconds,
                 sampled=sampled,
                 moments=tuple(
                     self._moment(start, bucket, name in self._flips)
@@ -107,7 +89,7 @@ class ColumnTimeSeries:
         shares = sums / sums[_WEIGHT]
         pairs = sums[_PAIRS]
         return Moment(
-            start=datetime.fromtimestamp(at * self.seconds, UTC).isoformat(),
+            start=datetime.fromtimestamp(at * self.sums.seconds, UTC).isoformat(),
             rows=int(sums[_ROWS]),
             coverage=_share(1 - shares[_LEFT] - shares[_RIGHT] - shares[_BOTH]),
             consistency=_share(shares[_AGREE]),
@@ -119,29 +101,6 @@ class ColumnTimeSeries:
             mean_difference=float(sums[_DIFFERENCE] / pairs) if pairs else None,
             smape=float(sums[_SMAPE] / pairs) if pairs else None,
         )
-
-    def _at(self, numbers: Numbers) -> Numbers:
-        """The places of these buckets among the sums, which are made where they are new."""
-        known = np.union1d(self.numbers, numbers)
-        if len(known) > len(self.numbers):
-            old = np.searchsorted(known, self.numbers)
-            self.numbers = known
-            for name, sums in self.sums.items():
-                self.sums[name] = np.zeros((len(known), _SUMS))
-                self.sums[name][old] = sums
-        return np.searchsorted(known, numbers)
-
-    def _widen(self) -> bool:
-        wider = next((width for width in _WIDTHS if width > self.seconds), None)
-        if wider is None:
-            return False
-        self.numbers, firsts = np.unique(self.numbers * self.seconds // wider, return_index=True)
-        self.sums = {name: np.add.reduceat(sums, firsts) for name, sums in self.sums.items()}
-        self.seconds = wider
-        return True
-
-    def _span(self) -> int:
-        return int(self.numbers[-1] - self.numbers[0]) if len(self.numbers) else 0
 
 
 @dataclass(slots=True)

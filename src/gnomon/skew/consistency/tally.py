@@ -10,10 +10,10 @@ import pyarrow as pa
 from gnomon.compare.comparators import compare
 from gnomon.compare.comparison import Comparison
 from gnomon.errors import PolicyError
-from gnomon.offline.paired_rows import Pairs, Sample, row_places, seconds, with_columns
+from gnomon.offline.paired_rows import Pairs, RowSample, row_places, seconds, with_columns
 from gnomon.policy import Rules
+from gnomon.skew.consistency.divergence import DivergenceOverTime
 from gnomon.skew.consistency.over_time import ColumnTimeSeries
-from gnomon.skew.consistency.time_buckets import TimeBuckets
 
 __all__ = ["Tally"]
 
@@ -42,10 +42,10 @@ class Tally:
     main: Comparison = field(default_factory=lambda: Comparison(keep=0))
     side: Comparison = field(default_factory=lambda: Comparison(keep=0))
     exact: int = 0
-    time: TimeBuckets = field(default_factory=TimeBuckets)
+    time: DivergenceOverTime = field(default_factory=DivergenceOverTime)
     courses: ColumnTimeSeries = field(default_factory=ColumnTimeSeries)
-    agreeing: Sample = field(init=False)
-    diverging: Sample = field(init=False)
+    agreeing: RowSample = field(init=False)
+    diverging: RowSample = field(init=False)
 
     def __post_init__(self) -> None:
         if not self.judged.comparators:
@@ -53,8 +53,8 @@ class Tally:
                 "the policy ignores every column that could be compared",
                 hint='a column is ignored by kind = "ignore" under [skew] or [compare]',
             )
-        self.agreeing = Sample(self.sample_rows)
-        self.diverging = Sample(self.sample_rows)
+        self.agreeing = RowSample(self.sample_rows)
+        self.diverging = RowSample(self.sample_rows)
 
     def add(self, pairs: Pairs) -> None:
         """Count rows and offer them to the sample."""

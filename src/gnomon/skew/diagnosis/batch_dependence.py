@@ -22,6 +22,7 @@ from gnomon.policy import Comparator, Rules
 from gnomon.report import Rung
 from gnomon.report.numbers import rows as counted
 from gnomon.skew.diagnosis.case import CONFIRMED, Mask
+from gnomon.tolerances import ROUNDING, ROUNDING_NEAR_ZERO, close
 
 __all__ = ["Company", "probe_batch_dependence"]
 
@@ -288,8 +289,8 @@ def _up_to_noise(rules: Rules) -> Rules:
             if rule.kind == "label"
             else Comparator(
                 kind=rule.kind,
-                absolute=max(rule.absolute, 1e-12),
-                relative=max(rule.relative, 1e-9),
+                absolute=max(rule.absolute, ROUNDING_NEAR_ZERO),
+                relative=max(rule.relative, ROUNDING),
                 ulps=rule.ulps,
             )
             for name, rule in rules.comparators.items()
@@ -304,7 +305,8 @@ def _only(rules: Rules, names: list[str]) -> Rules:
 def _equal(one: Any, other: Any) -> Mask:
     left, right = one.to_pandas(), other.to_pandas()
     if left.dtype.kind == "f" and right.dtype.kind in "fiu":
-        close: Mask = np.isclose(left, right, rtol=1e-9, atol=1e-12, equal_nan=True)
-        return close
+        numbers, others = left.to_numpy(np.float64), right.to_numpy(np.float64)
+        both_nan: Mask = np.isnan(numbers) & np.isnan(others)
+        return both_nan | close(numbers, others, absolute=ROUNDING_NEAR_ZERO)
     same: Mask = ((left == right) | (left.isna() & right.isna())).to_numpy(dtype=bool)
     return same

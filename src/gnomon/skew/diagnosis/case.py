@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from gnomon.offline.shifts import Shift
 from gnomon.skew.diagnosis.inputs import numbers
+from gnomon.tolerances import close
 
 __all__ = [
     "CONFIRMED",
@@ -22,7 +23,6 @@ __all__ = [
     "Proposal",
     "Surroundings",
     "Version",
-    "close",
     "is_numeric",
     "spread",
 ]
@@ -40,8 +40,6 @@ FEWEST_ROWS = 8
 
 FEWEST_VALUES = 3
 """Distinct values below which "always 1 higher" says no more than "other"."""
-
-_NEAR = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,14 +194,6 @@ class Proposal:
     explained: Mask
     moved: tuple[str, Floats] | None = None
     beside: Proposal | None = None
-
-
-def close(one: Floats, other: Floats) -> Mask:
-    """Equal to a billionth, as after a division and a multiplication by the same number."""
-    with np.errstate(all="ignore"):
-        apart, size = np.abs(one - other), np.fmax(np.abs(one), np.abs(other))
-        near: Mask = (one == other) | (apart <= _NEAR * size)
-    return near
 
 
 def is_numeric(kind: pa.DataType) -> bool:

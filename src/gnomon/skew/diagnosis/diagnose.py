@@ -18,15 +18,15 @@ from gnomon.offline.shifts import History
 from gnomon.policy import Rules
 from gnomon.report import Diagnosis, Rung, Swap, share
 from gnomon.report.numbers import count, rows
-from gnomon.skew.consistency.columns import only
+from gnomon.skew.consistency.reported_columns import only
 from gnomon.skew.diagnosis.batch_dependence import Company, probe_batch_dependence
 from gnomon.skew.diagnosis.case import CONFIRMED, Mask, spread
+from gnomon.skew.diagnosis.cause_findings import CauseFinding, gather
 from gnomon.skew.diagnosis.diagnosis_writer import WEIGHED, DiagnosisWriter
-from gnomon.skew.diagnosis.external_causes import ExternalCauses, Found, since_packed
-from gnomon.skew.diagnosis.findings import Finding, gather
+from gnomon.skew.diagnosis.external_causes import ExternalCause, ExternalCauses, since_packed
 from gnomon.skew.diagnosis.other_environment import OtherEnvironment
 from gnomon.skew.diagnosis.roots import RepairRunner, Repairs, Root
-from gnomon.skew.diagnosis.search import Hit, search
+from gnomon.skew.diagnosis.search import DistortionMatch, search
 from gnomon.skew.diagnosis.surroundings import surroundings
 from gnomon.skew.diagnosis.swaps import swaps
 from gnomon.skew.diagnosis.versions import versions
@@ -214,7 +214,7 @@ class _Investigation:
         agreed = workshop.agreed(everything)
         return bool(agreed[diverged].mean() >= CONFIRMED) if diverged.any() else True
 
-    def _of_answers(self, workshop: RepairRunner) -> list[Finding]:
+    def _of_answers(self, workshop: RepairRunner) -> list[CauseFinding]:
         """Causes that are seen in the answers themselves: fewer digits, or their last bits."""
         cases = [
             workshop.case(name, self.walk.left.column(name).combine_chunks(), Repairs())
@@ -227,9 +227,9 @@ class _Investigation:
             finding.of_answers, finding.accounts = True, finding.vanished
         return kept
 
-    def _searched(self, workshop: RepairRunner, findings: list[Finding]) -> list[Finding]:
+    def _searched(self, workshop: RepairRunner, findings: list[CauseFinding]) -> list[CauseFinding]:
         """Distortions tried on steps whose values tell nothing, and on answers that differ."""
-        kept: list[Finding] = []
+        kept: list[CauseFinding] = []
         for finding in findings:
             hit = None
             if finding.cause == "unknown" and finding.place:
@@ -241,7 +241,9 @@ class _Investigation:
         hit = self._distortion(list(workshop.outputs.comparators), diverged, workshop)
         return self._of_hit(hit, diverged, "") if hit else []
 
-    def _distortion(self, targets: list[str], differs: Mask, workshop: RepairRunner) -> Hit | None:
+    def _distortion(
+        self, targets: list[str], differs: Mask, workshop: RepairRunner
+    ) -> DistortionMatch | None:
         rules = only(self.walk.rules, targets)
         steps = [name for name in targets if self.walk.kinds[name] == "step"]
 
@@ -260,7 +262,7 @@ class _Investigation:
             workshop.around.zones,
         )
 
-    def _of_hit(self, hit: Hit, differs: Mask, place: str) -> list[Finding]:
+    def _of_hit(self, hit: DistortionMatch, differs: Mask, place: str) -> list[CauseFinding]:
         if hit.rivals:
             told = {f"{c.cause} of `{c.features[0]}`" for c in (hit.parts[-1], *hit.rivals)}
             if len({c.cause for c in (hit.parts[-1], *hit.rivals)}) > 1:
@@ -269,7 +271,7 @@ class _Investigation:
                 )
                 return []
         return [
-            Finding(
+            CauseFinding(
                 cause=part.cause,
                 place="",
                 columns=list(part.features),
@@ -286,7 +288,7 @@ class _Investigation:
             for part in hit.parts
         ]
 
-    def _weighed(self, workshop: RepairRunner, findings: list[Finding]) -> list[Finding]:
+    def _weighed(self, workshop: RepairRunner, findings: list[CauseFinding]) -> list[CauseFinding]:
         """How many rows each accounts for; without unknown ones that change no answer."""
         if not workshop.outputs.comparators or not self.walk.sample.diverged.any():
             return findings
@@ -343,7 +345,7 @@ class _Investigation:
     def _asked(self, workshop: RepairRunner) -> ExternalCauses:
         return ExternalCauses(self.walk, self.artifact, self.rerun, self.names, workshop.outputs)
 
-    def _of_found(self, found: Found | None) -> Diagnosis | None:
+    def _of_found(self, found: ExternalCause | None) -> Diagnosis | None:
         if found is None:
             return None
         diverged = int(self.walk.sample.diverged.sum())
@@ -384,6 +386,6 @@ class _Investigation:
         )
 
 
-def _matters(finding: Finding) -> bool:
+def _matters(finding: CauseFinding) -> bool:
     """Whether it changes an answer, as far as is known."""
     return finding.accounts is None or bool(finding.accounts or finding.moves)

@@ -10,11 +10,11 @@ from gnomon.compare.comparators import compare
 from gnomon.offline.rerun import Rerun
 from gnomon.report import Diagnosis, share
 from gnomon.report.numbers import count, plural, rows
-from gnomon.skew.consistency.columns import only
+from gnomon.skew.consistency.reported_columns import only
+from gnomon.skew.diagnosis.cause_findings import CauseFinding
 from gnomon.skew.diagnosis.facts import facts
-from gnomon.skew.diagnosis.findings import Finding
 from gnomon.skew.diagnosis.inputs import hours, with_hours
-from gnomon.skew.diagnosis.segments import segment, since
+from gnomon.skew.diagnosis.shared_values import segment, since
 from gnomon.skew.diagnosis.walk import TracedRows
 
 __all__ = ["WEIGHED", "DiagnosisWriter"]
@@ -41,7 +41,7 @@ class DiagnosisWriter:
     confidence: float
     evidence: tuple[str, ...]
 
-    def tell(self, finding: Finding, unsure: bool) -> Diagnosis:
+    def tell(self, finding: CauseFinding, unsure: bool) -> Diagnosis:
         """A finding in words.
 
         Args:
@@ -109,7 +109,7 @@ class DiagnosisWriter:
             )
         return self._unknown(finding, called, evidence, common)
 
-    def _moved(self, finding: Finding) -> Iterator[str]:
+    def _moved(self, finding: CauseFinding) -> Iterator[str]:
         """Where a timestamp was moved, what the answers are with it."""
         rules = only(self.walk.rules, self.walk.of_kind("output"))
         if finding.proposal is None or finding.proposal.moved is None or not rules.comparators:
@@ -121,7 +121,7 @@ class DiagnosisWriter:
         yield f"The outputs then agree on {count(healed)} of the {of} that diverged."
 
     def _unknown(
-        self, finding: Finding, called: str, evidence: list[str], common: dict[str, object]
+        self, finding: CauseFinding, called: str, evidence: list[str], common: dict[str, object]
     ) -> Diagnosis:
         column = finding.columns[0]
         kind = self.walk.kinds.get(column, "feature")

@@ -16,11 +16,11 @@ from gnomon.skew.diagnosis.case import CONFIRMED, Mask
 from gnomon.skew.diagnosis.other_environment import OtherEnvironment
 from gnomon.skew.diagnosis.walk import TracedRows
 
-__all__ = ["ExternalCauses", "Found", "since_packed"]
+__all__ = ["ExternalCause", "ExternalCauses", "since_packed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ExternalCause:
     """What gives the other side's answers.
 
     Attributes:
@@ -49,7 +49,7 @@ class ExternalCauses:
     names: tuple[str, str]
     rules: Rules
 
-    def environment(self, elsewhere: OtherEnvironment) -> Found | None:
+    def environment(self, elsewhere: OtherEnvironment) -> ExternalCause | None:
         """The other environment gives one side's answers, and this one does not."""
         answers = elsewhere.rerun.score(self.walk.inputs)
         same = max(
@@ -62,7 +62,7 @@ class ExternalCauses:
             return None
         column = self._first(elsewhere)
         step = (column or "").rpartition("/")[0]
-        return Found(
+        return ExternalCause(
             cause="library or hardware version",
             column=column,
             sentence=f"{'Step ' + step if step else 'The model'} gives another result with "
@@ -72,7 +72,7 @@ class ExternalCauses:
             same=same,
         )
 
-    def version(self, others: Iterable[tuple[Artifact, Rerun]]) -> Found | None:
+    def version(self, others: Iterable[tuple[Artifact, Rerun]]) -> ExternalCause | None:
         """The other side's answers are those of another version of the artifact."""
         diverged = self.walk.sample.diverged
         for other, rerun in others:
@@ -83,7 +83,7 @@ class ExternalCauses:
                 continue
             mine, theirs = self.artifact.manifest, other.manifest
             seeds = mine.lineage.data == theirs.lineage.data and mine.seeds != theirs.seeds
-            return Found(
+            return ExternalCause(
                 cause="seed" if seeds else "another version",
                 column=None,
                 sentence=f"The {self.names[1]} answers are those of {other.tag}"

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.report.numbers import rows, signed, value
-from gnomon.skew.consistency.columns import quantiles
+from gnomon.skew.consistency.reported_columns import quantiles
 from gnomon.skew.diagnosis.walk import TracedRows
 
 __all__ = ["facts"]

@@ -10,15 +10,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, close
+from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask
+from gnomon.tolerances import close
 
-__all__ = ["Exchange", "exchanges"]
+__all__ = ["ColumnExchange", "exchanges"]
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class ColumnExchange:
     """Columns of one place whose values went round.
 
     Attributes:
@@ -41,7 +42,7 @@ class Exchange:
         return "category code order" if self.indicators else "column order"
 
 
-def exchanges(cases: Sequence[Case]) -> list[Exchange]:
+def exchanges(cases: Sequence[Case]) -> list[ColumnExchange]:
     """Groups of columns that hold each other's values on the rows that differ."""
     mapping: dict[str, str] = {}
     for case in cases:
@@ -49,7 +50,7 @@ def exchanges(cases: Sequence[Case]) -> list[Exchange]:
         if source is not None:
             mapping[case.column] = source
     by_name = {case.column: case for case in cases}
-    found: list[Exchange] = []
+    found: list[ColumnExchange] = []
     for cycle in _cycles(mapping):
         members = [by_name[name] for name in cycle]
         flags = all(_is_flag(member) for member in members)
@@ -59,7 +60,7 @@ def exchanges(cases: Sequence[Case]) -> list[Exchange]:
         apart = np.logical_or.reduce([member.differs for member in members])
         back = [_same(member, by_name[columns[member.column]]) for member in members]
         healed = apart & np.logical_and.reduce(back)
-        found.append(Exchange(columns, flags, _is_date(members), healed))
+        found.append(ColumnExchange(columns, flags, _is_date(members), healed))
     return found
 
 

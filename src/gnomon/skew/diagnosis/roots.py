@@ -21,7 +21,7 @@ from gnomon.errors import PredictionFailed
 from gnomon.offline.rerun import Rerun
 from gnomon.policy import Comparator, Rules
 from gnomon.report.numbers import count, rows
-from gnomon.skew.consistency.columns import only
+from gnomon.skew.consistency.reported_columns import only
 from gnomon.skew.diagnosis.case import Case, Mask, Surroundings
 from gnomon.skew.diagnosis.inputs import numbers, with_feature, with_hours
 from gnomon.skew.diagnosis.walk import TracedRows

@@ -17,7 +17,7 @@ from gnomon.policy import Rules
 from gnomon.skew.diagnosis.candidates import Candidate, candidates
 from gnomon.skew.diagnosis.case import CONFIRMED, Mask, spread
 
-__all__ = ["Hit", "search"]
+__all__ = ["DistortionMatch", "search"]
 
 Floats = npt.NDArray[np.float64]
 Answer = Callable[[pa.RecordBatch], pa.Table | pa.RecordBatch]
@@ -34,7 +34,7 @@ _BASES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class DistortionMatch:
     """Distortions that together make the answers agree.
 
     Attributes:
@@ -65,7 +65,7 @@ def search(
     contract: Contract,
     answer: Answer,
     zones: Sequence[str] = (),
-) -> Hit | None:
+) -> DistortionMatch | None:
     """The distortion of one feature, or of two, that explains what the other side says.
 
     Args:
@@ -141,14 +141,16 @@ class _Tried:
                 found.append((candidate, healed, law))
         return found
 
-    def hit(self, base: tuple[Candidate, ...], found: list[tuple[Candidate, int, bool]]) -> Hit:
+    def hit(
+        self, base: tuple[Candidate, ...], found: list[tuple[Candidate, int, bool]]
+    ) -> DistortionMatch:
         """The best of what holds, and what does as well for another reason."""
         lawful = [f for f in found if f[2]] or found
         most = max(healed for _, healed, _ in lawful)
         best = [candidate for candidate, healed, _ in lawful if healed == most]
         first = best[0]
         rivals = [c for c in best[1:] if (c.cause, c.features) != (first.cause, first.features)]
-        return Hit((*base, first), most, int(self.bad.sum()), tuple(rivals))
+        return DistortionMatch((*base, first), most, int(self.bad.sum()), tuple(rivals))
 
     def error(self, answers: pa.Table | pa.RecordBatch, at: Mask) -> float:
         """How far numbers are from the other side's on some rows, on average."""

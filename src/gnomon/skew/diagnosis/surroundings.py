@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.contract import Contract
+from gnomon.offline.offline_table import KNOWN_AT, LABEL
 from gnomon.offline.shifts import SHIFTS, History, Shift
-from gnomon.offline.table import KNOWN_AT, LABEL
 from gnomon.skew.diagnosis.case import Surroundings, Version
 from gnomon.skew.diagnosis.inputs import hours, numbers
 from gnomon.skew.diagnosis.walk import TracedRows

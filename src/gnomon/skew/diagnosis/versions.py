@@ -14,7 +14,7 @@ from gnomon.offline.rerun import Rerun
 from gnomon.offline.shifts import NOW, History, Shifted, changing
 from gnomon.policy import Policy
 from gnomon.report import Rung
-from gnomon.skew.consistency.columns import only
+from gnomon.skew.consistency.reported_columns import only
 from gnomon.skew.diagnosis.case import spread
 from gnomon.skew.diagnosis.inputs import with_feature
 from gnomon.skew.diagnosis.walk import TracedRows

@@ -14,10 +14,10 @@ from gnomon.artifact import Artifact
 from gnomon.compare.comparators import Compared, compare
 from gnomon.contract import Decoder
 from gnomon.offline.logged import Range
-from gnomon.offline.paired_rows import Pairs, Sample, with_columns
+from gnomon.offline.paired_rows import Pairs, RowSample, with_columns
 from gnomon.offline.rerun import Rerun, step_columns
 from gnomon.policy import Policy, Rules
-from gnomon.skew.consistency.columns import Kind
+from gnomon.skew.consistency.reported_columns import Kind
 from gnomon.skew.diagnosis.other_environment import OtherEnvironment
 
 __all__ = ["Sampled", "TracedRows", "follow", "followed", "sampled"]
@@ -44,7 +44,7 @@ class Sampled:
         return Sampled(self.pairs.take(places), self.diverged[places], self.weights[places])
 
 
-def sampled(diverging: Sample, agreeing: Sample) -> Sampled:
+def sampled(diverging: RowSample, agreeing: RowSample) -> Sampled:
     """One sample of the two; together they were offered at least one row."""
     samples = [(s.pairs(), s.seen, bad) for s, bad in ((diverging, True), (agreeing, False))]
     parts = [(pairs, seen, bad) for pairs, seen, bad in samples if pairs is not None]

@@ -3,7 +3,8 @@ import unicodedata
 import numpy as np
 import pytest
 
-from tests.skew.diagnosis.cases import explained, why
+from gnomon.skew.diagnosis.causes.categories import code_order
+from tests.skew.diagnosis.cases import case, explained, why
 
 LABELS = np.random.default_rng(8).choice(["Köln", "Åre", "Paris", "Rome"], 200).tolist()
 DOMAIN = {"x": frozenset(LABELS)}
@@ -65,3 +66,43 @@ def test_text_that_was_cut_off() -> None:
     """A column of ten characters keeps the beginnings."""
     words = [f"remark number {i} of a long series" for i in range(100)]
     assert why([w[:10] for w in words], words) == ["truncation"]
+
+
+CODES = np.random.default_rng(9).integers(0, 6, 300)
+"""Codes from 0 to 5, each about fifty times."""
+
+
+def recoded(order: list[float], codes: np.ndarray = CODES) -> list[str]:
+    """The causes found when code `i` came out as `order[i]`."""
+    return why(np.array(order)[codes], codes.astype(float), "step")
+
+
+def test_codes_that_fall_together_are_in_no_other_order() -> None:
+    """Two codes that became one lose what told them apart; that is not the same codes permuted."""
+    words = np.array(["a", "b", "c", "d"])[CODES % 4]
+    for order in (["b", "d", "d", "a"], ["b", "a", "b", "a"]):
+        merged = np.array(order)[CODES % 4]
+        assert not list(code_order(case(merged.tolist(), words.tolist())))
+    assert recoded([3, 3, 0, 4, 1, 2]) == []
+
+
+def test_codes_that_follow_an_order_only_mostly_are_in_no_other_order() -> None:
+    """One row in ten that does not follow is too much to leave to chance."""
+    order = np.array([3.0, 5.0, 0.0, 4.0, 1.0, 2.0])
+    left = order[CODES]
+    left[::10] = (left[::10] + 1) % 6
+    assert not list(code_order(case(left, CODES.astype(float), "step")))
+
+
+def test_codes_of_another_range_are_in_no_other_order() -> None:
+    """Ten higher and permuted: not the same codes."""
+    assert recoded([13, 15, 10, 14, 11, 12]) == []
+
+
+@pytest.mark.parametrize(("exchanged", "named"), [(7, False), (8, True)])
+def test_a_few_codes_exchanged_may_be_chance(exchanged: int, named: bool) -> None:
+    """Seven rows are too few to speak of an order; eight are the least."""
+    left = CODES.astype(float)
+    rows = np.flatnonzero(CODES < 2)[:exchanged]
+    left[rows] = 1 - left[rows]
+    assert bool(list(code_order(case(left, CODES.astype(float), "step")))) == named

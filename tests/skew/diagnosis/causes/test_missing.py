@@ -42,3 +42,11 @@ def test_a_flag_that_flipped_is_nothing_missing() -> None:
     """Ones that are zero are as usual as zeros."""
     flag = (RNG.random(300) < 0.5).astype(float)
     assert "missing feature" not in why(np.where(SOME, 1 - flag, flag), flag)
+
+
+def test_a_usual_value_among_few_is_nothing_missing() -> None:
+    """A level that half of the rows that agree have as well stands in for nothing."""
+    level = RNG.choice([1.0, 2.0, 3.0, 4.0, 5.0], 300, p=[0.5, 0.2, 0.1, 0.1, 0.1])
+    assert "missing feature" not in why(np.where(SOME, 1.0, level), level)
+    never = np.where(level == 1.0, 2.0, level)
+    assert why(np.where(SOME, 1.0, never), never) == ["missing feature"]

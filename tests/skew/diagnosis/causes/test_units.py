@@ -63,3 +63,18 @@ def test_numbers_with_decimals_that_came_out_null() -> None:
     values[::3] = np.round(values[::3])
     read = np.where(values % 1 == 0, values, np.nan)
     assert why(read, values) == ["locale"]
+
+
+@pytest.mark.parametrize("factor", [2.5, 0.44, 1.02])
+def test_a_factor_near_a_known_one_is_not_called_by_its_name(factor: float) -> None:
+    """2.5 is not 2.54, and 0.44 is not 0.4536: the factor is told, and no unit guessed."""
+    found = explained(VALUES * factor, VALUES)
+    assert [p.cause for p, _ in found.found] == ["unit change"]
+    named = ("centimetres", "kilograms", "pounds", "nautical", "miles")
+    assert not any(unit in found.found[0][0].finding for unit in named)
+
+
+def test_a_line_near_a_known_one_is_not_called_by_its_name() -> None:
+    """1.85 x + 32 is not the Fahrenheit of x."""
+    found = explained(VALUES * 1.85 + 32, VALUES)
+    assert not any("Celsius" in proposal.finding for proposal, _ in found.found)

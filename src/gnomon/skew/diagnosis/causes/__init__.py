@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from gnomon.skew.diagnosis.case import Case, Proposal
+from gnomon.skew.diagnosis.causes.as_of import feedback, leakage, stale
 from gnomon.skew.diagnosis.causes.categories import code_order, form, text_cut, unknown_category
 from gnomon.skew.diagnosis.causes.clocks import day_and_month, time_zone
-from gnomon.skew.diagnosis.causes.history import feedback, leakage, stale
 from gnomon.skew.diagnosis.causes.missing import imputation, missing
 from gnomon.skew.diagnosis.causes.numeric import float32, float_noise, rounding, truncation
 from gnomon.skew.diagnosis.causes.units import affine, decimal_comma, offset, unit, unit_and_digits

@@ -14,6 +14,7 @@ import pandas as pd
 
 from gnomon.report.numbers import number, plural
 from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal
+from gnomon.tolerances import CLOCK_HOURS, MOMENT_HOURS
 
 __all__ = ["ZoneOffset", "day_and_month", "laws", "swapped", "time_zone"]
 
@@ -94,7 +95,7 @@ def day_and_month(case: Case) -> Iterator[Proposal]:
         return
     if case.is_timestamp:
         for side, other in ((case.r, case.l), (case.l, case.r)):
-            explained = case.both & (np.abs(swapped(side) - other) < 1e-6)
+            explained = case.both & (np.abs(swapped(side) - other) < CLOCK_HOURS)
             if explained.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
                 yield _exchanged(explained)
                 return
@@ -135,10 +136,10 @@ def _of_timestamp(case: Case) -> Iterator[Proposal]:
     apart = (case.r - case.l)[rows]
     for law in laws(case.around.zones):
         moments = case.l if law.sign > 0 else case.r
-        if (np.abs(law.hours(moments[rows]) - apart) < 1e-9).mean() < CONFIRMED:
+        if (np.abs(law.hours(moments[rows]) - apart) < MOMENT_HOURS).mean() < CONFIRMED:
             continue
         hours = law.hours(moments)
-        explained = case.both & (np.abs(case.l + hours - case.r) < 1e-6)
+        explained = case.both & (np.abs(case.l + hours - case.r) < CLOCK_HOURS)
         if explained.any():
             yield _zone(case, law, hours, explained, f"Moved {law.clock}")
             return
@@ -197,7 +198,7 @@ def _fits(law: ZoneOffset, moments: Floats, apart: Floats, period: int) -> Mask:
     hours = law.hours(moments)
     days = np.floor((moments + hours) / 24) - np.floor(moments / 24)
     rest = (apart + (hours if period == 24 else days)) % period
-    fits: Mask = (rest < 1e-9) | (period - rest < 1e-9)
+    fits: Mask = (rest < MOMENT_HOURS) | (period - rest < MOMENT_HOURS)
     return fits
 
 

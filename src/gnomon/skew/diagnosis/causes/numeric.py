@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from gnomon.compare.comparators import ulps
 from gnomon.report.numbers import number
-from gnomon.skew.diagnosis.case import FEWEST_ROWS, Case, Mask, Proposal, close
+from gnomon.skew.diagnosis.case import FEWEST_ROWS, Case, Mask, Proposal
+from gnomon.tolerances import LAST_DIGITS, ROUNDING, close
 
 __all__ = ["float32", "float_noise", "rounding", "truncation"]
 
@@ -19,6 +20,9 @@ MOST_ULPS = 4_096
 """Representable floats apart that arithmetic in another order explains: 12 of 53 bits. Summing n
 numbers loses at most n units in the last place (Higham, "Accuracy and Stability of Numerical
 Algorithms", 2nd ed. 2002, section 4.2), and batches hold a few thousand."""
+
+_EPSILON = 1e-15
+"""About four and a half units in the last place of 1: a quotient that should be whole."""
 
 _SINGLE = 2.0**29
 """Representable 64 bit floats between two neighbouring 32 bit ones."""
@@ -62,7 +66,7 @@ def truncation(case: Case) -> Iterator[Proposal]:
         for digits in (0, 1, 2, 3, 4, 5, 6):
             grid = 10.0**-digits
             for cutter in (np.trunc, np.floor):
-                cut = case.both & close(cutter(fine / grid * (1 + 1e-15)) * grid, coarse)
+                cut = case.both & close(cutter(fine / grid * (1 + _EPSILON)) * grid, coarse)
                 if not _enough(case, cut, coarse, fine):
                     continue
                 places = "whole numbers" if digits == 0 else f"{digits} decimals"
@@ -134,20 +138,19 @@ def _rounded(name: str, cut: Mask, digits: str) -> Proposal:
 def _rounded_to(coarse: Floats, fine: Floats, digits: int) -> Mask:
     """Where one side is a multiple of a power of ten, and the nearest one to the other side."""
     grid = 10.0**-digits
-    near: Mask = np.abs(fine - coarse) <= grid / 2 * (1 + 1e-9) + 1e-15
+    near: Mask = np.abs(fine - coarse) <= grid / 2 * (1 + ROUNDING) + _EPSILON
     return near & _on_grid(coarse, grid)
 
 
 def _same(one: Floats, other: Floats) -> Mask:
-    near: Mask = np.abs(one - other) <= 1e-14 * np.abs(one)
-    return near
+    return close(one, other, relative=LAST_DIGITS)
 
 
 def _on_grid(values: Floats, grid: float) -> Mask:
     with np.errstate(all="ignore"):
         steps = values / grid
         off, size = np.abs(steps - np.round(steps)), np.abs(steps)
-        on: Mask = (off <= np.fmin(1e-3, 1e-9 * size)) & (size < 1e12)
+        on: Mask = (off <= np.fmin(1e-3, ROUNDING * size)) & (size < 1e12)
     return on
 
 

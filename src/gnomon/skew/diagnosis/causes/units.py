@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from gnomon.contract.check.units import SHIFTS, UNITS
 from gnomon.report.numbers import number
-from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal, close
+from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal
 from gnomon.skew.diagnosis.causes.numeric import float32, rounding, truncation
+from gnomon.tolerances import LEADING_DIGITS, ON_A_LINE, ROUNDING, close
 
 __all__ = [
     "affine",
@@ -98,7 +99,7 @@ def affine(case: Case) -> Iterator[Proposal]:
             finding = f"is {number(x)} x {_plus(y)} of {case.names[1]}"
             yield _unit(case, explained, finding, known, "Converted back")
             return
-    if slope <= 0 or abs(slope - 1) < 1e-9:
+    if slope <= 0 or abs(slope - 1) < ROUNDING:
         return
     yield Proposal(
         cause="stale scaler statistics",
@@ -219,7 +220,7 @@ def _mode(values: Floats) -> float | None:
     if counts.max() < max(FEWEST_ROWS, 0.2 * len(values)):
         return None
     top = float(cut[counts.argmax()])
-    found = float(np.median(known[np.isclose(known, top, rtol=1e-7, atol=0)]))
+    found = float(np.median(known[close(known, np.full(len(known), top), relative=LEADING_DIGITS)]))
     return float(f"{found:.12g}")
 
 
@@ -239,7 +240,7 @@ def _line(case: Case) -> tuple[float, float, Mask] | None:
         slope = (case.l[other] - case.l[one]) / width
         shift = case.l[one] - slope * case.r[one]
         size = np.fmax(np.abs(case.l), np.fmax(np.abs(slope * case.r), abs(shift)))
-        on = case.both & (np.abs(case.l - (slope * case.r + shift)) <= 1e-8 * size)
+        on = case.both & (np.abs(case.l - (slope * case.r + shift)) <= ON_A_LINE * size)
         if best is None or on.sum() > best[2].sum():
             best = float(slope), float(shift), on
     if best is None or not _enough(case, best[2]) or len(np.unique(case.r[best[2]])) < 5:

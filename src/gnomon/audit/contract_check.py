@@ -1,0 +1,224 @@
+"""A file, or a range of the inference log, held against a contract."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.contract.check.checked import Checked, Refusal
+from gnomon.contract.check.checking import Check
+from gnomon.contract.check.column_judge import Moments
+from gnomon.contract.contract import Contract
+from gnomon.contract.decoding import read_body
+from gnomon.errors import InvalidRequest
+from gnomon.log import InferenceLog, Snapshot
+from gnomon.log.snapshot import Role
+from gnomon.offline.offline_table import read_table
+
+__all__ = ["check_file", "check_log"]
+
+CHUNK_ROWS = 16_384
+"""Rows held at a time while the log is read."""
+
+_COLUMNS = ["request_id", "row", "arrived", "outcome", "raw", "error_code", "error"]
+_FIELD = re.compile(r""" at \$(?:\.rows\[\d+\])?(?:\.([A-Za-z_]\w*)|\["([^"]*)"\])""")
+
+
+def check_file(path: Path, contract: Contract, *, profile: pa.Table | None = None) -> Checked:
+    """Hold the rows of a CSV or Parquet file against a contract, as if each were sent.
+
+    In CSV nothing has a type: ``3`` is a number where the contract has one, and a timestamp keeps
+    the offset it is written with.
+
+    Args:
+        path: ending in ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``.
+        contract: what the rows should keep to.
+        profile: the artifact's training profile, for a look at the units of numbers.
+
+    Raises:
+        TableError: it cannot be read.
+    """
+    check = Check(contract, profile)
+    table = read_table(path, _with_text_for_times(contract))
+    check.add_frame(table, text=path.name.endswith((".csv", ".csv.gz")))
+    return check.result()
+
+
+def check_log(
+    log: InferenceLog,
+    contract: Contract,
+    *,
+    profile: pa.Table | None = None,
+    artifact: str | None = None,
+    role: Role | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Checked:
+    """Hold the requests of a range of the log against a contract, in one pass.
+
+    Requests are read again from their bodies, whoever answered them and whatever became of them.
+
+    Args:
+        log: of the model.
+        contract: what they should keep to.
+        profile: the artifact's training profile, for a look at the units of numbers.
+        artifact: the tag that ``role`` is about.
+        role: only requests that reached the artifact while it was ``live``, or that it saw as a
+            ``shadow``; all when not given.
+        start: requests from this time on.
+        end: requests before this time.
+        progress: called with the number of rows read since the last call.
+
+    Raises:
+        LogError: there is no log yet, or it cannot be read.
+    """
+    reading = _Reading(Check(contract, profile), progress)
+    only = artifact if role == "live" else None
+    with log.snapshot() as snapshot:
+        seen = _seen(snapshot, artifact, start, end) if role == "shadow" else None
+        for batch in snapshot.scan(
+            columns=_COLUMNS, role="live", artifact=only, start=start, end=end
+        ):
+            first = batch.filter(pc.equal(batch.column("row"), 0))
+            if seen is not None:
+                first = first.filter(pc.is_in(first.column("request_id"), seen))
+            reading.add(first)
+    return reading.result()
+
+
+@dataclass(slots=True)
+class _Refused:
+    """Requests refused for one reason so far."""
+
+    example: str
+    first: datetime
+    last: datetime
+    requests: int = 0
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Bodies on their way into a check: a batch of the log may be of one row."""
+
+    check: Check
+    progress: Callable[[int], None] | None
+    records: list[Any] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    arrived: list[int] = field(default_factory=list)
+    refused: dict[tuple[str, str | None], _Refused] = field(default_factory=dict)
+    bodiless: int = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """The first rows of requests: they hold the bodies."""
+        self._refusals(batch.filter(pc.equal(batch.column("outcome"), "rejected")))
+        micros = batch.column("arrived").cast(pa.int64()).to_pylist()
+        ids, bodies = (batch.column(name).to_pylist() for name in ("request_id", "raw"))
+        for request, at, body in zip(ids, micros, bodies, strict=True):
+            if body:
+                self._body(request, at, body)
+            else:
+                self.bodiless += 1
+
+    def result(self) -> Checked:
+        """What was found."""
+        self._flush()
+        found = self.check.result()
+        unchecked = found.unchecked
+        if self.bodiless:
+            why = f"{self.bodiless:,} requests: the log does not hold their bodies"
+            unchecked = (why, *unchecked)
+        return msgspec.structs.replace(
+            found, refusals=tuple(self._most_refused()), unchecked=unchecked
+        )
+
+    def _body(self, request: str, at: int, body: bytes) -> None:
+        try:
+            found = read_body(body)
+        except InvalidRequest as error:
+            self.check.add_unreadable(error, request, _moments([at]))
+            return
+        if found.unknown:
+            self.check.add_unknown(found.unknown, request, _moments([at]))
+        self.records += found.rows
+        self.labels += [f"{request} {row}" for row in range(len(found.rows))]
+        self.arrived += [at] * len(found.rows)
+        if len(self.records) >= CHUNK_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self.records:
+            labels = self.labels
+            self.check.add_records(self.records, labels.__getitem__, _moments(self.arrived))
+            if self.progress:
+                self.progress(len(self.records))
+        self.records, self.labels, self.arrived = [], [], []
+
+    def _refusals(self, rejected: pa.RecordBatch) -> None:
+        names = ("error_code", "error", "arrived")
+        for code, error, at in zip(
+            *(rejected.column(name).to_pylist() for name in names), strict=True
+        ):
+            found = self.refused.setdefault((code, _feature(error)), _Refused(error, at, at))
+            found.requests += 1
+            found.first, found.last = min(found.first, at), max(found.last, at)
+
+    def _most_refused(self) -> Iterator[Refusal]:
+        frequent = sorted(self.refused.items(), key=lambda pair: -pair[1].requests)
+        for (code, feature), found in frequent:
+            yield Refusal(
+                code=code,
+                feature=feature,
+                requests=found.requests,
+                example=found.example,
+                first=found.first,
+                last=found.last,
+            )
+
+
+def _feature(error: str) -> str | None:
+    """The feature an error is about: its place follows the message, which may quote anything."""
+    found = _FIELD.findall(error)
+    name = (found[-1][0] or found[-1][1]) if found else None
+    return None if name == "rows" else name
+
+
+def _seen(
+    snapshot: Snapshot, artifact: str | None, start: datetime | None, end: datetime | None
+) -> pa.Array:
+    """The requests of which a shadow has seen a row; some 40 bytes for each are held."""
+    found = [
+        batch.column("request_id").unique()
+        for batch in snapshot.scan(
+            columns=["request_id"], role="shadow", artifact=artifact, start=start, end=end
+        )
+    ]
+    return pa.chunked_array(found, pa.string()).unique()
+
+
+def _moments(micros: list[int]) -> Moments:
+    return Moments(np.array(micros, dtype=np.int64), np.ones(len(micros), dtype=bool))
+
+
+def _with_text_for_times(contract: Contract) -> Contract:
+    """A contract that has timestamps as text: a reader of CSV would lose their offsets."""
+    return msgspec.structs.replace(
+        contract,
+        features=tuple(
+            msgspec.structs.replace(
+                feature, type="string", dtype="str", timezone=None, max_age=None
+            )
+            if feature.type == "timestamp"
+            else feature
+            for feature in contract.features
+        ),
+    )

@@ -1,0 +1,27 @@
+"""What is reached inside circus (distributed as kantoku), by which BentoML supervises processes.
+
+Only the process that starts gateways imports this. Seen in kantoku 0.18.3 and BentoML 1.4.39.
+Without it ``bentoml serve`` ends at once, with the import that failed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bentoml._internal.utils import circus
+from circus.exc import ConflictError
+
+__all__ = ["Arbiter", "ConflictError", "supervise_with"]
+
+Arbiter: Any = circus.Arbiter
+"""BentoML's class of the process that starts all others and starts them again."""
+
+
+def supervise_with(arbiter: type) -> None:
+    """Have BentoML make its arbiter of this class.
+
+    Replaces ``Arbiter`` in the module where BentoML looks it up. How often an arbiter looks at its
+    processes is a parameter of circus that BentoML does not hand on.
+    """
+    replaced: Any = circus
+    replaced.Arbiter = arbiter

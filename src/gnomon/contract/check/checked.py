@@ -1,0 +1,120 @@
+"""What a check of rows against a contract found."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+
+import msgspec
+
+__all__ = ["CheckExample", "CheckFinding", "Checked", "Level", "Refusal", "Rule", "Verdict"]
+
+Rule = Literal[
+    "body",
+    "type",
+    "null",
+    "domain",
+    "range",
+    "timezone",
+    "missing",
+    "unknown",
+    "stale",
+    "future",
+    "unit",
+]
+Level = Literal["broken", "suspected", "allowed"]
+Verdict = Literal["kept", "broken", "suspected", "unknown"]
+
+LEVELS: tuple[Level, ...] = ("broken", "suspected", "allowed")
+
+
+class CheckExample(msgspec.Struct, frozen=True, kw_only=True):
+    """One row that a finding is about.
+
+    Attributes:
+        row: its number in the table, from 0, or its request and row in the log.
+        got: the value, as JSON.
+        at: when it arrived, where that is known.
+    """
+
+    row: int | str
+    got: str
+    at: dt.datetime | None = None
+
+
+class CheckFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule of one feature, and the rows that do not keep to it.
+
+    Attributes:
+        feature: its name; of an unknown column, that; ``$`` for a body as a whole.
+        rule: which rule.
+        level: ``broken``: a server refuses it, or its timestamp is too old or in the future.
+            ``suspected``: the numbers look like another unit. ``allowed``: the contract lets it
+            through.
+        expected: what the contract says, in words.
+        got: the most frequent values, as JSON, with their rows.
+        rows: how many rows.
+        of: of how many.
+        share: the part of the rows it is about, 0 to 1.
+        examples: the first of them.
+        first, last: when the first and the last arrived, where that is known.
+        hint: what may be behind it.
+    """
+
+    feature: str
+    rule: Rule
+    level: Level
+    expected: str
+    got: dict[str, int]
+    rows: int
+    of: int
+    share: float
+    examples: tuple[CheckExample, ...] = ()
+    first: dt.datetime | None = None
+    last: dt.datetime | None = None
+    hint: str | None = None
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests of the log that the server refused for one reason.
+
+    Attributes:
+        code: the error's code.
+        feature: the feature it was about; None where it was about the body.
+        requests: how many.
+        example: the first one's message.
+        first, last: when the first and the last arrived.
+    """
+
+    code: str
+    feature: str | None
+    requests: int
+    example: str
+    first: dt.datetime
+    last: dt.datetime
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows held against a contract.
+
+    Attributes:
+        rows: how many were read.
+        findings: what they do not keep to: the worst first, then by rows.
+        refusals: what the server refused, the most frequent first; of a log only.
+        unchecked: what could not be checked, and why.
+    """
+
+    rows: int
+    findings: tuple[CheckFinding, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    unchecked: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """``kept``; ``unknown`` of no rows; else the worst level there is, ``allowed`` aside."""
+        levels = {finding.level for finding in self.findings}
+        if "broken" in levels:
+            return "broken"
+        if not self.rows:
+            return "unknown"
+        return "suspected" if "suspected" in levels else "kept"

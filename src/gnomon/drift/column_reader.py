@@ -1,0 +1,195 @@
+"""From one column's counts to what a report says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gnomon.contract import Contract
+from gnomon.drift.bins import Extra, Integers
+from gnomon.drift.changes import DriftChange, changes
+from gnomon.drift.counted import ColumnCounts
+from gnomon.drift.evidence import grown
+from gnomon.drift.metrics import BinnedSides, measures, quantiles, rows
+from gnomon.drift.model import Alert, DriftColumn, DriftMoment, DriftSegment, Effect, Shape
+from gnomon.drift.verdicts import effects, overall, worst
+from gnomon.policy import Drift
+from gnomon.report import Count
+
+__all__ = ["ColumnReader"]
+
+_MOST_NAMES = 10
+
+
+@dataclass(frozen=True)
+class ColumnReader:
+    """Reads columns' counts.
+
+    Attributes:
+        policy: the limits.
+        contract: of the artifact.
+        seconds: the width of a bucket.
+        segments: whether the counts are split.
+    """
+
+    policy: Drift
+    contract: Contract
+    seconds: int
+    segments: bool
+
+    def column(self, counts: ColumnCounts) -> DriftColumn:
+        """A column over the whole range, over time, and by segment."""
+        bins, total = counts.bins, counts.total()
+        sides = BinnedSides(bins, bins.training, total)
+        found = effects(sides, self.policy)
+        metric, verdict = worst(found), overall(found)
+        why = self._not_judged(bins.kind, bins.name)
+        since, buckets = None, counts.by_bucket()
+        shown = None
+        if verdict == "drifted":
+            since = self._since(counts, buckets, metric)
+            shown = grown(
+                counts, sides, metric, min(buckets, default=0) if since is None else since
+            )
+        return DriftColumn(
+            kind=bins.kind,  # type: ignore[arg-type]
+            name=bins.name,
+            rows=rows(bins, total),
+            training_rows=bins.rows,
+            verdict=verdict,
+            judged=why is None,
+            why=why,
+            effects=found,
+            worst=metric,
+            nulls=sides.rates(Extra.NULL),
+            tails=None if bins.edges is None else _tails(counts, total),
+            quantiles=_quantiles(sides),
+            new=_new(counts),
+            shape=_shape(counts, total),
+            unit=self._unit(bins.kind, bins.name),
+            since=None if since is None else self.iso(since),
+            grown=shown.words if shown else None,
+            rows_that_show=shown.rows if shown else (),
+            timeline=tuple(self._moments(counts, buckets)),
+            segments=tuple(self._segments(counts, total, metric)),
+        )
+
+    def alerts(self, counts: ColumnCounts) -> Iterator[Alert]:
+        """Where the column changed within the range, over all rows or, if there is no such change,
+        in a segment."""
+        bins = counts.bins
+        if self._not_judged(bins.kind, bins.name):
+            return
+        found = [
+            self._alert(counts, change, None)
+            for change in changes(bins, counts.by_bucket(), self.policy, self.seconds)
+        ]
+        yield from found
+        if found or not self.segments:
+            return
+        for segment in counts.segments:
+            for change in changes(bins, counts.by_bucket(segment), self.policy, self.seconds):
+                yield self._alert(counts, change, segment)
+
+    def iso(self, bucket: int) -> str:
+        """When a bucket begins."""
+        return datetime.fromtimestamp(bucket * self.seconds, UTC).isoformat()
+
+    def _alert(self, counts: ColumnCounts, change: DriftChange, segment: str | None) -> Alert:
+        shown = grown(counts, change.sides, change.metric, change.at, segment)
+        before, after = change.sizes
+        return Alert(
+            kind=counts.bins.kind,  # type: ignore[arg-type]
+            name=counts.bins.name,
+            change="slow" if change.slow else "sudden",
+            metric=change.metric,
+            effect=change.effect,
+            since=self.iso(change.at),
+            before=before,
+            after=after,
+            grown=shown.words,
+            segment=segment,
+            rows_that_show=shown.rows,
+        )
+
+    def _not_judged(self, kind: str, name: str) -> str | None:
+        if kind == "input" and name == self.contract.event_time:
+            return "it is the event time"
+        if kind == "input" and name in self.contract.entity_key:
+            return "it is the entity key"
+        return "the policy ignores it" if self.policy.ignores(name) else None
+
+    def _since(self, counts: ColumnCounts, buckets: dict[int, Integers], metric: str) -> int | None:
+        """The first bucket of those at the end that have all drifted by themselves; where the last
+        has not, the first that has; else the first of all. What cannot tell is passed over."""
+        bins, drifted, end = counts.bins, [], True
+        since = None
+        for bucket, vector in reversed(buckets.items()):
+            effect = effects(BinnedSides(bins, bins.training, vector), self.policy).get(metric)
+            if effect is None or effect.limit < effect.value <= effect.floor:
+                continue
+            end = end and effect.verdict == "drifted"
+            if effect.verdict == "drifted":
+                drifted.append(bucket)
+                since = bucket if end else since
+        return next(iter([since] if since is not None else [*drifted[-1:], *buckets]), None)
+
+    def _moments(self, counts: ColumnCounts, buckets: dict[int, Integers]) -> Iterator[DriftMoment]:
+        for bucket, vector in buckets.items():
+            found = effects(BinnedSides(counts.bins, counts.bins.training, vector), self.policy)
+            yield DriftMoment(
+                start=self.iso(bucket),
+                end=self.iso(bucket + 1),
+                rows=rows(counts.bins, vector),
+                values=_values(found),
+                verdict=overall(found),
+            )
+
+    def _segments(
+        self, counts: ColumnCounts, total: Integers, metric: str
+    ) -> Iterator[DriftSegment]:
+        bins = counts.bins
+        for name in counts.segments if self.segments else ():
+            mine = counts.total(name)
+            rest = measures(BinnedSides(bins, bins.training, total - mine))
+            yield DriftSegment(
+                name=name,
+                rows=rows(bins, mine),
+                values=measures(BinnedSides(bins, bins.training, mine)),
+                without=rest.get(metric),
+            )
+
+    def _unit(self, kind: str, name: str) -> str | None:
+        units = {feature.name: feature.unit for feature in self.contract.features}
+        return units.get(name) if kind == "input" else None
+
+
+def _values(found: dict[str, Effect]) -> dict[str, float]:
+    return {name: effect.value for name, effect in found.items()}
+
+
+def _tails(counts: ColumnCounts, total: Integers) -> tuple[float, float]:
+    size, all_rows = counts.bins.size, max(rows(counts.bins, total), 1)
+    below, above = (int(total[size + kind]) / all_rows for kind in (Extra.BELOW, Extra.ABOVE))
+    return below, above
+
+
+def _quantiles(sides: BinnedSides) -> dict[str, tuple[float, float]]:
+    before, now = (quantiles(sides.bins, side) for side in (sides.before, sides.now))
+    return {name: (before[name], now[name]) for name in before if name in now}
+
+
+def _new(counts: ColumnCounts) -> tuple[Count, ...]:
+    named = sorted(counts.names.items(), key=lambda pair: (-pair[1], pair[0]))
+    return tuple(Count(reason=name, rows=n) for name, n in named[:_MOST_NAMES])
+
+
+def _shape(counts: ColumnCounts, total: Integers) -> Shape:
+    bins = counts.bins
+    return Shape(
+        training=tuple(bins.training[: bins.size].tolist()),
+        serving=tuple(total[: bins.size].tolist()),
+        edges=() if bins.edges is None else tuple(bins.edges.tolist()),
+        labels=() if bins.edges is not None else bins.labels(),
+    )

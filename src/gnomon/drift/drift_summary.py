@@ -1,0 +1,207 @@
+"""The words of a drift report: its title and the six lines that are read first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gnomon.drift.model import Alert, DriftColumn, Effect, Verdict
+from gnomon.drift.verdicts import NEVER
+from gnomon.report import Summary
+from gnomon.report.document import Sign
+from gnomon.report.numbers import moment, number, percent, plural, rows
+
+__all__ = ["METRICS", "SIGNS", "DriftFinding", "amount", "ranked"]
+
+METRICS = {
+    "psi": "PSI",
+    "js": "Jensen-Shannon",
+    "ks": "Kolmogorov-Smirnov",
+    "wasserstein": "Wasserstein",
+    "linf": "L-infinity",
+    "nulls": "nulls",
+    "new": "new values",
+    "outside": "out of range",
+}
+"""What each metric is called."""
+
+SIGNS = {"drifted": Sign("≠", "bad"), "ok": Sign("=", "good"), "unknown": Sign("?", "unsure")}
+"""The sign of each verdict."""
+
+_KINDS = ("input", "step", "output")
+_SHARES = ("nulls", "new", "outside")
+
+
+def amount(metric: str, effect: Effect) -> str:
+    """``PSI 0.61 (limit 0.25)``."""
+    shown = percent if metric in _SHARES else (lambda x: number(x, 2))
+    limit = f"limit {shown(effect.limit)}" if effect.limit < NEVER else "no limit"
+    return f"{METRICS[metric]} {shown(effect.value)} ({limit})"
+
+
+def ranked(columns: Sequence[DriftColumn]) -> list[DriftColumn]:
+    """Judged columns that have drifted: inputs before what is made of them, then the furthest
+    beyond its limit first."""
+    drifted = [c for c in columns if c.judged and c.verdict == "drifted"]
+    return sorted(drifted, key=lambda c: (_KINDS.index(c.kind), -_beyond(c)))
+
+
+@dataclass(frozen=True, slots=True)
+class DriftFinding:
+    """What is known when the words are chosen.
+
+    Attributes:
+        artifact: the tag of the artifact.
+        role: in which role it answered.
+        rows: answered rows that were counted.
+        seconds: the width of a bucket.
+        start: when the first bucket begins.
+    """
+
+    artifact: str
+    role: str
+    rows: int
+    seconds: float
+    start: str | None
+    columns: tuple[DriftColumn, ...]
+    alerts: tuple[Alert, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of all columns that are judged, and of the changes within the range."""
+        verdicts = {c.verdict for c in self.columns if c.judged}
+        if "drifted" in verdicts or self.alerts:
+            return "drifted"
+        return "unknown" if "unknown" in verdicts or not self.rows else "ok"
+
+    def title(self) -> str:
+        """The finding in one sentence."""
+        drifted, of = ranked(self.columns), plural(sum(c.judged for c in self.columns), "column")
+        if not self.rows:
+            return f"Nothing to measure: no answer of {self.artifact} as {self.role} in this range"
+        if drifted:
+            first = f"most of all `{drifted[0].name}`"
+            return f"{len(drifted)} of {of} drifted from training, {first}"
+        if self.alerts:
+            names = list(dict.fromkeys(f"`{alert.name}`" for alert in self.alerts))
+            changed = ", ".join(names[:3])
+            return f"Within this range {changed} changed; the range as a whole matches training"
+        if self.verdict == "unknown":
+            return f"Inconclusive: too few rows, {rows(self.rows)}"
+        return f"No drift from training: {rows(self.rows)}, {of}"
+
+    def summary(self) -> Summary:
+        """What, where, since when, how many, how sure, what to do."""
+        drifted = ranked(self.columns)
+        return Summary(
+            what=self._what(drifted),
+            where=self._where(drifted),
+            since=self._since(drifted),
+            how_many=self._how_many(drifted),
+            how_sure=self._how_sure(),
+            action=self._action(drifted),
+        )
+
+    def _what(self, drifted: list[DriftColumn]) -> str:
+        if not self.rows:
+            return f"The log has no answer of {self.artifact} as {self.role} in this range."
+        if drifted:
+            column = drifted[0]
+            grown = f" Largest increase: {column.grown}." if column.grown else ""
+            return f"`{column.name}`: {amount(column.worst, column.effects[column.worst])}.{grown}"
+        if self.alerts:
+            alert = self._largest()
+            return (
+                f"`{alert.name}`: {amount(alert.metric, alert.effect)}. "
+                f"Largest increase: {alert.grown}."
+            )
+        return "No column has drifted beyond the policy's limit."
+
+    def _where(self, drifted: list[DriftColumn]) -> str:
+        if not drifted:
+            places = list(dict.fromkeys(f"`{a.name}`{_in(a)}" for a in self.alerts))
+            return f"In {_listed(places)}." if places else "Nowhere."
+        said = []
+        for kind, word in (("input", "inputs"), ("step", "step columns"), ("output", "outputs")):
+            names = [f"`{c.name}`" for c in drifted if c.kind == kind]
+            if names:
+                said.append(f"{word} {_listed(names)}")
+        here = _segments(drifted[0])
+        return f"In {'; '.join(said)}.{here}"
+
+    def _since(self, drifted: list[DriftColumn]) -> str:
+        if not drifted:
+            return self._changed(self._largest()) if self.alerts else "Never in this range."
+        first = drifted[0]
+        if first.since is None:
+            return "Unknown: the rows have no timestamp."
+        begins = ", where the range begins" if first.since == self.start else ""
+        said = f"{moment(first.since, self.seconds)} UTC for `{first.name}`{begins}"
+        shown = f", such as {first.rows_that_show[0]}" if first.rows_that_show else ""
+        mine = [a for a in self.alerts if (a.kind, a.name) == (first.kind, first.name)]
+        return f"{said}{shown}. {self._changed(mine[0])}" if mine else f"{said}{shown}."
+
+    def _changed(self, alert: Alert) -> str:
+        how = "at once" if alert.change == "sudden" else "gradually"
+        shown = f", such as {alert.rows_that_show[0]}" if alert.rows_that_show else ""
+        at = moment(alert.since, self.seconds)
+        return f"`{alert.name}`{_in(alert)} changed {how} from {at} UTC{shown}."
+
+    def _how_many(self, drifted: list[DriftColumn]) -> str:
+        judged = [c for c in self.columns if c.judged]
+        unsure = sum(c.verdict == "unknown" for c in judged)
+        said = f"{len(drifted)} of {plural(len(judged), 'column')} over {rows(self.rows)}"
+        if self.alerts:
+            said += f"; within the range {len({(a.kind, a.name) for a in self.alerts})} changed"
+        return f"{said}; {unsure} inconclusive." if unsure else f"{said}."
+
+    def _how_sure(self) -> str:
+        judged = [c for c in self.columns if c.judged and "psi" in c.effects]
+        if not judged:
+            return "Inconclusive."
+        worst = max(judged, key=lambda c: c.effects["psi"].floor)
+        effect = worst.effects["psi"]
+        limit = number(effect.limit, 2) if effect.limit < NEVER else "not set"
+        return (
+            f"By chance alone, PSI goes beyond {number(effect.floor, 2)} once in a thousand times "
+            f"(`{worst.name}`); the limit is {limit}."
+        )
+
+    def _action(self, drifted: list[DriftColumn]) -> str:
+        if not self.rows:
+            return "Check the artifact, the role and the time range against the log."
+        if self.verdict == "ok":
+            return "Nothing."
+        if self.verdict == "unknown":
+            return "Measure a longer range, or pack the artifact with more training rows."
+        name = drifted[0].name if drifted else self._largest().name
+        return (
+            f"Look at the example rows. If `{name}` is computed wrongly, mend it there "
+            "(gnomon replay and compare say where); if the data itself has changed, train again."
+        )
+
+    def _largest(self) -> Alert:
+        return max(self.alerts, key=lambda a: (a.segment is None, a.effect.value / a.effect.limit))
+
+
+def _beyond(column: DriftColumn) -> float:
+    effect = column.effects[column.worst]
+    return effect.value / effect.limit
+
+
+def _in(alert: Alert) -> str:
+    return f" of {alert.segment}" if alert.segment else ""
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def _segments(column: DriftColumn) -> str:
+    """The segments without which the column would not have drifted."""
+    limit = column.effects[column.worst].limit
+    alone = [s.name for s in column.segments if s.without is not None and s.without <= limit]
+    if not alone or len(column.segments) < 2:
+        return ""
+    return f" Without {' or '.join(alone[:3])} `{column.name}` would be within its limit."

@@ -1,0 +1,174 @@
+"""Rows to look at, and what each of their columns is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gnomon.errors import ContractError
+
+__all__ = ["KnownAt", "LabelledTable", "Task"]
+
+Task = Literal["classification", "regression"]
+KnownAt: TypeAlias = "Mapping[str, str | pd.Series[Any] | Sequence[Any]]"
+"""By feature, when its value was known: the name of a column, or a time for each row."""
+
+MOST_CLASSES = 20
+"""Whole numbers of more distinct values are taken for a quantity, if nobody says what they are."""
+
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class LabelledTable:
+    """Rows of data; :meth:`of` makes one.
+
+    Attributes:
+        frame: a column for each feature, and any others; its index is the row number.
+        features: the columns a model sees.
+        labels: what it learns to predict, if known.
+        task: ``classification`` or ``regression``.
+        event_time: the column that says when the prediction was asked for.
+        entity_key: the columns that together name the thing predicted for.
+        known_at: by feature, a column of ``frame`` with the time its value was known.
+    """
+
+    frame: pd.DataFrame
+    features: tuple[str, ...]
+    labels: pd.Series[Any] | None = None
+    task: Task = "classification"
+    event_time: str | None = None
+    entity_key: tuple[str, ...] = ()
+    known_at: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        frame: pd.DataFrame,
+        labels: Any = None,
+        *,
+        features: Sequence[str] | None = None,
+        task: Task | None = None,
+        event_time: str | None = None,
+        entity_key: Sequence[str] = (),
+        known_at: KnownAt | None = None,
+    ) -> LabelledTable:
+        """A table of a frame.
+
+        Args:
+            frame: the features, and whatever else is named here.
+            labels: one for each row.
+            features: the columns a model sees; all of them when not given.
+            task: what the labels are; guessed from them when not given.
+            event_time: the column that says when the prediction was asked for.
+            entity_key: the columns that together name the thing predicted for.
+            known_at: by feature, when its value was known.
+
+        Raises:
+            ContractError: a name that is no column, or as many times as there are no rows.
+        """
+        features = tuple(map(str, frame.columns)) if features is None else tuple(features)
+        frame = frame.reset_index(drop=True).set_axis([str(name) for name in frame], axis=1)
+        frame, times = _with_times(frame, known_at or {})
+        named = [*features, *entity_key, *times, *times.values()]
+        for name in [*named, *([] if event_time is None else [event_time])]:
+            if name not in frame:
+                raise ContractError(
+                    f"the frame has no column `{name}`",
+                    hint=f"its columns are {', '.join(map(str, frame.columns))}",
+                )
+        values = None if labels is None else _labels(labels, len(frame))
+        return cls(
+            frame=frame,
+            features=features,
+            labels=values,
+            task=task or _task(values),
+            event_time=event_time,
+            entity_key=tuple(entity_key),
+            known_at=times,
+        )
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def column(self, name: str) -> pd.Series[Any]:
+        """One column."""
+        return self.frame[name]
+
+    def take(self, places: npt.NDArray[Any]) -> LabelledTable:
+        """Some rows; they keep their numbers."""
+        labels = None if self.labels is None else self.labels.iloc[places]
+        return replace(self, frame=self.frame.iloc[places], labels=labels)
+
+    def labelled(self) -> LabelledTable:
+        """The rows that have a label."""
+        if self.labels is None or not self.labels.isna().any():
+            return self
+        return self.take(np.flatnonzero(self.labels.notna().to_numpy()))
+
+    def sample(self, most: int) -> LabelledTable:
+        """At most so many rows, each as likely as any other; drawn always alike, in their order."""
+        if len(self) <= most:
+            return self
+        random = np.random.default_rng(_SEED)
+        return self.take(np.sort(random.choice(len(self), most, replace=False)))
+
+    def sample_of_each(self, most: int) -> LabelledTable:
+        """The same; of labels that are classes, as many rows of each as there is room for.
+
+        How well two classes are told apart does not depend on how frequent they are, and rare
+        ones must not get lost.
+        """
+        if self.labels is None or self.task == "regression" or len(self) <= most:
+            return self.sample(most)
+        random = np.random.default_rng(_SEED)
+        return self.take(_of_each(pd.factorize(self.labels)[0], most, random))
+
+
+def _of_each(
+    classes: npt.NDArray[np.intp], most: int, random: np.random.Generator
+) -> npt.NDArray[np.intp]:
+    """Rows of every class, as evenly as their numbers allow."""
+    order = random.permutation(len(classes))
+    turn = pd.Series(classes[order]).groupby(classes[order]).cumcount().to_numpy()
+    return np.sort(order[np.argsort(turn, kind="stable")[:most]])
+
+
+def _with_times(frame: pd.DataFrame, known_at: KnownAt) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The frame with a column for every time that was given as values."""
+    given: dict[str, Any] = {}
+    times: dict[str, str] = {}
+    for feature, when in known_at.items():
+        if isinstance(when, str):
+            times[feature] = when
+            continue
+        if len(when) != len(frame):
+            raise ContractError(
+                f"`known_at` of `{feature}` has {len(when)} times for {len(frame)} rows"
+            )
+        times[feature] = f"when {feature} was known"
+        given[times[feature]] = pd.Series(when).array
+    return frame.assign(**given) if given else frame, times
+
+
+def _labels(labels: Any, rows: int) -> pd.Series[Any]:
+    if isinstance(labels, pd.DataFrame) and labels.shape[1] == 1:
+        labels = labels.iloc[:, 0]
+    values = labels.reset_index(drop=True) if isinstance(labels, pd.Series) else np.asarray(labels)
+    if values.ndim != 1 or len(values) != rows:
+        raise ContractError(
+            f"expected one label for each of {rows} rows, got an array of shape {values.shape}"
+        )
+    return pd.Series(values)
+
+
+def _task(labels: pd.Series[Any] | None) -> Task:
+    if labels is None or not pd.api.types.is_numeric_dtype(labels.dtype):
+        return "classification"
+    whole = pd.api.types.is_integer_dtype(labels.dtype) or pd.api.types.is_bool_dtype(labels.dtype)
+    return "classification" if whole and labels.nunique() <= MOST_CLASSES else "regression"

@@ -1,0 +1,51 @@
+"""The rows of segments as the sealed table has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from gnomon.log.addressed import addressed
+from gnomon.log.columns import plain_type, stored_names
+from gnomon.log.delta import DAY
+from gnomon.log.schema import ADDRESS, COMPARISON, ENVELOPE
+from gnomon.log.tail import SegmentReader
+
+__all__ = ["FIXED", "SealedRows"]
+
+FIXED = (*ADDRESS, *ENVELOPE, *COMPARISON)
+"""The columns that every row has."""
+
+
+class SealedRows:
+    """Segments' rows as the table has them: columns renamed, with the partition's day."""
+
+    def __init__(self, segments: Sequence[SegmentReader], stored: pa.Schema) -> None:
+        self._segments = segments
+        known = {field.name for field in FIXED}
+        own = [field for field in segments[0].schema if field.name not in known]
+        self._fields = pa.schema([*FIXED, *own])
+        names = stored_names(self._fields, stored)
+        self.schema = pa.schema(
+            [
+                DAY,
+                *(
+                    pa.field(name, plain_type(field.type))
+                    for name, field in zip(names, self._fields, strict=True)
+                ),
+            ]
+        )
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        types = self.schema.types[1:]
+        for segment in self._segments:
+            for batch in addressed(segment):
+                columns = [batch.column("arrived").cast(DAY.type)]
+                for name, kind in zip(self._fields.names, types, strict=True):
+                    columns.append(
+                        batch.column(name).cast(kind)
+                        if name in batch.schema.names
+                        else pa.nulls(batch.num_rows, kind)
+                    )
+                yield pa.record_batch(columns, schema=self.schema)

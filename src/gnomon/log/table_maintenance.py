@@ -1,0 +1,136 @@
+"""Changes to the sealed table that add no segment: compaction, removal, repair."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.errors import LogError
+from gnomon.log.delta import DAY, first_line, no_hooks, sealed_segment, stored_schema, writing
+from gnomon.log.table import LogTable
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+__all__ = ["TableMaintenance"]
+
+
+class TableMaintenance:
+    """Changes a model's table. None of it is on disk before the sealer's account is settled."""
+
+    def __init__(self, table: LogTable) -> None:
+        self._table = table
+
+    def forget_missing_files(self) -> None:
+        """Take data files that are gone out of the table, so that the others can be read.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        with self._maintaining() as table:
+            if table.repair(dry_run=True)["files_removed"]:
+                table.repair(dry_run=False, post_commithook_properties=no_hooks())
+
+    def mark_sealed(self, stream: str, segment: int) -> None:
+        """Note again that a stream is sealed up to a segment, if the table has lost that. A table
+        that is gone is begun anew.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        from deltalake import CommitProperties, Transaction, write_deltalake
+
+        self._table.load_or_create()
+        with self._maintaining() as table:
+            if sealed_segment(table, stream) < segment:
+                write_deltalake(
+                    table,
+                    stored_schema(table).empty_table(),
+                    mode="append",
+                    commit_properties=CommitProperties(
+                        app_transactions=[Transaction(stream, segment)]
+                    ),
+                    post_commithook_properties=no_hooks(),
+                )
+
+    def restore(self, rows: pa.Table) -> None:
+        """Add rows again that the table had; they are as they were read from one of its files.
+
+        Raises:
+            LogError: they cannot be written.
+        """
+        from deltalake import write_deltalake
+
+        days = pc.cast(rows.column("arrived"), DAY.type)
+        with self._maintaining() as table:
+            write_deltalake(
+                table,
+                rows.append_column(DAY, days),
+                mode="append",
+                schema_mode="merge",
+                writer_properties=writing(),
+                post_commithook_properties=no_hooks(),
+            )
+
+    def remove(self, until: dt.datetime) -> None:
+        """Remove the rows that arrived at a time or before.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        with self._maintaining() as table:
+            predicate = f"arrived <= '{until.isoformat()}'"
+            table.delete(predicate, post_commithook_properties=no_hooks())
+
+    def compact(self) -> None:
+        """Join small files. The old ones stay until :meth:`free`.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        with self._maintaining() as table:
+            table.optimize.compact(
+                writer_properties=writing(), post_commithook_properties=no_hooks()
+            )
+
+    def checkpoint(self) -> int:
+        """Write a checkpoint, which readers begin at; its version.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        with self._maintaining() as table:
+            table.create_checkpoint()
+            return int(table.version())
+
+    def free(self) -> None:
+        """Remove files that no reader can still be at, and commits before the checkpoint.
+
+        Files that a reader may still be at are kept for an hour. What replaces them must be on
+        disk.
+
+        Raises:
+            LogError: it cannot be written.
+        """
+        with self._maintaining() as table:
+            table.vacuum(dry_run=False, full=True, post_commithook_properties=no_hooks())
+            table.cleanup_metadata()
+
+    @contextlib.contextmanager
+    def _maintaining(self) -> Iterator[DeltaTable]:
+        from deltalake.exceptions import DeltaError
+
+        table = self._table.load()
+        if table is None:
+            raise LogError("there is no sealed log to maintain", where=self._table.uri)
+        try:
+            yield table
+        except (DeltaError, OSError) as error:
+            raise LogError(
+                f"cannot maintain the sealed log: {first_line(error)}", where=self._table.uri
+            ) from None

@@ -1,0 +1,344 @@
+"""How a comparison of two sides is shown: its verdict, its evidence and what that rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from rich.console import Console
+
+from gnomon.report import numbers, plots
+from gnomon.report.comparison_brief import brief
+from gnomon.report.counts import Column
+from gnomon.report.diagnosis import Walk
+from gnomon.report.document import (
+    Chart,
+    CodeList,
+    Document,
+    Facts,
+    Figure,
+    FindingCard,
+    Section,
+    Sign,
+    Table,
+    TableCell,
+    TableColumn,
+    TableRow,
+    VerdictLabel,
+)
+from gnomon.report.html import document_page
+from gnomon.report.lines import (
+    DIFFERS,
+    EQUAL,
+    causes,
+    coverage,
+    figures,
+    identity,
+    ladder_table,
+    reproduced,
+    sign,
+    spread,
+    swaps_table,
+)
+from gnomon.report.model import Distribution, Example, OverTime, Report
+from gnomon.report.terminal import render_document
+from gnomon.terminal import Terminal
+
+__all__ = ["comparison_document", "print_report", "to_html"]
+
+_VERDICTS = {
+    "diverged": VerdictLabel(DIFFERS, "diverged"),
+    "ok": VerdictLabel(EQUAL, "agrees"),
+    "unknown": VerdictLabel(Sign("?", "unsure"), "unknown"),
+}
+_COLUMNS_PER_STEP = 6
+_COURSES = 20
+_EXAMPLES = 4
+"""Rows that are shown before the others are folded away."""
+
+
+def to_html(report: Report) -> str:
+    """The page of a comparison. It names no other file and no address."""
+    return document_page(comparison_document(report))
+
+
+def print_report(report: Report, console: Console | None = None) -> None:
+    """Print a comparison; on standard output when no console is given."""
+    (console or Terminal()).print(render_document(comparison_document(report)))
+
+
+def comparison_document(report: Report) -> Document:
+    """What a comparison shows."""
+    confidence = numbers.percent(report.divergence.confidence)
+    return Document(
+        title=report.title,
+        verdict=_VERDICTS[report.verdict],
+        sides=f"{report.left} against {report.right}",
+        about=f"{report.subject.artifact}, {report.subject.role}",
+        summary=tuple(report.summary.lines),
+        figures=tuple(figures(report)),
+        sections=tuple(_sections(report)),
+        brief=tuple(brief(report)),
+        basis=(
+            Facts(title="Rows", lines=tuple(coverage(report))),
+            Facts(title="Identity", lines=tuple(identity(report))),
+        ),
+        command=report.command,
+        foot=f"Differences are {report.left} minus {report.right}. Quantiles are within 1% of "
+        f"their value. The interval, at {confidence} confidence, holds however often one looks.",
+    )
+
+
+def _sections(report: Report) -> Iterator[Section]:
+    if report.timeline:
+        yield _over_time(report)
+    if report.walk:
+        yield _walk(report, report.walk)
+    if report.diagnosis:
+        yield Section(blocks=tuple(_findings(report)))
+    if report.swaps:
+        yield Section(
+            title="What moves the answer back",
+            lead=f"Each column alone set to its {report.right} value, in rows that diverge; "
+            f"everything else as {report.left}.",
+            blocks=(swaps_table(report),),
+        )
+    if report.ladder:
+        yield Section(
+            title="The same rows, run again",
+            lead="A few of them, in other batches: where the answers first differ from one line to "
+            "the next, the cause is in the artifact's own code.",
+            blocks=(ladder_table(report),),
+        )
+    if report.distributions:
+        agree = " Where the dashed line follows the bars, the two agree."
+        yield Section(
+            title="Both sides",
+            lead=f"The same rows on either side.{agree if report.verdict == 'ok' else ''}",
+            blocks=tuple(_shape(report, shape) for shape in report.distributions),
+            beside=True,
+        )
+    if report.examples:
+        examples = tuple(_example(report, row) for row in report.examples)
+        yield Section(
+            title="Rows that diverge",
+            lead="The worst first: changed decisions, then the largest differences.",
+            blocks=examples[:_EXAMPLES],
+            more=examples[_EXAMPLES:],
+            beside=True,
+        )
+    if report.columns:
+        yield Section(
+            title="Every column compared",
+            lead=f"Over all {numbers.rows(report.coverage.compared)}. Exact means equal to the "
+            "bit.",
+            blocks=(_columns(report),),
+        )
+
+
+def _over_time(report: Report) -> Section:
+    timeline = report.timeline
+    assert timeline is not None
+    if not report.divergence.rows:
+        first, last = timeline.buckets[0].start, timeline.buckets[-1].end
+        return Section(
+            title="Over time",
+            lead=f"No row diverges from {numbers.moment(first)} to {numbers.moment(last)}, by "
+            f"{numbers.axis(timeline.axis)}.",
+            blocks=(),
+        )
+    chart = Chart(
+        plot=plots.over_time(timeline),
+        title="divergence over time",
+        y_label="% of rows that diverge",
+        x_label=numbers.axis(timeline.axis),
+        style="bad",
+    )
+    return Section(
+        title="Over time",
+        lead=f"Share of rows that diverge, in buckets of {numbers.duration(timeline.seconds)}.",
+        blocks=(Figure(charts=(chart,)), *_courses(report)),
+    )
+
+
+def _courses(report: Report) -> Iterator[Table]:
+    """The columns that differ at some time, on one axis of time."""
+    differing = [c for c in report.over_time if any(m.consistency < 1 for m in c.moments)]
+    if not differing:
+        return
+    width = max(column.seconds for column in report.over_time)
+    starts = [numbers.seconds(m.start) for c in report.over_time for m in c.moments]
+    begin, end = min(starts), max(starts) + width
+    by = numbers.duration(differing[0].seconds)
+    yield Table(
+        columns=(
+            TableColumn(title="Column", kind="name"),
+            TableColumn(title=f"Share of rows that diverge, by {by}, 0 to 100%", kind="bars"),
+            TableColumn(title="At worst", kind="number", label="at worst"),
+        ),
+        rows=tuple(_course(column, begin, end) for column in differing[:_COURSES]),
+    )
+
+
+def _course(column: OverTime, begin: float, end: float) -> TableRow:
+    worst = min(column.moments, key=lambda moment: moment.consistency)
+    share = numbers.percent(1 - worst.consistency)
+    return TableRow(
+        cells=(
+            TableCell(
+                text=column.column,
+                code=True,
+                note=f"{column.kind}, estimated" if column.sampled else column.kind,
+            ),
+            TableCell(text=f"{column.column} over time", bars=plots.course(column, begin, end)),
+            TableCell(text=f"{share} at {numbers.moment(worst.start, column.seconds)}"),
+        )
+    )
+
+
+def _walk(report: Report, walk: Walk) -> Section:
+    sides = f"{report.left} {numbers.MINUS} {report.right}"
+    table = Table(
+        columns=(
+            TableColumn(kind="sign"),
+            TableColumn(title="Step and column", kind="name"),
+            TableColumn(title="Rows that differ"),
+            TableColumn(title=f"{sides}, median (5% to 95%)", kind="number", label=sides),
+        ),
+        rows=tuple(_steps(walk)),
+    )
+    return Section(
+        title="Step by step",
+        lead=f"{numbers.rows(walk.rows)} followed through the pipeline, in the order it computes. "
+        f"{reproduced(walk)}",
+        blocks=(table,),
+    )
+
+
+def _steps(walk: Walk) -> Iterator[TableRow]:
+    """The walk's columns by step; of each step those that differ, up to a handful."""
+    for step, group in groupby(walk.columns, key=lambda column: column.place):
+        columns = list(group)
+        differing = [column for column in columns if column.diverged]
+        total = numbers.plural(len(columns), "column")
+        note = f"{len(differing)} of {total} differ" if differing else f"{total}, all equal"
+        name = TableCell(text=step, note=note)
+        yield TableRow(cells=(name,), sign=sign(bool(differing)), level="group")
+        for column in differing[:_COLUMNS_PER_STEP]:
+            yield _of_step(column, first=column.name == walk.first)
+        if (more := len(differing) - _COLUMNS_PER_STEP) > 0:
+            rest = TableCell(text=f"and {more} more columns that differ", tone="muted")
+            yield TableRow(cells=(rest,), level="member")
+
+
+def _of_step(column: Column, *, first: bool) -> TableRow:
+    return TableRow(
+        cells=(
+            TableCell(text=column.bare, code=True, tag="first to differ" if first else ""),
+            TableCell(text=numbers.percent(column.share), meter=column.share),
+            TableCell(text=spread(column)),
+        ),
+        level="first" if first else "member",
+    )
+
+
+def _findings(report: Report) -> Iterator[FindingCard]:
+    assert report.diagnosis is not None
+    for name, one, about in causes(report.diagnosis):
+        confirmed = one.verdict == "confirmed"
+        yield FindingCard(
+            severity="good" if confirmed else "unsure",
+            title=f"✓ Cause confirmed: {name}" if confirmed else "? Cause unknown",
+            says=one.sentence,
+            about=about,
+            evidence=one.evidence,
+            action="" if one is report.diagnosis else one.action,  # The summary has the first's.
+        )
+
+
+def _shape(report: Report, shape: Distribution) -> Figure:
+    names = (report.left, report.right)
+    rows = f"% of {numbers.rows(shape.rows)}"
+    if shape.sampled != shape.rows:
+        rows += f", estimated from {numbers.count(shape.sampled)}"
+    if not shape.edges:
+        pairs = plots.pairs(shape)
+        return Figure(name=shape.axis.label, legend=names, pairs=pairs, pairs_label=rows)
+    chart = Chart(
+        plot=plots.histogram(shape, names),
+        title=f"{shape.axis.label}, both sides",
+        y_label=rows,
+        x_label=numbers.axis(shape.axis),
+        style="side",
+    )
+    return Figure(name=shape.axis.label, legend=names, charts=(chart,))
+
+
+def _example(report: Report, row: Example) -> Table:
+    keys = " · ".join(f"{name} {numbers.value(v)}" for name, v in row.key.items())
+    place = f"row {row.row}" if row.row else ""
+    cells = []
+    for cell in row.cells:
+        step, _, bare = cell.column.rpartition("/")
+        left, right = numbers.pair(cell.left, cell.right)
+        name = TableCell(text=bare, note=step, code=True)
+        both = (TableCell(text=left), TableCell(text=right))
+        cells.append(TableRow(cells=(name, *both), sign=sign(cell.diverged)))
+    return Table(
+        columns=(
+            TableColumn(kind="sign"),
+            TableColumn(title="Column", kind="name"),
+            TableColumn(title=report.left, kind="ids", label=report.left),
+            TableColumn(title=report.right, kind="ids", label=report.right),
+        ),
+        rows=tuple(cells),
+        sides=True,
+        about=CodeList(
+            strong=keys,
+            title=f"arrived {numbers.moment(row.arrived)} UTC",
+            entries=((row.request_id, place),),
+        ),
+    )
+
+
+def _columns(report: Report) -> Table:
+    nulls = f"Null {report.left} / {report.right} / both"
+    return Table(
+        columns=(
+            TableColumn(kind="sign"),
+            TableColumn(title="Column", kind="name"),
+            TableColumn(title="Agrees when", label="agrees when"),
+            TableColumn(title="Diverge", kind="number", label="diverge"),
+            TableColumn(title="Exact", kind="number", label="exact"),
+            TableColumn(title="Flips", kind="number", label="flips"),
+            TableColumn(title="SMAPE", kind="number", label="SMAPE"),
+            TableColumn(title=nulls, kind="number", label="null"),
+            TableColumn(
+                title=f"{report.left} {numbers.MINUS} {report.right}",
+                kind="number",
+                label="difference",
+            ),
+        ),
+        rows=tuple(map(_column, report.columns)),
+    )
+
+
+def _column(column: Column) -> TableRow:
+    nulls = (column.left_null, column.right_null, column.both_null)
+    return TableRow(
+        sign=sign(bool(column.diverged)),
+        cells=(
+            TableCell(
+                text=column.name,
+                code=True,
+                note=f"{column.kind}, {column.unit}" if column.unit else column.kind,
+            ),
+            TableCell(text=column.tolerance),
+            TableCell(text=numbers.percent(column.share)),
+            TableCell(text=numbers.percent(column.exact / column.rows if column.rows else 0.0)),
+            TableCell(text="" if column.flips is None else numbers.count(column.flips)),
+            TableCell(text="" if column.smape is None else numbers.percent(column.smape)),
+            TableCell(text=" / ".join(map(numbers.count, nulls))),
+            TableCell(text=spread(column)),
+        ),
+    )

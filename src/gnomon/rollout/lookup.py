@@ -1,0 +1,73 @@
+"""What a question about a rollout may leave unsaid: the model, the artifact and its role."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gnomon.artifact import Artifact, inspect
+from gnomon.errors import SettingsError
+from gnomon.offline.logged import Role
+from gnomon.rollout.history import Event, History, fold
+from gnomon.settings import Settings
+from gnomon.storage import Storage
+
+__all__ = ["answering", "find_artifact", "find_model", "find_role"]
+
+
+def find_model(settings: Settings) -> str:
+    """The one model under the storage root.
+
+    Raises:
+        SettingsError: there is none, or more than one.
+    """
+    storage = Storage(settings)
+    paths = [path.split("/") for folder in ("rollout", "slices") for path in storage.names(folder)]
+    names = {path[1] for path in paths if len(path) == 3}
+    # Of a history that was lost, too.
+    names |= {Path(path).stem for path in storage.names("heads")}
+    if len(names) == 1:
+        return names.pop()
+    if names:
+        raise SettingsError(
+            f"the storage root holds several models: {', '.join(sorted(names))}",
+            where=settings.root,
+            hint="say which: --model NAME",
+        )
+    raise SettingsError(
+        "no deployment has run with this storage root yet",
+        where=settings.root,
+        hint="run this in the deployment's folder, set GNOMON_ROOT, or give --url",
+    )
+
+
+def find_artifact(settings: Settings, which: str) -> Artifact:
+    """The artifact of a tag, or the live one of a model.
+
+    Raises:
+        ArtifactError, UnknownArtifact: it does not pass inspection.
+    """
+    live = None if ":" in which else fold(_events(settings, which)).live
+    return inspect(live or which)
+
+
+def find_role(settings: Settings, artifact: Artifact) -> Role:
+    """The role whose answers to look at: live if the artifact ever was, else shadow if that."""
+    kinds = {e.kind for e in _events(settings, artifact.name) if e.artifact == artifact.tag}
+    return "shadow" if kinds and not kinds & {"promote", "rollback"} else "live"
+
+
+def answering(settings: Settings, model: str) -> list[tuple[str, Role]]:
+    """Who answers now: the live artifact, then the shadows in the order they were started.
+
+    Raises:
+        HistoryDamaged, NewerFormat: the rollout history cannot be read.
+    """
+    state = fold(_events(settings, model))
+    live: list[tuple[str, Role]] = [(state.live, "live")] if state.live else []
+    return [*live, *((tag, "shadow") for tag in state.shadows)]
+
+
+def _events(settings: Settings, model: str) -> list[Event]:
+    history = History(Storage(settings), model)
+    history.refresh()
+    return history.events

@@ -1,0 +1,162 @@
+"""Checks of online against offline that count: the report is kept, and the skew gate is told.
+
+:mod:`gnomon.skew` compares; here it is known what is live, where reports go and what a promotion
+asks for. ``gnomon replay``, ``compare`` and ``diagnose`` call this, and so do scheduled jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from gnomon.artifact import inspect
+from gnomon.log import InferenceLog
+from gnomon.offline.logged import Role
+from gnomon.policy import Policy, find_policy
+from gnomon.report import Report, to_html
+from gnomon.report.saved import save
+from gnomon.rollout.lookup import find_artifact, find_role
+from gnomon.settings import Settings
+from gnomon.skew import last_replay, offline
+from gnomon.skew import replay as logged_again
+from gnomon.storage import Storage
+
+__all__ = ["SkewCheck", "compare_offline", "replay"]
+
+
+@dataclass(frozen=True, slots=True)
+class SkewCheck:
+    """A finished comparison.
+
+    Attributes:
+        report: what was found; ``report.verdict`` is ``ok``, ``diverged`` or ``unknown``.
+        page: where the report's page is kept, beside its JSON: a path, or a URL of the bucket.
+    """
+
+    report: Report
+    page: str
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the two sides are known to agree within the policy."""
+        return self.report.verdict == "ok"
+
+
+def replay(
+    which: str,
+    *,
+    through: str | None = None,
+    role: Role | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: int | None = None,
+    policy: Policy | None = None,
+    settings: Settings | None = None,
+    python: str | None = None,
+    why: bool = False,
+    save_as: Path | str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> SkewCheck:
+    """Run logged requests again, keep the report, and tell the skew gate of a promotion.
+
+    Args:
+        which: whose logged answers: a tag, or a model's name for its live artifact.
+        through: the tag of another artifact to run them through; that says nothing to the gate.
+        role: the answers it gave as ``live`` or as ``shadow``. Without one: live if it ever was.
+        start: rows that arrived from this time on; a time zone is needed.
+        end: rows that arrived before this time.
+        limit: stop after this many rows.
+        policy: what agrees and how many rows may not; the deployment's in this folder without one.
+        settings: name the storage root; read from the environment without them.
+        python: the interpreter of another environment to run the rows in.
+        why: where rows diverge, follow a sample of them and say why.
+        save_as: where to keep the report; ``reports/`` of the storage root without it.
+        progress: called with the number of logged rows run since the last call.
+
+    Raises:
+        ArtifactError, UnknownArtifact: an artifact does not pass inspection.
+        LogError: there is no log of the model.
+        ContractError: the two artifacts have no output in common.
+
+    Example::
+
+        check = gnomon.replay("flights", start=yesterday, end=today)
+        print(check.report.verdict, check.page)
+    """
+    settings = settings or Settings.read()
+    artifact = find_artifact(settings, which)
+    report = logged_again.replay(
+        InferenceLog(settings, artifact.name),
+        artifact,
+        through=None if through is None else inspect(through),
+        policy=policy or find_policy(),
+        role=role or find_role(settings, artifact),
+        start=start,
+        end=end,
+        limit=limit,
+        settings=settings,
+        python=python,
+        why=why,
+        progress=progress,
+    )
+    return _kept(report, settings, save_as)
+
+
+def compare_offline(
+    which: str,
+    table: Path | str,
+    *,
+    on: Sequence[str] = (),
+    role: Role | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    policy: Policy | None = None,
+    settings: Settings | None = None,
+    label: str | None = None,
+    known_at: str | None = None,
+    python: str | None = None,
+    versions: bool = False,
+    save_as: Path | str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> SkewCheck:
+    """Compare the log with a table of offline predictions, keep the report, tell the skew gate.
+
+    Args:
+        which: whose logged answers: a tag, or a model's name for its live artifact.
+        table: a CSV or Parquet file; see :func:`gnomon.skew.offline.compare_offline` for this,
+            ``on``, ``label``, ``known_at``, ``python`` and ``versions``.
+        role, start, end, policy, settings, save_as, progress: as for :func:`replay`.
+
+    Raises:
+        ArtifactError, UnknownArtifact: the artifact does not pass inspection.
+        LogError: there is no log of the model.
+        TableError: the table cannot be compared.
+    """
+    settings = settings or Settings.read()
+    artifact = find_artifact(settings, which)
+    report = offline.compare_offline(
+        InferenceLog(settings, artifact.name),
+        artifact,
+        table,
+        on=on,
+        policy=policy or find_policy(),
+        role=role or find_role(settings, artifact),
+        start=start,
+        end=end,
+        settings=settings,
+        label=label,
+        known_at=known_at,
+        python=python,
+        versions=versions,
+        progress=progress,
+    )
+    return _kept(report, settings, save_as)
+
+
+def _kept(report: Report, settings: Settings, save_as: Path | str | None) -> SkewCheck:
+    path = None if save_as is None else Path(save_as)
+    page = save(report.kind, report, to_html(report), settings, path)
+    last_replay.record(Storage(settings), report, page)
+    return SkewCheck(report, page)

@@ -1,0 +1,45 @@
+"""Errors on their way from one process to another, and raised again there as the same class."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import msgspec
+
+from gnomon.errors import GnomonError, WorkerError
+
+__all__ = ["SentError"]
+
+
+class SentError(msgspec.Struct, frozen=True):
+    """An error as JSON; the base of messages that say that something was refused.
+
+    Attributes:
+        code: names its class; see the tree in :mod:`gnomon.errors`.
+        message, where, hint: as in :class:`~gnomon.errors.GnomonError`.
+    """
+
+    code: str
+    message: str
+    where: str | None = None
+    hint: str | None = None
+
+    @classmethod
+    def of(cls, error: GnomonError) -> Self:
+        """The message that carries an error."""
+        return cls(error.code, error.message, error.where, error.hint)
+
+    def error(self, unknown: type[GnomonError] = WorkerError) -> GnomonError:
+        """The error as it was raised; of class ``unknown`` where the code is of no class here."""
+        kind = _by_code(GnomonError).get(self.code, unknown)
+        error = kind.__new__(kind)  # Their own constructors take other arguments.
+        GnomonError.__init__(error, self.message, where=self.where, hint=self.hint)
+        return error
+
+
+def _by_code(kind: type[GnomonError]) -> dict[str, type[GnomonError]]:
+    """Every class below one by its code; of those that share one, the class nearest the root."""
+    found: dict[str, type[GnomonError]] = {}
+    for child in kind.__subclasses__():
+        found |= _by_code(child)
+    return found | {kind.code: kind}

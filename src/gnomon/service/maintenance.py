@@ -1,0 +1,94 @@
+"""What a slice does again and again beside its requests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from gnomon.errors import StorageError
+from gnomon.service.metrics import Metrics
+from gnomon.service.orphans import Orphans
+from gnomon.service.recording import Recorder
+from gnomon.service.rollout_follower import RolloutFollower
+from gnomon.service.slice_claim import SliceClaim
+from gnomon.service.status_view import StatusView
+from gnomon.service.takeover import Takeover
+from gnomon.service.tasks import Tasks, in_thread
+from gnomon.settings import Settings
+from gnomon.shadow import slices
+from gnomon.storage import Storage
+
+__all__ = ["Maintenance"]
+
+logger = logging.getLogger("gnomon")
+
+
+class Maintenance:
+    """Follows the rollout, publishes metrics, syncs the log, writes the heartbeat.
+
+    Args:
+        settings: how often.
+        storage: where the heartbeat is written.
+        claim: the slice's name, which is taken later where the disk refused at first.
+        recorder: the log.
+        follower: brings the slice to the newest rollout state.
+        orphans: sees to slices that were left behind.
+        takeover: leaves the live workers to the next gateway, should this one be killed.
+        metrics: published each time.
+        view: makes the heartbeat.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        storage: Storage,
+        claim: SliceClaim,
+        recorder: Recorder,
+        follower: RolloutFollower,
+        orphans: Orphans,
+        takeover: Takeover,
+        metrics: Metrics,
+        view: StatusView,
+    ) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._claim = claim
+        self._recorder = recorder
+        self._follower = follower
+        self._orphans = orphans
+        self._takeover = takeover
+        self._metrics = metrics
+        self._view = view
+        self._begun = False
+
+    def begin(self, tasks: Tasks) -> None:
+        """Start to do it all."""
+        self._begun = True
+        often = self._settings.follow_seconds
+        tasks.repeat("following the rollout", often, self._tick)
+        tasks.repeat("syncing the log", self._settings.fsync_seconds or often, self._recorder.fsync)
+        tasks.repeat("seeing to slices left behind", often, self._see_to_orphans)
+
+    async def end(self) -> None:
+        """Say that the slice ended in good order; nothing where it had not begun."""
+        if not (self._begun and self._claim.name):
+            return
+        try:
+            await asyncio.to_thread(slices.end, self._storage, self._view.heartbeat())
+        except StorageError as error:
+            logger.error("the last heartbeat stays: %s", error)
+
+    async def _tick(self) -> None:
+        if not self._recorder.is_open:
+            await self._claim.take()
+        await self._follower.follow()
+        self._takeover.offer(self._follower.live)
+        self._metrics.publish()
+        if self._recorder.is_open:
+            self._recorder.rotate_if_due()
+            await in_thread(slices.write, self._storage, self._view.heartbeat())
+
+    async def _see_to_orphans(self) -> None:
+        if self._claim.name and self._follower.history_error is None:
+            # Otherwise the shadows that are known may not be all.
+            await self._orphans.step(self._follower.state, self._claim.name)

@@ -1,0 +1,29 @@
+"""Heads of requests that were read before: most clients send the same one again and again."""
+
+from __future__ import annotations
+
+from gnomon.service.head import Head
+
+__all__ = ["RememberedHeads"]
+
+MOST_HEADS = 512
+"""Heads remembered; one more, and all are forgotten."""
+MOST_BYTES = 4_096
+"""The longest of them."""
+REQUEST_ID = b"x-request-id"
+
+
+class RememberedHeads(dict[bytes, Head]):
+    """The heads of plain requests by their lasting bytes: see :func:`gnomon.service.head.lasting`.
+
+    A remembered head says nothing of the request id, which is new in each request.
+    """
+
+    def remember(self, block: bytes, head: Head) -> None:
+        """Remember a head by its lasting bytes, unless it is long."""
+        if len(block) > MOST_BYTES:
+            return
+        headers = [(name, value) for name, value in head.headers if name != REQUEST_ID]
+        if len(self) >= MOST_HEADS:
+            self.clear()
+        self[block] = head._replace(client_id=None, headers=headers)

@@ -1,0 +1,139 @@
+"""Takes prediction requests; each is counted, logged and answered exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from gnomon.errors import DeadlineExceeded, GnomonError, InvalidRequest, Overloaded
+from gnomon.log import new_request_id
+from gnomon.service.batching import Lane
+from gnomon.service.metrics import Metrics
+from gnomon.service.recording import Recorder
+from gnomon.service.rollout_follower import RolloutFollower
+from gnomon.service.tasks import Tasks
+from gnomon.service.ticket import Answer, Ticket
+from gnomon.settings import Settings
+
+__all__ = ["RequestHandler"]
+
+logger = logging.getLogger("gnomon")
+
+COMPLAINTS = 20
+"""Refused hosts and origins that are named in the server's log. Any client can send more."""
+
+
+class RequestHandler:
+    """Decodes requests and hands them to the lane that is live.
+
+    Args:
+        settings: the most rows of a request.
+        follower: knows which lane is live, or why none is.
+        recorder: logs and answers what reaches no lane.
+        metrics: the counters that requests are added to.
+        tasks: where large bodies are read.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        follower: RolloutFollower,
+        recorder: Recorder,
+        metrics: Metrics,
+        tasks: Tasks,
+    ) -> None:
+        self._settings = settings
+        self._follower = follower
+        self._recorder = recorder
+        self._metrics = metrics
+        self._tasks = tasks
+        self._complaints: set[str] = set()
+
+    async def predict(self, body: bytes, client_id: str | None, waited: float = 0.0) -> Answer:
+        """Answer one prediction request; it is in the log before this returns."""
+        answer, reply = _promise()
+        self.submit(body, client_id, reply, waited)
+        return await answer
+
+    def submit(
+        self,
+        body: bytes,
+        client_id: str | None,
+        reply: Callable[[Answer], None],
+        waited: float = 0.0,
+    ) -> None:
+        """Take one prediction request; ``reply`` is called with its answer once that is logged.
+
+        ``waited`` is how many seconds ago it arrived.
+        """
+        ticket = Ticket(new_request_id(), client_id, body, reply, waited)
+        lane = self._follower.live
+        if lane is None:
+            self._unanswered(ticket, "failed", self._follower.not_ready())
+            return
+        try:
+            decoded = lane.decoder.decode_soon(body, self._settings.body_rows)
+        except InvalidRequest as error:
+            self._unanswered(ticket, "rejected", error, lane)
+            return
+        if decoded is None:
+            self._tasks.finish(self._submit_large(ticket, lane))
+            return
+        ticket.rows, ticket.single = decoded.rows, decoded.single
+        self._metrics.received(len(decoded.rows))
+        if decoded.unknown:
+            ticket.unknown = decoded.unknown
+            self._metrics.unknown(decoded.unknown)
+        lane.submit(ticket)
+
+    async def _submit_large(self, ticket: Ticket, lane: Lane) -> None:
+        """Take a request whose body is decoded elsewhere."""
+        try:
+            read, batch = await lane.read(ticket.body)
+        except InvalidRequest as error:
+            self._unanswered(ticket, "rejected", error, lane)
+        except Overloaded as error:
+            self._unanswered(ticket, "shed", error, lane)
+        except DeadlineExceeded as error:
+            self._unanswered(ticket, "timed_out", error, lane)
+        except GnomonError as error:
+            self._unanswered(ticket, "failed", error, lane)
+        else:
+            ticket.rows, ticket.single = range(batch.num_rows), read.single
+            ticket.batch, ticket.outside = batch, read.outside
+            ticket.unknown = read.unknown
+            self._metrics.received(len(ticket.rows))
+            self._metrics.unknown(read.unknown)
+            lane.submit(ticket)
+
+    async def reject(self, error: GnomonError, client_id: str | None) -> Answer:
+        """Answer a request whose body was not taken; it is logged without one."""
+        answer, reply = _promise()
+        ticket = Ticket(new_request_id(), client_id, b"", reply)
+        self._unanswered(ticket, "rejected", error, self._follower.live)
+        return await answer
+
+    def refused(self, error: GnomonError) -> None:
+        """Count a request that was refused for its host or origin, and say so the first times."""
+        self._metrics.refused(error.code)
+        if str(error) not in self._complaints and len(self._complaints) < COMPLAINTS:
+            self._complaints.add(str(error))
+            logger.warning("refused a request: %s", error)
+
+    def _unanswered(
+        self, ticket: Ticket, outcome: str, error: GnomonError, lane: Lane | None = None
+    ) -> None:
+        self._metrics.received(1)
+        self._recorder.unanswered(ticket, outcome, error, None if lane is None else lane.identity)
+
+
+def _promise() -> tuple[asyncio.Future[Answer], Callable[[Answer], None]]:
+    """An answer to await, and what resolves it unless nobody awaits it any more."""
+    answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def reply(given: Answer) -> None:
+        if not answer.done():
+            answer.set_result(given)
+
+    return answer, reply

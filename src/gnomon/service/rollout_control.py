@@ -1,0 +1,128 @@
+"""Rollout decisions that a running slice is asked for, and carries out at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gnomon import rollout
+from gnomon.artifact import inspect
+from gnomon.policy import Policy
+from gnomon.rollout.gates import Gates
+from gnomon.rollout.history import Event
+from gnomon.rollout.judging import gates_elsewhere
+from gnomon.service.control import Decisions
+from gnomon.service.lanes import Lanes
+from gnomon.service.rollout_follower import RolloutFollower
+from gnomon.service.slice_claim import SliceClaim
+from gnomon.service.status import Status
+from gnomon.service.status_view import StatusView
+from gnomon.settings import Settings
+
+__all__ = ["RolloutControl"]
+
+
+class RolloutControl:
+    """What the control routes ask for: see :class:`~gnomon.service.control.Controlled`.
+
+    Args:
+        control_token: the token that callers must show.
+        settings: where the rollout is.
+        policy: the policy file; defaults apply without one.
+        claim: the slice, which is named as who decided where nobody else is.
+        lanes: where an artifact is loaded and verified before it is promoted.
+        follower: carries a decision out here.
+        view: says what runs.
+    """
+
+    def __init__(
+        self,
+        control_token: str,
+        settings: Settings,
+        policy: Path | None,
+        claim: SliceClaim,
+        lanes: Lanes,
+        follower: RolloutFollower,
+        view: StatusView,
+    ) -> None:
+        self.control_token = control_token
+        self._settings = settings
+        self._policy_path = policy
+        self._policy = Policy.read(policy) if policy is not None else Policy()
+        self._claim = claim
+        self._lanes = lanes
+        self._follower = follower
+        self._view = view
+
+    async def start_shadow(
+        self,
+        artifact: str,
+        fraction: float | None,
+        same: bool,
+        force: bool,
+        *,
+        by: str | None,
+        why: str | None,
+    ) -> Event:
+        """Put an artifact in shadow; this slice runs it on return."""
+        return await self._decide(
+            rollout.start_shadow,
+            artifact,
+            fraction=self._policy.sampling.fraction if fraction is None else fraction,
+            same=same,
+            force=force,
+            by=by,
+            why=why,
+        )
+
+    async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> Event:
+        """Take an artifact out of shadow."""
+        return await self._decide(rollout.stop_shadow, artifact, by=by, why=why)
+
+    async def promote(
+        self, artifact: str, force: bool, *, by: str | None, why: str | None
+    ) -> Event:
+        """Make an artifact live: load and verify it beside the old one, ask the gates, swap."""
+        tag = (await asyncio.to_thread(inspect, artifact)).tag
+        with self._follower.keeping(tag):
+            await self._lanes.warm(tag)
+            return await self._decide(
+                rollout.promote, tag, force=force, by=by, why=why, ask=self._ask_gates
+            )
+
+    async def rollback(self, *, by: str | None, why: str | None) -> Event:
+        """Make the previous artifact live again; it is still warm, so this takes milliseconds."""
+        return await self._decide(rollout.rollback, by=by, why=why, verified=self._lanes.digests)
+
+    async def history(self) -> Decisions:
+        """Every rollout decision, oldest first; and why there may be more, if there may."""
+        await self._follower.follow(check=True)
+        error = self._follower.history_error
+        return Decisions(list(self._follower.history.events), None if error is None else str(error))
+
+    def status(self) -> Status:
+        """What runs in this slice now."""
+        return self._view.status()
+
+    def _ask_gates(self, tag: str) -> Gates:
+        model = self._follower.history.model
+        return gates_elsewhere(self._settings, model, tag, self._policy_path)
+
+    async def _decide(
+        self, decision: Callable[..., Event], *args: Any, by: str | None, **options: Any
+    ) -> Event:
+        """Take a rollout decision off the event loop, then act on it here at once."""
+        history = self._follower.history.copy()
+        event = await asyncio.to_thread(
+            decision,
+            self._settings,
+            history.model,
+            *args,
+            by=by or self._claim.name or None,
+            history=history,
+            **options,
+        )
+        await self._follower.decided(history)
+        return event

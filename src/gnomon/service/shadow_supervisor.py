@@ -1,0 +1,93 @@
+"""The shadows of one slice: a feed for each that the rollout has."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from pathlib import Path
+
+from gnomon.rollout.history import RolloutState, Shadow
+from gnomon.service.metrics import Metrics
+from gnomon.service.recording import Recorder
+from gnomon.service.shadows import ShadowFeed
+from gnomon.service.slice_claim import SliceClaim
+from gnomon.service.status import ShadowStatus
+from gnomon.service.tasks import Tasks, close_all
+from gnomon.settings import Settings
+from gnomon.shadow.feed.run import mark_stopped
+from gnomon.shadow.slices import ShadowBeat
+
+__all__ = ["ShadowSupervisor"]
+
+
+class ShadowSupervisor:
+    """Starts and ends feeds as shadows are started and stopped.
+
+    Args:
+        model: the deployment's model name.
+        settings: handed down to the feeds.
+        policy: the policy file, for the comparators.
+        claim: the slice whose requests the feeds read.
+        recorder: says from where on a new shadow reads.
+        metrics: shows what the feeds report.
+        tasks: where feeds of stopped shadows close.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        settings: Settings,
+        policy: Path | None,
+        claim: SliceClaim,
+        recorder: Recorder,
+        metrics: Metrics,
+        tasks: Tasks,
+    ) -> None:
+        self._model = model
+        self._settings = settings
+        self._policy = policy
+        self._claim = claim
+        self._recorder = recorder
+        self._metrics = metrics
+        self._tasks = tasks
+        self._feeds: dict[str, ShadowFeed] = {}
+        self._marked: int | None = None
+        """The epoch whose stopped shadows have been marked so in the slice's folder."""
+
+    def apply(self, state: RolloutState) -> None:
+        """Run the shadows of this state and no others; start none while there is no log to read."""
+        for tag in [t for t, feed in self._feeds.items() if state.shadows.get(t) != feed.shadow]:
+            self._tasks.finish(self._feeds.pop(tag).close())
+        if not self._recorder.is_open:
+            return
+        for tag, shadow in state.shadows.items():
+            if tag not in self._feeds:
+                self._start(tag, shadow)
+        if self._marked != state.epoch:
+            with contextlib.suppress(OSError):  # It is tried again at the next state or tick.
+                mark_stopped(self._settings, self._model, self._claim.name, state.shadows)
+                self._marked = state.epoch
+
+    def statuses(self) -> tuple[ShadowStatus, ...]:
+        """What each feed last reported."""
+        return tuple(feed.status() for feed in self._feeds.values())
+
+    def beats(self) -> tuple[ShadowBeat, ...]:
+        """The same for the slice's heartbeat."""
+        return tuple(feed.beat() for feed in self._feeds.values())
+
+    async def close(self) -> None:
+        """End every feed; their positions are in the log, so nothing is lost."""
+        await close_all(*(feed.close for feed in self._feeds.values()))
+
+    def _start(self, tag: str, shadow: Shadow) -> None:
+        self._feeds[tag] = ShadowFeed(
+            self._claim.name,
+            shadow,
+            self._policy,
+            self._recorder.position,
+            self._settings,
+            functools.partial(self._metrics.shadow, tag),
+            functools.partial(self._metrics.restarted, "shadow"),
+        )
+        self._feeds[tag].start()

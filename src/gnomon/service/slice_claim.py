@@ -1,0 +1,61 @@
+"""The name of a gateway's slice, and with it the request stream that it writes."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import socket
+
+import bentoml
+
+from gnomon.errors import LogUnavailable
+from gnomon.log import REQUESTS, stream_folder
+from gnomon.log.layout import StreamBusy
+from gnomon.service.recording import Recorder
+from gnomon.service.tasks import in_thread
+from gnomon.settings import Settings
+
+__all__ = ["SliceClaim"]
+
+logger = logging.getLogger("gnomon")
+
+
+class SliceClaim:
+    """The first slice name on this machine that no other gateway holds.
+
+    Names stay the same over restarts, so that a slice takes its own streams up again. Without a log
+    a gateway has no name yet; requests are refused or served as the settings say.
+
+    Args:
+        model: the deployment's model name.
+        settings: where the log is, and the name of this replica.
+        recorder: opens the slice's request stream; its lock is the claim.
+
+    Attributes:
+        name: empty until a stream could be opened.
+    """
+
+    def __init__(self, model: str, settings: Settings, recorder: Recorder) -> None:
+        self._model = model
+        self._settings = settings
+        self._recorder = recorder
+        self.name = ""
+
+    async def take(self) -> None:
+        """Take a name and open its log. Where the disk refuses, the recorder has the reason."""
+        first = bentoml.server_context.worker_index or 1
+        replica = self._settings.replica or socket.gethostname().lower().replace(".", "-")
+        known = str(self._recorder.error)
+        for number in itertools.count(first):
+            name = f"{replica}-{number}"
+            folder = stream_folder(self._settings, self._model, name, REQUESTS)
+            try:
+                await in_thread(self._recorder.open, folder)
+            except StreamBusy:
+                continue
+            except LogUnavailable as error:
+                if str(error) != known:
+                    logger.error("%s", error)
+            else:
+                self.name = name
+            return

@@ -1,0 +1,111 @@
+"""What a slice says of itself: the status that clients ask for, and the heartbeat it writes."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import UTC, datetime
+
+from gnomon.service.metrics import Metrics
+from gnomon.service.recording import Recorder
+from gnomon.service.rollout_follower import RolloutFollower
+from gnomon.service.sealing import Sealing
+from gnomon.service.shadow_supervisor import ShadowSupervisor
+from gnomon.service.slice_claim import SliceClaim
+from gnomon.service.status import Books, Live, Status
+from gnomon.settings import Settings
+from gnomon.shadow import slices
+from gnomon.version import __version__
+
+__all__ = ["StatusView"]
+
+
+class StatusView:
+    """Asks the parts of a slice what they do; it changes nothing.
+
+    Args:
+        settings: where the deployment is called.
+        claim: the slice's name.
+        follower: what is live, and where the rollout is.
+        shadows: what the shadows report.
+        recorder: whether the log is written.
+        sealer: whether it is sealed.
+        metrics: the books.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        claim: SliceClaim,
+        follower: RolloutFollower,
+        shadows: ShadowSupervisor,
+        recorder: Recorder,
+        sealer: Sealing,
+        metrics: Metrics,
+    ) -> None:
+        self._settings = settings
+        self._claim = claim
+        self._follower = follower
+        self._shadows = shadows
+        self._recorder = recorder
+        self._sealer = sealer
+        self._metrics = metrics
+        self._started = datetime.now(UTC)
+
+    def status(self) -> Status:
+        """What runs now."""
+        state = self._follower.state
+        return Status(
+            model=self._follower.history.model,
+            ready=self._follower.live is not None,
+            version=__version__,
+            slice=self._claim.name,
+            started=self._started,
+            epoch=state.epoch,
+            live=self._live(),
+            previous=state.previous,
+            shadows=self._shadows.statuses(),
+            books=Books(**self._metrics.books()),
+            error=self.trouble(),
+        )
+
+    def heartbeat(self) -> slices.Heartbeat:
+        """The same for other processes, who read it under the storage root."""
+        history, live = self._follower.history, self._follower.live
+        took = self._metrics.worker_latency()
+        return slices.Heartbeat(
+            model=history.model,
+            slice=self._claim.name,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            started=self._started,
+            url=self._settings.url,
+            epoch=history.state.epoch,
+            recorded=slices.Recorded(epoch=history.known.epoch, sha256=history.known.sha256),
+            live=None if live is None else live.artifact.tag,
+            previous=history.state.previous,
+            latency_ms=took,
+            shadows=self._shadows.beats(),
+            books=self._metrics.books(),
+            error=self.trouble(),
+        )
+
+    def trouble(self) -> str | None:
+        """Why predictions are not answered, not logged or sealed, or the rollout not followed."""
+        error = self._follower.error or self._recorder.trouble
+        if error is not None:
+            return str(error)
+        if self._follower.live is None:
+            return str(self._follower.not_ready())
+        return self._sealer.trouble
+
+    def _live(self) -> Live | None:
+        live = self._follower.live
+        if live is None:
+            return None
+        return Live(
+            artifact=live.artifact.tag,
+            digest=live.artifact.digest,
+            since=self._follower.live_since,
+            latency_ms=self._metrics.worker_latency(),
+        )

@@ -1,0 +1,94 @@
+"""The asyncio tasks of a slice: what is repeated while it runs, and what is still closing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+__all__ = ["Tasks", "close_all", "in_thread"]
+
+logger = logging.getLogger("gnomon")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Tasks:
+    """Starts tasks in the running event loop, and sees to their end."""
+
+    def __init__(self) -> None:
+        self._repeated: set[asyncio.Task[None]] = set()
+        self._finishing: set[asyncio.Task[None]] = set()
+
+    def repeat(self, name: str, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        """Do ``work`` at once and then every ``seconds``, until :meth:`stop_repeating`.
+
+        An error does not end it, and is logged under ``name`` when it is a new one.
+        """
+        task = asyncio.get_running_loop().create_task(_repeat(name, seconds, work))
+        self._repeated.add(task)
+
+    def finish(self, closing: Coroutine[Any, Any, None]) -> None:
+        """Let something finish while the slice goes on."""
+        task = asyncio.get_running_loop().create_task(closing)
+        self._finishing.add(task)
+        task.add_done_callback(self._finished)
+
+    async def stop_repeating(self) -> None:
+        """Cancel what is repeated; return when all of it has ended."""
+        for task in self._repeated:
+            task.cancel()
+        await asyncio.gather(*self._repeated, return_exceptions=True)
+
+    async def finished(self) -> None:
+        """Return when nothing is finishing any more."""
+        while self._finishing:
+            await asyncio.wait(self._finishing)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._finishing.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("%s failed", task.get_coro(), exc_info=error)
+
+
+async def _repeat(name: str, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    complaint = ""
+    while True:
+        try:
+            await work()
+            complaint = ""
+        except Exception as error:
+            if repr(error) != complaint:
+                complaint = repr(error)
+                logger.exception("%s failed; trying again every %g s", name, seconds)
+        await asyncio.sleep(seconds)
+
+
+async def close_all(*closings: Callable[[], Awaitable[None]]) -> None:
+    """Close several things at the same time, and each whatever becomes of the others.
+
+    Raises:
+        BaseException: the first error; the others are logged.
+    """
+    results = await asyncio.gather(*(close() for close in closings), return_exceptions=True)
+    errors = [result for result in results if isinstance(result, BaseException)]
+    for error in errors[1:]:
+        logger.error("closing failed", exc_info=error)
+    if errors:
+        raise errors[0]
+
+
+async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Like :func:`asyncio.to_thread`, but for functions that take or hold something.
+
+    A thread cannot be cancelled. Were it left behind, it could still take a lock, or write a file,
+    after that was given up or removed; so when the caller is cancelled this waits for its end.
+    """
+    work = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.gather(work, return_exceptions=True)
+        raise

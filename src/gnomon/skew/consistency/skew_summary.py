@@ -1,0 +1,219 @@
+"""The words of a report: its title and the six lines that are read first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gnomon.report import Count, Diagnosis, Impact, Share, Summary, Timeline, Verdict
+from gnomon.report.numbers import count, interval, number, percent, plural, rows
+
+__all__ = ["SkewFinding", "judge"]
+
+_TAIL = 0.05
+"""The share of rows that must agree after the last diverging one for it to be called over."""
+
+_KNOWN_LATER = (
+    "For rows known only later, give the table what was known before them, or the time from which "
+    "its rows could be read; if there is neither, the offline table "
+    "used information from the future."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SkewFinding:
+    """What is known when the words are chosen.
+
+    Attributes:
+        left: what the left side is called.
+        right: what the right side is called.
+        replayed: the tag of the artifact a replay ran; None for an offline table.
+        artifact: the tag of the artifact that was logged.
+        role: in which role it answered.
+        answered: logged rows with an answer in the range.
+        divergence: rows that diverge, of those compared.
+        exact: rows equal to the bit.
+        limit: the share of diverging rows the policy lets pass.
+        differing: the columns that the verdict rests on and that differ on some row.
+        agreeing_features: features compared that agree on every row.
+        first: when the first diverging row was, in seconds since 1970, and its request.
+        last: when the last was.
+        known_later: rows compared with what was known only after their time.
+    """
+
+    left: str
+    right: str
+    artifact: str
+    role: str
+    replayed: str | None
+    verdict: Verdict
+    answered: int
+    divergence: Share
+    exact: int
+    limit: float
+    differing: tuple[str, ...]
+    agreeing_features: int
+    impact: Impact | None
+    timeline: Timeline | None
+    first: tuple[float, str] | None
+    last: float | None
+    diagnosis: Diagnosis | None
+    known_later: Count | None = None
+
+    def title(self) -> str:
+        """The finding in one sentence."""
+        bad, of = self.divergence.rows, self.divergence.of
+        part = f"all {rows(of)}" if bad == of else f"{percent(self.divergence.share)} of {rows(of)}"
+        if not of:
+            return f"Nothing to compare: no answer of {self.artifact} as {self.role} in this range"
+        if self.verdict == "unknown":
+            return f"Inconclusive: {rows(of)} of {count(self.answered)} could be compared"
+        if self.verdict == "ok":
+            return self._agreement(bad, of)
+        if self.diagnosis and self.diagnosis.verdict == "confirmed":
+            return f"{self.diagnosis.sentence.rstrip('.')}: {part} diverge"
+        if self.replayed not in (None, self.artifact):
+            return f"{self.replayed} answers differently from {self.artifact} on {part}"
+        if self.replayed:
+            return f"Run again, {part} differ from the logged prediction"
+        sides = f"{self.left.capitalize()} and {self.right}"
+        if self.diagnosis and self.diagnosis.column:
+            return f"{sides} first differ at `{self.diagnosis.name}`: {part} diverge"
+        return f"{sides} differ on {part}"
+
+    def summary(self) -> Summary:
+        """What, where, since when, how many, how sure, what to do."""
+        return Summary(
+            what=self._what(),
+            where=self._where(),
+            since=self._since(),
+            how_many=self._how_many(),
+            how_sure=self._how_sure(),
+            action=self._action(),
+        )
+
+    def _agreement(self, bad: int, of: int) -> str:
+        share = f"{percent(1 - self.divergence.share)} of {rows(of)}, within the policy's limit"
+        if self.replayed not in (None, self.artifact):
+            who = f"{self.replayed} answers as {self.artifact} did"
+            return f"{who} on all {rows(of)}" if not bad else f"{who} on {share}"
+        if self.replayed:
+            if not bad:
+                how = "to the bit" if self.exact == of else "within tolerance"
+                return f"All {rows(of)} match the log, {how}"
+            return f"The logged answers were reproduced on {share}"
+        both = f"{self.left.capitalize()} and {self.right} agree"
+        return f"{both} on all {rows(of)}" if not bad else f"{both} on {share}"
+
+    def _what(self) -> str:
+        bad, of = self.divergence.rows, self.divergence.of
+        if not of:
+            return f"The log has no answer of {self.artifact} as {self.role} in this range."
+        if not bad:
+            same = "all" if self.exact == of else count(self.exact)
+            return f"{rows(of)} compared, none diverges; {same} equal to the bit."
+        said = f"{count(bad)} of {rows(of)} diverge."
+        if self.impact:
+            said += f" {count(self.impact.flips.rows)} decisions change."
+            if self.impact.mean_change is not None:
+                said += (
+                    f" The {self.impact.score} moves by {number(self.impact.mean_change, 3)} "
+                    f"on average, {number(self.impact.largest_change or 0.0, 3)} at most."
+                )
+        return said
+
+    def _where(self) -> str:
+        if self.diagnosis and self.diagnosis.column:
+            found = self.diagnosis
+            place = f", output of step {found.step}," if found.step else ""
+            rest = ""
+            if self.agreeing_features and found.step:
+                inputs = plural(self.agreeing_features, "input")
+                rest = f" There is no difference in the {inputs} compared."
+            return f"`{found.name}`{place} is the first column to differ.{rest}"
+        if not self.differing:
+            return "Nowhere."
+        return "In " + ", ".join(f"`{name}`" for name in self.differing[:4]) + "."
+
+    def _since(self) -> str:
+        if self.first is None or self.last is None or not self.timeline:
+            return "Never in this range."
+        buckets = self.timeline.buckets
+        begin = next(at for at, b in enumerate(buckets) if b.diverged)
+        end = next(at for at in reversed(range(len(buckets))) if buckets[at].diverged)
+        before = sum(b.rows for b in buckets[:begin])
+        after = sum(b.rows for b in buckets[end + 1 :])
+        over = after > _TAIL * self.divergence.of
+        at, request = self.first
+        said = f"{_moment(at)} UTC by {self.timeline.axis.label}, request {request}"
+        said += f"; {rows(before)} before it agree" if before else ", where the range begins"
+        return f"{said}. {rows(after)} after {_moment(self.last)} agree." if over else f"{said}."
+
+    def _how_many(self) -> str:
+        if not self.divergence.of:
+            return "No row was compared."
+        lets = percent(self.limit) if self.limit else "none"
+        return (
+            f"{percent(self.divergence.share)} of rows ({interval(self.divergence)} at "
+            f"{percent(self.divergence.confidence)} confidence); the policy's limit is {lets}."
+        )
+
+    def _how_sure(self) -> str:
+        if not self.answered:
+            return "Inconclusive."
+        share = self.divergence.of / self.answered
+        counted = (
+            f"{percent(share)} of the {rows(self.answered)} answered in the range were compared."
+        )
+        if self.known_later:
+            counted += (
+                f" {rows(self.known_later.rows)} used a value known only later, such as "
+                f"{self.known_later.example}."
+            )
+        if self.diagnosis and self.diagnosis.verdict == "confirmed" and self.diagnosis.repaired:
+            mended = self.diagnosis.repaired
+            return (
+                f"Confirmed by undoing it: {count(mended.rows)} of {rows(mended.of)} that differed "
+                f"then agree. {counted}"
+            )
+        if self.diagnosis:
+            return f"{counted} Why they differ is unknown: no cause could be confirmed."
+        return counted
+
+    def _action(self) -> str:
+        if self.known_later is None:
+            return self._next()
+        return _KNOWN_LATER if self.verdict == "ok" else f"{self._next()} {_KNOWN_LATER}"
+
+    def _next(self) -> str:
+        if not self.divergence.of:
+            return "Check the artifact, the role and the time range against the log."
+        if self.verdict == "unknown":
+            return "Give more of the logged rows, then compare again."
+        if self.verdict == "ok":
+            return "Nothing."
+        if self.diagnosis and self.diagnosis.action:
+            return self.diagnosis.action
+        if self.replayed and self.replayed != self.artifact:
+            return "Look at the rows that diverge, then decide whether they should."
+        return "Look at the first column that differs and at the rows below."
+
+
+def judge(
+    divergence: Share, answered: int, limit: float, *, coverage: float, fewest: int
+) -> Verdict:
+    """Whether rows diverge beyond a limit, or too few were compared to say that they do not.
+
+    Args:
+        answered: logged rows that could have been compared.
+        limit: the share that may diverge.
+        coverage: the share of ``answered`` below which ``fewest`` rows must be compared.
+    """
+    if divergence.share > limit:
+        return "diverged"
+    thin = divergence.of < coverage * answered and divergence.of < fewest
+    return "unknown" if thin or not divergence.of else "ok"
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")

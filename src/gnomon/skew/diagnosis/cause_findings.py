@@ -1,0 +1,179 @@
+"""What was found, before it is put into words: causes with the rows and columns they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gnomon.skew.diagnosis.case import Case, Mask, Proposal
+from gnomon.skew.diagnosis.explain import explain
+from gnomon.skew.diagnosis.order import ColumnExchange, exchanges
+from gnomon.skew.diagnosis.roots import Repairs, Root
+
+__all__ = ["CauseFinding", "gather"]
+
+_SAME_ROWS = 0.95
+
+
+@dataclass(slots=True)
+class CauseFinding:
+    """One cause.
+
+    Attributes:
+        cause: its name; ``unknown`` when none was confirmed.
+        place: the step; empty for features.
+        columns: where it shows, the clearest first.
+        finding: what it is; follows the left side's name and the first column's.
+        undone: how it was undone.
+        action: what to do about it.
+        rows: rows that differ because of it.
+        differing: rows that differ in the first column.
+        vanished: of those, rows that agree once it is undone.
+        tried: what else recognised itself, in plain sentences.
+        of_answers: it is seen in the answers alone.
+        was_tried: it was found by trying distortions: there are no values to repair it with.
+        accounts: rows that diverge because of it, of those weighed.
+        moves: how far it moves the score on those rows.
+    """
+
+    cause: str
+    place: str
+    columns: list[str]
+    finding: str
+    undone: str
+    action: str
+    rows: Mask
+    differing: int
+    vanished: int
+    tried: list[str] = field(default_factory=list)
+    proposal: Proposal | None = None
+    of_answers: bool = False
+    was_tried: bool = False
+    accounts: int | None = None
+    moves: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The first column, without its step."""
+        return self.columns[0].rpartition("/")[2] if self.place else self.columns[0]
+
+    @property
+    def repairs(self) -> Repairs:
+        """The columns to set to the other side's values."""
+        names = frozenset(self.columns)
+        if self.of_answers or self.was_tried:
+            return Repairs()
+        return Repairs(steps=names) if self.place else Repairs(features=names)
+
+
+def gather(root: Root, names: tuple[str, str]) -> list[CauseFinding]:
+    """The causes in one place: of columns together, then of each."""
+    found: list[CauseFinding] = []
+    together = exchanges(root.cases)
+    moved = {name for exchange in together for name in exchange.columns}
+    found += [_exchanged(root, exchange, names) for exchange in together]
+    for case in root.cases:
+        if case.column not in moved:
+            found += _of(root, case, names)
+    return _merged(found)
+
+
+def _of(root: Root, case: Case, names: tuple[str, str]) -> list[CauseFinding]:
+    told = explain(case)
+    differing = int(case.differs.sum())
+    bare = case.column.rpartition("/")[2] if root.place else case.column
+    tried = [
+        f"{p.undone}, `{bare}` agrees on {n:,} of the {of:,} rows that differed."
+        for p, n, of in told.tried
+    ]
+    found = [
+        CauseFinding(
+            cause=proposal.cause,
+            place=root.place,
+            columns=[case.column],
+            finding=proposal.finding,
+            undone=proposal.undone,
+            action=proposal.action,
+            rows=rows,
+            differing=differing if told.is_whole and len(told.found) == 1 else int(rows.sum()),
+            vanished=int(rows.sum()),
+            tried=tried,
+            proposal=proposal,
+        )
+        for proposal, rows in told.found
+    ]
+    if not told.is_whole:
+        rest = told.rest
+        found.append(
+            CauseFinding(
+                cause="unknown",
+                place=root.place,
+                columns=[case.column],
+                finding="",
+                undone="",
+                action="",
+                rows=rest,
+                differing=int(rest.sum()),
+                vanished=0,
+                tried=tried,
+            )
+        )
+    return found
+
+
+def _exchanged(root: Root, exchange: ColumnExchange, names: tuple[str, str]) -> CauseFinding:
+    cases = {case.column: case for case in root.cases}
+    columns = list(exchange.columns)
+    rows = np.zeros(len(cases[columns[0]].differs), dtype=bool)
+    for name in columns:
+        rows |= cases[name].differs
+    source = exchange.columns[columns[0]]
+    first = source.rpartition("/")[2] if root.place else source
+    actions = {
+        "column order": "Pass columns by name, never by position.",
+        "category code order": "Take the encoder's categories from the artifact, in its order, on "
+        "both sides.",
+        "date format": "Send ISO 8601 dates, and parse with an explicit format.",
+    }
+    return CauseFinding(
+        cause=exchange.cause,
+        place=root.place,
+        columns=columns,
+        finding=f"has the values that `{first}` has {names[1]}"
+        + (
+            ", and the other way round"
+            if len(columns) == 2
+            else f", and {len(columns)} columns are exchanged in a circle"
+        ),
+        undone="With the columns put back",
+        action=actions[exchange.cause],
+        rows=rows,
+        differing=int(rows.sum()),
+        vanished=int(exchange.healed.sum()),
+    )
+
+
+def _merged(found: Sequence[CauseFinding]) -> list[CauseFinding]:
+    """One finding for columns of a step, or for features that differ on the same rows."""
+    kept: list[CauseFinding] = []
+    for one in found:
+        like = next((other for other in kept if _is_same(one, other)), None)
+        if like is None:
+            kept.append(one)
+        else:
+            like.columns += [name for name in one.columns if name not in like.columns]
+            like.rows = like.rows | one.rows
+    return kept
+
+
+def _is_same(one: CauseFinding, other: CauseFinding) -> bool:
+    if one.cause != other.cause:
+        return False
+    if (one.place or one.cause == "float noise") and one.cause != "unknown":
+        return True
+    shared = (one.rows & other.rows).sum()
+    return bool(shared >= _SAME_ROWS * max(one.rows.sum(), other.rows.sum(), 1)) and (
+        one.cause in ("missing feature", "time zone", "unknown", "temporal leakage")
+    )

@@ -1,0 +1,320 @@
+"""Values of another moment: late, stale, out of the future, or the model's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.offline.shifts import Shift
+from gnomon.report.numbers import duration, plural
+from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal, Version
+from gnomon.skew.diagnosis.inputs import numbers
+from gnomon.tolerances import MOMENT_HOURS, ROUNDING, close
+
+__all__ = ["feedback", "leakage", "stale"]
+
+Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
+
+_LAGS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 24, 28, 30, 48, 60, 72, 96, 120, 144, 168)
+_FEWEST_MATCHES = 0.95
+_TELLS_LABEL = 0.98
+"""Of two rows with different labels, how often the feature ranks them right (AUC): hardly any
+honest feature does as well by itself."""
+
+
+def leakage(case: Case) -> Iterator[Proposal]:
+    """The right side's value was only known after the prediction was asked for."""
+    around = case.around
+    if around.known is not None:
+        late = case.differs & (around.known > around.moments + MOMENT_HOURS)
+        early = case.agrees & (around.known > around.moments + MOMENT_HOURS)
+        if late.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
+            after = float(np.median((around.known - around.moments)[late])) * 3600
+            if early.mean() < late.sum() / max(case.differs.sum(), 1):
+                yield _leak(
+                    case, late, f"was known only {duration(round(after))} after the prediction"
+                )
+                return
+    if around.label is None or not case.is_numeric:
+        return
+    rows = case.both & np.isfinite(around.label)
+    if rows.sum() < 2 * FEWEST_ROWS:
+        return
+    told = [_tells(side[rows], around.label[rows]) for side in (case.l, case.r)]
+    if told[1] >= _TELLS_LABEL and told[0] < told[1] - 0.1:
+        yield _leak(case, rows, f"predicts the label ({told[1]:.2f} against {told[0]:.2f} online)")
+
+
+def feedback(case: Case) -> Iterator[Proposal]:
+    """The left side's value is made of what the model answered before."""
+    if not case.is_numeric:
+        return
+    for group, codes in (*case.around.groups, _everything(case)):
+        order, starts = _ordered(case.around.moments, codes)
+        for output, answers in case.around.outputs.items():
+            for what, made in _own(answers, order, starts):
+                explained = _linear(case, made)
+                if explained is None:
+                    continue
+                yield Proposal(
+                    cause="feedback loop",
+                    finding=f"is made of the model's own {what} `{output}`{_per(group)}",
+                    undone="Without its own answers",
+                    action="Keep the model's own answers out of its features, or train it on "
+                    "data in which it was: offline there was no such answer.",
+                    explained=explained,
+                )
+                return
+
+
+def stale(case: Case) -> Iterator[Proposal]:
+    """The left side's value is one the right side had before."""
+    of_table = _other_moment(case)
+    if of_table is not None:
+        yield of_table
+        return
+    if not _telling(case):
+        return
+    best: tuple[Mask, str] | None = None
+    for group, codes in (*case.around.groups, _everything(case)):
+        order, starts = _ordered(case.around.moments, codes)
+        for lag in _LAGS:
+            rows = _matches(case, order, starts, lag)
+            if rows.sum() >= _FEWEST_MATCHES * case.differs.sum() and _by_more_than_chance(
+                case, order, starts, lag, rows
+            ):
+                yield _stale(
+                    case, rows, f"is the value of {plural(lag, 'row')} before{_per(group)}"
+                )
+                return
+        rows, ahead = _seen(case, order, starts)
+        enough = rows.sum() >= max(FEWEST_ROWS, 0.5 * case.differs.sum())
+        if (
+            enough
+            and ahead.sum() < 0.5 * rows.sum()
+            and (best is None or rows.sum() > best[0].sum())
+        ):
+            best = rows, group
+    if best is not None:
+        yield _stale(case, best[0], f"is a value it had earlier{_per(best[1])}")
+
+
+def _other_moment(case: Case) -> Proposal | None:
+    """The value is in the table, under the same key at another moment."""
+    found = [
+        (version, _equal(case, version.values)) for version in case.around.versions(case.column)
+    ]
+    found = [(version, equal) for version, equal in found if _is_why(case, version, equal)]
+    if not found:
+        return None
+    # Which moment it was, the rows that agree tell too: an hour's lag leaves most as they were.
+    known = case.differs | case.agrees
+    best, equal = max(found, key=lambda one: int((one[1] & known).sum()))
+    rows = case.differs & equal
+    lags = (
+        v.shift
+        for v, also in found
+        if v.shift.hours and (also & known).sum() >= (equal & known).sum()
+    )
+    return _of_moment(case, best, rows, next(lags, None))
+
+
+def _is_why(case: Case, version: Version, equal: Mask) -> bool:
+    """Whether it accounts for the rows that differ, and by more than chance."""
+    rows = case.differs & equal
+    if rows.sum() < max(FEWEST_ROWS, _FEWEST_MATCHES * case.differs.sum()):
+        return False
+    known = np.flatnonzero(case.differs)
+    dealt = np.random.default_rng(0).permutation(known)
+    again = _equal(case, version.values.take(pa.array(_exchanged(len(rows), known, dealt))))
+    return bool((again & case.differs).sum() < 0.5 * rows.sum())
+
+
+def _exchanged(size: int, rows: Places, by: Places) -> Places:
+    places = np.arange(size)
+    places[rows] = by
+    return places
+
+
+def _equal(case: Case, values: pa.Array) -> Mask:
+    if case.is_numeric:
+        return close(case.l, numbers(values))
+    same = pc.equal(case.left, values.cast(case.left.type))
+    found: Mask = pc.fill_null(same, False).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _of_moment(case: Case, version: Version, rows: Mask, lag: Shift | None) -> Proposal:
+    apart = (case.around.moments - version.known)[rows]
+    span = duration(round(abs(float(np.nanmedian(apart))) * 3600))
+    shift = version.shift
+    how = f"is the table's value {'as ' if shift.hours else ''}of {shift.what}"
+    if lag not in (None, shift):
+        how += f" (and as of {lag.what})"
+    if not shift.is_later:
+        return _stale(case, rows, f"{how}, {span} old when it was used")
+    return Proposal(
+        cause="stale data",
+        finding=f"{how}, known {span} after by its time",
+        undone="With the later value on both sides",
+        action=f"Look for what holds the {case.names[1]} values back: their time may be when a row "
+        "was loaded and not when it was true.",
+        explained=rows,
+    )
+
+
+def _leak(case: Case, explained: Mask, how: str) -> Proposal:
+    return Proposal(
+        cause="temporal leakage",
+        finding=f"differs because the {case.names[1]} value {how}",
+        undone="With the value from after the prediction",
+        action=f"Join the {case.names[1]} features as of the time of the prediction: training used "
+        "what is not known yet at serving time.",
+        explained=explained,
+    )
+
+
+def _stale(case: Case, explained: Mask, how: str) -> Proposal:
+    return Proposal(
+        cause="stale data",
+        finding=f"{how}",
+        undone="With the earlier value on both sides",
+        action="Look for what holds values back: a cache that lives too long, a job that runs too "
+        "seldom, events that arrive late, a window that ends earlier.",
+        explained=explained,
+    )
+
+
+def _telling(case: Case) -> bool:
+    """Whether there are so many values that to meet one again is no chance."""
+    rows = case.both
+    if case.is_timestamp or not case.is_numeric or rows.sum() < FEWEST_ROWS:
+        return False
+    distinct, counts = np.unique(case.r[np.isfinite(case.r)], return_counts=True)
+    chance = float(((counts / counts.sum()) ** 2).sum())
+    return len(distinct) >= 5 and chance < 0.3
+
+
+def _everything(case: Case) -> tuple[str, Places]:
+    return "", np.zeros(len(case.differs), dtype=np.int64)
+
+
+def _ordered(moments: Floats, codes: Places) -> tuple[Places, Places]:
+    """Rows by group, then by time; and where the group of each begins."""
+    order = np.lexsort((np.arange(len(moments)), moments, codes))
+    first = np.r_[True, codes[order][1:] != codes[order][:-1]]
+    starts = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+    return order, starts
+
+
+def _before(values: Floats, order: Places, starts: Places, lag: int) -> Floats:
+    """Each row's value so many rows before, in its group; NaN where there is none."""
+    sorted_values = values[order]
+    shifted = np.full(len(values), np.nan)
+    if lag < len(values):
+        shifted[lag:] = sorted_values[:-lag]
+    shifted[np.arange(len(values)) - lag < starts] = np.nan
+    found = np.empty(len(values))
+    found[order] = shifted
+    return found
+
+
+def _matches(case: Case, order: Places, starts: Places, lag: int) -> Mask:
+    return case.both & close(case.l, _before(case.r, order, starts, lag))
+
+
+def _by_more_than_chance(case: Case, order: Places, starts: Places, lag: int, rows: Mask) -> bool:
+    """Not as many rows match when the earlier rows are permuted."""
+    earlier = _before(case.r, order, starts, lag)
+    known = np.flatnonzero(case.differs & np.isfinite(earlier))
+    dealt = np.random.default_rng(0).permutation(known)
+    return bool(close(case.l[known], earlier[dealt]).sum() < 0.5 * rows.sum())
+
+
+def _seen(case: Case, order: Places, starts: Places) -> tuple[Mask, Mask]:
+    """Rows whose left value the right side had before in the group; and rows where only later."""
+    past = np.zeros(len(order), dtype=bool)
+    future = np.zeros(len(order), dtype=bool)
+    left, right = np.round(case.l[order], 12), np.round(case.r[order], 12)
+    begins = np.flatnonzero(starts == np.arange(len(order)))
+    for begin, end in zip(begins, np.r_[begins[1:], len(order)], strict=True):
+        first: dict[float, int] = {}
+        last: dict[float, int] = {}
+        for place in range(begin, end):
+            first.setdefault(right[place], place)
+            last[right[place]] = place
+        for place in range(begin, end):
+            past[place] = first.get(left[place], end) < place
+            future[place] = last.get(left[place], -1) > place
+    found = [np.zeros(len(order), dtype=bool) for _ in range(2)]
+    found[0][order], found[1][order] = past, future
+    return case.both & found[0], case.both & found[1]
+
+
+def _own(answers: Floats, order: Places, starts: Places) -> Iterator[tuple[str, Floats]]:
+    """What can be made of a model's earlier answers."""
+    for lag in (1, 2, 3):
+        said = "last" if lag == 1 else f"{lag} requests ago,"
+        yield f"{said} answer", _before(answers, order, starts, lag)
+    filled = np.nan_to_num(answers[order])
+    total = np.cumsum(filled) - filled
+    total -= total[starts]
+    number = np.arange(len(order)) - starts
+    mean = np.divide(total, number, where=number > 0, out=np.zeros(len(total)))
+    for what, values in (("answers so far, added up,", total), ("answers so far, mean,", mean)):
+        found = np.empty(len(order))
+        found[order] = values
+        yield what, found
+
+
+def _linear(case: Case, made: Floats) -> Mask | None:
+    """Rows on which the left value, or its difference, is a multiple of what was made; or None."""
+    if len(np.unique(made[case.both & np.isfinite(made)])) < 2:
+        return None
+    for target in (case.l, case.l - case.r):
+        known = case.both & np.isfinite(made) & (made != 0)
+        if known.sum() < FEWEST_ROWS or len(np.unique(target[known])) < 2:
+            continue
+        with np.errstate(all="ignore"):
+            factor = float(np.median(target[known] / made[known]))
+        if not np.isfinite(factor) or factor == 0:
+            continue
+        known = case.both & np.isfinite(made)
+        on = known & _on(target, factor * made)
+        if on.sum() < CONFIRMED * known.sum():
+            continue
+        if on.sum() < 0.9 * case.differs.sum():
+            continue
+        dealt = np.random.default_rng(0).permutation(np.flatnonzero(known))
+        chance = _on(target[known], factor * made[dealt])
+        if chance.mean() < 0.7:
+            return on
+    return None
+
+
+def _on(one: Floats, other: Floats) -> Mask:
+    return close(one, other, absolute=ROUNDING)
+
+
+def _per(group: str) -> str:
+    return f", for the same `{group}`" if group else ""
+
+
+def _tells(values: Floats, label: Floats) -> float:
+    """The area under the ROC curve, either way round; of a number, the absolute correlation."""
+    classes = np.unique(label)
+    if len(classes) == 2:
+        ranks = pd.Series(values).rank().to_numpy()
+        positive = label == classes[1]
+        n, m = int(positive.sum()), int((~positive).sum())
+        area = (float(ranks[positive].sum()) - n * (n + 1) / 2) / (n * m)
+        return max(area, 1 - area)
+    if len(classes) < 2 or values.std() == 0:
+        return 0.0
+    return abs(float(np.corrcoef(values, label)[0, 1]))

@@ -1,0 +1,145 @@
+"""Which rows differ: a value that they share, and the moment since when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.report.numbers import value
+from gnomon.skew.diagnosis.case import FEWEST_ROWS, Mask
+
+__all__ = ["SharedValue", "segment", "since"]
+
+Floats = npt.NDArray[np.float64]
+
+_RECALL = 0.99
+_OUTSIDE = 0.005
+"""The share of rows outside of a segment that may differ."""
+
+_INSIDE = 0.3
+"""The share of rows inside that must: a segment is a place where rows differ as a rule."""
+
+_WIDEST = 0.8
+"""A segment that holds more of all rows is no segment."""
+
+_MOST_VALUES = 60
+_UNITED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SharedValue:
+    """Rows that share a value.
+
+    Attributes:
+        attribute: a feature, ``client_id``, or an hour.
+        values: the values it has there.
+        rows: which rows those are.
+        inside: the share of them that differ.
+    """
+
+    attribute: str
+    values: tuple[str, ...]
+    rows: Mask
+    inside: float
+
+    @property
+    def text(self) -> str:
+        """``carrier is AA``."""
+        return f"{self.attribute} is {' or '.join(self.values)}"
+
+
+def segment(
+    differs: Mask,
+    inputs: pa.RecordBatch,
+    about: pa.Table,
+    weights: Floats,
+    *,
+    but: frozenset[str] = frozenset(),
+) -> SharedValue | None:
+    """The narrowest segment that holds the rows that differ; None when there is none.
+
+    Args:
+        differs: the rows.
+        inputs: features as they were online.
+        about: ``arrived``, ``moment`` and, where it was read, ``client_id``.
+        weights: how many rows of all each stands for.
+        but: features that are no news: those that differ.
+    """
+    if differs.sum() < FEWEST_ROWS or (~differs).sum() < FEWEST_ROWS:
+        return None
+    best: SharedValue | None = None
+    for name, codes, labels in _attributes(inputs, about):
+        if name in but:
+            continue
+        found = _held(name, codes, labels, differs, weights)
+        if found is not None and (best is None or found.inside > best.inside + 1e-9):
+            best = found
+    return best
+
+
+def since(differs: Mask, moments: Floats) -> float | None:
+    """The moment from which on rows differ, in the unit of ``moments``; None if they always did."""
+    known = np.isfinite(moments)
+    if not (differs & known).any():
+        return None
+    first = float(moments[differs & known].min())
+    before = known & (moments < first)
+    after = known & (moments >= first)
+    rate = float(differs[after].mean())
+    # Had rows before differed at the same rate, none of n would with probability (1 - rate)^n.
+    if before.sum() < FEWEST_ROWS or (1 - rate) ** before.sum() > 1e-4:
+        return None
+    return first
+
+
+def _held(
+    name: str, codes: npt.NDArray[np.int64], labels: list[str], differs: Mask, weights: Floats
+) -> SharedValue | None:
+    every = np.bincount(codes, weights, len(labels))
+    bad = np.bincount(codes, weights * differs, len(labels))
+    share = np.divide(bad, every, where=every > 0, out=np.zeros(len(labels)))
+    chosen = np.argsort(-share, kind="stable")[:_UNITED]
+    for count in range(1, len(chosen) + 1):
+        few = chosen[:count]
+        if share[few].min() < _INSIDE or every[few].sum() > _WIDEST * weights.sum():
+            return None
+        rest = weights.sum() - every[few].sum()
+        if bad[few].sum() >= _RECALL * bad.sum() and bad.sum() - bad[few].sum() <= _OUTSIDE * rest:
+            rows = np.isin(codes, few)
+            if (~rows).sum() < FEWEST_ROWS:
+                return None
+            values = tuple(labels[i] for i in sorted(few.tolist()))
+            return SharedValue(name, values, rows, float(bad[few].sum() / every[few].sum()))
+    return None
+
+
+def _attributes(
+    inputs: pa.RecordBatch, about: pa.Table
+) -> Iterator[tuple[str, npt.NDArray[np.int64], list[str]]]:
+    for name, column in zip(inputs.schema.names, inputs.columns, strict=True):
+        if pa.types.is_timestamp(column.type) or pa.types.is_floating(column.type):
+            if 0 < column.null_count < len(column):
+                yield f"`{name}`", *_coded(pc.is_null(column), {True: "null", False: "not null"})
+            continue
+        if pc.count_distinct(column).as_py() <= _MOST_VALUES:
+            yield f"`{name}`", *_coded(column)
+    if "client_id" in about.column_names:
+        yield "client", *_coded(about.column("client_id").combine_chunks())
+    for name, what in (("arrived", "hour of arrival (UTC)"), ("moment", "hour (UTC)")):
+        times = about.column(name).combine_chunks()
+        if len(times) and pc.count_distinct(pc.floor_temporal(times, unit="day")).as_py() > 1:
+            yield what, *_coded(pc.hour(times.cast(pa.timestamp("us", "UTC"))))
+
+
+def _coded(
+    column: pa.Array, named: dict[bool, str] | None = None
+) -> tuple[npt.NDArray[np.int64], list[str]]:
+    codes, labels = pd.factorize(np.array(column.to_pylist(), dtype=object), use_na_sentinel=False)
+    texts = [(named or {}).get(label) or value(label) for label in labels.tolist()]
+    return codes.astype(np.int64), texts

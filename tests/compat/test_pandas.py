@@ -1,0 +1,39 @@
+"""What Gnomon reaches inside pandas is there, and does what it is taken for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from gnomon.compat.pandas import frame_of_blocks, text_array
+
+
+def test_blocks_become_a_frame() -> None:
+    """Of numbers and of an extension array, each in its place, in the order of the columns."""
+    blocks = [
+        (np.array([[1.0, 2.0], [5.0, 6.0]]), np.array([0, 2])),
+        (pd.array([3, 4], dtype="Int64"), np.array([1])),
+    ]
+    made = frame_of_blocks(blocks, pd.RangeIndex(2), pd.Index(["a", "b", "c"]))
+    expected = pd.DataFrame(
+        {"a": [1.0, 2.0], "b": pd.array([3, 4], dtype="Int64"), "c": [5.0, 6.0]}
+    )
+    assert made.equals(expected), (
+        f"pandas {pd.__version__} makes another frame of the same blocks: every request would be "
+        "predicted from it; see gnomon.compat.pandas.frame_of_blocks"
+    )
+
+
+@pytest.mark.parametrize("dtype", [pd.StringDtype("pyarrow", na_value=np.nan), pd.StringDtype()])
+def test_texts_become_an_array(dtype: pd.StringDtype) -> None:
+    """Of the very dtype that was asked for, with what is missing as that dtype has it."""
+    values = pa.array(["a", None, ""], pa.large_string())
+    made = text_array(values, dtype)
+    assert made.dtype == dtype, (
+        f"pandas {pd.__version__} gives `{made.dtype!r}` where `{dtype!r}` was asked for; see "
+        "gnomon.compat.pandas.text_array"
+    )
+    assert pd.Series(made).isna().tolist() == [False, True, False]
+    assert pd.Series(made).fillna("?").tolist() == ["a", "?", ""]

@@ -1,0 +1,139 @@
+"""What is noticed, with a spool on another disk, when the storage root or a part of it is gone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gnomon.errors import LogError
+from gnomon.log import InferenceLog
+from gnomon.log.layout import stream_folder
+from gnomon.log.repair import repair
+from gnomon.log.seal import Sealer
+from gnomon.settings import Settings
+from gnomon.shadow.books.balance import balance
+from tests.log.rows import settings
+from tests.log.test_hostile_ledger import ledgers, rows, seal, write
+
+Loss = Callable[[Settings], None]
+
+
+@pytest.fixture
+def setup(tmp_path: Path) -> Settings:
+    """Six rows, sealed; three in the spool."""
+    made = settings(tmp_path, spool=str(tmp_path / "spool"))
+    seal(made, 2)
+    write(made)
+    return made
+
+
+def root_deleted(setup: Settings) -> None:
+    shutil.rmtree(setup.root)
+
+
+def root_not_mounted(setup: Settings) -> None:
+    root_deleted(setup)
+    Path(setup.root).mkdir()
+
+
+def table_deleted(setup: Settings) -> None:
+    shutil.rmtree(Path(setup.root, "log"))
+
+
+@pytest.mark.parametrize("lose", [root_deleted, root_not_mounted, table_deleted])
+def test_a_lost_root_is_named_and_its_rows_counted_as_lost(setup: Settings, lose: Loss) -> None:
+    """Nobody reads the segments in the spool as if they were all. The sealer says it again and
+    again, until repair has noted the loss. Then everything goes on."""
+    lose(setup)
+    says = r"6 rows of a/requests had been sealed.*GNOMON_ROOT.*mounted.*log repair"
+    for _ in range(2):
+        with pytest.raises(LogError, match=says):
+            Sealer(setup, "flights").seal()
+        with pytest.raises(LogError, match=says):
+            Sealer(setup, "flights").maintain()
+    with pytest.raises(LogError, match=says):
+        balance(InferenceLog(setup, "flights"))
+    done = repair(setup, "flights")
+    assert done.table is not None
+    assert done.table.lost == {"a/requests": 6}
+    seal(setup, 2)
+    Sealer(setup, "flights").maintain()
+    assert rows(setup) == 9
+    accounts = balance(InferenceLog(setup, "flights"))
+    assert accounts.balanced
+    assert "6 rows are lost, as gnomon log repair has noted" in accounts.explain()
+    assert repair(setup, "flights").is_whole
+
+
+def test_a_root_that_is_mounted_again_loses_nothing(setup: Settings, tmp_path: Path) -> None:
+    """Whatever the sealer did meanwhile."""
+    Path(setup.root).rename(tmp_path / "elsewhere")
+    with pytest.raises(LogError, match="is gone"):
+        Sealer(setup, "flights").seal()
+    shutil.rmtree(setup.root)
+    (tmp_path / "elsewhere").rename(setup.root)
+    seal(setup, 1)
+    assert rows(setup) == 12
+    assert balance(InferenceLog(setup, "flights")).balanced
+
+
+def test_an_older_root_is_noticed(setup: Settings, tmp_path: Path) -> None:
+    """A root from a backup lacks what was sealed since, ledger and all."""
+    shutil.copytree(setup.root, tmp_path / "backup")
+    seal(setup, 1)
+    shutil.rmtree(setup.root)
+    shutil.copytree(tmp_path / "backup", setup.root)
+    with pytest.raises(LogError, match="has lost commits"):
+        balance(InferenceLog(setup, "flights"))
+    done = repair(setup, "flights")
+    assert done.table is not None
+    assert done.table.lost == {"a/requests": 6}
+    assert rows(setup) == 6
+    seal(setup, 1)
+    assert balance(InferenceLog(setup, "flights")).balanced
+
+
+@pytest.mark.parametrize("what", ["deleted", "older"])
+def test_a_ledger_is_taken_from_its_copy(setup: Settings, what: str) -> None:
+    """What it knew counts still: rows that are gone from the table are missing."""
+    old = ledgers(setup)[0].read_bytes()
+    seal(setup, 1)
+    [ledger] = ledgers(setup)
+    known = ledger.read_bytes()
+    ledger.unlink() if what == "deleted" else ledger.write_bytes(old)
+    commits = sorted(Path(setup.root, "log", "flights", "_delta_log").glob("*.json"))
+    commits[2].write_bytes(b'{"commitInfo":{}}\n')
+    accounts = balance(InferenceLog(setup, "flights"))
+    assert "3 rows are missing from the sealed log" in accounts.explain()
+    Sealer(setup, "flights").seal()
+    assert ledger.read_bytes() == known
+
+
+def test_a_damaged_copy_is_named_and_set_aside(setup: Settings) -> None:
+    """It is not taken for one that says nothing."""
+    [copy] = Path(setup.spool_path, "flights").glob("sealed-*.json")
+    copy.write_bytes(b"")
+    with pytest.raises(LogError, match=r"not a ledger of what was sealed.*sealed-.*log repair"):
+        balance(InferenceLog(setup, "flights"))
+    assert len(repair(setup, "flights").lists) == 1
+    assert balance(InferenceLog(setup, "flights")).balanced
+
+
+def test_a_spool_that_was_lost_is_named(setup: Settings) -> None:
+    """What was in it and not sealed is in no number, and the books say so."""
+    for times in ("once", "2 times"):
+        shutil.rmtree(setup.spool_path)
+        seal(setup, 1)
+        accounts = balance(InferenceLog(setup, "flights"))
+        assert accounts.balanced
+        assert f"its folder in the spool was lost or replaced {times}" in accounts.explain()
+
+
+def test_a_stream_that_was_lost_is_named(setup: Settings) -> None:
+    """The same where the rest of the spool is there."""
+    shutil.rmtree(stream_folder(setup, "flights", "a", "requests"))
+    seal(setup, 1)
+    assert "was lost or replaced once" in balance(InferenceLog(setup, "flights")).explain()
