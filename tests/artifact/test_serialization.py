@@ -241,6 +241,8 @@ def test_a_name_fetched_from_an_overwritten_memo_is_the_last_one() -> None:
     forged = text("collections") + put + text("os") + put + get + text("system")
     content = pickle.PROTO + b"\4" + forged + pickle.STACK_GLOBAL + pickle.STOP
     assert serialization.named_types(content, "pickle") == ("os.system",)
+
+
 @pytest.mark.parametrize("module", ["pathlib", "pathlib._local"])
 def test_a_path_may_be_pickled_wherever_python_defines_it(module: str) -> None:
     """Python 3.13 has it in ``pathlib._local``; an artifact packed there can be inspected here."""
