@@ -15,6 +15,8 @@ import stat
 import time
 from pathlib import Path
 
+from gnomon.compat.platform import sync_descriptor
+
 __all__ = [
     "apply_umask",
     "create",
@@ -199,7 +201,7 @@ def _write_temporary(path: Path, content: bytes, mode: int | None = None) -> Pat
             os.fchmod(descriptor, file_mode() if mode is None else mode)
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            sync_descriptor(file.fileno())
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -214,7 +216,7 @@ def _is_temporary(name: str) -> bool:
 def _sync(path: Path, flags: int) -> None:
     descriptor = os.open(path, flags)
     try:
-        os.fsync(descriptor)
+        sync_descriptor(descriptor)
     finally:
         os.close(descriptor)
 

@@ -229,3 +229,15 @@ def test_a_tree_that_is_none_is_refused(field: str) -> None:
     serialization.load(content, "skops", trusted)
     with pytest.raises(ArtifactCorrupt, match="do not make one"):
         serialization.load(buffer.getvalue(), "skops", trusted)
+
+
+def test_a_name_fetched_from_an_overwritten_memo_is_the_last_one() -> None:
+    """A pickler never stores twice at one place; a forger may, to have another name read."""
+
+    def text(value: str) -> bytes:
+        return pickle.BINUNICODE + len(value).to_bytes(4, "little") + value.encode()
+
+    put, get = pickle.BINPUT + b"\0", pickle.BINGET + b"\0"
+    forged = text("collections") + put + text("os") + put + get + text("system")
+    content = pickle.PROTO + b"\4" + forged + pickle.STACK_GLOBAL + pickle.STOP
+    assert serialization.named_types(content, "pickle") == ("os.system",)

@@ -84,6 +84,16 @@ async def answer_to(lane: Lane, x: float = 1.0) -> Answer:
     return await answer
 
 
+async def answer_to_many(lane: Lane, count: int) -> Answer:
+    """Submit one request of many rows and wait."""
+    answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    body = json.dumps({"rows": [{"x": 1.0, "id": "online"}] * count}).encode()
+    ticket = Ticket(new_request_id(), None, body, answer.set_result)
+    ticket.rows = lane.decoder.decode(body).rows
+    lane.submit(ticket)
+    return await answer
+
+
 async def two_groups(tag: str, settings: Settings, first: float = 1.0) -> list[int]:
     """The sizes of batches once four clients, and then four others, ask whenever answered."""
     async with lane_of(tag, settings) as (lane, recorder):
@@ -146,3 +156,29 @@ def test_requests_that_keep_coming_hold_no_batch_back(pack: Pack, settings: Sett
     settings = msgspec.structs.replace(settings, batch_rows=settings.queue_rows)
     first, asked = uvloop.run(flood(pack(times(2))))
     assert 1 < first <= asked < settings.queue_rows // 2
+
+
+def test_a_batch_is_no_larger_than_its_limit_but_for_one_request(
+    pack: Pack, settings: Settings
+) -> None:
+    """Rows that wait leave in batches of the limit. One request that is larger than that, and than
+    the queue, is a batch of its own where nothing else waits, and shed where something does."""
+
+    async def run(tag: str) -> tuple[list[int], list[int]]:
+        async with lane_of(tag, settings) as (lane, recorder):
+            await answer_to(lane)
+            del recorder.sizes[:]
+            statuses = [(await answer_to_many(lane, 11)).status]
+            waiting = [asyncio.create_task(answer_to(lane)) for _ in range(8)]
+            while lane.queued_rows < 4:
+                await asyncio.sleep(0)
+            statuses.append((await answer_to_many(lane, 11)).status)
+            statuses += [answer.status for answer in await asyncio.gather(*waiting)]
+            return recorder.sizes, statuses
+
+    settings = msgspec.structs.replace(settings, queue_rows=10, batch_rows=4)
+    sizes, statuses = uvloop.run(run(pack(CALL_COSTS)))
+    assert statuses == [200, 503, *[200] * 8]
+    assert sizes[0] == 11
+    assert sum(sizes[1:]) == 8
+    assert max(sizes[1:]) == 4

@@ -15,13 +15,13 @@ from functools import lru_cache
 
 import msgspec
 
+from gnomon.compat.platform import die_with_parent
 from gnomon.contract import Contract, Decoder
 from gnomon.errors import GnomonError
 from gnomon.service.answers import many
 from gnomon.service.codec import HEADER, Failed, Read, ReadBody, WriteAnswer, Written
 from gnomon.worker import frames
 from gnomon.worker.background import enter_background
-from gnomon.worker.limits import die_with_parent
 from gnomon.worker.spawn import inherited
 
 __all__ = ["main"]

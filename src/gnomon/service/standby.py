@@ -20,7 +20,8 @@ __all__ = ["Standby"]
 class Standby:
     """Keeps a :mod:`gnomon.service.standby_process` beside this gateway until it is closed.
 
-    To be made when the gateway is about to accept connections.
+    To be made when the gateway is about to accept connections. Linux only: in the portable way
+    clients that connect meanwhile wait for the next gateway.
     """
 
     def __init__(self) -> None:
