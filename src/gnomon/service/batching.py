@@ -17,7 +17,8 @@ from gnomon.contract import Decoder
 from gnomon.errors import DeadlineExceeded, GnomonError, Overloaded, WorkerError
 from gnomon.log import request_schema
 from gnomon.service.answers import answers
-from gnomon.service.codec import Codec, Read
+from gnomon.service.codec import Codec
+from gnomon.service.codec_messages import Read
 from gnomon.service.recording import Recorder
 from gnomon.service.records import LaneIdentity, PendingRecords
 from gnomon.service.ticket import Answer, Ticket
