@@ -12,7 +12,7 @@ from pathlib import Path
 from gnomon.artifact import Artifact
 from gnomon.compat.platform import IS_PORTABLE
 from gnomon.errors import LogUnavailable
-from gnomon.rollout.history import History
+from gnomon.rollout.history import open_history
 from gnomon.service.auth import control_token
 from gnomon.service.batching import Lane
 from gnomon.service.codec import Codec
@@ -142,7 +142,9 @@ async def open_runtime(
             codec.start()
 
         lanes = Lanes(make_lane, tasks.finish)
-        follower = RolloutFollower(settings, History(storage, model), lanes, shadows, on_first_live)
+        follower = RolloutFollower(
+            settings, open_history(settings, model), lanes, shadows, on_first_live
+        )
         view = StatusView(settings, claim, follower, shadows, recorder, sealer, metrics)
         control = RolloutControl(token, settings, policy, claim, lanes, follower, view)
         requests = RequestHandler(settings, follower, recorder, metrics, tasks)
