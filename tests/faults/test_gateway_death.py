@@ -132,8 +132,11 @@ def client(server: Server) -> httpx.Response:
 
 def standbys(server: Server) -> list[psutil.Process]:
     """The processes that would answer if a gateway was killed."""
-    return [
-        process
-        for process in everything(server)
-        if any(word.endswith("standby_process.py") for word in process.cmdline())
-    ]
+    found = []
+    for process in everything(server):
+        try:
+            if any(word.endswith("standby_process.py") for word in process.cmdline()):
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 from gnomon.errors import NotReady
@@ -35,12 +36,11 @@ class Standby:
 
     def __init__(self) -> None:
         self._restarting: asyncio.Task[None] | None = None
-        with ExitStack() as held:
-            self._listeners = [held.enter_context(listener) for _, listener in listening()]
-            for listener in self._listeners:
-                held.enter_context(_bind(listener))
-            self._start()
-            self._held = held.pop_all()
+        with ExitStack() as present, _listeners() as listeners:
+            for listener in listeners:
+                present.enter_context(_bind(listener))
+            self._start(listeners)
+            self._present = present.pop_all()
 
     async def close(self) -> None:
         """End the standby without answering: the gateway stops as it was told to."""
@@ -52,19 +52,19 @@ class Standby:
                 self._lifeline.sendall(standby_process.GOODBYE)
             self._lifeline.close()
         await asyncio.to_thread(reap, self._process)
-        self._held.close()
+        self._present.close()
 
-    def _start(self) -> None:
-        listeners = [listener.fileno() for listener in self._listeners]
+    def _start(self, listeners: list[socket.socket]) -> None:
+        numbers = [listener.fileno() for listener in listeners]
         with ExitStack() as ours:
             lifeline, theirs = map(ours.enter_context, socket.socketpair())
             lifeline.sendall(_answer())
             self._process = subprocess.Popen(
                 [
                     sys.executable, "-I", "-S", standby_process.__file__, str(theirs.fileno()),
-                    str(os.getppid()), *map(str, listeners),
+                    str(os.getppid()), *map(str, numbers),
                 ],
-                pass_fds=[theirs.fileno(), *listeners],
+                pass_fds=[theirs.fileno(), *numbers],
                 stdin=subprocess.DEVNULL,
                 env={k: v for k, v in os.environ.items() if k == "LD_LIBRARY_PATH"},
             )  # fmt: skip
@@ -84,9 +84,19 @@ class Standby:
         logger.warning("the standby ended with %d; another is started", code)
         while True:
             await asyncio.sleep(RESTART_SECONDS)
-            with contextlib.suppress(OSError):  # Such as too many processes; it is tried again.
-                self._start()
+            with contextlib.suppress(OSError), _listeners() as listeners:
+                if listeners:  # Else the gateway stops.
+                    self._start(listeners)
                 return
+
+
+@contextlib.contextmanager
+def _listeners() -> Iterator[list[socket.socket]]:
+    """Each socket that this process listens on, once. It does not keep them: a server that stops
+    refuses connections when it has closed all its descriptors of them."""
+    with ExitStack() as lent:
+        found = [lent.enter_context(listener) for _, listener in listening()]
+        yield list({os.fstat(listener.fileno()).st_ino: listener for listener in found}.values())
 
 
 def _bind(listener: socket.socket) -> socket.socket:
