@@ -5,16 +5,28 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+
+# Before NumPy and scikit-learn are loaded: threads of OpenMP spin while they wait for each other,
+# and with a test on every core they wait for long. It is what a worker runs with, too.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from gnomon import rollout
 from gnomon.settings import Settings
 from gnomon.testing import Server, serving
 from tests.packing import SCRIPT, Pack, install, pack_in_process, write_service
+
+# A busy machine takes longer for any example; the first one also imports what the rest use.
+# For a night: `--hypothesis-profile thorough`. Tests that name a number of examples keep to it.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2_000)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.hookimpl(trylast=True)

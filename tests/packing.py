@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Protocol
+
+from tests.forking import run_python
 
 TIMES = '''
 import os, signal, time
@@ -74,14 +74,8 @@ def pack_in_process(folder: Path, home: Path, source: str, name: str, script: st
     folder.mkdir(parents=True)
     (folder / "preprocessing.py").write_text(source)
     (folder / "pack.py").write_text(script)
-    done = subprocess.run(
-        [sys.executable, "pack.py", name],
-        cwd=folder,
-        env={**os.environ, "BENTOML_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    environment = {**os.environ, "BENTOML_HOME": str(home)}
+    done = run_python(["pack.py", name], cwd=folder, env=environment)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()[-1]
 

@@ -80,6 +80,32 @@ def test_no_documented_option_is_gone(path: tuple[str, ...]) -> None:
     assert named_options(sections[" ".join(path)]) - options(path) == set()
 
 
+def commands_of(page: Path) -> list[str]:
+    """Every command line of ``gnomon`` that a page shows, in a block or as code in a sentence."""
+    text = re.sub(r"\\\n\s*", " ", page.read_text())
+    blocks = "\n".join(re.findall(r"^```[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    inline = re.findall(r"`(gnomon [^`\n]+)`", text)
+    return [*inline, *re.findall(r"^(?:\$ )?(?:\w+=\S+ )*(gnomon [^#|>\n]+)", blocks, re.MULTILINE)]
+
+
+@pytest.mark.parametrize(
+    "page", sorted([*DOCS.glob("*.md"), DOCS.parent / "README.md"]), ids=lambda page: page.stem
+)
+def test_every_command_on_a_page_exists_with_its_options(page: Path) -> None:
+    """Whatever page shows a command line: it is one, and takes the options that are shown."""
+    for line in commands_of(page):
+        words = re.sub(r"[()\[\],]", " ", line).split()[1:]
+        if not words or not re.fullmatch(r"[a-z]+", words[0]):
+            continue  # `gnomon --help`, or a placeholder for any verb
+        paths = [path for path in leaves(TOP) if path == tuple(words[: len(path)])]
+        groups = {path[0] for path in leaves(TOP) if len(path) > 1}
+        if not paths and words[0] in groups and len(words) == 1:
+            continue  # the group by itself
+        assert paths, f"no such command: {line}"
+        given = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert given <= options(paths[0]) | {"--help"}, line
+
+
 def test_options_of_many_commands_exist() -> None:
     """What is said at the top holds for commands below."""
     head, _ = cli_page()

@@ -23,6 +23,10 @@ TRUSTED_KEYS = "GNOMON_TRUSTED_KEYS"
 """Read from the environment by every process that inspects or loads artifacts."""
 
 _FOLDERS = ("root", "spool")
+_ENVIRONMENT_ONLY = {
+    "trusted_keys": "every command that reads an artifact must hold to them",
+    "portable": "every process takes its way before it reads other settings",
+}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +86,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         fast_pipeline: do the arithmetic of scikit-learn's steps without their checks, where it is
             known to give the same bits. 0: ``predict`` and ``predict_proba`` are called as they
             are.
+        portable: take the portable way beside every call that only Linux has, as on macOS; see
+            ``docs/platforms.md``. Only in the environment.
         origins: pages of other sites that may send predictions, separated by commas:
             ``https://app.example.com``, ``*`` for any. Requests of others get 403.
     """
@@ -119,6 +125,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     origins: str | None = None
     fast_http: bool = True
     fast_pipeline: bool = True
+    portable: bool = False
 
     def __post_init__(self) -> None:
         if self.replica is not None and not re.fullmatch(r"[A-Za-z0-9_-]+", self.replica):
@@ -168,12 +175,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             SettingsError: a value of the wrong kind, or a ``GNOMON_*`` name that is no setting.
         """
         environ = os.environ if environ is None else environ
-        if "trusted_keys" in defaults:
-            raise SettingsError(
-                "trusted keys are set in the environment, not in code",
-                where=TRUSTED_KEYS,
-                hint="every command that reads an artifact must hold to them",
-            )
+        for name, why in _ENVIRONMENT_ONLY.items():
+            if name in defaults:
+                raise SettingsError(
+                    f"{name} is set in the environment, not in code",
+                    where=f"GNOMON_{name.upper()}",
+                    hint=why,
+                )
         known = set(cls.__struct_fields__)
         given: dict[str, Any] = dict(defaults)
         for variable, value in environ.items():

@@ -1,16 +1,16 @@
-"""Runs ``gnomon`` as a user does: a process of its own."""
+"""Runs ``gnomon`` as a user does: in a process of its own."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from tests.forking import run_python
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,8 @@ class Shell:
     def __call__(self, *words: str, expect: int | None = 0, **environment: str) -> Done:
         """Run ``gnomon`` with these words; it must exit with ``expect`` (None: with any code),
         without a traceback."""
-        done = subprocess.run(
-            [sys.executable, "-m", "gnomon", *words],
-            cwd=self.folder,
-            env={**self.variables, **environment},
-            capture_output=True,
-            text=True,
-            timeout=120,
+        done = run_python(
+            ["-m", "gnomon", *words], cwd=self.folder, env={**self.variables, **environment}
         )
         assert "Traceback" not in done.stderr, done.stderr
         assert expect is None or done.returncode == expect, done.stdout + done.stderr

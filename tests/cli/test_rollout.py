@@ -191,3 +191,18 @@ def test_a_running_server_is_promoted_and_rolled_back(running: Running) -> None:
         assert client.status().live.artifact == running.live
     last = running.shell("history", "--json").json[-1]
     assert (last["kind"], last["why"]) == ("rollback", "it was not")
+
+
+def test_the_policy_of_the_deployment_sets_the_gates(shell: Shell, pack: Pack) -> None:
+    """A promotion without a server is held to the limits of ``shadow/policy.toml``."""
+    settings = Settings(root=str(shell.folder / ".gnomon"))
+    one, two = pack(times(1)), pack(times(2))
+    shell("promote", one)
+    shell("shadow", "start", two)
+    log_live(settings, 100, artifact=one)
+    log_shadow(settings, agreed=150, artifact=two, against=one)
+    assert "1,000 are needed" in shell("promote", two, expect=2).err
+    (shell.folder / "shadow").mkdir()
+    policy = shell.folder / "shadow" / "policy.toml"
+    policy.write_text('[gates]\nmin_rows = 100\nmin_coverage = "off"\nmax_lag_rows = "off"\n')
+    assert shell("promote", two, "--json").json["forced"] is False

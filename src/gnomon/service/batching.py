@@ -18,7 +18,8 @@ from gnomon.log import request_schema
 from gnomon.service.answers import answers
 from gnomon.service.batch_queue import BatchQueue, Part
 from gnomon.service.batch_size import BatchSize
-from gnomon.service.codec import Codec, Read
+from gnomon.service.codec import Codec
+from gnomon.service.codec_messages import Read
 from gnomon.service.recording import Recorder
 from gnomon.service.records import Call, LaneIdentity, PendingRecords
 from gnomon.service.ticket import Answer, Ticket

@@ -3,7 +3,7 @@
 On the *data* socket (a stream), both ways: a header, then the payload. Batches go as bare Arrow
 record-batch messages: both ends know the schema from the contract, so nothing else is sent.
 
-On the *control* socket (sequenced packets), worker to client: one :class:`Event` a packet, with the
+On the *control* socket (whole packets), worker to client: one :class:`Event` a packet, with the
 client's end of a new data socket attached to ``Ready``. Client to worker: :data:`KILL`,
 :data:`OUTLIVE` with one end of a tether attached, :data:`TAKE_OVER` and a nonce, or nothing;
 closing it ends the worker.
@@ -11,7 +11,6 @@ closing it ends the worker.
 
 from __future__ import annotations
 
-import array
 import socket
 import struct
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from typing import NamedTuple
 import msgspec
 import pyarrow as pa
 
+from gnomon.compat import platform
 from gnomon.sent_errors import SentError
 
 __all__ = [
@@ -44,8 +44,8 @@ __all__ = [
     "read_table",
     "recv_exactly",
     "recv_frame",
-    "recv_packet",
     "scored_schema",
+    "send_event",
     "table_payload",
 ]
 
@@ -145,31 +145,27 @@ def recv_frame(sock: socket.socket) -> Frame | None:
     return None if payload is None else Frame(number, kind, micros, payload)
 
 
+def send_event(control: socket.socket, event: Event, data: socket.socket | None = None) -> None:
+    """Send an event, and with it the client's end of a data socket.
+
+    Raises:
+        OSError: the client is gone.
+    """
+    descriptors = [] if data is None else [data.fileno()]
+    platform.send_packet(control, msgspec.json.encode(event), descriptors)
+
+
 def read_event(sock: socket.socket) -> tuple[Event | None, socket.socket | None]:
     """The next event of a control socket and the data socket that came with it.
 
     The event is None when the worker is gone.
     """
     try:
-        packet, fds = recv_packet(sock)
+        packet, fds = platform.recv_packet(sock)
     except ConnectionError:
         return None, None
     data = socket.socket(fileno=fds[0]) if fds else None
     return (_events.decode(packet) if packet else None), data
-
-
-def recv_packet(sock: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
-    """One packet and the descriptors that came with it, which no child inherits.
-
-    Not :func:`socket.recv_fds`, which ignores its ``flags`` in Python 3.11.
-    """
-    fds = array.array("i")
-    space = socket.CMSG_SPACE(MOST_DESCRIPTORS * fds.itemsize)
-    packet, ancillary, _, _ = sock.recvmsg(65_536, space, flags | socket.MSG_CMSG_CLOEXEC)
-    for level, kind, data in ancillary:
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-            fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
-    return packet, list(fds)
 
 
 def recv_exactly(sock: socket.socket, length: int) -> memoryview | None:
