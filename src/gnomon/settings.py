@@ -43,8 +43,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         slices: gateway processes, each with workers, shadows and a log of its own.
         deadline: seconds from a request's arrival to its answer; then 504, and a worker that is
             still busy is killed.
-        queue_rows: rows that may wait for the live worker; beyond it requests are shed with 503.
-        batch_rows: the most rows in one batch.
+        queue_rows: rows that may wait for the live worker, in requests of one batch and again in
+            larger ones; beyond it requests are shed with 503.
+        batch_rows: the most rows in one batch. A larger request is scored in parts.
         batch_seconds: how long the worker may take over one batch, about: batches, and parts of
             large requests, have as few rows as that takes. 0: as long as ``batch_rows`` take.
         workers: processes that score for one live artifact in one slice.

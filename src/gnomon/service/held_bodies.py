@@ -26,7 +26,8 @@ class HeldBodies:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._held = 0
+        self.bytes = 0
+        """Bytes that are held and counted."""
 
     @contextmanager
     def body(self) -> Iterator[Callable[[int], None]]:
@@ -39,16 +40,16 @@ class HeldBodies:
         def grow(size: int) -> None:
             nonlocal mine
             more = max(size - SOON_BYTES, 0) - mine
-            if self._held + more > self._most:
+            if self.bytes + more > self._most:
                 raise Overloaded(
-                    f"{self._held:,} bytes of large requests are held already, "
+                    f"{self.bytes:,} bytes of large requests are held already, "
                     f"the most is {self._most:,}",
                     hint="retry after the pause given in Retry-After",
                 )
             mine += more
-            self._held += more
+            self.bytes += more
 
         try:
             yield grow
         finally:
-            self._held -= mine
+            self.bytes -= mine
