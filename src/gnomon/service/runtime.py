@@ -32,7 +32,7 @@ from gnomon.service.standby import Standby
 from gnomon.service.status import Status
 from gnomon.service.status_view import StatusView
 from gnomon.service.takeover import Takeover
-from gnomon.service.tasks import Tasks, close_all
+from gnomon.service.tasks import Tasks, close_all, closing
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
@@ -153,14 +153,15 @@ async def open_runtime(
         )
 
         # How they close, the last one first.
-        opened.push_async_callback(maintenance.end)
-        opened.push_async_callback(
-            close_all, sealer.close, codec.close, orphans.close, shadows.close
-        )
-        opened.push_async_callback(_close_log, recorder)
-        opened.push_async_callback(tasks.finished)
-        opened.push_async_callback(lanes.close)
-        opened.push_async_callback(tasks.stop_repeating)
+        for close in (
+            maintenance.end,
+            lambda: close_all(sealer.close, codec.close, orphans.close, shadows.close),
+            lambda: _close_log(recorder),
+            tasks.finished,
+            lanes.close,
+            tasks.stop_repeating,
+        ):
+            opened.push_async_exit(closing(close))
 
         await claim.take()
         maintenance.begin(tasks)
