@@ -89,7 +89,7 @@ async def open_gateway(
         outlasting.callback(release_files)
         async with open_runtime(model, settings, policy) as runtime:
             if not IS_PORTABLE:
-                outlasting.push_async_callback(asyncio.to_thread, Standby().close)
+                outlasting.push_async_callback(Standby().close)
             yield runtime
 
 
@@ -123,7 +123,7 @@ async def open_runtime(
         codec = Codec(settings)
         sealer = Sealing(model, settings, lambda: metrics.restarted("sealer"))
         orphans = Orphans(settings, model, policy)
-        takeover = Takeover(settings)
+        takeover = opened.enter_context(contextlib.closing(Takeover(settings)))
         shadows = ShadowSupervisor(model, settings, policy, claim, recorder, metrics, tasks)
 
         def make_lane(artifact: Artifact) -> Lane:
