@@ -16,7 +16,7 @@ from gnomon import files
 from gnomon.errors import SettingsError, StorageError
 from gnomon.settings import Settings
 
-__all__ = ["FOLDERS", "Storage"]
+__all__ = ["Storage"]
 
 FOLDERS = ("heads", "reports", "rollout", "sealed", "skew", "slices")
 """The folders of small objects under the root. The log has others."""

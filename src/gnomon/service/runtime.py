@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gnomon.artifact import Artifact
+from gnomon.compat.platform import IS_PORTABLE
 from gnomon.errors import LogUnavailable
 from gnomon.rollout.history import History
 from gnomon.service.auth import control_token
@@ -87,7 +88,8 @@ async def open_gateway(
     async with contextlib.AsyncExitStack() as outlasting:
         outlasting.callback(release_files)
         async with open_runtime(model, settings, policy) as runtime:
-            outlasting.push_async_callback(asyncio.to_thread, Standby().close)
+            if not IS_PORTABLE:
+                outlasting.push_async_callback(Standby().close)
             yield runtime
 
 
@@ -121,7 +123,7 @@ async def open_runtime(
         codec = Codec(settings)
         sealer = Sealing(model, settings, lambda: metrics.restarted("sealer"))
         orphans = Orphans(settings, model, policy)
-        takeover = Takeover(settings)
+        takeover = opened.enter_context(contextlib.closing(Takeover(settings)))
         shadows = ShadowSupervisor(model, settings, policy, claim, recorder, metrics, tasks)
 
         def make_lane(artifact: Artifact) -> Lane:

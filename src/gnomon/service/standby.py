@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
 import os
 import socket
 import subprocess
@@ -16,39 +19,74 @@ from gnomon.worker.spawn import reap
 
 __all__ = ["Standby"]
 
+logger = logging.getLogger("gnomon")
+
+
+RESTART_SECONDS = 1.0
+"""Pause before a standby that ended is started again."""
+
 
 class Standby:
     """Keeps a :mod:`gnomon.service.standby_process` beside this gateway until it is closed.
 
-    To be made when the gateway is about to accept connections.
+    To be made on the event loop, when the gateway is about to accept connections. Linux only: in
+    the portable way clients that connect meanwhile wait for the next gateway.
     """
 
     def __init__(self) -> None:
-        with ExitStack() as ours, ExitStack() as lent:
-            listeners = [lent.enter_context(listener) for _, listener in listening()]
-            self._present = [ours.enter_context(_bind(listener)) for listener in listeners]
-            self._lifeline, theirs = map(ours.enter_context, socket.socketpair())
-            self._lifeline.sendall(_answer())
-            passed = [theirs.fileno(), *(listener.fileno() for listener in listeners)]
+        self._restarting: asyncio.Task[None] | None = None
+        with ExitStack() as held:
+            self._listeners = [held.enter_context(listener) for _, listener in listening()]
+            for listener in self._listeners:
+                held.enter_context(_bind(listener))
+            self._start()
+            self._held = held.pop_all()
+
+    async def close(self) -> None:
+        """End the standby without answering: the gateway stops as it was told to."""
+        if self._restarting is not None:
+            self._restarting.cancel()
+        if self._lifeline.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._lifeline)
+            with contextlib.suppress(OSError):  # It has ended.
+                self._lifeline.sendall(standby_process.GOODBYE)
+            self._lifeline.close()
+        await asyncio.to_thread(reap, self._process)
+        self._held.close()
+
+    def _start(self) -> None:
+        listeners = [listener.fileno() for listener in self._listeners]
+        with ExitStack() as ours:
+            lifeline, theirs = map(ours.enter_context, socket.socketpair())
+            lifeline.sendall(_answer())
             self._process = subprocess.Popen(
                 [
                     sys.executable, "-I", "-S", standby_process.__file__, str(theirs.fileno()),
-                    str(os.getppid()), *(str(number) for number in passed[1:]),
+                    str(os.getppid()), *map(str, listeners),
                 ],
-                pass_fds=passed,
+                pass_fds=[theirs.fileno(), *listeners],
                 stdin=subprocess.DEVNULL,
                 env={k: v for k, v in os.environ.items() if k == "LD_LIBRARY_PATH"},
             )  # fmt: skip
             ours.pop_all()
             theirs.close()
+        self._lifeline = lifeline
+        asyncio.get_running_loop().add_reader(lifeline, self._ended)
 
-    def close(self) -> None:
-        """End the standby without answering: the gateway stops as it was told to."""
-        self._lifeline.sendall(standby_process.GOODBYE)
+    def _ended(self) -> None:
+        """It says nothing, so the end of its lifeline is its own."""
+        asyncio.get_running_loop().remove_reader(self._lifeline)
+        self._restarting = asyncio.create_task(self._restart())
+
+    async def _restart(self) -> None:
         self._lifeline.close()
-        reap(self._process)
-        for bound in self._present:
-            bound.close()
+        code = await asyncio.to_thread(reap, self._process)
+        logger.warning("the standby ended with %d; another is started", code)
+        while True:
+            await asyncio.sleep(RESTART_SECONDS)
+            with contextlib.suppress(OSError):  # Such as too many processes; it is tried again.
+                self._start()
+                return
 
 
 def _bind(listener: socket.socket) -> socket.socket:

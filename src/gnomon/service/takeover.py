@@ -12,7 +12,6 @@ and environment, the same files of Gnomon and the same installed packages. Any o
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import logging
 import os
@@ -26,6 +25,7 @@ import msgspec
 
 import gnomon
 from gnomon.artifact import Artifact
+from gnomon.compat.platform import IS_PORTABLE, adopt_orphans, recv_packet
 from gnomon.service.batching import Lane
 from gnomon.settings import Settings
 from gnomon.version import __version__
@@ -39,7 +39,6 @@ logger = logging.getLogger("gnomon")
 
 PAIRS = "_GNOMON_TAKEOVER"
 """The variable that tells gateways the descriptors of the pairs: ``7-8,9-10`` for two slices."""
-_PR_SET_CHILD_SUBREAPER = 36
 A_HANDLE = 3
 """Descriptors of one worker in an offer."""
 
@@ -48,9 +47,12 @@ def prepare_takeover(slices: int) -> None:
     """To be called in the process that serves a deployment, before it starts gateways.
 
     It becomes the parent of what a killed gateway leaves: it waits for all its children, so none
-    stays as a zombie, and whoever lists the processes of a server finds them.
+    stays as a zombie, and whoever lists the processes of a server finds them. In the portable way
+    nothing is left and nothing is taken over: the next gateway loads anew.
     """
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    if IS_PORTABLE:
+        return
+    adopt_orphans()
     os.environ[PAIRS] = ",".join(_inheritable_pair() for _ in range(slices))
 
 
@@ -69,27 +71,31 @@ class Takeover:
         self._process = _fingerprint(settings)
         self._found: list[HolderHandle] = []
         self._of = ""
-        if self._ends is not None:
+        if self._ends is None:
+            return
+        try:
             self._look()
+        except (OSError, ValueError) as error:  # Such as that of another version of Gnomon.
+            logger.warning("the offer of the gateway before cannot be read: %s", error)
+            self._withdraw()
 
     def claim(self, artifact: Artifact) -> list[HolderHandle]:
         """The workers found, if they are what would be started for an artifact now.
 
         Others are killed. What was claimed is not found again.
         """
+        if self._of != self._identity(artifact):
+            self._end_found()
         found, self._found = self._found, []
-        if not found or self._of == self._identity(artifact):
-            return found
-        logger.info("a live worker was left that is not what would be started now; it is ended")
-        for handle in found:
-            handle.end()
-        return []
+        return found
 
     def offer(self, live: Lane | None) -> None:
         """Leave the workers of what is live to the next gateway, should this one be killed.
 
-        To be called now and then: a worker that was replaced is offered anew.
+        To be called now and then: a worker that was replaced is offered anew. What was found and
+        is not claimed by now is ended: the artifact was refused, or could not be read.
         """
+        self._end_found()
         if self._ends is None or live is None:
             return
         handles = live.outliving()[: (frames.MOST_DESCRIPTORS - 1) // A_HANDLE]
@@ -106,18 +112,27 @@ class Takeover:
         finally:
             os.close(me)
 
+    def close(self) -> None:
+        """Leave nothing: this gateway stops as it was told to."""
+        self._end_found()
+        if self._ends is not None:
+            self._withdraw()
+            for end in self._ends:
+                end.close()
+            self._ends = None
+
     def _look(self) -> None:
         """Take what the offer names, and leave the offer: this gateway may be killed as well."""
         assert self._ends is not None
         try:
-            packet, numbers = frames.recv_packet(
-                self._ends[1], socket.MSG_PEEK | socket.MSG_DONTWAIT
-            )
+            packet, numbers = recv_packet(self._ends[1], socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         owner, *rest = numbers
-        if not _has_ended(owner):
-            self._ends = None  # Two gateways of one slice: this one has no business here.
+        if not _has_ended(owner):  # Two gateways of one slice: this one has no business here.
+            for end in self._ends:
+                end.close()
+            self._ends = None
             _close([owner, *rest])
             return
         os.close(owner)
@@ -126,11 +141,17 @@ class Takeover:
             sockets = socket.socket(fileno=control), socket.socket(fileno=tether)
             self._found.append(HolderHandle(*sockets, process))
 
+    def _end_found(self) -> None:
+        if self._found:
+            logger.info("the worker of the gateway before is not what would be started now: ended")
+        while self._found:
+            self._found.pop().end()
+
     def _withdraw(self) -> None:
         assert self._ends is not None
         try:
             while True:
-                _close(frames.recv_packet(self._ends[1], socket.MSG_DONTWAIT)[1])
+                _close(recv_packet(self._ends[1], socket.MSG_DONTWAIT)[1])
         except BlockingIOError:
             return
 
