@@ -6,6 +6,9 @@ others were answered. The gateway is killed with SIGKILL; once predictions have 
 without fault for a second, the next round begins. At the end every acknowledged request must be in
 the log exactly once.
 
+Every second time the live worker is killed with the gateway: then the next gateway loads the
+artifact, where it else takes the worker over.
+
 Two models: a small one, and the same one with a module that takes three seconds to import, as one
 with large libraries does.
 """
@@ -42,6 +45,7 @@ PATIENCE_SECONDS = 15.0
 STEADY_SECONDS = 1.0
 """So long every request must be answered with 200 before the gateway is killed again."""
 ROUND_SECONDS = 60.0
+KILLED = ("gateway", "gateway and live worker")
 LOAD_SECONDS = {"small": 0.0, "slow to load": 3.0}
 """By model, what its code takes to import where it is served."""
 
@@ -95,6 +99,7 @@ class Round(msgspec.Struct):
     """One death of the gateway, in seconds since it.
 
     Attributes:
+        killed: whether the live worker was killed with it.
         first_503: the first answer with 503; None if there was none.
         first_200: the first answer to a request sent after the death.
         steady: from when on there was nothing but 200.
@@ -102,6 +107,7 @@ class Round(msgspec.Struct):
         outcomes: of the requests sent from the death to ``steady``, or broken off by it.
     """
 
+    killed: str
     first_503: float | None
     first_200: float
     steady: float
@@ -154,10 +160,12 @@ async def rounds(port: int, server: int, kills: int, rate: float) -> tuple[list[
             await until_steady(seen, time.monotonic())
             acknowledged |= {o.request_id for o in seen if o.request_id}
             seen.clear()
+            workers = processes(server, "gnomon.worker") if number % 2 else []
             killed = time.monotonic()
-            gateway(server).kill()
+            for process in (*processes(server, "--service-name"), *workers):
+                process.kill()
             await until_steady(seen, killed)
-            found.append(summary(seen, killed))
+            found.append(summary(seen, killed, KILLED[number % 2]))
             print(f"{number + 1:3}  {found[-1]}", flush=True)
     finally:
         clients.cancel()
@@ -182,13 +190,14 @@ async def until_steady(seen: list[Outcome], since: float) -> None:
     raise SystemExit(f"not steady after {ROUND_SECONDS:g} s: {Counter(o.how for o in seen)}")
 
 
-def summary(seen: list[Outcome], killed: float) -> Round:
+def summary(seen: list[Outcome], killed: float, what: str) -> Round:
     """What a round looked like to its clients."""
     after = [o for o in seen if o.sent >= killed]
     told = [o.ended for o in seen if o.how == "503"]
     steady = max((o.ended for o in seen if o.how != "200"), default=killed)
     hit = [o for o in seen if o.ended >= killed and o.sent <= steady]
     return Round(
+        killed=what,
         first_503=round(min(told) - killed, 3) if told else None,
         first_200=round(min(o.ended for o in after if o.how == "200") - killed, 3),
         steady=round(steady - killed, 3),
@@ -197,13 +206,10 @@ def summary(seen: list[Outcome], killed: float) -> Round:
     )
 
 
-def gateway(server: int) -> psutil.Process:
-    """The gateway of a server."""
-    return next(
-        child
-        for child in psutil.Process(server).children(recursive=True)
-        if "--service-name" in child.cmdline()
-    )
+def processes(server: int, argument: str) -> list[psutil.Process]:
+    """The processes of a server that were started with an argument."""
+    children = psutil.Process(server).children(recursive=True)
+    return [child for child in children if argument in child.cmdline()]
 
 
 @contextmanager
@@ -250,21 +256,28 @@ def measure(name: str, kills: int, rate: float) -> dict[str, object]:
         with served(folder, LOAD_SECONDS[name]) as (port, server):
             found, acknowledged = asyncio.run(rounds(port, server, kills, rate))
         logged = times_in_log(folder / "root")
-    outcomes: Counter[str] = Counter()
-    for one in found:
-        outcomes.update(one.outcomes)
-    told = [one.first_503 for one in found if one.first_503 is not None]
-    print(f"first 503 after  {spread(told, '.3f')} s, in {len(told)} of {kills} rounds")
-    for what in ("first_200", "steady", "longest"):
-        print(f"{what:16} {spread([getattr(one, what) for one in found], '.2f')} s")
+    for what in KILLED:
+        report([one for one in found if one.killed == what], what)
     wrong = sum(logged[request_id] != 1 for request_id in acknowledged)
-    print(f"outcomes         {dict(outcomes)}")
     print(f"acknowledged     {len(acknowledged)}, not once in the log: {wrong}", flush=True)
     return {
         "rounds": msgspec.to_builtins(found),
         "acknowledged": len(acknowledged),
         "not_once_in_log": wrong,
     }
+
+
+def report(found: list[Round], what: str) -> None:
+    """What the rounds had in common."""
+    outcomes: Counter[str] = Counter()
+    for one in found:
+        outcomes.update(one.outcomes)
+    told = [one.first_503 for one in found if one.first_503 is not None]
+    print(f"{what} killed, {len(found)} times")
+    print(f"  first_503      {spread(told, '.3f')} s, in {len(told)} rounds")
+    for name in ("first_200", "steady", "longest"):
+        print(f"  {name:14} {spread([getattr(one, name) for one in found], '.2f')} s")
+    print(f"  outcomes       {dict(outcomes)}", flush=True)
 
 
 def main() -> None:

@@ -36,7 +36,7 @@ def test_the_public_names_are_these() -> None:
 @pytest.mark.parametrize("name", SURFACE)
 def test_every_public_name_is_what_its_room_calls_so(name: str) -> None:
     """Each is the object of that name in the room it comes from, not another one."""
-    home = import_module(gnomon._HOMES.get(name, "gnomon.version"))
+    home = import_module(f"gnomon.{gnomon._HOMES.get(name, 'version')}")
     assert getattr(gnomon, name) is getattr(home, name)
 
 

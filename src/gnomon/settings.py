@@ -43,8 +43,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         slices: gateway processes, each with workers, shadows and a log of its own.
         deadline: seconds from a request's arrival to its answer; then 504, and a worker that is
             still busy is killed.
-        queue_rows: rows that may wait for the live worker; beyond it requests are shed with 503.
-        batch_rows: the most rows in one batch. A single larger request travels alone.
+        queue_rows: rows that may wait for the live worker, in requests of one batch and again in
+            larger ones; beyond it requests are shed with 503.
+        batch_rows: the most rows in one batch. A larger request is scored in parts.
+        batch_seconds: how long the worker may take over one batch, about: batches, and parts of
+            large requests, have as few rows as that takes. 0: as long as ``batch_rows`` take.
         workers: processes that score for one live artifact in one slice.
         body_bytes: the largest request body.
         body_rows: the most rows in one request.
@@ -97,6 +100,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     deadline: float = 10.0
     queue_rows: int = 20_000
     batch_rows: int = 2_048
+    batch_seconds: float = 0.025
     workers: int = 1
     body_bytes: int = 16 * 1024 * 1024
     body_rows: int = 10_000
@@ -156,11 +160,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                     f"expected a number above 0, got {getattr(self, name)}",
                     where=f"GNOMON_{name.upper()}",
                 )
-        if self.fsync_seconds < 0:
-            raise SettingsError(
-                f"expected a number of seconds, or 0, got {self.fsync_seconds}",
-                where="GNOMON_FSYNC_SECONDS",
-            )
+        for name in ("batch_seconds", "fsync_seconds"):
+            if getattr(self, name) < 0:
+                raise SettingsError(
+                    f"expected a number of seconds, or 0, got {getattr(self, name)}",
+                    where=f"GNOMON_{name.upper()}",
+                )
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None, **defaults: Any) -> Settings:

@@ -251,6 +251,13 @@ def test_the_portable_way_does_without_ps(monkeypatch: pytest.MonkeyPatch) -> No
     assert portable.process_start(os.getpid()) == "?"
 
 
+def test_the_time_a_thread_waited_for_a_processor_only_grows(way: ModuleType) -> None:
+    """In microseconds since it began; where nobody says it, none."""
+    queue = way.RunQueue()
+    first = queue.micros()
+    assert 0 <= first <= queue.micros()
+
+
 # Sockets
 
 

@@ -65,6 +65,28 @@ def test_clients_are_told_to_come_again(slices: int, serve_in: ServeIn, tmp_path
 
 
 @pytest.mark.slow
+def test_a_standby_that_is_killed_is_started_again(serve_in: ServeIn, tmp_path: Path) -> None:
+    """The next one answers when the gateway is killed. A server whose standby has just been killed
+    stops as it is told to."""
+    with serve_in(tmp_path, "pass", {}) as server:
+        until(lambda: len(standbys(server)) == 1, "it has its standby")
+        [first] = standbys(server)
+        first.kill()
+        until(lambda: standbys(server) not in ([], [first]), "another is started")
+        for gateway in gateways(server):
+            gateway.kill()
+        [told] = answers_until(server, 503)[-1:]
+        assert "the gateway has ended" in told.json()["error"]["message"]
+        answers_until(server, 200)
+        until(lambda: len(standbys(server)) == 1, "the next gateway has its own")
+        everyone = everything(server)
+        standbys(server)[0].kill()
+        assert server.stop() == 0
+        _, alive = psutil.wait_procs(everyone, timeout=10)
+        assert [process.cmdline() for process in alive] == []
+
+
+@pytest.mark.slow
 def test_other_slices_answer_meanwhile(serve_in: ServeIn, tmp_path: Path) -> None:
     """One gateway of two is killed: the other takes all that comes, and nobody gets an error but
     those whose connection broke."""
@@ -110,8 +132,11 @@ def client(server: Server) -> httpx.Response:
 
 def standbys(server: Server) -> list[psutil.Process]:
     """The processes that would answer if a gateway was killed."""
-    return [
-        process
-        for process in everything(server)
-        if any(word.endswith("standby_process.py") for word in process.cmdline())
-    ]
+    found = []
+    for process in everything(server):
+        try:
+            if any(word.endswith("standby_process.py") for word in process.cmdline()):
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found

@@ -95,15 +95,15 @@ def test_only_the_poison_row_among_many_fails(shared: Server) -> None:
 
 @pytest.mark.slow
 def test_a_killed_gateway_comes_back_and_owes_nothing(shared: Server) -> None:
-    """``kill -9`` of the gateway under load: the next takes up its slice and answers, its workers
-    go with it, and what it had acknowledged is in the log."""
+    """``kill -9`` of the gateway under load: the next takes up its slice and answers, what scored
+    for it ends, and what it had acknowledged is in the log."""
     accounts = Accounts(shared)
     with load(shared) as seen:
         wait_for_more(seen, 50, "it answers")
-        [gateway], left = gateways(shared), workers(shared)
+        [gateway], left = gateways(shared), scorers(shared)
         gateway.kill()
         wait_for_more(seen, 50, "the next gateway answers")
-    until(lambda: not [p for p in left if p.is_running()], "its workers leave", 5)
+    until(lambda: not [p for p in left if p.is_running()], "its scorer leaves", 5)
     accounts.check(seen, restarted=True)
     assert {error["code"] for error in seen.errors.values()} <= {"not_ready"}
     with shared.client() as control:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 
+from gnomon import rollout
 from gnomon.testing import Server
 from tests.faults.accounts import Accounts
+from tests.faults.conftest import ServeIn
+from tests.faults.shadows import Packed
 from tests.faults.test_gateway_death import answers_until, standbys
 from tests.faults.test_live_worker import holders
-from tests.load import gateways, load, scorers, until, wait_for_more
+from tests.load import everything, gateways, load, scorers, until, wait_for_more, workers
+from tests.packing import SCRIPT, install, times, write_service
+
+pytestmark = pytest.mark.slow
 
 MISCHIEF = "pass"
 SETTINGS: dict[str, str] = {}
@@ -19,37 +27,35 @@ SETTINGS: dict[str, str] = {}
 
 @pytest.fixture(autouse=True)
 def steady(request: pytest.FixtureRequest) -> None:
-    """Each test of the shared server begins with one that has its gateway, worker and standby."""
+    """A test of the shared server begins when that has its gateway, worker and standby."""
     if "shared" in request.fixturenames:
         settle(request.getfixturevalue("shared"))
 
 
-def settle(server: Server) -> None:
-    """Until the live worker would outlive the gateway: it is offered within a tick of serving."""
+def settle(server: Server, slices: int = 1) -> None:
+    """Until every gateway serves, and every live worker would outlive its gateway."""
     answers_until(server, 200)
-    until(lambda: len(standbys(server)) == 1, "the gateway has its standby")
-    until(lambda: is_tethered(holders(server)), "its worker may outlive it")
-
-
-def is_tethered(found: list[psutil.Process]) -> bool:
-    """Whether the kernel kills these holders with their last client, not with their parent."""
-    asynchronous = 0o20000
-    return bool(found) and all(
-        any(
-            int(line.split()[1], 8) & asynchronous
-            for info in Path(f"/proc/{holder.pid}/fdinfo").iterdir()
-            for line in info.read_text().splitlines()
-            if line.startswith("flags:")
-        )
-        for holder in found
+    until(lambda: len(standbys(server)) == slices, "each gateway has its standby")
+    until(
+        lambda: len(holders(server)) == slices and all(map(is_tethered, holders(server))),
+        "the workers may outlive them",
     )
 
 
+def is_tethered(holder: psutil.Process) -> bool:
+    """Whether the kernel signals this process when the other end of a socket closes."""
+    asynchronous = 0o20000  # O_ASYNC
+    for info in Path(f"/proc/{holder.pid}/fdinfo").iterdir():
+        fields = dict(line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
+        if int(fields["flags"], 8) & asynchronous:
+            return True
+    return False
+
+
 def kill(*processes: psutil.Process) -> None:
-    """SIGKILL, one after the other, then wait: none of them is seen again."""
+    """SIGKILL to all of them at once."""
     for process in processes:
         process.kill()
-    psutil.wait_procs(processes, timeout=10)
 
 
 def until_ended(processes: list[psutil.Process], seconds: float = 5.0) -> None:
@@ -57,20 +63,134 @@ def until_ended(processes: list[psutil.Process], seconds: float = 5.0) -> None:
     until(lambda: not [p for p in processes if p.is_running()], "they end", seconds)
 
 
-@pytest.mark.slow
 def test_the_same_worker_serves_again(shared: Server) -> None:
-    """``kill -9`` of the gateway under load, twice in a row: the worker process that had loaded
-    the artifact answers again, with a fresh scorer, and every acknowledged request is in the log
+    """``kill -9`` of the gateway under load, twice in a row: the worker that has loaded the
+    artifact answers again, with a fresh scorer, and every acknowledged request is in the log
     once."""
     accounts = Accounts(shared)
     [holder], [scorer] = holders(shared), scorers(shared)
     with load(shared) as seen:
         for _ in range(2):
             wait_for_more(seen, 50, "it answers")
-            until(lambda: is_tethered(holders(shared)), "its worker may outlive it")
             kill(*gateways(shared))
         wait_for_more(seen, 50, "the last gateway answers")
     accounts.check(seen, restarted=True)
     assert holders(shared) == [holder]
     assert scorers(shared) != [scorer]
     assert {error["code"] for error in seen.errors.values()} <= {"not_ready"}
+
+
+def test_a_gateway_killed_in_the_takeover(shared: Server) -> None:
+    """The next gateway is killed as well, once it has asked for a fresh scorer: the one after that
+    takes the same worker over."""
+    [holder], [before] = holders(shared), scorers(shared)
+    [first] = gateways(shared)
+    kill(first)
+    until(lambda: scorers(shared) not in ([], [before]), "one is forked as the last read the end")
+    [waiting] = scorers(shared)
+    until(lambda: waiting not in scorers(shared), "the next gateway asks for another")
+    [second] = gateways(shared)
+    kill(second)
+    answers_until(shared, 200)
+    assert gateways(shared) not in ([first], [second])
+    assert holders(shared) == [holder]
+
+
+def test_the_standby_is_killed_too(shared: Server) -> None:
+    """The standby is killed with the gateway: the worker is taken over all the same."""
+    [holder], [gateway] = holders(shared), gateways(shared)
+    kill(*standbys(shared), gateway)
+    answers_until(shared, 200)
+    assert holders(shared) == [holder]
+    assert gateways(shared) != [gateway]
+
+
+def test_the_worker_is_killed_too(shared: Server) -> None:
+    """Gateway and worker are killed together: the next gateway loads the artifact."""
+    left = workers(shared)
+    kill(*gateways(shared), *holders(shared))
+    answers_until(shared, 200)
+    until_ended(left)
+    assert len(holders(shared)) == 1
+
+
+def test_a_stopped_worker_is_not_taken_over(shared: Server) -> None:
+    """A worker that is stopped (SIGSTOP) does not answer: it is killed, and another one loads."""
+    left = workers(shared)
+    for process in left:
+        process.send_signal(signal.SIGSTOP)
+    kill(*gateways(shared))
+    answers_until(shared, 200)
+    until_ended(left)
+    assert len(holders(shared)) == 1
+
+
+def test_another_artifact_was_promoted_meanwhile(
+    shared: Server, packed_once: Packed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A promotion is recorded while there is no gateway: the next one loads what is live now, and
+    the worker that was left ends."""
+    home = Path(shared.settings.root).parent / "bentoml"
+    monkeypatch.setenv("BENTOML_HOME", str(home))
+    tag = install(packed_once(times(5), "toy", SCRIPT), home)
+    left, arbiter = workers(shared), psutil.Process(shared.process.pid)
+    arbiter.suspend()  # It starts no gateway meanwhile.
+    kill(*gateways(shared))
+    rollout.promote(shared.settings, "toy", tag, force=True, why="while it is down")
+    arbiter.resume()
+    answers_until(shared, 200)
+    until_ended(left)
+    with shared.client() as control:
+        assert control.predict({"x": 1.0, "id": "a"}).artifact == tag
+
+
+def test_settings_were_changed_meanwhile(shared: Server) -> None:
+    """The deployment has other settings when the gateway is started again: its worker is started
+    anew, with those."""
+    left = workers(shared)
+    deployment = Path(shared.settings.root).parent / "deployment"
+    write_service(deployment, '"toy", worker_threads=2')
+    kill(*gateways(shared))
+    answers_until(shared, 200)
+    until_ended(left)
+    [holder] = holders(shared)
+    assert holder.environ()["OMP_NUM_THREADS"] == "2"
+
+
+def test_two_slices_leave_nothing_when_they_are_told_to_stop(
+    serve_in: ServeIn, tmp_path: Path
+) -> None:
+    """Both gateways are killed, in what BentoML takes for its container, and each worker is taken
+    over by one; then the server is told to stop: no process of it is left."""
+    container = {"GNOMON_SLICES": "2", "BENTOML_CONTAINERIZED": "true"}
+    with serve_in(tmp_path, "pass", container) as server:
+        settle(server, slices=2)
+        before = {holder.pid for holder in holders(server)}
+        left = gateways(server)
+        kill(*left)
+        until_ended(left)
+        settle(server, slices=2)
+        assert {holder.pid for holder in holders(server)} == before
+        everyone = everything(server)
+        assert server.stop() == 0
+        _, alive = psutil.wait_procs(everyone, timeout=10)
+    assert [process.cmdline() for process in alive] == []
+
+
+def test_no_worker_outlives_its_server(serve_in: ServeIn, tmp_path: Path) -> None:
+    """All but the worker are killed, after it was taken over once: it ends within a second, though
+    it is stopped (SIGSTOP) and could not see it."""
+    with serve_in(tmp_path, "pass", {}) as server:
+        settle(server)
+        kill(*gateways(server))
+        settle(server)
+        left = workers(server)
+        for process in left:
+            process.send_signal(signal.SIGSTOP)
+        killed = [process for process in everything(server) if process not in left]
+        kill(*killed)
+        psutil.wait_procs(killed, timeout=5)
+        since = time.monotonic()
+        _, alive = psutil.wait_procs(left, timeout=5)
+        assert [process.cmdline() for process in alive] == []
+        assert time.monotonic() - since < 1.0

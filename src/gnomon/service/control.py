@@ -206,7 +206,7 @@ async def _answer(runtime: Controlled, scope: Scope, receive: Receive) -> bytes:
         raise MethodNotAllowed(f"expected {route.method}, got {method}", where=path)
     check_token(scope, runtime.control_token, hint=CONTROL_HINT)
     body = await read_body(receive, BODY_BYTES, scope["headers"], seconds=BODY_SECONDS)
-    return msgspec.json.encode(await route.answer(runtime, body))
+    return msgspec.json.encode(await route.answer(runtime, bytes(body)))
 
 
 def allow(method: str) -> bytes:

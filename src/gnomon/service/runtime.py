@@ -32,7 +32,7 @@ from gnomon.service.standby import Standby
 from gnomon.service.status import Status
 from gnomon.service.status_view import StatusView
 from gnomon.service.takeover import Takeover
-from gnomon.service.tasks import Tasks, close_all
+from gnomon.service.tasks import Tasks, close_all, closing
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
@@ -89,7 +89,7 @@ async def open_gateway(
         outlasting.callback(release_files)
         async with open_runtime(model, settings, policy) as runtime:
             if not IS_PORTABLE:
-                outlasting.push_async_callback(asyncio.to_thread, Standby().close)
+                outlasting.push_async_callback(Standby().close)
             yield runtime
 
 
@@ -123,7 +123,7 @@ async def open_runtime(
         codec = Codec(settings)
         sealer = Sealing(model, settings, lambda: metrics.restarted("sealer"))
         orphans = Orphans(settings, model, policy)
-        takeover = Takeover(settings)
+        takeover = opened.enter_context(contextlib.closing(Takeover(settings)))
         shadows = ShadowSupervisor(model, settings, policy, claim, recorder, metrics, tasks)
 
         def make_lane(artifact: Artifact) -> Lane:
@@ -153,14 +153,15 @@ async def open_runtime(
         )
 
         # How they close, the last one first.
-        opened.push_async_callback(maintenance.end)
-        opened.push_async_callback(
-            close_all, sealer.close, codec.close, orphans.close, shadows.close
-        )
-        opened.push_async_callback(_close_log, recorder)
-        opened.push_async_callback(tasks.finished)
-        opened.push_async_callback(lanes.close)
-        opened.push_async_callback(tasks.stop_repeating)
+        for close in (
+            maintenance.end,
+            lambda: close_all(sealer.close, codec.close, orphans.close, shadows.close),
+            lambda: _close_log(recorder),
+            tasks.finished,
+            lanes.close,
+            tasks.stop_repeating,
+        ):
+            opened.push_async_exit(closing(close))
 
         await claim.take()
         maintenance.begin(tasks)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
 import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 from gnomon.errors import NotReady
@@ -16,40 +20,83 @@ from gnomon.worker.spawn import reap
 
 __all__ = ["Standby"]
 
+logger = logging.getLogger("gnomon")
+
+
+RESTART_SECONDS = 1.0
+"""Pause before a standby that ended is started again."""
+
 
 class Standby:
     """Keeps a :mod:`gnomon.service.standby_process` beside this gateway until it is closed.
 
-    To be made when the gateway is about to accept connections. Linux only: in the portable way
-    clients that connect meanwhile wait for the next gateway.
+    To be made on the event loop, when the gateway is about to accept connections. Linux only: in
+    the portable way clients that connect meanwhile wait for the next gateway.
     """
 
     def __init__(self) -> None:
-        with ExitStack() as ours, ExitStack() as lent:
-            listeners = [lent.enter_context(listener) for _, listener in listening()]
-            self._present = [ours.enter_context(_bind(listener)) for listener in listeners]
-            self._lifeline, theirs = map(ours.enter_context, socket.socketpair())
-            self._lifeline.sendall(_answer())
-            passed = [theirs.fileno(), *(listener.fileno() for listener in listeners)]
+        self._restarting: asyncio.Task[None] | None = None
+        with ExitStack() as present, _listeners() as listeners:
+            for listener in listeners:
+                present.enter_context(_bind(listener))
+            self._start(listeners)
+            self._present = present.pop_all()
+
+    async def close(self) -> None:
+        """End the standby without answering: the gateway stops as it was told to."""
+        if self._restarting is not None:
+            self._restarting.cancel()
+        if self._lifeline.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._lifeline)
+            with contextlib.suppress(OSError):  # It has ended.
+                self._lifeline.sendall(standby_process.GOODBYE)
+            self._lifeline.close()
+        await asyncio.to_thread(reap, self._process)
+        self._present.close()
+
+    def _start(self, listeners: list[socket.socket]) -> None:
+        numbers = [listener.fileno() for listener in listeners]
+        with ExitStack() as ours:
+            lifeline, theirs = map(ours.enter_context, socket.socketpair())
+            lifeline.sendall(_answer())
             self._process = subprocess.Popen(
                 [
                     sys.executable, "-I", "-S", standby_process.__file__, str(theirs.fileno()),
-                    str(os.getppid()), *(str(number) for number in passed[1:]),
+                    str(os.getppid()), *map(str, numbers),
                 ],
-                pass_fds=passed,
+                pass_fds=[theirs.fileno(), *numbers],
                 stdin=subprocess.DEVNULL,
                 env={k: v for k, v in os.environ.items() if k == "LD_LIBRARY_PATH"},
             )  # fmt: skip
             ours.pop_all()
             theirs.close()
+        self._lifeline = lifeline
+        asyncio.get_running_loop().add_reader(lifeline, self._ended)
 
-    def close(self) -> None:
-        """End the standby without answering: the gateway stops as it was told to."""
-        self._lifeline.sendall(standby_process.GOODBYE)
+    def _ended(self) -> None:
+        """It says nothing, so the end of its lifeline is its own."""
+        asyncio.get_running_loop().remove_reader(self._lifeline)
+        self._restarting = asyncio.create_task(self._restart())
+
+    async def _restart(self) -> None:
         self._lifeline.close()
-        reap(self._process)
-        for bound in self._present:
-            bound.close()
+        code = await asyncio.to_thread(reap, self._process)
+        logger.warning("the standby ended with %d; another is started", code)
+        while True:
+            await asyncio.sleep(RESTART_SECONDS)
+            with contextlib.suppress(OSError), _listeners() as listeners:
+                if listeners:  # Else the gateway stops.
+                    self._start(listeners)
+                return
+
+
+@contextlib.contextmanager
+def _listeners() -> Iterator[list[socket.socket]]:
+    """Each socket that this process listens on, once. It does not keep them: a server that stops
+    refuses connections when it has closed all its descriptors of them."""
+    with ExitStack() as lent:
+        found = [lent.enter_context(listener) for _, listener in listening()]
+        yield list({os.fstat(listener.fileno()).st_ino: listener for listener in found}.values())
 
 
 def _bind(listener: socket.socket) -> socket.socket:

@@ -71,27 +71,31 @@ class Takeover:
         self._process = _fingerprint(settings)
         self._found: list[HolderHandle] = []
         self._of = ""
-        if self._ends is not None:
+        if self._ends is None:
+            return
+        try:
             self._look()
+        except (OSError, ValueError) as error:  # Such as that of another version of Gnomon.
+            logger.warning("the offer of the gateway before cannot be read: %s", error)
+            self._withdraw()
 
     def claim(self, artifact: Artifact) -> list[HolderHandle]:
         """The workers found, if they are what would be started for an artifact now.
 
         Others are killed. What was claimed is not found again.
         """
+        if self._of != self._identity(artifact):
+            self._end_found()
         found, self._found = self._found, []
-        if not found or self._of == self._identity(artifact):
-            return found
-        logger.info("a live worker was left that is not what would be started now; it is ended")
-        for handle in found:
-            handle.end()
-        return []
+        return found
 
     def offer(self, live: Lane | None) -> None:
         """Leave the workers of what is live to the next gateway, should this one be killed.
 
-        To be called now and then: a worker that was replaced is offered anew.
+        To be called now and then: a worker that was replaced is offered anew. What was found and
+        is not claimed by now is ended: the artifact was refused, or could not be read.
         """
+        self._end_found()
         if self._ends is None or live is None:
             return
         handles = live.outliving()[: (frames.MOST_DESCRIPTORS - 1) // A_HANDLE]
@@ -108,6 +112,15 @@ class Takeover:
         finally:
             os.close(me)
 
+    def close(self) -> None:
+        """Leave nothing: this gateway stops as it was told to."""
+        self._end_found()
+        if self._ends is not None:
+            self._withdraw()
+            for end in self._ends:
+                end.close()
+            self._ends = None
+
     def _look(self) -> None:
         """Take what the offer names, and leave the offer: this gateway may be killed as well."""
         assert self._ends is not None
@@ -116,8 +129,10 @@ class Takeover:
         except BlockingIOError:
             return
         owner, *rest = numbers
-        if not _has_ended(owner):
-            self._ends = None  # Two gateways of one slice: this one has no business here.
+        if not _has_ended(owner):  # Two gateways of one slice: this one has no business here.
+            for end in self._ends:
+                end.close()
+            self._ends = None
             _close([owner, *rest])
             return
         os.close(owner)
@@ -125,6 +140,12 @@ class Takeover:
         for control, tether, process in zip(*[iter(rest)] * A_HANDLE, strict=True):
             sockets = socket.socket(fileno=control), socket.socket(fileno=tether)
             self._found.append(HolderHandle(*sockets, process))
+
+    def _end_found(self) -> None:
+        if self._found:
+            logger.info("the worker of the gateway before is not what would be started now: ended")
+        while self._found:
+            self._found.pop().end()
 
     def _withdraw(self) -> None:
         assert self._ends is not None

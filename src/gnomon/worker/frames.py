@@ -49,8 +49,9 @@ __all__ = [
     "table_payload",
 ]
 
-HEADER = struct.Struct("<QIII")
-"""Payload bytes, sequence number, kind, microseconds the worker spent (answers only)."""
+HEADER = struct.Struct("<QIIII")
+"""Payload bytes, sequence number, kind; and, of answers, microseconds that the worker spent, and
+how many of them it waited for a processor."""
 
 MOST_DESCRIPTORS = 253
 """What the kernel attaches to one packet (``SCM_MAX_FD``)."""
@@ -109,9 +110,11 @@ def failed(schema: pa.Schema, rows: int, error: str) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([*columns, pa.repeat(error, rows)], schema=schema)
 
 
-def pack_frame(number: int, kind: int, payload: pa.Buffer | bytes, micros: int = 0) -> bytes:
+def pack_frame(
+    number: int, kind: int, payload: pa.Buffer | bytes, micros: int = 0, waited: int = 0
+) -> bytes:
     """Header and payload as one block of bytes."""
-    return b"".join((HEADER.pack(len(payload), number, kind, micros), payload))
+    return b"".join((HEADER.pack(len(payload), number, kind, micros, waited), payload))
 
 
 def read_batch(payload: memoryview | bytes, schema: pa.Schema) -> pa.RecordBatch:
@@ -137,7 +140,7 @@ def recv_frame(sock: socket.socket) -> Frame | None:
     header = recv_exactly(sock, HEADER.size)
     if header is None:
         return None
-    length, number, kind, micros = HEADER.unpack(header)
+    length, number, kind, micros, _ = HEADER.unpack(header)
     payload = recv_exactly(sock, length)
     return None if payload is None else Frame(number, kind, micros, payload)
 

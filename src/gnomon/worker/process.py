@@ -168,8 +168,9 @@ def _scorer(loaded: LoadedArtifact, control: socket.socket, settings: Settings, 
 
 def serve(engine: Engine, schema: pa.Schema, data: socket.socket) -> None:
     """Answer frames in order until the client closes the socket."""
+    queue = platform.RunQueue()
     while (frame := frames.recv_frame(data)) is not None:
-        started = time.perf_counter_ns()
+        started, waited = time.perf_counter_ns(), queue.micros()
         kind, payload = frame.kind, b""
         if kind == frames.SCORE:
             payload = engine.score(frames.read_batch(frame.payload, schema)).serialize()
@@ -179,8 +180,9 @@ def serve(engine: Engine, schema: pa.Schema, data: socket.socket) -> None:
             except Exception as error:
                 kind, payload = frames.FAILED, f"{type(error).__name__}: {error}".encode()
         micros = (time.perf_counter_ns() - started) // 1000
+        waited = min(queue.micros() - waited, micros)
         try:
-            data.sendall(frames.pack_frame(frame.number, kind, payload, micros))
+            data.sendall(frames.pack_frame(frame.number, kind, payload, micros, waited))
         except ConnectionError:
             return
 

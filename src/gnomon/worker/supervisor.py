@@ -153,13 +153,12 @@ class Supervisor:
     def outliving(self) -> HolderHandle | None:
         """What another gateway needs to take the worker over, should this one be killed.
 
-        From then on it lives as long as anybody has its tether. None while nothing serves.
+        From then on it lives as long as anybody has its tether. None before it serves.
         """
-        holder = self._holder
-        if holder is None or holder.control.fileno() < 0 or self.pid is None:
+        if self._holder is None or self._holder.control.fileno() < 0:
             return None
-        if self._handle is None:
-            self._handle = outlive(holder)
+        if self._handle is None and self.pid is not None:
+            self._handle = outlive(self._holder)
         return self._handle
 
     async def _take_over(self) -> bool:

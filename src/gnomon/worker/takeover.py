@@ -44,7 +44,7 @@ class HolderHandle(NamedTuple):
 
     def end(self) -> None:
         """Kill the holder, whoever else has its tether."""
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(OSError):
             signal.pidfd_send_signal(self.process, signal.SIGKILL)
         self.close()
 

@@ -9,6 +9,7 @@ import pytest
 from gnomon.artifact import Artifact, inspect
 from gnomon.log import InferenceLog, shadow_stream, stream_folder
 from gnomon.log.sampling import keep
+from gnomon.log.tail import read_position
 from gnomon.settings import Settings
 from gnomon.shadow.books.balance import balance
 from gnomon.shadow.feed.attempt import Attempt
@@ -162,13 +163,19 @@ def test_a_new_run_begins_where_the_requests_are_now(
 def test_sampling_keeps_entities_whole(
     settings: Settings, requests: Requests, shadow: Artifact
 ) -> None:
-    """Of a fraction of the entities every row is scored, of the others none."""
+    """Of a fraction of the entities every row is scored, of the others none; segments that hold
+    only others are read past, so that the sealer may have them."""
     entities = [f"e{i}" for i in range(40)]
     for _ in range(3):
         requests.answer(*(row(1.0, entity) for entity in entities))
     sample = {e for e, kept in zip(entities, keep(entities, 0.3), strict=True) if kept}
     with FeedProcess(settings, shadow, fraction=0.3) as feed:
         feed.caught_up(3 * len(sample))
+        for _ in range(2):
+            requests.rotate()
+            requests.answer(*(row(1.0, entity) for entity in entities if entity not in sample))
+        place = own_folder(settings, shadow)
+        wait_for(lambda: read_position(place).sequence == requests.position.sequence)
     found = [r["input_id"] for r in records(settings, shadow)]
     assert sorted(found) == sorted(3 * list(sample))
 

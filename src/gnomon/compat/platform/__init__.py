@@ -17,6 +17,7 @@ __all__ = [
     "IS_PORTABLE",
     "VARIABLE",
     "ChildWatch",
+    "RunQueue",
     "adopt_orphans",
     "control_pair",
     "die_with_parent",
@@ -49,6 +50,7 @@ IS_PORTABLE = sys.platform != "linux" or os.environ.get(VARIABLE, "").lower() in
 if TYPE_CHECKING or not IS_PORTABLE:
     from gnomon.compat.platform.linux import (
         ChildWatch,
+        RunQueue,
         adopt_orphans,
         control_pair,
         die_with_parent,
@@ -74,6 +76,7 @@ if TYPE_CHECKING or not IS_PORTABLE:
 else:
     from gnomon.compat.platform.portable import (
         ChildWatch,
+        RunQueue,
         adopt_orphans,
         control_pair,
         die_with_parent,

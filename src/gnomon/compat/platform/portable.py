@@ -24,6 +24,7 @@ from pathlib import Path
 
 __all__ = [
     "ChildWatch",
+    "RunQueue",
     "adopt_orphans",
     "control_pair",
     "die_with_parent",
@@ -382,3 +383,14 @@ def sync_content(descriptor: int) -> None:
         OSError: the disk refuses.
     """
     sync_descriptor(descriptor)
+
+
+class RunQueue:
+    """Where nobody says how long a thread waited for a processor: never."""
+
+    def __init__(self) -> None:
+        pass
+
+    def micros(self) -> int:
+        """Microseconds since the thread began: none."""
+        return 0
