@@ -10,13 +10,13 @@ import msgspec
 import pytest
 import typer.main
 
-from benchmarks.skew.injections import CAUSES
 from gnomon.cli.app import app
 from gnomon.errors import GnomonError
 from gnomon.service.openapi import openapi
 from gnomon.settings import Settings
 from tests.cli.test_app import leaves
 from tests.service.standin import CONTRACT
+from tests.skew.diagnosis.injections import CAUSES
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 TOP = typer.main.get_command(app)
