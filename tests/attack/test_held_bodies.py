@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gnomon.contract.decoding import SOON_BYTES
+from gnomon.contract.body_size import SOON_BYTES
 from gnomon.service.held_bodies import MOST_BODIES
 from gnomon.settings import Settings
 from tests.load import until

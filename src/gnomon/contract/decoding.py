@@ -14,6 +14,7 @@ import msgspec
 import pyarrow as pa
 from msgspec.structs import astuple
 
+from gnomon.contract.body_size import SOON_BYTES
 from gnomon.contract.contract import Contract, Feature
 from gnomon.contract.malformed import parse
 from gnomon.contract.values import (
@@ -43,9 +44,6 @@ MOST_UNKNOWN = 100
 LONGEST_NAME = 100
 """Characters of an unknown field's name that are kept."""
 
-SOON_BYTES = 65_536
-"""The longest body that :meth:`Decoder.decode_soon` reads: less than a millisecond if it is clean,
-and a reading that ends at the first oddity if it is not."""
 SOON_UNUSUAL_BYTES = 4_096
 """The longest of those that are not clean: explaining one takes up to a microsecond a byte."""
 SOON_VALUES = 10_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gnomon.contract.decoding import SOON_BYTES
+from gnomon.contract.body_size import SOON_BYTES
 from gnomon.errors import Overloaded
 
 __all__ = ["MOST_BODIES", "HeldBodies"]

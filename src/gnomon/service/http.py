@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from gnomon.contract.decoding import SOON_BYTES
+from gnomon.contract.body_size import SOON_BYTES
 from gnomon.errors import (
     BodyTooLarge,
     GnomonError,
