@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import gnomon
 from demo.stage import CANDIDATE, OFFLINE, SKEWED, Stage
-from gnomon.report import Report
 
 __all__ = ["online_against_offline", "skewed_code"]
 
@@ -43,9 +43,9 @@ def skewed_code(stage: Stage, rows: int) -> None:
     stage.gnomon("promote", SKEWED, "--check", expect=1)
 
 
-def compare(stage: Stage, artifact: str, name: str, *, expect: int) -> Report:
+def compare(stage: Stage, artifact: str, name: str, *, expect: int) -> gnomon.Report:
     """Run ``gnomon compare`` as a user would, and read the report it keeps."""
     table = stage.place.shown(stage.place.offline / OFFLINE)
     report = stage.place.shown(stage.place.reports / name)
     stage.gnomon("compare", artifact, "--table", table, "--report", report, expect=expect)
-    return Report.from_json(stage.place.reports.joinpath(f"{name}.json").read_bytes())
+    return gnomon.Report.from_json(stage.place.reports.joinpath(f"{name}.json").read_bytes())

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import gnomon
 from demo.stage import LIVE, Stage
-from gnomon.log import InferenceLog
-from gnomon.service.status import Live, ShadowStatus
-from gnomon.settings import Settings
 
 __all__ = ["live_against_shadow"]
 
@@ -72,7 +70,7 @@ def version(tag: str) -> str:
     return tag.partition(":")[2]
 
 
-def batch_time(of: Live | ShadowStatus | None) -> str:
+def batch_time(of: gnomon.Live | gnomon.ShadowStatus | None) -> str:
     """How long a worker takes for a batch."""
     if of is None or of.latency_ms is None:
         return ""
@@ -102,5 +100,5 @@ def difference(artifact: str) -> Difference:
     Args:
         artifact: the shadow's tag.
     """
-    log = InferenceLog(Settings.read(), artifact.partition(":")[0])
+    log = gnomon.open_log(artifact.partition(":")[0])
     return Difference(**log.sql(QUERY.format(artifact=artifact)).to_pylist()[0])

@@ -10,8 +10,6 @@ from demo.shadows import live_against_shadow
 from demo.stage import CANDIDATE, LIVE, RELEASE, SKEWED, Stage
 from demo.telling import Telling
 from demo.turning import promote_and_roll_back
-from gnomon.rollout import promote
-from gnomon.settings import Settings
 from gnomon.testing import serving
 from models.data import flights, records
 
@@ -35,7 +33,7 @@ async def tell(telling: Telling, place: Place, most: int | None) -> None:
     rows = list(records(flights(4)))[:most]
     later = max(len(rows) // 4, min(2_000, len(rows) // 2))
     first, last = rows[:-later], rows[-later:]
-    promote(Settings.read(), "flights", LIVE, by=BY, why="the first model")
+    gnomon.promote(gnomon.Settings.read(), "flights", LIVE, by=BY, why="the first model")
     with serving(place.root, place.storage) as server:
         async with gnomon.AsyncClient(server.url, control_token=place.token, by=BY) as client:
             stage = Stage(telling, place, server.url, client)

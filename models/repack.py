@@ -10,7 +10,7 @@ import argparse
 import skops.io
 
 import gnomon
-from gnomon.artifact import Artifact, inspect
+from gnomon import Artifact, inspect
 from models.data import FEATURES, flights
 
 __all__ = ["repack"]

@@ -20,9 +20,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.pipeline import Pipeline
 
 import gnomon
-from gnomon.artifact import step_outputs
-from gnomon.contract import Contract
-from gnomon.pipeline import outputs
+from gnomon import Contract, outputs, step_outputs
 from models.data import FEATURES, flights
 from models.pipelines import SEED, boosting, logistic
 from preprocessing.contract import contract

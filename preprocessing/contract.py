@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from msgspec import structs
 
-from gnomon.contract import Contract, infer_contract
+from gnomon import Contract, infer_contract
 
 __all__ = ["contract"]
 

@@ -13,8 +13,6 @@ import sys
 from datetime import UTC, date, datetime, timedelta
 
 import gnomon
-from gnomon.rollout.lookup import answering
-from gnomon.settings import Settings
 
 __all__ = ["replay"]
 
@@ -25,7 +23,7 @@ def replay(day: date) -> int:
     """Replay what live and the shadows answered on a day; the worst exit code."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     worst = 0
-    for tag, role in answering(Settings.read(), MODEL):
+    for tag, role in gnomon.answering(gnomon.Settings.read(), MODEL):
         try:
             check = gnomon.replay(tag, role=role, start=start, end=start + timedelta(days=1))
         except gnomon.GnomonError as error:  # the others still have their turn

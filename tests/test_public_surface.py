@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -13,17 +16,48 @@ import gnomon
 SURFACE = [
     "Artifact",
     "AsyncClient",
+    "Checked",
     "Client",
     "Contract",
+    "DriftCheck",
+    "DriftReport",
+    "Event",
+    "Gates",
     "GnomonError",
+    "InferenceLog",
+    "LabelledTable",
+    "LeakageReport",
+    "Live",
     "Policy",
+    "Report",
+    "RolloutHistory",
+    "Settings",
+    "ShadowStatus",
     "SkewCheck",
+    "Status",
     "__version__",
+    "answering",
+    "check_contract",
+    "check_gates",
+    "check_leakage",
+    "check_split",
+    "check_training",
     "compare_offline",
+    "diagnose",
+    "infer_contract",
     "inspect",
     "load",
+    "measure_drift",
+    "open_log",
+    "outputs",
     "pack",
+    "promote",
     "replay",
+    "rollback",
+    "rollout_history",
+    "start_shadow",
+    "step_outputs",
+    "stop_shadow",
 ]
 
 
@@ -31,6 +65,39 @@ def test_the_public_names_are_these() -> None:
     """A name is added or removed on purpose, with this test and the changelog."""
     assert gnomon.__all__ == SURFACE
     assert dir(gnomon) == SURFACE
+
+
+ROOMS = {"gnomon", "gnomon.errors", "gnomon.service", "gnomon.testing"}
+"""What may be imported from: the package itself, and rooms that are documented besides."""
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DEPLOYMENT = ("service", "models", "preprocessing", "shadow", "demo")
+SKELETON = REPOSITORY / "src" / "gnomon" / "cli" / "skeleton"
+USERS = [
+    *(path for folder in DEPLOYMENT for path in sorted((REPOSITORY / folder).rglob("*.py"))),
+    *sorted(SKELETON.rglob("*.py.tmpl")),
+]
+
+
+def used_names(source: str) -> Iterator[tuple[str, str]]:
+    """The modules of the package that a file imports from, each with the name it takes."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((found.name, "") for found in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from ((node.module, found.name) for found in node.names)
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "gnomon":
+            yield "gnomon", node.attr
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # BentoML's, of what it uses itself.
+@pytest.mark.parametrize("path", USERS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_a_deployment_needs_public_names_only(path: Path) -> None:
+    """The root folders, the demo and what `gnomon init` writes."""
+    ours = [use for use in used_names(path.read_text()) if use[0].split(".")[0] == "gnomon"]
+    for module, name in ours:
+        assert module in ROOMS, f"{module} is not public"
+        assert not name or name in import_module(module).__all__, f"{module}.{name} is not public"
 
 
 @pytest.mark.parametrize("name", SURFACE)

@@ -15,44 +15,137 @@ if TYPE_CHECKING:
     from gnomon.artifact import inspect as inspect
     from gnomon.artifact import load as load
     from gnomon.artifact import pack as pack
+    from gnomon.artifact import step_outputs as step_outputs
+    from gnomon.contract import Checked as Checked
     from gnomon.contract import Contract as Contract
+    from gnomon.contract import infer_contract as infer_contract
+    from gnomon.drift import DriftReport as DriftReport
     from gnomon.errors import GnomonError as GnomonError
+    from gnomon.leakage import LabelledTable as LabelledTable
+    from gnomon.leakage import LeakageReport as LeakageReport
+    from gnomon.leakage import check_split as check_split
+    from gnomon.leakage import check_training as check_training
+    from gnomon.log import InferenceLog as InferenceLog
+    from gnomon.pipeline import outputs as outputs
     from gnomon.policy import Policy as Policy
+    from gnomon.report import Report as Report
+    from gnomon.rollout import DriftCheck as DriftCheck
+    from gnomon.rollout import RolloutHistory as RolloutHistory
     from gnomon.rollout import SkewCheck as SkewCheck
+    from gnomon.rollout import answering as answering
+    from gnomon.rollout import check_contract as check_contract
+    from gnomon.rollout import check_gates as check_gates
+    from gnomon.rollout import check_leakage as check_leakage
     from gnomon.rollout import compare_offline as compare_offline
+    from gnomon.rollout import diagnose as diagnose
+    from gnomon.rollout import measure_drift as measure_drift
+    from gnomon.rollout import open_log as open_log
+    from gnomon.rollout import promote as promote
     from gnomon.rollout import replay as replay
+    from gnomon.rollout import rollback as rollback
+    from gnomon.rollout import rollout_history as rollout_history
+    from gnomon.rollout import start_shadow as start_shadow
+    from gnomon.rollout import stop_shadow as stop_shadow
+    from gnomon.rollout.gates import Gates as Gates
+    from gnomon.rollout.history import Event as Event
     from gnomon.service.client import AsyncClient as AsyncClient
     from gnomon.service.client import Client as Client
+    from gnomon.service.status import Live as Live
+    from gnomon.service.status import ShadowStatus as ShadowStatus
+    from gnomon.service.status import Status as Status
+    from gnomon.settings import Settings as Settings
 
 __all__ = [
     "Artifact",
     "AsyncClient",
+    "Checked",
     "Client",
     "Contract",
+    "DriftCheck",
+    "DriftReport",
+    "Event",
+    "Gates",
     "GnomonError",
+    "InferenceLog",
+    "LabelledTable",
+    "LeakageReport",
+    "Live",
     "Policy",
+    "Report",
+    "RolloutHistory",
+    "Settings",
+    "ShadowStatus",
     "SkewCheck",
+    "Status",
     "__version__",
+    "answering",
+    "check_contract",
+    "check_gates",
+    "check_leakage",
+    "check_split",
+    "check_training",
     "compare_offline",
+    "diagnose",
+    "infer_contract",
     "inspect",
     "load",
+    "measure_drift",
+    "open_log",
+    "outputs",
     "pack",
+    "promote",
     "replay",
+    "rollback",
+    "rollout_history",
+    "start_shadow",
+    "step_outputs",
+    "stop_shadow",
 ]
 
 _HOMES = {
     "Artifact": "artifact",
     "AsyncClient": "service.client",
+    "Checked": "contract",
     "Client": "service.client",
     "Contract": "contract",
+    "DriftCheck": "rollout",
+    "DriftReport": "drift",
+    "Event": "rollout.history",
+    "Gates": "rollout.gates",
     "GnomonError": "errors",
+    "InferenceLog": "log",
+    "LabelledTable": "leakage",
+    "LeakageReport": "leakage",
+    "Live": "service.status",
     "Policy": "policy",
+    "Report": "report",
+    "RolloutHistory": "rollout",
+    "Settings": "settings",
+    "ShadowStatus": "service.status",
     "SkewCheck": "rollout",
+    "Status": "service.status",
+    "answering": "rollout",
+    "check_contract": "rollout",
+    "check_gates": "rollout",
+    "check_leakage": "rollout",
+    "check_split": "leakage",
+    "check_training": "leakage",
     "compare_offline": "rollout",
+    "diagnose": "rollout",
+    "infer_contract": "contract",
     "inspect": "artifact",
     "load": "artifact",
+    "measure_drift": "rollout",
+    "open_log": "rollout",
+    "outputs": "pipeline",
     "pack": "artifact",
+    "promote": "rollout",
     "replay": "rollout",
+    "rollback": "rollout",
+    "rollout_history": "rollout",
+    "start_shadow": "rollout",
+    "step_outputs": "artifact",
+    "stop_shadow": "rollout",
 }
 
 __getattr__ = lazy(__name__, _HOMES)

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from gnomon.formats import Format, decode
+from gnomon.notebook import NotebookTable
 from gnomon.report import Axis, BaseReport, Count
 
 __all__ = [
@@ -26,6 +27,11 @@ FORMAT = 1
 _KIND = Format("drift report", FORMAT, hint="run the command again, or restore it from a backup")
 
 Verdict = Literal["ok", "drifted", "unknown"]
+
+_COLUMNS = (
+    *("kind", "column", "verdict", "judged", "rows"),
+    *("metric", "value", "limit", "floor", "since"),
+)
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,6 +185,15 @@ class DriftReport(BaseReport, frozen=True, kw_only=True):
     alerts: tuple[Alert, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def overview(self) -> NotebookTable:
+        """See :class:`gnomon.notebook.Tabular`."""
+        return NotebookTable(
+            title=f"{self.subject.artifact}, {self.subject.role}: {self.title}",
+            verdict=self.verdict,
+            columns=_COLUMNS,
+            rows=[_measured(column) for column in self.columns],
+        )
+
     @classmethod
     def from_json(cls, data: str | bytes, where: str = "drift report") -> DriftReport:
         """Read what :meth:`to_json` wrote; errors call it ``where``.
@@ -188,3 +203,12 @@ class DriftReport(BaseReport, frozen=True, kw_only=True):
             UnreadableFile: it is no drift report.
         """
         return decode(data, cls, _KIND, where)
+
+
+def _measured(column: DriftColumn) -> tuple[object, ...]:
+    """A column by its worst metric."""
+    effect = column.effects[column.worst]
+    return (
+        *(column.kind, column.name, column.verdict, column.judged, column.rows, column.worst),
+        *(effect.value, effect.limit, effect.floor, column.since),
+    )

@@ -9,6 +9,7 @@ import msgspec
 
 from gnomon.formats import Format, decode
 from gnomon.leakage.measures import Estimate
+from gnomon.notebook import NotebookTable, Tabular
 
 __all__ = [
     "LeakageEvidence",
@@ -27,6 +28,10 @@ Severity = Literal["leak", "suspect", "unknown", "note"]
 """``leak``: the rows prove it. ``suspect``: it looks like one, and a person who knows the data has
 to say. ``unknown``: too few rows to tell. ``note``: good to know, and no leak by itself."""
 
+_COLUMNS = (
+    *("severity", "check", "features", "finding"),
+    *("rows", "hits", "measure", "value", "action"),
+)
 _ORDER: dict[Severity, int] = {"leak": 0, "suspect": 1, "unknown": 2, "note": 3}
 
 
@@ -107,7 +112,7 @@ class LeakageFinding(msgspec.Struct, frozen=True, kw_only=True):
         return self.severity in ("leak", "suspect")
 
 
-class LeakageReport(msgspec.Struct, frozen=True, kw_only=True):
+class LeakageReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     """What the checks found, and which of them found nothing.
 
     Attributes:
@@ -156,6 +161,16 @@ class LeakageReport(msgspec.Struct, frozen=True, kw_only=True):
         """The findings that are warned about."""
         return tuple(finding for finding in self.findings if finding.alarming)
 
+    def overview(self) -> NotebookTable:
+        """See :class:`gnomon.notebook.Tabular`."""
+        return NotebookTable(
+            title=f"{len(self.findings)} findings in {self.rows:,} training rows; "
+            f"nothing found by: {', '.join(self.passed) or 'no check'}",
+            verdict=self.findings[0].severity if self.findings else "none found",
+            columns=_COLUMNS,
+            rows=[_described(finding) for finding in self.findings],
+        )
+
     def and_then(self, other: LeakageReport) -> LeakageReport:
         """Both reports as one; a check that only one of them skipped is not skipped."""
         findings = sorted((*self.findings, *other.findings), key=lambda f: _ORDER[f.severity])
@@ -167,6 +182,14 @@ class LeakageReport(msgspec.Struct, frozen=True, kw_only=True):
             passed=(*self.passed, *other.passed),
             skipped={check: why for check, why in skipped.items() if check not in done},
         )
+
+
+def _described(finding: LeakageFinding) -> tuple[object, ...]:
+    seen = finding.evidence
+    return (
+        *(finding.severity, finding.check, ", ".join(finding.features), finding.sentence),
+        *(seen.rows, seen.hits, seen.measure, seen.value, finding.action),
+    )
 
 
 def unknown(

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import pyarrow as pa
 
 from gnomon.errors import LogError
+from gnomon.log.accounts import LogAccounts
 from gnomon.log.layout import folders
 from gnomon.log.snapshot import Snapshot, Where
 from gnomon.log.table import LogTable
 from gnomon.settings import Settings
 
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
 __all__ = ["InferenceLog", "Where"]
+
+_ACCOUNTS = """
+SELECT role, artifact, outcome, count(*) AS rows FROM log GROUP BY ALL ORDER BY ALL
+"""
 
 
 class InferenceLog:
@@ -24,8 +34,11 @@ class InferenceLog:
 
     ::
 
-        log = InferenceLog(Settings.read(), "flights")
+        log = gnomon.open_log("flights")
         log.sql("SELECT outcome, count(*) AS rows FROM log GROUP BY ALL")
+        log.to_frame(columns=["arrived", "output_prediction"], role="live")
+
+    What reads Arrow streams (``polars.from_arrow(log)``, ``pyarrow.table(log)``) takes it as it is.
     """
 
     def __init__(self, settings: Settings, model: str) -> None:
@@ -76,6 +89,70 @@ class InferenceLog:
         with self.snapshot() as snapshot:
             batches = snapshot.scan(columns=columns, **where)
             return pa.Table.from_batches(batches, snapshot.view.pick(columns))
+
+    def reader(
+        self, *, columns: Sequence[str] | None = None, **where: Unpack[Where]
+    ) -> pa.RecordBatchReader:
+        """What :meth:`scan` gives, as an Arrow stream of one moment of the log.
+
+        Raises:
+            LogError: as ``scan``.
+        """
+        snapshot = self.snapshot()
+        try:
+            schema = snapshot.view.pick(columns)
+        except BaseException:
+            snapshot.close()
+            raise
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            with snapshot:
+                yield from snapshot.scan(columns=columns, **where)
+
+        return pa.RecordBatchReader.from_batches(schema, batches())
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The whole log, for any library that reads the Arrow PyCapsule interface."""
+        return self.reader().__arrow_c_stream__(requested_schema)
+
+    def to_frame(
+        self, *, columns: Sequence[str] | None = None, **where: Unpack[Where]
+    ) -> pd.DataFrame:
+        """What :meth:`scan` gives, as a pandas frame of Arrow types.
+
+        The types of the log are kept: a column of integers with nulls stays exact, where numpy's
+        would become floats.
+
+        Raises:
+            LogError: as ``scan``.
+        """
+        import pandas as pd
+
+        frame: pd.DataFrame = self.table(columns=columns, **where).to_pandas(
+            types_mapper=pd.ArrowDtype
+        )
+        return frame
+
+    @contextmanager
+    def connection(self, *, unsafe: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A DuckDB connection to one moment of the log, which is the relation ``log``.
+
+        Args:
+            unsafe: as for :meth:`sql`.
+
+        Raises:
+            LogError: as ``sql``.
+        """
+        with self.snapshot() as snapshot, snapshot.connection(unsafe=unsafe) as connection:
+            yield connection
+
+    def accounts(self) -> LogAccounts:
+        """How many rows the log holds, by role, artifact and outcome.
+
+        Raises:
+            LogError: as ``scan``.
+        """
+        return LogAccounts(self._model, self.sql(_ACCOUNTS))
 
     def sql(self, query: str, *, unsafe: bool = False) -> pa.Table:
         """What DuckDB answers to a query; the log is the relation ``log``.

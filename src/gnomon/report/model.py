@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from gnomon.formats import Format, decode
+from gnomon.notebook import NotebookTable, Tabular
 from gnomon.report.counts import Column, Count, Share, Value
 from gnomon.report.diagnosis import Diagnosis, Rung, Swap, Walk
 
@@ -240,7 +241,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
 
-class BaseReport(msgspec.Struct, frozen=True, kw_only=True):
+class BaseReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     """What every report has, whatever it is about.
 
     Attributes:
@@ -310,6 +311,18 @@ class Report(BaseReport, frozen=True, kw_only=True):
     def diverged(self) -> bool:
         """Whether a pipeline that gates on this comparison should stop."""
         return self.verdict == "diverged"
+
+    def overview(self) -> NotebookTable:
+        """See :class:`gnomon.notebook.Tabular`."""
+        return NotebookTable(
+            title=f"{self.subject.artifact}, {self.subject.role}: {self.title}",
+            verdict=self.verdict,
+            columns=("kind", "column", "tolerance", "rows", "exact", "diverged", "share"),
+            rows=[
+                (c.kind, c.name, c.tolerance, c.rows, c.exact, c.diverged, c.share)
+                for c in self.columns
+            ],
+        )
 
     @classmethod
     def from_json(cls, data: str | bytes, where: str = "report") -> Report:

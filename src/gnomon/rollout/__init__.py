@@ -12,26 +12,57 @@ from gnomon.lazy_imports import lazy
 
 if TYPE_CHECKING:
     from gnomon.rollout.decisions import check, promote, rollback, start_shadow, stop_shadow
-    from gnomon.rollout.skew_checks import SkewCheck, compare_offline, replay
+    from gnomon.rollout.lookup import answering
+    from gnomon.rollout.queries import (
+        DriftCheck,
+        RolloutHistory,
+        check_contract,
+        check_gates,
+        check_leakage,
+        measure_drift,
+        open_log,
+        rollout_history,
+    )
+    from gnomon.rollout.skew_checks import SkewCheck, compare_offline, diagnose, replay
 
 __all__ = [
+    "DriftCheck",
+    "RolloutHistory",
     "SkewCheck",
+    "answering",
     "check",
+    "check_contract",
+    "check_gates",
+    "check_leakage",
     "compare_offline",
+    "diagnose",
+    "measure_drift",
+    "open_log",
     "promote",
     "replay",
     "rollback",
+    "rollout_history",
     "start_shadow",
     "stop_shadow",
 ]
 
 _HOMES = {
+    "DriftCheck": "queries",
+    "RolloutHistory": "queries",
     "SkewCheck": "skew_checks",
+    "answering": "lookup",
     "check": "decisions",
+    "check_contract": "queries",
+    "check_gates": "queries",
+    "check_leakage": "queries",
     "compare_offline": "skew_checks",
+    "diagnose": "skew_checks",
+    "measure_drift": "queries",
+    "open_log": "queries",
     "promote": "decisions",
     "replay": "skew_checks",
     "rollback": "decisions",
+    "rollout_history": "queries",
     "start_shadow": "decisions",
     "stop_shadow": "decisions",
 }

@@ -14,6 +14,7 @@ from gnomon.compare.sequential import Interval, rate_interval, rows_still_needed
 from gnomon.compare.sketch import Sketch
 from gnomon.errors import RolloutError, UnreadableFile
 from gnomon.log import InferenceLog
+from gnomon.notebook import NotebookTable, Tabular
 from gnomon.policy import Limits, Policy
 from gnomon.rollout.evidence import Evidence, RowReference, gather
 from gnomon.rollout.history import RolloutState, Shadow
@@ -55,7 +56,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     examples: tuple[RowReference, ...] = ()
 
 
-class Gates(msgspec.Struct, frozen=True, kw_only=True):
+class Gates(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     """All gates of one shadow against one live artifact at one moment."""
 
     artifact: str
@@ -72,6 +73,17 @@ class Gates(msgspec.Struct, frozen=True, kw_only=True):
     def unmet(self) -> tuple[Gate, ...]:
         """The gates that do not pass."""
         return tuple(gate for gate in self.gates if gate.verdict != "pass")
+
+    def overview(self) -> NotebookTable:
+        """See :class:`gnomon.notebook.Tabular`."""
+        return NotebookTable(
+            title=f"{self.artifact} to replace {self.live}",
+            verdict=self.verdict,
+            columns=("gate", "verdict", "because", "limit", "value", "count", "rows"),
+            rows=[
+                (g.name, g.verdict, g.says, g.limit, g.value, g.count, g.rows) for g in self.gates
+            ],
+        )
 
 
 _WORST_FIRST: tuple[Verdict, ...] = ("fail", "unknown")

@@ -12,7 +12,9 @@ from datetime import datetime
 from pathlib import Path
 
 from gnomon.artifact import inspect
+from gnomon.errors import TableError
 from gnomon.log import InferenceLog
+from gnomon.notebook import NotebookTable, Tabular
 from gnomon.offline.logged import Role
 from gnomon.policy import Policy, find_policy
 from gnomon.report import Report, to_html
@@ -23,11 +25,11 @@ from gnomon.skew import last_replay, offline
 from gnomon.skew import replay as logged_again
 from gnomon.storage import Storage
 
-__all__ = ["SkewCheck", "compare_offline", "replay"]
+__all__ = ["SkewCheck", "compare_offline", "diagnose", "replay"]
 
 
 @dataclass(frozen=True, slots=True)
-class SkewCheck:
+class SkewCheck(Tabular):
     """A finished comparison.
 
     Attributes:
@@ -42,6 +44,10 @@ class SkewCheck:
     def agrees(self) -> bool:
         """Whether the two sides are known to agree within the policy."""
         return self.report.verdict == "ok"
+
+    def overview(self) -> NotebookTable:
+        """See :class:`gnomon.notebook.Tabular`."""
+        return self.report.overview()
 
 
 def replay(
@@ -153,6 +159,70 @@ def compare_offline(
         progress=progress,
     )
     return _kept(report, settings, save_as)
+
+
+def diagnose(
+    which: str,
+    table: Path | str | None = None,
+    *,
+    on: Sequence[str] = (),
+    role: Role | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    policy: Policy | None = None,
+    settings: Settings | None = None,
+    python: str | None = None,
+    save_as: Path | str | None = None,
+) -> SkewCheck:
+    """Compare as :func:`replay` or :func:`compare_offline` do, and say why rows differ.
+
+    ``check.report.diagnosis`` names the column, the step and the cause; ``None`` where the sides
+    agree.
+
+    Args:
+        which: whose logged answers: a tag, or a model's name for its live artifact.
+        table: the offline side, a CSV or Parquet file; the artifact run again without it.
+        on: the columns to join the table on; the contract's entity key when not given.
+        role: the answers it gave as ``live`` or as ``shadow``. Without one: live if it ever was.
+        start: rows that arrived from this time on; UTC when it has no zone.
+        end: rows that arrived before this time.
+        policy: what agrees and how many rows may not; the deployment's in this folder without one.
+        settings: name the storage root; read from the environment without them.
+        python: the interpreter of another environment to run the rows in.
+        save_as: where to keep the report; ``reports/`` of the storage root without it.
+
+    Raises:
+        ArtifactError, UnknownArtifact: the artifact does not pass inspection.
+        LogError: there is no log of the model.
+        TableError: the table cannot be compared, or ``on`` is given without one.
+    """
+    if table is None:
+        if on:
+            raise TableError("`on` names columns of a table, and there is no table")
+        return replay(
+            which,
+            role=role,
+            start=start,
+            end=end,
+            policy=policy,
+            settings=settings,
+            python=python,
+            why=True,
+            save_as=save_as,
+        )
+    return compare_offline(
+        which,
+        table,
+        on=on,
+        role=role,
+        start=start,
+        end=end,
+        policy=policy,
+        settings=settings,
+        python=python,
+        versions=True,
+        save_as=save_as,
+    )
 
 
 def _kept(report: Report, settings: Settings, save_as: Path | str | None) -> SkewCheck:

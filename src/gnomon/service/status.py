@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from gnomon.notebook import NotebookTable, Tabular
 from gnomon.shadow.shadow_counts import Latency, ShadowReport
 
 __all__ = ["Books", "Latency", "Live", "ShadowStatus", "Status", "public"]
@@ -60,7 +61,7 @@ class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
         return self.flipped / self.compared if self.compared else None
 
 
-class Books(msgspec.Struct, frozen=True, kw_only=True):
+class Books(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     """Rows by outcome since the slice started; received is the sum of the rest."""
 
     received: int = 0
@@ -73,8 +74,18 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     unlogged: int = 0
     reasons: dict[str, int] = {}
 
+    def overview(self) -> NotebookTable:
+        """See :class:`gnomon.notebook.Tabular`."""
+        outcomes = ("answered", "rejected", "failed", "timed_out", "shed", "in_flight")
+        return NotebookTable(
+            title=f"{self.received:,} rows received",
+            verdict="",
+            columns=("outcome", "rows"),
+            rows=[(outcome, getattr(self, outcome)) for outcome in outcomes],
+        )
 
-class Status(msgspec.Struct, frozen=True, kw_only=True):
+
+class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     """One slice, now. Fields a newer server adds are ignored.
 
     Attributes:
@@ -101,6 +112,16 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     books: Books = Books()
     error: str | None = None
 
+    def overview(self) -> NotebookTable:
+        """See :class:`gnomon.notebook.Tabular`."""
+        live = [] if self.live is None else [("live", self.live.artifact, *[None] * 5)]
+        return NotebookTable(
+            title=f"{self.model}, {self.books.received:,} rows received",
+            verdict="ready" if self.ready else "not ready",
+            columns=("role", "artifact", "eligible", "scored", "failed", "lagging", "disagreement"),
+            rows=[*live, *map(_described, self.shadows)],
+        )
+
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> Status:
         """The status a server's JSON describes.
@@ -115,3 +136,9 @@ def public(status: Status) -> Status:
     """A status for anybody: the reasons of failures, which name files, need the token."""
     shadows = tuple(structs.replace(s, error=s.error and HIDDEN) for s in status.shadows)
     return structs.replace(status, error=status.error and HIDDEN, shadows=shadows)
+
+
+def _described(shadow: ShadowStatus) -> tuple[object, ...]:
+    """A shadow's accounts."""
+    counts = (shadow.eligible, shadow.scored, shadow.failed, shadow.lagging)
+    return ("shadow", shadow.artifact, *counts, shadow.disagreement)

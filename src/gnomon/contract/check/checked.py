@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from gnomon.notebook import NotebookTable, Tabular
+
 __all__ = ["CheckExample", "CheckFinding", "Checked", "Level", "Refusal", "Rule", "Verdict"]
 
 Rule = Literal[
@@ -94,7 +96,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     last: dt.datetime
 
 
-class Checked(msgspec.Struct, frozen=True, kw_only=True):
+class Checked(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     """Rows held against a contract.
 
     Attributes:
@@ -118,3 +120,19 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
         if not self.rows:
             return "unknown"
         return "suspected" if "suspected" in levels else "kept"
+
+    def overview(self) -> NotebookTable:
+        """See :class:`gnomon.notebook.Tabular`."""
+        return NotebookTable(
+            title=f"{len(self.findings)} findings in {self.rows:,} rows",
+            verdict=self.verdict,
+            columns=("level", "feature", "rule", "expected", "got", "rows", "of", "share", "hint"),
+            rows=[_described(finding) for finding in self.findings],
+        )
+
+
+def _described(finding: CheckFinding) -> tuple[object, ...]:
+    return (
+        *(finding.level, finding.feature, finding.rule, finding.expected, ", ".join(finding.got)),
+        *(finding.rows, finding.of, finding.share, finding.hint),
+    )

@@ -1,0 +1,278 @@
+"""Questions about one deployment, asked from Python: its log, its history, its gates, its drift.
+
+The storage root is read from the environment, and its only model is meant, unless they are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from gnomon.audit.contract_check import check_file, check_log
+from gnomon.audit.leakage import Online
+from gnomon.audit.leakage import check_leakage as check_files
+from gnomon.audit.leakage_files import Meaning
+from gnomon.contract.check.checked import Checked
+from gnomon.drift import DriftReport, measure, to_html
+from gnomon.leakage import LeakageReport
+from gnomon.log import InferenceLog
+from gnomon.notebook import NotebookTable, Tabular
+from gnomon.offline.logged import Role
+from gnomon.policy import Policy, find_policy
+from gnomon.report.saved import save
+from gnomon.rollout.decisions import check
+from gnomon.rollout.gates import Gates
+from gnomon.rollout.history import Event, RolloutState, open_history
+from gnomon.rollout.lookup import find_artifact, find_model, find_role
+from gnomon.settings import Settings
+
+__all__ = [
+    "DriftCheck",
+    "RolloutHistory",
+    "check_contract",
+    "check_gates",
+    "check_leakage",
+    "measure_drift",
+    "open_log",
+    "rollout_history",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutHistory(Tabular):
+    """Every decision about one model.
+
+    Attributes:
+        model: its name.
+        events: the decisions, oldest first.
+        state: what they add up to: ``live``, ``previous`` and ``shadows``.
+    """
+
+    model: str
+    events: tuple[Event, ...]
+    state: RolloutState
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self.events)
+
+    def overview(self) -> NotebookTable:
+        """See :class:`gnomon.notebook.Tabular`."""
+        return NotebookTable(
+            title=f"{self.model}: live is {self.state.live or 'nothing'}",
+            verdict="",
+            columns=("at", "kind", "artifact", "fraction", "forced", "by", "why"),
+            rows=[(e.at, e.kind, e.artifact, e.fraction, e.forced, e.by, e.why) for e in self],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DriftCheck(Tabular):
+    """A finished measurement of drift.
+
+    Attributes:
+        report: what was found; ``report.verdict`` is ``ok``, ``drifted`` or ``unknown``.
+        page: where the report's page is kept, beside its JSON: a path, or a URL of the bucket.
+    """
+
+    report: DriftReport
+    page: str
+
+    def overview(self) -> NotebookTable:
+        """See :class:`gnomon.notebook.Tabular`."""
+        return self.report.overview()
+
+
+def open_log(model: str | None = None, *, settings: Settings | None = None) -> InferenceLog:
+    """The inference log as one dataset: for Arrow, pandas, DuckDB, and what reads Arrow streams.
+
+    Args:
+        model: the model; the only one under the storage root when not given.
+        settings: name the storage root; read from the environment without them.
+
+    Raises:
+        SettingsError: no model is given, and there is none, or more than one.
+    """
+    settings = settings or Settings.read()
+    return InferenceLog(settings, model or find_model(settings))
+
+
+def rollout_history(
+    model: str | None = None, *, settings: Settings | None = None
+) -> RolloutHistory:
+    """Every rollout decision, and what they add up to.
+
+    Args:
+        model: the model; the only one under the storage root when not given.
+        settings: name the storage root; read from the environment without them.
+
+    Raises:
+        HistoryDamaged, NewerFormat: the history cannot be read.
+        SettingsError: no model is given, and there is none, or more than one.
+    """
+    settings = settings or Settings.read()
+    history = open_history(settings, model or find_model(settings))
+    history.refresh()
+    return RolloutHistory(history.model, tuple(history.events), history.state)
+
+
+def check_gates(
+    artifact: str, *, policy: Policy | None = None, settings: Settings | None = None
+) -> Gates:
+    """What a promotion of this artifact would be told now; nothing is recorded.
+
+    Args:
+        artifact: a tag, such as ``flights:latest``.
+        policy: the limits; the deployment's in this folder without one.
+        settings: name the storage root; read from the environment without them.
+
+    Raises:
+        PolicyError: the policy names an output that it does not have.
+        RolloutError: nothing is live.
+    """
+    model = artifact.partition(":")[0]
+    return check(settings or Settings.read(), model, artifact, policy or find_policy())
+
+
+def measure_drift(
+    which: str,
+    *,
+    by: str | None = None,
+    role: Role | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    policy: Policy | None = None,
+    settings: Settings | None = None,
+    save_as: Path | str | None = None,
+) -> DriftCheck:
+    """Measure how far the log has moved from training, and keep the report.
+
+    Args:
+        which: whose logged answers: a tag, or a model's name for its live artifact.
+        by: a feature to split the rows by.
+        role: the answers it gave as ``live`` or as ``shadow``. Without one: live if it ever was.
+        start: rows that arrived from this time on; UTC when it has no zone.
+        end: rows that arrived before this time.
+        policy: how far is too far; the deployment's in this folder without one.
+        settings: name the storage root; read from the environment without them.
+        save_as: where to keep the report; ``reports/`` of the storage root without it.
+
+    Raises:
+        ArtifactError, UnknownArtifact: the artifact does not pass inspection.
+        LogError: there is no log of the model.
+        PolicyError: ``by`` is no feature.
+    """
+    settings = settings or Settings.read()
+    artifact = find_artifact(settings, which)
+    report = measure(
+        InferenceLog(settings, artifact.name),
+        artifact,
+        policy=policy or find_policy(),
+        role=role or find_role(settings, artifact),
+        start=start,
+        end=end,
+        by=by,
+        settings=settings,
+    )
+    path = None if save_as is None else Path(save_as)
+    return DriftCheck(report, save("drift", report, to_html(report), settings, path))
+
+
+def check_contract(
+    which: str,
+    table: Path | str | None = None,
+    *,
+    role: Role | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    settings: Settings | None = None,
+) -> Checked:
+    """Hold a file, or the requests of the log, against an artifact's contract.
+
+    Args:
+        which: whose contract: a tag, or a model's name for its live artifact.
+        table: a CSV or Parquet file; the log without it.
+        role: only requests that came while the artifact was ``live``, or that it saw as a
+            ``shadow``; all requests of the model when not given.
+        start: requests from this time on; UTC when it has no zone.
+        end: requests before this time.
+        settings: name the storage root; read from the environment without them.
+
+    Raises:
+        ArtifactError, UnknownArtifact: the artifact does not pass inspection.
+        LogError: there is no log of the model.
+        TableError: the file cannot be read.
+    """
+    settings = settings or Settings.read()
+    artifact = find_artifact(settings, which)
+    if table is not None:
+        return check_file(Path(table), artifact.contract, profile=artifact.profile())
+    return check_log(
+        InferenceLog(settings, artifact.name),
+        artifact.contract,
+        profile=artifact.profile(),
+        artifact=artifact.tag,
+        role=role,
+        start=start,
+        end=end,
+    )
+
+
+def check_leakage(
+    train: Path | str,
+    *,
+    label: str | None = None,
+    holdout: Path | str | None = None,
+    later: Path | str | None = None,
+    event_time: str | None = None,
+    entity_key: Sequence[str] = (),
+    known_at: Mapping[str, str] | None = None,
+    artifact: str | None = None,
+    outcomes: Path | str | None = None,
+    on: Sequence[str] = (),
+    settings: Settings | None = None,
+) -> LeakageReport:
+    """Look for leakage in training rows, in splits, and in what was served.
+
+    Args:
+        train: the training rows, a CSV or Parquet file.
+        label: the column to predict.
+        holdout: rows the model was not trained on.
+        later: rows from after both.
+        event_time: when the prediction was requested; the artifact's event time when not given.
+        entity_key: the columns that say whom a row is about; the artifact's when not given.
+        known_at: by feature, the column with the time its value was known.
+        artifact: the artifact trained on these rows: a tag, or a model's name for its live one.
+        outcomes: a file with the keys of served rows and their labels.
+        on: the keys to join the outcomes on; the artifact's entity key when not given.
+        settings: name the storage root; read from the environment without them.
+
+    Raises:
+        ArtifactError, UnknownArtifact: the artifact does not pass inspection.
+        TableError: a file cannot be read, or lacks a column.
+    """
+    settings = settings or Settings.read()
+    online = None
+    if artifact is not None:
+        chosen = find_artifact(settings, artifact)
+        joined = None if outcomes is None else Path(outcomes)
+        online = Online(chosen, find_role(settings, chosen), outcomes=joined, on=on)
+    meaning = Meaning(
+        label=label,
+        contract=None if online is None else online.artifact.contract,
+        event_time=event_time,
+        entity_key=entity_key,
+        known_at=known_at or {},
+    )
+    return check_files(
+        Path(train),
+        meaning,
+        holdout=None if holdout is None else Path(holdout),
+        later=None if later is None else Path(later),
+        online=online,
+        settings=settings,
+    )
