@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import gnomon
+from tests import api_reference
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "python.md"
 
@@ -110,3 +111,15 @@ def test_every_import_on_a_page_works() -> None:
     assert found
     for module, name in sorted(found):
         assert hasattr(import_module(module), name), f"{module} has no {name}"
+
+
+def test_the_reference_is_what_the_docstrings_say() -> None:
+    """It is generated; after a change of a docstring: ``python -m tests.api_reference``."""
+    assert api_reference.PAGE.read_text() == api_reference.reference()
+
+
+def test_every_public_name_has_a_docstring() -> None:
+    """Each method and property too: the reference has no empty place."""
+    page = api_reference.reference()
+    empty = re.findall(r"^(#+ `[^`]+`)\n+(?=#|\Z)", page, re.MULTILINE)
+    assert empty == []
