@@ -1,17 +1,17 @@
 # Everything a developer or a visitor does here. `make` alone lists it.
 
 PYTHON ?= python3
-VENV   := .venv
+VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 PORT ?= 3000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint check bench clean
+.PHONY: help demo serve test test-fast lint check bench clean
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## the whole job on real flights: serve, shadow, find a skew, promote, roll back
 	@$(BIN)/python -m demo
@@ -24,6 +24,9 @@ serve: $(READY) ## serve what the demo left behind, until Ctrl-C (PORT=3000)
 # A file at a time on every core. Bytecode is written, or every server started would compile it all.
 test: $(READY) ## the tests
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+test-fast: $(READY) ## the tests that are not slow (PYTHON=python3.13 VENV=.venv-3.13: on another)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -m "not slow" --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: lint test ## what CI runs: style, types, import rules, tests
 
@@ -43,7 +46,7 @@ bench: $(READY) ## the race with other servers, then the shadow, start-up and me
 	@$(BIN)/python -m benchmarks.drift
 
 clean: ## remove the virtual environment, the demo's files and caches
-	rm -rf $(VENV) .bench .demo .gnomon dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-3.* .bench .demo .gnomon dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One stamp for the environment: made again when what it is made from changes.

@@ -1,9 +1,13 @@
-"""How long one large body delays other clients, by kind and size of body.
+"""How long one large body holds the gateway's event loop, and others, by kind and size of body.
 
 ``python -m benchmarks.large_bodies [--turns 3] [--kinds text,lists] [--sizes 60000,16700000]``.
-A client sends small requests one after the other all the time. In each turn it is watched twice for
-the same time: alone, and while another client has a large body answered. The figures are its worst
-delay in each, in milliseconds. The flights logistic regression, without a shadow.
+A client sends small requests one after the other all the time, while another one has a large body
+answered; in the row ``nothing`` there is no other. The flights logistic regression, no shadow.
+
+What a body costs others is the longest turn of the event loop (:mod:`benchmarks.loop_turns`):
+its processor time, and how long it held the loop, which is the time on the clock without what the
+thread stood ready and had no processor. The worst delay of the small client is beside it: on a busy
+machine it is mostly the machine's.
 """
 
 from __future__ import annotations
@@ -21,6 +25,9 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
 
+import psutil
+
+from benchmarks.loop_turns import LoopTurns, Turn
 from benchmarks.race import cases
 from benchmarks.race.contenders import BASE, named
 from benchmarks.race.results import machine
@@ -40,49 +47,73 @@ def main() -> None:
         prog="python -m benchmarks.large_bodies", description=__doc__.partition("\n")[0]
     )
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument("--kinds", default=",".join(["nothing", *KINDS]))
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         (case,) = cases.prepare(cases.NAMES[:1], Path(folder))
         small = json.dumps(case.records[0]).encode()
-        contender = dataclasses.replace(named(BASE), shadowed=False)
+        measured = LoopTurns(Path(folder))
+        contender = dataclasses.replace(named(BASE), shadowed=False, variables=measured.environment)
         with serving(contender, case, Path(folder)) as served:
+            pid = gateway()
             print(f"{machine()}\n\n{HEAD}", flush=True)
             for kind in asked.kinds.split(","):
                 for size in map(int, asked.sizes.split(",")):
-                    body = KINDS[kind](dict(case.records[0]), size)
-                    turns = [turn(served.url, small, body) for _ in range(asked.turns)]
+                    body = KINDS[kind](dict(case.records[0]), size) if kind in KINDS else b""
+                    turns = [
+                        turn(served.url, small, body, lambda *span: measured.between(pid, *span))
+                        for _ in range(asked.turns)
+                    ]
                     print(line(kind, len(body), turns), flush=True)
 
 
+def gateway() -> int:
+    """The process id of the one gateway that was started from here."""
+    [found] = [
+        process.pid
+        for process in psutil.Process().children(recursive=True)
+        if "--service-name" in process.cmdline()
+    ]
+    return found
+
+
 HEAD = """\
-| body | bytes | status | answered after s | worst delay ms: alone | beside it | more |
+Longest turn of the event loop and worst delay of the small client, ms: minimum / median / maximum.
+
+| body | bytes | status | answered after s | turn, processor | turn, held | small client |
 |---|---:|---:|---:|---:|---:|---:|"""
 
 
 @dataclasses.dataclass(frozen=True)
-class Turn:
-    """One turn: the large body's answer, and the small requests' worst delays in seconds."""
+class Measured:
+    """One measurement: the large body's answer, and in seconds what it did to others."""
 
     status: int
     seconds: float
-    alone: float
-    beside: float
+    cpu: float
+    held: float
+    delay: float
 
 
-def turn(url: str, small: bytes, body: bytes) -> Turn:
-    """Send a body while small requests are watched, then watch them as long without."""
+def turn(
+    url: str, small: bytes, body: bytes, turns: Callable[[float, float], list[Turn]]
+) -> Measured:
+    """Send a body, if there is one, while small requests are watched."""
     with watching(url, small) as delays:
-        began = time.perf_counter()
-        status = ask(url, body)
-        seconds = time.perf_counter() - began
+        began = time.monotonic()
+        status = ask(url, body) if body else 200
+        seconds = time.monotonic() - began
         time.sleep(max(LEAST_SECONDS - seconds, 0.1))
-        watched = time.perf_counter() - began
-    beside = max(delays)
-    with watching(url, small) as delays:
-        time.sleep(watched)
-    return Turn(status, seconds, max(delays), beside)
+        ended = time.monotonic()
+    found = turns(began, ended)
+    return Measured(
+        status,
+        seconds,
+        max((one.cpu for one in found), default=0.0),
+        max((one.held for one in found), default=0.0),
+        max(delays),
+    )
 
 
 @contextmanager
@@ -147,13 +178,13 @@ def _some(client: socket.socket) -> bytes:
     return data
 
 
-def line(kind: str, size: int, turns: list[Turn]) -> str:
+def line(kind: str, size: int, turns: list[Measured]) -> str:
     """A row of the table: minimum, median and maximum over the turns."""
     statuses = "/".join(sorted({str(one.status) for one in turns}))
     return (
         f"| {kind} | {size:,} | {statuses} | {median(one.seconds for one in turns):.2f} "
-        f"| {_spread([one.alone for one in turns])} | {_spread([one.beside for one in turns])} "
-        f"| {_spread([one.beside - one.alone for one in turns])} |"
+        f"| {_spread([one.cpu for one in turns])} | {_spread([one.held for one in turns])} "
+        f"| {_spread([one.delay for one in turns])} |"
     )
 
 

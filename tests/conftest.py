@@ -23,7 +23,7 @@ from gnomon.testing import Server, serving
 from tests.packing import SCRIPT, Pack, install, pack_in_process, write_service
 
 # A busy machine takes longer for any example; the first one also imports what the rest use.
-# `--hypothesis-profile thorough` is for a night; tests that say how many examples keep that.
+# For a night: `--hypothesis-profile thorough`. Tests that name a number of examples keep to it.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2_000)
 hypothesis.settings.load_profile("suite")

@@ -1,8 +1,8 @@
 """Python processes that start in no time: forked from one that has imported the large libraries.
 
 Each is a process of its own, with its own folder, environment, output and exit code. What it does
-not do is import pandas and scikit-learn for another second or two. Where that import, the
-interpreter's own start or its arguments are what is tested, run a real one.
+not do is import pandas and scikit-learn for another second or two. Where that import, or the start
+of the interpreter, is what is tested, start a new interpreter.
 """
 
 from __future__ import annotations

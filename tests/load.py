@@ -28,6 +28,7 @@ class Load:
             its ``retry-after``.
         lost: requests that got no answer at all.
         seconds: how long each acknowledged request took.
+        numbers: the number of each, in the same order.
         acknowledged_at: when each of them came, on the clock of ``time.monotonic``.
         last: when each artifact was last seen to answer, on the clock of ``time.monotonic``.
     """
@@ -37,6 +38,7 @@ class Load:
     errors: dict[int, dict[str, Any]] = field(default_factory=dict)
     lost: int = 0
     seconds: list[float] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
     acknowledged_at: dict[str, float] = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)
 
@@ -94,6 +96,7 @@ async def _run(
                     assert body["request_id"] not in seen.acknowledged
                     seen.acknowledged[body["request_id"]] = body
                     seen.seconds.append(clock() - started)
+                    seen.numbers.append(number)
                     now = time.monotonic()
                     seen.acknowledged_at[body["request_id"]] = seen.last[body["artifact"]] = now
                 else:

@@ -10,13 +10,13 @@ import msgspec
 import pytest
 import typer.main
 
-from benchmarks.skew.injections import CAUSES
 from gnomon.cli.app import app
 from gnomon.errors import GnomonError
 from gnomon.service.openapi import openapi
 from gnomon.settings import Settings
 from tests.cli.test_app import leaves
 from tests.service.standin import CONTRACT
+from tests.skew.diagnosis.injections import CAUSES
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 TOP = typer.main.get_command(app)
@@ -78,6 +78,32 @@ def test_no_documented_option_is_gone(path: tuple[str, ...]) -> None:
     """A section names options of its own command only."""
     _, sections = cli_page()
     assert named_options(sections[" ".join(path)]) - options(path) == set()
+
+
+def commands_of(page: Path) -> list[str]:
+    """Every command line of ``gnomon`` that a page shows, in a block or as code in a sentence."""
+    text = re.sub(r"\\\n\s*", " ", page.read_text())
+    blocks = "\n".join(re.findall(r"^```[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    inline = re.findall(r"`(gnomon [^`\n]+)`", text)
+    return [*inline, *re.findall(r"^(?:\$ )?(?:\w+=\S+ )*(gnomon [^#|>\n]+)", blocks, re.MULTILINE)]
+
+
+@pytest.mark.parametrize(
+    "page", sorted([*DOCS.glob("*.md"), DOCS.parent / "README.md"]), ids=lambda page: page.stem
+)
+def test_every_command_on_a_page_exists_with_its_options(page: Path) -> None:
+    """Whatever page shows a command line: it is one, and takes the options that are shown."""
+    for line in commands_of(page):
+        words = re.sub(r"[()\[\],]", " ", line).split()[1:]
+        if not words or not re.fullmatch(r"[a-z]+", words[0]):
+            continue  # `gnomon --help`, or a placeholder for any verb
+        paths = [path for path in leaves(TOP) if path == tuple(words[: len(path)])]
+        groups = {path[0] for path in leaves(TOP) if len(path) > 1}
+        if not paths and words[0] in groups and len(words) == 1:
+            continue  # the group by itself
+        assert paths, f"no such command: {line}"
+        given = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert given <= options(paths[0]) | {"--help"}, line
 
 
 def test_options_of_many_commands_exist() -> None:

@@ -28,6 +28,7 @@ from gnomon.rollout.history import History
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.shadow.feed.attempt import Attempts
+from gnomon.shadow.feed.run import Run
 from gnomon.skew import last_replay
 from gnomon.storage import Storage
 
@@ -147,6 +148,16 @@ def read_heartbeat(path: Path) -> object:
     raise found.unreadable[path.stem]
 
 
+def read_end_in_spool(path: Path) -> object:
+    root = str(path.parents[2])
+    return History(Storage(Settings(root=root)), path.parent.name, path.parent).refresh()
+
+
+def read_ledger_in_spool(path: Path) -> object:
+    storage = Storage(Settings(root=str(path.parents[2])))
+    return read_ledgers(storage, path.parent.name, path.parent)
+
+
 def read_skew(path: Path) -> object:
     storage = Storage(Settings(root=str(path.parents[2])))
     return last_replay.read(storage, f"{path.parent.name}:{path.stem}")
@@ -154,6 +165,10 @@ def read_skew(path: Path) -> object:
 
 def read_attempt(path: Path) -> object:
     return Attempts(path.parent)._last(3)
+
+
+def read_run(path: Path) -> object:
+    return Run.last(path.parent)
 
 
 def read_manifest(path: Path) -> object:
@@ -193,6 +208,9 @@ FILES: list[tuple[str, int, Reader]] = [
     ("slices/flights/host-1.json", 1, read_heartbeat),
     ("skew/flights/boosting-1.json", 1, read_skew),
     ("spool/shadow-2/attempt.json", 1, read_attempt),
+    ("spool/shadow-2/run.json", 1, read_run),
+    ("spool/flights/rollout.json", 1, read_end_in_spool),
+    ("spool/flights/sealed-0a1b.json", 1, read_ledger_in_spool),
     ("spool/flights/a/requests/closed.json", 1, read_closed),
     ("spool/flights/a/requests/lost.json", 1, read_lost),
     ("sealed/flights/0a1b.json", 1, read_ledger),

@@ -174,3 +174,62 @@ def test_a_missing_policy_file_is_named(tmp_path: Path) -> None:
     """A path that does not exist is a PolicyError, not a traceback."""
     with pytest.raises(PolicyError, match="No such file"):
         Policy.read(tmp_path / "none.toml")
+
+
+NAMED = pa.schema([("prediction", pa.string()), ("probability_late", pa.float64())])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[decision]\noutput = "probability_lte"\nthreshold = 0.3',
+         r"`a:1` has no output `probability_lte`.*decision\.output.*prediction, probability_late"),
+        ('[decision]\noutput = "prediction"\nthreshold = 0.3',
+         r"a threshold can be held against.*string.*its numbers are probability_late"),
+        ('[compare.predction]\nkind = "label"',
+         r"no column `predction` at compare\.\"predction\".*prediction, probability_late"),
+        ('[compare."probabilty_*"]\nabsolute = 0.001', r"no column `probabilty_\*`"),
+        ("[compare.hour]\nabsolute = 1", r"no column `hour` at compare"),
+        ("[skew.minute]\nabsolute = 1", r"no column `minute` at skew.*hour, clock/hour"),
+    ],
+)  # fmt: skip
+def test_a_name_that_the_artifact_does_not_have_is_refused(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    """With the names that there are: a rule for another column is no rule, and no gate holds it."""
+    path = tmp_path / "policy.toml"
+    path.write_text(text)
+    with pytest.raises(PolicyError, match=says):
+        Policy.read(path).check_names("a:1", NAMED, ["hour", "clock/hour"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", '[decision]\noutput = "probability_late"\nthreshold = 0.3', '[compare."*"]\nulps = 1',
+        "[skew.hour]\nabsolute = 1", '[skew."clock/*"]\nabsolute = 1',
+    ],
+)  # fmt: skip
+def test_a_name_that_the_artifact_has_is_taken(tmp_path: Path, text: str) -> None:
+    """Of an output; in [skew] also of a feature or of a step's column."""
+    path = tmp_path / "policy.toml"
+    path.write_text(text)
+    Policy.read(path).check_names("a:1", NAMED, ["hour", "clock/hour"])
+
+
+def test_off_unsets_a_gate(tmp_path: Path) -> None:
+    """TOML has no null. Those that have no unset refuse it, and nothing else unsets."""
+    path = tmp_path / "policy.toml"
+    path.write_text('[gates]\nmax_failed = "off"\nmin_coverage = "off"\nmax_lag_rows = "off"')
+    gates = Policy.read(path).gates
+    assert (gates.max_failed, gates.min_coverage, gates.max_lag_rows) == (None, None, None)
+    assert gates.max_disagreement == 0.05
+    for wrong in (
+        'min_rows = "off"',
+        'confidence = "off"',
+        'max_failed = "on"',
+        "max_failed = false",
+    ):
+        path.write_text(f"[gates]\n{wrong}")
+        with pytest.raises(PolicyError, match=wrong.split()[0]):
+            Policy.read(path)

@@ -38,8 +38,8 @@ def main() -> None:
     for name in ("BENTOML_HOME", "GNOMON_ROOT"):
         os.environ[name] = tempfile.mkdtemp()
     warnings.simplefilter("ignore")
-    from benchmarks.skew.injections import CAUSES
-    from benchmarks.skew.worlds import worlds
+    from tests.skew.diagnosis.injections import CAUSES
+    from tests.skew.diagnosis.worlds import worlds
 
     chosen = [world for world in worlds() if world.name in asked.worlds]
     results: list[dict[str, Any]] = []
@@ -103,7 +103,7 @@ def one(
     world: Any, causes: tuple[str, ...], strength: float, seed: int, rows: int, sees: str
 ) -> dict[str, Any]:
     """One trial, as the JSON has it."""
-    from benchmarks.skew.trial import trial
+    from tests.skew.diagnosis.trial import trial
 
     began = time.monotonic()
     found = trial(world, list(causes), strength, seed, rows, sees)

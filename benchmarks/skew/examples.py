@@ -54,8 +54,8 @@ def main() -> None:
     for name in ("BENTOML_HOME", "GNOMON_ROOT"):
         os.environ[name] = tempfile.mkdtemp()
     warnings.simplefilter("ignore")
-    from benchmarks.skew.injections import CAUSES
-    from benchmarks.skew.worlds import worlds
+    from tests.skew.diagnosis.injections import CAUSES
+    from tests.skew.diagnosis.worlds import worlds
 
     world = worlds()[0]
     with world.stack:
@@ -74,8 +74,8 @@ apart](diagnose.md#the-causes). A library of another version needs two environme
 
 def example(world: Any, cause: str) -> Iterator[str]:
     """The lines of one."""
-    from benchmarks.skew.injections import inject
-    from benchmarks.skew.trial import trial
+    from tests.skew.diagnosis.injections import inject
+    from tests.skew.diagnosis.trial import trial
 
     print(cause, flush=True)
     sides = inject(world, [cause], STRENGTH, SEED, ROWS)

@@ -5,9 +5,9 @@ Names are imported on first use, so that ``import gnomon`` costs nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from gnomon.lazy_imports import lazy
 from gnomon.version import __version__
 
 if TYPE_CHECKING:
@@ -41,27 +41,21 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Artifact": "gnomon.artifact",
-    "AsyncClient": "gnomon.service.client",
-    "Client": "gnomon.service.client",
-    "Contract": "gnomon.contract",
-    "GnomonError": "gnomon.errors",
-    "Policy": "gnomon.policy",
-    "SkewCheck": "gnomon.rollout",
-    "compare_offline": "gnomon.rollout",
-    "inspect": "gnomon.artifact",
-    "load": "gnomon.artifact",
-    "pack": "gnomon.artifact",
-    "replay": "gnomon.rollout",
+    "Artifact": "artifact",
+    "AsyncClient": "service.client",
+    "Client": "service.client",
+    "Contract": "contract",
+    "GnomonError": "errors",
+    "Policy": "policy",
+    "SkewCheck": "rollout",
+    "compare_offline": "rollout",
+    "inspect": "artifact",
+    "load": "artifact",
+    "pack": "artifact",
+    "replay": "rollout",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'gnomon' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

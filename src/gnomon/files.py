@@ -15,8 +15,9 @@ import stat
 import time
 from pathlib import Path
 
+from gnomon.compat.platform import sync_descriptor
+
 __all__ = [
-    "UMASK",
     "apply_umask",
     "create",
     "file_mode",
@@ -31,14 +32,14 @@ __all__ = [
     "sync_tree",
 ]
 
-UMASK = 0o077
+_DEFAULT_UMASK = 0o077
 """The default umask; ``GNOMON_UMASK`` or :func:`apply_umask` replaces it."""
 
 LEFTOVER_SECONDS = 3600.0
 """A temporary file is put in place within milliseconds; the writer of one this old has died."""
 
 _TEMPORARY = ".new"
-_umask = UMASK
+_umask = _DEFAULT_UMASK
 with contextlib.suppress(KeyError, ValueError):  # The settings refuse anything but a mask.
     _umask = int(os.environ["GNOMON_UMASK"], 8)
 
@@ -200,7 +201,7 @@ def _write_temporary(path: Path, content: bytes, mode: int | None = None) -> Pat
             os.fchmod(descriptor, file_mode() if mode is None else mode)
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            sync_descriptor(file.fileno())
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -215,7 +216,7 @@ def _is_temporary(name: str) -> bool:
 def _sync(path: Path, flags: int) -> None:
     descriptor = os.open(path, flags)
     try:
-        os.fsync(descriptor)
+        sync_descriptor(descriptor)
     finally:
         os.close(descriptor)
 

@@ -31,6 +31,7 @@ class Format(NamedTuple):
         hint: what to do about a damaged one.
         damaged: the error for one that cannot be read.
         newer: the error for one of a newer version.
+        absent: the version of a file that says none; 0: such a file is damaged.
     """
 
     what: str
@@ -38,6 +39,7 @@ class Format(NamedTuple):
     hint: str = RESTORE
     damaged: type[GnomonError] = UnreadableFile
     newer: type[GnomonError] = NewerFormat
+    absent: int = 0
 
 
 def decode(content: bytes | str, kind: type[T], format_: Format, where: str) -> T:
@@ -93,7 +95,7 @@ def check_version(found: int, format_: Format, where: str) -> None:
 
 
 class _Head(msgspec.Struct):
-    format: int
+    format: int | None = None
 
 
 def _version(content: bytes, format_: Format, where: str) -> int:
@@ -101,7 +103,8 @@ def _version(content: bytes, format_: Format, where: str) -> int:
         size = f"{len(content)} bytes" if not content else f"{len(content)} blank bytes"
         raise _damaged(format_, f"the file is empty ({size})", where)
     try:
-        return msgspec.json.decode(content, type=_Head).format
+        said = msgspec.json.decode(content, type=_Head).format
+        return format_.absent if said is None else said
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _damaged(format_, str(error), where) from None
 

@@ -33,9 +33,10 @@ from __future__ import annotations
 import hashlib
 import math
 import tomllib
+from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import pyarrow as pa
@@ -60,6 +61,8 @@ __all__ = [
 FORMAT = 1
 
 _KIND = Format("policy", FORMAT, hint="leave `format` out, or set it to 1", damaged=PolicyError)
+
+_SHOWN = 20
 
 Kind = Literal["label", "number", "probability", "ignore"]
 
@@ -129,7 +132,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a shadow must show before it may be promoted.
 
-    A gate whose limit is unset is not asked.
+    A gate whose limit is None is not asked; in the file that is ``"off"``, as TOML has no null.
 
     Attributes:
         min_rows: rows scored by the shadow, at least.
@@ -272,6 +275,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if type(found) is not int:
             raise PolicyError(f"expected a whole number, got {found!r}", where=f"{path}: format")
         check_version(found, _KIND, str(path))
+        _unset_gates(raw)
         try:
             return msgspec.convert(raw, cls)
         except msgspec.ValidationError as error:
@@ -282,6 +286,26 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 where=f"{path}: {key}" if key else str(path),
                 hint=_good_keys(key) if "unknown field" in message else None,
             ) from None
+
+    def check_names(
+        self, artifact: str, outputs: pa.Schema, others: Collection[str] | None = None
+    ) -> None:
+        """See that what the policy names is in an artifact: a misspelt name is no rule at all.
+
+        Args:
+            artifact: its tag, for the error.
+            outputs: its output columns.
+            others: the features and transformed columns, which ``[skew]`` may name too; None: it is
+                not asked.
+
+        Raises:
+            PolicyError: which name is not there, and those that are.
+        """
+        if self.decision is not None:
+            _check_output(self.decision.output, artifact, outputs)
+        _check_columns("compare", self.compare, artifact, outputs.names)
+        if others is not None:
+            _check_columns("skew", self.skew, artifact, [*outputs.names, *others])
 
     def rules(
         self,
@@ -321,6 +345,52 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             relative=given.relative or 0.0,
             ulps=given.ulps or 0,
         )
+
+
+def _unset_gates(raw: dict[str, Any]) -> None:
+    """``max_failed = "off"``: the gate is not asked. ``min_rows`` and ``confidence`` always are."""
+    gates = raw.get("gates")
+    if isinstance(gates, dict):
+        for name, value in gates.items():
+            if value == "off" and name.startswith(("max_", "min_coverage")):
+                gates[name] = None
+
+
+def _check_output(name: str, artifact: str, outputs: pa.Schema) -> None:
+    if name not in outputs.names:
+        raise PolicyError(
+            f"`{artifact}` has no output `{name}` to decide on",
+            where="decision.output",
+            hint=f"its outputs are {', '.join(outputs.names)}",
+        )
+    type_ = outputs.field(name).type
+    if not (pa.types.is_floating(type_) or pa.types.is_integer(type_)):
+        numbers = [f.name for f in outputs if pa.types.is_floating(f.type)]
+        raise PolicyError(
+            f"expected an output that a threshold can be held against, but `{name}` of "
+            f"`{artifact}` is of type {type_}",
+            where="decision.output",
+            hint=f"its numbers are {', '.join(numbers)}"
+            if numbers
+            else "leave [decision] out: a row then flips when the predicted label differs",
+        )
+
+
+def _check_columns(
+    table: str, rules: Collection[str], artifact: str, columns: Sequence[str]
+) -> None:
+    for key in rules:
+        if not any(column == key or fnmatchcase(column, key) for column in columns):
+            raise PolicyError(
+                f"`{artifact}` has no column `{key}`",
+                where=f'{table}."{key}"',
+                hint=f"its columns are {_some(columns)}",
+            )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _lookup(table: dict[str, Tolerance], name: str) -> Tolerance:

@@ -23,6 +23,10 @@ TRUSTED_KEYS = "GNOMON_TRUSTED_KEYS"
 """Read from the environment by every process that inspects or loads artifacts."""
 
 _FOLDERS = ("root", "spool")
+_ENVIRONMENT_ONLY = {
+    "trusted_keys": "every command that reads an artifact must hold to them",
+    "portable": "every process takes its way before it reads other settings",
+}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,8 +43,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         slices: gateway processes, each with workers, shadows and a log of its own.
         deadline: seconds from a request's arrival to its answer; then 504, and a worker that is
             still busy is killed.
-        queue_rows: rows that may wait for the live worker; beyond it requests are shed with 503.
-        batch_rows: the most rows in one batch. A single larger request travels alone.
+        queue_rows: rows that may wait for the live worker, in requests of one batch and again in
+            larger ones; beyond it requests are shed with 503.
+        batch_rows: the most rows in one batch. A larger request is scored in parts.
+        batch_seconds: how long the worker may take over one batch, about: batches, and parts of
+            large requests, have as few rows as that takes. 0: as long as ``batch_rows`` take.
         workers: processes that score for one live artifact in one slice.
         body_bytes: the largest request body.
         body_rows: the most rows in one request.
@@ -79,6 +86,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         fast_pipeline: do the arithmetic of scikit-learn's steps without their checks, where it is
             known to give the same bits. 0: ``predict`` and ``predict_proba`` are called as they
             are.
+        portable: take the portable way beside every call that only Linux has, as on macOS; see
+            ``docs/platforms.md``. Only in the environment.
         origins: pages of other sites that may send predictions, separated by commas:
             ``https://app.example.com``, ``*`` for any. Requests of others get 403.
     """
@@ -91,6 +100,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     deadline: float = 10.0
     queue_rows: int = 20_000
     batch_rows: int = 2_048
+    batch_seconds: float = 0.025
     workers: int = 1
     body_bytes: int = 16 * 1024 * 1024
     body_rows: int = 10_000
@@ -115,6 +125,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     origins: str | None = None
     fast_http: bool = True
     fast_pipeline: bool = True
+    portable: bool = False
 
     def __post_init__(self) -> None:
         if self.replica is not None and not re.fullmatch(r"[A-Za-z0-9_-]+", self.replica):
@@ -149,11 +160,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                     f"expected a number above 0, got {getattr(self, name)}",
                     where=f"GNOMON_{name.upper()}",
                 )
-        if self.fsync_seconds < 0:
-            raise SettingsError(
-                f"expected a number of seconds, or 0, got {self.fsync_seconds}",
-                where="GNOMON_FSYNC_SECONDS",
-            )
+        for name in ("batch_seconds", "fsync_seconds"):
+            if getattr(self, name) < 0:
+                raise SettingsError(
+                    f"expected a number of seconds, or 0, got {getattr(self, name)}",
+                    where=f"GNOMON_{name.upper()}",
+                )
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None, **defaults: Any) -> Settings:
@@ -163,12 +175,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             SettingsError: a value of the wrong kind, or a ``GNOMON_*`` name that is no setting.
         """
         environ = os.environ if environ is None else environ
-        if "trusted_keys" in defaults:
-            raise SettingsError(
-                "trusted keys are set in the environment, not in code",
-                where=TRUSTED_KEYS,
-                hint="every command that reads an artifact must hold to them",
-            )
+        for name, why in _ENVIRONMENT_ONLY.items():
+            if name in defaults:
+                raise SettingsError(
+                    f"{name} is set in the environment, not in code",
+                    where=f"GNOMON_{name.upper()}",
+                    hint=why,
+                )
         known = set(cls.__struct_fields__)
         given: dict[str, Any] = dict(defaults)
         for variable, value in environ.items():

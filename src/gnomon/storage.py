@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from gnomon import files
 from gnomon.errors import SettingsError, StorageError
 from gnomon.settings import Settings
 
-__all__ = ["FOLDERS", "Storage"]
+__all__ = ["Storage"]
 
 FOLDERS = ("heads", "reports", "rollout", "sealed", "skew", "slices")
 """The folders of small objects under the root. The log has others."""
@@ -111,8 +112,10 @@ class _Folder:
     """A folder of this machine, or one that machines share."""
 
     def __init__(self, root: Path) -> None:
-        files.make_folder(root)
-        self._root = root
+        there = next(path for path in (root, *root.parents) if path.exists())
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        self._root = root  # It is made by the first write: who only reads leaves nothing behind.
 
     def create(self, name: str, content: bytes) -> bool:
         return files.create(self._root / name, content)

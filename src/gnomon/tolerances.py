@@ -65,7 +65,7 @@ TICK = 1e-9
 
 
 def close(one: Floats, other: Floats, *, relative: float = ROUNDING, absolute: float = 0.0) -> Mask:
-    """Which values are equal, or near enough; NaN is near to nothing.
+    """Which values are equal, or near enough; NaN is near to nothing, infinity to itself only.
 
     Args:
         one: one side.
@@ -75,5 +75,6 @@ def close(one: Floats, other: Floats, *, relative: float = ROUNDING, absolute: f
     """
     with np.errstate(all="ignore"):
         apart, size = np.abs(one - other), np.fmax(np.abs(one), np.abs(other))
-        near: Mask = (one == other) | (apart <= np.fmax(relative * size, absolute))
+        within = np.isfinite(apart) & (apart <= np.fmax(relative * size, absolute))
+        near: Mask = (one == other) | within
     return near

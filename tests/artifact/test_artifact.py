@@ -154,7 +154,7 @@ def test_a_pickle_is_read_and_not_run(copied: Path, tmp_path: Path) -> None:
     (copied / "pipeline.skops").unlink()
     (copied / "pipeline.pkl").write_bytes(pickle.dumps(Bomb(), protocol=5))
     reseal(copied, serializer="pickle")
-    with pytest.raises(UntrustedTypes, match=r"pathlib\.Path\.touch"):
+    with pytest.raises(UntrustedTypes, match=rf"{Path.__module__}\.Path\.touch"):  # it moves about
         inspect(copied)
     assert not (tmp_path / "exploded").exists()
 

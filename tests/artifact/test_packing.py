@@ -20,8 +20,8 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from gnomon.artifact import Artifact, inspect, load, pack
-from gnomon.artifact.packing import data_digest
+from gnomon.artifact import Artifact, inspect, load, pack, serialization
+from gnomon.artifact.packing import accept_types, check_batch_invariance, data_digest
 from gnomon.contract import infer_contract
 from gnomon.errors import PackRefused, UntrustedTypes
 from tests.artifact.conftest import write_package
@@ -396,3 +396,33 @@ def test_columns_of_the_batch_and_hashes_of_the_process_are_refused(
     with pytest.raises(PackRefused, match=says) as caught:
         pack("hashed", pipeline, frame, target)
     assert f"step `{step.lower()}`, column" in str(caught.value)
+
+
+def test_a_module_is_trusted_by_its_whole_name() -> None:
+    """Vendoring `fraction` is no trust in what `fractions` holds."""
+    content = serialization.dump(with_a_fraction()[0], "skops")
+    with pytest.raises(UntrustedTypes, match=r"fractions\.Fraction"):
+        accept_types(content, "skops", {"fraction": "fraction.py"}, ())
+    assert "fractions.Fraction" in accept_types(content, "skops", {"fractions": "f.py"}, ())
+
+
+def of_its_company(frame: pd.DataFrame) -> pd.DataFrame:
+    """Fill nulls of the last column with the mean of the batch, where the first has a value."""
+    filled = frame.copy()
+    rows = filled["c39"].isna() & filled["c00"].notna()
+    filled.loc[rows, "c39"] = filled["c39"].mean()
+    return filled.fillna(0.0)
+
+
+def test_a_null_in_any_column_of_a_wide_frame_is_tried_alone() -> None:
+    """With more columns than rows that are tried, one with a null in the last is among them."""
+    random = np.random.default_rng(3)
+    frame = pd.DataFrame(random.normal(size=(401, 40)), columns=[f"c{i:02d}" for i in range(40)])
+    frame.loc[[0, 400], "c00"] = np.nan
+    frame.loc[123, "c39"] = np.nan
+    target = frame["c01"] * 2
+    pipeline = make_pipeline(FunctionTransformer(of_its_company), LinearRegression())
+    pipeline.fit(frame, target)
+    contract = infer_contract(frame, task="regression")
+    with pytest.raises(PackRefused, match=r"differ alone: .* column `c39`"):
+        check_batch_invariance(pipeline, frame, contract)

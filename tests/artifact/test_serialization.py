@@ -24,7 +24,7 @@ from sklearn.utils import all_estimators
 from skops.io import _trusted_types
 
 from gnomon.artifact import serialization
-from gnomon.artifact.trust import Named, is_known_safe
+from gnomon.artifact.trust import Named, is_known_safe, is_plain_in_pickle, judge
 from gnomon.errors import ArtifactCorrupt, GnomonError, PackRefused, UntrustedTypes
 
 
@@ -229,3 +229,24 @@ def test_a_tree_that_is_none_is_refused(field: str) -> None:
     serialization.load(content, "skops", trusted)
     with pytest.raises(ArtifactCorrupt, match="do not make one"):
         serialization.load(buffer.getvalue(), "skops", trusted)
+
+
+def test_a_name_fetched_from_an_overwritten_memo_is_the_last_one() -> None:
+    """A pickler never stores twice at one place; a forger may, to have another name read."""
+
+    def text(value: str) -> bytes:
+        return pickle.BINUNICODE + len(value).to_bytes(4, "little") + value.encode()
+
+    put, get = pickle.BINPUT + b"\0", pickle.BINGET + b"\0"
+    forged = text("collections") + put + text("os") + put + get + text("system")
+    content = pickle.PROTO + b"\4" + forged + pickle.STACK_GLOBAL + pickle.STOP
+    assert serialization.named_types(content, "pickle") == ("os.system",)
+
+
+@pytest.mark.parametrize("module", ["pathlib", "pathlib._local"])
+def test_a_path_may_be_pickled_wherever_python_defines_it(module: str) -> None:
+    """Python 3.13 has it in ``pathlib._local``; an artifact packed there can be inspected here."""
+    path = Named(module, "PosixPath", "unpickled", is_plain_in_pickle(f"{module}.PosixPath"))
+    assert judge([path], [], [], "a pickle") == ()
+    with pytest.raises(UntrustedTypes):
+        judge([Named(module, "Path.touch", "unpickled", True)], [], [], "a pickle")

@@ -49,12 +49,22 @@ def attempt(function, place, **more):
         said = ["RAISED " + type(error).__name__, str(error)]
     return {"said": said, "done": list(done), "seconds": time.monotonic() - began}
 
+READERS = {}
+if sys.argv[2] == "all":
+    from gnomon.drift.measure import frozen
+    READERS = {
+        "drift": lambda place: (found := inspect(place), frozen(found))[0],
+        "checks": lambda place: (found := inspect(place), found.checks())[0],
+    }
+
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]), int(sys.argv[1])))
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 sys.addaudithook(watch)
 for line in sys.stdin:
     place = Path(json.loads(line))
     answer = {"inspect": attempt(inspect, place), "load": attempt(load, place)}
+    if READERS:
+        answer |= {name: attempt(read, place) for name, read in READERS.items()}
     for finder in [f for f in sys.meta_path if type(f).__name__ == "VendoredCode"]:
         sys.meta_path.remove(finder)
     for name in [n for n in sys.modules if n.partition(".")[0] == "preprocessing"]:
@@ -64,11 +74,23 @@ for line in sys.stdin:
 
 
 class Watcher:
-    """The child, asked about one artifact after the other; a context manager."""
+    """The child, asked about one artifact after the other; a context manager.
+
+    Args:
+        everything: ask about the profile and the checks of the artifact, too.
+    """
+
+    def __init__(self, *, everything: bool = False) -> None:
+        self._what = "all" if everything else "loading"
+
+    def memory(self) -> int:
+        """The most bytes it has had in memory."""
+        status = Path(f"/proc/{self._child.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
     def __enter__(self) -> Watcher:
         self._child = subprocess.Popen(
-            [sys.executable, "-P", "-c", SCRIPT, str(MOST_BYTES)],
+            [sys.executable, "-P", "-c", SCRIPT, str(MOST_BYTES), self._what],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pandas as pd
 
 from tests.forking import run_python
 
@@ -49,3 +50,13 @@ class Shell:
         """The whole environment: this process's but for Gnomon's settings, and the shell's own."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("GNOMON_", "COLUMNS"))}
         return {**kept, **self.environment}
+
+
+def offline(path: Path, rows: int, factor: float) -> Path:
+    """A table of what the toy should have said."""
+    numbers = range(1, rows + 1)
+    frame = pd.DataFrame(
+        {"id": [f"e{n}" for n in numbers], "prediction": [factor * n for n in numbers]}
+    )
+    frame.to_csv(path, index=False)
+    return path

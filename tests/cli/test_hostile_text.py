@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 import gnomon
-from gnomon.cli import main
+from gnomon.cli import run as run_command
 from gnomon.errors import SettingsError
 from gnomon.settings import Settings
 from gnomon.testing import Server, serving
@@ -157,7 +157,7 @@ def run(
         monkeypatch.setattr(sys, "excepthook", sys.excepthook)
         monkeypatch.setattr(sys, "argv", ["gnomon", *(names.get(word, word) for word in words)])
         with pytest.raises(SystemExit):
-            main()
+            run_command()
         gc.collect()
         printed = capsys.readouterr()
         return f"{printed.out}\n{printed.err}"

@@ -117,3 +117,13 @@ def test_inspect_shows_what_packing_found(shell: Shell, pack: Pack) -> None:
         "identifier",
         "label",
     ]
+
+
+def test_a_mere_suspicion_is_bad_news_too(shell: Shell, train: Path, tmp_path: Path) -> None:
+    """Exit code 1 for what is likely and not sure: a holdout that overlaps training in time."""
+    rows = pd.read_parquet(train).drop(columns=["fee", "charged"])
+    rows[::2].to_csv(tmp_path / "first.csv", index=False)
+    rows[1::2].to_csv(tmp_path / "second.csv", index=False)
+    words = ("leakage", "first.csv", *WORDS, "--holdout", "second.csv", "--json")
+    found = shell(*words, expect=1).json["findings"]
+    assert {finding["severity"] for finding in found} == {"suspect"}

@@ -24,15 +24,16 @@ def test_a_rollout_without_a_server_is_recorded_in_the_storage_root(
 ) -> None:
     """Every server of that root follows it when it starts."""
     one, two = pack(times(1)), pack(times(100))
-    assert f"{one} is live at .gnomon." in shell("promote", one, "--why", "the first").out
+    said = shell("promote", one, "--why", "the first").out.replace("\n", " ")
+    assert f"{one} is recorded as live at .gnomon. A server with this storage root carries" in said
     started = shell("shadow", "start", two, "--fraction", "0.25", "--json").json
     assert (started["kind"], started["fraction"]) == ("shadow_start", 0.25)
     assert "@" in started["by"]
     assert "no server is running" in shell("status").out
-    assert "is no longer a shadow" in shell("shadow", "stop", two).out
+    assert "is recorded as no longer a shadow" in shell("shadow", "stop", two).out
     forced = shell("promote", two, "--force", "--why", "in a hurry")
     assert "though its gates did not hold" in forced.out
-    assert f"{one} is live again" in shell("rollback").out
+    assert f"{one} is recorded as live again" in shell("rollback").out.replace("\n", " ")
     decisions = [event["kind"] for event in shell("history", "--json").json]
     assert decisions == ["promote", "shadow_start", "shadow_stop", "promote", "rollback"]
     told = shell("history").out
@@ -191,3 +192,41 @@ def test_a_running_server_is_promoted_and_rolled_back(running: Running) -> None:
         assert client.status().live.artifact == running.live
     last = running.shell("history", "--json").json[-1]
     assert (last["kind"], last["why"]) == ("rollback", "it was not")
+
+
+def test_a_policy_that_names_no_output_is_refused(shell: Shell, pack: Pack) -> None:
+    """By the start of a shadow, and by the gates: nothing would ever flip, so that a limit on flips
+    would pass."""
+    one, two = pack(times(1)), pack(times(100))
+    shell("promote", one)
+    policy = shell.folder / "shadow/policy.toml"
+    policy.parent.mkdir()
+
+    def decide_on(output: str) -> None:
+        policy.write_text(f'[decision]\noutput = "{output}"\nthreshold = 2\n[gates]\nmax_flips = 1')
+
+    says = f"`{two}` has no output `predicton` to decide on"
+    decide_on("predicton")
+    assert says in shell("shadow", "start", two, expect=2).err.replace("\n", " ")
+    decide_on("prediction")
+    shell("shadow", "start", two)
+    decide_on("predicton")
+    for words in (("promote", two, "--check"), ("promote", two)):
+        refused = shell(*words, expect=2).err.replace("\n", " ")
+        assert says in refused
+        assert "its outputs are prediction" in refused
+
+
+def test_the_policy_of_the_deployment_sets_the_gates(shell: Shell, pack: Pack) -> None:
+    """A promotion without a server is held to the limits of ``shadow/policy.toml``."""
+    settings = Settings(root=str(shell.folder / ".gnomon"))
+    one, two = pack(times(1)), pack(times(2))
+    shell("promote", one)
+    shell("shadow", "start", two)
+    log_live(settings, 100, artifact=one)
+    log_shadow(settings, agreed=150, artifact=two, against=one)
+    assert "1,000 are needed" in shell("promote", two, expect=2).err
+    (shell.folder / "shadow").mkdir()
+    policy = shell.folder / "shadow" / "policy.toml"
+    policy.write_text('[gates]\nmin_rows = 100\nmin_coverage = "off"\nmax_lag_rows = "off"\n')
+    assert shell("promote", two, "--json").json["forced"] is False

@@ -20,7 +20,14 @@ OUTSIDE = sorted(
     file for place in PLACES for file in place.rglob("*.py") if not file.is_relative_to(COMPAT)
 )
 
-UNDOCUMENTED = ("uvicorn", "circus", "prometheus_client", "pandas.api.internals", "pandas.core")
+UNDOCUMENTED = (
+    "uvicorn",
+    "circus",
+    "prometheus_client.values",
+    "prometheus_client.mmap_dict",
+    "pandas.api.internals",
+    "pandas.core",
+)
 """Modules without an underscore that their packages promise nothing of; of uvicorn only what its
 documentation leaves out is used, of circus all belongs to BentoML."""
 

@@ -189,13 +189,13 @@ def test_a_shadow_on_a_full_disk_catches_up(
         with load(server, connections=2) as seen:
             wait_for_more(seen, 50, "it answers")
             disk.fill(server)
-            until(lambda: control.status().books.unlogged > 50, "nothing is logged")
-            until(lambda: control.status().shadows[0].error is not None, "the shadow says so", 60)
+            until(lambda: control.status().books.unlogged > 50, "nothing is logged", 90)
+            until(lambda: control.status().shadows[0].error is not None, "the shadow says so", 90)
             disk.free(server)
-            wait_for_more(seen, 50, "it goes on")
-        until(lambda: control.status().shadows[0].lagging == 0, "it catches up", 90)
-        until(lambda: control.status().error is None, "nothing is wrong any more")
-        assert control.status().shadows[0].error is None
+            wait_for_more(seen, 50, "it goes on", 90)
+        until(lambda: control.status().shadows[0].lagging == 0, "it catches up", 120)
+        until(lambda: control.status().error is None, "nothing is wrong any more", 90)
+        until(lambda: control.status().shadows[0].error is None, "nor with the shadow", 90)
         accounts.check(seen)
         books_of(server, tag)
 

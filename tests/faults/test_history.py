@@ -133,7 +133,7 @@ def test_a_starting_server_does_not_go_back(place: Path, tmp_path: Path) -> None
         serving(place / "deployment", root, environment=environment, wait_seconds=12.0),
     ):
         pass
-    named = "ends after 1 decisions, but heads/toy.json says that there were 3; "
+    named = "ends after 1 decision, but heads/toy.json says that there were 3; "
     assert f"{named}missing: 000001.json, 000002.json" in str(caught.value)
     assert [path.name for path in (root / "rollout/toy").iterdir()] == ["000000.json"]
     told = Shell(place, {"GNOMON_ROOT": str(root)})("history", expect=2)

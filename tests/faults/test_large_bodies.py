@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 import psutil
@@ -16,7 +17,8 @@ from gnomon.log import SegmentReader, stream_segments
 from gnomon.testing import Server
 from tests.faults.accounts import Accounts
 from tests.faults.clients import GOOD
-from tests.load import Load, gateways, until
+from tests.faults.conftest import ServeIn
+from tests.load import Load, gateways, load, record, until, wait_for_more
 
 MISCHIEF = "pass"
 SETTINGS = {"GNOMON_DEADLINE": "20"}
@@ -113,6 +115,24 @@ def test_it_is_refused_for_what_is_wrong_with_it(
     assert len(answer.content) < 1000
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param(b'"z":"' + b"\\u0041" * 160_000 + b'"', id="escapes"),
+        pytest.param(b",".join(b'"\\u0041%d":1' % n for n in range(60_000)), id="escaped names"),
+        pytest.param(b'"%s":1' % (b"k" * 1_000_000), id="one name"),
+        pytest.param(b",".join([b'"x":4.0'] * 100_000), id="one feature, again and again"),
+        pytest.param(b",".join([b'"k":1'] * 150_000), id="one name, again and again"),
+        pytest.param(b'"z":0.' + b"3" * 1_000_000, id="digits of a fraction"),
+        pytest.param(b'"z":[' + b",".join([b"[" * 500 + b"]" * 500] * 500) + b"]", id="deep"),
+    ],
+)
+def test_what_only_is_large_is_answered(fields: bytes, shared: Server) -> None:
+    """A megabyte beside the features, of any make, changes no answer."""
+    answer = ask(shared, b"{" + fields + b"," + GOOD[1:])
+    assert answer.json()["prediction"] == 8.0
+
+
 def test_names_made_of_the_body_stay_short(shared: Server) -> None:
     """A field nobody knows, with a name of megabytes, is in no message, and no metric, whole."""
     name = "k" * 1_000_000
@@ -173,3 +193,28 @@ def test_its_reader_may_die_or_hang(end: Callable[[psutil.Process], None], share
     assert second.status_code == 200
     assert codec(shared).pid != gone.pid
     accounts.check(Load())
+
+
+def large(number: int) -> dict[str, object]:
+    """A record that is a log segment of its own, for a long field that nobody knows."""
+    return {**record(number), "note": "n" * 4_500_000}
+
+
+@pytest.mark.slow
+def test_no_death_of_the_gateway_loses_a_large_record(serve_in: ServeIn, tmp_path: Path) -> None:
+    """Killed again and again while large records are written beside small ones, and sealed: what
+    was answered is in the log once, and no file is left of what was not."""
+    settings = {"GNOMON_SEGMENT_SECONDS": "0.5", **SETTINGS}
+    with serve_in(tmp_path, MISCHIEF, settings) as server:
+        accounts = Accounts(server)
+        with load(server, 2) as small, load(server, 2, large) as seen:
+            for _ in range(3):
+                wait_for_more(seen, 4, "large records are answered", 60)
+                wait_for_more(small, 10, "small ones too", 60)
+                [gateway] = gateways(server)
+                gateway.kill()
+        until(lambda: ask(server, GOOD).status_code == 200, "another gateway answers")
+        accounts.check(seen, restarted=True)
+        accounts.check(small, restarted=True)
+        [stream] = server.settings.spool_path.glob("*/*/requests")
+        assert not [*stream.glob(".large-*")]

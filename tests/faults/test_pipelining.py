@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+import socket
 import threading
 import time
 
@@ -18,6 +20,9 @@ MISCHIEF = "time.sleep(0.4)"
 
 DEADLINE = 2.0
 SETTINGS = {"GNOMON_DEADLINE": str(DEADLINE), "GNOMON_CLIENT_SECONDS": "10"}
+KERNEL_BYTES = 10_000_000
+"""More than the kernel takes for a connection whose other end does not read."""
+
 SLOW = b'{"x": 4.0, "id": "online"}'
 
 
@@ -83,6 +88,24 @@ def test_a_client_that_only_sends_costs_no_memory(shared: Server) -> None:
     until(lambda: ask(shared) < DEADLINE, "others are answered")
     assert sent < 200_000_000
     assert grown < 30_000_000
+
+
+def test_nothing_is_read_behind_a_request_that_hangs(shared: Server) -> None:
+    """While it is under way, what the client sends behind it fills the kernel's buffers only."""
+    with connect(shared) as client, shared.client() as control:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+        client.sendall(request(b'{"x": -999.0, "id": "a"}'))
+        until(lambda: control.status().books.in_flight == 1, "it is under way")
+        client.setblocking(False)
+        data, sent = request(GOOD) * 1_000, 0
+        while not select.select([client], [], [], 0)[0] and sent < KERNEL_BYTES:
+            try:
+                sent += client.send(data)
+            except BlockingIOError:
+                time.sleep(0.01)
+        assert sent < KERNEL_BYTES
+        client.setblocking(True)
+        assert client.recv(65_536).startswith(b"HTTP/1.1 504")
 
 
 def test_headers_without_end_cost_no_memory(shared: Server) -> None:

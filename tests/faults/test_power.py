@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -20,7 +21,7 @@ from gnomon.storage import Storage
 from gnomon.testing import Server, serving
 from tests.conftest import Deploy
 from tests.faults.power import Power, why_not_here
-from tests.load import Load, everything, load, until, wait_for_more
+from tests.load import Load, everything, load, record, until, wait_for_more
 from tests.packing import Pack, times
 
 CUTS = 2
@@ -53,9 +54,28 @@ def cut_under_load(
     return found
 
 
-@pytest.mark.parametrize(("fsync", "slack"), [("0.2", 1.0), ("0", 0.0)])
+def large(number: int) -> dict[str, object]:
+    """A record that is a log segment of its own, for a long field that nobody knows."""
+    return {**record(number), "note": "n" * 4_500_000}
+
+
+@pytest.mark.parametrize(
+    ("fsync", "slack", "make", "requests"),
+    [
+        pytest.param("0.2", 1.0, record, range(200, 1500), id="synced now and then"),
+        pytest.param("0", 0.0, record, range(200, 1500), id="synced before answers"),
+        pytest.param("0", 0.0, large, range(3, 12), id="large records"),
+    ],
+)
 def test_no_loss_of_power_loses_what_was_synced(
-    tmp_path: Path, pack: Pack, deploy: Deploy, power: Power, fsync: str, slack: float
+    tmp_path: Path,
+    pack: Pack,
+    deploy: Deploy,
+    power: Power,
+    fsync: str,
+    slack: float,
+    make: Callable[[int], dict[str, object]],
+    requests: range,
 ) -> None:
     """Cut at random while segments are sealed: every answer that was synced is in the log once,
     the accounts balance, the rollout is where it was, and the next server goes on. With syncs
@@ -76,9 +96,12 @@ def test_no_loss_of_power_loses_what_was_synced(
     log = InferenceLog(settings, "toy")
     for _ in range(CUTS):
         output = tmp_path / "output"
-        with serving(deploy(), output, environment=environment) as server, load(server) as seen:
-            requests = dice.randrange(200, 1500)
-            must |= cut_under_load(power, server, seen, requests=requests, slack=slack)
+        with (
+            serving(deploy(), output, environment=environment) as server,
+            load(server, 8 if make is record else 2, make) as seen,
+        ):
+            count = dice.choice(requests)
+            must |= cut_under_load(power, server, seen, requests=count, slack=slack)
         power.close()
         power.restore()
         history = History(Storage(settings), "toy")

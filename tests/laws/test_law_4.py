@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from gnomon.log import InferenceLog
 from tests.conftest import Serve
 from tests.load import gateways, until
 from tests.packing import Pack, times
 
+RECORDS = """
+import os, sys
+if "GNOMON_ROOT" in os.environ:
+    with open(os.environ["GNOMON_ROOT"] + "/imported", "a") as file:
+        print(*sys.orig_argv, file=file)
+"""
+"""Put before a toy's code: where it is served, each process that imports it says what it is."""
 
-def test_two_artifacts_of_one_module_name_run_their_own_code(pack: Pack, serve: Serve) -> None:
+
+def test_user_code_runs_only_in_the_worker_of_its_artifact(pack: Pack, serve: Serve) -> None:
     """Live gives 1 and its shadow 100, in one server, though both call their code
-    ``preprocessing``."""
-    one, hundred = pack(times(1)), pack(times(100))
+    ``preprocessing``. Nothing but workers ever imports it, each of one artifact, and the gateway
+    does not even map scikit-learn."""
+    one, hundred = pack(RECORDS + times(1)), pack(RECORDS + times(100))
     with serve(one) as server, server.client() as control:
         control.start_shadow(hundred)
         answer = control.predict({"x": 1.0, "id": "a"})
@@ -19,14 +30,13 @@ def test_two_artifacts_of_one_module_name_run_their_own_code(pack: Pack, serve: 
         assert answer.prediction == 1.0
         log = InferenceLog(server.settings, "toy")
         rows = log.table(columns=["role", "output_prediction", "agreed"]).to_pylist()
-    assert {row["role"]: row["output_prediction"] for row in rows} == {"live": 1.0, "shadow": 100.0}
-    assert [row["agreed"] for row in rows if row["role"] == "shadow"] == [False]
-
-
-def test_the_gateway_holds_no_user_code(pack: Pack, serve: Serve) -> None:
-    """Nothing of the artifact, and not even scikit-learn, is mapped into the gateway."""
-    with serve(pack(times(1))) as server, server.client() as control:
-        control.predict({"x": 1.0, "id": "a"})
         (gateway,) = gateways(server)
         mapped = {mapping.path for mapping in gateway.memory_maps()}
+        imported = (Path(server.settings.root) / "imported").read_text().splitlines()
+    assert {row["role"]: row["output_prediction"] for row in rows} == {"live": 1.0, "shadow": 100.0}
+    assert [row["agreed"] for row in rows if row["role"] == "shadow"] == [False]
     assert not [path for path in mapped if "sklearn" in path or "/scipy/" in path]
+    assert len(imported) == 2
+    for tag in (one, hundred):
+        (process,) = (line for line in imported if tag.replace(":", "/") in line)
+        assert "-m gnomon.worker " in process

@@ -17,6 +17,7 @@ from gnomon.log import InferenceLog, Position, SegmentWriter, new_request_id, st
 from gnomon.log.layout import stream_folder
 from gnomon.log.repair import repair
 from gnomon.log.seal import Sealer
+from gnomon.log.table import LogTable
 from gnomon.settings import Settings
 from gnomon.shadow.books.balance import balance
 from gnomon.shadow.feed.run import Run
@@ -225,7 +226,7 @@ def test_a_shadow_goes_on_after_repair_of_its_newest_segment(setup: Settings) ->
     with contextlib.suppress(GnomonError):  # The next life of the feed closes the segment.
         SegmentWriter(folder, SHADOW_SCHEMA, settings=setup, metadata=run.metadata)
     repair(setup, "flights")
-    run, read = run.resumed(folder)
+    run, read = run.resumed(folder, LogTable(setup, "flights"))
     feed = SegmentWriter(folder, SHADOW_SCHEMA, settings=setup, metadata=run.metadata)
     requests = SegmentWriter(
         stream_folder(setup, "flights", "a", "requests"), REQUESTS_SCHEMA, settings=setup

@@ -8,7 +8,7 @@ import random
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -465,3 +465,41 @@ def test_a_batch_written_apart_may_be_of_an_earlier_schema(
     writer.rotate(other.schema)
     writer.append(other)
     assert read_all(tmp_path / "requests") == ["a", "large", "a"]
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """The inodes of files and folders that were forced to disk."""
+    inodes: set[int] = set()
+
+    def noted(sync: Callable[[int], None]) -> Callable[[int], None]:
+        def force(descriptor: int) -> None:
+            sync(descriptor)
+            inodes.add(os.fstat(descriptor).st_ino)
+
+        return force
+
+    for name in ("fsync", "fdatasync"):
+        monkeypatch.setattr(os, name, noted(getattr(os, name)))
+    return inodes
+
+
+def test_a_sync_forces_every_segment_and_their_folder_to_disk(
+    tmp_path: Path, synced: set[int]
+) -> None:
+    """Also those that were finished since the last one: their rows were acknowledged too."""
+    writer = SegmentWriter(tmp_path, REQUESTS_SCHEMA, settings=SETTINGS)
+    writer.append(live(["a"]))
+    synced.clear()
+    writer.fsync()
+    assert {path.stat().st_ino for path in (tmp_path, segment_path(tmp_path, 0))} <= synced
+    writer.append(live(["b"]))
+    writer.rotate()
+    writer.append(live(["c"]))
+    writer.rotate()
+    writer.append(live(["d"]))
+    synced.clear()
+    writer.fsync()
+    segments = [segment_path(tmp_path, sequence) for sequence in range(3)]
+    assert {path.stat().st_ino for path in (tmp_path, *segments)} <= synced
+    writer.close()

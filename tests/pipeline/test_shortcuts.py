@@ -317,3 +317,21 @@ def test_other_models_are_left_alone() -> None:
     )
     for model in (framed, Own(max_iter=2).fit(X, y), PCA(1).fit(np.nan_to_num(X))):
         assert quick_model(model) is model
+
+
+@pytest.mark.parametrize("strange", [np.inf, -np.inf, np.nan, 1e300, 2.5])
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        OneHotEncoder(handle_unknown="ignore"),
+        OneHotEncoder(handle_unknown="ignore", sparse_output=False),
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+    ],
+)
+def test_numbers_that_an_encoder_refuses_are_refused(encoder: Any, strange: float) -> None:
+    """Infinity is an error and no unknown category, with a shortcut as without."""
+    step = encoder.fit(np.array([[1.0], [2.0], [4.0]]))
+    taken = shortcut(step)
+    assert taken != step.transform
+    rows = np.array([[1.0], [strange]])
+    assert _gives(taken, rows) == _gives(step.transform, rows)

@@ -29,8 +29,8 @@ def test_the_walk_points_at_the_first_column() -> None:
     text = text[text.index("Step by step") :]
     assert text.index("inputs") < text.index("columns/clock") < text.index("columns/late")
     assert "hour  ◀ first to differ" in text
-    assert "9 columns equal" in text
-    assert "and 21 more" in text
+    assert "9 columns, all equal" in text
+    assert "and 18 more" in text
 
 
 def test_divergence_over_time_is_one_character_a_bucket() -> None:

@@ -53,7 +53,7 @@ def test_a_promotion_needs_its_gates(settings: Settings, live: str, candidate: s
     rollout.start_shadow(settings, "toy", candidate)
     log_live(settings, 100, artifact=live)
     log_shadow(settings, agreed=90, artifact=candidate, against=live)
-    with pytest.raises(GateRefused, match="rows unknown: 90 rows scored; 100 are needed"):
+    with pytest.raises(GateRefused, match="rows unknown: 90 rows scored; 100 are needed, 10 more"):
         rollout.promote(settings, "toy", candidate, policy=EASY)
     log_shadow(settings, agreed=910, artifact=candidate, against=live)
     asked = rollout.check(settings, "toy", candidate, EASY)
@@ -72,6 +72,19 @@ def test_force_is_recorded(settings: Settings, live: str, candidate: str) -> Non
     assert (event.forced, event.why) == (True, "I know")
     assert event.gates[0]["verdict"] == "unknown"
     assert state(settings).events[-1] == event
+
+
+def test_force_that_was_not_needed_is_not_recorded(
+    settings: Settings, live: str, candidate: str
+) -> None:
+    """Where the gates hold, the history does not say that they were overruled."""
+    rollout.promote(settings, "toy", live)
+    rollout.start_shadow(settings, "toy", candidate)
+    log_live(settings, 100, artifact=live)
+    log_shadow(settings, agreed=1_000, artifact=candidate, against=live)
+    event = rollout.promote(settings, "toy", candidate, policy=EASY, force=True)
+    assert not event.forced
+    assert {gate["verdict"] for gate in event.gates} == {"pass"}
 
 
 def test_a_rollback_names_what_it_goes_back_to(

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -34,7 +35,7 @@ def times(micros: float, rows: int = 100, size: int = 0) -> dict[int, Sketch]:
 
 
 def rows(scored: int = 10_000, **counts: int) -> ShadowRows:
-    return ShadowRows(scored=scored, compared=scored, **counts)
+    return ShadowRows(scored=scored, compared=scored, decided=scored, **counts)
 
 
 GOOD = Evidence(rows(disagreed=100), ShadowRows(), times(1_500.0), times(1_000.0))
@@ -226,6 +227,28 @@ def test_what_cannot_be_read_is_unknown_for_its_own_reason() -> None:
     assert gates["skew"].verdict == "unknown"
     assert "the file is empty at skew/toy/b.json" in gates["skew"].says
     assert gates["rows"].verdict == "pass"
+
+
+def test_flips_that_nothing_decides_are_unknown() -> None:
+    """No output is decided on, so no row flips: that is no evidence that decisions stay."""
+    undecided = ShadowRows(scored=50_000, compared=50_000)
+    gate = judged(replace(GOOD, shadow=undecided))["flips"]
+    assert gate.verdict == "unknown"
+    assert "no output decides" in gate.says
+
+
+def test_a_gate_says_how_many_rows_are_still_needed() -> None:
+    """For a share about so many, if it stays; for coverage how many of those lagging."""
+    few = judged(replace(GOOD, shadow=rows(400, disagreed=4)), slices=(beat(100),))
+    assert few["rows"].says.endswith("400 rows scored; 1,000 are needed, 600 more")
+    assert few["coverage"].says.endswith("at least 99.00% must be scored, so 95 of those lagging")
+    found = re.search(r"about ([\d,]+) more rows are needed if the share stays", few["failed"].says)
+    assert found is not None
+    total = 400 + int(found[1].replace(",", ""))
+    assert rate_interval(0, total, 0.95).high <= 0.01
+    assert rate_interval(0, total - total // 50, 0.95).high > 0.01
+    on_it = judged(replace(GOOD, shadow=rows(400, disagreed=20)))
+    assert on_it["disagreement"].says.endswith("so more rows are needed")
 
 
 def test_a_report_of_an_earlier_run_says_nothing_of_this_one() -> None:

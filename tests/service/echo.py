@@ -15,6 +15,7 @@ from uvicorn.protocols.http import auto
 from gnomon.errors import GnomonError
 from gnomon.service.connection import take_connections
 from gnomon.service.front_door import FrontDoor
+from gnomon.service.held_bodies import MOST_BODIES, HeldBodies
 from gnomon.service.http import Receive, Scope, Send, respond
 from gnomon.service.runtime import Runtime
 from gnomon.service.ticket import Answer
@@ -29,11 +30,12 @@ class Echo:
         self.requests = self
         self.through_asgi = False
         self.busy = threading.Event()
-        self.bodies: list[bytes] = []
+        self.bodies: list[bytes | bytearray] = []
+        self.held = HeldBodies(MOST_BODIES * settings.body_bytes)
 
     def submit(
         self,
-        body: bytes,
+        body: bytes | bytearray,
         client_id: str | None,
         reply: Callable[[Answer], None],
         waited: float = 0.0,
@@ -49,7 +51,9 @@ class Echo:
         answer = Answer(200, json.dumps(seen).encode())
         asyncio.get_running_loop().call_later(delay, reply, answer)
 
-    async def predict(self, body: bytes, client_id: str | None, waited: float = 0.0) -> Answer:
+    async def predict(
+        self, body: bytes | bytearray, client_id: str | None, waited: float = 0.0
+    ) -> Answer:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.through_asgi = True
         try:

@@ -14,7 +14,7 @@ import pytest
 import uvloop
 
 from gnomon.artifact import inspect
-from gnomon.log import new_request_id
+from gnomon.log import SegmentReader, new_request_id, stream_segments
 from gnomon.service.batching import Lane
 from gnomon.service.codec import Codec
 from gnomon.service.metrics import Metrics
@@ -28,6 +28,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:bentoml.metrics:DeprecationWarni
 
 CALL_COSTS = times(2, "time.sleep(0.1)")
 ROWS_COST = times(2, "time.sleep(0.05 * len(X))")
+
+SLOW_ROWS = times(2, "time.sleep(0.002 * len(X))")
 
 CRASHES = -666.0
 """The toy's worker dies of this value."""
@@ -86,6 +88,7 @@ async def answer_to(lane: Lane, x: float = 1.0) -> Answer:
 
 async def two_groups(tag: str, settings: Settings, first: float = 1.0) -> list[int]:
     """The sizes of batches once four clients, and then four others, ask whenever answered."""
+    settings = msgspec.structs.replace(settings, batch_seconds=0.6)
     async with lane_of(tag, settings) as (lane, recorder):
         for x in (first, 1.0, 1.0):
             await answer_to(lane, x)
@@ -146,3 +149,68 @@ def test_requests_that_keep_coming_hold_no_batch_back(pack: Pack, settings: Sett
     settings = msgspec.structs.replace(settings, batch_rows=settings.queue_rows)
     first, asked = uvloop.run(flood(pack(times(2))))
     assert 1 < first <= asked < settings.queue_rows // 2
+
+
+def ask_many(lane: Lane, values: Sequence[float]) -> asyncio.Future[Answer]:
+    """Submit many rows in one request; its answer."""
+    body = json.dumps({"rows": [{"x": x, "id": "online"} for x in values]}).encode()
+    answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    ticket = Ticket(new_request_id(), None, body, answer.set_result)
+    ticket.rows, ticket.single = lane.decoder.decode(body).rows, False
+    lane.submit(ticket)
+    return answer
+
+
+def test_many_rows_are_scored_in_parts_with_others_between(pack: Pack, settings: Settings) -> None:
+    """Two requests of 300 rows that take 2 ms each: a single row asked meanwhile waits for no more
+    than a part or two. Each of the large ones has one answer, in the order of its rows, and in the
+    log its rows are one record batch, which says in which calls they were scored."""
+
+    async def run(tag: str) -> tuple[list[Answer], int, list[int]]:
+        async with lane_of(tag, settings) as (lane, recorder):
+            many = [ask_many(lane, [-1.0, *map(float, range(2, 301))]) for _ in range(2)]
+            between = 0
+            while not all(answer.done() for answer in many):
+                assert (await answer_to(lane, 5.0)).status == 200
+                between += 1
+            return [answer.result() for answer in many], between, recorder.sizes
+
+    settings = msgspec.structs.replace(settings, deadline=60.0)
+    answers, between, logged = uvloop.run(run(pack(SLOW_ROWS)))
+    for answer in answers:
+        assert answer.status == 200, answer.body
+        first, *others = json.loads(answer.body)["rows"]
+        assert first["error"]["code"] == "prediction_failed"
+        assert [row["prediction"] for row in others] == [2.0 * x for x in range(2, 301)]
+    assert between > 10
+    assert sorted(logged)[-2:] == [300, 300]
+    large = []
+    for segment in stream_segments(Path(settings.root) / "stream"):
+        with SegmentReader(segment.path) as reader:
+            large += [batch for _, batch in reader.batches() if batch.num_rows == 300]
+    assert len(large) == 2
+    for batch in large:
+        assert set(batch.column("request_id").to_pylist()) == {
+            batch.column("request_id")[0].as_py()
+        }
+        assert batch.column("row").to_pylist() == [*range(300)]
+        sizes = batch.column("batch_rows").to_pylist()
+        assert max(sizes) < 100
+        # A call of n rows is said on n rows; several calls may have had n.
+        assert all(sizes.count(size) % size == 0 for size in set(sizes))
+        assert min(batch.column("scored_us").to_pylist()) >= 2000
+
+
+def test_large_requests_leave_room_for_small_ones(pack: Pack, settings: Settings) -> None:
+    """Where more rows of large requests wait than may, the next large one is shed and a small one
+    is not."""
+
+    async def run(tag: str) -> tuple[list[int], int]:
+        tight = msgspec.structs.replace(settings, queue_rows=100)
+        async with lane_of(tag, tight) as (lane, _):
+            await answer_to(lane)
+            many = [ask_many(lane, [1.0] * 90) for _ in range(3)]
+            small = await answer_to(lane)
+            return sorted([(await answer).status for answer in many]), small.status
+
+    assert uvloop.run(run(pack(SLOW_ROWS))) == ([200, 503, 503], 200)

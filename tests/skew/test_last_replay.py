@@ -1,10 +1,13 @@
 import pytest
+from msgspec.structs import replace
 
 from gnomon.errors import NewerFormat, UnreadableFile
+from gnomon.report import Report
 from gnomon.settings import Settings
 from gnomon.skew import last_replay
 from gnomon.skew.last_replay import Skew
 from gnomon.storage import Storage
+from tests.report.example import a_healthy_report, a_report
 
 
 def test_the_last_replay_counts(settings: Settings) -> None:
@@ -28,3 +31,31 @@ def test_what_cannot_be_read_is_not_taken_for_never_replayed(settings: Settings)
         storage.write("skew/toy/a.json", content)
         with pytest.raises(UnreadableFile, match=r"skew/toy/a\.json"):
             last_replay.read(storage, "toy:a")
+
+
+@pytest.mark.parametrize(
+    ("report", "replaces"),
+    [
+        (a_healthy_report(), True),
+        (replace(a_healthy_report(), against="trips:3"), False),
+        (replace(a_healthy_report(), verdict="unknown"), False),
+        (a_report(), True),
+        (replace(a_report(), verdict="unknown"), False),
+    ],
+)
+def test_only_what_says_how_the_artifact_fared_replaces_it(
+    report: Report, replaces: bool, settings: Settings
+) -> None:
+    """A replay through another artifact, and one that is inconclusive, leave the evidence of the
+    skew gate as it was; an offline table is evidence whatever its name."""
+    storage = Storage(settings)
+    before = Skew(artifact="trips:2", digest="d", rows=20, disagreed=0, report="r.html")
+    last_replay.write(storage, before)
+    last_replay.record(storage, report, "s.html")
+    after = last_replay.read(storage, "trips:2")
+    if not replaces:
+        assert after == before
+        return
+    assert after is not None
+    assert (after.digest, after.report) == (report.subject.digest, "s.html")
+    assert (after.rows, after.disagreed) == (report.divergence.of, report.divergence.rows)

@@ -226,6 +226,21 @@ def test_a_table_of_steps_alone_is_judged_by_its_steps(healthy: Trips, table: Pa
     assert report.impact is None
 
 
+def test_rows_that_cannot_be_run_again_are_counted(
+    settings: Settings, pack: Pack, tmp_path: Path
+) -> None:
+    """A body that the contract refuses has no steps: its rows are left out, and counted."""
+    trip = Trips(settings, inspect(pack(LOCAL, "trips", TRAINED)), trips(ROWS))
+    whole = trip.offline("columns/clock/hour")
+    trip.records[5] = {**trip.records[5], "miles": "far"}
+    write(whole, table)
+    report = compare(trip.answer(), table)
+    (lost,) = (
+        count for count in report.coverage.skipped if count.reason == "could not be run again"
+    )
+    assert lost.rows == ROWS - report.coverage.compared > 0
+
+
 @pytest.mark.parametrize("name", ["columns/clock/hour", "columns.clock.hour", "hour"])
 def test_step_columns_go_by_path_by_dots_or_by_an_unambiguous_name(
     healthy: Trips, table: Path, name: str

@@ -55,10 +55,8 @@ def test_a_worker_killed_once_from_outside_costs_no_row(poison: set[float], kill
     the healthy row that is tried alone to find the one that kills."""
     rows = [float(n) for n in range(8)]
     scored, _ = drive(rows, poison, killed_at)
-    failed = [
-        row for row, error in zip(rows, scored.column("error").to_pylist(), strict=True) if error
-    ]
-    assert set(failed) == poison
+    errors = scored.column("error").to_pylist()
+    assert {row for row, error in zip(rows, errors, strict=True) if error} == poison
 
 
 def test_one_poison_row_costs_few_deaths() -> None:

@@ -5,8 +5,9 @@ Only what is used is imported: looking at an artifact needs neither pandas nor s
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gnomon.lazy_imports import lazy
 
 if TYPE_CHECKING:
     from gnomon.artifact.artifact import Artifact, inspect
@@ -45,8 +46,4 @@ _HOMES = {
     "tags": "store",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy(__name__, _HOMES)

@@ -86,13 +86,15 @@ class Artifact:
         """The training profile: one row for each raw feature, transformed feature and output.
 
         Raises:
-            ArtifactCorrupt: it is no such table.
+            ArtifactCorrupt: it is no such table, or its bins and counts do not fit together.
         """
-        from gnomon.artifact.profile import SCHEMA
+        from gnomon.artifact.profile import SCHEMA, check
 
         table = self._table(PROFILE)
         for field in SCHEMA:
             self._check_column(table, PROFILE, field)
+        with parsing(PROFILE, self.path / PROFILE):
+            check(table)
         return table
 
     def checks(self) -> LeakageReport | None:

@@ -75,10 +75,10 @@ class ArtifactFolder:
         with self.open(name, most) as file:
             return file.read(os.fstat(file.fileno()).st_size)
 
-    def sha256(self, name: str) -> str:
-        """The SHA-256 of one file in hex, read a MiB at a time."""
+    def sha256(self, name: str, most: int = MOST_PIPELINE_BYTES) -> str:
+        """The SHA-256 of one file of at most ``most`` bytes in hex, read a MiB at a time."""
         digest = hashlib.sha256()
-        with self.open(name) as file:
+        with self.open(name, most) as file:
             left = self.sizes[name]
             while left >= 0 and (chunk := file.read(_CHUNK)):
                 left -= len(chunk)  # a file that grows as it is read would never end
@@ -101,13 +101,14 @@ class ArtifactFolder:
         except MemoryError:
             raise self._unreadable(name, "this process has not the memory for it") from None
 
-    def check_hash(self, name: str, expected: str) -> None:
+    def check_hash(self, name: str, expected: str, most: int = MOST_PIPELINE_BYTES) -> None:
         """Refuse a file that is not the one that was packed.
 
         Raises:
-            ArtifactCorrupt: it is missing, or its hash is another.
+            ArtifactCorrupt: it is missing, its hash is another, or it is larger than ``most``,
+                which is seen before it is read.
         """
-        self._compare(name, expected, self.sha256(name))
+        self._compare(name, expected, self.sha256(name, most))
 
     def read_checked(self, name: str, expected: str, most: int = MOST_PIPELINE_BYTES) -> bytes:
         """The bytes of one file, hashed as they are: what is used is what was checked.

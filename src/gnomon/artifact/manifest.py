@@ -11,7 +11,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from gnomon.artifact.environment import Environment
-from gnomon.artifact.folder import MOST_SMALL_BYTES, RESTORE, ArtifactFolder, parsing, sha256
+from gnomon.artifact.folder import (
+    MOST_DOCUMENT_BYTES,
+    MOST_PIPELINE_BYTES,
+    MOST_SMALL_BYTES,
+    RESTORE,
+    ArtifactFolder,
+    parsing,
+    sha256,
+)
 from gnomon.errors import ArtifactCorrupt, ArtifactIncompatible
 from gnomon.formats import Format, decode
 from gnomon.printable import printable
@@ -148,7 +156,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             ArtifactCorrupt: a file is missing, altered, or was added; ``where`` names it.
         """
         for name, expected in self.files.items():
-            folder.check_hash(name, expected)
+            most = MOST_PIPELINE_BYTES if name == self.pipeline_file else MOST_DOCUMENT_BYTES
+            folder.check_hash(name, expected, most)
         for name in sorted(folder.sizes.keys() - self.files.keys() - UNHASHED):
             raise ArtifactCorrupt(
                 f"`{printable(name)}` is not one of the artifact's files",

@@ -7,6 +7,8 @@ there are few, and everything else by value.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +23,7 @@ from gnomon.contract.contract import Contract
 from gnomon.contract.frames import from_frame
 from gnomon.pipeline.predicting import outputs
 
-__all__ = ["SCHEMA", "as_numbers", "profile"]
+__all__ = ["SCHEMA", "as_numbers", "check", "profile"]
 
 BINS = 20
 MOST_VALUES = 50
@@ -61,6 +63,47 @@ def profile(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> pa.Table:
         frame = frame.iloc[np.linspace(0, len(frame) - 1, num=MOST_ROWS, dtype=int)]
     rows = list(_rows(pipeline, frame, contract))
     return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def check(table: pa.Table) -> None:
+    """See that a profile is one that :func:`profile` could have made.
+
+    Raises:
+        ValueError: which row is not, and what is wrong with it.
+    """
+    seen = set()
+    for row in table.to_pylist():
+        place = f"{row['kind']} `{row['name']}`"
+        if wrong := _wrong(row):
+            raise ValueError(f"{place}: {wrong}")
+        if (row["kind"], row["name"]) in seen:
+            raise ValueError(f"{place}: expected one row, got several")
+        seen.add((row["kind"], row["name"]))
+
+
+def _wrong(row: dict[str, Any]) -> str | None:
+    """What is wrong with a row of a profile, if anything is."""
+    missing = [field.name for field in SCHEMA if not field.nullable and row[field.name] is None]
+    if missing:
+        return f"expected {missing[0]}, got null"
+    counts, edges, values = row["counts"], row["edges"], row["values"]
+    if any(count is None or count < 0 for count in (*counts, row["nulls"])):
+        return "expected counts of 0 or more"
+    inner = edges if edges is not None else values or []
+    if len(counts) != len(inner) + 1:
+        return f"expected {len(inner) + 1} counts, got {len(counts)}"
+    if row["rows"] != row["nulls"] + sum(counts):
+        return f"expected counts of {row['rows']} rows, got {row['nulls'] + sum(counts)}"
+    if edges is None:
+        return "expected values that are no null" if None in inner else None
+    if not all(edge is not None and math.isfinite(edge) for edge in edges):
+        return "expected edges that are finite numbers"
+    if any(a >= b for a, b in itertools.pairwise(edges)):
+        return "expected edges that increase"
+    bounds = (row["minimum"], row["maximum"])
+    if edges and not all(bound is not None and math.isfinite(bound) for bound in bounds):
+        return "expected a minimum and a maximum"
+    return None
 
 
 def _rows(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> Iterator[dict[str, Any]]:

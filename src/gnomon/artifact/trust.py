@@ -87,7 +87,11 @@ forbidden: too many of them can run a command."""
 
 _STANDARD_NAMES = frozenset(
     {
-        *(f"pathlib.{name}" for name in ("Path", "PosixPath", "PurePath", "PurePosixPath")),
+        *(
+            f"{module}.{name}"
+            for module in ("pathlib", "pathlib._local")  # as Python 3.13 has it
+            for name in ("Path", "PosixPath", "PurePath", "PurePosixPath")
+        ),
         *("copyreg._reconstructor", "copyreg.__newobj__", "_codecs.encode", "functools.partial"),
         *("types.SimpleNamespace", "types.MappingProxyType"),
         *(

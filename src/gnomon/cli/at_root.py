@@ -25,11 +25,13 @@ class AtRoot:
     def start_shadow(
         self, artifact: str, fraction: float | None, *, same: bool, force: bool, why: str | None
     ) -> Event:
+        policy = find_policy()
         return rollout.start_shadow(
             self._settings,
             self._model,
             artifact,
-            fraction=find_policy().sampling.fraction if fraction is None else fraction,
+            fraction=policy.sampling.fraction if fraction is None else fraction,
+            policy=policy,
             same=same,
             force=force,
             by=me(),
@@ -52,6 +54,9 @@ class AtRoot:
 
     def rollback(self, *, why: str | None) -> Event:
         return rollout.rollback(self._settings, self._model, by=me(), why=why)
+
+    def pending(self, event: Event) -> str | None:
+        return "A server with this storage root carries it out when it runs."
 
     def status(self) -> list[Status]:
         return reported(self._settings, self._model)

@@ -31,6 +31,15 @@ class AtServer:
     def rollback(self, *, why: str | None) -> Event:
         return self._client.rollback(why=why)
 
+    def pending(self, event: Event) -> str | None:
+        if event.kind not in ("promote", "rollback"):
+            return None
+        status = self._client.status()
+        live = None if status.live is None else status.live.artifact
+        if live == event.artifact:
+            return None
+        return f"{live or 'Nothing'} answers still: {status.error or 'it is being loaded'}"
+
     def status(self) -> list[Status]:
         return [self._client.status()]
 

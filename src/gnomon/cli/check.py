@@ -86,7 +86,7 @@ def command(
 
         checked = check_file(table, contract, profile=profile)
     else:
-        checked = _check_log(settings, contract, artifact, model, role, start, end)
+        checked = _check_log(contract, artifact, model, role, start, end)
     if as_json:
         print_json({"verdict": checked.verdict, **{n: getattr(checked, n) for n in _FIELDS}})
     else:
@@ -98,7 +98,6 @@ _FIELDS = ("rows", "findings", "refusals", "unchecked")
 
 
 def _check_log(
-    settings: Settings,
     contract: Contract,
     artifact: Artifact | None,
     model: str | None,
@@ -108,9 +107,11 @@ def _check_log(
 ) -> Checked:
     from gnomon.audit.contract_check import check_log
     from gnomon.cli.reporting import counting
+    from gnomon.cli.target import settings_here
     from gnomon.log import InferenceLog
     from gnomon.rollout.lookup import find_model
 
+    settings = settings_here()
     name = model or (find_model(settings) if artifact is None else artifact.name)
     with counting("rows checked") as advance:
         return check_log(

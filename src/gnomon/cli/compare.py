@@ -44,8 +44,10 @@ def command(
     """
     from gnomon import rollout
     from gnomon.cli.reporting import counting, show
+    from gnomon.cli.target import settings_here
     from gnomon.policy import find_policy
 
+    settings_here()
     with counting("rows compared") as advance:
         check = rollout.compare_offline(
             which,

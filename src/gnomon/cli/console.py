@@ -65,22 +65,26 @@ def print_json(value: Any) -> None:
     out.print(text, markup=False, soft_wrap=True)
 
 
-def print_event(event: Event, place: str, as_json: bool) -> None:
-    """A rollout decision that was just recorded."""
+_DONE = {
+    "promote": ("is live", "is recorded as live"),
+    "rollback": ("is live again", "is recorded as live again"),
+    "shadow_start": ("is in shadow", "is recorded as a shadow"),
+    "shadow_stop": ("is no longer a shadow", "is recorded as no longer a shadow"),
+}
+
+
+def print_event(event: Event, place: str, pending: str | None, as_json: bool) -> None:
+    """A rollout decision that was just recorded at a place; and why it is ``pending``, if it is."""
     if as_json:
         print_json(event)
         return
     from gnomon.contract.difference import Change
 
-    done = {
-        "promote": "is live",
-        "rollback": "is live again",
-        "shadow_start": "is in shadow",
-        "shadow_stop": "is no longer a shadow",
-    }
+    done = _DONE[event.kind][pending is not None]
     what = "its contract is incompatible" if event.changes else "its gates did not hold"
     forced = f", though {what}" if event.forced else ""
-    out.print(f"{event.artifact} {done[event.kind]} at {place}{forced}.", markup=False)
+    later = "" if pending is None else f" {pending}"
+    out.print(f"{event.artifact} {done} at {place}{forced}.{later}", markup=False)
     for change in msgspec.convert(event.changes, list[Change]):
         if change.level != "compatible":
             out.print(Text.assemble((f"{change.level}: ", "yellow"), str(change)), soft_wrap=True)

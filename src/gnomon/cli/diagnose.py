@@ -63,8 +63,10 @@ def command(
     """
     from gnomon import rollout
     from gnomon.cli.reporting import counting, show
+    from gnomon.cli.target import settings_here
     from gnomon.policy import find_policy
 
+    settings_here()
     rules = find_policy(policy)
     if table is None and (on or label or known_at):
         raise typer.BadParameter("--on, --label and --known-at are columns of --table")

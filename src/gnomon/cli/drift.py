@@ -44,14 +44,14 @@ def command(
     """
     from gnomon.cli.console import out
     from gnomon.cli.reporting import counting
+    from gnomon.cli.target import settings_here
     from gnomon.drift import measure, print_report, to_html
     from gnomon.log import InferenceLog
     from gnomon.policy import find_policy
     from gnomon.report.saved import save
     from gnomon.rollout.lookup import find_artifact, find_role
-    from gnomon.settings import Settings
 
-    settings = Settings.read()
+    settings = settings_here()
     artifact = find_artifact(settings, which)
     with counting("rows counted") as advance:
         found = measure(

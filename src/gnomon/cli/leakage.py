@@ -91,10 +91,11 @@ def command(
     from gnomon.cli.console import print_json
     from gnomon.cli.reporting import counting
     from gnomon.cli.show.leakage import show_leakage
+    from gnomon.cli.target import settings_here
     from gnomon.rollout.lookup import find_artifact, find_role
     from gnomon.settings import Settings
 
-    settings = Settings.read()
+    settings = Settings.read() if artifact is None else settings_here()
     online = None
     if artifact is not None:
         chosen = find_artifact(settings, artifact)

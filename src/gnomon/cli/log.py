@@ -43,11 +43,11 @@ def sql(
     """
     from gnomon.cli.console import print_json, wait
     from gnomon.cli.show.rows import print_csv, show_rows
+    from gnomon.cli.target import settings_here
     from gnomon.log import InferenceLog
     from gnomon.rollout.lookup import find_model
-    from gnomon.settings import Settings
 
-    settings = Settings.read()
+    settings = settings_here()
     with wait("querying the log"):
         found = InferenceLog(settings, model or find_model(settings)).sql(query, unsafe=unsafe)
     if csv:
@@ -65,12 +65,12 @@ def books(model: Model = None, as_json: AsJson = False) -> None:
     For live and for every shadow, to the row. Exit code 1: the books do not balance.
     """
     from gnomon.cli.console import out, print_json, wait
+    from gnomon.cli.target import settings_here
     from gnomon.log import InferenceLog
     from gnomon.rollout.lookup import find_model
-    from gnomon.settings import Settings
     from gnomon.shadow.books.balance import balance
 
-    settings = Settings.read()
+    settings = settings_here()
     with wait("counting"):
         found = balance(InferenceLog(settings, model or find_model(settings)))
     if as_json:
@@ -96,11 +96,11 @@ def repair_log(model: Model = None, as_json: AsJson = False) -> None:
     """
     from gnomon.cli.console import out, print_json, wait
     from gnomon.cli.show.repair import explain
+    from gnomon.cli.target import settings_here
     from gnomon.log.repair import repair
     from gnomon.rollout.lookup import find_model
-    from gnomon.settings import Settings
 
-    settings = Settings.read()
+    settings = settings_here()
     with wait("looking for damage"):
         done = repair(settings, model or find_model(settings))
     if as_json:
@@ -117,11 +117,11 @@ def seal(model: Model = None) -> None:
     And hold it to the retention settings. A running server does so by itself.
     """
     from gnomon.cli.console import out, wait
+    from gnomon.cli.target import settings_here
     from gnomon.log.seal import Sealer
     from gnomon.rollout.lookup import find_model
-    from gnomon.settings import Settings
 
-    settings = Settings.read()
+    settings = settings_here()
     sealer = Sealer(settings, model or find_model(settings))
     with wait("sealing"):
         moved = sealer.seal()

@@ -66,7 +66,7 @@ def command(
     patience = f", for up to {seconds:g} s" if seconds else ""
     with wait(f"loading and verifying {artifact}, and asking its gates{patience}"):
         event = _promote(target, artifact, force=force, why=why, seconds=seconds)
-    print_event(event, target.place, as_json)
+    print_event(event, target.place, target.pending(event), as_json)
 
 
 def _promote(
@@ -90,12 +90,12 @@ def _check(artifact: str, policy: Path | None, as_json: bool) -> None:
     from gnomon import rollout
     from gnomon.cli.console import print_json, wait
     from gnomon.cli.show.gates import show_gates
+    from gnomon.cli.target import settings_here
     from gnomon.policy import find_policy
-    from gnomon.settings import Settings
 
     model = artifact.partition(":")[0]
     with wait("asking the gates"):
-        found = rollout.check(Settings.read(), model, artifact, find_policy(policy))
+        found = rollout.check(settings_here(), model, artifact, find_policy(policy))
     if as_json:
         print_json({"verdict": found.verdict, **msgspec.structs.asdict(found)})
     else:

@@ -41,8 +41,10 @@ def command(
     """
     from gnomon import rollout
     from gnomon.cli.reporting import counting, show
+    from gnomon.cli.target import settings_here
     from gnomon.policy import find_policy
 
+    settings_here()
     with counting("rows run again") as advance:
         check = rollout.replay(
             which,

@@ -19,4 +19,5 @@ def command(
     from gnomon.cli.target import find_target
 
     target = find_target(url, token, model=model)
-    print_event(target.rollback(why=why), target.place, as_json)
+    event = target.rollback(why=why)
+    print_event(event, target.place, target.pending(event), as_json)

@@ -60,7 +60,7 @@ def start(
     target = find_target(url, token, artifact=artifact)
     with wait(f"starting {artifact}"):
         event = target.start_shadow(artifact, fraction, same=same, force=force, why=why)
-    print_event(event, target.place, as_json)
+    print_event(event, target.place, target.pending(event), as_json)
 
 
 @app.command("stop")
@@ -76,4 +76,5 @@ def stop(
     from gnomon.cli.target import find_target
 
     target = find_target(url, token, artifact=artifact)
-    print_event(target.stop_shadow(artifact, why=why), target.place, as_json)
+    event = target.stop_shadow(artifact, why=why)
+    print_event(event, target.place, target.pending(event), as_json)

@@ -15,7 +15,7 @@ from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.storage import Storage
 
-__all__ = ["Target", "find_target"]
+__all__ = ["Target", "find_target", "settings_here"]
 
 _ROOT = "GNOMON_ROOT"
 _DEPLOYMENT = ("bentofile.yaml", "bento.yaml")
@@ -40,6 +40,9 @@ class Target(Protocol):
     def rollback(self, *, why: str | None) -> Event:
         """Make the previous artifact live again."""
 
+    def pending(self, event: Event) -> str | None:
+        """Why a decision that was just recorded is not carried out yet; None if it is."""
+
     def status(self) -> list[Status]:
         """What runs: one entry a slice."""
 
@@ -61,9 +64,8 @@ def find_target(
     Raises:
         SettingsError: there is no such server, and nothing under the storage root.
     """
-    settings = Settings.read()
+    settings = settings_here() if url is None else Settings.read()
     if url is None:
-        _need_root(settings)
         name = model or (artifact.partition(":")[0] if artifact else find_model(settings))
         beats = slices.read(Storage(settings), name)
         url = next((beat.url for beat in beats if beat.url and not beat.is_stale()), None)
@@ -76,16 +78,21 @@ def find_target(
     return AtServer(url, token or find_control_token(settings))
 
 
-def _need_root(settings: Settings) -> None:
-    """Refuse to begin a storage root in a folder where nothing says that one belongs.
+def settings_here() -> Settings:
+    """The settings of the deployment in this folder, or of the storage root that is set.
+
+    Every command that reads a storage root begins with it: none is taken where nothing says that
+    one belongs.
 
     Raises:
         SettingsError: no root is set or there, and this folder is no deployment.
     """
+    settings = Settings.read()
     begun = _ROOT in os.environ or Path(settings.root).exists()
     if not begun and not any(Path(name).is_file() for name in _DEPLOYMENT):
         raise SettingsError(
             "neither a deployment nor a storage root is here",
             where=str(Path.cwd()),
-            hint="run this in the deployment's folder, set GNOMON_ROOT, or give --url",
+            hint="run this in the deployment's folder, or set GNOMON_ROOT",
         )
+    return settings

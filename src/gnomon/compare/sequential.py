@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["Interval", "rate_interval"]
+__all__ = ["Interval", "rate_interval", "rows_still_needed"]
 
 _PRIOR = 0.5
 _STEPS = 60
+_MOST_ROWS = 1_000_000_000
 
 
 class Interval(NamedTuple):
@@ -61,6 +62,34 @@ def rate_interval(hits: int, rows: int, confidence: float) -> Interval:
         0.0 if hits == 0 else _edge(0.0, centre, excluded),
         1.0 if misses == 0 else _edge(1.0, centre, excluded),
     )
+
+
+def rows_still_needed(hits: int, rows: int, limit: float, confidence: float) -> int | None:
+    """About how many rows more until the interval is on one side of a limit, if the rate found so
+    far is the true one; None if that would be over a thousand million.
+
+    >>> rows_still_needed(0, 0, 0.01, 0.95)
+    680
+    """
+    rate = hits / rows if rows else 0.0
+
+    def decides(total: int) -> bool:
+        low, high = rate_interval(round(rate * total), total, confidence)
+        return high <= limit or low > limit
+
+    total = max(rows, 1)
+    while not decides(total):
+        total *= 2
+        if total > _MOST_ROWS:
+            return None
+    too_few = max(total // 2, rows)
+    while total - too_few > max(total // 100, 1):  # To 1%: it is an estimate.
+        middle = (total + too_few) // 2
+        if decides(middle):
+            total = middle
+        else:
+            too_few = middle
+    return total - rows
 
 
 def _edge(outside: float, inside: float, excluded: Callable[[float], bool]) -> float:

@@ -16,7 +16,7 @@ from gnomon.contract.values import reader
 from gnomon.errors import ContractError, GnomonError, NewerFormat
 from gnomon.formats import Format, check_version
 
-__all__ = ["FORMAT", "RESERVED", "Contract", "Feature", "FeatureType", "Output", "Scalar"]
+__all__ = ["FORMAT", "Contract", "Feature", "FeatureType", "Output", "Scalar"]
 
 FORMAT = 2
 """1: the first. 2: a feature may have ``max_age``."""

@@ -1,38 +1,28 @@
-"""What a terminal shows of a drift report: the columns that matter, and the changes."""
+"""What a terminal shows in place of the plots of a drift report: the columns that matter."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from gnomon.drift.drift_summary import SIGNS, amount, ranked
-from gnomon.drift.model import Alert, DriftColumn, DriftReport
+from gnomon.drift.model import DriftColumn, DriftReport
 from gnomon.drift.verdicts import NEVER
 from gnomon.report import numbers
-from gnomon.report.document import Sign, Spark, Table, TableCell, TableColumn, TableRow
+from gnomon.report.document import Section, Spark, Table, TableCell, TableColumn, TableRow
 
 __all__ = ["brief"]
 
 _MOST_COLUMNS = 10
-_MOST_ALERTS = 6
 
 
-def brief(report: DriftReport) -> Iterator[Table]:
-    """The evidence that a terminal shows."""
-    if report.columns:
-        yield _columns(report)
-    if report.alerts:
-        yield _alerts(report)
-
-
-def _columns(report: DriftReport) -> Table:
+def brief(report: DriftReport) -> Section:
     """The columns that matter: those that have drifted, else the outputs."""
     unsure = [c for c in report.columns if c.judged and c.verdict == "unknown"]
     outputs = [c for c in report.columns if c.kind == "output" and c.verdict == "ok"]
     shown = [*ranked(report.columns), *unsure, *outputs][:_MOST_COLUMNS]
     rest = len(report.columns) - len(shown)
     by = f"by {numbers.duration(report.seconds)}; half height is the limit"
-    return Table(
-        title="Against training",
+    table = Table(
         columns=(
             TableColumn(kind="sign"),
             TableColumn(title="column", kind="name"),
@@ -44,6 +34,7 @@ def _columns(report: DriftReport) -> Table:
         rows=tuple(map(_column, shown)),
         rest=f"and {numbers.plural(rest, 'more column')}" if rest else "",
     )
+    return Section(title="Against training", blocks=(table,), where="terminal")
 
 
 def _column(column: DriftColumn) -> TableRow:
@@ -72,27 +63,3 @@ def _over_time(column: DriftColumn) -> Iterator[Spark]:
         value = moment.values.get(column.worst, 0.0)
         height = value / limit / 2 if limit < NEVER else 0.0
         yield Spark(height, "bad" if value > limit else "muted")
-
-
-def _alerts(report: DriftReport) -> Table:
-    rest = len(report.alerts) - _MOST_ALERTS
-    titles = ("column", "since (UTC)", "by how much", "rows")
-    return Table(
-        title="Changes within the range",
-        columns=(TableColumn(kind="sign"), *(TableColumn(title=title) for title in titles)),
-        rows=tuple(_alert(alert, report) for alert in report.alerts[:_MOST_ALERTS]),
-        rest=f"and {numbers.plural(rest, 'more change')}" if rest > 0 else "",
-    )
-
-
-def _alert(alert: Alert, report: DriftReport) -> TableRow:
-    where = f", {report.by} {alert.segment}" if alert.segment else ""
-    return TableRow(
-        sign=Sign("↯" if alert.change == "sudden" else "↗", "bad"),
-        cells=(
-            TableCell(text=f"{alert.name}{where}"),
-            TableCell(text=f"{numbers.moment(alert.since, report.seconds)}, {alert.change}"),
-            TableCell(text=amount(alert.metric, alert.effect), below=(alert.grown,)),
-            TableCell(text="\n".join(alert.rows_that_show[:2])),
-        ),
-    )

@@ -59,7 +59,6 @@ def drift_document(report: DriftReport) -> Document:
         summary=tuple(report.summary.lines),
         figures=_figures(report),
         sections=tuple(_sections(report)),
-        brief=tuple(brief(report)),
         basis=(Facts(lines=_identity(report)),),
         command=report.command,
         foot="Effect sizes decide: a column has drifted when a metric is above the policy's limit "
@@ -77,7 +76,10 @@ def _sections(report: DriftReport) -> Iterator[Section]:
             "where nothing has moved, the dashed line follows the bars.",
             blocks=tuple(_shape(column, report) for column in shown),
             beside=True,
+            where="page",
         )
+    if report.columns:
+        yield brief(report)
     if report.alerts:
         yield Section(
             title="Changes within the range",
@@ -90,6 +92,7 @@ def _sections(report: DriftReport) -> Iterator[Section]:
             title=f"{column.name} by {report.by}",
             lead="Each segment against training as a whole, and all other rows without it.",
             blocks=(_split(column, report),),
+            where="page",
         )
     if report.columns:
         yield Section(
@@ -97,6 +100,7 @@ def _sections(report: DriftReport) -> Iterator[Section]:
             lead="Over the whole range, against training. In brackets what chance alone may give. "
             "Wasserstein is in standard deviations of training.",
             blocks=(_measured(report),),
+            where="page",
         )
 
 
@@ -161,7 +165,7 @@ def _changes(report: DriftReport) -> Table:
     return Table(
         columns=(
             TableColumn(kind="sign"),
-            TableColumn(title="DriftColumn", kind="name"),
+            TableColumn(title="Column", kind="name"),
             TableColumn(title="Since (UTC)", kind="time", label="since"),
             TableColumn(title="By how much", label="by"),
             TableColumn(title="Rows that show it", kind="ids", label="rows"),
@@ -169,6 +173,7 @@ def _changes(report: DriftReport) -> Table:
         rows=rows[:_MOST_ALERTS],
         more=rows[_MOST_ALERTS:],
         more_title=f"{rest} more",
+        rest=f"and {numbers.plural(rest, 'more change')}" if rest > 0 else "",
     )
 
 
@@ -225,7 +230,7 @@ def _measured(report: DriftReport) -> Table:
     return Table(
         columns=(
             TableColumn(kind="sign"),
-            TableColumn(title="DriftColumn", kind="name"),
+            TableColumn(title="Column", kind="name"),
             TableColumn(title="Rows", kind="number", label="rows"),
             *metrics,
             TableColumn(title="Median, training / served", kind="number", label="median"),

@@ -9,7 +9,7 @@ from gnomon.leakage.labelled_table import LabelledTable
 from gnomon.leakage.measures import Estimate
 from gnomon.leakage.predictive_power import FEWEST_OF_A_CLASS, FEWEST_ROWS, LabelTarget, target
 
-__all__ = ["CHECK", "NEARLY", "STRONG", "check_label"]
+__all__ = ["CHECK", "NEARLY", "check_label"]
 
 CHECK = "label"
 

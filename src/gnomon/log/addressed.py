@@ -10,7 +10,7 @@ import pyarrow as pa
 from gnomon.log.schema import ADDRESS
 from gnomon.log.tail import SegmentReader
 
-__all__ = ["addressed", "addressed_schema"]
+__all__ = ["addressed"]
 
 _ROWS = 16_384
 _BYTES = 16 * 1024 * 1024

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from gnomon.errors import LogError
 from gnomon.log.schema import ADDRESS, COMPARISON, ENVELOPE
 
-__all__ = ["View", "stored_name", "stored_names"]
+__all__ = ["View", "stored_names"]
 
 _UTC = pa.timestamp("us", tz="UTC")
 _MARK, _ESCAPE = "@", "^"

@@ -10,10 +10,11 @@ import contextlib
 import os
 import select
 import sys
+import warnings
 from collections.abc import Callable
 
+from gnomon.compat.platform import die_with_parent
 from gnomon.printable import print_traceback
-from gnomon.worker.limits import die_with_parent
 
 __all__ = ["in_fork"]
 
@@ -32,7 +33,10 @@ def in_fork(work: Callable[[], bytes], beat: Callable[[], None]) -> bytes | None
     holds. The fork ends with this process.
     """
     parent, (ours, theirs) = os.getpid(), os.pipe()
-    pid = os.fork()
+    with warnings.catch_warnings():
+        # The portable way of die_with_parent is a thread, which only sleeps and holds nothing.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
     if not pid:
         status = 1
         try:

@@ -29,6 +29,7 @@ __all__ = [
     "checksummed",
     "filler",
     "is_as_written",
+    "is_unchanged",
     "message_length",
     "messages",
     "new_mark",
@@ -159,6 +160,15 @@ def is_as_written(message: memoryview, mark: bytes) -> bool:
     """Whether a message has the mark and the checksum of what is in it."""
     try:
         _check(message, 0, mark, required=True)
+    except LogError:
+        return False
+    return True
+
+
+def is_unchanged(message: memoryview) -> bool:
+    """Whether a schema's message has the checksum of what is in it, or has none: format 1."""
+    try:
+        _check(message, 0, SCHEMA_MARK, required=False)
     except LogError:
         return False
     return True

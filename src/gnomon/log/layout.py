@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gnomon import files
+from gnomon.compat.platform import sync_descriptor
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.log.closed import closed_segments
 from gnomon.settings import Settings
@@ -210,6 +211,6 @@ class StreamLock:
         identity = secrets.token_hex(_IDENTITY_LENGTH // 2)
         os.pwrite(self._descriptor, identity.encode(), 0)
         self.note_synced(START)
-        os.fsync(self._descriptor)
+        sync_descriptor(self._descriptor)
         files.sync_folder(folder)
         return identity

@@ -25,7 +25,6 @@ __all__ = [
     "FORMAT",
     "Ledger",
     "Removal",
-    "SealedRows",
     "SealedStream",
     "read_ledgers",
     "sealed_rows",

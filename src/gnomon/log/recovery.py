@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 
 from gnomon import files
+from gnomon.compat.platform import sync_descriptor
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.log.closed import closed_segments, record_closed
 from gnomon.log.layout import START, Position, Segment, StreamBusy, StreamLock, stream_segments
@@ -82,7 +83,9 @@ def _begin_next(folder: Path, newest: int | None) -> None:
             metadata[POSITION_KEY] = str(position).encode()
         begun = create_segment(folder, newest + 1, reader.schema, metadata)
     try:
-        os.fsync(begun.descriptor)  # What is before it may be sealed and removed from now on.
+        sync_descriptor(
+            begun.descriptor
+        )  # What is before it may be sealed and removed from now on.
     finally:
         os.close(begun.descriptor)
     files.sync_folder(folder)

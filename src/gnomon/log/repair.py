@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.log import closed
-from gnomon.log.layout import StreamLock, folders, stream_segments
+from gnomon.log.layout import StreamBusy, StreamLock, folders, stream_segments
 from gnomon.log.ledger import set_aside_damaged
 from gnomon.log.recovery import close_segments
 from gnomon.log.salvage import SalvagedSegment, salvage
@@ -71,8 +71,9 @@ def repair(settings: Settings, model: str) -> Repair:
     table = LogTable(settings, model)
     with _alone(spool) as identity:
         lists = [*set_aside_damaged(table.storage, model, spool), *_rebuild_lists(spool)]
+        _close_abandoned(spool)
         misplaced = tuple(_misplaced(spool))
-        segments = tuple(_salvaged(spool))
+        segments = tuple(_salvaged(spool, table))
         account = SealedAccount(table)
         repaired = repair_table(table, account, identity, spool)
     return Repair(segments=segments, misplaced=misplaced, lists=tuple(lists), table=repaired)
@@ -105,6 +106,15 @@ def _rebuild_lists(spool: Path) -> Iterator[str]:
                 close_segments(stream, lock)
 
 
+def _close_abandoned(spool: Path) -> None:
+    """Close segments that no writer will: an earlier repair that ended early may have set their
+    list aside, and what is not closed is not looked into."""
+    for stream in _streams(spool):
+        if any(segment.closed is None for segment in stream_segments(stream)[:-1]):
+            with contextlib.suppress(StreamBusy), contextlib.closing(StreamLock(stream)) as lock:
+                close_segments(stream, lock)
+
+
 def _misplaced(spool: Path) -> Iterator[str]:
     for stream in _streams(spool):
         for segment in stream_segments(stream):
@@ -116,7 +126,7 @@ def _misplaced(spool: Path) -> Iterator[str]:
                 continue
 
 
-def _salvaged(spool: Path) -> Iterator[SalvagedSegment]:
+def _salvaged(spool: Path, table: LogTable) -> Iterator[SalvagedSegment]:
     for stream in _streams(spool):
         for segment in stream_segments(stream):
             if segment.closed is None:
@@ -125,7 +135,7 @@ def _salvaged(spool: Path) -> Iterator[SalvagedSegment]:
                 with SegmentReader(segment.path, segment.closed) as reader:
                     reader.verify()
             except LogError:
-                yield salvage(segment)
+                yield salvage(segment, table)
 
 
 def _streams(spool: Path) -> Iterator[Path]:

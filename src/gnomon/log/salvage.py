@@ -7,7 +7,6 @@ has no rows and the same length, so that every address in the log stays right.
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,19 +16,19 @@ import pyarrow as pa
 
 from gnomon import files
 from gnomon.errors import LogError
-from gnomon.log.framing import filler, message_length, padded
-from gnomon.log.layout import Segment, segment_path
+from gnomon.log.framing import filler, is_unchanged, message_length, padded
+from gnomon.log.headless import HeadlessSegment, began_at, request_ids, set_aside_headless
+from gnomon.log.layout import Segment
 from gnomon.log.lost import LostRange, record_lost
 from gnomon.log.resync import whole_messages
 from gnomon.log.schema import message_mark
-from gnomon.log.tail import POSITION_KEY, SegmentReader, source_position
+from gnomon.log.table import LogTable
+from gnomon.log.tail import POSITION_KEY, source_position
 
 __all__ = ["SalvagedSegment", "salvage"]
 
 _DAMAGED = "damaged"
 """The folder in a stream's folder for segments as they were found."""
-
-_REQUEST_ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +36,7 @@ class SalvagedSegment:
     """A damaged segment that was set aside and replaced by what could be read of it.
 
     Attributes:
-        segment: the file that takes its place.
+        segment: the file that takes its place; that there was where ``headless``.
         set_aside: where it is as it was found.
         kept_rows: rows that could be read.
         lost: what could not.
@@ -45,6 +44,8 @@ class SalvagedSegment:
             a request's body may hold some that no request had.
         after: the last request id before the damage; ids sort by time of arrival.
         before: the first request id after it.
+        headless: its beginning was damaged, so that no row could be read and no file takes its
+            place.
     """
 
     segment: Path
@@ -54,20 +55,29 @@ class SalvagedSegment:
     request_ids: tuple[str, ...]
     after: str | None
     before: str | None
+    headless: bool = False
 
 
-def salvage(segment: Segment) -> SalvagedSegment:
+def salvage(segment: Segment, table: LogTable) -> SalvagedSegment:
     """Set a damaged closed segment aside, and put what can be read of it in its place.
 
     Both, and the list of what is lost, are on disk when this returns.
 
+    Args:
+        segment: the segment.
+        table: the model's, for what a shadow had read before.
+
     Raises:
-        LogError: its schema is damaged, so that nothing of it can be read.
+        LogError: more was found than was ever in it, or a list beside it is damaged.
         OSError: the disk refuses.
     """
     assert segment.closed is not None
     folder, content = segment.path.parent, segment.path.read_bytes()
-    schema, first = _schema(segment.path, content)
+    set_aside = folder / _DAMAGED / segment.path.name
+    try:
+        schema, first = _schema(segment.path, content)
+    except HeadlessSegment:
+        return _headless(segment, set_aside, table)
     mark = message_mark(schema.metadata, str(segment.path))
     kept: list[_Kept] = []
     for at, message in whole_messages(memoryview(content)[first:], mark):
@@ -77,14 +87,11 @@ def salvage(segment: Segment) -> SalvagedSegment:
     gaps = _gaps(kept, first, max(segment.closed, len(content)))
     parts, places = _rebuilt(content[:first], kept, segment, schema, mark)
     lost = tuple(_lost(segment, gap, kept, schema.metadata) for gap in places)
-    set_aside = folder / _DAMAGED / segment.path.name
     files.replace(set_aside, content)
     record_lost(folder, lost)
     files.replace(segment.path, b"".join(parts))
     known = {id_ for one in kept for id_ in one.ids}
-    found = {
-        match.decode() for begin, end in gaps for match in _REQUEST_ID.findall(content[begin:end])
-    }
+    found = {one for begin, end in gaps for one in request_ids(content[begin:end])}
     edge = gaps[0][0] if gaps else segment.closed
     return SalvagedSegment(
         segment=segment.path,
@@ -94,6 +101,21 @@ def salvage(segment: Segment) -> SalvagedSegment:
         request_ids=tuple(sorted(found - known)),
         after=next((one.ids[-1] for one in reversed(kept) if one.ids and one.at < edge), None),
         before=next((one.ids[0] for one in kept if one.ids and one.at >= edge), None),
+    )
+
+
+def _headless(segment: Segment, set_aside: Path, table: LogTable) -> SalvagedSegment:
+    assert segment.closed is not None
+    size, found = set_aside_headless(segment, set_aside, table)
+    return SalvagedSegment(
+        segment=segment.path,
+        set_aside=set_aside,
+        kept_rows=0,
+        lost=(LostRange(segment=segment.sequence, begin=0, end=size),),
+        request_ids=tuple(sorted(found)),
+        after=None,
+        before=None,
+        headless=True,
     )
 
 
@@ -112,16 +134,16 @@ class _Kept(NamedTuple):
 
 
 def _schema(path: Path, content: bytes) -> tuple[pa.Schema, int]:
-    """A segment's schema, and where its first batch begins."""
+    """A segment's schema, and where its first batch begins.
+
+    Raises:
+        HeadlessSegment: it cannot be read, or is not as it was written.
+    """
     size = message_length(memoryview(content), 0)
-    if size > 0:
+    if 0 < size <= len(content) and is_unchanged(memoryview(content)[:size]):
         with contextlib.suppress(pa.ArrowException, OSError):
             return pa.ipc.read_schema(pa.py_buffer(content[:size])), size
-    raise LogError(
-        "the beginning of this segment is damaged, so nothing of it can be read",
-        where=str(path),
-        hint="move it out of its folder; the requests in it are lost",
-    )
+    raise HeadlessSegment("the beginning of this segment is damaged", where=str(path))
 
 
 def _decode(message: memoryview, schema: pa.Schema) -> pa.RecordBatch | None:
@@ -155,7 +177,7 @@ def _lost(
         begin=begin,
         end=end,
         read_from=read_from,
-        read_to=_first_source(last.batch) if last is not None else _read_to(segment) or read_from,
+        read_to=_first_source(last.batch) if last is not None else began_at(segment) or read_from,
     )
 
 
@@ -163,18 +185,6 @@ def _first_source(batch: pa.RecordBatch) -> str | None:
     """The last place in the requests that is before the first live batch of a shadow's batch."""
     position = source_position(batch.slice(0, 1))
     return None if position is None else str(position._replace(offset=position.offset - 1))
-
-
-def _read_to(segment: Segment) -> str | None:
-    """How far the shadow had read when it began the next segment; None if there is none yet. Then
-    it reads again from before the gap, and nothing of what it scored there is lost."""
-    following = segment_path(segment.path.parent, segment.sequence + 1)
-    try:
-        with SegmentReader(following) as reader:
-            began = reader.schema.metadata.get(POSITION_KEY)
-    except (FileNotFoundError, LogError):
-        return None
-    return None if began is None else began.decode()
 
 
 def _rebuilt(

@@ -20,7 +20,7 @@ from gnomon.log.tail import Tail
 if TYPE_CHECKING:
     import pyarrow.dataset
 
-__all__ = ["WholeTail", "sealed_batches"]
+__all__ = ["WholeTail", "last_source", "sealed_batches"]
 
 Logged = tuple[Position, pa.RecordBatch]
 """A batch as it was logged, and the position after it."""
@@ -104,6 +104,37 @@ def sealed_batches(table: LogTable, folder: Path, begin: Position, until: int) -
             yield from _segment(dataset, folder, max(begin, Position(sequence, 0)))
     except (OSError, pa.ArrowException) as error:
         raise LogError(f"cannot read the sealed log: {error}", where=table.uri) from None
+
+
+def last_source(table: LogTable, folder: Path, *, before: int | None = None) -> Position | None:
+    """The furthest place in the requests that a shadow's sealed rows were read from.
+
+    Args:
+        table: the model's.
+        folder: the shadow's stream; its name and its parent's say which.
+        before: of segments before this number only.
+
+    Raises:
+        LogError: the table cannot be read.
+    """
+    opened = table.read()
+    if opened is None or "source_end" not in opened.schema().to_arrow().names:
+        return None
+    ours = (pc.field("slice") == folder.parent.name) & (pc.field("stream") == folder.name)
+    if before is not None:
+        ours &= pc.field("segment") < Position(before, 0).segment
+    try:
+        rows = opened.to_pyarrow_dataset().to_table(
+            columns=["source_segment", "source_end"], filter=ours
+        )
+    except (OSError, pa.ArrowException) as error:
+        raise LogError(f"cannot read the sealed log: {error}", where=table.uri) from None
+    known = rows.drop_null()
+    if not known.num_rows:
+        return None
+    segment = pc.max(known["source_segment"]).as_py()
+    end = pc.max(known.filter(pc.equal(known["source_segment"], segment))["source_end"])
+    return Position(int(segment), end.as_py())
 
 
 def _segment(dataset: pyarrow.dataset.Dataset, folder: Path, begin: Position) -> Iterator[Logged]:

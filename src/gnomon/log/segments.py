@@ -19,6 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from gnomon import files
+from gnomon.compat.platform import sync_content
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.log.closed import closed_segments, record_closed
 from gnomon.log.framing import checksummed
@@ -307,7 +308,7 @@ def _sync_segment(segment: _Open) -> None:
     if segment.unsure:
         raise OSError(errno.EIO, "an earlier sync of this segment failed")
     try:
-        os.fdatasync(segment.descriptor)
+        sync_content(segment.descriptor)
     except OSError:
         segment.unsure = True
         raise

@@ -31,7 +31,7 @@ from gnomon.log.delta import (
     writing,
 )
 from gnomon.log.ledger import Ledger, read_ledgers, write_ledger
-from gnomon.log.sealed_rows import FIXED, SealedRows
+from gnomon.log.segment_rows import FIXED, SegmentRows
 from gnomon.log.tail import SegmentReader
 from gnomon.settings import Settings
 from gnomon.storage import Storage
@@ -220,7 +220,7 @@ class LogTable:
         from deltalake import CommitProperties, Transaction, write_deltalake
 
         last = segments[-1]
-        rows = SealedRows(segments, stored_schema(table))
+        rows = SegmentRows(segments, stored_schema(table))
         transaction = Transaction(stream_key(last.schema.metadata), last.sequence)
         write_deltalake(
             table,

@@ -203,6 +203,12 @@ def read_table(path: Path, contract: Contract) -> pa.Table:
     Raises:
         TableError: no such file, an unknown ending, or content that is not what the ending says.
     """
+    if not path.exists():
+        raise TableError(
+            "there is no such file",
+            where=str(path),
+            hint="--table takes the path of a CSV or Parquet file, seen from the folder you are in",
+        )
     try:
         if path.name.endswith((".csv", ".csv.gz")):
             table = _read_csv(path, contract)

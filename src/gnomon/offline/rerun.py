@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.artifact import Artifact
+from gnomon.policy import Policy
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
 from gnomon.worker.frames import scored_schema
 
-__all__ = ["Rerun", "step_columns"]
+__all__ = ["Rerun", "refuse_unknown_names", "step_columns"]
 
 
 def step_columns(artifact: Artifact) -> list[str]:
@@ -23,6 +24,17 @@ def step_columns(artifact: Artifact) -> list[str]:
     steps = profile.filter(pc.equal(profile.column("kind"), "step"))
     names: list[str] = steps.column("name").to_pylist()
     return names
+
+
+def refuse_unknown_names(policy: Policy, artifact: Artifact) -> None:
+    """See that what a policy names is in an artifact: an output, a feature or a step's column.
+
+    Raises:
+        PolicyError: which name is not there, and those that are.
+    """
+    features = [feature.name for feature in artifact.contract.features]
+    others = [*features, *step_columns(artifact)]
+    policy.check_names(artifact.tag, artifact.contract.output_schema, others)
 
 
 class Rerun:

@@ -5,8 +5,9 @@ Only the modules that are used are imported.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gnomon.lazy_imports import lazy
 
 if TYPE_CHECKING:
     from gnomon.pipeline.invariance import check_rows_alone
@@ -23,8 +24,4 @@ _HOMES = {
     "trace": "tracing",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy(__name__, _HOMES)

@@ -8,7 +8,6 @@ from itertools import groupby
 from rich.console import Console
 
 from gnomon.report import numbers, plots
-from gnomon.report.comparison_brief import brief
 from gnomon.report.counts import Column
 from gnomon.report.diagnosis import Walk
 from gnomon.report.document import (
@@ -25,6 +24,7 @@ from gnomon.report.document import (
     TableColumn,
     TableRow,
     VerdictLabel,
+    Where,
 )
 from gnomon.report.html import document_page
 from gnomon.report.lines import (
@@ -34,11 +34,9 @@ from gnomon.report.lines import (
     coverage,
     figures,
     identity,
-    ladder_table,
     reproduced,
     sign,
     spread,
-    swaps_table,
 )
 from gnomon.report.model import Distribution, Example, OverTime, Report
 from gnomon.report.terminal import render_document
@@ -53,6 +51,7 @@ _VERDICTS = {
 }
 _COLUMNS_PER_STEP = 6
 _COURSES = 20
+_BRIEF_COLUMNS = 8
 _EXAMPLES = 4
 """Rows that are shown before the others are folded away."""
 
@@ -78,7 +77,6 @@ def comparison_document(report: Report) -> Document:
         summary=tuple(report.summary.lines),
         figures=tuple(figures(report)),
         sections=tuple(_sections(report)),
-        brief=tuple(brief(report)),
         basis=(
             Facts(title="Rows", lines=tuple(coverage(report))),
             Facts(title="Identity", lines=tuple(identity(report))),
@@ -92,6 +90,7 @@ def comparison_document(report: Report) -> Document:
 def _sections(report: Report) -> Iterator[Section]:
     if report.timeline:
         yield _over_time(report)
+        yield from _courses(report)
     if report.walk:
         yield _walk(report, report.walk)
     if report.diagnosis:
@@ -101,14 +100,15 @@ def _sections(report: Report) -> Iterator[Section]:
             title="What moves the answer back",
             lead=f"Each column alone set to its {report.right} value, in rows that diverge; "
             f"everything else as {report.left}.",
-            blocks=(swaps_table(report),),
+            blocks=(_swaps(report),),
+            where="both" if len(report.swaps) > 1 else "page",
         )
     if report.ladder:
         yield Section(
             title="The same rows, run again",
             lead="A few of them, in other batches: where the answers first differ from one line to "
             "the next, the cause is in the artifact's own code.",
-            blocks=(ladder_table(report),),
+            blocks=(_ladder(report),),
         )
     if report.distributions:
         agree = " Where the dashed line follows the bars, the two agree."
@@ -117,6 +117,7 @@ def _sections(report: Report) -> Iterator[Section]:
             lead=f"The same rows on either side.{agree if report.verdict == 'ok' else ''}",
             blocks=tuple(_shape(report, shape) for shape in report.distributions),
             beside=True,
+            where="page",
         )
     if report.examples:
         examples = tuple(_example(report, row) for row in report.examples)
@@ -126,6 +127,7 @@ def _sections(report: Report) -> Iterator[Section]:
             blocks=examples[:_EXAMPLES],
             more=examples[_EXAMPLES:],
             beside=True,
+            where="page",
         )
     if report.columns:
         yield Section(
@@ -146,6 +148,7 @@ def _over_time(report: Report) -> Section:
             lead=f"No row diverges from {numbers.moment(first)} to {numbers.moment(last)}, by "
             f"{numbers.axis(timeline.axis)}.",
             blocks=(),
+            where="page",
         )
     chart = Chart(
         plot=plots.over_time(timeline),
@@ -157,20 +160,20 @@ def _over_time(report: Report) -> Section:
     return Section(
         title="Over time",
         lead=f"Share of rows that diverge, in buckets of {numbers.duration(timeline.seconds)}.",
-        blocks=(Figure(charts=(chart,)), *_courses(report)),
+        blocks=(Figure(charts=(chart,)),),
     )
 
 
-def _courses(report: Report) -> Iterator[Table]:
+def _courses(report: Report) -> Iterator[Section]:
     """The columns that differ at some time, on one axis of time."""
     differing = [c for c in report.over_time if any(m.consistency < 1 for m in c.moments)]
-    if not differing:
+    if not differing or not report.divergence.rows:
         return
     width = max(column.seconds for column in report.over_time)
     starts = [numbers.seconds(m.start) for c in report.over_time for m in c.moments]
     begin, end = min(starts), max(starts) + width
     by = numbers.duration(differing[0].seconds)
-    yield Table(
+    table = Table(
         columns=(
             TableColumn(title="Column", kind="name"),
             TableColumn(title=f"Share of rows that diverge, by {by}, 0 to 100%", kind="bars"),
@@ -178,6 +181,7 @@ def _courses(report: Report) -> Iterator[Table]:
         ),
         rows=tuple(_course(column, begin, end) for column in differing[:_COURSES]),
     )
+    yield Section(blocks=(table,), where="page")
 
 
 def _course(column: OverTime, begin: float, end: float) -> TableRow:
@@ -212,6 +216,7 @@ def _walk(report: Report, walk: Walk) -> Section:
         lead=f"{numbers.rows(walk.rows)} followed through the pipeline, in the order it computes. "
         f"{reproduced(walk)}",
         blocks=(table,),
+        where="both" if walk.first else "page",
     )
 
 
@@ -246,14 +251,55 @@ def _findings(report: Report) -> Iterator[FindingCard]:
     assert report.diagnosis is not None
     for name, one, about in causes(report.diagnosis):
         confirmed = one.verdict == "confirmed"
+        if confirmed and one.repaired:
+            of = numbers.rows(one.repaired.of)
+            about += f"; undone, {numbers.count(one.repaired.rows)} of {of} agree"
         yield FindingCard(
             severity="good" if confirmed else "unsure",
             title=f"✓ Cause confirmed: {name}" if confirmed else "? Cause unknown",
             says=one.sentence,
-            about=about,
+            about=about.removeprefix("; "),
             evidence=one.evidence,
             action="" if one is report.diagnosis else one.action,  # The summary has the first's.
         )
+
+
+def _ladder(report: Report) -> Table:
+    """Each rung: its name, how rows were run, and how many came out as either side has them."""
+    left, right = f"as {report.left}", f"as {report.right}"
+    rows = []
+    for rung in report.ladder:
+        of = numbers.count(rung.rows)
+        as_right = "" if rung.as_right is None else f"{numbers.count(rung.as_right)} of {of}"
+        texts = (rung.name, rung.what, f"{numbers.count(rung.as_left)} of {of}", as_right)
+        rows.append(TableRow(cells=tuple(TableCell(text=text) for text in texts)))
+    return Table(
+        columns=(
+            TableColumn(),
+            TableColumn(title="How they were run", kind="name"),
+            TableColumn(title=left.capitalize(), kind="number", label=left),
+            TableColumn(title=right.capitalize(), kind="number", label=right),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _swaps(report: Report) -> Table:
+    """Each column set to the right side's values: rows that agree again, and what is left."""
+    rows = []
+    for swap in report.swaps:
+        back = f"{numbers.count(swap.back.rows)} of {numbers.count(swap.back.of)}"
+        apart = f"{numbers.number(swap.apart, 3)} to {numbers.number(swap.left, 3)}"
+        name = TableCell(text=swap.column, code=True)
+        rows.append(TableRow(cells=(name, TableCell(text=back), TableCell(text=apart))))
+    return Table(
+        columns=(
+            TableColumn(title="Column", kind="name"),
+            TableColumn(title="Rows that agree again", kind="number", label="agree again"),
+            TableColumn(title="Answers apart by, on average", kind="number", label="apart by"),
+        ),
+        rows=tuple(rows),
+    )
 
 
 def _shape(report: Report, shape: Distribution) -> Figure:
@@ -302,31 +348,38 @@ def _example(report: Report, row: Example) -> Table:
 
 
 def _columns(report: Report) -> Table:
+    brief = [c for c in report.columns if c.kind == "output" or c.diverged][:_BRIEF_COLUMNS]
+    rest, note = len(report.columns) - len(brief), ""
+    if rest:
+        differing = sum(c.diverged > 0 for c in report.columns) - sum(c.diverged > 0 for c in brief)
+        agree = f"{differing} of them differ" if differing else "all of them agree"
+        note = f"and {numbers.plural(rest, 'more column')}; {agree}"
     nulls = f"Null {report.left} / {report.right} / both"
+    sides = f"{report.left} {numbers.MINUS} {report.right}"
     return Table(
         columns=(
             TableColumn(kind="sign"),
             TableColumn(title="Column", kind="name"),
-            TableColumn(title="Agrees when", label="agrees when"),
+            TableColumn(title="Agrees when", label="agrees when", where="page"),
             TableColumn(title="Diverge", kind="number", label="diverge"),
             TableColumn(title="Exact", kind="number", label="exact"),
-            TableColumn(title="Flips", kind="number", label="flips"),
-            TableColumn(title="SMAPE", kind="number", label="SMAPE"),
-            TableColumn(title=nulls, kind="number", label="null"),
-            TableColumn(
-                title=f"{report.left} {numbers.MINUS} {report.right}",
-                kind="number",
-                label="difference",
-            ),
+            TableColumn(title="Flips", kind="number", label="flips", where="page"),
+            TableColumn(title="SMAPE", kind="number", label="SMAPE", where="page"),
+            TableColumn(title=nulls, kind="number", label="null", where="page"),
+            TableColumn(title=sides, kind="number", label="difference"),
         ),
-        rows=tuple(map(_column, report.columns)),
+        rows=tuple(
+            _column(column, "both" if column in brief else "page") for column in report.columns
+        ),
+        rest=note,
     )
 
 
-def _column(column: Column) -> TableRow:
+def _column(column: Column, where: Where) -> TableRow:
     nulls = (column.left_null, column.right_null, column.both_null)
     return TableRow(
         sign=sign(bool(column.diverged)),
+        where=where,
         cells=(
             TableCell(
                 text=column.name,

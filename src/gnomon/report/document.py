@@ -2,9 +2,10 @@
 
 A comparison and a measurement of drift each say their results in these terms once. One writer makes
 a page of them (:mod:`gnomon.report.html`), another what a terminal shows
-(:mod:`gnomon.report.terminal`). `names` in backticks are set off as code in titles, in the summary,
-in what findings say and in columns of prose; every other text is shown as it is, since it may be of
-a user's data.
+(:mod:`gnomon.report.terminal`), which has less room: ``where`` says what is for which.
+
+`names` in backticks are set off as code in titles, in the summary and in what findings say; every
+other text is shown as it is, since it may be of a user's data.
 """
 
 from __future__ import annotations
@@ -25,16 +26,17 @@ __all__ = [
     "Section",
     "Sign",
     "Spark",
-    "Sparkline",
     "Table",
     "TableCell",
     "TableColumn",
     "TableRow",
     "Tone",
     "VerdictLabel",
+    "Where",
 ]
 
 Tone = Literal["good", "bad", "unsure", "plain", "muted"]
+Where = Literal["both", "page", "terminal"]
 Lines: TypeAlias = tuple[tuple[str, str], ...]
 """Labels, each with what it says."""
 
@@ -107,13 +109,14 @@ class TableColumn:
         title: its heading.
         label: what stands before each value where a phone has no room for headings.
         kind: ``sign`` (one character), ``name`` (what a row is about), ``number``, ``time``,
-            ``ids`` (monospaced), ``bars`` (drawn), ``prose`` (with `names` in backticks) or
-            ``text``.
+            ``ids`` (monospaced), ``bars`` (drawn) or ``text``.
+        where: who shows it.
     """
 
     title: str = ""
     label: str = ""
-    kind: Literal["sign", "name", "number", "ids", "time", "bars", "prose", "text"] = "text"
+    kind: Literal["sign", "name", "number", "ids", "time", "bars", "text"] = "text"
+    where: Where = "both"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,11 +125,13 @@ class TableRow:
 
     Attributes:
         level: ``group`` heads the ``member`` rows after it; ``first`` is the member that matters.
+        where: who shows it.
     """
 
     cells: tuple[TableCell, ...]
     sign: Sign | None = None
     level: Literal["", "group", "member", "first"] = ""
+    where: Where = "both"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,9 +139,8 @@ class Table:
     """A table.
 
     Attributes:
-        title: what a terminal writes above it; a page has the section's.
-        more: further rows, folded away under the text ``more_title``.
-        rest: what was left out, in words.
+        more: further rows for a page, folded away under the text ``more_title``.
+        rest: what a terminal leaves out, in words.
         sides: whether its last two columns are the same value on two sides, which a phone shows
             side by side.
         about: what it is of.
@@ -144,7 +148,6 @@ class Table:
 
     columns: tuple[TableColumn, ...]
     rows: tuple[TableRow, ...]
-    title: str = ""
     more: tuple[TableRow, ...] = ()
     more_title: str = ""
     rest: str = ""
@@ -225,16 +228,7 @@ class Facts:
     lines: Lines = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sparkline:
-    """A course over time in one line of a terminal."""
-
-    title: str
-    sparks: tuple[Spark, ...]
-    caption: str
-
-
-Block: TypeAlias = Table | FindingCard | Figure | Facts | Sparkline
+Block: TypeAlias = Table | FindingCard | Figure | Facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +240,7 @@ class Section:
         lead: how to read it.
         beside: whether blocks stand beside each other where there is room.
         more: further blocks, folded away.
+        where: who shows it. A terminal shows tables, findings and the first chart of a figure.
     """
 
     blocks: tuple[Block, ...]
@@ -253,6 +248,7 @@ class Section:
     lead: str = ""
     beside: bool = False
     more: tuple[Block, ...] = ()
+    where: Where = "both"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,8 +261,7 @@ class Document:
         about: whose answers.
         summary: what is read first.
         figures: the handful of numbers to look at then.
-        sections: the evidence, all of it.
-        brief: the evidence that a terminal shows.
+        sections: the evidence.
         basis: what it rests on.
         command: makes the report again.
         foot: how the numbers are meant.
@@ -279,7 +274,6 @@ class Document:
     summary: Lines
     figures: Lines
     sections: tuple[Section, ...]
-    brief: tuple[Table | Sparkline, ...]
     basis: tuple[Facts, ...]
     command: str
     foot: str

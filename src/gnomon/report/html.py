@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
-from gnomon.printable import printable_value
+from gnomon.page_templates import page_environment, template_source
 from gnomon.report.document import Document
 
 __all__ = ["document_page"]
@@ -16,22 +16,14 @@ __all__ = ["document_page"]
 def document_page(document: Document) -> str:
     """The page. It names no other file and no address."""
     pages = _environment()
-    assert pages.loader is not None
-    style = Markup(pages.loader.get_source(pages, "style.css")[0])
+    style = Markup(template_source(pages, "style.css"))
     page = pages.get_template("report.html").render(document=document, style=style)
     return page.lstrip()  # What comes first is macros.
 
 
 @cache
 def _environment() -> Environment:
-    found = Environment(
-        loader=PackageLoader("gnomon.report"),
-        autoescape=True,
-        finalize=printable_value,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    found = page_environment("gnomon.report")
     found.filters["ticks"] = _ticks
     found.tests["block"] = lambda block, kind: type(block).__name__ == kind
     return found

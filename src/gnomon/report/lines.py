@@ -1,4 +1,4 @@
-"""What the page of a comparison and its lines in a terminal say alike."""
+"""The lines of text that a comparison is shown with."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gnomon.report import numbers
 from gnomon.report.counts import Column, Count
 from gnomon.report.diagnosis import Diagnosis, Walk
-from gnomon.report.document import Sign, Table, TableCell, TableColumn, TableRow
+from gnomon.report.document import Sign
 from gnomon.report.model import Report
 from gnomon.report.numbers import count, percent, rows, signed
 
@@ -18,11 +18,9 @@ __all__ = [
     "coverage",
     "figures",
     "identity",
-    "ladder_table",
     "reproduced",
     "sign",
     "spread",
-    "swaps_table",
 ]
 
 DIFFERS, EQUAL = Sign("≠", "bad"), Sign("=", "good")
@@ -51,46 +49,6 @@ def figures(report: Report) -> Lines:
 def causes(found: Diagnosis) -> list[tuple[str, Diagnosis, str]]:
     """Each cause: its name, itself, and what it is about, in a line."""
     return [(_name(one), one, "; ".join(_about(one))) for one in (found, *found.also)]
-
-
-def ladder_table(report: Report) -> Table:
-    """Each rung: its name, how rows were run, and how many came out as either side has them."""
-    left, right = f"as {report.left}", f"as {report.right}"
-    rows = []
-    for rung in report.ladder:
-        of = count(rung.rows)
-        as_right = "" if rung.as_right is None else f"{count(rung.as_right)} of {of}"
-        texts = (rung.name, rung.what, f"{count(rung.as_left)} of {of}", as_right)
-        rows.append(TableRow(cells=tuple(TableCell(text=text) for text in texts)))
-    return Table(
-        title="The same rows, run again",
-        columns=(
-            TableColumn(),
-            TableColumn(title="How they were run", kind="name"),
-            TableColumn(title=_sentence(left), kind="number", label=left),
-            TableColumn(title=_sentence(right), kind="number", label=right),
-        ),
-        rows=tuple(rows),
-    )
-
-
-def swaps_table(report: Report, most: int | None = None) -> Table:
-    """Each column set to the right side's values: rows that agree again, and what is left."""
-    rows = []
-    for swap in report.swaps[:most]:
-        back = f"{count(swap.back.rows)} of {count(swap.back.of)}"
-        apart = f"{numbers.number(swap.apart, 3)} to {numbers.number(swap.left, 3)}"
-        name = TableCell(text=swap.column, code=True)
-        rows.append(TableRow(cells=(name, TableCell(text=back), TableCell(text=apart))))
-    return Table(
-        title=f"Each column alone as {report.right}",
-        columns=(
-            TableColumn(title="Column", kind="name"),
-            TableColumn(title="Rows that agree again", kind="number", label="agree again"),
-            TableColumn(title="Answers apart by, on average", kind="number", label="apart by"),
-        ),
-        rows=tuple(rows),
-    )
 
 
 def sign(differs: bool) -> Sign:

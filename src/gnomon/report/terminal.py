@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -11,9 +12,12 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from gnomon.report.document import (
+    Chart,
     Document,
+    Figure,
+    FindingCard,
+    Section,
     Spark,
-    Sparkline,
     Table,
     TableCell,
     TableColumn,
@@ -35,8 +39,8 @@ _STYLES: dict[Tone, str] = {
 
 def render_document(document: Document) -> RenderableType:
     """The report as something rich can print."""
-    evidence = (Padding(_block(block), (1, 2, 0, 2)) for block in document.brief)
-    return Group(_head(document), *evidence)
+    shown = [section for section in document.sections if section.where != "page"]
+    return Group(_head(document), *map(_section, shown))
 
 
 def _head(document: Document) -> Panel:
@@ -60,39 +64,54 @@ def _head(document: Document) -> Panel:
     )
 
 
-def _block(block: Table | Sparkline) -> RenderableType:
-    if isinstance(block, Table):
-        return _table(block)
-    return Group(Text(block.title, "bold"), _sparks(block.sparks), Text(block.caption, "dim"))
+def _section(section: Section) -> Padding:
+    parts: list[RenderableType] = [Text(section.title, "bold")] if section.title else []
+    for block in section.blocks:
+        if isinstance(block, Table):
+            parts.append(_table(block))
+        elif isinstance(block, FindingCard):
+            parts += _finding(block)
+        elif isinstance(block, Figure) and block.charts:
+            parts += _chart(block.charts[0])
+    return Padding(Group(*parts), (1, 2, 0, 2))
+
+
+def _finding(card: FindingCard) -> Iterator[RenderableType]:
+    yield Text(card.title, f"bold {_STYLES[card.severity]}")
+    yield Padding(_marked(card.about or card.says), (0, 0, 0, 2))
+
+
+def _chart(chart: Chart) -> Iterator[RenderableType]:
+    """One character for each place that a bar can have."""
+    bars, plot = chart.plot.bars, chart.plot
+    heights = {round(bar.x / bar.width): bar.height / 100 for bar in bars}
+    places = range(round(100 / bars[0].width))
+    yield _sparks(tuple(Spark(heights.get(place, 0.0), "bad") for place in places))
+    ends = f"{plot.x[0].text} to {plot.x[-1].text}, {chart.x_label}"
+    yield Text(f"{chart.y_label}; {ends}; full height is {plot.y[-1].text}", "dim")
 
 
 def _table(table: Table) -> Grid:
-    grid = Grid(
-        title=table.title,
-        title_style="bold",
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        show_header=any(column.title for column in table.columns),
-    )
-    for column in table.columns:
+    columns = [column for column in table.columns if column.where != "page"]
+    shown = [column.where != "page" for column in table.columns]
+    has_signs = table.columns[0].kind == "sign"
+    grid = Grid(box=None, pad_edge=False, show_header=any(column.title for column in columns))
+    for column in columns:
         grid.add_column(
             column.title,
             justify="right" if column.kind == "number" else "left",
             overflow="fold",
             no_wrap=column.kind == "bars",
         )
-    has_signs = table.columns[0].kind == "sign"
     for row in table.rows:
-        cells = [_cell(c, k, row) for c, k in zip(row.cells, _kinds(table), strict=False)]
-        grid.add_row(*([_sign(row)] if has_signs else []), *cells)
+        if row.where == "page":
+            continue
+        cells = zip(row.cells, table.columns[has_signs:], shown[has_signs:], strict=False)
+        texts = [_cell(cell, column, row) for cell, column, is_shown in cells if is_shown]
+        grid.add_row(*([_sign(row)] if has_signs else []), *texts)
     if table.rest:
         grid.add_row(*([""] if has_signs else []), Text(table.rest, "dim"))
     return grid
-
-
-def _kinds(table: Table) -> tuple[TableColumn, ...]:
-    return table.columns[1:] if table.columns[0].kind == "sign" else table.columns
 
 
 def _sign(row: TableRow) -> Text:
@@ -105,7 +124,7 @@ def _sign(row: TableRow) -> Text:
 def _cell(cell: TableCell, column: TableColumn, row: TableRow) -> Text:
     if cell.sparks:
         return _sparks(cell.sparks)
-    text = _marked(cell.text) if column.kind == "prose" else Text(cell.text)
+    text = Text(cell.text)
     if column.kind == "name":
         text.pad_left(2 if row.level in ("member", "first") else 0)
         text.stylize("bold" if row.level == "group" else "")

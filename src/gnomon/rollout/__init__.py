@@ -6,8 +6,9 @@ reading the history needs no gates.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gnomon.lazy_imports import lazy
 
 if TYPE_CHECKING:
     from gnomon.rollout.decisions import check, promote, rollback, start_shadow, stop_shadow
@@ -24,11 +25,15 @@ __all__ = [
     "stop_shadow",
 ]
 
-_CHECKS = {"SkewCheck", "compare_offline", "replay"}
+_HOMES = {
+    "SkewCheck": "skew_checks",
+    "check": "decisions",
+    "compare_offline": "skew_checks",
+    "promote": "decisions",
+    "replay": "skew_checks",
+    "rollback": "decisions",
+    "start_shadow": "decisions",
+    "stop_shadow": "decisions",
+}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "skew_checks" if name in _CHECKS else "decisions"
-    return getattr(import_module(f"{__name__}.{home}"), name)
+__getattr__ = lazy(__name__, _HOMES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -10,17 +11,19 @@ import msgspec
 from gnomon.artifact import Artifact, inspect
 from gnomon.contract.difference import Change, difference
 from gnomon.errors import (
+    ArtifactError,
     GateRefused,
     GateUndecided,
     GnomonError,
     IncompatibleContract,
     RolloutError,
+    UnknownArtifact,
     UnreadableFile,
 )
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy
 from gnomon.rollout.gates import Gates, evaluate
-from gnomon.rollout.history import Event, History, RolloutState
+from gnomon.rollout.history import Event, History, RolloutState, open_history
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.skew import last_replay
@@ -36,6 +39,7 @@ def start_shadow(
     *,
     fraction: float = 1.0,
     same: bool = False,
+    policy: Policy | None = None,
     force: bool = False,
     by: str | None = None,
     why: str | None = None,
@@ -49,6 +53,7 @@ def start_shadow(
         artifact: a tag, such as ``flights:latest``.
         fraction: the share of entities (requests, without an entity key) it sees.
         same: allow the live artifact itself, which measures the noise floor.
+        policy: what it will be compared by; the defaults without one.
         force: do it though its contract refuses what clients send today; that is recorded.
         by: who decides.
         why: the reason, for the history.
@@ -57,11 +62,13 @@ def start_shadow(
     Raises:
         ArtifactError, UnknownArtifact: it, or the live artifact, does not pass inspection.
         IncompatibleContract: it could not read what the live artifact is sent.
+        PolicyError: the policy names an output that it does not have.
         RolloutError: nothing is live, it is live, or it runs already.
         RolloutConflict: another decision was recorded meanwhile.
     """
     history = _brought_up(history, settings, model)
     chosen = _inspect(model, artifact)
+    (policy or Policy()).check_names(chosen.tag, chosen.contract.output_schema)
     event = Event(
         kind="shadow_start",
         artifact=chosen.tag,
@@ -188,6 +195,7 @@ def check(settings: Settings, model: str, artifact: str, policy: Policy | None =
     """What a promotion of this artifact would be told now; nothing is recorded.
 
     Raises:
+        PolicyError: the policy names an output that it does not have.
         RolloutError: nothing is live.
     """
     state = _brought_up(None, settings, model).state
@@ -218,6 +226,8 @@ def _unreadable(tag: str, live: str | None, refused: list[Change]) -> Incompatib
 def _gates(
     settings: Settings, model: str, state: RolloutState, tag: str, *, policy: Policy
 ) -> Gates:
+    with contextlib.suppress(ArtifactError, UnknownArtifact):  # Judged by what was logged of it.
+        policy.check_names(tag, inspect(tag).contract.output_schema)
     storage = Storage(settings)
     found = slices.find(storage, model)
     return evaluate(
@@ -265,7 +275,7 @@ def _refused(found: Gates, in_shadow: bool) -> GateRefused:
 
 
 def _brought_up(history: History | None, settings: Settings, model: str) -> History:
-    history = history or History(Storage(settings), model)
+    history = history or open_history(settings, model)
     history.check()
     return history
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -9,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from gnomon.compare.sequential import Interval, rate_interval
+from gnomon.compare.sequential import Interval, rate_interval, rows_still_needed
 from gnomon.compare.sketch import Sketch
 from gnomon.errors import RolloutError, UnreadableFile
 from gnomon.log import InferenceLog
@@ -155,7 +156,8 @@ def _rows(limit: int, evidence: Evidence) -> Gate:
     return Gate(
         name="rows",
         verdict="pass" if rows >= limit else "unknown",
-        says=f"{rows:,} rows scored; {limit:,} are needed",
+        says=f"{rows:,} rows scored; {limit:,} are needed"
+        + (f", {limit - rows:,} more" if rows < limit else ""),
         limit=limit,
         value=rows,
         rows=rows,
@@ -181,20 +183,30 @@ def _disagreement(limit: float, confidence: float, evidence: Evidence) -> Gate:
         "disagreement",
         f"{shadow.disagreed:,} of {shadow.compared:,} rows disagree with live",
         limit, value, interval, shadow.disagreed, shadow.compared,
+        confidence=None if noise.compared else confidence,
         beyond=floor, examples=shadow.worst,
     )  # fmt: skip
 
 
 def _flips(limit: float, confidence: float, evidence: Evidence) -> Gate:
     shadow = evidence.shadow
+    if shadow.compared and not shadow.decided:
+        return Gate(
+            name="flips",
+            verdict="unknown",
+            says="no output decides: live and the shadow share no output that [decision] names, or "
+            "that is a label, or it is ignored",
+            limit=limit,
+        )
     return _rate_gate(
         "flips",
-        f"{shadow.flipped:,} of {shadow.compared:,} rows flip the decision",
+        f"{shadow.flipped:,} of {shadow.decided:,} rows flip the decision",
         limit,
-        _share(shadow.flipped, shadow.compared),
-        rate_interval(shadow.flipped, shadow.compared, confidence),
+        _share(shadow.flipped, shadow.decided),
+        rate_interval(shadow.flipped, shadow.decided, confidence),
         shadow.flipped,
-        shadow.compared,
+        shadow.decided,
+        confidence=confidence,
         examples=tuple(row for row in shadow.worst if row.flipped),
     )
 
@@ -211,6 +223,7 @@ def _failed(limit: float, confidence: float, evidence: Evidence) -> Gate:
         rate_interval(shadow.failed, rows, confidence),
         shadow.failed,
         rows,
+        confidence=confidence,
     )
 
 
@@ -223,17 +236,25 @@ def _rate_gate(
     count: int,
     rows: int,
     *,
+    confidence: float | None,
     beyond: str = "",
     examples: tuple[RowReference, ...] = (),
 ) -> Gate:
+    """The gate of a share.
+
+    Args:
+        confidence: of the interval, to say how many rows are still needed; None: that is not known.
+    """
     verdict: Verdict = "unknown"
     if rows and interval.high <= limit:
         verdict = "pass"
     elif rows and interval.low > limit:
         verdict = "fail"
-    says = f"{found}: {interval.low:.2%} to {interval.high:.2%}{beyond}; limit {limit:.2%}" + (
-        ", so more rows are needed" if verdict == "unknown" else ""
-    )
+    says = f"{found}: {interval.low:.2%} to {interval.high:.2%}{beyond}; limit {limit:.2%}"
+    if verdict == "unknown":
+        more = None if confidence is None else rows_still_needed(count, rows, limit, confidence)
+        says += ", so more rows are needed" if more is None else f", so about {more:,} more rows "
+        says += "" if more is None else "are needed if the share stays"
     return Gate(
         name=name, verdict=verdict, says=says, limit=limit, value=value,
         interval=interval, count=count, rows=rows, examples=examples,
@@ -294,11 +315,13 @@ def _coverage(limit: float, evidence: Evidence, lag: int, unheard: list[str]) ->
         verdict = "fail"
     elif eligible and scored / eligible >= limit and not unheard:
         verdict = "pass"
+    short = math.ceil(limit * eligible) - scored
+    waiting = f", so {short:,} of those lagging" if verdict == "unknown" and short > 0 else ""
     return Gate(
         name="coverage",
         verdict=verdict,
         says=f"{scored:,} of {eligible:,} eligible rows scored, {failed:,} failed, {lag:,} lagging"
-        f"; at least {limit:.2%} must be scored" + _unheard(unheard),
+        f"; at least {limit:.2%} must be scored{waiting}" + _unheard(unheard),
         limit=limit,
         value=_share(scored, eligible),
         count=failed + lag,
@@ -337,6 +360,7 @@ def _skew(
         rate_interval(skew.disagreed, skew.rows, confidence),
         skew.disagreed,
         skew.rows,
+        confidence=confidence,
     )
 
 

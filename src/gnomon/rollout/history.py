@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -31,7 +32,17 @@ from gnomon.rollout.integrity import HistoryEnd, Witness
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
-__all__ = ["FORMAT", "Event", "History", "Kind", "RolloutState", "Shadow", "fold", "read_history"]
+__all__ = [
+    "FORMAT",
+    "Event",
+    "History",
+    "Kind",
+    "RolloutState",
+    "Shadow",
+    "fold",
+    "open_history",
+    "read_history",
+]
 
 FORMAT = 2
 """2 added ``previous_sha256``. Events of format 1 may come before those of format 2, not after."""
@@ -152,8 +163,19 @@ def fold(events: list[Event]) -> RolloutState:
     return state
 
 
+def open_history(settings: Settings, model: str) -> History:
+    """The history of a model under the storage root, held to what the spool here says of it."""
+    spool = settings.local_spool
+    return History(Storage(settings), model, None if spool is None else spool / model)
+
+
 class History:
     """One model's events and the state they add up to, as of the last :meth:`refresh`.
+
+    Args:
+        storage: where they are.
+        model: the model.
+        spool: the model's segments, if they are on this machine.
 
     Attributes:
         model: the model.
@@ -162,18 +184,19 @@ class History:
         known: the furthest end that is recorded anywhere; beyond ``events`` if some are missing.
     """
 
-    def __init__(self, storage: Storage, model: str) -> None:
+    def __init__(self, storage: Storage, model: str, spool: Path | None = None) -> None:
         self.model = model
         self.events: list[Event] = []
         self.state = RolloutState()
         self.known = HistoryEnd(epoch=0)
         self._storage = storage
+        self._spool = spool
         self._digests: list[str] = []
         self._is_whole = False
 
     def copy(self) -> History:
         """Another that goes on from here by itself; what was read is not read again."""
-        other = History(self._storage, self.model)
+        other = History(self._storage, self.model, self._spool)
         other.state = self.state
         other.events = self.events[: other.state.epoch]  # Another thread may be adding to them.
         other._digests = self._digests[: other.state.epoch]
@@ -249,13 +272,13 @@ class History:
 
         The decision itself is recorded; this is no reason to say that it was not.
         """
-        with contextlib.suppress(StorageError):
-            integrity.record(self._storage, self.model, self._head())
+        with contextlib.suppress(StorageError, OSError):
+            integrity.record(self._storage, self.model, self._head(), self._spool)
 
     def _witnesses(self) -> tuple[list[Witness], UnreadableFile | None]:
         """What is recorded of the end, or why that cannot be read; the events still can."""
         try:
-            return integrity.witnesses(self._storage, self.model), None
+            return integrity.witnesses(self._storage, self.model, self._spool), None
         except UnreadableFile as error:
             return [], error
 
@@ -316,7 +339,7 @@ class History:
 
 def read_history(settings: Settings, model: str) -> tuple[History, GnomonError | None]:
     """A model's history as far as it can be read, and what is wrong with it."""
-    history = History(Storage(settings), model)
+    history = open_history(settings, model)
     try:
         history.refresh()
     except (HistoryDamaged, UnreadableFile) as error:

@@ -1,9 +1,10 @@
 """Whether a rollout history is whole: no event missing, changed, replaced, swapped or cut off.
 
 Each event holds the hash of the one before, so a change inside the history shows. That its *end*
-was cut off shows only elsewhere: ``heads/<model>.json`` and the heartbeats of slices say how many
-decisions there were, and the hash of the last. All are written after the event is on disk, so
-read before the events they never claim more than there is.
+was cut off shows only elsewhere: ``heads/<model>.json``, the heartbeats of slices, and
+``rollout.json`` in the spool, which may be on another disk, say how many decisions there were, and
+the hash of the last. All are written after the event is on disk, so read before the events they
+never claim more than there is.
 
 This is evidence against accidents and against changes by others than the owner of the storage root.
 Whoever may write everywhere under the root can write a history anew, hashes and all.
@@ -13,10 +14,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 
-from gnomon.errors import HistoryDamaged
+from gnomon import files, formats
+from gnomon.errors import HistoryDamaged, StorageError
 from gnomon.formats import Format, decode
 from gnomon.storage import Storage
 
@@ -38,10 +41,11 @@ FORMAT = 1
 
 _KIND = Format("recorded end of a history", FORMAT, hint="remove it; a running server rewrites it")
 _SHOWN = 5
+_IN_SPOOL = "rollout.json"
 
 
 class HistoryEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a history had come: ``heads/<model>.json``.
+    """How far a history had come: ``heads/<model>.json``, and ``rollout.json`` in the spool.
 
     Attributes:
         format: the version of this file's format.
@@ -129,15 +133,22 @@ def check_link(model: str, number: int, said: str | None, before: str | None, ha
     raise damaged(why, event_name(model, number), model)
 
 
-def witnesses(storage: Storage, model: str) -> list[Witness]:
+def witnesses(storage: Storage, model: str, spool: Path | None = None) -> list[Witness]:
     """All that is recorded of a history's end elsewhere.
 
     A heartbeat that cannot be read says nothing: ``gnomon status`` names it.
 
+    Args:
+        storage: where the history is.
+        model: the model.
+        spool: the model's segments, if they are on this machine.
+
     Raises:
-        UnreadableFile: ``heads/<model>.json`` is damaged or of a newer format.
+        UnreadableFile: ``heads/<model>.json``, or what the spool says, is damaged or of a newer
+            format.
+        StorageError: it cannot be read.
     """
-    return [*_recorded(storage, model), *_reported(storage, model)]
+    return [*_recorded(storage, model), *_in_spool(spool), *_reported(storage, model)]
 
 
 def check_witnesses(model: str, digests: Sequence[str], found: Sequence[Witness]) -> None:
@@ -160,12 +171,17 @@ def check_witnesses(model: str, digests: Sequence[str], found: Sequence[Witness]
 
 
 def _cut_off(model: str, read: int, witness: Witness) -> HistoryDamaged:
-    return damaged(
-        f"the history ends after {read} decisions, but {witness.where} says that there were "
-        f"{witness.head.epoch}; missing: {_listed(model, range(read, witness.head.epoch))}",
+    said = witness.head.epoch
+    error = damaged(
+        f"the history ends after {read} decision{'' if read == 1 else 's'}, but {witness.where} "
+        f"says that there {'was 1' if said == 1 else f'were {said}'}; "
+        f"missing: {_listed(model, range(read, said))}",
         event_name(model, read),
         model,
     )
+    if read == 0:  # All of it: more often a disk that is not there than a folder that is damaged.
+        error.hint = f"see that GNOMON_ROOT is right and its disk is mounted, or {error.hint}"
+    return error
 
 
 def _replaced(model: str, digest: str, witness: Witness) -> HistoryDamaged:
@@ -178,9 +194,19 @@ def _replaced(model: str, digest: str, witness: Witness) -> HistoryDamaged:
     )
 
 
-def record(storage: Storage, model: str, head: HistoryEnd) -> None:
-    """Write down how far a history has come. To be called when its events are on disk."""
-    storage.write(_head_name(model), msgspec.json.encode(head))
+def record(storage: Storage, model: str, head: HistoryEnd, spool: Path | None = None) -> None:
+    """Write down how far a history has come. To be called when its events are on disk.
+
+    In a spool only if there is one: none is begun for this.
+
+    Raises:
+        StorageError: the storage root refuses.
+        OSError: the spool refuses.
+    """
+    content = msgspec.json.encode(head)
+    storage.write(_head_name(model), content)
+    if spool is not None and spool.is_dir():
+        files.replace(spool / _IN_SPOOL, content)
 
 
 def _recorded(storage: Storage, model: str) -> Iterator[Witness]:
@@ -188,6 +214,18 @@ def _recorded(storage: Storage, model: str) -> Iterator[Witness]:
     content = storage.read(name)
     if content is not None:
         yield Witness(name, decode(content, HistoryEnd, _KIND, name))
+
+
+def _in_spool(spool: Path | None) -> Iterator[Witness]:
+    if spool is None:
+        return
+    path = spool / _IN_SPOOL
+    try:
+        head = formats.read(path, HistoryEnd, _KIND)
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror}", where=str(path)) from None
+    if head is not None:
+        yield Witness(str(path), head)
 
 
 def _reported(storage: Storage, model: str) -> Iterator[Witness]:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from gnomon.artifact import Artifact, inspect
 from gnomon.errors import SettingsError
+from gnomon.log.layout import folders
 from gnomon.offline.logged import Role
-from gnomon.rollout.history import Event, History, fold
+from gnomon.rollout.history import Event, fold, open_history
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
@@ -23,8 +24,9 @@ def find_model(settings: Settings) -> str:
     storage = Storage(settings)
     paths = [path.split("/") for folder in ("rollout", "slices") for path in storage.names(folder)]
     names = {path[1] for path in paths if len(path) == 3}
-    # Of a history that was lost, too.
-    names |= {Path(path).stem for path in storage.names("heads")}
+    names |= {Path(path).stem for path in storage.names("heads")}  # Of a lost history, too;
+    if settings.local_spool is not None:  # or of a lost storage root.
+        names |= {folder.name for folder in folders(settings.local_spool)}
     if len(names) == 1:
         return names.pop()
     if names:
@@ -68,6 +70,6 @@ def answering(settings: Settings, model: str) -> list[tuple[str, Role]]:
 
 
 def _events(settings: Settings, model: str) -> list[Event]:
-    history = History(Storage(settings), model)
+    history = open_history(settings, model)
     history.refresh()
     return history.events

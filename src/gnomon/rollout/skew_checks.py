@@ -65,7 +65,7 @@ def replay(
         which: whose logged answers: a tag, or a model's name for its live artifact.
         through: the tag of another artifact to run them through; that says nothing to the gate.
         role: the answers it gave as ``live`` or as ``shadow``. Without one: live if it ever was.
-        start: rows that arrived from this time on; a time zone is needed.
+        start: rows that arrived from this time on; UTC when it has no zone.
         end: rows that arrived before this time.
         limit: stop after this many rows.
         policy: what agrees and how many rows may not; the deployment's in this folder without one.

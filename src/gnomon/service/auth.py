@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from gnomon.errors import SettingsError, Unauthorized
@@ -78,26 +80,14 @@ def _path(settings: Settings) -> Path:
 
 def _create(path: Path) -> None:
     """Write a new token, unless another slice is first; its token is as good."""
-    try:
+    with _explained("write", path, "use a storage root that the server may write"):
         create(path, secrets.token_urlsafe(32).encode() + b"\n", mode=0o600)
-    except OSError as error:
-        raise SettingsError(
-            f"cannot write the control token: {error.strerror}",
-            where=str(path),
-            hint="use a storage root that the server may write, or set GNOMON_CONTROL_TOKEN",
-        ) from None
 
 
 def _read(path: Path) -> str:
-    try:
+    with _explained("read", path, "use the account that runs the server"):
         mode = stat.S_IMODE(path.stat().st_mode)
         token = path.read_text().strip()
-    except OSError as error:
-        raise SettingsError(
-            f"cannot read the control token: {error.strerror}",
-            where=str(path),
-            hint="use the account that runs the server, or set GNOMON_CONTROL_TOKEN",
-        ) from None
     if mode & 0o077:
         raise SettingsError(
             f"expected a file only its owner can read, got mode {mode:o}",
@@ -107,3 +97,15 @@ def _read(path: Path) -> str:
     if not token:
         raise SettingsError("the token file is empty", where=str(path), hint="delete it")
     return token
+
+
+@contextlib.contextmanager
+def _explained(doing: str, path: Path, remedy: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(
+            f"cannot {doing} the control token: {error.strerror}",
+            where=str(path),
+            hint=f"{remedy}, or set GNOMON_CONTROL_TOKEN",
+        ) from None

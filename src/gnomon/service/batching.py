@@ -6,8 +6,7 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 import pyarrow as pa
@@ -17,9 +16,12 @@ from gnomon.contract import Decoder
 from gnomon.errors import DeadlineExceeded, GnomonError, Overloaded, WorkerError
 from gnomon.log import request_schema
 from gnomon.service.answers import answers
-from gnomon.service.codec import Codec, Read
+from gnomon.service.batch_queue import BatchQueue, Part
+from gnomon.service.batch_size import BatchSize
+from gnomon.service.codec import Codec
+from gnomon.service.codec_messages import Read
 from gnomon.service.recording import Recorder
-from gnomon.service.records import LaneIdentity, PendingRecords
+from gnomon.service.records import Call, LaneIdentity, PendingRecords
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from gnomon.worker import Supervisor
@@ -80,10 +82,10 @@ class Lane:
         self.identity = LaneIdentity(
             artifact.tag, artifact.digest, epoch, request_schema(artifact.contract)
         )
-        self.queued_rows = 0
         self._settings = settings
         self._recorder = recorder
-        self._queue: deque[Ticket] = deque()
+        self._size = BatchSize(settings.batch_rows, settings.batch_seconds)
+        self._queue = BatchQueue(self._size, self.decoder)
         self._unsettled: deque[Ticket] = deque()
         self._alarm: asyncio.TimerHandle | None = None
         there = iter(found)
@@ -136,11 +138,11 @@ class Lane:
             self._alarm.cancel()
         await asyncio.gather(*(worker.close() for worker in self._workers))
 
-    async def read(self, body: bytes) -> tuple[Read, pa.RecordBatch]:
+    async def read(self, body: bytes | bytearray) -> tuple[Read, pa.RecordBatch]:
         """Decode a large body elsewhere; the lane is not closed meanwhile.
 
         Raises:
-            InvalidRequest, Overloaded, DeadlineExceeded, WorkerError: see :meth:`Codec.read`.
+            InvalidRequest, DeadlineExceeded, WorkerError: see :meth:`Codec.read`.
         """
         self._reading += 1
         try:
@@ -152,9 +154,9 @@ class Lane:
 
     def submit(self, ticket: Ticket) -> None:
         """Take a decoded request, or shed it when the queue is full."""
-        rows = len(ticket.rows)
-        if self.queued_rows + rows > self._settings.queue_rows and self._queue:
-            self._recorder.unanswered(ticket, "shed", self._overloaded())
+        waiting = self._queue.ahead_of(ticket)
+        if waiting and waiting + len(ticket.rows) > self._settings.queue_rows:
+            self._recorder.unanswered(ticket, "shed", self._overloaded(waiting))
             return
         loop = asyncio.get_running_loop()
         late = (time.perf_counter_ns() - ticket.started) / 1e9
@@ -168,8 +170,7 @@ class Lane:
             self._unsettled.append(ticket)
             if self._alarm is None:
                 self._alarm = loop.call_at(ticket.expires, self._expire)
-        self._queue.append(ticket)
-        self.queued_rows += rows
+        self._queue.add(ticket)
         self._gather()
 
     def _gather(self) -> None:
@@ -184,114 +185,115 @@ class Lane:
 
         It waits no longer than a call takes, which is what a larger batch may save.
         """
-        grows = self._gathered < self.queued_rows < self._settings.batch_rows
+        grows = self._gathered < self._queue.rows and self._queue.can_grow
         if grows and time.perf_counter() < self._patience:
-            self._gathered = self.queued_rows
+            self._gathered = self._queue.rows
             asyncio.get_running_loop().call_soon(self._gather_on)
         else:
             self._gathering = False
             self._send()
 
     def _send(self) -> None:
-        while self._free and self._queue:
-            tickets = self._take()
-            if tickets:
-                task = asyncio.get_running_loop().create_task(self._run(self._free.pop(), tickets))
-                self._batches.add(task)
-                task.add_done_callback(self._batches.discard)
-
-    def _take(self) -> list[Ticket]:
-        """The next batch off the queue; requests that timed out while waiting are dropped."""
-        tickets: list[Ticket] = []
-        rows = 0
-        while self._queue:
-            size = len(self._queue[0].rows)
-            if tickets and rows + size > self._settings.batch_rows:
-                break
-            if self._queue[0].batch is not None and tickets:
-                break
-            ticket = self._queue.popleft()
-            self.queued_rows -= size
-            if not ticket.settled:
-                tickets.append(ticket)
-                rows += size
-            if ticket.batch is not None and tickets:
-                break  # A large request travels alone: its rows are Arrow already.
-        return tickets
+        while self._free and (batch := self._queue.take()):
+            run = self._run_part if isinstance(batch, Part) else self._run
+            task = asyncio.get_running_loop().create_task(run(self._free.pop(), batch))  # type: ignore[arg-type]
+            self._batches.add(task)
+            task.add_done_callback(self._batches.discard)
 
     async def _run(self, worker: Supervisor, tickets: list[Ticket]) -> None:
+        """Have small requests scored, and answer them."""
         try:
-            asked, scored = await self._score(worker, tickets)
+            asked, scored, call = await self._score(worker, tickets)
         except Exception as error:
             self._fail(tickets, error)
             self._release(worker)
             if not isinstance(error, GnomonError):
                 raise
             return
-        if tickets[0].batch is not None:
-            self._release(worker)
-            await self._answer_large(asked, scored)
-            return
         if scored.micros:  # None where nothing but deaths came of it.
             self._fastest = min(self._fastest, scored.micros)
         if scored.micros <= CALL_COSTS_MOST * self._fastest:
-            self._answer(asked, scored)
+            self._answer(asked, scored.batch, [call])
             self._release(worker)
         else:
             self._free.append(worker)
             self._send()
             await asyncio.sleep(0)  # The next batch leaves first.
-            self._answer(asked, scored)
+            self._answer(asked, scored.batch, [call])
 
     async def _score(
         self, worker: Supervisor, tickets: list[Ticket]
-    ) -> tuple[PendingRecords, Scored]:
+    ) -> tuple[PendingRecords, Scored, Call]:
         """Have a batch scored, and make what the log will say of it while the worker is busy."""
         sent = time.perf_counter_ns()
-        rows: list[Any] = []
-        inputs = tickets[0].batch
-        if inputs is None:
-            rows = [row for ticket in tickets for row in ticket.rows]
-            inputs = self.decoder.batch(rows)
+        rows = [row for ticket in tickets for row in ticket.rows]
+        inputs = self.decoder.batch(rows)
         begun = await worker.begin(inputs)
         try:
-            outside = self.decoder.outside(rows) if rows else tickets[0].outside
+            outside = self.decoder.outside(rows)
             asked = self._recorder.asked(self.identity, tickets, inputs, sent, outside)
         finally:
             scored = await worker.finish(begun)
-        return asked, scored
+        self._size.took(inputs.num_rows, scored.micros - scored.waited)
+        return asked, scored, Call(inputs.num_rows, sent, scored.micros)
+
+    async def _run_part(self, worker: Supervisor, part: Part) -> None:
+        """Have a part of a large request scored, and answer that when it was the last."""
+        sent = time.perf_counter_ns()
+        request = part.request
+        try:
+            scored = await worker.score(part.inputs)
+        except Exception as error:
+            self._fail([request.ticket], error)
+            if not isinstance(error, GnomonError):
+                raise
+            return
+        finally:
+            self._release(worker)
+        self._size.took(part.inputs.num_rows, scored.micros - scored.waited)
+        if request.add(part, scored, sent) and not request.ticket.settled:
+            outputs, calls = request.whole()
+            asked = self._recorder.asked(
+                self.identity, [request.ticket], request.inputs, sent, request.outside
+            )
+            await self._answer_large(asked.in_parts(calls), outputs, calls)
 
     def _release(self, worker: Supervisor) -> None:
         self._free.append(worker)
         self._gather()
 
-    async def _answer_large(self, asked: PendingRecords, scored: Scored) -> None:
+    async def _answer_large(
+        self, asked: PendingRecords, outputs: pa.RecordBatch, calls: Sequence[Call]
+    ) -> None:
         """Answer one request whose answer may be long, too."""
         [ticket] = asked.tickets
-        if ticket.single or scored.batch.num_rows * scored.batch.num_columns <= SOON_VALUES:
-            self._answer(asked, scored)
+        if ticket.single or outputs.num_rows * outputs.num_columns <= SOON_VALUES:
+            self._answer(asked, outputs, calls)
             return
         try:
             body = await self._codec.write(
-                self._encoded_contract, scored.batch, ticket.request_id, self.artifact.tag
+                self._encoded_contract, outputs, ticket.request_id, self.artifact.tag
             )
         except GnomonError as error:
             self._fail([ticket], error)
         else:
-            self._answer(asked, scored, [Answer(200, body)])
+            self._answer(asked, outputs, calls, [Answer(200, body)])
 
     def _answer(
-        self, asked: PendingRecords, scored: Scored, made: list[Answer] | None = None
+        self,
+        asked: PendingRecords,
+        outputs: pa.RecordBatch,
+        calls: Sequence[Call],
+        made: list[Answer] | None = None,
     ) -> None:
         """Let a batch's answers leave; they are made here unless they are given."""
-        outputs = scored.batch
         if any(ticket.settled for ticket in asked.tickets):
             kept = pa.array([not ticket.settled for ticket in asked.tickets for _ in ticket.rows])
             asked, outputs = asked.filter(kept), outputs.filter(kept)
         if asked.tickets:
             if made is None:
                 made = answers(asked.tickets, outputs, self.contract, self.artifact.tag)
-            self._recorder.answered(self.identity, asked, outputs, scored.micros, made)
+            self._recorder.answered(self.identity, asked, outputs, calls, made)
         self._forget_settled()
 
     def _fail(self, tickets: list[Ticket], error: Exception) -> None:
@@ -337,8 +339,8 @@ class Lane:
         while self._unsettled and self._unsettled[0].settled:
             self._unsettled.popleft()
 
-    def _overloaded(self) -> Overloaded:
+    def _overloaded(self, waiting: int) -> Overloaded:
         return Overloaded(
-            f"{self.queued_rows} rows are waiting already, the most is {self._settings.queue_rows}",
+            f"{waiting} rows are waiting already, the most is {self._settings.queue_rows}",
             hint="retry after the pause given in Retry-After",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -12,14 +13,21 @@ import msgspec
 
 from gnomon.errors import (
     DeadlineExceeded,
-    GnomonError,
     HistoryDamaged,
     InvalidRequest,
     ServerError,
 )
 from gnomon.rollout.history import Event
 from gnomon.sent_errors import SentError
-from gnomon.service.control import ROUTES, Decision, Decisions
+from gnomon.service.control import (
+    ROUTES,
+    DecisionRequest,
+    Decisions,
+    Promote,
+    Rollback,
+    StartShadow,
+    StopShadow,
+)
 from gnomon.service.status import Status
 
 if TYPE_CHECKING:
@@ -30,6 +38,7 @@ __all__ = ["Call", "Prediction", "Predictions", "Record", "Row", "RowError", "Ro
 Record: TypeAlias = Mapping[str, Any]
 Rows: TypeAlias = "Sequence[Record] | pd.DataFrame"
 T = TypeVar("T")
+Read = TypeVar("Read", covariant=True)
 
 CONTROL_SECONDS = 180.0
 """How long a control call may take: a promotion loads and verifies an artifact first."""
@@ -87,7 +96,7 @@ class Predictions(msgspec.Struct, frozen=True, kw_only=True):
         return self.rows[index]
 
 
-class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+class Call(msgspec.Struct, Generic[Read], frozen=True, kw_only=True):
     """One request to the server, and how its answer is read.
 
     Attributes:
@@ -100,7 +109,12 @@ class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     content: bytes | None = None
     control: bool = False
     seconds: float | None = None
-    read: Callable[[bytes], T]
+    read: Callable[[bytes], Read]
+
+
+def predict(rows: Record | Rows) -> Call[Prediction | Predictions]:
+    """Ask for one record, a list of records, or every row of a DataFrame."""
+    return predict_one(rows) if isinstance(rows, Mapping) else predict_many(rows)
 
 
 def predict_one(record: Record) -> Call[Prediction]:
@@ -120,7 +134,36 @@ def predict_many(rows: Rows) -> Call[Predictions]:
     return Call(method="POST", path="/predict", content=_encode(content), read=_reader(Predictions))
 
 
-def decide(decision: Decision) -> Call[Event]:
+def start_shadow(
+    artifact: str,
+    fraction: float | None,
+    same: bool,
+    force: bool,
+    by: str | None,
+    why: str | None,
+) -> Call[Event]:
+    """Put an artifact in shadow."""
+    return _decide(
+        StartShadow(artifact=artifact, fraction=fraction, same=same, force=force, by=by, why=why)
+    )
+
+
+def stop_shadow(artifact: str, by: str | None, why: str | None) -> Call[Event]:
+    """Take an artifact out of shadow."""
+    return _decide(StopShadow(artifact=artifact, by=by, why=why))
+
+
+def promote(artifact: str, force: bool, by: str | None, why: str | None) -> Call[Event]:
+    """Make an artifact live."""
+    return _decide(Promote(artifact=artifact, force=force, by=by, why=why))
+
+
+def rollback(by: str | None, why: str | None) -> Call[Event]:
+    """Make the previous artifact live again."""
+    return _decide(Rollback(by=by, why=why))
+
+
+def _decide(decision: DecisionRequest) -> Call[Event]:
     """Take a rollout decision; the route is the one that takes such a body."""
     return Call(
         method="POST",
@@ -183,23 +226,34 @@ def read(call: Call[T], response: httpx.Response) -> T:
     raise raised
 
 
-def unreachable(error: httpx.HTTPError, url: str) -> GnomonError:
-    """The error for a server that did not answer."""
-    if isinstance(error, httpx.TimeoutException):
-        return DeadlineExceeded(
+@contextlib.contextmanager
+def reaching(url: str) -> Iterator[None]:
+    """Explain a server that does not answer.
+
+    Raises:
+        DeadlineExceeded: not in time.
+        ServerError: not at all, or the URL is none.
+    """
+    try:
+        yield
+    except httpx.TimeoutException as error:
+        raise DeadlineExceeded(
             f"no answer in time: {type(error).__name__}",
             where=url,
             hint="give the client a longer `timeout`",
-        )
-    if isinstance(error, httpx.UnsupportedProtocol):
-        return ServerError(
+        ) from None
+    except httpx.UnsupportedProtocol:
+        raise ServerError(
             "expected a URL that begins with http:// or https://",
             where=url,
             hint=f"write http://{url}",
-        )
-    return ServerError(
-        f"no answer: {error}", where=url, hint="is the server running there? `gnomon serve` does"
-    )
+        ) from None
+    except httpx.HTTPError as error:
+        raise ServerError(
+            f"no answer: {error}",
+            where=url,
+            hint="is the server running there? `gnomon serve` does",
+        ) from None
 
 
 class _Error(SentError, frozen=True):

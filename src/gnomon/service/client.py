@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from abc import abstractmethod
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 import httpx
 
@@ -25,17 +25,18 @@ from gnomon.errors import GnomonError, NotReady
 from gnomon.rollout.history import Event
 from gnomon.service import calls
 from gnomon.service.calls import Call, Prediction, Predictions, Record, Rows
-from gnomon.service.control import Promote, Rollback, StartShadow, StopShadow
 from gnomon.service.status import Status
 
 __all__ = ["AsyncClient", "Client"]
 
 T = TypeVar("T")
+Transport = TypeVar("Transport")
+
 DEFAULT_URL = "http://127.0.0.1:3000"
 READY_POLL_SECONDS = 0.1
 
 
-class _Connection:
+class _Connection(Generic[Transport]):
     """Where the server is and which tokens it wants: what both clients hold."""
 
     def __init__(
@@ -46,14 +47,19 @@ class _Connection:
         predict_token: str | None = None,
         by: str | None = None,
         timeout: float = 30.0,
+        transport: Transport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._control_token = control_token
         self._predict_token = predict_token
-        # Reading the system's certificates takes longer than most calls; plain HTTP has no use.
-        self._verify = self.url.startswith("https:")
         self._by = by
         self._timeout = timeout
+        # Reading the system's certificates takes longer than most calls; plain HTTP has no use.
+        self._open(transport, verify=self.url.startswith("https:"))
+
+    @abstractmethod
+    def _open(self, transport: Transport | None, *, verify: bool) -> None:
+        """Make ready to send."""
 
     def _request(self, call: Call[Any]) -> dict[str, Any]:
         """The arguments of ``httpx.Client.request``."""
@@ -78,7 +84,7 @@ class _Connection:
             )
 
 
-class Client(_Connection):
+class Client(_Connection[httpx.BaseTransport]):
     """A client for threads.
 
     Args:
@@ -91,24 +97,8 @@ class Client(_Connection):
         transport: an ``httpx`` transport, to call an ASGI or WSGI app or a socket directly.
     """
 
-    def __init__(
-        self,
-        url: str = DEFAULT_URL,
-        *,
-        control_token: str | None = None,
-        predict_token: str | None = None,
-        by: str | None = None,
-        timeout: float = 30.0,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        super().__init__(
-            url,
-            control_token=control_token,
-            predict_token=predict_token,
-            by=by,
-            timeout=timeout,
-        )
-        self._http = httpx.Client(transport=transport, verify=self._verify)
+    def _open(self, transport: httpx.BaseTransport | None, *, verify: bool) -> None:
+        self._http = httpx.Client(transport=transport, verify=verify)
 
     def __enter__(self) -> Client:
         return self
@@ -138,9 +128,7 @@ class Client(_Connection):
             GnomonError: whatever else the server answered.
             ServerError: no answer, or one that is not Gnomon's.
         """
-        if isinstance(rows, Mapping):
-            return self._send(calls.predict_one(rows))
-        return self._send(calls.predict_many(rows))
+        return self._send(calls.predict(rows))
 
     def start_shadow(
         self,
@@ -164,15 +152,11 @@ class Client(_Connection):
             IncompatibleContract: it could not read what the live artifact is sent.
             RolloutError: it is live, or in shadow already.
         """
-        asked = StartShadow(
-            artifact=artifact, fraction=fraction, same=same, force=force, by=self._by, why=why
-        )
-        return self._send(calls.decide(asked))
+        return self._send(calls.start_shadow(artifact, fraction, same, force, self._by, why))
 
     def stop_shadow(self, artifact: str, *, why: str | None = None) -> Event:
         """Take an artifact out of shadow."""
-        asked = StopShadow(artifact=artifact, by=self._by, why=why)
-        return self._send(calls.decide(asked))
+        return self._send(calls.stop_shadow(artifact, self._by, why))
 
     def promote(self, artifact: str, *, force: bool = False, why: str | None = None) -> Event:
         """Make an artifact live. ``force`` passes gates that do not hold; it is recorded.
@@ -182,12 +166,11 @@ class Client(_Connection):
             GateUndecided: none fails, but one lacks the evidence.
             RolloutConflict: another decision was recorded first.
         """
-        asked = Promote(artifact=artifact, force=force, by=self._by, why=why)
-        return self._send(calls.decide(asked))
+        return self._send(calls.promote(artifact, force, self._by, why))
 
     def rollback(self, *, why: str | None = None) -> Event:
         """Make the previous artifact live again."""
-        return self._send(calls.decide(Rollback(by=self._by, why=why)))
+        return self._send(calls.rollback(self._by, why))
 
     def status(self) -> Status:
         """What the slice that answers runs, and its books."""
@@ -216,14 +199,12 @@ class Client(_Connection):
             time.sleep(READY_POLL_SECONDS)
 
     def _send(self, call: Call[T]) -> T:
-        try:
+        with calls.reaching(self.url):
             response = self._http.request(**self._request(call))
-        except httpx.HTTPError as error:
-            raise calls.unreachable(error, self.url) from None
         return calls.read(call, response)
 
 
-class AsyncClient(_Connection):
+class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
     """A client for asyncio: every method of :class:`Client`, awaited.
 
     Args:
@@ -231,24 +212,8 @@ class AsyncClient(_Connection):
         transport: an ``httpx`` async transport.
     """
 
-    def __init__(
-        self,
-        url: str = DEFAULT_URL,
-        *,
-        control_token: str | None = None,
-        predict_token: str | None = None,
-        by: str | None = None,
-        timeout: float = 30.0,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        super().__init__(
-            url,
-            control_token=control_token,
-            predict_token=predict_token,
-            by=by,
-            timeout=timeout,
-        )
-        self._http = httpx.AsyncClient(transport=transport, verify=self._verify)
+    def _open(self, transport: httpx.AsyncBaseTransport | None, *, verify: bool) -> None:
+        self._http = httpx.AsyncClient(transport=transport, verify=verify)
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -272,9 +237,7 @@ class AsyncClient(_Connection):
 
     async def predict(self, rows: Record | Rows) -> Prediction | Predictions:
         """As :meth:`Client.predict`."""
-        if isinstance(rows, Mapping):
-            return await self._send(calls.predict_one(rows))
-        return await self._send(calls.predict_many(rows))
+        return await self._send(calls.predict(rows))
 
     async def start_shadow(
         self,
@@ -286,24 +249,19 @@ class AsyncClient(_Connection):
         why: str | None = None,
     ) -> Event:
         """As :meth:`Client.start_shadow`."""
-        asked = StartShadow(
-            artifact=artifact, fraction=fraction, same=same, force=force, by=self._by, why=why
-        )
-        return await self._send(calls.decide(asked))
+        return await self._send(calls.start_shadow(artifact, fraction, same, force, self._by, why))
 
     async def stop_shadow(self, artifact: str, *, why: str | None = None) -> Event:
         """As :meth:`Client.stop_shadow`."""
-        asked = StopShadow(artifact=artifact, by=self._by, why=why)
-        return await self._send(calls.decide(asked))
+        return await self._send(calls.stop_shadow(artifact, self._by, why))
 
     async def promote(self, artifact: str, *, force: bool = False, why: str | None = None) -> Event:
         """As :meth:`Client.promote`."""
-        asked = Promote(artifact=artifact, force=force, by=self._by, why=why)
-        return await self._send(calls.decide(asked))
+        return await self._send(calls.promote(artifact, force, self._by, why))
 
     async def rollback(self, *, why: str | None = None) -> Event:
         """As :meth:`Client.rollback`."""
-        return await self._send(calls.decide(Rollback(by=self._by, why=why)))
+        return await self._send(calls.rollback(self._by, why))
 
     async def status(self) -> Status:
         """As :meth:`Client.status`."""
@@ -324,8 +282,6 @@ class AsyncClient(_Connection):
             await asyncio.sleep(READY_POLL_SECONDS)
 
     async def _send(self, call: Call[T]) -> T:
-        try:
+        with calls.reaching(self.url):
             response = await self._http.request(**self._request(call))
-        except httpx.HTTPError as error:
-            raise calls.unreachable(error, self.url) from None
         return calls.read(call, response)

@@ -9,76 +9,37 @@ clients.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import struct
 import subprocess
-from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
-import msgspec
 import pyarrow as pa
 
-from gnomon.errors import DeadlineExceeded, Overloaded, WorkerError
-from gnomon.sent_errors import SentError
+from gnomon.errors import DeadlineExceeded, WorkerError
 from gnomon.service.children import start_process, streams
+from gnomon.service.codec_messages import (
+    Failed,
+    Read,
+    ReadBody,
+    Reply,
+    WriteAnswer,
+    Written,
+    packed,
+    receive_reply,
+)
 from gnomon.settings import Settings
 from gnomon.worker import frames
 from gnomon.worker.spawn import reap
 
-__all__ = ["HEADER", "Codec", "Failed", "Peer", "Read", "ReadBody", "WriteAnswer", "Written"]
+__all__ = ["Codec"]
 
 logger = logging.getLogger("gnomon")
 
-HEADER = struct.Struct("<III")
-"""Bytes of the message (JSON), of the contract (JSON; requests only) and of the payload."""
 
-HELD_BODIES = 8
-"""How many bodies of the largest size, in bytes, may wait; more are shed."""
-
-
-class ReadBody(msgspec.Struct, tag="read", frozen=True):
-    """Decode the payload, a request body, by the contract."""
-
-    most_rows: int
-
-
-class WriteAnswer(msgspec.Struct, tag="write", frozen=True):
-    """Make the answer to a request of many rows of the payload, a scored batch."""
-
-    request_id: str
-    artifact: str
-
-
-class Read(msgspec.Struct, tag="rows", frozen=True):
-    """A decoded body; its rows are the payload, a record batch in the contract's input schema.
-
-    Attributes:
-        single: see :class:`gnomon.contract.Decoded`; so with the next.
-        unknown: its unknown fields.
-        outside: rows let through with a value out of domain or range, by feature.
-    """
-
-    single: bool
-    unknown: tuple[str, ...]
-    outside: dict[str, int]
-
-
-class Written(msgspec.Struct, tag="written", frozen=True):
-    """The answer is the payload, JSON."""
-
-
-class Failed(SentError, tag="failed", frozen=True):
-    """The body was refused, and why."""
-
-
-Reply = Read | Written | Failed
 R = TypeVar("R", Read, Written)
 
-_reply = msgspec.json.Decoder(Reply)
 
-
-class Peer(NamedTuple):
+class _Peer(NamedTuple):
     """A running process and the streams to it."""
 
     process: subprocess.Popen[bytes]
@@ -93,15 +54,13 @@ class Codec:
     ended.
 
     Args:
-        settings: handed down; ``deadline`` is how long one body may take, and ``body_bytes`` what
-            the bodies that wait are measured by.
+        settings: handed down; ``deadline`` is how long one body may take.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._turn = asyncio.Lock()
-        self._peer: Peer | None = None
-        self._held = 0
+        self._peer: _Peer | None = None
         self._starting: asyncio.Task[None] | None = None
 
     @property
@@ -120,7 +79,7 @@ class Codec:
         await self._end()
 
     async def read(
-        self, contract: bytes, schema: pa.Schema, body: bytes, most_rows: int
+        self, contract: bytes, schema: pa.Schema, body: bytes | bytearray, most_rows: int
     ) -> tuple[Read, pa.RecordBatch]:
         """Decode a request body.
 
@@ -132,12 +91,10 @@ class Codec:
 
         Raises:
             InvalidRequest: see :meth:`gnomon.contract.Decoder.decode`.
-            Overloaded: too much waits already.
             DeadlineExceeded: it took too long, or waited too long.
             WorkerError: the process ended on it.
         """
-        with self._hold(len(body)):
-            reply, payload = await self._ask(ReadBody(most_rows), contract, body, Read)
+        reply, payload = await self._ask(ReadBody(most_rows), contract, body, Read)
         return reply, frames.read_batch(payload, schema)
 
     async def write(
@@ -153,25 +110,11 @@ class Codec:
         _, payload = await self._ask(request, contract, scored.serialize(), Written)
         return payload
 
-    @contextlib.contextmanager
-    def _hold(self, size: int) -> Iterator[None]:
-        most = HELD_BODIES * self._settings.body_bytes
-        if self._held + size > most:
-            raise Overloaded(
-                f"{self._held:,} bytes of large requests are waiting already, the most is {most:,}",
-                hint="retry after the pause given in Retry-After",
-            )
-        self._held += size
-        try:
-            yield
-        finally:
-            self._held -= size
-
     async def _ask(
         self,
         request: ReadBody | WriteAnswer,
         contract: bytes,
-        payload: bytes | pa.Buffer,
+        payload: bytes | bytearray | pa.Buffer,
         kind: type[R],
     ) -> tuple[R, bytes]:
         try:
@@ -189,18 +132,17 @@ class Codec:
         return reply, answer
 
     async def _exchange(
-        self, request: ReadBody | WriteAnswer, contract: bytes, payload: bytes | pa.Buffer
+        self,
+        request: ReadBody | WriteAnswer,
+        contract: bytes,
+        payload: bytes | bytearray | pa.Buffer,
     ) -> tuple[Reply, bytes]:
         peer = self._peer or await self._start()
-        message = msgspec.json.encode(request)
         try:
-            peer.writer.write(HEADER.pack(len(message), len(contract), len(payload)))
-            peer.writer.writelines([message, contract])
-            peer.writer.write(payload)
+            for block in packed(request, contract, payload):
+                peer.writer.write(block)
             await peer.writer.drain()
-            sizes = HEADER.unpack(await peer.reader.readexactly(HEADER.size))
-            reply = _reply.decode(await peer.reader.readexactly(sizes[0]))
-            return reply, await peer.reader.readexactly(sizes[2])
+            return await receive_reply(peer.reader)
         except (ConnectionError, asyncio.IncompleteReadError):
             code = await self._end()
             raise WorkerError(
@@ -216,7 +158,7 @@ class Codec:
             if self._peer is None:
                 await self._start()
 
-    async def _start(self) -> Peer:
+    async def _start(self) -> _Peer:
         try:
             process, ours = start_process("gnomon.service.codec_process", [], self._settings)
         except OSError as error:
@@ -224,7 +166,7 @@ class Codec:
                 f"cannot start the process that decodes large requests: {error.strerror}",
                 hint="free processes, memory or open files for the server",
             ) from None
-        self._peer = Peer(process, *await streams(ours))
+        self._peer = _Peer(process, *await streams(ours))
         return self._peer
 
     async def _end(self) -> int | None:

@@ -15,13 +15,23 @@ from functools import lru_cache
 
 import msgspec
 
+from gnomon.compat.platform import die_with_parent
 from gnomon.contract import Contract, Decoder
 from gnomon.errors import GnomonError
 from gnomon.service.answers import many
-from gnomon.service.codec import HEADER, Failed, Read, ReadBody, WriteAnswer, Written
+from gnomon.service.codec_messages import (
+    Failed,
+    Read,
+    ReadBody,
+    Reply,
+    Request,
+    WriteAnswer,
+    Written,
+    packed,
+    recv_request,
+)
 from gnomon.worker import frames
 from gnomon.worker.background import enter_background
-from gnomon.worker.limits import die_with_parent
 from gnomon.worker.spawn import inherited
 
 __all__ = ["main"]
@@ -32,8 +42,6 @@ OUT_OF_MEMORY_SCORE = 900
 NICENESS = 5
 """Small requests do not wait for large ones on a busy machine."""
 
-_request = msgspec.json.Decoder(ReadBody | WriteAnswer)
-
 
 def main() -> None:
     """Serve until the socket closes."""
@@ -42,18 +50,14 @@ def main() -> None:
     # Parsed JSON has no cycles, and looking for them in millions of lists takes most of the time.
     gc.disable()
     with socket.socket(fileno=inherited(sys.argv[1])) as gateway:
-        while (head := frames.recv_exactly(gateway, HEADER.size)) is not None:
-            parts = [frames.recv_exactly(gateway, size) for size in HEADER.unpack(head)]
-            message, contract, payload = (bytes(part or b"") for part in parts)
-            del parts
-            reply, answer = _done(_request.decode(message), contract, payload)
-            packed = msgspec.json.encode(reply)
-            del payload
-            gateway.sendall(HEADER.pack(len(packed), 0, len(answer)) + packed)
-            gateway.sendall(answer)
+        while (asked := recv_request(gateway)) is not None:
+            reply, answer = _done(*asked)
+            del asked
+            for block in packed(reply, b"", answer):
+                gateway.sendall(block)
 
 
-def _done(request: ReadBody | WriteAnswer, contract: bytes, payload: bytes) -> tuple[object, bytes]:
+def _done(request: Request, contract: bytes, payload: bytes) -> tuple[Reply, bytes]:
     try:
         if isinstance(request, ReadBody):
             return _read(_decoder(contract), payload, request.most_rows)

@@ -66,14 +66,14 @@ class Controlled(Protocol):
         """The rollout so far, oldest first."""
 
 
-class Decision(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class DecisionRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Who decides, and the reason they give; both are kept in the history."""
 
     by: str | None = None
     why: str | None = None
 
 
-class StartShadow(Decision, kw_only=True, forbid_unknown_fields=True):
+class StartShadow(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/shadow/start``.
 
     Attributes:
@@ -87,20 +87,20 @@ class StartShadow(Decision, kw_only=True, forbid_unknown_fields=True):
     force: bool = False
 
 
-class StopShadow(Decision, kw_only=True, forbid_unknown_fields=True):
+class StopShadow(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/shadow/stop``."""
 
     artifact: str
 
 
-class Promote(Decision, kw_only=True, forbid_unknown_fields=True):
+class Promote(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/promote``."""
 
     artifact: str
     force: bool = False
 
 
-class Rollback(Decision, kw_only=True, forbid_unknown_fields=True):
+class Rollback(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/rollback``."""
 
 
@@ -206,7 +206,7 @@ async def _answer(runtime: Controlled, scope: Scope, receive: Receive) -> bytes:
         raise MethodNotAllowed(f"expected {route.method}, got {method}", where=path)
     check_token(scope, runtime.control_token, hint=CONTROL_HINT)
     body = await read_body(receive, BODY_BYTES, scope["headers"], seconds=BODY_SECONDS)
-    return msgspec.json.encode(await route.answer(runtime, body))
+    return msgspec.json.encode(await route.answer(runtime, bytes(body)))
 
 
 def allow(method: str) -> bytes:

@@ -11,9 +11,9 @@ from gnomon.compat.uvicorn import RequestResponseCycle
 from gnomon.service.head import Head
 from gnomon.service.http import Scope
 
-__all__ = ["BODY_WAITING", "Exchange", "Wire"]
+__all__ = ["Exchange", "Wire"]
 
-BODY_WAITING = 65_536
+_BODY_WAITING = 65_536
 """Bytes of a body that may wait for the application; then the connection is not read on."""
 
 _logger = logging.getLogger("uvicorn.error")
@@ -100,7 +100,7 @@ class Exchange(RequestResponseCycle):
             self.waiting_for_100_continue = False
         if body or done:
             self.message_event.set()
-        return len(self.body) > BODY_WAITING
+        return len(self.body) > _BODY_WAITING
 
     def abandon(self) -> None:
         """The rest of the body will never come: there is nobody to answer."""

@@ -12,9 +12,9 @@ from typing import Protocol
 from gnomon.errors import HeadTooLarge, MalformedRequest
 from gnomon.service.head import HEADERS, fields
 
-__all__ = ["DRAINED_BYTES", "Chunks", "Framing", "Sized"]
+__all__ = ["Chunks", "Framing", "Sized"]
 
-DRAINED_BYTES = 65_536
+_DRAINED_BYTES = 65_536
 """A body that was not read is read to its end if no more than this is left; else the connection is
 closed."""
 SIZE_LINE_BYTES = 4_096
@@ -65,7 +65,7 @@ class Sized:
     @property
     def is_short(self) -> bool:
         """Whether what is still to come is known to be little."""
-        return self._left <= DRAINED_BYTES
+        return self._left <= _DRAINED_BYTES
 
     def take(self, data: bytes) -> tuple[bytes, bytes]:
         """The body in ``data``, and what follows it."""

@@ -18,6 +18,7 @@ from gnomon.errors import (
     MethodNotAllowed,
     NotReady,
     OriginNotAllowed,
+    Overloaded,
     Unauthorized,
     UnknownMethod,
     UnknownRoute,
@@ -167,14 +168,18 @@ class FrontDoor:
             if runtime.settings.predict_token is not None:
                 check_token(scope, runtime.settings.predict_token, hint=PREDICT_HINT)
             settings = runtime.settings
-            body = await read_body(
-                receive, settings.body_bytes, scope["headers"], seconds=settings.client_seconds
-            )
-        except (InvalidRequest, Unauthorized) as error:
+            with runtime.requests.held.body() as grow:
+                body = await read_body(
+                    receive,
+                    settings.body_bytes,
+                    scope["headers"],
+                    seconds=settings.client_seconds,
+                    grow=grow,
+                )
+                waited = scope.get("extensions", {}).get("gnomon", {}).get("waited", 0.0)
+                answer = await runtime.requests.predict(body, client, waited)
+        except (InvalidRequest, Overloaded, Unauthorized) as error:
             answer = await runtime.requests.reject(error, client)
-        else:
-            waited = scope.get("extensions", {}).get("gnomon", {}).get("waited", 0.0)
-            answer = await runtime.requests.predict(body, client, waited)
         await respond(send, answer.status, answer.body, headers=answer.headers)
 
     async def _index(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -30,7 +30,6 @@ __all__ = [
     "END",
     "HEADERS",
     "HEAD_BYTES",
-    "LINE_BYTES",
     "Head",
     "early_refusal",
     "fields",
@@ -42,7 +41,7 @@ END = b"\r\n\r\n"
 """Ends a request head."""
 HEAD_BYTES = 32_768
 """The longest request head taken, END included: nginx takes as much."""
-LINE_BYTES = 8_192
+_LINE_BYTES = 8_192
 """The longest request line taken: the length of a buffer of nginx, and what RFC 9112 asks for."""
 HEADERS = 100
 """The most headers taken, as in Envoy and Apache."""
@@ -171,8 +170,8 @@ def early_refusal(received: bytes, scanned: int = 0) -> GnomonError | None:
         received: the beginning.
         scanned: how much of it was looked at before: who sends byte by byte costs no more.
     """
-    line = received.find(b"\r\n", 0, LINE_BYTES + 2)
-    if line < 0 and len(received) > LINE_BYTES:
+    line = received.find(b"\r\n", 0, _LINE_BYTES + 2)
+    if line < 0 and len(received) > _LINE_BYTES:
         return _too_long()
     if len(received) > HEAD_BYTES:
         return _too_large(f"over {HEAD_BYTES:,} bytes")
@@ -213,7 +212,7 @@ def _is_name(token: bytes) -> bool:
 @lru_cache(maxsize=64)
 def _request_line(line: bytes) -> tuple[str, bytes, bytes, bytes | None, str]:
     """Method, path, query, authority and version; clients send few different ones."""
-    if len(line) > LINE_BYTES:
+    if len(line) > _LINE_BYTES:
         raise _too_long()
     parts = line.split(b" ")
     if (
@@ -339,7 +338,7 @@ def _malformed(message: str, *, where: str | None = None, hint: str | None = Non
 
 def _too_long() -> GnomonError:
     return TargetTooLong(
-        f"expected a request line of at most {LINE_BYTES:,} bytes", hint="put data into the body"
+        f"expected a request line of at most {_LINE_BYTES:,} bytes", hint="put data into the body"
     )
 
 

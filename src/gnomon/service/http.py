@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from gnomon.contract.decoding import SOON_BYTES
 from gnomon.errors import (
     BodyTooLarge,
     GnomonError,
@@ -93,9 +94,14 @@ def is_encoded(headers: Iterable[Header]) -> bool:
 
 
 async def read_body(
-    receive: Receive, limit: int, headers: Iterable[Header] = (), *, seconds: float
-) -> bytes:
-    """The whole request body.
+    receive: Receive,
+    limit: int,
+    headers: Iterable[Header] = (),
+    *,
+    seconds: float,
+    grow: Callable[[int], None] = lambda size: None,
+) -> bytes | bytearray:
+    """The whole request body. A long one is not copied to make it ``bytes``.
 
     Args:
         receive: the ASGI ``receive`` of the request.
@@ -103,6 +109,7 @@ async def read_body(
         headers: the request's headers; with them a body that announces itself as too long is
             refused before a byte of it is read.
         seconds: how long it may take to come.
+        grow: called with how many bytes have come; what it raises ends the reading.
 
     Raises:
         UnknownContentCoding: the body is compressed.
@@ -127,25 +134,24 @@ async def read_body(
                 raise _too_large(limit, f"{length:,} bytes")
     try:
         async with asyncio.timeout(seconds):
-            return await _read(receive, limit)
+            return await _read(receive, limit, grow)
     except TimeoutError:
         raise too_slow(seconds) from None
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
+async def _read(receive: Receive, limit: int, grow: Callable[[int], None]) -> bytes | bytearray:
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
         chunk: bytes = message.get("body", b"")
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > limit:
+        body += chunk
+        grow(len(body))
+        if len(body) > limit:
             raise _too_large(limit, "more")
         if not message.get("more_body", False):
-            return b"".join(chunks)
+            return body if len(body) > SOON_BYTES else bytes(body)
 
 
 def too_slow(seconds: float) -> RequestTimeout:

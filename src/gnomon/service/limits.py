@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import resource
 
+from gnomon.compat.platform import raise_descriptors
 from gnomon.errors import Overloaded, SettingsError
 
 __all__ = [
@@ -47,7 +48,7 @@ def raise_descriptor_limit() -> None:
             where="the hard limit on open files (ulimit -Hn)",
             hint="raise it: ulimit -n in the shell, LimitNOFILE= in systemd, --ulimit in Docker",
         )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    raise_descriptors()
 
 
 def kept_descriptors(limit: int) -> int:

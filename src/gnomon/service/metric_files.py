@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gnomon.artifact.store import home
+from gnomon.compat import platform
 from gnomon.compat.prometheus_client import FOLDER, KINDS, LIVE_GAUGES, file_name, process_of
 from gnomon.files import make_folder
 
@@ -27,7 +28,6 @@ __all__ = ["release_files", "reserve_files"]
 
 FILE_BYTES = 1 << 20
 """Room for thousands of series of one kind; the labels of series are bounded."""
-MEMORY = Path("/dev/shm")
 LOCK = "lock"
 
 _held: dict[Path, int] = {}
@@ -45,7 +45,7 @@ def reserve_files() -> None:
     chosen = os.environ.get(FOLDER)
     if chosen is None:
         return
-    for base in (home() / "gnomon-metrics", MEMORY / f"gnomon-metrics-{os.getuid()}"):
+    for base in _places():
         with contextlib.suppress(OSError):
             _take(base)
             return
@@ -83,12 +83,20 @@ def _take(base: Path) -> None:
     os.environ[FOLDER] = str(folder)
 
 
+def _places() -> Iterator[Path]:
+    """Where there may be room: on disk, then in memory."""
+    yield home() / "gnomon-metrics"
+    memory = platform.memory_folder()
+    if memory is not None:
+        yield memory / f"gnomon-metrics-{os.getuid()}"
+
+
 def _reserve(folder: Path) -> None:
     for kind in KINDS:
         file = folder / file_name(kind, os.getpid())
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            os.posix_fallocate(descriptor, 0, FILE_BYTES)
+            platform.reserve(descriptor, FILE_BYTES)
         finally:
             os.close(descriptor)
 
@@ -125,32 +133,22 @@ def _server() -> str:
     Process ids are taken again, so its start is part of the name; and each container counts its
     own.
     """
-    namespace = os.stat("/proc/self/ns/pid").st_ino
-    return f"{namespace}-{os.getppid()}-{_start(os.getppid())}"
+    parent = os.getppid()
+    return f"{platform.process_space()}-{parent}-{platform.process_start(parent)}"
 
 
 def _is_running(name: str) -> bool:
     """Whether a server can be seen to run; its gateways may all be between two lives."""
     namespace, _, process = name.partition("-")
-    if namespace != str(os.stat("/proc/self/ns/pid").st_ino):
+    if namespace != platform.process_space():
         return False
     pid, _, start = process.partition("-")
-    return pid.isdecimal() and _start(int(pid)) == start
-
-
-def _start(pid: int) -> str | None:
-    """When a process started, in ticks since the machine did; None if it runs no more."""
-    try:
-        stat = Path("/proc", str(pid), "stat").read_text()
-    except OSError:
-        return None
-    state, *fields = stat.rpartition(")")[2].split()
-    return None if state == "Z" else fields[18]
+    return pid.isdecimal() and platform.process_start(int(pid)) == start
 
 
 def _forget_gauges(folder: Path) -> None:
     """Remove gauges of gateways that died: they describe the present. Their counters stay."""
     for file in folder.glob(LIVE_GAUGES):
         pid = process_of(file.stem)
-        if pid is not None and not Path("/proc", str(pid)).exists():
+        if pid is not None and not platform.is_running(pid):
             file.unlink(missing_ok=True)

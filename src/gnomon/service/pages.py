@@ -8,12 +8,12 @@ import shlex
 from functools import cache
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature
-from gnomon.printable import printable_value
+from gnomon.page_templates import page_environment, template_source
 from gnomon.service.examples import example_row
 from gnomon.service.schemas import seen_in_training
 from gnomon.service.status import Status, public
@@ -70,21 +70,12 @@ def _hash(name: str) -> str:
 @cache
 def _source(name: str) -> str:
     """A file as it is put between two tags; a browser takes the hash of just that."""
-    loader = _environment().loader
-    assert loader is not None
-    return loader.get_source(_environment(), name)[0]
+    return template_source(_environment(), name)
 
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("gnomon.service"),
-        autoescape=True,
-        finalize=printable_value,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("gnomon.service")
     environment.filters["seen"] = seen_in_training
     environment.filters["missing"] = _missing
     environment.filters["kind"] = _kind

@@ -17,7 +17,7 @@ from gnomon.log import SegmentWriter, request_schema
 from gnomon.service.answers import failure
 from gnomon.service.group_commit import GroupCommit
 from gnomon.service.metrics import Metrics
-from gnomon.service.records import LaneIdentity, PendingRecords, record, spread
+from gnomon.service.records import Call, LaneIdentity, PendingRecords, record, spread
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 
@@ -134,7 +134,7 @@ class Recorder:
         lane: LaneIdentity,
         asked: PendingRecords,
         scored: pa.RecordBatch,
-        micros: int,
+        calls: Sequence[Call],
         made: Sequence[Answer],
     ) -> None:
         """Log a scored batch with one write, then let its answers leave.
@@ -143,7 +143,7 @@ class Recorder:
             lane: the lane that scored it.
             asked: what was known of it before.
             scored: its outputs, in the scored schema.
-            micros: microseconds the worker spent.
+            calls: of the worker, in the order of the rows.
             made: the answers, one a request.
         """
         for ticket in asked.tickets:
@@ -156,7 +156,7 @@ class Recorder:
             outcome, code, errors = _of_rows(errors.to_pylist(), asked.tickets)
         batch = record(
             asked, lane.schema, outcome=outcome, code=code, error=errors,
-            micros=micros, outputs=scored.columns[:-1],
+            calls=calls, outputs=scored.columns[:-1],
         )  # fmt: skip
 
         def settle(refused: LogUnavailable | None) -> None:
@@ -171,7 +171,8 @@ class Recorder:
                     for (kind, reason), rows in pairs.items():
                         if reason is not None:
                             self._metrics.settled(kind, rows, reason)
-            self._metrics.batch(len(errors), micros)
+            for call in calls:
+                self._metrics.batch(call.rows, call.micros)
             self._answer(asked.tickets, answers, logged=refused is None)
 
         self._append(batch, settle)

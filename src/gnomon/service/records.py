@@ -12,11 +12,27 @@ import pyarrow as pa
 from gnomon.log.schema import ENVELOPE
 from gnomon.service.ticket import Ticket
 
-__all__ = ["LaneIdentity", "PendingRecords", "record", "spread"]
+__all__ = ["Call", "LaneIdentity", "PendingRecords", "record", "spread"]
 
 TYPES = {field.name: field.type for field in ENVELOPE}
+LONG_BYTES = 65_536
+"""To copy a body of this length or more takes a tenth of a millisecond, or many of them."""
 REMEMBERED_ROWS = 128
 """The longest columns kept for the next batch that has them; together they are about a megabyte."""
+
+
+class Call(NamedTuple):
+    """One call of the worker.
+
+    Attributes:
+        rows: how many rows it scored.
+        sent: monotonic nanoseconds at which they left for the worker.
+        micros: microseconds the worker spent.
+    """
+
+    rows: int
+    sent: int
+    micros: int
 
 
 class LaneIdentity(NamedTuple):
@@ -74,7 +90,7 @@ class PendingRecords(NamedTuple):
             "client_id": _any(_spread([ticket.client_id for ticket in tickets], sizes)),
             "arrived": _spread([ticket.arrived for ticket in tickets], sizes),
             "protocol": "json",
-            "raw": _first([ticket.body for ticket in tickets], sizes),
+            "raw": _bodies([ticket.body for ticket in tickets], sizes),
             "unknown": _any(_first([list(ticket.unknown) or None for ticket in tickets], sizes)),
             "artifact": None if lane is None else lane.artifact,
             "digest": None if lane is None else lane.digest,
@@ -86,6 +102,17 @@ class PendingRecords(NamedTuple):
         }
         columns = {name: _column(value, TYPES[name], rows) for name, value in values.items()}
         return cls(tickets, columns, inputs)
+
+    def in_parts(self, calls: Sequence[Call]) -> PendingRecords:
+        """The same of one request whose rows were scored in these calls, in their order."""
+        [ticket] = self.tickets
+        sizes = [call.rows for call in calls]
+        values = {
+            "queued_us": _spread([(call.sent - ticket.started) // 1000 for call in calls], sizes),
+            "batch_rows": _spread(sizes, sizes),
+        }
+        columns = {name: pa.array(value, TYPES[name]) for name, value in values.items()}
+        return self._replace(columns={**self.columns, **columns})
 
     def filter(self, kept: pa.BooleanArray) -> PendingRecords:
         """The same of some of the rows: of whole requests, which are those not settled yet."""
@@ -101,7 +128,7 @@ def record(
     outcome: Any,
     code: Any,
     error: Any,
-    micros: int | None = None,
+    calls: Sequence[Call] = (),
     outputs: Sequence[pa.Array] = (),
 ) -> pa.RecordBatch:
     """A record a row: the envelope, then the input and output columns where there are any.
@@ -112,7 +139,7 @@ def record(
         outcome: one for all rows, or one for each; so with the next two.
         code: of the error.
         error: what its client is told.
-        micros: microseconds the worker spent.
+        calls: of the worker, in the order of the rows; none where they were not scored.
         outputs: what it answered.
     """
     sizes = [len(ticket.rows) for ticket in asked.tickets]
@@ -122,7 +149,7 @@ def record(
         "outcome": outcome,
         "error_code": code,
         "error": error,
-        "scored_us": micros,
+        "scored_us": _micros(calls),
         "total_us": _spread([(now - ticket.started) // 1000 for ticket in asked.tickets], sizes),
     }
     envelope = [
@@ -134,6 +161,12 @@ def record(
     else:
         columns = [pa.nulls(rows, kind) for kind in schema.types[len(TYPES) :]]
     return pa.RecordBatch.from_arrays([*envelope, *columns], schema=schema)
+
+
+def _micros(calls: Sequence[Call]) -> int | list[int] | None:
+    if len(calls) > 1:
+        return _spread([call.micros for call in calls], [call.rows for call in calls])
+    return calls[0].micros if calls else None
 
 
 def spread(values: list[Any], tickets: Sequence[Ticket]) -> list[Any]:
@@ -167,6 +200,17 @@ def _spread(values: list[Any], sizes: list[int]) -> list[Any]:
     if len(values) == sum(sizes):
         return values
     return [value for value, size in zip(values, sizes, strict=True) for _ in range(size)]
+
+
+def _bodies(bodies: list[bytes | bytearray], sizes: list[int]) -> pa.Array | list[Any]:
+    """Each request's body on its first row only; a long one, which comes alone, is not copied."""
+    if len(bodies) > 1 or len(bodies[0]) < LONG_BYTES:
+        return _first(bodies, sizes)
+    [rows], [body] = sizes, bodies
+    first_only = bytes([1]) + bytes(rows // 8)
+    ends = [0, *[len(body)] * rows]
+    buffers = [first_only, pa.array(ends, pa.int32()).buffers()[1], body]
+    return pa.Array.from_buffers(TYPES["raw"], rows, [*map(pa.py_buffer, buffers)], rows - 1)
 
 
 def _first(values: list[Any], sizes: list[int]) -> list[Any]:

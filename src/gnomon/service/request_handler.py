@@ -6,9 +6,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from gnomon.contract.decoding import Decoded
 from gnomon.errors import DeadlineExceeded, GnomonError, InvalidRequest, Overloaded
 from gnomon.log import new_request_id
 from gnomon.service.batching import Lane
+from gnomon.service.held_bodies import MOST_BODIES, HeldBodies
 from gnomon.service.metrics import Metrics
 from gnomon.service.recording import Recorder
 from gnomon.service.rollout_follower import RolloutFollower
@@ -33,6 +35,9 @@ class RequestHandler:
         recorder: logs and answers what reaches no lane.
         metrics: the counters that requests are added to.
         tasks: where large bodies are read.
+
+    Attributes:
+        held: counts the bytes of the bodies that come through ASGI.
     """
 
     def __init__(
@@ -49,8 +54,11 @@ class RequestHandler:
         self._metrics = metrics
         self._tasks = tasks
         self._complaints: set[str] = set()
+        self.held = HeldBodies(MOST_BODIES * settings.body_bytes)
 
-    async def predict(self, body: bytes, client_id: str | None, waited: float = 0.0) -> Answer:
+    async def predict(
+        self, body: bytes | bytearray, client_id: str | None, waited: float = 0.0
+    ) -> Answer:
         """Answer one prediction request; it is in the log before this returns."""
         answer, reply = _promise()
         self.submit(body, client_id, reply, waited)
@@ -58,7 +66,7 @@ class RequestHandler:
 
     def submit(
         self,
-        body: bytes,
+        body: bytes | bytearray,
         client_id: str | None,
         reply: Callable[[Answer], None],
         waited: float = 0.0,
@@ -73,7 +81,7 @@ class RequestHandler:
             self._unanswered(ticket, "failed", self._follower.not_ready())
             return
         try:
-            decoded = lane.decoder.decode_soon(body, self._settings.body_rows)
+            decoded = self._decode_soon(lane, body)
         except InvalidRequest as error:
             self._unanswered(ticket, "rejected", error, lane)
             return
@@ -87,14 +95,18 @@ class RequestHandler:
             self._metrics.unknown(decoded.unknown)
         lane.submit(ticket)
 
+    def _decode_soon(self, lane: Lane, body: bytes | bytearray) -> Decoded | None:
+        """A decoded body; None where that is to be done elsewhere."""
+        if isinstance(body, bytearray):
+            return None
+        return lane.decoder.decode_soon(body, self._settings.body_rows)
+
     async def _submit_large(self, ticket: Ticket, lane: Lane) -> None:
         """Take a request whose body is decoded elsewhere."""
         try:
             read, batch = await lane.read(ticket.body)
         except InvalidRequest as error:
             self._unanswered(ticket, "rejected", error, lane)
-        except Overloaded as error:
-            self._unanswered(ticket, "shed", error, lane)
         except DeadlineExceeded as error:
             self._unanswered(ticket, "timed_out", error, lane)
         except GnomonError as error:
@@ -111,7 +123,8 @@ class RequestHandler:
         """Answer a request whose body was not taken; it is logged without one."""
         answer, reply = _promise()
         ticket = Ticket(new_request_id(), client_id, b"", reply)
-        self._unanswered(ticket, "rejected", error, self._follower.live)
+        outcome = "shed" if isinstance(error, Overloaded) else "rejected"
+        self._unanswered(ticket, outcome, error, self._follower.live)
         return await answer
 
     def refused(self, error: GnomonError) -> None:

@@ -71,6 +71,7 @@ class RolloutControl:
             rollout.start_shadow,
             artifact,
             fraction=self._policy.sampling.fraction if fraction is None else fraction,
+            policy=self._policy,
             same=same,
             force=force,
             by=by,

@@ -67,6 +67,7 @@ class RolloutFollower:
         self._recorded_epoch = 0
         self._load_error: GnomonError | None = None
         self._retry_at = 0.0
+        self._refused: str | None = None
         self._kept: set[str] = set()
 
     @property
@@ -188,12 +189,13 @@ class RolloutFollower:
     async def _load(self, tag: str) -> Lane | None:
         """The lane that is to be live; None, and live goes on as it is, if it is refused."""
         loop = asyncio.get_running_loop()
-        if loop.time() < self._retry_at and self._load_error is not None:
+        if tag == self._refused and loop.time() < self._retry_at and self._load_error is not None:
             return None
         try:
             return await self._lanes.warm(tag)
         except GnomonError as error:
-            self._load_error, self._retry_at = error, loop.time() + RETRY_SECONDS
+            self._load_error, self._refused = error, tag
+            self._retry_at = loop.time() + RETRY_SECONDS
             logger.error("cannot make %s live: %s", tag, error)
             return None
 

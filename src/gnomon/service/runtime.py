@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gnomon.artifact import Artifact
+from gnomon.compat.platform import IS_PORTABLE
 from gnomon.errors import LogUnavailable
-from gnomon.rollout.history import History
+from gnomon.rollout.history import open_history
 from gnomon.service.auth import control_token
 from gnomon.service.batching import Lane
 from gnomon.service.codec import Codec
@@ -31,7 +32,7 @@ from gnomon.service.standby import Standby
 from gnomon.service.status import Status
 from gnomon.service.status_view import StatusView
 from gnomon.service.takeover import Takeover
-from gnomon.service.tasks import Tasks, close_all
+from gnomon.service.tasks import Tasks, close_all, closing
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
@@ -87,7 +88,8 @@ async def open_gateway(
     async with contextlib.AsyncExitStack() as outlasting:
         outlasting.callback(release_files)
         async with open_runtime(model, settings, policy) as runtime:
-            outlasting.push_async_callback(Standby().close)
+            if not IS_PORTABLE:
+                outlasting.push_async_callback(Standby().close)
             yield runtime
 
 
@@ -140,7 +142,9 @@ async def open_runtime(
             codec.start()
 
         lanes = Lanes(make_lane, tasks.finish)
-        follower = RolloutFollower(settings, History(storage, model), lanes, shadows, on_first_live)
+        follower = RolloutFollower(
+            settings, open_history(settings, model), lanes, shadows, on_first_live
+        )
         view = StatusView(settings, claim, follower, shadows, recorder, sealer, metrics)
         control = RolloutControl(token, settings, policy, claim, lanes, follower, view)
         requests = RequestHandler(settings, follower, recorder, metrics, tasks)
@@ -149,14 +153,15 @@ async def open_runtime(
         )
 
         # How they close, the last one first.
-        opened.push_async_callback(maintenance.end)
-        opened.push_async_callback(
-            close_all, sealer.close, codec.close, orphans.close, shadows.close
-        )
-        opened.push_async_callback(_close_log, recorder)
-        opened.push_async_callback(tasks.finished)
-        opened.push_async_callback(lanes.close)
-        opened.push_async_callback(tasks.stop_repeating)
+        for close in (
+            maintenance.end,
+            lambda: close_all(sealer.close, codec.close, orphans.close, shadows.close),
+            lambda: _close_log(recorder),
+            tasks.finished,
+            lanes.close,
+            tasks.stop_repeating,
+        ):
+            opened.push_async_exit(closing(close))
 
         await claim.take()
         maintenance.begin(tasks)

@@ -8,7 +8,7 @@ from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature, Output
 from gnomon.service.examples import example_row
 
-__all__ = ["contract_schemas", "feature_facts"]
+__all__ = ["contract_schemas"]
 
 Schema = dict[str, Any]
 

@@ -30,7 +30,8 @@ RESTART_SECONDS = 1.0
 class Standby:
     """Keeps a :mod:`gnomon.service.standby_process` beside this gateway until it is closed.
 
-    To be made on the event loop, when the gateway is about to accept connections.
+    To be made on the event loop, when the gateway is about to accept connections. Linux only: in
+    the portable way clients that connect meanwhile wait for the next gateway.
     """
 
     def __init__(self) -> None:

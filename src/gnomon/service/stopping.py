@@ -16,6 +16,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from types import FrameType
 
+from gnomon.compat.platform import own_descriptors, stop_listening
+
 __all__ = ["listening", "refuse_connections", "when_told_to_stop"]
 
 POLL_SECONDS = 0.05
@@ -54,7 +56,7 @@ def _refuse(loop: asyncio.AbstractEventLoop, sockets: list[tuple[int, socket.soc
         loop.call_later(POLL_SECONDS, _refuse, loop, sockets)
         return
     for _, listener in sockets:
-        listener.shutdown(socket.SHUT_RDWR)
+        stop_listening(listener)
 
 
 def _is_open(number: int, listener: socket.socket) -> bool:
@@ -68,7 +70,7 @@ def listening() -> list[tuple[int, socket.socket]]:
     """This process's listening sockets: the descriptor of each, and one of our own."""
     found = []
     with ExitStack() as failing:
-        for number in [int(name) for name in os.listdir("/proc/self/fd") if _is_socket(int(name))]:
+        for number in [number for number in own_descriptors() if _is_socket(number)]:
             listener = failing.enter_context(socket.socket(fileno=os.dup(number)))
             if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 found.append((number, listener))

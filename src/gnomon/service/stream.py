@@ -7,6 +7,7 @@ import math
 import socket
 from abc import abstractmethod
 
+from gnomon.compat.platform import limit_unread
 from gnomon.compat.uvicorn import Config, ServerState
 from gnomon.errors import GnomonError
 from gnomon.service.framing import Framing
@@ -79,9 +80,7 @@ class ClientStream(asyncio.Protocol):
             return
         client = transport.get_extra_info("socket")
         if client.family in (socket.AF_INET, socket.AF_INET6):
-            # The kernel gives up on an answer that it cannot hand over for so long.
-            milliseconds = int(self._client_seconds * 1000)
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+            limit_unread(client, self._client_seconds)
         self._expect(self._client_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from gnomon.compat.circus import Arbiter, ConflictError, supervise_with
 
-__all__ = ["PromptArbiter", "restart_promptly"]
+__all__ = ["restart_promptly"]
 
 LOOK_SECONDS = 0.1
 

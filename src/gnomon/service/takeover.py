@@ -12,7 +12,6 @@ and environment, the same files of Gnomon and the same installed packages. Any o
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import logging
 import os
@@ -26,6 +25,7 @@ import msgspec
 
 import gnomon
 from gnomon.artifact import Artifact
+from gnomon.compat.platform import IS_PORTABLE, adopt_orphans, recv_packet
 from gnomon.service.batching import Lane
 from gnomon.settings import Settings
 from gnomon.version import __version__
@@ -39,7 +39,6 @@ logger = logging.getLogger("gnomon")
 
 PAIRS = "_GNOMON_TAKEOVER"
 """The variable that tells gateways the descriptors of the pairs: ``7-8,9-10`` for two slices."""
-_PR_SET_CHILD_SUBREAPER = 36
 A_HANDLE = 3
 """Descriptors of one worker in an offer."""
 
@@ -48,9 +47,12 @@ def prepare_takeover(slices: int) -> None:
     """To be called in the process that serves a deployment, before it starts gateways.
 
     It becomes the parent of what a killed gateway leaves: it waits for all its children, so none
-    stays as a zombie, and whoever lists the processes of a server finds them.
+    stays as a zombie, and whoever lists the processes of a server finds them. In the portable way
+    nothing is left and nothing is taken over: the next gateway loads anew.
     """
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    if IS_PORTABLE:
+        return
+    adopt_orphans()
     os.environ[PAIRS] = ",".join(_inheritable_pair() for _ in range(slices))
 
 
@@ -123,9 +125,7 @@ class Takeover:
         """Take what the offer names, and leave the offer: this gateway may be killed as well."""
         assert self._ends is not None
         try:
-            packet, numbers = frames.recv_packet(
-                self._ends[1], socket.MSG_PEEK | socket.MSG_DONTWAIT
-            )
+            packet, numbers = recv_packet(self._ends[1], socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         owner, *rest = numbers
@@ -151,7 +151,7 @@ class Takeover:
         assert self._ends is not None
         try:
             while True:
-                _close(frames.recv_packet(self._ends[1], socket.MSG_DONTWAIT)[1])
+                _close(recv_packet(self._ends[1], socket.MSG_DONTWAIT)[1])
         except BlockingIOError:
             return
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["Tasks", "close_all", "in_thread"]
+__all__ = ["Tasks", "close_all", "closing", "in_thread"]
 
 logger = logging.getLogger("gnomon")
 
@@ -78,6 +78,27 @@ async def close_all(*closings: Callable[[], Awaitable[None]]) -> None:
         logger.error("closing failed", exc_info=error)
     if errors:
         raise errors[0]
+
+
+def closing(
+    close: Callable[[], Awaitable[None]],
+) -> Callable[[object, BaseException | None, object], Awaitable[bool]]:
+    """What :meth:`contextlib.AsyncExitStack.push_async_exit` takes, to close something.
+
+    Where an error is on its way out already, one of the closing is logged and does not take its
+    place.
+    """
+
+    async def leave(kind: object, error: BaseException | None, traceback: object) -> bool:
+        try:
+            await close()
+        except Exception as failed:
+            if error is None:
+                raise
+            logger.error("closing failed after an error", exc_info=failed)
+        return False
+
+    return leave
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

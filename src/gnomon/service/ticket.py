@@ -70,7 +70,7 @@ class Ticket:
         self,
         request_id: str,
         client_id: str | None,
-        body: bytes,
+        body: bytes | bytearray,
         reply: Callable[[Answer], None],
         waited: float = 0.0,
     ) -> None:

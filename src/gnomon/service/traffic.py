@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Match
 from gnomon.compat.bentoml import RunnerTrafficMetricsMiddleware, count_traffic_with
 from gnomon.service.http import ASGI, Receive, Scope, Send
 
-__all__ = ["OTHER", "TrafficMetrics", "count_by_route", "route_of"]
+__all__ = ["OTHER", "count_by_route"]
 
 OTHER = "other"
 """The label of every path without a route."""

@@ -47,11 +47,13 @@ class ShadowCounts(ShadowOutcomes, frozen=True, kw_only=True):
     Attributes:
         compared: scored rows whose answer compares with live's.
         disagreed: of those, the rows beyond the policy's tolerance.
+        decided: of those, the rows of which is known whether their decision changes.
         flipped: of those, the rows whose decision changes.
     """
 
     compared: int = 0
     disagreed: int = 0
+    decided: int = 0
     flipped: int = 0
 
 

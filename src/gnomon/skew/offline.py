@@ -14,7 +14,7 @@ from gnomon.log import InferenceLog
 from gnomon.offline.logged import Range, Role, Rows
 from gnomon.offline.offline_table import OfflineTable
 from gnomon.offline.paired_rows import with_columns
-from gnomon.offline.rerun import Rerun, step_columns
+from gnomon.offline.rerun import Rerun, refuse_unknown_names, step_columns
 from gnomon.policy import Policy
 from gnomon.report import Diagnosis, Report
 from gnomon.settings import Settings
@@ -72,9 +72,11 @@ def compare_offline(
 
     Raises:
         TableError: the table cannot be read, joined or compared.
+        PolicyError: the policy names a column that the artifact does not have.
         LogError: there is no log of the model.
     """
     policy, settings = policy or Policy(), settings or Settings.read()
+    refuse_unknown_names(policy, artifact)
     offline = OfflineTable.read(
         Path(table),
         on=on or artifact.contract.entity_key,

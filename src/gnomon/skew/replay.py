@@ -21,7 +21,7 @@ from gnomon.log import InferenceLog
 from gnomon.log.bodies import DecodedBodies
 from gnomon.offline.logged import Range, Role, Rows
 from gnomon.offline.paired_rows import Pairs, about, with_columns
-from gnomon.offline.rerun import Rerun
+from gnomon.offline.rerun import Rerun, refuse_unknown_names
 from gnomon.policy import Policy, Rules
 from gnomon.report import Count, Report
 from gnomon.settings import Settings
@@ -79,8 +79,10 @@ def replay(
     Raises:
         LogError: there is no log of the model.
         ContractError: the two artifacts have no output in common.
+        PolicyError: the policy names a column that the artifact does not have.
     """
     policy, settings = policy or Policy(), settings or Settings.read()
+    refuse_unknown_names(policy, through or artifact)
     again = _Replay(artifact, through or artifact, policy, sample_rows)
     with ExitStack() as stack:
         snapshot = stack.enter_context(log.snapshot())

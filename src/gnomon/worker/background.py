@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-from pathlib import Path
 
+from gnomon.compat.platform import kill_first
 from gnomon.files import apply_umask
 from gnomon.printable import log_to_stderr
 from gnomon.settings import Settings
@@ -32,8 +31,7 @@ def enter_background(*, niceness: int, oom_score: int | None = None) -> Settings
         signal.signal(number, signal.SIG_IGN)
     os.nice(niceness)
     if oom_score is not None:
-        with contextlib.suppress(OSError):  # A container may forbid it.
-            Path("/proc/self/oom_score_adj").write_text(str(oom_score))
+        kill_first(oom_score)
     log_to_stderr()
     settings = Settings.read()
     apply_umask(settings.file_umask)

@@ -10,6 +10,7 @@ from typing import Self
 import pyarrow as pa
 
 from gnomon.artifact import Artifact
+from gnomon.compat.platform import send_packet
 from gnomon.errors import PredictionFailed, WorkerError
 from gnomon.settings import Settings
 from gnomon.worker import frames
@@ -145,7 +146,7 @@ class WorkerClient:
         except TimeoutError:
             hung = f"it took longer than {self._deadline:g} s and was killed"
             with contextlib.suppress(ConnectionError):
-                self._control.send(frames.KILL)
+                send_packet(self._control, frames.KILL)
         except ConnectionError:
             pass
         if frame is not None:

@@ -15,10 +15,17 @@ __all__ = ["Scored", "WorkerConnection"]
 
 
 class Scored(NamedTuple):
-    """A scored batch and the microseconds the worker spent on it."""
+    """A scored batch.
+
+    Attributes:
+        batch: the outputs, in the scored schema.
+        micros: microseconds the worker spent on it.
+        waited: how many of them it was ready to run and had no processor.
+    """
 
     batch: pa.RecordBatch
     micros: int
+    waited: int = 0
 
 
 class WorkerConnection(asyncio.Protocol):
@@ -58,7 +65,7 @@ class WorkerConnection(asyncio.Protocol):
         assert self._transport is not None
         self._number = (self._number + 1) & 0xFFFFFFFF
         payload = batch.serialize()
-        self._transport.write(frames.HEADER.pack(len(payload), self._number, frames.SCORE, 0))
+        self._transport.write(frames.HEADER.pack(len(payload), self._number, frames.SCORE, 0, 0))
         self._transport.write(payload)
         answer: asyncio.Future[Scored | str] = asyncio.get_running_loop().create_future()
         self._answers.append(answer)
@@ -82,7 +89,7 @@ class WorkerConnection(asyncio.Protocol):
         """Called by the event loop."""
         self._received += data
         while len(self._received) >= frames.HEADER.size:
-            length, _, _, micros = frames.HEADER.unpack_from(self._received)
+            length, _, _, micros, waited = frames.HEADER.unpack_from(self._received)
             end = frames.HEADER.size + length
             if len(self._received) < end:
                 return
@@ -90,7 +97,8 @@ class WorkerConnection(asyncio.Protocol):
             del self._received[:end]
             answer = self._answers.popleft()
             if not answer.done():
-                answer.set_result(Scored(frames.read_batch(payload, self._schema), micros))
+                scored = frames.read_batch(payload, self._schema)
+                answer.set_result(Scored(scored, micros, waited))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop."""

@@ -3,7 +3,7 @@
 On the *data* socket (a stream), both ways: a header, then the payload. Batches go as bare Arrow
 record-batch messages: both ends know the schema from the contract, so nothing else is sent.
 
-On the *control* socket (sequenced packets), worker to client: one :class:`Event` a packet, with the
+On the *control* socket (whole packets), worker to client: one :class:`Event` a packet, with the
 client's end of a new data socket attached to ``Ready``. Client to worker: :data:`KILL`,
 :data:`OUTLIVE` with one end of a tether attached, :data:`TAKE_OVER` and a nonce, or nothing;
 closing it ends the worker.
@@ -11,7 +11,6 @@ closing it ends the worker.
 
 from __future__ import annotations
 
-import array
 import socket
 import struct
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from typing import NamedTuple
 import msgspec
 import pyarrow as pa
 
+from gnomon.compat import platform
 from gnomon.sent_errors import SentError
 
 __all__ = [
@@ -44,13 +44,14 @@ __all__ = [
     "read_table",
     "recv_exactly",
     "recv_frame",
-    "recv_packet",
     "scored_schema",
+    "send_event",
     "table_payload",
 ]
 
-HEADER = struct.Struct("<QIII")
-"""Payload bytes, sequence number, kind, microseconds the worker spent (answers only)."""
+HEADER = struct.Struct("<QIIII")
+"""Payload bytes, sequence number, kind; and, of answers, microseconds that the worker spent, and
+how many of them it waited for a processor."""
 
 MOST_DESCRIPTORS = 253
 """What the kernel attaches to one packet (``SCM_MAX_FD``)."""
@@ -109,9 +110,11 @@ def failed(schema: pa.Schema, rows: int, error: str) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([*columns, pa.repeat(error, rows)], schema=schema)
 
 
-def pack_frame(number: int, kind: int, payload: pa.Buffer | bytes, micros: int = 0) -> bytes:
+def pack_frame(
+    number: int, kind: int, payload: pa.Buffer | bytes, micros: int = 0, waited: int = 0
+) -> bytes:
     """Header and payload as one block of bytes."""
-    return b"".join((HEADER.pack(len(payload), number, kind, micros), payload))
+    return b"".join((HEADER.pack(len(payload), number, kind, micros, waited), payload))
 
 
 def read_batch(payload: memoryview | bytes, schema: pa.Schema) -> pa.RecordBatch:
@@ -137,9 +140,19 @@ def recv_frame(sock: socket.socket) -> Frame | None:
     header = recv_exactly(sock, HEADER.size)
     if header is None:
         return None
-    length, number, kind, micros = HEADER.unpack(header)
+    length, number, kind, micros, _ = HEADER.unpack(header)
     payload = recv_exactly(sock, length)
     return None if payload is None else Frame(number, kind, micros, payload)
+
+
+def send_event(control: socket.socket, event: Event, data: socket.socket | None = None) -> None:
+    """Send an event, and with it the client's end of a data socket.
+
+    Raises:
+        OSError: the client is gone.
+    """
+    descriptors = [] if data is None else [data.fileno()]
+    platform.send_packet(control, msgspec.json.encode(event), descriptors)
 
 
 def read_event(sock: socket.socket) -> tuple[Event | None, socket.socket | None]:
@@ -148,25 +161,11 @@ def read_event(sock: socket.socket) -> tuple[Event | None, socket.socket | None]
     The event is None when the worker is gone.
     """
     try:
-        packet, fds = recv_packet(sock)
+        packet, fds = platform.recv_packet(sock)
     except ConnectionError:
         return None, None
     data = socket.socket(fileno=fds[0]) if fds else None
     return (_events.decode(packet) if packet else None), data
-
-
-def recv_packet(sock: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
-    """One packet and the descriptors that came with it, which no child inherits.
-
-    Not :func:`socket.recv_fds`, which ignores its ``flags`` in Python 3.11.
-    """
-    fds = array.array("i")
-    space = socket.CMSG_SPACE(MOST_DESCRIPTORS * fds.itemsize)
-    packet, ancillary, _, _ = sock.recvmsg(65_536, space, flags | socket.MSG_CMSG_CLOEXEC)
-    for level, kind, data in ancillary:
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-            fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
-    return packet, list(fds)
 
 
 def recv_exactly(sock: socket.socket, length: int) -> memoryview | None:

@@ -31,10 +31,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 import pyarrow as pa
 
 from gnomon.artifact import LoadedArtifact, load
+from gnomon.compat import platform
+from gnomon.compat.platform import die_with_parent
 from gnomon.compat.skops import import_without_estimators
 from gnomon.errors import GnomonError, GoldenMismatch, WorkerError
 from gnomon.files import apply_umask
@@ -42,8 +43,8 @@ from gnomon.printable import guard_process
 from gnomon.settings import Settings
 from gnomon.worker import frames
 from gnomon.worker.engine import Engine
-from gnomon.worker.limits import die_with_parent, die_with_tether, limit_memory, ran_out
-from gnomon.worker.spawn import UNVERIFIED, inherited, untie
+from gnomon.worker.limits import OUT_OF_MEMORY, limit_memory, ran_out
+from gnomon.worker.spawn import UNVERIFIED, inherited
 
 __all__ = ["main"]
 
@@ -62,15 +63,15 @@ def main() -> None:
     try:
         loaded = load(artifact, verify=False, digest=digest)
     except GnomonError as error:
-        control.send(msgspec.json.encode(frames.Refused.of(error)))
+        frames.send_event(control, frames.Refused.of(error))
         return
     except Exception as error:
         refusal = WorkerError(
             f"loading the artifact raised {type(error).__name__}: {error}", where=str(artifact)
         )
-        control.send(msgspec.json.encode(frames.Refused.of(refusal)))
+        frames.send_event(control, frames.Refused.of(refusal))
         return
-    untie(control)
+    platform.outlive_socket(control)
     gc.freeze()
     gc.enable()
     if UNVERIFIED in sys.argv[4:] or verified(loaded, control, settings.worker_bytes):
@@ -113,7 +114,6 @@ def hold(loaded: LoadedArtifact, control: socket.socket, settings: Settings) -> 
 _DONE = "exit code 0"
 _REFUSED_STATUS = 70
 _REFUSED = f"exit code {_REFUSED_STATUS}"
-_OUT_OF_MEMORY = 71
 
 
 def _fork(child: Callable[[], int]) -> int:
@@ -130,7 +130,7 @@ def _fork(child: Callable[[], int]) -> int:
         die_with_parent(parent)
         status = child()
     except MemoryError:
-        status = _OUT_OF_MEMORY
+        status = OUT_OF_MEMORY
     except BaseException:
         traceback.print_exc()
     finally:
@@ -159,8 +159,7 @@ def _scorer(loaded: LoadedArtifact, control: socket.socket, settings: Settings, 
     limit_memory(settings.worker_bytes)
     ours, theirs = socket.socketpair()
     with theirs:
-        packet = msgspec.json.encode(frames.Ready(os.getpid(), nonce))
-        socket.send_fds(control, [packet], [theirs.fileno()])
+        frames.send_event(control, frames.Ready(os.getpid(), nonce), theirs)
     control.close()
     engine = Engine(loaded, settings.deadline, fast=settings.fast_pipeline)
     serve(engine, loaded.artifact.contract.input_schema, ours)
@@ -169,8 +168,9 @@ def _scorer(loaded: LoadedArtifact, control: socket.socket, settings: Settings, 
 
 def serve(engine: Engine, schema: pa.Schema, data: socket.socket) -> None:
     """Answer frames in order until the client closes the socket."""
+    queue = platform.RunQueue()
     while (frame := frames.recv_frame(data)) is not None:
-        started = time.perf_counter_ns()
+        started, waited = time.perf_counter_ns(), queue.micros()
         kind, payload = frame.kind, b""
         if kind == frames.SCORE:
             payload = engine.score(frames.read_batch(frame.payload, schema)).serialize()
@@ -180,8 +180,9 @@ def serve(engine: Engine, schema: pa.Schema, data: socket.socket) -> None:
             except Exception as error:
                 kind, payload = frames.FAILED, f"{type(error).__name__}: {error}".encode()
         micros = (time.perf_counter_ns() - started) // 1000
+        waited = min(queue.micros() - waited, micros)
         try:
-            data.sendall(frames.pack_frame(frame.number, kind, payload, micros))
+            data.sendall(frames.pack_frame(frame.number, kind, payload, micros, waited))
         except ConnectionError:
             return
 
@@ -205,10 +206,10 @@ class _End(NamedTuple):
 
 def _wait(pid: int, control: socket.socket) -> _End:
     """Until the scorer ends."""
-    handle, nonce = os.pidfd_open(pid), ""
-    try:
+    nonce = ""
+    with contextlib.closing(platform.ChildWatch(pid)) as watch:
         while True:
-            readable, _, _ = select.select([handle, control.fileno()], [], [])
+            readable, _, _ = select.select([watch.fileno(), control.fileno()], [], [])
             if control.fileno() in readable:
                 packet, fds = _received(control)
                 if packet == frames.OUTLIVE:
@@ -220,15 +221,16 @@ def _wait(pid: int, control: socket.socket) -> _End:
                 if not packet:
                     os.waitpid(pid, 0)
                     return _End(None)
-            if handle in readable:
-                return _End(_reason(os.waitpid(pid, 0)[1]), nonce)
-    finally:
-        os.close(handle)
+            if watch.fileno() in readable:
+                watch.clear()
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                if ended:
+                    return _End(_reason(status), nonce)
 
 
 def _received(control: socket.socket) -> tuple[bytes, list[int]]:
     try:
-        return frames.recv_packet(control)
+        return platform.recv_packet(control)
     except ConnectionError:  # The client ended before it had read all that it was sent.
         return b"", []
 
@@ -237,7 +239,7 @@ def _outlive(fds: list[int]) -> None:
     """Live as long as the tether; as long as the parent where the kernel does not know how."""
     for number in fds:
         with contextlib.suppress(OSError):
-            die_with_tether(socket.socket(fileno=number))
+            platform.die_with_tether(socket.socket(fileno=number))
 
 
 def _reason(status: int) -> str:
@@ -246,12 +248,12 @@ def _reason(status: int) -> str:
         return f"signal {number}, {signal.Signals(number).name}"
     code = os.WEXITSTATUS(status)
     return (
-        "out of memory, see GNOMON_WORKER_BYTES" if code == _OUT_OF_MEMORY else f"exit code {code}"
+        "out of memory, see GNOMON_WORKER_BYTES" if code == OUT_OF_MEMORY else f"exit code {code}"
     )
 
 
 def _send(control: socket.socket, event: frames.Event) -> None:
     try:
-        control.send(msgspec.json.encode(event))
+        frames.send_event(control, event)
     except ConnectionError:
         os._exit(0)

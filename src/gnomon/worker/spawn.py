@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import subprocess
@@ -10,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from gnomon.compat import platform
 from gnomon.settings import TRUSTED_KEYS, Settings
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ __all__ = [
     "inherited",
     "reap",
     "spawn",
-    "untie",
 ]
 
 UNVERIFIED = "unverified"
@@ -67,7 +66,7 @@ def spawn(
 
     The interpreter starts without the working directory on its path (``-P``).
     """
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours, theirs = platform.control_pair()
     with theirs:
         process = subprocess.Popen(
             [
@@ -84,24 +83,8 @@ def spawn(
             stdin=subprocess.DEVNULL,
             env=child_environment(settings),
         )
-        _tie(theirs, process.pid)
+        platform.end_with_socket(theirs, process.pid)  # until it has loaded
     return Spawned(process, ours)
-
-
-def untie(control: socket.socket) -> None:
-    """In a worker that has loaded: it looks after its control socket itself from now on."""
-    flags = fcntl.fcntl(control, fcntl.F_GETFL)
-    fcntl.fcntl(control, fcntl.F_SETFL, flags & ~os.O_ASYNC)
-
-
-def _tie(control: socket.socket, process: int) -> None:
-    """Have the kernel end a worker in the midst of loading when its client closes its socket.
-
-    It sends SIGIO, which ends a process that does not handle it.
-    """
-    fcntl.fcntl(control, fcntl.F_SETOWN, process)
-    flags = fcntl.fcntl(control, fcntl.F_GETFL)
-    fcntl.fcntl(control, fcntl.F_SETFL, flags | os.O_ASYNC)
 
 
 def inherited(number: str) -> int:
@@ -125,6 +108,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
     if keys := os.environ.get(TRUSTED_KEYS):  # settings made by hand do not turn them off
         environment[TRUSTED_KEYS] = keys
     environment.update(settings.environment())
+    environment[platform.VARIABLE] = str(int(platform.IS_PORTABLE))  # both ends of a socket alike
     environment.update(dict.fromkeys(_THREADS, str(settings.worker_threads)))
     home = str(Path(__file__).parents[2])
     path = [home, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from gnomon.artifact import Artifact
+from gnomon.compat.platform import send_packet
 from gnomon.errors import DeadlineExceeded, GnomonError, WorkerError
 from gnomon.settings import Settings
 from gnomon.worker import frames
@@ -288,7 +289,7 @@ class Supervisor:
         connection.doomed = True
         with contextlib.suppress(OSError):
             if self._holder is not None:
-                self._holder.control.send(frames.KILL)
+                send_packet(self._holder.control, frames.KILL)
         self._expect_news(connection)
 
     def _expect_news(self, connection: WorkerConnection) -> None:

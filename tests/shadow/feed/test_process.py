@@ -9,6 +9,7 @@ import pytest
 from gnomon.artifact import Artifact, inspect
 from gnomon.log import InferenceLog, shadow_stream, stream_folder
 from gnomon.log.sampling import keep
+from gnomon.log.tail import read_position
 from gnomon.settings import Settings
 from gnomon.shadow.books.balance import balance
 from gnomon.shadow.feed.attempt import Attempt
@@ -31,6 +32,19 @@ def requests(settings: Settings, pack: Pack) -> Requests:
 
 def own_folder(settings: Settings, shadow: Artifact) -> Path:
     return stream_folder(settings, shadow.name, SLICE, shadow_stream(shadow.version))
+
+
+def test_some_rows_are_scored_in_batches_as_live_had_them(
+    settings: Settings, requests: Requests, shadow: Artifact
+) -> None:
+    """Live answered each request alone: their times can be compared. Without an output to decide
+    on, no row is said not to flip."""
+    requests.answer(*[row(1.0)] * 30)
+    with FeedProcess(settings, shadow) as feed:
+        feed.caught_up(30)
+    found = records(settings, shadow)
+    assert [r["batch_rows"] for r in found] == [1] + [29] * 29
+    assert {r["flipped"] for r in found} == {None}
 
 
 def test_every_answered_row_gets_one_record(
@@ -149,13 +163,19 @@ def test_a_new_run_begins_where_the_requests_are_now(
 def test_sampling_keeps_entities_whole(
     settings: Settings, requests: Requests, shadow: Artifact
 ) -> None:
-    """Of a fraction of the entities every row is scored, of the others none."""
+    """Of a fraction of the entities every row is scored, of the others none; segments that hold
+    only others are read past, so that the sealer may have them."""
     entities = [f"e{i}" for i in range(40)]
     for _ in range(3):
         requests.answer(*(row(1.0, entity) for entity in entities))
     sample = {e for e, kept in zip(entities, keep(entities, 0.3), strict=True) if kept}
     with FeedProcess(settings, shadow, fraction=0.3) as feed:
         feed.caught_up(3 * len(sample))
+        for _ in range(2):
+            requests.rotate()
+            requests.answer(*(row(1.0, entity) for entity in entities if entity not in sample))
+        place = own_folder(settings, shadow)
+        wait_for(lambda: read_position(place).sequence == requests.position.sequence)
     found = [r["input_id"] for r in records(settings, shadow)]
     assert sorted(found) == sorted(3 * list(sample))
 

@@ -5,6 +5,7 @@ import pytest
 from msgspec import structs
 
 from gnomon.log import STOPPED, Position, SegmentWriter, shadow_schema, shadow_stream, stream_folder
+from gnomon.log.table import LogTable
 from gnomon.settings import Settings
 from gnomon.shadow.feed.run import Run, mark_stopped
 from tests.shadow.evidence import CONTRACT
@@ -29,10 +30,10 @@ def write(settings: Settings, folder: Path, run: Run, *read: tuple[int, int]) ->
 
 def test_a_new_run_begins_at_its_since(settings: Settings, folder: Path) -> None:
     """Nothing recorded yet, or only by an earlier run: read from where the requests are now."""
-    assert RUN.resumed(folder) == (RUN, Position(1, 100))
+    assert RUN.resumed(folder, LogTable(settings, "toy")) == (RUN, Position(1, 100))
     write(settings, folder, RUN, (1, 200))
     again = structs.replace(RUN, epoch=4, since="3:50", fraction=1.0)
-    assert again.resumed(folder) == (again, Position(3, 50))
+    assert again.resumed(folder, LogTable(settings, "toy")) == (again, Position(3, 50))
 
 
 def test_a_run_resumes_where_it_had_read_to(settings: Settings, folder: Path) -> None:
@@ -40,7 +41,7 @@ def test_a_run_resumes_where_it_had_read_to(settings: Settings, folder: Path) ->
     write(settings, folder, RUN, (1, 200), (2, 300))
     write(settings, folder, RUN)
     later = structs.replace(RUN, since="9:900")
-    assert later.resumed(folder) == (RUN, Position(2, 300))
+    assert later.resumed(folder, LogTable(settings, "toy")) == (RUN, Position(2, 300))
     assert Run.last(folder) == RUN
 
 
@@ -51,7 +52,7 @@ def test_a_run_that_recorded_nothing_resumes_at_its_first_since(
     write(settings, folder, structs.replace(RUN, epoch=1), (1, 50))
     write(settings, folder, RUN)
     later = structs.replace(RUN, since="9:900")
-    assert later.resumed(folder) == (RUN, Position(1, 100))
+    assert later.resumed(folder, LogTable(settings, "toy")) == (RUN, Position(1, 100))
 
 
 def test_only_shadows_that_run_hold_requests_back(settings: Settings, folder: Path) -> None:

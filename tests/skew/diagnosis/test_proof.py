@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.skew.trial import trial
-from benchmarks.skew.worlds import World, worlds
+from tests.skew.diagnosis.trial import trial
+from tests.skew.diagnosis.worlds import World, worlds
 
 ROWS = 300
 

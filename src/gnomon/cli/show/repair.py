@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gnomon.log.repair import Repair
 from gnomon.log.salvage import SalvagedSegment
 from gnomon.log.sealed_repair import RepairedTable
+from gnomon.report.numbers import plural
 
 __all__ = ["explain"]
 
@@ -28,8 +29,11 @@ def explain(done: Repair) -> Iterator[str]:
 
 
 def _segment(segment: SalvagedSegment) -> Iterator[str]:
-    size = sum(lost.end - lost.begin for lost in segment.lost)
-    yield f"{segment.segment}: {segment.kept_rows:,} rows kept, {size:,} bytes lost"
+    size = plural(sum(lost.end - lost.begin for lost in segment.lost), "byte")
+    if segment.headless:
+        yield f"{segment.segment}: its beginning is damaged, so nothing is kept: {size} lost"
+    else:
+        yield f"{segment.segment}: {plural(segment.kept_rows, 'row')} kept, {size} lost"
     yield f"  as it was found: {segment.set_aside}"
     if segment.after and segment.before:
         yield f"  the damage begins between requests {segment.after} and {segment.before}"
@@ -38,12 +42,16 @@ def _segment(segment: SalvagedSegment) -> Iterator[str]:
     elif segment.before:
         yield f"  the damage is before request {segment.before}"
     if segment.request_ids:
-        yield f"  {len(segment.request_ids):,} lost requests have their id left in the damage:"
+        left = "request has its" if len(segment.request_ids) == 1 else "requests have their"
+        at_least = "at least " if segment.headless else ""
+        yield f"  {at_least}{len(segment.request_ids):,} lost {left} id left in the damage:"
         yield from (f"    {one}" for one in segment.request_ids[:_SHOWN_IDS])
         if len(segment.request_ids) > _SHOWN_IDS:
             yield f"    and {len(segment.request_ids) - _SHOWN_IDS:,} more: --json has them all"
     else:
         yield "  no id of a lost request can be read"
+    if segment.headless:
+        yield "  which others were in it cannot be known"
 
 
 def _table(table: RepairedTable) -> Iterator[str]:
@@ -52,6 +60,9 @@ def _table(table: RepairedTable) -> Iterator[str]:
     for stream in table.recounted:
         yield f"{stream}: the ledger was older than the table; its rows were counted again"
     for stream, rows in table.restored.items():
-        yield f"{stream}: {rows:,} sealed rows were restored from the files of lost commits"
+        were = "was" if rows == 1 else "were"
+        yield (
+            f"{stream}: {plural(rows, 'sealed row')} {were} restored from the files of lost commits"
+        )
     for stream, rows in table.lost.items():
-        yield f"{stream}: {rows:,} sealed rows are lost"
+        yield f"{stream}: {plural(rows, 'sealed row')} {'is' if rows == 1 else 'are'} lost"

@@ -18,7 +18,6 @@ import pyarrow.compute as pc
 
 __all__ = [
     "CONVERSIONS",
-    "MIN_VALUES",
     "SHIFTS",
     "UNITS",
     "Conversion",

@@ -130,16 +130,16 @@ class SealedBooks:
         """What is wrong, if anything is; and what is known to be lost."""
         if self.behind:
             yield (
-                f"sealed {self.stream}: {self.sealed:,} rows were sealed by a ledger that is older "
+                f"sealed {self.stream}: {_were(self.sealed)} sealed by a ledger that is older "
                 f"than the table, which has {self.found:,}: gnomon log repair counts it anew"
             )
         elif not self.balanced:
-            yield f"sealed {self.stream}: {self.sealed:,} rows were sealed ≠ {self.found:,} found"
+            yield f"sealed {self.stream}: {_were(self.sealed)} sealed ≠ {self.found:,} found"
             missing = self.sealed - self.found - self.lost
             yield from _complaint(max(missing, 0), "missing from the sealed log")
             yield from _complaint(max(-missing, 0), "in the sealed log more than once")
         elif self.lost or self.begun > 1:
-            yield f"sealed {self.stream}: {self.sealed:,} rows were sealed"
+            yield f"sealed {self.stream}: {_were(self.sealed)} sealed"
         yield from _complaint(self.lost, "lost, as gnomon log repair has noted")
         if self.begun > 1:
             yield (
@@ -174,12 +174,19 @@ class LogBooks:
         """The equations, a line each, and under one that does not hold what is wrong."""
         lines = [line for part in self._parts for line in part.explain()]
         for segment, size in self.damaged.items():
-            lines.append(f"lost to damage: {size:,} bytes of {segment}, as gnomon log repair noted")
+            noun = "byte" if size == 1 else "bytes"
+            lines.append(
+                f"lost to damage: {size:,} {noun} of {segment}, as gnomon log repair noted"
+            )
         return "\n".join(lines)
 
     @property
     def _parts(self) -> list[LiveBooks | ShadowBooks | SealedBooks]:
         return [self.live, *self.shadows, *self.sealed]
+
+
+def _were(rows: int) -> str:
+    return "1 row was" if rows == 1 else f"{rows:,} rows were"
 
 
 def _times(number: int) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from gnomon.compat.platform import die_with_parent
 from gnomon.errors import GnomonError
 from gnomon.policy import Policy
 from gnomon.printable import printable
@@ -22,7 +23,6 @@ from gnomon.shadow.feed.process import Feed
 from gnomon.shadow.feed.progress import Progress
 from gnomon.shadow.feed.run import Run
 from gnomon.worker.background import enter_background
-from gnomon.worker.limits import die_with_parent
 from gnomon.worker.spawn import inherited
 
 NICENESS = 10

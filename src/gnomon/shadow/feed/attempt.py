@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 from pathlib import Path
 
 import msgspec
 import pyarrow.compute as pc
 
-from gnomon.formats import Format, check_version
+from gnomon import formats
+from gnomon.errors import NewerFormat, UnreadableFile
+from gnomon.formats import Format
 from gnomon.log import Position, stream_segments
 from gnomon.log.layout import START
 from gnomon.log.sealed import WholeTail
@@ -23,11 +25,8 @@ MOST_TRIES = 2
 
 FORMAT = 1
 
-_KIND = Format("shadow's attempt", FORMAT)
-
-
-class _Head(msgspec.Struct):
-    format: int = 1
+_logger = logging.getLogger("gnomon.feed")
+_KIND = Format("shadow's attempt", FORMAT, absent=1)
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -106,12 +105,15 @@ class Attempts:
         Raises:
             NewerFormat: a newer version of Gnomon wrote it.
         """
-        with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
-            content = self._path.read_bytes()
-            check_version(msgspec.json.decode(content, type=_Head).format, _KIND, str(self._path))
-            attempt = msgspec.json.decode(content, type=Attempt)
-            if attempt.epoch == epoch:
-                return attempt
+        try:
+            attempt = formats.read(self._path, Attempt, _KIND)
+        except NewerFormat:
+            raise
+        except UnreadableFile as error:
+            _logger.warning("the counts of this shadow begin anew: %s", error)
+            attempt = None
+        if attempt is not None and attempt.epoch == epoch:
+            return attempt
         # None of this run: what it has recorded, if anything, is not sealed yet.
         oldest = [Position(segment.sequence, 0) for segment in stream_segments(self._path.parent)]
         return Attempt(

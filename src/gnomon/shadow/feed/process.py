@@ -90,16 +90,17 @@ class Feed:
         own = stream_folder(settings, model, slice_name, shadow_stream(version))
         _wait_for_another(own)
         (own / STOPPED).unlink(missing_ok=True)
-        run, self._recorded = run.resumed(own)
+        self._table = LogTable(settings, model)
+        run, self._recorded = run.resumed(own, self._table)
         self._run = run
         self._policy = policy
         self._settings = settings
         self._attempts = Attempts(own)
-        self._table = LogTable(settings, model)
         self._last = self._attempts.recounted(run.epoch, self._table)
         self._careful_until = self._last.blamed_until(self._recorded)
         # The first segment says from where on rows are the shadow's, be its artifact there or not.
         self._writer = SegmentWriter(own, _NOTHING, settings=settings, metadata=run.metadata)
+        run.keep(own)
         self._totals = self._last.totals
         self._reporter = Reporter(lifeline, self._reading(), self._totals, self._writer.fsync)
 

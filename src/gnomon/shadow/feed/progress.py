@@ -57,6 +57,7 @@ def count(records: pa.RecordBatch) -> ShadowCounts:
         failed=records.num_rows - scored,
         compared=compared,
         disagreed=compared - _true(agreed),
+        decided=len(agreed) - records.column("flipped").null_count,
         flipped=_true(records.column("flipped")),
     )
 

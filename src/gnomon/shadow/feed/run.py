@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from gnomon import files, formats
+from gnomon.errors import LogUnavailable
 from gnomon.log import (
     STOPPED,
     Position,
@@ -16,16 +18,23 @@ from gnomon.log import (
     stream_folder,
     stream_segments,
 )
+from gnomon.log.sealed import last_source
+from gnomon.log.table import LogTable
 from gnomon.log.tail import EmptySegment
 from gnomon.settings import Settings
 
-__all__ = ["Run", "mark_stopped"]
+__all__ = ["FORMAT", "Run", "mark_stopped"]
+
+FORMAT = 1
 
 _KEY = "gnomon.run"
+_KIND = formats.Format("shadow's run", FORMAT, hint="remove it; a running shadow rewrites it")
+_NAME = "run.json"
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides which rows are eligible; in the metadata of each of the shadow's segments.
+    """What decides which rows are eligible; in the metadata of each of the shadow's segments, and
+    in ``run.json`` beside them, for when no segment is left that can be read.
 
     Attributes:
         artifact: the shadow's tag.
@@ -48,6 +57,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             LogError: the segment is damaged.
+            UnreadableFile: there is none, and ``run.json`` is damaged.
         """
         for segment in reversed(stream_segments(folder)):
             try:
@@ -56,24 +66,49 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
             except (FileNotFoundError, EmptySegment):
                 continue
             return msgspec.json.decode(written, type=cls) if written else None
-        return None
+        kept = formats.read(folder / _NAME, _Kept, _KIND)
+        return None if kept is None else kept.run
 
-    def resumed(self, folder: Path) -> tuple[Run, Position]:
+    def resumed(self, folder: Path, table: LogTable) -> tuple[Run, Position]:
         """This run as it began, and how far it has read; a later life is given a later ``since``.
 
+        Args:
+            folder: the shadow's stream.
+            table: where records are that were sealed, if no segment is left that says how far.
+
         Raises:
-            LogError: a segment is damaged.
+            LogError: a segment is damaged, or the table cannot be read.
+            UnreadableFile: no segment is left, and ``run.json`` is damaged.
         """
         last = self.last(folder)
         run = last if last is not None and last.epoch == self.epoch else self
         begun = Position.parse(run.since)
-        read = read_position(folder) if run is last else None
-        return run, max(begun, read or begun)
+        if run is not last:
+            return run, begun
+        return run, max(begun, read_position(folder) or last_source(table, folder) or begun)
+
+    def keep(self, folder: Path) -> None:
+        """Write it down beside the segments.
+
+        Raises:
+            LogUnavailable: the disk refuses.
+        """
+        try:
+            files.replace(folder / _NAME, msgspec.json.encode(_Kept(run=self)))
+        except OSError as error:
+            raise LogUnavailable.of("open the log", error, where=str(folder)) from None
 
     @property
     def metadata(self) -> dict[str, str]:
         """For a segment's schema."""
         return {_KEY: msgspec.json.encode(self).decode()}
+
+
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of ``run.json``."""
+
+    format: int = FORMAT
+    run: Run
 
 
 def mark_stopped(settings: Settings, model: str, slice_name: str, running: Iterable[str]) -> None:

@@ -42,9 +42,13 @@ class Shadowing:
         policy: its comparators decide what agrees.
         epoch: the rollout epoch the shadow was started in; it is on every record.
         batch_rows: the most rows in one batch for the worker.
+
+    Raises:
+        PolicyError: the policy names an output that the shadow does not have.
     """
 
     def __init__(self, artifact: Artifact, policy: Policy, epoch: int, batch_rows: int) -> None:
+        policy.check_names(artifact.tag, artifact.contract.output_schema)
         self.schema = shadow_schema(artifact.contract)
         self.incomparable: str | None = None
         """Why the last answers could not be compared with live's."""
@@ -70,7 +74,7 @@ class Shadowing:
         begun = _now()
         live = source.live()
         read = decode(live, source.bodies(), self._decoder)
-        scored, times = self._score(client, read.batch)
+        scored, times = self._score(client, read.batch, live.column("batch_rows")[0].as_py())
 
         places = _places(read.places, live.num_rows)
         inputs, answers, times = read.batch.take(places), scored.take(places), times.take(places)
@@ -106,15 +110,22 @@ class Shadowing:
         return self._assemble(columns, rows)
 
     def _score(
-        self, client: WorkerClient, rows: pa.RecordBatch
+        self, client: WorkerClient, rows: pa.RecordBatch, lives: int | None
     ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-        """The answers, and for each row what its batch took and held."""
+        """The answers, and for each row what its batch took and held.
+
+        The first batch is no larger than ``lives``, the one in which live scored the first row:
+        the latency gate compares batches of one size, and live's may all be of one row.
+        """
         answers, times = [_empty(self._scored)], [_empty(_TIMES)]
+        small = lives if lives and lives < min(rows.num_rows, self.pace.rows) else 0
         while rows.num_rows:
-            batch = rows.slice(0, self.pace.rows)
+            batch = rows.slice(0, small or self.pace.rows)
             rows = rows.slice(batch.num_rows)
             answers.append(client.score(batch))
-            self.pace.took(batch.num_rows, client.micros)
+            if not small:
+                self.pace.took(batch.num_rows, client.micros)
+            small = 0
             took = (client.micros, batch.num_rows)
             repeated = [
                 pa.repeat(pa.scalar(value, field.type), batch.num_rows)
@@ -129,6 +140,9 @@ class Shadowing:
         """``agreed``, ``flipped`` and ``difference``; null where not scored or not comparable."""
         rules = self._rules_for(live.schema)
         names = list(rules.comparators)
+        if not names:
+            self.incomparable = "live and the shadow share no output that the policy compares"
+            return {}
         theirs = live.select([output_column(name) for name in names]).rename_columns(names)
         chosen = pa.array(scored)
         try:
@@ -140,7 +154,10 @@ class Shadowing:
         places = _places(np.flatnonzero(scored), live.num_rows)
         return {
             "agreed": pa.array(result.agreed).take(places),
-            "flipped": pa.array(result.flipped).take(places),
+            # Without an output to decide on, no row is known not to flip.
+            "flipped": pa.array(result.flipped).take(places)
+            if rules.decides
+            else pa.nulls(live.num_rows, pa.bool_()),
             "difference": pa.array(result.difference, from_pandas=True).take(places),
         }
 

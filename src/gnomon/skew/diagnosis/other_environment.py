@@ -15,7 +15,7 @@ from gnomon.offline.rerun import Rerun
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
 
-__all__ = ["OtherEnvironment", "elsewhere", "environment_of", "other_versions"]
+__all__ = ["OtherEnvironment", "elsewhere", "other_versions"]
 
 _MOST = 5
 

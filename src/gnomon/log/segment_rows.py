@@ -12,13 +12,13 @@ from gnomon.log.delta import DAY
 from gnomon.log.schema import ADDRESS, COMPARISON, ENVELOPE
 from gnomon.log.tail import SegmentReader
 
-__all__ = ["FIXED", "SealedRows"]
+__all__ = ["FIXED", "SegmentRows"]
 
 FIXED = (*ADDRESS, *ENVELOPE, *COMPARISON)
 """The columns that every row has."""
 
 
-class SealedRows:
+class SegmentRows:
     """Segments' rows as the table has them: columns renamed, with the partition's day."""
 
     def __init__(self, segments: Sequence[SegmentReader], stored: pa.Schema) -> None:

@@ -9,8 +9,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from benchmarks.skew.injections import Sides, inject
-from benchmarks.skew.worlds import World
 from gnomon.artifact import Artifact
 from gnomon.compare.comparators import compare
 from gnomon.offline.offline_table import KNOWN_AT
@@ -20,6 +18,8 @@ from gnomon.policy import Policy, Tolerance
 from gnomon.report import Diagnosis
 from gnomon.skew.diagnosis.diagnose import diagnose
 from gnomon.skew.diagnosis.walk import Sampled, followed
+from tests.skew.diagnosis.injections import Sides, inject
+from tests.skew.diagnosis.worlds import World
 
 __all__ = ["trial"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from benchmarks.skew.worlds import World
+from tests.skew.diagnosis.worlds import World
 
 __all__ = ["CAUSES", "Sides", "inject"]
 

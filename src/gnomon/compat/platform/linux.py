@@ -1,0 +1,303 @@
+"""The calls of Linux; :mod:`gnomon.compat.platform.portable` has the same without them."""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import ctypes
+import fcntl
+import os
+import re
+import resource
+import select
+import signal
+import socket
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+__all__ = [
+    "ChildWatch",
+    "RunQueue",
+    "adopt_orphans",
+    "control_pair",
+    "die_with_parent",
+    "die_with_tether",
+    "end_with_socket",
+    "is_running",
+    "kill_first",
+    "limit_memory",
+    "limit_unread",
+    "memory_folder",
+    "outlive_socket",
+    "own_descriptors",
+    "process_space",
+    "process_start",
+    "raise_descriptors",
+    "recv_packet",
+    "reserve",
+    "send_packet",
+    "stop_listening",
+    "sync_content",
+    "sync_descriptor",
+]
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_MOST_DESCRIPTORS = 253
+"""The kernel's limit for one packet."""
+
+
+# Processes
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends, in whatever state it is then.
+
+    To the kernel the parent is the thread that started it.
+
+    Args:
+        parent: the process id of the parent; if it has ended already, so does this process.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def die_with_tether(tether: socket.socket) -> None:
+    """Have the kernel kill this process when the other end of a socket is closed everywhere.
+
+    It is killed in whatever state it is then, and no longer when its parent ends. Nothing may be
+    written to the socket: that would kill it too.
+    """
+    fcntl.fcntl(tether, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(tether, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(tether, fcntl.F_SETFL, fcntl.fcntl(tether, fcntl.F_GETFL) | os.O_ASYNC)
+    closed = select.poll()
+    closed.register(tether, select.POLLIN)
+    if closed.poll(0):
+        os._exit(0)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0)
+    tether.detach()  # It stays open for as long as this process lives.
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what descendants of this process leave when they end."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+class ChildWatch:
+    """A descriptor that can be read once a child process has ended (a pidfd).
+
+    Another watch may give a false alarm, so whoever is woken asks ``waitpid`` with ``WNOHANG``.
+
+    Args:
+        pid: of a child that was not waited for.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._descriptor = os.pidfd_open(pid)
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._descriptor
+
+    def clear(self) -> None:
+        """After a false alarm: wait for the next."""
+
+    def close(self) -> None:
+        """Watch no more."""
+        os.close(self._descriptor)
+
+
+def kill_first(score: int) -> None:
+    """Have the kernel kill this process, and its children, before others when memory is short.
+
+    Args:
+        score: ``oom_score_adj``, up to 1,000: the higher, the sooner.
+    """
+    with contextlib.suppress(OSError):  # A container may forbid it.
+        Path("/proc/self/oom_score_adj").write_text(str(score))
+
+
+def limit_memory(most: int, status: int) -> int | None:
+    """Let this process use ``most`` bytes of memory of its own.
+
+    Over it an allocation fails: ``MemoryError`` in Python. The kernel's limit is on address space,
+    reserved or used. So it is set to what is reserved now plus what may still be used.
+
+    Args:
+        most: bytes.
+        status: not used; see the portable way.
+
+    Returns:
+        The bytes in use, if they are as many already, and nothing is limited; else None.
+    """
+    text = Path("/proc/self/status").read_text()
+    reserved, used = (_bytes(text, name) for name in ("VmData", "RssAnon"))
+    if used >= most:
+        return used
+    limit, (_, allowed) = reserved + most - used, resource.getrlimit(resource.RLIMIT_DATA)
+    if allowed != resource.RLIM_INFINITY:
+        limit = min(limit, allowed)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    return None
+
+
+def _bytes(status: str, name: str) -> int:
+    found = re.search(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE)
+    assert found is not None
+    return int(found[1]) * 1024
+
+
+def process_start(pid: int) -> str | None:
+    """When a process started, in ticks since the machine did; None if it runs no more."""
+    try:
+        stat = Path("/proc", str(pid), "stat").read_text()
+    except OSError:
+        return None
+    state, *fields = stat.rpartition(")")[2].split()
+    return None if state == "Z" else fields[18]
+
+
+def process_space() -> str:
+    """What process ids of this process are counted in: each container counts its own."""
+    return str(os.stat("/proc/self/ns/pid").st_ino)
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is a process of this id."""
+    return Path("/proc", str(pid)).exists()
+
+
+# Sockets
+
+
+def control_pair() -> tuple[socket.socket, socket.socket]:
+    """Two sockets for :func:`send_packet` and :func:`recv_packet`: sequenced packets."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def send_packet(control: socket.socket, packet: bytes, descriptors: Sequence[int] = ()) -> None:
+    """Send some bytes, at least one, and descriptors with them, to be received together.
+
+    Raises:
+        OSError: nobody is there to receive them.
+    """
+    socket.send_fds(control, [packet], list(descriptors))
+
+
+def recv_packet(control: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
+    """The next packet and the descriptors that came with it, which no child inherits; no bytes once
+    the other end is closed.
+
+    Not :func:`socket.recv_fds`, which ignores its ``flags`` in Python 3.11.
+
+    Args:
+        control: a socket of :func:`control_pair`.
+        flags: such as ``MSG_PEEK``.
+
+    Raises:
+        OSError: the connection broke, nothing is there yet, or not in time, as the socket has it.
+    """
+    fds = array.array("i")
+    space = socket.CMSG_SPACE(_MOST_DESCRIPTORS * fds.itemsize)
+    packet, ancillary, _, _ = control.recvmsg(65_536, space, flags | socket.MSG_CMSG_CLOEXEC)
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
+    return packet, list(fds)
+
+
+def end_with_socket(control: socket.socket, pid: int) -> None:
+    """Have the kernel end a child when the other end of this socket, which it has, is closed.
+
+    It sends SIGIO, which ends a process that does not handle it.
+    """
+    fcntl.fcntl(control, fcntl.F_SETOWN, pid)
+    flags = fcntl.fcntl(control, fcntl.F_GETFL)
+    fcntl.fcntl(control, fcntl.F_SETFL, flags | os.O_ASYNC)
+
+
+def outlive_socket(control: socket.socket) -> None:
+    """In that child: it looks after the socket itself from now on."""
+    flags = fcntl.fcntl(control, fcntl.F_GETFL)
+    fcntl.fcntl(control, fcntl.F_SETFL, flags & ~os.O_ASYNC)
+
+
+def stop_listening(listener: socket.socket) -> None:
+    """Have the kernel refuse connections to a listening socket, whoever else has it."""
+    listener.shutdown(socket.SHUT_RDWR)
+
+
+def limit_unread(client: socket.socket, seconds: float) -> None:
+    """Have the kernel give up on what it cannot hand over to a TCP client for so long."""
+    milliseconds = int(seconds * 1000)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+
+
+# Descriptors and files
+
+
+def own_descriptors() -> Iterable[int]:
+    """The descriptors that this process has open; one may be closed by the time it is read."""
+    return [int(name) for name in os.listdir("/proc/self/fd")]
+
+
+def raise_descriptors() -> None:
+    """Let this process open as many descriptors as it is allowed to at all."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def memory_folder() -> Path | None:
+    """A folder that is kept in memory."""
+    return Path("/dev/shm")
+
+
+def reserve(descriptor: int, size: int) -> None:
+    """Make a file at least ``size`` bytes long, with space on its disk for all of them.
+
+    Raises:
+        OSError: there is no space.
+    """
+    os.posix_fallocate(descriptor, 0, size)
+
+
+def sync_descriptor(descriptor: int) -> None:
+    """Force a file to disk.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    os.fsync(descriptor)
+
+
+def sync_content(descriptor: int) -> None:
+    """Force a file's bytes and length to disk, not its times.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    os.fdatasync(descriptor)
+
+
+class RunQueue:
+    """How long the calling thread has stood ready to run while others had the processors.
+
+    What it takes is then told apart from what a busy machine makes of it. See
+    https://docs.kernel.org/scheduler/sched-stats.html#proc-pid-schedstat; a kernel without it
+    never says that anything waited.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self._file = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self._file = -1
+
+    def micros(self) -> int:
+        """Microseconds since the thread began."""
+        if self._file < 0:
+            return 0
+        _, waited, _ = os.pread(self._file, 128, 0).split()
+        return int(waited) // 1000

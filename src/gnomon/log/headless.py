@@ -1,0 +1,102 @@
+"""A segment whose beginning is damaged. Its schema and its mark were there, so none of it is read.
+
+It is moved out of its stream as it is. Numbers may be missing in a stream, as those of sealed
+segments are; who reads the stream goes on with the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from gnomon import files
+from gnomon.errors import LogError
+from gnomon.log.layout import REQUESTS, Position, Segment, stream_segments
+from gnomon.log.lost import LostRange, record_lost
+from gnomon.log.sealed import last_source
+from gnomon.log.table import LogTable
+from gnomon.log.tail import POSITION_KEY, SegmentReader, source_position
+
+__all__ = ["HeadlessSegment", "began_at", "request_ids", "set_aside_headless"]
+
+_REQUEST_ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+class HeadlessSegment(LogError):
+    """A segment whose schema cannot be read."""
+
+
+def request_ids(content: bytes) -> set[str]:
+    """Every request id in some bytes; a request's body may hold some that no request had."""
+    return {match.decode() for match in _REQUEST_ID.findall(content)}
+
+
+def set_aside_headless(segment: Segment, place: Path, table: LogTable) -> tuple[int, set[str]]:
+    """Move a segment out of its stream, and note that all of it is lost.
+
+    Args:
+        segment: closed.
+        place: where to.
+        table: the model's, for how far a shadow had come before.
+
+    Returns:
+        How many bytes are lost, and the request ids that are left in them.
+
+    Raises:
+        OSError: the disk refuses.
+        LogError: the list of what is lost is damaged, or the table cannot be read.
+    """
+    folder, content = segment.path.parent, segment.path.read_bytes()
+    size = max(segment.closed or 0, len(content))
+    lost = LostRange(segment=segment.sequence, begin=0, end=size)
+    if folder.name != REQUESTS:
+        began = _read_before(segment, table)
+        lost = LostRange(
+            segment=segment.sequence,
+            begin=0,
+            end=size,
+            read_from=began,
+            read_to=began_at(segment) or began,
+        )
+    files.replace(place, content)
+    record_lost(folder, (lost,))
+    files.remove(segment.path)
+    return size, request_ids(content)
+
+
+def began_at(segment: Segment) -> str | None:
+    """How far a shadow had read when it began the next segment that can be read; None if there is
+    none yet. Then it reads again from before, and nothing of what it scored is lost."""
+    for following in stream_segments(segment.path.parent):
+        if following.sequence > segment.sequence:
+            with contextlib.suppress(FileNotFoundError, LogError):
+                with SegmentReader(following.path) as reader:
+                    began = reader.schema.metadata.get(POSITION_KEY)
+                return None if began is None else began.decode()
+    return None
+
+
+def _read_before(segment: Segment, table: LogTable) -> str | None:
+    """How far a shadow had read when it began a segment that does not say so any more."""
+    for position in _positions_before(segment):
+        return str(position)
+    folder = segment.path.parent
+    sealed = last_source(table, folder, before=segment.sequence)
+    return None if sealed is None else str(sealed)
+
+
+def _positions_before(segment: Segment) -> Iterator[Position]:
+    earlier = [s for s in stream_segments(segment.path.parent) if s.sequence < segment.sequence]
+    for one in reversed(earlier):
+        with contextlib.suppress(FileNotFoundError, LogError, pa.ArrowException):
+            with SegmentReader(one.path, one.closed) as reader:
+                last, began = reader.last_batch(), reader.schema.metadata.get(POSITION_KEY)
+            position = None if last is None else source_position(last)
+            if position is not None:
+                yield position
+            if began is not None:
+                yield Position.parse(began.decode())

@@ -1,0 +1,165 @@
+"""What waits for a lane's workers, and which rows are the next batch."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from gnomon.contract import Decoder
+from gnomon.service.batch_size import BatchSize
+from gnomon.service.records import Call
+from gnomon.service.ticket import Ticket
+from gnomon.worker.connection import Scored
+
+__all__ = ["BatchQueue", "LargeRequest", "Part"]
+
+
+class Part(NamedTuple):
+    """Consecutive rows of a large request, which are a batch.
+
+    Attributes:
+        request: whose they are.
+        start: the first of them.
+        inputs: the rows.
+    """
+
+    request: LargeRequest
+    start: int
+    inputs: pa.RecordBatch
+
+
+class LargeRequest:
+    """A request that is scored in parts, and answered when all of them are.
+
+    Args:
+        ticket: the request.
+        inputs: its decoded rows.
+        outside: those let through with a value out of domain or range, by feature.
+    """
+
+    def __init__(self, ticket: Ticket, inputs: pa.RecordBatch, outside: dict[str, int]) -> None:
+        self.ticket = ticket
+        self.inputs = inputs
+        self.outside = outside
+        self.taken = 0
+        """Rows that were given to a worker."""
+        self._scored: list[tuple[int, pa.RecordBatch, Call]] = []
+
+    @property
+    def waiting(self) -> int:
+        """Rows that wait."""
+        return len(self.ticket.rows) - self.taken
+
+    def take(self, most: int) -> Part:
+        """Its next rows, at most so many."""
+        part = Part(self, self.taken, self.inputs.slice(self.taken, most))
+        self.taken += part.inputs.num_rows
+        return part
+
+    def add(self, part: Part, scored: Scored, sent: int) -> bool:
+        """Keep what came of a part, sent at that time; whether it was the last."""
+        call = Call(part.inputs.num_rows, sent, scored.micros)
+        self._scored.append((part.start, scored.batch, call))
+        return sum(call.rows for _, _, call in self._scored) == len(self.ticket.rows)
+
+    def whole(self) -> tuple[pa.RecordBatch, list[Call]]:
+        """The outputs of all rows, and the calls that they came from, in the order of the rows."""
+        parts = sorted(self._scored, key=lambda scored: scored[0])
+        return pa.concat_batches([batch for _, batch, _ in parts]), [call for *_, call in parts]
+
+
+class BatchQueue:
+    """Requests in order of arrival; large ones in turns.
+
+    A request of more rows than a batch may have is scored in parts, and so is one that was decoded
+    elsewhere, as its rows are Arrow already. Where both kinds wait, every second batch is a part of
+    a large request, and of several each is given one part in turn: nobody waits for more than a
+    batch of others, however many rows they sent.
+
+    Args:
+        size: how many rows a batch may have.
+        decoder: makes rows Arrow.
+    """
+
+    def __init__(self, size: BatchSize, decoder: Decoder) -> None:
+        self._size = size
+        self._decoder = decoder
+        self._small: deque[Ticket] = deque()
+        self._large: deque[LargeRequest] = deque()
+        self._large_is_next = False
+        self.rows = 0
+        """Rows that wait in requests of one batch."""
+
+    def __bool__(self) -> bool:
+        return bool(self._small or self._large)
+
+    @property
+    def can_grow(self) -> bool:
+        """Whether a batch of what waits might have more rows."""
+        return self.rows < self._size.rows
+
+    def is_large(self, ticket: Ticket) -> bool:
+        """Whether a request is scored in parts."""
+        return ticket.batch is not None or len(ticket.rows) > self._size.rows
+
+    def ahead_of(self, ticket: Ticket) -> int:
+        """Rows that wait in requests of its kind: large ones leave room for small ones."""
+        if self.is_large(ticket):
+            return sum(request.waiting for request in self._large)
+        return self.rows
+
+    def add(self, ticket: Ticket) -> None:
+        """Let a request wait."""
+        if self.is_large(ticket):
+            self._add_large(ticket)
+        else:
+            self._small.append(ticket)
+            self.rows += len(ticket.rows)
+
+    def take(self) -> list[Ticket] | Part | None:
+        """The next batch: small requests, or a part of a large one; None where all that waited
+        have timed out."""
+        found: list[Ticket] | Part | None = None
+        if self._large_is_next:
+            found = self._take_part()
+        if not found:
+            found = self._take_small()
+            self._large_is_next = bool(found)
+        return found or self._take_part()
+
+    def _take_part(self) -> Part | None:
+        self._large_is_next = False
+        while self._large:
+            request = self._large.popleft()
+            if request.ticket.settled:
+                continue
+            part = request.take(self._size.rows)
+            if request.waiting:
+                self._large.append(request)
+            return part
+        return None
+
+    def _take_small(self) -> list[Ticket]:
+        tickets: list[Ticket] = []
+        rows, most = 0, self._size.rows
+        while self._small:
+            size = len(self._small[0].rows)
+            if tickets and rows + size > most:
+                break
+            ticket = self._small.popleft()
+            self.rows -= size
+            if size > most and not ticket.settled:
+                self._add_large(ticket)  # It is since it came.
+            elif not ticket.settled:
+                tickets.append(ticket)
+                rows += size
+        return tickets
+
+    def _add_large(self, ticket: Ticket) -> None:
+        batch, outside = ticket.batch, ticket.outside
+        if batch is None:
+            batch = self._decoder.batch(ticket.rows)
+            outside = self._decoder.outside(ticket.rows)
+        self._large.append(LargeRequest(ticket, batch, outside))

@@ -1,0 +1,24 @@
+"""Commands in a folder that is no deployment, and has no storage root: none begins one there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import Shell
+
+COMMANDS = (
+    "log repair", "log books --model toy", "replay toy:1", "compare toy:1 --table rows.csv",
+    "drift toy", "diagnose toy", "check toy", "promote toy:1 --check",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_says_so_and_leaves_nothing_behind(tmp_path: Path, command: str) -> None:
+    """The rollout's, the log's and those that read it, all alike: a sample of each."""
+    shell = Shell(tmp_path, {"BENTOML_HOME": str(tmp_path / "bentoml")})
+    said = shell(*command.split(), expect=2)
+    expected = "no artifact `toy`" if command.startswith("check") else "neither a deployment nor"
+    assert expected in said.err
+    assert not (tmp_path / ".gnomon").exists()

@@ -1,0 +1,112 @@
+"""The page of the Python API says what the code says: every public name, and every argument."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gnomon
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "python.md"
+
+FUNCTIONS = [
+    "gnomon.pack",
+    "gnomon.inspect",
+    "gnomon.load",
+    "gnomon.Client",
+    "gnomon.contract.infer_contract",
+    "gnomon.service.gateway",
+    "gnomon.testing.serving",
+]
+"""What is called with arguments, each with a section of its own."""
+
+# BentoML warns of what it uses itself when it is imported, which the gateway's room does.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def named(name: str) -> Any:
+    """What a dotted name stands for."""
+    module, _, attribute = name.rpartition(".")
+    return getattr(import_module(module), attribute)
+
+
+def argument_rows(function: Callable[..., Any]) -> list[str]:
+    """The table of arguments, as the code says it; copy a row from here when the test fails."""
+    words = inspect.getdoc(function) or ""
+    described = re.search(r"^Args:\n((?:    .*\n|\n)+)", words + "\n", re.MULTILINE)
+    assert described, f"no `Args:` in the docstring of {function}"
+    found = re.findall(r"^    (\**\w+): (.*(?:\n        .*)*)", described.group(1), re.MULTILINE)
+    meanings = {name.lstrip("*"): re.sub(r"\s+", " ", meaning) for name, meaning in found}
+    rows = []
+    for parameter in inspect.signature(function).parameters.values():
+        default = "" if parameter.default is parameter.empty else f"`{parameter.default!r}`"
+        meaning = re.sub(r":\w+:`~?([\w.]+)`", r"`\1`", meanings[parameter.name])
+        rows.append(f"| `{parameter.name}` | {default} | {meaning.replace('``', '`')} |")
+    return rows
+
+
+def sections() -> dict[str, str]:
+    """The page by its headings that name something of the package."""
+    _, *parts = re.split(r"^## `", PAGE.read_text(), flags=re.MULTILINE)
+    return {part.partition("`")[0]: part for part in parts}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_argument_is_documented_as_the_code_says(name: str) -> None:
+    """Name, default and meaning, in the order of the code."""
+    written = [line for line in sections()[name].splitlines() if line.startswith("| `")]
+    assert written == argument_rows(named(name))
+
+
+def test_every_section_is_of_a_name_that_exists() -> None:
+    """Nothing is documented that is gone."""
+    assert set(sections()) == set(FUNCTIONS)
+
+
+def test_every_public_name_is_documented() -> None:
+    """In the table of names, and none besides."""
+    page = PAGE.read_text()
+    assert re.findall(r"^\| \[?`gnomon\.(\w+)`", page, re.MULTILINE) == gnomon.__all__
+
+
+def test_every_method_of_a_client_is_documented() -> None:
+    """With its arguments; the awaiting client has the same."""
+    methods = {
+        name: inspect.signature(method)
+        for name, method in vars(gnomon.Client).items()
+        if not name.startswith("_") and callable(method)
+    }
+    awaited = {name for name in vars(gnomon.AsyncClient) if not name.startswith("_")}
+    assert awaited == set(methods)
+    written = dict(re.findall(r"^- `(\w+)\(([^`]*)\)`", PAGE.read_text(), re.MULTILINE))
+    expected = {}
+    for name, signature in methods.items():
+        named = [
+            f"{p.name}={p.default!r}" if p.default is not p.empty else p.name
+            for p in signature.parameters.values()
+            if p.name != "self"
+        ]
+        expected[name] = ", ".join(named)
+    assert written == expected
+
+
+def test_every_import_on_a_page_works() -> None:
+    """Each ``from gnomon... import ...`` in the documentation names what exists."""
+    pages = [*PAGE.parent.glob("*.md"), PAGE.parent.parent / "README.md"]
+    found = {
+        (module, name.strip().partition(" as ")[0])
+        for page in pages
+        for module, names in re.findall(
+            r"^\s*from (gnomon[\w.]*) import ([\w, ]+)$", page.read_text(), re.MULTILINE
+        )
+        for name in names.split(",")
+    }
+    assert found
+    for module, name in sorted(found):
+        assert hasattr(import_module(module), name), f"{module} has no {name}"

@@ -1,0 +1,190 @@
+"""Tests mirror the source: whoever changes ``src/gnomon/a/b.py`` finds its tests in
+``tests/a/test_b.py``, or is told here where they are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent
+SOURCE = TESTS.parent / "src" / "gnomon"
+
+SEEN_IN: dict[str, tuple[str, ...]] = {
+    # A part of its room, seen through the room's entrance with real files and workers.
+    "artifact/test_serialization.py": ("artifact/skops_arrays.py", "artifact/trust.py"),
+    "attack/test_damage.py": ("artifact/folder.py", "artifact/tables.py"),
+    "audit/test_leakage.py": ("audit/served.py",),
+    "compat/test_portable.py": ("compat/platform/linux.py", "compat/platform/portable.py"),
+    "compat/test_skops.py": ("artifact/skops_file.py",),
+    "contract/check/test_checking.py": (
+        "contract/check/batches.py",
+        "contract/check/checked.py",
+        "contract/check/column_judge.py",
+    ),
+    "drift/test_measure.py": (
+        "drift/brief.py",
+        "drift/column_reader.py",
+        "drift/drift_document.py",
+        "drift/drift_summary.py",
+        "drift/evidence.py",
+        "drift/plots.py",
+    ),
+    "drift/test_metrics.py": ("drift/bins.py",),
+    "leakage/test_duplicates.py": ("leakage/overlap.py",),
+    "leakage/test_domain.py": ("leakage/two_sample_classifier.py",),
+    "leakage/test_finding.py": ("leakage/checking.py",),
+    "leakage/test_identifiers.py": ("leakage/order.py", "leakage/predictive_power.py"),
+    "leakage/test_label.py": ("leakage/encodings.py", "leakage/labelled_table.py"),
+    "log/test_reader.py": ("log/snapshot.py", "log/table.py"),
+    "log/test_repair.py": (
+        "log/ledger.py",
+        "log/lost.py",
+        "log/resync.py",
+        "log/salvage.py",
+        "log/sealed_account.py",
+        "log/sealed_repair.py",
+    ),
+    "log/test_seal.py": (
+        "log/commits.py",
+        "log/delta.py",
+        "log/forked.py",
+        "log/retention.py",
+        "log/table_maintenance.py",
+    ),
+    "log/test_sealed.py": ("log/addressed.py", "log/columns.py", "log/segment_rows.py"),
+    "log/test_segments.py": ("log/new_segment.py", "log/recovery.py"),
+    "report/test_html.py": ("page_templates.py", "report/document.py", "report/lines.py"),
+    "report/test_model.py": ("report/counts.py", "report/diagnosis.py", "report/intervals.py"),
+    "report/test_terminal.py": ("report/comparison_document.py", "terminal.py"),
+    "rollout/test_skew_checks.py": ("report/saved.py", "rollout/lookup.py"),
+    "shadow/books/test_balance.py": ("shadow/books/books.py", "shadow/books/sealed.py"),
+    "shadow/feed/test_process.py": ("shadow/feed/reporter.py", "shadow/feed/shadowing.py"),
+    "shadow/feed/test_progress.py": ("shadow/shadow_counts.py",),
+    "skew/consistency/test_tally.py": ("offline/paired_rows.py", "skew/consistency/divergence.py"),
+    "skew/diagnosis/test_explain.py": ("skew/diagnosis/case.py",),
+    "skew/diagnosis/test_proof.py": ("skew/diagnosis/inputs.py", "skew/diagnosis/search.py"),
+    "skew/test_joining.py": ("offline/values.py",),
+    "skew/test_offline.py": (
+        "skew/compose.py",
+        "skew/diagnosis/candidates.py",
+        "skew/diagnosis/cause_findings.py",
+        "skew/diagnosis/diagnose.py",
+        "skew/diagnosis/diagnosis_writer.py",
+        "skew/diagnosis/external_causes.py",
+        "skew/diagnosis/facts.py",
+        "skew/diagnosis/roots.py",
+        "skew/diagnosis/swaps.py",
+        "skew/diagnosis/walk.py",
+    ),
+    "skew/test_as_of.py": ("skew/diagnosis/surroundings.py", "skew/diagnosis/versions.py"),
+    "skew/test_replay.py": ("skew/diagnosis/batch_dependence.py",),
+    # What commands share, and verbs that one story uses one after the other.
+    "cli/test_app.py": ("cli/options.py",),
+    "cli/test_artifacts.py": (
+        "cli/inspect.py",
+        "cli/show/artifact.py",
+        "cli/show/artifacts.py",
+        "cli/sign.py",
+    ),
+    "cli/test_check.py": ("cli/show/check.py",),
+    "cli/test_compare.py": ("cli/reporting.py", "cli/tables.py"),
+    "cli/test_hostile_text.py": ("cli/console.py",),
+    "cli/test_leakage.py": ("cli/show/leakage.py",),
+    "cli/test_log.py": ("cli/show/rows.py",),
+    "cli/test_repair.py": ("cli/show/repair.py",),
+    "cli/test_replay.py": ("cli/ranges.py",),
+    "cli/test_rollout.py": (
+        "cli/at_root.py",
+        "cli/at_server.py",
+        "cli/history.py",
+        "cli/promote.py",
+        "cli/rollback.py",
+        "cli/shadow.py",
+        "cli/show/gates.py",
+        "cli/show/history.py",
+        "cli/target.py",
+        "rollout/judging.py",
+    ),
+    "cli/test_serve.py": ("cli/init.py",),
+    "cli/test_status.py": ("cli/show/status.py", "service/overview.py"),
+    # What only a running server or worker does.
+    "compat/test_bentoml.py": ("service/deployment.py",),
+    "compat/test_circus.py": ("service/supervision.py",),
+    "faults/test_gateway_death.py": ("service/standby.py", "service/standby_process.py"),
+    "faults/test_large_bodies.py": (
+        "service/codec.py",
+        "service/codec_messages.py",
+        "service/codec_process.py",
+        "service/held_bodies.py",
+    ),
+    "faults/test_shadow.py": ("service/shadow_supervisor.py", "service/shadows.py"),
+    "faults/test_shutdown.py": ("service/stopping.py",),
+    "service/test_batching.py": (
+        "service/batch_queue.py",
+        "service/recording.py",
+        "service/records.py",
+        "service/ticket.py",
+    ),
+    "service/test_client.py": ("service/calls.py",),
+    "service/test_connection.py": (
+        "service/exchange.py",
+        "service/framing.py",
+        "service/head.py",
+        "service/stream.py",
+    ),
+    "service/test_front_door.py": ("service/answers.py", "service/request_handler.py"),
+    "service/test_openapi.py": ("service/schemas.py",),
+    "service/test_runtime.py": (
+        "service/lanes.py",
+        "service/maintenance.py",
+        "service/rollout_control.py",
+        "service/rollout_follower.py",
+        "service/sealing.py",
+        "service/slice_claim.py",
+        "service/status_view.py",
+    ),
+    "service/test_status.py": ("service/shadow_status.py",),
+    "test_docs_metrics.py": ("service/metrics.py",),
+    "worker/test_client.py": (
+        "worker/background.py",
+        "worker/engine.py",
+        "worker/frames.py",
+        "worker/limits.py",
+        "worker/process.py",
+    ),
+    "worker/test_supervisor.py": ("worker/connection.py",),
+    # Of everything: names, errors and the server that other tests start.
+    "laws/test_law_1.py": ("testing.py",),
+    "test_docs.py": ("errors.py",),
+    "test_formats.py": ("drift/model.py",),
+    "test_public_surface.py": ("lazy_imports.py", "version.py"),
+}
+"""By test file: the modules without one of their own whose behaviour it sees."""
+
+
+def own_test(module: str) -> Path:
+    """Where the tests of a module are looked for first."""
+    path = Path(module)
+    return TESTS / path.parent / f"test_{path.name}"
+
+
+def modules() -> list[str]:
+    """Every module with code, as a path below the package."""
+    found = (path.relative_to(SOURCE) for path in SOURCE.rglob("*.py"))
+    return sorted(str(path) for path in found if not path.name.startswith("__"))
+
+
+def test_every_module_has_tests_where_one_would_look() -> None:
+    """A new module comes with ``test_`` and its name, in the folder of its room."""
+    elsewhere = {module for seen in SEEN_IN.values() for module in seen}
+    missing = [m for m in modules() if m not in elsewhere and not own_test(m).exists()]
+    assert missing == []
+
+
+def test_the_list_of_exceptions_is_no_longer_than_it_must_be() -> None:
+    """A module that is gone, or has its own tests by now, is struck off; each is listed once."""
+    listed = [module for seen in SEEN_IN.values() for module in seen]
+    assert sorted(listed) == sorted(set(listed))
+    assert [m for m in listed if m not in modules()] == []
+    assert [m for m in listed if own_test(m).exists()] == []
+    assert [test for test in SEEN_IN if not (TESTS / test).exists()] == []
