@@ -1,4 +1,4 @@
-"""What must be true after every fault: nothing acknowledged is missing, and the books balance."""
+"""What must be true after every fault: nothing acknowledged is missing, the accounts balance."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Accounts:
             restarted: the gateway that counted is gone, so that only the log tells.
 
         Raises:
-            AssertionError: the log's books do not balance, or differ from the gateway's; or an
+            AssertionError: the log's accounts do not balance, or differ from the gateway's; or an
                 answer that a client has is not in the log once, with its prediction.
         """
         logged = self._outcomes() - self._logged

@@ -66,7 +66,7 @@ class Shadow:
             seconds: how long it may take to catch up.
 
         Raises:
-            AssertionError: any of it is not so, or law 5's books do not balance, to the row.
+            AssertionError: any of it is not so, or law 5's accounts do not balance, to the row.
         """
         assert (seen.lost, seen.refused) == (0, [])
         rows = len(seen.acknowledged)

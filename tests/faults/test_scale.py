@@ -75,7 +75,7 @@ def status(settings: Settings) -> dict[str, Any]:
 
 
 def books(settings: Settings) -> LogBooks:
-    """The books, which balance."""
+    """The accounts, which balance."""
     found = balance(InferenceLog(settings, "toy"))
     assert found.balanced, found.explain()
     return found

@@ -21,7 +21,7 @@ KILLS = 20
 @pytest.mark.timeout(900)
 def test_no_kill_loses_an_acknowledged_request(pack: Pack, serve: Serve) -> None:
     """``kill -9`` of gateway or worker, twenty times under load: every acknowledged request id is
-    in the log exactly once, and the books balance after each.
+    in the log exactly once, and the accounts balance after each.
     """
     live, shadow = pack(times(2)), pack(times(2, "x = 1"))
     dice = random.Random(7)

@@ -1,4 +1,4 @@
-"""Law 5: the books balance."""
+"""Law 5: the accounts balance."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_every_row_has_one_outcome_and_every_refusal_its_reason(pack: Pack, serv
 
 
 def test_a_stopped_shadow_owes_nothing_more(pack: Pack, serve: Serve) -> None:
-    """What a shadow had not read when it was stopped or promoted is no debt of its books, and
+    """What a shadow had not read when it was stopped or promoted is no debt of its accounts, and
     keeps no request from being sealed."""
     live, shadow = pack(times(2)), pack(times(3, "time.sleep(3600)"))
     with serve(live, GNOMON_SEGMENT_SECONDS="1") as server, server.client() as control:

@@ -177,7 +177,7 @@ def test_an_older_ledger_does_not_unbalance_for_ever(setup: Settings) -> None:
 
 
 def test_the_accounts_notice_what_an_older_ledger_hides(setup: Settings) -> None:
-    """With a ledger behind the table nobody can say what is missing, so the books say that."""
+    """With a ledger behind the table nobody can say what is missing, so the accounts say that."""
     seal(setup, 2)
     old = ledgers(setup)[0].read_bytes()
     seal(setup, 2)

@@ -123,7 +123,7 @@ def test_a_damaged_copy_is_named_and_set_aside(setup: Settings) -> None:
 
 
 def test_a_spool_that_was_lost_is_named(setup: Settings) -> None:
-    """What was in it and not sealed is in no number, and the books say so."""
+    """What was in it and not sealed is in no number, and the accounts say so."""
     for times in ("once", "2 times"):
         shutil.rmtree(setup.spool_path)
         seal(setup, 1)

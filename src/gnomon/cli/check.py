@@ -31,7 +31,7 @@ def command(
     table: Annotated[
         Path | None,
         typer.Option(
-            "--table", metavar="FILE", help="Check these rows, CSV or Parquet. Without it: the log."
+            "--table", metavar="FILE", help="Check these rows, CSV or Parquet. Default: the log."
         ),
     ] = None,
     against: Annotated[
@@ -48,7 +48,7 @@ def command(
         typer.Option(
             "--role",
             help="Only requests that came while the artifact was live, or that it saw as a "
-            "shadow. Without it: all requests of the model.",
+            "shadow. Default: all requests of the model.",
         ),
     ] = None,
     start: Start = None,

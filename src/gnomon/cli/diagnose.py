@@ -22,7 +22,7 @@ def command(
         typer.Option(
             "--table",
             metavar="FILE",
-            help="The offline side: CSV or Parquet, as for compare. Without it: the artifact "
+            help="The offline side: CSV or Parquet, as for compare. Default: the artifact "
             "itself, run again.",
         ),
     ] = None,

@@ -32,7 +32,7 @@ def command(
     folder: Annotated[Path, typer.Argument(help="Where to write it; made if it is not there.")],
     name: Annotated[
         str | None,
-        typer.Option("--name", metavar="NAME", help="The model's name. Without it: the folder's."),
+        typer.Option("--name", metavar="NAME", help="The model's name. Default: the folder's."),
     ] = None,
 ) -> None:
     """Write a deployment that works, to be made your own.

@@ -46,7 +46,7 @@ def command(
         Path | None,
         typer.Option(
             "--policy",
-            help="The policy --check asks. Without it: shadow/policy.toml, else the defaults.",
+            help="The policy --check asks. Default: shadow/policy.toml, else the defaults.",
         ),
     ] = None,
     url: Url = None,

@@ -32,7 +32,7 @@ AsRole: TypeAlias = Annotated[
     Literal["live", "shadow"] | None,
     typer.Option(
         "--role",
-        help="The answers it gave as live or as shadow. Without it: live if it ever was.",
+        help="The answers it gave as live or as shadow. Default: live if it ever was.",
     ),
 ]
 Start: TypeAlias = Annotated[
@@ -48,7 +48,7 @@ PolicyFile: TypeAlias = Annotated[
     typer.Option(
         "--policy",
         metavar="FILE",
-        help="What agrees, and how many rows may not. Without it: shadow/policy.toml, else the "
+        help="What agrees, and how many rows may not. Default: shadow/policy.toml, else the "
         "defaults.",
     ),
 ]

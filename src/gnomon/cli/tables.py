@@ -13,7 +13,7 @@ Keys = Annotated[
     typer.Option(
         "--on",
         metavar="COLUMN",
-        help="A key to join on; repeat it for several. Without it: the contract's entity key.",
+        help="A key to join on; repeat it for several. Default: the contract's entity key.",
     ),
 ]
 

@@ -1,7 +1,7 @@
 """``gnomon log repair``: move damaged parts of a log aside, and report what is lost.
 
 Nothing is deleted. What can still be read stays in the log; what is lost is recorded, so that the
-books report it as lost instead of missing.
+accounts report it as lost instead of missing.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ milliseconds a megabyte, in which nobody is answered. Each begins a segment."""
 
 
 class Recorder:
-    """The gateway's one writer to the inference log, and its books.
+    """The gateway's one writer to the inference log, and its accounts.
 
     Until :meth:`open` has succeeded, and whenever the disk refuses, outcomes are unlogged: counted
     so, and refused or served as the settings say. Each is tried anew.

@@ -1,4 +1,4 @@
-"""The log's books."""
+"""The log's accounts."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_every_outcome_of_live_is_counted(slice_a: Slice) -> None:
 
 
 def test_no_log_is_an_error(tmp_path: Path) -> None:
-    """Empty books would look balanced."""
+    """Empty accounts would look balanced."""
     with pytest.raises(LogError, match="no log"):
         balance(InferenceLog(settings(tmp_path), "flights"))
 

@@ -1,4 +1,4 @@
-"""What is live, what is in shadow, and the books, in lines that fit any terminal."""
+"""What is live, what is in shadow, and the accounts, in lines that fit any terminal."""
 
 from __future__ import annotations
 

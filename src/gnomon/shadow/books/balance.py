@@ -1,4 +1,4 @@
-"""Counting the books of a log."""
+"""Counting the accounts of a log."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _ELIGIBLE = pa.schema([("request_id", pa.string()), ("row", pa.int32()), ("read"
 
 
 def balance(log: InferenceLog) -> LogBooks:
-    """Count the log's books at one moment.
+    """Count the log's accounts at one moment.
 
     A shadow is held to its latest run in each slice of this machine: which rows it had to score is
     in its segments' metadata. What it recorded in earlier runs, or in slices of other machines, is

@@ -1,5 +1,5 @@
-"""Whether the log's books balance: every row received has one outcome, and so has every row that a
-shadow had to score.
+"""Whether the log's accounts balance: every row received has one outcome, and so has every row
+that a shadow had to score.
 
 For live: received = answered + rejected + failed + timed out + shed. For each shadow:
 eligible = scored + failed + lagging. The left sides are counted apart from the right ones: received
@@ -95,7 +95,7 @@ class ShadowBooks(ShadowOutcomes, frozen=True, kw_only=True):
         yield from _complaint(self.strange, "recorded and not eligible")
 
     def plus(self, other: Self) -> Self:
-        """The books of this shadow in two slices."""
+        """The accounts of this shadow in two slices."""
         lagging_in = {**self.lagging_in, **other.lagging_in}
         return structs.replace(added((self, other)), lagging_in=lagging_in)
 
@@ -150,7 +150,7 @@ class SealedBooks:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LogBooks:
-    """The books of one model's log.
+    """The accounts of one model's log.
 
     Attributes:
         live: what clients asked.

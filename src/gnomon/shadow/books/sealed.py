@@ -18,7 +18,7 @@ __all__ = ["sealed_books"]
 def sealed_books(
     snapshot: Snapshot, spool: Path | None, connection: duckdb.DuckDBPyConnection
 ) -> tuple[SealedBooks, ...]:
-    """The books of every stream that a ledger knows; streams of earlier releases are not held.
+    """The accounts of every stream that a ledger knows; streams of earlier releases are not held.
 
     Rows that are in the table and not in the ledger yet are counted in the spool, where their
     segments stay until they are. Where they are not there either, the ledger is an older one.
