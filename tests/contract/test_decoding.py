@@ -72,7 +72,7 @@ def test_absent_fields_follow_the_contract(extra: dict[str, Any]) -> None:
     )
 
 
-def test_a_missing_field_is_shown_its_stranger() -> None:
+def test_a_missing_field_names_the_unknown_field() -> None:
     """A misspelt field is an unknown one and a missing one: the error names both."""
     misspelt = without("carrier")[:-1] + b', "Carrier": "UA"}'
     assert "Carrier" in str(refusal(misspelt))

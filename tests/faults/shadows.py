@@ -23,9 +23,9 @@ from tests.packing import SCRIPT, times
 Packed = Callable[[str, str, str], Path]
 
 
-def install(server: Server, packed_once: Packed, mischief: str) -> Path:
-    """An artifact, x times 3, that does some mischief, in the store of a shared server."""
-    packed = packed_once(times(3, mischief), "toy", SCRIPT)
+def install(server: Server, packed_once: Packed, fault: str) -> Path:
+    """An artifact, x times 3, with a fault, in the store of a shared server."""
+    packed = packed_once(times(3, fault), "toy", SCRIPT)
     home = Path(server.settings.root).parent / "bentoml"
     packing.install(packed, home)
     return home / "models" / "toy" / packed.name

@@ -56,7 +56,7 @@ def command(
     model: Model = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hold a file, or the requests of the log, against a contract.
+    """Check a file, or logged requests, against a contract.
 
     The rules are those a server refuses requests by; beside them, values that training did not
     see, timestamps that are too old or in the future, and numbers that look like another unit.

@@ -35,7 +35,7 @@ def command(
         typer.Option("--name", metavar="NAME", help="The model's name. Default: the folder's."),
     ] = None,
 ) -> None:
-    """Write a deployment that works, to be made your own.
+    """Write a working deployment to start from.
 
     It trains a small model on a data set that comes with scikit-learn. No file is overwritten.
     """

@@ -81,7 +81,7 @@ def command(
 ) -> None:
     """Look for leakage: in training rows, splits and served rows.
 
-    Features from after the prediction, copies of the label, ids that tell it; with a holdout,
+    Features from after the prediction, copies of the label, ids that reveal it; with a holdout,
     rows and days on both sides; with an artifact, its scores and the rows it served.
 
     Exit code 0: nothing was found. 1: something was, or it is inconclusive.

@@ -23,6 +23,6 @@ KnownAt = Annotated[
         "--known-at",
         metavar="COLUMN",
         help="The table's column of the time at which a row's values were known. A key may then "
-        "have several rows: each request meets the latest known at its time.",
+        "have several rows: each request is joined with the latest known at its time.",
     ),
 ]

@@ -38,7 +38,7 @@ def trial(
     sides = inject(world, causes, strength, seed, rows)
     served = world.artifact(sides.artifact[0], **sides.artifact[1])
     trained = world.artifact(sides.predicted[0], **sides.predicted[1])
-    rerun = world.rerun(served, sides.mischief)
+    rerun = world.rerun(served, sides.fault)
     clean = world.rerun(trained)
     offline = world.batch(trained, sides.offline)
     right_outputs = clean.score(offline)
