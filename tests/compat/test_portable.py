@@ -17,7 +17,7 @@ from gnomon import rollout
 from gnomon.errors import PredictionFailed
 from gnomon.log import InferenceLog
 from gnomon.settings import Settings
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from gnomon.testing import Server, serving
 from tests.cli.running import Shell
 from tests.load import everything, gateways, load, until, wait_for_more, workers

@@ -12,7 +12,7 @@ from gnomon import rollout
 from gnomon.errors import HistoryDamaged, NotReady
 from gnomon.log import InferenceLog
 from gnomon.settings import Settings
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from gnomon.testing import Server, serving
 from tests.cli.running import Shell
 from tests.load import until

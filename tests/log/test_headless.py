@@ -18,7 +18,7 @@ from gnomon.log.seal import Sealer
 from gnomon.log.sealed import WholeTail
 from gnomon.log.table import LogTable
 from gnomon.settings import Settings
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from gnomon.shadow.feed.run import Run
 from tests.log.rows import REQUESTS_SCHEMA, SHADOW_SCHEMA, live, settings, shadow
 from tests.log.test_repair import logged, write

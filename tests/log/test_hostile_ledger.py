@@ -19,7 +19,7 @@ from gnomon.log.repair import repair
 from gnomon.log.seal import Sealer
 from gnomon.log.table import LogTable
 from gnomon.settings import Settings
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from gnomon.shadow.feed.run import Run
 from tests.log.rows import REQUESTS_SCHEMA, SHADOW_SCHEMA, live, settings, shadow
 

@@ -69,7 +69,7 @@ def accounts(model: Model = None, as_json: AsJson = False) -> None:
     from gnomon.cli.target import settings_here
     from gnomon.log import InferenceLog
     from gnomon.rollout.lookup import find_model
-    from gnomon.shadow.books.balance import balance
+    from gnomon.shadow.accounts.balance import balance
 
     settings = settings_here()
     with wait("counting"):

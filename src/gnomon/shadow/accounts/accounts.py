@@ -18,11 +18,11 @@ from msgspec import structs
 from gnomon.log.schema import LIVE_OUTCOMES
 from gnomon.shadow.shadow_counts import ShadowOutcomes, added
 
-__all__ = ["LiveBooks", "LogBooks", "SealedBooks", "ShadowBooks"]
+__all__ = ["LiveAccounts", "LogAccounts", "SealedAccounts", "ShadowAccounts"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class LiveBooks:
+class LiveAccounts:
     """The live side, in rows.
 
     Attributes:
@@ -54,7 +54,7 @@ class LiveBooks:
                 yield from _complaint(rows, f"of an unknown outcome `{name}`")
 
 
-class ShadowBooks(ShadowOutcomes, frozen=True, kw_only=True):
+class ShadowAccounts(ShadowOutcomes, frozen=True, kw_only=True):
     """One shadow, in rows, over all slices.
 
     Attributes:
@@ -101,7 +101,7 @@ class ShadowBooks(ShadowOutcomes, frozen=True, kw_only=True):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class SealedBooks:
+class SealedAccounts:
     """One stream of the sealed table, in rows, held against the sealer's ledger.
 
     Attributes:
@@ -149,7 +149,7 @@ class SealedBooks:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class LogBooks:
+class LogAccounts:
     """The accounts of one model's log.
 
     Attributes:
@@ -160,9 +160,9 @@ class LogBooks:
             lost. The requests in them are in no other number here.
     """
 
-    live: LiveBooks
-    shadows: tuple[ShadowBooks, ...]
-    sealed: tuple[SealedBooks, ...] = ()
+    live: LiveAccounts
+    shadows: tuple[ShadowAccounts, ...]
+    sealed: tuple[SealedAccounts, ...] = ()
     damaged: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
@@ -181,7 +181,7 @@ class LogBooks:
         return "\n".join(lines)
 
     @property
-    def _parts(self) -> list[LiveBooks | ShadowBooks | SealedBooks]:
+    def _parts(self) -> list[LiveAccounts | ShadowAccounts | SealedAccounts]:
         return [self.live, *self.shadows, *self.sealed]
 
 
