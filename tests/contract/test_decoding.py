@@ -48,7 +48,7 @@ def test_a_batch_has_the_contracts_schema() -> None:
 
 
 def test_unknown_fields_are_kept_by_name() -> None:
-    """Fields that are no feature are named once, in order, and the record is still read."""
+    """Fields that are not features are named once, in order, and the record is still read."""
     given: list[dict[str, Any]] = [
         RECORD | {"b": 1, "a": None},
         RECORD | {"a": {"deep": []}, "c": 0},

@@ -139,7 +139,9 @@ def test_a_segment_of_another_stream_takes_no_rows_with_it(setup: Settings) -> N
     [first, *_] = stream_segments(stream_folder(setup, "flights", "b", "requests"))
     write(setup)
     shutil.copy(first.path, stream_folder(setup, "flights", "a", "requests") / "00000005.arrows")
-    with pytest.raises(LogError, match=r"belongs elsewhere: .* b/requests/00000000.*00000005"):
+    with pytest.raises(
+        LogError, match=r"belongs to another stream: .* b/requests/00000000.*00000005"
+    ):
         Sealer(setup, "flights").seal()
     ids += write(setup, slice_name="b")
     assert len(repair(setup, "flights").misplaced) == 1

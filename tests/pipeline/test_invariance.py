@@ -217,7 +217,7 @@ def test_types_inferred_from_the_rows_that_came_are_refused(infer: Any, column: 
     pipeline = Pipeline(
         [("infer", FunctionTransformer(infer)), ("last", last), ("model", LinearRegression())]
     )
-    with pytest.raises(PackRefused, match="the type comes from the rows that came") as caught:
+    with pytest.raises(PackRefused, match="the type depends on the rows in the batch") as caught:
         check(pipeline, WHOLE)
     assert caught.value.where == f"step `infer`, column `{column}`"
     assert "astype" in str(caught.value.hint)

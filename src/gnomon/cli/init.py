@@ -74,5 +74,5 @@ def _name(text: str) -> str:
     """A model name out of a folder's: lower-case, with what a tag may hold."""
     name = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")[:63]
     if not name:
-        raise GnomonError(f"cannot make a model's name out of {text!r}", hint="give one: --name")
+        raise GnomonError(f"cannot derive a model name from {text!r}", hint="give one: --name")
     return name

@@ -1,4 +1,4 @@
-"""What is reached inside prometheus_client."""
+"""Private parts of prometheus_client.""" that Gnomon uses
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ def write_ledger(
         try:
             files.replace(spool / f"{_COPY}{identity}.json", content)
         except OSError as error:
-            _logger.warning("the ledger has no new copy in %s: %s", spool, error.strerror)
+            _logger.warning("cannot copy the ledger to %s: %s", spool, error.strerror)
 
 
 def _copies(spool: Path | None) -> list[Path]:

@@ -287,5 +287,5 @@ def _behind(stream: str, where: str) -> LogError:
         f"the ledger of what was sealed of {stream} is older than the table, as one that was "
         "restored from a backup",
         where=where,
-        hint="gnomon log repair counts it anew",
+        hint="gnomon log repair counts it again",
     )

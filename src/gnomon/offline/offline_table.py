@@ -167,8 +167,8 @@ class OfflineTable:
                 f"{len(again):,} of {self.rows:,} rows repeat the key of a row before them, such "
                 f"as {examples}",
                 where=self.path,
-                hint="give one row a key, join on more columns, or name the column that says since "
-                "when each row was known (--known-at); of one key and time there can be one row",
+                hint="give one row per key, join on more columns, or name the column that says "
+                "since when each row was known (--known-at); a key may have one row per time",
             )
 
 

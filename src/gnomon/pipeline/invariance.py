@@ -193,7 +193,7 @@ def _check_types(
         now = found.get(name, dtype)
         if type_family(now) != type_family(dtype):
             raise PackRefused(
-                f"the type comes from the rows that came: `{dtype}` in the batch, `{now}` "
+                f"the type depends on the rows in the batch: `{dtype}` in the batch, `{now}` "
                 f"{composition.called}",
                 where=_place(path, name) if name else f"step `{path}`",
                 hint=_TYPES,

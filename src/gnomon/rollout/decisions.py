@@ -284,7 +284,7 @@ def _inspect(model: str, artifact: str) -> Artifact:
     chosen = inspect(artifact)
     if chosen.name != model:
         raise RolloutError(
-            f"`{chosen.tag}` is no artifact of `{model}`",
+            f"`{chosen.tag}` is not an artifact of `{model}`",
             hint=f'pack it with gnomon.pack("{model}", …) to serve it here',
         )
     return chosen

@@ -180,7 +180,7 @@ def _cut_off(model: str, read: int, witness: Witness) -> HistoryDamaged:
         model,
     )
     if read == 0:  # All of it: more often a disk that is not there than a folder that is damaged.
-        error.hint = f"see that GNOMON_ROOT is right and its disk is mounted, or {error.hint}"
+        error.hint = f"check that GNOMON_ROOT is right and its disk is mounted, or {error.hint}"
     return error
 
 

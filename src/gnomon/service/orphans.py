@@ -95,7 +95,7 @@ class Orphans:
         elif taken.epoch != state.epoch:
             await self.close()
         elif all(feed.is_done for feed in taken.feeds):
-            logger.info("nothing waits any more in slice %s, which was left behind", self.name)
+            logger.info("no rows wait in slice %s any more, which was left behind", self.name)
             await self.close(done=True)
         elif taken.beat is not None:
             shadows = tuple(feed.beat() for feed in taken.feeds)

@@ -173,4 +173,4 @@ async def _close_log(recorder: Recorder) -> None:
     try:
         await recorder.close()
     except LogUnavailable as error:
-        logger.error("the log is closed as it is: %s", error)
+        logger.error("the log was closed early: %s", error)

@@ -76,7 +76,7 @@ class Takeover:
         try:
             self._look()
         except (OSError, ValueError) as error:  # Such as that of another version of Gnomon.
-            logger.warning("the offer of the gateway before cannot be read: %s", error)
+            logger.warning("cannot read what the previous gateway offers: %s", error)
             self._withdraw()
 
     def claim(self, artifact: Artifact) -> list[HolderHandle]:
@@ -108,7 +108,9 @@ class Takeover:
         try:
             socket.send_fds(self._ends[0], [self._identity(live.artifact).encode()], [me, *numbers])
         except OSError as error:
-            logger.warning("should this gateway be killed, the next one loads anew: %s", error)
+            logger.warning(
+                "if this gateway is killed, the next one must load the artifact again: %s", error
+            )
         finally:
             os.close(me)
 
@@ -143,7 +145,9 @@ class Takeover:
 
     def _end_found(self) -> None:
         if self._found:
-            logger.info("the worker of the gateway before is not what would be started now: ended")
+            logger.info(
+                "the worker of the previous gateway does not match the deployment: ended it"
+            )
         while self._found:
             self._found.pop().end()
 

@@ -131,7 +131,7 @@ class SealedAccounts:
         if self.behind:
             yield (
                 f"sealed {self.stream}: {_were(self.sealed)} sealed by a ledger that is older "
-                f"than the table, which has {self.found:,}: gnomon log repair counts it anew"
+                f"than the table, which has {self.found:,}: gnomon log repair counts it again"
             )
         elif not self.balanced:
             yield f"sealed {self.stream}: {_were(self.sealed)} sealed ≠ {self.found:,} found"
