@@ -3,9 +3,9 @@
 ``python -m benchmarks.open_loop``. One server holds the flights logistic regression. The rate is a
 share of what it answered on 128 connections in the same run, and requests leave when they are due,
 so that waiting is counted. For every way to have a shadow, measurements without it and with it
-take turns; what counts is the ratio within such a pair. Two ways are no shadow: ``A/A baseline`` is
-measured without one both times, which shows what pairs differ by anyway, and ``control load`` is a
-process that has nothing to do with the server and computes as much as the healthy shadow does.
+take turns; what counts is the ratio within such a pair. Two ways have no shadow: ``A/A baseline``
+is measured without one both times, which shows what pairs differ by anyway, and ``control load`` is
+a process that has nothing to do with the server and computes as much as the healthy shadow does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Private parts of pandas.""" that Gnomon uses
+"""Private parts of pandas that Gnomon uses."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ class Contract(
         )
 
     def write(self, path: Path) -> None:
-        """Write as indented JSON, one key a line, made to be read and edited."""
+        """Write as indented JSON, one key per line, to be read and edited."""
         path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
 
     @classmethod

@@ -232,7 +232,7 @@ class SegmentWriter:
         What was appended stays readable.
 
         Raises:
-            LogUnavailable: the disk refused to sync; another process may write all the same.
+            LogUnavailable: the disk refused to sync; another process may write nevertheless.
         """
         with self._syncing:
             if self._open.descriptor < 0:

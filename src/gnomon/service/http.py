@@ -1,4 +1,4 @@
-"""The few ASGI helpers the front door needs, without a framework: they run once a request."""
+"""The few ASGI helpers the front door needs, without a framework: they run once per request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slices of this machine that no gateway runs any more: their rows are scored all the same.
+"""Slices of this machine that no gateway runs any more: another gateway has their rows scored.
 
 A server that is started with fewer slices than before, or under another name, leaves the logs of
 slices behind, and in them rows that no shadow has read. A gateway takes up one such slice at a

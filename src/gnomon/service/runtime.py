@@ -137,7 +137,7 @@ async def open_runtime(
                 takeover.claim(artifact),
             )
 
-        def on_first_live() -> None:  # Not before: their start would slow the live artifact's.
+        def on_first_live() -> None:  # Later than live, because their start would slow it.
             sealer.start()
             codec.start()
 

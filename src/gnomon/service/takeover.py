@@ -48,7 +48,7 @@ def prepare_takeover(slices: int) -> None:
 
     It becomes the parent of what a killed gateway leaves: it waits for all its children, so none
     stays as a zombie, and whoever lists the processes of a server finds them. In the portable way
-    nothing is left and nothing is taken over: the next gateway loads anew.
+    nothing is left and nothing is taken over: the next gateway loads the artifact again.
     """
     if IS_PORTABLE:
         return
@@ -92,7 +92,7 @@ class Takeover:
     def offer(self, live: Lane | None) -> None:
         """Leave the workers of what is live to the next gateway, should this one be killed.
 
-        To be called now and then: a worker that was replaced is offered anew. What was found and
+        Called now and then: a worker that was replaced is offered again. What was found and
         is not claimed by now is ended: the artifact was refused, or could not be read.
         """
         self._end_found()

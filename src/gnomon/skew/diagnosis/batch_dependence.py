@@ -162,7 +162,7 @@ class _Climb:
         return compare(one, other, _up_to_noise(self.rules)).agreed
 
     def _drawn(self, varied: Mask, rungs: tuple[Rung, ...]) -> BatchDependence:
-        """The same batch comes out otherwise: draws, unless fixing them does not help."""
+        """The same batch gives other answers: draws, unless fixing them does not help."""
         outputs = list(self.rules.comparators)
         try:
             one, other = (self.rerun.experiment(self.inputs, outputs, fixed=True) for _ in range(2))
@@ -188,7 +188,7 @@ class _Climb:
         )
 
     def _odd(self, alone: pa.RecordBatch, batch: pa.RecordBatch) -> Mask:
-        """Rows that come out otherwise alone: in a step, where an answer may hide it."""
+        """Rows whose answers differ alone: in a step, where an answer may hide it."""
         odd = ~self._same(alone, batch)
         try:
             one, other = self._alone_steps(np.ones(len(odd), dtype=bool))

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.log.headless``: segments whose beginning is damaged, so that nothing is left."""
+"""Segments whose beginning is damaged, so that no row of them can be read."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_segment_is_set_aside_and_all_others_are_read(setup: Settings, how: 
             reading()
     done = repair(setup, "flights")
     [lost] = done.segments
-    assert lost.headless
+    assert lost.unreadable
     assert done.lost_rows
     assert lost.set_aside.read_bytes() == content
     assert not path.exists()
