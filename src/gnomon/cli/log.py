@@ -12,7 +12,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="log",
-    help="Query the inference log, seal it, check its accounts, repair it.",
+    help="Query, seal, check and repair the inference log.",
     no_args_is_help=True,
 )
 
