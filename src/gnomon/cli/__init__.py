@@ -13,8 +13,8 @@ def main() -> None:
     """:func:`run` as a process of its own, which ends without running the destructors of libraries.
 
     Arrow's thread pools may be destroyed at exit while their threads run: the process then aborts
-    ("terminate called without an active exception") after all was done and printed. It did so in
-    1 of 45 runs of ``gnomon check`` on a busy machine.
+    ("terminate called without an active exception") after all was done and printed. ``gnomon
+    check`` did so once in some dozens of runs on a busy machine.
     """
     code = 1
     # The first that is registered is the last that runs.
