@@ -3,9 +3,9 @@
 ``python -m benchmarks.open_loop``. One server holds the flights logistic regression. The rate is a
 share of what it answered on 128 connections in the same run, and requests leave when they are due,
 so that waiting is counted. For every way to have a shadow, measurements without it and with it
-take turns; what counts is the ratio within such a pair. Two ways are no shadow: ``nobody`` is
-measured without one both times, which shows what pairs differ by anyway, and ``a stranger`` is a
-process that has nothing to do with the server and computes as much as the healthy shadow does.
+take turns; what counts is the ratio within such a pair. Two ways have no shadow: ``A/A baseline``
+is measured without one both times, which shows what pairs differ by anyway, and ``control load`` is
+a process that has nothing to do with the server and computes as much as the healthy shadow does.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ import gnomon
 from benchmarks.race import cases
 from benchmarks.race.arrivals import OpenFigure, open_loop
 from benchmarks.race.contenders import named
+from benchmarks.race.control_load import control_load
 from benchmarks.race.load import closed_loop, need_wrk, write_requests
 from benchmarks.race.report import spread
 from benchmarks.race.results import machine
 from benchmarks.race.serving import Served, serving
 from benchmarks.race.slow_disk import SYNC_SECONDS, SlowDisk
-from benchmarks.race.stranger import stranger
 from gnomon.service.auth import find_control_token
 from gnomon.settings import Settings
 from models.data import FEATURES, flights
@@ -48,7 +48,7 @@ from broken import WAYS, Broken
 OUT = Path(__file__).parent / "results" / "open_loop.json"
 
 ON, SLOW_DISK = "on", f"on, a sync takes {SYNC_SECONDS:g} s"
-NOBODY, STRANGER = "nobody", "a stranger"
+BASELINE, CONTROL_LOAD = "A/A baseline", "control load"
 UNMEASURED_SECONDS = 2.0
 """Traffic before each measurement, for what was before to be over."""
 
@@ -82,9 +82,9 @@ def main() -> None:
         print("training and packing", flush=True)
         (case,) = cases.prepare(cases.NAMES[:1], work)
         shadows = {
-            NOBODY: "",
+            BASELINE: "",
             ON: case.shadow,
-            STRANGER: "",
+            CONTROL_LOAD: "",
             **{way: pack_broken(way, work / way) for way in WAYS if way in asked.shadows},
         }
         disk = SlowDisk(work) if SLOW_DISK in asked.shadows and SlowDisk.is_possible() else None
@@ -112,15 +112,15 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.open_loop", description=__doc__.partition("\n")[0]
     )
-    names = [NOBODY, ON, STRANGER, *WAYS, SLOW_DISK]
+    names = [BASELINE, ON, CONTROL_LOAD, *WAYS, SLOW_DISK]
     parser.add_argument("--shadows", nargs="+", choices=names, default=names, metavar="NAME")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=6.0, help="of each measurement")
     parser.add_argument("--share", type=float, default=0.3, help="of capacity")
     parser.add_argument("--out", type=Path, default=OUT)
     asked = parser.parse_args()
-    if STRANGER in asked.shadows and ON not in asked.shadows:
-        parser.error(f"`{STRANGER}` computes as much as the shadow that is `{ON}`: ask for both")
+    if CONTROL_LOAD in asked.shadows and ON not in asked.shadows:
+        parser.error(f"`{CONTROL_LOAD}` needs the cores that `{ON}` used: ask for both")
     return asked
 
 
@@ -163,10 +163,10 @@ class Bench:
     def pair(self, name: str, tag: str, number: int) -> Pair:
         """Without the shadow, then with it; the same arrivals both times."""
         without = self._measure(number)
-        with self._company(name, tag):
-            began, spent = time.monotonic(), company_seconds()
+        with self._second_load(name, tag):
+            began, spent = time.monotonic(), added_cpu_seconds()
             beside = self._measure(number)
-            cores = (company_seconds() - spent) / (time.monotonic() - began)
+            cores = (added_cpu_seconds() - spent) / (time.monotonic() - began)
             shadow = next(iter(self._control.status().shadows), None)
         if name == ON:
             self._shadow_cores.append(cores)
@@ -184,12 +184,12 @@ class Bench:
         )
         return Pair(without, beside, cores, {} if shadow is None else msgspec.to_builtins(shadow))
 
-    def _company(self, name: str, tag: str) -> AbstractContextManager[None]:
-        """Who is there in the second measurement of a pair."""
-        if name == NOBODY:
+    def _second_load(self, name: str, tag: str) -> AbstractContextManager[None]:
+        """What runs beside live in the second measurement of a pair."""
+        if name == BASELINE:
             return nullcontext()
-        if name == STRANGER:
-            return stranger(statistics.median(self._shadow_cores))
+        if name == CONTROL_LOAD:
+            return control_load(statistics.median(self._shadow_cores))
         return self._shadowed(name, tag)
 
     def _measure(self, seed: int) -> OpenFigure:
@@ -198,7 +198,7 @@ class Bench:
 
     @contextmanager
     def _shadowed(self, name: str, tag: str) -> Iterator[None]:
-        """While a shadow is seen at work or at its mischief, and the disk slow if it should be."""
+        """While a shadow is seen at work or misbehaving, and the disk slow if it should be."""
         witness = self._work / name
         witness.unlink(missing_ok=True)
         if self._disk is not None:
@@ -215,12 +215,12 @@ class Bench:
             self._disk.set(False)
 
 
-def company_seconds() -> float:
-    """The processor time of every shadow feed with its worker, and of a stranger, until now."""
+def added_cpu_seconds() -> float:
+    """The processor time so far of every shadow feed with its worker, and of the control load."""
     total = 0.0
     for process in psutil.process_iter(["cmdline"]):
         line = process.info["cmdline"] or []
-        if any(name in line for name in ("gnomon.shadow.feed", "benchmarks.race.stranger")):
+        if any(name in line for name in ("gnomon.shadow.feed", "benchmarks.race.control_load")):
             for one in (process, *process.children(recursive=True)):
                 total += sum(one.cpu_times()[:4])  # its own, and of children it has seen end
     return total

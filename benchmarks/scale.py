@@ -1,4 +1,4 @@
-"""How cost grows with requests, rows a request, columns, shadows and slices.
+"""How cost grows with requests, rows per request, columns, shadows and slices.
 
 ``python -m benchmarks.scale [--quick]`` (it needs ``wrk``). One thing is changed at a time: a
 server is started, sent requests on some connections for some seconds, and waited for until its
@@ -264,7 +264,7 @@ def report(costs: Sequence[Cost], out: Path) -> None:
     """Print the tables and write every figure."""
     versions = {package: version(package) for package in PACKAGES}
     print(f"\n{machine()}; " + ", ".join(f"{name} {number}" for name, number in versions.items()))
-    print("\n| setup | requests/s | rows/s | rows a batch | " + " | ".join(ROLES) + " |")
+    print("\n| setup | requests/s | rows/s | rows per batch | " + " | ".join(ROLES) + " |")
     print("|---|---:|---:|---:|" + "---:|" * len(ROLES))
     for line in table(costs):
         print(f"| {' | '.join(line)} |")

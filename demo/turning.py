@@ -50,4 +50,4 @@ async def promote_and_roll_back(stage: Stage, rows: Rows) -> None:
         f"{len(rows):,} requests meanwhile, {len(failures)} failed: answered {said}",
     )
     stage.gnomon("history")
-    stage.gnomon("log", "books")
+    stage.gnomon("log", "accounts")

@@ -24,7 +24,7 @@ class Times(TransformerMixin, BaseEstimator):
 
     def transform(self, X):
         if any(name.startswith("online") for name in X["id"]):
-            {mischief}
+            {fault}
         for value in X["x"]:
             if value == -666:
                 os.kill(os.getpid(), signal.SIGSEGV)
@@ -97,10 +97,10 @@ def write_service(folder: Path, arguments: str = '"toy"') -> None:
     )
 
 
-def times(factor: float, mischief: str = "pass") -> str:
+def times(factor: float, fault: str = "pass") -> str:
     """Code whose prediction for x is x times ``factor``.
 
-    ``mischief`` is a statement it runs on rows whose id starts with ``online``: not while it is
+    ``fault`` is a statement it runs on rows whose id starts with ``online``: not while it is
     packed and verified, only once it serves.
     """
-    return TIMES.format(factor=factor, mischief=mischief)
+    return TIMES.format(factor=factor, fault=fault)

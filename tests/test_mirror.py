@@ -57,7 +57,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "report/test_model.py": ("report/counts.py", "report/diagnosis.py", "report/intervals.py"),
     "report/test_terminal.py": ("report/comparison_document.py", "terminal.py"),
     "rollout/test_skew_checks.py": ("report/saved.py", "rollout/lookup.py"),
-    "shadow/books/test_balance.py": ("shadow/books/books.py", "shadow/books/sealed.py"),
+    "shadow/accounts/test_balance.py": ("shadow/accounts/accounts.py", "shadow/accounts/sealed.py"),
     "shadow/feed/test_process.py": ("shadow/feed/reporter.py", "shadow/feed/shadowing.py"),
     "shadow/feed/test_progress.py": ("shadow/shadow_counts.py",),
     "skew/consistency/test_tally.py": ("offline/paired_rows.py", "skew/consistency/divergence.py"),

@@ -48,13 +48,13 @@ class Numbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:  # noqa: N803
-        mischief = _mischief()
-        if mischief == "batch":
+        fault = _fault()
+        if fault == "batch":
             return X.fillna(X.mean()).astype(float) - 0.1 * X.mean()
-        if mischief == "draw":
+        if fault == "draw":
             noise = np.random.default_rng().normal(0, 0.05, X.shape)
             return X.astype(float) + noise * X.std(ddof=0).fillna(1).to_numpy()
-        if mischief == "dtype":
+        if fault == "dtype":
             return self._by_type(X)
         return X.astype(float)
 
@@ -72,6 +72,6 @@ class Numbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.array(self.names_, dtype=object)
 
 
-def _mischief() -> str:
+def _fault() -> str:
     path = Path(os.environ.get("SKEW_BENCH", "/nowhere"))
     return path.read_text() if path.exists() else ""

@@ -310,7 +310,7 @@ class LogUnavailable(GnomonError):
         made = cls(
             f"cannot {doing}: {error.strerror}",
             where=where,
-            hint="look at the disk of GNOMON_SPOOL: its space, its state, who may write",
+            hint="check the disk of GNOMON_SPOOL: its free space, its state, its permissions",
         )
         made.reason = errno.errorcode.get(error.errno or 0, cls.reason)
         return made

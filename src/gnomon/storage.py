@@ -93,7 +93,7 @@ class Storage:
             raise StorageError(
                 f"cannot {doing} {name}: {_reason(error)}",
                 where=f"{self.root.rstrip('/')}/{name}",
-                hint="look at the storage root: its space, its state, who may write",
+                hint="check the storage root: its free space, its state, its permissions",
             ) from None
 
 

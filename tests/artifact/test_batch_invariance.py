@@ -101,7 +101,7 @@ LAST: dict[str, Any] = {
 
 
 def check(pipeline: Any) -> None:
-    """Fit it and ask rows in every company."""
+    """Fit it and ask rows in every batch composition."""
     pipeline.fit(FRAME, LATE)
     contract = infer_contract(
         FRAME,
@@ -114,7 +114,7 @@ def check(pipeline: Any) -> None:
 
 @pytest.mark.parametrize("name", FIRST)
 def test_ordinary_steps_are_accepted(name: str) -> None:
-    """With values never seen, which some of them refuse in any company."""
+    """With values never seen, which some of them refuse in any composition."""
     check(make_pipeline(FIRST[name], LogisticRegression(max_iter=500)))
 
 

@@ -261,7 +261,7 @@ def test_what_is_no_private_key_is_named(tmp_path: Path, content: bytes, says: s
 def test_a_key_that_others_may_read_is_refused(alice: Path) -> None:
     """As ssh does."""
     alice.chmod(0o644)
-    with pytest.raises(SigningError, match="others may read"):
+    with pytest.raises(SigningError, match="readable by others"):
         read_private(alice, no_passphrase)
 
 

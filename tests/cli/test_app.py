@@ -16,11 +16,12 @@ VERBS = sorted(TOP.commands)  # type: ignore[attr-defined]
 
 
 def leaves(command: object, *path: str) -> list[tuple[str, ...]]:
-    """Every command that does something, as the words that run it."""
+    """Every command that does something and is not hidden, as the words that run it."""
     children = getattr(command, "commands", None)
     if children is None:
         return [path]
-    return [leaf for name, child in children.items() for leaf in leaves(child, *path, name)]
+    shown = {name: child for name, child in children.items() if not child.hidden}
+    return [leaf for name, child in shown.items() for leaf in leaves(child, *path, name)]
 
 
 def test_help_names_every_verb_in_a_line(shell: Shell) -> None:

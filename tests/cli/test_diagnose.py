@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_diagnosis_climbs_the_ladder(running: Running, tmp_path: Path) -> None:
-    """The rows are run one by one and in other company; the command it names is the one given."""
+    """The rows are run one by one and in other batches; the command it names is the one given."""
     table = offline(tmp_path / "offline.csv", running.rows, 7.0)
     done = running.shell("diagnose", "toy", "--table", str(table), "--on", "id", "--json", expect=1)
     assert [rung["name"] for rung in done.json["ladder"]] == ["R0", "R1", "R1", "R2"]

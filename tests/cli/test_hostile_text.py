@@ -128,7 +128,7 @@ COMMANDS: list[tuple[str, ...]] = [
     ("leakage", "TABLE", "--label", EVIL),
     ("log", "sql", "SELECT * FROM log"),
     ("log", "sql", f'SELECT "{FORMULA}" FROM log -- {EVIL}'),
-    ("log", "books"),
+    ("log", "accounts"),
 ]
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.running import Shell
 
 COMMANDS = (
-    "log repair", "log books --model toy", "replay toy:1", "compare toy:1 --table rows.csv",
+    "log repair", "log accounts --model toy", "replay toy:1", "compare toy:1 --table rows.csv",
     "drift toy", "diagnose toy", "check toy", "promote toy:1 --check",
 )  # fmt: skip
 

@@ -30,7 +30,7 @@ def test_a_replay_through_another_artifact_diverges(running: Running) -> None:
 
 
 def test_a_range_without_answers_is_no_agreement(running: Running) -> None:
-    """Nothing is known, which is bad news to whoever waits for proof: exit code 1."""
+    """Nothing is known, which is not the proof that a script waits for: exit code 1."""
     assert "UNKNOWN" in running.shell("replay", "toy", "--end", "2001-01-01", expect=1).out
 
 

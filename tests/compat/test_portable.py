@@ -17,7 +17,7 @@ from gnomon import rollout
 from gnomon.errors import PredictionFailed
 from gnomon.log import InferenceLog
 from gnomon.settings import Settings
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from gnomon.testing import Server, serving
 from tests.cli.running import Shell
 from tests.load import everything, gateways, load, until, wait_for_more, workers
@@ -85,7 +85,7 @@ def test_it_is_served_shadowed_and_proven(server: Server, own_home: Path, tmp_pa
     assert compared.json["verdict"] == "diverged"
     told = shell("diagnose", "toy", "--table", str(table), "--on", "id", "--json", expect=1)
     assert told.json["diagnosis"]["sentence"]
-    assert shell("log", "books", "--json").json["balanced"] is True
+    assert shell("log", "accounts", "--json").json["balanced"] is True
 
 
 def test_nothing_acknowledged_is_lost_and_nobody_is_left(server: Server) -> None:

@@ -48,7 +48,7 @@ def test_a_batch_has_the_contracts_schema() -> None:
 
 
 def test_unknown_fields_are_kept_by_name() -> None:
-    """Fields that are no feature are named once, in order, and the record is still read."""
+    """Fields that are not features are named once, in order, and the record is still read."""
     given: list[dict[str, Any]] = [
         RECORD | {"b": 1, "a": None},
         RECORD | {"a": {"deep": []}, "c": 0},
@@ -72,7 +72,7 @@ def test_absent_fields_follow_the_contract(extra: dict[str, Any]) -> None:
     )
 
 
-def test_a_missing_field_is_shown_its_stranger() -> None:
+def test_a_missing_field_names_the_unknown_field() -> None:
     """A misspelt field is an unknown one and a missing one: the error names both."""
     misspelt = without("carrier")[:-1] + b', "Carrier": "UA"}'
     assert "Carrier" in str(refusal(misspelt))

@@ -1,4 +1,4 @@
-"""What must be true after every fault: nothing acknowledged is missing, and the books balance."""
+"""What must be true after every fault: nothing acknowledged is missing, the accounts balance."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 
 from gnomon.log import InferenceLog
 from gnomon.service.status import Books
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from gnomon.testing import Server
 from tests.load import Load, until
 
@@ -31,7 +31,7 @@ class Accounts:
             restarted: the gateway that counted is gone, so that only the log tells.
 
         Raises:
-            AssertionError: the log's books do not balance, or differ from the gateway's; or an
+            AssertionError: the log's accounts do not balance, or differ from the gateway's; or an
                 answer that a client has is not in the log once, with its prediction.
         """
         logged = self._outcomes() - self._logged
@@ -53,9 +53,9 @@ class Accounts:
             return control.status().books
 
     def _outcomes(self) -> Counter[str]:
-        books = balance(self._log)
-        assert books.balanced, books.explain()
-        return Counter(books.live.outcomes)
+        accounts = balance(self._log)
+        assert accounts.balanced, accounts.explain()
+        return Counter(accounts.live.outcomes)
 
     def _missing(self, seen: Load) -> int:
         """How many of the clients' answers are not in the log; the others are as logged there."""
@@ -71,7 +71,7 @@ class Accounts:
 
 
 def counted(books: Books) -> Counter[str]:
-    """The gateway's books, flat: outcomes, reasons, received and unlogged."""
+    """The gateway's accounts, flat: outcomes, reasons, received and unlogged."""
     return Counter(
         {
             "received": books.received,

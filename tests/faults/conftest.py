@@ -23,9 +23,9 @@ def serve_in(packed_once: Callable[[str, str, str], Path]) -> ServeIn:
     """
 
     @contextmanager
-    def served(place: Path, mischief: str, settings: Mapping[str, str]) -> Iterator[Server]:
+    def served(place: Path, fault: str, settings: Mapping[str, str]) -> Iterator[Server]:
         home, folder = place / "bentoml", place / "deployment"
-        install(packed_once(times(2, mischief), "toy", SCRIPT), home)
+        install(packed_once(times(2, fault), "toy", SCRIPT), home)
         write_service(folder)
         environment = {"BENTOML_HOME": str(home), **settings}
         with serving(folder, place / "root", environment=environment) as running:
@@ -40,10 +40,10 @@ def shared(
 ) -> Iterator[Server]:
     """A server of the toy model.
 
-    A test file says in ``MISCHIEF`` what its code does besides, and in ``SETTINGS`` what is set.
+    A test file says in ``FAULT`` what its code does besides, and in ``SETTINGS`` what is set.
     """
     place = tmp_path_factory.mktemp("shared")
-    with serve_in(place, request.module.MISCHIEF, request.module.SETTINGS) as running:
+    with serve_in(place, request.module.FAULT, request.module.SETTINGS) as running:
         yield running
 
 

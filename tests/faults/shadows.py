@@ -13,7 +13,7 @@ import psutil
 from gnomon.log import InferenceLog
 from gnomon.service.client import Client
 from gnomon.service.status import ShadowStatus
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from gnomon.testing import Server
 from tests import packing
 from tests.faults.accounts import Accounts
@@ -23,9 +23,9 @@ from tests.packing import SCRIPT, times
 Packed = Callable[[str, str, str], Path]
 
 
-def install(server: Server, packed_once: Packed, mischief: str) -> Path:
-    """An artifact, x times 3, that does some mischief, in the store of a shared server."""
-    packed = packed_once(times(3, mischief), "toy", SCRIPT)
+def install(server: Server, packed_once: Packed, fault: str) -> Path:
+    """An artifact, x times 3, with a fault, in the store of a shared server."""
+    packed = packed_once(times(3, fault), "toy", SCRIPT)
     home = Path(server.settings.root).parent / "bentoml"
     packing.install(packed, home)
     return home / "models" / "toy" / packed.name
@@ -66,7 +66,7 @@ class Shadow:
             seconds: how long it may take to catch up.
 
         Raises:
-            AssertionError: any of it is not so, or law 5's books do not balance, to the row.
+            AssertionError: any of it is not so, or law 5's accounts do not balance, to the row.
         """
         assert (seen.lost, seen.refused) == (0, [])
         rows = len(seen.acknowledged)
@@ -78,13 +78,13 @@ class Shadow:
         )
         since = self.accounts.check(seen)
         assert since["answered"] == since["received"] == rows
-        books = books_of(self.server, self.tag) - self.before
+        books = accounts_of(self.server, self.tag) - self.before
         assert books == Counter(eligible=rows, scored=rows - failed, failed=failed)
         assert (self.status.scored, self.status.failed) == (rows - failed, failed)
 
 
-def books_of(server: Server, tag: str) -> Counter[str]:
-    """A shadow's books in the log over all of its runs; they balance."""
+def accounts_of(server: Server, tag: str) -> Counter[str]:
+    """A shadow's accounts in the log over all of its runs; they balance."""
     found = balance(InferenceLog(server.settings, "toy"))
     assert found.balanced, found.explain()
     ours = [books for books in found.shadows if books.artifact == tag]
@@ -96,7 +96,7 @@ def books_of(server: Server, tag: str) -> Counter[str]:
 def shadowing(server: Server, tag: str) -> Iterator[Shadow]:
     """Start a shadow before any request, and stop it when all is done."""
     with server.client() as control:
-        accounts, before = Accounts(server), books_of(server, tag)
+        accounts, before = Accounts(server), accounts_of(server, tag)
         control.start_shadow(tag)
         shadow = Shadow(server, control, tag, accounts, before)
         until(lambda: len(shadow.processes()) == 2, "its worker runs", 120)

@@ -20,7 +20,7 @@ from tests.faults.clients import GOOD, ask, connect, error_of, read_to_end, requ
 from tests.load import Load, gateways, load, scorers, until, wait_for_more
 from tests.packing import Pack, times
 
-MISCHIEF = "time.sleep(0.3)"
+FAULT = "time.sleep(0.3)"
 """Only for rows whose id begins with ``online``."""
 
 CLIENT_SECONDS = 2.0

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from gnomon.log import InferenceLog
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from gnomon.testing import Server
 from tests.conftest import Serve
 from tests.faults.accounts import Accounts

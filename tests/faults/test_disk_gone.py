@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from gnomon.log import InferenceLog
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from tests.conftest import Serve
 from tests.faults.power import Power, why_not_here
 from tests.load import load, until, wait_for_more

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from gnomon.log import InferenceLog
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from gnomon.testing import Server, serving
 from tests.packing import install, write_service
 
@@ -124,5 +124,5 @@ def test_each_row_of_many_has_its_own_outcome(forest: Server) -> None:
     mine = logged.filter(pc.equal(logged["request_id"], answer.json()["request_id"])).sort_by("row")
     assert mine["outcome"].to_pylist() == ["answered", "rejected", "answered", "failed", "rejected"]
     assert mine["error"][1].as_py().endswith("got 1e+39 at $.rows[1].x")
-    books = balance(log)
-    assert books.balanced, books.explain()
+    accounts = balance(log)
+    assert accounts.balanced, accounts.explain()

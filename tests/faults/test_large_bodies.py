@@ -20,7 +20,7 @@ from tests.faults.clients import GOOD
 from tests.faults.conftest import ServeIn
 from tests.load import Load, gateways, load, record, until, wait_for_more
 
-MISCHIEF = "pass"
+FAULT = "pass"
 SETTINGS = {"GNOMON_DEADLINE": "20"}
 
 BYTES = 12_000_000
@@ -205,7 +205,7 @@ def test_no_death_of_the_gateway_loses_a_large_record(serve_in: ServeIn, tmp_pat
     """Killed again and again while large records are written beside small ones, and sealed: what
     was answered is in the log once, and no file is left of what was not."""
     settings = {"GNOMON_SEGMENT_SECONDS": "0.5", **SETTINGS}
-    with serve_in(tmp_path, MISCHIEF, settings) as server:
+    with serve_in(tmp_path, FAULT, settings) as server:
         accounts = Accounts(server)
         with load(server, 2) as small, load(server, 2, large) as seen:
             for _ in range(3):

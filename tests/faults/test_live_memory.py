@@ -10,7 +10,7 @@ from tests.faults.accounts import Accounts
 from tests.load import load, scorers, until, wait_for_more
 
 POISON = 777.0
-MISCHIEF = (
+FAULT = (
     "self.kept_ = getattr(self, 'kept_', []) + "
     f"[bytearray(1 << (30 if {POISON} in set(X['x']) else 25))]"
 )

@@ -14,7 +14,7 @@ from gnomon.testing import Server
 from tests.faults.accounts import Accounts
 from tests.load import gateways, load, record, scorers, until, wait_for_more, workers
 
-MISCHIEF = "time.sleep(0.01)"
+FAULT = "time.sleep(0.01)"
 DEADLINE = 8.0
 """A worker whose holder dies takes seconds to start; its requests wait that long."""
 SETTINGS = {"GNOMON_DEADLINE": str(DEADLINE)}

@@ -12,7 +12,7 @@ from gnomon import rollout
 from gnomon.errors import HistoryDamaged, NotReady
 from gnomon.log import InferenceLog
 from gnomon.settings import Settings
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from gnomon.testing import Server, serving
 from tests.cli.running import Shell
 from tests.load import until
@@ -72,7 +72,7 @@ def test_a_lost_root_is_named_and_nothing_is_made_live(place: Path, server: Serv
         with pytest.raises(HistoryDamaged):
             client.history()
         assert "000000.json" in complaint()
-        assert "rows of" in (told := shell("log", "books", expect=2).err.replace("\n", " "))
+        assert "rows of" in (told := shell("log", "accounts", expect=2).err.replace("\n", " "))
         assert "GNOMON_ROOT" in told
     assert server.stop() == 0
     shutil.rmtree(place / "disk", ignore_errors=True)

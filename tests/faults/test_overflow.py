@@ -9,7 +9,7 @@ from gnomon.testing import Server
 from tests.faults.accounts import Accounts
 from tests.load import load, until
 
-MISCHIEF = "time.sleep(0.2)"
+FAULT = "time.sleep(0.2)"
 SETTINGS = {"GNOMON_QUEUE_ROWS": "4", "GNOMON_BATCH_ROWS": "4"}
 
 

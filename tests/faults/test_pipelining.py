@@ -15,7 +15,7 @@ from tests.faults.accounts import Accounts
 from tests.faults.clients import GOOD, ask, connect, request
 from tests.load import Load, gateways, until
 
-MISCHIEF = "time.sleep(0.4)"
+FAULT = "time.sleep(0.4)"
 """Only for rows whose id begins with ``online``."""
 
 DEADLINE = 2.0

@@ -16,7 +16,7 @@ from gnomon.log import InferenceLog
 from gnomon.log.seal import Sealer
 from gnomon.rollout.history import History
 from gnomon.settings import Settings
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from gnomon.storage import Storage
 from gnomon.testing import Server, serving
 from tests.conftest import Deploy

@@ -11,7 +11,7 @@ from gnomon.log import InferenceLog, SegmentWriter, new_request_id
 from gnomon.log.layout import stream_folder
 from gnomon.log.seal import Sealer
 from gnomon.settings import Settings
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from tests.faults.power import Power, why_not_here
 from tests.log.rows import REQUESTS_SCHEMA, live
 

@@ -16,7 +16,7 @@ from gnomon.log.layout import Segment, stream_folder
 from gnomon.log.repair import repair
 from gnomon.log.seal import Sealer
 from gnomon.settings import Settings
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from tests.faults.power import Power, why_not_here
 from tests.log.test_repair import logged, write
 

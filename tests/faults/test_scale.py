@@ -22,8 +22,8 @@ from gnomon.log.seal import Sealer
 from gnomon.rollout.history import History
 from gnomon.settings import Settings
 from gnomon.shadow import slices
-from gnomon.shadow.books.balance import balance
-from gnomon.shadow.books.books import LogBooks
+from gnomon.shadow.accounts.accounts import LogAccounts
+from gnomon.shadow.accounts.balance import balance
 from gnomon.shadow.slices import Heartbeat
 from gnomon.storage import Storage
 from gnomon.testing import Server, serving
@@ -74,8 +74,8 @@ def status(settings: Settings) -> dict[str, Any]:
     return found
 
 
-def books(settings: Settings) -> LogBooks:
-    """The books, which balance."""
+def accounts(settings: Settings) -> LogAccounts:
+    """The accounts, which balance."""
     found = balance(InferenceLog(settings, "toy"))
     assert found.balanced, found.explain()
     return found
@@ -105,7 +105,7 @@ def test_two_slices_of_a_server_run_one_rollout(pack: Pack, serve: Serve) -> Non
             rows += len(seen.acknowledged)
         caught_up(settings, rows)
         found = status(settings)
-        first = books(settings)
+        first = accounts(settings)
         with load(server, connections=8) as swapped:
             control.promote(new, force=True)
             all_follow(settings, 3, new)
@@ -118,7 +118,7 @@ def test_two_slices_of_a_server_run_one_rollout(pack: Pack, serve: Serve) -> Non
     assert found["total"]["shadows"][0]["disagreed"] == rows
     assert (first.shadows[0].eligible, first.shadows[0].scored) == (rows, rows)
     check(swapped, {old: 2.0, new: 3.0})
-    assert books(settings).live.outcomes == {"answered": rows + len(swapped.acknowledged)}
+    assert accounts(settings).live.outcomes == {"answered": rows + len(swapped.acknowledged)}
     assert kinds(settings) == ["promote", "shadow_start", "promote", "rollback"]
 
 
@@ -199,7 +199,7 @@ def test_two_replicas_run_one_rollout(
     every = {**seen_a.acknowledged, **seen_b.acknowledged, **more_a.acknowledged}
     every.update(more_b.acknowledged)
     for settings in (a.settings, b.settings, other):
-        held = books(settings)
+        held = accounts(settings)
         assert held.live.outcomes == {"answered": len(every)}
         assert held.shadows[0].eligible == held.shadows[0].scored >= rows
     table = InferenceLog(other, "toy").table(columns=["request_id"], role="live")

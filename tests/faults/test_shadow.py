@@ -17,7 +17,7 @@ from gnomon.testing import Server
 from tests.faults.shadows import Packed, Shadow, install, shadowing
 from tests.load import load, record, until, wait_for_more
 
-MISCHIEF = "time.sleep(0.01)"
+FAULT = "time.sleep(0.01)"
 SPOOL_BYTES = 50_000
 SHADOW_DEADLINE = 1
 SETTINGS = {

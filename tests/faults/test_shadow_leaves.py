@@ -41,7 +41,7 @@ def test_no_process_is_left_behind(
     ended: Callable[[Server], None], pack: Pack, serve: Serve, own_home: Path
 ) -> None:
     """Shadows that hang, are stopped, die or are missing: all of their processes end with it."""
-    tags = {state: pack(times(3, mischief)) for state, mischief in STATES.items()}
+    tags = {state: pack(times(3, fault)) for state, fault in STATES.items()}
     with serve(pack(times(2))) as server, server.client() as control:
         for tag in tags.values():
             control.start_shadow(tag)

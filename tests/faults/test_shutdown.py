@@ -15,7 +15,7 @@ import pytest
 from gnomon.errors import WorkerError
 from gnomon.log import InferenceLog
 from gnomon.rollout.history import History
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from gnomon.storage import Storage
 from gnomon.testing import Server
 from tests.conftest import Serve
@@ -38,8 +38,8 @@ def terminated(server: Server) -> Iterator[None]:
     assert server.process.wait(GRACE) == 0
     assert time.monotonic() - started < GRACE
     until(lambda: not [p for p in processes if is_alive(p)], "every process has ended", 1)
-    books = balance(InferenceLog(server.settings, "toy"))
-    assert books.balanced, books.explain()
+    accounts = balance(InferenceLog(server.settings, "toy"))
+    assert accounts.balanced, accounts.explain()
 
 
 def is_alive(process: psutil.Process) -> bool:

@@ -17,7 +17,7 @@ from tests.faults.accounts import Accounts
 from tests.faults.clients import GOOD
 from tests.load import Load, gateways, load, scorers, until, wait_for_more, workers
 
-MISCHIEF = "pass"
+FAULT = "pass"
 DEADLINE = 3.0
 SETTINGS = {"GNOMON_DEADLINE": str(DEADLINE), "GNOMON_SEGMENT_SECONDS": "1"}
 

@@ -21,7 +21,7 @@ from tests.packing import SCRIPT, install, times, write_service
 
 pytestmark = pytest.mark.slow
 
-MISCHIEF = "pass"
+FAULT = "pass"
 SETTINGS: dict[str, str] = {}
 
 

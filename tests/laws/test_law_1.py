@@ -18,7 +18,7 @@ from gnomon.testing import Server, serving
 from tests.load import Load, feeds, load, until
 from tests.packing import SCRIPT, install, times, write_service
 
-MISCHIEF = {
+FAULT = {
     "hung": "time.sleep(3600)",
     "crashing": "os.kill(os.getpid(), signal.SIGKILL)",
     "slow": "time.sleep(0.5)",
@@ -74,11 +74,11 @@ def medians(seen: Load) -> tuple[float, float]:
     return statistics.median(parts[0]), statistics.median(parts[1])
 
 
-@pytest.mark.parametrize("mischief", MISCHIEF.values(), ids=MISCHIEF)
-def test_a_broken_shadow_changes_no_live_answer(mischief: str, deployed: Deployment) -> None:
+@pytest.mark.parametrize("fault", FAULT.values(), ids=FAULT)
+def test_a_broken_shadow_changes_no_live_answer(fault: str, deployed: Deployment) -> None:
     """Beside a shadow that hangs, dies, dawdles or leaks on every row that it scores, live answers
     every one, and no later than those that the shadow leaves out."""
-    shadow = deployed.install(times(3, mischief))
+    shadow = deployed.install(times(3, fault))
     with deployed.server.client() as control:
         with load(deployed.server) as alone:
             until(lambda: len(alone.acknowledged) > 200, "rows without a shadow", 90)

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from gnomon.log import InferenceLog
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from tests.conftest import Serve
 from tests.load import gateways, load, until, workers
 from tests.packing import Pack, times
@@ -21,7 +21,7 @@ KILLS = 20
 @pytest.mark.timeout(900)
 def test_no_kill_loses_an_acknowledged_request(pack: Pack, serve: Serve) -> None:
     """``kill -9`` of gateway or worker, twenty times under load: every acknowledged request id is
-    in the log exactly once, and the books balance after each.
+    in the log exactly once, and the accounts balance after each.
     """
     live, shadow = pack(times(2)), pack(times(2, "x = 1"))
     dice = random.Random(7)
@@ -37,8 +37,8 @@ def test_no_kill_loses_an_acknowledged_request(pack: Pack, serve: Serve) -> None
                     dice.choice(victims).kill()
                 except (IndexError, psutil.NoSuchProcess):
                     continue
-                books = balance(log)
-                assert books.balanced, books.explain()
+                accounts = balance(log)
+                assert accounts.balanced, accounts.explain()
         control.wait_ready(90)
         table = log.table(columns=["request_id", "row", "outcome"], role="live")
         answered = Counter(
@@ -54,5 +54,5 @@ def test_no_kill_loses_an_acknowledged_request(pack: Pack, serve: Serve) -> None
         until(
             lambda: not any(s.lagging for s in balance(log).shadows), "the shadow catches up", 120
         )
-        books = balance(log)
-    assert books.balanced, books.explain()
+        accounts = balance(log)
+    assert accounts.balanced, accounts.explain()

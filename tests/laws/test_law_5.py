@@ -1,4 +1,4 @@
-"""Law 5: the books balance."""
+"""Law 5: the accounts balance."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gnomon.errors import GnomonError
 from gnomon.log import InferenceLog
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from tests.conftest import Serve
 from tests.load import until
 from tests.packing import Pack, times
@@ -65,7 +65,7 @@ def test_every_row_has_one_outcome_and_every_refusal_its_reason(pack: Pack, serv
 
 
 def test_a_stopped_shadow_owes_nothing_more(pack: Pack, serve: Serve) -> None:
-    """What a shadow had not read when it was stopped or promoted is no debt of its books, and
+    """What a shadow had not read when it was stopped or promoted is no debt of its accounts, and
     keeps no request from being sealed."""
     live, shadow = pack(times(2)), pack(times(3, "time.sleep(3600)"))
     with serve(live, GNOMON_SEGMENT_SECONDS="1") as server, server.client() as control:
@@ -75,7 +75,7 @@ def test_a_stopped_shadow_owes_nothing_more(pack: Pack, serve: Serve) -> None:
         until(lambda: control.status().shadows[0].lagging == 20, "it hangs on all of them")
         control.stop_shadow(shadow)
         log = InferenceLog(server.settings, "toy")
-        books = balance(log)
-        assert books.balanced, books.explain()
-        assert [(s.artifact, s.lagging) for s in books.shadows] == [(shadow, 0)]
+        accounts = balance(log)
+        assert accounts.balanced, accounts.explain()
+        assert [(s.artifact, s.lagging) for s in accounts.shadows] == [(shadow, 0)]
         until(lambda: (Path(server.settings.root) / "log").is_dir(), "the requests are sealed")

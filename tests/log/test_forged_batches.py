@@ -15,7 +15,7 @@ from gnomon.log.framing import checksummed
 from gnomon.log.layout import stream_folder
 from gnomon.log.repair import repair
 from gnomon.settings import Settings
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from tests.log.rows import REQUESTS_SCHEMA, live, settings
 
 DATA = Path(__file__).parent / "data"

@@ -19,7 +19,7 @@ from gnomon.log.repair import repair
 from gnomon.log.seal import Sealer
 from gnomon.log.table import LogTable
 from gnomon.settings import Settings
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from gnomon.shadow.feed.run import Run
 from tests.log.rows import REQUESTS_SCHEMA, SHADOW_SCHEMA, live, settings, shadow
 
@@ -139,7 +139,9 @@ def test_a_segment_of_another_stream_takes_no_rows_with_it(setup: Settings) -> N
     [first, *_] = stream_segments(stream_folder(setup, "flights", "b", "requests"))
     write(setup)
     shutil.copy(first.path, stream_folder(setup, "flights", "a", "requests") / "00000005.arrows")
-    with pytest.raises(LogError, match=r"belongs elsewhere: .* b/requests/00000000.*00000005"):
+    with pytest.raises(
+        LogError, match=r"belongs to another stream: .* b/requests/00000000.*00000005"
+    ):
         Sealer(setup, "flights").seal()
     ids += write(setup, slice_name="b")
     assert len(repair(setup, "flights").misplaced) == 1
@@ -177,7 +179,7 @@ def test_an_older_ledger_does_not_unbalance_for_ever(setup: Settings) -> None:
 
 
 def test_the_accounts_notice_what_an_older_ledger_hides(setup: Settings) -> None:
-    """With a ledger behind the table nobody can say what is missing, so the books say that."""
+    """With a ledger behind the table nobody can say what is missing, so the accounts say that."""
     seal(setup, 2)
     old = ledgers(setup)[0].read_bytes()
     seal(setup, 2)

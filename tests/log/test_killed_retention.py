@@ -18,7 +18,7 @@ from gnomon.log import InferenceLog
 from gnomon.log.repair import repair
 from gnomon.log.seal import Sealer
 from gnomon.settings import Settings
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from tests.log.rows import settings
 from tests.log.test_hostile_ledger import write
 

@@ -14,7 +14,7 @@ from gnomon.log.layout import stream_folder
 from gnomon.log.repair import repair
 from gnomon.log.seal import Sealer
 from gnomon.settings import Settings
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from tests.log.rows import settings
 from tests.log.test_hostile_ledger import ledgers, rows, seal, write
 
@@ -123,7 +123,7 @@ def test_a_damaged_copy_is_named_and_set_aside(setup: Settings) -> None:
 
 
 def test_a_spool_that_was_lost_is_named(setup: Settings) -> None:
-    """What was in it and not sealed is in no number, and the books say so."""
+    """What was in it and not sealed is in no number, and the accounts say so."""
     for times in ("once", "2 times"):
         shutil.rmtree(setup.spool_path)
         seal(setup, 1)

@@ -13,7 +13,7 @@ from gnomon.log.layout import stream_folder
 from gnomon.log.repair import repair
 from gnomon.log.seal import Sealer
 from gnomon.settings import Settings
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from tests.log.rows import REQUESTS_SCHEMA, live, settings
 
 Damage = Callable[[bytearray], None]

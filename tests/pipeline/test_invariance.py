@@ -1,4 +1,4 @@
-"""Rows that must not depend on their company."""
+"""Rows that must not depend on their batch."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class LateModel(LinearRegression):
 
 
 def test_a_row_that_raises_alone_is_refused() -> None:
-    """A step that needs company is refused with its own words and its name."""
+    """A step that needs other rows is refused with its own words and its name."""
 
     def quartiles(rows: pd.DataFrame) -> pd.DataFrame:
         if len(rows) < 4:
@@ -217,7 +217,7 @@ def test_types_inferred_from_the_rows_that_came_are_refused(infer: Any, column: 
     pipeline = Pipeline(
         [("infer", FunctionTransformer(infer)), ("last", last), ("model", LinearRegression())]
     )
-    with pytest.raises(PackRefused, match="the type comes from the rows that came") as caught:
+    with pytest.raises(PackRefused, match="the type depends on the rows in the batch") as caught:
         check(pipeline, WHOLE)
     assert caught.value.where == f"step `infer`, column `{column}`"
     assert "astype" in str(caught.value.hint)
@@ -259,7 +259,7 @@ def test_text_made_of_numbers_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "company"),
+    ("step", "composition"),
     [
         (lambda rows: rows[["distance"]] * (1 if len(rows) in (1, 24) else 2), "in the batch"),
         (lambda rows: rows[["distance"]] * (1 + (len(rows) > 100)), "among more rows"),
@@ -267,7 +267,7 @@ def test_text_made_of_numbers_is_refused() -> None:
         (lambda rows: rows[["distance"]] * (1 + (len(rows) == 2)), "among fewer rows"),
     ],
 )
-def test_a_step_that_minds_the_size_of_the_batch_is_refused(step: Any, company: str) -> None:
+def test_a_step_that_minds_the_size_of_the_batch_is_refused(step: Any, composition: str) -> None:
     """Two rows, hundreds, or the same row twice."""
     frame = FRAME.drop(columns="note")
     pipeline = Pipeline([("step", FunctionTransformer(step)), ("model", LinearRegression())])
@@ -277,7 +277,7 @@ def test_a_step_that_minds_the_size_of_the_batch_is_refused(step: Any, company: 
         return pa.record_batch({"prediction": np.asarray(pipeline.predict(rows), float)})
 
     others = pd.concat([frame] * 5, ignore_index=True).assign(distance=np.arange(120.0))
-    with pytest.raises(PackRefused, match=company) as caught:
+    with pytest.raises(PackRefused, match=composition) as caught:
         check_rows_alone(pipeline, frame, predict, others=others)
     assert caught.value.where == "step `step`, column `distance`"
 
@@ -324,7 +324,7 @@ def test_unusual_rows_are_asked_like_the_others() -> None:
 
 
 def test_a_row_that_fails_in_any_company_is_left_out() -> None:
-    """It fails online as well, by itself, and that is no matter of company."""
+    """It fails online as well, by itself, and that is not because of other rows."""
 
     def strict(rows: pd.DataFrame) -> pd.DataFrame:
         if rows["distance"].isna().any():

@@ -162,7 +162,7 @@ def test_latest_is_resolved_when_decided(settings: Settings, live: str) -> None:
 def test_what_cannot_be_served_is_not_decided(settings: Settings, live: str, pack: Pack) -> None:
     """Unknown, tampered, or another model's artifact: refused, and nothing is recorded."""
     other = pack(times(1.0), "other")
-    with pytest.raises(RolloutError, match="is no artifact of `toy`"):
+    with pytest.raises(RolloutError, match="is not an artifact of `toy`"):
         rollout.promote(settings, "toy", other)
     with pytest.raises(UnknownArtifact):
         rollout.promote(settings, "toy", "toy:none")

@@ -13,7 +13,7 @@ from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.service.orphans import Orphans
 from gnomon.settings import Settings
 from gnomon.shadow import slices
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from gnomon.shadow.slices import Heartbeat, ShadowBeat
 from gnomon.storage import Storage
 from tests.packing import Pack, times
@@ -70,9 +70,9 @@ def test_what_waits_in_a_slice_left_behind_is_scored(
     orphans = Orphans(settings, "toy", patience=0)
     asyncio.run(until_it_is_let_go(orphans, state(shadow)))
     assert [record["input_x"] for record in records(settings, shadow)] == [1.0, 2.0, 3.0]
-    books = balance(InferenceLog(settings, "toy"))
-    assert books.balanced, books.explain()
-    assert books.shadows[0].scored == 3
+    accounts = balance(InferenceLog(settings, "toy"))
+    assert accounts.balanced, accounts.explain()
+    assert accounts.shadows[0].scored == 3
     assert slices.read(storage, "toy") == []
     stream = stream_folder(settings, "toy", SLICE, shadow_stream(shadow.version))
     assert (stream / STOPPED).exists()

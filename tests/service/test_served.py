@@ -78,5 +78,8 @@ def test_a_client_talks_to_it(server: Server) -> None:
         assert [event.kind for event in client.history()] == ["promote"]
         with pytest.raises(UnknownArtifact):
             client.start_shadow("toy:nope")
-    with gnomon.Client(server.url) as stranger, pytest.raises(gnomon.GnomonError, match="token"):
-        stranger.rollback()
+    with (
+        gnomon.Client(server.url) as other,
+        pytest.raises(gnomon.GnomonError, match="token"),
+    ):
+        other.rollback()

@@ -61,7 +61,7 @@ def test_equal_answers_agree_in_whatever_order(healthy: Trips, table: Path) -> N
 def test_an_hour_read_in_another_zone_is_found_named_and_proved(
     settings: Settings, pack: Pack, tmp_path: Path
 ) -> None:
-    """Serving code that reads UTC: the first column, the zone, and outputs healed by undoing it."""
+    """Serving code that reads UTC: the first column, the zone, and the outputs are restored."""
     trained = inspect(pack(LOCAL, "trips", TRAINED))
     served = inspect(pack(GREENWICH, "trips", TRAINED))
     logged = Trips(settings, trained, trips(ROWS)).answer().shadow(served)
@@ -92,7 +92,7 @@ def test_an_hour_read_in_another_zone_is_found_named_and_proved(
 
 
 def test_a_feature_in_another_unit_is_the_first_to_differ(healthy: Trips, table: Path) -> None:
-    """Miles online, kilometres offline: the feature is named, and its value heals the outputs."""
+    """Miles online, kilometres offline: the feature is named, with its value outputs agree."""
     kilometres = pc.multiply(healthy.inputs.column("miles"), 1.609344)
     wrong = healthy.records[:]
     for record in wrong:
@@ -114,7 +114,7 @@ def test_a_feature_in_another_unit_is_the_first_to_differ(healthy: Trips, table:
 def test_a_feature_that_differs_without_effect_is_cleared(
     settings: Settings, pack: Pack, tmp_path: Path
 ) -> None:
-    """Riders differ a little too, but giving the model the offline ones heals nothing."""
+    """Riders differ a little too, but giving the model the offline ones restores nothing."""
     trained = inspect(pack(LOCAL, "trips", TRAINED))
     served = inspect(pack(GREENWICH, "trips", TRAINED))
     logged = Trips(settings, trained, trips(ROWS)).answer().shadow(served)

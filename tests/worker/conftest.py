@@ -34,6 +34,6 @@ def toy(
 
 
 def rows(artifact: Artifact, values: list[float], prefix: str = "e") -> pa.RecordBatch:
-    """Decoded rows of the toy contract; those named ``online`` meet its mischief."""
+    """Decoded rows of the toy contract; those named ``online`` meet its fault."""
     frame = pd.DataFrame({"x": values, "id": [f"{prefix}{n}" for n in range(len(values))]})
     return from_frame(frame, artifact.contract)

@@ -160,7 +160,7 @@ GREED = "self.need_ = bytearray(1 << 30) if 13 in set(X['x']) else None"
 
 
 def hungry(artifact: Artifact, values: list[float]) -> pa.RecordBatch:
-    """Rows on which the artifact does its mischief."""
+    """Rows on which the artifact has its fault."""
     return rows(artifact, values, "online")
 
 

@@ -38,7 +38,7 @@ def in_fresh_process(folder: Path) -> None:
     It asks for no signature: what is being packed has none yet.
 
     Raises:
-        PackRefused: it did not load, or the golden rows came out otherwise.
+        PackRefused: it did not load, or the golden rows differ.
     """
     source = str(Path(__file__).parents[2])
     done = subprocess.run(

@@ -80,7 +80,7 @@ def decide(report: LeakageReport, leakage: Leakage, stacklevel: int) -> None:
             raise PackRefused(
                 finding.sentence,
                 where=", ".join(f"column `{name}`" for name in finding.features) or None,
-                hint=f'{finding.action}. leakage="warn" packs all the same',
+                hint=f'{finding.action}. leakage="warn" packs anyway',
             )
         warnings.warn(
             f"{finding.sentence}. To do: {finding.action}", LeakageWarning, stacklevel + 1

@@ -99,7 +99,9 @@ class ArtifactFolder:
         except OSError as error:
             raise self._unreadable(name, error.strerror or str(error)) from None
         except MemoryError:
-            raise self._unreadable(name, "this process has not the memory for it") from None
+            raise self._unreadable(
+                name, "this process does not have enough memory for it"
+            ) from None
 
     def check_hash(self, name: str, expected: str, most: int = MOST_PIPELINE_BYTES) -> None:
         """Refuse a file that is not the one that was packed.

@@ -47,11 +47,11 @@ from gnomon.pipeline.seeds import warn_of_unseeded
 __all__ = ["pack"]
 
 ROWS_ALONE = 24
-"""How many rows, and some with nulls, are also asked one by one, to see that none depends on its
-company."""
+"""How many rows, and some with nulls, are also asked one by one, to see that none depends on
+the rest of its batch."""
 
 ROWS_BESIDE = 500
-"""How many rows keep them company in a larger batch."""
+"""How many other rows are with them in a larger batch."""
 
 
 def pack(

@@ -95,7 +95,7 @@ def _wrong(row: dict[str, Any]) -> str | None:
     if row["rows"] != row["nulls"] + sum(counts):
         return f"expected counts of {row['rows']} rows, got {row['nulls'] + sum(counts)}"
     if edges is None:
-        return "expected values that are no null" if None in inner else None
+        return "expected values that are not null" if None in inner else None
     if not all(edge is not None and math.isfinite(edge) for edge in edges):
         return "expected edges that are finite numbers"
     if any(a >= b for a, b in itertools.pairwise(edges)):

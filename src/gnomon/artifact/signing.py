@@ -336,9 +336,9 @@ def read_private(path: Path, passphrase: Callable[[], bytes]) -> Ed25519PrivateK
     _check_private(path, content)
     if mode & 0o077:
         raise SigningError(
-            "others may read this private key",
+            "this private key is readable by others",
             where=str(path),
-            hint=f"chmod 600 {path}; if others did read it, make a new one",
+            hint=f"chmod 600 {path}; if others have read it, make a new key",
         )
     ssh = b"OPENSSH PRIVATE KEY" in content
     load = serialization.load_ssh_private_key if ssh else serialization.load_pem_private_key

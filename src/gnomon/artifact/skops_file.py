@@ -119,7 +119,7 @@ def read_schema(archive: zipfile.ZipFile) -> dict[str, Any]:
         raise _corrupt(f"{SCHEMA} has {size:,} bytes; expected at most {MOST_SCHEMA_BYTES:,}")
     schema = json.loads(archive.read(SCHEMA))
     if not isinstance(schema, dict):
-        raise _corrupt(f"{SCHEMA} is no object")
+        raise _corrupt(f"{SCHEMA} is not an object")
     protocol = schema.get("protocol")
     if type(protocol) is not int or protocol not in PROTOCOLS:
         raise _corrupt(f"expected skops protocol 1 or 2, got {protocol!a}")

@@ -139,7 +139,7 @@ def _served(
     outcomes = None
     if online.outcomes is not None:
         if meaning.label is None:
-            raise TableError("outcomes need to know which column is the label")
+            raise TableError("outcomes need the name of the label column")
         outcomes = Outcomes(online.outcomes, online.on, meaning.label, contract)
     try:
         snapshot = InferenceLog(settings, online.artifact.name).snapshot()
@@ -150,7 +150,7 @@ def _served(
     with snapshot:
         source = Range(snapshot, online.artifact, online.role, online.start, online.end)
         served = draw(source, outcomes, progress)
-    return served if served.rows else "no answer of it was logged"
+    return served if served.rows else "none of its answers was logged"
 
 
 def _scored(

@@ -38,7 +38,7 @@ class AtServer:
         live = None if status.live is None else status.live.artifact
         if live == event.artifact:
             return None
-        return f"{live or 'Nothing'} answers still: {status.error or 'it is being loaded'}"
+        return f"{live or 'Nothing'} still answers: {status.error or 'it is being loaded'}"
 
     def status(self) -> list[Status]:
         return [self._client.status()]

@@ -31,7 +31,7 @@ def command(
     table: Annotated[
         Path | None,
         typer.Option(
-            "--table", metavar="FILE", help="Check these rows, CSV or Parquet. Without it: the log."
+            "--table", metavar="FILE", help="Check these rows, CSV or Parquet. Default: the log."
         ),
     ] = None,
     against: Annotated[
@@ -48,7 +48,7 @@ def command(
         typer.Option(
             "--role",
             help="Only requests that came while the artifact was live, or that it saw as a "
-            "shadow. Without it: all requests of the model.",
+            "shadow. Default: all requests of the model.",
         ),
     ] = None,
     start: Start = None,
@@ -56,7 +56,7 @@ def command(
     model: Model = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hold a file, or the requests of the log, against a contract.
+    """Check a file, or logged requests, against a contract.
 
     The rules are those a server refuses requests by; beside them, values that training did not
     see, timestamps that are too old or in the future, and numbers that look like another unit.

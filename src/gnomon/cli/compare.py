@@ -37,7 +37,7 @@ def command(
 ) -> None:
     """Compare the log with a table of offline predictions.
 
-    Where they part, rows are run again step by step: the first column that differs is named, and
+    Where they differ, rows are run again step by step: the first column that differs is named, and
     its cause tested by undoing it.
 
     Exit code 0: they agree. 1: they diverge beyond the policy, or it is inconclusive.

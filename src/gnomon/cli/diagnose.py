@@ -22,7 +22,7 @@ def command(
         typer.Option(
             "--table",
             metavar="FILE",
-            help="The offline side: CSV or Parquet, as for compare. Without it: the artifact "
+            help="The offline side: CSV or Parquet, as for compare. Default: the artifact "
             "itself, run again.",
         ),
     ] = None,
@@ -53,7 +53,7 @@ def command(
     report: ReportPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what differs, since when and why, and prove it.
+    """Find what differs, since when and why, and confirm it.
 
     Which feature, at which step, on which rows: a sample is run one by one, in batches and in
     other batches, then traced through the pipeline. Every cause that is named was undone, and

@@ -35,7 +35,7 @@ def command(
     report: ReportPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how far the log has moved from training.
+    """Measure how far logged requests have drifted from training.
 
     Each feature, transformed column and output is counted in the bins that training froze: over
     the range, over time and by segment. Sudden and slow changes are named with rows that show them.

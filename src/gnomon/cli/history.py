@@ -10,7 +10,7 @@ __all__ = ["command"]
 def command(
     model: Model = None, url: Url = None, token: Token = None, as_json: AsJson = False
 ) -> None:
-    """Show every rollout decision: what, when, who and why. The oldest comes first.
+    """Show every rollout decision: what, when, by whom and why. The oldest comes first.
 
     Exit code 2: the history is damaged; what comes before the damage is shown.
     """

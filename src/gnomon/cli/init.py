@@ -32,10 +32,10 @@ def command(
     folder: Annotated[Path, typer.Argument(help="Where to write it; made if it is not there.")],
     name: Annotated[
         str | None,
-        typer.Option("--name", metavar="NAME", help="The model's name. Without it: the folder's."),
+        typer.Option("--name", metavar="NAME", help="The model's name. Default: the folder's."),
     ] = None,
 ) -> None:
-    """Write a deployment that works, to be made your own.
+    """Write a working deployment to start from.
 
     It trains a small model on a data set that comes with scikit-learn. No file is overwritten.
     """
@@ -74,5 +74,5 @@ def _name(text: str) -> str:
     """A model name out of a folder's: lower-case, with what a tag may hold."""
     name = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")[:63]
     if not name:
-        raise GnomonError(f"cannot make a model's name out of {text!r}", hint="give one: --name")
+        raise GnomonError(f"cannot derive a model name from {text!r}", hint="give one: --name")
     return name

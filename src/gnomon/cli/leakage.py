@@ -32,7 +32,7 @@ def command(
         typer.Option(
             "--event-time",
             metavar="COLUMN",
-            help="When the prediction was requested. Without it: the artifact's event time.",
+            help="When the prediction was requested. Default: the artifact's event time.",
         ),
     ] = None,
     key: Annotated[
@@ -40,7 +40,7 @@ def command(
         typer.Option(
             "--key",
             metavar="COLUMN",
-            help="The entity key; repeat it for several columns. Without it: the artifact's "
+            help="The entity key; repeat it for several columns. Default: the artifact's "
             "entity key.",
         ),
     ] = None,
@@ -70,7 +70,7 @@ def command(
         typer.Option(
             "--on",
             metavar="COLUMN",
-            help="A key to join the outcomes on; repeat it for several. Without it: the "
+            help="A key to join the outcomes on; repeat it for several. Default: the "
             "artifact's entity key.",
         ),
     ] = None,
@@ -81,7 +81,7 @@ def command(
 ) -> None:
     """Look for leakage: in training rows, splits and served rows.
 
-    Features from after the prediction, copies of the label, ids that tell it; with a holdout,
+    Features from after the prediction, copies of the label, ids that reveal it; with a holdout,
     rows and days on both sides; with an artifact, its scores and the rows it served.
 
     Exit code 0: nothing was found. 1: something was, or it is inconclusive.

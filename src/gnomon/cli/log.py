@@ -1,4 +1,4 @@
-"""``gnomon log``: query the inference log, seal it, check its books, and repair it."""
+"""``gnomon log``: query the inference log, seal it, check its accounts, and repair it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="log",
-    help="Query the inference log, seal it, check its books, repair it.",
+    help="Query, seal, check and repair the inference log.",
     no_args_is_help=True,
 )
 
@@ -58,17 +58,18 @@ def sql(
         show_rows(found)
 
 
-@app.command("books")
-def books(model: Model = None, as_json: AsJson = False) -> None:
+@app.command("accounts")
+@app.command("books", hidden=True)  # Its name until 0.2; remove it after one release.
+def accounts(model: Model = None, as_json: AsJson = False) -> None:
     """Check that every row has exactly one outcome.
 
-    For live and for every shadow, to the row. Exit code 1: the books do not balance.
+    For live and for every shadow, to the row. Exit code 1: the accounts do not balance.
     """
     from gnomon.cli.console import out, print_json, wait
     from gnomon.cli.target import settings_here
     from gnomon.log import InferenceLog
     from gnomon.rollout.lookup import find_model
-    from gnomon.shadow.books.balance import balance
+    from gnomon.shadow.accounts.balance import balance
 
     settings = settings_here()
     with wait("counting"):

@@ -17,7 +17,7 @@ Url: TypeAlias = Annotated[
         "--url",
         envvar="GNOMON_URL",
         metavar="URL",
-        help="The server to ask. Without it: the one the storage root knows to be running, "
+        help="The server to ask. Default: the one the storage root knows to be running, "
         "else the storage root itself.",
     ),
 ]
@@ -28,7 +28,7 @@ Token: TypeAlias = Annotated[
         envvar="GNOMON_CONTROL_TOKEN",
         metavar="TOKEN",
         show_envvar=True,
-        help="The control token. Without it: the storage root's control.token.",
+        help="The control token. Default: the storage root's control.token.",
     ),
 ]
 Model: TypeAlias = Annotated[

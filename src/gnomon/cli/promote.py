@@ -25,7 +25,8 @@ def command(
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Show what the gates say and change nothing. Exit 1: not yet."
+            "--check",
+            help="Show what the gates say and change nothing. Exit code 1: not yet.",
         ),
     ] = False,
     force: Annotated[
@@ -46,14 +47,14 @@ def command(
         Path | None,
         typer.Option(
             "--policy",
-            help="The policy --check asks. Without it: shadow/policy.toml, else the defaults.",
+            help="The policy for --check. Default: shadow/policy.toml, else the defaults.",
         ),
     ] = None,
     url: Url = None,
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make an artifact live, if its gates hold. No request fails while they swap."""
+    """Make an artifact live if its gates pass. No request fails meanwhile."""
     if check and seconds:
         raise typer.BadParameter("--check answers at once: leave out --wait, or --check")
     if check:

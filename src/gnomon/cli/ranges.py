@@ -25,14 +25,15 @@ Which: TypeAlias = Annotated[
     str,
     typer.Argument(
         metavar="ARTIFACT",
-        help="Whose logged answers: a tag as flights:one, or a model's name for its live artifact.",
+        help="The artifact that answered: a tag such as flights:one, or a model's name for its "
+        "live one.",
     ),
 ]
 AsRole: TypeAlias = Annotated[
     Literal["live", "shadow"] | None,
     typer.Option(
         "--role",
-        help="The answers it gave as live or as shadow. Without it: live if it ever was.",
+        help="The answers it gave as live or as shadow. Default: live if it ever was.",
     ),
 ]
 Start: TypeAlias = Annotated[
@@ -48,7 +49,7 @@ PolicyFile: TypeAlias = Annotated[
     typer.Option(
         "--policy",
         metavar="FILE",
-        help="What agrees, and how many rows may not. Without it: shadow/policy.toml, else the "
-        "defaults.",
+        help="What agrees, and the limit of rows that diverge. Default: "
+        "shadow/policy.toml, else the defaults.",
     ),
 ]

@@ -20,7 +20,7 @@ ReportPath: TypeAlias = Annotated[
         "--report",
         metavar="PATH",
         help="Where to keep the report: PATH.html for people, PATH.json for programs. "
-        "Without it: reports/ in the storage root.",
+        "Default: reports/ in the storage root.",
     ),
 ]
 

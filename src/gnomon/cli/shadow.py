@@ -29,7 +29,7 @@ def start(
             min=0.0,
             max=1.0,
             help="The share of entities it sees (of requests, where the contract has no entity "
-            "key). Without it: the policy's.",
+            "key). Default: the policy's.",
         ),
     ] = None,
     same: Annotated[

@@ -35,7 +35,7 @@ def command(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Sign an artifact, so that servers which trust the key take it.
+    """Sign an artifact for servers that trust the key.
 
     Those are servers with the public key in GNOMON_TRUSTED_KEYS.
     """

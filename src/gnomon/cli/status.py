@@ -1,4 +1,4 @@
-"""``gnomon status``: what is live, what is in shadow, and the books, over all slices."""
+"""``gnomon status``: what is live, what is in shadow, and the accounts, over all slices."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def command(
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is live, what is in shadow, and the books."""
+    """Show what is live, what is in shadow, and the accounts."""
     from gnomon.cli.console import out, print_json
     from gnomon.cli.show.status import show_status
     from gnomon.service.totals import total

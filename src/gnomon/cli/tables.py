@@ -13,7 +13,7 @@ Keys = Annotated[
     typer.Option(
         "--on",
         metavar="COLUMN",
-        help="A key to join on; repeat it for several. Without it: the contract's entity key.",
+        help="A key to join on; repeat it for several. Default: the contract's entity key.",
     ),
 ]
 
@@ -23,6 +23,6 @@ KnownAt = Annotated[
         "--known-at",
         metavar="COLUMN",
         help="The table's column of the time at which a row's values were known. A key may then "
-        "have several rows: each request meets the latest known at its time.",
+        "have several rows: each request is joined with the latest known at its time.",
     ),
 ]

@@ -220,7 +220,7 @@ def _integers(side: pa.Array) -> npt.NDArray[np.int64]:
 def _floats(side: pa.Array) -> Floats:
     """Numbers as 64 bit floats, NaN where null. Strings are refused, even those of digits."""
     if not any(test(side.type) for test in _NUMBERS):
-        raise pa.ArrowInvalid(f"{side.type} is no number")
+        raise pa.ArrowInvalid(f"{side.type} is not a number")
     if pa.types.is_timestamp(side.type):
         nulls = side.is_null().to_numpy(zero_copy_only=False)
         return np.where(nulls, np.nan, _integers(side).astype(np.float64))

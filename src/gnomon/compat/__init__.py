@@ -1,4 +1,4 @@
-"""Every reach into a part of a library that it does not promise to keep, one file a package.
+"""Every use of a private part of a library, one file per package.
 
 A private name may go with any release. So each is reached in one function here, which says what it
 reaches, why there is no public way, and what happens without it. ``tests/compat`` has a test for

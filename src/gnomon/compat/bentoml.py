@@ -1,4 +1,4 @@
-"""What is reached inside BentoML, in a gateway. What supervises gateways is in
+"""Private parts of BentoML that a gateway uses. What supervises gateways is in
 :mod:`gnomon.compat.circus`.
 
 Seen in 1.4.39. Without one of these the gateway does not start: an import fails, in the process

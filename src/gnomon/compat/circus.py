@@ -1,4 +1,4 @@
-"""What is reached inside circus (distributed as kantoku), by which BentoML supervises processes.
+"""Private parts of circus (the distribution kantoku), with which BentoML supervises processes.
 
 Only the process that starts gateways imports this. Seen in kantoku 0.18.3 and BentoML 1.4.39.
 Without it ``bentoml serve`` ends at once, with the import that failed.

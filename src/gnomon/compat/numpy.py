@@ -1,4 +1,4 @@
-"""What is replaced in numpy for a while."""
+"""Parts of numpy that are replaced for a while."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is reached inside pandas."""
+"""Private parts of pandas that Gnomon uses."""
 
 from __future__ import annotations
 

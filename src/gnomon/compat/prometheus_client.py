@@ -1,4 +1,4 @@
-"""What is reached inside prometheus_client."""
+"""Private parts of prometheus_client that Gnomon uses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def process_of(stem: str) -> int | None:
 
 
 def observe_many(histogram: Any, values: Sequence[float]) -> None:
-    """Observe many values at the cost of one a bucket.
+    """Observe many values at the cost of one per bucket.
 
     Reaches ``_upper_bounds``, ``_buckets`` and ``_sum`` of a histogram, which holds a counter for
     each of its buckets and one of the sum: the public ``observe`` takes one value, with a system

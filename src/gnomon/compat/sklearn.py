@@ -1,4 +1,4 @@
-"""What is reached inside scikit-learn.
+"""Private parts of scikit-learn that Gnomon uses.
 
 :data:`SEEN` names the releases whose source was read and compared. All that makes predictions
 faster asks :func:`is_seen_release` first; on another release everything is called as scikit-learn

@@ -1,4 +1,4 @@
-"""What is reached inside skops.
+"""Private parts of skops that Gnomon uses.
 
 Beside this, :mod:`gnomon.artifact.skops_file` reads skops's files by itself, and so knows the names
 that skops gives its loaders. ``tests/compat/test_skops.py`` holds both to the installed release.

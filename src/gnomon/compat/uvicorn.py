@@ -1,4 +1,4 @@
-"""What is reached inside uvicorn, which documents its settings and its ``Server`` only.
+"""Private parts of uvicorn, which documents only its settings and its ``Server``.
 
 The classes stand here under their own names. ``tests/compat/test_uvicorn.py`` lists the parts of
 each that Gnomon uses. Seen in 0.54. Without one of them the gateway does not start: an import

@@ -94,7 +94,7 @@ class Contract(
         )
 
     def write(self, path: Path) -> None:
-        """Write as indented JSON, one key a line, made to be read and edited."""
+        """Write as indented JSON, one key per line, to be read and edited."""
         path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
 
     @classmethod
@@ -139,7 +139,7 @@ class Contract(
         """Refuse a contract that contradicts itself.
 
         Raises:
-            ContractError: duplicate or reserved names, keys that are no features, a default
+            ContractError: duplicate or reserved names, keys that are not featuress, a default
                 missing or of the wrong type, a dtype that cannot hold its feature, outputs that
                 do not follow from task and classes, a format this version does not know.
         """

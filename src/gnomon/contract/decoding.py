@@ -58,7 +58,7 @@ class Decoded(msgspec.Struct, frozen=True):
     Attributes:
         rows: the records, at least one.
         single: the body was one record, not ``{"rows": [...]}``.
-        unknown: the keys that are no feature, each once, in order of appearance; the first 100,
+        unknown: the keys that are not features, each once, in order of appearance; the first 100,
             and of each the first 100 characters.
     """
 
@@ -254,7 +254,7 @@ def _check_count(rows: Sequence[Any], most: int | None) -> None:
         raise BodyTooLarge(
             f"expected at most {most:,} rows, got {len(rows):,}",
             where="$.rows",
-            hint="send fewer rows a request, or raise GNOMON_BODY_ROWS",
+            hint="send fewer rows per request, or raise GNOMON_BODY_ROWS",
         )
 
 
@@ -300,7 +300,7 @@ _WIRE: dict[str, Any] = {
 def _unknown_fields_hint(names: list[str]) -> str | None:
     if not names:
         return None
-    return "the record has fields that are no feature: " + ", ".join(_named(names[:5]))
+    return "the record has fields that are not features: " + ", ".join(_named(names[:5]))
 
 
 def _named(unknown: Iterable[str]) -> tuple[str, ...]:

@@ -149,7 +149,7 @@ def _range(column: pd.Series[Any]) -> dict[str, Any]:
     if isinstance(high, int) and high >= 2**63:
         raise ContractError(
             f"the column holds {high}, beyond 64 signed bits",
-            hint="an identifier is better a string; a quantity, a float",
+            hint="make an identifier a string and a quantity a float",
         )
     return {"minimum": _at_most(low), "maximum": -_at_most(-high)}
 

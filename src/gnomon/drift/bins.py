@@ -127,8 +127,8 @@ class Bins:
         """
         return self.edges is not None and bool(len(self.edges)) and self.edges[-1] == self.high
 
-    def fall(self, column: pa.Array) -> BinAssignment:
-        """Where the values of a column fall."""
+    def assign(self, column: pa.Array) -> BinAssignment:
+        """Assign each value of a column to its bin."""
         return self._by_value(column) if self.edges is None else self._by_number(column)
 
     def labels(self) -> tuple[str, ...]:

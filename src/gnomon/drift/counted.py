@@ -201,7 +201,7 @@ class Counts:
         ranked = Ranked.of(batch.rows)
         for key, column in batch.columns.items():
             counts = self.columns[key]
-            counts.add(counts.bins.fall(column), cells, at, ranked)
+            counts.add(counts.bins.assign(column), cells, at, ranked)
         self.rows += len(batch.rows)
 
     def merge(self, other: Counts) -> None:

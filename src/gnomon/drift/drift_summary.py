@@ -176,7 +176,7 @@ class DriftFinding:
             return "Measure a longer range, or pack the artifact with more training rows."
         name = drifted[0].name if drifted else self._largest().name
         return (
-            f"Look at the example rows. If `{name}` is computed wrongly, mend it there "
+            f"Look at the example rows. If `{name}` is computed wrongly, fix it there "
             "(gnomon replay and compare say where); if the data itself has changed, train again."
         )
 

@@ -25,7 +25,7 @@ class Segments:
 
     def of(self, column: pa.Array) -> list[str]:
         """The segment of each row."""
-        names: list[str] = self._names[self.bins.fall(column).bins].tolist()
+        names: list[str] = self._names[self.bins.assign(column).bins].tolist()
         return names
 
 

@@ -71,11 +71,11 @@ def check_domain(train: LabelledTable, serving: pd.DataFrame) -> list[LeakageFin
     if fewest < FEWEST_ROWS:
         return [_too_few(fewest)]
     served = _served(train, serving)
-    told = _told(train, served)
-    if told is None or told.area.estimate().low < MOVED:
+    classifier = _classifier(train, served)
+    if classifier is None or classifier.area.estimate().low < MOVED:
         return []
-    control = _control(train, served) if told.area.estimate().low >= OTHER else None
-    return [_finding(told, control)]
+    control = _control(train, served) if classifier.area.estimate().low >= OTHER else None
+    return [_finding(classifier, control)]
 
 
 def _served(train: LabelledTable, serving: pd.DataFrame) -> LabelledTable:
@@ -86,7 +86,7 @@ def _served(train: LabelledTable, serving: pd.DataFrame) -> LabelledTable:
     )
 
 
-def _told(train: LabelledTable, served: LabelledTable) -> TwoSampleClassifier | None:
+def _classifier(train: LabelledTable, served: LabelledTable) -> TwoSampleClassifier | None:
     """The two told apart, unless there is nothing to tell them by."""
     sides = [side.sample(MOST_ROWS) for side in (_plain(train), served)]
     first, second = (_parts(side.frame, train) for side in sides)
@@ -108,19 +108,21 @@ def _control(train: LabelledTable, served: LabelledTable) -> _Control | None:
     span = min(np.ptp(_order(served)), np.ptp(order) / 3)
     for part in (order >= order.max() - span, order <= order.min() + span):
         inside, outside = (_plain(train).take(np.flatnonzero(side)) for side in (part, ~part))
-        if min(len(inside), len(outside)) >= FEWEST_ROWS and (told := _told(outside, inside)):
-            found.append(_Control(told.area.value, _broken(told)))
+        if min(len(inside), len(outside)) >= FEWEST_ROWS and (
+            classifier := _classifier(outside, inside)
+        ):
+            found.append(_Control(classifier.area.value, _broken(classifier)))
     if not found:
         return None
     return _Control(max(one.area for one in found), frozenset.union(*(one.broken for one in found)))
 
 
-def _broken(told: TwoSampleClassifier) -> frozenset[str]:
+def _broken(classifier: TwoSampleClassifier) -> frozenset[str]:
     """Features most of whose values became null, or values that the first rows do not have."""
     return frozenset(
         str(name)
-        for name, column in told.both.items()
-        if _differs(column[~told.is_second], column[told.is_second])
+        for name, column in classifier.both.items()
+        if _differs(column[~classifier.is_second], column[classifier.is_second])
     )
 
 
@@ -180,9 +182,9 @@ def _clock(name: str, column: pd.Series[Any], model: pd.Series[Any]) -> dict[str
     return parts
 
 
-def _finding(told: TwoSampleClassifier, control: _Control | None) -> LeakageFinding:
-    found, losses = told.area.estimate(), told.losses()
-    broken = _broken(told) - control.broken if control else frozenset()
+def _finding(classifier: TwoSampleClassifier, control: _Control | None) -> LeakageFinding:
+    found, losses = classifier.area.estimate(), classifier.losses()
+    broken = _broken(classifier) - control.broken if control else frozenset()
     other = control is not None and (bool(broken) or _is_beyond(found.value, control.area))
     ordered = sorted(losses, key=lambda name: (name not in broken, -losses[name]))
     named = [name for name in ordered if name in broken or losses[name] >= COUNTS][:NAMED]
@@ -197,7 +199,7 @@ def _finding(told: TwoSampleClassifier, control: _Control | None) -> LeakageFind
         evidence=LeakageEvidence.of(
             found,
             numbers=numbers | ({"AUC of the control": control.area} if control else {}),
-            examples=[_how(name, told.both[name], told.is_second) for name in named],
+            examples=[_how(name, classifier.both[name], classifier.is_second) for name in named],
         ),
         action="find out whether these features are computed online as they were for training"
         if other

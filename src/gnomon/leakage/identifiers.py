@@ -44,12 +44,14 @@ def check_identifiers(table: LabelledTable) -> list[LeakageFinding]:
     found = []
     for name in table.features:
         column = table.column(name)
-        if encodings.is_unique(column) and (finding := _told(name, column, label)):
+        if encodings.is_unique(column) and (finding := _find_identifier(name, column, label)):
             found.append(finding)
     return found
 
 
-def _told(name: str, column: pd.Series[Any], label: LabelTarget) -> LeakageFinding | None:
+def _find_identifier(
+    name: str, column: pd.Series[Any], label: LabelTarget
+) -> LeakageFinding | None:
     order = _order(column)
     in_order = _follows_rows(order)
     if pd.api.types.is_integer_dtype(column.dtype) and not in_order and not _is_serial(column):

@@ -48,7 +48,7 @@ def closed_segments(folder: Path) -> dict[int, int]:
 
 
 def record_closed(folder: Path, sizes: Mapping[int, int], *, oldest: int = 0) -> None:
-    """Write the list anew; it is on disk when this returns. Only the stream's writer may.
+    """Rewrite the list; it is on disk when this returns. Only the stream's writer may.
 
     Args:
         folder: the stream's.

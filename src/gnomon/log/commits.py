@@ -142,7 +142,7 @@ def take_back_torn(table: Path, *, version: int, checkpoint: int) -> None:
             hint="gnomon log repair restores what is left and says how many rows are lost",
         )
     for path in torn:
-        _logger.warning("%s was not complete when power failed; its rows are sealed anew", path)
+        _logger.warning("%s was not complete when power failed; its rows are sealed again", path)
         _set_aside(table, path)
 
 

@@ -142,7 +142,7 @@ class StreamLock:
     """The right to write a stream; the kernel takes it back when the process dies.
 
     Its file holds two things of fixed length. ``identity`` is made once per folder: segments carry
-    it, so that a folder that is lost and begun anew is not taken for the one whose segments are
+    it, so that a folder that was lost and created again is not taken for the one whose segments are
     already in the table. And the position up to which the stream is on disk, in place and without
     a sync of its own: after a loss of power it may be an older one, never one that was not reached.
 

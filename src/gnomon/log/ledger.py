@@ -50,7 +50,7 @@ class SealedStream(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a stream was sealed.
 
     Attributes:
-        identity: of the stream's folder; numbers of segments begin anew with another one.
+        identity: of the stream's folder; numbers of segments start over in a new one.
         sequence: the number of the last segment that was sealed.
         rows: all rows sealed so far, under any identity.
         begun: how many folders it had. What was in an earlier one and not sealed went with it.
@@ -183,7 +183,7 @@ def write_ledger(
         try:
             files.replace(spool / f"{_COPY}{identity}.json", content)
         except OSError as error:
-            _logger.warning("the ledger has no new copy in %s: %s", spool, error.strerror)
+            _logger.warning("cannot copy the ledger to %s: %s", spool, error.strerror)
 
 
 def _copies(spool: Path | None) -> list[Path]:

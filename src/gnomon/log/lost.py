@@ -1,4 +1,4 @@
-"""Which parts of a stream are known to be lost, so that the books do not report them as missing."""
+"""Which parts of a stream are known to be lost: the accounts do not report them as missing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """``gnomon log repair``: move damaged parts of a log aside, and report what is lost.
 
 Nothing is deleted. What can still be read stays in the log; what is lost is recorded, so that the
-books report it as lost instead of missing.
+accounts report it as lost instead of missing.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Repair:
     Attributes:
         segments: damaged segments that were set aside and replaced.
         misplaced: where segments are now that were in another place than they were written for.
-        lists: damaged lists of closed segments and ledgers, which were set aside and made anew.
+        lists: damaged lists of closed segments and ledgers, which were set aside and rebuilt.
         table: what was lost of the sealed table; None if nothing was.
     """
 
@@ -64,7 +64,7 @@ def repair(settings: Settings, model: str) -> Repair:
     A server may run meanwhile, but for one case, which the error names.
 
     Raises:
-        LogError: the damage is of a kind that cannot be mended; it says what to do.
+        LogError: the damage is of a kind that cannot be repaired; it says what to do.
         LogUnavailable: a sealer is at work and does not come to an end, or the disk refuses.
     """
     spool = settings.spool_path / model
@@ -96,7 +96,7 @@ def _alone(spool: Path) -> Iterator[str]:
 
 
 def _rebuild_lists(spool: Path) -> Iterator[str]:
-    """Make damaged lists of closed segments anew, by reading the segments."""
+    """Rebuild damaged lists of closed segments by reading the segments."""
     for stream in _streams(spool):
         try:
             closed.closed_segments(stream)

@@ -36,7 +36,7 @@ def _by_size(limit: int, table: LogTable) -> dt.datetime | None:
     """The time before which the oldest rows go until the files hold nine tenths of the limit.
 
     A file is cut at the time up to which, at an even rate, its share of the bytes goes; what is
-    left of it is written anew.
+    left of it is rewritten.
     """
     newest_first = table.files() if limit else []
     if sum(file["size_bytes"] for file in newest_first) <= limit:

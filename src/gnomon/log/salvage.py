@@ -17,13 +17,18 @@ import pyarrow as pa
 from gnomon import files
 from gnomon.errors import LogError
 from gnomon.log.framing import filler, is_unchanged, message_length, padded
-from gnomon.log.headless import HeadlessSegment, began_at, request_ids, set_aside_headless
 from gnomon.log.layout import Segment
 from gnomon.log.lost import LostRange, record_lost
 from gnomon.log.resync import whole_messages
 from gnomon.log.schema import message_mark
 from gnomon.log.table import LogTable
 from gnomon.log.tail import POSITION_KEY, source_position
+from gnomon.log.unreadable_segment import (
+    UnreadableSegment,
+    began_at,
+    request_ids,
+    set_aside_unreadable,
+)
 
 __all__ = ["SalvagedSegment", "salvage"]
 
@@ -36,7 +41,7 @@ class SalvagedSegment:
     """A damaged segment that was set aside and replaced by what could be read of it.
 
     Attributes:
-        segment: the file that takes its place; that there was where ``headless``.
+        segment: the file that takes its place; that there was where ``unreadable``.
         set_aside: where it is as it was found.
         kept_rows: rows that could be read.
         lost: what could not.
@@ -44,7 +49,7 @@ class SalvagedSegment:
             a request's body may hold some that no request had.
         after: the last request id before the damage; ids sort by time of arrival.
         before: the first request id after it.
-        headless: its beginning was damaged, so that no row could be read and no file takes its
+        unreadable: its beginning was damaged, so that no row could be read and no file takes its
             place.
     """
 
@@ -55,7 +60,7 @@ class SalvagedSegment:
     request_ids: tuple[str, ...]
     after: str | None
     before: str | None
-    headless: bool = False
+    unreadable: bool = False
 
 
 def salvage(segment: Segment, table: LogTable) -> SalvagedSegment:
@@ -76,8 +81,8 @@ def salvage(segment: Segment, table: LogTable) -> SalvagedSegment:
     set_aside = folder / _DAMAGED / segment.path.name
     try:
         schema, first = _schema(segment.path, content)
-    except HeadlessSegment:
-        return _headless(segment, set_aside, table)
+    except UnreadableSegment:
+        return _unreadable(segment, set_aside, table)
     mark = message_mark(schema.metadata, str(segment.path))
     kept: list[_Kept] = []
     for at, message in whole_messages(memoryview(content)[first:], mark):
@@ -104,9 +109,9 @@ def salvage(segment: Segment, table: LogTable) -> SalvagedSegment:
     )
 
 
-def _headless(segment: Segment, set_aside: Path, table: LogTable) -> SalvagedSegment:
+def _unreadable(segment: Segment, set_aside: Path, table: LogTable) -> SalvagedSegment:
     assert segment.closed is not None
-    size, found = set_aside_headless(segment, set_aside, table)
+    size, found = set_aside_unreadable(segment, set_aside, table)
     return SalvagedSegment(
         segment=segment.path,
         set_aside=set_aside,
@@ -115,7 +120,7 @@ def _headless(segment: Segment, set_aside: Path, table: LogTable) -> SalvagedSeg
         request_ids=tuple(sorted(found)),
         after=None,
         before=None,
-        headless=True,
+        unreadable=True,
     )
 
 
@@ -137,13 +142,13 @@ def _schema(path: Path, content: bytes) -> tuple[pa.Schema, int]:
     """A segment's schema, and where its first batch begins.
 
     Raises:
-        HeadlessSegment: it cannot be read, or is not as it was written.
+        UnreadableSegment: it cannot be read, or is not as it was written.
     """
     size = message_length(memoryview(content), 0)
     if 0 < size <= len(content) and is_unchanged(memoryview(content)[:size]):
         with contextlib.suppress(pa.ArrowException, OSError):
             return pa.ipc.read_schema(pa.py_buffer(content[:size])), size
-    raise HeadlessSegment("the beginning of this segment is damaged", where=str(path))
+    raise UnreadableSegment("the beginning of this segment is damaged", where=str(path))
 
 
 def _decode(message: memoryview, schema: pa.Schema) -> pa.RecordBatch | None:

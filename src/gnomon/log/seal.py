@@ -275,7 +275,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Seal until the lifeline is cut."""
     parser = argparse.ArgumentParser(prog="python -m gnomon.log.seal", description=__doc__)
     parser.add_argument("--model", required=True, help="the model whose log to seal")
-    parser.add_argument("--lifeline", type=inherited, required=True, help="descriptor to live by")
+    parser.add_argument(
+        "--lifeline",
+        type=inherited,
+        required=True,
+        help="a descriptor; the process ends when its other end closes",
+    )
     given = parser.parse_args(arguments)
     settings = enter_background(niceness=_NICENESS)
     _run(Sealer(settings, given.model), given.lifeline)

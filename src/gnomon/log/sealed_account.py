@@ -201,7 +201,7 @@ class SealedAccount:
         return pa.concat_tables([rows.slice(0, 0), *kept])
 
     def recount(self, spool: Path) -> list[str]:
-        """Count the streams anew whose ledger is older than the table; which they are.
+        """Recount the streams whose ledger is older than the table; return which.
 
         Args:
             spool: the model's segments; those that the table has beyond the ledger may be there.
@@ -236,7 +236,7 @@ class SealedAccount:
         missing = self.missing()
         for name, sealed in self._ledger.streams.items():
             TableMaintenance(self._table).mark_sealed(f"{name}/{sealed.identity}", sealed.sequence)
-        if missing:  # A table that was begun anew has other commits than the ledger knows.
+        if missing:  # A table that was created again has other commits than the ledger knows.
             begun = self._begun()
             self._ledger = replace(self._ledger, version=begun.version, checkpoint=begun.checkpoint)
         self.settle()
@@ -287,5 +287,5 @@ def _behind(stream: str, where: str) -> LogError:
         f"the ledger of what was sealed of {stream} is older than the table, as one that was "
         "restored from a backup",
         where=where,
-        hint="gnomon log repair counts it anew",
+        hint="gnomon log repair counts it again",
     )

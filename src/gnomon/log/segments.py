@@ -232,7 +232,7 @@ class SegmentWriter:
         What was appended stays readable.
 
         Raises:
-            LogUnavailable: the disk refused to sync; another process may write all the same.
+            LogUnavailable: the disk refused to sync; another process may write nevertheless.
         """
         with self._syncing:
             if self._open.descriptor < 0:
@@ -329,7 +329,7 @@ def _other_schema(found: pa.Schema, expected: pa.Schema, folder: Path) -> LogErr
     wrong = ", ".join(f"`{f.name}` ({f.type})" for f in fields) or "another order"
     extra = ", ".join(f"`{name}`" for name in found.names if name not in expected.names)
     return LogError(
-        f"the batch has not the columns of its segment: expected {wrong}"
+        f"the batch does not have the columns of its segment: expected {wrong}"
         + (f", got also {extra}" if extra else ""),
         where=str(folder),
         hint="rotate the segment when the contract changes",

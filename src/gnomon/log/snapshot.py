@@ -166,7 +166,8 @@ class Snapshot:
             raise LogError(
                 f"cannot read the sealed log: {error}",
                 where=self._table.table_uri,
-                hint="a reading that takes over an hour may lose files to compaction: read less",
+                hint="compaction may remove files from a read of over an hour: read a shorter "
+                "range",
             ) from None
 
     def _scan_segment(

@@ -260,6 +260,6 @@ def _gone(rows: int, stream: str, where: str) -> LogError:
         f"the sealed log is gone: {rows:,} row{'' if rows == 1 else 's'} of {stream} had been "
         "sealed, and there is no table",
         where=where,
-        hint="see that GNOMON_ROOT is right and its disk is mounted, or restore a backup; "
+        hint="check that GNOMON_ROOT is right and its disk is mounted, or restore a backup; "
         "without one, gnomon log repair counts the rows as lost",
     )

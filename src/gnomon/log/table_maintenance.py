@@ -38,7 +38,7 @@ class TableMaintenance:
 
     def mark_sealed(self, stream: str, segment: int) -> None:
         """Note again that a stream is sealed up to a segment, if the table has lost that. A table
-        that is gone is begun anew.
+        that is gone is created again.
 
         Raises:
             LogError: it cannot be written.

@@ -31,7 +31,7 @@ KEYS: Mapping[str, pa.DataType] = {
 """What a logged row can be found by beside its features."""
 
 LABEL, KNOWN_AT = "@label", "@known_at"
-"""What a table's columns of what came true, and of when its values were known, are called once it
+"""What a table's columns of the true outcome, and of when its values were known, are called once it
 is read; no feature is called so."""
 
 _EXAMPLES = 3
@@ -82,7 +82,7 @@ class OfflineTable:
             on: the key columns, by the names they have in the log and in the table.
             contract: says what outputs and features there are.
             steps: the transformed columns there are, as ``step/column``.
-            label: the column of what came true.
+            label: the column of the true outcome.
             known_at: the column of the times at which the row's values were known; null is always.
 
         Raises:
@@ -144,7 +144,7 @@ class OfflineTable:
 
         Args:
             keys: the key columns.
-            moments: of several rows a key, the latest known at this time is taken.
+            moments: of several rows per key, the latest known at this time is taken.
             shift: of which it is the row at another moment.
         """
         found = np.full(keys.num_rows, -1, dtype=np.int64)
@@ -167,8 +167,8 @@ class OfflineTable:
                 f"{len(again):,} of {self.rows:,} rows repeat the key of a row before them, such "
                 f"as {examples}",
                 where=self.path,
-                hint="give one row a key, join on more columns, or name the column that says since "
-                "when each row was known (--known-at); of one key and time there can be one row",
+                hint="give one row per key, join on more columns, or name the column that says "
+                "since when each row was known (--known-at); a key may have one row per time",
             )
 
 

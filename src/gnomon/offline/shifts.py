@@ -56,7 +56,7 @@ SHIFTS = (
     Shift(step=1),
     *(Shift(hours=sign * hours) for sign in (-1, 1) for hours in (1, 24, 168)),
 )
-"""The next versions, and how often features are commonly made anew: hours, days and weeks."""
+"""The next versions, and how often features are commonly recomputed: hours, days and weeks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ FROM_SECONDS = (
 """Widths for the plot of a log that may hold a minute or a decade."""
 
 FROM_MINUTES = (60, 300, 900, _HOUR, 6 * _HOUR, _DAY, 7 * _DAY, 28 * _DAY, 364 * _DAY, 3_640 * _DAY)
-"""Widths for what needs many rows a bucket; few, because every one costs a vector a column."""
+"""Widths for what needs many rows per bucket; few, because every one costs a vector per column."""
 
 FROM_HOURS = (_HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR, _DAY, 7 * _DAY, 28 * _DAY)
 """Widths for the consistency of a column hour by hour."""

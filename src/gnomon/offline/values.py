@@ -54,7 +54,7 @@ def as_value(column: pa.ChunkedArray, kind: pa.DataType | None, place: str) -> p
 
 
 def as_label(column: pa.ChunkedArray, where: str) -> pa.Array:
-    """A column of what came true, which is evidence and not compared.
+    """A column of true outcomes, which is evidence and not compared.
 
     Raises:
         TableError: timestamps without a zone.

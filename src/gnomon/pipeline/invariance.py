@@ -33,20 +33,20 @@ _TYPES = (
 )
 
 
-class _Company(NamedTuple):
-    """Rows in some company: what it is called, how near answers must be, what to do."""
+class _Composition(NamedTuple):
+    """A batch composition: what it is called, how near answers must be, what to do."""
 
     called: str
     digits: float
     hint: str
 
 
-_AGAIN = _Company("asked again", 0.75, _STATE)
-_ORDER = _Company("in another order", 0.5, _LEARN)
-_TWICE = _Company("duplicated in the batch", 0.5, _LEARN)
-_FEW = _Company("among fewer rows", 0.5, _LEARN)
-_MANY = _Company("among more rows", 0.5, _LEARN)
-_ALONE = _Company("alone", 0.5, _LEARN)
+_AGAIN = _Composition("asked again", 0.75, _STATE)
+_ORDER = _Composition("in another order", 0.5, _LEARN)
+_TWICE = _Composition("duplicated in the batch", 0.5, _LEARN)
+_FEW = _Composition("among fewer rows", 0.5, _LEARN)
+_MANY = _Composition("among more rows", 0.5, _LEARN)
+_ALONE = _Composition("alone", 0.5, _LEARN)
 
 
 def check_rows_alone(
@@ -61,8 +61,8 @@ def check_rows_alone(
 
     Online, a row travels alone or with whatever else arrives. Each row's steps and outputs must
     be the same in the batch, in the batch asked again and in another order, in batches of other
-    sizes, beside a copy of itself, and alone; and of the same types, lest a row alone become text
-    or a nullable integer because all that came was whole or null.
+    sizes, beside a copy of itself, and alone; and of the same types, so that a row alone does not
+    become text or a nullable integer because all its values are whole or null.
 
     Floats must agree in half their digits (the square root of their epsilon, relative to the
     largest value of the column): summing in another order moves them by less, the mean of another
@@ -73,12 +73,12 @@ def check_rows_alone(
         pipeline: fitted.
         frame: some tens of rows; with nulls and rare values, if the pipeline treats them apart.
         predict: the pipeline's outputs for a frame.
-        unusual: more such rows; left out are those the pipeline fails on in any company.
-        others: rows that only keep the rest company.
+        unusual: more such rows; left out are those the pipeline fails on in every batch.
+        others: rows that only fill the batch.
 
     Raises:
         PackRefused: an answer depends on other rows, or a row alone raises; ``where`` names the
-            first step and column that part.
+            first step and column that differ.
     """
 
     def outputs(rows: pd.DataFrame) -> Seen:
@@ -92,7 +92,7 @@ def check_rows_alone(
 
 
 def _with_answered(frame: pd.DataFrame, unusual: pd.DataFrame, predict: Predict) -> pd.DataFrame:
-    """The rows, and those unusual ones that get an answer in their company or alone."""
+    """The rows, and those unusual ones that get an answer in a batch or alone."""
     for at in range(len(unusual)):
         row = unusual.iloc[[at]].reset_index(drop=True)
         more = pd.concat([frame, row], ignore_index=True)
@@ -113,19 +113,19 @@ def _check(view: View, frame: pd.DataFrame, others: pd.DataFrame | None) -> None
     rows = np.arange(len(frame))
     batch = view(frame)
     shuffled = np.random.default_rng(_SEED).permutation(len(frame))
-    for company, parts in (
+    for composition, parts in (
         (_AGAIN, [rows]),
         (_ORDER, [shuffled]),
         (_ALONE, [rows[at : at + 1] for at in rows]),
         (_FEW, list(_parts(shuffled))),
     ):
-        asked = [_asked(view, _taken(frame, part), batch, company, len(part)) for part in parts]
-        _compare(batch, _joined(asked, np.argsort(np.concatenate(parts))), company)
-    for company, before in ((_TWICE, frame), (_MANY, others)):
+        asked = [_asked(view, _taken(frame, part), batch, composition, len(part)) for part in parts]
+        _compare(batch, _joined(asked, np.argsort(np.concatenate(parts))), composition)
+    for composition, before in ((_TWICE, frame), (_MANY, others)):
         if before is not None and len(before):
             together = pd.concat([before, frame], ignore_index=True)
-            seen = _asked(view, together, batch, company, len(together))
-            _compare(batch, _joined([seen], rows + len(before)), company)
+            seen = _asked(view, together, batch, composition, len(together))
+            _compare(batch, _joined([seen], rows + len(before)), composition)
 
 
 def _parts(shuffled: Places) -> Iterator[Places]:
@@ -142,20 +142,22 @@ def _taken(frame: pd.DataFrame, places: Places) -> pd.DataFrame:
     return frame.iloc[places].reset_index(drop=True)
 
 
-def _asked(view: View, frame: pd.DataFrame, batch: Seen, company: _Company, rows: int) -> Seen:
-    """What is seen of rows in some company, with the columns and types of the batch."""
+def _asked(
+    view: View, frame: pd.DataFrame, batch: Seen, composition: _Composition, rows: int
+) -> Seen:
+    """What is seen of rows in a batch composition, with the columns and types of the batch."""
     try:
         seen = view(frame)
     except Exception as error:
         step = error.where if isinstance(error, PredictionFailed) else None
         raise PackRefused(
-            f"{'a row' if rows == 1 else f'a batch of {rows} rows'} {company.called} raises "
+            f"{'a row' if rows == 1 else f'a batch of {rows} rows'} {composition.called} raises "
             f"{error.__cause__ or error!r}",
             where=f"step `{step}`" if step else "the outputs",
-            hint=company.hint,
+            hint=composition.hint,
         ) from error
     for path, output in batch.items():
-        _check_types(path, output, seen[path], company)
+        _check_types(path, output, seen[path], composition)
     return {path: _aligned(seen[path], output, path, rows) for path, output in batch.items()}
 
 
@@ -182,33 +184,35 @@ def _aligned(output: pd.DataFrame, like: pd.DataFrame, path: str, rows: int) -> 
     return output.reindex(columns=like.columns, fill_value=0)
 
 
-def _check_types(path: str, batch: pd.DataFrame, other: pd.DataFrame, company: _Company) -> None:
+def _check_types(
+    path: str, batch: pd.DataFrame, other: pd.DataFrame, composition: _Composition
+) -> None:
     """Refuse a column that is of another type in another batch."""
     expected, found = (frame.attrs.get("types", {}) for frame in (batch, other))
     for name, dtype in expected.items():
         now = found.get(name, dtype)
         if type_family(now) != type_family(dtype):
             raise PackRefused(
-                f"the type comes from the rows that came: `{dtype}` in the batch, `{now}` "
-                f"{company.called}",
+                f"the type depends on the rows in the batch: `{dtype}` in the batch, `{now}` "
+                f"{composition.called}",
                 where=_place(path, name) if name else f"step `{path}`",
                 hint=_TYPES,
             )
 
 
-def _compare(batch: Seen, other: Seen, company: _Company) -> None:
+def _compare(batch: Seen, other: Seen, composition: _Composition) -> None:
     for path, left in batch.items():
         right = other[path]
         for column in left.columns:
-            parts = np.flatnonzero(~agree(left[column], right[column], company.digits))
+            parts = np.flatnonzero(~agree(left[column], right[column], composition.digits))
             if parts.size:
                 row = parts[0]
                 raise PackRefused(
-                    f"{parts.size} of {len(left)} rows differ {company.called}: row "
+                    f"{parts.size} of {len(left)} rows differ {composition.called}: row "
                     f"{row} is {left[column][row]!r} in the batch, {right[column][row]!r} "
-                    f"{company.called}",
+                    f"{composition.called}",
                     where=_place(path, str(column)),
-                    hint=company.hint,
+                    hint=composition.hint,
                 )
 
 

@@ -56,7 +56,7 @@ def quick_model(model: Any) -> Any:
     """A model that gives the answers of ``model`` with less work where it can, else ``model``.
 
     Histogram gradient boosting has every call encode its categories and check its input by a
-    ``ColumnTransformer`` of its own, and makes ready anew for every tree what all of them need.
+    ``ColumnTransformer`` of its own, and prepares again for every tree what all of them need.
 
     Args:
         model: a fitted model. It stays as it is.

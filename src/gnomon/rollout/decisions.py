@@ -57,7 +57,7 @@ def start_shadow(
         force: do it though its contract refuses what clients send today; that is recorded.
         by: who decides.
         why: the reason, for the history.
-        history: what is known of it; it is brought up to date. It is read anew without.
+        history: what is known of it; it is brought up to date. Without it, it is read again.
 
     Raises:
         ArtifactError, UnknownArtifact: it, or the live artifact, does not pass inspection.
@@ -131,7 +131,7 @@ def promote(
         force: do it whatever the gates say; that they did not hold is recorded.
         by: who decides.
         why: the reason, for the history.
-        history: what is known of it; it is brought up to date. It is read anew without.
+        history: what is known of it; it is brought up to date. Without it, it is read again.
         ask: gives the gates of a tag, as :func:`check` does; a server has another process read the
             evidence.
 
@@ -174,7 +174,7 @@ def rollback(
         model: the deployment's model name.
         by: who decides.
         why: the reason, for the history.
-        history: what is known of it; it is brought up to date. It is read anew without.
+        history: what is known of it; it is brought up to date. Without it, it is read again.
         verified: artifacts that a server holds ready, digest by tag; they are not inspected again.
 
     Raises:
@@ -284,7 +284,7 @@ def _inspect(model: str, artifact: str) -> Artifact:
     chosen = inspect(artifact)
     if chosen.name != model:
         raise RolloutError(
-            f"`{chosen.tag}` is no artifact of `{model}`",
+            f"`{chosen.tag}` is not an artifact of `{model}`",
             hint=f'pack it with gnomon.pack("{model}", …) to serve it here',
         )
     return chosen

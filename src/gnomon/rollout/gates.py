@@ -154,11 +154,11 @@ def judge(
         yield _failed(limits.max_failed, limits.confidence, evidence)
     if limits.max_latency_ratio is not None:
         yield _latency(limits.max_latency_ratio, evidence)
-    lag, unheard = _lag(shadow, slices, unreadable)
+    lag, silent = _lag(shadow, slices, unreadable)
     if limits.min_coverage is not None:
-        yield _coverage(limits.min_coverage, evidence, lag, unheard)
+        yield _coverage(limits.min_coverage, evidence, lag, silent)
     if limits.max_lag_rows is not None:
-        yield _lagging(limits.max_lag_rows, lag, unheard)
+        yield _lagging(limits.max_lag_rows, lag, silent)
     if limits.max_skew is not None:
         yield _skew(limits.max_skew, limits.confidence, shadow, skew)
 
@@ -306,26 +306,26 @@ def _lag(
 ) -> tuple[int, list[str]]:
     """Rows still to score, and the slices that do not say; those gone before it began aside."""
     lag = 0
-    unheard = [f"{name} ({error.where}: {error.message})" for name, error in unreadable.items()]
+    silent = [f"{name} ({error.where}: {error.message})" for name, error in unreadable.items()]
     for beat in slices:
         said = beat.shadow(shadow.artifact)
         if beat.is_stale():
             if beat.updated >= shadow.at:
-                unheard.append(beat.slice)
+                silent.append(beat.slice)
         elif said is None or said.epoch != shadow.since or said.error is not None:
-            unheard.append(beat.slice)
+            silent.append(beat.slice)
         else:
             lag += said.lagging
-    return lag, unheard if slices or unreadable else ["any"]
+    return lag, silent if slices or unreadable else ["any"]
 
 
-def _coverage(limit: float, evidence: Evidence, lag: int, unheard: list[str]) -> Gate:
+def _coverage(limit: float, evidence: Evidence, lag: int, silent: list[str]) -> Gate:
     scored, failed = evidence.shadow.scored, evidence.shadow.failed
     eligible = scored + failed + lag
     verdict: Verdict = "unknown"
     if eligible and (scored + lag) / eligible < limit:
         verdict = "fail"
-    elif eligible and scored / eligible >= limit and not unheard:
+    elif eligible and scored / eligible >= limit and not silent:
         verdict = "pass"
     short = math.ceil(limit * eligible) - scored
     waiting = f", so {short:,} of those lagging" if verdict == "unknown" and short > 0 else ""
@@ -333,7 +333,7 @@ def _coverage(limit: float, evidence: Evidence, lag: int, unheard: list[str]) ->
         name="coverage",
         verdict=verdict,
         says=f"{scored:,} of {eligible:,} eligible rows scored, {failed:,} failed, {lag:,} lagging"
-        f"; at least {limit:.2%} must be scored{waiting}" + _unheard(unheard),
+        f"; at least {limit:.2%} must be scored{waiting}" + _silent(silent),
         limit=limit,
         value=_share(scored, eligible),
         count=failed + lag,
@@ -341,12 +341,12 @@ def _coverage(limit: float, evidence: Evidence, lag: int, unheard: list[str]) ->
     )
 
 
-def _lagging(limit: int, lag: int, unheard: list[str]) -> Gate:
-    verdict: Verdict = "fail" if lag > limit else "unknown" if unheard else "pass"
+def _lagging(limit: int, lag: int, silent: list[str]) -> Gate:
+    verdict: Verdict = "fail" if lag > limit else "unknown" if silent else "pass"
     return Gate(
         name="lag",
         verdict=verdict,
-        says=f"{lag:,} rows still to score; at most {limit:,} are allowed" + _unheard(unheard),
+        says=f"{lag:,} rows still to score; at most {limit:,} are allowed" + _silent(silent),
         limit=limit,
         value=lag,
     )
@@ -376,7 +376,7 @@ def _skew(
     )
 
 
-def _unheard(slices: list[str]) -> str:
+def _silent(slices: list[str]) -> str:
     if not slices:
         return ""
     if slices == ["any"]:

@@ -7,7 +7,7 @@ the hash of the last. All are written after the event is on disk, so read before
 never claim more than there is.
 
 This is evidence against accidents and against changes by others than the owner of the storage root.
-Whoever may write everywhere under the root can write a history anew, hashes and all.
+Whoever may write everywhere under the root can rewrite a history, hashes included.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def _cut_off(model: str, read: int, witness: Witness) -> HistoryDamaged:
         model,
     )
     if read == 0:  # All of it: more often a disk that is not there than a folder that is damaged.
-        error.hint = f"see that GNOMON_ROOT is right and its disk is mounted, or {error.hint}"
+        error.hint = f"check that GNOMON_ROOT is right and its disk is mounted, or {error.hint}"
     return error
 
 

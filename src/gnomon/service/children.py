@@ -24,7 +24,7 @@ PAUSES = (0.1, 0.5, 2.0, 5.0, 15.0)
 """Seconds before a child that ended is started again, growing while it keeps ending at once."""
 
 STEADY_SECONDS = 30.0
-"""A child that lived this long ended by accident: the pauses begin anew."""
+"""A child that lived this long ended by accident: the pauses start over."""
 
 
 class Child:

@@ -173,7 +173,7 @@ class Client(_Connection[httpx.BaseTransport]):
         return self._send(calls.rollback(self._by, why))
 
     def status(self) -> Status:
-        """What the slice that answers runs, and its books."""
+        """What the slice that answers runs, and its accounts."""
         return self._send(calls.status())
 
     def history(self) -> list[Event]:

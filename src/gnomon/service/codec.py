@@ -147,7 +147,7 @@ class Codec:
             code = await self._end()
             raise WorkerError(
                 f"the process that decodes large requests ended on this one, with {code}",
-                hint="send fewer rows a request",
+                hint="send fewer rows per request",
             ) from None
         except BaseException:  # Its reply would be taken for the next request's.
             await self._end()

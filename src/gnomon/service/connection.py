@@ -378,4 +378,6 @@ def is_plain(head: Head, settings: Settings) -> bool:
 
 
 def _cut_short() -> MalformedRequest:
-    return MalformedRequest("expected a whole request, got its beginning", hint="send all of it")
+    return MalformedRequest(
+        "expected a complete request, got only its beginning", hint="send all of it"
+    )

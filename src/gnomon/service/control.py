@@ -178,7 +178,7 @@ ROUTES = {
     "/gnomon/rollback": Route(
         "POST", "Make the previous artifact live again", _rollback, Rollback, Event
     ),
-    "/gnomon/status": Route("GET", "What this slice runs, and its books", _status, None, Status),
+    "/gnomon/status": Route("GET", "What this slice runs, and its accounts", _status, None, Status),
     "/gnomon/history": Route("GET", "Every rollout decision", _history, None, Decisions),
 }
 

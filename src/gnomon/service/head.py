@@ -261,7 +261,7 @@ def _host(hosts: list[bytes], version: str) -> bytes | None:
 def _target(method: str, target: bytes) -> tuple[bytes, bytes, bytes | None]:
     """Path, query and authority of a request target, in any form that RFC 9112 knows."""
     if method == "CONNECT":
-        raise UnknownMethod("CONNECT asks for a tunnel, and this is no proxy")
+        raise UnknownMethod("CONNECT asks for a tunnel, and this is not a proxy")
     if target == b"*" and method == "OPTIONS":
         return target, b"", None
     authority = None

@@ -1,4 +1,4 @@
-"""The few ASGI helpers the front door needs, without a framework: they run once a request."""
+"""The few ASGI helpers the front door needs, without a framework: they run once per request."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def too_slow(seconds: float) -> RequestTimeout:
 def _too_large(limit: int, came: str) -> BodyTooLarge:
     return BodyTooLarge(
         f"expected a body of at most {limit:,} bytes, got {came}",
-        hint="send fewer rows a request, or raise GNOMON_BODY_BYTES",
+        hint="send fewer rows per request, or raise GNOMON_BODY_BYTES",
     )
 
 

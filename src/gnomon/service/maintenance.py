@@ -67,7 +67,7 @@ class Maintenance:
         often = self._settings.follow_seconds
         tasks.repeat("following the rollout", often, self._tick)
         tasks.repeat("syncing the log", self._settings.fsync_seconds or often, self._recorder.fsync)
-        tasks.repeat("seeing to slices left behind", often, self._see_to_orphans)
+        tasks.repeat("taking over slices left behind", often, self._see_to_orphans)
 
     async def end(self) -> None:
         """Say that the slice ended in good order; nothing where it had not begun."""
@@ -76,7 +76,7 @@ class Maintenance:
         try:
             await asyncio.to_thread(slices.end, self._storage, self._view.heartbeat())
         except StorageError as error:
-            logger.error("the last heartbeat stays: %s", error)
+            logger.error("the last heartbeat was not written: %s", error)
 
     async def _tick(self) -> None:
         if not self._recorder.is_open:

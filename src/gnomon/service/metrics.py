@@ -1,4 +1,4 @@
-"""The gateway's books and metrics: plain integers for status, Prometheus for ``/metrics``."""
+"""The gateway's accounts and metrics: plain integers for status, Prometheus for ``/metrics``."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ class Metrics:
         self._behind.labels(self._model, shadow).set(behind_seconds)
 
     def books(self) -> dict[str, Any]:
-        """The books of this process: received = the outcomes + in flight."""
+        """The accounts of this process: received = the outcomes + in flight."""
         by_outcome: Counter[str] = Counter()
         for (outcome, _), rows in self.outcomes.items():
             by_outcome[outcome] += rows

@@ -1,4 +1,4 @@
-"""Slices of this machine that no gateway runs any more: their rows are scored all the same.
+"""Slices of this machine that no gateway runs any more: another gateway has their rows scored.
 
 A server that is started with fewer slices than before, or under another name, leaves the logs of
 slices behind, and in them rows that no shadow has read. A gateway takes up one such slice at a
@@ -95,7 +95,7 @@ class Orphans:
         elif taken.epoch != state.epoch:
             await self.close()
         elif all(feed.is_done for feed in taken.feeds):
-            logger.info("nothing waits any more in slice %s, which was left behind", self.name)
+            logger.info("no rows wait in slice %s any more, which was left behind", self.name)
             await self.close(done=True)
         elif taken.beat is not None:
             shadows = tuple(feed.beat() for feed in taken.feeds)

@@ -25,14 +25,14 @@ __all__ = ["Recorder"]
 
 _LARGE_BYTES = 4 * 1024 * 1024
 """Records larger than this are written in a thread: to write one on the event loop takes two
-milliseconds a megabyte, in which nobody is answered. Each begins a segment."""
+milliseconds per megabyte, in which nobody is answered. Each begins a segment."""
 
 
 class Recorder:
-    """The gateway's one writer to the inference log, and its books.
+    """The gateway's one writer to the inference log, and its accounts.
 
     Until :meth:`open` has succeeded, and whenever the disk refuses, outcomes are unlogged: counted
-    so, and refused or served as the settings say. Each is tried anew.
+    so, and refused or served as the settings say. Each is tried again.
 
     Args:
         settings: segment sizes, and what to do when the log cannot be written.
@@ -101,7 +101,7 @@ class Recorder:
         """Flush what waits, sync, and give the stream up.
 
         Raises:
-            LogUnavailable: the disk refused to sync; the stream is given up all the same.
+            LogUnavailable: the disk refused to sync; the stream is given up nevertheless.
         """
         self._flush()
         await asyncio.gather(*self._large)
@@ -144,7 +144,7 @@ class Recorder:
             asked: what was known of it before.
             scored: its outputs, in the scored schema.
             calls: of the worker, in the order of the rows.
-            made: the answers, one a request.
+            made: the answers, one per request.
         """
         for ticket in asked.tickets:
             ticket.settled = True

@@ -137,7 +137,7 @@ async def open_runtime(
                 takeover.claim(artifact),
             )
 
-        def on_first_live() -> None:  # Not before: their start would slow the live artifact's.
+        def on_first_live() -> None:  # Later than live, because their start would slow it.
             sealer.start()
             codec.start()
 
@@ -173,4 +173,4 @@ async def _close_log(recorder: Recorder) -> None:
     try:
         await recorder.close()
     except LogUnavailable as error:
-        logger.error("the log is closed as it is: %s", error)
+        logger.error("the log was closed early: %s", error)

@@ -30,7 +30,7 @@ class StatusView:
         shadows: what the shadows report.
         recorder: whether the log is written.
         sealer: whether it is sealed.
-        metrics: the books.
+        metrics: the accounts.
     """
 
     def __init__(

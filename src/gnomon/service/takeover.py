@@ -48,7 +48,7 @@ def prepare_takeover(slices: int) -> None:
 
     It becomes the parent of what a killed gateway leaves: it waits for all its children, so none
     stays as a zombie, and whoever lists the processes of a server finds them. In the portable way
-    nothing is left and nothing is taken over: the next gateway loads anew.
+    nothing is left and nothing is taken over: the next gateway loads the artifact again.
     """
     if IS_PORTABLE:
         return
@@ -76,7 +76,7 @@ class Takeover:
         try:
             self._look()
         except (OSError, ValueError) as error:  # Such as that of another version of Gnomon.
-            logger.warning("the offer of the gateway before cannot be read: %s", error)
+            logger.warning("cannot read what the previous gateway offers: %s", error)
             self._withdraw()
 
     def claim(self, artifact: Artifact) -> list[HolderHandle]:
@@ -92,7 +92,7 @@ class Takeover:
     def offer(self, live: Lane | None) -> None:
         """Leave the workers of what is live to the next gateway, should this one be killed.
 
-        To be called now and then: a worker that was replaced is offered anew. What was found and
+        Called now and then: a worker that was replaced is offered again. What was found and
         is not claimed by now is ended: the artifact was refused, or could not be read.
         """
         self._end_found()
@@ -108,7 +108,9 @@ class Takeover:
         try:
             socket.send_fds(self._ends[0], [self._identity(live.artifact).encode()], [me, *numbers])
         except OSError as error:
-            logger.warning("should this gateway be killed, the next one loads anew: %s", error)
+            logger.warning(
+                "if this gateway is killed, the next one must load the artifact again: %s", error
+            )
         finally:
             os.close(me)
 
@@ -143,7 +145,9 @@ class Takeover:
 
     def _end_found(self) -> None:
         if self._found:
-            logger.info("the worker of the gateway before is not what would be started now: ended")
+            logger.info(
+                "the worker of the previous gateway does not match the deployment: ended it"
+            )
         while self._found:
             self._found.pop().end()
 

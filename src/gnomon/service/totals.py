@@ -27,7 +27,7 @@ def total(slices: Sequence[Status]) -> Status:
         if lives
         else None,
         shadows=_shadows(slices),
-        books=_books([one.books for one in slices]),
+        books=_accounts([one.books for one in slices]),
         error="; ".join(_errors(slices)) or None,
     )
 
@@ -50,7 +50,7 @@ def _shadow(statuses: Sequence[ShadowStatus]) -> ShadowStatus:
     )
 
 
-def _books(books: Sequence[Books]) -> Books:
+def _accounts(books: Sequence[Books]) -> Books:
     reasons: dict[str, int] = {}
     for one in books:
         for reason, rows in one.reasons.items():

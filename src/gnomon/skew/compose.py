@@ -66,7 +66,7 @@ def compose(
     policy: Policy,
     *,
     table: report.TableUse | None = None,
-    followed: TracedRows | None = None,
+    traced: TracedRows | None = None,
     diagnosed: Diagnosed | None = None,
 ) -> Report:
     """The report of everything that was compared.
@@ -74,7 +74,7 @@ def compose(
     Args:
         tally: sums and a sample.
         source: the rows of the log.
-        followed: sampled rows that were run again step by step.
+        traced: sampled rows that were run again step by step.
         diagnosed: where and why the sides part, and the ladder that was climbed.
     """
     confidence = policy.gates.confidence
@@ -93,7 +93,7 @@ def compose(
         *of_comparison(tally.main, tally.judged, sides.kinds, units),
         *of_comparison(tally.side, tally.others, sides.kinds, units),
     )
-    walk = _walk(followed, units, diagnosis) if followed else None
+    walk = _walk(traced, units, diagnosis) if traced else None
     time = timeline(tally.time, source.artifact.contract)
     impact = _impact(tally, confidence)
     finding = SkewFinding(
@@ -116,7 +116,7 @@ def compose(
         diagnosis=diagnosis,
         known_later=table.known_later if table else None,
     )
-    drawn = _drawn(tally, followed) if tally.main.rows else None
+    drawn = _drawn(tally, traced) if tally.main.rows else None
     first = diagnosis.column if diagnosis else None
     return Report(
         kind=sides.kind,
@@ -148,7 +148,7 @@ def compose(
         timeline=time,
         over_time=(
             *tally.courses.build(sides.kinds),
-            *(_steps_over_time(followed) if followed else ()),
+            *(_steps_over_time(traced) if traced else ()),
         ),
         distributions=tuple(_distributions(drawn, columns, first, units)) if drawn else (),
         examples=tuple(_examples(drawn, sides, first)) if drawn else (),
@@ -175,9 +175,9 @@ class _Drawn:
     rules: Rules
 
 
-def _drawn(tally: Tally, followed: TracedRows | None) -> _Drawn:
-    if followed:
-        return _Drawn(followed.sample, followed.left, followed.right, followed.rules)
+def _drawn(tally: Tally, traced: TracedRows | None) -> _Drawn:
+    if traced:
+        return _Drawn(traced.sample, traced.left, traced.right, traced.rules)
     rows = sampled(tally.diverging, tally.agreeing)
     rules = Rules(
         comparators={**tally.judged.comparators, **tally.others.comparators},
@@ -222,44 +222,44 @@ def _examples(drawn: _Drawn, sides: Sides, first: str | None) -> Iterator[report
 
 
 def _walk(
-    followed: TracedRows, units: Mapping[str, str | None], diagnosis: report.Diagnosis | None
+    traced: TracedRows, units: Mapping[str, str | None], diagnosis: report.Diagnosis | None
 ) -> report.Walk:
     return report.Walk(
-        rows=followed.inputs.num_rows,
-        lost=followed.lost,
-        diverged=int(followed.sample.diverged.sum()),
-        reproduced=int(followed.reproduced.sum()),
+        rows=traced.inputs.num_rows,
+        lost=traced.lost,
+        diverged=int(traced.sample.diverged.sum()),
+        reproduced=int(traced.reproduced.sum()),
         columns=tuple(
             of_rows(
                 name,
                 kind,
-                followed.compared.columns[name],
-                followed.rules.comparators[name],
-                followed.sample.weights,
+                traced.compared.columns[name],
+                traced.rules.comparators[name],
+                traced.sample.weights,
                 units.get(name),
             )
-            for name, kind in followed.kinds.items()
+            for name, kind in traced.kinds.items()
         ),
-        first=_first(followed, diagnosis),
+        first=_first(traced, diagnosis),
     )
 
 
-def _first(followed: TracedRows, diagnosis: report.Diagnosis | None) -> str | None:
+def _first(traced: TracedRows, diagnosis: report.Diagnosis | None) -> str | None:
     """The column that parts by itself; where the cause is in one that does not differ, such as the
     text that a changed step reads, the first that does."""
-    differing = [name for name in followed.kinds if followed.differs(name).any()]
+    differing = [name for name in traced.kinds if traced.differs(name).any()]
     if diagnosis and diagnosis.column in differing:
         return diagnosis.column
     return next(iter(differing), None) if diagnosis else None
 
 
-def _steps_over_time(followed: TracedRows) -> Iterator[report.OverTime]:
-    """The transformed columns, of which only the rows followed are known."""
-    sample = followed.sample
+def _steps_over_time(traced: TracedRows) -> Iterator[report.OverTime]:
+    """The transformed columns, of which only the rows traced are known."""
+    sample = traced.sample
     steps = ColumnTimeSeries()
-    found = {name: followed.compared.columns[name] for name in followed.of_kind("step")}
+    found = {name: traced.compared.columns[name] for name in traced.of_kind("step")}
     steps.add(seconds(sample.pairs.about.column("moment")), found, sample.weights)
-    return steps.build(followed.kinds, sampled=True)
+    return steps.build(traced.kinds, sampled=True)
 
 
 def _impact(tally: Tally, confidence: float) -> report.Impact | None:

@@ -28,7 +28,7 @@ class Skew(msgspec.Struct, frozen=True, kw_only=True):
         artifact: the tag.
         digest: its manifest hash; a verdict on other bytes is none on these.
         rows: rows compared.
-        disagreed: of those, rows that came out otherwise.
+        disagreed: of those, rows that differ.
         at: when.
         report: where the whole report is.
     """

@@ -20,8 +20,8 @@ from gnomon.report import Diagnosis, Report
 from gnomon.settings import Settings
 from gnomon.skew.compose import compose
 from gnomon.skew.diagnosis.diagnose import Diagnosed, diagnose
-from gnomon.skew.diagnosis.other_environment import elsewhere, other_versions
-from gnomon.skew.diagnosis.walk import follow, sampled
+from gnomon.skew.diagnosis.other_environment import other_versions, run_in_environment
+from gnomon.skew.diagnosis.walk import sampled, trace_sample
 from gnomon.skew.joining import NAMES, Join
 from gnomon.worker import WorkerClient
 
@@ -53,7 +53,7 @@ def compare_offline(
     held in memory; the log is read batch by batch.
 
     When the outputs diverge (or the table has none), a sample of rows is run again from its logged
-    bodies through the artifact's own code in a worker, and followed step by step to the first
+    bodies through the artifact's own code in a worker, and traced step by step to the first
     column that differs.
 
     Args:
@@ -64,7 +64,7 @@ def compare_offline(
         end: rows that arrived before this time.
         sample_rows: diverging rows, and as many agreeing ones, to follow step by step.
         settings: of the worker.
-        label: the table's column of what came true, which tells leakage.
+        label: the table's column of the true outcome, to detect leakage.
         known_at: the table's column of the time at which a row's values were known.
         python: the interpreter of another environment, to run the sample in too.
         versions: also try the other versions of the artifact in the store.
@@ -96,20 +96,22 @@ def compare_offline(
             if progress:
                 progress(rows.num_rows)
         join.refuse_no_match()
-        followed = diagnosed = None
+        traced = diagnosed = None
         if tally.main.disagreed:
             drawn = sampled(tally.diverging, tally.agreeing)
-            followed = follow(drawn, source, rerun(), policy)
+            traced = trace_sample(drawn, source, rerun(), policy)
             diagnosed = Diagnosed(NOTHING_LEFT, ())
-        if followed:
+        if traced:
             diagnosed = diagnose(
-                followed,
+                traced,
                 artifact,
                 rerun(),
                 names=NAMES,
                 confidence=policy.gates.confidence,
                 others=(lambda: other_versions(artifact, settings, stack)) if versions else None,
-                elsewhere=elsewhere(python, artifact, settings, stack) if python else None,
+                other_environment=run_in_environment(python, artifact, settings, stack)
+                if python
+                else None,
                 history=join.shifted if offline.has_versions else None,
             )
     given = (("--label", label), ("--known-at", known_at), ("--python", python))
@@ -120,7 +122,7 @@ def compare_offline(
         join.sides(source, policy, "diagnose" if versions else "compare", options),
         policy,
         table=join.use(),
-        followed=followed,
+        traced=traced,
         diagnosed=diagnosed,
     )
 

@@ -29,8 +29,8 @@ from gnomon.skew.compose import Sides, compose, skew_limit
 from gnomon.skew.consistency.reported_columns import Kind
 from gnomon.skew.consistency.tally import Tally
 from gnomon.skew.diagnosis.diagnose import Diagnosed, diagnose
-from gnomon.skew.diagnosis.other_environment import elsewhere
-from gnomon.skew.diagnosis.walk import follow, sampled
+from gnomon.skew.diagnosis.other_environment import run_in_environment
+from gnomon.skew.diagnosis.walk import sampled, trace_sample
 from gnomon.skew.offline import NOTHING_LEFT, LazyRerun
 
 __all__ = ["replay"]
@@ -88,7 +88,7 @@ def replay(
         snapshot = stack.enter_context(log.snapshot())
         source = Range(snapshot, artifact, role, start, end, limit)
         target = through or artifact
-        there = elsewhere(python, target, settings, stack) if python else None
+        there = run_in_environment(python, target, settings, stack) if python else None
         workers = stack.enter_context(ExitStack())  # they end after who scores with them
         ready = LazyRerun(workers, target, settings)
         rerun = (lambda: there.rerun) if there else ready
@@ -98,27 +98,27 @@ def replay(
             again.tally.add(pairs)
             if progress:
                 progress(pairs.num_rows)
-        followed = diagnosed = None
+        traced = diagnosed = None
         if why and again.tally.main.disagreed:
             here = (ready if again.is_same else LazyRerun(workers, artifact, settings))()
             drawn = sampled(again.tally.diverging, again.tally.agreeing)
-            followed = follow(drawn, source, here, policy, beside=there)
+            traced = trace_sample(drawn, source, here, policy, other_environment=there)
             diagnosed = Diagnosed(NOTHING_LEFT, ())
-        if followed:
+        if traced:
             diagnosed = diagnose(
-                followed,
+                traced,
                 artifact,
                 here,
                 names=("logged", "replayed"),
                 confidence=policy.gates.confidence,
-                elsewhere=there,
+                other_environment=there,
             )
     return compose(
         again.tally,
         source,
         again.sides(source, why=why, python=python),
         policy,
-        followed=followed,
+        traced=traced,
         diagnosed=diagnosed,
     )
 

@@ -11,7 +11,7 @@ from gnomon.log import InferenceLog, shadow_stream, stream_folder
 from gnomon.log.sampling import keep
 from gnomon.log.tail import read_position
 from gnomon.settings import Settings
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from gnomon.shadow.feed.attempt import Attempt
 from tests.packing import Pack, times
 from tests.shadow.feeding import SLICE, FeedProcess, Requests, records, row, wait_for
@@ -138,9 +138,9 @@ def test_a_killed_feed_goes_on_exactly_where_it_was(
     assert len(found) == len({r["request_id"] for r in found}) == batches * 5
     assert report.scored == batches * 5
     assert report.disagreed == sum(not r["agreed"] for r in found)
-    books = balance(InferenceLog(settings, "toy"))
-    assert books.balanced, books.explain()
-    assert books.shadows[0].scored == batches * 5
+    accounts = balance(InferenceLog(settings, "toy"))
+    assert accounts.balanced, accounts.explain()
+    assert accounts.shadows[0].scored == batches * 5
 
 
 def test_a_new_run_begins_where_the_requests_are_now(
@@ -282,9 +282,9 @@ def test_an_artifact_that_is_not_there_is_waited_for(
             assert shadow.version in (report.error or "")
             feed.reports(lambda p, most=(life + 1) * sample: p.lagging == most)
             feed.kill()
-    books = balance(InferenceLog(settings, "toy"))
-    assert books.balanced, books.explain()
-    assert books.shadows[0].lagging == 2 * sample
+    accounts = balance(InferenceLog(settings, "toy"))
+    assert accounts.balanced, accounts.explain()
+    assert accounts.shadows[0].lagging == 2 * sample
     with FeedProcess(settings, shadow, since=requests.position, fraction=0.3) as feed:
         feed.reports(lambda p: p.behind_seconds > 0)
         elsewhere.rename(shadow.path)

@@ -24,7 +24,7 @@ class Sides:
     Attributes:
         online: features online; ``offline``: features offline.
         artifact: the variant that answered online; ``predicted``: the one that did offline.
-        mischief: what is wrong with the online code.
+        fault: what is wrong with the online code.
         known: when the offline values were known.
         exact: the policy lets nothing pass.
         columns: columns changed.
@@ -35,7 +35,7 @@ class Sides:
     offline: Frame
     artifact: tuple[str, dict[str, object]] = ("", {})
     predicted: tuple[str, dict[str, object]] = ("", {})
-    mischief: str = ""
+    fault: str = ""
     known: pd.Series | None = None
     exact: bool = False
     columns: list[str] = field(default_factory=list)
@@ -240,7 +240,7 @@ def feedback_loop(world: World, sides: Sides, strength: float, rng: Rng) -> None
 
 
 def batch_dependent(world: World, sides: Sides, strength: float, rng: Rng) -> None:
-    sides.mischief, sides.alone = "batch", True
+    sides.fault, sides.alone = "batch", True
 
 
 def dtype_inference(world: World, sides: Sides, strength: float, rng: Rng) -> None:
@@ -251,12 +251,12 @@ def dtype_inference(world: World, sides: Sides, strength: float, rng: Rng) -> No
     sides.online.loc[rows, name] = whole[rows]
     sides.online.loc[~rows, name] = whole[~rows] + 0.25
     sides.offline[name] = sides.online[name]
-    sides.mischief, sides.alone = "dtype", True
+    sides.fault, sides.alone = "dtype", True
     sides.columns.append(name)
 
 
 def nondeterminism(world: World, sides: Sides, strength: float, rng: Rng) -> None:
-    sides.mischief = "draw"
+    sides.fault = "draw"
 
 
 def segment_local(world: World, sides: Sides, strength: float, rng: Rng) -> None:

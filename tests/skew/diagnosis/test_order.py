@@ -19,15 +19,15 @@ def test_columns_that_went_round_are_found_whole() -> None:
     (found,) = exchanges([named("a", B, A), named("b", C, B), named("c", A, C)])
     assert found.columns == {"a": "b", "b": "c", "c": "a"}
     assert found.cause == "column order"
-    assert found.healed.all()
+    assert found.restored.all()
 
 
-def test_only_rows_that_come_right_are_healed() -> None:
+def test_only_rows_that_come_right_are_restored() -> None:
     """One row in two hundred differs for another reason, and is not said to be repaired."""
     left = B.copy()
     left[7] = 99.0
     (found,) = exchanges([named("a", left, A), named("b", A, B)])
-    assert np.flatnonzero(~found.healed).tolist() == [7]
+    assert np.flatnonzero(~found.restored).tolist() == [7]
 
 
 def test_columns_of_noise_are_not_exchanged() -> None:

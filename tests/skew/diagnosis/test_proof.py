@@ -71,7 +71,7 @@ def test_a_distortion_is_found_by_its_answers_alone(flights: World) -> None:
 
 @pytest.mark.slow
 def test_a_default_in_place_of_nulls_is_found_by_its_answers_alone(flights: World) -> None:
-    """Emptying the whole feature heals the same rows and spoils others: that was not it."""
+    """Emptying the whole feature restores the same rows and breaks others: it is not the cause."""
     found = trial(flights, ["imputation"], 0.5, 0, ROWS, sees="answers")
     assert found is not None
     assert (found.verdict, found.cause) == ("confirmed", "imputation")

@@ -17,7 +17,7 @@ from gnomon.offline.rerun import Rerun
 from gnomon.policy import Policy, Tolerance
 from gnomon.report import Diagnosis
 from gnomon.skew.diagnosis.diagnose import diagnose
-from gnomon.skew.diagnosis.walk import Sampled, followed
+from gnomon.skew.diagnosis.walk import Sampled, trace_scored
 from tests.skew.diagnosis.injections import Sides, inject
 from tests.skew.diagnosis.worlds import World
 
@@ -38,7 +38,7 @@ def trial(
     sides = inject(world, causes, strength, seed, rows)
     served = world.artifact(sides.artifact[0], **sides.artifact[1])
     trained = world.artifact(sides.predicted[0], **sides.predicted[1])
-    rerun = world.rerun(served, sides.mischief)
+    rerun = world.rerun(served, sides.fault)
     clean = world.rerun(trained)
     offline = world.batch(trained, sides.offline)
     right_outputs = clean.score(offline)
@@ -66,7 +66,7 @@ def trial(
         Pairs(_about(sides.online, seed), left, right), diverged, np.ones(len(diverged))
     )
     again = rerun.score(online)
-    walk = followed(sample, served, rerun, policy, online, again)
+    walk = trace_scored(sample, served, rerun, policy, online, again)
 
     def others() -> Iterator[tuple[Artifact, Rerun]]:
         for name in ("", "other"):

@@ -94,16 +94,16 @@ class World:
             )
         return self.packed[variant]
 
-    def rerun(self, artifact: Artifact, mischief: str = "") -> Rerun:
-        """A worker that runs an artifact, in an environment with or without mischief."""
-        key = artifact.tag, mischief
+    def rerun(self, artifact: Artifact, fault: str = "") -> Rerun:
+        """A worker that runs an artifact, in an environment with or without a fault."""
+        key = artifact.tag, fault
         if key not in self._running:
-            flag = Path(tempfile.mkdtemp()) / "mischief"
+            flag = Path(tempfile.mkdtemp()) / "fault"
             os.environ["SKEW_BENCH"] = str(flag)
             settings = Settings.read()
             client = self.stack.enter_context(WorkerClient(artifact, settings))
             del os.environ["SKEW_BENCH"]
-            flag.write_text(mischief)
+            flag.write_text(fault)
             self._running[key] = Rerun(client, artifact, settings)
         return self._running[key]
 

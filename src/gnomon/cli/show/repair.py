@@ -30,7 +30,7 @@ def explain(done: Repair) -> Iterator[str]:
 
 def _segment(segment: SalvagedSegment) -> Iterator[str]:
     size = plural(sum(lost.end - lost.begin for lost in segment.lost), "byte")
-    if segment.headless:
+    if segment.unreadable:
         yield f"{segment.segment}: its beginning is damaged, so nothing is kept: {size} lost"
     else:
         yield f"{segment.segment}: {plural(segment.kept_rows, 'row')} kept, {size} lost"
@@ -43,14 +43,14 @@ def _segment(segment: SalvagedSegment) -> Iterator[str]:
         yield f"  the damage is before request {segment.before}"
     if segment.request_ids:
         left = "request has its" if len(segment.request_ids) == 1 else "requests have their"
-        at_least = "at least " if segment.headless else ""
+        at_least = "at least " if segment.unreadable else ""
         yield f"  {at_least}{len(segment.request_ids):,} lost {left} id left in the damage:"
         yield from (f"    {one}" for one in segment.request_ids[:_SHOWN_IDS])
         if len(segment.request_ids) > _SHOWN_IDS:
             yield f"    and {len(segment.request_ids) - _SHOWN_IDS:,} more: --json has them all"
     else:
         yield "  no id of a lost request can be read"
-    if segment.headless:
+    if segment.unreadable:
         yield "  which others were in it cannot be known"
 
 

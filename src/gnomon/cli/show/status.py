@@ -1,4 +1,4 @@
-"""What is live, what is in shadow, and the books, in lines that fit any terminal."""
+"""What is live, what is in shadow, and the accounts, in lines that fit any terminal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def show_status(overview: Overview) -> str:
 def _lines(overview: Overview) -> Iterator[str]:
     status = total(overview.slices)
     yield _head(overview.place, status, overview.slices)
-    yield _books(status.books)
+    yield _accounts(status.books)
     if status.live is None:
         yield "no artifact is live yet"
     else:
@@ -79,7 +79,7 @@ def _gone(gone: Gone) -> str:
     return f"[red]{escape(gone.slice)}[/] on {escape(gone.host)}  {when}{waiting}"
 
 
-def _books(books: Books) -> str:
+def _accounts(books: Books) -> str:
     counts = {
         "answered": books.answered,
         "rejected": books.rejected,

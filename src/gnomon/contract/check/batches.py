@@ -68,7 +68,7 @@ def of_records(records: Sequence[Any], features: Collection[str]) -> Batch:
         columns[name] = values, np.array(there, dtype=np.int64)
     odd = [place for place in range(len(records)) if place not in objects]
     shapeless = _shapeless(odd, [shown(records[place]) for place in odd])
-    return Batch(len(records), columns, shapeless, _strangers(objects, set(features)))
+    return Batch(len(records), columns, shapeless, _unknown_fields(objects, set(features)))
 
 
 def rows_hit(
@@ -83,7 +83,9 @@ def rows_hit(
     return BrokenRule(rule, expected, level, where, counted, first)
 
 
-def _strangers(objects: Mapping[int, dict[str, Any]], features: set[str]) -> dict[str, BrokenRule]:
+def _unknown_fields(
+    objects: Mapping[int, dict[str, Any]], features: set[str]
+) -> dict[str, BrokenRule]:
     found: dict[str, list[int]] = defaultdict(list)
     for place, record in objects.items():
         if not record.keys() <= features:

@@ -110,7 +110,7 @@ class Attempts:
         except NewerFormat:
             raise
         except UnreadableFile as error:
-            _logger.warning("the counts of this shadow begin anew: %s", error)
+            _logger.warning("the counts of this shadow start from zero: %s", error)
             attempt = None
         if attempt is not None and attempt.epoch == epoch:
             return attempt

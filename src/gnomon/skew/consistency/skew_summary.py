@@ -171,9 +171,9 @@ class SkewFinding:
                 f"{self.known_later.example}."
             )
         if self.diagnosis and self.diagnosis.verdict == "confirmed" and self.diagnosis.repaired:
-            mended = self.diagnosis.repaired
+            fixed = self.diagnosis.repaired
             return (
-                f"Confirmed by undoing it: {count(mended.rows)} of {rows(mended.of)} that differed "
+                f"Confirmed by undoing it: {count(fixed.rows)} of {rows(fixed.of)} that differed "
                 f"then agree. {counted}"
             )
         if self.diagnosis:

@@ -1,1 +1,1 @@
-"""Where online and offline part first, and why, confirmed by undoing it."""
+"""Where online and offline diverge first, and why, confirmed by undoing it."""

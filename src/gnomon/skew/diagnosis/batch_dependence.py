@@ -1,7 +1,7 @@
-"""The same rows, in other company: alone, in batches, in another order, and again.
+"""The same rows in other batches: alone, in batches, in another order, and again.
 
-The first rungs of the replay ladder need no other side. Where the artifact's own answers part from
-one rung to the next, the cause is in its own code.
+The first rungs of the replay ladder need no other side. Where the artifact's own answers differ
+between rungs, the cause is in its own code.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gnomon.report.numbers import rows as counted
 from gnomon.skew.diagnosis.case import CONFIRMED, Mask
 from gnomon.tolerances import ROUNDING, ROUNDING_NEAR_ZERO, close
 
-__all__ = ["Company", "probe_batch_dependence"]
+__all__ = ["BatchDependence", "probe_batch_dependence"]
 
 Places = npt.NDArray[np.int64]
 
@@ -37,7 +37,7 @@ _SMALL = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Company:
+class BatchDependence:
     """What the first rungs of the ladder show.
 
     Attributes:
@@ -79,7 +79,7 @@ def probe_batch_dependence(
     rules: Rules,
     columns: list[str],
     rerun: Rerun,
-) -> Company:
+) -> BatchDependence:
     """Climb the rungs R0 to R2 with a few dozen rows.
 
     Args:
@@ -106,7 +106,7 @@ class _Climb:
     columns: list[str]
     rerun: Rerun
 
-    def climb(self) -> Company:
+    def climb(self) -> BatchDependence:
         alone = self.rerun.alone(self.inputs)
         batch = self.rerun.score(self.inputs)
         again = self.rerun.score(self.inputs)
@@ -126,12 +126,12 @@ class _Climb:
             return self._drawn(~self._same(batch, again), rungs)
         varied = ~self._same(alone, batch) | ~self._same(other, batch)
         if not varied.any():
-            return Company(None, None, "", "", 0, self.inputs.num_rows, 0, rungs)
+            return BatchDependence(None, None, "", "", 0, self.inputs.num_rows, 0, rungs)
         by_type = self._by_dtype(alone, batch)
         if by_type is not None:
             return self._of_types(varied, by_type, batch, rungs)
         place = self._first(lambda: self._alone_steps(varied))
-        return Company(
+        return BatchDependence(
             "batch-dependent transform",
             place,
             f"depends on the other rows of the batch: {counted(int(varied.sum()))} of "
@@ -161,8 +161,8 @@ class _Climb:
         """Whether answers are the same, up to the order of additions, whatever the policy lets."""
         return compare(one, other, _up_to_noise(self.rules)).agreed
 
-    def _drawn(self, varied: Mask, rungs: tuple[Rung, ...]) -> Company:
-        """The same batch comes out otherwise: draws, unless fixing them does not help."""
+    def _drawn(self, varied: Mask, rungs: tuple[Rung, ...]) -> BatchDependence:
+        """The same batch gives other answers: draws, unless fixing them does not help."""
         outputs = list(self.rules.comparators)
         try:
             one, other = (self.rerun.experiment(self.inputs, outputs, fixed=True) for _ in range(2))
@@ -175,7 +175,7 @@ class _Climb:
                 self.rerun.trace(self.inputs, self.columns),
             )
         )
-        return Company(
+        return BatchDependence(
             "nondeterminism",
             place,
             f"is not deterministic: {counted(int(varied.sum()))} of {len(varied)} when "
@@ -188,7 +188,7 @@ class _Climb:
         )
 
     def _odd(self, alone: pa.RecordBatch, batch: pa.RecordBatch) -> Mask:
-        """Rows that come out otherwise alone: in a step, where an answer may hide it."""
+        """Rows whose answers differ alone: in a step, where an answer may hide it."""
         odd = ~self._same(alone, batch)
         try:
             one, other = self._alone_steps(np.ones(len(odd), dtype=bool))
@@ -218,16 +218,16 @@ class _Climb:
         found: tuple[str, str, Mask],
         batch: pa.RecordBatch,
         rungs: tuple[Rung, ...],
-    ) -> Company:
+    ) -> BatchDependence:
         """Put beside a row whose value settles the type, each must come out as in the batch."""
         name, what, rows = found
         odd, companion = np.flatnonzero(varied & rows), int(np.flatnonzero(~rows)[0])
-        healed = 0
+        restored = 0
         for place in odd.tolist():
             pair = self.rerun.score(self.inputs.take(pa.array([place, companion])))
             one = batch.slice(place, 1)
-            healed += int(compare(pair.slice(0, 1), one, self.rules).agreed[0])
-        return Company(
+            restored += int(compare(pair.slice(0, 1), one, self.rules).agreed[0])
+        return BatchDependence(
             "single-row dtype inference",
             self._first(lambda: self._alone_steps(varied)),
             f"takes its type from the other rows of the batch: a row whose `{name}` is {what} "
@@ -236,7 +236,7 @@ class _Climb:
             "never `infer_objects` or `convert_dtypes` on what arrives.",
             len(odd),
             len(varied),
-            healed,
+            restored,
             rungs,
         )
 

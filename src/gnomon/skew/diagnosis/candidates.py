@@ -17,7 +17,7 @@ import pyarrow as pa
 from gnomon.contract import Contract
 from gnomon.report.numbers import number
 from gnomon.skew.diagnosis.causes.categories import FORMS, spelled
-from gnomon.skew.diagnosis.causes.clocks import laws, swapped
+from gnomon.skew.diagnosis.causes.clocks import swapped, zone_offsets
 from gnomon.skew.diagnosis.causes.units import conversions
 from gnomon.skew.diagnosis.inputs import hours, numbers, with_feature, with_hours
 
@@ -161,15 +161,15 @@ def _times(
 ) -> Iterator[Candidate]:
     zone = "Read the same time zone's clock on both sides, by name."
     seen: set[bytes] = set()
-    for law in laws(zones):
-        by = law.hours(moments)
+    for offset in zone_offsets(zones):
+        by = offset.hours(moments)
         if not by.any() or by.tobytes() in seen:
             continue
         seen.add(by.tobytes())
         yield Candidate(
             "time zone",
             (name,),
-            f"is read on another clock on one side: {law.clock} and it agrees",
+            f"is read on another clock on one side: {offset.clock} and it agrees",
             zone,
             with_hours(rows, name, moments + by),
         )

@@ -69,7 +69,7 @@ class Surroundings:
         outputs: what was answered online, numbers only; of a class, whether it was the one named.
         groups: what a row may have a history by, most telling first: a name and a code per row.
         domains: the values that training saw, of text features.
-        label: what came true, as a number; None where nobody has said.
+        label: the true outcome, as a number; None where it is unknown.
         known: when the right side's value was known, in hours since 1970; None likewise.
         versions: gives a column's earlier and later values, the likeliest first.
     """

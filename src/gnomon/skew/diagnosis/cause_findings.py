@@ -151,7 +151,7 @@ def _exchanged(root: Root, exchange: ColumnExchange, names: tuple[str, str]) -> 
         action=actions[exchange.cause],
         rows=rows,
         differing=int(rows.sum()),
-        vanished=int(exchange.healed.sum()),
+        vanished=int(exchange.restored.sum()),
     )
 
 

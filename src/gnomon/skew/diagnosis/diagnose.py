@@ -1,4 +1,4 @@
-"""Where two sides part first, and why: the ladder, the roots, the causes, and the proof."""
+"""Where two sides diverge first, and why: the ladder, the roots, the causes, and the proof."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gnomon.policy import Rules
 from gnomon.report import Diagnosis, Rung, Swap, share
 from gnomon.report.numbers import count, rows
 from gnomon.skew.consistency.reported_columns import only
-from gnomon.skew.diagnosis.batch_dependence import Company, probe_batch_dependence
+from gnomon.skew.diagnosis.batch_dependence import BatchDependence, probe_batch_dependence
 from gnomon.skew.diagnosis.case import CONFIRMED, Mask, spread
 from gnomon.skew.diagnosis.cause_findings import CauseFinding, gather
 from gnomon.skew.diagnosis.diagnosis_writer import WEIGHED, DiagnosisWriter
@@ -59,7 +59,7 @@ def diagnose(
     names: tuple[str, str],
     confidence: float,
     others: Others | None = None,
-    elsewhere: OtherEnvironment | None = None,
+    other_environment: OtherEnvironment | None = None,
     history: History | None = None,
 ) -> Diagnosed:
     """Name where rows part and, when undoing a cause proves it, why.
@@ -71,11 +71,11 @@ def diagnose(
         names: what the two sides are called.
         confidence: of the interval of the share repaired.
         others: other versions of the artifact, asked only when nothing else explains the rows.
-        elsewhere: the artifact in another environment.
+        other_environment: the artifact in another environment.
         history: what the right side had at other times.
     """
     return _Investigation(
-        walk, artifact, rerun, names, confidence, others, elsewhere, history
+        walk, artifact, rerun, names, confidence, others, other_environment, history
     ).run()
 
 
@@ -87,7 +87,7 @@ class _Investigation:
     names: tuple[str, str]
     confidence: float
     others: Others | None
-    elsewhere: OtherEnvironment | None
+    other_environment: OtherEnvironment | None
     history: History | None
     evidence: list[str] = field(default_factory=list)
     ladder: tuple[Rung, ...] = ()
@@ -97,47 +97,51 @@ class _Investigation:
         return self.artifact.contract
 
     def run(self) -> Diagnosed:
-        workshop = RepairRunner(
+        runner = RepairRunner(
             self.walk,
             self.rerun,
             surroundings(self.walk, self.contract, self.history),
             self.names,
         )
-        company = self._company(workshop)
+        dependence = self._batch_dependence(runner)
         if self.history:
             self.ladder += tuple(versions(self.walk, self.artifact, self.rerun, self.history))
-        self.ladder += self._rung_elsewhere(workshop.outputs)
-        if company is not None and company.cause is not None and self._is_why(company):
-            return Diagnosed(self._of_company(company), self.ladder)
-        there = self._environment(workshop)
+        self.ladder += self._other_environment_rungs(runner.outputs)
+        if (
+            dependence is not None
+            and dependence.cause is not None
+            and self._explains_divergence(dependence)
+        ):
+            return Diagnosed(self._batch_diagnosis(dependence), self.ladder)
+        there = self._environment_diagnosis(runner)
         if there is not None:
             return Diagnosed(there, self.ladder)
-        found, everything = workshop.roots()
-        moved = swaps(workshop, found, self.confidence)
-        self.evidence += workshop.cleared
+        found, everything = runner.roots()
+        moved = swaps(runner, found, self.confidence)
+        self.evidence += runner.cleared
         findings = [finding for root in found for finding in gather(root, self.names)]
-        findings = findings or self._of_answers(workshop)
-        findings = self._searched(workshop, findings)
-        findings = self._weighed(workshop, findings)
+        findings = findings or self._answer_causes(runner)
+        findings = self._replace_unknown(runner, findings)
+        findings = self._weigh(runner, findings)
         beyond = None
-        if not findings or not self._heals(workshop, everything):
-            beyond = self._beyond(workshop)
+        if not findings or not self._restores_outputs(runner, everything):
+            beyond = self._other_version(runner)
         if not any(map(_matters, findings)):
-            beyond = beyond or self._of_the_model(workshop)
+            beyond = beyond or self._model_diagnosis(runner)
         if beyond and not findings:
             return Diagnosed(beyond, self.ladder, moved)
-        unsure = not self._reproduced(workshop)
-        teller = DiagnosisWriter(
+        unsure = not self._reproduces_logged(runner)
+        writer = DiagnosisWriter(
             self.walk, self.rerun, self.names, self.confidence, tuple(self.evidence)
         )
-        told = [teller.tell(finding, unsure) for finding in findings]
+        told = [writer.write(finding, unsure) for finding in findings]
         told.sort(key=lambda d: (d.verdict != "confirmed", -(d.accounts.rows if d.accounts else 0)))
         first, *rest = [beyond, *told] if beyond else told
         return Diagnosed(replace(first, also=tuple(rest[:8])), self.ladder, moved)
 
-    def _company(self, workshop: RepairRunner) -> Company | None:
+    def _batch_dependence(self, runner: RepairRunner) -> BatchDependence | None:
         """The first rungs of the ladder; None where there are no outputs to compare."""
-        rules = workshop.outputs
+        rules = runner.outputs
         if not rules.comparators:
             return None
         try:
@@ -156,43 +160,43 @@ class _Investigation:
         self.ladder = found.rungs
         return found
 
-    def _is_why(self, company: Company) -> bool:
+    def _explains_divergence(self, dependence: BatchDependence) -> bool:
         """Whether so many rows vary that it accounts for what diverges."""
         diverged = max(int(self.walk.sample.diverged.sum()), 1)
-        return company.varied >= 0.2 * min(company.tried, diverged)
+        return dependence.varied >= 0.2 * min(dependence.tried, diverged)
 
-    def _of_company(self, company: Company) -> Diagnosis:
-        step = (company.place or "").rpartition("/")[0]
-        confirmed = company.undone >= CONFIRMED * company.varied
+    def _batch_diagnosis(self, dependence: BatchDependence) -> Diagnosis:
+        step = (dependence.place or "").rpartition("/")[0]
+        confirmed = dependence.undone >= CONFIRMED * dependence.varied
         where = f"Step {step}" if step else f"The answer of {self.artifact.tag}"
         return Diagnosis(
             verdict="confirmed" if confirmed else "unknown",
-            column=company.place,
+            column=dependence.place,
             step=step,
-            cause=str(company.cause) if confirmed else "unknown",
-            sentence=f"{where} {company.sentence}.",
-            evidence=(*self.evidence, company.evidence),
-            action=company.action,
-            repaired=share(company.undone, company.varied, self.confidence),
+            cause=str(dependence.cause) if confirmed else "unknown",
+            sentence=f"{where} {dependence.sentence}.",
+            evidence=(*self.evidence, dependence.evidence),
+            action=dependence.action,
+            repaired=share(dependence.undone, dependence.varied, self.confidence),
         )
 
-    def _rung_elsewhere(self, rules: Rules) -> tuple[Rung, ...]:
-        if self.elsewhere is None or not rules.comparators:
+    def _other_environment_rungs(self, rules: Rules) -> tuple[Rung, ...]:
+        if self.other_environment is None or not rules.comparators:
             return ()
-        answers = self.elsewhere.rerun.score(self.walk.inputs)
+        answers = self.other_environment.rerun.score(self.walk.inputs)
         return (
             Rung(
                 name="R5",
-                what=f"with {self.elsewhere.name}",
+                what=f"with {self.other_environment.name}",
                 rows=answers.num_rows,
                 as_left=int(compare(answers, self.walk.left, rules).agreed.sum()),
                 as_right=int(compare(answers, self.walk.right, rules).agreed.sum()),
             ),
         )
 
-    def _reproduced(self, workshop: RepairRunner) -> bool:
+    def _reproduces_logged(self, runner: RepairRunner) -> bool:
         """Whether the logged answers come out again; without, no step can be trusted."""
-        rules = workshop.outputs
+        rules = runner.outputs
         if not rules.comparators:
             return bool(self.walk.reproduced.mean() >= CONFIRMED)
         answers = self.rerun.score(self.walk.inputs)
@@ -206,19 +210,19 @@ class _Investigation:
         )
         return False
 
-    def _heals(self, workshop: RepairRunner, everything: Repairs) -> bool:
+    def _restores_outputs(self, runner: RepairRunner, everything: Repairs) -> bool:
         """Whether the answers agree once every column does."""
-        if not workshop.outputs.comparators:
+        if not runner.outputs.comparators:
             return True
         diverged = self.walk.sample.diverged
-        agreed = workshop.agreed(everything)
+        agreed = runner.agreed(everything)
         return bool(agreed[diverged].mean() >= CONFIRMED) if diverged.any() else True
 
-    def _of_answers(self, workshop: RepairRunner) -> list[CauseFinding]:
+    def _answer_causes(self, runner: RepairRunner) -> list[CauseFinding]:
         """Causes that are seen in the answers themselves: fewer digits, or their last bits."""
         cases = [
-            workshop.case(name, self.walk.left.column(name).combine_chunks(), Repairs())
-            for name in workshop.outputs.comparators
+            runner.case(name, self.walk.left.column(name).combine_chunks(), Repairs())
+            for name in runner.outputs.comparators
         ]
         parted = [case for case in cases if case.differs.any() and case.is_numeric]
         found = gather(Root("", parted), self.names) if parted else []
@@ -227,22 +231,24 @@ class _Investigation:
             finding.of_answers, finding.accounts = True, finding.vanished
         return kept
 
-    def _searched(self, workshop: RepairRunner, findings: list[CauseFinding]) -> list[CauseFinding]:
+    def _replace_unknown(
+        self, runner: RepairRunner, findings: list[CauseFinding]
+    ) -> list[CauseFinding]:
         """Distortions tried on steps whose values tell nothing, and on answers that differ."""
         kept: list[CauseFinding] = []
         for finding in findings:
             hit = None
             if finding.cause == "unknown" and finding.place:
-                hit = self._distortion(finding.columns[:_MOST_TARGETS], finding.rows, workshop)
-            kept += self._of_hit(hit, finding.rows, finding.place) if hit else [finding]
-        if kept or not workshop.outputs.comparators:
+                hit = self._distortion(finding.columns[:_MOST_TARGETS], finding.rows, runner)
+            kept += self._hit_causes(hit, finding.rows, finding.place) if hit else [finding]
+        if kept or not runner.outputs.comparators:
             return kept
         diverged = self.walk.sample.diverged
-        hit = self._distortion(list(workshop.outputs.comparators), diverged, workshop)
-        return self._of_hit(hit, diverged, "") if hit else []
+        hit = self._distortion(list(runner.outputs.comparators), diverged, runner)
+        return self._hit_causes(hit, diverged, "") if hit else []
 
     def _distortion(
-        self, targets: list[str], differs: Mask, workshop: RepairRunner
+        self, targets: list[str], differs: Mask, runner: RepairRunner
     ) -> DistortionMatch | None:
         rules = only(self.walk.rules, targets)
         steps = [name for name in targets if self.walk.kinds[name] == "step"]
@@ -259,10 +265,10 @@ class _Investigation:
             rules,
             self.contract,
             answer,
-            workshop.around.zones,
+            runner.around.zones,
         )
 
-    def _of_hit(self, hit: DistortionMatch, differs: Mask, place: str) -> list[CauseFinding]:
+    def _hit_causes(self, hit: DistortionMatch, differs: Mask, place: str) -> list[CauseFinding]:
         if hit.rivals:
             told = {f"{c.cause} of `{c.features[0]}`" for c in (hit.parts[-1], *hit.rivals)}
             if len({c.cause for c in (hit.parts[-1], *hit.rivals)}) > 1:
@@ -281,33 +287,33 @@ class _Investigation:
                 action=part.action,
                 rows=differs,
                 differing=hit.tried,
-                vanished=hit.healed,
+                vanished=hit.restored,
                 was_tried=True,
-                accounts=hit.healed,
+                accounts=hit.restored,
             )
             for part in hit.parts
         ]
 
-    def _weighed(self, workshop: RepairRunner, findings: list[CauseFinding]) -> list[CauseFinding]:
+    def _weigh(self, runner: RepairRunner, findings: list[CauseFinding]) -> list[CauseFinding]:
         """How many rows each accounts for; without unknown ones that change no answer."""
-        if not workshop.outputs.comparators or not self.walk.sample.diverged.any():
+        if not runner.outputs.comparators or not self.walk.sample.diverged.any():
             return findings
         places = pa.array(spread(self.walk.sample.diverged, WEIGHED))
         together = Repairs()
         for finding in findings:
             together |= finding.repairs
-        healed = workshop.agreed(together, places)
+        restored = runner.agreed(together, places)
         kept = []
         for finding in findings:
             if finding.accounts is not None:
                 kept.append(finding)
                 continue
             rest = together - finding.repairs
-            still_diverging = ~workshop.agreed(rest, places)
-            alone = workshop.agreed(finding.repairs, places)
-            finding.accounts = int((still_diverging & healed).sum()) or int(alone.sum())
-            finding.moves = self._moves(workshop, together, rest, places)
-            matters = finding.accounts or finding.moves or not healed.any()
+            still_diverging = ~runner.agreed(rest, places)
+            alone = runner.agreed(finding.repairs, places)
+            finding.accounts = int((still_diverging & restored).sum()) or int(alone.sum())
+            finding.moves = self._moves(runner, together, rest, places)
+            matters = finding.accounts or finding.moves or not restored.any()
             if matters or finding.cause != "unknown":
                 kept.append(finding)
             else:
@@ -318,34 +324,36 @@ class _Investigation:
         return kept
 
     def _moves(
-        self, workshop: RepairRunner, together: Repairs, rest: Repairs, places: pa.Array
+        self, runner: RepairRunner, together: Repairs, rest: Repairs, places: pa.Array
     ) -> float | None:
-        names = list(workshop.outputs.comparators)
+        names = list(runner.outputs.comparators)
         try:
-            one, other = (workshop.run(r, names, places) for r in (together, rest))
+            one, other = (runner.run(r, names, places) for r in (together, rest))
         except PredictionFailed:
             return None
-        difference = compare(one, other, workshop.outputs).difference
+        difference = compare(one, other, runner.outputs).difference
         known = difference[np.isfinite(difference)]
         return float(known.mean()) if len(known) else None
 
-    def _environment(self, workshop: RepairRunner) -> Diagnosis | None:
+    def _environment_diagnosis(self, runner: RepairRunner) -> Diagnosis | None:
         """The other environment gives the other side's answers: then whatever its values look
         like, that is why."""
-        if self.elsewhere is None or not workshop.outputs.comparators:
+        if self.other_environment is None or not runner.outputs.comparators:
             return None
-        return self._of_found(self._asked(workshop).environment(self.elsewhere))
+        return self._external_diagnosis(
+            self._external_causes(runner).environment(self.other_environment)
+        )
 
-    def _beyond(self, workshop: RepairRunner) -> Diagnosis | None:
+    def _other_version(self, runner: RepairRunner) -> Diagnosis | None:
         """The other side is another version's."""
-        if self.others is None or not workshop.outputs.comparators:
+        if self.others is None or not runner.outputs.comparators:
             return None
-        return self._of_found(self._asked(workshop).version(self.others()))
+        return self._external_diagnosis(self._external_causes(runner).version(self.others()))
 
-    def _asked(self, workshop: RepairRunner) -> ExternalCauses:
-        return ExternalCauses(self.walk, self.artifact, self.rerun, self.names, workshop.outputs)
+    def _external_causes(self, runner: RepairRunner) -> ExternalCauses:
+        return ExternalCauses(self.walk, self.artifact, self.rerun, self.names, runner.outputs)
 
-    def _of_found(self, found: ExternalCause | None) -> Diagnosis | None:
+    def _external_diagnosis(self, found: ExternalCause | None) -> Diagnosis | None:
         if found is None:
             return None
         diverged = int(self.walk.sample.diverged.sum())
@@ -360,10 +368,10 @@ class _Investigation:
             repaired=share(found.same, diverged, self.confidence),
         )
 
-    def _of_the_model(self, workshop: RepairRunner) -> Diagnosis:
+    def _model_diagnosis(self, runner: RepairRunner) -> Diagnosis:
         """No column differs by itself: the rest is in the model, or out of sight."""
         seen = self.walk.of_kind("step")
-        unsure = not self._reproduced(workshop)
+        unsure = not self._reproduces_logged(runner)
         return Diagnosis(
             verdict="unknown",
             column=None,

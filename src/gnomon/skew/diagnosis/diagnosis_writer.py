@@ -41,7 +41,7 @@ class DiagnosisWriter:
     confidence: float
     evidence: tuple[str, ...]
 
-    def tell(self, finding: CauseFinding, unsure: bool) -> Diagnosis:
+    def write(self, finding: CauseFinding, unsure: bool) -> Diagnosis:
         """A finding in words.
 
         Args:
@@ -116,9 +116,9 @@ class DiagnosisWriter:
             return
         answers = self.rerun.score(with_hours(self.walk.inputs, *finding.proposal.moved))
         diverged = self.walk.sample.diverged
-        healed = int((compare(answers, self.walk.right, rules).agreed & diverged).sum())
+        restored = int((compare(answers, self.walk.right, rules).agreed & diverged).sum())
         of = rows(int(diverged.sum()))
-        yield f"The outputs then agree on {count(healed)} of the {of} that diverged."
+        yield f"The outputs then agree on {count(restored)} of the {of} that diverged."
 
     def _unknown(
         self, finding: CauseFinding, called: str, evidence: list[str], common: dict[str, object]

@@ -37,7 +37,7 @@ class ExternalCause:
 
 @dataclass(frozen=True, slots=True)
 class ExternalCauses:
-    """Runs followed rows through other code.
+    """Runs traced rows through other code.
 
     Attributes:
         rules: what agrees, of the outputs.

@@ -25,14 +25,14 @@ class ColumnExchange:
     Attributes:
         columns: to each, the column whose offline values it has online.
         indicators: they are columns of zeros and ones, of one category each.
-        healed: rows that differ in one of them, and agree in all once they are put back.
+        restored: rows that differ in one of them, and agree in all once they are put back.
         date: they are the day and the month of a date, exchanged only where both can be.
     """
 
     columns: dict[str, str]
     indicators: bool
     date: bool
-    healed: Mask
+    restored: Mask
 
     @property
     def cause(self) -> str:
@@ -59,8 +59,8 @@ def exchanges(cases: Sequence[Case]) -> list[ColumnExchange]:
         columns = {name: mapping[name] for name in cycle}
         apart = np.logical_or.reduce([member.differs for member in members])
         back = [_same(member, by_name[columns[member.column]]) for member in members]
-        healed = apart & np.logical_and.reduce(back)
-        found.append(ColumnExchange(columns, flags, _is_date(members), healed))
+        restored = apart & np.logical_and.reduce(back)
+        found.append(ColumnExchange(columns, flags, _is_date(members), restored))
     return found
 
 

@@ -15,7 +15,7 @@ from gnomon.offline.rerun import Rerun
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
 
-__all__ = ["OtherEnvironment", "elsewhere", "other_versions"]
+__all__ = ["OtherEnvironment", "other_versions", "run_in_environment"]
 
 _MOST = 5
 
@@ -50,7 +50,7 @@ class OtherEnvironment:
         return "; ".join(told[:3]) + ("; and more" if len(told) > 3 else "")
 
 
-def elsewhere(
+def run_in_environment(
     python: str, artifact: Artifact, settings: Settings, stack: ExitStack
 ) -> OtherEnvironment:
     """A worker that runs an artifact in the environment of another interpreter.

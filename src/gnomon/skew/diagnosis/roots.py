@@ -196,9 +196,9 @@ class RepairRunner:
                 kept.append(case)
                 continue
             at = self.walk.sample.diverged & case.differs
-            healed = int((self.agreed(repairs) & at).sum())
+            restored = int((self.agreed(repairs) & at).sum())
             self.cleared.append(
-                f"With the {self.names[1]} `{case.column}` instead, {count(healed)} of the "
+                f"With the {self.names[1]} `{case.column}` instead, {count(restored)} of the "
                 f"{rows(int(at.sum()))} that differ in it and diverge agree in every output, and "
                 "others no longer do."
             )

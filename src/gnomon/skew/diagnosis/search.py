@@ -39,13 +39,13 @@ class DistortionMatch:
 
     Attributes:
         parts: one, or two on top of each other.
-        healed: rows that diverged and agree with it.
+        restored: rows that diverged and agree with it.
         tried: rows that diverged and were tried.
         rivals: other causes that do as well.
     """
 
     parts: tuple[Candidate, ...]
-    healed: int
+    restored: int
     tried: int
     rivals: tuple[Candidate, ...] = ()
 
@@ -53,7 +53,7 @@ class DistortionMatch:
 @dataclass(frozen=True, slots=True)
 class _Scored:
     candidate: Candidate
-    healed: float
+    restored: float
     error: float
 
 
@@ -81,19 +81,19 @@ def search(
     tried = _Tried(rows.take(pa.array(at)), right.take(pa.array(at)), bad, rules, answer)
     made = list(candidates(tried.rows, contract, zones))
     screened = tried.screen(made)
-    whole = tried.verify([s.candidate for s in screened if s.healed >= 0.9])
+    whole = tried.verify([s.candidate for s in screened if s.restored >= 0.9])
     if whole:
         return tried.hit((), whole)
     before = tried.error(tried.answer(tried.rows), bad)
-    bases = [s for s in screened if s.error <= (1 - _NEARER) * before or s.healed >= _NEARER]
+    bases = [s for s in screened if s.error <= (1 - _NEARER) * before or s.restored >= _NEARER]
     bases = (
-        sorted(bases, key=lambda s: (-s.healed, s.error))[:_BASES]
+        sorted(bases, key=lambda s: (-s.restored, s.error))[:_BASES]
         + sorted(bases, key=lambda s: s.error)[:_BASES]
     )
     for base in _distinct(bases):
         above = _Tried(base.rows, tried.right, bad, rules, answer)
         again = [c for c in candidates(base.rows, contract, zones) if c.features != base.features]
-        found = above.verify([s.candidate for s in above.screen(again) if s.healed >= 0.9])
+        found = above.verify([s.candidate for s in above.screen(again) if s.restored >= 0.9])
         if found:
             return above.hit((base,), found)
     return None
@@ -128,26 +128,26 @@ class _Tried:
         return found
 
     def verify(self, made: Sequence[Candidate]) -> list[tuple[Candidate, int, bool]]:
-        """Those that hold on all rows: with the rows healed, and whether agreeing ones stay so."""
+        """Those that hold on all rows: how many each restores, and whether the rest still agree."""
         found = []
         for candidate in made:
             try:
                 agreed = compare(self.answer(candidate.rows), self.right, self.rules).agreed
             except PredictionFailed:
                 continue
-            healed = int(agreed[self.bad].sum())
-            if healed >= CONFIRMED * self.bad.sum():
-                law = bool(agreed[~self.bad].mean() >= CONFIRMED) if (~self.bad).any() else True
-                found.append((candidate, healed, law))
+            restored = int(agreed[self.bad].sum())
+            if restored >= CONFIRMED * self.bad.sum():
+                keeps = bool(agreed[~self.bad].mean() >= CONFIRMED) if (~self.bad).any() else True
+                found.append((candidate, restored, keeps))
         return found
 
     def hit(
         self, base: tuple[Candidate, ...], found: list[tuple[Candidate, int, bool]]
     ) -> DistortionMatch:
         """The best of what holds, and what does as well for another reason."""
-        lawful = [f for f in found if f[2]] or found
-        most = max(healed for _, healed, _ in lawful)
-        best = [candidate for candidate, healed, _ in lawful if healed == most]
+        without_side_effects = [f for f in found if f[2]] or found
+        most = max(restored for _, restored, _ in without_side_effects)
+        best = [candidate for candidate, restored, _ in without_side_effects if restored == most]
         first = best[0]
         rivals = [c for c in best[1:] if (c.cause, c.features) != (first.cause, first.features)]
         return DistortionMatch((*base, first), most, int(self.bad.sum()), tuple(rivals))

@@ -19,37 +19,37 @@ __all__ = ["swaps"]
 _MOST_COLUMNS = 12
 
 
-def swaps(workshop: RepairRunner, roots: list[Root], confidence: float) -> tuple[Swap, ...]:
+def swaps(runner: RepairRunner, roots: list[Root], confidence: float) -> tuple[Swap, ...]:
     """Each differing column alone set to the other side's values, on rows that diverge.
 
     Features, and the columns of the steps that part by themselves. Everything else stays as it was
     online, so what two columns do together shows in neither.
 
     Args:
-        workshop: runs the artifact.
+        runner: runs the artifact.
         roots: where the sides part by themselves.
         confidence: of the intervals.
 
     Returns:
         The columns that bring most rows back come first.
     """
-    rows = spread(workshop.walk.sample.diverged, WEIGHED)
-    if not workshop.outputs.comparators or not len(rows):
+    rows = spread(runner.walk.sample.diverged, WEIGHED)
+    if not runner.outputs.comparators or not len(rows):
         return ()
     places = pa.array(rows)
-    before = _apart(workshop, Repairs(), places)
+    before = _apart(runner, Repairs(), places)
     if before is None:
         return ()
     found = [
-        _swap(workshop, column, repairs, before, places, confidence)
-        for column, repairs in _candidates(workshop, roots)
+        _swap(runner, column, repairs, before, places, confidence)
+        for column, repairs in _candidates(runner, roots)
     ]
     known = [swap for swap in found if swap is not None]
     return tuple(sorted(known, key=lambda swap: (-swap.back.rows, swap.left)))
 
 
-def _candidates(workshop: RepairRunner, roots: list[Root]) -> Iterator[tuple[str, Repairs]]:
-    walk = workshop.walk
+def _candidates(runner: RepairRunner, roots: list[Root]) -> Iterator[tuple[str, Repairs]]:
+    walk = runner.walk
     features = [name for name in walk.of_kind("feature") if walk.differs(name).any()]
     features.sort(key=lambda name: -int(walk.differs(name).sum()))
     for name in features[:_MOST_COLUMNS]:
@@ -60,14 +60,14 @@ def _candidates(workshop: RepairRunner, roots: list[Root]) -> Iterator[tuple[str
 
 
 def _swap(
-    workshop: RepairRunner,
+    runner: RepairRunner,
     column: str,
     repairs: Repairs,
     before: Compared,
     places: pa.Array,
     confidence: float,
 ) -> Swap | None:
-    after = _apart(workshop, repairs, places)
+    after = _apart(runner, repairs, places)
     if after is None:
         return None
     return Swap(
@@ -79,14 +79,14 @@ def _swap(
     )
 
 
-def _apart(workshop: RepairRunner, repairs: Repairs, places: pa.Array) -> Compared | None:
+def _apart(runner: RepairRunner, repairs: Repairs, places: pa.Array) -> Compared | None:
     """How far answers are from the other side's; None where they cannot be computed."""
-    rules = workshop.outputs
+    rules = runner.outputs
     try:
-        answers = workshop.run(repairs, list(rules.comparators), places)
+        answers = runner.run(repairs, list(rules.comparators), places)
     except PredictionFailed:
         return None
-    return compare(answers, workshop.walk.right.take(places), rules)
+    return compare(answers, runner.walk.right.take(places), rules)
 
 
 def _mean(compared: Compared) -> float:

@@ -1,4 +1,4 @@
-"""The same rows on both sides, followed through the pipeline column by column."""
+"""The same rows on both sides, traced through the pipeline column by column."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gnomon.policy import Policy, Rules
 from gnomon.skew.consistency.reported_columns import Kind
 from gnomon.skew.diagnosis.other_environment import OtherEnvironment
 
-__all__ = ["Sampled", "TracedRows", "follow", "followed", "sampled"]
+__all__ = ["Sampled", "TracedRows", "sampled", "trace_sample", "trace_scored"]
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -93,13 +93,13 @@ class TracedRows:
         return [name for name, found in self.kinds.items() if found == kind]
 
 
-def follow(
+def trace_sample(
     sample: Sampled,
     source: Range,
     rerun: Rerun,
     policy: Policy,
     *,
-    beside: OtherEnvironment | None = None,
+    other_environment: OtherEnvironment | None = None,
 ) -> TracedRows | None:
     """Run sampled rows again and compare every column the right side has; None of no rows left.
 
@@ -108,7 +108,7 @@ def follow(
         source: where the rows are logged.
         rerun: the artifact that answered them.
         policy: what agrees.
-        beside: where the right side was run, whose steps are then compared too.
+        other_environment: where the right side was run, whose steps are then compared too.
     """
     decoded = source.decode(sample.pairs.about, Decoder(source.artifact.contract))
     scored = rerun.score(decoded.batch)
@@ -118,19 +118,19 @@ def follow(
     lost = sample.pairs.num_rows - len(good)
     sample = sample.take(decoded.places[good])
     inputs, scored = decoded.batch.take(pa.array(good)), scored.take(pa.array(good))
-    if beside is not None:
-        sample = replace(sample, pairs=_with_steps(sample.pairs, beside, source, inputs))
-    return followed(sample, source.artifact, rerun, policy, inputs, scored, lost)
+    if other_environment is not None:
+        sample = replace(sample, pairs=_with_steps(sample.pairs, other_environment, source, inputs))
+    return trace_scored(sample, source.artifact, rerun, policy, inputs, scored, lost)
 
 
 def _with_steps(
-    pairs: Pairs, beside: OtherEnvironment, source: Range, inputs: pa.RecordBatch
+    pairs: Pairs, other_environment: OtherEnvironment, source: Range, inputs: pa.RecordBatch
 ) -> Pairs:
-    steps = beside.rerun.trace(inputs, step_columns(source.artifact))
+    steps = other_environment.rerun.trace(inputs, step_columns(source.artifact))
     return replace(pairs, right=with_columns(pairs.right, steps))
 
 
-def followed(
+def trace_scored(
     sample: Sampled,
     artifact: Artifact,
     rerun: Rerun,

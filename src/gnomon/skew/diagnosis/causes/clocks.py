@@ -16,7 +16,7 @@ from gnomon.report.numbers import number, plural
 from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal
 from gnomon.tolerances import CLOCK_HOURS, MOMENT_HOURS
 
-__all__ = ["ZoneOffset", "day_and_month", "laws", "swapped", "time_zone"]
+__all__ = ["ZoneOffset", "day_and_month", "swapped", "time_zone", "zone_offsets"]
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -59,7 +59,7 @@ class ZoneOffset:
             offsets[np.abs(offsets) > _MOST_SUMMER] = 0.0  # the zone itself was another
         return self.sign * offsets
 
-    def says(self, hours: Floats, names: tuple[str, str]) -> str:
+    def describe(self, hours: Floats, names: tuple[str, str]) -> str:
         """``is 4 hours ahead of offline, as UTC is ahead of America/New_York``."""
         low, high = sorted((abs(float(hours.min())), abs(float(hours.max()))))
         if self.summer:
@@ -134,14 +134,14 @@ def _of_timestamp(case: Case) -> Iterator[Proposal]:
     """The column is a timestamp: its own values are moved."""
     rows = _probe(case)
     apart = (case.r - case.l)[rows]
-    for law in laws(case.around.zones):
-        moments = case.l if law.sign > 0 else case.r
-        if (np.abs(law.hours(moments[rows]) - apart) < MOMENT_HOURS).mean() < CONFIRMED:
+    for offset in zone_offsets(case.around.zones):
+        moments = case.l if offset.sign > 0 else case.r
+        if (np.abs(offset.hours(moments[rows]) - apart) < MOMENT_HOURS).mean() < CONFIRMED:
             continue
-        hours = law.hours(moments)
+        hours = offset.hours(moments)
         explained = case.both & (np.abs(case.l + hours - case.r) < CLOCK_HOURS)
         if explained.any():
-            yield _zone(case, law, hours, explained, f"Moved {law.clock}")
+            yield _zone(case, offset, hours, explained, f"Moved {offset.clock}")
             return
 
 
@@ -151,21 +151,21 @@ def _of_step(case: Case, feature: str, moments: Floats) -> Iterator[Proposal]:
     rows = _probe(case)
     if not np.isfinite(moments[rows]).any():
         return
-    every = list(laws(case.around.zones))
-    known = {law: law.hours(moments[rows]) for law in every}
+    every = list(zone_offsets(case.around.zones))
+    known = {offset: offset.hours(moments[rows]) for offset in every}
     steps = sorted({float(step) for hours in known.values() for step in np.unique(hours)})
     agrees = dict(zip(steps, _try_steps(case, feature, moments, rows, steps), strict=True))
-    for law in every:
-        good = [agrees[hours][i] for i, hours in enumerate(known[law].tolist())]
-        if np.mean(good) < CONFIRMED or not known[law].any():
+    for offset in every:
+        good = [agrees[hours][i] for i, hours in enumerate(known[offset].tolist())]
+        if np.mean(good) < CONFIRMED or not known[offset].any():
             continue
-        hours = law.hours(moments)
+        hours = offset.hours(moments)
         left = case.moved(feature, np.arange(len(moments)), moments + hours)
         agree = case.near(left, case.r) | ~(np.isfinite(left) | np.isfinite(case.r))
         if agree[case.differs | case.agrees].mean() >= CONFIRMED:
-            undone = f"With `{feature}` moved {law.clock} and run again"
+            undone = f"With `{feature}` moved {offset.clock} and run again"
             moved = (feature, moments + hours)
-            yield _zone(case, law, hours, case.differs & agree, undone, moved)
+            yield _zone(case, offset, hours, case.differs & agree, undone, moved)
             return
 
 
@@ -182,20 +182,20 @@ def _of_reading(case: Case) -> Iterator[Proposal]:
     few = rows[np.linspace(0, len(rows) - 1, min(len(rows), 2 * _PROBED_ROWS)).astype(int)]
     apart = case.l - case.r
     sources = [*case.around.times.values(), case.around.moments]
-    for law in laws(case.around.zones):
+    for offset in zone_offsets(case.around.zones):
         for moments in sources:
-            if not _fits(law, moments[few], apart[few], period).mean() >= CONFIRMED:
+            if not _fits(offset, moments[few], apart[few], period).mean() >= CONFIRMED:
                 continue
-            fits = _fits(law, moments, apart, period)
+            fits = _fits(offset, moments, apart, period)
             if fits[rows].mean() >= CONFIRMED and (case.both & fits).any():
-                undone = f"Moved {law.clock}"
-                yield _zone(case, law, law.hours(moments), case.both & fits, undone)
+                undone = f"Moved {offset.clock}"
+                yield _zone(case, offset, offset.hours(moments), case.both & fits, undone)
                 return
 
 
-def _fits(law: ZoneOffset, moments: Floats, apart: Floats, period: int) -> Mask:
+def _fits(offset: ZoneOffset, moments: Floats, apart: Floats, period: int) -> Mask:
     """Rows whose readings are as far apart as the clocks are, round the day or the week."""
-    hours = law.hours(moments)
+    hours = offset.hours(moments)
     days = np.floor((moments + hours) / 24) - np.floor(moments / 24)
     rest = (apart + (hours if period == 24 else days)) % period
     fits: Mask = (rest < MOMENT_HOURS) | (period - rest < MOMENT_HOURS)
@@ -204,7 +204,7 @@ def _fits(law: ZoneOffset, moments: Floats, apart: Floats, period: int) -> Mask:
 
 def _zone(
     case: Case,
-    law: ZoneOffset,
+    offset: ZoneOffset,
     hours: Floats,
     explained: Mask,
     undone: str,
@@ -212,7 +212,7 @@ def _zone(
 ) -> Proposal:
     return Proposal(
         cause="time zone",
-        finding=law.says(hours[explained], case.names),
+        finding=offset.describe(hours[explained], case.names),
         undone=undone,
         action=_ACTION,
         explained=explained,
@@ -252,7 +252,7 @@ def _probe(case: Case) -> Places:
     )
 
 
-def laws(zones: Sequence[str] = ()) -> Iterator[ZoneOffset]:
+def zone_offsets(zones: Sequence[str] = ()) -> Iterator[ZoneOffset]:
     """Every zone's clock and summer time, those named and the familiar ones first."""
     named = tuple(zone for zone in zones if zone != "UTC")
     first = tuple(dict.fromkeys((*named, *_FAMILIAR)))

@@ -21,12 +21,12 @@ from gnomon.log.sealed import last_source
 from gnomon.log.table import LogTable
 from gnomon.log.tail import POSITION_KEY, SegmentReader, source_position
 
-__all__ = ["HeadlessSegment", "began_at", "request_ids", "set_aside_headless"]
+__all__ = ["UnreadableSegment", "began_at", "request_ids", "set_aside_unreadable"]
 
 _REQUEST_ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
-class HeadlessSegment(LogError):
+class UnreadableSegment(LogError):
     """A segment whose schema cannot be read."""
 
 
@@ -35,7 +35,7 @@ def request_ids(content: bytes) -> set[str]:
     return {match.decode() for match in _REQUEST_ID.findall(content)}
 
 
-def set_aside_headless(segment: Segment, place: Path, table: LogTable) -> tuple[int, set[str]]:
+def set_aside_unreadable(segment: Segment, place: Path, table: LogTable) -> tuple[int, set[str]]:
     """Move a segment out of its stream, and note that all of it is lost.
 
     Args:

@@ -1,5 +1,5 @@
-"""Whether the log's books balance: every row received has one outcome, and so has every row that a
-shadow had to score.
+"""Whether the log's accounts balance: every row received has one outcome, and so has every row
+that a shadow had to score.
 
 For live: received = answered + rejected + failed + timed out + shed. For each shadow:
 eligible = scored + failed + lagging. The left sides are counted apart from the right ones: received
@@ -18,11 +18,11 @@ from msgspec import structs
 from gnomon.log.schema import LIVE_OUTCOMES
 from gnomon.shadow.shadow_counts import ShadowOutcomes, added
 
-__all__ = ["LiveBooks", "LogBooks", "SealedBooks", "ShadowBooks"]
+__all__ = ["LiveAccounts", "LogAccounts", "SealedAccounts", "ShadowAccounts"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class LiveBooks:
+class LiveAccounts:
     """The live side, in rows.
 
     Attributes:
@@ -54,7 +54,7 @@ class LiveBooks:
                 yield from _complaint(rows, f"of an unknown outcome `{name}`")
 
 
-class ShadowBooks(ShadowOutcomes, frozen=True, kw_only=True):
+class ShadowAccounts(ShadowOutcomes, frozen=True, kw_only=True):
     """One shadow, in rows, over all slices.
 
     Attributes:
@@ -95,13 +95,13 @@ class ShadowBooks(ShadowOutcomes, frozen=True, kw_only=True):
         yield from _complaint(self.strange, "recorded and not eligible")
 
     def plus(self, other: Self) -> Self:
-        """The books of this shadow in two slices."""
+        """The accounts of this shadow in two slices."""
         lagging_in = {**self.lagging_in, **other.lagging_in}
         return structs.replace(added((self, other)), lagging_in=lagging_in)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class SealedBooks:
+class SealedAccounts:
     """One stream of the sealed table, in rows, held against the sealer's ledger.
 
     Attributes:
@@ -131,7 +131,7 @@ class SealedBooks:
         if self.behind:
             yield (
                 f"sealed {self.stream}: {_were(self.sealed)} sealed by a ledger that is older "
-                f"than the table, which has {self.found:,}: gnomon log repair counts it anew"
+                f"than the table, which has {self.found:,}: gnomon log repair counts it again"
             )
         elif not self.balanced:
             yield f"sealed {self.stream}: {_were(self.sealed)} sealed ≠ {self.found:,} found"
@@ -149,8 +149,8 @@ class SealedBooks:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class LogBooks:
-    """The books of one model's log.
+class LogAccounts:
+    """The accounts of one model's log.
 
     Attributes:
         live: what clients asked.
@@ -160,9 +160,9 @@ class LogBooks:
             lost. The requests in them are in no other number here.
     """
 
-    live: LiveBooks
-    shadows: tuple[ShadowBooks, ...]
-    sealed: tuple[SealedBooks, ...] = ()
+    live: LiveAccounts
+    shadows: tuple[ShadowAccounts, ...]
+    sealed: tuple[SealedAccounts, ...] = ()
     damaged: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
@@ -181,7 +181,7 @@ class LogBooks:
         return "\n".join(lines)
 
     @property
-    def _parts(self) -> list[LiveBooks | ShadowBooks | SealedBooks]:
+    def _parts(self) -> list[LiveAccounts | ShadowAccounts | SealedAccounts]:
         return [self.live, *self.shadows, *self.sealed]
 
 

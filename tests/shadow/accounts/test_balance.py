@@ -1,4 +1,4 @@
-"""The log's books."""
+"""The log's accounts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from gnomon.log import STOPPED, InferenceLog, Position, SegmentWriter, stream_fo
 from gnomon.log.sampling import keep
 from gnomon.log.seal import Sealer
 from gnomon.settings import Settings
-from gnomon.shadow.books.balance import balance
-from gnomon.shadow.books.books import LogBooks, ShadowBooks
+from gnomon.shadow.accounts.accounts import LogAccounts, ShadowAccounts
+from gnomon.shadow.accounts.balance import balance
 from gnomon.shadow.feed.run import Run
 from tests.log.rows import REQUESTS_SCHEMA, SHADOW_SCHEMA, live, settings, shadow
 
@@ -90,12 +90,12 @@ def slice_a(open_slice: Callable[..., Slice]) -> Slice:
     return open_slice()
 
 
-def books(of: Slice) -> LogBooks:
+def accounts(of: Slice) -> LogAccounts:
     return balance(InferenceLog(of.settings, "flights"))
 
 
-def the_shadow(of: Slice) -> ShadowBooks:
-    (found,) = books(of).shadows
+def the_shadow(of: Slice) -> ShadowAccounts:
+    (found,) = accounts(of).shadows
     return found
 
 
@@ -103,7 +103,7 @@ def test_every_outcome_of_live_is_counted(slice_a: Slice) -> None:
     """Rows received are the sum of rows by outcome, and the line says so."""
     outcomes = ["answered", "answered", "rejected", "failed", "timed_out", "shed"]
     slice_a.request(*"abcdef", outcome=outcomes)
-    found = books(slice_a)
+    found = accounts(slice_a)
     assert found.balanced
     assert found.explain() == (
         "live: 6 rows received = 2 answered + 1 rejected + 1 failed + 1 timed out + 1 shed"
@@ -111,14 +111,14 @@ def test_every_outcome_of_live_is_counted(slice_a: Slice) -> None:
 
 
 def test_no_log_is_an_error(tmp_path: Path) -> None:
-    """Empty books would look balanced."""
+    """Empty accounts would look balanced."""
     with pytest.raises(LogError, match="no log"):
         balance(InferenceLog(settings(tmp_path), "flights"))
 
 
 def test_a_log_without_rows_balances(slice_a: Slice) -> None:
     """Nothing received is zero of everything."""
-    found = books(slice_a)
+    found = accounts(slice_a)
     assert found.balanced
     assert (found.live.requests, found.live.received, found.shadows) == (0, 0, ())
 
@@ -137,7 +137,7 @@ def test_live_books_that_do_not_balance_say_why(
 ) -> None:
     """A request's rows are counted by their numbers."""
     slice_a.request("a", "a", "a", row=rows, outcome=outcome)
-    found = books(slice_a)
+    found = accounts(slice_a)
     assert not found.balanced
     assert complaint in found.explain()
 
@@ -155,13 +155,13 @@ def test_a_shadow_has_scored_failed_or_yet_to_read_each_row(slice_a: Slice, seal
         slice_a.rotate()
         assert Sealer(slice_a.settings, "flights").seal() == 2
     slice_a.request("e", "f")
-    assert the_shadow(slice_a) == ShadowBooks(
+    assert the_shadow(slice_a) == ShadowAccounts(
         artifact="flights:2", eligible=5, scored=2, failed=1, lagging=2, lagging_in={"a": 2}
     )
-    assert books(slice_a).explain().splitlines()[1] == (
+    assert accounts(slice_a).explain().splitlines()[1] == (
         "shadow flights:2: 5 rows eligible = 2 scored + 1 failed + 2 lagging"
     )
-    assert books(slice_a).balanced
+    assert accounts(slice_a).balanced
 
 
 def test_a_sampled_shadow_is_held_to_its_sample(slice_a: Slice) -> None:
@@ -188,7 +188,7 @@ def test_rows_read_and_not_recorded_are_missing(slice_a: Slice) -> None:
     found = the_shadow(slice_a)
     assert (found.eligible, found.scored, found.lagging, found.missing) == (2, 1, 0, 1)
     assert not found.balanced
-    assert "  1 row is read and not recorded" in books(slice_a).explain()
+    assert "  1 row is read and not recorded" in accounts(slice_a).explain()
 
 
 def test_rows_recorded_twice_or_without_need_do_not_balance(slice_a: Slice) -> None:
@@ -200,8 +200,8 @@ def test_rows_recorded_twice_or_without_need_do_not_balance(slice_a: Slice) -> N
         slice_a.shadow(names, end)
     found = the_shadow(slice_a)
     assert (found.repeated, found.strange) == (1, 1)
-    assert not books(slice_a).balanced
-    explained = books(slice_a).explain()
+    assert not accounts(slice_a).balanced
+    explained = accounts(slice_a).explain()
     assert "≠ 2 scored" in explained
     assert "  1 row is recorded more than once" in explained
     assert "  1 row is recorded and not eligible" in explained
@@ -213,13 +213,13 @@ def test_a_stopped_shadow_lags_nothing(slice_a: Slice) -> None:
     slice_a.shadow(["a"], slice_a.request("a"))
     slice_a.stop()
     slice_a.request("b")
-    assert the_shadow(slice_a) == ShadowBooks(artifact="flights:2", eligible=1, scored=1)
+    assert the_shadow(slice_a) == ShadowAccounts(artifact="flights:2", eligible=1, scored=1)
     slice_a.start(epoch=2)
     slice_a.request("c")
-    assert the_shadow(slice_a) == ShadowBooks(
+    assert the_shadow(slice_a) == ShadowAccounts(
         artifact="flights:2", eligible=2, scored=1, lagging=1, lagging_in={"a": 1}
     )
-    assert books(slice_a).balanced
+    assert accounts(slice_a).balanced
 
 
 def test_slices_are_added_up(open_slice: Callable[..., Slice]) -> None:
@@ -229,11 +229,11 @@ def test_slices_are_added_up(open_slice: Callable[..., Slice]) -> None:
         each.start()
         each.shadow([f"x{number}"], each.request(f"x{number}"))
     slices[0].request("y")
-    assert the_shadow(slices[0]) == ShadowBooks(
+    assert the_shadow(slices[0]) == ShadowAccounts(
         artifact="flights:2", eligible=3, scored=2, lagging=1, lagging_in={"a": 1}
     )
-    assert books(slices[0]).balanced
-    assert "  1 row is lagging in slice a" in books(slices[0]).explain().splitlines()
+    assert accounts(slices[0]).balanced
+    assert "  1 row is lagging in slice a" in accounts(slices[0]).explain().splitlines()
 
 
 def test_another_machines_shadow_is_taken_at_its_word(slice_a: Slice) -> None:
@@ -245,4 +245,4 @@ def test_another_machines_shadow_is_taken_at_its_word(slice_a: Slice) -> None:
     elsewhere = Settings(root=slice_a.settings.root, spool=f"{slice_a.settings.root}/none")
     found = balance(InferenceLog(elsewhere, "flights"))
     assert found.balanced
-    assert found.shadows == (ShadowBooks(artifact="flights:2", eligible=1, scored=1),)
+    assert found.shadows == (ShadowAccounts(artifact="flights:2", eligible=1, scored=1),)

@@ -1,4 +1,4 @@
-"""Counting the books of a log."""
+"""Counting the accounts of a log."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from gnomon.log import (
 from gnomon.log.layout import START, folders
 from gnomon.log.lost import LostRange, lost_ranges
 from gnomon.log.sampling import eligible
-from gnomon.shadow.books.books import LiveBooks, LogBooks, ShadowBooks
-from gnomon.shadow.books.sealed import sealed_books
+from gnomon.shadow.accounts.accounts import LiveAccounts, LogAccounts, ShadowAccounts
+from gnomon.shadow.accounts.sealed import sealed_accounts
 from gnomon.shadow.feed.run import Run
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ _COLUMNS = (
 _ELIGIBLE = pa.schema([("request_id", pa.string()), ("row", pa.int32()), ("read", pa.bool_())])
 
 
-def balance(log: InferenceLog) -> LogBooks:
-    """Count the log's books at one moment.
+def balance(log: InferenceLog) -> LogAccounts:
+    """Count the log's accounts at one moment.
 
     A shadow is held to its latest run in each slice of this machine: which rows it had to score is
     in its segments' metadata. What it recorded in earlier runs, or in slices of other machines, is
@@ -49,26 +49,26 @@ def balance(log: InferenceLog) -> LogBooks:
         LogError: there is no log yet, or it cannot be read.
     """
     for last in [False] * _TRIES + [True]:
-        books = _count(log)
+        accounts = _count(log)
         # Of a stream that was sealed while it was counted the ledger read was an older one.
-        if last or not any(part.behind for part in books.sealed):
-            return books
+        if last or not any(part.behind for part in accounts.sealed):
+            return accounts
     raise AssertionError
 
 
-def _count(log: InferenceLog) -> LogBooks:
+def _count(log: InferenceLog) -> LogAccounts:
     runs = list(_runs(log))  # Before the snapshot, which then holds all that they have read.
     with log.snapshot() as snapshot, snapshot.connection(columns=_COLUMNS) as connection:
         _register_lost(connection, log)
-        counted = [_shadow_books(connection, snapshot, run) for run in runs]
-        shadows: dict[str, ShadowBooks] = {}
-        for books in [*counted, *_earlier(connection, runs)]:
-            known = shadows.get(books.artifact)
-            shadows[books.artifact] = books if known is None else known.plus(books)
-        return LogBooks(
-            live=_live_books(connection),
+        counted = [_shadow_accounts(connection, snapshot, run) for run in runs]
+        shadows: dict[str, ShadowAccounts] = {}
+        for accounts in [*counted, *_earlier(connection, runs)]:
+            known = shadows.get(accounts.artifact)
+            shadows[accounts.artifact] = accounts if known is None else known.plus(accounts)
+        return LogAccounts(
+            live=_live_accounts(connection),
             shadows=tuple(shadows[artifact] for artifact in sorted(shadows)),
-            sealed=sealed_books(snapshot, log.folder, connection),
+            sealed=sealed_accounts(snapshot, log.folder, connection),
             damaged=_damaged(log),
         )
 
@@ -141,16 +141,16 @@ _LIVE = """
 """
 
 
-def _shadow_books(
+def _shadow_accounts(
     connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, held: _Held
-) -> ShadowBooks:
+) -> ShadowAccounts:
     rows = pa.RecordBatchReader.from_batches(_ELIGIBLE, _eligible(snapshot, held))
     connection.register("eligible_rows", rows)
     connection.execute("CREATE OR REPLACE TEMP TABLE eligible AS SELECT * FROM eligible_rows")
     run = {"slice": held.slice, "artifact": held.run.artifact, "epoch": held.run.epoch}
     (counts,) = _rows(connection.execute(_SHADOW, run))
     lagging_in = {held.slice: counts["lagging"]} if counts["lagging"] else {}
-    return ShadowBooks(artifact=held.run.artifact, lagging_in=lagging_in, **counts)
+    return ShadowAccounts(artifact=held.run.artifact, lagging_in=lagging_in, **counts)
 
 
 def _damaged(log: InferenceLog) -> dict[str, int]:
@@ -176,21 +176,21 @@ def _register_lost(connection: duckdb.DuckDBPyConnection, log: InferenceLog) -> 
             connection.execute("INSERT INTO lost VALUES (?, ?, ?, ?)", row)
 
 
-def _earlier(connection: duckdb.DuckDBPyConnection, runs: list[_Held]) -> Iterator[ShadowBooks]:
+def _earlier(connection: duckdb.DuckDBPyConnection, runs: list[_Held]) -> Iterator[ShadowAccounts]:
     connection.execute("CREATE TEMP TABLE held (slice VARCHAR, artifact VARCHAR, epoch BIGINT)")
     for held in runs:
         key = [held.slice, held.run.artifact, held.run.epoch]
         connection.execute("INSERT INTO held VALUES (?, ?, ?)", key)
     for counts in _rows(connection.execute(_EARLIER)):
-        yield ShadowBooks(**counts)
+        yield ShadowAccounts(**counts)
 
 
-def _live_books(connection: duckdb.DuckDBPyConnection) -> LiveBooks:
+def _live_accounts(connection: duckdb.DuckDBPyConnection) -> LiveAccounts:
     (counts,) = _rows(connection.execute(_LIVE))
     outcomes = connection.execute(
         "SELECT outcome, count(*) FROM log WHERE role = 'live' GROUP BY outcome ORDER BY outcome"
     ).fetchall()
-    return LiveBooks(**{key: n or 0 for key, n in counts.items()}, outcomes=dict(outcomes))
+    return LiveAccounts(**{key: n or 0 for key, n in counts.items()}, outcomes=dict(outcomes))
 
 
 def _rows(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

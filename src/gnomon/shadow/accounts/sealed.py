@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 from gnomon.log import SegmentReader, Snapshot, stream_segments
 from gnomon.log.ledger import Ledger, sealed_rows
-from gnomon.shadow.books.books import SealedBooks
+from gnomon.shadow.accounts.accounts import SealedAccounts
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["sealed_books"]
+__all__ = ["sealed_accounts"]
 
 
-def sealed_books(
+def sealed_accounts(
     snapshot: Snapshot, spool: Path | None, connection: duckdb.DuckDBPyConnection
-) -> tuple[SealedBooks, ...]:
-    """The books of every stream that a ledger knows; streams of earlier releases are not held.
+) -> tuple[SealedAccounts, ...]:
+    """The accounts of every stream that a ledger knows; streams of earlier releases are not held.
 
     Rows that are in the table and not in the ledger yet are counted in the spool, where their
     segments stay until they are. Where they are not there either, the ledger is an older one.
@@ -32,12 +32,12 @@ def sealed_books(
     if snapshot.table is not None:
         query = "SELECT slice || '/' || stream, count(*) FROM sealed GROUP BY ALL"
         found = dict(connection.execute(query).fetchall())
-    books = []
+    accounts = []
     for stream, sealed in sealed_rows(snapshot.ledgers).items():
         ahead = _rows_ahead(snapshot, spool, stream)
         there = found.get(stream, 0) - (ahead or 0)
-        books.append(
-            SealedBooks(
+        accounts.append(
+            SealedAccounts(
                 stream=stream,
                 sealed=_less_removing(snapshot.ledgers, stream, sealed.rows, there),
                 found=there,
@@ -46,7 +46,7 @@ def sealed_books(
                 begun=sealed.begun,
             )
         )
-    return tuple(books)
+    return tuple(accounts)
 
 
 def _rows_ahead(snapshot: Snapshot, spool: Path | None, stream: str) -> int | None:

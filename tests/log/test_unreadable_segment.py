@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.log.headless``: segments whose beginning is damaged, so that nothing is left."""
+"""Segments whose beginning is damaged, so that no row of them can be read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gnomon.log.seal import Sealer
 from gnomon.log.sealed import WholeTail
 from gnomon.log.table import LogTable
 from gnomon.settings import Settings
-from gnomon.shadow.books.balance import balance
+from gnomon.shadow.accounts.balance import balance
 from gnomon.shadow.feed.run import Run
 from tests.log.rows import REQUESTS_SCHEMA, SHADOW_SCHEMA, live, settings, shadow
 from tests.log.test_repair import logged, write
@@ -70,7 +70,7 @@ def test_the_segment_is_set_aside_and_all_others_are_read(setup: Settings, how: 
             reading()
     done = repair(setup, "flights")
     [lost] = done.segments
-    assert lost.headless
+    assert lost.unreadable
     assert done.lost_rows
     assert lost.set_aside.read_bytes() == content
     assert not path.exists()

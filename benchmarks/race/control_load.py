@@ -1,8 +1,8 @@
 """A process that has nothing to do with the server and computes as much as its shadow does.
 
-What it does to live latency, the machine does: caches, memory and a kernel that has one core fewer
-to give. ``python -m benchmarks.race.stranger SHARE`` uses that share of one core, at the priority
-of a shadow and in bursts as a shadow does, until it is ended.
+Its effect on live latency is that of the machine: caches, memory and a kernel that has one core
+fewer to give. ``python -m benchmarks.race.control_load SHARE`` uses that share of one core, at the
+priority of a shadow and in bursts as a shadow does, until it is ended.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from gnomon.shadow.feed.__main__ import NICENESS
 from gnomon.shadow.feed.process import GULP_SECONDS
 
-__all__ = ["stranger"]
+__all__ = ["control_load"]
 
 
 @contextmanager
-def stranger(share: float) -> Iterator[None]:
+def control_load(share: float) -> Iterator[None]:
     """While it computes.
 
     Args:
