@@ -223,8 +223,8 @@ def test_the_policy_of_the_deployment_sets_the_gates(shell: Shell, pack: Pack) -
     one, two = pack(times(1)), pack(times(2))
     shell("promote", one)
     shell("shadow", "start", two)
-    log_live(settings, 100, artifact=one)
-    log_shadow(settings, agreed=150, artifact=two, against=one)
+    log_live(settings, 800, artifact=one)
+    log_shadow(settings, agreed=800, artifact=two, against=one)
     assert "1,000 are needed" in shell("promote", two, expect=2).err
     (shell.folder / "shadow").mkdir()
     policy = shell.folder / "shadow" / "policy.toml"
