@@ -17,7 +17,7 @@ from tests.conftest import Serve
 from tests.faults.accounts import Accounts
 from tests.faults.conftest import ServeIn
 from tests.faults.disks import Disk, Limited, Mounted
-from tests.faults.shadows import Packed, books_of, install
+from tests.faults.shadows import Packed, accounts_of, install
 from tests.load import gateways, load, until, wait_for_more
 from tests.packing import Pack, times
 
@@ -197,7 +197,7 @@ def test_a_shadow_on_a_full_disk_catches_up(
         until(lambda: control.status().error is None, "nothing is wrong any more", 90)
         until(lambda: control.status().shadows[0].error is None, "nor with the shadow", 90)
         accounts.check(seen)
-        books_of(server, tag)
+        accounts_of(server, tag)
 
 
 def forbid(folder: Path) -> None:
