@@ -76,7 +76,7 @@ def test_a_contract_against_another(shell: Shell, contract: Path, tmp_path: Path
     ("words", "message"),
     [
         (("gone.json",), "cannot read the contract"),
-        (("contract.json", "--table", "gone.csv"), "cannot read the table"),
+        (("contract.json", "--table", "gone.csv"), "no such file"),
         (("contract.json", "--role", "live"), "--role needs an artifact"),
         (("contract.json",), "no deployment has run"),
     ],

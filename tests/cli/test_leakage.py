@@ -76,7 +76,7 @@ def test_an_artifact_is_asked_for_its_scores(shell: Shell, pack: Pack, tmp_path:
     [
         (("--label", "gone"), "no column `gone`"),
         (("--known-at", "fee"), "FEATURE=COLUMN"),
-        (("--holdout", "nowhere.csv"), "cannot read"),
+        (("--holdout", "nowhere.csv"), "no such file"),
     ],
 )
 def test_what_cannot_be_done_is_a_plain_error(

@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 
 from gnomon.contract.contract import Contract, Feature, Output
 from gnomon.errors import LogError
-from gnomon.log import table as log_table
+from gnomon.log import delta
 from gnomon.log.layout import Position, stream_folder
 from gnomon.log.reader import InferenceLog
 from gnomon.log.schema import request_schema
@@ -99,7 +99,7 @@ def test_sealed_rows_are_read_by_small_groups_in_their_order(
     setup: Settings, open_stream: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reader holds one group of rows, however long the table is."""
-    monkeypatch.setattr(log_table, "ROW_GROUP_ROWS", 4)
+    monkeypatch.setattr(delta, "ROW_GROUP_ROWS", 4)
     names = [f"r{number}" for number in range(10)]
     writer = open_stream()
     writer.append(live(names))

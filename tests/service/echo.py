@@ -27,7 +27,7 @@ class Echo:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.requests = self
+        self.requests = self.control = self
         self.through_asgi = False
         self.busy = threading.Event()
         self.bodies: list[bytes | bytearray] = []

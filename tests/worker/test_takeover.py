@@ -13,19 +13,19 @@ import psutil
 import pyarrow as pa
 import pytest
 
-from gnomon.artifact import Artifact, inspect
+from gnomon.artifact import Artifact
 from gnomon.settings import Settings
 from gnomon.worker import frames
 from gnomon.worker.spawn import Spawned, reap, spawn
 from gnomon.worker.takeover import HolderHandle, Taken, outlive, take_over
 from tests.load import until
-from tests.packing import Pack, times
-from tests.worker.test_client import rows
+from tests.packing import times
+from tests.worker.conftest import Toy, rows
 
 
 @pytest.fixture
-def artifact(pack: Pack) -> Artifact:
-    return inspect(pack(times(2)))
+def artifact(toy: Toy) -> Artifact:
+    return toy(times(2))
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_it_serves_whoever_takes_it_over(
         taken = taken_over(mine)
         assert taken is not None
         assert taken.spawned.process.pid == spawned.process.pid
-        batch = rows(artifact.tag, [1.0, 2.0])
+        batch = rows(artifact, [1.0, 2.0])
         with taken.data:
             taken.data.setblocking(True)
             taken.data.sendall(frames.pack_frame(1, frames.SCORE, batch.serialize()))
