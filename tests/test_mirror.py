@@ -56,6 +56,8 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "report/test_html.py": ("page_templates.py", "report/document.py", "report/lines.py"),
     "report/test_model.py": ("report/counts.py", "report/diagnosis.py", "report/intervals.py"),
     "report/test_terminal.py": ("report/comparison_document.py", "terminal.py"),
+    "test_notebook.py": ("log/accounts.py", "rollout/queries.py"),
+    "test_public_surface.py": ("contract/body_size.py",),
     "rollout/test_skew_checks.py": ("report/saved.py", "rollout/lookup.py"),
     "shadow/accounts/test_balance.py": ("shadow/accounts/accounts.py", "shadow/accounts/sealed.py"),
     "shadow/feed/test_process.py": ("shadow/feed/reporter.py", "shadow/feed/shadowing.py"),

@@ -122,7 +122,7 @@ def no_preprocessing() -> Iterator[None]:
 
 
 def _taken() -> dict[str, ModuleType]:
-    names = [name for name in sys.modules if name.partition(".")[0] == "preprocessing"]
+    names = [name for name in [*sys.modules] if name.partition(".")[0] == "preprocessing"]
     return {name: sys.modules.pop(name) for name in names}
 
 

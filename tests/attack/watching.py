@@ -67,7 +67,7 @@ for line in sys.stdin:
         answer |= {name: attempt(read, place) for name, read in READERS.items()}
     for finder in [f for f in sys.meta_path if type(f).__name__ == "VendoredCode"]:
         sys.meta_path.remove(finder)
-    for name in [n for n in sys.modules if n.partition(".")[0] == "preprocessing"]:
+    for name in [n for n in [*sys.modules] if n.partition(".")[0] == "preprocessing"]:
         del sys.modules[name]
     print(json.dumps(answer), flush=True)
 """

@@ -82,5 +82,6 @@ def test_values_that_the_contract_does_not_take_are_refused(tmp_path: Path) -> N
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     """As every table is."""
+    (tmp_path / "rows.xls").write_bytes(b"")
     with pytest.raises(TableError, match="cannot read"):
         MEANING.read(tmp_path / "rows.xls")

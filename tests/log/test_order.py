@@ -102,7 +102,9 @@ def test_files_that_compaction_replaces_go_after_the_new_ones_are_on_disk(
         Sealer(setup, "flights").seal()
     sealer = Sealer(setup, "flights")
     freed: list[set[Path]] = []
-    monkeypatch.setattr(sealer._table, "free", lambda: freed.append(synced(steps, len(steps))))
+    monkeypatch.setattr(
+        sealer._maintenance, "free", lambda: freed.append(synced(steps, len(steps)))
+    )
     sealer.maintain()
     table = Path(setup.root, "log", "flights")
     log = table / "_delta_log"

@@ -255,7 +255,7 @@ def test_an_unreadable_file_says_why(tmp_path: Path, name: str, content: bytes, 
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
     """A wrong path is a clear message."""
     for name in ("none.parquet", "none.csv"):
-        with pytest.raises(TableError, match="cannot read the table"):
+        with pytest.raises(TableError, match="there is no such file"):
             read(tmp_path / name)
 
 

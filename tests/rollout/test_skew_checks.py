@@ -24,8 +24,12 @@ ROWS = 60
 
 
 @pytest.fixture
-def deployed(settings: Settings, pack: Pack, monkeypatch: pytest.MonkeyPatch) -> Trips:
-    """Rows that a live artifact answered; this process reads the same storage root."""
+def deployed(
+    settings: Settings, pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Trips:
+    """Rows that a live artifact answered; this process reads the same storage root, and is in a
+    folder without a policy."""
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GNOMON_ROOT", settings.root)
     trained = inspect(pack(LOCAL, "trips", TRAINED))
     rollout.promote(settings, "trips", trained.tag)

@@ -233,6 +233,7 @@ def test_rows_that_cannot_be_run_again_are_counted(
     trip = Trips(settings, inspect(pack(LOCAL, "trips", TRAINED)), trips(ROWS))
     whole = trip.offline("columns/clock/hour")
     trip.records[5] = {**trip.records[5], "miles": "far"}
+    table = tmp_path / "offline.parquet"
     write(whole, table)
     report = compare(trip.answer(), table)
     (lost,) = (

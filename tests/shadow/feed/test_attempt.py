@@ -59,12 +59,12 @@ def test_counts_are_brought_up_to_the_last_record(
     record(writer, 5, epoch=2)
     attempts.begin(
         Attempt(epoch=2, position="1:0", until="1:9", own=str(writer.position),
-                totals=Totals(scored=5, compared=5))
+                totals=Totals(scored=5, compared=5, decided=5))
     )  # fmt: skip
     record(writer, 4, epoch=2)
     writer.close()
     for _ in range(2):
-        assert attempts.recounted(2, table).totals == Totals(scored=9, compared=9)
+        assert attempts.recounted(2, table).totals == Totals(scored=9, compared=9, decided=9)
 
 
 def test_without_an_attempt_the_records_are_counted(
@@ -89,13 +89,13 @@ def test_records_that_were_sealed_are_counted(
     record(writer, 2, epoch=1)
     attempts.begin(
         Attempt(epoch=1, position="1:0", until="1:9", own=str(writer.position),
-                totals=Totals(scored=2, compared=2))
+                totals=Totals(scored=2, compared=2, decided=2))
     )  # fmt: skip
     record(writer, 3, epoch=1)
     writer.close()
     Sealer(settings, "toy").seal()
     assert len(stream_segments(folder)) == 1
-    assert attempts.recounted(1, table).totals == Totals(scored=5, compared=5)
+    assert attempts.recounted(1, table).totals == Totals(scored=5, compared=5, decided=5)
 
 
 @pytest.mark.parametrize(

@@ -31,5 +31,6 @@ def test_progress_balances() -> None:
     progress = Progress(scored=5, failed=2, lagging=3)
     assert progress.count_eligible() == 10
     assert progress.counts() == {
-        "scored": 5, "failed": 2, "lagging": 3, "compared": 0, "disagreed": 0, "flipped": 0,
+        "scored": 5, "failed": 2, "lagging": 3,
+        "compared": 0, "disagreed": 0, "decided": 0, "flipped": 0,
     }  # fmt: skip
