@@ -29,6 +29,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:bentoml.metrics:DeprecationWarni
 CALL_COSTS = times(2, "time.sleep(0.1)")
 ROWS_COST = times(2, "time.sleep(0.05 * len(X))")
 
+FAIL = times(2, "if (X['x'] < 0).any(): time.sleep(0.004); raise ValueError('negative')")
+"""Rows fail, and take the batch that they are in with them."""
+
 SLOW_ROWS = times(2, "time.sleep(0.002 * len(X))")
 
 CRASHES = -666.0
@@ -199,6 +202,27 @@ def test_many_rows_are_scored_in_parts_with_others_between(pack: Pack, settings:
         # A call of n rows is said on n rows; several calls may have had n.
         assert all(sizes.count(size) % size == 0 for size in set(sizes))
         assert min(batch.column("scored_us").to_pylist()) >= 2000
+
+
+@pytest.mark.slow
+def test_bad_rows_of_a_large_request_leave_time_to_answer_it(
+    pack: Pack, settings: Settings
+) -> None:
+    """Every second of 4,000 rows is bad: they are looked for as long as they would be if the
+    request were scored at once, not as long in each of its parts; it is answered in time, and what
+    was found by then is told row by row."""
+
+    async def run(tag: str) -> Answer:
+        async with lane_of(tag, limited) as (lane, _):
+            return await ask_many(lane, [-1.0, 1.0] * 2000)
+
+    limited = msgspec.structs.replace(settings, deadline=16.0, batch_rows=128)
+    answer = uvloop.run(run(pack(FAIL)))
+    assert answer.status == 200, answer.body
+    rows = json.loads(answer.body)["rows"]
+    assert len(rows) == 4000
+    assert all("error" in row for row in rows[::2])
+    assert rows[1]["prediction"] == 2.0
 
 
 def test_large_requests_leave_room_for_small_ones(pack: Pack, settings: Settings) -> None:

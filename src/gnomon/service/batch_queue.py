@@ -15,6 +15,9 @@ from gnomon.worker.connection import Scored
 
 __all__ = ["BatchQueue", "LargeRequest", "Part"]
 
+MOST_MICROS = 2**32 - 1
+"""What a frame to a worker can say."""
+
 
 class Part(NamedTuple):
     """Consecutive rows of a large request, which are a batch.
@@ -45,6 +48,9 @@ class LargeRequest:
         self.outside = outside
         self.taken = 0
         """Rows that were given to a worker."""
+        self.searched = 0
+        """Microseconds spent on parts with bad rows. A request is given no longer for finding them
+        in parts than it is at once, or it would not be answered in time."""
         self._scored: list[tuple[int, pa.RecordBatch, Call]] = []
 
     @property
@@ -61,6 +67,9 @@ class LargeRequest:
     def add(self, part: Part, scored: Scored, sent: int) -> bool:
         """Keep what came of a part, sent at that time; whether it was the last."""
         call = Call(part.inputs.num_rows, sent, scored.micros)
+        errors = scored.batch.column("error")
+        if errors.null_count < len(errors):
+            self.searched = min(self.searched + scored.micros, MOST_MICROS)
         self._scored.append((part.start, scored.batch, call))
         return sum(call.rows for _, _, call in self._scored) == len(self.ticket.rows)
 

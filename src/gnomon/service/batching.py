@@ -234,7 +234,7 @@ class Lane:
             asked = self._recorder.asked(self.identity, tickets, inputs, sent, outside)
         finally:
             scored = await worker.finish(begun)
-        self._size.took(inputs.num_rows, scored.micros - scored.waited)
+        self._learn_size(scored)
         return asked, scored, Call(inputs.num_rows, sent, scored.micros)
 
     async def _run_part(self, worker: Supervisor, part: Part) -> None:
@@ -242,7 +242,7 @@ class Lane:
         sent = time.perf_counter_ns()
         request = part.request
         try:
-            scored = await worker.score(part.inputs)
+            scored = await worker.score(part.inputs, request.searched)
         except Exception as error:
             self._fail([request.ticket], error)
             if not isinstance(error, GnomonError):
@@ -250,13 +250,19 @@ class Lane:
             return
         finally:
             self._release(worker)
-        self._size.took(part.inputs.num_rows, scored.micros - scored.waited)
+        self._learn_size(scored)
         if request.add(part, scored, sent) and not request.ticket.settled:
             outputs, calls = request.whole()
             asked = self._recorder.asked(
                 self.identity, [request.ticket], request.inputs, sent, request.outside
             )
             await self._answer_large(asked.in_parts(calls), outputs, calls)
+
+    def _learn_size(self, scored: Scored) -> None:
+        """Note how long a batch took, unless bad rows were looked for in it: that says nothing of
+        others of its size."""
+        if scored.batch.column("error").null_count == scored.batch.num_rows:
+            self._size.took(scored.batch.num_rows, scored.micros - scored.waited)
 
     def _release(self, worker: Supervisor) -> None:
         self._free.append(worker)

@@ -60,12 +60,16 @@ class WorkerConnection(asyncio.Protocol):
         """Whether the scorer is known to have ended."""
         return self._reason is not None
 
-    def send(self, batch: pa.RecordBatch) -> asyncio.Future[Scored | str]:
-        """Send a batch; the future gives it scored, or the reason the scorer died."""
+    def send(self, batch: pa.RecordBatch, searched: int = 0) -> asyncio.Future[Scored | str]:
+        """Send a batch; the future gives it scored, or the reason the scorer died.
+
+        So many microseconds were spent on bad rows of the same request already.
+        """
         assert self._transport is not None
         self._number = (self._number + 1) & 0xFFFFFFFF
         payload = batch.serialize()
-        self._transport.write(frames.HEADER.pack(len(payload), self._number, frames.SCORE, 0, 0))
+        header = (len(payload), self._number, frames.SCORE, searched, 0)
+        self._transport.write(frames.HEADER.pack(*header))
         self._transport.write(payload)
         answer: asyncio.Future[Scored | str] = asyncio.get_running_loop().create_future()
         self._answers.append(answer)

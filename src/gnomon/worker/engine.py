@@ -28,7 +28,7 @@ of costing a call each."""
 
 SEARCH_SECONDS = 2.0
 """Seconds spent on it; a quarter of the deadline, where that is less, as the batch has to be
-answered within it."""
+answered within it. For a request that is scored in parts, on all of them together."""
 
 
 class _Search:
@@ -66,11 +66,12 @@ class Engine:
         self._contract = loaded.artifact.contract
         self._schema = scored_schema(self._contract.output_schema)
 
-    def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+    def score(self, batch: pa.RecordBatch, *, searched: float = 0.0) -> pa.RecordBatch:
         """Outputs of every row, with ``error`` set on the rows the pipeline raised on.
 
         Args:
             batch: decoded rows in the contract's input schema.
+            searched: seconds spent before on finding the bad rows of the same request.
 
         Returns:
             As many rows, in the same order, in the schema of
@@ -80,7 +81,7 @@ class Engine:
             MemoryError: there is none left. What leaked is not to be told from what the rows need,
                 so no row is blamed: a fresh worker has to try them.
         """
-        parts = list(self._parts(batch, _Search(self._search_seconds)))
+        parts = list(self._parts(batch, _Search(self._search_seconds - searched)))
         return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
 
     def trace(self, batch: pa.RecordBatch) -> pa.Table:

@@ -50,8 +50,9 @@ __all__ = [
 ]
 
 HEADER = struct.Struct("<QIIII")
-"""Payload bytes, sequence number, kind; and, of answers, microseconds that the worker spent, and
-how many of them it waited for a processor."""
+"""Payload bytes, sequence number, kind; of answers, microseconds that the worker spent, and how
+many of them it waited for a processor; of a part of a request that is to be scored, microseconds
+that were spent on parts of it with bad rows."""
 
 MOST_DESCRIPTORS = 253
 """What the kernel attaches to one packet (``SCM_MAX_FD``)."""

@@ -173,7 +173,8 @@ def serve(engine: Engine, schema: pa.Schema, data: socket.socket) -> None:
         started, waited = time.perf_counter_ns(), queue.micros()
         kind, payload = frame.kind, b""
         if kind == frames.SCORE:
-            payload = engine.score(frames.read_batch(frame.payload, schema)).serialize()
+            batch = frames.read_batch(frame.payload, schema)
+            payload = engine.score(batch, searched=frame.micros / 1e6).serialize()
         else:
             try:
                 payload = frames.table_payload(_looked_into(engine, schema, frame))

@@ -104,25 +104,29 @@ class Supervisor:
             await self.close()
             raise refusal
 
-    async def score(self, batch: pa.RecordBatch) -> Scored:
+    async def score(self, batch: pa.RecordBatch, searched: int = 0) -> Scored:
         """Score decoded rows. Calls may overlap; the worker takes them in order.
 
         A row that ends its worker even alone comes back with ``error`` starting ``crashed:``.
+
+        Args:
+            batch: the rows.
+            searched: microseconds spent on bad rows of the same request before.
 
         Raises:
             DeadlineExceeded: the batch took longer than the deadline; its worker was killed.
             WorkerError: the worker is gone for good.
         """
-        return await self.finish(await self.begin(batch))
+        return await self.finish(await self.begin(batch, searched))
 
-    async def begin(self, batch: pa.RecordBatch) -> Sent:
+    async def begin(self, batch: pa.RecordBatch, searched: int = 0) -> Sent:
         """The first half of :meth:`score`: send the rows. What is begun must be finished.
 
         Raises:
             WorkerError: the worker is gone for good.
         """
         await self._no_rescues.wait()
-        sent = await self._send(batch)
+        sent = await self._send(batch, searched)
         sent.answer.add_done_callback(self._close_gate)
         return sent
 
@@ -257,14 +261,14 @@ class Supervisor:
         self._refusal = error
         self._serving.set()
 
-    async def _send(self, batch: pa.RecordBatch) -> Sent:
+    async def _send(self, batch: pa.RecordBatch, searched: int = 0) -> Sent:
         while self._current is None or not self._current.is_open:
             await self._serving.wait()
             if self._refusal is not None:
                 raise self._refusal
             if self._current is None or not self._current.is_open:
                 self._serving.clear()
-        return Sent(batch, self._current, self._current.send(batch))
+        return Sent(batch, self._current, self._current.send(batch, searched))
 
     async def _receive(self, sent: Sent) -> Scored | str:
         """The rows scored, or the reason the scorer died."""
