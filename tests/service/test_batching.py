@@ -63,13 +63,15 @@ async def lane_of(tag: str, settings: Settings) -> AsyncIterator[tuple[Lane, Wat
     """A lane that serves, and its recorder."""
     recorder = Watched(settings)
     recorder.open(Path(settings.root) / "stream")
-    lane = Lane(inspect(tag), settings, recorder, epoch=1, codec=Codec(settings))
+    codec = Codec(settings)
+    lane = Lane(inspect(tag), settings, recorder, epoch=1, codec=codec)
     async with asyncio.timeout(60):
         await lane.start()
         try:
             yield lane, recorder
         finally:
             await lane.close()
+            await codec.close()
             await recorder.close()
             recorder.metrics.close()
 
