@@ -20,6 +20,7 @@ ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_widt
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_a_new_deployment_trains_serves_and_answers(shell: Shell) -> None:
     """Init, train, serve, ask, shadow a rival, send, replay, promote it; Ctrl-C ends it in good
     order."""
@@ -31,14 +32,15 @@ def test_a_new_deployment_trains_serves_and_answers(shell: Shell) -> None:
     train = [sys.executable, "-m", "models.train"]
     subprocess.run(train, cwd=folder, env=deployed.variables, check=True, timeout=120)
     port = free_port()
-    server = subprocess.Popen(
-        [sys.executable, "-m", "gnomon", "serve", "--port", str(port)],
-        cwd=folder,
-        env=deployed.variables,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    told_by_server = shell.folder / "server.txt"  # A pipe would be read until its last child ends.
+    with told_by_server.open("w") as out:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "gnomon", "serve", "--port", str(port)],
+            cwd=folder,
+            env=deployed.variables,
+            stdout=out,
+            start_new_session=True,
+        )
     try:
         with gnomon.Client(f"http://127.0.0.1:{port}") as client:
             client.wait_ready(90)
@@ -56,13 +58,14 @@ def test_a_new_deployment_trains_serves_and_answers(shell: Shell) -> None:
         assert len(list(folder.glob(".gnomon/skew/my-iris/*.json"))) == 2
         assert "is live" in deployed("promote", "my-iris", "--wait", "60").out
         server.send_signal(signal.SIGINT)
-        output, _ = server.communicate(timeout=60)
+        server.wait(60)
+        output = told_by_server.read_text()
         assert server.returncode == 0, output
         assert f"Ready. Look at it: http://127.0.0.1:{port}" in output
     finally:
         if server.poll() is None:
             os.killpg(server.pid, signal.SIGKILL)
-            server.communicate()
+            server.wait()
 
 
 def test_nothing_is_overwritten(shell: Shell) -> None:

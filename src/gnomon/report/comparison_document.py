@@ -207,14 +207,14 @@ def _walk(report: Report, walk: Walk) -> Section:
             TableColumn(kind="sign"),
             TableColumn(title="Step and column", kind="name"),
             TableColumn(title="Rows that differ"),
-            TableColumn(title=f"{sides}, median (5% to 95%)", kind="number", label=sides),
+            TableColumn(title=sides, kind="number", label=sides),
         ),
         rows=tuple(_steps(walk)),
     )
     return Section(
         title="Step by step",
         lead=f"{numbers.rows(walk.rows)} followed through the pipeline, in the order it computes. "
-        f"{reproduced(walk)}",
+        f"{reproduced(walk)} A difference is its median, and its 5% and 95% quantiles.",
         blocks=(table,),
         where="both" if walk.first else "page",
     )
@@ -225,8 +225,11 @@ def _steps(walk: Walk) -> Iterator[TableRow]:
     for step, group in groupby(walk.columns, key=lambda column: column.place):
         columns = list(group)
         differing = [column for column in columns if column.diverged]
-        total = numbers.plural(len(columns), "column")
-        note = f"{len(differing)} of {total} differ" if differing else f"{total}, all equal"
+        note = (
+            f"{len(differing)} of {len(columns)} differ"
+            if differing
+            else f"all {len(columns)} equal"
+        )
         name = TableCell(text=step, note=note)
         yield TableRow(cells=(name,), sign=sign(bool(differing)), level="group")
         for column in differing[:_COLUMNS_PER_STEP]:
