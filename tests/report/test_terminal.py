@@ -29,7 +29,7 @@ def test_the_walk_points_at_the_first_column() -> None:
     text = text[text.index("Step by step") :]
     assert text.index("inputs") < text.index("columns/clock") < text.index("columns/late")
     assert "hour  ◀ first to differ" in text
-    assert "all 9 equal" in text
+    assert "9 columns, all equal" in text
     assert "and 18 more" in text
 
 

@@ -225,11 +225,8 @@ def _steps(walk: Walk) -> Iterator[TableRow]:
     for step, group in groupby(walk.columns, key=lambda column: column.place):
         columns = list(group)
         differing = [column for column in columns if column.diverged]
-        note = (
-            f"{len(differing)} of {len(columns)} differ"
-            if differing
-            else f"all {len(columns)} equal"
-        )
+        total = numbers.plural(len(columns), "column")
+        note = f"{len(differing)} of {total} differ" if differing else f"{total}, all equal"
         name = TableCell(text=step, note=note)
         yield TableRow(cells=(name,), sign=sign(bool(differing)), level="group")
         for column in differing[:_COLUMNS_PER_STEP]:

@@ -108,6 +108,8 @@ def _table(table: Table) -> Grid:
             continue
         cells = zip(row.cells, table.columns[has_signs:], shown[has_signs:], strict=False)
         texts = [_cell(cell, column, row) for cell, column, is_shown in cells if is_shown]
+        if row.level == "group" and len(row.cells) == 1:
+            texts.append(Text(row.cells[0].note, "dim"))
         grid.add_row(*([_sign(row)] if has_signs else []), *texts)
     if table.rest:
         grid.add_row(*([""] if has_signs else []), Text(table.rest, "dim"))
@@ -129,7 +131,9 @@ def _cell(cell: TableCell, column: TableColumn, row: TableRow) -> Text:
         text.pad_left(2 if row.level in ("member", "first") else 0)
         text.stylize("bold" if row.level == "group" else "")
     text.stylize(_STYLES[cell.tone])
-    if cell.note:
+    if cell.note and not (
+        row.level == "group" and len(row.cells) == 1
+    ):  # It has a cell of its own.
         text.append(f" {cell.note}", "dim")
     if cell.tag:
         text.append(f"  ◀ {cell.tag}", "bold red")
