@@ -166,6 +166,7 @@ def _heads() -> Iterator[bytes]:
     yield b"\r\n\r\n" + _plain(body)
     yield _plain(body).replace(b"\r\n", b"\n")
     yield _plain(body).replace(b"Content-Length: %d" % len(body), b"Content-Length: many")
+    yield _plain(body).replace(b"Content-Length: %d" % len(body), b"Content-Length: 99999999")
     chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
     yield b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked
     yield _plain(body)[:-5]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket
 import subprocess
@@ -29,6 +30,9 @@ class Live:
         return [self.handle]
 
 
+PR_SET_CHILD_SUBREAPER = 36
+
+
 @pytest.fixture
 def worker() -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
@@ -52,6 +56,8 @@ def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     prepare_takeover(1)
     numbers = os.environ[PAIRS]
     yield numbers
+    # Or other tests of this process would find the grandchildren of processes that they kill.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0)
     for number in numbers.split("-"):
         os.close(int(number))
 

@@ -115,7 +115,8 @@ class Connection(ClientStream):
         if self._ended:
             return False
         if self._framing is not None:
-            self._break_off(_cut_short())
+            assert self._exchange is not None
+            self._exchange.end(lambda: self._break_off(_cut_short()))
         elif not self._busy:
             self._take()
         return not self.transport.is_closing()
@@ -272,6 +273,8 @@ class Connection(ClientStream):
         if self._framing is None:
             self._busy = False
             self._go_on()
+        elif self._eof:
+            self._close()
         else:
             self._expect(self._client_seconds)
             self._read_on()

@@ -82,6 +82,18 @@ class Exchange(RequestResponseCycle):
             on_response=on_response,
         )
         self._may_go_on = may_go_on
+        self._reads = False
+        self._break_off: Callable[[], None] | None = None
+
+    async def receive(self) -> Any:
+        """The ASGI ``receive``."""
+        if self._break_off is not None and self.more_body:
+            self._break_off()
+        self._reads = True
+        try:
+            return await super().receive()
+        finally:
+            self._reads = False
 
     async def send(self, message: Any) -> None:
         """The ASGI ``send``: says ``connection: close`` where the body is not to be read on."""
@@ -101,6 +113,16 @@ class Exchange(RequestResponseCycle):
         if body or done:
             self.message_event.set()
         return len(self.body) > _BODY_WAITING
+
+    def end(self, break_off: Callable[[], None]) -> None:
+        """No more of the body comes: break off, once the application asks for more of it.
+
+        What it refuses by the head alone is then refused for that, whenever the client ended.
+        """
+        if self._reads or self.response_complete:
+            break_off()
+        else:
+            self._break_off = break_off
 
     def abandon(self) -> None:
         """The rest of the body will never come: there is nobody to answer."""
