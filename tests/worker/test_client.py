@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,6 +202,27 @@ def test_a_limit_below_what_the_artifact_takes_is_refused(toy: Toy, settings: Se
     bounded = structs.replace(settings, worker_bytes=10_000_000)
     with pytest.raises(WorkerError, match=r"takes [\d,]+ bytes .* may use 10,000,000"):
         WorkerClient(artifact, bounded).__enter__()
+
+
+def test_waiting_for_a_processor_is_not_work(toy: Toy, settings: Settings) -> None:
+    """Beside others on its processor a scorer takes longer, and has worked no more."""
+    artifact = toy(times(1, "sum(range(20_000_000))"))
+    with WorkerClient(artifact, settings) as worker:
+        (scorer,) = psutil.Process(worker.pid).children()
+        scorer.cpu_affinity([0])
+        batch = rows(artifact, [1.0])
+        worker.score(batch)
+        alone = worker.worked
+        spin = "import os; os.sched_setaffinity(0, {0})\nwhile True: pass"
+        others = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(3)]
+        try:
+            worker.score(batch)
+        finally:
+            for other in others:
+                other.kill()
+                other.wait()
+    assert worker.waited > worker.micros / 3
+    assert worker.worked < 2 * alone
 
 
 def test_a_stopped_scorer_ends_with_its_holder(toy: Toy, settings: Settings) -> None:

@@ -66,7 +66,7 @@ class LargeRequest:
 
     def add(self, part: Part, scored: Scored, sent: int) -> bool:
         """Keep what came of a part, sent at that time; whether it was the last."""
-        call = Call(part.inputs.num_rows, sent, scored.micros)
+        call = Call(part.inputs.num_rows, sent, scored.micros, scored.worked)
         errors = scored.batch.column("error")
         if errors.null_count < len(errors):
             self.searched = min(self.searched + scored.micros, MOST_MICROS)

@@ -235,7 +235,7 @@ class Lane:
         finally:
             scored = await worker.finish(begun)
         self._learn_size(scored)
-        return asked, scored, Call(inputs.num_rows, sent, scored.micros)
+        return asked, scored, Call(inputs.num_rows, sent, scored.micros, scored.worked)
 
     async def _run_part(self, worker: Supervisor, part: Part) -> None:
         """Have a part of a large request scored, and answer that when it was the last."""
@@ -262,7 +262,7 @@ class Lane:
         """Note how long a batch took, unless bad rows were looked for in it: that says nothing of
         others of its size."""
         if scored.batch.column("error").null_count == scored.batch.num_rows:
-            self._size.took(scored.batch.num_rows, scored.micros - scored.waited)
+            self._size.took(scored.batch.num_rows, scored.worked)
 
     def _release(self, worker: Supervisor) -> None:
         self._free.append(worker)

@@ -28,11 +28,13 @@ class Call(NamedTuple):
         rows: how many rows it scored.
         sent: monotonic nanoseconds at which they left for the worker.
         micros: microseconds the worker spent.
+        worked: those of them that it had a processor.
     """
 
     rows: int
     sent: int
     micros: int
+    worked: int
 
 
 class LaneIdentity(NamedTuple):
@@ -165,8 +167,8 @@ def record(
 
 def _micros(calls: Sequence[Call]) -> int | list[int] | None:
     if len(calls) > 1:
-        return _spread([call.micros for call in calls], [call.rows for call in calls])
-    return calls[0].micros if calls else None
+        return _spread([call.worked for call in calls], [call.rows for call in calls])
+    return calls[0].worked if calls else None
 
 
 def spread(values: list[Any], tickets: Sequence[Ticket]) -> list[Any]:

@@ -59,11 +59,18 @@ class WorkerClient:
         self.restarts = 0
         self.micros = 0
         """Microseconds the worker spent on the last batch, on all tries that it answered."""
+        self.waited = 0
+        """How many of them it was ready to run and had no processor."""
 
     @property
     def pid(self) -> int:
         """The worker's process id."""
         return self._process.pid
+
+    @property
+    def worked(self) -> int:
+        """Microseconds of the last batch, without those the worker had no processor."""
+        return frames.worked(self.micros, self.waited)
 
     def __enter__(self) -> Self:
         self._process, self._control = self._spawn()
@@ -87,7 +94,7 @@ class WorkerClient:
         Raises:
             WorkerError: the worker could not be replaced.
         """
-        self.micros = 0
+        self.micros = self.waited = 0
         result = self._try_score(batch)
         if not isinstance(result, str):
             return result
@@ -151,6 +158,7 @@ class WorkerClient:
             pass
         if frame is not None:
             self.micros += frame.micros
+            self.waited += frame.waited
             return frame
         self._data.close()
         reason = self._connect()

@@ -27,6 +27,11 @@ class Scored(NamedTuple):
     micros: int
     waited: int = 0
 
+    @property
+    def worked(self) -> int:
+        """Microseconds without those it had no processor."""
+        return frames.worked(self.micros, self.waited)
+
 
 class WorkerConnection(asyncio.Protocol):
     """Sends batches to one scorer and resolves their answers in order.

@@ -47,6 +47,7 @@ __all__ = [
     "scored_schema",
     "send_event",
     "table_payload",
+    "worked",
 ]
 
 HEADER = struct.Struct("<QIIII")
@@ -98,6 +99,12 @@ class Frame(NamedTuple):
     kind: int
     micros: int
     payload: memoryview | bytes
+    waited: int = 0
+
+
+def worked(micros: int, waited: int) -> int:
+    """Microseconds that a call had a processor; at least one, where it took any."""
+    return max(micros - waited, min(micros, 1))
 
 
 def scored_schema(output_schema: pa.Schema) -> pa.Schema:
@@ -141,9 +148,9 @@ def recv_frame(sock: socket.socket) -> Frame | None:
     header = recv_exactly(sock, HEADER.size)
     if header is None:
         return None
-    length, number, kind, micros, _ = HEADER.unpack(header)
+    length, number, kind, micros, waited = HEADER.unpack(header)
     payload = recv_exactly(sock, length)
-    return None if payload is None else Frame(number, kind, micros, payload)
+    return None if payload is None else Frame(number, kind, micros, payload, waited)
 
 
 def send_event(control: socket.socket, event: Event, data: socket.socket | None = None) -> None:

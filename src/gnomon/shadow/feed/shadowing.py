@@ -126,7 +126,7 @@ class Shadowing:
             if not small:
                 self.pace.took(batch.num_rows, client.micros)
             small = 0
-            took = (client.micros, batch.num_rows)
+            took = (client.worked, batch.num_rows)
             repeated = [
                 pa.repeat(pa.scalar(value, field.type), batch.num_rows)
                 for value, field in zip(took, _TIMES, strict=True)
