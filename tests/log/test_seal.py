@@ -429,9 +429,9 @@ def test_the_process_seals_until_its_lifeline_is_cut(
     requests.rotate()
     requests.fsync()
     ours, theirs = socket.socketpair()
-    lifeline = f"--lifeline={theirs.fileno()}"
+    parent_socket = f"--parent-socket={theirs.fileno()}"
     process = subprocess.Popen(
-        [sys.executable, "-m", "gnomon.log.seal", "--model=flights", lifeline],
+        [sys.executable, "-m", "gnomon.log.seal", "--model=flights", parent_socket],
         pass_fds=[theirs.fileno()],
         env={**os.environ, "GNOMON_ROOT": setup.root},
     )

@@ -101,7 +101,7 @@ class Requests:
 
 
 class FeedProcess:
-    """A feed as its gateway starts it; a context manager that closes the lifeline."""
+    """A feed as its gateway starts it; a context manager that closes the parent socket."""
 
     def __init__(
         self,
@@ -114,13 +114,13 @@ class FeedProcess:
         policy: Path | None = None,
         slice_name: str = SLICE,
     ) -> None:
-        self._lifeline, theirs = socket.socketpair()
+        self._parent_socket, theirs = socket.socketpair()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         arguments = [
             "--slice", slice_name, "--artifact", shadow.tag,
             *(part for name in shadow.contract.entity_key for part in ("--entity-key", name)),
             "--fraction", repr(fraction), "--since", str(since), "--epoch", str(epoch),
-            *(["--policy", str(policy)] if policy else []), "--lifeline", str(theirs.fileno()),
+            *(["--policy", str(policy)] if policy else []), "--parent-socket", str(theirs.fileno()),
         ]  # fmt: skip
         with theirs:
             self.process = subprocess.Popen(
@@ -129,7 +129,7 @@ class FeedProcess:
                 env=child_environment(settings),
                 stderr=self._errors,
             )
-        self._lines = self._lifeline.makefile("rb")
+        self._lines = self._parent_socket.makefile("rb")
 
     def __enter__(self) -> Self:
         return self
@@ -147,7 +147,7 @@ class FeedProcess:
         limit = time.monotonic() + PATIENCE
         last = None
         while time.monotonic() < limit:
-            readable, _, _ = select.select([self._lifeline], [], [], 1.0)
+            readable, _, _ = select.select([self._parent_socket], [], [], 1.0)
             if not readable and self.process.poll() is None:
                 continue
             line = self._lines.readline()
@@ -173,13 +173,13 @@ class FeedProcess:
         self._release()
 
     def close(self) -> int:
-        """Close the lifeline; the exit code."""
+        """Close the parent socket; the exit code."""
         self._release()
         return self.process.wait(timeout=30)
 
     def _release(self) -> None:
         self._lines.close()
-        self._lifeline.close()
+        self._parent_socket.close()
         self._errors.close()
 
 

@@ -96,7 +96,7 @@ def pack(
         version: a name for this version; a time stamp and six random digits when not given.
         holdout: rows and their targets that it was not fitted on, to check the split with.
         known_at: by feature, when its value was known: a column of ``X``, or a time for each row.
-        leakage: ``warn`` of features that tell the target, ``refuse`` to pack them, or ``off``;
+        leakage: ``warn`` of features that leak the target, ``refuse`` to pack them, or ``off``;
             see ``docs/leakage.md``.
 
     Warns:

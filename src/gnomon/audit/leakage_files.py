@@ -30,7 +30,7 @@ class Meaning:
             gets them. Without it every column is a feature that is nothing else.
         event_time: the column that says when the prediction was asked for; the contract's, when
             not given.
-        entity_key: the columns that say whom a row is about; the contract's, when not given.
+        entity_key: the columns that identify the entity of a row; the contract's, when not given.
         known_at: by feature, the column with the time its value was known.
     """
 

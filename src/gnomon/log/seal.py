@@ -1,6 +1,6 @@
 """The sealer: moves closed segments into the table, and keeps the table within its limits.
 
-A process of its own, ``python -m gnomon.log.seal --model M --lifeline FD``, that ends when
+A process of its own, ``python -m gnomon.log.seal --model M --parent-socket FD``, that ends when
 the other end of the descriptor is closed. Any number of them may run; one at a time works on a
 model's spool.
 """
@@ -272,26 +272,26 @@ def only_sealer(spool: Path) -> Iterator[str | None]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Seal until the lifeline is cut."""
+    """Seal until the parent socket closes."""
     parser = argparse.ArgumentParser(prog="python -m gnomon.log.seal", description=__doc__)
     parser.add_argument("--model", required=True, help="the model whose log to seal")
     parser.add_argument(
-        "--lifeline",
+        "--parent-socket",
         type=inherited,
         required=True,
         help="a descriptor; the process ends when its other end closes",
     )
     given = parser.parse_args(arguments)
     settings = enter_background(niceness=_NICENESS)
-    _run(Sealer(settings, given.model), given.lifeline)
+    _run(Sealer(settings, given.model), given.parent_socket)
 
 
-def _run(sealer: Sealer, lifeline: int) -> None:
+def _run(sealer: Sealer, parent_socket: int) -> None:
     complaint: str | None = None
 
     def report() -> None:
         with contextlib.suppress(OSError):
-            os.write(lifeline, msgspec.json.encode({"error": complaint}) + b"\n")
+            os.write(parent_socket, msgspec.json.encode({"error": complaint}) + b"\n")
 
     while True:
         done = in_fork(lambda: msgspec.json.encode(sealer.work()), report)
@@ -305,7 +305,7 @@ def _run(sealer: Sealer, lifeline: int) -> None:
             _logger.warning("%s", error)
         complaint = error
         report()
-        if select.select([lifeline], [], [], _PERIOD)[0]:
+        if select.select([parent_socket], [], [], _PERIOD)[0]:
             return
 
 

@@ -244,7 +244,7 @@ def check_leakage(
         holdout: rows the model was not trained on.
         later: rows from after both.
         event_time: when the prediction was requested; the artifact's event time when not given.
-        entity_key: the columns that say whom a row is about; the artifact's when not given.
+        entity_key: the columns that identify the entity of a row; the artifact's when not given.
         known_at: by feature, the column with the time its value was known.
         artifact: the artifact trained on these rows: a tag, or a model's name for its live one.
         outcomes: a file with the keys of served rows and their labels.

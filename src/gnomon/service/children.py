@@ -30,12 +30,12 @@ STEADY_SECONDS = 30.0
 class Child:
     """Keeps ``python -m MODULE …`` running until closed, and hears its reports.
 
-    The child holds one end of a socket, its *lifeline*: it leaves when the lifeline closes, and may
+    The child holds one end of a socket, its *parent socket*: it ends when that closes, and may
     write JSON lines on it.
 
     Args:
         module: the module to run.
-        arguments: its arguments; ``--lifeline FD`` is added.
+        arguments: its arguments; ``--parent-socket FD`` is added.
         settings: handed down as environment.
         on_report: called with each JSON line.
         on_death: called each time it ends unasked.
@@ -50,7 +50,7 @@ class Child:
         on_death: Callable[[], None] = lambda: None,
     ) -> None:
         self._module = module
-        self._arguments = [*arguments, "--lifeline"]
+        self._arguments = [*arguments, "--parent-socket"]
         self._settings = settings
         self._on_report = on_report
         self._on_death = on_death
@@ -70,7 +70,7 @@ class Child:
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def close(self) -> None:
-        """Close the lifeline and wait for the process to leave; five seconds, then it is killed."""
+        """Close the parent socket and wait for its end; after five seconds, kill it."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -95,7 +95,7 @@ class Child:
             await asyncio.sleep(PAUSES[min(early_ends, len(PAUSES) - 1)])
 
     async def _live(self) -> None:
-        """One life of the process, from start to the end of its lifeline."""
+        """One life of the process, from start to the end of its parent socket."""
         self._process, ours = start_process(self._module, self._arguments, self._settings)
         reader, self._writer = await streams(ours)
         with contextlib.suppress(ConnectionError):

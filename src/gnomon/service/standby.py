@@ -46,19 +46,19 @@ class Standby:
         """End the standby without answering: the gateway stops as it was told to."""
         if self._restarting is not None:
             self._restarting.cancel()
-        if self._lifeline.fileno() >= 0:
-            asyncio.get_running_loop().remove_reader(self._lifeline)
+        if self._child_socket.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._child_socket)
             with contextlib.suppress(OSError):  # It has ended.
-                self._lifeline.sendall(standby_process.GOODBYE)
-            self._lifeline.close()
+                self._child_socket.sendall(standby_process.GOODBYE)
+            self._child_socket.close()
         await asyncio.to_thread(reap, self._process)
         self._present.close()
 
     def _start(self, listeners: list[socket.socket]) -> None:
         numbers = [listener.fileno() for listener in listeners]
         with ExitStack() as ours:
-            lifeline, theirs = map(ours.enter_context, socket.socketpair())
-            lifeline.sendall(_answer())
+            child_socket, theirs = map(ours.enter_context, socket.socketpair())
+            child_socket.sendall(_answer())
             self._process = subprocess.Popen(
                 [
                     sys.executable, "-I", "-S", standby_process.__file__, str(theirs.fileno()),
@@ -70,16 +70,16 @@ class Standby:
             )  # fmt: skip
             ours.pop_all()
             theirs.close()
-        self._lifeline = lifeline
-        asyncio.get_running_loop().add_reader(lifeline, self._ended)
+        self._child_socket = child_socket
+        asyncio.get_running_loop().add_reader(child_socket, self._ended)
 
     def _ended(self) -> None:
-        """It says nothing, so the end of its lifeline is its own."""
-        asyncio.get_running_loop().remove_reader(self._lifeline)
+        """It says nothing, so when its socket closes it has ended."""
+        asyncio.get_running_loop().remove_reader(self._child_socket)
         self._restarting = asyncio.create_task(self._restart())
 
     async def _restart(self) -> None:
-        self._lifeline.close()
+        self._child_socket.close()
         code = await asyncio.to_thread(reap, self._process)
         logger.warning("the standby ended with %d; another is started", code)
         while True:

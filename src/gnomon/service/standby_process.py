@@ -45,21 +45,21 @@ def place(listener: socket.socket) -> str:
 
 def main(arguments: list[str]) -> None:
     """Wait for the gateway's end; then answer until another gateway is there."""
-    lifeline = socket.socket(fileno=int(arguments[0]))
+    parent_socket = socket.socket(fileno=int(arguments[0]))
     supervisor = os.pidfd_open(int(arguments[1]))
     listeners = [socket.socket(fileno=int(number)) for number in arguments[2:]]
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    answer = _prepared_answer(lifeline)
+    answer = _prepared_answer(parent_socket)
     if answer is not None:
         _Standby(listeners, supervisor, answer).run()
 
 
-def _prepared_answer(lifeline: socket.socket) -> bytes | None:
+def _prepared_answer(parent_socket: socket.socket) -> bytes | None:
     """The answer to give once the gateway has ended; None if it said goodbye."""
     said = b""
     with contextlib.suppress(OSError):
-        while chunk := lifeline.recv(65_536):
+        while chunk := parent_socket.recv(65_536):
             said += chunk
     return None if not said or said.endswith(GOODBYE) else said
 

@@ -31,11 +31,11 @@ OUT_OF_MEMORY_SCORE = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a feed until its lifeline closes."""
+    """Run a feed until its parent socket closes."""
     die_with_parent(os.getppid())
     settings = enter_background(niceness=NICENESS, oom_score=OUT_OF_MEMORY_SCORE)
     given = _parser().parse_args(arguments)
-    lifeline = socket.socket(fileno=given.lifeline)
+    parent_socket = socket.socket(fileno=given.parent_socket)
     run = Run(
         artifact=given.artifact,
         epoch=given.epoch,
@@ -45,10 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     try:
         policy = Policy.read(given.policy) if given.policy else Policy()
-        Feed(run, policy, settings, given.slice, lifeline).run()
+        Feed(run, policy, settings, given.slice, parent_socket).run()
     except GnomonError as error:
         report = Progress(position=given.since, error=str(error))
-        lifeline.sendall(msgspec.json.encode(report) + b"\n")
+        parent_socket.sendall(msgspec.json.encode(report) + b"\n")
         sys.exit(printable(f"the shadow feed of {given.artifact} ends: {error}"))
 
 
@@ -61,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--since", required=True, help="a position in the requests")
     parser.add_argument("--epoch", type=int, required=True, help="when the rollout started it")
     parser.add_argument("--policy", type=Path)
-    parser.add_argument("--lifeline", type=inherited, required=True, help="a socket's descriptor")
+    parser.add_argument(
+        "--parent-socket", type=inherited, required=True, help="a socket's descriptor"
+    )
     return parser
 
 

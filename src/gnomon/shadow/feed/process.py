@@ -70,7 +70,7 @@ class Feed:
         policy: its comparators.
         settings: the slice's settings.
         slice_name: the slice.
-        lifeline: the socket to the gateway.
+        parent_socket: the socket to the gateway.
 
     Raises:
         LogError: a segment is damaged.
@@ -83,7 +83,7 @@ class Feed:
         policy: Policy,
         settings: Settings,
         slice_name: str,
-        lifeline: socket.socket,
+        parent_socket: socket.socket,
     ) -> None:
         model, _, version = run.artifact.partition(":")
         self._requests = stream_folder(settings, model, slice_name, REQUESTS)
@@ -102,7 +102,7 @@ class Feed:
         self._writer = SegmentWriter(own, _NOTHING, settings=settings, metadata=run.metadata)
         run.keep(own)
         self._totals = self._last.totals
-        self._reporter = Reporter(lifeline, self._reading(), self._totals, self._writer.fsync)
+        self._reporter = Reporter(parent_socket, self._reading(), self._totals, self._writer.fsync)
 
     def run(self) -> NoReturn:
         """Score what is logged, as it is logged, for ever."""

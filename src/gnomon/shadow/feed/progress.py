@@ -33,7 +33,7 @@ class Totals(ShadowCounts, frozen=True, kw_only=True):
 
 
 class Progress(ShadowReport, frozen=True, kw_only=True):
-    """What a feed tells its gateway: one JSON line on the lifeline.
+    """What a feed tells its gateway: one JSON line on the parent socket.
 
     Attributes:
         position: how far in the slice's requests it has read and recorded.

@@ -1,4 +1,4 @@
-"""The thread of a feed that reports progress, counts the lag and watches the lifeline."""
+"""The thread of a feed that reports progress, counts the lag and watches the parent socket."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ KEPT_TIMES = 1_000
 class Reporter(threading.Thread):
     """Tells the gateway how far the feed is, also while one batch takes long.
 
-    When the lifeline closes it ends the process at once: everything the feed did is in its log.
+    When the parent socket closes it ends the process at once: all that the feed did is in its log.
 
     Args:
-        lifeline: the socket to the gateway.
+        parent_socket: the socket to the gateway.
         reading: the requests, read once more just for counting, from where the feed is.
         totals: what was done before.
         fsync: forces the feed's records to disk.
@@ -41,7 +41,7 @@ class Reporter(threading.Thread):
 
     def __init__(
         self,
-        lifeline: socket.socket,
+        parent_socket: socket.socket,
         reading: Reading,
         totals: Totals,
         fsync: Callable[[], None],
@@ -51,7 +51,7 @@ class Reporter(threading.Thread):
         """The process id of the feed's worker."""
         self._waiting: deque[tuple[int, int]] = deque()
         self._trouble: str | None = None
-        self._lifeline = lifeline
+        self._parent_socket = parent_socket
         self._reading = reading
         self._fsync = fsync
         self._done_before = totals.done
@@ -78,12 +78,12 @@ class Reporter(threading.Thread):
         self._trouble = message
 
     def run(self) -> None:
-        """Report until the lifeline closes, then end the process."""
+        """Report until the parent socket closes, then end the process."""
         try:
             while True:
-                self._lifeline.sendall(msgspec.json.encode(self._progress()) + b"\n")
-                readable, _, _ = select.select([self._lifeline], [], [], REPORT_SECONDS)
-                if readable and not self._lifeline.recv(4096):
+                self._parent_socket.sendall(msgspec.json.encode(self._progress()) + b"\n")
+                readable, _, _ = select.select([self._parent_socket], [], [], REPORT_SECONDS)
+                if readable and not self._parent_socket.recv(4096):
                     break
         except OSError:
             pass
