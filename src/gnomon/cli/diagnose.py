@@ -71,32 +71,18 @@ def command(
     if table is None and (on or label or known_at):
         raise typer.BadParameter("--on, --label and --known-at are columns of --table")
     with counting("rows read") as advance:
-        if table is None:
-            check = rollout.replay(
-                which,
-                role=role,
-                start=start,
-                end=end,
-                policy=rules,
-                python=python,
-                why=True,
-                save_as=report,
-                progress=advance,
-            )
-        else:
-            check = rollout.compare_offline(
-                which,
-                table,
-                on=on or (),
-                role=role,
-                start=start,
-                end=end,
-                policy=rules,
-                label=label,
-                known_at=known_at,
-                python=python,
-                versions=True,
-                save_as=report,
-                progress=advance,
-            )
+        check = rollout.diagnose(
+            which,
+            table,
+            on=on or (),
+            role=role,
+            start=start,
+            end=end,
+            policy=rules,
+            label=label,
+            known_at=known_at,
+            python=python,
+            save_as=report,
+            progress=advance,
+        )
     show(check, as_json)

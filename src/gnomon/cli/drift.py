@@ -45,31 +45,27 @@ def command(
     from gnomon.cli.console import out
     from gnomon.cli.reporting import counting
     from gnomon.cli.target import settings_here
-    from gnomon.drift import measure, print_report, to_html
-    from gnomon.log import InferenceLog
+    from gnomon.drift import print_report
     from gnomon.policy import find_policy
-    from gnomon.report.saved import save
-    from gnomon.rollout.lookup import find_artifact, find_role
+    from gnomon.rollout.queries import measure_drift
 
-    settings = settings_here()
-    artifact = find_artifact(settings, which)
     with counting("rows counted") as advance:
-        found = measure(
-            InferenceLog(settings, artifact.name),
-            artifact,
-            policy=find_policy(policy),
-            role=role or find_role(settings, artifact),
-            start=start,
-            end=end,
+        check = measure_drift(
+            which,
             by=by,
             steps=steps,
-            settings=settings,
+            role=role,
+            start=start,
+            end=end,
+            policy=find_policy(policy),
+            settings=settings_here(),
+            save_as=report,
             progress=advance,
         )
-    page = save("drift", found, to_html(found), settings, report)
+    found = check.report
     if as_json:
         out.print(found.to_json().decode(), markup=False, soft_wrap=True, end="")
     else:
         print_report(found, out)
-        out.print(f"\nReport: {page}", markup=False, soft_wrap=True)
+        out.print(f"\nReport: {check.page}", markup=False, soft_wrap=True)
     raise typer.Exit(0 if found.verdict == "ok" else 1)

@@ -86,35 +86,29 @@ def command(
 
     Exit code 0: nothing was found. 1: something was, or it is inconclusive.
     """
-    from gnomon.audit.leakage import Online, check_leakage
-    from gnomon.audit.leakage_files import Meaning
     from gnomon.cli.console import print_json
     from gnomon.cli.reporting import counting
     from gnomon.cli.show.leakage import show_leakage
     from gnomon.cli.target import settings_here
-    from gnomon.rollout.lookup import find_artifact, find_role
+    from gnomon.rollout.queries import check_leakage
     from gnomon.settings import Settings
 
-    settings = Settings.read() if artifact is None else settings_here()
-    online = None
-    if artifact is not None:
-        chosen = find_artifact(settings, artifact)
-        online = Online(chosen, role or find_role(settings, chosen), start, end, outcomes, on or ())
-    meaning = Meaning(
-        label=label,
-        contract=None if online is None else online.artifact.contract,
-        event_time=event_time,
-        entity_key=key or (),
-        known_at=dict(map(_pair, known_at or ())),
-    )
     with counting("logged rows read") as advance:
         report = check_leakage(
             train,
-            meaning,
+            label=label,
             holdout=holdout,
             later=later,
-            online=online,
-            settings=settings,
+            event_time=event_time,
+            entity_key=key or (),
+            known_at=dict(map(_pair, known_at or ())),
+            artifact=artifact,
+            role=role,
+            start=start,
+            end=end,
+            outcomes=outcomes,
+            on=on or (),
+            settings=Settings.read() if artifact is None else settings_here(),
             progress=advance,
         )
     if as_json:

@@ -5,7 +5,7 @@ The storage root is read from the environment, and its only model is meant, unle
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from gnomon.audit.leakage import check_leakage as check_files
 from gnomon.audit.leakage_files import Meaning
 from gnomon.contract.check.checked import Checked
 from gnomon.drift import DriftReport, measure, to_html
+from gnomon.drift.measure import STEP_ROWS
 from gnomon.leakage import LeakageReport
 from gnomon.log import InferenceLog
 from gnomon.notebook import NotebookTable, Tabular
@@ -142,24 +143,28 @@ def measure_drift(
     which: str,
     *,
     by: str | None = None,
+    steps: int = STEP_ROWS,
     role: Role | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
     policy: Policy | None = None,
     settings: Settings | None = None,
     save_as: Path | str | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> DriftCheck:
     """Measure how far the log has moved from training, and keep the report.
 
     Args:
         which: whose logged answers: a tag, or a model's name for its live artifact.
         by: a feature to split the rows by.
+        steps: how many rows to run again, step by step, for the transformed columns.
         role: the answers it gave as ``live`` or as ``shadow``. Without one: live if it ever was.
         start: rows that arrived from this time on; UTC when it has no zone.
         end: rows that arrived before this time.
         policy: how far is too far; the deployment's in this folder without one.
         settings: name the storage root; read from the environment without them.
         save_as: where to keep the report; ``reports/`` of the storage root without it.
+        progress: called with rows as they are counted.
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
@@ -176,7 +181,9 @@ def measure_drift(
         start=start,
         end=end,
         by=by,
+        steps=steps,
         settings=settings,
+        progress=progress,
     )
     path = None if save_as is None else Path(save_as)
     return DriftCheck(report, save("drift", report, to_html(report), settings, path))
@@ -232,9 +239,13 @@ def check_leakage(
     entity_key: Sequence[str] = (),
     known_at: Mapping[str, str] | None = None,
     artifact: str | None = None,
+    role: Role | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
     outcomes: Path | str | None = None,
     on: Sequence[str] = (),
     settings: Settings | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> LeakageReport:
     """Look for leakage in training rows, in splits, and in what was served.
 
@@ -247,9 +258,13 @@ def check_leakage(
         entity_key: the columns that identify the entity of a row; the artifact's when not given.
         known_at: by feature, the column with the time its value was known.
         artifact: the artifact trained on these rows: a tag, or a model's name for its live one.
+        role: its served rows as ``live`` or as ``shadow``. Without one: live if it ever was.
+        start: served rows from this time on; UTC when it has no zone.
+        end: served rows before this time.
         outcomes: a file with the keys of served rows and their labels.
         on: the keys to join the outcomes on; the artifact's entity key when not given.
         settings: name the storage root; read from the environment without them.
+        progress: called with logged rows as they are read.
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
@@ -260,7 +275,7 @@ def check_leakage(
     if artifact is not None:
         chosen = find_artifact(settings, artifact)
         joined = None if outcomes is None else Path(outcomes)
-        online = Online(chosen, find_role(settings, chosen), outcomes=joined, on=on)
+        online = Online(chosen, role or find_role(settings, chosen), start, end, joined, on)
     meaning = Meaning(
         label=label,
         contract=None if online is None else online.artifact.contract,
@@ -275,4 +290,5 @@ def check_leakage(
         later=None if later is None else Path(later),
         online=online,
         settings=settings,
+        progress=progress,
     )

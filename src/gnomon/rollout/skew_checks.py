@@ -171,8 +171,11 @@ def diagnose(
     end: datetime | None = None,
     policy: Policy | None = None,
     settings: Settings | None = None,
+    label: str | None = None,
+    known_at: str | None = None,
     python: str | None = None,
     save_as: Path | str | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> SkewCheck:
     """Compare as :func:`replay` or :func:`compare_offline` do, and say why rows differ.
 
@@ -188,17 +191,22 @@ def diagnose(
         end: rows that arrived before this time.
         policy: what agrees and how many rows may not; the deployment's in this folder without one.
         settings: name the storage root; read from the environment without them.
+        label: the table's column with the true outcome; see
+            :func:`gnomon.skew.offline.compare_offline` for this and ``known_at``.
+        known_at: the table's column with the time its values were known.
         python: the interpreter of another environment to run the rows in.
         save_as: where to keep the report; ``reports/`` of the storage root without it.
+        progress: called with rows as they are read.
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
         LogError: there is no log of the model.
-        TableError: the table cannot be compared, or ``on`` is given without one.
+        TableError: the table cannot be compared, or ``on``, ``label`` or ``known_at`` is given
+            without one.
     """
     if table is None:
-        if on:
-            raise TableError("`on` names columns of a table, and there is no table")
+        if on or label or known_at:
+            raise TableError("`on`, `label` and `known_at` name columns of a table; none is given")
         return replay(
             which,
             role=role,
@@ -209,6 +217,7 @@ def diagnose(
             python=python,
             why=True,
             save_as=save_as,
+            progress=progress,
         )
     return compare_offline(
         which,
@@ -219,9 +228,12 @@ def diagnose(
         end=end,
         policy=policy,
         settings=settings,
+        label=label,
+        known_at=known_at,
         python=python,
         versions=True,
         save_as=save_as,
+        progress=progress,
     )
 
 
