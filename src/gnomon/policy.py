@@ -405,6 +405,7 @@ def _kind(field: pa.Field, task: str | None) -> Literal["label", "number", "prob
     if pa.types.is_floating(field.type):
         return "probability" if field.name.startswith("probability_") else "number"
     whole = pa.types.is_integer(field.type) and field.name != "prediction"
+    whole = whole or pa.types.is_decimal(field.type)
     return "number" if whole or pa.types.is_timestamp(field.type) else "label"
 
 

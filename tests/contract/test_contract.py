@@ -58,7 +58,7 @@ def test_a_contract_reads_back_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "contract.json"
     LATE.write(path)
     assert Contract.read(path) == LATE
-    assert path.read_text().splitlines()[1] == '  "format": 2,'
+    assert path.read_text().splitlines()[1] == '  "format": 3,'
 
 
 @given(contracts())
@@ -99,11 +99,10 @@ def test_an_unknown_feature_is_answered_with_the_known() -> None:
 @pytest.mark.parametrize(
     ("changes", "where", "message"),
     [
-        ({"format": 3}, "$.format", "this contract has format 3; this version of gnomon"),
-        ({"format": 0}, "$.format", "expected a format of 1 to 2, got 0"),
+        ({"format": 4}, "$.format", "this contract has format 4; this version of gnomon"),
+        ({"format": 0}, "$.format", "expected a format of 1 to 3, got 0"),
         ({"features": ()}, "$.features", "at least one feature"),
         ({"features": (feature(), feature())}, "$.features", "`x` is named twice"),
-        ({"features": (feature("rows"),)}, "$.features", "cannot be called `rows`"),
         ({"features": (feature(""),)}, "$.features", "cannot be called ''"),
         ({"features": (feature('a"b'),)}, "$.features", "cannot be called"),
         ({"features": (feature(minimum=2, maximum=1),)}, "$.features[0]", "feature `x`: "),
@@ -135,13 +134,13 @@ def test_a_contradiction_is_refused_with_its_place(
 @pytest.mark.parametrize(
     ("changes", "where", "message"),
     [
-        ({"format": 3}, "$.format", "has format 3; this"),
-        ({"format": 3, "new": 1}, "$.format", "has format 3; this"),
+        ({"format": 4}, "$.format", "has format 4; this"),
+        ({"format": 4, "new": 1}, "$.format", "has format 4; this"),
         ({"format": None}, None, "missing required field `format`"),
         ({"extra": 1}, None, "unknown field `extra`"),
         ({"task": "ranking"}, "$.task", "ranking"),
         ({"features": [{"name": "x", "type": "float"}]}, "$.features[0]", "`dtype`"),
-        ({"features": [{"name": "x", "type": "decimal"}]}, "$.features[0].type", "decimal"),
+        ({"features": [{"name": "x", "type": "complex"}]}, "$.features[0].type", "complex"),
         ({"event_time": "tail"}, "$.event_time", "expected a timestamp"),
     ],
 )

@@ -10,6 +10,8 @@ import pandas as pd
 import pyarrow as pa
 
 from gnomon.contract.contract import Contract
+from gnomon.contract.frames import as_input
+from gnomon.contract.training_table import training_table
 from gnomon.errors import PackRefused
 from gnomon.leakage import (
     KnownAt,
@@ -26,7 +28,7 @@ from gnomon.pipeline.predicting import outputs
 __all__ = ["Holdout", "Leakage", "answers", "check_leakage", "decide"]
 
 Leakage = Literal["warn", "refuse", "off"]
-Holdout = tuple[pd.DataFrame, Any]
+Holdout = tuple[Any, Any]
 
 SCORED_ROWS = 2_000
 """Rows of the training data, and of the holdout, that are predicted for their scores."""
@@ -52,6 +54,8 @@ def check_leakage(
     if holdout is None:
         return report
     rows, labels = holdout
+    names = [feature.name for feature in contract.features if not feature.carried]
+    rows = training_table(rows, names if contract.input == "array" else ()).frame
     missing = [name for name in train.features if name not in rows]
     if missing:
         raise PackRefused(
@@ -104,6 +108,15 @@ def answers(batch: pa.RecordBatch, contract: Contract) -> np.ndarray[Any, np.dty
     return np.column_stack([np.asarray(column, np.float64) for column in columns])
 
 
+def looked_at(contract: Contract) -> list[str]:
+    """The features that are checked for leakage: those a pipeline gets, but for lists."""
+    return [
+        feature.name
+        for feature in contract.features
+        if not feature.carried and feature.type != "list"
+    ]
+
+
 def _table(
     X: pd.DataFrame,  # noqa: N803
     y: Any,
@@ -113,7 +126,7 @@ def _table(
     return LabelledTable.of(
         X,
         y,
-        features=[feature.name for feature in contract.features],
+        features=looked_at(contract),
         task=contract.task,
         event_time=contract.event_time,
         entity_key=contract.entity_key,
@@ -129,6 +142,6 @@ def _scored(
     if not len(some):
         nothing = np.empty((0, max(len(contract.classes), 1)))
         return ScoredStage(stage, some.labels.to_numpy(), nothing, contract.classes)
-    frame = some.frame[list(some.features)].reset_index(drop=True)
-    batch = outputs(pipeline, frame, contract)
+    frame = some.frame.reset_index(drop=True)
+    batch = outputs(pipeline, as_input(frame, contract), contract)
     return ScoredStage(stage, some.labels.to_numpy(), answers(batch, contract), contract.classes)

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from gnomon.artifact import check, checks, golden, serialization, store, vendoring
 from gnomon.artifact.artifact import Artifact, examine
 from gnomon.artifact.environment import Environment
+from gnomon.artifact.given import as_fitted, given_table
 from gnomon.artifact.manifest import (
     CHECKS,
     CODE,
@@ -34,8 +35,9 @@ from gnomon.artifact.manifest import (
 from gnomon.artifact.profile import profile
 from gnomon.artifact.trust import check_allowed, is_known_safe
 from gnomon.contract.contract import Contract
-from gnomon.contract.frames import from_frame, to_frame
+from gnomon.contract.frames import as_input, as_trained, from_frame, to_input
 from gnomon.contract.inference import infer_contract
+from gnomon.contract.training_table import Carry, TrainingTable
 from gnomon.contract.unusual import null_rows, unusual_rows
 from gnomon.errors import GnomonError, PackRefused, UntrustedTypes
 from gnomon.leakage import KnownAt
@@ -57,9 +59,12 @@ ROWS_BESIDE = 500
 def pack(
     name: str,
     pipeline: Any,
-    X: pd.DataFrame,  # noqa: N803 - scikit-learn's own name for it
+    X: Any,  # noqa: N803 - scikit-learn's own name for it
     y: Any = None,
     *,
+    carry: Carry = (),
+    timezone: str | None = None,
+    feature_names: Sequence[str] = (),
     contract: Contract | None = None,
     code: vendoring.Code = (),
     entity_key: Sequence[str] = (),
@@ -79,8 +84,14 @@ def pack(
     Args:
         name: lower-case letters, digits, ``-``, ``_`` and ``.``.
         pipeline: a fitted classifier or regressor, preprocessing included.
-        X: the frame it was fitted on; contract, profile and golden rows are taken from it.
+        X: what it was fitted on, from which contract, profile and golden rows are taken: a frame of
+            pandas or polars, a Series or a list of texts, a list of dictionaries, or an array.
         y: the target it was fitted on; checked for leakage, and only its hash is kept.
+        carry: columns that requests bring beside the features: logged, joined on and sampled by,
+            and not given to the pipeline. Those of ``X`` with these names, which it was not fitted
+            on, or a frame of as many rows.
+        timezone: the zone of the clocks in columns of timestamps that have none.
+        feature_names: of an array's columns, in their order; ``x0``, ``x1``… when not given.
         contract: what requests must hold; inferred from ``X`` when not given.
         code: modules to vendor besides those the pipeline's classes come from and what they
             import: a module, its name, or its file or folder.
@@ -111,10 +122,14 @@ def pack(
     created = datetime.now(UTC)
     version = version or store.new_version(created)
     store.check_name(name, version)
-    check_training(pipeline, X, y)
+    table = given_table(X, feature_names, carry)
+    check_training(pipeline, table.frame, y)
     if golden_rows < 1:
         raise PackRefused(f"expected at least one golden row, got {golden_rows}")
-    contract = contract or _infer(pipeline, X, entity_key, event_time)
+    if contract is None:
+        table = as_fitted(pipeline, table, stacklevel=2)
+        contract = _infer(pipeline, table, entity_key, event_time, timezone)
+    X = table.frame  # noqa: N806
     own = vendoring.find_code(pipeline, code)
     rows = golden.choose_rows(X, golden_rows)
     check_faithful(pipeline, rows, contract)
@@ -206,8 +221,8 @@ def check_faithful(pipeline: Any, rows: pd.DataFrame, contract: Contract) -> Non
         PackRefused: an answer changes on the way, or the pipeline raises.
     """
     try:
-        direct = outputs(pipeline, rows, contract)
-        travelled = outputs(pipeline, to_frame(from_frame(rows, contract), contract), contract)
+        direct = outputs(pipeline, as_input(rows, contract), contract)
+        travelled = outputs(pipeline, to_input(from_frame(rows, contract), contract), contract)
     except GnomonError:
         raise
     except Exception as error:
@@ -238,15 +253,14 @@ def check_batch_invariance(pipeline: Any, X: pd.DataFrame, contract: Contract) -
     few = golden.choose_rows(X, ROWS_ALONE)
     few = pd.concat([few, null_rows(X, few)])
     spaced = np.linspace(0, len(X) - 1, num=min(ROWS_BESIDE, len(X)), dtype=int)
-    asked, beside = (
-        to_frame(from_frame(rows, contract), contract) for rows in (few, X.iloc[spaced])
-    )
+    asked, beside = (as_trained(rows, contract) for rows in (few, X.iloc[spaced]))
     check_rows_alone(
         pipeline,
         asked,
-        lambda frame: outputs(pipeline, frame, contract),
+        lambda frame: outputs(pipeline, as_input(frame, contract), contract),
         unusual=unusual_rows(few, contract),
         others=beside,
+        given=lambda frame: as_input(frame, contract),
     )
 
 
@@ -303,19 +317,26 @@ def _predicts(pipeline: Any) -> bool:
 
 
 def _hashes(column: pd.Series[Any]) -> bytes:
+    if column.dtype == object and any(isinstance(v, list | np.ndarray) for v in column):
+        column = pd.Series([repr(np.asarray(value).tolist()) for value in column])
     hashes = pd.util.hash_pandas_object(column, index=False, categorize=True)
     return hashes.to_numpy().tobytes()
 
 
 def _infer(
-    pipeline: Any, frame: pd.DataFrame, entity_key: Sequence[str], event_time: str | None
+    pipeline: Any,
+    table: TrainingTable,
+    entity_key: Sequence[str],
+    event_time: str | None,
+    timezone: str | None,
 ) -> Contract:
     classifier = is_classifier(pipeline)
     return infer_contract(
-        frame,
+        table,
         task="classification" if classifier else "regression",
         classes=tuple(np.asarray(pipeline.classes_).tolist()) if classifier else (),
         probabilities=hasattr(pipeline, "predict_proba"),
         entity_key=tuple(entity_key),
         event_time=event_time,
+        timezone=timezone,
     )

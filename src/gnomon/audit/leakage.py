@@ -28,6 +28,7 @@ from gnomon.leakage import (
 from gnomon.leakage.gap import Stage
 from gnomon.leakage.overlap import is_later
 from gnomon.log import InferenceLog
+from gnomon.offline.column_names import joint_contract
 from gnomon.offline.logged import Range, Role
 from gnomon.offline.rerun import Rerun
 from gnomon.settings import Settings
@@ -135,7 +136,7 @@ def _served(
     progress: Callable[[int], None] | None,
 ) -> Served | str:
     """Rows of the log, or why there are none."""
-    contract = online.artifact.contract
+    contract = joint_contract(online.artifact.contract)
     outcomes = None
     if online.outcomes is not None:
         if meaning.label is None:
@@ -148,7 +149,9 @@ def _served(
             raise
         return error.message
     with snapshot:
-        source = Range(snapshot, online.artifact, online.role, online.start, online.end)
+        source = Range(
+            snapshot, online.artifact, online.role, online.start, online.end, joint=contract
+        )
         served = draw(source, outcomes, progress)
     return served if served.rows else "none of its answers was logged"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from gnomon.artifact.checks import looked_at
 from gnomon.contract import Contract
 from gnomon.contract.frames import as_trained
 from gnomon.errors import TableError
@@ -58,7 +59,7 @@ class Meaning:
         features = self._features(list(frame.columns))
         if self.contract is not None:
             exact = as_trained(frame, self.contract)
-            frame = frame.assign(**{name: exact[name] for name in features})
+            frame = frame.assign(**{str(name): exact[name] for name in exact.columns})
         promised = self.contract or _NO_CONTRACT
         return LabelledTable.of(
             frame,
@@ -72,7 +73,7 @@ class Meaning:
 
     def _features(self, columns: Sequence[str]) -> list[str]:
         if self.contract is not None:
-            return [feature.name for feature in self.contract.features]
+            return looked_at(self.contract)
         others = {self.label, *self.known_at.values()}
         return [name for name in columns if name not in others]
 

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 import pyarrow as pa
@@ -16,15 +16,18 @@ from gnomon.contract.values import reader
 from gnomon.errors import ContractError, GnomonError, NewerFormat
 from gnomon.formats import Format, check_version
 
-__all__ = ["FORMAT", "Contract", "Feature", "FeatureType", "Output", "Scalar"]
+__all__ = ["FORMAT", "Contract", "Feature", "FeatureType", "InputKind", "Output", "Scalar"]
 
-FORMAT = 2
-"""1: the first. 2: a feature may have ``max_age``."""
+FORMAT = 3
+"""1: the first. 2: a feature may have ``max_age``.
+3: outputs of several kinds; features beside the pipeline's."""
+
+InputKind: TypeAlias = Literal["frame", "series", "records", "array"]
+
+_SINCE_3 = {"input": "frame"}
+"""Keys that format 3 added, and what a contract says that leaves them out."""
 
 _NAME = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]+')
-RESERVED = frozenset({"rows"})
-"""Names a feature cannot have: a request uses them for itself."""
-
 
 _KIND = Format("contract", FORMAT, hint="write what the format is", damaged=ContractError)
 
@@ -48,6 +51,9 @@ class Contract(
         entity_key: the features that together name the thing predicted for; joins and sampling
             use them.
         event_time: the timestamp feature that says when the prediction was asked for.
+        input: how features are handed to the pipeline: as a ``frame``, if not given; the only one
+            as a ``series``; as ``records``, dictionaries without the keys that a request leaves
+            out; or as an ``array`` with a column for each, in their order.
     """
 
     format: int = FORMAT
@@ -57,6 +63,7 @@ class Contract(
     classes: tuple[Scalar, ...] = ()
     entity_key: tuple[str, ...] = ()
     event_time: str | None = None
+    input: InputKind = "frame"
 
     @property
     def input_schema(self) -> pa.Schema:
@@ -77,7 +84,11 @@ class Contract(
     def digest(self) -> str:
         """The first 12 hex digits of the SHA-256 of the contract as its file would hold it."""
         as_read = msgspec.json.decode(msgspec.json.encode(self), type=Contract)
-        return hashlib.sha256(msgspec.json.encode(as_read)).hexdigest()[:12]
+        content = msgspec.to_builtins(as_read)
+        for key, default in _SINCE_3.items():
+            if content[key] == default:  # as a file of an older format has it
+                del content[key]
+        return hashlib.sha256(msgspec.json.encode(content)).hexdigest()[:12]
 
     def feature(self, name: str) -> Feature:
         """The feature of that name.
@@ -139,13 +150,14 @@ class Contract(
         """Refuse a contract that contradicts itself.
 
         Raises:
-            ContractError: duplicate or reserved names, keys that are not featuress, a default
+            ContractError: duplicate names, keys that are not featuress, a default
                 missing or of the wrong type, a dtype that cannot hold its feature, outputs that
                 do not follow from task and classes, a format this version does not know.
         """
         check_version(self.format, _KIND, "$.format")
         self._check_names()
-        self._check_ages()
+        self._check_format()
+        self._check_input()
         for i, feature in enumerate(self.features):
             place = f"$.features[{i}]"
             try:
@@ -173,20 +185,36 @@ class Contract(
                     where="$.features",
                     hint="a name is not empty and has no quote, backslash or control character",
                 )
-        for name in sorted(RESERVED.intersection(names)):
-            raise ContractError(
-                f"a feature cannot be called `{name}`: requests use the word for themselves",
-                where="$.features",
-            )
 
-    def _check_ages(self) -> None:
-        """A file of format 1 must be one that its readers can read."""
+    def _check_format(self) -> None:
+        """A file of an older format must be one that its readers can read."""
         aged = [i for i, feature in enumerate(self.features) if feature.max_age is not None]
         if self.format == 1 and aged:
+            raise _too_old("max_age", f"$.features[{aged[0]}].max_age", since=2)
+        if self.format < 3:
+            for i, feature in enumerate(self.features):
+                if (key := feature.since_3) is not None:
+                    raise _too_old(key, f"$.features[{i}].{key}", since=3)
+            for key, default in _SINCE_3.items():
+                if getattr(self, key) != default:
+                    raise _too_old(key, f"$.{key}", since=3)
+
+    def _check_input(self) -> None:
+        given = [feature for feature in self.features if not feature.carried]
+        if self.features and not given:
             raise ContractError(
-                "a contract of format 1 has no `max_age`",
-                where=f"$.features[{aged[0]}].max_age",
-                hint='set "format" to 2',
+                "every feature is carried, and none is given to the pipeline", where="$.features"
+            )
+        if self.input == "series" and len(given) != 1:
+            raise ContractError(
+                f"a series is one feature, but {len(given)} are given to the pipeline",
+                where="$.input",
+            )
+        several = {feature.dtype for feature in given}
+        if self.input == "array" and len(several) > 1:
+            raise ContractError(
+                f"an array has one dtype, but its columns have {', '.join(sorted(several))}",
+                where="$.input",
             )
 
     def _check_keys(self) -> None:
@@ -219,6 +247,14 @@ def _check_unique(names: list[str], where: str) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ContractError(f"`{twice[0]}` is named twice", where=where)
+
+
+def _too_old(what: str, where: str, since: int) -> ContractError:
+    return ContractError(
+        f"a contract of format {since - 1} has no `{what}`",
+        where=where,
+        hint=f'set "format" to {since}',
+    )
 
 
 def _at(where: str, contract: Contract, name: str) -> Feature:

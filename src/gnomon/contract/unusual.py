@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from gnomon.contract.contract import Contract, Feature
-from gnomon.contract.frames import from_frame, to_frame
+from gnomon.contract.frames import as_trained, from_frame
 
 __all__ = ["null_rows", "unusual_rows"]
 
@@ -35,7 +35,7 @@ def unusual_rows(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
         for change in (_null, _whole, _unseen_category, _unseen_text)
     ]
     made = [variant for variant in variants if variant != row]
-    return to_frame(pa.RecordBatch.from_pylist(made, schema=contract.input_schema), contract)
+    return as_trained(pa.RecordBatch.from_pylist(made, schema=contract.input_schema), contract)
 
 
 def null_rows(frame: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
@@ -58,8 +58,11 @@ def _whole(feature: Feature, value: Any) -> Any:
 
 
 def _unseen_category(feature: Feature, value: Any) -> Any:
-    unseen = feature.type == "category" and feature.outside == "allow"
-    return NEVER_SEEN if unseen else value
+    if feature.outside == "error":
+        return value
+    if feature.type == "integer" and feature.domain:
+        return max(feature.domain) + 1  # type: ignore[operator]
+    return NEVER_SEEN if feature.type == "category" else value
 
 
 def _unseen_text(feature: Feature, value: Any) -> Any:

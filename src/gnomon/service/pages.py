@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature
+from gnomon.contract.values import kind_text
 from gnomon.page_templates import page_environment, template_source
 from gnomon.service.examples import example_row
 from gnomon.service.schemas import seen_in_training
@@ -98,7 +99,8 @@ def _curl(contract: Contract | None) -> str:
 def _kind(feature: Feature) -> str:
     if feature.type == "timestamp":
         return f"timestamp, {feature.timezone or 'UTC'}"
-    return f"{feature.type}, {feature.unit}" if feature.unit else feature.type
+    kind = kind_text(feature)
+    return f"{kind}, {feature.unit}" if feature.unit else kind
 
 
 def _missing(feature: Feature) -> str:

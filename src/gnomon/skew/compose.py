@@ -88,13 +88,13 @@ def compose(
         coverage=policy.gates.min_coverage or 0.0,
         fewest=policy.gates.min_rows,
     )
-    units = _units(source.artifact.contract)
+    units = _units(source.contract)
     columns = (
         *of_comparison(tally.main, tally.judged, sides.kinds, units),
         *of_comparison(tally.side, tally.others, sides.kinds, units),
     )
     walk = _walk(traced, units, diagnosis) if traced else None
-    time = timeline(tally.time, source.artifact.contract)
+    time = timeline(tally.time, source.contract)
     impact = _impact(tally, confidence)
     finding = SkewFinding(
         left=sides.left,

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.artifact import LoadedArtifact, step_outputs
-from gnomon.contract import to_frame
+from gnomon.contract.frames import to_input
 from gnomon.pipeline import outputs
 from gnomon.pipeline.intervening import fixed_draws, forced
 from gnomon.worker.blame import blamed
@@ -90,25 +90,26 @@ class Engine:
         Raises:
             Exception: whatever the pipeline raises; tracing is for rows that score.
         """
-        return step_outputs(self._pipeline, to_frame(batch, self._contract))
+        return step_outputs(self._pipeline, to_input(batch, self._contract))
 
     def experiment(self, table: pa.Table, *, fixed: bool = False) -> pa.Table:
         """Every step's output and every answer, with some steps' columns set by hand.
 
         Args:
-            table: decoded rows in the contract's input schema, and after it any step columns, as
-                ``step/column``: their values take the place of what the step computes.
+            table: decoded rows with the columns of the contract's input schema, whatever they are
+                called, and after them any step columns, as ``step/column``: their values take the
+                place of what the step computes.
             fixed: begin every unseeded random draw at one seed.
 
         Raises:
             Exception: whatever the pipeline raises; experiments are for rows that score.
         """
-        names = self._contract.input_schema.names
-        rows = table.select(names).combine_chunks().to_batches()[0]
-        frame = to_frame(rows, self._contract)
-        values = {
-            name: table.column(name).to_pandas() for name in table.column_names if name not in names
-        }
+        schema = self._contract.input_schema
+        inputs = table.columns[: len(schema)]
+        rows = pa.table(inputs, schema=schema).combine_chunks().to_batches()[0]
+        frame = to_input(rows, self._contract)
+        forced_columns = range(len(schema), table.num_columns)
+        values = {table.field(at).name: table.column(at).to_pandas() for at in forced_columns}
         with ExitStack() as stack:
             if fixed:
                 stack.enter_context(fixed_draws())
@@ -141,7 +142,7 @@ class Engine:
             yield self._with_blame(batch, scored)
 
     def _score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        frame = to_frame(batch, self._contract)
+        frame = to_input(batch, self._contract)
         answer = self._predict(frame)
         if answer.num_rows != batch.num_rows:
             raise ValueError(

@@ -10,6 +10,7 @@ from gnomon.artifact.trust import Uses
 from gnomon.cli.console import columns, local, out
 from gnomon.cli.show.leakage import findings, summary
 from gnomon.contract import Contract, Feature
+from gnomon.contract.values import kind_text
 from gnomon.leakage import LeakageReport
 from gnomon.printable import printable
 from gnomon.service.schemas import seen_in_training
@@ -111,6 +112,7 @@ def _features(contract: Contract) -> Table:
     for feature in contract.features:
         role = " key" if feature.name in contract.entity_key else ""
         role += " time" if feature.name == contract.event_time else ""
+        role += " carried" if feature.carried else ""
         seen = seen_in_training(feature) + (" only" if feature.outside == "error" else "")
         table.add_row(
             f"{escape(feature.name)}[dim]{role}[/]",
@@ -130,7 +132,7 @@ def _features(contract: Contract) -> Table:
 def type_words(feature: Feature) -> str:
     """A feature's type; of a timestamp, its zone and how old it may be."""
     if feature.type != "timestamp":
-        return feature.type
+        return kind_text(feature)
     age = "" if feature.max_age is None else f", at most {feature.max_age} old"
     return f"{feature.type} {feature.timezone or 'UTC'}{age}"
 
