@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from gnomon.contract.contract import Contract
 from gnomon.contract.frames import as_input
-from gnomon.contract.training_table import training_table
+from gnomon.contract.training_table import as_table
 from gnomon.errors import PackRefused
 from gnomon.leakage import (
     KnownAt,
@@ -54,8 +54,7 @@ def check_leakage(
     if holdout is None:
         return report
     rows, labels = holdout
-    names = [feature.name for feature in contract.features if not feature.carried]
-    rows = training_table(rows, names if contract.input == "array" else ()).frame
+    rows = as_table(rows, contract)
     missing = [name for name in train.features if name not in rows]
     if missing:
         raise PackRefused(

@@ -41,7 +41,17 @@ def as_fitted(pipeline: Any, table: TrainingTable, stacklevel: int) -> TrainingT
 
     Warns:
         UnusedColumnWarning: a column is left out.
+
+    Raises:
+        PackRefused: columns without names, for a pipeline that was fitted on named ones.
     """
+    if table.input == "array" and hasattr(pipeline, "feature_names_in_"):
+        raise PackRefused(
+            "the pipeline was fitted on columns with names, and X has none; in another order than "
+            "then, they would be taken for each other",
+            hint="pass the frame it was fitted on; if the order is the same: "
+            "X = pd.DataFrame(X, columns=pipeline.feature_names_in_)",
+        )
     if table.input != "frame":
         return table
     table = _without_unused(pipeline, table, stacklevel + 1)

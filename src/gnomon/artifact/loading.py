@@ -16,7 +16,7 @@ from gnomon.artifact.folder import parsing
 from gnomon.artifact.importing import VendoredCode
 from gnomon.artifact.manifest import GOLDEN
 from gnomon.contract.frames import as_input, to_input
-from gnomon.contract.training_table import training_table
+from gnomon.contract.training_table import as_table
 from gnomon.errors import ArtifactCorrupt, ArtifactError, GnomonError
 from gnomon.pipeline.predicting import DirectPredictor, Predictor, outputs
 
@@ -46,9 +46,7 @@ class LoadedArtifact:
                 dictionaries, or an array with the features in their order.
         """
         contract = self.artifact.contract
-        names = [feature.name for feature in contract.features if not feature.carried]
-        frame = training_table(X, names if contract.input == "array" else ()).frame
-        return outputs(self.pipeline, as_input(frame, contract), contract)
+        return outputs(self.pipeline, as_input(as_table(X, contract), contract), contract)
 
     def predictor(self, *, fast: bool = True) -> Callable[[Any], pa.RecordBatch]:
         """What answers the pipeline's input as :meth:`predict` does, to the bit.

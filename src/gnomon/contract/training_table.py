@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from gnomon.contract.contract import InputKind
+from gnomon.contract.contract import Contract, InputKind
 from gnomon.errors import ContractError
 
-__all__ = ["Carry", "TrainingTable", "training_table"]
+__all__ = ["Carry", "TrainingTable", "as_table", "training_table"]
 
 Carry: TypeAlias = "Sequence[str] | pd.DataFrame | pd.Series[Any]"
 
@@ -77,6 +77,17 @@ def training_table(
             + ", ".join(map(str, found.frame.columns)),
         )
     return found._replace(carried=tuple(carry))
+
+
+def as_table(X: Any, contract: Contract) -> pd.DataFrame:  # noqa: N803
+    """Rows such as those of training as a frame; an array has the columns in the contract's order.
+
+    Raises:
+        ContractError: as :func:`training_table`.
+    """
+    has_names = hasattr(X, "columns") or contract.input != "array"
+    names = [] if has_names else [f.name for f in contract.features if not f.carried]
+    return training_table(X, names).frame
 
 
 def _beside(found: TrainingTable, more: pd.DataFrame) -> TrainingTable:
