@@ -49,13 +49,15 @@ def test_a_root_that_moved_keeps_it(tmp_path: Path) -> None:
     claim_spool(of_root(tmp_path, "there"), "flights")
 
 
-def test_a_root_that_was_emptied_is_none_of_its_own(tmp_path: Path) -> None:
-    """Nor one that is not mounted: what is in the spool waits until it is back."""
+def test_a_root_that_was_emptied_may_go_on_once_repaired(tmp_path: Path) -> None:
+    """Until then, or until it is mounted again, nothing more is written."""
     first = of_root(tmp_path, "first")
     claim_spool(first, "flights")
     shutil.rmtree(first.root)
-    with pytest.raises(LogUnavailable, match="emptied or is not mounted"):
+    with pytest.raises(LogUnavailable, match=r"emptied .* is not mounted.*gnomon log repair"):
         claim_spool(first, "flights")
+    repair(first, "flights")
+    claim_spool(first, "flights")
 
 
 def test_a_spool_in_its_root_needs_no_claim(tmp_path: Path) -> None:
@@ -68,6 +70,7 @@ def test_neither_sealed_nor_repaired_for_another_root(tmp_path: Path) -> None:
     """Its rows would be in the wrong table."""
     first, second = of_root(tmp_path, "first"), of_root(tmp_path, "second")
     claim_spool(first, "flights")
+    claim_spool(Settings(root=second.root, spool=str(tmp_path / "own")), "flights")
     folder = stream_folder(first, "flights", "a", "requests")
     writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=first)
     writer.append(live(["a"]))

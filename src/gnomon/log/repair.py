@@ -21,7 +21,7 @@ from gnomon.log.salvage import SalvagedSegment, salvage
 from gnomon.log.seal import only_sealer
 from gnomon.log.sealed_account import SealedAccount
 from gnomon.log.sealed_repair import RepairedTable, repair_table
-from gnomon.log.spool_owner import claim_spool
+from gnomon.log.spool_owner import check_owner, restore_identity
 from gnomon.log.table import LogTable
 from gnomon.log.tail import MisplacedSegment, SegmentReader
 from gnomon.settings import Settings
@@ -72,13 +72,14 @@ def repair(settings: Settings, model: str) -> Repair:
     spool = settings.spool_path / model
     table = LogTable(settings, model)
     with _alone(spool) as identity:
-        claim_spool(settings, model)
+        check_owner(settings, model)
         lists = [*set_aside_damaged(table.storage, model, spool), *_rebuild_lists(spool)]
         _close_abandoned(spool)
         misplaced = tuple(_misplaced(spool))
         segments = tuple(_salvaged(spool, table))
         account = SealedAccount(table)
         repaired = repair_table(table, account, identity, spool)
+        restore_identity(settings, model)
     return Repair(segments=segments, misplaced=misplaced, lists=tuple(lists), table=repaired)
 
 

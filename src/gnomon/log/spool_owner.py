@@ -7,6 +7,8 @@ folder of the spool holds that of the root it belongs to. A spool inside its roo
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -16,7 +18,7 @@ from gnomon.errors import GnomonError, LogUnavailable
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
-__all__ = ["FORMAT", "claim_spool"]
+__all__ = ["FORMAT", "check_owner", "claim_spool", "restore_identity"]
 
 FORMAT = 1
 
@@ -39,55 +41,96 @@ class RootIdentity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def claim_spool(settings: Settings, model: str) -> None:
-    """Make a model's folder in the spool this storage root's, unless it is another's.
-
-    To be called before a stream there is written.
+    """Make a model's folder in the spool this storage root's. To be called before it is written.
 
     Raises:
-        LogUnavailable: it belongs to another root, or that cannot be found out.
-        NewerFormat: a newer version of Gnomon wrote either file.
+        LogUnavailable: it belongs to another root, perhaps to this one before it was emptied; or
+            that cannot be found out.
     """
-    if settings.spool is None:
-        return
-    folder = settings.spool_path / model
-    try:
-        owner = formats.read(folder / _NAME, RootIdentity, _FORMAT)
-        ours = _identity(Storage(settings), create=owner is None)
+    with _explained(settings, model) as folder:
+        if folder is None:
+            return
+        storage, owner = Storage(settings), _owner(folder)
         if owner is None:
-            assert ours is not None
-            claimed = RootIdentity(identity=ours, root=settings.root)
+            identity = _identity(storage) or _made(storage, secrets.token_hex(8))
+            claimed = RootIdentity(identity=identity, root=settings.root)
             files.make_folder(folder)
             files.create(folder / _NAME, msgspec.json.encode(claimed))
-            owner = formats.read(folder / _NAME, RootIdentity, _FORMAT) or claimed
+            owner = _owner(folder) or claimed
+        if owner.identity != _identity(storage):
+            raise _of_another_root(folder, owner, settings)
+
+
+def check_owner(settings: Settings, model: str) -> None:
+    """Refuse a spool of another storage root. One that lacks its identity was perhaps emptied: that
+    shows in what had been sealed.
+
+    Raises:
+        LogUnavailable: it is another's, or that cannot be found out.
+    """
+    with _explained(settings, model) as folder:
+        owner = None if folder is None else _owner(folder)
+        if folder is None or owner is None:
+            return
+        if (_identity(Storage(settings)) or owner.identity) != owner.identity:
+            raise _of_another_root(folder, owner, settings)
+
+
+def restore_identity(settings: Settings, model: str) -> None:
+    """Give a storage root that was emptied the identity that its spool knows.
+
+    Raises:
+        LogUnavailable: a file with an identity is damaged, or the disk refuses.
+    """
+    with _explained(settings, model) as folder:
+        owner = None if folder is None else _owner(folder)
+        if owner is not None and _identity(Storage(settings)) is None:
+            _made(Storage(settings), owner.identity)
+
+
+@contextmanager
+def _explained(settings: Settings, model: str) -> Iterator[Path | None]:
+    """The model's folder in the spool; None where it is in its root."""
+    folder = None if settings.spool is None else settings.spool_path / model
+    try:
+        yield folder
     except OSError as error:
         raise LogUnavailable.of("claim the spool", error, where=str(folder)) from None
     except LogUnavailable:
         raise
     except GnomonError as error:
         raise LogUnavailable(f"cannot claim the spool: {error}", where=str(folder)) from None
-    if owner.identity != ours:
-        raise _of_another_root(folder, owner, settings)
 
 
-def _identity(storage: Storage, *, create: bool) -> str | None:
-    """The root's identity; None if it has none and none is to be made."""
+def _owner(folder: Path) -> RootIdentity | None:
+    return formats.read(folder / _NAME, RootIdentity, _FORMAT)
+
+
+def _identity(storage: Storage) -> str | None:
     content = storage.read(_NAME)
-    if content is None and create:
-        made = RootIdentity(identity=secrets.token_hex(8))
-        storage.create(_NAME, msgspec.json.encode(made))
-        content = storage.read(_NAME)
     if content is None:
         return None
     where = f"{storage.root.rstrip('/')}/{_NAME}"
     return formats.decode(content, RootIdentity, _FORMAT, where).identity
 
 
+def _made(storage: Storage, identity: str) -> str:
+    """The identity that the root has from now on: this one, unless another was quicker."""
+    storage.create(_NAME, msgspec.json.encode(RootIdentity(identity=identity)))
+    return _identity(storage) or identity
+
+
 def _of_another_root(folder: Path, owner: RootIdentity, settings: Settings) -> LogUnavailable:
+    if owner.root == settings.root:
+        return LogUnavailable(
+            f"the storage root {settings.root} is not the one that this spool was written for: it "
+            "was emptied or replaced, or is not mounted",
+            where=str(folder),
+            hint="restore it, or go on without what was in it: gnomon log repair",
+        )
     return LogUnavailable(
         f"this spool belongs to another storage root, which was {owner.root}; "
         f"GNOMON_ROOT is {settings.root}",
         where=str(folder),
-        hint="give each storage root a GNOMON_SPOOL of its own; if this root was emptied or is not "
-        f"mounted, restore it; if it is the same root, restored without its {_NAME}, "
-        f"remove {folder / _NAME}",
+        hint="give each storage root a GNOMON_SPOOL of its own",
     )
