@@ -121,7 +121,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "faults/test_shadow.py": ("service/shadow_supervisor.py", "service/shadows.py"),
     "faults/test_shutdown.py": ("service/stopping.py",),
     "service/test_batching.py": (
-        "service/batch_queue.py",
         "service/recording.py",
         "service/records.py",
         "service/ticket.py",
