@@ -91,7 +91,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "cli/test_compare.py": ("cli/reporting.py", "cli/tables.py"),
     "cli/test_hostile_text.py": ("cli/console.py",),
     "cli/test_leakage.py": ("cli/show/leakage.py",),
-    "cli/test_log.py": ("cli/show/rows.py",),
+    "cli/test_log.py": ("cli/show/rows.py", "cli/show/sealed.py"),
     "cli/test_repair.py": ("cli/show/repair.py",),
     "cli/test_replay.py": ("cli/ranges.py",),
     "cli/test_rollout.py": (

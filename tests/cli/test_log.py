@@ -68,5 +68,8 @@ def test_sealing_by_hand_loses_nothing(running: Running) -> None:
     """Beside the server's own sealer."""
     count = ("log", "sql", "SELECT count(*) AS n FROM log WHERE role = 'live'", "--json")
     before = running.shell(*count).json[0]["n"]
-    assert "sealed" in running.shell("log", "seal").out
+    assert "open segment" in running.shell("log", "seal").out
+    closed = running.shell("log", "seal", "--now").out
+    assert "closed segments sealed" in closed
+    assert "open segment" not in closed
     assert running.shell(*count).json[0]["n"] >= before

@@ -122,19 +122,31 @@ def repair_log(model: Model = None, as_json: AsJson = False) -> None:
 
 
 @app.command("seal")
-def seal(model: Model = None) -> None:
-    """Move closed segments into the table now.
+def seal(
+    model: Model = None,
+    now: Annotated[
+        bool,
+        typer.Option("--now", help="Close open segments first, by the server that writes them."),
+    ] = False,
+) -> None:
+    """Move closed segments into the table, and say what is still open.
 
-    And hold it to the retention settings. A running server does so by itself.
+    And hold the table to the retention settings. A running server does so by itself.
     """
     from gnomon.cli.console import out, wait
+    from gnomon.cli.show.sealed import explain
     from gnomon.cli.target import settings_here
+    from gnomon.log.open_segments import close_now, open_segments
     from gnomon.log.seal import Sealer
     from gnomon.rollout.lookup import find_model
 
     settings = settings_here()
-    sealer = Sealer(settings, model or find_model(settings))
+    name = model or find_model(settings)
+    sealer = Sealer(settings, name)
     with wait("sealing"):
+        if now:
+            close_now(settings, name)
         moved = sealer.seal()
         sealer.maintain()
-    out.print(f"{moved} closed segment{'' if moved == 1 else 's'} sealed")
+        left = open_segments(settings, name)
+    out.print(explain(moved, left, settings.segment_seconds), markup=False, soft_wrap=True)
