@@ -25,7 +25,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "drift/brief.py",
         "drift/column_reader.py",
         "drift/drift_document.py",
-        "drift/drift_summary.py",
         "drift/evidence.py",
         "drift/plots.py",
     ),
