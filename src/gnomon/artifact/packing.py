@@ -39,6 +39,7 @@ from gnomon.contract.inference import infer_contract
 from gnomon.contract.unusual import null_rows, unusual_rows
 from gnomon.errors import GnomonError, PackRefused, UntrustedTypes
 from gnomon.leakage import KnownAt
+from gnomon.name_lists import as_names
 from gnomon.pipeline.invariance import check_rows_alone
 from gnomon.pipeline.predicting import outputs
 from gnomon.pipeline.seeds import seeds as seeds_of
@@ -62,10 +63,10 @@ def pack(
     *,
     contract: Contract | None = None,
     code: vendoring.Code = (),
-    entity_key: Sequence[str] = (),
+    entity_key: str | Sequence[str] = (),
     event_time: str | None = None,
     serializer: Serializer = "skops",
-    trusted: Sequence[str] = (),
+    trusted: str | Sequence[str] = (),
     lineage: Mapping[str, Any] | None = None,
     seeds: Mapping[str, Any] | None = None,
     golden_rows: int = 64,
@@ -131,7 +132,7 @@ def pack(
 
     with store.staging() as folder:
         modules = vendoring.vendor(own, folder / CODE)
-        accepted = accept_types(content, serializer, modules, trusted)
+        accepted = accept_types(content, serializer, modules, as_names(trusted))
         environment = Environment.here(vendoring.distributions(own, types))
         (folder / PIPELINE[serializer]).write_bytes(content)
         contract.write(folder / CONTRACT)
@@ -308,7 +309,7 @@ def _hashes(column: pd.Series[Any]) -> bytes:
 
 
 def _infer(
-    pipeline: Any, frame: pd.DataFrame, entity_key: Sequence[str], event_time: str | None
+    pipeline: Any, frame: pd.DataFrame, entity_key: str | Sequence[str], event_time: str | None
 ) -> Contract:
     classifier = is_classifier(pipeline)
     return infer_contract(
@@ -316,6 +317,6 @@ def _infer(
         task="classification" if classifier else "regression",
         classes=tuple(np.asarray(pipeline.classes_).tolist()) if classifier else (),
         probabilities=hasattr(pipeline, "predict_proba"),
-        entity_key=tuple(entity_key),
+        entity_key=entity_key,
         event_time=event_time,
     )

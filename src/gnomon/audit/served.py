@@ -47,13 +47,13 @@ class Served:
 class Outcomes:
     """A table of what became of rows, by key."""
 
-    def __init__(self, path: Path, on: Sequence[str], label: str, contract: Contract) -> None:
+    def __init__(self, path: Path, on: str | Sequence[str], label: str, contract: Contract) -> None:
         """
         Raises:
             TableError: it cannot be read, lacks a column, has a key twice or of another type.
         """
         fields = key_fields(on or contract.entity_key, contract)
-        table = read_table(path, contract)
+        table = read_table(path, contract, option="--outcomes")
         missing = [n for n in [*(f.name for f in fields), label] if n not in table.column_names]
         if missing:
             raise TableError(

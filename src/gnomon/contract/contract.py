@@ -190,6 +190,13 @@ class Contract(
             )
 
     def _check_keys(self) -> None:
+        given: object = self.entity_key
+        if isinstance(given, str):
+            raise ContractError(
+                f"expected a tuple of feature names, got the string {given!r}",
+                where="$.entity_key",
+                hint=f"write entity_key=({given!r},)",
+            )
         for i, name in enumerate(self.entity_key):
             _at(f"$.entity_key[{i}]", self, name)
         _check_unique(list(self.entity_key), "$.entity_key")

@@ -14,6 +14,7 @@ from gnomon.contract.dtypes import dtype_name, training_dtype
 from gnomon.contract.feature import holds
 from gnomon.contract.zones import zone_name
 from gnomon.errors import ContractError
+from gnomon.name_lists import as_names
 
 __all__ = ["infer_contract"]
 
@@ -39,7 +40,7 @@ def infer_contract(
     task: Literal["classification", "regression"],
     classes: Sequence[Any] = (),
     probabilities: bool = True,
-    entity_key: Sequence[str] = (),
+    entity_key: str | Sequence[str] = (),
     event_time: str | None = None,
 ) -> Contract:
     """The contract that the training frame keeps to.
@@ -76,7 +77,7 @@ def infer_contract(
         features=tuple(_feature(X.iloc[:, i]) for i in range(X.shape[1])),
         outputs=_outputs(labels, probabilities),
         classes=labels,
-        entity_key=tuple(entity_key),
+        entity_key=as_names(entity_key),
         event_time=event_time,
     )
     contract.check()

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gnomon.errors import ContractError
+from gnomon.name_lists import as_names
 
 __all__ = ["KnownAt", "LabelledTable", "Task"]
 
@@ -52,10 +53,10 @@ class LabelledTable:
         frame: pd.DataFrame,
         labels: Any = None,
         *,
-        features: Sequence[str] | None = None,
+        features: str | Sequence[str] | None = None,
         task: Task | None = None,
         event_time: str | None = None,
-        entity_key: Sequence[str] = (),
+        entity_key: str | Sequence[str] = (),
         known_at: KnownAt | None = None,
     ) -> LabelledTable:
         """A table of a frame.
@@ -72,7 +73,8 @@ class LabelledTable:
         Raises:
             ContractError: a name that is no column, or as many times as there are no rows.
         """
-        features = tuple(map(str, frame.columns)) if features is None else tuple(features)
+        features = tuple(map(str, frame.columns)) if features is None else as_names(features)
+        entity_key = as_names(entity_key)
         frame = frame.reset_index(drop=True).set_axis([str(name) for name in frame], axis=1)
         frame, times = _with_times(frame, known_at or {})
         named = [*features, *entity_key, *times, *times.values()]
@@ -89,7 +91,7 @@ class LabelledTable:
             labels=values,
             task=task or _task(values),
             event_time=event_time,
-            entity_key=tuple(entity_key),
+            entity_key=entity_key,
             known_at=times,
         )
 

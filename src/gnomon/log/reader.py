@@ -63,7 +63,7 @@ class InferenceLog:
         return snapshot
 
     def scan(
-        self, *, columns: Sequence[str] | None = None, **where: Unpack[Where]
+        self, *, columns: str | Sequence[str] | None = None, **where: Unpack[Where]
     ) -> Iterator[pa.RecordBatch]:
         """Rows in batches of some thousands, each row once; memory does not grow with the log.
 
@@ -80,7 +80,9 @@ class InferenceLog:
         with self.snapshot() as snapshot:
             yield from snapshot.scan(columns=columns, **where)
 
-    def table(self, *, columns: Sequence[str] | None = None, **where: Unpack[Where]) -> pa.Table:
+    def table(
+        self, *, columns: str | Sequence[str] | None = None, **where: Unpack[Where]
+    ) -> pa.Table:
         """What :meth:`scan` gives, in memory.
 
         Raises:
@@ -91,7 +93,7 @@ class InferenceLog:
             return pa.Table.from_batches(batches, snapshot.view.pick(columns))
 
     def reader(
-        self, *, columns: Sequence[str] | None = None, **where: Unpack[Where]
+        self, *, columns: str | Sequence[str] | None = None, **where: Unpack[Where]
     ) -> pa.RecordBatchReader:
         """What :meth:`scan` gives, as an Arrow stream of one moment of the log.
 
@@ -116,7 +118,7 @@ class InferenceLog:
         return self.reader().__arrow_c_stream__(requested_schema)
 
     def to_frame(
-        self, *, columns: Sequence[str] | None = None, **where: Unpack[Where]
+        self, *, columns: str | Sequence[str] | None = None, **where: Unpack[Where]
     ) -> pd.DataFrame:
         """What :meth:`scan` gives, as a pandas frame of Arrow types.
 

@@ -102,7 +102,7 @@ class Snapshot:
         return self._table is None and not self._segments
 
     def scan(
-        self, *, columns: Sequence[str] | None = None, **where: Unpack[Where]
+        self, *, columns: str | Sequence[str] | None = None, **where: Unpack[Where]
     ) -> Iterator[pa.RecordBatch]:
         """See :meth:`gnomon.log.reader.InferenceLog.scan`."""
         wanted = self.view.pick(columns)
@@ -114,7 +114,7 @@ class Snapshot:
 
     @contextlib.contextmanager
     def connection(
-        self, *, columns: Sequence[str] | None = None, unsafe: bool = False
+        self, *, columns: str | Sequence[str] | None = None, unsafe: bool = False
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """A DuckDB connection in which the snapshot is the view ``log``; of these columns, or all.
 

@@ -13,89 +13,19 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-__all__ = [
-    "IS_PORTABLE",
-    "VARIABLE",
-    "ChildWatch",
-    "RunQueue",
-    "adopt_orphans",
-    "control_pair",
-    "die_with_parent",
-    "die_with_tether",
-    "end_with_socket",
-    "is_running",
-    "kill_first",
-    "limit_memory",
-    "limit_unread",
-    "memory_folder",
-    "outlive_socket",
-    "own_descriptors",
-    "process_space",
-    "process_start",
-    "raise_descriptors",
-    "recv_packet",
-    "reserve",
-    "send_packet",
-    "stop_listening",
-    "sync_content",
-    "sync_descriptor",
-]
-
 VARIABLE = "GNOMON_PORTABLE"
 """Only in the environment: a process takes its way before it reads other settings."""
 
 IS_PORTABLE = sys.platform != "linux" or os.environ.get(VARIABLE, "").lower() in ("1", "true")
 """Whether this process takes the portable way."""
 
+# Both modules list the same names in ``__all__``; a test holds the two lists against each other.
 if TYPE_CHECKING or not IS_PORTABLE:
-    from gnomon.compat.platform.linux import (
-        ChildWatch,
-        RunQueue,
-        adopt_orphans,
-        control_pair,
-        die_with_parent,
-        die_with_tether,
-        end_with_socket,
-        is_running,
-        kill_first,
-        limit_memory,
-        limit_unread,
-        memory_folder,
-        outlive_socket,
-        own_descriptors,
-        process_space,
-        process_start,
-        raise_descriptors,
-        recv_packet,
-        reserve,
-        send_packet,
-        stop_listening,
-        sync_content,
-        sync_descriptor,
-    )
+    from gnomon.compat.platform.linux import *  # noqa: F403
+    from gnomon.compat.platform.linux import __all__ as _shared
 else:
-    from gnomon.compat.platform.portable import (
-        ChildWatch,
-        RunQueue,
-        adopt_orphans,
-        control_pair,
-        die_with_parent,
-        die_with_tether,
-        end_with_socket,
-        is_running,
-        kill_first,
-        limit_memory,
-        limit_unread,
-        memory_folder,
-        outlive_socket,
-        own_descriptors,
-        process_space,
-        process_start,
-        raise_descriptors,
-        recv_packet,
-        reserve,
-        send_packet,
-        stop_listening,
-        sync_content,
-        sync_descriptor,
-    )
+    from gnomon.compat.platform.portable import *  # noqa: F403
+    from gnomon.compat.platform.portable import __all__ as _shared
+
+__all__ = ["IS_PORTABLE", "VARIABLE"]
+__all__ += _shared
