@@ -68,6 +68,7 @@ class ColumnReader:
             new=_new(counts),
             shape=_shape(counts, total),
             unit=self._unit(bins.kind, bins.name),
+            is_time=bins.is_time,
             since=None if since is None else self.iso(since),
             grown=shown.words if shown else None,
             rows_that_show=shown.rows if shown else (),

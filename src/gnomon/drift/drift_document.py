@@ -257,7 +257,9 @@ def _column(column: DriftColumn) -> TableRow:
 def _medians(column: DriftColumn) -> TableCell:
     if not column.quantiles:
         return TableCell()
-    training, served = map(numbers.value, column.quantiles["p50"])
+    training, served = map(
+        numbers.timestamp if column.is_time else numbers.value, column.quantiles["p50"]
+    )
     return TableCell(text=f"{training} /", below=(served,))
 
 

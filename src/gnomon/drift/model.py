@@ -105,6 +105,7 @@ class DriftColumn(msgspec.Struct, frozen=True, kw_only=True):
         nulls: the share of nulls in training and now.
         tails: the share below training's least and above its greatest value.
         quantiles: ``p05`` ... ``p95`` in training and now; empty for what is no number.
+        is_time: whether values are timestamps, in seconds since 1970.
         new: values training did not have, most frequent first.
         since: the first bucket from which on it has drifted; None when it has not.
         rows_that_show: ids of requests, with the row, in what grew the most.
@@ -122,6 +123,7 @@ class DriftColumn(msgspec.Struct, frozen=True, kw_only=True):
     nulls: tuple[float, float]
     shape: Shape
     unit: str | None = None
+    is_time: bool = False
     why: str | None = None
     tails: tuple[float, float] | None = None
     quantiles: dict[str, tuple[float, float]] = {}
