@@ -57,7 +57,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "report/test_model.py": ("report/counts.py", "report/diagnosis.py", "report/intervals.py"),
     "report/test_terminal.py": ("report/comparison_document.py", "terminal.py"),
     "test_notebook.py": ("log/accounts.py", "rollout/queries.py"),
-    "rollout/test_skew_checks.py": ("report/saved.py", "rollout/lookup.py"),
+    "rollout/test_skew_checks.py": ("rollout/lookup.py",),
     "shadow/accounts/test_balance.py": ("shadow/accounts/accounts.py", "shadow/accounts/sealed.py"),
     "shadow/feed/test_process.py": ("shadow/feed/reporter.py", "shadow/feed/shadowing.py"),
     "shadow/feed/test_progress.py": ("shadow/shadow_counts.py",),
@@ -94,6 +94,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "cli/test_log.py": ("cli/show/rows.py",),
     "cli/test_repair.py": ("cli/show/repair.py",),
     "cli/test_replay.py": ("cli/ranges.py",),
+    "cli/test_reports.py": ("cli/show/reports.py",),
     "cli/test_rollout.py": (
         "cli/at_root.py",
         "cli/at_server.py",

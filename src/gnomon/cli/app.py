@@ -19,6 +19,7 @@ from gnomon.cli import (
     log,
     promote,
     replay,
+    reports,
     rollback,
     serve,
     shadow,
@@ -76,6 +77,7 @@ app.add_typer(shadow.app, name="shadow")
 app.command("promote")(promote.command)
 app.command("rollback")(rollback.command)
 app.command("history")(history.command)
+app.command("reports")(reports.command)
 app.command("replay")(replay.command)
 app.command("compare")(compare.command)
 app.command("check")(check.command)

@@ -137,7 +137,10 @@ class InferenceLog:
 
     @contextmanager
     def connection(self, *, unsafe: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A DuckDB connection to one moment of the log, which is the relation ``log``.
+        """A DuckDB connection to a snapshot of the log, which is the relation ``log``.
+
+        Get pandas frames through Arrow (``.to_arrow_table().to_pandas()``): ``.df()`` of DuckDB warns
+        under pandas 3.1 for columns with a time zone.
 
         Args:
             unsafe: as for :meth:`sql`.

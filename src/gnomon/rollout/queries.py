@@ -22,7 +22,7 @@ from gnomon.log import InferenceLog
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.offline.logged import Role
 from gnomon.policy import Policy, find_policy
-from gnomon.report.saved import save
+from gnomon.report.saved import SavedReports, list_reports, save
 from gnomon.rollout.decisions import check
 from gnomon.rollout.gates import Gates
 from gnomon.rollout.history import Event, RolloutState, open_history
@@ -38,6 +38,7 @@ __all__ = [
     "measure_drift",
     "open_log",
     "rollout_history",
+    "saved_reports",
 ]
 
 
@@ -119,6 +120,32 @@ def rollout_history(
     history = open_history(settings, model or find_model(settings))
     history.refresh()
     return RolloutHistory(history.model, tuple(history.events), history.state)
+
+
+def saved_reports(
+    model: str | None = None, *, last: int | None = None, settings: Settings | None = None
+) -> SavedReports:
+    """The reports of replays, comparisons, diagnoses and drift under the storage root.
+
+    Newest first. A report that was kept elsewhere (``save_as``, ``--report``) is not among them.
+    :meth:`gnomon.Report.from_json` and :meth:`gnomon.DriftReport.from_json` read one in full.
+
+    Args:
+        model: the model; the only one under the storage root when not given.
+        last: at most this many, the newest; all when not given.
+        settings: name the storage root; read from the environment without them.
+
+    Raises:
+        SettingsError: no model is given, and there is none, or more than one.
+        StorageError: the storage root cannot be read.
+
+    Example::
+
+        for report in gnomon.saved_reports("flights", last=10):
+            print(report.created, report.verdict, report.title, report.page)
+    """
+    settings = settings or Settings.read()
+    return list_reports(settings, model or find_model(settings), last)
 
 
 def check_gates(
