@@ -21,7 +21,7 @@ _NAMES = {
     Extra.ABOVE: "values above the training maximum",
 }
 
-_OF_METRIC = {
+_EXTRAS_BY_METRIC = {
     "nulls": (Extra.NULL,),
     "new": (Extra.NEW,),
     "outside": (Extra.BELOW, Extra.ABOVE),
@@ -50,7 +50,7 @@ def grown(
         side / total for side, total in zip((sides.before, sides.now), totals, strict=True)
     )
     growth = now - before
-    looked_at = [bins.size + extra for extra in _OF_METRIC.get(metric, ())]
+    looked_at = [bins.size + extra for extra in _EXTRAS_BY_METRIC.get(metric, ())]
     if not looked_at or growth[looked_at].max() <= 0:
         looked_at = list(range(bins.size))
     place = max(looked_at, key=lambda at: growth[at])

@@ -36,7 +36,7 @@ def check_training(table: LabelledTable) -> LeakageReport:
         skipped |= dict.fromkeys(names, NO_LABELS)
         return LeakageReport.of(len(table), found, skipped)
     rows = MOST_VALUES // max(len(table.features), 1)
-    some = table.labelled().sample_of_each(min(max(rows, FEWEST_ROWS), MOST_ROWS))
+    some = table.labelled().stratified_sample(min(max(rows, FEWEST_ROWS), MOST_ROWS))
     found[identifiers.CHECK] = identifiers.check_identifiers(some)
     named = {name for finding in found[identifiers.CHECK] for name in finding.features}
     exempt = clocks.known_in_time(table) | named

@@ -120,7 +120,7 @@ class LabelledTable:
         random = np.random.default_rng(_SEED)
         return self.take(np.sort(random.choice(len(self), most, replace=False)))
 
-    def sample_of_each(self, most: int) -> LabelledTable:
+    def stratified_sample(self, most: int) -> LabelledTable:
         """The same; of labels that are classes, as many rows of each as there is room for.
 
         How well two classes are told apart does not depend on how frequent they are, and rare
@@ -129,10 +129,10 @@ class LabelledTable:
         if self.labels is None or self.task == "regression" or len(self) <= most:
             return self.sample(most)
         random = np.random.default_rng(_SEED)
-        return self.take(_of_each(pd.factorize(self.labels)[0], most, random))
+        return self.take(_stratified_places(pd.factorize(self.labels)[0], most, random))
 
 
-def _of_each(
+def _stratified_places(
     classes: npt.NDArray[np.intp], most: int, random: np.random.Generator
 ) -> npt.NDArray[np.intp]:
     """Rows of every class, as evenly as their numbers allow."""

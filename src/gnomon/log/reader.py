@@ -139,8 +139,8 @@ class InferenceLog:
     def connection(self, *, unsafe: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         """A DuckDB connection to a snapshot of the log, which is the relation ``log``.
 
-        Get pandas frames through Arrow (``.to_arrow_table().to_pandas()``): ``.df()`` of DuckDB warns
-        under pandas 3.1 for columns with a time zone.
+        For pandas, go through Arrow (``.to_arrow_table().to_pandas()``): under pandas 3.1 the
+        ``.df()`` of DuckDB warns for columns with a time zone.
 
         Args:
             unsafe: as for :meth:`sql`.

@@ -230,13 +230,13 @@ def _steps(walk: Walk) -> Iterator[TableRow]:
         name = TableCell(text=step, note=note)
         yield TableRow(cells=(name,), sign=sign(bool(differing)), level="group")
         for column in differing[:_COLUMNS_PER_STEP]:
-            yield _of_step(column, first=column.name == walk.first)
+            yield _step_row(column, first=column.name == walk.first)
         if (more := len(differing) - _COLUMNS_PER_STEP) > 0:
             rest = TableCell(text=f"and {more} more columns that differ", tone="muted")
             yield TableRow(cells=(rest,), level="member")
 
 
-def _of_step(column: Column, *, first: bool) -> TableRow:
+def _step_row(column: Column, *, first: bool) -> TableRow:
     return TableRow(
         cells=(
             TableCell(text=column.bare, code=True, tag="first to differ" if first else ""),

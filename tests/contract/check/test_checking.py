@@ -48,7 +48,7 @@ def only(checked: Checked) -> CheckFinding:
     return found
 
 
-def of_records(*given: Any, by: Contract = FLIGHT) -> Checked:
+def batch_from_records(*given: Any, by: Contract = FLIGHT) -> Checked:
     """Records that arrived a second after each other."""
     check = Check(by)
     micros = NOW + np.arange(len(given)) * 1_000_000
@@ -152,7 +152,7 @@ def test_untyped_text_is_read_as_what_it_spells() -> None:
 def test_records_are_held_to_the_same_rules() -> None:
     """Each with fields of its own, an arrival, and what has no shape at all."""
     lacks = {name: value for name, value in RECORD.items() if name != "carrier"}
-    checked = of_records(RECORD, lacks, RECORD | {"distance": "x", "new": 1}, [1])
+    checked = batch_from_records(RECORD, lacks, RECORD | {"distance": "x", "new": 1}, [1])
     found = {(one.feature, one.rule): one for one in checked.findings}
     assert {key: one.level for key, one in found.items()} == {
         ("$", "type"): "broken",
@@ -172,9 +172,9 @@ def test_an_age_is_that_at_arrival() -> None:
     for hours, rule in ((5.9, None), (6.1, "stale"), (-0.05, None), (-0.2, "future")):
         seen = arrival - dt.timedelta(hours=hours)
         one = {"at": arrival.isoformat(), "seen": seen.isoformat()}
-        found = of_records(one, by=AGED).findings
+        found = batch_from_records(one, by=AGED).findings
         assert [f.rule for f in found] == ([] if rule is None else [rule]), hours
-    assert of_records({"at": arrival.isoformat(), "seen": None}, by=AGED).verdict == "kept"
+    assert batch_from_records({"at": arrival.isoformat(), "seen": None}, by=AGED).verdict == "kept"
 
 
 def test_the_age_in_a_frame_is_that_at_the_event() -> None:
@@ -283,7 +283,7 @@ def test_broken_is_what_a_decoder_refuses(given_: Contract, data: st.DataObject)
     except msgspec.DecodeError:  # an integer beyond a double: no JSON reader takes it
         assert refused
         return
-    assert (of_records(parsed, by=given_).verdict == "broken") == refused
+    assert (batch_from_records(parsed, by=given_).verdict == "broken") == refused
 
 
 def test_the_most_frequent_values_are_kept() -> None:

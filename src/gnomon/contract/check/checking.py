@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from gnomon.contract.check.batches import Batch, Frame, columns_of, of_records, of_table, rows_hit
+from gnomon.contract.check.batches import (
+    Batch,
+    Frame,
+    batch_from_records,
+    batch_from_table,
+    columns_of,
+    rows_hit,
+)
 from gnomon.contract.check.checked import LEVELS, Checked, CheckFinding
 from gnomon.contract.check.column_judge import Judge, Judged, Moments
 from gnomon.contract.check.freshness import stale
@@ -78,7 +85,7 @@ class Check:
         when it is sent.
         """
         first = self.rows
-        batch = of_table(columns_of(frame), self._features)
+        batch = batch_from_table(columns_of(frame), self._features)
         judged = self._judge(batch, text=text)
         event = self.contract.event_time
         arrived = judged[event].moments if event in judged else None
@@ -92,7 +99,7 @@ class Check:
             label: what to call the one at a place.
             arrived: when each arrived.
         """
-        batch = of_records(records, self._features)
+        batch = batch_from_records(records, self._features)
         self._count(batch, self._judge(batch, text=False), BatchRows(label, arrived))
 
     def add_unreadable(self, error: InvalidRequest, label: str, arrived: Moments) -> None:

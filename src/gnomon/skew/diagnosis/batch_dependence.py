@@ -129,7 +129,7 @@ class _Climb:
             return BatchDependence(None, None, "", "", 0, self.inputs.num_rows, 0, rungs)
         by_type = self._by_dtype(alone, batch)
         if by_type is not None:
-            return self._of_types(varied, by_type, batch, rungs)
+            return self._dtype_dependence(varied, by_type, batch, rungs)
         place = self._first(lambda: self._alone_steps(varied))
         return BatchDependence(
             "batch-dependent transform",
@@ -212,7 +212,7 @@ class _Climb:
                     return name, what, rows
         return None
 
-    def _of_types(
+    def _dtype_dependence(
         self,
         varied: Mask,
         found: tuple[str, str, Mask],

@@ -75,9 +75,9 @@ def feedback(case: Case) -> Iterator[Proposal]:
 
 def stale(case: Case) -> Iterator[Proposal]:
     """The left side's value is one the right side had before."""
-    of_table = _other_moment(case)
-    if of_table is not None:
-        yield of_table
+    batch_from_table = _other_moment(case)
+    if batch_from_table is not None:
+        yield batch_from_table
         return
     if not _telling(case):
         return
@@ -122,7 +122,7 @@ def _other_moment(case: Case) -> Proposal | None:
         for v, also in found
         if v.shift.hours and (also & known).sum() >= (equal & known).sum()
     )
-    return _of_moment(case, best, rows, next(lags, None))
+    return _version_proposal(case, best, rows, next(lags, None))
 
 
 def _is_why(case: Case, version: Version, equal: Mask) -> bool:
@@ -150,7 +150,7 @@ def _equal(case: Case, values: pa.Array) -> Mask:
     return found
 
 
-def _of_moment(case: Case, version: Version, rows: Mask, lag: Shift | None) -> Proposal:
+def _version_proposal(case: Case, version: Version, rows: Mask, lag: Shift | None) -> Proposal:
     apart = (case.around.moments - version.known)[rows]
     span = duration(round(abs(float(np.nanmedian(apart))) * 3600))
     shift = version.shift
