@@ -15,7 +15,7 @@ from gnomon.log.layout import stream_folder
 from gnomon.log.recovery import recover
 from gnomon.log.repair import repair
 from gnomon.log.seal import Sealer
-from gnomon.log.sealed import WholeTail
+from gnomon.log.sealed_stream import WholeTail
 from gnomon.log.table import LogTable
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance

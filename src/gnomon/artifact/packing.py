@@ -14,7 +14,7 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from gnomon.artifact import check, checks, golden, serialization, store, vendoring
+from gnomon.artifact import fresh_process, golden, leakage_checks, serialization, store, vendoring
 from gnomon.artifact.artifact import Artifact, examine
 from gnomon.artifact.environment import Environment
 from gnomon.artifact.manifest import (
@@ -71,9 +71,9 @@ def pack(
     seeds: Mapping[str, Any] | None = None,
     golden_rows: int = 64,
     version: str | None = None,
-    holdout: checks.Holdout | None = None,
+    holdout: leakage_checks.Holdout | None = None,
     known_at: KnownAt | None = None,
-    leakage: checks.Leakage = "warn",
+    leakage: leakage_checks.Leakage = "warn",
 ) -> Artifact:
     """Make an artifact of a fitted pipeline and put it into BentoML's model store.
 
@@ -122,8 +122,10 @@ def pack(
     check_batch_invariance(pipeline, X, contract)
     found = None
     if leakage != "off":
-        found = checks.check_leakage(pipeline, X, y, contract, holdout=holdout, known_at=known_at)
-        checks.decide(found, leakage, stacklevel=2)
+        found = leakage_checks.check_leakage(
+            pipeline, X, y, contract, holdout=holdout, known_at=known_at
+        )
+        leakage_checks.decide(found, leakage, stacklevel=2)
     drawn = seeds_of(pipeline, len(X)) if seeds is None else dict(seeds)
     if seeds is None:
         warn_of_unseeded(drawn, stacklevel=2)
@@ -163,7 +165,7 @@ def pack(
             modules=modules,
             files=dict(hash_files(folder)),
         ).write(folder)
-        check.in_fresh_process(folder)
+        fresh_process.in_fresh_process(folder)
         path = store.publish(folder, name, version, created)
     return examine(path, keys=None)  # it cannot be signed yet
 

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.contract.check.checked import Checked, Refusal
-from gnomon.contract.check.checking import Check
 from gnomon.contract.check.column_judge import Moments
+from gnomon.contract.check.row_check import Check
 from gnomon.contract.contract import Contract
 from gnomon.contract.decoding import read_body
 from gnomon.errors import InvalidRequest

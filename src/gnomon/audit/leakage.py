@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from gnomon.artifact import Artifact
-from gnomon.artifact.checks import answers
+from gnomon.artifact.leakage_checks import answers
 from gnomon.audit.leakage_files import Meaning
 from gnomon.audit.served import Outcomes, Served, draw
 from gnomon.contract import from_frame

@@ -36,7 +36,7 @@ def command(
 ) -> None:
     """Serve a deployment. It becomes ready when its live artifact is loaded and verified."""
     from gnomon.cli.console import out
-    from gnomon.service.limits import raise_descriptor_limit
+    from gnomon.service.connection_limits import raise_descriptor_limit
     from gnomon.service.origins import origins_of
     from gnomon.settings import Settings
 

@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 
 from gnomon.contract.feature import Feature, FeatureType, Output, Scalar
-from gnomon.contract.values import reader
+from gnomon.contract.json_values import reader
 from gnomon.errors import ContractError, GnomonError, NewerFormat
 from gnomon.formats import Format, check_version
 

@@ -14,7 +14,7 @@ import msgspec
 
 from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature, Output
-from gnomon.contract.values import inside, is_bounded, limits, shown, years
+from gnomon.contract.json_values import inside, is_bounded, limits, shown, years
 
 __all__ = ["Change", "Level", "difference", "worst"]
 

@@ -10,7 +10,7 @@ from gnomon.contract import Contract
 from gnomon.drift.bins import Extra, Integers
 from gnomon.drift.changes import DriftChange, changes
 from gnomon.drift.counted import ColumnCounts
-from gnomon.drift.evidence import grown
+from gnomon.drift.largest_increase import largest_increase
 from gnomon.drift.metrics import BinnedSides, measures, quantiles, rows
 from gnomon.drift.model import Alert, DriftColumn, DriftMoment, DriftSegment, Effect, Shape
 from gnomon.drift.verdicts import effects, overall, worst
@@ -49,7 +49,7 @@ class ColumnReader:
         shown = None
         if verdict == "drifted":
             since = self._since(counts, buckets, metric)
-            shown = grown(
+            shown = largest_increase(
                 counts, sides, metric, min(buckets, default=0) if since is None else since
             )
         return DriftColumn(
@@ -98,7 +98,7 @@ class ColumnReader:
         return datetime.fromtimestamp(bucket * self.seconds, UTC).isoformat()
 
     def _alert(self, counts: ColumnCounts, change: DriftChange, segment: str | None) -> Alert:
-        shown = grown(counts, change.sides, change.metric, change.at, segment)
+        shown = largest_increase(counts, change.sides, change.metric, change.at, segment)
         before, after = change.sizes
         return Alert(
             kind=counts.bins.kind,  # type: ignore[arg-type]

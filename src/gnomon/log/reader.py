@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Unpack
 import pyarrow as pa
 
 from gnomon.errors import LogError
-from gnomon.log.accounts import LogAccounts
 from gnomon.log.layout import folders
+from gnomon.log.row_counts import LogRowCounts
 from gnomon.log.snapshot import Snapshot, Where
 from gnomon.log.table import LogTable
 from gnomon.settings import Settings
@@ -151,13 +151,13 @@ class InferenceLog:
         with self.snapshot() as snapshot, snapshot.connection(unsafe=unsafe) as connection:
             yield connection
 
-    def accounts(self) -> LogAccounts:
+    def accounts(self) -> LogRowCounts:
         """How many rows the log holds, by role, artifact and outcome.
 
         Raises:
             LogError: as ``scan``.
         """
-        return LogAccounts(self._model, self.sql(_ACCOUNTS))
+        return LogRowCounts(self._model, self.sql(_ACCOUNTS))
 
     def sql(self, query: str, *, unsafe: bool = False) -> pa.Table:
         """What DuckDB answers to a query; the log is the relation ``log``.

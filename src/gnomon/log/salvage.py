@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from gnomon import files
 from gnomon.errors import LogError
-from gnomon.log.framing import filler, is_unchanged, message_length, padded
+from gnomon.log.ipc_messages import filler, is_unchanged, message_length, padded
 from gnomon.log.layout import Segment
 from gnomon.log.lost import LostRange, record_lost
 from gnomon.log.resync import whole_messages

@@ -11,7 +11,7 @@ from typing import Self
 import pyarrow as pa
 
 from gnomon.errors import LogError
-from gnomon.log.framing import messages
+from gnomon.log.ipc_messages import messages
 from gnomon.log.layout import REQUESTS, START, Position, Segment, stream_segments
 from gnomon.log.schema import SEGMENT_KEY, message_mark
 

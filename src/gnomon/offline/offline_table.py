@@ -18,9 +18,9 @@ import pyarrow.parquet
 from gnomon.contract.contract import Contract
 from gnomon.errors import TableError
 from gnomon.name_lists import as_names
+from gnomon.offline.casts import as_key, as_known, as_label, as_value, micros
+from gnomon.offline.row_versions import Versions
 from gnomon.offline.shifts import NOW, Shift
-from gnomon.offline.values import as_key, as_known, as_label, as_value, micros
-from gnomon.offline.versions import Versions
 
 __all__ = ["KEYS", "KNOWN_AT", "LABEL", "OfflineTable", "key_fields", "key_text", "read_table"]
 

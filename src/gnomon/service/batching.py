@@ -25,8 +25,8 @@ from gnomon.service.records import Call, LaneIdentity, PendingRecords
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from gnomon.worker import Supervisor
+from gnomon.worker.adopted_process import HolderHandle
 from gnomon.worker.connection import Scored
-from gnomon.worker.takeover import HolderHandle
 
 __all__ = ["Lane"]
 

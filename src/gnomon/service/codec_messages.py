@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 
 from gnomon.sent_errors import SentError
-from gnomon.worker.frames import recv_exactly
+from gnomon.worker.messages import recv_exactly
 
 __all__ = [
     "Failed",

@@ -28,12 +28,12 @@ from gnomon.compat.uvicorn import (
 )
 from gnomon.errors import GnomonError, MalformedRequest, Unauthorized
 from gnomon.service.auth import PREDICT_HINT, check_token
+from gnomon.service.connection_limits import raise_descriptor_limit
 from gnomon.service.exchange import Exchange, Wire, scope_of
 from gnomon.service.framing import Chunks, Framing, Sized
 from gnomon.service.front_door import FrontDoor
 from gnomon.service.head import END, HEAD_BYTES, Head, early_refusal, lasting, read_head
 from gnomon.service.http import CLOSE, Scope, is_encoded, response, unexpected
-from gnomon.service.limits import raise_descriptor_limit
 from gnomon.service.origins import origins_of
 from gnomon.service.stream import ClientStream
 from gnomon.service.ticket import Answer

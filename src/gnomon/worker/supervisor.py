@@ -15,11 +15,11 @@ from gnomon.artifact import Artifact
 from gnomon.compat.platform import send_packet
 from gnomon.errors import DeadlineExceeded, GnomonError, WorkerError
 from gnomon.settings import Settings
-from gnomon.worker import frames
+from gnomon.worker import messages
+from gnomon.worker.adopted_process import HolderHandle, outlive, take_over
+from gnomon.worker.bisection import bisect_batch
 from gnomon.worker.connection import Scored, WorkerConnection
-from gnomon.worker.salvage import salvage
 from gnomon.worker.spawn import Spawned, reap, spawn
-from gnomon.worker.takeover import HolderHandle, outlive, take_over
 
 __all__ = ["Supervisor"]
 
@@ -61,7 +61,7 @@ class Supervisor:
         self._artifact = artifact
         self._settings = settings
         self._on_death = on_death
-        self._schema = frames.scored_schema(artifact.contract.output_schema)
+        self._schema = messages.scored_schema(artifact.contract.output_schema)
         self._found = found
         self._holder: Spawned | None = None
         self._handle: HolderHandle | None = None
@@ -209,14 +209,14 @@ class Supervisor:
         return code
 
     def _on_event(self, control: socket.socket) -> None:
-        event, data = frames.read_event(control)
+        event, data = messages.read_event(control)
         match event:
-            case frames.Ready():
+            case messages.Ready():
                 assert data is not None
                 self._task(self._connect(event.pid, data))
-            case frames.Died():
+            case messages.Died():
                 self._lose(event.reason)
-            case frames.Refused():
+            case messages.Refused():
                 self._refuse(event.error())
             case None:
                 self._let_go()
@@ -293,7 +293,7 @@ class Supervisor:
         connection.doomed = True
         with contextlib.suppress(OSError):
             if self._holder is not None:
-                send_packet(self._holder.control, frames.KILL)
+                send_packet(self._holder.control, messages.KILL)
         self._expect_news(connection)
 
     def _expect_news(self, connection: WorkerConnection) -> None:
@@ -313,9 +313,9 @@ class Supervisor:
             self._no_rescues.clear()
 
     async def _rescue(self, batch: pa.RecordBatch) -> Scored:
-        """Drive :func:`salvage` alone with the worker."""
+        """Drive :func:`bisect_batch` alone with the worker."""
         micros = 0
-        rescue = salvage(batch, self._schema)
+        rescue = bisect_batch(batch, self._schema)
         attempt = next(rescue)
         try:
             async with self._rescue_lock:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from gnomon.contract.check.checked import Level, Rule
 from gnomon.contract.check.column_judge import MOST_EXAMPLES, MOST_GOT, BrokenRule
 from gnomon.contract.check.plain_columns import Column, json_values, plain
-from gnomon.contract.values import shown
+from gnomon.contract.json_values import shown
 from gnomon.contract.zones import zone_name
 
 __all__ = ["Batch", "Frame", "batch_from_records", "batch_from_table", "columns_of", "rows_hit"]

@@ -1,7 +1,7 @@
 """One column, judged by the rules that a server reads requests by, a million values at a time.
 
 Most values are plainly right, which takes a few passes over the column to see. Each distinct value
-of the rest goes to the feature's own :func:`~gnomon.contract.values.reader`, as a server's
+of the rest goes to the feature's own :func:`~gnomon.contract.json_values.reader`, as a server's
 decoder does it: the rules are written once, there.
 """
 
@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from gnomon.contract.check.checked import Level, Rule
 from gnomon.contract.check.plain_columns import Column, Distinct, distinct, is_number
 from gnomon.contract.feature import Feature
-from gnomon.contract.values import (
+from gnomon.contract.json_values import (
     EXACT,
     Bounds,
     Value,

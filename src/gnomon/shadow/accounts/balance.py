@@ -22,7 +22,7 @@ from gnomon.log.layout import START, folders
 from gnomon.log.lost import LostRange, lost_ranges
 from gnomon.log.sampling import eligible
 from gnomon.shadow.accounts.accounts import LiveAccounts, LogAccounts, ShadowAccounts
-from gnomon.shadow.accounts.sealed import sealed_accounts
+from gnomon.shadow.accounts.sealed_accounts import sealed_accounts
 from gnomon.shadow.feed.run import Run
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from gnomon.errors import NewerFormat, UnreadableFile
 from gnomon.formats import Format
 from gnomon.log import Position, stream_segments
 from gnomon.log.layout import START
-from gnomon.log.sealed import WholeTail
+from gnomon.log.sealed_stream import WholeTail
 from gnomon.log.table import LogTable
 from gnomon.shadow.feed.progress import Totals
 

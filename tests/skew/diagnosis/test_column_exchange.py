@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from gnomon.skew.diagnosis.case import Case
-from gnomon.skew.diagnosis.order import exchanges
+from gnomon.skew.diagnosis.column_exchange import exchanges
 from tests.skew.diagnosis.cases import case
 
 RNG = np.random.default_rng(21)

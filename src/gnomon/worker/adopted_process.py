@@ -20,7 +20,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from gnomon.worker import frames
+from gnomon.worker import messages
 from gnomon.worker.spawn import Spawned
 
 __all__ = ["AdoptedProcess", "HolderHandle", "Taken", "outlive", "take_over"]
@@ -100,7 +100,7 @@ def outlive(spawned: Spawned) -> HolderHandle | None:
     with theirs:
         process = os.pidfd_open(spawned.process.pid)
         try:
-            socket.send_fds(spawned.control, [frames.OUTLIVE], [theirs.fileno()])
+            socket.send_fds(spawned.control, [messages.OUTLIVE], [theirs.fileno()])
         except OSError:
             tether.close()
             os.close(process)
@@ -130,13 +130,13 @@ async def take_over(found: HolderHandle) -> Taken | None:
 async def _ask(found: HolderHandle) -> Taken:
     nonce = secrets.token_hex(8)
     found.control.setblocking(False)
-    found.control.send(frames.TAKE_OVER + nonce.encode())
+    found.control.send(messages.TAKE_OVER + nonce.encode())
     while True:
         await _readable(found.control)
-        event, data = frames.read_event(found.control)
+        event, data = messages.read_event(found.control)
         if event is None:
             raise ConnectionError("the holder has ended")
-        if isinstance(event, frames.Ready) and event.nonce == nonce and data is not None:
+        if isinstance(event, messages.Ready) and event.nonce == nonce and data is not None:
             spawned = Spawned(AdoptedProcess(found.process), found.control)
             return Taken(spawned, event.pid, data)
         if data is not None:

@@ -13,7 +13,7 @@ from gnomon.leakage.finding import LeakageEvidence, LeakageFinding, unknown
 from gnomon.leakage.labelled_table import LabelledTable
 from gnomon.leakage.measures import CONFIDENCE, share_within
 
-__all__ = ["CHECK", "check_clocks", "known_in_time"]
+__all__ = ["CHECK", "check_late_features", "known_in_time"]
 
 CHECK = "clock"
 
@@ -32,7 +32,7 @@ class _Late(NamedTuple):
     seconds: npt.NDArray[np.float64]
 
 
-def check_clocks(table: LabelledTable) -> list[LeakageFinding]:
+def check_late_features(table: LabelledTable) -> list[LeakageFinding]:
     """Features later than the event time of their row.
 
     A timestamp among the features is looked at itself, unless ``known_at`` says when it was known;
@@ -55,7 +55,7 @@ def known_in_time(table: LabelledTable) -> set[str]:
     """Features whose ``known_at`` shows that they were known by the event time of every row."""
     if table.event_time is None:
         return set()
-    late = {name for finding in check_clocks(table) for name in finding.features}
+    late = {name for finding in check_late_features(table) for name in finding.features}
     return set(table.known_at) - late
 
 

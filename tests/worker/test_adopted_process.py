@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.worker.takeover``: a worker outlives its gateway, or ends with it."""
+"""Mirrors ``gnomon.worker.adopted_process``: a worker outlives its gateway, or ends with it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import pytest
 
 from gnomon.artifact import Artifact
 from gnomon.settings import Settings
-from gnomon.worker import frames
+from gnomon.worker import messages
+from gnomon.worker.adopted_process import HolderHandle, Taken, outlive, take_over
 from gnomon.worker.spawn import Spawned, reap, spawn
-from gnomon.worker.takeover import HolderHandle, Taken, outlive, take_over
 from tests.load import until
 from tests.packing import times
 from tests.worker.conftest import Toy, rows
@@ -33,8 +33,8 @@ def serving(artifact: Artifact, settings: Settings) -> Iterator[tuple[Spawned, i
     """A worker that serves, its scorer's process id and data socket."""
     spawned = spawn(artifact, settings)
     spawned.control.settimeout(60)
-    event, data = frames.read_event(spawned.control)
-    assert isinstance(event, frames.Ready)
+    event, data = messages.read_event(spawned.control)
+    assert isinstance(event, messages.Ready)
     assert data is not None
     with spawned.control, data:
         yield spawned, event.pid, data
@@ -81,11 +81,11 @@ def test_it_serves_whoever_takes_it_over(
         batch = rows(artifact, [1.0, 2.0])
         with taken.data:
             taken.data.setblocking(True)
-            taken.data.sendall(frames.pack_frame(1, frames.SCORE, batch.serialize()))
-            frame = frames.recv_frame(taken.data)
+            taken.data.sendall(messages.pack_frame(1, messages.SCORE, batch.serialize()))
+            frame = messages.recv_frame(taken.data)
         assert frame is not None
-        scored: pa.RecordBatch = frames.read_batch(
-            frame.payload, frames.scored_schema(artifact.contract.output_schema)
+        scored: pa.RecordBatch = messages.read_batch(
+            frame.payload, messages.scored_schema(artifact.contract.output_schema)
         )
         assert scored.column("prediction").to_pylist() == [2.0, 4.0]
         assert taken.pid not in seen

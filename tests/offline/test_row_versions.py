@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from gnomon.offline.versions import Versions
+from gnomon.offline.row_versions import Versions
 
 VERSIONS = Versions(pd.Index(["b", "a", "b"]), np.array([4, 5, 7]), np.array([20, 10, 10]))
 """Rows 4, 5 and 7 of a table; b is known from 10 on, and otherwise from 20 on."""

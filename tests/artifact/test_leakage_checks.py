@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from gnomon.artifact import inspect, pack
-from gnomon.artifact.checks import check_leakage
+from gnomon.artifact.leakage_checks import check_leakage
 from gnomon.contract import infer_contract
 from gnomon.errors import ContractError, NewerFormat, PackRefused
 from gnomon.leakage import LeakageReport, LeakageWarning

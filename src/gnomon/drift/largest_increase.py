@@ -1,4 +1,4 @@
-"""What of a column grew, in words, and rows that show it."""
+"""The part of a column whose share of rows increased the most, and rows in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gnomon.drift.metrics import BinnedSides, rows
 from gnomon.drift.segments import place_names
 from gnomon.report.numbers import percent
 
-__all__ = ["Grown", "grown"]
+__all__ = ["LargestIncrease", "largest_increase"]
 
 _MOST_ROWS = 3
 
@@ -28,16 +28,16 @@ _EXTRAS_BY_METRIC = {
 }
 
 
-class Grown(NamedTuple):
-    """What grew, and ids of rows in it."""
+class LargestIncrease(NamedTuple):
+    """What increased the most, and ids of rows in it."""
 
     words: str
     rows: tuple[str, ...]
 
 
-def grown(
+def largest_increase(
     counts: ColumnCounts, sides: BinnedSides, metric: str, since: int, segment: str | None = None
-) -> Grown:
+) -> LargestIncrease:
     """The part of a column whose share grew the most, as far as a metric sees it.
 
     Args:
@@ -57,7 +57,7 @@ def grown(
     words = (
         f"{_name(counts, place)}: {percent(now[place])} of rows, {percent(before[place])} before"
     )
-    return Grown(words, _rows(counts, place, since, segment))
+    return LargestIncrease(words, _rows(counts, place, since, segment))
 
 
 def _name(counts: ColumnCounts, place: int) -> str:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.errors import LogError
-from gnomon.log.framing import messages
+from gnomon.log.ipc_messages import messages
 from tests.log.rows import live
 
 

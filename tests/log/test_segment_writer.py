@@ -19,7 +19,7 @@ from gnomon.errors import LogError, LogUnavailable
 from gnomon.log.closed import closed_segments
 from gnomon.log.layout import Position, StreamBusy, segment_path, stream_segments
 from gnomon.log.recovery import recover
-from gnomon.log.segments import SegmentWriter
+from gnomon.log.segment_writer import SegmentWriter
 from gnomon.log.tail import SegmentReader, Tail, read_position
 from gnomon.settings import Settings
 from tests.log.rows import REQUESTS_SCHEMA, SHADOW_SCHEMA, drain, ids_of, live, shadow

@@ -8,11 +8,11 @@ import pyarrow as pa
 
 from gnomon.notebook import NotebookTable, Tabular
 
-__all__ = ["LogAccounts"]
+__all__ = ["LogRowCounts"]
 
 
 @dataclass(frozen=True, slots=True)
-class LogAccounts(Tabular):
+class LogRowCounts(Tabular):
     """Rows of the log of one model.
 
     Attributes:

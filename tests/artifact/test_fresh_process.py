@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.artifact import Artifact, check
+from gnomon.artifact import Artifact, fresh_process
 from gnomon.errors import PackRefused
 from tests.artifact.conftest import reseal
 
 
 def test_a_whole_artifact_passes(packed: Artifact) -> None:
     """It loads and verifies with nothing of this process in reach."""
-    check.in_fresh_process(packed.path)
+    fresh_process.in_fresh_process(packed.path)
 
 
 def test_the_reason_comes_back(copied: Path) -> None:
@@ -21,7 +21,7 @@ def test_the_reason_comes_back(copied: Path) -> None:
     (copied / "code" / "preprocessing" / "constants.py").write_text("FACTOR = 3\n")
     reseal(copied)
     with pytest.raises(PackRefused, match="fresh process: step `columns"):
-        check.in_fresh_process(copied)
+        fresh_process.in_fresh_process(copied)
 
 
 def test_a_process_that_dies_is_a_refusal(copied: Path) -> None:
@@ -31,4 +31,4 @@ def test_a_process_that_dies_is_a_refusal(copied: Path) -> None:
     )
     reseal(copied)
     with pytest.raises(PackRefused, match="status 9: out of cheese"):
-        check.in_fresh_process(copied)
+        fresh_process.in_fresh_process(copied)

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.service.limits``."""
+"""Mirrors ``gnomon.service.connection_limits``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.service.limits import FEWEST_CONNECTIONS, NEEDED_DESCRIPTORS, kept_descriptors
+from gnomon.service.connection_limits import (
+    FEWEST_CONNECTIONS,
+    NEEDED_DESCRIPTORS,
+    kept_descriptors,
+)
 
 
 @pytest.mark.parametrize("limit", [128, 256, 600, 1024, 4096, 1_048_576])

@@ -22,7 +22,7 @@ from gnomon import files
 from gnomon.compat.platform import sync_content
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.log.closed import closed_segments, record_closed
-from gnomon.log.framing import checksummed
+from gnomon.log.ipc_messages import checksummed
 from gnomon.log.layout import Position, StreamLock, segment_path, stream_segments
 from gnomon.log.new_segment import UnnamedSegment, create_segment, no_space
 from gnomon.log.recovery import close_segments

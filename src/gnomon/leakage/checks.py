@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gnomon.leakage import clocks, duplicates, gap, identifiers, label, order, overlap
+from gnomon.leakage import duplicates, gap, identifiers, label, late_features, overlap, row_order
 from gnomon.leakage.finding import LeakageReport
 from gnomon.leakage.gap import ScoredStage
 from gnomon.leakage.labelled_table import LabelledTable
@@ -29,19 +29,21 @@ def check_training(table: LabelledTable) -> LeakageReport:
 
     Timestamps are compared in every row, the rest is looked at in a sample of 10,000.
     """
-    skipped = {} if table.event_time else {clocks.CHECK: NO_TIME}
-    found = {clocks.CHECK: clocks.check_clocks(table)} if table.event_time else {}
+    skipped = {} if table.event_time else {late_features.CHECK: NO_TIME}
+    found = (
+        {late_features.CHECK: late_features.check_late_features(table)} if table.event_time else {}
+    )
     if table.labels is None:
-        names = (label.CHECK, identifiers.CHECK, order.CHECK)
+        names = (label.CHECK, identifiers.CHECK, row_order.CHECK)
         skipped |= dict.fromkeys(names, NO_LABELS)
         return LeakageReport.of(len(table), found, skipped)
     rows = MOST_VALUES // max(len(table.features), 1)
     some = table.labelled().stratified_sample(min(max(rows, FEWEST_ROWS), MOST_ROWS))
     found[identifiers.CHECK] = identifiers.check_identifiers(some)
     named = {name for finding in found[identifiers.CHECK] for name in finding.features}
-    exempt = clocks.known_in_time(table) | named
+    exempt = late_features.known_in_time(table) | named
     found[label.CHECK] = label.check_label(some, exempt)
-    found[order.CHECK] = order.check_order(some)
+    found[row_order.CHECK] = row_order.check_order(some)
     return LeakageReport.of(len(table), found, skipped)
 
 

@@ -18,7 +18,7 @@ _START = """\
 import gc, sys
 gc.disable()
 sys.path.append(sys.argv[1])
-from gnomon.artifact.check import main
+from gnomon.artifact.fresh_process import main
 main(sys.argv[2])
 """
 

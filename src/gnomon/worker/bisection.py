@@ -1,4 +1,4 @@
-"""After a worker died on a batch: save every row but the one that kills it."""
+"""After a worker died on a batch: find the row that ends it, and score every other row."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Generator
 
 import pyarrow as pa
 
-from gnomon.worker.frames import failed
+from gnomon.worker.messages import failed
 
-__all__ = ["Salvage", "salvage"]
+__all__ = ["Bisection", "bisect_batch"]
 
-Salvage = Generator[pa.RecordBatch, pa.RecordBatch | str, pa.RecordBatch]
+Bisection = Generator[pa.RecordBatch, pa.RecordBatch | str, pa.RecordBatch]
 
 
-def salvage(batch: pa.RecordBatch, schema: pa.Schema) -> Salvage:
+def bisect_batch(batch: pa.RecordBatch, schema: pa.Schema) -> Bisection:
     """Retry a batch that died with its worker, then bisect it.
 
     A row is blamed only after two deaths of a worker that held it alone (or, if it came alone,

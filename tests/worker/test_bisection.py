@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.worker.salvage``."""
+"""Mirrors ``gnomon.worker.bisection``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnomon.worker.frames import scored_schema
-from gnomon.worker.salvage import salvage
+from gnomon.worker.bisection import bisect_batch
+from gnomon.worker.messages import scored_schema
 
 SCHEMA = scored_schema(pa.schema([pa.field("prediction", pa.float64())]))
 
@@ -16,9 +16,9 @@ SCHEMA = scored_schema(pa.schema([pa.field("prediction", pa.float64())]))
 def drive(
     rows: list[float], poison: set[float], killed_at: int | None = None
 ) -> tuple[pa.RecordBatch, int]:
-    """Salvage with a worker that dies on ``poison``, and at one attempt anyway."""
+    """Bisect with a worker that dies on ``poison``, and at one attempt anyway."""
     batch = pa.record_batch({"x": rows})
-    rescue = salvage(batch, SCHEMA)
+    rescue = bisect_batch(batch, SCHEMA)
     attempt, attempts, deaths = next(rescue), 0, 0
     while True:
         values = attempt.column("x").to_pylist()
