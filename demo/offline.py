@@ -14,7 +14,8 @@ def online_against_offline(stage: Stage, rows: int) -> None:
     report = compare(stage, CANDIDATE, "match", expect=0)
     stage.telling.claim(
         report.verdict == "ok" and report.coverage.compared == rows and not report.divergence.rows,
-        f"all {rows:,} rows match, {report.exact:,} of them to the bit; the tolerance is 1e-12, or "
+        f"all {rows:,} rows match, {report.exact:,} of them bit for bit; the tolerance is 1e-12, "
+        "or "
         "1e-9 of the value",
     )
 

@@ -143,7 +143,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         min_coverage: share of the rows the shadow should have scored that it did score.
         max_lag_rows: rows the shadow may be behind.
         max_skew: share of replayed rows where the artifact online and offline disagree.
-        confidence: of every interval a gate rests on; it holds however often one looks.
+        confidence: of every interval a gate rests on; it holds however often you look.
     """
 
     min_rows: int = 1_000

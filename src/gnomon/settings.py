@@ -135,7 +135,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             )
         if not re.fullmatch(r"0?[0-7]{3}", self.umask) or self.file_umask & 0o700:
             raise SettingsError(
-                f"expected an octal mask that leaves the owner's rights, such as 077 or 027, "
+                f"expected an octal mask that keeps the owner's permissions, such as 077 or 027, "
                 f"got {self.umask!r}",
                 where="GNOMON_UMASK",
             )

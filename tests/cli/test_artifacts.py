@@ -31,8 +31,8 @@ def test_an_artifact_is_shown_without_running_it(shell: Shell, pack: Pack) -> No
     told = shell("inspect", "toy").out
     for words in (
         tag,
-        "not signed: its hashes show damage, not who made it",
-        "all that its files say",
+        "not signed: its hashes detect damage, not who made it",
+        "everything in its files",
         "made from state in the file",
         "1 to 64",
         "float",

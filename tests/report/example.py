@@ -222,7 +222,7 @@ def a_healthy_report() -> Report:
         a_report(),
         kind="replay",
         verdict="ok",
-        title="All 1,000 rows match the log, to the bit",
+        title="All 1,000 rows match the log, bit for bit",
         left="logged",
         right="replayed",
         against="trips:2",

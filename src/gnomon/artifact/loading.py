@@ -44,7 +44,7 @@ class LoadedArtifact:
         return outputs(self.pipeline, frame, self.artifact.contract)
 
     def predictor(self, *, fast: bool = True) -> Callable[[pd.DataFrame], pa.RecordBatch]:
-        """What answers as :meth:`predict` does, to the bit.
+        """What answers as :meth:`predict` does, bit for bit.
 
         Args:
             fast: at less cost a call. False: ``predict`` and ``predict_proba`` as they are.

@@ -142,7 +142,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         place = folder.path / MANIFEST
         if folder.read(SEAL, MOST_SMALL_BYTES) != f"{digest}  {MANIFEST}\n".encode():
             raise ArtifactCorrupt(
-                f"{MANIFEST} and its hash in {SEAL} do not belong together",
+                f"{MANIFEST} does not match its hash in {SEAL}",
                 where=str(place),
                 hint=RESTORE,
             )

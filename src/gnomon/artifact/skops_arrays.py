@@ -40,7 +40,7 @@ def check_arrays(file: BinaryIO) -> None:
         for name in _files(schema):
             read += archive.getinfo(name).file_size
             if read > 2 * file.seek(0, 2):
-                raise _corrupt(name, "members are read again and again")
+                raise _corrupt(name, "members are read repeatedly")
             if name.endswith(".npz"):
                 _check_sparse(archive, name)
             elif name.endswith(".npy"):
@@ -70,7 +70,7 @@ def _check_trees(archive: zipfile.ZipFile, schema: dict[str, Any]) -> None:
         )
         inside = ((feature[inner] >= 0) & (feature[inner] < features)).all()
         if not (ordered and inside and json.loads(state["node_count"]["content"]) == len(found)):
-            raise _corrupt(name, "the nodes of a tree do not make one")
+            raise _corrupt(name, "the nodes do not form a tree")
 
 
 def _files(schema: dict[str, Any]) -> Iterator[str]:

@@ -35,7 +35,7 @@ OPEN = ("init",)
 app = typer.Typer(
     name="gnomon",
     help="Serve a model, run the next one in its shadow, and prove that online matches offline.",
-    epilog="Exit codes: 0 success, 1 the check failed (divergence, a gate that does not hold), "
+    epilog="Exit codes: 0 success, 1 the check failed (divergence, a gate that does not pass), "
     "2 an error. Settings are GNOMON_* variables; docs/settings.md lists them.",
     no_args_is_help=True,
     add_completion=False,

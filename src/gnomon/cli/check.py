@@ -39,8 +39,8 @@ def command(
         typer.Option(
             "--against",
             metavar="OLD",
-            help="Check no rows: can this contract replace OLD for the requests that "
-            "clients send today?",
+            help="Compare contracts instead of rows: can this one replace OLD for the "
+            "requests that clients send today?",
         ),
     ] = None,
     role: Annotated[

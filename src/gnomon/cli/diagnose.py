@@ -33,7 +33,7 @@ def command(
             "--label",
             metavar="COLUMN",
             help="The table's column with the true outcome. A feature that predicts it offline "
-            "and not online leaks.",
+            "but not online is leakage.",
         ),
     ] = None,
     known_at: KnownAt = None,

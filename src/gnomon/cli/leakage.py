@@ -25,7 +25,7 @@ def command(
         typer.Option("--holdout", metavar="FILE", help="Rows the model was not trained on."),
     ] = None,
     later: Annotated[
-        Path | None, typer.Option("--later", metavar="FILE", help="Rows from after both.")
+        Path | None, typer.Option("--later", metavar="FILE", help="Rows that are later than both.")
     ] = None,
     event_time: Annotated[
         str | None,

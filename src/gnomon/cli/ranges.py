@@ -38,11 +38,18 @@ AsRole: TypeAlias = Annotated[
 ]
 Start: TypeAlias = Annotated[
     datetime | None,
-    typer.Option("--start", parser=moment, metavar="TIME", help="From this arrival time on."),
+    typer.Option(
+        "--start",
+        parser=moment,
+        metavar="TIME",
+        help="Only rows that arrived at this time or later.",
+    ),
 ]
 End: TypeAlias = Annotated[
     datetime | None,
-    typer.Option("--end", parser=moment, metavar="TIME", help="Before this arrival time."),
+    typer.Option(
+        "--end", parser=moment, metavar="TIME", help="Only rows that arrived before this time."
+    ),
 ]
 PolicyFile: TypeAlias = Annotated[
     Path | None,

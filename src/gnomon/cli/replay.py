@@ -27,7 +27,8 @@ def command(
     start: Start = None,
     end: End = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="ROWS", help="Stop after so many rows.")
+        int | None,
+        typer.Option("--limit", min=1, metavar="ROWS", help="Stop after this many rows."),
     ] = None,
     policy: PolicyFile = None,
     report: ReportPath = None,

@@ -70,7 +70,8 @@ def command(
         )
         if host in ANY_ADDRESS and settings.hosts is None:
             out.print(
-                "It answers to addresses and to localhost. To call it by a name: GNOMON_HOSTS=NAME",
+                "It accepts requests for IP addresses and localhost. To accept a host name: "
+                "GNOMON_HOSTS=NAME",
                 soft_wrap=True,
             )
     raise typer.Exit(max(process.wait(), 0))

@@ -175,7 +175,7 @@ class Contract(
                 )
         for name in sorted(RESERVED.intersection(names)):
             raise ContractError(
-                f"a feature cannot be called `{name}`: requests use the word for themselves",
+                f"a feature cannot be called `{name}`: the name is reserved in requests",
                 where="$.features",
             )
 

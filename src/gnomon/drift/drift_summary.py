@@ -163,8 +163,8 @@ class DriftFinding:
         effect = worst.effects["psi"]
         limit = number(effect.limit, 2) if effect.limit < NEVER else "not set"
         return (
-            f"By chance alone, PSI goes beyond {number(effect.floor, 2)} once in a thousand times "
-            f"(`{worst.name}`); the limit is {limit}."
+            f"By chance alone, PSI goes beyond {number(effect.floor, 2)} in one sample of a "
+            f"thousand (`{worst.name}`); the limit is {limit}."
         )
 
     def _action(self, drifted: list[DriftColumn]) -> str:

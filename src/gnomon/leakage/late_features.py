@@ -119,7 +119,7 @@ def _finding(name: str, times: Column[Any], event: Column[Any], late: _Late) -> 
         check=CHECK,
         features=(name,),
         severity="leak" if claimed else "suspect",
-        sentence=f"`{name}` {what} in {hits:,} of {rows:,} rows, by {_span(median)} in the median",
+        sentence=f"`{name}` {what} in {hits:,} of {rows:,} rows, by a median of {_span(median)}",
         evidence=LeakageEvidence(
             rows=rows,
             hits=hits,

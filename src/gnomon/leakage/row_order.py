@@ -33,7 +33,7 @@ def check_order(table: LabelledTable) -> list[LeakageFinding]:
             check=CHECK,
             features=(),
             severity="note",
-            sentence="the rows come sorted or grouped by their label: the row number predicts it "
+            sentence="the rows are sorted or grouped by label: the row number predicts it "
             f"({power.measure} {power.value:.3f})",
             evidence=LeakageEvidence.of(power),
             action="shuffle before splitting or cross-validating, and keep the index out of the "

@@ -190,7 +190,7 @@ class SegmentReader:
         place = self.path.parent
         if says != f"{place.parent.name}/{place.name}/{self.path.stem}":
             raise MisplacedSegment(
-                f"this segment belongs to another stream: it says that it is {says}",
+                f"this segment belongs to another stream: its header says {says}",
                 where=str(self.path),
                 hint="gnomon log repair moves it out of the way",
             )

@@ -80,8 +80,8 @@ def as_known(column: pa.ChunkedArray, where: str) -> pa.Array:
     raise TableError(
         f"expected timestamps with a time zone, got {came}{_such_as(column)}",
         where=where,
-        hint="write the moment from which each row could be read, with an offset, such as "
-        "2013-04-01T09:00:00Z; without, it is unknown which requests came before it",
+        hint="write the time from which each row could be read, with an offset, such as "
+        "2013-04-01T09:00:00Z; without one, it is unknown which requests came before it",
     )
 
 

@@ -103,7 +103,7 @@ class OfflineTable:
         )
         if not used:
             raise TableError(
-                "the table has nothing to compare beside its key: "
+                "the table has nothing to compare apart from its key: "
                 + "; ".join(f"`{name}` is {reason}" for name, reason in ignored.items()),
                 where=where,
                 hint="name columns after outputs "
@@ -166,11 +166,11 @@ class OfflineTable:
         if len(again):
             examples = "; ".join(self.key_at(int(row)) for row in again[:_EXAMPLES])
             raise TableError(
-                f"{len(again):,} of {self.rows:,} rows repeat the key of a row before them, such "
+                f"{len(again):,} of {self.rows:,} rows repeat the key of an earlier row, such "
                 f"as {examples}",
                 where=self.path,
-                hint="give one row per key, join on more columns, or name the column that says "
-                "since when each row was known (--known-at); a key may have one row per time",
+                hint="give one row per key, join on more columns, or name the column with the "
+                "time each row became known (--known-at); a key may have one row per time",
             )
 
 

@@ -83,7 +83,7 @@ def comparison_document(report: Report) -> Document:
         ),
         command=report.command,
         foot=f"Differences are {report.left} minus {report.right}. Quantiles are within 1% of "
-        f"their value. The interval, at {confidence} confidence, holds however often one looks.",
+        f"their value. The interval, at {confidence} confidence, holds however often you look.",
     )
 
 
@@ -97,7 +97,7 @@ def _sections(report: Report) -> Iterator[Section]:
         yield Section(blocks=tuple(_findings(report)))
     if report.swaps:
         yield Section(
-            title="What moves the answer back",
+            title="Columns that restore the answer",
             lead=f"Each column alone set to its {report.right} value, in rows that diverge; "
             f"everything else as {report.left}.",
             blocks=(_swaps(report),),
@@ -106,15 +106,15 @@ def _sections(report: Report) -> Iterator[Section]:
     if report.ladder:
         yield Section(
             title="The same rows, run again",
-            lead="A few of them, in other batches: where the answers first differ from one line to "
-            "the next, the cause is in the artifact's own code.",
+            lead="A sample of them, in other batches: if the answers change from one line to the "
+            "next, the cause is in the artifact's own code.",
             blocks=(_ladder(report),),
         )
     if report.distributions:
         agree = " Where the dashed line follows the bars, the two agree."
         yield Section(
             title="Both sides",
-            lead=f"The same rows on either side.{agree if report.verdict == 'ok' else ''}",
+            lead=f"The same rows on both sides.{agree if report.verdict == 'ok' else ''}",
             blocks=tuple(_shape(report, shape) for shape in report.distributions),
             beside=True,
             where="page",
@@ -132,8 +132,7 @@ def _sections(report: Report) -> Iterator[Section]:
     if report.columns:
         yield Section(
             title="Every column compared",
-            lead=f"Over all {numbers.rows(report.coverage.compared)}. Exact means equal to the "
-            "bit.",
+            lead=f"Over all {numbers.rows(report.coverage.compared)}. Exact means bit-identical.",
             blocks=(_columns(report),),
         )
 

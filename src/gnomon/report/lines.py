@@ -43,7 +43,7 @@ def figures(report: Report) -> Lines:
         if mean is not None:
             found.append((numbers.number(mean, 3), f"mean change of the {report.impact.score}"))
     exact = _share(report.exact, report.coverage.compared)
-    return [*found, (percent(exact), "of rows equal to the bit")]
+    return [*found, (percent(exact), "of rows bit-identical")]
 
 
 def causes(found: Diagnosis) -> list[tuple[str, Diagnosis, str]]:
@@ -90,7 +90,7 @@ def reproduced(walk: Walk) -> str:
     """Whether the steps shown are the steps the logged answers came from."""
     said = f" {rows(walk.lost)} of the sample could not be run again." if walk.lost else ""
     if walk.reproduced == walk.rows:
-        return f"Re-running them reproduced every logged answer, to the bit.{said}"
+        return f"Re-running them reproduced every logged answer bit for bit.{said}"
     return (
         f"Re-running reproduced only {count(walk.reproduced)} of the logged answers, so the steps "
         f"may not be what was computed online.{said}"

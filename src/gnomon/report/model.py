@@ -145,7 +145,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
         rows: rows compared.
         coverage: the share with a value on both sides.
         consistency: the share that agrees, within tolerance or null on both sides.
-        exact_rate: the share that is equal to the bit, or null on both sides.
+        exact_rate: the share that is bit-identical, or null on both sides.
         flip_rate: the share whose decision differs; None where the column decides nothing.
         mean_difference: of left minus right, where both are finite; None where none are.
         smape: symmetric mean absolute percentage error of those, a share from 0 to 2.
@@ -279,7 +279,7 @@ class Report(BaseReport, frozen=True, kw_only=True):
         against: the table or artifact on the right side.
         divergence: rows with at least one output (or, without outputs, feature) out of tolerance.
         limit: the share of such rows the policy lets pass, and ``limit_name`` which rule that is.
-        exact: rows with every output equal to the bit.
+        exact: rows with every output bit-identical.
         over_time: each column's consistency metrics, hour by hour.
         environment: what the comparison ran on.
     """

@@ -217,9 +217,10 @@ def _changes(state: RolloutState, chosen: Artifact, force: bool) -> list[Change]
 
 def _unreadable(tag: str, live: str | None, refused: list[Change]) -> IncompatibleContract:
     return IncompatibleContract(
-        f"{tag} could not read what {live} is sent: " + "; ".join(map(str, refused)),
+        f"{tag} could not accept the requests that {live} gets: " + "; ".join(map(str, refused)),
         where="contract.json",
-        hint="pack it with a contract that takes today's requests, or force it; that is recorded",
+        hint="pack it with a contract that accepts today's requests, or force it, which is "
+        "recorded",
     )
 
 
@@ -264,13 +265,13 @@ def _refused(found: Gates, in_shadow: bool) -> GateRefused:
     if found.verdict == "unknown" and in_shadow:
         return GateUndecided(
             f"{found.artifact} may not replace {found.live} yet: {reasons}",
-            hint="wait for more evidence, as `gnomon promote --wait SECONDS` does, or force it; "
-            "that is recorded",
+            hint="wait for more evidence, as `gnomon promote --wait SECONDS` does, or force it, "
+            "which is recorded",
         )
     do = "fix the artifact" if in_shadow else f"run `gnomon shadow start {found.artifact}` first"
     return GateRefused(
         f"{found.artifact} may not replace {found.live}: {reasons}",
-        hint=f"{do}, or force it; that is recorded",
+        hint=f"{do}, or force it, which is recorded",
     )
 
 

@@ -347,6 +347,6 @@ class Lane:
 
     def _overloaded(self, waiting: int) -> Overloaded:
         return Overloaded(
-            f"{waiting} rows are waiting already, the most is {self._settings.queue_rows}",
-            hint="retry after the pause given in Retry-After",
+            f"{waiting} rows are already waiting; the limit is {self._settings.queue_rows}",
+            hint="retry after the time given in Retry-After",
         )

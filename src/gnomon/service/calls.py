@@ -252,7 +252,7 @@ def reaching(url: str) -> Iterator[None]:
         raise ServerError(
             f"no answer: {error}",
             where=url,
-            hint="is the server running there? `gnomon serve` does",
+            hint="is the server running? `gnomon serve` starts it",
         ) from None
 
 

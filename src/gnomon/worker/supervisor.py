@@ -173,7 +173,7 @@ class Supervisor:
             return False
         self._handle = found
         self._hold(taken.spawned)
-        logger.info("worker %d of the gateway before serves this one", taken.spawned.process.pid)
+        logger.info("took over worker %d of the previous gateway", taken.spawned.process.pid)
         await self._connect(taken.pid, taken.data)
         return True
 

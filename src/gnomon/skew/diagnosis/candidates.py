@@ -101,7 +101,7 @@ def _numbers(values: Floats, whole: bool) -> Made:
         for digits in range(5, -4, -1):
             text = f"was rounded to {digits} decimals on one side"
             yield "rounding", text, _DIGITS, np.round(values, digits)
-        yield "truncation", "was cut to whole numbers on one side", _DIGITS, np.trunc(values)
+        yield "truncation", "was truncated to whole numbers on one side", _DIGITS, np.trunc(values)
         for name, slope, shift in conversions():
             told = "" if name.startswith("a factor") else f", as between {name}"
             says = f"is in another unit on one side, by {number(slope)}{told}"

@@ -145,9 +145,9 @@ def _exchanged(root: Root, exchange: ColumnExchange, names: tuple[str, str]) -> 
         + (
             ", and the other way round"
             if len(columns) == 2
-            else f", and {len(columns)} columns are exchanged in a circle"
+            else f", and {len(columns)} columns are exchanged in a cycle"
         ),
-        undone="With the columns put back",
+        undone="With the columns exchanged back",
         action=actions[exchange.cause],
         rows=rows,
         differing=int(rows.sum()),

@@ -67,7 +67,7 @@ def feedback(case: Case) -> Iterator[Proposal]:
                     finding=f"is made of the model's own {what} `{output}`{_per(group)}",
                     undone="Without its own answers",
                     action="Keep the model's own answers out of its features, or train it on "
-                    "data in which it was: offline there was no such answer.",
+                    "data that has them: offline there was no such answer.",
                     explained=explained,
                 )
                 return
@@ -163,8 +163,8 @@ def _version_proposal(case: Case, version: Version, rows: Mask, lag: Shift | Non
         cause="stale data",
         finding=f"{how}, known {span} after by its time",
         undone="With the later value on both sides",
-        action=f"Look for what holds the {case.names[1]} values back: their time may be when a row "
-        "was loaded and not when it was true.",
+        action=f"Look for what delays the {case.names[1]} values: their timestamp may say when a "
+        "row was loaded, not when it became true.",
         explained=rows,
     )
 
@@ -185,8 +185,8 @@ def _stale(case: Case, explained: Mask, how: str) -> Proposal:
         cause="stale data",
         finding=f"{how}",
         undone="With the earlier value on both sides",
-        action="Look for what holds values back: a cache that lives too long, a job that runs too "
-        "seldom, events that arrive late, a window that ends earlier.",
+        action="Look for what delays values: a cache entry that lives too long, a job that runs "
+        "too rarely, events that arrive late, a window that ends earlier.",
         explained=explained,
     )
 

@@ -56,7 +56,7 @@ def form(case: Case) -> Iterator[Proposal]:
     yield Proposal(
         cause="category form",
         finding=f"is spelled differently from {case.names[1]}, in its {what}: {one}",
-        undone=f"Without regard to {what}",
+        undone=f"Ignoring {what}",
         action="Write labels the same way on both sides before the pipeline sees them: strip, "
         "fold the case and normalise to NFC in the pipeline itself.",
         explained=explained,

@@ -63,7 +63,7 @@ class ZoneOffset:
         """``is 4 hours ahead of offline, as UTC is ahead of America/New_York``."""
         low, high = sorted((abs(float(hours.min())), abs(float(hours.max()))))
         if self.summer:
-            return f"is {_hours(high)} from {names[1]} while {self.zone} has summer time"
+            return f"is {_hours(high)} from {names[1]} while {self.zone} has daylight saving time"
         amount = _hours(low) if low == high else f"{number(low)} to {_hours(high)}"
         direction = "ahead of" if float(hours.mean()) < 0 else "behind"
         first, second = ("UTC", self.zone) if self.sign > 0 else (self.zone, "UTC")
@@ -72,7 +72,7 @@ class ZoneOffset:
     @property
     def clock(self) -> str:
         """Where a move by it leads: ``to the clock of Asia/Tokyo``."""
-        what = "the summer time" if self.summer else "the clock"
+        what = "daylight saving time" if self.summer else "the clock"
         return f"{'to' if self.sign > 0 else 'from'} {what} of {self.zone}"
 
 

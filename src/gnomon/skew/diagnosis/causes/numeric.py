@@ -94,7 +94,7 @@ def float_noise(case: Case) -> Iterator[Proposal]:
         cause="float noise",
         finding=f"differs by at most {number(most)} representable floats",
         undone=f"With a tolerance of {number(most)} representable floats",
-        action="Let it pass: set `ulps` under [skew] in the policy. Sums differ by this in another "
+        action="Allow it: set `ulps` under [skew] in the policy. Sums differ by this in another "
         "batch, on other threads or another processor.",
         explained=near,
     )
