@@ -21,7 +21,7 @@ ROWS, STRENGTH, SEED, SHOWN = 1_000, 0.5, 2, 3
 
 DONE = {
     "rounding": "Serving rounds a number that training had whole.",
-    "float32": "Serving casts a feature to 32 bit floats on its way.",
+    "float32": "Serving casts a feature to 32-bit floats on its way.",
     "truncation": "Serving cuts a number off where it should round, or not touch it.",
     "float noise": "Offline ran on another machine, and the policy lets nothing pass.",
     "unit change": "A client begins to send a feature in another unit.",

@@ -75,7 +75,7 @@ class Tolerance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             ``ignore``. Unset: by the column's type.
         absolute: ``|left - right|`` may be this much. Timestamps are compared in seconds.
         relative: ``|left - right|`` may be this share of the larger of the two.
-        ulps: the two may be this many representable 64 bit floats apart.
+        ulps: the two may be this many representable 64-bit floats apart.
     """
 
     kind: Kind | None = None

@@ -204,7 +204,7 @@ def test_text_in_a_column_of_numbers_is_said_so(tmp_path: Path) -> None:
 
 
 def test_numbers_keep_the_precision_they_have(tmp_path: Path) -> None:
-    """32 bit floats stay 32 bit, so that the comparison can see what they lost."""
+    """32-bit floats stay 32 bit, so that the comparison can see what they lost."""
     path = parquet(tmp_path, id=["a"], size=pa.array([0.1], pa.float32()))
     assert read(path).data.schema.field("size").type == pa.float32()
 

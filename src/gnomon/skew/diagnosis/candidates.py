@@ -94,10 +94,10 @@ def _numbers(values: Floats, whole: bool) -> Made:
         return
     with np.errstate(all="ignore"):
         single = values.astype(np.float32)
-        yield "float32", "went through 32 bit floats on one side", _DIGITS, single.astype(float)
+        yield "float32", "went through 32-bit floats on one side", _DIGITS, single.astype(float)
         shortest = [float(str(x)) if np.isfinite(x) else np.nan for x in single]
         if (single.astype(float) == values)[known].all():
-            yield "float32", "went through 32 bit floats online", _DIGITS, np.array(shortest)
+            yield "float32", "went through 32-bit floats online", _DIGITS, np.array(shortest)
         for digits in range(5, -4, -1):
             text = f"was rounded to {digits} decimals on one side"
             yield "rounding", text, _DIGITS, np.round(values, digits)
