@@ -130,7 +130,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a shadow must show before it may be promoted.
+    """What a shadow must meet to be promoted.
 
     A gate whose limit is None is not asked; in the file that is ``"off"``, as TOML has no null.
 

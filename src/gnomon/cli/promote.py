@@ -1,4 +1,4 @@
-"""``gnomon promote``: make an artifact live, if its gates hold."""
+"""``gnomon promote``: make an artifact live, if its gates pass."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ class Client(_Connection[httpx.BaseTransport]):
         return self._send(calls.stop_shadow(artifact, self._by, why))
 
     def promote(self, artifact: str, *, force: bool = False, why: str | None = None) -> Event:
-        """Make an artifact live. ``force`` passes gates that do not hold; it is recorded.
+        """Make an artifact live. ``force`` overrides gates that do not pass; it is recorded.
 
         Raises:
             GateRefused: a gate does not hold.
