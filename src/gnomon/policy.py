@@ -237,8 +237,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         compare: tolerances for live against shadow, by column name or ``*`` pattern. An exact
             name wins over patterns, an earlier pattern over a later one.
         skew: the same for one artifact online against offline, where only rounding is excused.
-        gates: what a promotion must show.
-        drift: how far what is served may lie from training.
+        gates: the conditions of a promotion.
+        drift: how far served data may drift from training.
     """
 
     sampling: Sampling = Sampling()
@@ -290,13 +290,13 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def check_names(
         self, artifact: str, outputs: pa.Schema, others: Collection[str] | None = None
     ) -> None:
-        """See that what the policy names is in an artifact: a misspelt name is no rule at all.
+        """Check that an artifact has the names in the policy: a misspelt name would have no effect.
 
         Args:
             artifact: its tag, for the error.
             outputs: its output columns.
-            others: the features and transformed columns, which ``[skew]`` may name too; None: it is
-                not asked.
+            others: the features and transformed columns, which ``[skew]`` may name too; None: these
+                are not checked.
 
         Raises:
             PolicyError: which name is not there, and those that are.

@@ -30,7 +30,7 @@ _ENVIRONMENT_ONLY = {
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operator may set. Bytes, seconds and rows are the units throughout.
+    """The settings of a deployment. Bytes, seconds and rows are the units throughout.
 
     Attributes:
         root: the storage root, a folder or ``s3://bucket/prefix``. Log tables, rollout history

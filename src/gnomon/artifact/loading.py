@@ -84,7 +84,7 @@ def load(which: str | Path, *, verify: bool = True, digest: str | None = None) -
         which: ``name:version``, ``name:latest``, ``name``, or the path of its folder.
         verify: run the golden rows. A process that forks leaves it to its children: what
             predicts may start threads, and those do not survive a fork.
-        digest: of the artifact that it must be, where another process inspected it.
+        digest: the digest it must have, where another process has inspected it.
 
     Raises:
         ArtifactError: it must not or cannot be loaded; its subclasses say why.

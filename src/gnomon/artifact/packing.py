@@ -85,8 +85,8 @@ def pack(
         contract: what requests must hold; inferred from ``X`` when not given.
         code: modules to vendor besides those the pipeline's classes come from and what they
             import: a module, its name, or its file or folder.
-        entity_key: the columns that together name the thing predicted for.
-        event_time: the column that says when the prediction was asked for.
+        entity_key: the columns that together identify the entity predicted for.
+        event_time: the column with the time the prediction was requested.
         serializer: ``skops``, or ``pickle`` where skops cannot store a step.
         trusted: types and functions to trust besides the user's own, scikit-learn's, numpy's and
             scipy's, by their full names.
@@ -102,11 +102,11 @@ def pack(
 
     Warns:
         LeakageWarning: the training data holds what is not known yet at serving time.
-        SeedWarning: a step drew at random without a seed.
+        SeedWarning: a step drew random numbers without a seed.
 
     Raises:
-        PackRefused: what cannot be served honestly, and why.
-        UntrustedTypes: the pipeline holds types that nobody has trusted yet.
+        PackRefused: the served answers would differ from the offline ones, and why.
+        UntrustedTypes: the pipeline holds types that are not trusted yet.
         ContractError: no contract can be inferred, or the one given does not fit ``X``.
     """
     created = datetime.now(UTC)

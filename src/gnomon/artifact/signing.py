@@ -143,7 +143,7 @@ def message(tag: str, digest: str, signed: datetime) -> bytes:
 
 
 def trusted_keys() -> tuple[PublicKey, ...] | None:
-    """The keys of ``GNOMON_TRUSTED_KEYS``; None when it is not set and anybody's artifact is taken.
+    """The keys of ``GNOMON_TRUSTED_KEYS``; None when it is not set and any artifact is accepted.
 
     Raises:
         SettingsError: it names no key, or a file that cannot be read or holds anything but keys.

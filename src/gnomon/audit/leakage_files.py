@@ -29,7 +29,7 @@ class Meaning:
         label: the column to predict.
         contract: of the artifact the rows are for; its features are looked at, as the pipeline
             gets them. Without it every column is a feature that is nothing else.
-        event_time: the column that says when the prediction was asked for; the contract's, when
+        event_time: the column with the time the prediction was requested; the contract's, when
             not given.
         entity_key: the columns that identify the entity of a row; the contract's, when not given.
         known_at: by feature, the column with the time its value was known.

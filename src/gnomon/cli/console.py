@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 PIPED_WIDTH = 140
-"""Columns where nobody watches and COLUMNS does not say: enough for a row of any table."""
+"""Width without a terminal and without COLUMNS: enough for a row of any table."""
 
 out = Terminal()
 err = Terminal(stderr=True)
@@ -100,7 +100,7 @@ def columns(*names: str, whole: Collection[str] = ()) -> Table:
 
 @contextmanager
 def wait(what: str) -> Iterator[None]:
-    """A spinner while something takes its time; nothing where nobody watches."""
+    """A spinner while something takes time; nothing where there is no terminal."""
     with err.status(what) if err.is_terminal else _nothing():
         yield
 

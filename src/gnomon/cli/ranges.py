@@ -11,7 +11,7 @@ import typer
 __all__ = ["AsRole", "End", "PolicyFile", "Start", "Which"]
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """A time as ISO 8601; without an offset it is of this machine's zone."""
     try:
         return datetime.fromisoformat(text).astimezone()
@@ -40,7 +40,7 @@ Start: TypeAlias = Annotated[
     datetime | None,
     typer.Option(
         "--start",
-        parser=moment,
+        parser=parse_time,
         metavar="TIME",
         help="Only rows that arrived at this time or later.",
     ),
@@ -48,7 +48,7 @@ Start: TypeAlias = Annotated[
 End: TypeAlias = Annotated[
     datetime | None,
     typer.Option(
-        "--end", parser=moment, metavar="TIME", help="Only rows that arrived before this time."
+        "--end", parser=parse_time, metavar="TIME", help="Only rows that arrived before this time."
     ),
 ]
 PolicyFile: TypeAlias = Annotated[

@@ -41,7 +41,8 @@ def start(
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Start it though its contract refuses what clients send today."
+            "--force",
+            help="Start it although its contract refuses requests that clients send today.",
         ),
     ] = False,
     why: Why = None,

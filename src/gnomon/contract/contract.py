@@ -45,9 +45,9 @@ class Contract(
         outputs: the outputs. A classifier with ``predict_proba`` has one ``probability_<class>``
             per class after ``prediction``, in the order of ``classes``.
         classes: the labels of a classifier, as in ``classes_``.
-        entity_key: the features that together name the thing predicted for; joins and sampling
+        entity_key: the features that together identify the entity predicted for; joins and sampling
             use them.
-        event_time: the timestamp feature that says when the prediction was asked for.
+        event_time: the timestamp feature with the time the prediction was requested.
     """
 
     format: int = FORMAT
@@ -116,7 +116,7 @@ class Contract(
 
     @classmethod
     def of(cls, body: bytes, path: Path) -> Contract:
-        """The contract in the content of a file; ``path`` is for messages.
+        """Parse the content of a contract file; ``path`` is for messages.
 
         Raises:
             ContractError: as :meth:`read`.
@@ -139,7 +139,7 @@ class Contract(
         """Refuse a contract that contradicts itself.
 
         Raises:
-            ContractError: duplicate or reserved names, keys that are not featuress, a default
+            ContractError: duplicate or reserved names, keys that are not features, a default
                 missing or of the wrong type, a dtype that cannot hold its feature, outputs that
                 do not follow from task and classes, a format this version does not know.
         """

@@ -18,8 +18,8 @@ from gnomon.contract.body_size import SOON_BYTES
 from gnomon.contract.contract import Contract, Feature
 from gnomon.contract.json_values import (
     Bounds,
-    Moment,
     Value,
+    ZonedTimestamp,
     in_zone,
     integer_limits,
     is_bounded,
@@ -293,7 +293,7 @@ _WIRE: dict[str, Any] = {
     "boolean": lambda f: bool,
     "string": _text_type,
     "category": _text_type,
-    "timestamp": lambda f: Moment,
+    "timestamp": lambda f: ZonedTimestamp,
 }
 
 

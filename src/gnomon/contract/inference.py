@@ -43,10 +43,10 @@ def infer_contract(
     entity_key: str | Sequence[str] = (),
     event_time: str | None = None,
 ) -> Contract:
-    """The contract that the training frame keeps to.
+    """Infer the contract that the training frame satisfies.
 
     A feature may be null online if it was null in training, and an absent key is then a null too.
-    Range and domain are what training saw; values outside are let through and counted. Strings of
+    Range and domain are what training saw; values outside are accepted and counted. Strings of
     at most 200 distinct values, each seen twice on average, are a ``category``.
 
     Args:
@@ -54,8 +54,8 @@ def infer_contract(
         task: what the pipeline does.
         classes: the classifier's ``classes_``.
         probabilities: whether the classifier has ``predict_proba``.
-        entity_key: the columns that together name the thing predicted for.
-        event_time: the timestamp column that says when the prediction was asked for.
+        entity_key: the columns that together identify the entity predicted for.
+        event_time: the timestamp column with the time the prediction was requested.
 
     Raises:
         ContractError: a column that JSON could not send, or that could not be rebuilt exactly;

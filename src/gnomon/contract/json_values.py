@@ -23,9 +23,9 @@ from gnomon.errors import Breach, InvalidRequest, ValueRule
 __all__ = [
     "EXACT",
     "Bounds",
-    "Moment",
     "Reader",
     "Value",
+    "ZonedTimestamp",
     "float_limit",
     "in_zone",
     "inside",
@@ -40,7 +40,7 @@ __all__ = [
 
 Value = Scalar | dt.datetime | None
 Reader = Callable[[Any], Value]
-Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
+ZonedTimestamp = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 
 EXACT: Final = 2**53
 """A double beyond it may stand for several integers."""

@@ -12,7 +12,7 @@ from gnomon.drift.changes import DriftChange, changes
 from gnomon.drift.counted import ColumnCounts
 from gnomon.drift.largest_increase import largest_increase
 from gnomon.drift.metrics import BinnedSides, measures, quantiles, rows
-from gnomon.drift.model import Alert, DriftColumn, DriftMoment, DriftSegment, Effect, Shape
+from gnomon.drift.model import Alert, DriftBucket, DriftColumn, DriftSegment, Effect, Shape
 from gnomon.drift.verdicts import effects, overall, worst
 from gnomon.policy import Drift
 from gnomon.report import Count
@@ -72,7 +72,7 @@ class ColumnReader:
             since=None if since is None else self.iso(since),
             grown=shown.words if shown else None,
             rows_that_show=shown.rows if shown else (),
-            timeline=tuple(self._moments(counts, buckets)),
+            timeline=tuple(self._timeline(counts, buckets)),
             segments=tuple(self._segments(counts, total, metric)),
         )
 
@@ -136,10 +136,12 @@ class ColumnReader:
                 since = bucket if end else since
         return next(iter([since] if since is not None else [*drifted[-1:], *buckets]), None)
 
-    def _moments(self, counts: ColumnCounts, buckets: dict[int, Integers]) -> Iterator[DriftMoment]:
+    def _timeline(
+        self, counts: ColumnCounts, buckets: dict[int, Integers]
+    ) -> Iterator[DriftBucket]:
         for bucket, vector in buckets.items():
             found = effects(BinnedSides(counts.bins, counts.bins.training, vector), self.policy)
-            yield DriftMoment(
+            yield DriftBucket(
                 start=self.iso(bucket),
                 end=self.iso(bucket + 1),
                 rows=rows(counts.bins, vector),

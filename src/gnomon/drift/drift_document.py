@@ -184,7 +184,7 @@ def _change(alert: Alert, report: DriftReport) -> TableRow:
         sign=Sign("↯" if alert.change == "sudden" else "↗", "bad"),
         cells=(
             TableCell(text=alert.name, code=True, note=f"{alert.change}{where}"),
-            TableCell(text=numbers.moment(alert.since, report.seconds)),
+            TableCell(text=numbers.utc_time(alert.since, report.seconds)),
             TableCell(
                 text=amount(alert.metric, alert.effect),
                 below=(f"{alert.grown}; {before} before, {after} since",),
@@ -289,7 +289,7 @@ def _figures(report: DriftReport) -> Lines:
 def _identity(report: DriftReport) -> Lines:
     subject, span = report.subject, []
     if report.start and report.end:
-        ends = (numbers.moment(at, report.seconds) for at in (report.start, report.end))
+        ends = (numbers.utc_time(at, report.seconds) for at in (report.start, report.end))
         span.append(("Range", f"{' to '.join(ends)}, {numbers.axis(report.axis)}"))
     return (
         ("Model", subject.model),
@@ -298,5 +298,5 @@ def _identity(report: DriftReport) -> Lines:
         *span,
         ("Policy", report.policy),
         ("Run again for steps", numbers.rows(report.traced)),
-        ("Made", f"{numbers.moment(report.created)} UTC"),
+        ("Made", f"{numbers.utc_time(report.created)} UTC"),
     )

@@ -9,7 +9,7 @@ from gnomon.drift.model import Alert, DriftColumn, Effect, Verdict
 from gnomon.drift.verdicts import NEVER
 from gnomon.report import Summary
 from gnomon.report.document import Sign
-from gnomon.report.numbers import moment, number, percent, plural, rows
+from gnomon.report.numbers import number, percent, plural, rows, utc_time
 
 __all__ = ["METRICS", "SIGNS", "DriftFinding", "amount", "ranked"]
 
@@ -136,7 +136,7 @@ class DriftFinding:
         if first.since is None:
             return "Unknown: the rows have no timestamp."
         begins = ", where the range begins" if first.since == self.start else ""
-        said = f"{moment(first.since, self.seconds)} UTC for `{first.name}`{begins}"
+        said = f"{utc_time(first.since, self.seconds)} UTC for `{first.name}`{begins}"
         shown = f", such as {first.rows_that_show[0]}" if first.rows_that_show else ""
         mine = [a for a in self.alerts if (a.kind, a.name) == (first.kind, first.name)]
         return f"{said}{shown}. {self._changed(mine[0])}" if mine else f"{said}{shown}."
@@ -144,7 +144,7 @@ class DriftFinding:
     def _changed(self, alert: Alert) -> str:
         how = "at once" if alert.change == "sudden" else "gradually"
         shown = f", such as {alert.rows_that_show[0]}" if alert.rows_that_show else ""
-        at = moment(alert.since, self.seconds)
+        at = utc_time(alert.since, self.seconds)
         return f"`{alert.name}`{_in(alert)} changed {how} from {at} UTC{shown}."
 
     def _how_many(self, drifted: list[DriftColumn]) -> str:

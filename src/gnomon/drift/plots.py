@@ -77,7 +77,7 @@ def effects(column: DriftColumn, report: DriftReport) -> Plot | None:
             100 * (numbers.seconds(moment.start) - low) / (high - low),
             100 * report.seconds / (high - low),
             100 * value / top,
-            f"{numbers.moment(moment.start, report.seconds)}: {METRICS[metric]} "
+            f"{numbers.utc_time(moment.start, report.seconds)}: {METRICS[metric]} "
             f"{numbers.number(value, 3)} of {numbers.rows(moment.rows)}, {moment.verdict}",
         )
         for moment, value in zip(line, values, strict=True)

@@ -34,8 +34,8 @@ class LabelledTable:
         features: the columns a model sees.
         labels: what it learns to predict, if known.
         task: ``classification`` or ``regression``.
-        event_time: the column that says when the prediction was asked for.
-        entity_key: the columns that together name the thing predicted for.
+        event_time: the column with the time the prediction was requested.
+        entity_key: the columns that together identify the entity predicted for.
         known_at: by feature, a column of ``frame`` with the time its value was known.
     """
 
@@ -66,8 +66,8 @@ class LabelledTable:
             labels: one for each row.
             features: the columns a model sees; all of them when not given.
             task: what the labels are; guessed from them when not given.
-            event_time: the column that says when the prediction was asked for.
-            entity_key: the columns that together name the thing predicted for.
+            event_time: the column with the time the prediction was requested.
+            entity_key: the columns that together identify the entity predicted for.
             known_at: by feature, when its value was known.
 
         Raises:
@@ -114,14 +114,14 @@ class LabelledTable:
         return self.take(np.flatnonzero(self.labels.notna().to_numpy()))
 
     def sample(self, most: int) -> LabelledTable:
-        """At most so many rows, each as likely as any other; drawn always alike, in their order."""
+        """A random sample of at most this many rows, in their order; the same every time."""
         if len(self) <= most:
             return self
         random = np.random.default_rng(_SEED)
         return self.take(np.sort(random.choice(len(self), most, replace=False)))
 
     def stratified_sample(self, most: int) -> LabelledTable:
-        """The same; of labels that are classes, as many rows of each as there is room for.
+        """The same, stratified by class: as many rows of each class as there is room for.
 
         How well two classes are told apart does not depend on how frequent they are, and rare
         ones must not get lost.

@@ -38,7 +38,8 @@ class InferenceLog:
         log.sql("SELECT outcome, count(*) AS rows FROM log GROUP BY ALL")
         log.to_frame(columns=["arrived", "output_prediction"], role="live")
 
-    What reads Arrow streams (``polars.from_arrow(log)``, ``pyarrow.table(log)``) takes it as it is.
+    Libraries that read Arrow streams (``polars.from_arrow(log)``, ``pyarrow.table(log)``)
+    accept it directly.
     """
 
     def __init__(self, settings: Settings, model: str) -> None:
@@ -95,7 +96,7 @@ class InferenceLog:
     def reader(
         self, *, columns: str | Sequence[str] | None = None, **where: Unpack[Where]
     ) -> pa.RecordBatchReader:
-        """What :meth:`scan` gives, as an Arrow stream of one moment of the log.
+        """What :meth:`scan` gives, as an Arrow stream over a snapshot of the log.
 
         Raises:
             LogError: as ``scan``.

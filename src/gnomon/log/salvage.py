@@ -1,4 +1,4 @@
-"""What of a damaged segment can still be read, and what is lost of it.
+"""What can still be read of a damaged segment, and what is lost.
 
 A batch keeps its place: whatever is lost between two whole batches is filled with a message that
 has no rows and the same length, so that every address in the log stays right.

@@ -1,4 +1,4 @@
-"""A stream out of the table, for who comes to it after it was sealed."""
+"""A stream read from the table, for a reader that reaches it after it was sealed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One moment of a model's log: the sealed table and the segments not in it, each row once."""
+"""A snapshot of a model's log: the sealed table and the segments not in it, each row once."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Unsealed(NamedTuple):
 
 
 class Snapshot:
-    """A moment of the log that can be read any number of times; close it when done.
+    """A fixed view of the log that can be read any number of times; close it when done.
 
     Every row is in it once, whatever the sealer does meanwhile: segments are opened before the
     table's version is fixed, those it already holds are left out, and a file that is deleted stays

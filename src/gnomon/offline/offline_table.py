@@ -147,7 +147,7 @@ class OfflineTable:
         Args:
             keys: the key columns.
             moments: of several rows per key, the latest known at this time is taken.
-            shift: of which it is the row at another moment.
+            shift: looks the row up at another time.
         """
         found = np.full(keys.num_rows, -1, dtype=np.int64)
         asked = np.flatnonzero(_whole(keys))

@@ -13,7 +13,7 @@ Micros = npt.NDArray[np.int64]
 
 
 class Versions:
-    """Finds, for a key and a moment, the row that was the latest known then.
+    """Finds, for a key and a time, the latest row known then.
 
     Attributes:
         codes: of each row, the number of its key.
@@ -55,7 +55,7 @@ class Versions:
         *,
         foresee: bool = True,
     ) -> Places:
-        """The row of each key, the latest known at its moment; -1 where there is none.
+        """The latest row of each key known at its time; -1 where there is none.
 
         Args:
             keys: to look for.

@@ -144,7 +144,7 @@ def _over_time(report: Report) -> Section:
         first, last = timeline.buckets[0].start, timeline.buckets[-1].end
         return Section(
             title="Over time",
-            lead=f"No row diverges from {numbers.moment(first)} to {numbers.moment(last)}, by "
+            lead=f"No row diverges from {numbers.utc_time(first)} to {numbers.utc_time(last)}, by "
             f"{numbers.axis(timeline.axis)}.",
             blocks=(),
             where="page",
@@ -194,7 +194,7 @@ def _course(column: OverTime, begin: float, end: float) -> TableRow:
                 note=f"{column.kind}, estimated" if column.sampled else column.kind,
             ),
             TableCell(text=f"{column.column} over time", bars=plots.course(column, begin, end)),
-            TableCell(text=f"{share} at {numbers.moment(worst.start, column.seconds)}"),
+            TableCell(text=f"{share} at {numbers.utc_time(worst.start, column.seconds)}"),
         )
     )
 
@@ -340,7 +340,7 @@ def _example(report: Report, row: Example) -> Table:
         sides=True,
         about=CodeList(
             strong=keys,
-            title=f"arrived {numbers.moment(row.arrived)} UTC",
+            title=f"arrived {numbers.utc_time(row.arrived)} UTC",
             entries=((row.request_id, place),),
         ),
     )

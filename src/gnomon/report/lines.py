@@ -67,7 +67,7 @@ def _about(one: Diagnosis) -> Iterator[str]:
     if one.segment:
         yield f"where {one.segment}"
     if one.since:
-        yield f"since {numbers.moment(one.since)} UTC"
+        yield f"since {numbers.utc_time(one.since)} UTC"
     if one.accounts and not one.accounts.rows and not one.moves:
         yield "changes no answer"
     elif one.accounts:
@@ -131,7 +131,7 @@ def identity(report: Report) -> Lines:
         ("Against", report.against),
         ("Policy", f"{report.policy}: limit {percent(report.limit)} ({report.limit_name})"),
         *report.environment.items(),
-        ("Made", f"{numbers.moment(report.created)} UTC"),
+        ("Made", f"{numbers.utc_time(report.created)} UTC"),
     ]
 
 

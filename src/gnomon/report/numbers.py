@@ -17,7 +17,6 @@ __all__ = [
     "count",
     "duration",
     "interval",
-    "moment",
     "number",
     "pair",
     "percent",
@@ -26,6 +25,7 @@ __all__ = [
     "seconds",
     "signed",
     "timestamp",
+    "utc_time",
     "value",
 ]
 
@@ -106,7 +106,7 @@ def pair(left: Value, right: Value) -> tuple[str, str]:
     return str(left), str(right)
 
 
-def moment(iso: str, seconds: float = 1.0) -> str:
+def utc_time(iso: str, seconds: float = 1.0) -> str:
     """An ISO 8601 time as ``2013-04-01 09:00``, with no more detail than ``seconds`` has."""
     at = datetime.fromisoformat(iso).astimezone(UTC)
     if seconds >= 86_400:

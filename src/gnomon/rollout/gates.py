@@ -1,4 +1,4 @@
-"""Whether a shadow may be promoted: one verdict a gate, each with what it rests on."""
+"""Whether a shadow may be promoted: one verdict per gate, each with its evidence."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Gates(Tabular, msgspec.Struct, frozen=True, kw_only=True):
-    """All gates of one shadow against one live artifact at one moment."""
+    """The gates of one shadow against one live artifact, evaluated at one time."""
 
     artifact: str
     live: str

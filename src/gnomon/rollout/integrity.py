@@ -7,7 +7,7 @@ the hash of the last. All are written after the event is on disk, so read before
 never claim more than there is.
 
 This is evidence against accidents and against changes by others than the owner of the storage root.
-Whoever may write everywhere under the root can rewrite a history, hashes included.
+Anyone who may write everywhere under the root can rewrite a history, hashes included.
 """
 
 from __future__ import annotations

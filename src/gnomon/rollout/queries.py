@@ -78,7 +78,7 @@ class DriftCheck(Tabular):
 
     Attributes:
         report: what was found; ``report.verdict`` is ``ok``, ``drifted`` or ``unknown``.
-        page: where the report's page is kept, beside its JSON: a path, or a URL of the bucket.
+        page: where the report's page is saved, next to its JSON: a path, or a URL of the bucket.
     """
 
     report: DriftReport
@@ -151,7 +151,7 @@ def saved_reports(
 def check_gates(
     artifact: str, *, policy: Policy | None = None, settings: Settings | None = None
 ) -> Gates:
-    """What a promotion of this artifact would be told now; nothing is recorded.
+    """Evaluate the gates for a promotion of this artifact now; nothing is recorded.
 
     Args:
         artifact: a tag, such as ``flights:latest``.
@@ -179,7 +179,7 @@ def measure_drift(
     save_as: Path | str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> DriftCheck:
-    """Measure how far the log has moved from training, and keep the report.
+    """Measure how far the log has drifted from training, and save the report.
 
     Args:
         which: whose logged answers: a tag, or a model's name for its live artifact.
@@ -225,7 +225,7 @@ def check_contract(
     end: datetime | None = None,
     settings: Settings | None = None,
 ) -> Checked:
-    """Hold a file, or the requests of the log, against an artifact's contract.
+    """Check a file, or the logged requests, against an artifact's contract.
 
     Args:
         which: whose contract: a tag, or a model's name for its live artifact.

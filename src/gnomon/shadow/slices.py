@@ -60,7 +60,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
-    """One slice at one moment.
+    """One slice at one time.
 
     Attributes:
         format: the version of this file's format.

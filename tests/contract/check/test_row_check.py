@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from gnomon.artifact.profile import SCHEMA
 from gnomon.contract import Check, Checked, Contract, Decoder, Feature, check_frame
 from gnomon.contract.check.checked import CheckFinding
-from gnomon.contract.check.column_judge import Moments
+from gnomon.contract.check.column_judge import Times
 from gnomon.errors import InvalidRequest
 from tests.contract.flight import FLIGHT, RECORD
 from tests.contract.strategies import contract, contracts, records
@@ -52,7 +52,7 @@ def batch_from_records(*given: Any, by: Contract = FLIGHT) -> Checked:
     """Records that arrived a second after each other."""
     check = Check(by)
     micros = NOW + np.arange(len(given)) * 1_000_000
-    check.add_records(given, lambda row: f"r {row}", Moments(micros, micros > 0))
+    check.add_records(given, lambda row: f"r {row}", Times(micros, micros > 0))
     return check.result()
 
 
@@ -239,14 +239,14 @@ def test_checks_merge() -> None:
     odd = [RECORD | {"carrier": "ZZ"}, RECORD | {"distance": 1.5}, RECORD] * 20
     micros = NOW + np.arange(len(odd)) * 1_000_000
     whole = Check(FLIGHT)
-    whole.add_records(odd, str, Moments(micros, micros > 0))
+    whole.add_records(odd, str, Times(micros, micros > 0))
     parts = [Check(FLIGHT), Check(FLIGHT)]
     for part, rows in zip(parts, (slice(0, 30), slice(30, 60)), strict=True):
         first = rows.start
         part.add_records(
             odd[rows],
             lambda row, first=first: str(first + row),
-            Moments(micros[rows], micros[rows] > 0),  # type: ignore[misc]
+            Times(micros[rows], micros[rows] > 0),  # type: ignore[misc]
         )
     parts[0].merge(parts[1])
     assert parts[0].result() == whole.result()

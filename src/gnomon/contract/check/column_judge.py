@@ -35,7 +35,7 @@ from gnomon.contract.json_values import (
 )
 from gnomon.errors import Breach, InvalidRequest
 
-__all__ = ["MOST_EXAMPLES", "MOST_GOT", "BrokenRule", "Judge", "Judged", "Moments"]
+__all__ = ["MOST_EXAMPLES", "MOST_GOT", "BrokenRule", "Judge", "Judged", "Times"]
 
 Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
@@ -63,7 +63,7 @@ class BrokenRule(NamedTuple):
     examples: list[str]
 
 
-class Moments(NamedTuple):
+class Times(NamedTuple):
     """A column of timestamps as microseconds since 1970, and where there is one."""
 
     micros: Places
@@ -81,7 +81,7 @@ class Judged(NamedTuple):
 
     hits: list[BrokenRule]
     numbers: npt.NDArray[np.float64] | None = None
-    moments: Moments | None = None
+    moments: Times | None = None
 
 
 class _Read(NamedTuple):
@@ -160,7 +160,7 @@ def _got(read: _Read) -> str:
     return read.breach.got if read.breach is not None else ""
 
 
-def _moments(column: Column, rest: Places, odd: Distinct, read: Sequence[_Read]) -> Moments:
+def _moments(column: Column, rest: Places, odd: Distinct, read: Sequence[_Read]) -> Times:
     found = np.zeros(len(column), dtype=np.int64)
     known = np.zeros(len(column), dtype=bool)
     if not isinstance(column, list) and pa.types.is_timestamp(column.type):
@@ -169,7 +169,7 @@ def _moments(column: Column, rest: Places, odd: Distinct, read: Sequence[_Read])
     values = pa.array([one.value for one in read], pa.timestamp("us", "UTC"))
     found[rest] = values.cast(pa.int64()).fill_null(0).to_numpy()[odd.codes]
     known[rest] = _valid(values)[odd.codes]
-    return Moments(found, known)
+    return Times(found, known)
 
 
 def _numbers(column: Column) -> npt.NDArray[np.float64]:

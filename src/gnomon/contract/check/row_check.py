@@ -1,4 +1,4 @@
-"""Rows held against a contract: what a server would refuse, and what it would let through."""
+"""Rows checked against a contract: what a server would refuse, and what it would accept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gnomon.contract.check.batches import (
     rows_hit,
 )
 from gnomon.contract.check.checked import LEVELS, Checked, CheckFinding
-from gnomon.contract.check.column_judge import Judge, Judged, Moments
+from gnomon.contract.check.column_judge import Judge, Judged, Times
 from gnomon.contract.check.freshness import stale
 from gnomon.contract.check.sample import NumberSample
 from gnomon.contract.check.tallies import BatchRows, Label, Tallies
@@ -91,7 +91,7 @@ class Check:
         arrived = judged[event].moments if event in judged else None
         self._count(batch, judged, BatchRows(lambda place: first + place, arrived))
 
-    def add_records(self, records: Sequence[Any], label: Label, arrived: Moments) -> None:
+    def add_records(self, records: Sequence[Any], label: Label, arrived: Times) -> None:
         """Hold records against the contract, as a request has them once its JSON is parsed.
 
         Args:
@@ -102,14 +102,14 @@ class Check:
         batch = batch_from_records(records, self._features)
         self._count(batch, self._judge(batch, text=False), BatchRows(label, arrived))
 
-    def add_unreadable(self, error: InvalidRequest, label: str, arrived: Moments) -> None:
+    def add_unreadable(self, error: InvalidRequest, label: str, arrived: Times) -> None:
         """A body that holds no records; it counts as one row."""
         expected, _, got = error.message.partition(", got ")
         hit = rows_hit("body", expected.removeprefix("expected "), "broken", [0], [got or "a body"])
         self._tallies.count("$", hit, BatchRows(lambda place: label, arrived))
         self.rows += 1
 
-    def add_unknown(self, names: Sequence[str], label: str, arrived: Moments) -> None:
+    def add_unknown(self, names: Sequence[str], label: str, arrived: Times) -> None:
         """Fields of a body beside its records; they add no row."""
         for name in names:
             hit = rows_hit("unknown", "no such field", "allowed", [0], ["beside rows"])
@@ -206,5 +206,5 @@ def _placed(judged: Judged, places: Any, rows: int) -> Judged:
     if moments is not None:
         micros, known = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=bool)
         micros[places], known[places] = moments
-        moments = Moments(micros, known)
+        moments = Times(micros, known)
     return Judged(hits, judged.numbers, moments)

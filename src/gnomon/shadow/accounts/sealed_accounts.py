@@ -1,4 +1,4 @@
-"""The sealed table held against what its sealers have noted apart from it."""
+"""The sealed table compared with what its sealers recorded elsewhere."""
 
 from __future__ import annotations
 

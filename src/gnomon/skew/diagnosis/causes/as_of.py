@@ -1,4 +1,4 @@
-"""Values of another moment: late, stale, out of the future, or the model's own."""
+"""Values of another time: late, stale, from the future, or the model's own."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def stale(case: Case) -> Iterator[Proposal]:
 
 
 def _other_moment(case: Case) -> Proposal | None:
-    """The value is in the table, under the same key at another moment."""
+    """The value is in the table, under the same key at another time."""
     found = [
         (version, _equal(case, version.values)) for version in case.around.versions(case.column)
     ]
