@@ -19,11 +19,11 @@ shadows keep up on a slow machine, as a promotion wants them to."""
 
 async def promote_and_roll_back(stage: Stage, rows: Rows) -> None:
     """Send the flights, decide twice meanwhile, and show the history."""
-    telling, client = stage.telling, stage.client
-    telling.heading("4. Promote the healthy candidate, and roll back, while requests come in")
+    output, client = stage.output, stage.client
+    output.heading("4. Promote the healthy candidate, and roll back, while requests come in")
     stage.gnomon("promote", CANDIDATE, "--check")
     queue, done = iter(rows), 0
-    with telling.counting(len(rows), "requests") as step:
+    with output.counting(len(rows), "requests") as step:
 
         def each() -> None:
             nonlocal done
@@ -37,15 +37,15 @@ async def promote_and_roll_back(stage: Stage, rows: Rows) -> None:
 
         traffic = asyncio.create_task(send(stage.url, queue, each, at_once=1, pause=PAUSE))
         await some_more()
-        await client.promote(CANDIDATE, why="it said online what it said offline")
+        await client.promote(CANDIDATE, why="online matches offline")
         await some_more()
-        await client.rollback(why="to show that it can be undone")
+        await client.rollback(why="to show the rollback")
         await some_more()
         rest = await send(stage.url, queue, each)
         sent = await traffic
     answers, failures = sent.artifacts + rest.artifacts, [*sent.failures, *rest.failures]
     said = " and ".join(f"{count:,} by {tag}" for tag, count in answers.items())
-    telling.claim(
+    output.claim(
         not failures and answers.total() == len(rows) and set(answers) == {LIVE, CANDIDATE},
         f"{len(rows):,} requests meanwhile, {len(failures)} failed: answered {said}",
     )

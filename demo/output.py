@@ -21,12 +21,12 @@ from rich.text import Text
 
 from demo.place import DemoFailed
 
-__all__ = ["WIDTH", "Telling"]
+__all__ = ["WIDTH", "DemoOutput"]
 
 WIDTH = 100
 
 
-class Telling:
+class DemoOutput:
     """Writes to the terminal."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Telling:
             DemoFailed: it is not so.
         """
         if not holds:
-            raise DemoFailed(f"this should be so and is not: {sentence}")
+            raise DemoFailed(f"expected, but not so: {sentence}")
         self._print(Text(sentence), Text("  ✓ ", style="green"))
 
     def failed(self, text: str) -> None:
