@@ -1,4 +1,4 @@
-"""Every error Gnomon raises on purpose.
+"""Every error that Gnomon raises on purpose.
 
 ::
 

@@ -1,4 +1,4 @@
-"""How near two numbers must be to count as equal, and why: every tolerance that no policy sets.
+"""How close two numbers must be to count as equal, and why: every tolerance that no policy sets.
 
 Differences are of float64 unless it says otherwise. Relative ones are shares of the larger side.
 """

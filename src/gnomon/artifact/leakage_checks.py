@@ -1,4 +1,4 @@
-"""What packing looks for in the training data: the checks that cost little."""
+"""The leakage checks that packing runs: those that cost little."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loading an artifact: the one place where its code begins to run."""
+"""Loading an artifact: the one place where its code starts to run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The manifest: what an artifact says of itself, and the hash of every file in it."""
+"""The manifest: an artifact's description, and the hash of every file in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packing: from a fitted pipeline to an artifact that was seen to work in a process of its own."""
+"""Packing: from a fitted pipeline to an artifact that was verified in a process of its own."""
 
 from __future__ import annotations
 

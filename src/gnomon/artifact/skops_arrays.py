@@ -1,4 +1,4 @@
-"""The arrays in a skops file: whether they are as large as they say.
+"""The arrays in a skops file: whether their sizes are true.
 
 numpy reserves memory for the shape in an array's header before it reads the array, and scipy
 unpacks sparse matrices, so a small file could ask for all the memory there is.

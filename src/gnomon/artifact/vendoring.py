@@ -1,4 +1,4 @@
-"""The user's own code: what a pipeline needs of it, and a copy of that in the artifact.
+"""The user's own code: which of it a pipeline needs, and a copy of that in the artifact.
 
 Code counts as the user's own when it lies neither in the standard library nor in an installed
 package. A class's whole top-level package is taken, and every module of the user's own that it

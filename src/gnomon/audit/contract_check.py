@@ -1,4 +1,4 @@
-"""A file, or a range of the inference log, held against a contract."""
+"""A file, or a range of the inference log, checked against a contract."""
 
 from __future__ import annotations
 

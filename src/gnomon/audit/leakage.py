@@ -1,4 +1,4 @@
-"""All checks for which there is something to look at."""
+"""All leakage checks for which there are data."""
 
 from __future__ import annotations
 

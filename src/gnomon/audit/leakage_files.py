@@ -1,4 +1,4 @@
-"""Files of rows, read as tables whose columns have a meaning."""
+"""Files of rows, read as tables whose columns have roles."""
 
 from __future__ import annotations
 

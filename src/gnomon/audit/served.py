@@ -1,4 +1,4 @@
-"""What an artifact was asked and answered, drawn from the log; and what became of it."""
+"""Rows that an artifact served, drawn from the log, with their outcomes."""
 
 from __future__ import annotations
 

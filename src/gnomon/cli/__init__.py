@@ -1,4 +1,4 @@
-"""The command ``gnomon``: one thin file a verb, which imports what it needs when it runs."""
+"""The command ``gnomon``: one thin file per command, which imports what it needs when it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line as a whole: its verbs and its help."""
+"""The command line as a whole: its commands and its help."""
 
 from __future__ import annotations
 

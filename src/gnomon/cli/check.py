@@ -1,4 +1,4 @@
-"""``gnomon check``: hold a file or the log against a contract, or a contract against another."""
+"""``gnomon check``: check a file or the log against a contract, or one contract against another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``gnomon compare``: hold the log against a table of offline predictions and features."""
+"""``gnomon compare``: compare the log with a table of offline predictions and features."""
 
 from __future__ import annotations
 

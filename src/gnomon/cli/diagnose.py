@@ -1,4 +1,4 @@
-"""``gnomon diagnose``: why what was served is not what was predicted offline."""
+"""``gnomon diagnose``: why online and offline differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``gnomon drift``: how far has what is served moved from training?"""
+"""``gnomon drift``: how far has served data drifted from training?"""
 
 from __future__ import annotations
 

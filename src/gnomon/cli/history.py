@@ -1,4 +1,4 @@
-"""``gnomon history``: every rollout decision, and who took it why."""
+"""``gnomon history``: every rollout decision, by whom and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``gnomon init``: write a deployment that trains, serves and answers, to be made one's own."""
+"""``gnomon init``: write a deployment that trains, serves and answers, to build on."""
 
 from __future__ import annotations
 

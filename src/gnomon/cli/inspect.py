@@ -1,4 +1,4 @@
-"""``gnomon inspect``: what an artifact is, with nothing of it executed."""
+"""``gnomon inspect``: what an artifact is, without executing any of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``gnomon leakage``: does the training data hold what is not known yet at serving time?"""
+"""``gnomon leakage``: does the training data hold what is not known at serving time?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that several commands take, so that they read and behave the same everywhere."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 

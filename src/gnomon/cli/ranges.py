@@ -1,4 +1,4 @@
-"""Which logged answers ``replay`` and ``compare`` look at: the options and what they mean."""
+"""Options that select which logged answers a command looks at."""
 
 from __future__ import annotations
 

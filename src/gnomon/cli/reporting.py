@@ -1,4 +1,4 @@
-"""What commands do with a report: show it, say where it is kept, exit."""
+"""What commands do with a report: show it, say where it is saved, exit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``gnomon serve``: run a deployment's service and say when and where it answers."""
+"""``gnomon serve``: run a deployment's service and say when and where it is ready."""
 
 from __future__ import annotations
 

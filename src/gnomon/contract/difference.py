@@ -1,4 +1,4 @@
-"""What changes for today's clients when one contract takes another's place.
+"""What changes for today's clients when one contract replaces another.
 
 A request of today is one that the old contract accepts and that holds its features. Fields that are
 no feature are let through whatever they hold, so nothing is promised about a field that a new

@@ -1,4 +1,4 @@
-"""Reading one JSON value as a feature, and the words for refusing it.
+"""Reading one JSON value as a feature, and the messages for refusing it.
 
 This is the specification of what a feature accepts. The decoder's fast path accepts a part of it
 and hands everything else to these readers.

@@ -1,4 +1,4 @@
-"""A column's bins as training froze them, and how later values fall into them.
+"""A column's bins as fixed in training, and how later values fall into them.
 
 A count is one vector of integers, so that parts of a log add up to exactly what the whole gives:
 rows by bin, then the :class:`Extra` ones.

@@ -1,4 +1,4 @@
-"""From one column's counts to what a report says of it."""
+"""From one column's counts to its entry in a report."""
 
 from __future__ import annotations
 

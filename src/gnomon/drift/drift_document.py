@@ -1,4 +1,4 @@
-"""How a measurement of drift is shown: its verdict, its evidence and what that rests on."""
+"""How a measurement of drift is shown: its verdict and its evidence."""
 
 from __future__ import annotations
 

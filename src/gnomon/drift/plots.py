@@ -1,4 +1,4 @@
-"""The plots of a drift report: training and what was served laid over each other, and how far
+"""The plots of a drift report: training and served data overlaid, and how far
 apart they are over time."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Are serving rows of the kind that training rows are, and which features say so?"""
+"""Do serving rows resemble training rows, and if not, by which features?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows and entities on both sides of a split: the holdout then asks what was already answered."""
+"""Rows and entities on both sides of a split: the holdout then tests what training has seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a check found: which feature, how sure, on what evidence, and what to do."""
+"""What a check found: which feature, how sure, the evidence, and what to do."""
 
 from __future__ import annotations
 

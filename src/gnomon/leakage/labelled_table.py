@@ -1,4 +1,4 @@
-"""Rows to look at, and what each of their columns is."""
+"""Rows to check, and the role of each of their columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features that carry, or were known at, a time after the prediction was asked for."""
+"""Features that carry, or were known at, a time after the prediction was requested."""
 
 from __future__ import annotations
 

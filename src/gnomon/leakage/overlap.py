@@ -1,4 +1,4 @@
-"""Holdout rows from the time of the training data: what they score is no forecast."""
+"""Holdout rows from the time of the training data: their score is no forecast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that come sorted by their label."""
+"""Rows that are sorted by their label."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where Arrow IPC messages begin and end in a segment, and whether they are as they were written.
+"""Where Arrow IPC messages begin and end in a segment, and whether they are intact.
 
 An encapsulated message is ``FFFFFFFF``, the metadata's length (int32), the metadata (a flatbuffer
 ``Message``) and the body, whose length the metadata holds. See "Encapsulated message format" in

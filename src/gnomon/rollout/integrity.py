@@ -1,4 +1,4 @@
-"""Whether a rollout history is whole: no event missing, changed, replaced, swapped or cut off.
+"""Whether a rollout history is complete: no event missing, changed, replaced, swapped or cut off.
 
 Each event holds the hash of the one before, so a change inside the history shows. That its *end*
 was cut off shows only elsewhere: ``heads/<model>.json``, the heartbeats of slices, and

@@ -1,4 +1,4 @@
-"""Questions about one deployment, asked from Python: its log, its history, its gates, its drift.
+"""The public queries on one deployment: its log, history, gates, reports, leakage and drift.
 
 The storage root is read from the environment, and its only model is meant, unless they are given.
 """

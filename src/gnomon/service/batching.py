@@ -1,4 +1,4 @@
-"""The live lane: a bounded queue in front of the live artifact's workers, batching by nature."""
+"""The live lane: a bounded queue before the live artifact's workers, batching without a timer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client sends and how it reads what comes back: everything of a client but the I/O."""
+"""What a client sends and how it reads answers: everything of a client but the I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What travels between a gateway and the process that decodes its large bodies.
+"""The messages between a gateway and the process that decodes its large bodies.
 
 Each message is a header, then the message as JSON, the contract as JSON (requests only), and the
 payload: a body, a record batch, or the JSON of an answer.

@@ -1,4 +1,4 @@
-"""How many descriptors clients may take, and how much time after their answer.
+"""How many descriptors clients may use, and how much time after their answer.
 
 A gateway needs descriptors of its own: log segments, workers, shadows and the storage root. Where
 connections took all of them, it could neither log nor replace a worker.

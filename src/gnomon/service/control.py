@@ -1,4 +1,4 @@
-"""The control routes: ``/gnomon/*``, for people and scripts who hold the control token."""
+"""The control routes, ``/gnomon/*``, for holders of the control token."""
 
 from __future__ import annotations
 

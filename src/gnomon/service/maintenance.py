@@ -1,4 +1,4 @@
-"""What a slice does again and again beside its requests."""
+"""The periodic work of a slice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The live workers of a gateway that was killed, taken over by the one that is started next.
+"""The live workers of a gateway that was killed, taken over by the next gateway.
 
 The process that starts gateways makes a pair of sockets for each slice before it starts any. A
 gateway sends itself one packet over its pair, the *offer*: the descriptors of its live workers. It

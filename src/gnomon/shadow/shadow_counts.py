@@ -1,4 +1,4 @@
-"""The counts of a shadow: one struct, that every file, report and answer about a shadow extends.
+"""The counts of a shadow: one struct, extended by every file, report and answer about a shadow.
 
 A field keeps its name from the feed's state on disk to the answer of ``GET /gnomon/status``. No
 data library is imported here: clients read the last of these.

@@ -1,4 +1,4 @@
-"""What each slice last said of itself: one small file per slice under the storage root."""
+"""The last report of each slice: one small file per slice under the storage root."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what was counted to a report."""
+"""From counts to a report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker is held to: the memory it may use."""
+"""The memory limit of a worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What travels between a worker and its client.
+"""The messages between a worker and its client.
 
 On the *data* socket (a stream), both ways: a header, then the payload. Batches go as bare Arrow
 record-batch messages: both ends know the schema from the contract, so nothing else is sent.

@@ -1,4 +1,4 @@
-"""An artifact as a person reads it: contract, environment, files, trusted types."""
+"""How an artifact is printed: contract, environment, files, trusted types."""
 
 from __future__ import annotations
 

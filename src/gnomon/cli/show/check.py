@@ -1,4 +1,4 @@
-"""What a check of rows or of a contract found, as a person reads it."""
+"""How a check of rows or of a contract is printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a repair of the log did, as a person reads it."""
+"""How a repair of the log is printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of a frame, a file or of JSON bodies, as columns to check."""
+"""Rows of a frame, a file or JSON bodies, as columns to check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One column, judged by the rules that a server reads requests by, a million values at a time.
+"""One column, checked by the rules that a server reads requests by, a million values at a time.
 
 Most values are plainly right, which takes a few passes over the column to see. Each distinct value
 of the rest goes to the feature's own :func:`~gnomon.contract.json_values.reader`, as a server's

@@ -1,4 +1,4 @@
-"""Whether timestamps were as young as the contract asks when their request arrived."""
+"""Whether timestamps were fresh enough for the contract when their request arrived."""
 
 from __future__ import annotations
 

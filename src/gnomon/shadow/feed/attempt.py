@@ -1,4 +1,4 @@
-"""What a feed is about to do, written down first, so that no row can kill it for ever."""
+"""What a feed is about to do, written down first, so that a row cannot kill it for ever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The consistency of each column, bucket of time by bucket of time."""
+"""The consistency of each column, by time bucket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of a report: its title and the six lines that are read first."""
+"""The text of a report: its title and the six lines that are read first."""
 
 from __future__ import annotations
 

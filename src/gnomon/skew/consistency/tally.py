@@ -1,4 +1,4 @@
-"""What a comparison remembers while it reads: sums over all rows, and a sample of rows."""
+"""What a comparison keeps while it reads: sums over all rows, and a sample of rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may have been done to a request's features on the way: each as rows to run again.
+"""What may have happened to a request's features on the way: each as rows to run again.
 
 Where the other side has only answers, a distortion cannot be seen; it can be tried.
 """

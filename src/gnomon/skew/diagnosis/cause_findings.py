@@ -1,4 +1,4 @@
-"""What was found, before it is put into words: causes with the rows and columns they are about."""
+"""Findings before they are put into words: causes with their rows and columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns that have each other's values."""
+"""Columns whose values are exchanged."""
 
 from __future__ import annotations
 

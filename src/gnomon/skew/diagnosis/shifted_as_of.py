@@ -1,4 +1,4 @@
-"""The same rows with what the table had at another time: the rung of shifted as-of times."""
+"""The same rows with the table's values at another time: the rung of shifted as-of times."""
 
 from __future__ import annotations
 

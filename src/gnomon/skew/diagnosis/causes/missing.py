@@ -1,4 +1,4 @@
-"""Values that are not there on one side, and what stands in their place."""
+"""Values that are missing on one side, and what replaces them."""
 
 from __future__ import annotations
 

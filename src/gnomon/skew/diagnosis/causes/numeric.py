@@ -1,4 +1,4 @@
-"""The same numbers, kept with fewer digits on one side."""
+"""The same numbers with fewer digits on one side."""
 
 from __future__ import annotations
 
