@@ -52,7 +52,7 @@ class WorkerConnection(asyncio.Protocol):
         self._closed = False
         self._reason: str | None = None
         self._number = 0
-        self.doomed = False
+        self.kill_requested = False
         """Whether the scorer was told to end, so that it is told only once."""
 
     @property

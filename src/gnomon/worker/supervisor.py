@@ -187,8 +187,8 @@ class Supervisor:
             holder.control.fileno(), self._on_event, holder.control
         )
 
-    def _let_go(self) -> None:
-        """Close the control socket, for whoever else has it too."""
+    def _close_control(self) -> None:
+        """Close the control socket, also for other processes that hold it."""
         if self._holder is not None and self._holder.control.fileno() >= 0:
             control = self._holder.control
             asyncio.get_running_loop().remove_reader(control.fileno())
@@ -198,7 +198,7 @@ class Supervisor:
 
     async def _end(self) -> int:
         """Let go of the holder and wait for its end: the exit code."""
-        self._let_go()
+        self._close_control()
         if self._holder is None:
             return 0
         code = await asyncio.to_thread(reap, self._holder.process)
@@ -219,12 +219,12 @@ class Supervisor:
             case messages.Refused():
                 self._refuse(event.error())
             case None:
-                self._let_go()
+                self._close_control()
                 if self._refusal is None:
                     self._task(self._respawn())
 
     async def _connect(self, pid: int, data: socket.socket) -> None:
-        connection = WorkerConnection(pid, self._schema, self._expect_news)
+        connection = WorkerConnection(pid, self._schema, self._expect_report)
         await asyncio.get_running_loop().create_connection(lambda: connection, sock=data)
         self._current, self._failed_starts = connection, 0
         self._serving.set()
@@ -279,24 +279,24 @@ class Supervisor:
         if sent.answer.done():
             return sent.answer.result()
         sent.answer.cancel()
-        self._doom(sent.connection)
+        self._kill_scorer(sent.connection)
         raise DeadlineExceeded(
             f"a batch of {sent.batch.num_rows} rows took longer than "
             f"{self._settings.deadline:g} s; its worker was killed",
             where=self._artifact.tag,
         )
 
-    def _doom(self, connection: WorkerConnection) -> None:
+    def _kill_scorer(self, connection: WorkerConnection) -> None:
         """Have the holder kill a scorer, and the kernel both if the holder is stopped itself."""
-        if connection.doomed:
+        if connection.kill_requested:
             return
-        connection.doomed = True
+        connection.kill_requested = True
         with contextlib.suppress(OSError):
             if self._holder is not None:
                 send_packet(self._holder.control, messages.KILL)
-        self._expect_news(connection)
+        self._expect_report(connection)
 
-    def _expect_news(self, connection: WorkerConnection) -> None:
+    def _expect_report(self, connection: WorkerConnection) -> None:
         """A scorer has ended, or is about to: its holder will say so, unless it is stopped."""
         asyncio.get_running_loop().call_later(HOLDER_SECONDS, self._end_holder, connection)
 

@@ -92,13 +92,13 @@ def probe_batch_dependence(
     """
     places = _probe(diverged)
     taken = pa.array(places)
-    return _Climb(
+    return _LadderRun(
         inputs.take(taken), left.take(taken), right.take(taken), rules, columns, rerun
-    ).climb()
+    ).run()
 
 
 @dataclass(slots=True)
-class _Climb:
+class _LadderRun:
     inputs: pa.RecordBatch
     left: pa.Table
     right: pa.Table
@@ -106,7 +106,7 @@ class _Climb:
     columns: list[str]
     rerun: Rerun
 
-    def climb(self) -> BatchDependence:
+    def run(self) -> BatchDependence:
         alone = self.rerun.alone(self.inputs)
         batch = self.rerun.score(self.inputs)
         again = self.rerun.score(self.inputs)
