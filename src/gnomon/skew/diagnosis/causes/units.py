@@ -105,7 +105,7 @@ def affine(case: Case) -> Iterator[Proposal]:
         cause="stale scaler statistics",
         finding=f"is {number(slope)} x {_plus(shift)} of {case.names[1]}: another mean and "
         "deviation were used",
-        undone="On the same straight line",
+        undone="With the same linear scaling",
         action="Fit the scaler once and ship it with the model: look for a scaler of another "
         "version, or one that is fitted again where it serves.",
         explained=explained,
