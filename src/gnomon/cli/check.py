@@ -24,8 +24,8 @@ def command(
         str,
         typer.Argument(
             metavar="CONTRACT",
-            help="Whose contract: a tag as flights:one, a model's name for its live artifact, or "
-            "a contract.json.",
+            help="The contract: a tag such as flights:one, a model's name for its live artifact, "
+            "or a contract.json.",
         ),
     ],
     table: Annotated[
@@ -58,10 +58,10 @@ def command(
 ) -> None:
     """Check a file, or logged requests, against a contract.
 
-    The rules are those a server refuses requests by; beside them, values that training did not
-    see, timestamps that are too old or in the future, and numbers that look like another unit.
+    The rules are those of a server. Also reported: values that training did not see, timestamps
+    that are too old or in the future, and numbers that look like another unit.
 
-    Exit code 0: they do, or the contract is compatible. 1: they do not, or it is inconclusive.
+    Exit code 0: the rows conform, or the contract is compatible. 1: they do not, or it is inconclusive.
     """
     from gnomon.cli.console import print_json
     from gnomon.cli.show.check import show_changes, show_checked

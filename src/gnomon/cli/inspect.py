@@ -20,7 +20,7 @@ def command(
 ) -> None:
     """Check an artifact and show what it is and what it would run.
 
-    Its hashes, types and signature are checked. Nothing of it is executed.
+    Its hashes, types and signature are checked. None of its code is executed.
     """
     from gnomon.artifact import inspect
     from gnomon.cli.console import print_json

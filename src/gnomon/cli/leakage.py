@@ -58,7 +58,7 @@ def command(
             "--artifact",
             metavar="TAG",
             help="The artifact trained on these rows: a tag, or a model's name for its live one. "
-            "Its scores and the rows it served are looked at too.",
+            "Its scores and the rows it served are checked too.",
         ),
     ] = None,
     outcomes: Annotated[

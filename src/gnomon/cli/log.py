@@ -37,7 +37,7 @@ def sql(
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Query the log with SQL, sealed or not, each row once. It sees the log and no files.
+    """Query the log with SQL, sealed or not, each row once. Queries see the log and no files.
 
     For example: gnomon log sql "SELECT outcome, count(*) AS n FROM log GROUP BY ALL"
     """
@@ -115,7 +115,7 @@ def repair_log(model: Model = None, as_json: AsJson = False) -> None:
 def seal(model: Model = None) -> None:
     """Move closed segments into the table now.
 
-    And hold it to the retention settings. A running server does so by itself.
+    Also apply the retention settings. A running server does both by itself.
     """
     from gnomon.cli.console import out, wait
     from gnomon.cli.target import settings_here

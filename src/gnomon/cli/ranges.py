@@ -56,7 +56,7 @@ PolicyFile: TypeAlias = Annotated[
     typer.Option(
         "--policy",
         metavar="FILE",
-        help="What agrees, and the limit of rows that diverge. Default: "
+        help="What counts as agreement, and how many rows may diverge. Default: "
         "shadow/policy.toml, else the defaults.",
     ),
 ]

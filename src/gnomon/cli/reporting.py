@@ -19,7 +19,7 @@ ReportPath: TypeAlias = Annotated[
     typer.Option(
         "--report",
         metavar="PATH",
-        help="Where to keep the report: PATH.html for people, PATH.json for programs. "
+        help="Where to save the report: PATH.html for people, PATH.json for programs. "
         "Default: reports/ in the storage root.",
     ),
 ]
