@@ -61,7 +61,8 @@ def command(
     The rules are those of a server. Also reported: values that training did not see, timestamps
     that are too old or in the future, and numbers that look like another unit.
 
-    Exit code 0: the rows conform, or the contract is compatible. 1: they do not, or it is inconclusive.
+    Exit code 0: the rows conform, or the contract is compatible. 1: they do not, or it is
+    inconclusive.
     """
     from gnomon.cli.console import print_json
     from gnomon.cli.show.check import show_changes, show_checked

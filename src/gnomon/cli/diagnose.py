@@ -55,8 +55,9 @@ def command(
 ) -> None:
     """Find what differs, since when and why, and confirm it.
 
-    Which feature, at which step, on which rows: a sample is run one by one, in batches and in
-    other batches, then traced through the pipeline. Every cause that is named was confirmed by undoing it.
+    Which feature, at which step, on which rows: a sample is run one by one, in batches and in other
+    batches, then traced through the pipeline. Every cause that is named was confirmed by undoing
+    it.
 
     Exit code 0: the sides agree. 1: they diverge beyond the policy, or it is inconclusive.
     """

@@ -52,8 +52,8 @@ def start(
 ) -> None:
     """Put an artifact in shadow. Live never waits for it.
 
-    Its contract is compared with the live one. It is refused if it would refuse requests that clients
-    send today; warnings are shown.
+    Its contract is compared with the live one. It is refused if it would refuse requests that
+    clients send today; warnings are shown.
     """
     from gnomon.cli.console import print_event, wait
     from gnomon.cli.target import find_target
