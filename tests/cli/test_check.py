@@ -113,7 +113,8 @@ def test_a_running_server_judges_it_too(running: Running, tmp_path: Path) -> Non
     home = Path(running.shell.environment["BENTOML_HOME"])
     paid = pack_in_process(tmp_path / "code", home, times(1), "toy", PAID)
     refused = running.shell("shadow", "start", paid, expect=2).err
-    assert f"{paid} could not accept the requests {running.live} is sent: `fee` added" in refused
+    reason = f"{paid} could not accept the requests that {running.live} gets: `fee` added"
+    assert reason in refused
     with running.server.client() as client:
         assert [shadow.artifact for shadow in client.status().shadows] == [running.shadow]
 

@@ -31,7 +31,7 @@ def test_a_timestamp_after_the_event_is_suspect() -> None:
     assert (finding.evidence.hits, finding.evidence.rows) == (100, 400)
     assert finding.evidence.numbers["median seconds"] == 3 * 3600
     assert finding.evidence.examples[0].startswith("row 0: landed 2013-01-0")
-    assert "100 of 400 rows, by 3 hours in the median" in finding.sentence
+    assert "100 of 400 rows, by a median of 3 hours" in finding.sentence
 
 
 def test_a_plan_that_was_known_is_none() -> None:

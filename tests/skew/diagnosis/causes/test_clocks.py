@@ -79,7 +79,7 @@ def test_summer_time_that_one_side_does_not_keep() -> None:
     )
     shift = found(fixed)
     assert shift is not None
-    assert "while America/New_York has summer time" in shift.finding
+    assert "while America/New_York has daylight saving time" in shift.finding
 
 
 def test_a_timestamp_column_is_moved_itself() -> None:

@@ -90,7 +90,7 @@ def stale(case: Case) -> Iterator[Proposal]:
                 case, order, starts, lag, rows
             ):
                 yield _stale(
-                    case, rows, f"is the value of {plural(lag, 'row')} before{_per(group)}"
+                    case, rows, f"is the value from {plural(lag, 'row')} earlier{_per(group)}"
                 )
                 return
         rows, ahead = _seen(case, order, starts)
