@@ -125,7 +125,7 @@ def test_matches_that_any_earlier_row_would_give_are_not_the_row_before() -> Non
     assert not any("row earlier" in finding for finding in findings)
     lagged = np.where(after, np.roll(TRUE, 1), TRUE)
     findings = [proposal.finding for proposal in stale(case(lagged, TRUE, moments=MOMENTS))]
-    assert findings == ["is the value of 1 row before"]
+    assert findings == ["is the value from 1 row earlier"]
 
 
 def test_a_few_rows_that_match_the_row_before_are_not_stale() -> None:
