@@ -53,8 +53,8 @@
     ├── ServerError                   502  server_error
     └── MissingExtra                  500  missing_extra
 
-A message says what was expected, what was received, where, and what to do next. ``body`` is the one JSON
-shape every HTTP error has.
+A message says what was expected, what was received, where, and what to do next. ``body`` is the one
+JSON shape every HTTP error has.
 """
 
 from __future__ import annotations
