@@ -89,7 +89,7 @@ LINUX_FILES = {
     SOURCE / "service" / "adopted_process.py",
     SOURCE / "worker" / "adopted_process.py",
 }
-"""What Linux alone can do by its nature; none of it runs where the portable implementation is used."""
+"""What Linux alone can do by its nature; none of it runs in the portable implementation."""
 
 
 def _elsewhere() -> list[Path]:

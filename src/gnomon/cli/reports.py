@@ -28,6 +28,6 @@ def command(
     if as_json:
         print_json(list(found))
     elif found:
-        out.print(show_reports(found))
+        show_reports(found)
     else:
         out.print("no reports are saved; replay, compare, diagnose and drift save theirs")

@@ -142,7 +142,7 @@ class DriftFinding:
         return f"{said}{shown}. {self._changed(mine[0])}" if mine else f"{said}{shown}."
 
     def _changed(self, alert: Alert) -> str:
-        how = "at once" if alert.change == "sudden" else "gradually"
+        how = "suddenly" if alert.change == "sudden" else "gradually"
         shown = f", such as {alert.rows_that_show[0]}" if alert.rows_that_show else ""
         at = utc_time(alert.since, self.seconds)
         return f"`{alert.name}`{_in(alert)} changed {how} from {at} UTC{shown}."

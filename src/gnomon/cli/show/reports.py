@@ -1,29 +1,27 @@
-"""Saved reports as a table."""
+"""How saved reports are listed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
-from gnomon.cli.console import columns, local
-from gnomon.printable import printable
+from gnomon.cli.console import local, out
 from gnomon.report.saved import SavedReport
 
 __all__ = ["show_reports"]
 
+_COLOURS = {"ok": "green", "unknown": "yellow"}
 
-def show_reports(reports: Iterable[SavedReport]) -> Table:
-    """A row for each report, with its page below the finding."""
-    table = columns("when", "kind", "artifact", "role", "verdict", "finding", whole=("when",))
+
+def show_reports(reports: Iterable[SavedReport]) -> None:
+    """Print each as three lines: what it is of, the finding, and where its page is.
+
+    The page is never wrapped, so that it can be copied or clicked.
+    """
     for report in reports:
-        table.add_row(
-            local(report.created),
-            report.kind,
-            escape(printable(report.artifact)),
-            escape(printable(report.role)),
-            escape(printable(report.verdict)),
-            f"{escape(printable(report.title))}\n[dim]{escape(printable(report.page))}[/]",
-        )
-    return table
+        verdict = (report.verdict, _COLOURS.get(report.verdict, "red"))
+        subject = f"{report.kind} of {report.artifact}, {report.role}"
+        out.print(Text.assemble((local(report.created), "dim"), "  ", subject, "  ", verdict))
+        out.print(Text("  " + report.title.replace("`", "")), soft_wrap=True)
+        out.print(Text("  " + report.page, "dim"), soft_wrap=True)

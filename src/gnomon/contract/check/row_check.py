@@ -193,7 +193,7 @@ class Check:
             rows=sample.seen,
             of=self.rows,
             share=sample.seen / self.rows,
-            hint=f"as if it came {found}",
+            hint=f"as if converted: {found}",
         )
 
 
