@@ -31,8 +31,8 @@ def test_an_artifact_is_shown_without_running_it(shell: Shell, pack: Pack) -> No
     told = shell("inspect", "toy").out
     for words in (
         tag,
-        "not signed: its hashes show damage, not who made it",
-        "all that its files say",
+        "not signed: its hashes detect damage, not who made it",
+        "everything in its files",
         "made from state in the file",
         "1 to 64",
         "float",
@@ -61,7 +61,7 @@ def test_a_tampered_artifact_is_refused(shell: Shell, pack: Pack, own_home: Path
 def test_a_pickle_is_shown_as_what_it_is(shell: Shell, pack: Pack) -> None:
     """Its list of types is not all that it may run."""
     tag = pack(times(1), "toy", SCRIPT.replace("entity_key", 'serializer="pickle", entity_key'))
-    assert "runs whatever it holds" in shell("inspect", tag).out
+    assert "runs arbitrary code" in shell("inspect", tag).out
 
 
 def test_control_characters_reach_no_terminal(shell: Shell, pack: Pack, own_home: Path) -> None:

@@ -1,4 +1,4 @@
-"""``gnomon inspect``: what an artifact is, with nothing of it executed."""
+"""``gnomon inspect``: what an artifact is, without executing any of it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ def command(
 ) -> None:
     """Check an artifact and show what it is and what it would run.
 
-    Its hashes, types and signature are checked. Nothing of it is executed. Exit code 2 also when
-    this environment cannot load it.
+            Its hashes, types and signature are checked. None of its code is executed.
+
+    Exit code 2 also when this environment cannot load it.
     """
     from gnomon.artifact.artifact import examine
     from gnomon.artifact.signing import trusted_keys
