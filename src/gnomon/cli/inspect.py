@@ -20,7 +20,7 @@ def command(
 ) -> None:
     """Check an artifact and show what it is and what it would run.
 
-            Its hashes, types and signature are checked. None of its code is executed.
+    Its hashes, types and signature are checked. None of its code is executed.
 
     Exit code 2 also when this environment cannot load it.
     """
