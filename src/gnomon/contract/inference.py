@@ -11,6 +11,7 @@ from gnomon.contract.column_inference import infer_feature
 from gnomon.contract.contract import Contract, Output, Scalar
 from gnomon.contract.training_table import Carry, training_table
 from gnomon.errors import ContractError
+from gnomon.name_lists import as_names
 
 __all__ = ["infer_contract"]
 
@@ -21,16 +22,16 @@ def infer_contract(
     task: Literal["classification", "regression"],
     classes: Sequence[Any] = (),
     probabilities: bool = True,
-    entity_key: Sequence[str] = (),
+    entity_key: str | Sequence[str] = (),
     event_time: str | None = None,
     carry: Carry = (),
     timezone: str | None = None,
     names: Sequence[str] = (),
 ) -> Contract:
-    """The contract that the training frame keeps to.
+    """Infer the contract that the training frame satisfies.
 
     A feature may be null online if it was null in training, and an absent key is then a null too.
-    Range and domain are what training saw; values outside are let through and counted. Strings of
+    Range and domain are what training saw; values outside are accepted and counted. Strings of
     at most 200 distinct values, each seen twice on average, are a ``category``.
 
     Args:
@@ -40,8 +41,8 @@ def infer_contract(
         task: what the pipeline does.
         classes: the classifier's ``classes_``.
         probabilities: whether the classifier has ``predict_proba``.
-        entity_key: the columns that together name the thing predicted for.
-        event_time: the timestamp column that says when the prediction was asked for.
+        entity_key: the columns that together identify the entity predicted for.
+        event_time: the timestamp column with the time the prediction was requested.
         carry: columns that are sent, logged and joined on, and not given to the pipeline: those of
             ``X`` with these names, or a frame beside it.
         timezone: the zone of timestamps that have none.
@@ -69,7 +70,7 @@ def infer_contract(
         ),
         outputs=_outputs(labels, probabilities),
         classes=labels,
-        entity_key=tuple(entity_key),
+        entity_key=as_names(entity_key),
         event_time=event_time,
         input=table.input,
     )

@@ -11,10 +11,11 @@ from scipy import sparse
 
 from gnomon.contract.contract import Contract, InputKind
 from gnomon.errors import ContractError
+from gnomon.name_lists import as_names
 
 __all__ = ["Carry", "TrainingTable", "as_table", "training_table"]
 
-Carry: TypeAlias = "Sequence[str] | pd.DataFrame | pd.Series[Any]"
+Carry: TypeAlias = "str | Sequence[str] | pd.DataFrame | pd.Series[Any]"
 
 _TEXT = "text"
 
@@ -69,6 +70,7 @@ def training_table(
         )
     if isinstance(carry, pd.DataFrame | pd.Series):
         return _beside(found, pd.DataFrame(carry))
+    carry = as_names(carry)
     missing = [name for name in carry if name not in found.frame.columns]
     if missing:
         raise ContractError(

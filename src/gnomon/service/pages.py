@@ -1,4 +1,4 @@
-"""The index page: what is live, what runs in its shadow, what a request must hold, and a try."""
+"""The index page: what is live, what runs in shadow, the fields of a request, a form to try it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature
-from gnomon.contract.values import kind_text
+from gnomon.contract.json_values import kind_text
 from gnomon.page_templates import page_environment, template_source
 from gnomon.service.examples import example_row
 from gnomon.service.schemas import seen_in_training
