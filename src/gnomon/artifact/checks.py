@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from msgspec.structs import replace
 
 from gnomon.contract.contract import Contract
 from gnomon.errors import PackRefused
@@ -20,6 +21,8 @@ from gnomon.leakage import (
     check_scores,
     check_split,
     check_training,
+    gap,
+    label,
 )
 from gnomon.pipeline.predicting import outputs
 
@@ -47,8 +50,11 @@ def check_leakage(
         ContractError: a name in ``known_at`` or in the contract that is no column.
         PackRefused: a holdout with other columns.
     """
-    train = _table(X, y, contract, known_at)
+    tables = [_table(X, labels, contract, known_at) for labels in _targets(y)]
+    train = tables[0]
     report = check_training(train)
+    for target, table in zip(contract.targets[1:], tables[1:], strict=False):
+        report = report.and_then(_only_label(check_training(table), target))
     if holdout is None:
         return report
     rows, labels = holdout
@@ -58,10 +64,13 @@ def check_leakage(
             f"the holdout has no column `{missing[0]}`",
             hint="pass holdout=(X, y) with the columns of X",
         )
-    other = _table(rows, labels, contract, None)
+    other = _table(rows, next(iter(_targets(labels))), contract, None)
     report = report.and_then(check_split(train, other))
     if y is None or labels is None:
         return report
+    if contract.learned is None:
+        why = "scores are compared of classifiers and regressors of one target"
+        return report.and_then(LeakageReport.of(len(X), {}, {gap.CHECK: why}))
     scored = [
         _scored(pipeline, train, "train", contract),
         _scored(pipeline, other, "holdout", contract),
@@ -104,6 +113,23 @@ def answers(batch: pa.RecordBatch, contract: Contract) -> np.ndarray[Any, np.dty
     return np.column_stack([np.asarray(column, np.float64) for column in columns])
 
 
+def _targets(y: Any) -> list[Any]:
+    """The labels of each target."""
+    if getattr(y, "ndim", 1) == 1:
+        return [y]
+    return [y.iloc[:, at] if isinstance(y, pd.DataFrame) else y[:, at] for at in range(y.shape[1])]
+
+
+def _only_label(report: LeakageReport, target: str) -> LeakageReport:
+    """Of the report on another target, what no other target's report has said."""
+    found = [
+        replace(finding, sentence=f"{finding.sentence}, the target `{target}`")
+        for finding in report.findings
+        if finding.check == label.CHECK
+    ]
+    return LeakageReport.of(report.rows, {label.CHECK: found} if found else {}, {})
+
+
 def _table(
     X: pd.DataFrame,  # noqa: N803
     y: Any,
@@ -114,7 +140,7 @@ def _table(
         X,
         y,
         features=[feature.name for feature in contract.features],
-        task=contract.task,
+        task=contract.learned,
         event_time=contract.event_time,
         entity_key=contract.entity_key,
         known_at=known_at,

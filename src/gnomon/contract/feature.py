@@ -12,10 +12,15 @@ import pyarrow as pa
 from gnomon.contract.zones import zone, zone_name
 from gnomon.errors import ContractError
 
-__all__ = ["Feature", "FeatureType", "Output", "Scalar", "holds"]
+__all__ = ["Feature", "FeatureType", "Output", "Role", "Scalar", "holds", "label_text"]
 
 FeatureType = Literal["integer", "float", "boolean", "string", "category", "timestamp"]
 Scalar = bool | int | float | str
+Role = Literal["prediction", "probability", "score", "value"]
+"""What an output is: from ``predict``, from ``predict_proba``, from ``decision_function`` or
+``score_samples``, or one column of ``transform``."""
+
+_PROBABILITY = "probability_"
 
 _ARROW: dict[str, pa.DataType] = {
     "integer": pa.int64(),
@@ -160,14 +165,51 @@ class Feature(
 class Output(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
-    """One output column: ``prediction``, or ``probability_<class>``."""
+    """One output column.
+
+    A model of one target has ``prediction``, and ``probability_<class>`` for each class or a
+    ``score``. Of several targets each has its own: ``prediction_<target>`` and so on. What a
+    transformer answers is called as it calls its columns.
+
+    Attributes:
+        name: the column in the log, in reports and in the policy.
+        type: what its values are.
+        kind: what it is. Unset: as its name says, ``probability_<class>`` or a prediction.
+        target: which of several targets it is about.
+        label: the class that it is the probability or the score of.
+        classes: of a prediction of one of several targets, the labels it may be.
+        unit: what one unit of the number is, for people.
+        description: what it is, for people.
+    """
 
     name: str
     type: Literal["integer", "float", "boolean", "string"]
+    kind: Role | None = None
+    target: str | None = None
+    label: Scalar | None = None
+    classes: tuple[Scalar, ...] = ()
     unit: str | None = None
     description: str | None = None
+
+    @property
+    def role(self) -> Role:
+        """The kind that is given, or that the name says."""
+        by_name: Role = "probability" if self.name.startswith(_PROBABILITY) else "prediction"
+        return self.kind or by_name
+
+    @property
+    def key(self) -> str:
+        """What an answer calls it beside others of its kind: its class, or else its name."""
+        if self.label is not None:
+            return label_text(self.label)
+        return self.name.removeprefix(_PROBABILITY) if self.kind is None else self.name
 
     @property
     def arrow(self) -> pa.Field:
         """The Arrow field this output travels and is logged as."""
         return pa.field(self.name, _ARROW[self.type])
+
+
+def label_text(label: Scalar) -> str:
+    """A class label in the name of an output and as a key of an answer."""
+    return str(label).lower() if isinstance(label, bool) else str(label)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ def to_frame(batch: pa.RecordBatch, contract: Contract) -> pd.DataFrame:
 
     A row alone gets the dtypes it gets in a batch; integers stay integers. A value out of the
     domain of a pandas category is null, as pandas itself has it. Timestamps finer than the
-    training column's unit are cut to it.
+    training column's unit are cut to it. Numbers lie in memory as the contract's ``layout`` says.
 
     Args:
         batch: rows of the contract's ``input_schema``.
@@ -68,6 +68,7 @@ class _Builder:
 
     def __init__(self, contract: Contract) -> None:
         self.schema = contract.input_schema
+        self.order: Literal["C", "F"] = "F" if contract.layout == "rows" else "C"
         self.columns = pd.Index([f.name for f in contract.features])
         numpy: dict[np.dtype[Any], list[tuple[int, Column]]] = defaultdict(list)
         texts: dict[pd.StringDtype, list[int]] = defaultdict(list)
@@ -90,7 +91,7 @@ class _Builder:
         rows = batch.num_rows
         blocks: list[tuple[Any, np.ndarray[Any, Any]]] = []
         for dtype, places, members in self.numpy:
-            block = np.empty((len(members), rows), dtype)
+            block = np.empty((len(members), rows), dtype, order=self.order)
             for line, (i, column) in zip(block, members, strict=True):
                 line[:] = column(batch.column(i))
             blocks.append((block, places))

@@ -9,9 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from gnomon.contract.contract import Contract, Feature, FeatureType, Output, Scalar
+from gnomon.compat.pandas import is_row_major
+from gnomon.contract.contract import Contract, Feature, FeatureType, Output, Scalar, Task
 from gnomon.contract.dtypes import dtype_name, training_dtype
-from gnomon.contract.feature import holds
+from gnomon.contract.feature import holds, label_text
 from gnomon.contract.zones import zone_name
 from gnomon.errors import ContractError
 
@@ -36,9 +37,10 @@ _HINTS = {
 def infer_contract(
     X: pd.DataFrame,  # noqa: N803
     *,
-    task: Literal["classification", "regression"],
+    task: Task,
     classes: Sequence[Any] = (),
     probabilities: bool = True,
+    outputs: Sequence[Output] | None = None,
     entity_key: Sequence[str] = (),
     event_time: str | None = None,
 ) -> Contract:
@@ -53,6 +55,7 @@ def infer_contract(
         task: what the pipeline does.
         classes: the classifier's ``classes_``.
         probabilities: whether the classifier has ``predict_proba``.
+        outputs: what it answers; by ``task``, ``classes`` and ``probabilities`` when not given.
         entity_key: the columns that together name the thing predicted for.
         event_time: the timestamp column that says when the prediction was asked for.
 
@@ -74,10 +77,11 @@ def infer_contract(
     contract = Contract(
         task=task,
         features=tuple(_feature(X.iloc[:, i]) for i in range(X.shape[1])),
-        outputs=_outputs(labels, probabilities),
+        outputs=_outputs(labels, probabilities) if outputs is None else tuple(outputs),
         classes=labels,
         entity_key=tuple(entity_key),
         event_time=event_time,
+        layout="rows" if is_row_major(X) else "columns",
     )
     contract.check()
     return contract
@@ -181,7 +185,7 @@ def _outputs(labels: Sequence[Scalar], probabilities: bool) -> tuple[Output, ...
     prediction = Output(name="prediction", type=_label_type(labels))
     if not probabilities:
         return (prediction,)
-    names = (str(x).lower() if isinstance(x, bool) else str(x) for x in labels)
+    names = map(label_text, labels)
     return (prediction, *(Output(name=f"probability_{x}", type="float") for x in names))
 
 
