@@ -14,14 +14,42 @@ ROUNDING = 1e-9
 """Relative: far more than the order of a sum costs any of these, and far less than an error."""
 
 ONLY_ITS_OWN_ROWS = "only answers the rows it is fitted on"
-REFUSED: dict[str, str] = {}
+WITHOUT_NEW_ROWS = "nothing that answers new rows"
+REFUSED: dict[str, str] = {
+    **dict.fromkeys(
+        (
+            *("AgglomerativeClustering", "ClassicalMDS", "DBSCAN", "HDBSCAN", "MDS", "OPTICS"),
+            *("SpectralClustering", "SpectralEmbedding", "TSNE"),
+        ),
+        ONLY_ITS_OWN_ROWS,
+    ),
+    **dict.fromkeys(
+        (
+            *("EmpiricalCovariance", "GraphicalLasso", "GraphicalLassoCV", "LedoitWolf"),
+            *("MinCovDet", "NearestNeighbors", "OAS", "ShrunkCovariance"),
+            *("SpectralBiclustering", "SpectralCoclustering"),
+        ),
+        WITHOUT_NEW_ROWS,
+    ),
+    "DummyClassifier": 'strategy="prior"',
+    "LocalOutlierFactor": "novelty=True",
+    "NMF": "solves for all rows of a batch together",
+    "PatchExtractor": "not enough values to unpack",
+    **dict.fromkeys(
+        (
+            *("CountVectorizer", "DictVectorizer", "FeatureHasher", "HashingVectorizer"),
+            "TfidfVectorizer",
+        ),
+        "expected a pandas DataFrame",
+    ),
+}
 """By class, what its refusal must say. Every other one packs."""
 
 SAMPLE = frozenset(
     {
         "BayesianGaussianMixture", "BernoulliRBM", "ClassifierChain", "GaussianProcessRegressor",
         "HistGradientBoostingClassifier", "IsolationForest", "KernelDensity", "KMeans",
-        "LinearRegression", "LinearSVC", "MultiOutputClassifier", "MultiTaskLasso", "NMF",
+        "LinearRegression", "LinearSVC", "MultiOutputClassifier", "MultiTaskLasso", "PCA",
         "OneClassSVM", "PLSRegression", "RidgeClassifier", "SelectKBest", "StandardScaler",
     }
 )  # fmt: skip

@@ -45,6 +45,7 @@ from gnomon.contract.unusual import null_rows, unusual_rows
 from gnomon.errors import GnomonError, PackRefused, UntrustedTypes
 from gnomon.leakage import KnownAt
 from gnomon.pipeline.answers import described
+from gnomon.pipeline.batch_dependent_steps import with_known_hint
 from gnomon.pipeline.invariance import check_rows_alone
 from gnomon.pipeline.methods import as_columns, method
 from gnomon.pipeline.predicting import outputs
@@ -244,8 +245,11 @@ def check_batch_invariance(
     try:
         check_with(unusual_rows(few, contract))
     except PackRefused as refusal:
-        # IterativeImputer, for one, answers a batch of nothing but nulls by another rule.
-        check_with(unusual_rows(few, contract, nulls=False))
+        try:
+            # IterativeImputer, for one, answers a batch of nothing but nulls by another rule.
+            check_with(unusual_rows(few, contract, nulls=False))
+        except PackRefused as other:
+            raise with_known_hint(other, pipeline) from None
         warnings.warn(
             "a row in which every feature that may be null is null gets another answer alone, in "
             f"{refusal.where}: {refusal.message}. Training had no such row; to refuse such "

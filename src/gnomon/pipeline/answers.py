@@ -368,6 +368,6 @@ def _answers_nothing(pipeline: Any) -> PackRefused:
         hint = "pass the whole pipeline, with the model as its last step"
         return PackRefused(f"{name} only resamples training data", hint=hint)
     return PackRefused(
-        f"expected a model with `predict` or `transform`, got {name}",
-        hint="pass the whole pipeline, with the model as its last step",
+        f"{name} has no `predict`, `transform` or `score_samples`: nothing that answers new rows",
+        hint="pass the whole pipeline, with a model as its last step",
     )

@@ -47,8 +47,12 @@ def score_method(model: Any) -> str | None:
     return next((name for name in SCORES if callable(getattr(model, name, None))), None)
 
 
-def as_columns(answer: Any) -> Columns:
+def as_columns(answer: Any, rows: int | None = None) -> Columns:
     """An answer as columns of one value a row: of each target, class, or transformed feature.
+
+    Args:
+        answer: what a method gave.
+        rows: what it was asked for; some, as SparsePCA, answer one row as an array of its columns.
 
     Raises:
         ValueError: an answer of more than two dimensions.
@@ -60,6 +64,8 @@ def as_columns(answer: Any) -> Columns:
     if isinstance(answer, pd.DataFrame):
         return [np.asarray(answer.iloc[:, place]) for place in range(answer.shape[1])]
     values = np.asarray(answer)
+    if values.ndim == 1 and rows == 1:
+        values = values.reshape(1, -1)
     if values.ndim == 1:
         return [values]
     if values.ndim != 2:

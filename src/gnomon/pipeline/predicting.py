@@ -141,7 +141,7 @@ def _answers(model: Any, ready: Any, roles: Sequence[Role]) -> list[npt.NDArray[
         answer = method(model, role)
         if answer is None:
             raise AttributeError(f"{type(model).__qualname__} has no method that gives a {role}")
-        columns += as_columns(answer(ready))
+        columns += as_columns(answer(ready), ready.shape[0] if hasattr(ready, "shape") else None)
     return columns
 
 
