@@ -52,4 +52,6 @@ def test_the_layout_of_a_frame_is_seen() -> None:
         "last digits from the pipeline; see gnomon.compat.pandas.is_row_major"
     )
     assert not is_row_major(of_array[["a"]])
+    assert not is_row_major(of_array.assign(d=1.0))  # to_numpy() lays both blocks out anew
+    assert of_array.assign(d=1.0).to_numpy().flags.f_contiguous
     assert not is_row_major(pd.DataFrame({"d": ["x", "y"]}))

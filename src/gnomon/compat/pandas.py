@@ -51,7 +51,10 @@ def is_row_major(frame: pd.DataFrame) -> bool:
     numbers = [values for values in arrays if values.dtype.kind in "iuf" and min(values.shape) > 1]
     if not numbers:
         return False
-    across_columns, along_rows = max(numbers, key=lambda values: values.size).strides
+    largest = max(numbers, key=lambda values: values.size)
+    if sum(values.dtype == largest.dtype for values in arrays) > 1:
+        return False  # Columns were added since, and all are copied together when they are used.
+    across_columns, along_rows = largest.strides
     return bool(abs(across_columns) < abs(along_rows))
 
 
