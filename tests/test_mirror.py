@@ -25,7 +25,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "drift/brief.py",
         "drift/column_reader.py",
         "drift/drift_document.py",
-        "drift/drift_summary.py",
         "drift/evidence.py",
         "drift/plots.py",
     ),
@@ -91,7 +90,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "cli/test_compare.py": ("cli/reporting.py", "cli/tables.py"),
     "cli/test_hostile_text.py": ("cli/console.py",),
     "cli/test_leakage.py": ("cli/show/leakage.py",),
-    "cli/test_log.py": ("cli/show/rows.py",),
+    "cli/test_log.py": ("cli/show/rows.py", "cli/show/sealed.py"),
     "cli/test_repair.py": ("cli/show/repair.py",),
     "cli/test_replay.py": ("cli/ranges.py",),
     "cli/test_rollout.py": (
@@ -121,7 +120,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "faults/test_shadow.py": ("service/shadow_supervisor.py", "service/shadows.py"),
     "faults/test_shutdown.py": ("service/stopping.py",),
     "service/test_batching.py": (
-        "service/batch_queue.py",
         "service/recording.py",
         "service/records.py",
         "service/ticket.py",

@@ -198,7 +198,7 @@ def test_the_log_is_one_dataset(deployed: Trips) -> None:
 
 def test_a_table_s_keys_need_a_table(deployed: Trips) -> None:
     """They would be ignored otherwise."""
-    with pytest.raises(TableError, match="there is no table"):
+    with pytest.raises(TableError, match="columns of a table; none is given"):
         gnomon.diagnose("trips", on=["trip"])
 
 

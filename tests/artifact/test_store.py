@@ -103,6 +103,17 @@ def test_an_unknown_tag_names_the_known_ones(put: Put) -> None:
         inspect("flights:../flights")
 
 
+@pytest.mark.parametrize(
+    "which",
+    ["x" * 300, "x" * 300 + ":a1", "flights:" + "x" * 300, "/" + "x" * 300, "a\0b", "/a\0b"],
+)
+def test_a_name_that_no_file_can_have_is_unknown(put: Put, which: str) -> None:
+    """It is any client's, and no fault of the server's."""
+    put("flights", "a1")
+    with pytest.raises(UnknownArtifact):
+        store.resolve(which)
+
+
 def test_a_model_of_bentoml_itself_is_no_artifact(home: Path) -> None:
     """Other models in the same store are left alone and not listed."""
     (home / "models" / "other" / "v1").mkdir(parents=True)

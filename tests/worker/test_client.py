@@ -210,7 +210,7 @@ def test_waiting_for_a_processor_is_not_work(toy: Toy, settings: Settings) -> No
     with WorkerClient(artifact, settings) as worker:
         (scorer,) = psutil.Process(worker.pid).children()
         scorer.cpu_affinity([0])
-        batch = rows(artifact, [1.0])
+        batch = rows(artifact, [1.0], prefix="online")
         worker.score(batch)
         alone = worker.worked
         spin = "import os; os.sched_setaffinity(0, {0})\nwhile True: pass"

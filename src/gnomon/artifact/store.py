@@ -71,10 +71,12 @@ def resolve(which: str | Path) -> Path:
     if isinstance(which, Path) or os.sep in which:
         return _folder(Path(which))
     name, _, version = which.partition(":")
+    if not _is_tag(name, version or "latest"):
+        raise _unknown(which, name)
     if version in ("", "latest"):
         version = _latest(name)
     path = models() / name / version
-    if not _is_tag(name, version) or not _is_artifact(path):
+    if not _is_artifact(path):
         raise _unknown(which, name)
     return path
 
@@ -233,7 +235,13 @@ def _latest(name: str) -> str:
 
 def _folder(path: Path) -> Path:
     path = path.absolute()
-    if not _is_artifact(path):
+    try:
+        found = _is_artifact(path)
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise UnknownArtifact(
+            f"cannot look for an artifact here: {error.strerror}", where=str(path)
+        ) from None
+    if not found:
         raise UnknownArtifact("no artifact in this folder", where=str(path))
     return path
 
