@@ -14,10 +14,11 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.exceptions import DataConversionWarning
 from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -256,12 +257,23 @@ def test_a_target_of_another_length_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("home")
-def test_what_predicts_nothing_is_refused() -> None:
-    """A pipeline ends in a classifier or a regressor."""
+def test_what_answers_nothing_is_refused() -> None:
+    """A pipeline ends in something that answers rows."""
     frame, _ = numbers()
-    for nothing in (KMeans(n_clusters=2, n_init=1).fit(frame), len):
-        with pytest.raises(PackRefused, match="expected a classifier or a regressor"):
+    for nothing in (NearestNeighbors().fit(frame), len):
+        with pytest.raises(PackRefused, match="nothing that answers new rows"):
             pack("flights", nothing, frame)
+
+
+@pytest.mark.usefixtures("home")
+def test_one_target_as_a_column_is_taken_with_a_warning() -> None:
+    """As scikit-learn does; the answers are those of the pipeline."""
+    frame, target = numbers()
+    pipeline = LinearRegression().fit(frame, target.to_frame())
+    with pytest.warns(DataConversionWarning, match="y has one column"):
+        artifact = pack("column", pipeline, frame, target.to_frame())
+    answer = load(artifact.tag).predict(frame)["prediction"].to_numpy()
+    np.testing.assert_array_equal(answer, pipeline.predict(frame).ravel())
 
 
 @pytest.mark.usefixtures("home")

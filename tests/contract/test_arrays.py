@@ -14,7 +14,7 @@ import pytest
 
 from gnomon.contract import Decoder, Feature, from_frame, infer_contract, to_frame
 from gnomon.contract.arrays import arrow_column
-from gnomon.contract.check.checking import check_frame
+from gnomon.contract.check.row_check import check_frame
 from gnomon.errors import ContractError
 
 N = 6

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from msgspec.structs import replace
 
 from gnomon.contract.contract import Contract
 from gnomon.contract.frames import as_input
@@ -22,6 +23,8 @@ from gnomon.leakage import (
     check_scores,
     check_split,
     check_training,
+    gap,
+    label,
 )
 from gnomon.pipeline.predicting import outputs
 
@@ -49,8 +52,11 @@ def check_leakage(
         ContractError: a name in ``known_at`` or in the contract that is no column.
         PackRefused: a holdout with other columns.
     """
-    train = _table(X, y, contract, known_at)
+    tables = [_table(X, labels, contract, known_at) for labels in _targets(y)]
+    train = tables[0]
     report = check_training(train)
+    for target, table in zip(contract.targets[1:], tables[1:], strict=False):
+        report = report.and_then(_only_label(check_training(table), target))
     if holdout is None:
         return report
     rows, labels = holdout
@@ -61,10 +67,13 @@ def check_leakage(
             f"the holdout has no column `{missing[0]}`",
             hint="pass holdout=(X, y) with the columns of X",
         )
-    other = _table(rows, labels, contract, None)
+    other = _table(rows, next(iter(_targets(labels))), contract, None)
     report = report.and_then(check_split(train, other))
     if y is None or labels is None:
         return report
+    if contract.learned is None:
+        why = "scores are compared of classifiers and regressors of one target"
+        return report.and_then(LeakageReport.of(len(X), {}, {gap.CHECK: why}))
     scored = [
         _scored(pipeline, train, "train", contract),
         _scored(pipeline, other, "holdout", contract),
@@ -116,6 +125,23 @@ def looked_at(contract: Contract) -> list[str]:
     ]
 
 
+def _targets(y: Any) -> list[Any]:
+    """The labels of each target."""
+    if getattr(y, "ndim", 1) == 1:
+        return [y]
+    return [y.iloc[:, at] if isinstance(y, pd.DataFrame) else y[:, at] for at in range(y.shape[1])]
+
+
+def _only_label(report: LeakageReport, target: str) -> LeakageReport:
+    """Of the report on another target, what no other target's report has said."""
+    found = [
+        replace(finding, sentence=f"{finding.sentence}, the target `{target}`")
+        for finding in report.findings
+        if finding.check == label.CHECK
+    ]
+    return LeakageReport.of(report.rows, {label.CHECK: found} if found else {}, {})
+
+
 def _table(
     X: pd.DataFrame,  # noqa: N803
     y: Any,
@@ -126,7 +152,7 @@ def _table(
         X,
         y,
         features=looked_at(contract),
-        task=contract.task,
+        task=contract.learned,
         event_time=contract.event_time,
         entity_key=contract.entity_key,
         known_at=known_at,

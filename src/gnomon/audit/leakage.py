@@ -120,6 +120,9 @@ def _against(
         report = LeakageReport.of(served.rows, {"domain": found}, {})
     if meaning.label is None:
         return report.and_then(_skipped({"score gap": "there are no labels"}))
+    if online.artifact.contract.learned is None:
+        why = "scores are compared of classifiers and regressors of one target"
+        return report.and_then(_skipped({"score gap": why}))
     scored = _scored(online.artifact, tables, settings)
     if isinstance(served, Served) and served.live is not None:
         scored.append(served.live)
@@ -141,6 +144,12 @@ def _served(
     if online.outcomes is not None:
         if meaning.label is None:
             raise TableError("outcomes need the name of the label column")
+        if contract.learned is None:
+            raise TableError(
+                "outcomes are compared with the predictions of one target, and "
+                f"{online.artifact.tag} answers {', '.join(contract.output_schema.names)}",
+                hint="leave the outcomes out; the other checks do not need them",
+            )
         outcomes = Outcomes(online.outcomes, online.on, meaning.label, contract)
     try:
         snapshot = InferenceLog(settings, online.artifact.name).snapshot()

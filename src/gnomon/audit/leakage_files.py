@@ -67,7 +67,7 @@ class Meaning:
             frame,
             None if self.label is None else frame[self.label],
             features=features,
-            task=self.contract.task if self.contract else None,
+            task=self.contract.learned if self.contract else None,
             event_time=self.event_time or promised.event_time,
             entity_key=self.entity_key or promised.entity_key,
             known_at=known_at,

@@ -12,7 +12,17 @@ import pyarrow as pa
 from gnomon.contract.zones import zone, zone_name
 from gnomon.errors import ContractError
 
-__all__ = ["DECIMAL_DIGITS", "Feature", "FeatureType", "ItemType", "Output", "Scalar", "holds"]
+__all__ = [
+    "DECIMAL_DIGITS",
+    "Feature",
+    "FeatureType",
+    "ItemType",
+    "Output",
+    "Role",
+    "Scalar",
+    "holds",
+    "label_text",
+]
 
 FeatureType = Literal[
     "integer",
@@ -27,6 +37,11 @@ FeatureType = Literal[
 ]
 ItemType = Literal["integer", "float", "boolean", "string"]
 Scalar = bool | int | float | str
+Role = Literal["prediction", "probability", "score", "value"]
+"""What an output is: from ``predict``, from ``predict_proba``, from ``decision_function`` or
+``score_samples``, or one column of ``transform``."""
+
+_PROBABILITY = "probability_"
 
 DECIMAL_DIGITS = 38
 """Digits of a decimal, before and after the point together: what 128 bits hold."""
@@ -264,14 +279,51 @@ _DOMAINS: dict[str, tuple[type, ...]] = {
 class Output(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
-    """One output column: ``prediction``, or ``probability_<class>``."""
+    """One output column.
+
+    A model of one target has ``prediction``, and ``probability_<class>`` for each class or a
+    ``score``. Of several targets each has its own: ``prediction_<target>`` and so on. What a
+    transformer answers is called as it calls its columns.
+
+    Attributes:
+        name: the column in the log, in reports and in the policy.
+        type: what its values are.
+        kind: what it is. Unset: as its name says, ``probability_<class>`` or a prediction.
+        target: which of several targets it is about.
+        label: the class that it is the probability or the score of.
+        classes: of a prediction of one of several targets, the labels it may be.
+        unit: what one unit of the number is, for people.
+        description: what it is, for people.
+    """
 
     name: str
     type: Literal["integer", "float", "boolean", "string"]
+    kind: Role | None = None
+    target: str | None = None
+    label: Scalar | None = None
+    classes: tuple[Scalar, ...] = ()
     unit: str | None = None
     description: str | None = None
+
+    @property
+    def role(self) -> Role:
+        """The kind that is given, or that the name says."""
+        by_name: Role = "probability" if self.name.startswith(_PROBABILITY) else "prediction"
+        return self.kind or by_name
+
+    @property
+    def key(self) -> str:
+        """What an answer calls it beside others of its kind: its class, or else its name."""
+        if self.label is not None:
+            return label_text(self.label)
+        return self.name.removeprefix(_PROBABILITY) if self.kind is None else self.name
 
     @property
     def arrow(self) -> pa.Field:
         """The Arrow field this output travels and is logged as."""
         return pa.field(self.name, _ARROW[self.type])
+
+
+def label_text(label: Scalar) -> str:
+    """A class label in the name of an output and as a key of an answer."""
+    return str(label).lower() if isinstance(label, bool) else str(label)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from gnomon.compat.pandas import frame_of_blocks, text_array
 from gnomon.contract.arrays import arrow_column, numpy_values, pandas_values
 from gnomon.contract.contract import Contract, Feature
 from gnomon.contract.dtypes import is_numpy, training_dtype
+from gnomon.contract.training_table import hand_over
 from gnomon.errors import ContractError
 
 __all__ = ["as_input", "as_trained", "from_frame", "to_frame", "to_input"]
@@ -41,6 +42,7 @@ def to_frame(batch: pa.RecordBatch, contract: Contract) -> pd.DataFrame:
     A row alone gets the dtypes it gets in a batch; integers stay integers. A value out of the
     domain of a pandas category is null, as pandas itself has it. Timestamps finer than the
     training column's unit are cut to it. Features that are only carried are not among the columns.
+    Numbers lie in memory as the contract's ``layout`` says.
 
     Args:
         batch: rows of the contract's ``input_schema``.
@@ -61,21 +63,7 @@ def as_input(frame: pd.DataFrame, contract: Contract) -> Any:
     labels = [_label(frame, feature) for feature in contract.features if not feature.carried]
     if list(frame.columns) != labels:
         frame = frame[labels]
-    match contract.input:
-        case "frame":
-            return frame
-        case "series":
-            return frame[labels[0]]
-        case "array":
-            # A model that was fitted on rows in memory is given such: BLAS adds in their order.
-            return np.ascontiguousarray(frame.to_numpy())
-        case "records":
-            columns = [frame[label].tolist() for label in labels]
-            rows = zip(*columns, strict=True)
-            return [
-                {key: value for key, value in zip(labels, row, strict=True) if value is not None}
-                for row in rows
-            ]
+    return hand_over(frame, contract.input)
 
 
 def as_trained(rows: pd.DataFrame | pa.RecordBatch, contract: Contract) -> pd.DataFrame:
@@ -117,6 +105,7 @@ class _Builder:
 
     def __init__(self, contract: Contract, carried: bool) -> None:
         self.schema = contract.input_schema
+        self.order: Literal["C", "F"] = "F" if contract.layout == "rows" else "C"
         chosen = [
             (place, feature)
             for place, feature in enumerate(contract.features)
@@ -144,7 +133,7 @@ class _Builder:
         rows = batch.num_rows
         blocks: list[tuple[Any, np.ndarray[Any, Any]]] = []
         for dtype, places, members in self.numpy:
-            block = np.empty((len(members), rows), dtype)
+            block = np.empty((len(members), rows), dtype, order=self.order)
             for line, (_, place, column) in zip(block, members, strict=True):
                 line[:] = column(batch.column(place))
             blocks.append((block, places))

@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gnomon.compat.pandas import is_row_major
 from gnomon.contract.column_inference import infer_feature
-from gnomon.contract.contract import Contract, Output, Scalar
+from gnomon.contract.contract import Contract, Output, Scalar, Task
+from gnomon.contract.feature import label_text
 from gnomon.contract.training_table import Carry, training_table
 from gnomon.errors import ContractError
 from gnomon.name_lists import as_names
@@ -19,9 +21,10 @@ __all__ = ["infer_contract"]
 def infer_contract(
     X: Any,  # noqa: N803
     *,
-    task: Literal["classification", "regression"],
+    task: Task,
     classes: Sequence[Any] = (),
     probabilities: bool = True,
+    outputs: Sequence[Output] | None = None,
     entity_key: str | Sequence[str] = (),
     event_time: str | None = None,
     carry: Carry = (),
@@ -41,6 +44,7 @@ def infer_contract(
         task: what the pipeline does.
         classes: the classifier's ``classes_``.
         probabilities: whether the classifier has ``predict_proba``.
+        outputs: what it answers; by ``task``, ``classes`` and ``probabilities`` when not given.
         entity_key: the columns that together identify the entity predicted for.
         event_time: the timestamp column with the time the prediction was requested.
         carry: columns that are sent, logged and joined on, and not given to the pipeline: those of
@@ -68,11 +72,12 @@ def infer_contract(
             )
             for name, column in frame.items()
         ),
-        outputs=_outputs(labels, probabilities),
+        outputs=_outputs(labels, probabilities) if outputs is None else tuple(outputs),
         classes=labels,
         entity_key=as_names(entity_key),
         event_time=event_time,
         input=table.input,
+        layout="rows" if is_row_major(frame) else "columns",
     )
     contract.check()
     return contract
@@ -91,7 +96,7 @@ def _outputs(labels: Sequence[Scalar], probabilities: bool) -> tuple[Output, ...
     prediction = Output(name="prediction", type=_label_type(labels))
     if not probabilities:
         return (prediction,)
-    names = (str(x).lower() if isinstance(x, bool) else str(x) for x in labels)
+    names = map(label_text, labels)
     return (prediction, *(Output(name=f"probability_{x}", type="float") for x in names))
 
 

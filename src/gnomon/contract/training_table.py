@@ -13,7 +13,7 @@ from gnomon.contract.contract import Contract, InputKind
 from gnomon.errors import ContractError
 from gnomon.name_lists import as_names
 
-__all__ = ["Carry", "TrainingTable", "as_table", "training_table"]
+__all__ = ["Carry", "TrainingTable", "as_table", "hand_over", "training_table"]
 
 Carry: TypeAlias = "str | Sequence[str] | pd.DataFrame | pd.Series[Any]"
 
@@ -32,6 +32,11 @@ class TrainingTable(NamedTuple):
     frame: pd.DataFrame
     input: InputKind
     carried: tuple[str, ...] = ()
+
+    def given(self, rows: pd.DataFrame) -> Any:
+        """Some rows of the frame, as the pipeline was fitted on them."""
+        labels = [label for label in self.frame.columns if label not in self.carried]
+        return hand_over(rows[labels] if self.carried else rows, self.input)
 
 
 def training_table(
@@ -79,6 +84,24 @@ def training_table(
             + ", ".join(map(str, found.frame.columns)),
         )
     return found._replace(carried=tuple(carry))
+
+
+def hand_over(frame: pd.DataFrame, kind: InputKind) -> Any:
+    """The columns of a pipeline as it is called with them."""
+    match kind:
+        case "frame":
+            return frame
+        case "series":
+            return frame.iloc[:, 0]
+        case "array":
+            # A model that was fitted on rows in memory is given such: BLAS adds in their order.
+            return np.ascontiguousarray(frame.to_numpy())
+        case "records":
+            keys, columns = list(frame.columns), [column.tolist() for _, column in frame.items()]
+            return [
+                {key: value for key, value in zip(keys, row, strict=True) if value is not None}
+                for row in zip(*columns, strict=True)
+            ]
 
 
 def as_table(X: Any, contract: Contract) -> pd.DataFrame:  # noqa: N803

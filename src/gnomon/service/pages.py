@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import shlex
+from collections.abc import Mapping
 from functools import cache
 
 import msgspec
@@ -25,12 +26,15 @@ ORIGIN = "http://127.0.0.1:3000"
 """Stands in the curl line until the page's own script puts the address the reader used."""
 
 
-def index(status: Status, contract: Contract | None) -> bytes:
+def index(
+    status: Status, contract: Contract | None, allowed: Mapping[str, str] | None = None
+) -> bytes:
     """The page as UTF-8 HTML; no asset comes from anywhere else.
 
     Args:
         status: the slice's status; what needs the control token is left out.
         contract: the live artifact's; ``None`` while there is none.
+        allowed: by name, what its packing would have refused and was told to allow.
     """
     return (
         _environment()
@@ -39,6 +43,7 @@ def index(status: Status, contract: Contract | None) -> bytes:
             model=status.model,
             status=msgspec.to_builtins(public(status)),
             contract=contract,
+            allowed=allowed or {},
             example=_example(contract),
             curl=_curl(contract),
             script=Markup(_source("index.js")),

@@ -6,6 +6,7 @@ from typing import Any
 
 from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature, Output
+from gnomon.service.answer_shape import Shape, answer_shape
 from gnomon.service.examples import example_row
 
 __all__ = ["contract_schemas"]
@@ -27,7 +28,7 @@ _TYPES: dict[str, Schema] = {
 
 def contract_schemas(contract: Contract) -> dict[str, Schema]:
     """The schemas of ``/predict``: a record, rows, a prediction, predictions."""
-    answered = _answered(contract)
+    answered = _answered(answer_shape(contract), contract)
     head: Schema = {
         "request_id": {"type": "string", "description": "The request's name in the log"},
         "artifact": {"type": "string", "description": "The artifact that answered"},
@@ -137,23 +138,28 @@ def _limits(feature: Feature) -> Schema:
     return limits
 
 
-def _answered(contract: Contract) -> dict[str, Schema]:
-    outputs = {output.name: output for output in contract.outputs}
-    answered = {"prediction": _output(outputs["prediction"])}
-    if contract.classes:
-        answered["prediction"]["enum"] = list(contract.classes)
-    if columns := contract.probability_columns:
-        labels = [column.removeprefix("probability_") for column in columns]
-        answered["probabilities"] = {
-            "type": "object",
-            "required": labels,
-            "properties": {label: {"type": "number"} for label in labels},
-        }
-    return answered
+def _answered(shape: Shape, contract: Contract) -> dict[str, Schema]:
+    """The properties of an answer."""
+    return {
+        key: _output(part, contract) if isinstance(part, Output) else _object(part, contract)
+        for key, part in shape.items()
+    }
 
 
-def _output(output: Output) -> Schema:
+def _object(shape: Shape, contract: Contract) -> Schema:
+    return {
+        "type": "object",
+        "required": list(shape),
+        "properties": _answered(shape, contract),
+    }
+
+
+def _output(output: Output, contract: Contract) -> Schema:
+    if output.role == "probability":
+        return {"type": "number"}
     schema = dict(_TYPES[output.type])
+    if classes := contract.classes_of(output):
+        schema["enum"] = list(classes)
     facts = [fact for fact in (output.description, output.unit and f"in {output.unit}") if fact]
     if facts:
         schema["description"] = "; ".join(facts)

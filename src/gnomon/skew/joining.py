@@ -62,7 +62,8 @@ class Join:
         fields = [f for f in known if f.name in {*self.outputs, *self.features}]
         if self.traces:
             fields += [self.table.data.schema.field(name) for name in self.steps]
-        rules = policy.rules(pa.schema(fields), task=self.contract.task, same=True)
+        answered = self.contract.compared_as
+        rules = policy.rules(pa.schema(fields), outputs=answered, same=True)
         judged = self.outputs or list(rules.comparators)
         others = [name for name in rules.comparators if name not in judged]
         return Tally(only(rules, judged), only(rules, others), sample_rows)

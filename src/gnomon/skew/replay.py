@@ -153,8 +153,8 @@ class _Replay:
                 where=through.tag,
                 hint="replay through an artifact that answers the same question",
             )
-        task = artifact.contract.task
-        outputs = policy.rules(pa.schema(self._outputs), task=task, same=self.is_same)
+        answered = artifact.contract.compared_as
+        outputs = policy.rules(pa.schema(self._outputs), outputs=answered, same=self.is_same)
         features = policy.rules(pa.schema(self._features), same=True)
         self.tally = Tally(outputs, Rules(comparators=features.comparators), sample_rows)
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from gnomon.artifact import LoadedArtifact, step_outputs
 from gnomon.contract.frames import to_input
 from gnomon.pipeline import outputs
+from gnomon.pipeline.failing_step import failing_step
 from gnomon.pipeline.intervening import fixed_draws, forced
 from gnomon.worker.blame import blamed
 from gnomon.worker.memory_limit import ran_out
@@ -131,7 +132,7 @@ class Engine:
             if not search.failed() or batch.num_rows == 1:
                 why = f"{type(error).__name__}: {error}"
                 if batch.num_rows == 1:
-                    why = blamed(batch, self._contract, self._scores) or why
+                    why = self._why(batch, error)
                 yield failed(self._schema, batch.num_rows, why)
                 return
             half = batch.num_rows // 2
@@ -140,6 +141,16 @@ class Engine:
         else:
             search.went_well()
             yield self._with_blame(batch, scored)
+
+    def _why(self, row: pa.RecordBatch, error: Exception) -> str:
+        """What to say of a row on which the pipeline raised: the value to blame, or the step."""
+        step = failing_step(self._pipeline, to_input(row, self._contract))
+        place = "the pipeline" if step is None else str(step)
+        told = blamed(row, self._contract, self._scores, place)
+        if told is not None:
+            return told
+        kind = type(error).__name__
+        return f"{kind}: {error}" if step is None else f"{kind} in {step}: {error}"
 
     def _score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         frame = to_input(batch, self._contract)

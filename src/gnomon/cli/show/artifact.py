@@ -50,6 +50,7 @@ def _facts(artifact: Artifact, checks: LeakageReport | None) -> Table:
         "commit": (lineage.commit or "none") + (" with changes" if lineage.dirty else ""),
         "seeds": ", ".join(f"{name}={_seed(seed)}" for name, seed in manifest.seeds.items())
         or "none",
+        **{f"allowed {name}": found for name, found in manifest.allowed.items()},
         "leakage": "not checked" if checks is None else summary(checks),
         **{f"lineage {name}": str(value) for name, value in lineage.given.items()},
     }
@@ -140,7 +141,7 @@ def type_words(feature: Feature) -> str:
 def _outputs(contract: Contract) -> Table:
     table = columns("output", "type", "values", "unit")
     for output in contract.outputs:
-        labels = ", ".join(map(str, contract.classes)) if output.name == "prediction" else ""
+        labels = ", ".join(map(str, contract.classes_of(output)))
         table.add_row(
             *(
                 escape(printable(text))

@@ -165,7 +165,7 @@ def trace_scored(
     if steps:
         left = with_columns(left, rerun.trace(inputs, steps))
     left, right = left.select(list(kinds)), right.select(list(kinds))
-    rules = policy.rules(left.schema, task=contract.task, same=True)
+    rules = policy.rules(left.schema, outputs=contract.compared_as, same=True)
     return TracedRows(
         contract=contract,
         sample=sample,
