@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.attack.forging import reseal
+from tests.attack.forging import of_another_python, reseal
 from tests.cli.running import Shell
 from tests.packing import SCRIPT, Pack, times
 
@@ -101,3 +101,12 @@ def test_sign_takes_a_tag_and_a_key_or_makes_one(shell: Shell, pack: Pack) -> No
     for words in (("sign",), ("sign", tag), ("sign", tag, "--key", "k", "--new-key", "l")):
         assert "--new-key FILE alone" in shell(*words, expect=2).err
     assert "cannot read the key" in shell("sign", tag, "--key", "nowhere", expect=2).err
+
+
+def test_an_artifact_of_another_python_is_shown(shell: Shell, pack: Pack, own_home: Path) -> None:
+    """Its contract too; the error at the end says that it cannot be loaded here."""
+    tag = pack(times(1))
+    of_another_python(own_home / "models" / tag.replace(":", "/"))
+    shown = shell("inspect", tag, expect=2)
+    assert "Takes" in shown.out
+    assert "packed with Python 3.9.1, but this process runs" in shown.err

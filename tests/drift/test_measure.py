@@ -117,10 +117,11 @@ def test_segments_are_of_a_feature(settings: Settings, trained: Artifact) -> Non
 
 
 def test_too_few_rows_are_unknown(settings: Settings, trained: Artifact) -> None:
-    """Twenty rows can tell neither drift nor its absence."""
+    """Twenty rows can tell neither drift nor its absence; it is the log that is short of them."""
     report = measured(served(settings, trained, 20))
     assert report.verdict == "unknown"
-    assert "too few rows" in report.title
+    assert "too few rows in the log, 20" in report.title
+    assert "longer range" in report.summary.action
 
 
 def test_no_rows_are_unknown(settings: Settings, trained: Artifact) -> None:

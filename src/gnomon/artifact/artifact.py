@@ -156,12 +156,13 @@ def inspect(which: str | Path) -> Artifact:
     return examine(store.resolve(which), trusted_keys())
 
 
-def examine(path: Path, keys: Sequence[PublicKey] | None) -> Artifact:
+def examine(path: Path, keys: Sequence[PublicKey] | None, *, to_be_loaded: bool = True) -> Artifact:
     """:func:`inspect` the artifact in a folder, with the keys whose signatures count.
 
     Args:
         path: the folder.
-        keys: one of them must have signed it; None: no signature is needed.
+            keys: one of them must have signed it; None: no signature is needed.
+            to_be_loaded: whether this process must have the Python and scikit-learn for it.
     """
     folder = ArtifactFolder(path)
     manifest, digest = Manifest.of(folder)
@@ -170,7 +171,8 @@ def examine(path: Path, keys: Sequence[PublicKey] | None) -> Artifact:
     manifest.check_files(folder)
     check_modules(manifest, str(path))
     runs = _runs(folder, manifest)
-    manifest.environment.check(str(path))
+    if to_be_loaded:
+        manifest.environment.check(str(path))
     return Artifact(
         path=path,
         digest=digest,

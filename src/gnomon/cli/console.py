@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ago",
     "columns",
+    "duration",
     "local",
     "out",
     "print_event",
@@ -129,9 +130,11 @@ def _nothing() -> Iterator[None]:
 
 def ago(time: datetime | None) -> str:
     """How long since, in the largest unit that says enough."""
-    if time is None:
-        return "-"
-    seconds = (datetime.now(UTC) - time).total_seconds()
+    return "-" if time is None else duration((datetime.now(UTC) - time).total_seconds())
+
+
+def duration(seconds: float) -> str:
+    """A time span in the largest unit that says enough."""
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

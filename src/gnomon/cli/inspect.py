@@ -21,12 +21,16 @@ def command(
     """Check an artifact and show what it is and what it would run.
 
     Its hashes, types and signature are checked. None of its code is executed.
+
+    Exit code 2 also when this environment cannot load it.
     """
-    from gnomon.artifact import inspect
+    from gnomon.artifact.artifact import examine
+    from gnomon.artifact.signing import trusted_keys
+    from gnomon.artifact.store import resolve
     from gnomon.cli.console import print_json
     from gnomon.cli.show.artifact import show_artifact
 
-    artifact = inspect(which)
+    artifact = examine(resolve(which), trusted_keys(), to_be_loaded=False)
     if as_json:
         print_json(
             {
@@ -42,3 +46,4 @@ def command(
         )
     else:
         show_artifact(artifact)
+    artifact.manifest.environment.check(str(artifact.path))

@@ -87,7 +87,7 @@ class DriftFinding:
             changed = ", ".join(names[:3])
             return f"Within this range {changed} changed; the range as a whole matches training"
         if self.verdict == "unknown":
-            return f"Inconclusive: too few rows, {rows(self.rows)}"
+            return f"Inconclusive: too few rows {self._lacking()}"
         return f"No drift from training: {rows(self.rows)}, {of}"
 
     def summary(self) -> Summary:
@@ -173,12 +173,34 @@ class DriftFinding:
         if self.verdict == "ok":
             return "Nothing."
         if self.verdict == "unknown":
-            return "Measure a longer range, or pack the artifact with more training rows."
+            if self._is_training_short:
+                return "Pack the artifact with more training rows."
+            return "Measure a longer range, once more rows were served."
         name = drifted[0].name if drifted else self._largest().name
         return (
             f"Look at the example rows. If `{name}` is computed wrongly, fix it there "
             "(gnomon replay and compare say where); if the data itself has changed, train again."
         )
+
+    @property
+    def _is_training_short(self) -> bool:
+        """Whether it is the training profile that has too few rows: the smaller sample decides what
+        chance may give."""
+        return any(c.training_rows < c.rows for c in self._unsure)
+
+    @property
+    def _unsure(self) -> list[DriftColumn]:
+        return [c for c in self.columns if c.judged and c.verdict == "unknown"]
+
+    def _lacking(self) -> str:
+        column = next(
+            c for c in self._unsure if (c.training_rows < c.rows) == self._is_training_short
+        )
+        if self._is_training_short:
+            return (
+                f"in the training profile, {column.training_rows:,} beside {column.rows:,} served"
+            )
+        return f"in the log, {column.rows:,} beside {column.training_rows:,} of training"
 
     def _largest(self) -> Alert:
         return max(self.alerts, key=lambda a: (a.segment is None, a.effect.value / a.effect.limit))

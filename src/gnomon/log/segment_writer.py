@@ -23,7 +23,7 @@ from gnomon.compat.platform import sync_content
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.log.closed import closed_segments, record_closed
 from gnomon.log.ipc_messages import checksummed
-from gnomon.log.layout import Position, StreamLock, segment_path, stream_segments
+from gnomon.log.layout import CLOSE, Position, StreamLock, segment_path, stream_segments
 from gnomon.log.new_segment import UnnamedSegment, create_segment, no_space
 from gnomon.log.recovery import close_segments
 from gnomon.log.schema import check_format
@@ -118,15 +118,19 @@ class SegmentWriter:
 
     @property
     def needs_rotation(self) -> bool:
-        """Whether the open segment has rows and is over the size or age of the settings.
+        """Whether the open segment has rows, and is over the size or age of the settings or asked
+        to be closed.
 
         Its age is that of its first row.
         """
         if self._open.offset == self._open.first:
             return False
         age = time.monotonic() - self._open.begun
-        large = self._open.offset >= self._settings.segment_bytes
-        return large or age >= self._settings.segment_seconds
+        due = (
+            self._open.offset >= self._settings.segment_bytes
+            or age >= self._settings.segment_seconds
+        )
+        return due or (self._folder / CLOSE).exists()
 
     def append(self, batch: pa.RecordBatch) -> int:
         """Add a batch with one ``write``; return the segment's offset after it.
@@ -215,6 +219,8 @@ class SegmentWriter:
         with self._swapping:
             self._finished.append(finished)
             self._open = begun
+        with contextlib.suppress(OSError):  # What asks for it again may do so in vain.
+            (self._folder / CLOSE).unlink(missing_ok=True)
 
     def fsync(self) -> None:
         """Force what was appended to disk. Slow; meant to be called from another thread.

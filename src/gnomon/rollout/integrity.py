@@ -181,17 +181,25 @@ def _cut_off(model: str, read: int, witness: Witness) -> HistoryDamaged:
     )
     if read == 0:  # All of it: more often a disk that is not there than a folder that is damaged.
         error.hint = f"check that GNOMON_ROOT is right and its disk is mounted, or {error.hint}"
-    return error
+    return _shared(error, witness)
 
 
 def _replaced(model: str, digest: str, witness: Witness) -> HistoryDamaged:
     number = witness.head.epoch - 1
-    return damaged(
+    error = damaged(
         f"{_short(model, number)} was changed or replaced: its sha256 is {digest[:12]}, and "
         f"{witness.where} recorded {(witness.head.sha256 or '')[:12]}",
         event_name(model, number),
         model,
     )
+    return _shared(error, witness)
+
+
+def _shared(error: HistoryDamaged, witness: Witness) -> HistoryDamaged:
+    """The same error; where the spool is the witness, with another reason that it may have."""
+    if witness.where.endswith(f"/{_IN_SPOOL}"):
+        error.hint = f"give each storage root a GNOMON_SPOOL of its own, or {error.hint}"
+    return error
 
 
 def record(storage: Storage, model: str, head: HistoryEnd, spool: Path | None = None) -> None:

@@ -62,7 +62,13 @@ class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
 
 
 class Books(Tabular, msgspec.Struct, frozen=True, kw_only=True):
-    """Rows by outcome since the slice started; received is the sum of the rest."""
+    """Rows by outcome since the slice started; received is the sum of the rest.
+
+    Attributes:
+        reasons: rows that were not answered, by ``<outcome>:<error code>``.
+        outside: rows let through with a value that training did not see, by feature.
+        unknown: how often a field came that the contract does not know, by name.
+    """
 
     received: int = 0
     answered: int = 0
@@ -73,6 +79,8 @@ class Books(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int = 0
     unlogged: int = 0
     reasons: dict[str, int] = {}
+    outside: dict[str, int] = {}
+    unknown: dict[str, int] = {}
 
     def overview(self) -> NotebookTable:
         """See :class:`gnomon.notebook.Tabular`."""
