@@ -16,6 +16,9 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "audit/test_leakage.py": ("audit/served.py",),
     "compat/test_portable.py": ("compat/platform/linux.py", "compat/platform/portable.py"),
     "compat/test_skops.py": ("artifact/skops_file.py",),
+    "artifact/test_packing.py": ("artifact/given.py",),
+    "contract/test_inference.py": ("contract/column_inference.py",),
+    "contract/test_dtypes.py": ("contract/intervals.py",),
     "contract/check/test_row_check.py": (
         "contract/check/batches.py",
         "contract/check/checked.py",

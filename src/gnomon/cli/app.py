@@ -37,7 +37,7 @@ app = typer.Typer(
     name="gnomon",
     help="Serve a model, run the next one in its shadow, and prove that online matches offline.",
     epilog="Exit codes: 0 success, 1 the check failed (divergence, a gate that does not pass), "
-    "2 an error. Settings are GNOMON_* variables; docs/settings.md lists them.",
+    "2 an error, 3 an unexpected one. Settings are GNOMON_* variables, see docs/settings.md.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

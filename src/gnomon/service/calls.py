@@ -33,7 +33,7 @@ from gnomon.service.status import Status
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Call", "Prediction", "Predictions", "Record", "Row", "RowError", "Rows"]
+__all__ = ["Call", "Prediction", "Predictions", "Record", "Row", "RowError", "Rows", "Target"]
 
 Record: TypeAlias = Mapping[str, Any]
 Rows: TypeAlias = "Sequence[Record] | pd.DataFrame"
@@ -46,7 +46,23 @@ CONTROL_SECONDS = 180.0
 _PATHS = {route.body: path for path, route in ROUTES.items()}
 
 
-class Prediction(msgspec.Struct, frozen=True, kw_only=True):
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """What is answered of one target.
+
+    Attributes:
+        prediction: the label, or the number.
+        probabilities: by class label, where the model has them.
+        score: of the row, where the model has no probabilities and gives one score.
+        scores: by class label, where it gives several.
+    """
+
+    prediction: Any = None
+    probabilities: dict[str, float] = {}
+    score: float | None = None
+    scores: dict[str, float] = {}
+
+
+class Prediction(Target, frozen=True, kw_only=True):
     """The answer to one record.
 
     Attributes:
@@ -54,12 +70,16 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
         artifact: the tag of the artifact that answered.
         prediction: the label, or the number.
         probabilities: by class label, where the model has them.
+        score: of the row, where the model has no probabilities and gives one score.
+        scores: by class label, where it gives several.
+        targets: of a model of several targets, the answer of each by its name.
+        values: of a transformer, the row's value in each of its columns.
     """
 
     request_id: str
     artifact: str
-    prediction: Any
-    probabilities: dict[str, float] = {}
+    targets: dict[str, Target] = {}
+    values: dict[str, Any] = {}
 
 
 class RowError(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,11 +91,11 @@ class RowError(msgspec.Struct, frozen=True, kw_only=True):
     hint: str | None = None
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of an answer to many: a prediction, or the error of this row alone."""
+class Row(Target, frozen=True, kw_only=True):
+    """One row of an answer to many: what a :class:`Prediction` has, or the error of this row."""
 
-    prediction: Any = None
-    probabilities: dict[str, float] = {}
+    targets: dict[str, Target] = {}
+    values: dict[str, Any] = {}
     error: RowError | None = None
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from gnomon.artifact import Artifact
 from gnomon.compare.comparators import compare
-from gnomon.offline.offline_table import KNOWN_AT
+from gnomon.offline.column_names import KNOWN_AT
 from gnomon.offline.paired_rows import Pairs, with_columns
 from gnomon.offline.rerun import Rerun
 from gnomon.policy import Policy, Tolerance
@@ -58,7 +58,7 @@ def trial(
         right = right.append_column(KNOWN_AT, _times(sides.known))
     policy = EXACT if sides.exact else Policy()
     outputs = _outputs(right_outputs).schema
-    rules = policy.rules(outputs, task=served.contract.task, same=True)
+    rules = policy.rules(outputs, outputs=served.contract.compared_as, same=True)
     diverged = ~compare(left, right, rules).agreed
     if not diverged.any():
         return None

@@ -1,5 +1,6 @@
 "use strict";
 const REFRESH_MS = 2000;
+const MOST_VALUES = 50;
 const $ = (selector, within = document) => within.querySelector(selector);
 const model = $(".mark span").textContent;
 
@@ -142,6 +143,14 @@ function bars(probabilities) {
   return drawn;
 }
 
+function listed(values) {
+  const drawn = element("div", "", "bars");
+  for (const [name, value] of Object.entries(values).slice(0, MOST_VALUES)) {
+    drawn.append(element("code", name), element("span", ""), element("span", String(value)));
+  }
+  return drawn;
+}
+
 function problem({ message, where, hint }) {
   const parts = [element("p", message, "error")];
   if (where) parts.push(element("p", `at ${where}`));
@@ -151,8 +160,14 @@ function problem({ message, where, hint }) {
 
 function one(row) {
   if (row.error) return problem(row.error);
-  const parts = [element("p", String(row.prediction), "value")];
+  const parts = [];
+  if ("prediction" in row) parts.push(element("p", String(row.prediction), "value"));
   if (row.probabilities) parts.push(bars(row.probabilities));
+  if ("score" in row) parts.push(element("p", `score ${row.score}`, "note"));
+  for (const named of [row.scores, row.values]) if (named) parts.push(listed(named));
+  for (const [target, answer] of Object.entries(row.targets || {})) {
+    parts.push(element("p", target, "label"), ...one(answer));
+  }
   return parts;
 }
 

@@ -171,7 +171,8 @@ class Shadowing:
         if self._rules is None or self._rules[0] != live:
             outputs = self._contract.output_schema
             shared = [field for field in outputs if output_column(field.name) in live.names]
-            rules = self._policy.rules(pa.schema(shared), task=self._contract.task)
+            answered = self._contract.compared_as
+            rules = self._policy.rules(pa.schema(shared), outputs=answered)
             self._rules = live, rules
         return self._rules[1]
 
