@@ -153,7 +153,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "test_docs_metrics.py": ("service/metrics.py",),
     "worker/test_client.py": (
         "worker/background.py",
-        "worker/engine.py",
         "worker/messages.py",
         "worker/memory_limit.py",
         "worker/process.py",

@@ -10,6 +10,7 @@ from gnomon.cli import (
     artifacts,
     check,
     compare,
+    contract,
     diagnose,
     drift,
     history,
@@ -70,6 +71,7 @@ def _root(
 app.command("init")(init.command)
 app.command("artifacts")(artifacts.command)
 app.command("inspect")(inspect.command)
+app.add_typer(contract.app, name="contract")
 app.command("sign")(sign.command)
 app.command("serve")(serve.command)
 app.command("status")(status.command)
