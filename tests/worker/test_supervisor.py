@@ -45,7 +45,7 @@ async def supervised(artifact: Artifact, settings: Settings) -> AsyncIterator[Su
 async def answers(owner: Supervisor, artifact: Artifact, values: list[float]) -> list[object]:
     """What each row was answered: a number, or the beginning of its error."""
     scored = (await owner.score(rows(artifact, values))).batch
-    told = zip(*(scored.column(name).to_pylist() for name in ("prediction", "error")), strict=True)
+    told = zip(*(scored.column(name).to_pylist() for name in ("prediction", ERROR)), strict=True)
     return [answer if error is None else error.partition(":")[0] for answer, error in told]
 
 
