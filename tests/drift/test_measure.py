@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -182,6 +183,8 @@ def test_json_reads_back_and_the_page_stands_alone(settings: Settings, trained: 
     assert "url(" not in page
     assert "<svg" in page
     assert "Solo" in page
+    assert column(report, "at").is_time
+    assert re.search(r"2013-01-0\dT\d\d:\d\d:\d\dZ /", page)
     console = Console(width=140, record=True)
     print_report(report, console)
     text = console.export_text()

@@ -11,7 +11,7 @@ from gnomon.errors import LogUnavailable
 from gnomon.log.layout import stream_folder, stream_segments
 from gnomon.log.repair import repair
 from gnomon.log.seal import Sealer
-from gnomon.log.segments import SegmentWriter
+from gnomon.log.segment_writer import SegmentWriter
 from gnomon.log.spool_owner import claim_spool
 from gnomon.settings import Settings
 from tests.log.rows import REQUESTS_SCHEMA, live

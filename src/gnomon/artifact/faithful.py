@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from gnomon.contract.contract import Contract
-from gnomon.contract.frames import from_frame, to_frame
+from gnomon.contract.frames import as_input, from_frame, to_frame
 from gnomon.errors import GnomonError, PackRefused
 from gnomon.pipeline.agreement import agree
 from gnomon.pipeline.layout import relaid, rounding_bounds
@@ -51,22 +51,24 @@ def raised(error: Exception) -> PackRefused:
 
 def _check(pipeline: Any, rows: pd.DataFrame, contract: Contract) -> None:
     def ask(frame: pd.DataFrame) -> pa.RecordBatch:
-        return outputs(pipeline, frame, contract)
+        return outputs(pipeline, as_input(frame, contract), contract)
 
     direct, again = ask(rows), ask(rows)
     digits = None if _differing(direct, again, None) is None else _THREADS
     if _differing(direct, again, _THREADS) is not None:
-        raise _drawn(pipeline, rows, direct, again)
+        raise _drawn(pipeline, as_input(rows, contract), direct, again)
     travelled = to_frame(from_frame(rows, contract), contract)
     served = ask(travelled)
     if _differing(direct, served, digits) is None:
         return
-    here = rows[[feature.name for feature in contract.features]]
+    here = rows[[feature.label for feature in contract.features if not feature.carried]]
     here = relaid(here, rows=contract.layout == "rows")
     expected = ask(here)
     if (name := _differing(expected, served, digits)) is not None:
         raise _changed(name, _blamed(here, travelled, ask, digits))
-    _check_layout(pipeline, rows, direct, expected, ask)
+    steps = trace(pipeline, as_input(rows, contract)).values()
+    terms = max([here.shape[1], *(frame.attrs["width"] for frame in steps)])
+    _check_layout(rows, direct, expected, ask, terms)
 
 
 def _blamed(
@@ -96,10 +98,8 @@ def _changed(output: str, column: str | None) -> PackRefused:
     )
 
 
-def _drawn(
-    pipeline: Any, rows: pd.DataFrame, direct: pa.RecordBatch, again: pa.RecordBatch
-) -> PackRefused:
-    one, other = trace(pipeline, rows), trace(pipeline, rows)
+def _drawn(pipeline: Any, given: Any, direct: pa.RecordBatch, again: pa.RecordBatch) -> PackRefused:
+    one, other = trace(pipeline, given), trace(pipeline, given)
     for path, frame in one.items():
         for column in frame:
             if not agree(frame[column], other[path][column], _THREADS).all():
@@ -119,15 +119,14 @@ def _random(where: str, what: str) -> PackRefused:
 
 
 def _check_layout(
-    pipeline: Any,
     rows: pd.DataFrame,
     direct: pa.RecordBatch,
     expected: pa.RecordBatch,
     ask: Any,
+    terms: int,
 ) -> None:
     """Refuse answers that change with the memory layout by more than the order of summation."""
-    widths = [frame.attrs["width"] for frame in trace(pipeline, rows).values()]
-    bounds = rounding_bounds(ask, rows, max([rows.shape[1], *widths]))
+    bounds = rounding_bounds(ask, rows, terms)
     for name, left, right in zip(
         direct.schema.names, direct.columns, expected.columns, strict=True
     ):

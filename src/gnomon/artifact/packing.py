@@ -1,4 +1,4 @@
-"""Packing: from a fitted pipeline to an artifact that was seen to work in a process of its own."""
+"""Packing: from a fitted pipeline to an artifact that was verified in a process of its own."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from msgspec.structs import replace
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from gnomon.artifact import check, checks, golden, serialization, store, vendoring
+from gnomon.artifact import fresh_process, golden, leakage_checks, serialization, store, vendoring
 from gnomon.artifact.allowances import Allowances, Allowed, PackWarning
 from gnomon.artifact.artifact import Artifact, examine
 from gnomon.artifact.environment import Environment
 from gnomon.artifact.faithful import check_faithful, raised
+from gnomon.artifact.given import as_fitted, given_table
 from gnomon.artifact.manifest import (
     CHECKS,
     CODE,
@@ -39,11 +40,13 @@ from gnomon.artifact.target import as_target
 from gnomon.artifact.trust import check_allowed, is_known_safe
 from gnomon.artifact.unseen_values import warn_of_unseen
 from gnomon.contract.contract import Contract
-from gnomon.contract.frames import from_frame, to_frame
+from gnomon.contract.frames import as_input, as_trained
 from gnomon.contract.inference import infer_contract
+from gnomon.contract.training_table import Carry, TrainingTable
 from gnomon.contract.unusual import null_rows, unusual_rows
 from gnomon.errors import GnomonError, PackRefused, UntrustedTypes
 from gnomon.leakage import KnownAt
+from gnomon.name_lists import as_names
 from gnomon.pipeline.answers import described
 from gnomon.pipeline.batch_dependent_steps import with_known_hint
 from gnomon.pipeline.invariance import check_rows_alone
@@ -65,22 +68,25 @@ ROWS_BESIDE = 500
 def pack(
     name: str,
     pipeline: Any,
-    X: pd.DataFrame,  # noqa: N803 - scikit-learn's own name for it
+    X: Any,  # noqa: N803 - scikit-learn's own name for it
     y: Any = None,
     *,
+    carry: Carry = (),
+    timezone: str | None = None,
+    feature_names: Sequence[str] = (),
     contract: Contract | None = None,
     code: vendoring.Code = (),
-    entity_key: Sequence[str] = (),
+    entity_key: str | Sequence[str] = (),
     event_time: str | None = None,
     serializer: Serializer = "skops",
-    trusted: Sequence[str] = (),
+    trusted: str | Sequence[str] = (),
     lineage: Mapping[str, Any] | None = None,
     seeds: Mapping[str, Any] | None = None,
     golden_rows: int = 64,
     version: str | None = None,
-    holdout: checks.Holdout | None = None,
+    holdout: leakage_checks.Holdout | None = None,
     known_at: KnownAt | None = None,
-    leakage: checks.Leakage = "warn",
+    leakage: leakage_checks.Leakage = "warn",
     allow: Sequence[Allowed] = (),
 ) -> Artifact:
     """Make an artifact of a fitted pipeline and put it into BentoML's model store.
@@ -88,14 +94,20 @@ def pack(
     Args:
         name: lower-case letters, digits, ``-``, ``_`` and ``.``.
         pipeline: a fitted model, preprocessing included: whatever predicts, or transforms.
-        X: the frame it was fitted on; contract, profile and golden rows are taken from it.
+        X: what it was fitted on, from which contract, profile and golden rows are taken: a frame of
+            pandas or polars, a Series or a list of texts, a list of dictionaries, or an array.
         y: the target it was fitted on; checked for leakage, and only its hash is kept. Of several
             targets, the outputs are called after its columns.
+        carry: columns that requests bring beside the features: logged, joined on and sampled by,
+            and not given to the pipeline. Those of ``X`` with these names, which it was not fitted
+            on, or a frame of as many rows.
+        timezone: the zone of the clocks in columns of timestamps that have none.
+        feature_names: of an array's columns, in their order; ``x0``, ``x1``… when not given.
         contract: what requests must hold; inferred from ``X`` when not given.
         code: modules to vendor besides those the pipeline's classes come from and what they
             import: a module, its name, or its file or folder.
-        entity_key: the columns that together name the thing predicted for.
-        event_time: the column that says when the prediction was asked for.
+        entity_key: the columns that together identify the entity predicted for.
+        event_time: the column with the time the prediction was requested.
         serializer: ``skops``, or ``pickle`` where skops cannot store a step.
         trusted: types and functions to trust besides the user's own, scikit-learn's, numpy's and
             scipy's, by their full names.
@@ -114,11 +126,11 @@ def pack(
     Warns:
         PackWarning: requests that the contract lets through will fail, or what is allowed.
         LeakageWarning: the training data holds what is not known yet at serving time.
-        SeedWarning: a step drew at random without a seed.
+        SeedWarning: a step drew random numbers without a seed.
 
     Raises:
-        PackRefused: what cannot be served honestly, and why.
-        UntrustedTypes: the pipeline holds types that nobody has trusted yet.
+        PackRefused: the served answers would differ from the offline ones, and why.
+        UntrustedTypes: the pipeline holds types that are not trusted yet.
         ContractError: no contract can be inferred, or the one given does not fit ``X``.
     """
     created = datetime.now(UTC)
@@ -126,11 +138,15 @@ def pack(
     store.check_name(name, version)
     allowances = Allowances(allow)
     y = as_target(y, stacklevel=2)
-    check_training(pipeline, X, y)
+    table = given_table(X, feature_names, carry)
+    check_training(pipeline, table, y)
     if golden_rows < 1:
         raise PackRefused(f"expected at least one golden row, got {golden_rows}")
+    if contract is None:
+        table = as_fitted(pipeline, table, stacklevel=2)
+    X = table.frame  # noqa: N806
     rows = golden.choose_rows(X, golden_rows)
-    contract = contract or _infer(pipeline, X, y, rows, entity_key, event_time)
+    contract = contract or _infer(pipeline, table, y, rows, entity_key, event_time, timezone)
     own = vendoring.find_code(pipeline, code)
     check_faithful(pipeline, rows, contract)
     with allowances.of("batch_dependent", stacklevel=2):
@@ -138,8 +154,10 @@ def pack(
     warn_of_unseen(pipeline, rows, contract, stacklevel=2)
     found = None
     if leakage != "off":
-        found = checks.check_leakage(pipeline, X, y, contract, holdout=holdout, known_at=known_at)
-        checks.decide(found, leakage, stacklevel=2)
+        found = leakage_checks.check_leakage(
+            pipeline, X, y, contract, holdout=holdout, known_at=known_at
+        )
+        leakage_checks.decide(found, leakage, stacklevel=2)
     drawn = seeds_of(pipeline, len(X)) if seeds is None else dict(seeds)
     if seeds is None:
         warn_of_unseeded(drawn, stacklevel=2)
@@ -148,7 +166,7 @@ def pack(
 
     with store.staging() as folder:
         modules = vendoring.vendor(own, folder / CODE)
-        accepted = accept_types(content, serializer, modules, trusted)
+        accepted = accept_types(content, serializer, modules, as_names(trusted))
         environment = Environment.here(vendoring.distributions(own, types))
         (folder / PIPELINE[serializer]).write_bytes(content)
         contract.write(folder / CONTRACT)
@@ -180,30 +198,25 @@ def pack(
             files=dict(hash_files(folder)),
         )
         manifest.write(folder)
-        for what, refusal in check.in_fresh_process(folder):
+        for what, refusal in fresh_process.in_fresh_process(folder):
             allowances.decide(what, refusal, stacklevel=2)
         replace(manifest, allowed=allowances.found).write(folder)
         path = store.publish(folder, name, version, created)
     return examine(path, keys=None)  # it cannot be signed yet
 
 
-def check_training(pipeline: Any, X: Any, y: Any) -> None:  # noqa: N803
+def check_training(pipeline: Any, table: TrainingTable, y: Any) -> None:
     """Refuse arguments no artifact can be made of.
 
     Raises:
-        PackRefused: not a frame, no rows, a target of another length, a pipeline that is not
-            fitted.
+        PackRefused: no rows, a target of another length, a pipeline that is not fitted.
     """
-    if not isinstance(X, pd.DataFrame):
-        raise PackRefused(
-            f"expected a pandas DataFrame for X, got {type(X).__module__}.{type(X).__qualname__}",
-            hint="the contract is made of column names and types; fit and pack with the frame",
-        )
+    X = table.frame  # noqa: N806
     if X.empty:
         raise PackRefused("X has no rows or no columns", hint="pass the training frame")
     if y is not None and len(y) != len(X):
         raise PackRefused(f"X has {len(X)} rows, but y has {len(y)}")
-    if not _is_fitted(pipeline, X.iloc[:1]):
+    if not _is_fitted(pipeline, table.given(X.iloc[:1])):
         raise PackRefused(
             "the pipeline is not fitted", hint="call pipeline.fit(X, y) before packing it"
         )
@@ -229,17 +242,16 @@ def check_batch_invariance(
     few = golden.choose_rows(X, ROWS_ALONE)
     few = pd.concat([few, null_rows(X, few)])
     spaced = np.linspace(0, len(X) - 1, num=min(ROWS_BESIDE, len(X)), dtype=int)
-    asked, beside = (
-        to_frame(from_frame(rows, contract), contract) for rows in (few, X.iloc[spaced])
-    )
+    asked, beside = (as_trained(rows, contract) for rows in (few, X.iloc[spaced]))
 
     def check_with(unusual: pd.DataFrame) -> None:
         check_rows_alone(
             pipeline,
             asked,
-            lambda frame: outputs(pipeline, frame, contract),
+            lambda frame: outputs(pipeline, as_input(frame, contract), contract),
             unusual=unusual,
             others=beside,
+            given=lambda frame: as_input(frame, contract),
         )
 
     try:
@@ -305,7 +317,7 @@ def data_digest(X: pd.DataFrame, y: Any) -> str:  # noqa: N803
     return digest.hexdigest()
 
 
-def _is_fitted(pipeline: Any, row: pd.DataFrame) -> bool:
+def _is_fitted(pipeline: Any, row: Any) -> bool:
     """By scikit-learn's rule, and where that knows nothing, whether it answers a row: a class that
     names what it learned without a trailing underscore is fitted too."""
     try:
@@ -323,29 +335,33 @@ def _is_fitted(pipeline: Any, row: pd.DataFrame) -> bool:
 
 
 def _hashes(column: pd.Series[Any]) -> bytes:
+    if column.dtype == object and any(isinstance(v, list | np.ndarray) for v in column):
+        column = pd.Series([repr(np.asarray(value).tolist()) for value in column])
     hashes = pd.util.hash_pandas_object(column, index=False, categorize=True)
     return hashes.to_numpy().tobytes()
 
 
 def _infer(
     pipeline: Any,
-    frame: pd.DataFrame,
+    table: TrainingTable,
     y: Any,
     rows: pd.DataFrame,
-    entity_key: Sequence[str],
+    entity_key: str | Sequence[str],
     event_time: str | None,
+    timezone: str | None,
 ) -> Contract:
     try:
-        answers = described(pipeline, rows, y)
+        answers = described(pipeline, table.given(rows), y)
     except GnomonError:
         raise
     except Exception as error:
         raise raised(error) from error
     return infer_contract(
-        frame,
+        table,
         task=answers.task,
         classes=answers.classes,
         outputs=answers.outputs,
-        entity_key=tuple(entity_key),
+        entity_key=entity_key,
         event_time=event_time,
+        timezone=timezone,
     )

@@ -1,4 +1,4 @@
-"""A file, or a range of the inference log, held against a contract."""
+"""A file, or a range of the inference log, checked against a contract."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.contract.check.checked import Checked, Refusal
-from gnomon.contract.check.checking import Check
-from gnomon.contract.check.column_judge import Moments
+from gnomon.contract.check.column_judge import Times
+from gnomon.contract.check.row_check import Check
 from gnomon.contract.contract import Contract
 from gnomon.contract.decoding import read_body
 from gnomon.errors import InvalidRequest
@@ -66,7 +66,7 @@ def check_log(
 ) -> Checked:
     """Hold the requests of a range of the log against a contract, in one pass.
 
-    Requests are read again from their bodies, whoever answered them and whatever became of them.
+    Requests are read again from their bodies, whichever artifact answered and whatever the outcome.
 
     Args:
         log: of the model.
@@ -143,7 +143,7 @@ class _Reading:
 
     def _body(self, request: str, at: int, body: bytes) -> None:
         try:
-            found = read_body(body)
+            found = read_body(body, [f.name for f in self.check.contract.features])
         except InvalidRequest as error:
             self.check.add_unreadable(error, request, _moments([at]))
             return
@@ -205,19 +205,20 @@ def _seen(
     return pa.chunked_array(found, pa.string()).unique()
 
 
-def _moments(micros: list[int]) -> Moments:
-    return Moments(np.array(micros, dtype=np.int64), np.ones(len(micros), dtype=bool))
+def _moments(micros: list[int]) -> Times:
+    return Times(np.array(micros, dtype=np.int64), np.ones(len(micros), dtype=bool))
 
 
 def _with_text_for_times(contract: Contract) -> Contract:
-    """A contract that has timestamps as text: a reader of CSV would lose their offsets."""
+    """A contract that has times and decimals as text: a reader of CSV would lose offsets and
+    digits."""
     return msgspec.structs.replace(
         contract,
         features=tuple(
             msgspec.structs.replace(
-                feature, type="string", dtype="str", timezone=None, max_age=None
+                feature, type="string", dtype="str", timezone=None, max_age=None, scale=None
             )
-            if feature.type == "timestamp"
+            if feature.type in ("timestamp", "date", "decimal")
             else feature
             for feature in contract.features
         ),

@@ -1,4 +1,4 @@
-"""All checks for which there is something to look at."""
+"""All leakage checks for which there are data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from gnomon.artifact import Artifact
-from gnomon.artifact.checks import answers
+from gnomon.artifact.leakage_checks import answers
 from gnomon.audit.leakage_files import Meaning
 from gnomon.audit.served import Outcomes, Served, draw
 from gnomon.contract import from_frame
@@ -28,6 +28,7 @@ from gnomon.leakage import (
 from gnomon.leakage.gap import Stage
 from gnomon.leakage.overlap import is_later
 from gnomon.log import InferenceLog
+from gnomon.offline.column_names import joint_contract
 from gnomon.offline.logged import Range, Role
 from gnomon.offline.rerun import Rerun
 from gnomon.settings import Settings
@@ -59,7 +60,7 @@ class Online:
     start: datetime | None = None
     end: datetime | None = None
     outcomes: Path | None = None
-    on: Sequence[str] = ()
+    on: str | Sequence[str] = ()
 
 
 def check_leakage(
@@ -91,7 +92,7 @@ def check_leakage(
     tables: dict[Stage, LabelledTable] = {"train": meaning.read(train)}
     for stage, path in (("holdout", holdout), ("later", later)):
         if path is not None:
-            tables[stage] = meaning.read(path, times=False)  # type: ignore[index]
+            tables[stage] = meaning.read(path, option=f"--{stage}", times=False)  # type: ignore[index]
     report = check_training(tables["train"])
     if "holdout" in tables:
         report = report.and_then(check_split(tables["train"], tables["holdout"]))
@@ -138,7 +139,7 @@ def _served(
     progress: Callable[[int], None] | None,
 ) -> Served | str:
     """Rows of the log, or why there are none."""
-    contract = online.artifact.contract
+    contract = joint_contract(online.artifact.contract)
     outcomes = None
     if online.outcomes is not None:
         if meaning.label is None:
@@ -157,7 +158,9 @@ def _served(
             raise
         return error.message
     with snapshot:
-        source = Range(snapshot, online.artifact, online.role, online.start, online.end)
+        source = Range(
+            snapshot, online.artifact, online.role, online.start, online.end, joint=contract
+        )
         served = draw(source, outcomes, progress)
     return served if served.rows else "none of its answers was logged"
 

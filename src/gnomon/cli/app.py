@@ -1,4 +1,4 @@
-"""The command line as a whole: its verbs and its help."""
+"""The command line as a whole: its commands and its help."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from gnomon.cli import (
     artifacts,
     check,
     compare,
+    contract,
     diagnose,
     drift,
     history,
@@ -19,6 +20,7 @@ from gnomon.cli import (
     log,
     promote,
     replay,
+    reports,
     rollback,
     serve,
     shadow,
@@ -34,8 +36,8 @@ OPEN = ("init",)
 app = typer.Typer(
     name="gnomon",
     help="Serve a model, run the next one in its shadow, and prove that online matches offline.",
-    epilog="Exit codes: 0 success, 1 the check failed (divergence, a gate that does not hold), "
-    "2 an error. Settings are GNOMON_* variables; docs/settings.md lists them.",
+    epilog="Exit codes: 0 success, 1 the check failed (divergence, a gate that does not pass), "
+    "2 an error, 3 an unexpected one. Settings are GNOMON_* variables, see docs/settings.md.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -69,6 +71,7 @@ def _root(
 app.command("init")(init.command)
 app.command("artifacts")(artifacts.command)
 app.command("inspect")(inspect.command)
+app.add_typer(contract.app, name="contract")
 app.command("sign")(sign.command)
 app.command("serve")(serve.command)
 app.command("status")(status.command)
@@ -76,6 +79,7 @@ app.add_typer(shadow.app, name="shadow")
 app.command("promote")(promote.command)
 app.command("rollback")(rollback.command)
 app.command("history")(history.command)
+app.command("reports")(reports.command)
 app.command("replay")(replay.command)
 app.command("compare")(compare.command)
 app.command("check")(check.command)

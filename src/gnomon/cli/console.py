@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 PIPED_WIDTH = 140
-"""Columns where nobody watches and COLUMNS does not say: enough for a row of any table."""
+"""Width without a terminal and without COLUMNS: enough for a row of any table."""
 
 out = Terminal()
 err = Terminal(stderr=True)
@@ -82,7 +82,7 @@ def print_event(event: Event, place: str, pending: str | None, as_json: bool) ->
     from gnomon.contract.difference import Change
 
     done = _DONE[event.kind][pending is not None]
-    what = "its contract is incompatible" if event.changes else "its gates did not hold"
+    what = "its contract is incompatible" if event.changes else "its gates did not pass"
     forced = f", though {what}" if event.forced else ""
     later = "" if pending is None else f" {pending}"
     out.print(f"{event.artifact} {done} at {place}{forced}.{later}", markup=False)
@@ -101,7 +101,7 @@ def columns(*names: str, whole: Collection[str] = ()) -> Table:
 
 @contextmanager
 def wait(what: str) -> Iterator[None]:
-    """A spinner while something takes its time; nothing where nobody watches."""
+    """A spinner while something takes time; nothing where there is no terminal."""
     with err.status(what) if err.is_terminal else _nothing():
         yield
 

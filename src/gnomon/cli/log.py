@@ -42,7 +42,7 @@ def sql(
         typer.Option("--parquet", metavar="FILE", help="Write the rows to a Parquet file."),
     ] = None,
 ) -> None:
-    """Query the log with SQL, sealed or not, each row once. It sees the log and no files.
+    """Query the log with SQL, sealed or not, each row once. Queries see the log and no files.
 
     For example: gnomon log sql "SELECT outcome, count(*) AS n FROM log GROUP BY ALL"
     """
@@ -131,7 +131,7 @@ def seal(
 ) -> None:
     """Move closed segments into the table, and say what is still open.
 
-    And hold the table to the retention settings. A running server does so by itself.
+    Also apply the retention settings. A running server does both by itself.
     """
     from gnomon.cli.console import out, wait
     from gnomon.cli.show.sealed import explain

@@ -1,4 +1,4 @@
-"""``gnomon serve``: run a deployment's service and say when and where it answers."""
+"""``gnomon serve``: run a deployment's service and say when and where it is ready."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from gnomon.cli.exit_codes import of_process
 from gnomon.errors import GnomonError, SettingsError
 
 __all__ = ["command"]
@@ -21,6 +22,8 @@ __all__ = ["command"]
 POLL_SECONDS = 0.2
 PATIENCE_SECONDS = 10.0
 """After this long without being ready, the reason is shown."""
+STOPPED = (0, -signal.SIGINT, -signal.SIGTERM)
+"""How a server ends that was asked to."""
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """What lets other machines in, and how this one calls it."""
 
@@ -36,7 +39,7 @@ def command(
 ) -> None:
     """Serve a deployment. It becomes ready when its live artifact is loaded and verified."""
     from gnomon.cli.console import out
-    from gnomon.service.limits import raise_descriptor_limit
+    from gnomon.service.connection_limits import raise_descriptor_limit
     from gnomon.service.origins import origins_of
     from gnomon.settings import Settings
 
@@ -70,10 +73,12 @@ def command(
         )
         if host in ANY_ADDRESS and settings.hosts is None:
             out.print(
-                "It answers to addresses and to localhost. To call it by a name: GNOMON_HOSTS=NAME",
+                "It accepts requests for IP addresses and localhost. To accept a host name: "
+                "GNOMON_HOSTS=NAME",
                 soft_wrap=True,
             )
-    raise typer.Exit(max(process.wait(), 0))
+    code = process.wait()
+    raise typer.Exit(0 if code in STOPPED else of_process(code))
 
 
 def _callable(host: str) -> str:

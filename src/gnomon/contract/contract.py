@@ -7,21 +7,33 @@ import re
 from collections import Counter
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 import pyarrow as pa
 
 from gnomon.contract.feature import Feature, FeatureType, Output, Role, Scalar
-from gnomon.contract.values import reader
+from gnomon.contract.json_values import reader
 from gnomon.errors import ContractError, GnomonError, NewerFormat
 from gnomon.formats import Format, check_version
 
-__all__ = ["FORMAT", "Contract", "Feature", "FeatureType", "Output", "Role", "Scalar", "Task"]
+__all__ = [
+    "FORMAT",
+    "Contract",
+    "Feature",
+    "FeatureType",
+    "InputKind",
+    "Output",
+    "Role",
+    "Scalar",
+    "Task",
+]
 
 FORMAT = 3
 """1: the first. 2: a feature may have ``max_age``.
 3: outputs of several kinds; features beside the pipeline's."""
+
+InputKind: TypeAlias = Literal["frame", "series", "records", "array"]
 
 Task = Literal[
     "classification",
@@ -33,13 +45,10 @@ Task = Literal[
 ]
 """What a model does, in scikit-learn's words."""
 
-_SINCE_3 = {"layout": "columns"}
+_SINCE_3 = {"layout": "columns", "input": "frame"}
 """Keys that format 3 added, and what a contract says that leaves them out."""
 
 _NAME = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]+')
-RESERVED = frozenset({"rows"})
-"""Names a feature cannot have: a request uses them for itself."""
-
 
 _KIND = Format("contract", FORMAT, hint="write what the format is", damaged=ContractError)
 
@@ -60,12 +69,15 @@ class Contract(
         outputs: the outputs: predictions, then probabilities or scores; or a transformer's
             columns. Those of a kind are in the order in which its method gives them.
         classes: the labels of a classifier of one target, as in ``classes_``.
-        entity_key: the features that together name the thing predicted for; joins and sampling
+        entity_key: the features that together identify the entity predicted for; joins and sampling
             use them.
-        event_time: the timestamp feature that says when the prediction was asked for.
+        event_time: the timestamp feature with the time the prediction was requested.
         layout: how numbers of one dtype lie in the memory of the frame that the pipeline gets:
             column by column, or ``rows``, as in a frame made of a NumPy array. Sums of products
             are added in an order that depends on it, and may differ in their last digits.
+        input: how features are handed to the pipeline: as a ``frame``, if not given; the only one
+            as a ``series``; as ``records``, dictionaries without the keys that a request leaves
+            out; or as an ``array`` with a column for each, in their order.
     """
 
     format: int = FORMAT
@@ -76,6 +88,7 @@ class Contract(
     entity_key: tuple[str, ...] = ()
     event_time: str | None = None
     layout: Literal["columns", "rows"] = "columns"
+    input: InputKind = "frame"
 
     @property
     def input_schema(self) -> pa.Schema:
@@ -168,7 +181,7 @@ class Contract(
 
     @classmethod
     def of(cls, body: bytes, path: Path) -> Contract:
-        """The contract in the content of a file; ``path`` is for messages.
+        """Parse the content of a contract file; ``path`` is for messages.
 
         Raises:
             ContractError: as :meth:`read`.
@@ -191,13 +204,14 @@ class Contract(
         """Refuse a contract that contradicts itself.
 
         Raises:
-            ContractError: duplicate or reserved names, keys that are not featuress, a default
+            ContractError: duplicate names, keys that are not features, a default
                 missing or of the wrong type, a dtype that cannot hold its feature, outputs that
                 do not follow from task and classes, a format this version does not know.
         """
         check_version(self.format, _KIND, "$.format")
         self._check_names()
         self._check_format()
+        self._check_input()
         for i, feature in enumerate(self.features):
             place = f"$.features[{i}]"
             try:
@@ -225,11 +239,6 @@ class Contract(
                     where="$.features",
                     hint="a name is not empty and has no quote, backslash or control character",
                 )
-        for name in sorted(RESERVED.intersection(names)):
-            raise ContractError(
-                f"a feature cannot be called `{name}`: requests use the word for themselves",
-                where="$.features",
-            )
 
     def _check_format(self) -> None:
         """A file of an older format must be one that its readers can read."""
@@ -237,6 +246,9 @@ class Contract(
         if self.format == 1 and aged:
             raise _too_old("max_age", f"$.features[{aged[0]}].max_age", since=2)
         if self.format < 3:
+            for i, feature in enumerate(self.features):
+                if (key := feature.since_3) is not None:
+                    raise _too_old(key, f"$.features[{i}].{key}", since=3)
             if self.task not in ("classification", "regression"):
                 raise _too_old(self.task, "$.task", since=3)
             for i, output in enumerate(self.outputs):
@@ -247,7 +259,32 @@ class Contract(
                 if getattr(self, key) != default:
                     raise _too_old(key, f"$.{key}", since=3)
 
+    def _check_input(self) -> None:
+        given = [feature for feature in self.features if not feature.carried]
+        if self.features and not given:
+            raise ContractError(
+                "every feature is carried, and none is given to the pipeline", where="$.features"
+            )
+        if self.input == "series" and len(given) != 1:
+            raise ContractError(
+                f"a series is one feature, but {len(given)} are given to the pipeline",
+                where="$.input",
+            )
+        several = {feature.dtype for feature in given}
+        if self.input == "array" and len(several) > 1:
+            raise ContractError(
+                f"an array has one dtype, but its columns have {', '.join(sorted(several))}",
+                where="$.input",
+            )
+
     def _check_keys(self) -> None:
+        given: object = self.entity_key
+        if isinstance(given, str):
+            raise ContractError(
+                f"expected a tuple of feature names, got the string {given!r}",
+                where="$.entity_key",
+                hint=f"write entity_key=({given!r},)",
+            )
         for i, name in enumerate(self.entity_key):
             _at(f"$.entity_key[{i}]", self, name)
         _check_unique(list(self.entity_key), "$.entity_key")

@@ -1,4 +1,4 @@
-"""Rows that training may not have had and a request may hold: all null, all whole, never seen."""
+"""Rows that training may not have had but requests may: all null, all whole, never seen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from gnomon.contract.contract import Contract, Feature
-from gnomon.contract.frames import from_frame, to_frame
+from gnomon.contract.frames import as_trained, from_frame, to_input
 
 __all__ = ["null_rows", "unseen_rows", "unusual_rows"]
 
@@ -40,24 +40,25 @@ def unusual_rows(frame: pd.DataFrame, contract: Contract, *, nulls: bool = True)
         for change in ((_null, *changes) if nulls else changes)
     ]
     made = [variant for variant in variants if variant != row]
-    return to_frame(pa.RecordBatch.from_pylist(made, schema=contract.input_schema), contract)
+    return as_trained(pa.RecordBatch.from_pylist(made, schema=contract.input_schema), contract)
 
 
-def unseen_rows(
-    frame: pd.DataFrame, contract: Contract, most: int
-) -> Iterator[tuple[str, pd.DataFrame]]:
-    """By feature, a row of the frame with a category or text there that training did not have.
+def unseen_rows(frame: pd.DataFrame, contract: Contract, most: int) -> Iterator[tuple[str, Any]]:
+    """By feature, a row as the pipeline is called with it, in which the feature is a category or
+    text that training did not have.
 
     Args:
         most: of the features that take any, so many are tried.
     """
     row = _fullest(frame, contract)
-    open_ = [f for f in contract.features if f.type in _TEXT and f.outside == "allow"]
+    open_ = [
+        f for f in contract.features if f.type in _TEXT and f.outside == "allow" and not f.carried
+    ]
     for feature in open_[:most]:
         made = pa.RecordBatch.from_pylist(
             [row | {feature.name: NEVER_SEEN}], schema=contract.input_schema
         )
-        yield feature.name, to_frame(made, contract)
+        yield feature.name, to_input(made, contract)
 
 
 def _fullest(frame: pd.DataFrame, contract: Contract) -> dict[str, Any]:
@@ -87,8 +88,11 @@ def _whole(feature: Feature, value: Any) -> Any:
 
 
 def _unseen_category(feature: Feature, value: Any) -> Any:
-    unseen = feature.type == "category" and feature.outside == "allow"
-    return NEVER_SEEN if unseen else value
+    if feature.outside == "error":
+        return value
+    if feature.type == "integer" and feature.domain:
+        return max(feature.domain) + 1  # type: ignore[operator]
+    return NEVER_SEEN if feature.type == "category" else value
 
 
 def _unseen_text(feature: Feature, value: Any) -> Any:

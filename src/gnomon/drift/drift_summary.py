@@ -1,4 +1,4 @@
-"""The words of a drift report: its title and the six lines that are read first."""
+"""The text of a drift report: its title and the six lines that are read first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gnomon.drift.model import Alert, DriftColumn, Effect, Verdict
 from gnomon.drift.verdicts import NEVER
 from gnomon.report import Summary
 from gnomon.report.document import Sign
-from gnomon.report.numbers import moment, number, percent, plural, rows
+from gnomon.report.numbers import number, percent, plural, rows, utc_time
 
 __all__ = ["METRICS", "SIGNS", "DriftFinding", "amount", "ranked"]
 
@@ -136,15 +136,15 @@ class DriftFinding:
         if first.since is None:
             return "Unknown: the rows have no timestamp."
         begins = ", where the range begins" if first.since == self.start else ""
-        said = f"{moment(first.since, self.seconds)} UTC for `{first.name}`{begins}"
+        said = f"{utc_time(first.since, self.seconds)} UTC for `{first.name}`{begins}"
         shown = f", such as {first.rows_that_show[0]}" if first.rows_that_show else ""
         mine = [a for a in self.alerts if (a.kind, a.name) == (first.kind, first.name)]
         return f"{said}{shown}. {self._changed(mine[0])}" if mine else f"{said}{shown}."
 
     def _changed(self, alert: Alert) -> str:
-        how = "at once" if alert.change == "sudden" else "gradually"
+        how = "suddenly" if alert.change == "sudden" else "gradually"
         shown = f", such as {alert.rows_that_show[0]}" if alert.rows_that_show else ""
-        at = moment(alert.since, self.seconds)
+        at = utc_time(alert.since, self.seconds)
         return f"`{alert.name}`{_in(alert)} changed {how} from {at} UTC{shown}."
 
     def _how_many(self, drifted: list[DriftColumn]) -> str:
@@ -163,8 +163,8 @@ class DriftFinding:
         effect = worst.effects["psi"]
         limit = number(effect.limit, 2) if effect.limit < NEVER else "not set"
         return (
-            f"By chance alone, PSI goes beyond {number(effect.floor, 2)} once in a thousand times "
-            f"(`{worst.name}`); the limit is {limit}."
+            f"By chance alone, PSI goes beyond {number(effect.floor, 2)} in one sample of a "
+            f"thousand (`{worst.name}`); the limit is {limit}."
         )
 
     def _action(self, drifted: list[DriftColumn]) -> str:

@@ -95,7 +95,7 @@ def _alone(spool: Path) -> Iterator[str]:
         if not spool.is_dir():
             raise LogError("there is no log to repair on this machine", where=str(spool))
         if time.monotonic() > until:
-            raise LogUnavailable("a sealer is at work on this log", where=str(spool))
+            raise LogUnavailable("a sealer is running on this log", where=str(spool))
         time.sleep(_LOOK_SECONDS)
 
 

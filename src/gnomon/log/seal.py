@@ -305,7 +305,7 @@ def _run(sealer: Sealer, parent_socket: int) -> None:
     while True:
         done = in_fork(lambda: msgspec.json.encode(sealer.work()), report)
         if done is None:
-            error: str | None = "the process that seals ended before it was done; trying again"
+            error: str | None = "the process that seals ended before it finished; trying again"
         else:
             worked = msgspec.json.decode(done, type=Worked)
             sealer.go_on(worked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,22 +17,13 @@ import pyarrow.parquet
 
 from gnomon.contract.contract import Contract
 from gnomon.errors import TableError
+from gnomon.name_lists import as_names
+from gnomon.offline.casts import as_key, as_known, as_label, as_value, micros
+from gnomon.offline.column_names import KEYS, KNOWN_AT, LABEL, own_name
+from gnomon.offline.row_versions import Versions
 from gnomon.offline.shifts import NOW, Shift
-from gnomon.offline.values import as_key, as_known, as_label, as_value, micros
-from gnomon.offline.versions import Versions
 
-__all__ = ["KEYS", "KNOWN_AT", "LABEL", "OfflineTable", "key_fields", "key_text", "read_table"]
-
-KEYS: Mapping[str, pa.DataType] = {
-    "request_id": pa.string(),
-    "row": pa.int32(),
-    "client_id": pa.string(),
-}
-"""What a logged row can be found by beside its features."""
-
-LABEL, KNOWN_AT = "@label", "@known_at"
-"""What a table's columns of the true outcome, and of when its values were known, are called once it
-is read; no feature is called so."""
+__all__ = ["OfflineTable", "key_fields", "key_text", "read_table", "with_keys"]
 
 _EXAMPLES = 3
 _READERS = (".csv", ".csv.gz", ".parquet", ".pq")
@@ -67,7 +58,7 @@ class OfflineTable:
         cls,
         path: Path,
         *,
-        on: Sequence[str],
+        on: str | Sequence[str],
         contract: Contract,
         steps: Sequence[str],
         label: str | None = None,
@@ -80,7 +71,7 @@ class OfflineTable:
         Args:
             path: ending in ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``.
             on: the key columns, by the names they have in the log and in the table.
-            contract: says what outputs and features there are.
+            contract: says what outputs and features there are; a joint one.
             steps: the transformed columns there are, as ``step/column``.
             label: the column of the true outcome.
             known_at: the column of the times at which the row's values were known; null is always.
@@ -89,8 +80,9 @@ class OfflineTable:
             TableError: unreadable, without a key, with duplicate keys or keys of another type, or
                 with nothing to compare; or days and times without a zone in ``known_at``.
         """
+        on = as_names(on)
         fields = key_fields(on, contract)
-        table = read_table(path, contract)
+        table = with_keys(read_table(path, contract), on)
         where = str(path)
         _need(on, table, where)
         keys = pa.table({f.name: as_key(table.column(f.name), f, where) for f in fields})
@@ -101,7 +93,7 @@ class OfflineTable:
         )
         if not used:
             raise TableError(
-                "the table has nothing to compare beside its key: "
+                "the table has nothing to compare apart from its key: "
                 + "; ".join(f"`{name}` is {reason}" for name, reason in ignored.items()),
                 where=where,
                 hint="name columns after outputs "
@@ -128,7 +120,7 @@ class OfflineTable:
         )
         codes = np.full(table.num_rows, -1, dtype=np.int64)
         codes[whole] = versions.codes
-        found = cls(where, tuple(on), table.num_rows, data, used, ignored, codes, versions, keys)
+        found = cls(where, on, table.num_rows, data, used, ignored, codes, versions, keys)
         found._refuse_duplicates()
         return found
 
@@ -145,7 +137,7 @@ class OfflineTable:
         Args:
             keys: the key columns.
             moments: of several rows per key, the latest known at this time is taken.
-            shift: of which it is the row at another moment.
+            shift: looks the row up at another time.
         """
         found = np.full(keys.num_rows, -1, dtype=np.int64)
         asked = np.flatnonzero(_whole(keys))
@@ -164,11 +156,11 @@ class OfflineTable:
         if len(again):
             examples = "; ".join(self.key_at(int(row)) for row in again[:_EXAMPLES])
             raise TableError(
-                f"{len(again):,} of {self.rows:,} rows repeat the key of a row before them, such "
+                f"{len(again):,} of {self.rows:,} rows repeat the key of an earlier row, such "
                 f"as {examples}",
                 where=self.path,
-                hint="give one row per key, join on more columns, or name the column that says "
-                "since when each row was known (--known-at); a key may have one row per time",
+                hint="give one row per key, join on more columns, or name the column with the "
+                "time each row became known (--known-at); a key may have one row per time",
             )
 
 
@@ -182,12 +174,20 @@ def _need(names: Sequence[str], table: pa.Table, where: str) -> None:
         )
 
 
-def key_fields(on: Sequence[str], contract: Contract) -> list[pa.Field]:
+def with_keys(table: pa.Table, on: Sequence[str]) -> pa.Table:
+    """The table with its key columns called as the log's: ``row``, where there is no
+    ``input/row``, is the feature of that name."""
+    own = {own_name(name): name for name in on if name not in table.column_names}
+    return table.rename_columns([own.get(name, name) for name in table.column_names])
+
+
+def key_fields(on: str | Sequence[str], contract: Contract) -> list[pa.Field]:
     """The log's fields for the key columns.
 
     Raises:
         TableError: no key, or one that the log does not have.
     """
+    on = as_names(on)
     if not on:
         raise TableError("expected at least one key column", hint=_key_hint(contract))
     features = {f.name: f for f in contract.input_schema}
@@ -197,8 +197,13 @@ def key_fields(on: Sequence[str], contract: Contract) -> list[pa.Field]:
     return [features[n] if n in features else pa.field(n, KEYS[n]) for n in on]
 
 
-def read_table(path: Path, contract: Contract) -> pa.Table:
+def read_table(path: Path, contract: Contract, *, option: str = "--table") -> pa.Table:
     """The file as it is, text kept as text where the contract says text.
+
+    Args:
+        path: ending in ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``.
+        contract: says which columns are text.
+        option: the option of the command line that takes the path, for the hint.
 
     Raises:
         TableError: no such file, an unknown ending, or content that is not what the ending says.
@@ -207,7 +212,7 @@ def read_table(path: Path, contract: Contract) -> pa.Table:
         raise TableError(
             "there is no such file",
             where=str(path),
-            hint="--table takes the path of a CSV or Parquet file, seen from the folder you are in",
+            hint=f"{option} takes the path of a CSV or Parquet file, relative to this folder",
         )
     try:
         if path.name.endswith((".csv", ".csv.gz")):
@@ -266,12 +271,11 @@ def understand(
 
 
 def _read_csv(path: Path, contract: Contract) -> pa.Table:
-    text = {
-        f.name: pa.string()
-        for f in (*contract.input_schema, *contract.output_schema)
-        if pa.types.is_string(f.type)
-    }
+    types = {f.name: f.type for f in (*contract.output_schema, *contract.input_schema)}
+    text = {name: kind for name, kind in types.items() if pa.types.is_string(kind)}
     keys = {name: kind for name, kind in KEYS.items() if pa.types.is_string(kind)}
+    for feature in contract.features:
+        keys.pop(own_name(feature.name), None)  # The file's column is more likely the feature's.
     table = pyarrow.csv.read_csv(
         path, convert_options=pyarrow.csv.ConvertOptions(column_types={**keys, **text})
     )

@@ -54,7 +54,7 @@ class Answers(NamedTuple):
     classes: tuple[Scalar, ...] = ()
 
 
-def described(pipeline: Any, rows: pd.DataFrame, y: Any = None) -> Answers:
+def described(pipeline: Any, rows: Any, y: Any = None) -> Answers:
     """What a fitted model answers.
 
     Predictions are called after the columns of ``y``, where it has several. Probabilities are
@@ -97,7 +97,7 @@ def target_names(y: Any, count: int) -> tuple[str, ...]:
     return tuple(map(str, range(count)))
 
 
-def _predictions(pipeline: Any, predicted: list[Column], rows: pd.DataFrame, y: Any) -> Answers:
+def _predictions(pipeline: Any, predicted: list[Column], rows: Any, y: Any) -> Answers:
     targets = target_names(y, len(predicted)) if len(predicted) > 1 else ()
     task = _task(pipeline, predicted, y)
     classes = _classes(pipeline, task, predicted, y)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import pandas as pd
-
 from gnomon.errors import PredictionFailed
 from gnomon.pipeline.tracing import leaves, trace
 
@@ -27,10 +25,10 @@ class FailingStep(NamedTuple):
         return f"step `{self.path}` ({self.kind})"
 
 
-def failing_step(pipeline: Any, frame: pd.DataFrame) -> FailingStep | None:
+def failing_step(pipeline: Any, given: Any) -> FailingStep | None:
     """The first transformer that raises on these rows; None if it is the model, or none does."""
     try:
-        trace(pipeline, frame)
+        trace(pipeline, given)
     except PredictionFailed as error:
         path = error.where or ""
         kinds = {path: type(step).__qualname__ for path, step in leaves(pipeline)}

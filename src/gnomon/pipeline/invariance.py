@@ -26,9 +26,9 @@ _OUTPUTS = ""
 _SIZES = (2, 3, 5, 8, 13)
 
 _LEARN = "learn from the training data in `fit`, and use only that in `transform`"
-_STATE = "it keeps state between calls, or draws at random; make it do neither"
+_STATE = "it keeps state between calls or draws random numbers; make it do neither"
 _TYPES = (
-    'say the type yourself, for instance with .astype("float64"); pandas infers another from '
+    'set the type explicitly, for instance with .astype("float64"); pandas infers another from '
     "other rows"
 )
 
@@ -56,6 +56,7 @@ def check_rows_alone(
     *,
     unusual: pd.DataFrame | None = None,
     others: pd.DataFrame | None = None,
+    given: Callable[[pd.DataFrame], Any] = lambda rows: rows,
 ) -> None:
     """Refuse a pipeline that answers a row differently in another batch.
 
@@ -75,6 +76,7 @@ def check_rows_alone(
         predict: the pipeline's outputs for a frame.
         unusual: more such rows; left out are those the pipeline fails on in every batch.
         others: rows that only fill the batch.
+        given: makes of a frame what the pipeline is called with.
 
     Raises:
         PackRefused: an answer depends on other rows, or a row alone raises; ``where`` names the
@@ -87,7 +89,7 @@ def check_rows_alone(
     frame = frame.reset_index(drop=True)
     if unusual is not None:
         frame = _with_answered(frame, unusual, predict)
-    for view in (lambda rows: trace(pipeline, rows), outputs):
+    for view in (lambda rows: trace(pipeline, given(rows)), outputs):
         _check(view, frame, others)
 
 

@@ -43,7 +43,7 @@ def relaid(frame: pd.DataFrame, *, rows: bool) -> pd.DataFrame:
     blocks: list[tuple[Any, Any]] = []
     for place in range(frame.shape[1]):
         column = frame.iloc[:, place]
-        if isinstance(column.dtype, np.dtype):
+        if isinstance(column.dtype, np.dtype) and column.dtype.kind not in "mM":
             alike.setdefault(column.dtype, []).append(place)
         else:
             blocks.append((column.array.copy(), np.array([place])))

@@ -1,4 +1,4 @@
-"""Whether a rollout history is whole: no event missing, changed, replaced, swapped or cut off.
+"""Whether a rollout history is complete: no event missing, changed, replaced, swapped or cut off.
 
 Each event holds the hash of the one before, so a change inside the history shows. That its *end*
 was cut off shows only elsewhere: ``heads/<model>.json``, the heartbeats of slices, and
@@ -7,7 +7,7 @@ the hash of the last. All are written after the event is on disk, so read before
 never claim more than there is.
 
 This is evidence against accidents and against changes by others than the owner of the storage root.
-Whoever may write everywhere under the root can rewrite a history, hashes included.
+Anyone who may write everywhere under the root can rewrite a history, hashes included.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What waits for a lane's workers, and which rows are the next batch."""
+"""The requests that wait for a lane's workers, and which rows are the next batch."""
 
 from __future__ import annotations
 

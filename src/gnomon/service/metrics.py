@@ -85,7 +85,7 @@ class Metrics:
         self._outside = self._make(
             Counts,
             "gnomon_outside_values_total",
-            "Values let through though out of the domain or range seen in training",
+            "Values accepted although outside the domain or range seen in training",
             labelnames=["model", "feature"],
         )
         self._refused = self._make(
@@ -103,7 +103,7 @@ class Metrics:
         self._latency = self._make(
             Histogram,
             "gnomon_request_seconds",
-            "Seconds from arrival to the moment an answer may leave",
+            "Seconds from arrival until the answer may be sent",
             buckets=LATENCY_BUCKETS,
             **labels,
         ).labels(model)
@@ -131,7 +131,7 @@ class Metrics:
         self._behind = self._make(
             Gauge,
             "gnomon_shadow_behind_seconds",
-            "How long ago the oldest row that a shadow has still to score arrived",
+            "Seconds since the arrival of the oldest row that a shadow has yet to score",
             labelnames=["model", "shadow"],
             multiprocess_mode="livemax",
         )

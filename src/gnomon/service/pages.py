@@ -1,4 +1,4 @@
-"""The index page: what is live, what runs in its shadow, what a request must hold, and a try."""
+"""The index page: what is live, what runs in shadow, the fields of a request, a form to try it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature
+from gnomon.contract.json_values import kind_text
 from gnomon.page_templates import page_environment, template_source
 from gnomon.service.examples import example_row
 from gnomon.service.schemas import seen_in_training
@@ -103,7 +104,8 @@ def _curl(contract: Contract | None) -> str:
 def _kind(feature: Feature) -> str:
     if feature.type == "timestamp":
         return f"timestamp, {feature.timezone or 'UTC'}"
-    return f"{feature.type}, {feature.unit}" if feature.unit else feature.type
+    kind = kind_text(feature)
+    return f"{kind}, {feature.unit}" if feature.unit else kind
 
 
 def _missing(feature: Feature) -> str:

@@ -20,6 +20,9 @@ _TYPES: dict[str, Schema] = {
     "string": {"type": "string"},
     "category": {"type": "string"},
     "timestamp": {"type": "string", "format": "date-time"},
+    "date": {"type": "string", "format": "date"},
+    "decimal": {"type": ["string", "number"]},
+    "list": {"type": "array"},
 }
 
 
@@ -73,6 +76,10 @@ def feature_facts(feature: Feature) -> list[str]:
     if seen := seen_in_training(feature):
         rule = "only" if feature.outside == "error" else "seen in training:"
         facts.append(f"{rule} {seen}")
+    if feature.carried:
+        facts.append("logged with the row, and not given to the model")
+    if feature.type == "decimal":
+        facts.append(f"of {feature.scale} digits after the point")
     if feature.missing == "impute":
         facts.append("may be left out: the model fills it in")
     if feature.missing == "default":
@@ -86,7 +93,7 @@ def seen_in_training(feature: Feature, limit: int = 12) -> str:
     """The domain or the range, shortened for people; empty where the contract has none."""
     if feature.domain:
         more = f" and {len(feature.domain) - limit} more" if len(feature.domain) > limit else ""
-        return ", ".join(feature.domain[:limit]) + more
+        return ", ".join(map(str, feature.domain[:limit])) + more
     low, high = feature.minimum, feature.maximum
     if low is None and high is None:
         return ""
@@ -97,16 +104,26 @@ def seen_in_training(feature: Feature, limit: int = 12) -> str:
 
 def _feature(feature: Feature) -> Schema:
     schema = dict(_TYPES[feature.type])
+    if feature.type == "list":
+        schema |= _array(feature)
     if feature.outside == "error":
         schema |= _limits(feature)
     if feature.nullable:
-        schema["type"] = [schema["type"], "null"]
+        kinds = schema["type"]
+        schema["type"] = [*([kinds] if isinstance(kinds, str) else kinds), "null"]
     if feature.coerce:
         del schema["type"]
     if feature.default is not None:
         schema["default"] = feature.default
     if facts := feature_facts(feature):
         schema["description"] = "; ".join(facts)
+    return schema
+
+
+def _array(feature: Feature) -> Schema:
+    schema: Schema = {"items": dict(_TYPES[feature.items or "float"])}
+    if feature.length is not None:
+        schema |= {"minItems": feature.length, "maxItems": feature.length}
     return schema
 
 

@@ -1,4 +1,4 @@
-"""What a slice says of itself: the answer of ``GET /gnomon/status`` and ``GET /status.json``."""
+"""The status of a slice: the answer of ``GET /gnomon/status`` and ``GET /status.json``."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
         fraction: the share of entities (or requests) it sees.
         since: when it was put in shadow.
         state: ``starting``, ``running`` or ``failing``.
-        eligible: rows it is to have scored.
+        eligible: rows it has to score.
     """
 
     artifact: str
@@ -141,7 +141,7 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
 
 
 def public(status: Status) -> Status:
-    """A status for anybody: the reasons of failures, which name files, need the token."""
+    """The public status: reasons of failures, which name files, need the token."""
     shadows = tuple(structs.replace(s, error=s.error and HIDDEN) for s in status.shadows)
     return structs.replace(status, error=status.error and HIDDEN, shadows=shadows)
 

@@ -1,4 +1,4 @@
-"""The slices of a deployment as one."""
+"""The totals over the slices of a deployment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what was counted to a report."""
+"""From counts to a report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gnomon.offline.paired_rows import seconds
 from gnomon.policy import Policy, Rules
 from gnomon.report import Report
 from gnomon.skew.consistency.over_time import ColumnTimeSeries
-from gnomon.skew.consistency.reported_columns import Kind, of_comparison, of_rows
+from gnomon.skew.consistency.reported_columns import Kind, column_from_rows, columns_from_comparison
 from gnomon.skew.consistency.skew_summary import SkewFinding, judge
 from gnomon.skew.consistency.tally import Tally
 from gnomon.skew.diagnosis.diagnose import Diagnosed
@@ -88,14 +88,14 @@ def compose(
         coverage=policy.gates.min_coverage or 0.0,
         fewest=policy.gates.min_rows,
     )
-    units = _units(source.artifact.contract)
+    units = _units(source.contract)
     columns = (
-        *of_comparison(tally.main, tally.judged, sides.kinds, units),
-        *of_comparison(tally.side, tally.others, sides.kinds, units),
+        *columns_from_comparison(tally.main, tally.judged, sides.kinds, units),
+        *columns_from_comparison(tally.side, tally.others, sides.kinds, units),
     )
     walk = _walk(traced, units, diagnosis) if traced else None
-    time = timeline(tally.time, source.artifact.contract)
-    impact = _impact(tally, source.artifact.contract, confidence)
+    time = timeline(tally.time, source.contract)
+    impact = _impact(tally, source.contract, confidence)
     finding = SkewFinding(
         left=sides.left,
         right=sides.right,
@@ -238,7 +238,7 @@ def _walk(
         diverged=int(traced.sample.diverged.sum()),
         reproduced=int(traced.reproduced.sum()),
         columns=tuple(
-            of_rows(
+            column_from_rows(
                 name,
                 kind,
                 traced.compared.columns[name],

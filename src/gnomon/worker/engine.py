@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.artifact import LoadedArtifact, step_outputs
-from gnomon.contract import to_frame
+from gnomon.contract.frames import to_input
 from gnomon.pipeline import outputs
 from gnomon.pipeline.failing_step import failing_step
 from gnomon.pipeline.intervening import fixed_draws, forced
 from gnomon.worker.blame import blamed
-from gnomon.worker.frames import failed, scored_schema
-from gnomon.worker.limits import ran_out
+from gnomon.worker.memory_limit import ran_out
+from gnomon.worker.messages import failed, scored_schema
 
 __all__ = ["Engine"]
 
@@ -76,7 +76,7 @@ class Engine:
 
         Returns:
             As many rows, in the same order, in the schema of
-            :func:`~gnomon.worker.frames.scored_schema`.
+            :func:`~gnomon.worker.messages.scored_schema`.
 
         Raises:
             MemoryError: there is none left. What leaked is not to be told from what the rows need,
@@ -91,25 +91,26 @@ class Engine:
         Raises:
             Exception: whatever the pipeline raises; tracing is for rows that score.
         """
-        return step_outputs(self._pipeline, to_frame(batch, self._contract))
+        return step_outputs(self._pipeline, to_input(batch, self._contract))
 
     def experiment(self, table: pa.Table, *, fixed: bool = False) -> pa.Table:
         """Every step's output and every answer, with some steps' columns set by hand.
 
         Args:
-            table: decoded rows in the contract's input schema, and after it any step columns, as
-                ``step/column``: their values take the place of what the step computes.
+            table: decoded rows with the columns of the contract's input schema, whatever they are
+                called, and after them any step columns, as ``step/column``: their values take the
+                place of what the step computes.
             fixed: begin every unseeded random draw at one seed.
 
         Raises:
             Exception: whatever the pipeline raises; experiments are for rows that score.
         """
-        names = self._contract.input_schema.names
-        rows = table.select(names).combine_chunks().to_batches()[0]
-        frame = to_frame(rows, self._contract)
-        values = {
-            name: table.column(name).to_pandas() for name in table.column_names if name not in names
-        }
+        schema = self._contract.input_schema
+        inputs = table.columns[: len(schema)]
+        rows = pa.table(inputs, schema=schema).combine_chunks().to_batches()[0]
+        frame = to_input(rows, self._contract)
+        forced_columns = range(len(schema), table.num_columns)
+        values = {table.field(at).name: table.column(at).to_pandas() for at in forced_columns}
         with ExitStack() as stack:
             if fixed:
                 stack.enter_context(fixed_draws())
@@ -143,7 +144,7 @@ class Engine:
 
     def _why(self, row: pa.RecordBatch, error: Exception) -> str:
         """What to say of a row on which the pipeline raised: the value to blame, or the step."""
-        step = failing_step(self._pipeline, to_frame(row, self._contract))
+        step = failing_step(self._pipeline, to_input(row, self._contract))
         place = "the pipeline" if step is None else str(step)
         told = blamed(row, self._contract, self._scores, place)
         if told is not None:
@@ -152,7 +153,7 @@ class Engine:
         return f"{kind}: {error}" if step is None else f"{kind} in {step}: {error}"
 
     def _score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        frame = to_frame(batch, self._contract)
+        frame = to_input(batch, self._contract)
         answer = self._predict(frame)
         if answer.num_rows != batch.num_rows:
             raise ValueError(

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from gnomon.artifact import Artifact
 from gnomon.compare.comparators import compare
-from gnomon.offline.offline_table import KNOWN_AT
+from gnomon.offline.column_names import KNOWN_AT
 from gnomon.offline.paired_rows import Pairs, with_columns
 from gnomon.offline.rerun import Rerun
 from gnomon.policy import Policy, Tolerance

@@ -115,7 +115,7 @@ def _live(live: Live) -> Iterator[str]:
 
 def _shadow(shadow: ShadowStatus, itself: bool) -> Iterator[str]:
     colour = {"running": "green", "failing": "red"}.get(shadow.state, "yellow")
-    share_seen = f"sees {shadow.fraction:.3g} of it" if shadow.fraction < 1 else ""
+    share_seen = f"sees {shadow.fraction:.3g} of the traffic" if shadow.fraction < 1 else ""
     yield f"[dim]shadow  [/]  [bold]{escape(shadow.artifact)}[/]  [{colour}]{shadow.state}[/]"
     yield from _figures(
         f"for {ago(shadow.since)}" if shadow.since else "",
@@ -145,7 +145,7 @@ def _behind(shadow: ShadowStatus) -> str:
 def _takes(latency: Latency | None) -> str:
     if latency is None:
         return ""
-    return f"a batch takes {latency.p50:.1f} ms, 1 in 100 over {latency.p99:.1f} ms"
+    return f"time per batch: p50 {latency.p50:.1f} ms, p99 {latency.p99:.1f} ms"
 
 
 def _figures(*parts: str) -> Iterator[str]:

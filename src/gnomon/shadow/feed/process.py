@@ -155,8 +155,8 @@ class Feed:
         explains: in the largest batch, in each half of it down to the row alone, and once more."""
         if deaths > self._settings.batch_rows.bit_length() + 1:
             self._reporter.trouble(
-                f"the worker died {deaths:,} times in a row; each time the feed rests "
-                f"{REST_SECONDS:g} s, as a new worker takes from live"
+                f"the worker died {deaths:,} times in a row; each time the feed pauses "
+                f"{REST_SECONDS:g} s, as starting a worker takes processor time from live"
             )
             time.sleep(REST_SECONDS)
 

@@ -1,4 +1,4 @@
-"""What may have been done to a request's features on the way: each as rows to run again.
+"""What may have happened to a request's features on the way: each as rows to run again.
 
 Where the other side has only answers, a distortion cannot be seen; it can be tried.
 """
@@ -52,11 +52,13 @@ def candidates(
 ) -> Iterator[Candidate]:
     """Every distortion of one feature, and every exchange of two, that changes some row."""
     for feature in contract.features:
+        if feature.carried:
+            continue
         column = rows.column(feature.name)
         if feature.type in ("float", "integer"):
             made = _numbers(numbers(column), feature.type == "integer")
         elif feature.type in ("string", "category"):
-            made = _labels(column.to_pylist(), sorted(feature.domain or ()))
+            made = _labels(column.to_pylist(), sorted(map(str, feature.domain or ())))
         elif feature.type == "timestamp":
             yield from _times(rows, feature.name, hours(column), zones)
             continue
@@ -94,14 +96,14 @@ def _numbers(values: Floats, whole: bool) -> Made:
         return
     with np.errstate(all="ignore"):
         single = values.astype(np.float32)
-        yield "float32", "went through 32 bit floats on one side", _DIGITS, single.astype(float)
+        yield "float32", "went through 32-bit floats on one side", _DIGITS, single.astype(float)
         shortest = [float(str(x)) if np.isfinite(x) else np.nan for x in single]
         if (single.astype(float) == values)[known].all():
-            yield "float32", "went through 32 bit floats online", _DIGITS, np.array(shortest)
+            yield "float32", "went through 32-bit floats online", _DIGITS, np.array(shortest)
         for digits in range(5, -4, -1):
             text = f"was rounded to {digits} decimals on one side"
             yield "rounding", text, _DIGITS, np.round(values, digits)
-        yield "truncation", "was cut to whole numbers on one side", _DIGITS, np.trunc(values)
+        yield "truncation", "was truncated to whole numbers on one side", _DIGITS, np.trunc(values)
         for name, slope, shift in conversions():
             told = "" if name.startswith("a factor") else f", as between {name}"
             says = f"is in another unit on one side, by {number(slope)}{told}"
@@ -185,7 +187,7 @@ def _times(
 
 
 def _exchanged(rows: pa.RecordBatch, contract: Contract) -> Iterator[Candidate]:
-    names = [f.name for f in contract.features if f.name not in contract.entity_key]
+    names = [f.name for f in contract.features if not (f.carried or f.name in contract.entity_key)]
     pairs = [
         (one, other)
         for i, one in enumerate(names)

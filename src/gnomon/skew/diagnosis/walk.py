@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from gnomon.artifact import Artifact
 from gnomon.compare.comparators import Compared, compare
-from gnomon.contract import Decoder
+from gnomon.contract import Contract
 from gnomon.offline.logged import Range
 from gnomon.offline.paired_rows import Pairs, RowSample, with_columns
 from gnomon.offline.rerun import Rerun, step_columns
@@ -63,6 +63,7 @@ class TracedRows:
     """Sampled rows that could be run again, column by column.
 
     Attributes:
+        contract: of the artifact, with the features called as in the rows.
         sample: the rows.
         inputs: the rows as decoded from their bodies.
         kinds: the columns both sides have, in pipeline order: features, step columns, outputs.
@@ -70,10 +71,11 @@ class TracedRows:
         right: those columns on the right.
         rules: what agrees.
         compared: the two sides, row by row.
-        reproduced: rows whose logged outputs came out again, to the bit.
+        reproduced: rows whose logged outputs came out again, bit for bit.
         lost: rows of the sample that could not be run again.
     """
 
+    contract: Contract
     sample: Sampled
     inputs: pa.RecordBatch
     kinds: Mapping[str, Kind]
@@ -110,7 +112,7 @@ def trace_sample(
         policy: what agrees.
         other_environment: where the right side was run, whose steps are then compared too.
     """
-    decoded = source.decode(sample.pairs.about, Decoder(source.artifact.contract))
+    decoded = source.decode(sample.pairs.about, source.decoder())
     scored = rerun.score(decoded.batch)
     good = np.flatnonzero(scored.column("error").is_null())
     if not len(good):
@@ -120,7 +122,9 @@ def trace_sample(
     inputs, scored = decoded.batch.take(pa.array(good)), scored.take(pa.array(good))
     if other_environment is not None:
         sample = replace(sample, pairs=_with_steps(sample.pairs, other_environment, source, inputs))
-    return trace_scored(sample, source.artifact, rerun, policy, inputs, scored, lost)
+    return trace_scored(
+        sample, source.artifact, rerun, policy, inputs, scored, lost, contract=source.contract
+    )
 
 
 def _with_steps(
@@ -138,6 +142,8 @@ def trace_scored(
     inputs: pa.RecordBatch,
     scored: pa.RecordBatch,
     lost: int = 0,
+    *,
+    contract: Contract | None = None,
 ) -> TracedRows:
     """Every column that both sides of some rows have, compared.
 
@@ -146,8 +152,9 @@ def trace_scored(
         inputs: the rows as decoded.
         scored: what they come out as when run again.
         lost: rows that could not be.
+        contract: the artifact's, with the features called as in the rows; its own, if not given.
     """
-    contract = artifact.contract
+    contract = contract or artifact.contract
     right = sample.pairs.right
     kinds: dict[str, Kind] = {}
     kinds |= {f.name: "feature" for f in contract.features if f.name in right.column_names}
@@ -160,6 +167,7 @@ def trace_scored(
     left, right = left.select(list(kinds)), right.select(list(kinds))
     rules = policy.rules(left.schema, outputs=contract.compared_as, same=True)
     return TracedRows(
+        contract=contract,
         sample=sample,
         inputs=inputs,
         kinds={name: kind for name, kind in kinds.items() if name in rules.comparators},
@@ -173,7 +181,7 @@ def trace_scored(
 
 
 def _identical(again: pa.RecordBatch, logged: pa.Table, names: list[str]) -> Mask:
-    """Rows with every one of these columns equal to the bit; two nulls are."""
+    """Rows with every one of these columns bit-identical; two nulls are."""
     same = np.ones(again.num_rows, dtype=bool)
     for name in names:
         left, right = again.column(name), logged.column(name)
