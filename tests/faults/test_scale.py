@@ -6,8 +6,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +27,7 @@ from gnomon.storage import Storage
 from gnomon.testing import Server, serving
 from tests.bucket import bucket, needs_bucket
 from tests.conftest import Deploy, Serve
+from tests.forking import run_python
 from tests.load import Load, load, until, wait_for_more
 from tests.packing import Pack, times
 
@@ -64,12 +63,9 @@ def caught_up(settings: Settings, rows: int) -> None:
 
 def status(settings: Settings) -> dict[str, Any]:
     """What ``gnomon status --json`` prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", "gnomon", "status", "--json"],
-        env={**os.environ, **settings.environment()},
-        capture_output=True,
-        check=True,
-    )
+    environment = {**os.environ, **settings.environment()}
+    done = run_python(["-m", "gnomon", "status", "--json"], cwd=Path.cwd(), env=environment)
+    assert done.returncode == 0, done.stderr
     found: dict[str, Any] = msgspec.json.decode(done.stdout)
     return found
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import select
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -32,6 +30,7 @@ from gnomon.log import (
 from gnomon.settings import Settings
 from gnomon.shadow.feed.progress import Progress
 from gnomon.worker.spawn import child_environment
+from tests.forking import start_module
 
 SLICE = "here"
 PATIENCE = 120.0
@@ -101,7 +100,8 @@ class Requests:
 
 
 class FeedProcess:
-    """A feed as its gateway starts it; a context manager that closes the parent socket."""
+    """A feed as its gateway starts it, but that it is forked, as its worker is; a context manager
+    that closes the parent socket."""
 
     def __init__(
         self,
@@ -115,19 +115,21 @@ class FeedProcess:
         slice_name: str = SLICE,
     ) -> None:
         self._parent_socket, theirs = socket.socketpair()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        self._folder = tempfile.TemporaryDirectory()
+        self._said = Path(self._folder.name) / "said"
         arguments = [
             "--slice", slice_name, "--artifact", shadow.tag,
             *(part for name in shadow.contract.entity_key for part in ("--entity-key", name)),
             "--fraction", repr(fraction), "--since", str(since), "--epoch", str(epoch),
-            *(["--policy", str(policy)] if policy else []), "--parent-socket", str(theirs.fileno()),
+            *(["--policy", str(policy)] if policy else []), "--parent-socket",
         ]  # fmt: skip
         with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "gnomon.shadow.feed", *arguments],
-                pass_fds=[theirs.fileno()],
+            self.process = start_module(
+                "gnomon.shadow.feed",
+                arguments,
+                theirs,
                 env=child_environment(settings),
-                stderr=self._errors,
+                said=self._said,
             )
         self._lines = self._parent_socket.makefile("rb")
 
@@ -148,7 +150,7 @@ class FeedProcess:
         last = None
         while time.monotonic() < limit:
             readable, _, _ = select.select([self._parent_socket], [], [], 1.0)
-            if not readable and self.process.poll() is None:
+            if not readable and self.process.is_alive():
                 continue
             line = self._lines.readline()
             assert line, f"the feed ended after {last}: {self.stderr()}"
@@ -163,24 +165,25 @@ class FeedProcess:
 
     def stderr(self) -> str:
         """What it has said."""
-        self._errors.seek(0)
-        return self._errors.read().decode()
+        return self._said.read_text()
 
     def kill(self) -> None:
         """``kill -9``."""
         self.process.kill()
-        self.process.wait()
+        self.process.join()
         self._release()
 
     def close(self) -> int:
         """Close the parent socket; the exit code."""
         self._release()
-        return self.process.wait(timeout=30)
+        self.process.join(30)
+        assert self.process.exitcode is not None, "the feed stays"
+        return self.process.exitcode
 
     def _release(self) -> None:
         self._lines.close()
         self._parent_socket.close()
-        self._errors.close()
+        self._folder.cleanup()
 
 
 def records(settings: Settings, shadow: Artifact) -> list[dict[str, Any]]:
