@@ -40,11 +40,12 @@ def poisoned(number: int) -> dict[str, Any]:
     return record(number) | ({"x": POISON} if number == 40 else {})
 
 
-def test_a_shadow_killed_again_and_again_scores_every_row_once(
+def test_a_shadow_killed_and_stopped_scores_every_row_once(
     shared: Server, packed_once: Packed
 ) -> None:
-    """``kill -9`` of feed, holder and scorer in turn, under load: no row is lost, repeated or
-    blamed for a death that was none of its doing."""
+    """``kill -9`` of feed, holder and scorer in turn, five times, under load: no row is lost,
+    repeated or blamed for a death that was none of its doing. SIGSTOP of the feed: it is failing,
+    ever further behind, and live answers on. After SIGCONT it catches up."""
     tag = f"toy:{install(shared, packed_once, 'pass').name}"
     with shadowing(shared, tag) as shadow:
 
@@ -60,8 +61,19 @@ def test_a_shadow_killed_again_and_again_scores_every_row_once(
                 until(lambda n=scored: shadow.status.scored > n, "it scores", 60)
                 until(lambda: len(shadow.processes()) == 2, "its worker is whole")
                 victim().kill()
+            scored = shadow.status.scored
+            until(lambda: shadow.status.scored > scored, "it scores", 60)
+            feed = shadow.feed()
+            feed.send_signal(signal.SIGSTOP)
+            until(lambda: shadow.status.state == "failing", "it is said to fail")
+            said = shadow.status
+            assert f"process {feed.pid}, has not reported" in (said.error or "")
             wait_for_more(seen, 50, "live answers on")
+            assert shadow.status.behind_seconds > said.behind_seconds
+            feed.send_signal(signal.SIGCONT)
+            until(lambda: shadow.status.state == "running", "it runs again")
         shadow.check(seen)
+        assert shadow.status.error is None
 
 
 def test_a_shadow_that_hangs_on_a_row_is_killed_and_goes_on(
@@ -80,28 +92,6 @@ def test_a_shadow_that_hangs_on_a_row_is_killed_and_goes_on(
     (row,) = failures(shared, tag)
     assert (row["outcome"], row["input_x"]) == ("crashed", POISON)
     assert f"took longer than {SHADOW_DEADLINE} s and was killed" in row["error"]
-
-
-def test_a_stopped_shadow_is_said_to_be_silent_and_resumes(
-    shared: Server, packed_once: Packed
-) -> None:
-    """SIGSTOP of the feed: it is failing, ever further behind, and live answers on. After SIGCONT
-    it catches up."""
-    tag = f"toy:{install(shared, packed_once, 'pass').name}"
-    with shadowing(shared, tag) as shadow:
-        with load(shared, CONNECTIONS) as seen:
-            until(lambda: shadow.status.scored > 0, "it scores")
-            feed = shadow.feed()
-            feed.send_signal(signal.SIGSTOP)
-            until(lambda: shadow.status.state == "failing", "it is said to fail")
-            said = shadow.status
-            assert f"process {feed.pid}, has not reported" in (said.error or "")
-            wait_for_more(seen, 50, "live answers on")
-            assert shadow.status.behind_seconds > said.behind_seconds
-            feed.send_signal(signal.SIGCONT)
-            until(lambda: shadow.status.state == "running", "it runs again")
-        shadow.check(seen)
-        assert shadow.status.error is None
 
 
 def test_a_leaking_shadow_is_replaced_at_its_limit(shared: Server, packed_once: Packed) -> None:
@@ -151,26 +141,28 @@ def damaged(path: Path) -> Callable[[], object]:
     return lambda: file.write_bytes(whole)
 
 
-@pytest.mark.parametrize("harm", [removed, damaged])
 def test_a_shadow_whose_artifact_is_not_there_resumes_when_it_is_back(
-    harm: Callable[[Path], Callable[[], object]], shared: Server, packed_once: Packed
+    shared: Server, packed_once: Packed
 ) -> None:
-    """Taken from the store, or damaged, and its processes killed: it is failing and says why. With
-    the artifact back it scores what has waited."""
+    """Taken from the store, and then damaged, and its processes killed: it is failing and says why.
+    With the artifact back it scores what has waited."""
     path = install(shared, packed_once, "pass")
     tag = f"toy:{path.name}"
     with shadowing(shared, tag) as shadow:
         with load(shared, CONNECTIONS) as seen:
-            until(lambda: shadow.status.scored > 0, "it scores")
-            mend = harm(path)
-            try:
-                shadow.feed().kill()
-                until(lambda: path.name in (shadow.status.error or ""), "the reason is said")
-                assert shadow.status.state == "failing"
-                wait_for_more(seen, 50, "live answers on")
-                until(lambda: shadow.status.lagging > 50, "what it is to score waits")
-            finally:
-                mend()
+            for harm in (removed, damaged):
+                scored = shadow.status.scored
+                until(lambda n=scored: shadow.status.scored > n, "it scores", 60)
+                until(lambda: shadow.status.error is None, "nothing is wrong")
+                mend = harm(path)
+                try:
+                    shadow.feed().kill()
+                    until(lambda: path.name in (shadow.status.error or ""), "the reason is said")
+                    assert shadow.status.state == "failing"
+                    wait_for_more(seen, 50, "live answers on")
+                    until(lambda: shadow.status.lagging > 50, "what it is to score waits")
+                finally:
+                    mend()
         shadow.check(seen)
 
 
