@@ -118,6 +118,7 @@ def _run(
             runpy.run_module(module, run_name="__main__", alter_sys=True)
         case ["-I", "-c", code, *more]:
             sys.argv = ["-c", *more]
+            _forget_tests()
             exec(code, {"__name__": "__main__"})
         case _:
             sys.argv = [*arguments]
@@ -211,9 +212,16 @@ def _work(
     _become(cwd, env)
     words[place] = str(control.detach())
     sys.argv = ["gnomon.worker", *words]
+    _forget_tests()
     from gnomon.worker.__main__ import main
 
     main()
+
+
+def _forget_tests() -> None:
+    """An artifact may carry modules of this repository's tests, and is to run its own copies."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
+        del sys.modules[name]
 
 
 def _start(arguments: Sequence[str], **more: Any) -> Any:
@@ -252,31 +260,8 @@ def forked_children() -> Iterator[None]:
         yield
 
 
-def start_module(
-    module: str,
-    arguments: Sequence[str],
-    sock: socket.socket,
-    *,
-    env: Mapping[str, str],
-    said: Path,
-) -> processes.BaseProcess:
-    """Start ``python -m MODULE ARGUMENTS... FD``, where FD is a socket; the process.
-
-    Args:
-        module: what it runs.
-        arguments: all but the last.
-        sock: the socket it is handed.
-        env: its whole environment.
-        said: the file for all it prints.
-    """
-    words = ("-m", module, *arguments)
-    process = _processes.Process(target=_run_module, args=(words, sock, dict(env), str(said)))
-    _begin_process(process)
-    processes._children.discard(process)  # type: ignore[attr-defined]
-    return process
-
-
-def _run_module(
-    words: tuple[str, ...], sock: socket.socket, env: Mapping[str, str], said: str
-) -> None:
-    _run((*words, str(sock.detach())), os.getcwd(), env, said, said)
+@pytest.fixture
+def fresh_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New interpreters after all, for one test whose room has :func:`forked_children`."""
+    for module in (spawn, check):
+        monkeypatch.setattr(module, "subprocess", subprocess)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from tests.faults.disks import Disk, Limited, Mounted
 from tests.faults.shadows import Packed, accounts_of, install
 from tests.load import gateways, load, until, wait_for_more
 from tests.packing import Pack, times
+
+SEGMENT_SECONDS = 2.0
 
 
 @contextlib.contextmanager
@@ -48,10 +51,25 @@ def served_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
 
 
 @pytest.fixture(scope="module")
+def refusing_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
+    """A small disk that holds all of the server that is told to refuse."""
+    with small_disk(tmp_path_factory.mktemp("refusing")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def refusing(refusing_disk: Disk, serve_in: ServeIn) -> Iterator[Server]:
+    """A server that is told to refuse when its disk is full."""
+    settings = {"GNOMON_SEGMENT_SECONDS": str(SEGMENT_SECONDS)}
+    with serve_in(refusing_disk.path, "pass", settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def server(served_disk: Disk, serve_in: ServeIn) -> Iterator[Server]:
     """A server that is told to serve when its disk is full; it leaves nothing in shared memory."""
     memory = set(Path("/dev/shm").iterdir())
-    settings = {"GNOMON_LOG_FAILURE": "serve", "GNOMON_SEGMENT_SECONDS": "2"}
+    settings = {"GNOMON_LOG_FAILURE": "serve", "GNOMON_SEGMENT_SECONDS": str(SEGMENT_SECONDS)}
     with serve_in(served_disk.path, "pass", settings) as running:
         yield running
     assert set(Path("/dev/shm").iterdir()) <= memory
@@ -70,23 +88,23 @@ def is_logged(server: Server, answer: httpx.Response) -> bool:
 
 
 @pytest.mark.slow
-def test_a_full_disk_refuses_until_there_is_room(disk: Disk, serve_in: ServeIn) -> None:
+def test_a_full_disk_refuses_until_there_is_room(refusing_disk: Disk, refusing: Server) -> None:
     """With all it writes on one full disk, told to refuse, it answers 503 while nothing can be
     logged, and says why; then it goes on by itself. What it took is in the log, with nothing torn
     between."""
-    with serve_in(disk.path, "pass", {}) as server, server.client() as control:
-        accounts, [gateway] = Accounts(server), gateways(server)
-        with load(server) as seen:
+    with refusing.client() as control:
+        accounts, [gateway] = Accounts(refusing), gateways(refusing)
+        with load(refusing) as seen:
             wait_for_more(seen, 50, "it answers")
-            disk.fill(server)
+            refusing_disk.fill(refusing)
             until(lambda: len(seen.refused) > 50, "it refuses")
-            refused = [ask(server, unknown=f"field {n}") for n in range(100)]
+            refused = [ask(refusing, unknown=f"field {n}") for n in range(100)]
             trouble = control.status().error
-            disk.free(server)
+            refusing_disk.free(refusing)
             wait_for_more(seen, 50, "it goes on")
         since = accounts.check(seen)
         until(lambda: control.status().error is None, "the sealer has room too")
-        assert gateways(server) == [gateway]
+        assert gateways(refusing) == [gateway]
     for answer in refused:
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         assert answer.json()["error"]["code"] == "log_unavailable"
@@ -168,20 +186,25 @@ def test_a_log_folder_read_only_from_the_start(
 
 
 @pytest.mark.slow
-def test_a_log_folder_that_turns_read_only_is_written_on(pack: Pack, serve: Serve) -> None:
+def test_a_log_folder_that_turns_read_only_is_written_on(
+    refusing: Server, packed_once: Packed
+) -> None:
     """The open segment is good to write to, though no other can be begun; nothing is refused, and
     a rollback is carried out."""
-    old, new = pack(times(2)), pack(times(3))
-    with serve(old, GNOMON_SEGMENT_SECONDS="0.3") as server, server.client() as control:
+    new = f"toy:{install(refusing, packed_once, 'pass').name}"
+    with refusing.client() as control:
+        old = control.status().live.artifact  # type: ignore[union-attr]
         control.promote(new, force=True, why="a test")
-        accounts = Accounts(server)
-        [folder] = server.settings.spool_path.glob("toy/*/requests")
-        with load(server) as seen:
+        accounts = Accounts(refusing)
+        [folder] = refusing.settings.spool_path.glob("toy/*/requests")
+        with load(refusing) as seen:
             wait_for_more(seen, 50, "it answers")
             forbid(folder)
             try:
                 segments = sorted(folder.iterdir())
-                wait_for_more(seen, 200, "it goes on")
+                began = time.monotonic()
+                until(lambda: time.monotonic() > began + 1.5 * SEGMENT_SECONDS, "it is time")
+                wait_for_more(seen, 50, "it goes on")
                 control.rollback(why="a test")
                 until(lambda: old in seen.last, "the rollback")
                 assert sorted(folder.iterdir()) == segments
