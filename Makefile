@@ -13,7 +13,7 @@ PORT ?= 3000
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY) ## the whole job on real flights: serve, shadow, find a skew, promote, roll back
+demo: $(READY) ## the demo on real flights: serve, shadow, find a skew, promote, roll back
 	@$(BIN)/python -m demo
 
 serve: $(READY) ## serve what the demo left behind, until Ctrl-C (PORT=3000)

@@ -1,1 +1,1 @@
-"""The whole job on real flights: ``python -m demo``. Not part of a deployment."""
+"""The demo on real flights: ``python -m demo``. Not part of a deployment."""

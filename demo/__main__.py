@@ -8,9 +8,9 @@ import sys
 import time
 from pathlib import Path
 
+from demo.output import DemoOutput
 from demo.place import DemoFailed, Place
 from demo.story import tell
-from demo.telling import Telling
 from gnomon.errors import GnomonError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,18 +21,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--flights", type=int, help="send only this many (all of April: 28,330)")
     asked = parser.parse_args()
-    telling, place = Telling(), Place(ROOT, ROOT / ".demo")
+    output, place = DemoOutput(), Place(ROOT, ROOT / ".demo")
     began = time.monotonic()
     try:
         place.enter()
-        asyncio.run(tell(telling, place, asked.flights))
+        asyncio.run(tell(output, place, asked.flights))
     except (DemoFailed, GnomonError) as error:
-        telling.failed(str(error))
+        output.failed(str(error))
         return 1
     except KeyboardInterrupt:
-        telling.failed("stopped")
+        output.failed("stopped")
         return 130
-    telling.say(f"Done in {(time.monotonic() - began) / 60:.1f} minutes.")
+    output.say(f"Done in {(time.monotonic() - began) / 60:.1f} minutes.")
     return 0
 
 

@@ -17,25 +17,25 @@ CALM = 25
 
 async def serve_april(stage: Stage, rows: Rows) -> None:
     """Send the flights and wait for the shadows."""
-    telling = stage.telling
-    telling.heading("Serve April, in time order, with both candidates in shadow")
-    telling.say(f"{LIVE} answers at {stage.url}.")
+    output = stage.output
+    output.heading("Serve April, in time order, with both candidates in shadow")
+    output.say(f"{LIVE} answers at {stage.url}.")
     for candidate in (CANDIDATE, SKEWED):
-        await stage.client.start_shadow(candidate, why="April will tell")
-    with telling.counting(len(rows), "requests") as step:
+        await stage.client.start_shadow(candidate, why="try it on April")
+    with output.counting(len(rows), "requests") as step:
         calm = await one_by_one(stage, rows[:CALM], step)
         busy = await send(stage.url, rows[CALM:], step)
-    telling.claim(
+    output.claim(
         not busy.failures and dict(busy.artifacts) == {LIVE: len(rows) - CALM},
         f"{len(rows):,} requests sent, {CALM + busy.answered:,} answered by {LIVE}, "
         f"{len(busy.failures)} failed",
     )
-    telling.say(
+    output.say(
         f"One by one, half of {CALM} were answered within {calm:.0f} ms. With {AT_ONCE} in flight "
-        f"it was {busy.answered / busy.seconds:,.0f} a second, half within "
+        f"{busy.answered / busy.seconds:,.0f} were answered per second, half within "
         f"{busy.within(0.5):.0f} ms, 99% within {busy.within(0.99):.0f} ms."
     )
-    with telling.waiting("the shadows catch up"):
+    with output.waiting("the shadows catch up"):
         await stage.catch_up(len(rows))
 
 

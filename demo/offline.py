@@ -10,21 +10,21 @@ __all__ = ["online_against_offline", "skewed_code"]
 
 def online_against_offline(stage: Stage, rows: int) -> None:
     """Part 2: the healthy candidate said the same."""
-    stage.telling.heading("2. Shadow online against offline predictions of the same artifact")
+    stage.output.heading("2. Shadow online against offline predictions of the same artifact")
     report = compare(stage, CANDIDATE, "match", expect=0)
-    stage.telling.claim(
+    stage.output.claim(
         report.verdict == "ok" and report.coverage.compared == rows and not report.divergence.rows,
-        f"all {rows:,} rows match, {report.exact:,} of them to the bit; the tolerance is 1e-12, or "
-        "1e-9 of the value",
+        f"all {rows:,} rows match, {report.exact:,} of them bit for bit; the tolerance is 1e-12, "
+        "or 1e-9 of the value",
     )
 
 
 def skewed_code(stage: Stage, rows: int) -> None:
     """Part 3: the second candidate did not, and Gnomon finds where."""
-    stage.telling.heading("3. The same weights, served by code that takes the hour from UTC")
+    stage.output.heading("3. The same weights, served by code that takes the hour from UTC")
     report = compare(stage, SKEWED, "skew", expect=1)
     change = report.impact.mean_change if report.impact else None
-    stage.telling.claim(
+    stage.output.claim(
         report.verdict == "diverged"
         and report.coverage.compared == rows
         and report.divergence.share > 0.95
@@ -33,13 +33,13 @@ def skewed_code(stage: Stage, rows: int) -> None:
         f"the probability moves by {change or 0:.3f} on average",
     )
     found = report.diagnosis
-    stage.telling.claim(
+    stage.output.claim(
         found is not None
         and found.verdict == "confirmed"
         and (found.column or "").endswith("/hour"),
         f"the first column to differ is {found and found.column}, and undoing the cause repairs it",
     )
-    stage.telling.say("So its gates refuse it:")
+    stage.output.say("So its gates refuse it:")
     stage.gnomon("promote", SKEWED, "--check", expect=1)
 
 

@@ -34,13 +34,13 @@ WHERE live.role = 'live' AND live.outcome = 'answered'
 
 async def live_against_shadow(stage: Stage) -> None:
     """Show what ``gnomon status`` counts, and what the log says beyond it."""
-    telling = stage.telling
-    telling.heading("1. Live against shadow")
+    output = stage.output
+    output.heading("1. Live against shadow")
     status = await stage.client.status()
     columns = [["live", version(LIVE), *[""] * 5, batch_time(status.live)]]
     for shadow in status.shadows:
         found = difference(shadow.artifact)
-        telling.claim(
+        output.claim(
             shadow.failed == 0 and shadow.scored == shadow.compared == found.rows,
             f"{shadow.artifact} scored all {shadow.scored:,} rows that live answered",
         )
@@ -56,11 +56,12 @@ async def live_against_shadow(stage: Stage) -> None:
                 batch_time(shadow),
             ]
         )
-    telling.table(SHOWN, columns)
-    telling.say(
+    output.table(SHOWN, columns)
+    output.say(
         "A row agrees when its label is the same and its probability within 0.2; it flips when the "
-        "decision at 0.3 does (shadow/policy.toml). The second candidate is a little further away. "
-        "Models differ: from here nobody can tell a better one from a broken one. Shadows have the "
+        "decision at 0.3 does (shadow/policy.toml). The second candidate agrees a little less. "
+        "Models are expected to differ: agreement alone does not tell a better model from a broken "
+        "one. Shadows have the "
         "lowest priority and read the log in larger batches."
     )
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import gnomon
+from demo.output import DemoOutput
 from demo.place import DemoFailed, Place
-from demo.telling import Telling
 
 __all__ = ["CANDIDATE", "LIVE", "OFFLINE", "RELEASE", "SKEWED", "Rows", "Stage"]
 
@@ -32,13 +32,13 @@ class Stage:
     """A running server, and what tells of it.
 
     Attributes:
-        telling: writes it down.
+        output: where it is written.
         place: where everything is kept.
         url: the server's.
         client: holds the control token.
     """
 
-    telling: Telling
+    output: DemoOutput
     place: Place
     url: str
     client: gnomon.AsyncClient
@@ -50,7 +50,7 @@ class Stage:
             DemoFailed: it exited with anything but ``expect``.
         """
         printed = self.place.python("gnomon", *arguments, expect=expect)
-        self.telling.quote(" ".join(("gnomon", *arguments)), printed)
+        self.output.quote(" ".join(("gnomon", *arguments)), printed)
 
     async def catch_up(self, rows: int) -> None:
         """Return once every shadow has scored this many rows.

@@ -1,9 +1,9 @@
-"""The scheduled replay: a day's answers run again, for live and for every shadow.
+"""The scheduled replay: a day's requests run again, for live and for every shadow.
 
 ``python -m shadow.replay`` takes yesterday, in UTC; ``--day 2013-04-01`` another. Each replay keeps
-a report under the storage root and tells the skew gate. The exit code is the worst of theirs (0
-they agree, 1 they diverge or it is inconclusive, 2 an error), so that whatever runs it every night
-can raise the alarm.
+a report under the storage root and feeds the skew gate. The exit code is the worst of theirs (0
+they agree, 1 they diverge or it is inconclusive, 2 an error), so that the nightly scheduler can
+raise an alarm.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def replay(day: date) -> int:
     for tag, role in gnomon.answering(gnomon.Settings.read(), MODEL):
         try:
             check = gnomon.replay(tag, role=role, start=start, end=start + timedelta(days=1))
-        except gnomon.GnomonError as error:  # the others still have their turn
+        except gnomon.GnomonError as error:  # the others are still replayed
             print(f"{tag} as {role}: error: {error}", file=sys.stderr)
             worst = 2
             continue

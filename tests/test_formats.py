@@ -22,6 +22,7 @@ from gnomon.leakage import LeakageReport
 from gnomon.log.closed import closed_segments
 from gnomon.log.ledger import read_ledgers
 from gnomon.log.lost import lost_ranges
+from gnomon.log.spool_owner import claim_spool
 from gnomon.policy import Policy
 from gnomon.report import Report
 from gnomon.rollout.history import History
@@ -200,6 +201,17 @@ def read_ledger(path: Path) -> object:
     return read_ledgers(Storage(Settings(root=str(path.parents[2]))), path.parent.name, None)
 
 
+def read_identity(path: Path) -> object:
+    claim_spool(Settings(root=str(path.parent), spool=str(path.parent / "spool")), "flights")
+    return None
+
+
+def read_owner(path: Path) -> object:
+    spool = path.parents[1]
+    claim_spool(Settings(root=str(spool.parent), spool=str(spool)), path.parent.name)
+    return None
+
+
 Reader = Callable[[Path], object]
 
 FILES: list[tuple[str, int, Reader]] = [
@@ -209,6 +221,8 @@ FILES: list[tuple[str, int, Reader]] = [
     ("skew/flights/boosting-1.json", 1, read_skew),
     ("spool/shadow-2/attempt.json", 1, read_attempt),
     ("spool/shadow-2/run.json", 1, read_run),
+    ("root/root.json", 1, read_identity),
+    ("spool/flights/root.json", 1, read_owner),
     ("spool/flights/rollout.json", 1, read_end_in_spool),
     ("spool/flights/sealed-0a1b.json", 1, read_ledger_in_spool),
     ("spool/flights/a/requests/closed.json", 1, read_closed),

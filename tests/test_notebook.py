@@ -17,7 +17,7 @@ from gnomon.artifact import inspect
 from gnomon.contract.check.checked import CheckFinding
 from gnomon.errors import SettingsError, TableError
 from gnomon.leakage import LeakageEvidence, LeakageFinding
-from gnomon.log.accounts import LogAccounts
+from gnomon.log.row_counts import LogRowCounts
 from gnomon.notebook import MOST_CHARACTERS, MOST_ROWS, Tabular
 from gnomon.rollout.gates import Gate
 from gnomon.rollout.history import RolloutState
@@ -95,7 +95,7 @@ def hostile_results() -> list[Tabular]:
         gnomon.Gates(artifact=HOSTILE, live=HOSTILE, gates=(gate,)),
         gnomon.RolloutHistory(HOSTILE, (event,), rollout_state(HOSTILE)),
         gnomon.Status(model=HOSTILE, ready=True, shadows=(ShadowStatus(artifact=HOSTILE),)),
-        LogAccounts(HOSTILE, counted),
+        LogRowCounts(HOSTILE, counted),
     ]
 
 

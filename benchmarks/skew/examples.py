@@ -20,28 +20,28 @@ OUT = Path(__file__).parents[2] / "docs" / "causes.md"
 ROWS, STRENGTH, SEED, SHOWN = 1_000, 0.5, 2, 3
 
 DONE = {
-    "rounding": "Serving rounds a number that training had whole.",
-    "float32": "Serving casts a feature to 32 bit floats on its way.",
-    "truncation": "Serving cuts a number off where it should round, or not touch it.",
-    "float noise": "Offline ran on another machine, and the policy lets nothing pass.",
+    "rounding": "Serving rounds a number that training had in full.",
+    "float32": "Serving casts a feature to 32-bit floats.",
+    "truncation": "Serving truncates a number that it should round or leave alone.",
+    "float noise": "Offline ran on another machine, and the policy allows no difference.",
     "unit change": "A client begins to send a feature in another unit.",
     "imputation": "Nulls are filled in before the model, with another value than the pipeline's.",
     "missing feature": "A feature store times out for some requests, and a default stands in.",
     "category form": "A client writes a label in another form.",
     "unknown category": "A label arrives that training never saw.",
-    "category code order": "Labels are dealt to codes in another order than in training.",
+    "category code order": "Labels are assigned to codes in another order than in training.",
     "column order": "Two columns are exchanged on the way to the model.",
     "stale scaler statistics": "The artifact that serves has a scaler fitted on other rows.",
-    "time zone": "Serving reads the clock of another zone.",
-    "locale": "A decimal comma is read as a sign between thousands.",
+    "time zone": "Serving uses another time zone.",
+    "locale": "A decimal comma is read as a thousands separator.",
     "date format": "Day and month are exchanged where both readings exist.",
     "stale data": "A cache answers with the value of an earlier request.",
-    "temporal leakage": "The offline table has what was known only after the prediction.",
+    "temporal leakage": "The offline table has values that were known only after the prediction.",
     "feedback loop": "Online, `recent` grows by a part of the model's own last answer.",
     "batch-dependent transform": "A step takes a mean over the rows of its batch.",
     "single-row dtype inference": "A step infers a column's type from the rows at hand.",
-    "nondeterminism": "A step draws at random without a seed.",
-    "segment-local skew": "One carrier's feature is spoiled, without a pattern.",
+    "nondeterminism": "A step draws random numbers without a seed.",
+    "segment-local skew": "One carrier's feature is corrupted, without a pattern.",
     "another version": "The offline predictions are another version's.",
 }
 
@@ -64,11 +64,11 @@ def main() -> None:
     print(out)
 
 
-_HEAD = f"""# Every cause, worked
+_HEAD = f"""# Every cause, with an example
 
-Made by `python -m benchmarks.skew.examples`: each cause is put into {ROWS:,} real flights, both
-sides are run in real workers, and the diagnosis says what it found. [How they are told
-apart](diagnose.md#the-causes). A library of another version needs two environments:
+Made by `python -m benchmarks.skew.examples`: each cause is injected into {ROWS:,} real flights,
+both sides are run in real workers, and the diagnosis says what it found. [How they are
+distinguished](diagnose.md#the-causes). A library of another version needs two environments:
 `tests/skew/diagnosis/test_other_environment.py` makes them."""
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from gnomon.pipeline import outputs as outputs
     from gnomon.policy import Policy as Policy
     from gnomon.report import Report as Report
+    from gnomon.report.saved import SavedReport as SavedReport
+    from gnomon.report.saved import SavedReports as SavedReports
     from gnomon.rollout import DriftCheck as DriftCheck
     from gnomon.rollout import RolloutHistory as RolloutHistory
     from gnomon.rollout import SkewCheck as SkewCheck
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from gnomon.rollout import replay as replay
     from gnomon.rollout import rollback as rollback
     from gnomon.rollout import rollout_history as rollout_history
+    from gnomon.rollout import saved_reports as saved_reports
     from gnomon.rollout import start_shadow as start_shadow
     from gnomon.rollout import stop_shadow as stop_shadow
     from gnomon.rollout.gates import Gates as Gates
@@ -73,6 +76,8 @@ __all__ = [
     "Policy",
     "Report",
     "RolloutHistory",
+    "SavedReport",
+    "SavedReports",
     "Settings",
     "ShadowStatus",
     "SkewCheck",
@@ -97,6 +102,7 @@ __all__ = [
     "replay",
     "rollback",
     "rollout_history",
+    "saved_reports",
     "start_shadow",
     "step_outputs",
     "stop_shadow",
@@ -120,6 +126,8 @@ _HOMES = {
     "Policy": "policy",
     "Report": "report",
     "RolloutHistory": "rollout",
+    "SavedReport": "report.saved",
+    "SavedReports": "report.saved",
     "Settings": "settings",
     "ShadowStatus": "service.status",
     "SkewCheck": "rollout",
@@ -143,6 +151,7 @@ _HOMES = {
     "replay": "rollout",
     "rollback": "rollout",
     "rollout_history": "rollout",
+    "saved_reports": "rollout",
     "start_shadow": "rollout",
     "step_outputs": "artifact",
     "stop_shadow": "rollout",

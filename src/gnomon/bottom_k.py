@@ -1,4 +1,4 @@
-"""A bounded random sample of a stream: what draws, or hashes to, the smallest places stays.
+"""A bounded random sample of a stream: the rows with the smallest draws, or hashes, are kept.
 
 Bottom-k sampling: Cohen and Kaplan, "Summarizing data using bottom-k sketches", PODC 2007. Each row
 is as likely to be kept as any other, whatever came in which batches, and samples merge into the

@@ -1,4 +1,4 @@
-"""Every error Gnomon raises on purpose.
+"""Every error that Gnomon raises on purpose.
 
 ::
 
@@ -53,8 +53,8 @@
     ├── ServerError                   502  server_error
     └── MissingExtra                  500  missing_extra
 
-A message says what was expected, what came, where, and what to do next. ``body`` is the one JSON
-shape every HTTP error has.
+A message says what was expected, what was received, where, and what to do next. ``body`` is the one
+JSON shape every HTTP error has.
 """
 
 from __future__ import annotations
@@ -153,11 +153,11 @@ class GnomonError(Exception):
 
 
 ValueRule = Literal["type", "null", "domain", "range", "timezone"]
-"""The rules that a value by itself can break."""
+"""The rules that a single value can violate."""
 
 
 class Breach(NamedTuple):
-    """What a value breaks of its feature's contract; ``got`` is the value as JSON."""
+    """How a value violates its feature's contract; ``got`` is the value as JSON."""
 
     rule: ValueRule
     expected: str
@@ -165,7 +165,7 @@ class Breach(NamedTuple):
 
 
 class InvalidRequest(GnomonError):
-    """A request that does not keep to the live artifact's contract.
+    """A request that violates the live artifact's contract.
 
     ``breach`` says how, where it is a matter of one value.
     """
@@ -329,13 +329,13 @@ class PredictionFailed(GnomonError):
 
 
 class ContractError(GnomonError):
-    """A contract that cannot be read, inferred or kept to."""
+    """A contract that cannot be read, inferred or satisfied."""
 
     status, code = 422, "invalid_contract"
 
 
 class PackRefused(GnomonError):
-    """A pipeline that cannot be served honestly."""
+    """A pipeline whose served answers would differ from its offline ones."""
 
     status, code = 422, "pack_refused"
 
@@ -353,7 +353,7 @@ class ArtifactCorrupt(ArtifactError):
 
 
 class ArtifactIncompatible(ArtifactError):
-    """The artifact was packed under a Python or library version this process cannot honour."""
+    """The artifact was packed with a Python or library version that this process does not have."""
 
     status, code = 409, "artifact_incompatible"
 
@@ -371,7 +371,7 @@ class UntrustedSignature(ArtifactError):
 
 
 class GoldenMismatch(ArtifactError):
-    """The golden rows did not come out as they were recorded."""
+    """The artifact does not reproduce its golden rows."""
 
     status, code = 409, "golden_mismatch"
 
@@ -437,13 +437,13 @@ class NewerFormat(UnreadableFile):
 
 
 class RolloutError(GnomonError):
-    """A rollout decision that does not follow from the current state."""
+    """A rollout decision that is not possible in the current state."""
 
     status, code = 409, "rollout_refused"
 
 
 class GateRefused(RolloutError):
-    """A promotion whose gates do not hold; ``force`` overrides and is recorded."""
+    """A promotion whose gates do not pass; ``force`` overrides and is recorded."""
 
     status, code = 409, "gate_refused"
 
@@ -455,7 +455,7 @@ class GateUndecided(GateRefused):
 
 
 class IncompatibleContract(RolloutError):
-    """A shadow that cannot read what the live artifact is sent; ``force`` overrides, recorded."""
+    """A shadow that would refuse live's requests; ``force`` overrides and is recorded."""
 
     status, code = 409, "incompatible_contract"
 

@@ -1,4 +1,4 @@
-"""Names of a package that are imported when they are first asked for, so that it costs nothing."""
+"""Names of a package that are imported when they are first used, so that it costs nothing."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Tolerance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             ``ignore``. Unset: by the column's type.
         absolute: ``|left - right|`` may be this much. Timestamps are compared in seconds.
         relative: ``|left - right|`` may be this share of the larger of the two.
-        ulps: the two may be this many representable 64 bit floats apart.
+        ulps: the two may be this many representable 64-bit floats apart.
     """
 
     kind: Kind | None = None
@@ -130,7 +130,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a shadow must show before it may be promoted.
+    """What a shadow must meet to be promoted.
 
     A gate whose limit is None is not asked; in the file that is ``"off"``, as TOML has no null.
 
@@ -143,7 +143,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         min_coverage: share of the rows the shadow should have scored that it did score.
         max_lag_rows: rows the shadow may be behind.
         max_skew: share of replayed rows where the artifact online and offline disagree.
-        confidence: of every interval a gate rests on; it holds however often one looks.
+        confidence: of every interval a gate rests on; it holds however often you look.
     """
 
     min_rows: int = 1_000
@@ -237,8 +237,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         compare: tolerances for live against shadow, by column name or ``*`` pattern. An exact
             name wins over patterns, an earlier pattern over a later one.
         skew: the same for one artifact online against offline, where only rounding is excused.
-        gates: what a promotion must show.
-        drift: how far what is served may lie from training.
+        gates: the conditions of a promotion.
+        drift: how far served data may drift from training.
     """
 
     sampling: Sampling = Sampling()
@@ -290,13 +290,13 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def check_names(
         self, artifact: str, outputs: pa.Schema, others: Collection[str] | None = None
     ) -> None:
-        """See that what the policy names is in an artifact: a misspelt name is no rule at all.
+        """Check that an artifact has the names in the policy: a misspelt name would have no effect.
 
         Args:
             artifact: its tag, for the error.
             outputs: its output columns.
-            others: the features and transformed columns, which ``[skew]`` may name too; None: it is
-                not asked.
+            others: the features and transformed columns, which ``[skew]`` may name too; None: these
+                are not checked.
 
         Raises:
             PolicyError: which name is not there, and those that are.

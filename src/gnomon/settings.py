@@ -30,16 +30,16 @@ _ENVIRONMENT_ONLY = {
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operator may set. Bytes, seconds and rows are the units throughout.
+    """The settings of a deployment. Bytes, seconds and rows are the units throughout.
 
     Attributes:
         root: the storage root, a folder or ``s3://bucket/prefix``. Log tables, rollout history
             and reports live under it.
         spool: the local folder for open log segments; ``<root>/spool`` when the root is local.
-        url: where this deployment is called, as ``http://host:port``. Servers report it to the
+        url: the address of this deployment, as ``http://host:port``. Servers report it to the
             storage root, and the ``gnomon`` commands call it; ``gnomon serve`` sets it.
         replica: the name of this machine among those that share the storage root; its host name
-            by default. Slices are named after it, and take up their logs again under their names.
+            by default. Slices are named after it, and continue their logs under these names.
         slices: gateway processes, each with workers, shadows and a log of its own.
         deadline: seconds from a request's arrival to its answer; then 504, and a worker that is
             still busy is killed.
@@ -53,8 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         body_rows: the most rows in one request.
         client_seconds: how long a client may take to send a request, and to take its answer. Then
             408, and its connection is closed.
-        fsync_seconds: how often the log is forced to disk: up to so much of it can be lost when
-            power fails, and none when a process dies. 0: before an answer leaves, many at once.
+        fsync_seconds: how often the log is forced to disk: that much of it can be lost when power
+            fails, and nothing when a process dies. 0: before an answer leaves, many at once.
         segment_bytes: size at which a log segment is closed and a new one begun.
         segment_seconds: age at which a log segment is closed and a new one begun.
         spool_bytes: closed log segments of a slice that wait for its shadows may hold this much;
@@ -73,20 +73,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         control_token: bearer token for control routes. Unset: one is made at start and written
             to ``<root>/control.token``, readable by its owner only.
         predict_token: bearer token for prediction routes. Unset: predictions are open.
-        umask: what the modes of files and folders leave out, in octal, as the shell's ``umask``.
+        umask: the umask of the files and folders that Gnomon writes, in octal.
             ``077``: for their owner only. ``027`` lets the group read, ``007`` write too.
         trusted_keys: public keys, or files of them, separated by commas: only artifacts that one
-            of them signed are inspected, loaded and served. Only in the environment, as commands
-            and workers hold to it too. Unset: unsigned artifacts are taken.
-        hosts: names this server is called by, separated by commas: ``flights.example.com``,
+            of them signed are inspected, loaded and served. Only in the environment, as it
+            applies to commands and workers too. Unset: unsigned artifacts are accepted.
+        hosts: host names of this server, separated by commas: ``flights.example.com``,
             ``*.example.com``, ``*`` for any. Requests for others get 421. Addresses, ``localhost``
             and the name in ``GNOMON_URL`` need no entry.
-        fast_http: answer plain requests off their connection. 0: all go through ASGI, which takes
-            longer and gives the same bytes.
+        fast_http: answer plain requests directly on their connection. 0: all go through ASGI, which
+            is slower and gives the same bytes.
         fast_pipeline: do the arithmetic of scikit-learn's steps without their checks, where it is
             known to give the same bits. 0: ``predict`` and ``predict_proba`` are called as they
             are.
-        portable: take the portable way beside every call that only Linux has, as on macOS; see
+        portable: use the portable replacement of every call that only Linux has, as on macOS; see
             ``docs/platforms.md``. Only in the environment.
         origins: pages of other sites that may send predictions, separated by commas:
             ``https://app.example.com``, ``*`` for any. Requests of others get 403.
@@ -135,7 +135,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             )
         if not re.fullmatch(r"0?[0-7]{3}", self.umask) or self.file_umask & 0o700:
             raise SettingsError(
-                f"expected an octal mask that leaves the owner's rights, such as 077 or 027, "
+                f"expected an octal mask that keeps the owner's permissions, such as 077 or 027, "
                 f"got {self.umask!r}",
                 where="GNOMON_UMASK",
             )

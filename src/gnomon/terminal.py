@@ -1,4 +1,4 @@
-"""The one console that everything of Gnomon prints with."""
+"""The one console that everything in Gnomon prints with."""
 
 from __future__ import annotations
 

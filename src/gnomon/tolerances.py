@@ -1,4 +1,4 @@
-"""How near two numbers must be to count as equal, and why: every tolerance that no policy sets.
+"""How close two numbers must be to count as equal, and why: every tolerance that no policy sets.
 
 Differences are of float64 unless it says otherwise. Relative ones are shares of the larger side.
 """
@@ -34,7 +34,7 @@ ROUNDING_NEAR_ZERO = 1e-12
 """Absolute, beside :data:`ROUNDING`: what is left where terms cancel has no leading digits."""
 
 SINGLE_ROUNDING = 1e-4
-"""Relative: :data:`ROUNDING` for 32 bit floats, of 24 bits."""
+"""Relative: :data:`ROUNDING` for 32-bit floats, of 24 bits."""
 
 LAST_DIGITS = 1e-14
 """Relative: one rounding to decimal digits, done twice; a few units in the last place."""

@@ -227,7 +227,7 @@ def test_a_tree_that_is_none_is_refused(field: str) -> None:
             new.writestr(name, old.read(name).replace(nodes.tobytes(), forged.tobytes()))
     trusted = ["numpy.dtype", "sklearn.tree._tree.Tree"]
     serialization.load(content, "skops", trusted)
-    with pytest.raises(ArtifactCorrupt, match="do not make one"):
+    with pytest.raises(ArtifactCorrupt, match="do not form a tree"):
         serialization.load(buffer.getvalue(), "skops", trusted)
 
 

@@ -104,3 +104,9 @@ def call(module: str, name: str, *arguments: Any) -> Node:
     """A node that calls a function when it is loaded."""
     content = sequence(*(text(argument) for argument in arguments))
     return named("ConstructorFromReduceNode", module, name, content=content)
+
+
+def of_another_python(folder: Path) -> None:
+    """Say that it was packed under Python 3.9."""
+    environment = json.loads((folder / "manifest.json").read_bytes())["environment"]
+    reseal(folder, environment={**environment, "python": "3.9.1"})

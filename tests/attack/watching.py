@@ -19,7 +19,7 @@ SCRIPT = """
 import json, os, resource, sys, time, warnings
 warnings.simplefilter("ignore")
 from pathlib import Path
-import gnomon.artifact.check
+import gnomon.artifact.fresh_process
 from gnomon.errors import GnomonError
 from gnomon.artifact import inspect, load
 from gnomon.compat.skops import import_without_estimators

@@ -134,7 +134,7 @@ def test_a_feature_that_is_wrong_online(
     domain, gap = sorted(report.findings, key=lambda finding: finding.check)
     assert domain.features == ("miles",)
     assert gap.evidence.numbers["rows live"] == 601
-    assert "not online what they were offline" in gap.sentence
+    assert "other values online than offline" in gap.sentence
     assert sum(read) == 601
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.attack.forging import reseal
+from tests.attack.forging import of_another_python, reseal
 from tests.cli.running import Shell
 from tests.packing import SCRIPT, Pack, times
 
@@ -31,8 +31,8 @@ def test_an_artifact_is_shown_without_running_it(shell: Shell, pack: Pack) -> No
     told = shell("inspect", "toy").out
     for words in (
         tag,
-        "not signed: its hashes show damage, not who made it",
-        "all that its files say",
+        "not signed: its hashes detect damage, not who made it",
+        "everything in its files",
         "made from state in the file",
         "1 to 64",
         "float",
@@ -61,7 +61,7 @@ def test_a_tampered_artifact_is_refused(shell: Shell, pack: Pack, own_home: Path
 def test_a_pickle_is_shown_as_what_it_is(shell: Shell, pack: Pack) -> None:
     """Its list of types is not all that it may run."""
     tag = pack(times(1), "toy", SCRIPT.replace("entity_key", 'serializer="pickle", entity_key'))
-    assert "runs whatever it holds" in shell("inspect", tag).out
+    assert "runs arbitrary code" in shell("inspect", tag).out
 
 
 def test_control_characters_reach_no_terminal(shell: Shell, pack: Pack, own_home: Path) -> None:
@@ -101,3 +101,12 @@ def test_sign_takes_a_tag_and_a_key_or_makes_one(shell: Shell, pack: Pack) -> No
     for words in (("sign",), ("sign", tag), ("sign", tag, "--key", "k", "--new-key", "l")):
         assert "--new-key FILE alone" in shell(*words, expect=2).err
     assert "cannot read the key" in shell("sign", tag, "--key", "nowhere", expect=2).err
+
+
+def test_an_artifact_of_another_python_is_shown(shell: Shell, pack: Pack, own_home: Path) -> None:
+    """Its contract too; the error at the end says that it cannot be loaded here."""
+    tag = pack(times(1))
+    of_another_python(own_home / "models" / tag.replace(":", "/"))
+    shown = shell("inspect", tag, expect=2)
+    assert "Takes" in shown.out
+    assert "packed with Python 3.9.1, but this process runs" in shown.err

@@ -32,7 +32,7 @@ def test_rows_that_keep_to_the_contract(shell: Shell, contract: Path, tmp_path: 
     rows(tmp_path, carrier="ZZ")
     told = " ".join(shell("check", "contract.json", "--table", "rows.csv").out.split())
     for words in (
-        "✓ the rows keep to the contract of contract.json; 2 rows read",
+        "✓ the rows conform to the contract of contract.json; 2 rows read",
         "· allowed `carrier` domain in 1 rows (50.00%)",
         'expected one of "AA", "B6", "UA", got "ZZ" (1)',
         "rows 1",
@@ -64,7 +64,7 @@ def test_a_contract_against_another(shell: Shell, contract: Path, tmp_path: Path
     new = msgspec.structs.replace(FLIGHT, features=FLIGHT.features[1:])
     new.write(tmp_path / "new.json")
     done = shell("check", "new.json", "--against", "contract.json").out
-    assert "✓ new.json takes every request that contract.json takes" in done
+    assert "✓ new.json accepts every request that contract.json accepts" in done
     told = shell("check", "contract.json", "--against", "new.json", expect=1).out
     assert "✗ contract.json cannot replace new.json" in told
     said = shell("check", "contract.json", "--against", "new.json", "--json", expect=1).json
@@ -113,7 +113,8 @@ def test_a_running_server_judges_it_too(running: Running, tmp_path: Path) -> Non
     home = Path(running.shell.environment["BENTOML_HOME"])
     paid = pack_in_process(tmp_path / "code", home, times(1), "toy", PAID)
     refused = running.shell("shadow", "start", paid, expect=2).err
-    assert f"{paid} could not read what {running.live} is sent: `fee` added" in refused
+    reason = f"{paid} could not accept the requests that {running.live} gets: `fee` added"
+    assert reason in refused
     with running.server.client() as client:
         assert [shadow.artifact for shadow in client.status().shadows] == [running.shadow]
 

@@ -76,7 +76,8 @@ def test_an_artifact_is_asked_for_its_scores(shell: Shell, pack: Pack, tmp_path:
     [
         (("--label", "gone"), "no column `gone`"),
         (("--known-at", "fee"), "FEATURE=COLUMN"),
-        (("--holdout", "nowhere.csv"), "no such file"),
+        (("--holdout", "nowhere.csv"), "--holdout takes the path of a CSV or Parquet file"),
+        (("--later", "nowhere.csv"), "--later takes the path of a CSV or Parquet file"),
     ],
 )
 def test_what_cannot_be_done_is_a_plain_error(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.conftest import Running
@@ -23,6 +25,28 @@ def test_the_log_answers_sql(running: Running) -> None:
     assert [row["role"] for row in table] == ["live", "shadow"]
     many = running.shell("log", "sql", "SELECT 1 AS one FROM range(60)").out
     assert "10 rows more" in many
+
+
+def test_a_row_wider_than_the_terminal_has_a_field_a_line(running: Running) -> None:
+    """Whole names and values, however many columns there are."""
+    lines = running.shell("log", "sql", "SELECT * FROM log LIMIT 2").out.splitlines()
+    assert [line for line in lines if line.startswith("row")] == ["row 1", "row 2"]
+    assert any(line.split()[:1] == ["request_id"] for line in lines)
+
+
+def test_lists_and_structs_are_json(running: Running, tmp_path: Path) -> None:
+    """In a table, in CSV; and what they are in Parquet."""
+    query = "SELECT [1, 2] AS list, {'a': NULL, 'b': true} AS struct, 'x'::BLOB AS bytes"
+    assert '[1,2]  {"a":null,"b":true}  x' in running.shell("log", "sql", query).out
+    (row,) = csv.DictReader(io.StringIO(running.shell("log", "sql", query, "--csv").out))
+    assert row == {"list": "[1,2]", "struct": '{"a":null,"b":true}', "bytes": "x"}
+    file = tmp_path / "rows.parquet"
+    assert str(file) in running.shell("log", "sql", query, "--parquet", str(file)).out
+    (stored,) = pq.read_table(file).to_pylist()
+    assert stored == {"list": [1, 2], "struct": {"a": None, "b": True}, "bytes": b"x"}
+    nowhere = str(tmp_path / "none" / "rows.parquet")
+    assert nowhere in running.shell("log", "sql", query, "--parquet", nowhere, expect=2).err
+    running.shell("log", "sql", query, "--csv", "--json", expect=2)
 
 
 def test_a_wrong_query_is_a_plain_error(running: Running) -> None:
@@ -44,5 +68,8 @@ def test_sealing_by_hand_loses_nothing(running: Running) -> None:
     """Beside the server's own sealer."""
     count = ("log", "sql", "SELECT count(*) AS n FROM log WHERE role = 'live'", "--json")
     before = running.shell(*count).json[0]["n"]
-    assert "sealed" in running.shell("log", "seal").out
+    assert "open segment" in running.shell("log", "seal").out
+    closed = running.shell("log", "seal", "--now").out
+    assert "closed segments sealed" in closed
+    assert "open segment" not in closed
     assert running.shell(*count).json[0]["n"] >= before

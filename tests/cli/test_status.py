@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from gnomon.cli.show.status import show_status
+from gnomon.service.overview import Overview
+from gnomon.service.status import Books, Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.shadow.slices import Heartbeat, ShadowBeat
@@ -104,3 +107,21 @@ def test_a_lost_history_is_not_a_model_that_never_ran(
     assert "not ready" in told
     assert "missing: 000000.json, 000001.json" in told
     assert storage.names("rollout") == []
+
+
+def test_what_was_wrong_with_rows_is_named() -> None:
+    """By error code, feature and field; the most frequent ones."""
+    books = Books(
+        received=20,
+        answered=9,
+        rejected=11,
+        reasons={"rejected:invalid_request": 9, "rejected:malformed_request": 2},
+        outside={"origin": 3},
+        unknown={f"[red]f{number}": number for number in range(1, 8)},
+    )
+    status = Status(model="flights", ready=True, books=books)
+    shown = show_status(Overview(place="here", slices=[status]))
+    assert "not answered: rejected invalid_request 9, rejected malformed_request 2" in shown
+    assert "training did not see: origin 3" in shown
+    assert r"does not know: \[red]f7 7, \[red]f6 6" in shown
+    assert "and 2 more" in shown

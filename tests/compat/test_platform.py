@@ -1,4 +1,4 @@
-"""One suite over both ways: the calls of Linux, and the portable way beside them.
+"""One suite over both: the calls of Linux, and their portable replacements.
 
 What only the system can do is said to be missing in ``docs/platforms.md``, and here.
 """
@@ -86,10 +86,10 @@ LINUX_ONLY = {
 
 LINUX_FILES = {
     SOURCE / "service" / "standby_process.py",
-    SOURCE / "service" / "takeover.py",
-    SOURCE / "worker" / "takeover.py",
+    SOURCE / "service" / "adopted_process.py",
+    SOURCE / "worker" / "adopted_process.py",
 }
-"""What Linux alone can do by its nature; none of it runs where the portable way is taken."""
+"""What Linux alone can do by its nature; none of it runs in the portable implementation."""
 
 
 def _elsewhere() -> list[Path]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from hypothesis import strategies as st
 
 from gnomon.contract import Contract, Feature, Output
-from gnomon.contract.values import float_limit, integer_limits
+from gnomon.contract.json_values import float_limit, integer_limits
 from gnomon.contract.zones import zone
 
 Record = dict[str, Any]

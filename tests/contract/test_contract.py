@@ -113,6 +113,7 @@ def test_an_unknown_feature_is_answered_with_the_known() -> None:
             'feature `y`: expected float, got "1"',
         ),
         ({"entity_key": ("tial",)}, "$.entity_key[0]", "no feature `tial`"),
+        ({"entity_key": "tail"}, "$.entity_key", "expected a tuple of feature names"),
         ({"entity_key": ("tail", "tail")}, "$.entity_key", "`tail` is named twice"),
         ({"event_time": "when"}, "$.event_time", "no feature `when`"),
         ({"event_time": "tail"}, "$.event_time", "expected a timestamp, but `tail` is a string"),

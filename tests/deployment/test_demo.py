@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from demo.output import DemoOutput
 from demo.place import DemoFailed, Place
-from demo.telling import Telling
 from demo.traffic import send
 from gnomon.testing import free_port
 
@@ -18,10 +18,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_a_claim_that_does_not_hold_ends_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
     """What holds is told; what does not is an error with the sentence that should hold."""
-    telling = Telling()
-    telling.claim(True, "one and one is two")
+    output = DemoOutput()
+    output.claim(True, "one and one is two")
     with pytest.raises(DemoFailed, match="one and one is three"):
-        telling.claim(False, "one and one is three")
+        output.claim(False, "one and one is three")
     assert capsys.readouterr().out.strip() == "✓ one and one is two"
 
 

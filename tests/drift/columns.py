@@ -27,8 +27,8 @@ def frozen(values: Any) -> Bins:
     model.fit(frame, np.arange(len(frame)))
     contract = infer_contract(frame, task="regression")
     row = profile(model, frame, contract).to_pylist()[0]
-    domain = contract.features[0].domain
-    return Bins.read(row, domain)
+    feature = contract.features[0]
+    return Bins.read(row, feature.domain, is_time=feature.type == "timestamp")
 
 
 def _counted(frame: pd.DataFrame) -> pd.DataFrame:

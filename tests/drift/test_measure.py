@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -116,10 +117,11 @@ def test_segments_are_of_a_feature(settings: Settings, trained: Artifact) -> Non
 
 
 def test_too_few_rows_are_unknown(settings: Settings, trained: Artifact) -> None:
-    """Twenty rows can tell neither drift nor its absence."""
+    """Twenty rows can tell neither drift nor its absence; it is the log that is short of them."""
     report = measured(served(settings, trained, 20))
     assert report.verdict == "unknown"
-    assert "too few rows" in report.title
+    assert "too few rows in the log, 20" in report.title
+    assert "longer range" in report.summary.action
 
 
 def test_no_rows_are_unknown(settings: Settings, trained: Artifact) -> None:
@@ -181,6 +183,8 @@ def test_json_reads_back_and_the_page_stands_alone(settings: Settings, trained: 
     assert "url(" not in page
     assert "<svg" in page
     assert "Solo" in page
+    assert column(report, "at").is_time
+    assert re.search(r"2013-01-0\dT\d\d:\d\d:\d\dZ /", page)
     console = Console(width=140, record=True)
     print_report(report, console)
     text = console.export_text()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
-from gnomon.drift.segments import Segments
+from gnomon.drift.segments import Segments, place_names
 from tests.drift.columns import frozen
 
 
@@ -29,3 +30,14 @@ def test_a_number_of_few_values_is_its_values() -> None:
     """As they are written."""
     segments = Segments(frozen(np.repeat([0.0, 1.0, 2.5], 50)))
     assert segments.of(pa.array([0.0, 1.0, 2.5])) == ["0", "1", "2.5"]
+
+
+def test_stretches_of_time_are_named_in_iso_8601() -> None:
+    """Not in seconds since 1970."""
+    bins = frozen(pd.date_range("2013-04-01", periods=1000, freq="h", tz="UTC"))
+    assert all("2013-0" in name and "Z" in name for name in place_names(bins))
+    found = Segments(bins).of(
+        pa.array([pd.Timestamp("2013-04-01T07:00Z")], pa.timestamp("us", "UTC"))
+    )
+    assert found[0].startswith("below 2013-04-")
+    assert found[0].endswith("Z")

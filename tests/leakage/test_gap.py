@@ -62,8 +62,8 @@ def test_chance_raises_no_alarm() -> None:
         ({"holdout": 2, "later": 1}, "suspect", "shares something with training"),
         ({"train": 2, "later": 1}, "note", "or there is concept drift"),
         ({"train": 2, "live": 1}, "note", "or there is concept drift"),
-        ({"later": 2, "live": 1}, "suspect", "not online what they were offline"),
-        ({"holdout": 2, "live": 1}, "suspect", "not online what they were offline"),
+        ({"later": 2, "live": 1}, "suspect", "other values online than offline"),
+        ({"holdout": 2, "live": 1}, "suspect", "other values online than offline"),
     ],
 )
 def test_what_a_gap_suggests(strengths: dict[Any, float], severity: str, says: str) -> None:

@@ -22,7 +22,7 @@ from gnomon.log.layout import Position, stream_folder
 from gnomon.log.reader import InferenceLog
 from gnomon.log.schema import request_schema
 from gnomon.log.seal import Sealer
-from gnomon.log.segments import SegmentWriter
+from gnomon.log.segment_writer import SegmentWriter
 from gnomon.log.snapshot import Snapshot
 from gnomon.log.table import LogTable
 from gnomon.settings import Settings

@@ -18,7 +18,7 @@ from gnomon.errors import LogError
 from gnomon.log.layout import STOPPED, Position, segment_path, stream_folder, stream_segments
 from gnomon.log.reader import InferenceLog
 from gnomon.log.seal import Sealer
-from gnomon.log.segments import SegmentWriter
+from gnomon.log.segment_writer import SegmentWriter
 from gnomon.log.table import LogTable
 from gnomon.settings import Settings
 from tests.bucket import bucket, needs_bucket

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 
 from gnomon.errors import LogError
-from gnomon.log.framing import checksummed
+from gnomon.log.ipc_messages import checksummed
 from gnomon.log.layout import Position, segment_path, stream_segments
 from gnomon.log.schema import message_mark
-from gnomon.log.segments import SegmentWriter
+from gnomon.log.segment_writer import SegmentWriter
 from gnomon.log.tail import SegmentReader, Tail
 from gnomon.settings import Settings
 from tests.log.rows import NOON, REQUESTS_SCHEMA, drain, ids_of, live

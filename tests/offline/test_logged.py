@@ -13,7 +13,7 @@ HALVES = TRAINED.replace('"riders": n % 5 + 1,', '"riders": n % 5 + 0.5,')
 def test_artifacts_with_other_types_in_one_log_keep_their_values(
     settings: Settings, pack: Pack
 ) -> None:
-    """An integer feature of one artifact and a float of another: both replay to the bit."""
+    """An integer feature of one artifact and a float of another: both replay bit for bit."""
     whole = Trips(settings, inspect(pack(LOCAL, "trips", TRAINED)), trips(21)).answer()
     records = trips(21)
     for record in records:

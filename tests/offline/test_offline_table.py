@@ -204,7 +204,7 @@ def test_text_in_a_column_of_numbers_is_said_so(tmp_path: Path) -> None:
 
 
 def test_numbers_keep_the_precision_they_have(tmp_path: Path) -> None:
-    """32 bit floats stay 32 bit, so that the comparison can see what they lost."""
+    """32-bit floats stay 32 bit, so that the comparison can see what they lost."""
     path = parquet(tmp_path, id=["a"], size=pa.array([0.1], pa.float32()))
     assert read(path).data.schema.field("size").type == pa.float32()
 
@@ -261,7 +261,7 @@ def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
 
 def test_a_table_with_nothing_to_compare_is_refused(tmp_path: Path) -> None:
     """Keys alone, or only unknown columns beside them: the message says what is expected."""
-    with pytest.raises(TableError, match="nothing to compare beside its key") as caught:
+    with pytest.raises(TableError, match="nothing to compare apart from its key") as caught:
         read(parquet(tmp_path, id=["a"], notes=["x"]))
     assert "`notes` is no output, feature or step column" in caught.value.message
     assert "`probability_yes`" in str(caught.value.hint)

@@ -288,7 +288,7 @@ def test_a_step_that_draws_at_random_is_refused(noise: float) -> None:
     error = refusal(lambda rows: rows[["distance"]] + noise * np.random.random())
     assert error.where == "step `step`, column `distance`"
     assert "asked again" in error.message
-    assert "draws at random" in str(error.hint)
+    assert "draws random numbers" in str(error.hint)
 
 
 def test_a_step_that_draws_with_its_own_seed_is_accepted() -> None:

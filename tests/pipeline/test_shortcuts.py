@@ -1,4 +1,4 @@
-"""A shortcut's answer is its step's own, to the bit, whatever comes in."""
+"""A shortcut's answer is its step's own, bit for bit, whatever comes in."""
 
 from __future__ import annotations
 

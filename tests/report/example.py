@@ -15,7 +15,7 @@ from gnomon.report import (
     Distribution,
     Example,
     Impact,
-    Moment,
+    MetricsBucket,
     OverTime,
     Report,
     Subject,
@@ -130,7 +130,7 @@ def a_report() -> Report:
                 seconds=86_400.0,
                 sampled=kind == "step",
                 moments=tuple(
-                    Moment(
+                    MetricsBucket(
                         start=(DAY + timedelta(days=day)).isoformat(),
                         rows=50,
                         coverage=1.0,
@@ -222,7 +222,7 @@ def a_healthy_report() -> Report:
         a_report(),
         kind="replay",
         verdict="ok",
-        title="All 1,000 rows match the log, to the bit",
+        title="All 1,000 rows match the log, bit for bit",
         left="logged",
         right="replayed",
         against="trips:2",

@@ -67,6 +67,6 @@ def test_durations_use_the_largest_unit(seconds: float, text: str) -> None:
 def test_times_are_utc_with_no_more_detail_than_they_have() -> None:
     """A day's bucket has no clock time; another zone is converted."""
     at = "2013-04-01T23:30:00-04:00"
-    assert numbers.moment(at, 86_400) == "2013-04-02"
-    assert numbers.moment(at, 3_600) == "2013-04-02 03:30"
-    assert numbers.moment(at) == "2013-04-02 03:30:00"
+    assert numbers.utc_time(at, 86_400) == "2013-04-02"
+    assert numbers.utc_time(at, 3_600) == "2013-04-02 03:30"
+    assert numbers.utc_time(at) == "2013-04-02 03:30:00"

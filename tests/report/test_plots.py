@@ -1,6 +1,6 @@
 import pytest
 
-from gnomon.report import Axis, Bucket, Distribution, Moment, OverTime, Timeline, plots
+from gnomon.report import Axis, Bucket, Distribution, MetricsBucket, OverTime, Timeline, plots
 
 
 def shape(left: tuple[int, ...], right: tuple[int, ...]) -> Distribution:
@@ -88,7 +88,7 @@ def test_a_columns_course_lies_on_the_axis_of_all() -> None:
         seconds=3_600.0,
         sampled=True,
         moments=(
-            Moment(
+            MetricsBucket(
                 start="1970-01-01T06:00:00+00:00",
                 rows=8,
                 coverage=0.5,

@@ -121,7 +121,9 @@ def test_a_shadow_that_could_not_read_the_requests_is_refused(
     """It names what it needs and clients do not send; force starts it, and the history has it."""
     paid = pack(times(1.0), script=PAID)
     rollout.promote(settings, "toy", live)
-    with pytest.raises(IncompatibleContract, match=f"{paid} could not read.*`fee` added") as caught:
+    with pytest.raises(
+        IncompatibleContract, match=f"{paid} could not accept.*`fee` added"
+    ) as caught:
         rollout.start_shadow(settings, "toy", paid)
     assert (caught.value.status, caught.value.code) == (409, "incompatible_contract")
     assert state(settings).state.shadows == {}

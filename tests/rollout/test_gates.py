@@ -234,7 +234,7 @@ def test_flips_that_nothing_decides_are_unknown() -> None:
     undecided = ShadowRows(scored=50_000, compared=50_000)
     gate = judged(replace(GOOD, shadow=undecided))["flips"]
     assert gate.verdict == "unknown"
-    assert "no output decides" in gate.says
+    assert "no output to decide on" in gate.says
 
 
 def test_a_gate_says_how_many_rows_are_still_needed() -> None:

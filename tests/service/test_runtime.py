@@ -64,6 +64,18 @@ def test_promoting_what_cannot_be_loaded_leaves_live_alone(pack: Pack, serve: Se
         server.process.send_signal(signal.SIGTERM)
 
 
+def test_a_spool_of_another_root_is_not_written(tmp_path: Path) -> None:
+    """The slice is open, without a log, and says why."""
+    first, second = (
+        Settings(root=str(tmp_path / name), spool=str(tmp_path / "spool"), replica="r")
+        for name in ("first", "second")
+    )
+    assert "another storage root" not in (uvloop.run(opened(first)) or "")
+    before = sorted((tmp_path / "spool").rglob("*"))
+    assert "another storage root" in (uvloop.run(opened(second)) or "")
+    assert sorted((tmp_path / "spool").rglob("*")) == before
+
+
 @pytest.fixture
 def named(settings: Settings) -> Settings:
     """Settings whose slice is called ``r-1``."""

@@ -15,7 +15,7 @@ import pytest
 from gnomon.artifact import Artifact, inspect
 from gnomon.service.takeover import PAIRS, Takeover, prepare_takeover
 from gnomon.settings import Settings
-from gnomon.worker.takeover import HolderHandle
+from gnomon.worker.adopted_process import HolderHandle
 from tests.packing import Pack, times
 
 

@@ -18,7 +18,13 @@ def a_slice(number: int, **more: object) -> Status:
         "started": STARTED.replace(day=number),
         "epoch": 2 + number,
         "live": Live(artifact="flights:one", latency_ms=Latency(p50=number, p99=10 * number)),
-        "books": Books(received=10 * number, answered=10 * number, reasons={"shed:overloaded": 1}),
+        "books": Books(
+            received=10 * number,
+            answered=10 * number,
+            reasons={"shed:overloaded": 1},
+            outside={"x": number},
+            unknown={f"f{number}": 1},
+        ),
     }
     return Status(**{**given, **more})  # type: ignore[arg-type]
 
@@ -29,6 +35,7 @@ def test_counts_are_added_and_the_worst_is_told() -> None:
     assert (found.slice, found.ready, found.error) == (None, True, None)
     assert (found.started, found.epoch) == (STARTED, 3)
     assert (found.books.received, found.books.reasons) == (30, {"shed:overloaded": 2})
+    assert (found.books.outside, found.books.unknown) == ({"x": 3}, {"f1": 1, "f2": 1})
     assert found.live is not None
     assert found.live.latency_ms == Latency(p50=2, p99=20)
 

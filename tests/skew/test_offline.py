@@ -43,7 +43,7 @@ def compare(logged: Trips, table: Path, **options: object) -> Report:
 
 
 def test_equal_answers_agree_in_whatever_order(healthy: Trips, table: Path) -> None:
-    """A table of the same answers in another order agrees on every row, to the bit."""
+    """A table of the same answers in another order agrees on every row, bit for bit."""
     write(healthy.offline(), table, shuffled(ROWS))
     report = compare(healthy, table)
     assert (report.verdict, report.diverged) == ("ok", False)

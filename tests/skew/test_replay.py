@@ -59,7 +59,7 @@ def test_the_same_artifact_says_the_same_to_the_bit(healthy: Trips) -> None:
     assert (report.divergence.rows, report.divergence.of, report.exact) == (0, ROWS, ROWS)
     assert len(report.columns) == 3 + 5
     assert {(c.rows, c.exact) for c in report.columns} == {(ROWS, ROWS)}
-    assert report.title == f"All {ROWS} rows match the log, to the bit"
+    assert report.title == f"All {ROWS} rows match the log, bit for bit"
     assert report.command == f"gnomon replay {healthy.artifact.tag} --role live"
 
 

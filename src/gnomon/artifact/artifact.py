@@ -1,4 +1,4 @@
-"""Looking at an artifact without running anything of it."""
+"""Inspecting an artifact without running any of it."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Artifact:
     Attributes:
         path: its folder.
         digest: SHA-256 of its manifest, which holds the hash of every other file.
-        manifest: what it says of itself.
-        contract: what it takes and what it answers.
-        runs: what loading it runs by its packer's trust alone. Of a pickle, it is not all.
+        manifest: its parsed manifest.
+        contract: its inputs and outputs.
+        runs: what loading it runs that only its packer trusted. Incomplete for a pickle.
         signers: who signed it; with ``GNOMON_TRUSTED_KEYS``, one of them is trusted.
     """
 
@@ -72,7 +72,7 @@ class Artifact:
         """The golden rows: ``input/…``, ``step/…`` and ``output/…`` columns.
 
         Raises:
-            ArtifactCorrupt: it is no table of rows that the contract takes and answers.
+            ArtifactCorrupt: it does not hold rows that fit the contract.
         """
         table, contract = self._table(GOLDEN), self.contract
         for kind, schema in (("input", contract.input_schema), ("output", contract.output_schema)):
@@ -86,7 +86,7 @@ class Artifact:
         """The training profile: one row for each raw feature, transformed feature and output.
 
         Raises:
-            ArtifactCorrupt: it is no such table, or its bins and counts do not fit together.
+            ArtifactCorrupt: it is not such a table, or its bins and counts are inconsistent.
         """
         from gnomon.artifact.profile import SCHEMA, check
 
@@ -98,7 +98,7 @@ class Artifact:
         return table
 
     def checks(self) -> LeakageReport | None:
-        """What packing looked for in the training data and found; None if it did not look.
+        """What the leakage checks found in the training data at packing; None if they were off.
 
         Raises:
             NewerFormat: a newer version of Gnomon wrote them.
@@ -149,19 +149,20 @@ def inspect(which: str | Path) -> Artifact:
         ArtifactCorrupt: a file is missing, altered or was added; ``where`` names it.
         UntrustedSignature: ``GNOMON_TRUSTED_KEYS`` is set, and no such key signed it.
         UntrustedTypes: the pipeline names a type that its manifest does not, that neither skops
-            nor the manifest trusts, or that nobody may.
+            nor the manifest trusts, or that is always forbidden.
         ArtifactIncompatible: another minor version of Python or scikit-learn, or a newer format.
         NewerFormat: a contract of a newer format.
     """
     return examine(store.resolve(which), trusted_keys())
 
 
-def examine(path: Path, keys: Sequence[PublicKey] | None) -> Artifact:
+def examine(path: Path, keys: Sequence[PublicKey] | None, *, to_be_loaded: bool = True) -> Artifact:
     """:func:`inspect` the artifact in a folder, with the keys whose signatures count.
 
     Args:
         path: the folder.
-        keys: one of them must have signed it; None: nobody need have.
+            keys: one of them must have signed it; None: no signature is needed.
+            to_be_loaded: whether this process must have the Python and scikit-learn for it.
     """
     folder = ArtifactFolder(path)
     manifest, digest = Manifest.of(folder)
@@ -170,7 +171,8 @@ def examine(path: Path, keys: Sequence[PublicKey] | None) -> Artifact:
     manifest.check_files(folder)
     check_modules(manifest, str(path))
     runs = _runs(folder, manifest)
-    manifest.environment.check(str(path))
+    if to_be_loaded:
+        manifest.environment.check(str(path))
     return Artifact(
         path=path,
         digest=digest,

@@ -1,4 +1,4 @@
-"""What an artifact was packed under, and whether this process may run it."""
+"""The environment an artifact was packed in, and whether this process may run it."""
 
 from __future__ import annotations
 

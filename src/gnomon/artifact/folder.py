@@ -42,7 +42,7 @@ MOST_BESIDE_BYTES = 512 * 2**20
 """All files but the largest: code of at most 64 MiB, contract, golden rows and profile."""
 
 _CHUNK = 2**20
-RESTORE = "pack again, or restore the folder from a copy"
+RESTORE = "pack again, or restore the folder from a backup"
 """What to do about a damaged artifact."""
 _FOREIGN = "Gnomon packs no such artifact; find out who made it"
 

@@ -1,4 +1,4 @@
-"""Golden rows: what the pipeline was seen to do when it was packed, step by step.
+"""Golden rows: what the pipeline computed when it was packed, step by step.
 
 A table with a column for every input (``input/<feature>``), every step's every output
 (``step/<step>/<column>``) and every answer (``output/<name>``).

@@ -1,4 +1,4 @@
-"""Loading an artifact: the one place where its code begins to run."""
+"""Loading an artifact: the one place where its code starts to run."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class LoadedArtifact:
         return outputs(self.pipeline, frame, self.artifact.contract)
 
     def predictor(self, *, fast: bool = True) -> Callable[[pd.DataFrame], pa.RecordBatch]:
-        """What answers as :meth:`predict` does, to the bit.
+        """What answers as :meth:`predict` does, bit for bit.
 
         Args:
             fast: at less cost a call. False: ``predict`` and ``predict_proba`` as they are.
@@ -84,7 +84,7 @@ def load(which: str | Path, *, verify: bool = True, digest: str | None = None) -
         which: ``name:version``, ``name:latest``, ``name``, or the path of its folder.
         verify: run the golden rows. A process that forks leaves it to its children: what
             predicts may start threads, and those do not survive a fork.
-        digest: of the artifact that it must be, where another process inspected it.
+        digest: the digest it must have, where another process has inspected it.
 
     Raises:
         ArtifactError: it must not or cannot be loaded; its subclasses say why.

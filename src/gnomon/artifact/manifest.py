@@ -1,4 +1,4 @@
-"""The manifest: what an artifact says of itself, and the hash of every file in it."""
+"""The manifest: an artifact's description, and the hash of every file in it."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         place = folder.path / MANIFEST
         if folder.read(SEAL, MOST_SMALL_BYTES) != f"{digest}  {MANIFEST}\n".encode():
             raise ArtifactCorrupt(
-                f"{MANIFEST} and its hash in {SEAL} do not belong together",
+                f"{MANIFEST} does not match its hash in {SEAL}",
                 where=str(place),
                 hint=RESTORE,
             )

@@ -1,4 +1,4 @@
-"""Packing: from a fitted pipeline to an artifact that was seen to work in a process of its own."""
+"""Packing: from a fitted pipeline to an artifact that was verified in a process of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from gnomon.artifact import check, checks, golden, serialization, store, vendoring
+from gnomon.artifact import fresh_process, golden, leakage_checks, serialization, store, vendoring
 from gnomon.artifact.artifact import Artifact, examine
 from gnomon.artifact.environment import Environment
 from gnomon.artifact.manifest import (
@@ -39,6 +39,7 @@ from gnomon.contract.inference import infer_contract
 from gnomon.contract.unusual import null_rows, unusual_rows
 from gnomon.errors import GnomonError, PackRefused, UntrustedTypes
 from gnomon.leakage import KnownAt
+from gnomon.name_lists import as_names
 from gnomon.pipeline.invariance import check_rows_alone
 from gnomon.pipeline.predicting import outputs
 from gnomon.pipeline.seeds import seeds as seeds_of
@@ -62,17 +63,17 @@ def pack(
     *,
     contract: Contract | None = None,
     code: vendoring.Code = (),
-    entity_key: Sequence[str] = (),
+    entity_key: str | Sequence[str] = (),
     event_time: str | None = None,
     serializer: Serializer = "skops",
-    trusted: Sequence[str] = (),
+    trusted: str | Sequence[str] = (),
     lineage: Mapping[str, Any] | None = None,
     seeds: Mapping[str, Any] | None = None,
     golden_rows: int = 64,
     version: str | None = None,
-    holdout: checks.Holdout | None = None,
+    holdout: leakage_checks.Holdout | None = None,
     known_at: KnownAt | None = None,
-    leakage: checks.Leakage = "warn",
+    leakage: leakage_checks.Leakage = "warn",
 ) -> Artifact:
     """Make an artifact of a fitted pipeline and put it into BentoML's model store.
 
@@ -84,8 +85,8 @@ def pack(
         contract: what requests must hold; inferred from ``X`` when not given.
         code: modules to vendor besides those the pipeline's classes come from and what they
             import: a module, its name, or its file or folder.
-        entity_key: the columns that together name the thing predicted for.
-        event_time: the column that says when the prediction was asked for.
+        entity_key: the columns that together identify the entity predicted for.
+        event_time: the column with the time the prediction was requested.
         serializer: ``skops``, or ``pickle`` where skops cannot store a step.
         trusted: types and functions to trust besides the user's own, scikit-learn's, numpy's and
             scipy's, by their full names.
@@ -101,11 +102,11 @@ def pack(
 
     Warns:
         LeakageWarning: the training data holds what is not known yet at serving time.
-        SeedWarning: a step drew at random without a seed.
+        SeedWarning: a step drew random numbers without a seed.
 
     Raises:
-        PackRefused: what cannot be served honestly, and why.
-        UntrustedTypes: the pipeline holds types that nobody has trusted yet.
+        PackRefused: the served answers would differ from the offline ones, and why.
+        UntrustedTypes: the pipeline holds types that are not trusted yet.
         ContractError: no contract can be inferred, or the one given does not fit ``X``.
     """
     created = datetime.now(UTC)
@@ -121,8 +122,10 @@ def pack(
     check_batch_invariance(pipeline, X, contract)
     found = None
     if leakage != "off":
-        found = checks.check_leakage(pipeline, X, y, contract, holdout=holdout, known_at=known_at)
-        checks.decide(found, leakage, stacklevel=2)
+        found = leakage_checks.check_leakage(
+            pipeline, X, y, contract, holdout=holdout, known_at=known_at
+        )
+        leakage_checks.decide(found, leakage, stacklevel=2)
     drawn = seeds_of(pipeline, len(X)) if seeds is None else dict(seeds)
     if seeds is None:
         warn_of_unseeded(drawn, stacklevel=2)
@@ -131,7 +134,7 @@ def pack(
 
     with store.staging() as folder:
         modules = vendoring.vendor(own, folder / CODE)
-        accepted = accept_types(content, serializer, modules, trusted)
+        accepted = accept_types(content, serializer, modules, as_names(trusted))
         environment = Environment.here(vendoring.distributions(own, types))
         (folder / PIPELINE[serializer]).write_bytes(content)
         contract.write(folder / CONTRACT)
@@ -162,7 +165,7 @@ def pack(
             modules=modules,
             files=dict(hash_files(folder)),
         ).write(folder)
-        check.in_fresh_process(folder)
+        fresh_process.in_fresh_process(folder)
         path = store.publish(folder, name, version, created)
     return examine(path, keys=None)  # it cannot be signed yet
 
@@ -308,7 +311,7 @@ def _hashes(column: pd.Series[Any]) -> bytes:
 
 
 def _infer(
-    pipeline: Any, frame: pd.DataFrame, entity_key: Sequence[str], event_time: str | None
+    pipeline: Any, frame: pd.DataFrame, entity_key: str | Sequence[str], event_time: str | None
 ) -> Contract:
     classifier = is_classifier(pipeline)
     return infer_contract(
@@ -316,6 +319,6 @@ def _infer(
         task="classification" if classifier else "regression",
         classes=tuple(np.asarray(pipeline.classes_).tolist()) if classifier else (),
         probabilities=hasattr(pipeline, "predict_proba"),
-        entity_key=tuple(entity_key),
+        entity_key=entity_key,
         event_time=event_time,
     )

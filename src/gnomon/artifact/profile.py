@@ -1,4 +1,4 @@
-"""The training profile: bins frozen on training data, against which later data is counted.
+"""The training profile: bins fixed on training data, in which later data is counted.
 
 One row for each raw feature (``input``), each column of each preprocessing step (``step``) and each
 output (``output``). Numbers are counted in bins between quantiles, or by value where

@@ -1,4 +1,4 @@
-"""The pipeline as bytes and back, and what those bytes name, read without running them.
+"""The pipeline as bytes and back, and the names in those bytes, read without running them.
 
 skops is the default: it stores state, not instructions, and loads only types on a list. Its files
 are rewritten here so that the same pipeline always gives the same bytes: skops names members after

@@ -130,7 +130,7 @@ class _Signatures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _KIND = Format(
     "list of signatures",
     FORMAT,
-    hint="sign the artifact again, or get it again from who signed it",
+    hint="sign the artifact again, or get it again from the signer",
     damaged=ArtifactCorrupt,
     newer=ArtifactCorrupt,
 )
@@ -143,7 +143,7 @@ def message(tag: str, digest: str, signed: datetime) -> bytes:
 
 
 def trusted_keys() -> tuple[PublicKey, ...] | None:
-    """The keys of ``GNOMON_TRUSTED_KEYS``; None when it is not set and anybody's artifact is taken.
+    """The keys of ``GNOMON_TRUSTED_KEYS``; None when it is not set and any artifact is accepted.
 
     Raises:
         SettingsError: it names no key, or a file that cannot be read or holds anything but keys.
@@ -239,7 +239,8 @@ def _verify(one: _Signature, tag: str, digest: str, where: str) -> None:
         raise UntrustedSignature(
             f"the signature of {fingerprint} is not for {tag} with this content",
             where=where,
-            hint="do not load it: it was changed after signing, or the signature is another's",
+            hint="do not load it: it was changed after signing, or the signature belongs to "
+            "another artifact",
         ) from None
 
 
@@ -258,7 +259,7 @@ def sign(folder: ArtifactFolder, tag: str, digest: str, key: Ed25519PrivateKey) 
     others = [one for one in _read(folder) if one.key != public.line]
     if len(others) >= MOST_SIGNATURES:
         raise SigningError(
-            f"it has {MOST_SIGNATURES} signatures already, the most it may have",
+            f"it has {MOST_SIGNATURES} signatures already, which is the limit",
             where=str(folder.path),
         )
     content = _Signatures((*others, _Signature(public.line, made, now)))

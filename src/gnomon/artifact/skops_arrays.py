@@ -1,4 +1,4 @@
-"""The arrays in a skops file: whether they are as large as they say.
+"""The arrays in a skops file: whether their sizes are true.
 
 numpy reserves memory for the shape in an array's header before it reads the array, and scipy
 unpacks sparse matrices, so a small file could ask for all the memory there is.
@@ -40,7 +40,7 @@ def check_arrays(file: BinaryIO) -> None:
         for name in _files(schema):
             read += archive.getinfo(name).file_size
             if read > 2 * file.seek(0, 2):
-                raise _corrupt(name, "members are read again and again")
+                raise _corrupt(name, "members are read repeatedly")
             if name.endswith(".npz"):
                 _check_sparse(archive, name)
             elif name.endswith(".npy"):
@@ -70,7 +70,7 @@ def _check_trees(archive: zipfile.ZipFile, schema: dict[str, Any]) -> None:
         )
         inside = ((feature[inner] >= 0) & (feature[inner] < features)).all()
         if not (ordered and inside and json.loads(state["node_count"]["content"]) == len(found)):
-            raise _corrupt(name, "the nodes of a tree do not make one")
+            raise _corrupt(name, "the nodes do not form a tree")
 
 
 def _files(schema: dict[str, Any]) -> Iterator[str]:

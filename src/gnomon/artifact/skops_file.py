@@ -1,4 +1,4 @@
-"""The inside of a skops file, read without skops and without running anything.
+"""The content of a skops file, read without skops and without running anything.
 
 A skops file is a zip archive: ``schema.json`` is a tree of nodes, each with a loader of skops that
 will make it, and arrays lie beside it. Here every node is looked at, with what its loader would do

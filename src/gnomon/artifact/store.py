@@ -1,4 +1,4 @@
-"""Where artifacts live: BentoML's model store, ``$BENTOML_HOME/models/<name>/<version>``.
+"""Where artifacts are kept: BentoML's model store, ``$BENTOML_HOME/models/<name>/<version>``.
 
 The store takes no lock of its own, so an artifact appears in it by one rename, and ``latest`` is
 replaced under a lock of ours. Nothing here imports bentoml: workers find artifacts with it too.

@@ -1,4 +1,4 @@
-"""What a serialized pipeline names, and whether this process will run it.
+"""The names in a serialized pipeline, and whether this process will run them.
 
 Three lists decide, in this order, and the artifact writes only the last. *Forbidden*: what runs
 commands, reads files or reaches into the interpreter is refused whatever the manifest says.

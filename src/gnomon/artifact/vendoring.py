@@ -1,4 +1,4 @@
-"""The user's own code: what a pipeline needs of it, and a copy of that in the artifact.
+"""The user's own code: which of it a pipeline needs, and a copy of that in the artifact.
 
 Code counts as the user's own when it lies neither in the standard library nor in an installed
 package. A class's whole top-level package is taken, and every module of the user's own that it
@@ -26,7 +26,8 @@ from gnomon.errors import PackRefused
 
 __all__ = ["Code", "find_code", "vendor"]
 
-Code = Sequence[ModuleType | str | Path]
+Module = ModuleType | str | Path
+Code = Module | Sequence[Module]
 
 MOST_BYTES = 64 * 1024 * 1024
 """The most code and data that is vendored; more is a data set lying beside the code."""
@@ -219,7 +220,7 @@ def _places(spec: ModuleSpec) -> list[Path]:
 
 
 def _given(code: Code) -> Iterator[tuple[str, Path]]:
-    for entry in code:
+    for entry in (code,) if isinstance(code, Module) else code:
         if isinstance(entry, Path):
             if not entry.exists():
                 raise PackRefused("no such file or folder in `code=`", where=str(entry))

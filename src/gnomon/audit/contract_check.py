@@ -1,4 +1,4 @@
-"""A file, or a range of the inference log, held against a contract."""
+"""A file, or a range of the inference log, checked against a contract."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.contract.check.checked import Checked, Refusal
-from gnomon.contract.check.checking import Check
-from gnomon.contract.check.column_judge import Moments
+from gnomon.contract.check.column_judge import Times
+from gnomon.contract.check.row_check import Check
 from gnomon.contract.contract import Contract
 from gnomon.contract.decoding import read_body
 from gnomon.errors import InvalidRequest
@@ -66,7 +66,7 @@ def check_log(
 ) -> Checked:
     """Hold the requests of a range of the log against a contract, in one pass.
 
-    Requests are read again from their bodies, whoever answered them and whatever became of them.
+    Requests are read again from their bodies, whichever artifact answered and whatever the outcome.
 
     Args:
         log: of the model.
@@ -205,8 +205,8 @@ def _seen(
     return pa.chunked_array(found, pa.string()).unique()
 
 
-def _moments(micros: list[int]) -> Moments:
-    return Moments(np.array(micros, dtype=np.int64), np.ones(len(micros), dtype=bool))
+def _moments(micros: list[int]) -> Times:
+    return Times(np.array(micros, dtype=np.int64), np.ones(len(micros), dtype=bool))
 
 
 def _with_text_for_times(contract: Contract) -> Contract:

@@ -1,4 +1,4 @@
-"""All checks for which there is something to look at."""
+"""All leakage checks for which there are data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from gnomon.artifact import Artifact
-from gnomon.artifact.checks import answers
+from gnomon.artifact.leakage_checks import answers
 from gnomon.audit.leakage_files import Meaning
 from gnomon.audit.served import Outcomes, Served, draw
 from gnomon.contract import from_frame
@@ -59,7 +59,7 @@ class Online:
     start: datetime | None = None
     end: datetime | None = None
     outcomes: Path | None = None
-    on: Sequence[str] = ()
+    on: str | Sequence[str] = ()
 
 
 def check_leakage(
@@ -91,7 +91,7 @@ def check_leakage(
     tables: dict[Stage, LabelledTable] = {"train": meaning.read(train)}
     for stage, path in (("holdout", holdout), ("later", later)):
         if path is not None:
-            tables[stage] = meaning.read(path, times=False)  # type: ignore[index]
+            tables[stage] = meaning.read(path, option=f"--{stage}", times=False)  # type: ignore[index]
     report = check_training(tables["train"])
     if "holdout" in tables:
         report = report.and_then(check_split(tables["train"], tables["holdout"]))

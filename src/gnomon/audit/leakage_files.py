@@ -1,4 +1,4 @@
-"""Files of rows, read as tables whose columns have a meaning."""
+"""Files of rows, read as tables whose columns have roles."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from gnomon.contract import Contract
 from gnomon.contract.frames import as_trained
 from gnomon.errors import TableError
 from gnomon.leakage import LabelledTable
+from gnomon.name_lists import as_names
 from gnomon.offline.offline_table import read_table
 
 __all__ = ["Meaning"]
@@ -28,7 +29,7 @@ class Meaning:
         label: the column to predict.
         contract: of the artifact the rows are for; its features are looked at, as the pipeline
             gets them. Without it every column is a feature that is nothing else.
-        event_time: the column that says when the prediction was asked for; the contract's, when
+        event_time: the column with the time the prediction was requested; the contract's, when
             not given.
         entity_key: the columns that identify the entity of a row; the contract's, when not given.
         known_at: by feature, the column with the time its value was known.
@@ -37,21 +38,22 @@ class Meaning:
     label: str | None = None
     contract: Contract | None = None
     event_time: str | None = None
-    entity_key: Sequence[str] = ()
+    entity_key: str | Sequence[str] = ()
     known_at: Mapping[str, str] = field(default_factory=dict)
 
-    def read(self, path: Path, *, times: bool = True) -> LabelledTable:
+    def read(self, path: Path, *, option: str = "TRAIN", times: bool = True) -> LabelledTable:
         """The table of a file.
 
         Args:
             path: ending in ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``.
+            option: the option of the command line that takes the path, for the hint.
             times: whether it has the columns of ``known_at``.
 
         Raises:
             TableError: it cannot be read, or lacks a column.
             ContractError: a column holds what its feature cannot.
         """
-        found = _with_timestamps(read_table(path, self.contract or _NO_CONTRACT))
+        found = _with_timestamps(read_table(path, self.contract or _NO_CONTRACT, option=option))
         known_at = self.known_at if times else {}
         self._refuse_missing(found, path, known_at)
         frame = _frame(found)
@@ -77,7 +79,13 @@ class Meaning:
         return [name for name in columns if name not in others]
 
     def _refuse_missing(self, found: pa.Table, path: Path, known_at: Mapping[str, str]) -> None:
-        named = [self.label, self.event_time, *self.entity_key, *known_at, *known_at.values()]
+        named = [
+            self.label,
+            self.event_time,
+            *as_names(self.entity_key),
+            *known_at,
+            *known_at.values(),
+        ]
         asked = [name for name in named if name is not None]
         if self.contract is not None:
             asked += self._features([])

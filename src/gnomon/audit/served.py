@@ -1,4 +1,4 @@
-"""What an artifact was asked and answered, drawn from the log; and what became of it."""
+"""Rows that an artifact served, drawn from the log, with their outcomes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.artifact.checks import answers
+from gnomon.artifact.leakage_checks import answers
 from gnomon.contract import Contract
 from gnomon.contract.frames import as_trained
 from gnomon.errors import TableError
@@ -47,13 +47,13 @@ class Served:
 class Outcomes:
     """A table of what became of rows, by key."""
 
-    def __init__(self, path: Path, on: Sequence[str], label: str, contract: Contract) -> None:
+    def __init__(self, path: Path, on: str | Sequence[str], label: str, contract: Contract) -> None:
         """
         Raises:
             TableError: it cannot be read, lacks a column, has a key twice or of another type.
         """
         fields = key_fields(on or contract.entity_key, contract)
-        table = read_table(path, contract)
+        table = read_table(path, contract, option="--outcomes")
         missing = [n for n in [*(f.name for f in fields), label] if n not in table.column_names]
         if missing:
             raise TableError(

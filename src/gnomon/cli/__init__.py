@@ -1,4 +1,4 @@
-"""The command ``gnomon``: one thin file a verb, which imports what it needs when it runs."""
+"""The command ``gnomon``: one thin file per command, which imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _end(code: int) -> None:
 def run() -> None:
     """Run a command line; the errors Gnomon raises on purpose are printed without a traceback.
 
-    Exit codes: 0 success; 1 the check failed (divergence, a gate that does not hold);
+    Exit codes: 0 success; 1 the check failed (divergence, a gate that does not pass);
     2 it could not be done, or the command line is wrong.
     """
     from gnomon.cli.app import app

@@ -1,4 +1,4 @@
-"""The command line as a whole: its verbs and its help."""
+"""The command line as a whole: its commands and its help."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from gnomon.cli import (
     log,
     promote,
     replay,
+    reports,
     rollback,
     serve,
     shadow,
@@ -34,7 +35,7 @@ OPEN = ("init",)
 app = typer.Typer(
     name="gnomon",
     help="Serve a model, run the next one in its shadow, and prove that online matches offline.",
-    epilog="Exit codes: 0 success, 1 the check failed (divergence, a gate that does not hold), "
+    epilog="Exit codes: 0 success, 1 the check failed (divergence, a gate that does not pass), "
     "2 an error. Settings are GNOMON_* variables; docs/settings.md lists them.",
     no_args_is_help=True,
     add_completion=False,
@@ -76,6 +77,7 @@ app.add_typer(shadow.app, name="shadow")
 app.command("promote")(promote.command)
 app.command("rollback")(rollback.command)
 app.command("history")(history.command)
+app.command("reports")(reports.command)
 app.command("replay")(replay.command)
 app.command("compare")(compare.command)
 app.command("check")(check.command)

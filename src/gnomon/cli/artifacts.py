@@ -17,7 +17,7 @@ def command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the artifacts in the model store, newest first. Nothing of them is executed."""
+    """List the artifacts in the model store, newest first. None of their code is executed."""
     from gnomon.artifact import resolve, tags
     from gnomon.cli.console import out, print_json
     from gnomon.cli.show.artifacts import plain, show_artifacts

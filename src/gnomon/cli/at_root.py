@@ -56,7 +56,7 @@ class AtRoot:
         return rollout.rollback(self._settings, self._model, by=me(), why=why)
 
     def pending(self, event: Event) -> str | None:
-        return "A server with this storage root carries it out when it runs."
+        return "It takes effect when a server with this storage root runs."
 
     def status(self) -> list[Status]:
         return reported(self._settings, self._model)

@@ -1,4 +1,4 @@
-"""``gnomon check``: hold a file or the log against a contract, or a contract against another."""
+"""``gnomon check``: check a file or the log against a contract, or one contract against another."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def command(
         str,
         typer.Argument(
             metavar="CONTRACT",
-            help="Whose contract: a tag as flights:one, a model's name for its live artifact, or "
-            "a contract.json.",
+            help="The contract: a tag such as flights:one, a model's name for its live artifact, "
+            "or a contract.json.",
         ),
     ],
     table: Annotated[
@@ -39,8 +39,8 @@ def command(
         typer.Option(
             "--against",
             metavar="OLD",
-            help="Check no rows: can this contract replace OLD for the requests that "
-            "clients send today?",
+            help="Compare contracts instead of rows: can this one replace OLD for the "
+            "requests that clients send today?",
         ),
     ] = None,
     role: Annotated[
@@ -58,10 +58,11 @@ def command(
 ) -> None:
     """Check a file, or logged requests, against a contract.
 
-    The rules are those a server refuses requests by; beside them, values that training did not
-    see, timestamps that are too old or in the future, and numbers that look like another unit.
+    The rules are those of a server. Also reported: values that training did not see, timestamps
+    that are too old or in the future, and numbers that look like another unit.
 
-    Exit code 0: they do, or the contract is compatible. 1: they do not, or it is inconclusive.
+    Exit code 0: the rows conform, or the contract is compatible. 1: they do not, or it is
+    inconclusive.
     """
     from gnomon.cli.console import print_json
     from gnomon.cli.show.check import show_changes, show_checked

@@ -1,4 +1,4 @@
-"""``gnomon compare``: hold the log against a table of offline predictions and features."""
+"""``gnomon compare``: compare the log with a table of offline predictions and features."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from gnomon.cli.join_options import Keys, KnownAt
 from gnomon.cli.options import AsJson
 from gnomon.cli.ranges import AsRole, End, PolicyFile, Start, Which
 from gnomon.cli.reporting import ReportPath
-from gnomon.cli.tables import Keys, KnownAt
 
 __all__ = ["command"]
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ago",
     "columns",
+    "duration",
     "local",
     "out",
     "print_event",
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 PIPED_WIDTH = 140
-"""Columns where nobody watches and COLUMNS does not say: enough for a row of any table."""
+"""Width without a terminal and without COLUMNS: enough for a row of any table."""
 
 out = Terminal()
 err = Terminal(stderr=True)
@@ -81,7 +82,7 @@ def print_event(event: Event, place: str, pending: str | None, as_json: bool) ->
     from gnomon.contract.difference import Change
 
     done = _DONE[event.kind][pending is not None]
-    what = "its contract is incompatible" if event.changes else "its gates did not hold"
+    what = "its contract is incompatible" if event.changes else "its gates did not pass"
     forced = f", though {what}" if event.forced else ""
     later = "" if pending is None else f" {pending}"
     out.print(f"{event.artifact} {done} at {place}{forced}.{later}", markup=False)
@@ -100,7 +101,7 @@ def columns(*names: str, whole: Collection[str] = ()) -> Table:
 
 @contextmanager
 def wait(what: str) -> Iterator[None]:
-    """A spinner while something takes its time; nothing where nobody watches."""
+    """A spinner while something takes time; nothing where there is no terminal."""
     with err.status(what) if err.is_terminal else _nothing():
         yield
 
@@ -129,9 +130,11 @@ def _nothing() -> Iterator[None]:
 
 def ago(time: datetime | None) -> str:
     """How long since, in the largest unit that says enough."""
-    if time is None:
-        return "-"
-    seconds = (datetime.now(UTC) - time).total_seconds()
+    return "-" if time is None else duration((datetime.now(UTC) - time).total_seconds())
+
+
+def duration(seconds: float) -> str:
+    """A time span in the largest unit that says enough."""
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

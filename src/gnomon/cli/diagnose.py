@@ -1,4 +1,4 @@
-"""``gnomon diagnose``: why what was served is not what was predicted offline."""
+"""``gnomon diagnose``: why online and offline differ."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from gnomon.cli.join_options import Keys, KnownAt
 from gnomon.cli.options import AsJson
 from gnomon.cli.ranges import AsRole, End, PolicyFile, Start, Which
 from gnomon.cli.reporting import ReportPath
-from gnomon.cli.tables import Keys, KnownAt
 
 __all__ = ["command"]
 
@@ -33,7 +33,7 @@ def command(
             "--label",
             metavar="COLUMN",
             help="The table's column with the true outcome. A feature that predicts it offline "
-            "and not online leaks.",
+            "but not online is leakage.",
         ),
     ] = None,
     known_at: KnownAt = None,
@@ -55,9 +55,9 @@ def command(
 ) -> None:
     """Find what differs, since when and why, and confirm it.
 
-    Which feature, at which step, on which rows: a sample is run one by one, in batches and in
-    other batches, then traced through the pipeline. Every cause that is named was undone, and
-    the mismatch vanished.
+    Which feature, at which step, on which rows: a sample is run one by one, in batches and in other
+    batches, then traced through the pipeline. Every cause that is named was confirmed by undoing
+    it.
 
     Exit code 0: the sides agree. 1: they diverge beyond the policy, or it is inconclusive.
     """

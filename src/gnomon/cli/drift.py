@@ -1,4 +1,4 @@
-"""``gnomon drift``: how far has what is served moved from training?"""
+"""``gnomon drift``: how far has served data drifted from training?"""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def command(
 ) -> None:
     """Measure how far logged requests have drifted from training.
 
-    Each feature, transformed column and output is counted in the bins that training froze: over
-    the range, over time and by segment. Sudden and slow changes are named with rows that show them.
+    Each feature, transformed column and output is counted in the bins of the training profile:
+    over the range, over time and by segment. Sudden and slow changes are named with example rows.
 
-    Exit code 0: as in training, within the policy's [drift]. 1: not, or it is inconclusive.
+    Exit code 0: as in training, within the policy's [drift]. 1: drifted, or inconclusive.
     """
     from gnomon.cli.console import out
     from gnomon.cli.reporting import counting

@@ -1,4 +1,4 @@
-"""``gnomon history``: every rollout decision, and who took it why."""
+"""``gnomon history``: every rollout decision, by whom and why."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def command(
 ) -> None:
     """Show every rollout decision: what, when, by whom and why. The oldest comes first.
 
-    Exit code 2: the history is damaged; what comes before the damage is shown.
+    Exit code 2: the history is damaged; the decisions before the damage are shown.
     """
     from gnomon.cli.console import out, print_json
     from gnomon.cli.show.history import show_history

@@ -1,4 +1,4 @@
-"""``gnomon init``: write a deployment that trains, serves and answers, to be made one's own."""
+"""``gnomon init``: write a deployment that trains, serves and answers, to build on."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ CONTENTS = {
     "models/send.py": "sends a thousand requests, for a shadow to score",
     "preprocessing/": "its own transformers; every artifact carries a copy",
     "service/": "what is served",
-    "shadow/policy.toml": "what a candidate must show before it may serve",
-    "shadow/replay.py": "runs a day's answers again; to be scheduled every night",
+    "shadow/policy.toml": "what a candidate must meet to be promoted",
+    "shadow/replay.py": "replays a day of requests; schedule it nightly",
 }
 
 
 def command(
-    folder: Annotated[Path, typer.Argument(help="Where to write it; made if it is not there.")],
+    folder: Annotated[Path, typer.Argument(help="Where to write it; created if missing.")],
     name: Annotated[
         str | None,
         typer.Option("--name", metavar="NAME", help="The model's name. Default: the folder's."),

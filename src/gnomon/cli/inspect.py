@@ -1,4 +1,4 @@
-"""``gnomon inspect``: what an artifact is, with nothing of it executed."""
+"""``gnomon inspect``: what an artifact is, without executing any of it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ def command(
 ) -> None:
     """Check an artifact and show what it is and what it would run.
 
-    Its hashes, types and signature are checked. Nothing of it is executed.
+    Its hashes, types and signature are checked. None of its code is executed.
+
+    Exit code 2 also when this environment cannot load it.
     """
-    from gnomon.artifact import inspect
+    from gnomon.artifact.artifact import examine
+    from gnomon.artifact.signing import trusted_keys
+    from gnomon.artifact.store import resolve
     from gnomon.cli.console import print_json
     from gnomon.cli.show.artifact import show_artifact
 
-    artifact = inspect(which)
+    artifact = examine(resolve(which), trusted_keys(), to_be_loaded=False)
     if as_json:
         print_json(
             {
@@ -42,3 +46,4 @@ def command(
         )
     else:
         show_artifact(artifact)
+    artifact.manifest.environment.check(str(artifact.path))

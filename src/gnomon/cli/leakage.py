@@ -1,4 +1,4 @@
-"""``gnomon leakage``: does the training data hold what is not known yet at serving time?"""
+"""``gnomon leakage``: does the training data hold what is not known at serving time?"""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def command(
         typer.Option("--holdout", metavar="FILE", help="Rows the model was not trained on."),
     ] = None,
     later: Annotated[
-        Path | None, typer.Option("--later", metavar="FILE", help="Rows from after both.")
+        Path | None, typer.Option("--later", metavar="FILE", help="Rows that are later than both.")
     ] = None,
     event_time: Annotated[
         str | None,
@@ -58,7 +58,7 @@ def command(
             "--artifact",
             metavar="TAG",
             help="The artifact trained on these rows: a tag, or a model's name for its live one. "
-            "Its scores and the rows it served are looked at too.",
+            "Its scores and the rows it served are checked too.",
         ),
     ] = None,
     outcomes: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -36,21 +37,30 @@ def sql(
     model: Model = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: AsJson = False,
+    parquet: Annotated[
+        Path | None,
+        typer.Option("--parquet", metavar="FILE", help="Write the rows to a Parquet file."),
+    ] = None,
 ) -> None:
-    """Query the log with SQL, sealed or not, each row once. It sees the log and no files.
+    """Query the log with SQL, sealed or not, each row once. Queries see the log and no files.
 
     For example: gnomon log sql "SELECT outcome, count(*) AS n FROM log GROUP BY ALL"
     """
-    from gnomon.cli.console import print_json, wait
-    from gnomon.cli.show.rows import print_csv, show_rows
+    from gnomon.cli.console import out, print_json, wait
+    from gnomon.cli.show.rows import print_csv, show_rows, write_parquet
     from gnomon.cli.target import settings_here
     from gnomon.log import InferenceLog
     from gnomon.rollout.lookup import find_model
 
+    if csv + as_json + (parquet is not None) > 1:
+        raise typer.BadParameter("give one of --csv, --json and --parquet")
     settings = settings_here()
     with wait("querying the log"):
         found = InferenceLog(settings, model or find_model(settings)).sql(query, unsafe=unsafe)
-    if csv:
+    if parquet is not None:
+        write_parquet(found, parquet)
+        out.print(f"{found.num_rows:,} rows: {parquet}", markup=False, soft_wrap=True)
+    elif csv:
         print_csv(found)
     elif as_json:
         print_json(found.to_pylist())
@@ -112,19 +122,31 @@ def repair_log(model: Model = None, as_json: AsJson = False) -> None:
 
 
 @app.command("seal")
-def seal(model: Model = None) -> None:
-    """Move closed segments into the table now.
+def seal(
+    model: Model = None,
+    now: Annotated[
+        bool,
+        typer.Option("--now", help="Close open segments first, by the server that writes them."),
+    ] = False,
+) -> None:
+    """Move closed segments into the table, and say what is still open.
 
-    And hold it to the retention settings. A running server does so by itself.
+    Also apply the retention settings. A running server does both by itself.
     """
     from gnomon.cli.console import out, wait
+    from gnomon.cli.show.sealed import explain
     from gnomon.cli.target import settings_here
+    from gnomon.log.open_segments import close_now, open_segments
     from gnomon.log.seal import Sealer
     from gnomon.rollout.lookup import find_model
 
     settings = settings_here()
-    sealer = Sealer(settings, model or find_model(settings))
+    name = model or find_model(settings)
+    sealer = Sealer(settings, name)
     with wait("sealing"):
+        if now:
+            close_now(settings, name)
         moved = sealer.seal()
         sealer.maintain()
-    out.print(f"{moved} closed segment{'' if moved == 1 else 's'} sealed")
+        left = open_segments(settings, name)
+    out.print(explain(moved, left, settings.segment_seconds), markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Options that several commands take, so that they read and behave the same everywhere."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Model: TypeAlias = Annotated[
     ),
 ]
 Why: TypeAlias = Annotated[
-    str | None, typer.Option("--why", metavar="TEXT", help="The reason, kept in the history.")
+    str | None, typer.Option("--why", metavar="TEXT", help="The reason; the history records it.")
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 

@@ -1,4 +1,4 @@
-"""``gnomon promote``: make an artifact live, if its gates hold."""
+"""``gnomon promote``: make an artifact live, if its gates pass."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def command(
         bool,
         typer.Option(
             "--check",
-            help="Show what the gates say and change nothing. Exit code 1: not yet.",
+            help="Evaluate the gates and change nothing. Exit code 1: not promotable yet.",
         ),
     ] = False,
     force: Annotated[
@@ -39,7 +39,7 @@ def command(
             "--wait",
             metavar="SECONDS",
             min=0,
-            help="Keep asking for this long while no gate fails and evidence is still missing.",
+            help="Retry for this long while no gate fails but evidence is still missing.",
         ),
     ] = 0.0,
     why: Why = None,
@@ -56,7 +56,7 @@ def command(
 ) -> None:
     """Make an artifact live if its gates pass. No request fails meanwhile."""
     if check and seconds:
-        raise typer.BadParameter("--check answers at once: leave out --wait, or --check")
+        raise typer.BadParameter("--check cannot be combined with --wait")
     if check:
         _check(artifact, policy, as_json)
         return
@@ -65,7 +65,7 @@ def command(
 
     target = find_target(url, token, artifact=artifact)
     patience = f", for up to {seconds:g} s" if seconds else ""
-    with wait(f"loading and verifying {artifact}, and asking its gates{patience}"):
+    with wait(f"loading and verifying {artifact}, and evaluating its gates{patience}"):
         event = _promote(target, artifact, force=force, why=why, seconds=seconds)
     print_event(event, target.place, target.pending(event), as_json)
 
@@ -95,7 +95,7 @@ def _check(artifact: str, policy: Path | None, as_json: bool) -> None:
     from gnomon.policy import find_policy
 
     model = artifact.partition(":")[0]
-    with wait("asking the gates"):
+    with wait("evaluating the gates"):
         found = rollout.check(settings_here(), model, artifact, find_policy(policy))
     if as_json:
         print_json({"verdict": found.verdict, **msgspec.structs.asdict(found)})

@@ -1,4 +1,4 @@
-"""Which logged answers ``replay`` and ``compare`` look at: the options and what they mean."""
+"""Options that select which logged answers a command looks at."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 __all__ = ["AsRole", "End", "PolicyFile", "Start", "Which"]
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """A time as ISO 8601; without an offset it is of this machine's zone."""
     try:
         return datetime.fromisoformat(text).astimezone()
@@ -38,18 +38,25 @@ AsRole: TypeAlias = Annotated[
 ]
 Start: TypeAlias = Annotated[
     datetime | None,
-    typer.Option("--start", parser=moment, metavar="TIME", help="From this arrival time on."),
+    typer.Option(
+        "--start",
+        parser=parse_time,
+        metavar="TIME",
+        help="Only rows that arrived at this time or later.",
+    ),
 ]
 End: TypeAlias = Annotated[
     datetime | None,
-    typer.Option("--end", parser=moment, metavar="TIME", help="Before this arrival time."),
+    typer.Option(
+        "--end", parser=parse_time, metavar="TIME", help="Only rows that arrived before this time."
+    ),
 ]
 PolicyFile: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         "--policy",
         metavar="FILE",
-        help="What agrees, and the limit of rows that diverge. Default: "
+        help="What counts as agreement, and how many rows may diverge. Default: "
         "shadow/policy.toml, else the defaults.",
     ),
 ]

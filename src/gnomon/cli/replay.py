@@ -27,7 +27,8 @@ def command(
     start: Start = None,
     end: End = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="ROWS", help="Stop after so many rows.")
+        int | None,
+        typer.Option("--limit", min=1, metavar="ROWS", help="Stop after this many rows."),
     ] = None,
     policy: PolicyFile = None,
     report: ReportPath = None,
@@ -35,7 +36,8 @@ def command(
 ) -> None:
     """Run logged requests again and compare the answers.
 
-    The same artifact must say the same again: where it does not, something outside of it moved.
+    The same artifact must answer the same again: if it does not, something outside of it has
+    changed.
 
     Exit code 0: they agree. 1: they diverge beyond the policy, or it is inconclusive.
     """

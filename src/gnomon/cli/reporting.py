@@ -1,4 +1,4 @@
-"""What commands do with a report: show it, say where it is kept, exit."""
+"""What commands do with a report: show it, say where it is saved, exit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ReportPath: TypeAlias = Annotated[
     typer.Option(
         "--report",
         metavar="PATH",
-        help="Where to keep the report: PATH.html for people, PATH.json for programs. "
+        help="Where to save the report: PATH.html for people, PATH.json for programs. "
         "Default: reports/ in the storage root.",
     ),
 ]

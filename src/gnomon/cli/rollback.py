@@ -14,7 +14,7 @@ def command(
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the previous artifact live again. It is still warm, so this is instant."""
+    """Make the previous artifact live again. It is still loaded, so this takes effect at once."""
     from gnomon.cli.console import print_event
     from gnomon.cli.target import find_target
 

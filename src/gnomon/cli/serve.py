@@ -1,4 +1,4 @@
-"""``gnomon serve``: run a deployment's service and say when and where it answers."""
+"""``gnomon serve``: run a deployment's service and say when and where it is ready."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def command(
 ) -> None:
     """Serve a deployment. It becomes ready when its live artifact is loaded and verified."""
     from gnomon.cli.console import out
-    from gnomon.service.limits import raise_descriptor_limit
+    from gnomon.service.connection_limits import raise_descriptor_limit
     from gnomon.service.origins import origins_of
     from gnomon.settings import Settings
 
@@ -70,7 +70,8 @@ def command(
         )
         if host in ANY_ADDRESS and settings.hosts is None:
             out.print(
-                "It answers to addresses and to localhost. To call it by a name: GNOMON_HOSTS=NAME",
+                "It accepts requests for IP addresses and localhost. To accept a host name: "
+                "GNOMON_HOSTS=NAME",
                 soft_wrap=True,
             )
     raise typer.Exit(max(process.wait(), 0))

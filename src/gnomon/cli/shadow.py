@@ -16,7 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Tag = Annotated[str, typer.Argument(metavar="TAG", help="The artifact, as flights:latest.")]
+Tag = Annotated[str, typer.Argument(metavar="TAG", help="The artifact, such as flights:latest.")]
 
 
 @app.command("start")
@@ -41,7 +41,8 @@ def start(
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Start it though its contract refuses what clients send today."
+            "--force",
+            help="Start it although its contract refuses requests that clients send today.",
         ),
     ] = False,
     why: Why = None,
@@ -51,8 +52,8 @@ def start(
 ) -> None:
     """Put an artifact in shadow. Live never waits for it.
 
-    Its contract is held against the live one: it is refused where it could not read what clients
-    send today, and what may matter is shown.
+    Its contract is compared with the live one. It is refused if it would refuse requests that
+    clients send today; warnings are shown.
     """
     from gnomon.cli.console import print_event, wait
     from gnomon.cli.target import find_target
@@ -71,7 +72,7 @@ def stop(
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take an artifact out of shadow. What it answered stays in the log."""
+    """Take an artifact out of shadow. Its answers stay in the log."""
     from gnomon.cli.console import print_event
     from gnomon.cli.target import find_target
 

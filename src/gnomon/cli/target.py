@@ -1,4 +1,4 @@
-"""Where a rollout command acts: on a running server, or on the storage root servers follow."""
+"""Where a rollout command acts: on a running server, or on the storage root that servers follow."""
 
 from __future__ import annotations
 

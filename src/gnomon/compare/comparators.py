@@ -218,7 +218,7 @@ def _integers(side: pa.Array) -> npt.NDArray[np.int64]:
 
 
 def _floats(side: pa.Array) -> Floats:
-    """Numbers as 64 bit floats, NaN where null. Strings are refused, even those of digits."""
+    """Numbers as 64-bit floats, NaN where null. Strings are refused, even those of digits."""
     if not any(test(side.type) for test in _NUMBERS):
         raise pa.ArrowInvalid(f"{side.type} is not a number")
     if pa.types.is_timestamp(side.type):

@@ -1,4 +1,4 @@
-"""Two feeds of the same rows, summed in one pass over any number of batches."""
+"""A comparison summed in one pass over any number of batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals for a rate that hold however often, and whenever, one looks."""
+"""Anytime-valid intervals for a rate: they hold however often, and whenever, you look."""
 
 from __future__ import annotations
 

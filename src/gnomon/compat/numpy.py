@@ -1,4 +1,4 @@
-"""Parts of numpy that are replaced for a while."""
+"""Parts of numpy that are replaced temporarily."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from gnomon.lazy_imports import lazy
 
 if TYPE_CHECKING:
     from gnomon.contract.check.checked import Checked
-    from gnomon.contract.check.checking import Check, check_frame
+    from gnomon.contract.check.row_check import Check, check_frame
     from gnomon.contract.contract import Contract, Feature, Output
     from gnomon.contract.decoding import Decoded, Decoder
     from gnomon.contract.frames import from_frame, to_frame
@@ -33,14 +33,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Check": "check.checking",
+    "Check": "check.row_check",
     "Checked": "check.checked",
     "Contract": "contract",
     "Decoded": "decoding",
     "Decoder": "decoding",
     "Feature": "contract",
     "Output": "contract",
-    "check_frame": "check.checking",
+    "check_frame": "check.row_check",
     "from_frame": "frames",
     "infer_contract": "inference",
     "to_frame": "frames",

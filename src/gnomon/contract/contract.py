@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 
 from gnomon.contract.feature import Feature, FeatureType, Output, Scalar
-from gnomon.contract.values import reader
+from gnomon.contract.json_values import reader
 from gnomon.errors import ContractError, GnomonError, NewerFormat
 from gnomon.formats import Format, check_version
 
@@ -45,9 +45,9 @@ class Contract(
         outputs: the outputs. A classifier with ``predict_proba`` has one ``probability_<class>``
             per class after ``prediction``, in the order of ``classes``.
         classes: the labels of a classifier, as in ``classes_``.
-        entity_key: the features that together name the thing predicted for; joins and sampling
+        entity_key: the features that together identify the entity predicted for; joins and sampling
             use them.
-        event_time: the timestamp feature that says when the prediction was asked for.
+        event_time: the timestamp feature with the time the prediction was requested.
     """
 
     format: int = FORMAT
@@ -116,7 +116,7 @@ class Contract(
 
     @classmethod
     def of(cls, body: bytes, path: Path) -> Contract:
-        """The contract in the content of a file; ``path`` is for messages.
+        """Parse the content of a contract file; ``path`` is for messages.
 
         Raises:
             ContractError: as :meth:`read`.
@@ -139,7 +139,7 @@ class Contract(
         """Refuse a contract that contradicts itself.
 
         Raises:
-            ContractError: duplicate or reserved names, keys that are not featuress, a default
+            ContractError: duplicate or reserved names, keys that are not features, a default
                 missing or of the wrong type, a dtype that cannot hold its feature, outputs that
                 do not follow from task and classes, a format this version does not know.
         """
@@ -175,7 +175,7 @@ class Contract(
                 )
         for name in sorted(RESERVED.intersection(names)):
             raise ContractError(
-                f"a feature cannot be called `{name}`: requests use the word for themselves",
+                f"a feature cannot be called `{name}`: the name is reserved in requests",
                 where="$.features",
             )
 
@@ -190,6 +190,13 @@ class Contract(
             )
 
     def _check_keys(self) -> None:
+        given: object = self.entity_key
+        if isinstance(given, str):
+            raise ContractError(
+                f"expected a tuple of feature names, got the string {given!r}",
+                where="$.entity_key",
+                hint=f"write entity_key=({given!r},)",
+            )
         for i, name in enumerate(self.entity_key):
             _at(f"$.entity_key[{i}]", self, name)
         _check_unique(list(self.entity_key), "$.entity_key")

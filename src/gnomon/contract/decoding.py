@@ -16,11 +16,10 @@ from msgspec.structs import astuple
 
 from gnomon.contract.body_size import SOON_BYTES
 from gnomon.contract.contract import Contract, Feature
-from gnomon.contract.malformed import parse
-from gnomon.contract.values import (
+from gnomon.contract.json_values import (
     Bounds,
-    Moment,
     Value,
+    ZonedTimestamp,
     in_zone,
     integer_limits,
     is_bounded,
@@ -30,6 +29,7 @@ from gnomon.contract.values import (
     shown,
     years,
 )
+from gnomon.contract.malformed import parse
 from gnomon.contract.zones import zone
 from gnomon.errors import BodyTooLarge, InvalidRequest
 
@@ -72,7 +72,7 @@ class Decoder:
 
     A body is one record, ``{"dep_delay": 3.5, ...}``, or ``{"rows": [{...}, ...]}``. Clean bodies
     take one ``msgspec`` pass; anything unusual (``3.0`` for an integer, an extra field, a
-    mistake) is read again by the readers of :mod:`gnomon.contract.values`. Of a key given
+    mistake) is read again by the readers of :mod:`gnomon.contract.json_values`. Of a key given
     twice the last one counts, as in most JSON readers.
     """
 
@@ -293,7 +293,7 @@ _WIRE: dict[str, Any] = {
     "boolean": lambda f: bool,
     "string": _text_type,
     "category": _text_type,
-    "timestamp": lambda f: Moment,
+    "timestamp": lambda f: ZonedTimestamp,
 }
 
 

@@ -1,4 +1,4 @@
-"""What changes for today's clients when one contract takes another's place.
+"""What changes for today's clients when one contract replaces another.
 
 A request of today is one that the old contract accepts and that holds its features. Fields that are
 no feature are let through whatever they hold, so nothing is promised about a field that a new
@@ -14,7 +14,7 @@ import msgspec
 
 from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature, Output
-from gnomon.contract.values import inside, is_bounded, limits, shown, years
+from gnomon.contract.json_values import inside, is_bounded, limits, shown, years
 
 __all__ = ["Change", "Level", "difference", "worst"]
 
@@ -95,9 +95,9 @@ def _type(old: Feature, new: Feature) -> Iterator[Change]:
     if old.type == new.type:
         return
     if {old.type, new.type} <= {*_TEXT}:
-        yield _change("compatible", new, "type", old.type, new.type, "both take text")
+        yield _change("compatible", new, "type", old.type, new.type, "both accept text")
     elif (old.type, new.type) == ("integer", "float"):
-        yield _change("compatible", new, "type", old.type, new.type, "every integer is taken")
+        yield _change("compatible", new, "type", old.type, new.type, "every integer is accepted")
     else:
         says = f"what was sent as {old.type} is refused"
         yield _change("incompatible", new, "type", old.type, new.type, says)
@@ -107,7 +107,7 @@ def _null(old: Feature, new: Feature) -> Iterator[Change]:
     if old.nullable and not new.nullable:
         yield _change("incompatible", new, "nullable", "true", "false", "null is refused")
     elif new.nullable and not old.nullable:
-        yield _change("compatible", new, "nullable", "false", "true", "null is taken too")
+        yield _change("compatible", new, "nullable", "false", "true", "null is accepted too")
 
 
 def _missing(old: Feature, new: Feature) -> Iterator[Change]:
@@ -136,7 +136,7 @@ def _reading(old: Feature, new: Feature) -> Iterator[Change]:
         says = "values are no longer converted, and refused in another type or zone"
         yield _change("incompatible", new, "coerce", "true", "false", says)
     elif new.coerce and not old.coerce and new.type not in _TEXT:
-        yield _change("compatible", new, "coerce", "false", "true", "more spellings are taken")
+        yield _change("compatible", new, "coerce", "false", "true", "more spellings are accepted")
     if old.type != "timestamp" or new.type != "timestamp":
         return
     was, becomes = old.timezone or "UTC", new.timezone or "UTC"
@@ -171,14 +171,14 @@ def _domain(old: Feature, new: Feature) -> Iterator[Change]:
         says = f"{', '.join(map(shown, gone[:5]))} let through, but never seen in training"
         yield _narrowed(old, new, "domain", "warning", says)
     elif was != becomes or old.outside != new.outside:
-        yield _narrowed(old, new, "domain", "compatible", "every value is taken as before")
+        yield _narrowed(old, new, "domain", "compatible", "every value is accepted as before")
 
 
 def _range(old: Feature, new: Feature) -> Iterator[Change]:
     taken, takes = limits(old), limits(new)
     if _within(taken, takes):
         if (old.minimum, old.maximum, old.outside) != (new.minimum, new.maximum, new.outside):
-            yield _narrowed(old, new, "range", "compatible", "every value is taken as before")
+            yield _narrowed(old, new, "range", "compatible", "every value is accepted as before")
         return
     low, high = taken
     usual = (
@@ -216,7 +216,7 @@ def _meaning(old: Feature, new: Feature) -> Iterator[Change]:
             yield _change("warning", new, "unit", was, becomes, says)
     if old.max_age != new.max_age:
         longer = new.max_age is None or (old.max_age is not None and new.max_age > old.max_age)
-        says = "`gnomon check` takes older values" if longer else "older values are stale now"
+        says = "`gnomon check` accepts older values" if longer else "older values are stale now"
         level: Level = "compatible" if longer else "warning"
         yield _change(level, new, "max_age", str(old.max_age), str(new.max_age), says)
 
@@ -229,10 +229,10 @@ def _word(unit: str | None) -> str:
 def _keys(old: Contract, new: Contract) -> Iterator[Change]:
     if old.entity_key != new.entity_key:
         was, becomes = (", ".join(c.entity_key) or "none" for c in (old, new))
-        says = "samples and joins are by another key"
+        says = "sampling and joins use another key"
         yield _at("warning", "entity_key", "changed", was, becomes, says)
     if old.event_time != new.event_time:
-        says = "rows are placed in time by another feature"
+        says = "another feature gives the time of a row"
         was, becomes = old.event_time or "none", new.event_time or "none"
         yield _at("warning", "event_time", "changed", was, becomes, says)
 

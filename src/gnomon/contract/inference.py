@@ -14,6 +14,7 @@ from gnomon.contract.dtypes import dtype_name, training_dtype
 from gnomon.contract.feature import holds
 from gnomon.contract.zones import zone_name
 from gnomon.errors import ContractError
+from gnomon.name_lists import as_names
 
 __all__ = ["infer_contract"]
 
@@ -39,13 +40,13 @@ def infer_contract(
     task: Literal["classification", "regression"],
     classes: Sequence[Any] = (),
     probabilities: bool = True,
-    entity_key: Sequence[str] = (),
+    entity_key: str | Sequence[str] = (),
     event_time: str | None = None,
 ) -> Contract:
-    """The contract that the training frame keeps to.
+    """Infer the contract that the training frame satisfies.
 
     A feature may be null online if it was null in training, and an absent key is then a null too.
-    Range and domain are what training saw; values outside are let through and counted. Strings of
+    Range and domain are what training saw; values outside are accepted and counted. Strings of
     at most 200 distinct values, each seen twice on average, are a ``category``.
 
     Args:
@@ -53,8 +54,8 @@ def infer_contract(
         task: what the pipeline does.
         classes: the classifier's ``classes_``.
         probabilities: whether the classifier has ``predict_proba``.
-        entity_key: the columns that together name the thing predicted for.
-        event_time: the timestamp column that says when the prediction was asked for.
+        entity_key: the columns that together identify the entity predicted for.
+        event_time: the timestamp column with the time the prediction was requested.
 
     Raises:
         ContractError: a column that JSON could not send, or that could not be rebuilt exactly;
@@ -76,7 +77,7 @@ def infer_contract(
         features=tuple(_feature(X.iloc[:, i]) for i in range(X.shape[1])),
         outputs=_outputs(labels, probabilities),
         classes=labels,
-        entity_key=tuple(entity_key),
+        entity_key=as_names(entity_key),
         event_time=event_time,
     )
     contract.check()

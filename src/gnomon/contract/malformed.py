@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from gnomon.contract.values import key_path
+from gnomon.contract.json_values import key_path
 from gnomon.errors import InvalidRequest, MalformedBody
 
 __all__ = ["parse"]

@@ -1,4 +1,4 @@
-"""Rows that training may not have had and a request may hold: all null, all whole, never seen."""
+"""Rows that training may not have had but requests may: all null, all whole, never seen."""
 
 from __future__ import annotations
 

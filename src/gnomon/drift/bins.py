@@ -1,4 +1,4 @@
-"""A column's bins as training froze them, and how later values fall into them.
+"""A column's bins as fixed in training, and how later values fall into them.
 
 A count is one vector of integers, so that parts of a log add up to exactly what the whole gives:
 rows by bin, then the :class:`Extra` ones.
@@ -74,6 +74,7 @@ class Bins:
         high: the greatest.
         std: the standard deviation in training.
         known: every value training had; None where the profile does not hold them all.
+        is_time: whether the numbers are timestamps, in seconds since 1970.
     """
 
     kind: str
@@ -86,13 +87,17 @@ class Bins:
     high: float = np.nan
     std: float = 0.0
     known: frozenset[str] | None = field(default=None, repr=False)
+    is_time: bool = False
 
     @classmethod
-    def read(cls, row: dict[str, Any], domain: Collection[str] | None = None) -> Bins:
+    def read(
+        cls, row: dict[str, Any], domain: Collection[str] | None = None, *, is_time: bool = False
+    ) -> Bins:
         """One row of a training profile.
 
         Args:
             domain: every value the contract knows of the feature.
+            is_time: whether it is a timestamp.
         """
         counts = [*row["counts"], row["nulls"], *([0] * (len(Extra) - 1))]
         training, edges = np.array(counts, dtype=np.int64), row["edges"]
@@ -111,6 +116,7 @@ class Bins:
             low=low,
             high=high,
             std=row["std"] or 0.0,
+            is_time=is_time,
         )
 
     @property

@@ -1,4 +1,4 @@
-"""What a terminal shows in place of the plots of a drift report: the columns that matter."""
+"""The columns that matter, which a terminal shows in place of the plots of a drift report."""
 
 from __future__ import annotations
 

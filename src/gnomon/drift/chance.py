@@ -1,4 +1,4 @@
-"""How far two counts of a column lie apart by chance alone, with few rows as with many.
+"""How far two counts of a column differ by chance alone, with few rows and with many.
 
 What a metric exceeds once in a thousand times though nothing has drifted is its *floor*.
 """

@@ -1,4 +1,4 @@
-"""From one column's counts to what a report says of it."""
+"""From one column's counts to its entry in a report."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from gnomon.contract import Contract
 from gnomon.drift.bins import Extra, Integers
 from gnomon.drift.changes import DriftChange, changes
 from gnomon.drift.counted import ColumnCounts
-from gnomon.drift.evidence import grown
+from gnomon.drift.largest_increase import largest_increase
 from gnomon.drift.metrics import BinnedSides, measures, quantiles, rows
-from gnomon.drift.model import Alert, DriftColumn, DriftMoment, DriftSegment, Effect, Shape
+from gnomon.drift.model import Alert, DriftBucket, DriftColumn, DriftSegment, Effect, Shape
 from gnomon.drift.verdicts import effects, overall, worst
 from gnomon.policy import Drift
 from gnomon.report import Count
@@ -49,7 +49,7 @@ class ColumnReader:
         shown = None
         if verdict == "drifted":
             since = self._since(counts, buckets, metric)
-            shown = grown(
+            shown = largest_increase(
                 counts, sides, metric, min(buckets, default=0) if since is None else since
             )
         return DriftColumn(
@@ -68,10 +68,11 @@ class ColumnReader:
             new=_new(counts),
             shape=_shape(counts, total),
             unit=self._unit(bins.kind, bins.name),
+            is_time=bins.is_time,
             since=None if since is None else self.iso(since),
             grown=shown.words if shown else None,
             rows_that_show=shown.rows if shown else (),
-            timeline=tuple(self._moments(counts, buckets)),
+            timeline=tuple(self._timeline(counts, buckets)),
             segments=tuple(self._segments(counts, total, metric)),
         )
 
@@ -97,7 +98,7 @@ class ColumnReader:
         return datetime.fromtimestamp(bucket * self.seconds, UTC).isoformat()
 
     def _alert(self, counts: ColumnCounts, change: DriftChange, segment: str | None) -> Alert:
-        shown = grown(counts, change.sides, change.metric, change.at, segment)
+        shown = largest_increase(counts, change.sides, change.metric, change.at, segment)
         before, after = change.sizes
         return Alert(
             kind=counts.bins.kind,  # type: ignore[arg-type]
@@ -135,10 +136,12 @@ class ColumnReader:
                 since = bucket if end else since
         return next(iter([since] if since is not None else [*drifted[-1:], *buckets]), None)
 
-    def _moments(self, counts: ColumnCounts, buckets: dict[int, Integers]) -> Iterator[DriftMoment]:
+    def _timeline(
+        self, counts: ColumnCounts, buckets: dict[int, Integers]
+    ) -> Iterator[DriftBucket]:
         for bucket, vector in buckets.items():
             found = effects(BinnedSides(counts.bins, counts.bins.training, vector), self.policy)
-            yield DriftMoment(
+            yield DriftBucket(
                 start=self.iso(bucket),
                 end=self.iso(bucket + 1),
                 rows=rows(counts.bins, vector),

@@ -1,4 +1,4 @@
-"""What drift is measured on: integer counts of a log, which add up however it is cut."""
+"""What drift is measured on: integer counts of a log, which add up however it is split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a measurement of drift is shown: its verdict, its evidence and what that rests on."""
+"""How a measurement of drift is shown: its verdict and its evidence."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def drift_document(report: DriftReport) -> Document:
         basis=(Facts(lines=_identity(report)),),
         command=report.command,
         foot="Effect sizes decide: a column has drifted when a metric is above the policy's limit "
-        "and above what chance alone gives with so many rows. Rows that follow each other are "
-        "often alike; chance then goes further than is said here.",
+        "and above what chance alone produces with this many rows. Consecutive rows are often "
+        "alike; chance then produces more than is stated here.",
     )
 
 
@@ -72,8 +72,8 @@ def _sections(report: DriftReport) -> Iterator[Section]:
     if shown:
         yield Section(
             title="Training and served",
-            lead="Share of rows in each bin that training froze. Bins are drawn equally wide; "
-            "where nothing has moved, the dashed line follows the bars.",
+            lead="Share of rows in each training bin. Bins are drawn equally wide; without drift, "
+            "the dashed line follows the bars.",
             blocks=tuple(_shape(column, report) for column in shown),
             beside=True,
             where="page",
@@ -83,7 +83,7 @@ def _sections(report: DriftReport) -> Iterator[Section]:
     if report.alerts:
         yield Section(
             title="Changes within the range",
-            lead="↯ Sudden: a stretch of time against those before it. ↗ Slow: the last third of "
+            lead="↯ Sudden: one time bucket against those before it. ↗ Slow: the last third of "
             "the range against the first.",
             blocks=(_changes(report),),
         )
@@ -97,8 +97,8 @@ def _sections(report: DriftReport) -> Iterator[Section]:
     if report.columns:
         yield Section(
             title="Every column",
-            lead="Over the whole range, against training. In brackets what chance alone may give. "
-            "Wasserstein is in standard deviations of training.",
+            lead="Over the whole range, against training. In brackets: what chance alone may "
+            "produce. Wasserstein is in standard deviations of training.",
             blocks=(_measured(report),),
             where="page",
         )
@@ -152,7 +152,7 @@ def _charts(column: DriftColumn, report: DriftReport) -> Iterator[Chart]:
 def _captions(column: DriftColumn) -> Iterator[CodeList]:
     if column.grown:
         rows = tuple((row, "") for row in column.rows_that_show)
-        shown = " Rows that show it:" if rows else ""
+        shown = " Example rows:" if rows else ""
         yield CodeList(title=f"Largest increase: {column.grown}.{shown}", entries=rows)
     if column.new:
         met = tuple((each.reason, numbers.rows(each.rows)) for each in column.new)
@@ -168,7 +168,7 @@ def _changes(report: DriftReport) -> Table:
             TableColumn(title="Column", kind="name"),
             TableColumn(title="Since (UTC)", kind="time", label="since"),
             TableColumn(title="By how much", label="by"),
-            TableColumn(title="Rows that show it", kind="ids", label="rows"),
+            TableColumn(title="Example rows", kind="ids", label="rows"),
         ),
         rows=rows[:_MOST_ALERTS],
         more=rows[_MOST_ALERTS:],
@@ -184,7 +184,7 @@ def _change(alert: Alert, report: DriftReport) -> TableRow:
         sign=Sign("↯" if alert.change == "sudden" else "↗", "bad"),
         cells=(
             TableCell(text=alert.name, code=True, note=f"{alert.change}{where}"),
-            TableCell(text=numbers.moment(alert.since, report.seconds)),
+            TableCell(text=numbers.utc_time(alert.since, report.seconds)),
             TableCell(
                 text=amount(alert.metric, alert.effect),
                 below=(f"{alert.grown}; {before} before, {after} since",),
@@ -257,7 +257,9 @@ def _column(column: DriftColumn) -> TableRow:
 def _medians(column: DriftColumn) -> TableCell:
     if not column.quantiles:
         return TableCell()
-    training, served = map(numbers.value, column.quantiles["p50"])
+    training, served = map(
+        numbers.timestamp if column.is_time else numbers.value, column.quantiles["p50"]
+    )
     return TableCell(text=f"{training} /", below=(served,))
 
 
@@ -280,14 +282,14 @@ def _figures(report: DriftReport) -> Lines:
         (numbers.count(report.rows), "rows counted"),
         (f"{drifted} of {judged}", "judged columns drifted from training"),
         (str(len(report.alerts)), "changes within the range"),
-        (numbers.duration(report.seconds), "is one bucket of time"),
+        (numbers.duration(report.seconds), "per time bucket"),
     )
 
 
 def _identity(report: DriftReport) -> Lines:
     subject, span = report.subject, []
     if report.start and report.end:
-        ends = (numbers.moment(at, report.seconds) for at in (report.start, report.end))
+        ends = (numbers.utc_time(at, report.seconds) for at in (report.start, report.end))
         span.append(("Range", f"{' to '.join(ends)}, {numbers.axis(report.axis)}"))
     return (
         ("Model", subject.model),
@@ -296,5 +298,5 @@ def _identity(report: DriftReport) -> Lines:
         *span,
         ("Policy", report.policy),
         ("Run again for steps", numbers.rows(report.traced)),
-        ("Made", f"{numbers.moment(report.created)} UTC"),
+        ("Made", f"{numbers.utc_time(report.created)} UTC"),
     )

@@ -1,4 +1,4 @@
-"""The words of a drift report: its title and the six lines that are read first."""
+"""The text of a drift report: its title and the six lines that are read first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gnomon.drift.model import Alert, DriftColumn, Effect, Verdict
 from gnomon.drift.verdicts import NEVER
 from gnomon.report import Summary
 from gnomon.report.document import Sign
-from gnomon.report.numbers import moment, number, percent, plural, rows
+from gnomon.report.numbers import number, percent, plural, rows, utc_time
 
 __all__ = ["METRICS", "SIGNS", "DriftFinding", "amount", "ranked"]
 
@@ -87,7 +87,7 @@ class DriftFinding:
             changed = ", ".join(names[:3])
             return f"Within this range {changed} changed; the range as a whole matches training"
         if self.verdict == "unknown":
-            return f"Inconclusive: too few rows, {rows(self.rows)}"
+            return f"Inconclusive: too few rows {self._lacking()}"
         return f"No drift from training: {rows(self.rows)}, {of}"
 
     def summary(self) -> Summary:
@@ -136,15 +136,15 @@ class DriftFinding:
         if first.since is None:
             return "Unknown: the rows have no timestamp."
         begins = ", where the range begins" if first.since == self.start else ""
-        said = f"{moment(first.since, self.seconds)} UTC for `{first.name}`{begins}"
+        said = f"{utc_time(first.since, self.seconds)} UTC for `{first.name}`{begins}"
         shown = f", such as {first.rows_that_show[0]}" if first.rows_that_show else ""
         mine = [a for a in self.alerts if (a.kind, a.name) == (first.kind, first.name)]
         return f"{said}{shown}. {self._changed(mine[0])}" if mine else f"{said}{shown}."
 
     def _changed(self, alert: Alert) -> str:
-        how = "at once" if alert.change == "sudden" else "gradually"
+        how = "suddenly" if alert.change == "sudden" else "gradually"
         shown = f", such as {alert.rows_that_show[0]}" if alert.rows_that_show else ""
-        at = moment(alert.since, self.seconds)
+        at = utc_time(alert.since, self.seconds)
         return f"`{alert.name}`{_in(alert)} changed {how} from {at} UTC{shown}."
 
     def _how_many(self, drifted: list[DriftColumn]) -> str:
@@ -163,8 +163,8 @@ class DriftFinding:
         effect = worst.effects["psi"]
         limit = number(effect.limit, 2) if effect.limit < NEVER else "not set"
         return (
-            f"By chance alone, PSI goes beyond {number(effect.floor, 2)} once in a thousand times "
-            f"(`{worst.name}`); the limit is {limit}."
+            f"By chance alone, PSI goes beyond {number(effect.floor, 2)} in one sample of a "
+            f"thousand (`{worst.name}`); the limit is {limit}."
         )
 
     def _action(self, drifted: list[DriftColumn]) -> str:
@@ -173,12 +173,34 @@ class DriftFinding:
         if self.verdict == "ok":
             return "Nothing."
         if self.verdict == "unknown":
-            return "Measure a longer range, or pack the artifact with more training rows."
+            if self._is_training_short:
+                return "Pack the artifact with more training rows."
+            return "Measure a longer range, once more rows were served."
         name = drifted[0].name if drifted else self._largest().name
         return (
             f"Look at the example rows. If `{name}` is computed wrongly, fix it there "
             "(gnomon replay and compare say where); if the data itself has changed, train again."
         )
+
+    @property
+    def _is_training_short(self) -> bool:
+        """Whether it is the training profile that has too few rows: the smaller sample decides what
+        chance may give."""
+        return any(c.training_rows < c.rows for c in self._unsure)
+
+    @property
+    def _unsure(self) -> list[DriftColumn]:
+        return [c for c in self.columns if c.judged and c.verdict == "unknown"]
+
+    def _lacking(self) -> str:
+        column = next(
+            c for c in self._unsure if (c.training_rows < c.rows) == self._is_training_short
+        )
+        if self._is_training_short:
+            return (
+                f"in the training profile, {column.training_rows:,} beside {column.rows:,} served"
+            )
+        return f"in the log, {column.rows:,} beside {column.training_rows:,} of training"
 
     def _largest(self) -> Alert:
         return max(self.alerts, key=lambda a: (a.segment is None, a.effect.value / a.effect.limit))

@@ -88,11 +88,20 @@ def measure(
 def frozen(artifact: Artifact) -> list[Bins]:
     """The bins of an artifact's training profile."""
     domains = {f.name: f.domain for f in artifact.contract.features}
+    times = _times(artifact)
     found = []
     for row in artifact.profile().to_pylist():
         domain = domains.get(row["name"]) if row["kind"] == "input" else None
-        found.append(Bins.read(row, domain))
+        is_time = (row["kind"], row["name"]) in times
+        found.append(Bins.read(row, domain, is_time=is_time))
     return found
+
+
+def _times(artifact: Artifact) -> set[tuple[str, str]]:
+    """The columns that are timestamps, by kind and name."""
+    inputs = {("input", f.name) for f in artifact.contract.features if f.type == "timestamp"}
+    steps = {("step", f.name) for f in artifact.golden().schema if pa.types.is_timestamp(f.type)}
+    return inputs | steps
 
 
 class Measurement:

@@ -1,4 +1,4 @@
-"""How far two counts of a column lie apart.
+"""How far two counts of a column differ.
 
 Every metric is an effect size: it tells how much, and does not grow with the number of rows. What
 chance alone gives shrinks with them; see :mod:`~gnomon.drift.chance`.

@@ -13,8 +13,8 @@ from gnomon.report import Axis, BaseReport, Count
 __all__ = [
     "FORMAT",
     "Alert",
+    "DriftBucket",
     "DriftColumn",
-    "DriftMoment",
     "DriftReport",
     "DriftSegment",
     "Effect",
@@ -62,8 +62,8 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
 
 
-class DriftMoment(msgspec.Struct, frozen=True, kw_only=True):
-    """One stretch of time. ``start`` and ``end`` are ISO 8601 in UTC.
+class DriftBucket(msgspec.Struct, frozen=True, kw_only=True):
+    """One time bucket. ``start`` and ``end`` are ISO 8601 in UTC.
 
     Attributes:
         values: every metric against training.
@@ -105,6 +105,7 @@ class DriftColumn(msgspec.Struct, frozen=True, kw_only=True):
         nulls: the share of nulls in training and now.
         tails: the share below training's least and above its greatest value.
         quantiles: ``p05`` ... ``p95`` in training and now; empty for what is no number.
+        is_time: whether values are timestamps, in seconds since 1970.
         new: values training did not have, most frequent first.
         since: the first bucket from which on it has drifted; None when it has not.
         rows_that_show: ids of requests, with the row, in what grew the most.
@@ -122,6 +123,7 @@ class DriftColumn(msgspec.Struct, frozen=True, kw_only=True):
     nulls: tuple[float, float]
     shape: Shape
     unit: str | None = None
+    is_time: bool = False
     why: str | None = None
     tails: tuple[float, float] | None = None
     quantiles: dict[str, tuple[float, float]] = {}
@@ -129,7 +131,7 @@ class DriftColumn(msgspec.Struct, frozen=True, kw_only=True):
     since: str | None = None
     grown: str | None = None
     rows_that_show: tuple[str, ...] = ()
-    timeline: tuple[DriftMoment, ...] = ()
+    timeline: tuple[DriftBucket, ...] = ()
     segments: tuple[DriftSegment, ...] = ()
 
 
@@ -160,7 +162,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DriftReport(BaseReport, frozen=True, kw_only=True):
-    """What an artifact was asked and answered, against its training.
+    """What an artifact served, against its training.
 
     Attributes:
         verdict: ``drifted`` when a column that is judged has drifted or changed; ``unknown`` when

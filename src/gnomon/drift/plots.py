@@ -1,4 +1,4 @@
-"""The plots of a drift report: training and what was served laid over each other, and how far
+"""The plots of a drift report: training and served data overlaid, and how far
 apart they are over time."""
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def laid_over(column: DriftColumn) -> Plot | None:
     steps = "".join(
         f"L{i * width:.3f} {h:.3f}L{(i + 1) * width:.3f} {h:.3f}" for i, h in enumerate(heights)
     )
-    return Plot(bars, f"M0 100{steps}L100 100", tuple(_edges(shape.edges)), share_ticks(top))
+    return Plot(bars, f"M0 100{steps}L100 100", tuple(_edges(column)), share_ticks(top))
 
 
 def labelled(column: DriftColumn) -> tuple[LabelShares, ...]:
@@ -77,7 +77,7 @@ def effects(column: DriftColumn, report: DriftReport) -> Plot | None:
             100 * (numbers.seconds(moment.start) - low) / (high - low),
             100 * report.seconds / (high - low),
             100 * value / top,
-            f"{numbers.moment(moment.start, report.seconds)}: {METRICS[metric]} "
+            f"{numbers.utc_time(moment.start, report.seconds)}: {METRICS[metric]} "
             f"{numbers.number(value, 3)} of {numbers.rows(moment.rows)}, {moment.verdict}",
         )
         for moment, value in zip(line, values, strict=True)
@@ -95,17 +95,22 @@ def _ceiling(value: float) -> float:
     return size * ceiling(value / size)
 
 
-def _edges(edges: tuple[float, ...]) -> list[Tick]:
+def _edges(column: DriftColumn) -> list[Tick]:
     """A few of the edges, where they are."""
+    edges = column.shape.edges
     every = max(math.ceil(len(edges) / _TICKS), 1)
     places = range(every // 2, len(edges), every)
-    return [Tick(100 * (i + 1) / (len(edges) + 1), numbers.number(edges[i], 4)) for i in places]
+    return [Tick(100 * (i + 1) / (len(edges) + 1), _text(column, edges[i])) for i in places]
+
+
+def _text(column: DriftColumn, value: float) -> str:
+    return numbers.timestamp(value) if column.is_time else numbers.number(value, 4)
 
 
 def _title(column: DriftColumn, i: int, training: float, serving: float) -> str:
     edges = column.shape.edges
-    low = numbers.number(edges[i - 1], 4) if i else "below"
-    high = numbers.number(edges[i], 4) if i < len(edges) else "and above"
+    low = _text(column, edges[i - 1]) if i else "below"
+    high = _text(column, edges[i]) if i < len(edges) else "and above"
     to = " to " if i and i < len(edges) else " "
     place = f"{low}{to}{high}" if edges else "all values"
     return f"{place}: {numbers.percent(training)} in training, {numbers.percent(serving)} as served"

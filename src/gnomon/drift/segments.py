@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from gnomon.drift.bins import Bins
-from gnomon.report.numbers import number
+from gnomon.report.numbers import number, timestamp
 
 __all__ = ["Segments", "place_names"]
 
@@ -36,8 +36,8 @@ def place_names(bins: Bins) -> tuple[str, ...]:
     if not len(bins.edges):
         return ("all values",)
     if bins.is_discrete:
-        return tuple(number(at) for at in [bins.low, *bins.edges])
-    return _stretches([number(edge) for edge in bins.edges])
+        return tuple(_text(bins, value) for value in [bins.low, *bins.edges])
+    return _stretches([_text(bins, edge) for edge in bins.edges])
 
 
 def _names(bins: Bins) -> list[str]:
@@ -48,8 +48,12 @@ def _names(bins: Bins) -> list[str]:
         return [name if name in kept else "all others" for name in names]
     part = [bin_ * _PARTS // bins.size for bin_ in range(bins.size)]
     starts = [part.index(p) for p in sorted(set(part))]
-    names = _stretches([number(bins.edges[start - 1]) for start in starts[1:]])
+    names = _stretches([_text(bins, bins.edges[start - 1]) for start in starts[1:]])
     return [names[p] for p in np.unique(part, return_inverse=True)[1].tolist()]
+
+
+def _text(bins: Bins, value: float) -> str:
+    return timestamp(value) if bins.is_time else number(value)
 
 
 def _stretches(edges: list[str]) -> tuple[str, ...]:

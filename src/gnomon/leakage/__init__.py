@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gnomon.lazy_imports import lazy
 
 if TYPE_CHECKING:
-    from gnomon.leakage.checking import check_scores, check_split, check_training
+    from gnomon.leakage.checks import check_scores, check_split, check_training
     from gnomon.leakage.domain import check_domain
     from gnomon.leakage.finding import (
         LeakageEvidence,
@@ -45,9 +45,9 @@ _HOMES = {
     "ScoredStage": "gap",
     "LabelledTable": "labelled_table",
     "check_domain": "domain",
-    "check_scores": "checking",
-    "check_split": "checking",
-    "check_training": "checking",
+    "check_scores": "checks",
+    "check_split": "checks",
+    "check_training": "checks",
 }
 
 __getattr__ = lazy(__name__, _HOMES)

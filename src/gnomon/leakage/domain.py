@@ -1,4 +1,4 @@
-"""Are serving rows of the kind that training rows are, and which features say so?"""
+"""Do serving rows resemble training rows, and if not, by which features?"""
 
 from __future__ import annotations
 
@@ -239,5 +239,5 @@ def _too_few(rows: int) -> LeakageFinding:
         f"inconclusive whether serving rows are like training rows: there are {rows:,} rows of "
         f"one, and at least {FEWEST_ROWS} are needed",
         rows,
-        "ask again when more rows are served",
+        "check again when more rows have been served",
     )

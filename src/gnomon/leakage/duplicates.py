@@ -1,4 +1,4 @@
-"""Rows and entities on both sides of a split: the holdout then asks what was already answered."""
+"""Rows and entities on both sides of a split: the holdout then tests what training has seen."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def check_duplicates(train: LabelledTable, holdout: LabelledTable) -> list[Leaka
             ROWS,
             "leak",
             hits,
-            "are in the training data too, feature by feature",
-            "drop duplicates before splitting; rows that are repeated on purpose, repeat after",
+            "are also in the training data, with every feature equal",
+            "drop duplicates before splitting; repeat rows on purpose only afterwards",
         )
     ]
 
@@ -80,7 +80,7 @@ def check_near(train: LabelledTable, holdout: LabelledTable) -> list[LeakageFind
             NEAR,
             "suspect",
             hits,
-            f"are in the training data too, but for {but}",
+            f"are also in the training data, except for {but}",
             "find out why there are two of them, and keep both on one side of the split",
         )
     ]
@@ -103,10 +103,10 @@ def check_entities(train: LabelledTable, holdout: LabelledTable) -> list[Leakage
             ENTITIES,
             "note" if later else "suspect",
             hits,
-            f"are of an entity ({named}) that is in the training data too",
-            "nothing, if the same entities come back online; else split by entity"
+            f"belong to an entity ({named}) that is also in the training data",
+            "no change if the same entities occur online; otherwise split by entity"
             if later
-            else "split by entity; or by time, if the same entities come back online",
+            else "split by entity; or by time, if the same entities occur online",
             tuple(key),
         )
     ]

@@ -1,4 +1,4 @@
-"""What a check found: which feature, how sure, on what evidence, and what to do."""
+"""What a check found: which feature, how sure, the evidence, and what to do."""
 
 from __future__ import annotations
 
@@ -118,9 +118,9 @@ class LeakageReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         format: the version of this format; see ``docs/formats.md`` before changing it.
         rows: rows of the training data.
-        findings: the gravest first.
-        passed: checks that looked and found nothing.
-        skipped: checks that did not look, and why.
+        findings: the most severe first.
+        passed: checks that ran and found nothing.
+        skipped: checks that did not run, and why.
     """
 
     format: int = FORMAT
@@ -195,7 +195,7 @@ def _described(finding: LeakageFinding) -> tuple[object, ...]:
 def unknown(
     check: str, sentence: str, rows: int, action: str, features: tuple[str, ...] = ()
 ) -> LeakageFinding:
-    """That nobody can say, because the rows are too few."""
+    """That it is inconclusive, because there are too few rows."""
     return LeakageFinding(
         check=check,
         features=features,

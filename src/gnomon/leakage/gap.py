@@ -173,7 +173,7 @@ def _meaning(first: Stage, second: Stage, gap: float, after: Measured) -> tuple[
     if second == "live":
         return (
             "suspect",
-            "features are not online what they were offline, or the traffic is of another kind",
+            "features have other values online than offline, or the traffic is of another kind",
             "compare the log with an offline table: `gnomon compare`",
         )
     return (

@@ -1,4 +1,4 @@
-"""Columns that name their rows, and tell the label by the order in which the names were given."""
+"""Columns that identify their rows, and predict the label by the order of their values."""
 
 from __future__ import annotations
 

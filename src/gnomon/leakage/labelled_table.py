@@ -1,4 +1,4 @@
-"""Rows to look at, and what each of their columns is."""
+"""Rows to check, and the role of each of their columns."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gnomon.errors import ContractError
+from gnomon.name_lists import as_names
 
 __all__ = ["KnownAt", "LabelledTable", "Task"]
 
@@ -33,8 +34,8 @@ class LabelledTable:
         features: the columns a model sees.
         labels: what it learns to predict, if known.
         task: ``classification`` or ``regression``.
-        event_time: the column that says when the prediction was asked for.
-        entity_key: the columns that together name the thing predicted for.
+        event_time: the column with the time the prediction was requested.
+        entity_key: the columns that together identify the entity predicted for.
         known_at: by feature, a column of ``frame`` with the time its value was known.
     """
 
@@ -52,10 +53,10 @@ class LabelledTable:
         frame: pd.DataFrame,
         labels: Any = None,
         *,
-        features: Sequence[str] | None = None,
+        features: str | Sequence[str] | None = None,
         task: Task | None = None,
         event_time: str | None = None,
-        entity_key: Sequence[str] = (),
+        entity_key: str | Sequence[str] = (),
         known_at: KnownAt | None = None,
     ) -> LabelledTable:
         """A table of a frame.
@@ -65,14 +66,15 @@ class LabelledTable:
             labels: one for each row.
             features: the columns a model sees; all of them when not given.
             task: what the labels are; guessed from them when not given.
-            event_time: the column that says when the prediction was asked for.
-            entity_key: the columns that together name the thing predicted for.
+            event_time: the column with the time the prediction was requested.
+            entity_key: the columns that together identify the entity predicted for.
             known_at: by feature, when its value was known.
 
         Raises:
             ContractError: a name that is no column, or as many times as there are no rows.
         """
-        features = tuple(map(str, frame.columns)) if features is None else tuple(features)
+        features = tuple(map(str, frame.columns)) if features is None else as_names(features)
+        entity_key = as_names(entity_key)
         frame = frame.reset_index(drop=True).set_axis([str(name) for name in frame], axis=1)
         frame, times = _with_times(frame, known_at or {})
         named = [*features, *entity_key, *times, *times.values()]
@@ -89,7 +91,7 @@ class LabelledTable:
             labels=values,
             task=task or _task(values),
             event_time=event_time,
-            entity_key=tuple(entity_key),
+            entity_key=entity_key,
             known_at=times,
         )
 
@@ -112,14 +114,14 @@ class LabelledTable:
         return self.take(np.flatnonzero(self.labels.notna().to_numpy()))
 
     def sample(self, most: int) -> LabelledTable:
-        """At most so many rows, each as likely as any other; drawn always alike, in their order."""
+        """A random sample of at most this many rows, in their order; the same every time."""
         if len(self) <= most:
             return self
         random = np.random.default_rng(_SEED)
         return self.take(np.sort(random.choice(len(self), most, replace=False)))
 
-    def sample_of_each(self, most: int) -> LabelledTable:
-        """The same; of labels that are classes, as many rows of each as there is room for.
+    def stratified_sample(self, most: int) -> LabelledTable:
+        """The same, stratified by class: as many rows of each class as there is room for.
 
         How well two classes are told apart does not depend on how frequent they are, and rare
         ones must not get lost.
@@ -127,10 +129,10 @@ class LabelledTable:
         if self.labels is None or self.task == "regression" or len(self) <= most:
             return self.sample(most)
         random = np.random.default_rng(_SEED)
-        return self.take(_of_each(pd.factorize(self.labels)[0], most, random))
+        return self.take(_stratified_places(pd.factorize(self.labels)[0], most, random))
 
 
-def _of_each(
+def _stratified_places(
     classes: npt.NDArray[np.intp], most: int, random: np.random.Generator
 ) -> npt.NDArray[np.intp]:
     """Rows of every class, as evenly as their numbers allow."""

@@ -1,4 +1,4 @@
-"""How well something predicts, and how far the truth may be from what these rows show."""
+"""How well something predicts, with an interval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holdout rows from the time of the training data: what they score is no forecast."""
+"""Holdout rows from the time of the training data: their score is no forecast."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def _finding(left: Times, right: Times, hits: int, within: tuple[float, float]) 
     before = right.max() < left.min()
     span = f"{_date(left.min())} to {_date(left.max())}"
     what = (
-        f"the whole holdout is before the training data, which is of {span}"
+        f"the whole holdout is before the training data, which covers {span}"
         if before
         else f"{hits:,} of {len(right):,} rows of the holdout are not after the training data, "
-        f"which is of {span}"
+        f"which covers {span}"
     )
     return LeakageFinding(
         check=CHECK,

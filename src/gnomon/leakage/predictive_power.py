@@ -73,14 +73,14 @@ class LabelTarget(ABC):
         ways = [self.by_code(codes, count)] if repeats else []
         values = encodings.numbers(column)
         if values is not None:
-            ways += self.of_numbers(values)
+            ways += self.numeric_scorers(values)
         return self._power(ways, column.notna().to_numpy(), floor)
 
     def power_of_numbers(self, values: Floats) -> Estimate:
         """The same of numbers, whose values by themselves say nothing."""
-        return self._power(self.of_numbers(values), ~np.isnan(values), 0.0)
+        return self._power(self.numeric_scorers(values), ~np.isnan(values), 0.0)
 
-    def of_numbers(self, values: Floats) -> list[ClassScorer]:
+    def numeric_scorers(self, values: Floats) -> list[ClassScorer]:
         """Numbers predict by their bins and, where most are known, by their order."""
         most = min(MOST_BINS, max(2, self.rows // ROWS_A_BIN))
         ways = [self.by_code(*encodings.bins(values, most))]
@@ -143,7 +143,7 @@ class Classes(LabelTarget):
 
         def way(asked: int) -> float:
             hits = np.bincount(cells, self.classes == asked, minlength=sizes).astype(float)
-            rates = _of_others(hits, rows, hits.sum() / self.rows)
+            rates = _out_of_fold_means(hits, rows, hits.sum() / self.rows)
             return area_of_cells(rates, hits, rows - hits)
 
         return way
@@ -187,7 +187,7 @@ class Quantity(LabelTarget):
         cells, sizes = codes * FOLDS + self.folds, count * FOLDS
         rows = np.bincount(cells, minlength=sizes)
         sums = np.bincount(cells, self.ranks, minlength=sizes).astype(float)
-        means = _of_others(sums, rows, self.ranks.mean())
+        means = _out_of_fold_means(sums, rows, self.ranks.mean())
         errors = ((self.ranks - means[cells]) ** 2).sum()
         spread = ((self.ranks - self.ranks.mean()) ** 2).sum()
         return lambda asked: float(1 - errors / spread)
@@ -210,7 +210,7 @@ class Quantity(LabelTarget):
         return bool(1 - abs(np.corrcoef(values, self.labels)[0, 1]) < CORRELATION)
 
 
-def _of_others(sums: Floats, rows: npt.NDArray[Any], base: float) -> Floats:
+def _out_of_fold_means(sums: Floats, rows: npt.NDArray[Any], base: float) -> Floats:
     """For each cell, the mean of the same code's rows in the other folds.
 
     One row of the base rate is added, so that codes seen once or twice do not claim certainty.

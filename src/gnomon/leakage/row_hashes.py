@@ -1,4 +1,4 @@
-"""Rows of one table that another has too: the same, nearly the same, or of the same entity."""
+"""Rows of one table that another has too: equal, nearly equal, or of the same entity."""
 
 from __future__ import annotations
 

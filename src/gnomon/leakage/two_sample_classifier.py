@@ -1,4 +1,4 @@
-"""A classifier that tells the rows of one frame from the rows of another.
+"""A classifier that separates the rows of one frame from the rows of another.
 
 Source: D. Lopez-Paz and M. Oquab, "Revisiting classifier two-sample tests", ICLR 2017.
 """

@@ -25,7 +25,7 @@ from gnomon.log.schema import (
     request_schema,
     shadow_schema,
 )
-from gnomon.log.segments import SegmentWriter
+from gnomon.log.segment_writer import SegmentWriter
 from gnomon.log.snapshot import Snapshot
 from gnomon.log.tail import SegmentReader, Tail, read_position
 

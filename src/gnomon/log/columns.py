@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from gnomon.errors import LogError
 from gnomon.log.schema import ADDRESS, COMPARISON, ENVELOPE
+from gnomon.name_lists import as_names
 
 __all__ = ["View", "stored_names"]
 
@@ -105,7 +106,7 @@ class View:
             ]
         )
 
-    def pick(self, columns: Sequence[str] | None) -> pa.Schema:
+    def pick(self, columns: str | Sequence[str] | None) -> pa.Schema:
         """The schema of these columns, or of all.
 
         Raises:
@@ -113,6 +114,7 @@ class View:
         """
         if columns is None:
             return self.schema
+        columns = as_names(columns)
         missing = [name for name in columns if name not in self.schema.names]
         if missing:
             raise LogError(

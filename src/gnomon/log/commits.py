@@ -1,4 +1,4 @@
-"""The commits of a table in a local folder: forced to disk, or taken back when power failed.
+"""The commits of a table in a local folder: forced to disk, or undone when power failed.
 
 delta-rs writes Parquet files and commits without a sync. A commit counts once it and every file it
 names are on disk; until then the rows it adds are still in the spool, and the files it removes are

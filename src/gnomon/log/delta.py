@@ -1,4 +1,4 @@
-"""How delta-rs is used: options of every commit, and what a table says of itself."""
+"""How delta-rs is used: options of every commit, and metadata of a table."""
 
 from __future__ import annotations
 

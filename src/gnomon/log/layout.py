@@ -23,6 +23,7 @@ from gnomon.log.closed import closed_segments
 from gnomon.settings import Settings
 
 __all__ = [
+    "CLOSE",
     "REQUESTS",
     "STOPPED",
     "Position",
@@ -33,6 +34,8 @@ __all__ = [
 ]
 
 REQUESTS = "requests"
+CLOSE = "close"
+"""A file of this name in a stream asks its writer to begin the next segment now."""
 STOPPED = "stopped"
 """A file of this name in a shadow's stream says that nobody waits for it any more."""
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from gnomon import files
 from gnomon.errors import LogUnavailable
-from gnomon.log.framing import checksummed, new_mark
+from gnomon.log.ipc_messages import checksummed, new_mark
 from gnomon.log.layout import segment_path
 from gnomon.log.schema import FORMAT, FORMAT_KEY, MARK_KEY, SEGMENT_KEY
 

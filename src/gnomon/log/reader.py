@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Unpack
 import pyarrow as pa
 
 from gnomon.errors import LogError
-from gnomon.log.accounts import LogAccounts
 from gnomon.log.layout import folders
+from gnomon.log.row_counts import LogRowCounts
 from gnomon.log.snapshot import Snapshot, Where
 from gnomon.log.table import LogTable
 from gnomon.settings import Settings
@@ -38,7 +38,8 @@ class InferenceLog:
         log.sql("SELECT outcome, count(*) AS rows FROM log GROUP BY ALL")
         log.to_frame(columns=["arrived", "output_prediction"], role="live")
 
-    What reads Arrow streams (``polars.from_arrow(log)``, ``pyarrow.table(log)``) takes it as it is.
+    Libraries that read Arrow streams (``polars.from_arrow(log)``, ``pyarrow.table(log)``)
+    accept it directly.
     """
 
     def __init__(self, settings: Settings, model: str) -> None:
@@ -63,7 +64,7 @@ class InferenceLog:
         return snapshot
 
     def scan(
-        self, *, columns: Sequence[str] | None = None, **where: Unpack[Where]
+        self, *, columns: str | Sequence[str] | None = None, **where: Unpack[Where]
     ) -> Iterator[pa.RecordBatch]:
         """Rows in batches of some thousands, each row once; memory does not grow with the log.
 
@@ -80,7 +81,9 @@ class InferenceLog:
         with self.snapshot() as snapshot:
             yield from snapshot.scan(columns=columns, **where)
 
-    def table(self, *, columns: Sequence[str] | None = None, **where: Unpack[Where]) -> pa.Table:
+    def table(
+        self, *, columns: str | Sequence[str] | None = None, **where: Unpack[Where]
+    ) -> pa.Table:
         """What :meth:`scan` gives, in memory.
 
         Raises:
@@ -91,9 +94,9 @@ class InferenceLog:
             return pa.Table.from_batches(batches, snapshot.view.pick(columns))
 
     def reader(
-        self, *, columns: Sequence[str] | None = None, **where: Unpack[Where]
+        self, *, columns: str | Sequence[str] | None = None, **where: Unpack[Where]
     ) -> pa.RecordBatchReader:
-        """What :meth:`scan` gives, as an Arrow stream of one moment of the log.
+        """What :meth:`scan` gives, as an Arrow stream over a snapshot of the log.
 
         Raises:
             LogError: as ``scan``.
@@ -116,7 +119,7 @@ class InferenceLog:
         return self.reader().__arrow_c_stream__(requested_schema)
 
     def to_frame(
-        self, *, columns: Sequence[str] | None = None, **where: Unpack[Where]
+        self, *, columns: str | Sequence[str] | None = None, **where: Unpack[Where]
     ) -> pd.DataFrame:
         """What :meth:`scan` gives, as a pandas frame of Arrow types.
 
@@ -135,7 +138,10 @@ class InferenceLog:
 
     @contextmanager
     def connection(self, *, unsafe: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A DuckDB connection to one moment of the log, which is the relation ``log``.
+        """A DuckDB connection to a snapshot of the log, which is the relation ``log``.
+
+        For pandas, go through Arrow (``.to_arrow_table().to_pandas()``): under pandas 3.1 the
+        ``.df()`` of DuckDB warns for columns with a time zone.
 
         Args:
             unsafe: as for :meth:`sql`.
@@ -146,13 +152,13 @@ class InferenceLog:
         with self.snapshot() as snapshot, snapshot.connection(unsafe=unsafe) as connection:
             yield connection
 
-    def accounts(self) -> LogAccounts:
+    def accounts(self) -> LogRowCounts:
         """How many rows the log holds, by role, artifact and outcome.
 
         Raises:
             LogError: as ``scan``.
         """
-        return LogAccounts(self._model, self.sql(_ACCOUNTS))
+        return LogRowCounts(self._model, self.sql(_ACCOUNTS))
 
     def sql(self, query: str, *, unsafe: bool = False) -> pa.Table:
         """What DuckDB answers to a query; the log is the relation ``log``.

@@ -21,6 +21,7 @@ from gnomon.log.salvage import SalvagedSegment, salvage
 from gnomon.log.seal import only_sealer
 from gnomon.log.sealed_account import SealedAccount
 from gnomon.log.sealed_repair import RepairedTable, repair_table
+from gnomon.log.spool_owner import check_owner, restore_identity
 from gnomon.log.table import LogTable
 from gnomon.log.tail import MisplacedSegment, SegmentReader
 from gnomon.settings import Settings
@@ -65,17 +66,20 @@ def repair(settings: Settings, model: str) -> Repair:
 
     Raises:
         LogError: the damage is of a kind that cannot be repaired; it says what to do.
-        LogUnavailable: a sealer is at work and does not come to an end, or the disk refuses.
+        LogUnavailable: a sealer is at work and does not come to an end, the spool is another
+            storage root's, or the disk refuses.
     """
     spool = settings.spool_path / model
     table = LogTable(settings, model)
     with _alone(spool) as identity:
+        check_owner(settings, model)
         lists = [*set_aside_damaged(table.storage, model, spool), *_rebuild_lists(spool)]
         _close_abandoned(spool)
         misplaced = tuple(_misplaced(spool))
         segments = tuple(_salvaged(spool, table))
         account = SealedAccount(table)
         repaired = repair_table(table, account, identity, spool)
+        restore_identity(settings, model)
     return Repair(segments=segments, misplaced=misplaced, lists=tuple(lists), table=repaired)
 
 
@@ -91,7 +95,7 @@ def _alone(spool: Path) -> Iterator[str]:
         if not spool.is_dir():
             raise LogError("there is no log to repair on this machine", where=str(spool))
         if time.monotonic() > until:
-            raise LogUnavailable("a sealer is at work on this log", where=str(spool))
+            raise LogUnavailable("a sealer is running on this log", where=str(spool))
         time.sleep(_LOOK_SECONDS)
 
 

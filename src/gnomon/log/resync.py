@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gnomon.log.framing import SCHEMA_MARK, is_as_written, message_length
+from gnomon.log.ipc_messages import SCHEMA_MARK, is_as_written, message_length
 
 __all__ = ["whole_messages"]
 

@@ -1,4 +1,4 @@
-"""What of a damaged segment can still be read, and what is lost of it.
+"""What can still be read of a damaged segment, and what is lost.
 
 A batch keeps its place: whatever is lost between two whole batches is filled with a message that
 has no rows and the same length, so that every address in the log stays right.
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from gnomon import files
 from gnomon.errors import LogError
-from gnomon.log.framing import filler, is_unchanged, message_length, padded
+from gnomon.log.ipc_messages import filler, is_unchanged, message_length, padded
 from gnomon.log.layout import Segment
 from gnomon.log.lost import LostRange, record_lost
 from gnomon.log.resync import whole_messages

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from gnomon.contract.contract import Contract
 from gnomon.errors import LogError, NewerLog
-from gnomon.log.framing import MARK_LENGTH, SCHEMA_MARK
+from gnomon.log.ipc_messages import MARK_LENGTH, SCHEMA_MARK
 
 __all__ = [
     "ADDRESS",
@@ -36,7 +36,7 @@ __all__ = [
 
 FORMAT = 3
 """2 added a checksum to each message, and 3 a mark of the segment's own, see
-:mod:`gnomon.log.framing`; 1 and 2 are read too."""
+:mod:`gnomon.log.ipc_messages`; 1 and 2 are read too."""
 
 FORMAT_KEY = b"gnomon.format"
 SEGMENT_KEY = b"gnomon.segment"

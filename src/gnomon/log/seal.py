@@ -39,6 +39,7 @@ from gnomon.log.layout import (
 from gnomon.log.recovery import recover
 from gnomon.log.retention import removal_time
 from gnomon.log.sealed_account import Counted, SealedAccount
+from gnomon.log.spool_owner import check_owner
 from gnomon.log.table import LogTable
 from gnomon.log.table_maintenance import TableMaintenance
 from gnomon.log.tail import SegmentReader, read_position
@@ -65,11 +66,13 @@ class Worked(msgspec.Struct, frozen=True):
         commits: since the last maintenance.
         maintained: when that was, on the clock of ``time.monotonic``.
         error: what went wrong, if anything.
+        ours: whether the spool is known to be this storage root's.
     """
 
     commits: int
     maintained: float
     error: str | None
+    ours: bool
 
 
 class Sealer:
@@ -88,6 +91,7 @@ class Sealer:
         self._account = SealedAccount(self._table)
         self._commits = 0
         self._maintained = time.monotonic()
+        self._ours = False
 
     def seal(self) -> int:
         """Seal every closed segment that nobody waits for; return how many.
@@ -97,6 +101,7 @@ class Sealer:
 
         Raises:
             LogError: a segment is damaged, or the table has lost rows or cannot be reached.
+            LogUnavailable: the spool is another storage root's, or the disk refuses.
         """
         sealed, errors = 0, []
         with self._alone() as alone:
@@ -140,11 +145,12 @@ class Sealer:
                 self.maintain()
         except (GnomonError, OSError) as found:
             error = str(found)
-        return Worked(self._commits, self._maintained, error)
+        return Worked(self._commits, self._maintained, error, self._ours)
 
     def go_on(self, after: Worked) -> None:
-        """Take over when maintenance is due next from work that was done in another process."""
+        """Take over what work that was done in another process has found out."""
         self._commits, self._maintained = after.commits, after.maintained
+        self._ours = after.ours
 
     @property
     def needs_maintenance(self) -> bool:
@@ -157,6 +163,9 @@ class Sealer:
         """Whether this is the one sealer at work on the spool, with its ledger open."""
         with only_sealer(self._spool) as identity:
             if identity is not None:
+                if not self._ours:
+                    check_owner(self._settings, self._spool.name)
+                    self._ours = True
                 self._account.open(identity)
             yield identity is not None
 
@@ -296,7 +305,7 @@ def _run(sealer: Sealer, parent_socket: int) -> None:
     while True:
         done = in_fork(lambda: msgspec.json.encode(sealer.work()), report)
         if done is None:
-            error: str | None = "the process that seals ended before it was done; trying again"
+            error: str | None = "the process that seals ended before it finished; trying again"
         else:
             worked = msgspec.json.decode(done, type=Worked)
             sealer.go_on(worked)

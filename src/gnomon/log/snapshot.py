@@ -1,4 +1,4 @@
-"""One moment of a model's log: the sealed table and the segments not in it, each row once."""
+"""A snapshot of a model's log: the sealed table and the segments not in it, each row once."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Unsealed(NamedTuple):
 
 
 class Snapshot:
-    """A moment of the log that can be read any number of times; close it when done.
+    """A fixed view of the log that can be read any number of times; close it when done.
 
     Every row is in it once, whatever the sealer does meanwhile: segments are opened before the
     table's version is fixed, those it already holds are left out, and a file that is deleted stays
@@ -102,7 +102,7 @@ class Snapshot:
         return self._table is None and not self._segments
 
     def scan(
-        self, *, columns: Sequence[str] | None = None, **where: Unpack[Where]
+        self, *, columns: str | Sequence[str] | None = None, **where: Unpack[Where]
     ) -> Iterator[pa.RecordBatch]:
         """See :meth:`gnomon.log.reader.InferenceLog.scan`."""
         wanted = self.view.pick(columns)
@@ -114,7 +114,7 @@ class Snapshot:
 
     @contextlib.contextmanager
     def connection(
-        self, *, columns: Sequence[str] | None = None, unsafe: bool = False
+        self, *, columns: str | Sequence[str] | None = None, unsafe: bool = False
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """A DuckDB connection in which the snapshot is the view ``log``; of these columns, or all.
 

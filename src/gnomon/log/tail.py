@@ -11,7 +11,7 @@ from typing import Self
 import pyarrow as pa
 
 from gnomon.errors import LogError
-from gnomon.log.framing import messages
+from gnomon.log.ipc_messages import messages
 from gnomon.log.layout import REQUESTS, START, Position, Segment, stream_segments
 from gnomon.log.schema import SEGMENT_KEY, message_mark
 
@@ -190,7 +190,7 @@ class SegmentReader:
         place = self.path.parent
         if says != f"{place.parent.name}/{place.name}/{self.path.stem}":
             raise MisplacedSegment(
-                f"this segment belongs to another stream: it says that it is {says}",
+                f"this segment belongs to another stream: its header says {says}",
                 where=str(self.path),
                 hint="gnomon log repair moves it out of the way",
             )

@@ -17,9 +17,10 @@ import pyarrow.parquet
 
 from gnomon.contract.contract import Contract
 from gnomon.errors import TableError
+from gnomon.name_lists import as_names
+from gnomon.offline.casts import as_key, as_known, as_label, as_value, micros
+from gnomon.offline.row_versions import Versions
 from gnomon.offline.shifts import NOW, Shift
-from gnomon.offline.values import as_key, as_known, as_label, as_value, micros
-from gnomon.offline.versions import Versions
 
 __all__ = ["KEYS", "KNOWN_AT", "LABEL", "OfflineTable", "key_fields", "key_text", "read_table"]
 
@@ -67,7 +68,7 @@ class OfflineTable:
         cls,
         path: Path,
         *,
-        on: Sequence[str],
+        on: str | Sequence[str],
         contract: Contract,
         steps: Sequence[str],
         label: str | None = None,
@@ -89,6 +90,7 @@ class OfflineTable:
             TableError: unreadable, without a key, with duplicate keys or keys of another type, or
                 with nothing to compare; or days and times without a zone in ``known_at``.
         """
+        on = as_names(on)
         fields = key_fields(on, contract)
         table = read_table(path, contract)
         where = str(path)
@@ -101,7 +103,7 @@ class OfflineTable:
         )
         if not used:
             raise TableError(
-                "the table has nothing to compare beside its key: "
+                "the table has nothing to compare apart from its key: "
                 + "; ".join(f"`{name}` is {reason}" for name, reason in ignored.items()),
                 where=where,
                 hint="name columns after outputs "
@@ -128,7 +130,7 @@ class OfflineTable:
         )
         codes = np.full(table.num_rows, -1, dtype=np.int64)
         codes[whole] = versions.codes
-        found = cls(where, tuple(on), table.num_rows, data, used, ignored, codes, versions, keys)
+        found = cls(where, on, table.num_rows, data, used, ignored, codes, versions, keys)
         found._refuse_duplicates()
         return found
 
@@ -145,7 +147,7 @@ class OfflineTable:
         Args:
             keys: the key columns.
             moments: of several rows per key, the latest known at this time is taken.
-            shift: of which it is the row at another moment.
+            shift: looks the row up at another time.
         """
         found = np.full(keys.num_rows, -1, dtype=np.int64)
         asked = np.flatnonzero(_whole(keys))
@@ -164,11 +166,11 @@ class OfflineTable:
         if len(again):
             examples = "; ".join(self.key_at(int(row)) for row in again[:_EXAMPLES])
             raise TableError(
-                f"{len(again):,} of {self.rows:,} rows repeat the key of a row before them, such "
+                f"{len(again):,} of {self.rows:,} rows repeat the key of an earlier row, such "
                 f"as {examples}",
                 where=self.path,
-                hint="give one row per key, join on more columns, or name the column that says "
-                "since when each row was known (--known-at); a key may have one row per time",
+                hint="give one row per key, join on more columns, or name the column with the "
+                "time each row became known (--known-at); a key may have one row per time",
             )
 
 
@@ -182,12 +184,13 @@ def _need(names: Sequence[str], table: pa.Table, where: str) -> None:
         )
 
 
-def key_fields(on: Sequence[str], contract: Contract) -> list[pa.Field]:
+def key_fields(on: str | Sequence[str], contract: Contract) -> list[pa.Field]:
     """The log's fields for the key columns.
 
     Raises:
         TableError: no key, or one that the log does not have.
     """
+    on = as_names(on)
     if not on:
         raise TableError("expected at least one key column", hint=_key_hint(contract))
     features = {f.name: f for f in contract.input_schema}
@@ -197,8 +200,13 @@ def key_fields(on: Sequence[str], contract: Contract) -> list[pa.Field]:
     return [features[n] if n in features else pa.field(n, KEYS[n]) for n in on]
 
 
-def read_table(path: Path, contract: Contract) -> pa.Table:
+def read_table(path: Path, contract: Contract, *, option: str = "--table") -> pa.Table:
     """The file as it is, text kept as text where the contract says text.
+
+    Args:
+        path: ending in ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``.
+        contract: says which columns are text.
+        option: the option of the command line that takes the path, for the hint.
 
     Raises:
         TableError: no such file, an unknown ending, or content that is not what the ending says.
@@ -207,7 +215,7 @@ def read_table(path: Path, contract: Contract) -> pa.Table:
         raise TableError(
             "there is no such file",
             where=str(path),
-            hint="--table takes the path of a CSV or Parquet file, seen from the folder you are in",
+            hint=f"{option} takes the path of a CSV or Parquet file, relative to this folder",
         )
     try:
         if path.name.endswith((".csv", ".csv.gz")):

@@ -13,7 +13,7 @@ from gnomon.artifact import Artifact
 from gnomon.policy import Policy
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
-from gnomon.worker.frames import scored_schema
+from gnomon.worker.messages import scored_schema
 
 __all__ = ["Rerun", "refuse_unknown_names", "step_columns"]
 

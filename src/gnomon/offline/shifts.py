@@ -1,4 +1,4 @@
-"""Other moments to ask a table of than each row's own: its versions, and fixed lags."""
+"""Times other than each row's own at which to look up a table: its versions, and fixed lags."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HOUR = 3_600
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """How far from a row's own moment a table is asked, in one of two ways.
+    """How far from a row's own time a table is looked up, in one of two ways.
 
     Attributes:
         step: so many versions of the key later, or earlier.
@@ -39,7 +39,7 @@ class Shift:
 
     @property
     def is_later(self) -> bool:
-        """Whether that is after the row's own moment."""
+        """Whether that is after the row's own time."""
         return self.step + self.hours > 0
 
     @property
@@ -49,7 +49,7 @@ class Shift:
 
 
 NOW = Shift()
-"""The row's own moment."""
+"""The row's own time."""
 
 SHIFTS = (
     Shift(step=-1),
@@ -61,7 +61,7 @@ SHIFTS = (
 
 @dataclass(frozen=True, slots=True)
 class Shifted:
-    """What a table has of some rows at another moment.
+    """A table's values for some rows at another time.
 
     Attributes:
         rows: the table's row for each; -1 where it has none.
@@ -79,7 +79,7 @@ class Shifted:
 
 
 History = Callable[[pa.Table, Shift], Shifted]
-"""Gives, for rows as ``Pairs.about`` has them, what the table has at another moment."""
+"""Gives, for rows as ``Pairs.about`` has them, the table's values at another time."""
 
 
 def changing(history: History, about: pa.Table) -> Iterator[Shifted]:

@@ -42,7 +42,7 @@ NO_TIME = np.iinfo(np.int64).min
 
 
 def numbered(moments: Floats, seconds: int) -> Numbers:
-    """The bucket of each moment, counted from 1970; :data:`NO_TIME` for NaN and infinity."""
+    """The bucket of each time, counted from 1970; :data:`NO_TIME` for NaN and infinity."""
     known = np.isfinite(moments)
     numbers = np.floor(np.where(known, moments, 0.0) / seconds).astype(np.int64)
     return np.where(known, numbers, NO_TIME)

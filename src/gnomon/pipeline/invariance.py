@@ -26,9 +26,9 @@ _OUTPUTS = ""
 _SIZES = (2, 3, 5, 8, 13)
 
 _LEARN = "learn from the training data in `fit`, and use only that in `transform`"
-_STATE = "it keeps state between calls, or draws at random; make it do neither"
+_STATE = "it keeps state between calls or draws random numbers; make it do neither"
 _TYPES = (
-    'say the type yourself, for instance with .astype("float64"); pandas infers another from '
+    'set the type explicitly, for instance with .astype("float64"); pandas infers another from '
     "other rows"
 )
 

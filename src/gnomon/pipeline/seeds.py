@@ -23,7 +23,7 @@ _SEED_MEMBERS = frozenset(
 
 
 class SeedWarning(UserWarning):
-    """A step drew at random while it was fitted, and nobody can draw the same again."""
+    """A step drew random numbers while it was fitted, which cannot be reproduced."""
 
 
 def seeds(pipeline: Any, rows: int) -> dict[str, int | None]:

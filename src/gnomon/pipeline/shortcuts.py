@@ -3,7 +3,7 @@
 A call of a fitted ``ColumnTransformer`` costs milliseconds whatever the batch: every step inside
 checks its input's type, shape, names and values again, and columns are picked by label. What comes
 from a contract has been checked once. A *shortcut* does a step's arithmetic and nothing else, in
-scikit-learn's order of operations and memory layout, so its answer is the step's own to the bit.
+scikit-learn's order of operations and memory layout, so its answer is the step's own bit for bit.
 
 Shortcuts exist for exact classes as scikit-learn fits them, of the releases that
 :mod:`gnomon.compat.sklearn` knows; ``GNOMON_FAST_PIPELINE=0`` turns them off. Anything else - a

@@ -83,7 +83,7 @@ def comparison_document(report: Report) -> Document:
         ),
         command=report.command,
         foot=f"Differences are {report.left} minus {report.right}. Quantiles are within 1% of "
-        f"their value. The interval, at {confidence} confidence, holds however often one looks.",
+        f"their value. The interval, at {confidence} confidence, holds however often you look.",
     )
 
 
@@ -97,7 +97,7 @@ def _sections(report: Report) -> Iterator[Section]:
         yield Section(blocks=tuple(_findings(report)))
     if report.swaps:
         yield Section(
-            title="What moves the answer back",
+            title="Columns that restore the answer",
             lead=f"Each column alone set to its {report.right} value, in rows that diverge; "
             f"everything else as {report.left}.",
             blocks=(_swaps(report),),
@@ -106,15 +106,15 @@ def _sections(report: Report) -> Iterator[Section]:
     if report.ladder:
         yield Section(
             title="The same rows, run again",
-            lead="A few of them, in other batches: where the answers first differ from one line to "
-            "the next, the cause is in the artifact's own code.",
+            lead="A sample of them, in other batches: if the answers change from one line to the "
+            "next, the cause is in the artifact's own code.",
             blocks=(_ladder(report),),
         )
     if report.distributions:
         agree = " Where the dashed line follows the bars, the two agree."
         yield Section(
             title="Both sides",
-            lead=f"The same rows on either side.{agree if report.verdict == 'ok' else ''}",
+            lead=f"The same rows on both sides.{agree if report.verdict == 'ok' else ''}",
             blocks=tuple(_shape(report, shape) for shape in report.distributions),
             beside=True,
             where="page",
@@ -132,8 +132,7 @@ def _sections(report: Report) -> Iterator[Section]:
     if report.columns:
         yield Section(
             title="Every column compared",
-            lead=f"Over all {numbers.rows(report.coverage.compared)}. Exact means equal to the "
-            "bit.",
+            lead=f"Over all {numbers.rows(report.coverage.compared)}. Exact means bit-identical.",
             blocks=(_columns(report),),
         )
 
@@ -145,7 +144,7 @@ def _over_time(report: Report) -> Section:
         first, last = timeline.buckets[0].start, timeline.buckets[-1].end
         return Section(
             title="Over time",
-            lead=f"No row diverges from {numbers.moment(first)} to {numbers.moment(last)}, by "
+            lead=f"No row diverges from {numbers.utc_time(first)} to {numbers.utc_time(last)}, by "
             f"{numbers.axis(timeline.axis)}.",
             blocks=(),
             where="page",
@@ -195,7 +194,7 @@ def _course(column: OverTime, begin: float, end: float) -> TableRow:
                 note=f"{column.kind}, estimated" if column.sampled else column.kind,
             ),
             TableCell(text=f"{column.column} over time", bars=plots.course(column, begin, end)),
-            TableCell(text=f"{share} at {numbers.moment(worst.start, column.seconds)}"),
+            TableCell(text=f"{share} at {numbers.utc_time(worst.start, column.seconds)}"),
         )
     )
 
@@ -230,13 +229,13 @@ def _steps(walk: Walk) -> Iterator[TableRow]:
         name = TableCell(text=step, note=note)
         yield TableRow(cells=(name,), sign=sign(bool(differing)), level="group")
         for column in differing[:_COLUMNS_PER_STEP]:
-            yield _of_step(column, first=column.name == walk.first)
+            yield _step_row(column, first=column.name == walk.first)
         if (more := len(differing) - _COLUMNS_PER_STEP) > 0:
             rest = TableCell(text=f"and {more} more columns that differ", tone="muted")
             yield TableRow(cells=(rest,), level="member")
 
 
-def _of_step(column: Column, *, first: bool) -> TableRow:
+def _step_row(column: Column, *, first: bool) -> TableRow:
     return TableRow(
         cells=(
             TableCell(text=column.bare, code=True, tag="first to differ" if first else ""),
@@ -341,7 +340,7 @@ def _example(report: Report, row: Example) -> Table:
         sides=True,
         about=CodeList(
             strong=keys,
-            title=f"arrived {numbers.moment(row.arrived)} UTC",
+            title=f"arrived {numbers.utc_time(row.arrived)} UTC",
             entries=((row.request_id, place),),
         ),
     )

@@ -46,7 +46,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         kind: ``output``, ``feature`` (as decoded from the request) or ``step``.
         tolerance: what counts as agreeing, in words.
-        rows: rows compared, each counted once in ``exact`` (equal to the bit), within tolerance
+        rows: rows compared, each counted once in ``exact`` (bit-identical), within tolerance
             or ``diverged``.
         left_null: rows with null on the left only; they diverge.
         right_null: rows with null on the right only; they diverge.

@@ -17,7 +17,7 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         rows: rows followed: a sample of those compared.
         diverged: how many of them diverge in the outputs.
-        reproduced: rows whose logged outputs came out again, to the bit, when re-run.
+        reproduced: rows whose logged outputs came out again, bit for bit, when re-run.
         lost: rows of the sample that could not be run again.
         columns: features, every step's columns, then outputs: those that both sides have, in
             pipeline order; counts are of the rows followed.

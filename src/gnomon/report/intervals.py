@@ -9,7 +9,7 @@ __all__ = ["share"]
 
 
 def share(rows: int, of: int, confidence: float) -> Share:
-    """``rows`` out of ``of``, with an interval that holds however often one looks.
+    """``rows`` out of ``of``, with an interval that holds however often you look.
 
     >>> found = share(0, 28_330, 0.95)
     >>> found.share, found.high < 0.001

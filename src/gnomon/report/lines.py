@@ -43,7 +43,7 @@ def figures(report: Report) -> Lines:
         if mean is not None:
             found.append((numbers.number(mean, 3), f"mean change of the {report.impact.score}"))
     exact = _share(report.exact, report.coverage.compared)
-    return [*found, (percent(exact), "of rows equal to the bit")]
+    return [*found, (percent(exact), "of rows bit-identical")]
 
 
 def causes(found: Diagnosis) -> list[tuple[str, Diagnosis, str]]:
@@ -67,7 +67,7 @@ def _about(one: Diagnosis) -> Iterator[str]:
     if one.segment:
         yield f"where {one.segment}"
     if one.since:
-        yield f"since {numbers.moment(one.since)} UTC"
+        yield f"since {numbers.utc_time(one.since)} UTC"
     if one.accounts and not one.accounts.rows and not one.moves:
         yield "changes no answer"
     elif one.accounts:
@@ -90,7 +90,7 @@ def reproduced(walk: Walk) -> str:
     """Whether the steps shown are the steps the logged answers came from."""
     said = f" {rows(walk.lost)} of the sample could not be run again." if walk.lost else ""
     if walk.reproduced == walk.rows:
-        return f"Re-running them reproduced every logged answer, to the bit.{said}"
+        return f"Re-running them reproduced every logged answer bit for bit.{said}"
     return (
         f"Re-running reproduced only {count(walk.reproduced)} of the logged answers, so the steps "
         f"may not be what was computed online.{said}"
@@ -131,7 +131,7 @@ def identity(report: Report) -> Lines:
         ("Against", report.against),
         ("Policy", f"{report.policy}: limit {percent(report.limit)} ({report.limit_name})"),
         *report.environment.items(),
-        ("Made", f"{numbers.moment(report.created)} UTC"),
+        ("Made", f"{numbers.utc_time(report.created)} UTC"),
     ]
 
 

@@ -25,7 +25,7 @@ __all__ = [
     "Distribution",
     "Example",
     "Impact",
-    "Moment",
+    "MetricsBucket",
     "OverTime",
     "Report",
     "Subject",
@@ -137,7 +137,7 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     buckets: tuple[Bucket, ...]
 
 
-class Moment(msgspec.Struct, frozen=True, kw_only=True):
+class MetricsBucket(msgspec.Struct, frozen=True, kw_only=True):
     """The consistency of one column in one stretch of time; shares are of all its rows.
 
     Attributes:
@@ -145,7 +145,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
         rows: rows compared.
         coverage: the share with a value on both sides.
         consistency: the share that agrees, within tolerance or null on both sides.
-        exact_rate: the share that is equal to the bit, or null on both sides.
+        exact_rate: the share that is bit-identical, or null on both sides.
         flip_rate: the share whose decision differs; None where the column decides nothing.
         mean_difference: of left minus right, where both are finite; None where none are.
         smape: symmetric mean absolute percentage error of those, a share from 0 to 2.
@@ -177,7 +177,7 @@ class OverTime(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["output", "feature", "step"]
     seconds: float
     sampled: bool
-    moments: tuple[Moment, ...]
+    moments: tuple[MetricsBucket, ...]
 
 
 class Distribution(msgspec.Struct, frozen=True, kw_only=True):
@@ -272,14 +272,14 @@ class Report(BaseReport, frozen=True, kw_only=True):
 
     Attributes:
         kind: ``offline`` (a table) or ``replay``.
-        verdict: ``diverged`` when more rows diverge than the policy lets; ``unknown`` when too
+        verdict: ``diverged`` when more rows diverge than the policy allows; ``unknown`` when too
             little could be compared to say.
         left: what the left side is called.
         right: what the right side is called.
         against: the table or artifact on the right side.
         divergence: rows with at least one output (or, without outputs, feature) out of tolerance.
-        limit: the share of such rows the policy lets pass, and ``limit_name`` which rule that is.
-        exact: rows with every output equal to the bit.
+        limit: the share of such rows the policy allows, and ``limit_name`` which rule that is.
+        exact: rows with every output bit-identical.
         over_time: each column's consistency metrics, hour by hour.
         environment: what the comparison ran on.
     """

@@ -7,7 +7,7 @@ never written alike.
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from gnomon.report.counts import Share, Value
 from gnomon.report.model import Axis
@@ -17,7 +17,6 @@ __all__ = [
     "count",
     "duration",
     "interval",
-    "moment",
     "number",
     "pair",
     "percent",
@@ -25,9 +24,12 @@ __all__ = [
     "rows",
     "seconds",
     "signed",
+    "timestamp",
+    "utc_time",
     "value",
 ]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -104,12 +106,21 @@ def pair(left: Value, right: Value) -> tuple[str, str]:
     return str(left), str(right)
 
 
-def moment(iso: str, seconds: float = 1.0) -> str:
+def utc_time(iso: str, seconds: float = 1.0) -> str:
     """An ISO 8601 time as ``2013-04-01 09:00``, with no more detail than ``seconds`` has."""
     at = datetime.fromisoformat(iso).astimezone(UTC)
     if seconds >= 86_400:
         return at.strftime("%Y-%m-%d")
     return at.strftime("%Y-%m-%d %H:%M" if seconds >= 60 else "%Y-%m-%d %H:%M:%S")
+
+
+def timestamp(seconds: float) -> str:
+    """Seconds since 1970 as ISO 8601 in UTC, to the second.
+
+    >>> timestamp(1364807700.0)
+    '2013-04-01T09:15:00Z'
+    """
+    return (_EPOCH + timedelta(seconds=round(seconds))).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def duration(seconds: float) -> str:

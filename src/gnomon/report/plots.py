@@ -116,7 +116,7 @@ def over_time(timeline: Timeline) -> Plot:
             100 * (start - low) / span,
             100 * (end - start) / span,
             100 * share / top,
-            f"{numbers.moment(b.start, timeline.seconds)}: {numbers.percent(share)} of "
+            f"{numbers.utc_time(b.start, timeline.seconds)}: {numbers.percent(share)} of "
             f"{numbers.rows(b.rows)} diverge",
         )
         for start, end, share, b in zip(starts, ends, shares, timeline.buckets, strict=True)
@@ -140,7 +140,7 @@ def course(column: OverTime, begin: float, end: float) -> tuple[Bar, ...]:
             100 * (numbers.seconds(moment.start) - begin) / (end - begin),
             width,
             100 * (1 - moment.consistency),
-            f"{numbers.moment(moment.start, column.seconds)}: "
+            f"{numbers.utc_time(moment.start, column.seconds)}: "
             f"{numbers.percent(1 - moment.consistency)} of {numbers.rows(moment.rows)} diverge, "
             f"{numbers.percent(moment.exact_rate)} exact, "
             f"{numbers.percent(moment.coverage)} with both values",
@@ -153,7 +153,7 @@ def time_ticks(marks: tuple[str, ...], seconds: float) -> tuple[Tick, ...]:
     """Some moments of an axis that goes from the first of them to the last."""
     low, high = numbers.seconds(marks[0]), numbers.seconds(marks[-1])
     return tuple(
-        Tick(100 * (numbers.seconds(mark) - low) / (high - low), numbers.moment(mark, seconds))
+        Tick(100 * (numbers.seconds(mark) - low) / (high - low), numbers.utc_time(mark, seconds))
         for mark in dict.fromkeys(marks)
     )
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         measure_drift,
         open_log,
         rollout_history,
+        saved_reports,
     )
     from gnomon.rollout.skew_checks import SkewCheck, compare_offline, diagnose, replay
 
@@ -42,6 +43,7 @@ __all__ = [
     "replay",
     "rollback",
     "rollout_history",
+    "saved_reports",
     "start_shadow",
     "stop_shadow",
 ]
@@ -63,6 +65,7 @@ _HOMES = {
     "replay": "skew_checks",
     "rollback": "decisions",
     "rollout_history": "queries",
+    "saved_reports": "queries",
     "start_shadow": "decisions",
     "stop_shadow": "decisions",
 }

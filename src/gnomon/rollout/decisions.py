@@ -45,7 +45,7 @@ def start_shadow(
     why: str | None = None,
     history: History | None = None,
 ) -> Event:
-    """Let an artifact see a sample of the requests and answer nobody.
+    """Put an artifact in shadow: it gets a sample of the requests, and answers go to the log only.
 
     Args:
         settings: where the rollout is.
@@ -57,11 +57,11 @@ def start_shadow(
         force: do it though its contract refuses what clients send today; that is recorded.
         by: who decides.
         why: the reason, for the history.
-        history: what is known of it; it is brought up to date. Without it, it is read again.
+        history: the history as read so far; it is updated. Without it, it is read again.
 
     Raises:
         ArtifactError, UnknownArtifact: it, or the live artifact, does not pass inspection.
-        IncompatibleContract: it could not read what the live artifact is sent.
+        IncompatibleContract: it would refuse requests that the live artifact gets.
         PolicyError: the policy names an output that it does not have.
         RolloutError: nothing is live, it is live, or it runs already.
         RolloutConflict: another decision was recorded meanwhile.
@@ -121,23 +121,23 @@ def promote(
     history: History | None = None,
     ask: Callable[[str], Gates] | None = None,
 ) -> Event:
-    """Make an artifact live, if its gates hold. The first of a model has nothing to be judged by.
+    """Make an artifact live, if its gates pass. A model's first artifact has no gates to pass.
 
     Args:
         settings: where the rollout and the log are.
         model: the deployment's model name.
         artifact: a tag, such as ``flights:latest``.
         policy: the limits; the defaults without one.
-        force: do it whatever the gates say; that they did not hold is recorded.
+        force: promote regardless of the gates; the history records that they did not pass.
         by: who decides.
         why: the reason, for the history.
-        history: what is known of it; it is brought up to date. Without it, it is read again.
+        history: the history as read so far; it is updated. Without it, it is read again.
         ask: gives the gates of a tag, as :func:`check` does; a server has another process read the
             evidence.
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
-        GateRefused: a gate does not hold, or it is not a running shadow.
+        GateRefused: a gate does not pass, or it is not a running shadow.
         GateUndecided: none fails, but one lacks the evidence.
         RolloutError: it is live already.
         RolloutConflict: another decision was recorded meanwhile.
@@ -174,7 +174,7 @@ def rollback(
         model: the deployment's model name.
         by: who decides.
         why: the reason, for the history.
-        history: what is known of it; it is brought up to date. Without it, it is read again.
+        history: the history as read so far; it is updated. Without it, it is read again.
         verified: artifacts that a server holds ready, digest by tag; they are not inspected again.
 
     Raises:
@@ -192,7 +192,7 @@ def rollback(
 
 
 def check(settings: Settings, model: str, artifact: str, policy: Policy | None = None) -> Gates:
-    """What a promotion of this artifact would be told now; nothing is recorded.
+    """Evaluate the gates for a promotion of this artifact now; nothing is recorded.
 
     Raises:
         PolicyError: the policy names an output that it does not have.
@@ -217,9 +217,10 @@ def _changes(state: RolloutState, chosen: Artifact, force: bool) -> list[Change]
 
 def _unreadable(tag: str, live: str | None, refused: list[Change]) -> IncompatibleContract:
     return IncompatibleContract(
-        f"{tag} could not read what {live} is sent: " + "; ".join(map(str, refused)),
+        f"{tag} could not accept the requests that {live} gets: " + "; ".join(map(str, refused)),
         where="contract.json",
-        hint="pack it with a contract that takes today's requests, or force it; that is recorded",
+        hint="pack it with a contract that accepts today's requests, or force it, which is "
+        "recorded",
     )
 
 
@@ -264,13 +265,13 @@ def _refused(found: Gates, in_shadow: bool) -> GateRefused:
     if found.verdict == "unknown" and in_shadow:
         return GateUndecided(
             f"{found.artifact} may not replace {found.live} yet: {reasons}",
-            hint="wait for more evidence, as `gnomon promote --wait SECONDS` does, or force it; "
-            "that is recorded",
+            hint="wait for more evidence, as `gnomon promote --wait SECONDS` does, or force it, "
+            "which is recorded",
         )
     do = "fix the artifact" if in_shadow else f"run `gnomon shadow start {found.artifact}` first"
     return GateRefused(
         f"{found.artifact} may not replace {found.live}: {reasons}",
-        hint=f"{do}, or force it; that is recorded",
+        hint=f"{do}, or force it, which is recorded",
     )
 
 

@@ -1,4 +1,4 @@
-"""What the log says of one shadow against the live artifact: the counts that gates rest on."""
+"""The log's evidence on one shadow against the live artifact: the counts that gates rest on."""
 
 from __future__ import annotations
 

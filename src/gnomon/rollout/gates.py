@@ -1,4 +1,4 @@
-"""Whether a shadow may be promoted: one verdict a gate, each with what it rests on."""
+"""Whether a shadow may be promoted: one verdict per gate, each with its evidence."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Gates(Tabular, msgspec.Struct, frozen=True, kw_only=True):
-    """All gates of one shadow against one live artifact at one moment."""
+    """The gates of one shadow against one live artifact, evaluated at one time."""
 
     artifact: str
     live: str
@@ -189,7 +189,8 @@ def _disagreement(limit: float, confidence: float, evidence: Evidence) -> Gate:
             max(interval.low - theirs.high, 0.0), max(interval.high - theirs.low, 0.0)
         )
         share = noise.disagreed / noise.compared
-        floor = f" beyond the noise floor of {share:.2%} ({noise.compared:,} rows of live twice)"
+        rows = f"{noise.compared:,} rows of live against itself"
+        floor = f" beyond the noise floor of {share:.2%} ({rows})"
         value = None if value is None else max(value - share, 0.0)
     return _rate_gate(
         "disagreement",
@@ -206,8 +207,8 @@ def _flips(limit: float, confidence: float, evidence: Evidence) -> Gate:
         return Gate(
             name="flips",
             verdict="unknown",
-            says="no output decides: live and the shadow share no output that [decision] names, or "
-            "that is a label, or it is ignored",
+            says="no output to decide on: live and the shadow share no label and no "
+            "output named in [decision], or the policy ignores it",
             limit=limit,
         )
     return _rate_gate(
@@ -286,7 +287,8 @@ def _latency(limit: float, evidence: Evidence) -> Gate:
         return Gate(
             name="latency",
             verdict="unknown",
-            says=f"not yet {ENOUGH_TIMES} rows each of live and shadow in batches of similar size",
+            says=f"fewer than {ENOUGH_TIMES} rows each of live and shadow in batches of similar "
+            "size",
             limit=limit,
         )
     ratio = sum(weight * ratio for weight, ratio in ratios) / rows

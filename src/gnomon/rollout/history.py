@@ -53,7 +53,7 @@ Kind = Literal["promote", "rollback", "shadow_start", "shadow_stop"]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision. Keys this version does not know are left alone; see ``docs/formats.md``.
+    """One decision. Keys this version does not know are ignored; see ``docs/formats.md``.
 
     Attributes:
         format: the version of this file's format.
@@ -62,13 +62,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         digest: that artifact's manifest hash.
         fraction: of the requests a started shadow sees.
         entity_key: what they are sampled by.
-        same: a shadow of the very artifact that is live, to measure the noise floor (A/A).
+        same: a shadow that is the live artifact itself, to measure the noise floor (A/A).
         at: when.
         by: who, as far as known.
         why: the reason they gave.
-        forced: the gates did not hold, were not asked, or the contract is incompatible, and it was
-            done nevertheless.
-        gates: each gate's verdict and evidence at that moment.
+        forced: it was done although gates did not pass or were not evaluated, or the contract is
+            incompatible.
+        gates: each gate's verdict and evidence at that time.
         changes: how a shadow's contract differs from the live one, as
             :class:`gnomon.contract.difference.Change` has it.
         previous_sha256: the hash of the event before; None for the first one. ``append`` sets it.

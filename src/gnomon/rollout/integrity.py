@@ -1,4 +1,4 @@
-"""Whether a rollout history is whole: no event missing, changed, replaced, swapped or cut off.
+"""Whether a rollout history is complete: no event missing, changed, replaced, swapped or cut off.
 
 Each event holds the hash of the one before, so a change inside the history shows. That its *end*
 was cut off shows only elsewhere: ``heads/<model>.json``, the heartbeats of slices, and
@@ -7,7 +7,7 @@ the hash of the last. All are written after the event is on disk, so read before
 never claim more than there is.
 
 This is evidence against accidents and against changes by others than the owner of the storage root.
-Whoever may write everywhere under the root can rewrite a history, hashes included.
+Anyone who may write everywhere under the root can rewrite a history, hashes included.
 """
 
 from __future__ import annotations
@@ -181,17 +181,25 @@ def _cut_off(model: str, read: int, witness: Witness) -> HistoryDamaged:
     )
     if read == 0:  # All of it: more often a disk that is not there than a folder that is damaged.
         error.hint = f"check that GNOMON_ROOT is right and its disk is mounted, or {error.hint}"
-    return error
+    return _shared(error, witness)
 
 
 def _replaced(model: str, digest: str, witness: Witness) -> HistoryDamaged:
     number = witness.head.epoch - 1
-    return damaged(
+    error = damaged(
         f"{_short(model, number)} was changed or replaced: its sha256 is {digest[:12]}, and "
         f"{witness.where} recorded {(witness.head.sha256 or '')[:12]}",
         event_name(model, number),
         model,
     )
+    return _shared(error, witness)
+
+
+def _shared(error: HistoryDamaged, witness: Witness) -> HistoryDamaged:
+    """The same error; where the spool is the witness, with another reason that it may have."""
+    if witness.where.endswith(f"/{_IN_SPOOL}"):
+        error.hint = f"give each storage root a GNOMON_SPOOL of its own, or {error.hint}"
+    return error
 
 
 def record(storage: Storage, model: str, head: HistoryEnd, spool: Path | None = None) -> None:

@@ -74,7 +74,7 @@ def gates_elsewhere(settings: Settings, model: str, artifact: str, policy: Path 
         ) from None
     except msgspec.DecodeError:
         raise RolloutError(
-            f"the process that evaluates the gates ended with {done.returncode} before it was done",
+            f"the process that evaluates the gates ended with {done.returncode} before it finished",
             hint="its own message, if any, is on standard error",
         ) from None
     if isinstance(reply, _Failed):

@@ -1,4 +1,4 @@
-"""What a question about a rollout may leave unsaid: the model, the artifact and its role."""
+"""Defaults for a question about a rollout: the model, the artifact and its role."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions about one deployment, asked from Python: its log, its history, its gates, its drift.
+"""The public queries on one deployment: its log, history, gates, reports, leakage and drift.
 
 The storage root is read from the environment, and its only model is meant, unless they are given.
 """
@@ -22,7 +22,7 @@ from gnomon.log import InferenceLog
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.offline.logged import Role
 from gnomon.policy import Policy, find_policy
-from gnomon.report.saved import save
+from gnomon.report.saved import SavedReports, list_reports, save
 from gnomon.rollout.decisions import check
 from gnomon.rollout.gates import Gates
 from gnomon.rollout.history import Event, RolloutState, open_history
@@ -38,6 +38,7 @@ __all__ = [
     "measure_drift",
     "open_log",
     "rollout_history",
+    "saved_reports",
 ]
 
 
@@ -77,7 +78,7 @@ class DriftCheck(Tabular):
 
     Attributes:
         report: what was found; ``report.verdict`` is ``ok``, ``drifted`` or ``unknown``.
-        page: where the report's page is kept, beside its JSON: a path, or a URL of the bucket.
+        page: where the report's page is saved, next to its JSON: a path, or a URL of the bucket.
     """
 
     report: DriftReport
@@ -121,10 +122,36 @@ def rollout_history(
     return RolloutHistory(history.model, tuple(history.events), history.state)
 
 
+def saved_reports(
+    model: str | None = None, *, last: int | None = None, settings: Settings | None = None
+) -> SavedReports:
+    """The reports of replays, comparisons, diagnoses and drift under the storage root.
+
+    Newest first. A report that was kept elsewhere (``save_as``, ``--report``) is not among them.
+    :meth:`gnomon.Report.from_json` and :meth:`gnomon.DriftReport.from_json` read one in full.
+
+    Args:
+        model: the model; the only one under the storage root when not given.
+        last: at most this many, the newest; all when not given.
+        settings: name the storage root; read from the environment without them.
+
+    Raises:
+        SettingsError: no model is given, and there is none, or more than one.
+        StorageError: the storage root cannot be read.
+
+    Example::
+
+        for report in gnomon.saved_reports("flights", last=10):
+            print(report.created, report.verdict, report.title, report.page)
+    """
+    settings = settings or Settings.read()
+    return list_reports(settings, model or find_model(settings), last)
+
+
 def check_gates(
     artifact: str, *, policy: Policy | None = None, settings: Settings | None = None
 ) -> Gates:
-    """What a promotion of this artifact would be told now; nothing is recorded.
+    """Evaluate the gates for a promotion of this artifact now; nothing is recorded.
 
     Args:
         artifact: a tag, such as ``flights:latest``.
@@ -152,7 +179,7 @@ def measure_drift(
     save_as: Path | str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> DriftCheck:
-    """Measure how far the log has moved from training, and keep the report.
+    """Measure how far the log has drifted from training, and save the report.
 
     Args:
         which: whose logged answers: a tag, or a model's name for its live artifact.
@@ -198,7 +225,7 @@ def check_contract(
     end: datetime | None = None,
     settings: Settings | None = None,
 ) -> Checked:
-    """Hold a file, or the requests of the log, against an artifact's contract.
+    """Check a file, or the logged requests, against an artifact's contract.
 
     Args:
         which: whose contract: a tag, or a model's name for its live artifact.
@@ -236,14 +263,14 @@ def check_leakage(
     holdout: Path | str | None = None,
     later: Path | str | None = None,
     event_time: str | None = None,
-    entity_key: Sequence[str] = (),
+    entity_key: str | Sequence[str] = (),
     known_at: Mapping[str, str] | None = None,
     artifact: str | None = None,
     role: Role | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
     outcomes: Path | str | None = None,
-    on: Sequence[str] = (),
+    on: str | Sequence[str] = (),
     settings: Settings | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> LeakageReport:

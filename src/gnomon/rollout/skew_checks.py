@@ -1,4 +1,4 @@
-"""Checks of online against offline that count: the report is kept, and the skew gate is told.
+"""Checks of online against offline that count: the report is saved, and the skew gate is fed.
 
 :mod:`gnomon.skew` compares; here it is known what is live, where reports go and what a promotion
 asks for. ``gnomon replay``, ``compare`` and ``diagnose`` call this, and so do scheduled jobs.
@@ -34,7 +34,7 @@ class SkewCheck(Tabular):
 
     Attributes:
         report: what was found; ``report.verdict`` is ``ok``, ``diverged`` or ``unknown``.
-        page: where the report's page is kept, beside its JSON: a path, or a URL of the bucket.
+        page: where the report's page is saved, next to its JSON: a path, or a URL of the bucket.
     """
 
     report: Report
@@ -65,11 +65,11 @@ def replay(
     save_as: Path | str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> SkewCheck:
-    """Run logged requests again, keep the report, and tell the skew gate of a promotion.
+    """Run logged requests again, save the report and feed the skew gate of a promotion.
 
     Args:
         which: whose logged answers: a tag, or a model's name for its live artifact.
-        through: the tag of another artifact to run them through; that says nothing to the gate.
+        through: the tag of another artifact to run them through; this does not count for the gate.
         role: the answers it gave as ``live`` or as ``shadow``. Without one: live if it ever was.
         start: rows that arrived from this time on; UTC when it has no zone.
         end: rows that arrived before this time.
@@ -114,7 +114,7 @@ def compare_offline(
     which: str,
     table: Path | str,
     *,
-    on: Sequence[str] = (),
+    on: str | Sequence[str] = (),
     role: Role | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
@@ -127,7 +127,7 @@ def compare_offline(
     save_as: Path | str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> SkewCheck:
-    """Compare the log with a table of offline predictions, keep the report, tell the skew gate.
+    """Compare the log with a table of offline predictions, save the report and feed the skew gate.
 
     Args:
         which: whose logged answers: a tag, or a model's name for its live artifact.
@@ -165,7 +165,7 @@ def diagnose(
     which: str,
     table: Path | str | None = None,
     *,
-    on: Sequence[str] = (),
+    on: str | Sequence[str] = (),
     role: Role | None = None,
     start: datetime | None = None,
     end: datetime | None = None,

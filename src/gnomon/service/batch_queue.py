@@ -1,4 +1,4 @@
-"""What waits for a lane's workers, and which rows are the next batch."""
+"""The requests that wait for a lane's workers, and which rows are the next batch."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class BatchQueue:
     def ahead_of(self, ticket: Ticket) -> int:
         """Rows that wait in requests of its kind: large ones leave room for small ones."""
         if self.is_large(ticket):
-            return sum(request.waiting for request in self._large)
+            return sum(one.waiting for one in self._large if not one.ticket.settled)
         return self.rows
 
     def add(self, ticket: Ticket) -> None:

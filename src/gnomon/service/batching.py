@@ -1,4 +1,4 @@
-"""The live lane: a bounded queue in front of the live artifact's workers, batching by nature."""
+"""The live lane: a bounded queue before the live artifact's workers, batching without a timer."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from gnomon.service.records import Call, LaneIdentity, PendingRecords
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from gnomon.worker import Supervisor
+from gnomon.worker.adopted_process import HolderHandle
 from gnomon.worker.connection import Scored
-from gnomon.worker.takeover import HolderHandle
 
 __all__ = ["Lane"]
 
@@ -347,6 +347,6 @@ class Lane:
 
     def _overloaded(self, waiting: int) -> Overloaded:
         return Overloaded(
-            f"{waiting} rows are waiting already, the most is {self._settings.queue_rows}",
-            hint="retry after the pause given in Retry-After",
+            f"{waiting} rows are already waiting; the limit is {self._settings.queue_rows}",
+            hint="retry after the time given in Retry-After",
         )

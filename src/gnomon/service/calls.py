@@ -1,4 +1,4 @@
-"""What a client sends and how it reads what comes back: everything of a client but the I/O."""
+"""What a client sends and how it reads answers: everything of a client but the I/O."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ def reaching(url: str) -> Iterator[None]:
         raise ServerError(
             f"no answer: {error}",
             where=url,
-            hint="is the server running there? `gnomon serve` does",
+            hint="is the server running? `gnomon serve` starts it",
         ) from None
 
 

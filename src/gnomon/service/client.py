@@ -124,7 +124,7 @@ class Client(_Connection[httpx.BaseTransport]):
         """Predict one record, a list of records, or every row of a DataFrame.
 
         Raises:
-            InvalidRequest: the rows do not keep to the contract.
+            InvalidRequest: the rows violate the contract.
             GnomonError: whatever else the server answered.
             ServerError: no answer, or one that is not Gnomon's.
         """
@@ -145,11 +145,12 @@ class Client(_Connection[httpx.BaseTransport]):
             artifact: its tag.
             fraction: above 0, at most 1.
             same: shadow the live artifact itself; what then differs is noise.
-            force: start it though its contract refuses what clients send today; it is recorded.
+            force: start it although its contract refuses requests that clients send today; it is
+                recorded.
             why: the reason, for the history.
 
         Raises:
-            IncompatibleContract: it could not read what the live artifact is sent.
+            IncompatibleContract: it would refuse requests that the live artifact gets.
             RolloutError: it is live, or in shadow already.
         """
         return self._send(calls.start_shadow(artifact, fraction, same, force, self._by, why))
@@ -159,10 +160,10 @@ class Client(_Connection[httpx.BaseTransport]):
         return self._send(calls.stop_shadow(artifact, self._by, why))
 
     def promote(self, artifact: str, *, force: bool = False, why: str | None = None) -> Event:
-        """Make an artifact live. ``force`` passes gates that do not hold; it is recorded.
+        """Make an artifact live. ``force`` overrides gates that do not pass; it is recorded.
 
         Raises:
-            GateRefused: a gate does not hold.
+            GateRefused: a gate does not pass.
             GateUndecided: none fails, but one lacks the evidence.
             RolloutConflict: another decision was recorded first.
         """

@@ -28,7 +28,7 @@ from gnomon.service.codec_messages import (
     receive_reply,
 )
 from gnomon.settings import Settings
-from gnomon.worker import frames
+from gnomon.worker import messages
 from gnomon.worker.spawn import reap
 
 __all__ = ["Codec"]
@@ -95,7 +95,7 @@ class Codec:
             WorkerError: the process ended on it.
         """
         reply, payload = await self._ask(ReadBody(most_rows), contract, body, Read)
-        return reply, frames.read_batch(payload, schema)
+        return reply, messages.read_batch(payload, schema)
 
     async def write(
         self, contract: bytes, scored: pa.RecordBatch, request_id: str, artifact: str

@@ -1,4 +1,4 @@
-"""What travels between a gateway and the process that decodes its large bodies.
+"""The messages between a gateway and the process that decodes its large bodies.
 
 Each message is a header, then the message as JSON, the contract as JSON (requests only), and the
 payload: a body, a record batch, or the JSON of an answer.
@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 
 from gnomon.sent_errors import SentError
-from gnomon.worker.frames import recv_exactly
+from gnomon.worker.messages import recv_exactly
 
 __all__ = [
     "Failed",

@@ -30,7 +30,7 @@ from gnomon.service.codec_messages import (
     packed,
     recv_request,
 )
-from gnomon.worker import frames
+from gnomon.worker import messages
 from gnomon.worker.background import enter_background
 from gnomon.worker.spawn import inherited
 
@@ -73,7 +73,7 @@ def _read(decoder: Decoder, body: bytes, most_rows: int) -> tuple[Read, bytes]:
 
 
 def _written(contract: Contract, payload: bytes, request: WriteAnswer) -> tuple[Written, bytes]:
-    scored = frames.read_batch(payload, frames.scored_schema(contract.output_schema))
+    scored = messages.read_batch(payload, messages.scored_schema(contract.output_schema))
     return Written(), many(scored, contract, request.request_id, request.artifact)
 
 

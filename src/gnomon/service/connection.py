@@ -28,12 +28,12 @@ from gnomon.compat.uvicorn import (
 )
 from gnomon.errors import GnomonError, MalformedRequest, Unauthorized
 from gnomon.service.auth import PREDICT_HINT, check_token
+from gnomon.service.connection_limits import raise_descriptor_limit
 from gnomon.service.exchange import Exchange, Wire, scope_of
 from gnomon.service.framing import Chunks, Framing, Sized
 from gnomon.service.front_door import FrontDoor
 from gnomon.service.head import END, HEAD_BYTES, Head, early_refusal, lasting, read_head
 from gnomon.service.http import CLOSE, Scope, is_encoded, response, unexpected
-from gnomon.service.limits import raise_descriptor_limit
 from gnomon.service.origins import origins_of
 from gnomon.service.stream import ClientStream
 from gnomon.service.ticket import Answer
@@ -45,7 +45,7 @@ logger = logging.getLogger("gnomon")
 
 BODY_BYTES = 65_536
 """The longest body of a plain request. A longer one comes in pieces, which ASGI joins as well."""
-PATIENCE = 0.05
+PLAIN_WAIT_SECONDS = 0.05
 """Seconds to wait for the rest of a plain request. After them it goes through ASGI, where slow
 clients have their limits and what is refused is logged."""
 REQUEST_ID = b"x-request-id"
@@ -93,7 +93,7 @@ class Connection(ClientStream):
         self._head: Head | None = None
         self._last_head = 0
         self._exchange: Exchange | None = None
-        self._patience: asyncio.TimerHandle | None = None
+        self._body_timer: asyncio.TimerHandle | None = None
 
     # Called by the event loop.
 
@@ -116,7 +116,7 @@ class Connection(ClientStream):
             return False
         if self._framing is not None:
             assert self._exchange is not None
-            self._exchange.end(lambda: self._break_off(_cut_short()))
+            self._exchange.end(lambda: self._abort(_cut_short()))
         elif not self._busy:
             self._take()
         return not self.transport.is_closing()
@@ -124,8 +124,8 @@ class Connection(ClientStream):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         super().connection_lost(exc)
-        if self._patience is not None:
-            self._patience.cancel()
+        if self._body_timer is not None:
+            self._body_timer.cancel()
         if self._exchange is not None:
             self._exchange.abandon()
             self._exchange = None
@@ -194,8 +194,8 @@ class Connection(ClientStream):
             self._head, self._received = head, data[start:]
             self._await_body()
             return
-        if self._patience is not None:
-            self._stop_waiting()
+        if self._body_timer is not None:
+            self._cancel_wait()
         self._begin()
         self._received = data[stop:]
         if self._received:
@@ -216,11 +216,11 @@ class Connection(ClientStream):
         if self._closes:
             headers.append(CLOSE)
         self.transport.write(response(answer.status, answer.body, headers))
-        self._go_on()
+        self._finish_request()
 
     def _pass_to_asgi(self, head: Head, start: int, waited: float) -> None:
         """Hand a request to the front door through ASGI; its body begins at ``start``."""
-        self._stop_waiting()
+        self._cancel_wait()
         self._begin()
         wire = Wire(self.transport, self._writable, self._close, self._read_on)
         if head.client_id is not None and all(name != REQUEST_ID for name, _ in head.headers):
@@ -254,7 +254,7 @@ class Connection(ClientStream):
         try:
             body, self._received = framing.take(self._received)
         except GnomonError as error:
-            self._break_off(error)
+            self._abort(error)
             return
         if self._exchange.take(body, done=framing.done):
             self._pause()
@@ -264,7 +264,7 @@ class Connection(ClientStream):
                 self._hold()
             if self._exchange.response_complete:
                 self._busy = False
-                self._go_on()
+                self._finish_request()
 
     def _responded(self) -> None:
         """The answer is written, perhaps before the body has come to its end."""
@@ -272,14 +272,14 @@ class Connection(ClientStream):
             return
         if self._framing is None:
             self._busy = False
-            self._go_on()
+            self._finish_request()
         elif self._eof:
             self._close()
         else:
             self._expect(self._client_seconds)
             self._read_on()
 
-    def _go_on(self) -> None:
+    def _finish_request(self) -> None:
         """Finish a request. What waits on this connection is served after other connections."""
         self.server_state.total_requests += 1
         self._exchange = None
@@ -311,29 +311,29 @@ class Connection(ClientStream):
             self._read_on()
 
     def _await_body(self) -> None:
-        """Wait a moment for the rest of a plain request."""
+        """Wait briefly for the rest of a plain request."""
         if self._eof:
             self._refuse(_cut_short())
             return
-        if self._patience is None:
+        if self._body_timer is None:
             self._until = math.inf
-            self._patience = self.loop.call_later(PATIENCE, self._lose_patience)
+            self._body_timer = self.loop.call_later(PLAIN_WAIT_SECONDS, self._stop_awaiting_body)
         self._read_on()
 
-    def _lose_patience(self) -> None:
+    def _stop_awaiting_body(self) -> None:
         head, self._head = self._head, None
         if head is not None and not self._ended:
             self._pass_to_asgi(head, 0, 0.0)
 
-    def _stop_waiting(self) -> None:
+    def _cancel_wait(self) -> None:
         self._head = None
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._body_timer = None
 
     # Endings.
 
-    def _break_off(self, error: GnomonError) -> None:
+    def _abort(self, error: GnomonError) -> None:
         """The rest of the body will not come, or its end cannot be found."""
         exchange, self._exchange = self._exchange, None
         assert exchange is not None

@@ -1,4 +1,4 @@
-"""The control routes: ``/gnomon/*``, for people and scripts who hold the control token."""
+"""The control routes, ``/gnomon/*``, for holders of the control token."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Controlled(Protocol):
     async def promote(
         self, artifact: str, force: bool, *, by: str | None, why: str | None
     ) -> Event:
-        """Make an artifact live; ``force`` passes gates that do not hold."""
+        """Make an artifact live; ``force`` passes gates that do not pass."""
 
     async def rollback(self, *, by: str | None, why: str | None) -> Event:
         """Make the previous artifact live again."""

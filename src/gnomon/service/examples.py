@@ -1,4 +1,4 @@
-"""A row that keeps to a contract: for the documentation, the index page and a first request."""
+"""An example row for a contract: for the documentation, the index page and a first request."""
 
 from __future__ import annotations
 

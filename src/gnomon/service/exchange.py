@@ -54,7 +54,7 @@ class Exchange(RequestResponseCycle):
         head: its head.
         wire: its connection.
         default_headers: headers of every answer.
-        may_go_on: whether the connection can, as far as the request's body goes, when the answer
+        can_continue: whether the connection can, as far as the request's body goes, when the answer
             begins.
         on_response: called when the answer is written.
     """
@@ -65,7 +65,7 @@ class Exchange(RequestResponseCycle):
         head: Head,
         wire: Wire,
         default_headers: list[tuple[bytes, bytes]],
-        may_go_on: Callable[[], bool],
+        can_continue: Callable[[], bool],
         on_response: Callable[[], None],
     ) -> None:
         super().__init__(
@@ -81,14 +81,14 @@ class Exchange(RequestResponseCycle):
             keep_alive=head.keep_alive,
             on_response=on_response,
         )
-        self._may_go_on = may_go_on
+        self._can_continue = can_continue
         self._reads = False
-        self._break_off: Callable[[], None] | None = None
+        self._abort: Callable[[], None] | None = None
 
     async def receive(self) -> Any:
         """The ASGI ``receive``."""
-        if self._break_off is not None and self.more_body:
-            self._break_off()
+        if self._abort is not None and self.more_body:
+            self._abort()
         self._reads = True
         try:
             return await super().receive()
@@ -99,7 +99,7 @@ class Exchange(RequestResponseCycle):
         """The ASGI ``send``: says ``connection: close`` where the body is not to be read on."""
         if message["type"] == "http.response.start" and self.more_body:
             # Who waits for leave to send a body may send it or not, now that it gets none.
-            self.keep_alive &= self._may_go_on() and not self.waiting_for_100_continue
+            self.keep_alive &= self._can_continue() and not self.waiting_for_100_continue
         await super().send(message)
 
     def take(self, body: bytes, *, done: bool) -> bool:
@@ -114,15 +114,15 @@ class Exchange(RequestResponseCycle):
             self.message_event.set()
         return len(self.body) > _BODY_WAITING
 
-    def end(self, break_off: Callable[[], None]) -> None:
+    def end(self, abort: Callable[[], None]) -> None:
         """No more of the body comes: break off, once the application asks for more of it.
 
         What it refuses by the head alone is then refused for that, whenever the client ended.
         """
         if self._reads or self.response_complete:
-            break_off()
+            abort()
         else:
-            self._break_off = break_off
+            self._abort = abort
 
     def abandon(self) -> None:
         """The rest of the body will never come: there is nobody to answer."""

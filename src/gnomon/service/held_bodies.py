@@ -42,9 +42,9 @@ class HeldBodies:
             more = max(size - SOON_BYTES, 0) - mine
             if self.bytes + more > self._most:
                 raise Overloaded(
-                    f"{self.bytes:,} bytes of large requests are held already, "
-                    f"the most is {self._most:,}",
-                    hint="retry after the pause given in Retry-After",
+                    f"{self.bytes:,} bytes of large requests are already held; "
+                    f"the limit is {self._most:,}",
+                    hint="retry after the time given in Retry-After",
                 )
             mine += more
             self.bytes += more

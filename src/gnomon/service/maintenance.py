@@ -1,4 +1,4 @@
-"""What a slice does again and again beside its requests."""
+"""The periodic work of a slice."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Maintenance:
         often = self._settings.follow_seconds
         tasks.repeat("following the rollout", often, self._tick)
         tasks.repeat("syncing the log", self._settings.fsync_seconds or often, self._recorder.fsync)
-        tasks.repeat("taking over slices left behind", often, self._see_to_orphans)
+        tasks.repeat("taking over slices left behind", often, self._check_orphans)
 
     async def end(self) -> None:
         """Say that the slice ended in good order; nothing where it had not begun."""
@@ -88,7 +88,7 @@ class Maintenance:
             self._recorder.rotate_if_due()
             await in_thread(slices.write, self._storage, self._view.heartbeat())
 
-    async def _see_to_orphans(self) -> None:
+    async def _check_orphans(self) -> None:
         if self._claim.name and self._follower.history_error is None:
             # Otherwise the shadows that are known may not be all.
             await self._orphans.step(self._follower.state, self._claim.name)

@@ -1,4 +1,4 @@
-"""The folder that a server's metrics are kept in, with their space reserved.
+"""The folder of a server's metrics, with its space reserved.
 
 ``prometheus_client`` keeps metrics in files that it maps into memory, one set a process, and
 ``/metrics`` adds up all that are in the folder. BentoML has one folder a *home*: a second server

@@ -40,6 +40,8 @@ class Metrics:
         self.received_rows = 0
         self.outcomes: Counter[tuple[str, str]] = Counter()
         self.unlogged_rows: Counter[str] = Counter()
+        self.outside_rows: Counter[str] = Counter()
+        self.unknown_fields: Counter[str] = Counter()
         self._model = model
         self._unknown_names: set[str] = set()
         self._recent: deque[int] = deque(maxlen=1000)
@@ -83,7 +85,7 @@ class Metrics:
         self._outside = self._make(
             Counts,
             "gnomon_outside_values_total",
-            "Values let through though out of the domain or range seen in training",
+            "Values accepted although outside the domain or range seen in training",
             labelnames=["model", "feature"],
         )
         self._refused = self._make(
@@ -101,7 +103,7 @@ class Metrics:
         self._latency = self._make(
             Histogram,
             "gnomon_request_seconds",
-            "Seconds from arrival to the moment an answer may leave",
+            "Seconds from arrival until the answer may be sent",
             buckets=LATENCY_BUCKETS,
             **labels,
         ).labels(model)
@@ -129,7 +131,7 @@ class Metrics:
         self._behind = self._make(
             Gauge,
             "gnomon_shadow_behind_seconds",
-            "How long ago the oldest row that a shadow has still to score arrived",
+            "Seconds since the arrival of the oldest row that a shadow has yet to score",
             labelnames=["model", "shadow"],
             multiprocess_mode="livemax",
         )
@@ -168,11 +170,13 @@ class Metrics:
     def unknown(self, fields: tuple[str, ...]) -> None:
         """Fields the contract does not know, by name as long as there is room for names."""
         for name, count in Counter(map(self._label, fields)).items():
+            self.unknown_fields[name] += count
             self._unknown.labels(self._model, name).inc(count)
 
     def outside(self, counts: dict[str, int]) -> None:
         """Values let through though they are out of the contract's domain or range."""
         for feature, rows in counts.items():
+            self.outside_rows[feature] += rows
             self._outside.labels(self._model, feature).inc(rows)
 
     def _label(self, field: str) -> str:
@@ -248,4 +252,6 @@ class Metrics:
                 **{f"{name}:{code}": rows for (name, code), rows in self.outcomes.items() if code},
                 **{f"unlogged:{reason}": rows for reason, rows in self.unlogged_rows.items()},
             },
+            "outside": dict(self.outside_rows),
+            "unknown": dict(self.unknown_fields),
         }

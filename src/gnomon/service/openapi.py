@@ -65,7 +65,10 @@ ERROR: Schema = {
             "required": ["code", "message"],
             "properties": {
                 "code": {"type": "string", "description": "Names the kind of error"},
-                "message": {"type": "string", "description": "What was expected, and what came"},
+                "message": {
+                    "type": "string",
+                    "description": "What was expected, and what was received",
+                },
                 "where": {"type": ["string", "null"], "description": "For example $.rows[3].hour"},
                 "hint": {"type": ["string", "null"], "description": "What to do"},
                 "request_id": {"type": ["string", "null"]},
@@ -75,7 +78,7 @@ ERROR: Schema = {
 }
 
 PAGE_ERRORS = {
-    "403": "A page of another site sent the request, which the settings do not list",
+    "403": "The request came from a page of another site that the settings do not list",
     "421": "The request is for a host name that the server does not have",
 }
 
@@ -100,7 +103,7 @@ BODY_ERRORS = {
 PREDICT_ERRORS = {
     **BODY_ERRORS,
     "401": "Invalid prediction token, where the deployment sets one",
-    "422": "A row does not keep to the contract; `where` says which field of which row",
+    "422": "A row violates the contract; `where` names the row and the field",
     "500": "The model failed on this row",
     "504": "No answer within the deadline",
 }
@@ -111,7 +114,7 @@ CONTROL_ERRORS = {
     "403": "A page of another site sent the request, or the artifact may not be loaded: "
     "it is not signed by a trusted key, or names types that its manifest does not trust",
     "404": "No such artifact",
-    "409": "Refused: the decision does not follow from the state, or a gate does not hold",
+    "409": "Refused: the decision is not possible in the current state, or a gate does not pass",
     "422": "A field of the body is wrong",
     "500": "The artifact is damaged, or something else went wrong",
 }
@@ -126,7 +129,7 @@ def _predict(contract: Contract) -> Schema:
             {
                 "name": "X-Request-Id",
                 "in": "header",
-                "description": "Your own name for the request; it is logged beside Gnomon's",
+                "description": "Your own ID for the request; it is logged with Gnomon's",
                 "schema": {"type": "string"},
             }
         ],
@@ -159,7 +162,7 @@ def _health() -> Schema:
     return {
         "/livez": _plain("Whether the process runs"),
         "/readyz": _plain("Whether the live artifact is loaded and verified", failing="503"),
-        "/metrics": _plain("Figures for Prometheus"),
+        "/metrics": _plain("Metrics for Prometheus"),
     }
 
 

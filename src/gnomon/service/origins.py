@@ -1,4 +1,4 @@
-"""Which requests a server answers, by the name it is called by and the page that sent them.
+"""Which requests a server answers, by the host they name and the page that sent them.
 
 A browser sends requests for any page that its user has open, also to servers that only the user can
 reach. Two rules keep such a page out. The *Host* must be a name that this server goes by: a page

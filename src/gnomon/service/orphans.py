@@ -95,7 +95,9 @@ class Orphans:
         elif taken.epoch != state.epoch:
             await self.close()
         elif all(feed.is_done for feed in taken.feeds):
-            logger.info("no rows wait in slice %s any more, which was left behind", self.name)
+            logger.info(
+                "no rows are waiting any more in slice %s, which no gateway runs", self.name
+            )
             await self.close(done=True)
         elif taken.beat is not None:
             shadows = tuple(feed.beat() for feed in taken.feeds)
@@ -121,7 +123,7 @@ class Orphans:
             raise
         if taken is None:
             return
-        logger.warning("rows wait in slice %s, which no gateway runs", taken.folder.name)
+        logger.warning("rows are waiting in slice %s, which no gateway runs", taken.folder.name)
         for shadow, run in taken.runs.items():
             feed = ShadowFeed(taken.folder.name, shadow, self._policy, run.since, self._settings)
             taken.feeds.append(feed)

@@ -1,4 +1,4 @@
-"""A deployment as its storage root shows it: every slice, those that are gone too."""
+"""A deployment as its storage root shows it: every slice, also those that are gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The index page: what is live, what runs in its shadow, what a request must hold, and a try."""
+"""The index page: what is live, what runs in shadow, the fields of a request, a form to try it."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ class Recorder:
         outcome: str | list[str] = "answered"
         code: list[str | None] | None = None
         if failed:
-            outcome, code, errors = _of_rows(errors.to_pylist(), asked.tickets)
+            outcome, code, errors = _row_outcomes(errors.to_pylist(), asked.tickets)
         batch = record(
             asked, lane.schema, outcome=outcome, code=code, error=errors,
             calls=calls, outputs=scored.columns[:-1],
@@ -309,7 +309,7 @@ class Recorder:
         return None
 
 
-def _of_rows(
+def _row_outcomes(
     errors: Sequence[str | None], tickets: Sequence[Ticket]
 ) -> tuple[list[str], list[str | None], pa.Array]:
     """The outcome of each scored row, and the code and text of its error."""

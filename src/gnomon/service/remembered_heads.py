@@ -1,4 +1,4 @@
-"""Heads of requests that were read before: most clients send the same one again and again."""
+"""Heads of requests that were parsed before: most clients send the same one again and again."""
 
 from __future__ import annotations
 

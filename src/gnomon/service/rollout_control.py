@@ -1,4 +1,4 @@
-"""Rollout decisions that a running slice is asked for, and carries out at once."""
+"""Rollout decisions that clients ask a running slice for, carried out at once."""
 
 from __future__ import annotations
 

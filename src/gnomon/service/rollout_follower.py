@@ -8,9 +8,9 @@ import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from gnomon import rollout
 from gnomon.artifact import tags
-from gnomon.errors import GnomonError, NotReady, RolloutConflict
+from gnomon.errors import ArtifactError, GnomonError, NotReady, RolloutConflict
+from gnomon.rollout.first_artifact import promote_first
 from gnomon.rollout.history import History, RolloutState
 from gnomon.service.batching import Lane
 from gnomon.service.lanes import Lanes
@@ -66,6 +66,7 @@ class RolloutFollower:
         self._check_at = 0.0
         self._recorded_epoch = 0
         self._load_error: GnomonError | None = None
+        self._first_error: ArtifactError | None = None
         self._retry_at = 0.0
         self._refused: str | None = None
         self._kept: set[str] = set()
@@ -156,18 +157,23 @@ class RolloutFollower:
             self._recorded_epoch = history.state.epoch
 
     async def _promote_first(self) -> None:
-        """A model with no history starts with the newest artifact in the store."""
-        newest = tags(self.history.model)
-        if not newest:
+        """A model with no history starts with the newest artifact in the store.
+
+        Raises:
+            ArtifactError: it cannot be served; which artifacts there are, and why each cannot.
+        """
+        there, now = tags(self.history.model), asyncio.get_running_loop().time()
+        if not there:
             return
-        with contextlib.suppress(RolloutConflict):
-            await asyncio.to_thread(
-                rollout.promote,
-                self._settings,
-                self.history.model,
-                newest[0],
-                why="the first artifact of this deployment",
-            )
+        if self._first_error is not None and self._refused == there[0] and now < self._retry_at:
+            raise self._first_error
+        try:
+            with contextlib.suppress(RolloutConflict):
+                await asyncio.to_thread(promote_first, self._settings, there)
+        except ArtifactError as error:
+            self._first_error = error.with_traceback(None)
+            self._refused, self._retry_at = there[0], now + RETRY_SECONDS
+            raise
         await asyncio.to_thread(self.history.refresh)
 
     async def _catch_up(self) -> None:

@@ -1,4 +1,4 @@
-"""One running slice: everything that a gateway process owns, opened and closed as a whole."""
+"""One running slice: everything that a gateway process owns, opened and closed together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The status of a shadow, from what its slice says of it.
+"""The status of a shadow, from its slice's report.
 
 Apart from the shape of the answer, :mod:`gnomon.service.status`, which clients import too: they
 need nothing of the rollout.

@@ -11,6 +11,7 @@ import bentoml
 from gnomon.errors import LogUnavailable
 from gnomon.log import REQUESTS, stream_folder
 from gnomon.log.layout import StreamBusy
+from gnomon.log.spool_owner import claim_spool
 from gnomon.service.recording import Recorder
 from gnomon.service.tasks import in_thread
 from gnomon.settings import Settings
@@ -42,10 +43,24 @@ class SliceClaim:
         self.name = ""
 
     async def take(self) -> None:
-        """Take a name and open its log. Where the disk refuses, the recorder has the reason."""
+        """Take a name and open its log. Where that cannot be, the recorder has the reason."""
+        known = str(self._recorder.error)
+        try:
+            await in_thread(claim_spool, self._settings, self._model)
+            await self._open()
+        except LogUnavailable as error:
+            self._recorder.error = error.with_traceback(None)
+            if str(error) != known:
+                logger.error("%s", error)
+
+    async def _open(self) -> None:
+        """Take the first name that is free.
+
+        Raises:
+            LogUnavailable: the disk refuses.
+        """
         first = bentoml.server_context.worker_index or 1
         replica = self._settings.replica or socket.gethostname().lower().replace(".", "-")
-        known = str(self._recorder.error)
         for number in itertools.count(first):
             name = f"{replica}-{number}"
             folder = stream_folder(self._settings, self._model, name, REQUESTS)
@@ -53,9 +68,5 @@ class SliceClaim:
                 await in_thread(self._recorder.open, folder)
             except StreamBusy:
                 continue
-            except LogUnavailable as error:
-                if str(error) != known:
-                    logger.error("%s", error)
-            else:
-                self.name = name
+            self.name = name
             return

@@ -113,7 +113,7 @@ def _answer() -> bytes:
     status, headers, body = error_response(
         NotReady(
             "the gateway has ended; another is being started",
-            hint="retry after the pause given in Retry-After",
+            hint="retry after the time given in Retry-After",
         )
     )
     return response(status, body, (*headers, CLOSE))

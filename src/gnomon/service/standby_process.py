@@ -1,4 +1,4 @@
-"""The standby: answers 503 from the death of a gateway until another has taken its place.
+"""The standby: answers 503 after the death of a gateway until another has replaced it.
 
 ``python -I -S standby_process.py FD SUPERVISOR LISTENER...``: a process of a few megabytes beside
 each gateway. The process that started the gateway has its listening socket too, so the kernel goes

@@ -1,4 +1,4 @@
-"""What a slice says of itself: the answer of ``GET /gnomon/status`` and ``GET /status.json``."""
+"""The status of a slice: the answer of ``GET /gnomon/status`` and ``GET /status.json``."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
         fraction: the share of entities (or requests) it sees.
         since: when it was put in shadow.
         state: ``starting``, ``running`` or ``failing``.
-        eligible: rows it is to have scored.
+        eligible: rows it has to score.
     """
 
     artifact: str
@@ -62,7 +62,13 @@ class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
 
 
 class Books(Tabular, msgspec.Struct, frozen=True, kw_only=True):
-    """Rows by outcome since the slice started; received is the sum of the rest."""
+    """Rows by outcome since the slice started; received is the sum of the rest.
+
+    Attributes:
+        reasons: rows that were not answered, by ``<outcome>:<error code>``.
+        outside: rows let through with a value that training did not see, by feature.
+        unknown: how often a field came that the contract does not know, by name.
+    """
 
     received: int = 0
     answered: int = 0
@@ -73,6 +79,8 @@ class Books(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int = 0
     unlogged: int = 0
     reasons: dict[str, int] = {}
+    outside: dict[str, int] = {}
+    unknown: dict[str, int] = {}
 
     def overview(self) -> NotebookTable:
         """See :class:`gnomon.notebook.Tabular`."""
@@ -133,7 +141,7 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
 
 
 def public(status: Status) -> Status:
-    """A status for anybody: the reasons of failures, which name files, need the token."""
+    """The public status: reasons of failures, which name files, need the token."""
     shadows = tuple(structs.replace(s, error=s.error and HIDDEN) for s in status.shadows)
     return structs.replace(status, error=status.error and HIDDEN, shadows=shadows)
 

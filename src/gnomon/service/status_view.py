@@ -1,4 +1,4 @@
-"""What a slice says of itself: the status that clients ask for, and the heartbeat it writes."""
+"""The status of a slice: what clients ask for, and the heartbeat it writes."""
 
 from __future__ import annotations
 

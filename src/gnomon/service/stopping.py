@@ -1,4 +1,4 @@
-"""What a gateway does first when it is told to stop: it lets nobody new in.
+"""The first step of stopping a gateway: it accepts no new connections.
 
 uvicorn stops accepting at once. But the process that started the gateway has the listening socket
 too, until the gateway has ended, and meanwhile the kernel would go on taking connections: clients

@@ -10,10 +10,15 @@ from abc import abstractmethod
 from gnomon.compat.platform import limit_unread
 from gnomon.compat.uvicorn import Config, ServerState
 from gnomon.errors import GnomonError
+from gnomon.service.connection_limits import (
+    LINGER_SECONDS,
+    STOP_SECONDS,
+    connection_limit,
+    too_many,
+)
 from gnomon.service.framing import Framing
 from gnomon.service.front_door import FrontDoor
 from gnomon.service.http import CLOSE, error_response, response, too_slow
-from gnomon.service.limits import LINGER_SECONDS, STOP_SECONDS, connection_limit, too_many
 
 __all__ = ["ClientStream"]
 

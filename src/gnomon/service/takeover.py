@@ -1,10 +1,11 @@
-"""The live workers of a gateway that was killed, taken over by the one that is started next.
+"""The live workers of a gateway that was killed, taken over by the next gateway.
 
 The process that starts gateways makes a pair of sockets for each slice before it starts any. A
 gateway sends itself one packet over its pair, the *offer*: the descriptors of its live workers. It
 is never read while the gateway runs, so the kernel keeps the descriptors open when the gateway is
 killed, until the process that starts gateways ends too. Then nobody has the tether of a worker any
-more, and it ends (:mod:`gnomon.worker.takeover`). The next gateway looks at the offer of its slice.
+more, and it ends (:mod:`gnomon.worker.adopted_process`). The next gateway looks at the offer of
+its slice.
 
 A worker is taken over only if this gateway would start the very same: the same artifact, settings
 and environment, the same files of Gnomon and the same installed packages. Any other is killed.
@@ -29,9 +30,9 @@ from gnomon.compat.platform import IS_PORTABLE, adopt_orphans, recv_packet
 from gnomon.service.batching import Lane
 from gnomon.settings import Settings
 from gnomon.version import __version__
-from gnomon.worker import frames
+from gnomon.worker import messages
+from gnomon.worker.adopted_process import HolderHandle
 from gnomon.worker.spawn import child_environment
-from gnomon.worker.takeover import HolderHandle
 
 __all__ = ["Takeover", "prepare_takeover"]
 
@@ -98,7 +99,7 @@ class Takeover:
         self._end_found()
         if self._ends is None or live is None:
             return
-        handles = live.outliving()[: (frames.MOST_DESCRIPTORS - 1) // A_HANDLE]
+        handles = live.outliving()[: (messages.MOST_DESCRIPTORS - 1) // A_HANDLE]
         if handles == self._offered:
             return
         self._withdraw()

@@ -1,7 +1,8 @@
-"""The slices of a deployment as one."""
+"""The totals over the slices of a deployment."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import structs
@@ -51,11 +52,19 @@ def _shadow(statuses: Sequence[ShadowStatus]) -> ShadowStatus:
 
 
 def _accounts(books: Sequence[Books]) -> Books:
-    reasons: dict[str, int] = {}
-    for one in books:
-        for reason, rows in one.reasons.items():
-            reasons[reason] = reasons.get(reason, 0) + rows
-    return structs.replace(added(books), reasons=reasons)
+    return structs.replace(
+        added(books),
+        reasons=_summed(one.reasons for one in books),
+        outside=_summed(one.outside for one in books),
+        unknown=_summed(one.unknown for one in books),
+    )
+
+
+def _summed(parts: Iterable[dict[str, int]]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for part in parts:
+        counts.update(part)
+    return dict(counts)
 
 
 def _slowest(times: Iterable[Latency | None]) -> Latency | None:

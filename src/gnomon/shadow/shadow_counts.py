@@ -1,4 +1,4 @@
-"""The counts of a shadow: one struct, that every file, report and answer about a shadow extends.
+"""The counts of a shadow: one struct, extended by every file, report and answer about a shadow.
 
 A field keeps its name from the feed's state on disk to the answer of ``GET /gnomon/status``. No
 data library is imported here: clients read the last of these.
@@ -73,7 +73,7 @@ class ShadowReport(ShadowCounts, frozen=True, kw_only=True):
     error: str | None = None
 
     def count_eligible(self) -> int:
-        """Rows it is to have scored: scored, failed and lagging, to the row."""
+        """Rows it has to score: scored, failed and lagging, to the row."""
         return self.done + self.lagging
 
     def reported(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class ShadowReport(ShadowCounts, frozen=True, kw_only=True):
         return {name: getattr(self, name) for name in ShadowReport.__struct_fields__}
 
     def counts(self) -> dict[str, int]:
-        """Rows by what became of them."""
+        """Rows by outcome."""
         return {name: n for name, n in self.reported().items() if type(n) is int}
 
 

@@ -1,4 +1,4 @@
-"""What each slice last said of itself: one small file per slice under the storage root."""
+"""The last report of each slice: one small file per slice under the storage root."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
-    """One slice at one moment.
+    """One slice at one time.
 
     Attributes:
         format: the version of this file's format.

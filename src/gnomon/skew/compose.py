@@ -1,4 +1,4 @@
-"""From what was counted to a report."""
+"""From counts to a report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gnomon.offline.paired_rows import seconds
 from gnomon.policy import Policy, Rules
 from gnomon.report import Report
 from gnomon.skew.consistency.over_time import ColumnTimeSeries
-from gnomon.skew.consistency.reported_columns import Kind, of_comparison, of_rows
+from gnomon.skew.consistency.reported_columns import Kind, column_from_rows, columns_from_comparison
 from gnomon.skew.consistency.skew_summary import SkewFinding, judge
 from gnomon.skew.consistency.tally import Tally
 from gnomon.skew.diagnosis.diagnose import Diagnosed
@@ -90,8 +90,8 @@ def compose(
     )
     units = _units(source.artifact.contract)
     columns = (
-        *of_comparison(tally.main, tally.judged, sides.kinds, units),
-        *of_comparison(tally.side, tally.others, sides.kinds, units),
+        *columns_from_comparison(tally.main, tally.judged, sides.kinds, units),
+        *columns_from_comparison(tally.side, tally.others, sides.kinds, units),
     )
     walk = _walk(traced, units, diagnosis) if traced else None
     time = timeline(tally.time, source.artifact.contract)
@@ -230,7 +230,7 @@ def _walk(
         diverged=int(traced.sample.diverged.sum()),
         reproduced=int(traced.reproduced.sum()),
         columns=tuple(
-            of_rows(
+            column_from_rows(
                 name,
                 kind,
                 traced.compared.columns[name],

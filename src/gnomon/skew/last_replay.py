@@ -1,4 +1,4 @@
-"""The last replay of an artifact: how many rows differ offline from what was answered online."""
+"""The last replay of an artifact: how many rows differ offline from the online answers."""
 
 from __future__ import annotations
 

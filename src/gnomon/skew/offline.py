@@ -33,7 +33,7 @@ def compare_offline(
     artifact: Artifact,
     table: Path | str,
     *,
-    on: Sequence[str] = (),
+    on: str | Sequence[str] = (),
     policy: Policy | None = None,
     role: Role = "live",
     start: datetime | None = None,

@@ -1,4 +1,4 @@
-"""``python -m gnomon.worker ARTIFACT DIGEST CONTROL_FD [unverified]``: run by whoever scores."""
+"""``python -m gnomon.worker ARTIFACT DIGEST CONTROL_FD [unverified]``: started by a client."""
 
 from __future__ import annotations
 

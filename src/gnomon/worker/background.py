@@ -1,4 +1,4 @@
-"""What a child process of the gateway that serves no live answer itself does first."""
+"""The first step of a gateway's child process that serves no live answers itself."""
 
 from __future__ import annotations
 

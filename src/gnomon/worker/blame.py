@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from gnomon.contract import Contract, Feature
-from gnomon.contract.values import EXACT, key_path, shown
+from gnomon.contract.json_values import EXACT, key_path, shown
 
 __all__ = ["blamed", "row_error"]
 

@@ -13,8 +13,8 @@ from gnomon.artifact import Artifact
 from gnomon.compat.platform import send_packet
 from gnomon.errors import PredictionFailed, WorkerError
 from gnomon.settings import Settings
-from gnomon.worker import frames
-from gnomon.worker.salvage import salvage
+from gnomon.worker import messages
+from gnomon.worker.bisection import bisect_batch
 from gnomon.worker.spawn import Spawned, reap, spawn
 
 __all__ = ["WorkerClient"]
@@ -54,7 +54,7 @@ class WorkerClient:
         self._settings = settings or Settings.read()
         self._artifact = artifact
         self._deadline = deadline
-        self._schema = frames.scored_schema(artifact.contract.output_schema)
+        self._schema = messages.scored_schema(artifact.contract.output_schema)
         self._number = 0
         self.restarts = 0
         self.micros = 0
@@ -70,7 +70,7 @@ class WorkerClient:
     @property
     def worked(self) -> int:
         """Microseconds of the last batch, without those the worker had no processor."""
-        return frames.worked(self.micros, self.waited)
+        return messages.worked(self.micros, self.waited)
 
     def __enter__(self) -> Self:
         self._process, self._control = self._spawn()
@@ -98,7 +98,7 @@ class WorkerClient:
         result = self._try_score(batch)
         if not isinstance(result, str):
             return result
-        rescue = salvage(batch, self._schema)
+        rescue = bisect_batch(batch, self._schema)
         attempt = next(rescue)
         while True:
             try:
@@ -113,7 +113,7 @@ class WorkerClient:
         Raises:
             PredictionFailed: a row ended the worker or a step raised on it.
         """
-        return self._look(frames.TRACE, batch.serialize(), batch.num_rows)
+        return self._look(messages.TRACE, batch.serialize(), batch.num_rows)
 
     def experiment(self, table: pa.Table, *, fixed: bool = False) -> pa.Table:
         """Steps and answers with columns set by hand; see :meth:`gnomon.worker.Engine.experiment`.
@@ -121,8 +121,8 @@ class WorkerClient:
         Raises:
             PredictionFailed: a row ended the worker or a step raised on it.
         """
-        kind = frames.FIXED if fixed else frames.EXPERIMENT
-        return self._look(kind, frames.table_payload(table), table.num_rows)
+        kind = messages.FIXED if fixed else messages.EXPERIMENT
+        return self._look(kind, messages.table_payload(table), table.num_rows)
 
     def _look(self, kind: int, payload: pa.Buffer, rows: int) -> pa.Table:
         result = self._try(kind, payload)
@@ -130,30 +130,30 @@ class WorkerClient:
             raise PredictionFailed(
                 f"tracing {rows} rows ended the worker ({result})", hint=_TRACE_HINT
             )
-        if result.kind == frames.FAILED:
+        if result.kind == messages.FAILED:
             raise PredictionFailed(bytes(result.payload).decode(), hint=_TRACE_HINT)
-        return frames.read_table(result.payload)
+        return messages.read_table(result.payload)
 
     def _try_score(self, batch: pa.RecordBatch) -> pa.RecordBatch | str:
-        result = self._try(frames.SCORE, batch.serialize())
+        result = self._try(messages.SCORE, batch.serialize())
         if isinstance(result, str):
             self._deaths += 1
             self._after_death(self._deaths)
             return result
         self._deaths = 0
-        return frames.read_batch(result.payload, self._schema)
+        return messages.read_batch(result.payload, self._schema)
 
-    def _try(self, kind: int, payload: pa.Buffer) -> frames.Frame | str:
+    def _try(self, kind: int, payload: pa.Buffer) -> messages.Frame | str:
         """One frame there and back: the answer, or why the worker died."""
         self._number += 1
         frame = hung = None
         try:
-            self._data.sendall(frames.pack_frame(self._number, kind, payload))
-            frame = frames.recv_frame(self._data)
+            self._data.sendall(messages.pack_frame(self._number, kind, payload))
+            frame = messages.recv_frame(self._data)
         except TimeoutError:
             hung = f"it took longer than {self._deadline:g} s and was killed"
             with contextlib.suppress(ConnectionError):
-                send_packet(self._control, frames.KILL)
+                send_packet(self._control, messages.KILL)
         except ConnectionError:
             pass
         if frame is not None:
@@ -171,7 +171,7 @@ class WorkerClient:
         while True:
             self._control.settimeout(max(limit - time.monotonic(), 0.001))
             try:
-                event, data = frames.read_event(self._control)
+                event, data = messages.read_event(self._control)
             except TimeoutError:
                 raise WorkerError(
                     f"no worker became ready in {self._settings.worker_start_seconds:g} s",
@@ -179,15 +179,15 @@ class WorkerClient:
                     hint="raise GNOMON_WORKER_START_SECONDS if the artifact is slow to load",
                 ) from None
             match event:
-                case frames.Ready():
+                case messages.Ready():
                     assert data is not None
                     data.settimeout(self._deadline)
                     self._data = data
                     return reason
-                case frames.Died():
+                case messages.Died():
                     reason = event.reason
                     self.restarts += 1
-                case frames.Refused():
+                case messages.Refused():
                     raise event.error()
                 case None:
                     self._respawn()

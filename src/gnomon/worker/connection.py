@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 
 import pyarrow as pa
 
-from gnomon.worker import frames
+from gnomon.worker import messages
 
 __all__ = ["Scored", "WorkerConnection"]
 
@@ -30,7 +30,7 @@ class Scored(NamedTuple):
     @property
     def worked(self) -> int:
         """Microseconds without those it had no processor."""
-        return frames.worked(self.micros, self.waited)
+        return messages.worked(self.micros, self.waited)
 
 
 class WorkerConnection(asyncio.Protocol):
@@ -52,7 +52,7 @@ class WorkerConnection(asyncio.Protocol):
         self._closed = False
         self._reason: str | None = None
         self._number = 0
-        self.doomed = False
+        self.kill_requested = False
         """Whether the scorer was told to end, so that it is told only once."""
 
     @property
@@ -73,8 +73,8 @@ class WorkerConnection(asyncio.Protocol):
         assert self._transport is not None
         self._number = (self._number + 1) & 0xFFFFFFFF
         payload = batch.serialize()
-        header = (len(payload), self._number, frames.SCORE, searched, 0)
-        self._transport.write(frames.HEADER.pack(*header))
+        header = (len(payload), self._number, messages.SCORE, searched, 0)
+        self._transport.write(messages.HEADER.pack(*header))
         self._transport.write(payload)
         answer: asyncio.Future[Scored | str] = asyncio.get_running_loop().create_future()
         self._answers.append(answer)
@@ -97,16 +97,16 @@ class WorkerConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Called by the event loop."""
         self._received += data
-        while len(self._received) >= frames.HEADER.size:
-            length, _, _, micros, waited = frames.HEADER.unpack_from(self._received)
-            end = frames.HEADER.size + length
+        while len(self._received) >= messages.HEADER.size:
+            length, _, _, micros, waited = messages.HEADER.unpack_from(self._received)
+            end = messages.HEADER.size + length
             if len(self._received) < end:
                 return
-            payload = bytes(memoryview(self._received)[frames.HEADER.size : end])
+            payload = bytes(memoryview(self._received)[messages.HEADER.size : end])
             del self._received[:end]
             answer = self._answers.popleft()
             if not answer.done():
-                scored = frames.read_batch(payload, self._schema)
+                scored = messages.read_batch(payload, self._schema)
                 answer.set_result(Scored(scored, micros, waited))
 
     def connection_lost(self, exc: Exception | None) -> None:

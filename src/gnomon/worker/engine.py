@@ -16,8 +16,8 @@ from gnomon.contract import to_frame
 from gnomon.pipeline import outputs
 from gnomon.pipeline.intervening import fixed_draws, forced
 from gnomon.worker.blame import blamed
-from gnomon.worker.frames import failed, scored_schema
-from gnomon.worker.limits import ran_out
+from gnomon.worker.memory_limit import ran_out
+from gnomon.worker.messages import failed, scored_schema
 
 __all__ = ["Engine"]
 
@@ -75,7 +75,7 @@ class Engine:
 
         Returns:
             As many rows, in the same order, in the schema of
-            :func:`~gnomon.worker.frames.scored_schema`.
+            :func:`~gnomon.worker.messages.scored_schema`.
 
         Raises:
             MemoryError: there is none left. What leaked is not to be told from what the rows need,

@@ -8,7 +8,7 @@ start. The holder keeps no threads and never enters OpenMP, whose pools do not s
 All ignore SIGTERM and SIGINT, which process managers send to whole process trees, and leave when
 their sockets close: a worker must outlive the answers its gateway still owes. In case they hang, or
 are stopped, the kernel ends a scorer with its holder, and the holder with who started it, or, if it
-is to outlive that (:mod:`gnomon.worker.takeover`), with the last who has its tether.
+is to outlive that (:mod:`gnomon.worker.adopted_process`), with the last who has its tether.
 
 ``GNOMON_WORKER_BYTES`` bounds the memory of a scorer. One that runs out of it leaves, and a fresh
 one has none of what it leaked.
@@ -41,9 +41,9 @@ from gnomon.errors import GnomonError, GoldenMismatch, WorkerError
 from gnomon.files import apply_umask
 from gnomon.printable import guard_process
 from gnomon.settings import Settings
-from gnomon.worker import frames
+from gnomon.worker import messages
 from gnomon.worker.engine import Engine
-from gnomon.worker.limits import OUT_OF_MEMORY, limit_memory, ran_out
+from gnomon.worker.memory_limit import OUT_OF_MEMORY, limit_memory, ran_out
 from gnomon.worker.spawn import UNVERIFIED, inherited
 
 __all__ = ["main"]
@@ -63,13 +63,13 @@ def main() -> None:
     try:
         loaded = load(artifact, verify=False, digest=digest)
     except GnomonError as error:
-        frames.send_event(control, frames.Refused.of(error))
+        messages.send_event(control, messages.Refused.of(error))
         return
     except Exception as error:
         refusal = WorkerError(
             f"loading the artifact raised {type(error).__name__}: {error}", where=str(artifact)
         )
-        frames.send_event(control, frames.Refused.of(refusal))
+        messages.send_event(control, messages.Refused.of(refusal))
         return
     platform.outlive_socket(control)
     gc.freeze()
@@ -95,7 +95,7 @@ def verified(loaded: LoadedArtifact, control: socket.socket, most: int) -> bool:
         where=loaded.artifact.tag,
         hint="its own message, if any, is on standard error",
     )
-    _send(control, frames.Refused.of(died))
+    _send(control, messages.Refused.of(died))
     return False
 
 
@@ -108,7 +108,7 @@ def hold(loaded: LoadedArtifact, control: socket.socket, settings: Settings) -> 
         if reason is None:
             return
         if not nonce:
-            _send(control, frames.Died(pid, reason))
+            _send(control, messages.Died(pid, reason))
 
 
 _DONE = "exit code 0"
@@ -149,7 +149,7 @@ def _verify(loaded: LoadedArtifact, control: socket.socket, most: int) -> int:
                 where=loaded.artifact.tag,
                 hint="raise GNOMON_WORKER_BYTES",
             )
-        _send(control, frames.Refused.of(error))
+        _send(control, messages.Refused.of(error))
         return _REFUSED_STATUS
     return 0
 
@@ -159,7 +159,7 @@ def _scorer(loaded: LoadedArtifact, control: socket.socket, settings: Settings, 
     limit_memory(settings.worker_bytes)
     ours, theirs = socket.socketpair()
     with theirs:
-        frames.send_event(control, frames.Ready(os.getpid(), nonce), theirs)
+        messages.send_event(control, messages.Ready(os.getpid(), nonce), theirs)
     control.close()
     engine = Engine(loaded, settings.deadline, fast=settings.fast_pipeline)
     serve(engine, loaded.artifact.contract.input_schema, ours)
@@ -169,30 +169,30 @@ def _scorer(loaded: LoadedArtifact, control: socket.socket, settings: Settings, 
 def serve(engine: Engine, schema: pa.Schema, data: socket.socket) -> None:
     """Answer frames in order until the client closes the socket."""
     queue = platform.RunQueue()
-    while (frame := frames.recv_frame(data)) is not None:
+    while (frame := messages.recv_frame(data)) is not None:
         started, waited = time.perf_counter_ns(), queue.micros()
         kind, payload = frame.kind, b""
-        if kind == frames.SCORE:
-            batch = frames.read_batch(frame.payload, schema)
+        if kind == messages.SCORE:
+            batch = messages.read_batch(frame.payload, schema)
             payload = engine.score(batch, searched=frame.micros / 1e6).serialize()
         else:
             try:
-                payload = frames.table_payload(_looked_into(engine, schema, frame))
+                payload = messages.table_payload(_looked_into(engine, schema, frame))
             except Exception as error:
-                kind, payload = frames.FAILED, f"{type(error).__name__}: {error}".encode()
+                kind, payload = messages.FAILED, f"{type(error).__name__}: {error}".encode()
         micros = (time.perf_counter_ns() - started) // 1000
         waited = min(queue.micros() - waited, micros)
         try:
-            data.sendall(frames.pack_frame(frame.number, kind, payload, micros, waited))
+            data.sendall(messages.pack_frame(frame.number, kind, payload, micros, waited))
         except ConnectionError:
             return
 
 
-def _looked_into(engine: Engine, schema: pa.Schema, frame: frames.Frame) -> pa.Table:
-    if frame.kind == frames.TRACE:
-        return engine.trace(frames.read_batch(frame.payload, schema))
-    table = frames.read_table(frame.payload)
-    return engine.experiment(table, fixed=frame.kind == frames.FIXED)
+def _looked_into(engine: Engine, schema: pa.Schema, frame: messages.Frame) -> pa.Table:
+    if frame.kind == messages.TRACE:
+        return engine.trace(messages.read_batch(frame.payload, schema))
+    table = messages.read_table(frame.payload)
+    return engine.experiment(table, fixed=frame.kind == messages.FIXED)
 
 
 class _End(NamedTuple):
@@ -213,11 +213,11 @@ def _wait(pid: int, control: socket.socket) -> _End:
             readable, _, _ = select.select([watch.fileno(), control.fileno()], [], [])
             if control.fileno() in readable:
                 packet, fds = _received(control)
-                if packet == frames.OUTLIVE:
+                if packet == messages.OUTLIVE:
                     _outlive(fds)
                     continue
-                if packet.startswith(frames.TAKE_OVER):
-                    nonce = packet.removeprefix(frames.TAKE_OVER).decode()
+                if packet.startswith(messages.TAKE_OVER):
+                    nonce = packet.removeprefix(messages.TAKE_OVER).decode()
                 os.kill(pid, signal.SIGKILL)
                 if not packet:
                     os.waitpid(pid, 0)
@@ -253,8 +253,8 @@ def _reason(status: int) -> str:
     )
 
 
-def _send(control: socket.socket, event: frames.Event) -> None:
+def _send(control: socket.socket, event: messages.Event) -> None:
     try:
-        frames.send_event(control, event)
+        messages.send_event(control, event)
     except ConnectionError:
         os._exit(0)

@@ -15,11 +15,11 @@ from gnomon.artifact import Artifact
 from gnomon.compat.platform import send_packet
 from gnomon.errors import DeadlineExceeded, GnomonError, WorkerError
 from gnomon.settings import Settings
-from gnomon.worker import frames
+from gnomon.worker import messages
+from gnomon.worker.adopted_process import HolderHandle, outlive, take_over
+from gnomon.worker.bisection import bisect_batch
 from gnomon.worker.connection import Scored, WorkerConnection
-from gnomon.worker.salvage import salvage
 from gnomon.worker.spawn import Spawned, reap, spawn
-from gnomon.worker.takeover import HolderHandle, outlive, take_over
 
 __all__ = ["Supervisor"]
 
@@ -61,7 +61,7 @@ class Supervisor:
         self._artifact = artifact
         self._settings = settings
         self._on_death = on_death
-        self._schema = frames.scored_schema(artifact.contract.output_schema)
+        self._schema = messages.scored_schema(artifact.contract.output_schema)
         self._found = found
         self._holder: Spawned | None = None
         self._handle: HolderHandle | None = None
@@ -173,7 +173,7 @@ class Supervisor:
             return False
         self._handle = found
         self._hold(taken.spawned)
-        logger.info("worker %d of the gateway before serves this one", taken.spawned.process.pid)
+        logger.info("took over worker %d of the previous gateway", taken.spawned.process.pid)
         await self._connect(taken.pid, taken.data)
         return True
 
@@ -187,8 +187,8 @@ class Supervisor:
             holder.control.fileno(), self._on_event, holder.control
         )
 
-    def _let_go(self) -> None:
-        """Close the control socket, for whoever else has it too."""
+    def _close_control(self) -> None:
+        """Close the control socket, also for other processes that hold it."""
         if self._holder is not None and self._holder.control.fileno() >= 0:
             control = self._holder.control
             asyncio.get_running_loop().remove_reader(control.fileno())
@@ -198,7 +198,7 @@ class Supervisor:
 
     async def _end(self) -> int:
         """Let go of the holder and wait for its end: the exit code."""
-        self._let_go()
+        self._close_control()
         if self._holder is None:
             return 0
         code = await asyncio.to_thread(reap, self._holder.process)
@@ -209,22 +209,22 @@ class Supervisor:
         return code
 
     def _on_event(self, control: socket.socket) -> None:
-        event, data = frames.read_event(control)
+        event, data = messages.read_event(control)
         match event:
-            case frames.Ready():
+            case messages.Ready():
                 assert data is not None
                 self._task(self._connect(event.pid, data))
-            case frames.Died():
+            case messages.Died():
                 self._lose(event.reason)
-            case frames.Refused():
+            case messages.Refused():
                 self._refuse(event.error())
             case None:
-                self._let_go()
+                self._close_control()
                 if self._refusal is None:
                     self._task(self._respawn())
 
     async def _connect(self, pid: int, data: socket.socket) -> None:
-        connection = WorkerConnection(pid, self._schema, self._expect_news)
+        connection = WorkerConnection(pid, self._schema, self._expect_report)
         await asyncio.get_running_loop().create_connection(lambda: connection, sock=data)
         self._current, self._failed_starts = connection, 0
         self._serving.set()
@@ -279,24 +279,24 @@ class Supervisor:
         if sent.answer.done():
             return sent.answer.result()
         sent.answer.cancel()
-        self._doom(sent.connection)
+        self._kill_scorer(sent.connection)
         raise DeadlineExceeded(
             f"a batch of {sent.batch.num_rows} rows took longer than "
             f"{self._settings.deadline:g} s; its worker was killed",
             where=self._artifact.tag,
         )
 
-    def _doom(self, connection: WorkerConnection) -> None:
+    def _kill_scorer(self, connection: WorkerConnection) -> None:
         """Have the holder kill a scorer, and the kernel both if the holder is stopped itself."""
-        if connection.doomed:
+        if connection.kill_requested:
             return
-        connection.doomed = True
+        connection.kill_requested = True
         with contextlib.suppress(OSError):
             if self._holder is not None:
-                send_packet(self._holder.control, frames.KILL)
-        self._expect_news(connection)
+                send_packet(self._holder.control, messages.KILL)
+        self._expect_report(connection)
 
-    def _expect_news(self, connection: WorkerConnection) -> None:
+    def _expect_report(self, connection: WorkerConnection) -> None:
         """A scorer has ended, or is about to: its holder will say so, unless it is stopped."""
         asyncio.get_running_loop().call_later(HOLDER_SECONDS, self._end_holder, connection)
 
@@ -313,9 +313,9 @@ class Supervisor:
             self._no_rescues.clear()
 
     async def _rescue(self, batch: pa.RecordBatch) -> Scored:
-        """Drive :func:`salvage` alone with the worker."""
+        """Drive :func:`bisect_batch` alone with the worker."""
         micros = 0
-        rescue = salvage(batch, self._schema)
+        rescue = bisect_batch(batch, self._schema)
         attempt = next(rescue)
         try:
             async with self._rescue_lock:

@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 
 from gnomon.contract import Feature
-from gnomon.contract.check.column_judge import Moments
+from gnomon.contract.check.column_judge import Times
 from gnomon.contract.check.freshness import SLACK, stale
 
 SEEN = Feature(
@@ -20,10 +20,10 @@ SECOND = 1_000_000
 HOURS = 3_600
 
 
-def moments(*seconds: int | None) -> Moments:
+def moments(*seconds: int | None) -> Times:
     """Times in seconds; None is null."""
     known = np.array([one is not None for one in seconds])
-    return Moments(np.array([(one or 0) * SECOND for one in seconds], dtype=np.int64), known)
+    return Times(np.array([(one or 0) * SECOND for one in seconds], dtype=np.int64), known)
 
 
 def test_too_old_and_too_new_are_told_apart() -> None:

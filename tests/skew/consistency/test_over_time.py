@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gnomon.compare.comparators import Compared, compare
 from gnomon.policy import Policy, Rules
-from gnomon.report import Moment
+from gnomon.report import MetricsBucket
 from gnomon.skew.consistency.over_time import ColumnTimeSeries
 from gnomon.skew.consistency.reported_columns import Kind
 
@@ -37,7 +37,7 @@ def sides(count: int) -> Compared:
     return compare(left, right, RULES)
 
 
-def told(courses: ColumnTimeSeries) -> dict[str, list[Moment]]:
+def told(courses: ColumnTimeSeries) -> dict[str, list[MetricsBucket]]:
     return {c.column: list(c.moments) for c in courses.build(KINDS)}
 
 

@@ -4,7 +4,7 @@ import pytest
 from gnomon.compare.comparators import compare
 from gnomon.compare.comparison import Comparison
 from gnomon.policy import Comparator, Policy
-from gnomon.skew.consistency.reported_columns import of_comparison, only, tolerance
+from gnomon.skew.consistency.reported_columns import columns_from_comparison, only, tolerance
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,9 @@ def test_sums_become_columns_of_a_report() -> None:
     rules = Policy().rules(left.schema, same=True)
     sums = Comparison()
     sums.add(compare(left, right, only(rules, ["x", "kind"])))
-    x, kind = of_comparison(sums, rules, {"x": "feature", "kind": "feature"}, {"x": "mile"})
+    x, kind = columns_from_comparison(
+        sums, rules, {"x": "feature", "kind": "feature"}, {"x": "mile"}
+    )
     assert (x.rows, x.exact, x.diverged) == (4, 2, 2)
     assert (x.left_null, x.right_null, x.both_null, x.unit) == (1, 0, 1, "mile")
     assert (x.quantiles["min"], x.quantiles["max"]) == (-1.0, 0.0)

@@ -1,4 +1,4 @@
-"""An artifact as a person reads it: contract, environment, files, trusted types."""
+"""How an artifact is printed: contract, environment, files, trusted types."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def show_artifact(artifact: Artifact) -> None:
         ("", _facts(artifact, checks)),
         ("Runs when it is loaded", _runs(artifact)),
         *found,
-        ("Takes", _features(artifact.contract)),
-        ("Answers", _outputs(artifact.contract)),
-        ("Was packed under", _environment(artifact)),
+        ("Inputs", _features(artifact.contract)),
+        ("Outputs", _outputs(artifact.contract)),
+        ("Environment it was packed in", _environment(artifact)),
         ("Files", _files(artifact)),
     ):
         out.print(f"\n[bold]{title}[/]" if title else "")
@@ -62,7 +62,7 @@ def _facts(artifact: Artifact, checks: LeakageReport | None) -> Table:
 def _signed(artifact: Artifact) -> str:
     """Who signed it; see ``docs/security.md`` for what that means."""
     if not artifact.signers:
-        return "not signed: its hashes show damage, not who made it"
+        return "not signed: its hashes detect damage, not who made it"
     trusted = [signer for signer in artifact.signers if signer.trusted]
     if not trusted:
         by = ", ".join(signer.fingerprint for signer in artifact.signers)
@@ -86,15 +86,15 @@ def _runs(artifact: Artifact) -> Table:
     manifest = artifact.manifest
     table = columns("what", "from", "how")
     if manifest.serializer == "pickle":
-        table.add_row("[bold]a pickle[/]", "", "runs whatever it holds; this list is not all of it")
+        table.add_row("[bold]a pickle[/]", "", "runs arbitrary code; this list is incomplete")
     if manifest.modules:
         table.add_row(
-            escape(printable(", ".join(manifest.modules))), "own code", "all that its files say"
+            escape(printable(", ".join(manifest.modules))), "own code", "everything in its files"
         )
     for uses in artifact.runs:
         table.add_row(escape(uses.name), uses.origin, _how(uses))
     if not table.row_count:
-        table.add_row("only what skops trusts by itself", "", "")
+        table.add_row("only types that skops trusts by default", "", "")
     return table
 
 
@@ -107,7 +107,7 @@ def _seed(seed: object) -> str:
 
 
 def _features(contract: Contract) -> Table:
-    table = columns("field", "type", "null", "left out", "seen in training", "unit")
+    table = columns("field", "type", "null", "if missing", "seen in training", "unit")
     for feature in contract.features:
         role = " key" if feature.name in contract.entity_key else ""
         role += " time" if feature.name == contract.event_time else ""
@@ -115,7 +115,7 @@ def _features(contract: Contract) -> Table:
         table.add_row(
             f"{escape(feature.name)}[dim]{role}[/]",
             type_words(feature),
-            "taken" if feature.nullable else "refused",
+            "accepted" if feature.nullable else "refused",
             {
                 "error": "refused",
                 "impute": "filled in",

@@ -1,4 +1,4 @@
-"""What a check of rows or of a contract found, as a person reads it."""
+"""How a check of rows or of a contract is printed."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ LEVELS = {
     "compatible": "[green]✓ compatible[/]",
 }
 _VERDICTS = {
-    "kept": "✓ the rows keep to the contract",
-    "broken": "✗ the rows break the contract",
+    "kept": "✓ the rows conform to the contract",
+    "broken": "✗ the rows violate the contract",
     "suspected": "! a unit looks wrong by the training profile",
-    "unknown": "? inconclusive whether the rows keep to the contract",
+    "unknown": "? inconclusive whether the rows conform to the contract",
 }
 
 
@@ -52,8 +52,8 @@ def show_checked(checked: Checked, which: str) -> None:
 def show_changes(changes: Sequence[Change], old: str, new: str) -> None:
     """Print the verdict and a line a change."""
     said = {
-        "compatible": f"✓ {new} takes every request that {old} takes",
-        "warning": f"! {new} takes the usual requests of {old}; look at the warnings",
+        "compatible": f"✓ {new} accepts every request that {old} accepts",
+        "warning": f"! {new} accepts the usual requests for {old}; see the warnings",
         "incompatible": f"✗ {new} cannot replace {old} for today's requests",
     }
     out.print(Text(said[worst(changes)], "bold"), soft_wrap=True)

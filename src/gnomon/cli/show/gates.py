@@ -1,4 +1,4 @@
-"""The gates of a promotion: each with its verdict and what it rests on."""
+"""How the gates of a promotion are printed: each with its verdict and evidence."""
 
 from __future__ import annotations
 

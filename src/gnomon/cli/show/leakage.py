@@ -1,4 +1,4 @@
-"""What leakage checks found: a line a finding, what it rests on, and what to do."""
+"""How leakage findings are printed: a line each, with evidence and what to do."""
 
 from __future__ import annotations
 

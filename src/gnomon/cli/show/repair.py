@@ -1,4 +1,4 @@
-"""What a repair of the log did, as a person reads it."""
+"""How a repair of the log is printed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _segment(segment: SalvagedSegment) -> Iterator[str]:
     else:
         yield "  no id of a lost request can be read"
     if segment.unreadable:
-        yield "  which others were in it cannot be known"
+        yield "  other lost requests cannot be identified"
 
 
 def _table(table: RepairedTable) -> Iterator[str]:

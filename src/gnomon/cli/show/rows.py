@@ -1,52 +1,141 @@
-"""The answer to a query: as a table for people, or as CSV."""
+"""The answer to a query: as a table for people, as CSV, or as a Parquet file."""
 
 from __future__ import annotations
 
+import base64
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import msgspec
 import pyarrow as pa
-from rich.markup import escape
+from rich.console import Group
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
 from gnomon.cli.console import columns, out
+from gnomon.errors import TableError
 from gnomon.printable import cell, printable
 
-__all__ = ["print_csv", "show_rows"]
+__all__ = ["print_csv", "show_rows", "write_parquet"]
 
 MOST_ROWS = 50
 
 
 def show_rows(table: pa.Table) -> None:
-    """Print the first rows, and how many more there are."""
-    shown = columns(*map(escape, table.column_names))
-    for row in table.slice(0, MOST_ROWS).to_pylist():
-        shown.add_row(*(_cell(value) for value in row.values()))
-    out.print(shown)
+    """Print the first rows, and how many more there are.
+
+    Where a row is wider than the terminal, each of its fields has a line of its own.
+    """
+    names = table.column_names
+    rows = [[_shown(value) for value in row] for row in _rows(table.slice(0, MOST_ROWS))]
+    side_by_side = _side_by_side(names, rows)
+    if (
+        Measurement.get(out, out.options.update_width(sys.maxsize), side_by_side).maximum
+        <= out.width
+    ):
+        out.print(side_by_side)
+    else:
+        out.print(Group(*_one_below_another(names, rows)))
     if table.num_rows > MOST_ROWS:
-        out.print(f"[dim]{table.num_rows - MOST_ROWS:,} rows more; --csv and --json give all[/]")
+        more = f"{table.num_rows - MOST_ROWS:,} rows more; --csv, --json and --parquet give all"
+        out.print(f"[dim]{more}[/]")
 
 
 def print_csv(table: pa.Table) -> None:
-    """Print every row, with a header; text that a spreadsheet would run is quoted with ``'``."""
+    """Print every row, with a header; text that a spreadsheet would run is quoted with ``'``.
+
+    Lists and structs are JSON.
+    """
     import pyarrow.csv
 
     for at, column in enumerate(table.columns):
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        if not _fits_csv(column.type):
             table = table.set_column(at, table.field(at).name, _cells(column))
     table = table.rename_columns([cell(name) for name in table.column_names])
     pyarrow.csv.write_csv(table, sys.stdout.buffer)
 
 
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write every row to a Parquet file, with the types that the query gave them.
+
+    Raises:
+        TableError: the file cannot be written.
+    """
+    import pyarrow.parquet
+
+    try:
+        pyarrow.parquet.write_table(table, path)
+    except (OSError, pa.ArrowException) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TableError(f"cannot write the rows: {reason}", where=str(path)) from None
+
+
+def _rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:
+    """By place and not by name: SQL may give two columns the same name."""
+    if not table.num_columns:
+        return iter(())
+    return zip(*(column.to_pylist() for column in table.columns), strict=True)
+
+
+def _side_by_side(names: list[str], rows: list[list[Text]]) -> Table:
+    shown = columns(*names)
+    for row in rows:
+        shown.add_row(*row)
+    return shown
+
+
+def _one_below_another(names: list[str], rows: list[list[Text]]) -> Iterator[Text | Padding]:
+    for number, row in enumerate(rows, 1):
+        yield Text(f"row {number}", style="bold")
+        fields = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        fields.add_column(style="dim", no_wrap=True)
+        fields.add_column(overflow="fold")
+        for name, value in zip(names, row, strict=True):
+            fields.add_row(Text(name), value)
+        yield Padding(fields, (0, 0, 0, 2))
+
+
+def _shown(value: object) -> Text:
+    if value is None:
+        return Text("null", style="dim")
+    return Text(f"{value:.6g}" if isinstance(value, float) else printable(_text(value)))
+
+
+def _text(value: object) -> str:
+    """A value as one text: JSON where it is a list or a struct."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, list | dict | tuple | bool):
+        return msgspec.json.encode(_plain(value)).decode()
+    return str(value)
+
+
+def _plain(value: object) -> object:
+    """A nested value without what JSON does not have."""
+    if isinstance(value, dict):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value
+
+
+def _fits_csv(kind: pa.DataType) -> bool:
+    """Whether a column is written as it is: neither text nor anything that has to become text."""
+    types = pa.types
+    is_time = types.is_temporal(kind) and not (types.is_duration(kind) or types.is_interval(kind))
+    is_number = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+    return bool(is_time or is_number or types.is_boolean(kind) or types.is_null(kind))
+
+
 def _cells(column: pa.ChunkedArray) -> pa.Array:
     """Text for cells; without control characters where somebody watches."""
     watched = sys.stdout.isatty()
-    texts = column.to_pylist()
+    texts = [None if value is None else _text(value) for value in column.to_pylist()]
     shown = [printable(text) if watched and text is not None else text for text in texts]
-    return pa.array([text if text is None else cell(text) for text in shown], column.type)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "[dim]null[/]"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return escape(value.decode(errors="replace") if isinstance(value, bytes) else str(value))
+    return pa.array([text if text is None else cell(text) for text in shown], pa.string())

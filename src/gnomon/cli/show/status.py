@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.markup import escape
 
@@ -13,6 +13,9 @@ from gnomon.service.totals import total
 from gnomon.shadow.shadow_counts import Latency
 
 __all__ = ["show_status"]
+
+MOST_NAMES = 5
+"""Reasons, features and fields that are named; ``--json`` and ``/metrics`` have all."""
 
 
 def show_status(overview: Overview) -> str:
@@ -29,6 +32,9 @@ def _lines(overview: Overview) -> Iterator[str]:
     status = total(overview.slices)
     yield _head(overview.place, status, overview.slices)
     yield _accounts(status.books)
+    yield from _figures(_counted("not answered", status.books.reasons))
+    yield from _figures(_counted("values that training did not see", status.books.outside))
+    yield from _figures(_counted("fields that the contract does not know", status.books.unknown))
     if status.live is None:
         yield "no artifact is live yet"
     else:
@@ -92,6 +98,16 @@ def _accounts(books: Books) -> str:
     return f"{books.received:,} rows received" + (f": {said}" if said else "")
 
 
+def _counted(what: str, counts: Mapping[str, int]) -> str:
+    """The largest counts, each with its name; nothing without any."""
+    if not counts:
+        return ""
+    largest = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    said = ", ".join(f"{escape(name.replace(':', ' '))} {n:,}" for name, n in largest[:MOST_NAMES])
+    more = len(largest) - MOST_NAMES
+    return f"{what}: {said}" + (f" and {more:,} more" if more > 0 else "")
+
+
 def _live(live: Live) -> Iterator[str]:
     yield f"[dim]live    [/]  [bold]{escape(live.artifact)}[/]"
     yield from _figures(f"for {ago(live.since)}" if live.since else "", _takes(live.latency_ms))
@@ -99,7 +115,7 @@ def _live(live: Live) -> Iterator[str]:
 
 def _shadow(shadow: ShadowStatus, itself: bool) -> Iterator[str]:
     colour = {"running": "green", "failing": "red"}.get(shadow.state, "yellow")
-    share_seen = f"sees {shadow.fraction:.3g} of it" if shadow.fraction < 1 else ""
+    share_seen = f"sees {shadow.fraction:.3g} of the traffic" if shadow.fraction < 1 else ""
     yield f"[dim]shadow  [/]  [bold]{escape(shadow.artifact)}[/]  [{colour}]{shadow.state}[/]"
     yield from _figures(
         f"for {ago(shadow.since)}" if shadow.since else "",
@@ -129,7 +145,7 @@ def _behind(shadow: ShadowStatus) -> str:
 def _takes(latency: Latency | None) -> str:
     if latency is None:
         return ""
-    return f"a batch takes {latency.p50:.1f} ms, 1 in 100 over {latency.p99:.1f} ms"
+    return f"time per batch: p50 {latency.p50:.1f} ms, p99 {latency.p99:.1f} ms"
 
 
 def _figures(*parts: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""By what POSIX and Python promise, what :mod:`gnomon.compat.platform.linux` has Linux do.
+"""Portable replacements, by POSIX and Python alone, of :mod:`gnomon.compat.platform.linux`.
 
 Each function says where it does less. On macOS it has not been run; on Linux it is tested with
 ``GNOMON_PORTABLE=1``.

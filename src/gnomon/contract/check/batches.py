@@ -1,4 +1,4 @@
-"""Rows of a frame, a file or of JSON bodies, as columns to check."""
+"""Rows of a frame, a file or JSON bodies, as columns to check."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import pyarrow as pa
 from gnomon.contract.check.checked import Level, Rule
 from gnomon.contract.check.column_judge import MOST_EXAMPLES, MOST_GOT, BrokenRule
 from gnomon.contract.check.plain_columns import Column, json_values, plain
-from gnomon.contract.values import shown
+from gnomon.contract.json_values import shown
 from gnomon.contract.zones import zone_name
 
-__all__ = ["Batch", "Frame", "columns_of", "of_records", "of_table", "rows_hit"]
+__all__ = ["Batch", "Frame", "batch_from_records", "batch_from_table", "columns_of", "rows_hit"]
 
 Places = npt.NDArray[np.int64]
 Frame: TypeAlias = pd.DataFrame | pa.Table | pa.RecordBatch
@@ -46,7 +46,7 @@ def columns_of(frame: Frame) -> dict[str, pa.Array | pa.ChunkedArray | list[Any]
     return dict(zip(frame.schema.names, frame.columns, strict=True))
 
 
-def of_table(
+def batch_from_table(
     table: Mapping[str, pa.Array | pa.ChunkedArray | list[Any]], features: Collection[str]
 ) -> Batch:
     """Rows that have the same columns."""
@@ -58,7 +58,7 @@ def of_table(
     return Batch(rows, columns, _shapeless([], []), unknown)
 
 
-def of_records(records: Sequence[Any], features: Collection[str]) -> Batch:
+def batch_from_records(records: Sequence[Any], features: Collection[str]) -> Batch:
     """Records as their JSON was parsed, each with fields of its own."""
     objects = {place: r for place, r in enumerate(records) if isinstance(r, dict)}
     columns = {}

@@ -97,11 +97,11 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Checked(Tabular, msgspec.Struct, frozen=True, kw_only=True):
-    """Rows held against a contract.
+    """Rows checked against a contract.
 
     Attributes:
         rows: how many were read.
-        findings: what they do not keep to: the worst first, then by rows.
+        findings: the rules they violate: the worst first, then by rows.
         refusals: what the server refused, the most frequent first; of a log only.
         unchecked: what could not be checked, and why.
     """
@@ -113,7 +113,7 @@ class Checked(Tabular, msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def verdict(self) -> Verdict:
-        """``kept``; ``unknown`` of no rows; else the worst level there is, ``allowed`` aside."""
+        """``kept``; ``unknown`` without rows; else the worst level found but ``allowed``."""
         levels = {finding.level for finding in self.findings}
         if "broken" in levels:
             return "broken"

@@ -1,7 +1,7 @@
-"""One column, judged by the rules that a server reads requests by, a million values at a time.
+"""One column, checked by the rules that a server reads requests by, a million values at a time.
 
 Most values are plainly right, which takes a few passes over the column to see. Each distinct value
-of the rest goes to the feature's own :func:`~gnomon.contract.values.reader`, as a server's
+of the rest goes to the feature's own :func:`~gnomon.contract.json_values.reader`, as a server's
 decoder does it: the rules are written once, there.
 """
 
@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from gnomon.contract.check.checked import Level, Rule
 from gnomon.contract.check.plain_columns import Column, Distinct, distinct, is_number
 from gnomon.contract.feature import Feature
-from gnomon.contract.values import (
+from gnomon.contract.json_values import (
     EXACT,
     Bounds,
     Value,
@@ -35,7 +35,7 @@ from gnomon.contract.values import (
 )
 from gnomon.errors import Breach, InvalidRequest
 
-__all__ = ["MOST_EXAMPLES", "MOST_GOT", "BrokenRule", "Judge", "Judged", "Moments"]
+__all__ = ["MOST_EXAMPLES", "MOST_GOT", "BrokenRule", "Judge", "Judged", "Times"]
 
 Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
@@ -63,7 +63,7 @@ class BrokenRule(NamedTuple):
     examples: list[str]
 
 
-class Moments(NamedTuple):
+class Times(NamedTuple):
     """A column of timestamps as microseconds since 1970, and where there is one."""
 
     micros: Places
@@ -81,7 +81,7 @@ class Judged(NamedTuple):
 
     hits: list[BrokenRule]
     numbers: npt.NDArray[np.float64] | None = None
-    moments: Moments | None = None
+    moments: Times | None = None
 
 
 class _Read(NamedTuple):
@@ -160,7 +160,7 @@ def _got(read: _Read) -> str:
     return read.breach.got if read.breach is not None else ""
 
 
-def _moments(column: Column, rest: Places, odd: Distinct, read: Sequence[_Read]) -> Moments:
+def _moments(column: Column, rest: Places, odd: Distinct, read: Sequence[_Read]) -> Times:
     found = np.zeros(len(column), dtype=np.int64)
     known = np.zeros(len(column), dtype=bool)
     if not isinstance(column, list) and pa.types.is_timestamp(column.type):
@@ -169,7 +169,7 @@ def _moments(column: Column, rest: Places, odd: Distinct, read: Sequence[_Read])
     values = pa.array([one.value for one in read], pa.timestamp("us", "UTC"))
     found[rest] = values.cast(pa.int64()).fill_null(0).to_numpy()[odd.codes]
     known[rest] = _valid(values)[odd.codes]
-    return Moments(found, known)
+    return Times(found, known)
 
 
 def _numbers(column: Column) -> npt.NDArray[np.float64]:

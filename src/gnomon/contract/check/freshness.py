@@ -1,4 +1,4 @@
-"""Whether timestamps were as young as the contract asks when their request arrived."""
+"""Whether timestamps were fresh enough for the contract when their request arrived."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from gnomon.contract.check.batches import rows_hit
 from gnomon.contract.check.checked import Rule
-from gnomon.contract.check.column_judge import BrokenRule, Moments
+from gnomon.contract.check.column_judge import BrokenRule, Times
 from gnomon.contract.feature import Feature
 
 __all__ = ["SLACK", "stale"]
@@ -25,7 +25,7 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 _UNITS = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
 
 
-def stale(feature: Feature, moments: Moments, arrived: Moments) -> list[BrokenRule]:
+def stale(feature: Feature, moments: Times, arrived: Times) -> list[BrokenRule]:
     """The rows whose timestamp is older than the feature's ``max_age``, or after the arrival.
 
     Args:

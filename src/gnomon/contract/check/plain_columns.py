@@ -1,4 +1,4 @@
-"""Columns of frames, files and JSON bodies, in the few forms that a check knows."""
+"""Columns of frames, files and JSON bodies, in the few forms that checks handle."""
 
 from __future__ import annotations
 

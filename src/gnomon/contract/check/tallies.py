@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from gnomon.contract.check.checked import CheckExample, CheckFinding, Level, Rule
-from gnomon.contract.check.column_judge import MOST_EXAMPLES, MOST_GOT, BrokenRule, Moments
+from gnomon.contract.check.column_judge import MOST_EXAMPLES, MOST_GOT, BrokenRule, Times
 
 __all__ = ["BatchRows", "Label", "Tallies"]
 
@@ -36,7 +36,7 @@ class BatchRows:
     """
 
     label: Label
-    arrived: Moments | None
+    arrived: Times | None
 
     def example(self, place: int, got: str) -> CheckExample:
         """One of them."""

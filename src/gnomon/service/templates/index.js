@@ -46,12 +46,12 @@ function lede(status) {
   const parts = [];
   if (live) {
     if (live.since) parts.push(`live for ${since(live.since)}`);
-    if (live.latency_ms) parts.push(`a batch takes ${milliseconds(live.latency_ms.p50)}, 1 in 100 over ${milliseconds(live.latency_ms.p99)}`);
+    if (live.latency_ms) parts.push(`time per batch: p50 ${milliseconds(live.latency_ms.p50)}, p99 ${milliseconds(live.latency_ms.p99)}`);
     if (live.digest) parts.push(`manifest ${live.digest.slice(0, 12)}`);
     parts.push(previous ? `a rollback returns to ${version(previous)}` : "nothing to roll back to");
   }
   if (error) parts.push(error);
-  else if (!live) parts.push(`the newest artifact named ${model} in the store becomes live by itself`);
+  else if (!live) parts.push(`the newest artifact named ${model} in the store becomes live automatically`);
   return parts.join(" · ");
 }
 
@@ -101,7 +101,7 @@ function draw(status) {
   $("#received").textContent = `${count(status.books.received)} received`;
   if (before) {
     const rate = ((status.books.answered - before.answered) * 1000) / (now - before.at);
-    $("#rate").textContent = rate < 0 ? "" : `${count(rate < 10 ? Math.round(rate * 10) / 10 : Math.round(rate))} a second`;
+    $("#rate").textContent = rate < 0 ? "" : `${count(rate < 10 ? Math.round(rate * 10) / 10 : Math.round(rate))} per second`;
   }
   before = { at: now, answered: status.books.answered };
   $("#shadows").replaceChildren(...status.shadows.map((shadow) => drawShadow(shadow, status.live)));
@@ -120,8 +120,8 @@ async function refresh() {
     draw(status);
     $("#freshness").textContent = "up to date";
   } catch {
-    setState($("#state"), "bad", "No answer from the server");
-    $("#freshness").textContent = "the figures are old";
+    setState($("#state"), "bad", "The server does not respond");
+    $("#freshness").textContent = "the figures are out of date";
   }
 }
 

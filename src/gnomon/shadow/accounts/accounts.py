@@ -144,7 +144,7 @@ class SealedAccounts:
         if self.begun > 1:
             yield (
                 f"  its folder in the spool was lost or replaced {_times(self.begun - 1)}: rows "
-                "that were there and not sealed are in no number here"
+                "that were there and not sealed are not counted here"
             )
 
 

@@ -22,7 +22,7 @@ from gnomon.log.layout import START, folders
 from gnomon.log.lost import LostRange, lost_ranges
 from gnomon.log.sampling import eligible
 from gnomon.shadow.accounts.accounts import LiveAccounts, LogAccounts, ShadowAccounts
-from gnomon.shadow.accounts.sealed import sealed_accounts
+from gnomon.shadow.accounts.sealed_accounts import sealed_accounts
 from gnomon.shadow.feed.run import Run
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _ELIGIBLE = pa.schema([("request_id", pa.string()), ("row", pa.int32()), ("read"
 
 
 def balance(log: InferenceLog) -> LogAccounts:
-    """Count the log's accounts at one moment.
+    """Count the log's accounts, on a snapshot.
 
     A shadow is held to its latest run in each slice of this machine: which rows it had to score is
     in its segments' metadata. What it recorded in earlier runs, or in slices of other machines, is

@@ -1,4 +1,4 @@
-"""``python -m gnomon.shadow.feed``: started by the gateway, and leaves with it.
+"""``python -m gnomon.shadow.feed``: started by the gateway, and ends with it.
 
 It asks for the processor more politely than live does, and where memory runs out the kernel ends
 it, or its worker, before anything of live.

@@ -1,4 +1,4 @@
-"""What a feed is about to do, written down first, so that no row can kill it for ever."""
+"""What a feed is about to do, written down first, so that a row cannot kill it for ever."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gnomon.errors import NewerFormat, UnreadableFile
 from gnomon.formats import Format
 from gnomon.log import Position, stream_segments
 from gnomon.log.layout import START
-from gnomon.log.sealed import WholeTail
+from gnomon.log.sealed_stream import WholeTail
 from gnomon.log.table import LogTable
 from gnomon.shadow.feed.progress import Totals
 

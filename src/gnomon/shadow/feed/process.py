@@ -136,6 +136,7 @@ class Feed:
                     for part in source.cut(self._most_rows):
                         self._take(client, part)
                 if not found:
+                    self._rotate_if_due()
                     self._reporter.at_end(reading.position)
                 if reading.at_end:
                     time.sleep(GULP_SECONDS)
@@ -154,8 +155,8 @@ class Feed:
         explains: in the largest batch, in each half of it down to the row alone, and once more."""
         if deaths > self._settings.batch_rows.bit_length() + 1:
             self._reporter.trouble(
-                f"the worker died {deaths:,} times in a row; each time the feed rests "
-                f"{REST_SECONDS:g} s, as a new worker takes from live"
+                f"the worker died {deaths:,} times in a row; each time the feed pauses "
+                f"{REST_SECONDS:g} s, as starting a worker takes processor time from live"
             )
             time.sleep(REST_SECONDS)
 
@@ -244,6 +245,12 @@ class Feed:
         self._reporter.done(self._totals, end, records)
         if self._shadowing.incomparable is not None:
             self._reporter.trouble(self._shadowing.incomparable)
+
+    def _rotate_if_due(self) -> None:
+        """Let the sealer have what is recorded, also where no more comes."""
+        if self._writer.needs_rotation:
+            with contextlib.suppress(LogUnavailable):
+                self._writer.rotate()
 
     def _pass(self, end: Position) -> None:
         """Let the sealer have request segments that hold nothing for this shadow."""

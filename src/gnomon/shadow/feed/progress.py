@@ -1,4 +1,4 @@
-"""How far a shadow feed has come: counts that survive it, and what it reports each half second."""
+"""How far a shadow feed is: counts that survive it, and what it reports each half second."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from gnomon.log import (
     stream_folder,
     stream_segments,
 )
-from gnomon.log.sealed import last_source
+from gnomon.log.sealed_stream import last_source
 from gnomon.log.table import LogTable
 from gnomon.log.tail import EmptySegment
 from gnomon.settings import Settings

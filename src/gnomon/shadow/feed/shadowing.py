@@ -19,7 +19,7 @@ from gnomon.policy import Policy, Rules
 from gnomon.shadow.feed.pace import Pace
 from gnomon.shadow.feed.source import Source
 from gnomon.worker import WorkerClient
-from gnomon.worker.frames import scored_schema
+from gnomon.worker.messages import scored_schema
 
 __all__ = ["Shadowing"]
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from gnomon.log import Position
 from gnomon.log.sampling import eligible
-from gnomon.log.sealed import WholeTail
+from gnomon.log.sealed_stream import WholeTail
 from gnomon.log.table import LogTable
 
 __all__ = ["Reading", "Source"]

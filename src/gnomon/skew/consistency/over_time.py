@@ -1,4 +1,4 @@
-"""The consistency of each column, bucket of time by bucket of time."""
+"""The consistency of each column, by time bucket."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from gnomon.compare.comparators import ComparedColumn
 from gnomon.offline.time_buckets import FROM_HOURS, TimeSums
-from gnomon.report import Moment, OverTime
+from gnomon.report import MetricsBucket, OverTime
 from gnomon.skew.consistency.reported_columns import Kind
 
 __all__ = ["ColumnTimeSeries"]
@@ -85,10 +85,10 @@ class ColumnTimeSeries:
                 ),
             )
 
-    def _moment(self, at: int, sums: Floats, flips: bool) -> Moment:
+    def _moment(self, at: int, sums: Floats, flips: bool) -> MetricsBucket:
         shares = sums / sums[_WEIGHT]
         pairs = sums[_PAIRS]
-        return Moment(
+        return MetricsBucket(
             start=datetime.fromtimestamp(at * self.sums.seconds, UTC).isoformat(),
             rows=int(sums[_ROWS]),
             coverage=_share(1 - shares[_LEFT] - shares[_RIGHT] - shares[_BOTH]),

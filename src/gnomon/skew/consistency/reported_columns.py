@@ -14,14 +14,14 @@ from gnomon.policy import Comparator, Rules
 from gnomon.report import Column
 from gnomon.report.numbers import number
 
-__all__ = ["Kind", "of_comparison", "of_rows", "only", "quantiles"]
+__all__ = ["Kind", "column_from_rows", "columns_from_comparison", "only", "quantiles"]
 
 Kind = Literal["output", "feature", "step"]
 
 _SHARES = {"min": 0.0, "p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}
 
 
-def of_comparison(
+def columns_from_comparison(
     sums: Comparison, rules: Rules, kinds: Mapping[str, Kind], units: Mapping[str, str | None]
 ) -> tuple[Column, ...]:
     """The columns of a comparison of any number of batches."""
@@ -31,7 +31,7 @@ def of_comparison(
     )
 
 
-def of_rows(
+def column_from_rows(
     name: str,
     kind: Kind,
     rows: ComparedColumn,

@@ -1,4 +1,4 @@
-"""The words of a report: its title and the six lines that are read first."""
+"""The text of a report: its title and the six lines that are read first."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SkewFinding:
         role: in which role it answered.
         answered: logged rows with an answer in the range.
         divergence: rows that diverge, of those compared.
-        exact: rows equal to the bit.
+        exact: rows bit-identical.
         limit: the share of diverging rows the policy lets pass.
         differing: the columns that the verdict rests on and that differ on some row.
         agreeing_features: features compared that agree on every row.
@@ -99,7 +99,7 @@ class SkewFinding:
             return f"{who} on all {rows(of)}" if not bad else f"{who} on {share}"
         if self.replayed:
             if not bad:
-                how = "to the bit" if self.exact == of else "within tolerance"
+                how = "bit for bit" if self.exact == of else "within tolerance"
                 return f"All {rows(of)} match the log, {how}"
             return f"The logged answers were reproduced on {share}"
         both = f"{self.left.capitalize()} and {self.right} agree"
@@ -111,7 +111,7 @@ class SkewFinding:
             return f"The log has no answer of {self.artifact} as {self.role} in this range."
         if not bad:
             same = "all" if self.exact == of else count(self.exact)
-            return f"{rows(of)} compared, none diverges; {same} equal to the bit."
+            return f"{rows(of)} compared, none diverges; {same} bit-identical."
         said = f"{count(bad)} of {rows(of)} diverge."
         if self.impact:
             said += f" {count(self.impact.flips.rows)} decisions change."

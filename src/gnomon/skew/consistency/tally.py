@@ -1,4 +1,4 @@
-"""What a comparison remembers while it reads: sums over all rows, and a sample of rows."""
+"""What a comparison keeps while it reads: sums over all rows, and a sample of rows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Tally:
         sample_rows: rows kept of those that agree, and as many of those that diverge.
         main: sums over the judged columns.
         side: sums over the others.
-        exact: rows with every judged column equal to the bit.
+        exact: rows with every judged column bit-identical.
         time: rows and diverging rows by time.
         courses: every column by time.
     """

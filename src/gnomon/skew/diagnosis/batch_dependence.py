@@ -92,13 +92,13 @@ def probe_batch_dependence(
     """
     places = _probe(diverged)
     taken = pa.array(places)
-    return _Climb(
+    return _LadderRun(
         inputs.take(taken), left.take(taken), right.take(taken), rules, columns, rerun
-    ).climb()
+    ).run()
 
 
 @dataclass(slots=True)
-class _Climb:
+class _LadderRun:
     inputs: pa.RecordBatch
     left: pa.Table
     right: pa.Table
@@ -106,7 +106,7 @@ class _Climb:
     columns: list[str]
     rerun: Rerun
 
-    def climb(self) -> BatchDependence:
+    def run(self) -> BatchDependence:
         alone = self.rerun.alone(self.inputs)
         batch = self.rerun.score(self.inputs)
         again = self.rerun.score(self.inputs)
@@ -129,7 +129,7 @@ class _Climb:
             return BatchDependence(None, None, "", "", 0, self.inputs.num_rows, 0, rungs)
         by_type = self._by_dtype(alone, batch)
         if by_type is not None:
-            return self._of_types(varied, by_type, batch, rungs)
+            return self._dtype_dependence(varied, by_type, batch, rungs)
         place = self._first(lambda: self._alone_steps(varied))
         return BatchDependence(
             "batch-dependent transform",
@@ -212,7 +212,7 @@ class _Climb:
                     return name, what, rows
         return None
 
-    def _of_types(
+    def _dtype_dependence(
         self,
         varied: Mask,
         found: tuple[str, str, Mask],

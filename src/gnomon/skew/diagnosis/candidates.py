@@ -1,4 +1,4 @@
-"""What may have been done to a request's features on the way: each as rows to run again.
+"""What may have happened to a request's features on the way: each as rows to run again.
 
 Where the other side has only answers, a distortion cannot be seen; it can be tried.
 """
@@ -94,14 +94,14 @@ def _numbers(values: Floats, whole: bool) -> Made:
         return
     with np.errstate(all="ignore"):
         single = values.astype(np.float32)
-        yield "float32", "went through 32 bit floats on one side", _DIGITS, single.astype(float)
+        yield "float32", "went through 32-bit floats on one side", _DIGITS, single.astype(float)
         shortest = [float(str(x)) if np.isfinite(x) else np.nan for x in single]
         if (single.astype(float) == values)[known].all():
-            yield "float32", "went through 32 bit floats online", _DIGITS, np.array(shortest)
+            yield "float32", "went through 32-bit floats online", _DIGITS, np.array(shortest)
         for digits in range(5, -4, -1):
             text = f"was rounded to {digits} decimals on one side"
             yield "rounding", text, _DIGITS, np.round(values, digits)
-        yield "truncation", "was cut to whole numbers on one side", _DIGITS, np.trunc(values)
+        yield "truncation", "was truncated to whole numbers on one side", _DIGITS, np.trunc(values)
         for name, slope, shift in conversions():
             told = "" if name.startswith("a factor") else f", as between {name}"
             says = f"is in another unit on one side, by {number(slope)}{told}"

@@ -1,4 +1,4 @@
-"""One column on both sides, what surrounds it, and what a cause has to say of it."""
+"""One column on both sides, its context, and what a cause proposes for it."""
 
 from __future__ import annotations
 

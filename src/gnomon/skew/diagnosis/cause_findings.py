@@ -1,4 +1,4 @@
-"""What was found, before it is put into words: causes with the rows and columns they are about."""
+"""Findings before they are put into words: causes with their rows and columns."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gnomon.skew.diagnosis.case import Case, Mask, Proposal
+from gnomon.skew.diagnosis.column_exchange import ColumnExchange, exchanges
 from gnomon.skew.diagnosis.explain import explain
-from gnomon.skew.diagnosis.order import ColumnExchange, exchanges
 from gnomon.skew.diagnosis.roots import Repairs, Root
 
 __all__ = ["CauseFinding", "gather"]
@@ -145,9 +145,9 @@ def _exchanged(root: Root, exchange: ColumnExchange, names: tuple[str, str]) -> 
         + (
             ", and the other way round"
             if len(columns) == 2
-            else f", and {len(columns)} columns are exchanged in a circle"
+            else f", and {len(columns)} columns are exchanged in a cycle"
         ),
-        undone="With the columns put back",
+        undone="With the columns exchanged back",
         action=actions[exchange.cause],
         rows=rows,
         differing=int(rows.sum()),

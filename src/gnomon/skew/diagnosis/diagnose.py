@@ -27,9 +27,9 @@ from gnomon.skew.diagnosis.external_causes import ExternalCause, ExternalCauses,
 from gnomon.skew.diagnosis.other_environment import OtherEnvironment
 from gnomon.skew.diagnosis.roots import RepairRunner, Repairs, Root
 from gnomon.skew.diagnosis.search import DistortionMatch, search
+from gnomon.skew.diagnosis.shifted_as_of import versions
 from gnomon.skew.diagnosis.surroundings import surroundings
 from gnomon.skew.diagnosis.swaps import swaps
-from gnomon.skew.diagnosis.versions import versions
 from gnomon.skew.diagnosis.walk import TracedRows
 
 __all__ = ["Diagnosed", "Others", "diagnose"]

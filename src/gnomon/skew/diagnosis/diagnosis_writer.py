@@ -100,10 +100,10 @@ class DiagnosisWriter:
                 verdict="confirmed",
                 cause="segment-local skew",
                 sentence=f"{self.names[0].capitalize()} {called} differs only where {where.text}: "
-                f"{rows(int(finding.rows.sum()))}, {where.inside:.0%} of those there. How it is "
-                f"changed there is unknown; set to its {self.names[1]} values, answers agree.",
+                f"{rows(int(finding.rows.sum()))}, {where.inside:.0%} of those there. How it was "
+                f"changed is unknown; with its {self.names[1]} values, answers agree.",
                 evidence=(*evidence, *facts(self.walk, column, called.strip("`"), self.names)),
-                action=f"Look at what is done differently where {where.text}.",
+                action=f"Find out what is done differently where {where.text}.",
                 repaired=share(min(finding.accounts, weighed), weighed, self.confidence),
                 **common,  # type: ignore[arg-type]
             )

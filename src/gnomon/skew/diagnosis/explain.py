@@ -1,4 +1,4 @@
-"""What makes one column differ: one cause, or several on different rows."""
+"""Why one column differs: one cause, or several on different rows."""
 
 from __future__ import annotations
 

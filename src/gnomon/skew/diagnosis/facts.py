@@ -1,4 +1,4 @@
-"""What can be seen of a column that differs, without knowing why it does."""
+"""What can be observed of a column that differs, without knowing why."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _MICROS_PER_HOUR = 3_600_000_000
 
 
 def numbers(column: pa.Array | pa.ChunkedArray) -> Floats:
-    """A column of numbers or timestamps as 64 bit floats; null is NaN."""
+    """A column of numbers or timestamps as 64-bit floats; null is NaN."""
     if pa.types.is_timestamp(column.type):
         return hours(column)
     return np.asarray(pc.cast(column, pa.float64(), safe=False), dtype=np.float64)

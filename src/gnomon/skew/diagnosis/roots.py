@@ -1,4 +1,4 @@
-"""Where the two sides part by themselves, and not because of what came before.
+"""Where the two sides differ by themselves, and not because an earlier column differs.
 
 Features first: those that differ are set to the other side's values. Then the steps, in order: the
 first that still differs does so by its own doing; its columns are set to the other side's, and the

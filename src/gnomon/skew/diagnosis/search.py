@@ -1,4 +1,4 @@
-"""Distortions that cannot be seen, tried one by one: which makes the answers agree?"""
+"""Distortions of inputs that the table does not have, tried one by one."""
 
 from __future__ import annotations
 

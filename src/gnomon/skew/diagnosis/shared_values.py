@@ -1,4 +1,4 @@
-"""Which rows differ: a value that they share, and the moment since when."""
+"""Which rows differ: a value that they share, and the time since when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of traced rows beside the columns that are compared."""
+"""What is known of traced rows apart from the columns that are compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which inputs move the answer back when they are set to the other side's values."""
+"""Which inputs restore the answer when they are set to the other side's values."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class TracedRows:
         right: those columns on the right.
         rules: what agrees.
         compared: the two sides, row by row.
-        reproduced: rows whose logged outputs came out again, to the bit.
+        reproduced: rows whose logged outputs came out again, bit for bit.
         lost: rows of the sample that could not be run again.
     """
 
@@ -173,7 +173,7 @@ def trace_scored(
 
 
 def _identical(again: pa.RecordBatch, logged: pa.Table, names: list[str]) -> Mask:
-    """Rows with every one of these columns equal to the bit; two nulls are."""
+    """Rows with every one of these columns bit-identical; two nulls are."""
     same = np.ones(again.num_rows, dtype=bool)
     for name in names:
         left, right = again.column(name), logged.column(name)

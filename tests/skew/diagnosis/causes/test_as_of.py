@@ -122,10 +122,10 @@ def test_matches_that_any_earlier_row_would_give_are_not_the_row_before() -> Non
     right = np.where(default, 3.0, TRUE)
     left = np.where(after, 3.0, right)
     findings = [proposal.finding for proposal in stale(case(left, right, moments=MOMENTS))]
-    assert not any("row before" in finding for finding in findings)
+    assert not any("row earlier" in finding for finding in findings)
     lagged = np.where(after, np.roll(TRUE, 1), TRUE)
     findings = [proposal.finding for proposal in stale(case(lagged, TRUE, moments=MOMENTS))]
-    assert findings == ["is the value of 1 row before"]
+    assert findings == ["is the value from 1 row earlier"]
 
 
 def test_a_few_rows_that_match_the_row_before_are_not_stale() -> None:

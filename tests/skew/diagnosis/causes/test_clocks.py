@@ -12,7 +12,7 @@ from tests.skew.diagnosis.cases import case, why
 Floats = npt.NDArray[np.float64]
 
 HOURS = pd.Timestamp("2013-02-20", tz="UTC").timestamp() / 3600 + 5.0 * np.arange(400)
-"""Moments every five hours from winter into summer time, as hours since 1970."""
+"""Times every five hours from winter into summer time, as hours since 1970."""
 
 
 def on_clock(hours: Floats, zone: str) -> pd.Series:
@@ -79,7 +79,7 @@ def test_summer_time_that_one_side_does_not_keep() -> None:
     )
     shift = found(fixed)
     assert shift is not None
-    assert "while America/New_York has summer time" in shift.finding
+    assert "while America/New_York has daylight saving time" in shift.finding
 
 
 def test_a_timestamp_column_is_moved_itself() -> None:

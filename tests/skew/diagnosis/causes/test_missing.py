@@ -13,7 +13,7 @@ def test_a_feature_that_one_side_lacks(default: float) -> None:
     """Null, or one and the same default, where the other side has values."""
     assert why(np.where(SOME, default, VALUES), VALUES) == ["missing feature"]
     found = explained(VALUES, np.where(SOME, default, VALUES))
-    assert "on the offline side" in found.found[0][0].finding
+    assert "has values where offline is" in found.found[0][0].finding
 
 
 def test_a_default_on_every_row_is_missing_also_where_it_is_true_by_chance() -> None:

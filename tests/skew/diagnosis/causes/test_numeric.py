@@ -29,7 +29,7 @@ VALUES = np.random.default_rng(1).normal(50, 20, size=200)
         (
             lambda x: x.astype(np.float32).astype(np.float64),
             "float32",
-            "differs by what 32 bit floats lose, on the online side",
+            "differs by the precision of 32-bit floats, on the online side",
         ),
     ],
 )

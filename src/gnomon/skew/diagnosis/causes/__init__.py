@@ -1,4 +1,4 @@
-"""Named causes: each looks at one column and, if it recognises itself, says how to undo it.
+"""Named causes: each looks at one column and, if it applies, proposes how to undo it.
 
 A cause is a function from :class:`~gnomon.skew.diagnosis.case.Case` to any number of
 :class:`~gnomon.skew.diagnosis.case.Proposal`. To add one, write it and put it into

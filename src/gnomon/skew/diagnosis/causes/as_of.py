@@ -1,4 +1,4 @@
-"""Values of another moment: late, stale, out of the future, or the model's own."""
+"""Values of another time: late, stale, from the future, or the model's own."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def feedback(case: Case) -> Iterator[Proposal]:
                     finding=f"is made of the model's own {what} `{output}`{_per(group)}",
                     undone="Without its own answers",
                     action="Keep the model's own answers out of its features, or train it on "
-                    "data in which it was: offline there was no such answer.",
+                    "data that has them: offline there was no such answer.",
                     explained=explained,
                 )
                 return
@@ -75,9 +75,9 @@ def feedback(case: Case) -> Iterator[Proposal]:
 
 def stale(case: Case) -> Iterator[Proposal]:
     """The left side's value is one the right side had before."""
-    of_table = _other_moment(case)
-    if of_table is not None:
-        yield of_table
+    batch_from_table = _other_moment(case)
+    if batch_from_table is not None:
+        yield batch_from_table
         return
     if not _telling(case):
         return
@@ -90,7 +90,7 @@ def stale(case: Case) -> Iterator[Proposal]:
                 case, order, starts, lag, rows
             ):
                 yield _stale(
-                    case, rows, f"is the value of {plural(lag, 'row')} before{_per(group)}"
+                    case, rows, f"is the value from {plural(lag, 'row')} earlier{_per(group)}"
                 )
                 return
         rows, ahead = _seen(case, order, starts)
@@ -106,7 +106,7 @@ def stale(case: Case) -> Iterator[Proposal]:
 
 
 def _other_moment(case: Case) -> Proposal | None:
-    """The value is in the table, under the same key at another moment."""
+    """The value is in the table, under the same key at another time."""
     found = [
         (version, _equal(case, version.values)) for version in case.around.versions(case.column)
     ]
@@ -122,7 +122,7 @@ def _other_moment(case: Case) -> Proposal | None:
         for v, also in found
         if v.shift.hours and (also & known).sum() >= (equal & known).sum()
     )
-    return _of_moment(case, best, rows, next(lags, None))
+    return _version_proposal(case, best, rows, next(lags, None))
 
 
 def _is_why(case: Case, version: Version, equal: Mask) -> bool:
@@ -150,7 +150,7 @@ def _equal(case: Case, values: pa.Array) -> Mask:
     return found
 
 
-def _of_moment(case: Case, version: Version, rows: Mask, lag: Shift | None) -> Proposal:
+def _version_proposal(case: Case, version: Version, rows: Mask, lag: Shift | None) -> Proposal:
     apart = (case.around.moments - version.known)[rows]
     span = duration(round(abs(float(np.nanmedian(apart))) * 3600))
     shift = version.shift
@@ -163,8 +163,8 @@ def _of_moment(case: Case, version: Version, rows: Mask, lag: Shift | None) -> P
         cause="stale data",
         finding=f"{how}, known {span} after by its time",
         undone="With the later value on both sides",
-        action=f"Look for what holds the {case.names[1]} values back: their time may be when a row "
-        "was loaded and not when it was true.",
+        action=f"Look for what delays the {case.names[1]} values: their timestamp may say when a "
+        "row was loaded, not when it became true.",
         explained=rows,
     )
 
@@ -185,8 +185,8 @@ def _stale(case: Case, explained: Mask, how: str) -> Proposal:
         cause="stale data",
         finding=f"{how}",
         undone="With the earlier value on both sides",
-        action="Look for what holds values back: a cache that lives too long, a job that runs too "
-        "seldom, events that arrive late, a window that ends earlier.",
+        action="Look for what delays values: a cache entry that lives too long, a job that runs "
+        "too rarely, events that arrive late, a window that ends earlier.",
         explained=explained,
     )
 

@@ -56,7 +56,7 @@ def form(case: Case) -> Iterator[Proposal]:
     yield Proposal(
         cause="category form",
         finding=f"is spelled differently from {case.names[1]}, in its {what}: {one}",
-        undone=f"Without regard to {what}",
+        undone=f"Ignoring {what}",
         action="Write labels the same way on both sides before the pipeline sees them: strip, "
         "fold the case and normalise to NFC in the pipeline itself.",
         explained=explained,
@@ -103,12 +103,15 @@ def unknown_category(case: Case) -> Iterator[Proposal]:
         side = (left, right)[at]
         met = Counter(side[i] for i in np.flatnonzero(explained).tolist())
         shown = ", ".join(f"`{text}`" for text, _ in met.most_common(3))
+        shown += " and others" if len(met) > 3 else ""
+        never = f"{shown}, which training never saw"
         yield Proposal(
             cause="unknown category",
-            finding=f"is {shown}{' and others' if len(met) > 3 else ''} on the {name} side, which "
-            f"training never saw; the other side has labels that it did",
+            finding=f"is {never}, where {case.names[1]} has labels that it saw"
+            if at == 0
+            else f"has labels that training saw where {case.names[1]} is {never}",
             undone="With the known label in its place",
-            action=f"Find what replaces labels on the {name} side: a look-up that misses, a list "
+            action=f"Find what replaces labels on the {name} side: a lookup that misses, a list "
             "of allowed values, or a default for what is rare.",
             explained=explained,
         )

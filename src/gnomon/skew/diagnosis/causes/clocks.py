@@ -63,7 +63,7 @@ class ZoneOffset:
         """``is 4 hours ahead of offline, as UTC is ahead of America/New_York``."""
         low, high = sorted((abs(float(hours.min())), abs(float(hours.max()))))
         if self.summer:
-            return f"is {_hours(high)} from {names[1]} while {self.zone} has summer time"
+            return f"is {_hours(high)} from {names[1]} while {self.zone} has daylight saving time"
         amount = _hours(low) if low == high else f"{number(low)} to {_hours(high)}"
         direction = "ahead of" if float(hours.mean()) < 0 else "behind"
         first, second = ("UTC", self.zone) if self.sign > 0 else (self.zone, "UTC")
@@ -72,7 +72,7 @@ class ZoneOffset:
     @property
     def clock(self) -> str:
         """Where a move by it leads: ``to the clock of Asia/Tokyo``."""
-        what = "the summer time" if self.summer else "the clock"
+        what = "daylight saving time" if self.summer else "the clock"
         return f"{'to' if self.sign > 0 else 'from'} {what} of {self.zone}"
 
 
@@ -81,12 +81,12 @@ def time_zone(case: Case) -> Iterator[Proposal]:
     if case.differs.sum() < FEWEST_ROWS:
         return
     if case.is_timestamp:
-        yield from _of_timestamp(case)
+        yield from _timestamp_proposals(case)
     elif case.is_numeric and case.moved is not None:
         for feature, moments in case.around.times.items():
-            yield from _of_step(case, feature, moments)
+            yield from _input_proposals(case, feature, moments)
     elif case.is_numeric and case.kind == "feature":
-        yield from _of_reading(case)
+        yield from _reading_proposals(case)
 
 
 def day_and_month(case: Case) -> Iterator[Proposal]:
@@ -130,7 +130,7 @@ def swapped(moments: Floats) -> Floats:
     return found
 
 
-def _of_timestamp(case: Case) -> Iterator[Proposal]:
+def _timestamp_proposals(case: Case) -> Iterator[Proposal]:
     """The column is a timestamp: its own values are moved."""
     rows = _probe(case)
     apart = (case.r - case.l)[rows]
@@ -145,7 +145,7 @@ def _of_timestamp(case: Case) -> Iterator[Proposal]:
             return
 
 
-def _of_step(case: Case, feature: str, moments: Floats) -> Iterator[Proposal]:
+def _input_proposals(case: Case, feature: str, moments: Floats) -> Iterator[Proposal]:
     """The column is computed from a timestamp: that is moved, and the same code run again."""
     assert case.moved is not None
     rows = _probe(case)
@@ -169,7 +169,7 @@ def _of_step(case: Case, feature: str, moments: Floats) -> Iterator[Proposal]:
             return
 
 
-def _of_reading(case: Case) -> Iterator[Proposal]:
+def _reading_proposals(case: Case) -> Iterator[Proposal]:
     """The column is an hour of the day or a day of the week that somebody else has read."""
     values = np.r_[case.l[case.both], case.r[case.both]]
     if not len(values) or values.min() < 0:

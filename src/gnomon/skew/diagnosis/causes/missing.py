@@ -1,4 +1,4 @@
-"""Values that are not there on one side, and what stands in their place."""
+"""Values that are missing on one side, and what replaces them."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def imputation(case: Case) -> Iterator[Proposal]:
     of_null = bool(null_at[explained].mean() >= CONFIRMED)
     if not of_null and _common(case, mine, theirs):
         return
-    told = [_statistic(case, x, side) for side, x in enumerate((mine, theirs))]
+    told = [_filled(case, x, side) for side, x in enumerate((mine, theirs))]
     yield Proposal(
         cause="imputation",
-        finding=f"is filled in with {told[0]}; {case.names[1]} it is {told[1]}",
+        finding=f"is {told[0]}; {case.names[1]} it is {told[1]}",
         undone="Filled in alike",
         action="Keep the imputer in the pipeline, and let both sides send null: look for a default "
         "that is filled in before the model, or an imputer that was fitted on other data.",
@@ -71,11 +71,14 @@ def missing(case: Case) -> Iterator[Proposal]:
 
 
 def _missing(case: Case, name: str, what: str, explained: Mask) -> Proposal:
+    left, right = case.names
     return Proposal(
         cause="missing feature",
-        finding=f"is {what} on the {name} side where the other side has values",
+        finding=f"is {what} where {right} has values"
+        if name == left
+        else f"has values where {right} is {what}",
         undone="With the other side's value in its place",
-        action=f"Find out why the {name} side lacks it: a look-up that fails or times out, a field "
+        action=f"Find out why the {name} side lacks it: a lookup that fails or times out, a field "
         "that was renamed, a join that finds no row.",
         explained=explained,
     )
@@ -127,10 +130,12 @@ def _common(case: Case, mine: Any, theirs: Any) -> bool:
     return max(rate, default=0.0) > 0.02
 
 
+def _filled(case: Case, x: Any, side: int) -> str:
+    return "null" if x is None else f"filled in with {_statistic(case, x, side)}"
+
+
 def _statistic(case: Case, x: Any, side: int) -> str:
     """A stand-in, and which statistic of the other rows it is."""
-    if x is None:
-        return "nothing"
     if not case.is_numeric:
         return f"`{x}`"
     values = (case.l, case.r)[side][case.agrees & np.isfinite(case.l) & np.isfinite(case.r)]

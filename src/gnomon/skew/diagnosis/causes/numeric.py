@@ -1,4 +1,4 @@
-"""The same numbers, kept with fewer digits on one side."""
+"""The same numbers with fewer digits on one side."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ _EPSILON = 1e-15
 """About four and a half units in the last place of 1: a quotient that should be whole."""
 
 _SINGLE = 2.0**29
-"""Representable 64 bit floats between two neighbouring 32 bit ones."""
+"""Representable 64-bit floats between two neighbouring 32 bit ones."""
 
 _SINGLE_ULPS = 64
-"""32 bit floats apart after a few operations on 32 bit floats."""
+"""32-bit floats apart after a few operations on 32-bit floats."""
 
 
 def float32(case: Case) -> Iterator[Proposal]:
-    """One side went through 32 bit floats."""
+    """One side went through 32-bit floats."""
     known = np.isfinite(case.l) & np.isfinite(case.r)
     for name, coarse, fine in _sides(case):
         cut = case.both & (fine.astype(np.float32).astype(np.float64) == coarse)
         if _enough(case, cut, coarse, fine):
-            yield _single(name, cut, how="With both sides as 32 bit floats")
+            yield _single(name, cut, how="With both sides as 32-bit floats")
     single = [_is_single(side[known]) for side in (case.l, case.r)]
     if single[0] != single[1]:
         near = case.both & (ulps(case.l, case.r) <= _SINGLE_ULPS * _SINGLE)
         if _enough(case, near, case.l, case.r):
             name = case.names[0] if single[0] else case.names[1]
-            yield _single(name, near, how="To the digits that 32 bit floats have")
+            yield _single(name, near, how="To the digits that 32-bit floats have")
 
 
 def rounding(case: Case) -> Iterator[Proposal]:
@@ -94,7 +94,7 @@ def float_noise(case: Case) -> Iterator[Proposal]:
         cause="float noise",
         finding=f"differs by at most {number(most)} representable floats",
         undone=f"With a tolerance of {number(most)} representable floats",
-        action="Let it pass: set `ulps` under [skew] in the policy. Sums differ by this in another "
+        action="Allow it: set `ulps` under [skew] in the policy. Sums differ by this in another "
         "batch, on other threads or another processor.",
         explained=near,
     )
@@ -116,9 +116,9 @@ def _enough(case: Case, cut: Mask, coarse: Floats, fine: Floats) -> bool:
 def _single(name: str, cut: Mask, *, how: str) -> Proposal:
     return Proposal(
         cause="float32",
-        finding=f"differs by what 32 bit floats lose, on the {name} side",
+        finding=f"differs by the precision of 32-bit floats, on the {name} side",
         undone=how,
-        action=f"Keep 64 bit floats on the {name} side, or let the policy's tolerance say that 32 "
+        action=f"Keep 64-bit floats on the {name} side, or let the policy's tolerance say that 32 "
         "bits are enough.",
         explained=cut,
     )
@@ -163,7 +163,7 @@ def _significant(values: Floats, digits: int) -> Floats:
 
 
 def _is_single(values: Floats) -> bool:
-    """Whether all are 32 bit floats and some have decimals that prove it."""
+    """Whether all are 32-bit floats and some have decimals that prove it."""
     known = values[np.isfinite(values)]
     with np.errstate(over="ignore"):
         single = known.astype(np.float32).astype(np.float64) == known

@@ -36,12 +36,12 @@ _FACTORS: dict[str, float] = {
     "kilometres and nautical miles": 1.852,
     "grams and ounces": 28.349523125,
     "litres and US gallons": 3.785411784,
-    "metres a second and kilometres an hour": 3.6,
-    "metres a second and miles an hour": 2.2369362920544,
-    "knots and metres a second": 1.9438444924406,
-    "miles an hour and knots": 1.150779448,
+    "metres per second and kilometres per hour": 3.6,
+    "metres per second and miles per hour": 2.2369362920544,
+    "knots and metres per second": 1.9438444924406,
+    "miles per hour and knots": 1.150779448,
     "hectopascals and inches of mercury": 33.8638867,
-    "kilopascals and pounds a square inch": 6.894757,
+    "kilopascals and pounds per square inch": 6.894757,
     "kilojoules and kilocalories": 4.184,
     "degrees and radians": 180 / np.pi,
     "hectares and acres": 2.471053815,
@@ -49,6 +49,16 @@ _FACTORS: dict[str, float] = {
 }
 """More than can be told by quantiles: here every row has both its values. NIST SP 811, 2008,
 appendix B."""
+
+_UNIT_ACTIONS = {
+    "feature": "Send the unit that the contract says, and say it in the contract: the number alone "
+    "does not.",
+    "step": "Requests are the same on both sides: compare the step's code and fitted values there, "
+    "and have one side run the other's.",
+    "output": "Requests are the same on both sides: look at what is done to a prediction after the "
+    "pipeline, or at a target that was trained in another unit.",
+}
+"""What to do about another unit, by the kind of the column that has it first."""
 
 _LIKE = 5e-3
 """How near a factor is to a well-known one to be called it: 0.4536 is 0.45359237."""
@@ -105,7 +115,7 @@ def affine(case: Case) -> Iterator[Proposal]:
         cause="stale scaler statistics",
         finding=f"is {number(slope)} x {_plus(shift)} of {case.names[1]}: another mean and "
         "deviation were used",
-        undone="On the same straight line",
+        undone="With the same linear scaling",
         action="Fit the scaler once and ship it with the model: look for a scaler of another "
         "version, or one that is fitted again where it serves.",
         explained=explained,
@@ -190,8 +200,7 @@ def _unit(case: Case, explained: Mask, finding: str, known: str | None, undone: 
         cause="unit change",
         finding=f"{finding} {case.names[1]}{told}" if "x" not in finding else finding + told,
         undone=f"{undone} on the {case.names[0]} side",
-        action="Send the unit that the contract says, and say it in the contract: the number alone "
-        "does not.",
+        action=_UNIT_ACTIONS[case.kind],
         explained=explained,
     )
 

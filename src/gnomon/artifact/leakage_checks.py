@@ -1,0 +1,134 @@
+"""The leakage checks that packing runs: those that cost little."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from gnomon.contract.contract import Contract
+from gnomon.errors import PackRefused
+from gnomon.leakage import (
+    KnownAt,
+    LabelledTable,
+    LeakageReport,
+    LeakageWarning,
+    ScoredStage,
+    check_scores,
+    check_split,
+    check_training,
+)
+from gnomon.pipeline.predicting import outputs
+
+__all__ = ["Holdout", "Leakage", "answers", "check_leakage", "decide"]
+
+Leakage = Literal["warn", "refuse", "off"]
+Holdout = tuple[pd.DataFrame, Any]
+
+SCORED_ROWS = 2_000
+"""Rows of the training data, and of the holdout, that are predicted for their scores."""
+
+
+def check_leakage(
+    pipeline: Any,
+    X: pd.DataFrame,  # noqa: N803
+    y: Any,
+    contract: Contract,
+    *,
+    holdout: Holdout | None = None,
+    known_at: KnownAt | None = None,
+) -> LeakageReport:
+    """Run the checks that cost little on the training data and, if there is one, the holdout.
+
+    Raises:
+        ContractError: a name in ``known_at`` or in the contract that is no column.
+        PackRefused: a holdout with other columns.
+    """
+    train = _table(X, y, contract, known_at)
+    report = check_training(train)
+    if holdout is None:
+        return report
+    rows, labels = holdout
+    missing = [name for name in train.features if name not in rows]
+    if missing:
+        raise PackRefused(
+            f"the holdout has no column `{missing[0]}`",
+            hint="pass holdout=(X, y) with the columns of X",
+        )
+    other = _table(rows, labels, contract, None)
+    report = report.and_then(check_split(train, other))
+    if y is None or labels is None:
+        return report
+    scored = [
+        _scored(pipeline, train, "train", contract),
+        _scored(pipeline, other, "holdout", contract),
+    ]
+    return report.and_then(check_scores(scored))
+
+
+def decide(report: LeakageReport, leakage: Leakage, stacklevel: int) -> None:
+    """Warn of what was found, or refuse to pack it.
+
+    Raises:
+        PackRefused: something was found, and ``leakage`` is ``refuse``.
+    """
+    for finding in report.alarms:
+        if leakage == "refuse":
+            raise PackRefused(
+                finding.sentence,
+                where=", ".join(f"column `{name}`" for name in finding.features) or None,
+                hint=f'{finding.action}. leakage="warn" packs anyway',
+            )
+        warnings.warn(
+            f"{finding.sentence}. To do: {finding.action}", LeakageWarning, stacklevel + 1
+        )
+
+
+def answers(batch: pa.RecordBatch, contract: Contract) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Outputs as scores: a column for each class, or the predictions of a regression.
+
+    A classifier without probabilities is sure of the label it predicts.
+    """
+    predicted = batch.column("prediction").to_numpy(zero_copy_only=False)
+    if not contract.classes:
+        return np.asarray(predicted, np.float64)[:, None]
+    names = contract.probability_columns
+    columns = (
+        [batch.column(name).to_numpy(zero_copy_only=False) for name in names]
+        if names
+        else [predicted == label for label in contract.classes]
+    )
+    return np.column_stack([np.asarray(column, np.float64) for column in columns])
+
+
+def _table(
+    X: pd.DataFrame,  # noqa: N803
+    y: Any,
+    contract: Contract,
+    known_at: KnownAt | None,
+) -> LabelledTable:
+    return LabelledTable.of(
+        X,
+        y,
+        features=[feature.name for feature in contract.features],
+        task=contract.task,
+        event_time=contract.event_time,
+        entity_key=contract.entity_key,
+        known_at=known_at,
+    )
+
+
+def _scored(
+    pipeline: Any, table: LabelledTable, stage: Literal["train", "holdout"], contract: Contract
+) -> ScoredStage:
+    some = table.labelled().sample(SCORED_ROWS)
+    assert some.labels is not None
+    if not len(some):
+        nothing = np.empty((0, max(len(contract.classes), 1)))
+        return ScoredStage(stage, some.labels.to_numpy(), nothing, contract.classes)
+    frame = some.frame[list(some.features)].reset_index(drop=True)
+    batch = outputs(pipeline, frame, contract)
+    return ScoredStage(stage, some.labels.to_numpy(), answers(batch, contract), contract.classes)

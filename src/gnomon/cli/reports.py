@@ -1,0 +1,33 @@
+"""``gnomon reports``: the reports kept under the storage root."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gnomon.cli.options import AsJson, Model
+
+__all__ = ["command"]
+
+
+def command(
+    model: Model = None,
+    last: Annotated[
+        int, typer.Option("--last", min=1, metavar="N", help="Show only the newest N.")
+    ] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the saved reports of replay, compare, diagnose and drift, newest first."""
+    from gnomon.cli.console import out, print_json
+    from gnomon.cli.show.reports import show_reports
+    from gnomon.cli.target import settings_here
+    from gnomon.rollout.queries import saved_reports
+
+    found = saved_reports(model, last=last, settings=settings_here())
+    if as_json:
+        print_json(list(found))
+    elif found:
+        show_reports(found)
+    else:
+        out.print("no reports are saved; replay, compare, diagnose and drift save theirs")

@@ -1,0 +1,210 @@
+"""Rows checked against a contract: what a server would refuse, and what it would accept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from gnomon.contract.check.batches import (
+    Batch,
+    Frame,
+    batch_from_records,
+    batch_from_table,
+    columns_of,
+    rows_hit,
+)
+from gnomon.contract.check.checked import LEVELS, Checked, CheckFinding
+from gnomon.contract.check.column_judge import Judge, Judged, Times
+from gnomon.contract.check.freshness import stale
+from gnomon.contract.check.sample import NumberSample
+from gnomon.contract.check.tallies import BatchRows, Label, Tallies
+from gnomon.contract.check.units import Trained, suspect_unit, trained
+from gnomon.contract.contract import Contract
+from gnomon.contract.feature import Feature
+from gnomon.errors import InvalidRequest
+
+__all__ = ["Check", "check_frame"]
+
+
+def check_frame(
+    frame: Frame, contract: Contract, *, profile: pa.Table | None = None, text: bool = False
+) -> Checked:
+    """Hold the rows of a frame against a contract, as if each were sent to a server.
+
+    Args:
+        frame: a DataFrame or an Arrow table; its columns are named as the features are.
+        contract: what the rows should keep to.
+        profile: the artifact's training profile, for a look at the units of numbers.
+        text: the frame comes from where nothing has a type, as a CSV file.
+
+    >>> import pandas as pd
+    >>> from gnomon.contract import Contract, Feature, Output
+    >>> contract = Contract(
+    ...     task="regression",
+    ...     features=(Feature(name="x", type="float", dtype="float64", maximum=9.0),),
+    ...     outputs=(Output(name="prediction", type="float"),),
+    ... )
+    >>> checked = check_frame(pd.DataFrame({"x": [1.0, None, 10.0]}), contract)
+    >>> [(found.rule, found.level, found.rows) for found in checked.findings]
+    [('null', 'broken', 1), ('range', 'allowed', 1)]
+    """
+    check = Check(contract, profile)
+    check.add_frame(frame, text=text)
+    return check.result()
+
+
+class Check:
+    """Adds up what rows do not keep to, in bounded memory. Two checks of one contract merge.
+
+    Args:
+        contract: what the rows should keep to.
+        profile: the artifact's training profile, for a look at the units of numbers.
+    """
+
+    def __init__(self, contract: Contract, profile: pa.Table | None = None) -> None:
+        self.contract = contract
+        self.rows = 0
+        self._features = {feature.name: feature for feature in contract.features}
+        self._judges = {
+            text: {f.name: Judge(f, text=text) for f in contract.features} for text in (False, True)
+        }
+        self._tallies = Tallies()
+        self._training = {} if profile is None else trained(profile)
+        self._samples = {name: NumberSample() for name in self._training}
+        self._unchecked: dict[str, None] = {}
+        if profile is None:
+            self._unchecked["unit: there is no training profile to compare with"] = None
+
+    def add_frame(self, frame: Frame, *, text: bool = False) -> None:
+        """Hold the rows of a frame against the contract.
+
+        Ages are told by the contract's event time, where the frame has it: a frame does not say
+        when it is sent.
+        """
+        first = self.rows
+        batch = batch_from_table(columns_of(frame), self._features)
+        judged = self._judge(batch, text=text)
+        event = self.contract.event_time
+        arrived = judged[event].moments if event in judged else None
+        self._count(batch, judged, BatchRows(lambda place: first + place, arrived))
+
+    def add_records(self, records: Sequence[Any], label: Label, arrived: Times) -> None:
+        """Hold records against the contract, as a request has them once its JSON is parsed.
+
+        Args:
+            records: the rows of any number of requests.
+            label: what to call the one at a place.
+            arrived: when each arrived.
+        """
+        batch = batch_from_records(records, self._features)
+        self._count(batch, self._judge(batch, text=False), BatchRows(label, arrived))
+
+    def add_unreadable(self, error: InvalidRequest, label: str, arrived: Times) -> None:
+        """A body that holds no records; it counts as one row."""
+        expected, _, got = error.message.partition(", got ")
+        hit = rows_hit("body", expected.removeprefix("expected "), "broken", [0], [got or "a body"])
+        self._tallies.count("$", hit, BatchRows(lambda place: label, arrived))
+        self.rows += 1
+
+    def add_unknown(self, names: Sequence[str], label: str, arrived: Times) -> None:
+        """Fields of a body beside its records; they add no row."""
+        for name in names:
+            hit = rows_hit("unknown", "no such field", "allowed", [0], ["beside rows"])
+            self._tallies.count(name, hit, BatchRows(lambda place: label, arrived))
+
+    def merge(self, other: Check) -> None:
+        """Add what another check of the same contract has seen after this."""
+        self.rows += other.rows
+        self._tallies.merge(other._tallies)
+        self._unchecked.update(other._unchecked)
+        for name, sample in other._samples.items():
+            self._samples[name].merge(sample)
+
+    def result(self) -> Checked:
+        """What was found so far."""
+        found = [*self._tallies.findings(self.rows), *self._suspected()]
+        order = [*self._features]
+        place = {name: order.index(name) if name in order else len(order) for name in order}
+        found.sort(
+            key=lambda one: (LEVELS.index(one.level), place.get(one.feature, len(order)), -one.rows)
+        )
+        return Checked(rows=self.rows, findings=tuple(found), unchecked=tuple(self._unchecked))
+
+    def _judge(self, batch: Batch, *, text: bool) -> dict[str, Judged]:
+        """Each column judged; places are those of the batch."""
+        return {
+            name: _placed(self._judges[text][name](column), places, batch.rows)
+            for name, (column, places) in batch.columns.items()
+        }
+
+    def _count(self, batch: Batch, judged: dict[str, Judged], rows: BatchRows) -> None:
+        self._tallies.count("$", batch.shapeless, rows)
+        for name, feature in self._features.items():
+            there = batch.columns[name][1] if name in batch.columns else np.array([], np.int64)
+            self._count_left_out(feature, batch, there, rows)
+            if name in judged:
+                self._count_judged(feature, judged[name], rows)
+        for name, hit in batch.unknown.items():
+            self._tallies.count(name, hit, rows)
+        self.rows += batch.rows
+
+    def _count_left_out(self, feature: Feature, batch: Batch, there: Any, rows: BatchRows) -> None:
+        left_out = np.ones(batch.rows, dtype=bool)
+        left_out[there] = False
+        left_out[batch.shapeless.places] = False
+        level = "broken" if feature.missing == "error" else "allowed"
+        places = np.flatnonzero(left_out)
+        hit = rows_hit("missing", feature.type, level, places, ["no such field"])  # type: ignore[arg-type]
+        self._tallies.count(feature.name, hit, rows)
+
+    def _count_judged(self, feature: Feature, judged: Judged, rows: BatchRows) -> None:
+        for hit in judged.hits:
+            self._tallies.count(feature.name, hit, rows)
+        if feature.name in self._samples and judged.numbers is not None:
+            self._samples[feature.name].add(judged.numbers)
+        if feature.max_age is None or judged.moments is None:
+            return
+        if rows.arrived is None or rows.arrived is judged.moments:
+            why = f"{feature.name}: its age, as it is not known when the rows were sent"
+            self._unchecked[why] = None
+            return
+        for hit in stale(feature, judged.moments, rows.arrived):
+            self._tallies.count(feature.name, hit, rows)
+
+    def _suspected(self) -> list[CheckFinding]:
+        looked = {name: self._suspect(name, one) for name, one in self._training.items()}
+        return [finding for finding in looked.values() if finding is not None]
+
+    def _suspect(self, name: str, training: Trained) -> CheckFinding | None:
+        sample = self._samples[name]
+        found = suspect_unit(sample.values, training)
+        if found is None:
+            return None
+        unit = self._features[name].unit or "as in training"
+        return CheckFinding(
+            feature=name,
+            rule="unit",
+            level="suspected",
+            expected=f"{unit}, median {training.median:.6g}",
+            got={f"median {np.median(sample.values):.6g}": sample.seen},
+            rows=sample.seen,
+            of=self.rows,
+            share=sample.seen / self.rows,
+            hint=f"as if converted: {found}",
+        )
+
+
+def _placed(judged: Judged, places: Any, rows: int) -> Judged:
+    """What was judged of some rows of a batch, at their places in it."""
+    if len(places) == rows:
+        return judged
+    hits = [hit._replace(places=places[hit.places]) for hit in judged.hits]
+    moments = judged.moments
+    if moments is not None:
+        micros, known = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=bool)
+        micros[places], known[places] = moments
+        moments = Times(micros, known)
+    return Judged(hits, judged.numbers, moments)

@@ -1,0 +1,295 @@
+"""Reading one JSON value as a feature, and the messages for refusing it.
+
+This is the specification of what a feature accepts. The decoder's fast path accepts a part of it
+and hands everything else to these readers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import re
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from gnomon.contract.feature import Feature, Scalar
+from gnomon.contract.zones import zone
+from gnomon.errors import Breach, InvalidRequest, ValueRule
+
+__all__ = [
+    "EXACT",
+    "Bounds",
+    "Reader",
+    "Value",
+    "ZonedTimestamp",
+    "float_limit",
+    "in_zone",
+    "inside",
+    "integer_limits",
+    "is_bounded",
+    "key_path",
+    "limits",
+    "reader",
+    "shown",
+    "years",
+]
+
+Value = Scalar | dt.datetime | None
+Reader = Callable[[Any], Value]
+ZonedTimestamp = Annotated[dt.datetime, msgspec.Meta(tz=True)]
+
+EXACT: Final = 2**53
+"""A double beyond it may stand for several integers."""
+
+_JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
+_INTEGER_DTYPE = re.compile(r"(u?)int(8|16|32|64)", re.IGNORECASE)
+_FLOAT_LIMITS = {"float16": 65504.0, "float32": 3.4028234663852886e38}
+_PLAIN_KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_SHOWN: Final = 40
+_MINUTE: Final = dt.timedelta(minutes=1)
+
+
+def reader(feature: Feature) -> Reader:
+    """What reads a decoded JSON value as ``feature``.
+
+    The reader raises InvalidRequest, without a place, for a value the feature does not accept.
+    """
+    read = _READERS[feature.type](feature)
+    bounds = Bounds(feature) if feature.outside == "error" and is_bounded(feature) else None
+
+    def checked(value: Any) -> Value:
+        if value is None:
+            if feature.nullable:
+                return None
+            raise _refused("null", feature.type, value)
+        given = read(value)
+        if bounds is not None and bounds.outside([given]):
+            raise _refused(bounds.rule, inside(feature), value)
+        return given
+
+    return checked
+
+
+class Bounds:
+    """What training saw of a feature: its domain or its range.
+
+    Attributes:
+        rule: ``domain`` or ``range``.
+        known: the values of the domain; None for a range.
+        low, high: the ends of the range.
+    """
+
+    def __init__(self, feature: Feature) -> None:
+        self.rule: ValueRule = "range" if feature.domain is None else "domain"
+        self.known = None if feature.domain is None else frozenset(feature.domain)
+        self.low = -math.inf if feature.minimum is None else feature.minimum
+        self.high = math.inf if feature.maximum is None else feature.maximum
+
+    def outside(self, values: list[Any]) -> int:
+        """How many of ``values`` are outside. Null is nowhere, so not outside."""
+        given = [value for value in values if value is not None]
+        if self.known is not None:
+            if self.known.issuperset(given):
+                return 0
+            return sum(value not in self.known for value in given)
+        if not given or (self.low <= min(given) and max(given) <= self.high):
+            return 0
+        return sum(not self.low <= value <= self.high for value in given)
+
+
+def is_bounded(feature: Feature) -> bool:
+    """Whether the contract says what training saw of the feature."""
+    return (feature.domain, feature.minimum, feature.maximum) != (None, None, None)
+
+
+def integer_limits(dtype: str) -> tuple[int, int]:
+    """The smallest and the largest integer that ``dtype`` and the log's 64 signed bits hold."""
+    found = _INTEGER_DTYPE.fullmatch(dtype)
+    unsigned, bits = (bool(found[1]), int(found[2])) if found else (False, 64)
+    if unsigned:
+        return 0, min(2**bits, 2**63) - 1
+    return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+
+
+def float_limit(dtype: str) -> float:
+    """The largest finite number that ``dtype`` holds."""
+    return _FLOAT_LIMITS.get(dtype.lower(), sys.float_info.max)
+
+
+def limits(feature: Feature) -> tuple[float, float]:
+    """The smallest and the largest number that ``feature`` accepts."""
+    if feature.type == "integer":
+        low, high = map(float, integer_limits(feature.dtype))
+    else:
+        low, high = -float_limit(feature.dtype), float_limit(feature.dtype)
+    if feature.outside == "error":
+        low = low if feature.minimum is None else max(low, feature.minimum)
+        high = high if feature.maximum is None else min(high, feature.maximum)
+    return low, high
+
+
+def years(dtype: str) -> tuple[int, int]:
+    """The first and last whole year, in any zone, that a timestamp column of ``dtype`` holds."""
+    return (1678, 2261) if dtype.startswith("datetime64[ns,") else (2, 9998)
+
+
+def in_zone(moment: dt.datetime, home: dt.tzinfo) -> bool:
+    """Whether a timestamp's offset is that of ``home`` at that instant, to the minute.
+
+    Local mean times of a century ago had odd seconds, which ISO 8601 offsets do not have.
+    """
+    given, expected = moment.utcoffset(), moment.astimezone(home).utcoffset()
+    if given == expected:
+        return True
+    return given is not None and expected is not None and abs(given - expected) < _MINUTE
+
+
+def shown(value: Any) -> str:
+    """A value as JSON, cut short: it ends up in messages."""
+    if isinstance(value, list | dict):
+        return "an array" if isinstance(value, list) else "an object"
+    if isinstance(value, str):
+        value = value[: _SHOWN + 1]
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def key_path(name: str) -> str:
+    """The step of a JSON path that leads to the key ``name``."""
+    return f".{name}" if _PLAIN_KEY.fullmatch(name) else f"[{json.dumps(name)}]"
+
+
+def inside(feature: Feature) -> str:
+    """A feature's domain or range in words."""
+    if feature.domain is not None:
+        named = ", ".join(shown(value) for value in feature.domain[:10])
+        rest = len(feature.domain) - 10
+        return f"one of {named}" + (f" and {rest} more" if rest > 0 else "")
+    low, high = feature.minimum, feature.maximum
+    if low is None:
+        return f"{feature.type} of {_number_text(high)} or less"
+    if high is None:
+        return f"{feature.type} of {_number_text(low)} or more"
+    return f"{feature.type} from {_number_text(low)} to {_number_text(high)}"
+
+
+def _number_text(number: float | None) -> str:
+    """The shortest text that is this number and no other."""
+    return repr(number).removesuffix(".0")
+
+
+def _refused(rule: ValueRule, expected: str, value: Any, hint: str | None = None) -> InvalidRequest:
+    return InvalidRequest.of(Breach(rule, expected, shown(value)), hint)
+
+
+def _integer(feature: Feature) -> Reader:
+    low, high = integer_limits(feature.dtype)
+
+    def read(value: Any) -> int:
+        number = _number(value) if feature.coerce and isinstance(value, str) else value
+        if isinstance(number, float):
+            if not number.is_integer():
+                raise _refused("type", "integer", value)
+            if abs(number) > EXACT:
+                raise _refused(
+                    "type",
+                    "integer",
+                    value,
+                    "write it without fraction or exponent; a float this large is not exact",
+                )
+            number = int(number)
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise _refused("type", "integer", value)
+        if not low <= number <= high:
+            raise _refused("type", f"integer from {low} to {high}", value)
+        return number
+
+    return read
+
+
+def _float(feature: Feature) -> Reader:
+    limit = float_limit(feature.dtype)
+
+    def read(value: Any) -> float:
+        number = _number(value) if feature.coerce and isinstance(value, str) else value
+        if not isinstance(number, int | float) or isinstance(number, bool):
+            raise _refused("type", "float", value)
+        if not -limit <= number <= limit:
+            column = f"which a column of dtype `{feature.dtype}` holds"
+            raise _refused("type", f"float within ±{limit:.8g}, {column}", value)
+        return float(number)
+
+    return read
+
+
+def _number(text: str) -> Any:
+    """The number a string spells as JSON would; the string itself if it does not."""
+    if not _JSON_NUMBER.fullmatch(text):
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.ValidationError:  # beyond a double
+        return text
+
+
+def _boolean(feature: Feature) -> Reader:
+    words = {0: False, 1: True, "false": False, "true": True} if feature.coerce else {}
+
+    def read(value: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, int | str) and value in words:
+            return words[value]
+        raise _refused("type", "boolean", value)
+
+    return read
+
+
+def _text(feature: Feature) -> Reader:
+    def read(value: Any) -> str:
+        if isinstance(value, str):
+            return value
+        raise _refused("type", feature.type, value)
+
+    return read
+
+
+def _timestamp(feature: Feature) -> Reader:
+    name = feature.timezone or "UTC"
+    home = zone(name)
+    first, last = years(feature.dtype)
+
+    def read(value: Any) -> dt.datetime:
+        if not isinstance(value, str):
+            raise _refused("type", "timestamp", value, "send ISO 8601 text with an offset")
+        try:
+            moment: dt.datetime = msgspec.convert(value, dt.datetime)
+        except msgspec.ValidationError:
+            hint = "send ISO 8601 with an offset, such as 2013-01-31T18:05:00Z"
+            raise _refused("type", "timestamp", value, hint) from None
+        if not first <= moment.year <= last:
+            column = f"which a column of dtype `{feature.dtype}` holds"
+            raise _refused("type", f"timestamp in the years {first} to {last}, {column}", value)
+        if moment.tzinfo is None:
+            hint = f"in {name} it is {moment.replace(tzinfo=home).isoformat()}"
+            raise _refused("timezone", "timestamp with an offset", value, hint)
+        if not feature.coerce and not in_zone(moment, home):
+            hint = f"send {moment.astimezone(home).isoformat()}"
+            raise _refused("timezone", f"timestamp in {name}", value, hint)
+        return moment
+
+    return read
+
+
+_READERS: dict[str, Callable[[Feature], Reader]] = {
+    "integer": _integer,
+    "float": _float,
+    "boolean": _boolean,
+    "string": _text,
+    "category": _text,
+    "timestamp": _timestamp,
+}

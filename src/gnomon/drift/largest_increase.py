@@ -1,0 +1,83 @@
+"""The part of a column whose share of rows increased the most, and rows in it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gnomon.drift.bins import Extra
+from gnomon.drift.counted import ColumnCounts
+from gnomon.drift.metrics import BinnedSides, rows
+from gnomon.drift.segments import place_names
+from gnomon.report.numbers import percent
+
+__all__ = ["LargestIncrease", "largest_increase"]
+
+_MOST_ROWS = 3
+
+_NAMES = {
+    Extra.NULL: "nulls",
+    Extra.NEW: "new values",
+    Extra.BELOW: "values below the training minimum",
+    Extra.ABOVE: "values above the training maximum",
+}
+
+_EXTRAS_BY_METRIC = {
+    "nulls": (Extra.NULL,),
+    "new": (Extra.NEW,),
+    "outside": (Extra.BELOW, Extra.ABOVE),
+}
+
+
+class LargestIncrease(NamedTuple):
+    """What increased the most, and ids of rows in it."""
+
+    words: str
+    rows: tuple[str, ...]
+
+
+def largest_increase(
+    counts: ColumnCounts, sides: BinnedSides, metric: str, since: int, segment: str | None = None
+) -> LargestIncrease:
+    """The part of a column whose share grew the most, as far as a metric sees it.
+
+    Args:
+        since: rows are named from this bucket on.
+        segment: and of this segment, if one is given.
+    """
+    bins = counts.bins
+    totals = [max(rows(bins, side), 1) for side in (sides.before, sides.now)]
+    before, now = (
+        side / total for side, total in zip((sides.before, sides.now), totals, strict=True)
+    )
+    growth = now - before
+    looked_at = [bins.size + extra for extra in _EXTRAS_BY_METRIC.get(metric, ())]
+    if not looked_at or growth[looked_at].max() <= 0:
+        looked_at = list(range(bins.size))
+    place = max(looked_at, key=lambda at: growth[at])
+    words = (
+        f"{_name(counts, place)}: {percent(now[place])} of rows, {percent(before[place])} before"
+    )
+    return LargestIncrease(words, _rows(counts, place, since, segment))
+
+
+def _name(counts: ColumnCounts, place: int) -> str:
+    size = counts.bins.size
+    if place >= size:
+        return _NAMES[Extra(place - size)]
+    return place_names(counts.bins)[place]
+
+
+def _rows(counts: ColumnCounts, place: int, since: int, segment: str | None) -> tuple[str, ...]:
+    """Rows that fell to a place; what is new or out of range is in the last or first bin too."""
+    size = counts.bins.size
+    places = {place}
+    if place == 0:
+        places.add(size + Extra.BELOW)
+    if place == size - 1:
+        places |= {size + Extra.NEW, size + Extra.ABOVE}
+    found = sorted(
+        witness
+        for (cell, where), witness in counts.witnesses.items()
+        if where in places and cell.bucket >= since and segment in (None, cell.segment)
+    )
+    return tuple(witness.row for witness in found[:_MOST_ROWS])

@@ -1,0 +1,79 @@
+"""The checks, run together: on training data, on a split, on scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gnomon.leakage import duplicates, gap, identifiers, label, late_features, overlap, row_order
+from gnomon.leakage.finding import LeakageReport
+from gnomon.leakage.gap import ScoredStage
+from gnomon.leakage.labelled_table import LabelledTable
+
+__all__ = ["check_scores", "check_split", "check_training"]
+
+MOST_ROWS = 10_000
+"""Rows that are looked at where a sample will do. At an AUC of 0.99 with rows of two classes alike
+frequent, the interval then is 0.006 wide."""
+
+FEWEST_ROWS = 2_000
+MOST_VALUES = 2_000_000
+"""Values that are looked at; of wide tables fewer rows are, but 2,000 of any."""
+
+NO_LABELS = "there are no labels"
+NO_TIME = "no column is given as the event time"
+NO_KEY = "no column is given as the entity key"
+
+
+def check_training(table: LabelledTable) -> LeakageReport:
+    """What can be seen in training data alone: clocks, the label, identifiers, the order of rows.
+
+    Timestamps are compared in every row, the rest is looked at in a sample of 10,000.
+    """
+    skipped = {} if table.event_time else {late_features.CHECK: NO_TIME}
+    found = (
+        {late_features.CHECK: late_features.check_late_features(table)} if table.event_time else {}
+    )
+    if table.labels is None:
+        names = (label.CHECK, identifiers.CHECK, row_order.CHECK)
+        skipped |= dict.fromkeys(names, NO_LABELS)
+        return LeakageReport.of(len(table), found, skipped)
+    rows = MOST_VALUES // max(len(table.features), 1)
+    some = table.labelled().stratified_sample(min(max(rows, FEWEST_ROWS), MOST_ROWS))
+    found[identifiers.CHECK] = identifiers.check_identifiers(some)
+    named = {name for finding in found[identifiers.CHECK] for name in finding.features}
+    exempt = late_features.known_in_time(table) | named
+    found[label.CHECK] = label.check_label(some, exempt)
+    found[row_order.CHECK] = row_order.check_order(some)
+    return LeakageReport.of(len(table), found, skipped)
+
+
+def check_split(train: LabelledTable, holdout: LabelledTable) -> LeakageReport:
+    """Whether training data and holdout share rows, entities or days.
+
+    Both have the same columns.
+    """
+    found = {
+        duplicates.ROWS: duplicates.check_duplicates(train, holdout),
+        duplicates.NEAR: duplicates.check_near(train, holdout),
+    }
+    skipped = {}
+    if train.entity_key:
+        found[duplicates.ENTITIES] = duplicates.check_entities(train, holdout)
+    else:
+        skipped[duplicates.ENTITIES] = NO_KEY
+    if train.event_time:
+        found[overlap.CHECK] = overlap.check_overlap(train, holdout)
+    else:
+        skipped[overlap.CHECK] = NO_TIME
+    return LeakageReport.of(len(train), found, skipped)
+
+
+def check_scores(scored: Sequence[ScoredStage], *, is_forecast: bool = False) -> LeakageReport:
+    """Whether scores fall from one stage to the next by more than chance.
+
+    Args:
+        scored: the stages there are.
+        is_forecast: whether the holdout is of days after the training data.
+    """
+    found = gap.check_gaps(scored, is_forecast=is_forecast)
+    return LeakageReport.of(sum(len(one.labels) for one in scored), {gap.CHECK: found}, {})

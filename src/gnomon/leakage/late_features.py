@@ -1,0 +1,175 @@
+"""Features that carry, or were known at, a time after the prediction was requested."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gnomon.leakage.encodings import moments, short, timestamps
+from gnomon.leakage.finding import LeakageEvidence, LeakageFinding, unknown
+from gnomon.leakage.labelled_table import LabelledTable
+from gnomon.leakage.measures import CONFIDENCE, share_within
+
+__all__ = ["CHECK", "check_late_features", "known_in_time"]
+
+CHECK = "clock"
+
+EXAMPLES = 3
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+_MICRO = 1_000_000
+
+Column = pd.Series
+
+
+class _Late(NamedTuple):
+    """Rows whose time is after their event: their places, and by how many seconds."""
+
+    compared: int
+    rows: npt.NDArray[np.intp]
+    seconds: npt.NDArray[np.float64]
+
+
+def check_late_features(table: LabelledTable) -> list[LeakageFinding]:
+    """Features later than the event time of their row.
+
+    A timestamp among the features is looked at itself, unless ``known_at`` says when it was known;
+    a due date may lie ahead and be known today. Event times that are all whole hours (or days, or
+    minutes) say no more than the hour, so only what is later than that hour counts.
+    """
+    if table.event_time is None:
+        return []
+    event = _read(table.column(table.event_time))
+    looked = {name: name for name in _timestamps(table, event)} | dict(table.known_at)
+    found = (
+        _looked_at(name, _read(table.column(source)), event)
+        for name, source in looked.items()
+        if source != table.event_time
+    )
+    return [finding for finding in found if finding]
+
+
+def known_in_time(table: LabelledTable) -> set[str]:
+    """Features whose ``known_at`` shows that they were known by the event time of every row."""
+    if table.event_time is None:
+        return set()
+    late = {name for finding in check_late_features(table) for name in finding.features}
+    return set(table.known_at) - late
+
+
+def _timestamps(table: LabelledTable, event: Column[Any]) -> list[str]:
+    """Features that are timestamps, or text that can be compared with the event time."""
+    return [
+        name
+        for name in table.features
+        if name not in (table.event_time, *table.known_at)
+        and (column := timestamps(table.column(name))) is not None
+        and (_is_timestamp(table.column(name)) or _comparable(column, event))
+    ]
+
+
+def _read(column: Column[Any]) -> Column[Any]:
+    read = timestamps(column)
+    return column if read is None else read
+
+
+def _looked_at(name: str, times: Column[Any], event: Column[Any]) -> LeakageFinding | None:
+    if not _comparable(times, event):
+        return _unknown(
+            name,
+            f"`{times.name}` is {times.dtype} and `{event.name}` is {event.dtype}",
+            "make both timestamps, both with a time zone or both without",
+        )
+    late = _later(times, event)
+    if not late.compared:
+        return _unknown(
+            name,
+            f"`{times.name}` and `{event.name}` have no row in common",
+            "fill in the times, or leave the feature out",
+        )
+    if not len(late.rows):
+        return None
+    return _finding(name, times, event, late)
+
+
+def _later(times: Column[Any], event: Column[Any]) -> _Late:
+    both = np.flatnonzero((times.notna() & event.notna()).to_numpy())
+    times, event = times.iloc[both], event.iloc[both]
+    seconds = _micros(moments(times) - moments(event)) / _MICRO
+    zone = event.dt.tz
+    asked = _micros(moments(event, wall=True))
+    known = _micros(moments(times.dt.tz_convert(zone) if zone else times, wall=True))
+    unit = _unit(asked)
+    after = np.flatnonzero((seconds > 0) & (known // unit * unit > asked))
+    return _Late(len(both), both[after], seconds[after])
+
+
+def _finding(name: str, times: Column[Any], event: Column[Any], late: _Late) -> LeakageFinding:
+    claimed = name != times.name
+    hits, rows, median = len(late.rows), late.compared, float(np.median(late.seconds))
+    what = (
+        f"is known only after the prediction (`{times.name}`, against `{event.name}`)"
+        if claimed
+        else f"is later than the prediction (`{event.name}`)"
+    )
+    low, high = share_within(hits, rows)
+    return LeakageFinding(
+        check=CHECK,
+        features=(name,),
+        severity="leak" if claimed else "suspect",
+        sentence=f"`{name}` {what} in {hits:,} of {rows:,} rows, by a median of {_span(median)}",
+        evidence=LeakageEvidence(
+            rows=rows,
+            hits=hits,
+            measure="share of rows",
+            value=hits / rows,
+            low=low,
+            high=high,
+            confidence=CONFIDENCE,
+            numbers={"median seconds": median, "most seconds": float(late.seconds.max())},
+            examples=tuple(_example(times, event, int(row)) for row in late.rows[:EXAMPLES]),
+        ),
+        action=f"leave `{name}` out, or use what was known of it at `{event.name}`"
+        if claimed
+        else f"leave `{name}` out if it is when something happened; if it is a plan, such as a "
+        f'due date, say when it was known: known_at={{"{name}": ...}}',
+    )
+
+
+def _unknown(name: str, why: str, action: str) -> LeakageFinding:
+    sentence = f"inconclusive whether `{name}` is known in time: {why}"
+    return unknown(CHECK, sentence, 0, action, (name,))
+
+
+def _example(times: Column[Any], event: Column[Any], row: int) -> str:
+    known, asked = short(times.iloc[row]), short(event.iloc[row])
+    return f"row {times.index[row]}: {times.name} {known}, {event.name} {asked}"
+
+
+def _comparable(times: Column[Any], event: Column[Any]) -> bool:
+    zoned = {isinstance(column.dtype, pd.DatetimeTZDtype) for column in (times, event)}
+    return _is_timestamp(times) and _is_timestamp(event) and len(zoned) == 1
+
+
+def _is_timestamp(column: Column[Any]) -> bool:
+    return pd.api.types.is_datetime64_any_dtype(column.dtype)
+
+
+def _micros(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    return values.astype(np.int64)
+
+
+def _unit(asked: npt.NDArray[np.int64]) -> int:
+    """The microseconds of the largest unit of which all event times are whole."""
+    sizes = (seconds * _MICRO for _, seconds in _UNITS)
+    return next((size for size in sizes if not (asked % size).any()), 1)
+
+
+def _span(seconds: float) -> str:
+    """A time for people: ``90 minutes``, ``3.5 days``."""
+    for name, size in _UNITS:
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {name}s"
+    return f"{seconds:.3g} seconds"

@@ -1,0 +1,94 @@
+"""Rows that wait in open segments, which no sealer may touch; and having them closed now."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from gnomon import files
+from gnomon.errors import LogUnavailable
+from gnomon.log.layout import CLOSE, folders, stream_segments
+from gnomon.log.recovery import recover
+from gnomon.log.tail import EmptySegment, SegmentReader
+from gnomon.settings import Settings
+
+__all__ = ["OpenSegment", "close_now", "open_segments"]
+
+_LOOK_SECONDS = 0.05
+
+
+class OpenSegment(NamedTuple):
+    """The segment that is written in a stream, with rows.
+
+    Attributes:
+        folder: the stream's.
+        sequence: its number.
+        rows: how many it has.
+        age: seconds since its first row arrived.
+    """
+
+    folder: Path
+    sequence: int
+    rows: int
+    age: float
+
+
+def open_segments(settings: Settings, model: str) -> list[OpenSegment]:
+    """The open segments of a model on this machine, without those that have no rows.
+
+    Raises:
+        LogError: one of them is damaged.
+    """
+    streams = (one for part in folders(settings.spool_path / model) for one in folders(part))
+    return [found for stream in streams for found in _open(stream)]
+
+
+def close_now(settings: Settings, model: str, seconds: float = 10.0) -> None:
+    """Have open segments with rows closed, by the servers that write them if any do.
+
+    Args:
+        settings: where they are.
+        model: whose.
+        seconds: how long to wait for the servers.
+
+    Raises:
+        LogUnavailable: a server did not do it in time, or the disk refuses.
+        LogError: a segment is damaged.
+    """
+    asked = [one for one in open_segments(settings, model) if not recover(one.folder)]
+    for one in asked:
+        try:
+            files.create(one.folder / CLOSE, b"")
+        except OSError as error:
+            raise LogUnavailable.of("close the segment", error, where=str(one.folder)) from None
+    until = time.monotonic() + seconds
+    for one in asked:
+        while not _is_closed(one):
+            if time.monotonic() > until:
+                raise LogUnavailable(
+                    f"the server did not close a segment of {one.rows:,} rows within {seconds:g} s",
+                    where=str(one.folder),
+                    hint="it is stopped, or its disk refuses: see gnomon status",
+                )
+            time.sleep(_LOOK_SECONDS)
+
+
+def _open(folder: Path) -> Iterator[OpenSegment]:
+    for segment in stream_segments(folder)[-1:]:
+        with contextlib.suppress(FileNotFoundError, EmptySegment):
+            with SegmentReader(segment.path, segment.closed) as reader:
+                batches = [batch for _, batch in reader.batches() if batch.num_rows]
+            if batches:
+                first = batches[0].column("arrived")[0].value / 1e6
+                rows = sum(batch.num_rows for batch in batches)
+                yield OpenSegment(folder, segment.sequence, rows, max(time.time() - first, 0.0))
+
+
+def _is_closed(one: OpenSegment) -> bool:
+    """Whether it was closed, and is on disk as that."""
+    segments = {segment.sequence: segment for segment in stream_segments(one.folder)}
+    found = segments.get(one.sequence)
+    return found is None or found.closed is not None

@@ -1,0 +1,168 @@
+"""A stream read from the table, for a reader that reaches it after it was sealed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.errors import LogError
+from gnomon.log.columns import read_name
+from gnomon.log.layout import Position
+from gnomon.log.table import LogTable
+from gnomon.log.tail import Tail
+
+if TYPE_CHECKING:
+    import pyarrow.dataset
+
+__all__ = ["WholeTail", "last_source", "sealed_batches"]
+
+Logged = tuple[Position, pa.RecordBatch]
+"""A batch as it was logged, and the position after it."""
+
+
+class WholeTail:
+    """Every batch of a stream from a position on, as :class:`Tail`; what is sealed by then from
+    the table.
+
+    Args:
+        folder: the stream's.
+        position: where to begin.
+        table: the model's.
+    """
+
+    def __init__(self, folder: Path, position: Position, table: LogTable) -> None:
+        self._folder = folder
+        self._table = table
+        self._tail = Tail(folder, position, passes_over=False)
+        self._sealed: Iterator[Logged] = iter(())
+        self._gap: int | None = None
+
+    @property
+    def position(self) -> Position:
+        """After the last batch that was returned."""
+        return self._tail.position
+
+    def poll(self, most: int = 256) -> list[Logged]:
+        """Up to ``most`` further batches, each with the position after it; empty at the end.
+
+        Raises:
+            LogError: a segment is damaged, or the table cannot be read.
+        """
+        while True:
+            if found := self._read_sealed(most):
+                return found
+            found, self._gap = self._tail.poll(most), self._tail.gap
+            if found or self._gap is None:
+                return found
+            self._sealed = sealed_batches(self._table, self._folder, self.position, self._gap)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._tail.close()
+
+    def _read_sealed(self, most: int) -> list[Logged]:
+        """Further batches that were sealed before they were read; then on to what was not."""
+        try:
+            found = list(itertools.islice(self._sealed, most))
+        except LogError:
+            self._gap = None  # They are looked for again, from where they were last read.
+            raise
+        if found:
+            self._tail.position = found[-1][0]
+        elif self._gap is not None:
+            self._tail.position = Position(self._gap, 0)
+        return found
+
+
+def sealed_batches(table: LogTable, folder: Path, begin: Position, until: int) -> Iterator[Logged]:
+    """The batches of a stream, each with the position after it, as they were logged.
+
+    They are the rows and columns that the segments had, but for columns without a value. A batch's
+    rows come in the order of their request ids. One segment at a time is in memory.
+
+    Args:
+        table: the model's.
+        folder: the stream's; its name and its parent's say which.
+        begin: where to begin.
+        until: the number of the first segment that is not wanted.
+
+    Raises:
+        LogError: the table cannot be read.
+    """
+    opened = table.read()
+    if opened is None:
+        return
+    try:
+        dataset = opened.to_pyarrow_dataset()
+        for sequence in range(begin.sequence, until):
+            yield from _segment(dataset, folder, max(begin, Position(sequence, 0)))
+    except (OSError, pa.ArrowException) as error:
+        raise LogError(f"cannot read the sealed log: {error}", where=table.uri) from None
+
+
+def last_source(table: LogTable, folder: Path, *, before: int | None = None) -> Position | None:
+    """The furthest place in the requests that a shadow's sealed rows were read from.
+
+    Args:
+        table: the model's.
+        folder: the shadow's stream; its name and its parent's say which.
+        before: of segments before this number only.
+
+    Raises:
+        LogError: the table cannot be read.
+    """
+    opened = table.read()
+    if opened is None or "source_end" not in opened.schema().to_arrow().names:
+        return None
+    ours = (pc.field("slice") == folder.parent.name) & (pc.field("stream") == folder.name)
+    if before is not None:
+        ours &= pc.field("segment") < Position(before, 0).segment
+    try:
+        rows = opened.to_pyarrow_dataset().to_table(
+            columns=["source_segment", "source_end"], filter=ours
+        )
+    except (OSError, pa.ArrowException) as error:
+        raise LogError(f"cannot read the sealed log: {error}", where=table.uri) from None
+    known = rows.drop_null()
+    if not known.num_rows:
+        return None
+    segment = pc.max(known["source_segment"]).as_py()
+    end = pc.max(known.filter(pc.equal(known["source_segment"], segment))["source_end"])
+    return Position(int(segment), end.as_py())
+
+
+def _segment(dataset: pyarrow.dataset.Dataset, folder: Path, begin: Position) -> Iterator[Logged]:
+    ours = (
+        (pc.field("slice") == folder.parent.name)
+        & (pc.field("stream") == folder.name)
+        & (pc.field("segment") == begin.segment)
+        & (pc.field("offset") > begin.offset)
+    )
+    rows = dataset.to_table(filter=ours).sort_by(
+        [(name, "ascending") for name in ("offset", "request_id", "row")]
+    )
+    if not rows.num_rows:
+        return
+    whole = _as_logged(rows).combine_chunks().to_batches()[0]
+    offsets = rows.column("offset").to_numpy()
+    starts = np.flatnonzero(np.diff(offsets, prepend=-1))
+    for start, end in zip(starts, [*starts[1:], len(offsets)], strict=True):
+        after = Position(begin.sequence, int(offsets[start]))
+        yield after, whole.slice(int(start), int(end - start))
+
+
+def _as_logged(rows: pa.Table) -> pa.Table:
+    """With the names columns had in their segment, whose contract gave each one type."""
+    columns = {}
+    for name, column in zip(rows.column_names, rows.columns, strict=True):
+        if column.null_count < len(column):
+            columns[read_name(name)] = column
+        elif not name.startswith(("input_", "output_")):
+            columns.setdefault(name, column)
+    return pa.table(columns)

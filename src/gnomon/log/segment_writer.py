@@ -1,0 +1,342 @@
+"""Writing a stream: one ``write`` a batch into the open segment.
+
+A segment is an Arrow IPC stream without its end mark: a schema message, then record batches, each
+with a checksum. Its schema's metadata says which format, model, slice, stream and number it is, and
+for a shadow's segment how far the shadow had read when it began.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import os
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+
+from gnomon import files
+from gnomon.compat.platform import sync_content
+from gnomon.errors import LogError, LogUnavailable
+from gnomon.log.closed import closed_segments, record_closed
+from gnomon.log.ipc_messages import checksummed
+from gnomon.log.layout import CLOSE, Position, StreamLock, segment_path, stream_segments
+from gnomon.log.new_segment import UnnamedSegment, create_segment, no_space
+from gnomon.log.recovery import close_segments
+from gnomon.log.schema import check_format
+from gnomon.log.tail import IDENTITY_KEY, POSITION_KEY, read_position, source_position
+from gnomon.settings import Settings
+
+__all__ = ["SegmentWriter"]
+
+_LOCK_WAIT = 2.0
+
+
+@dataclasses.dataclass(slots=True)
+class _Open:
+    """The segment that is written. A thread that syncs sees one of them whole, never half of two.
+
+    Attributes:
+        descriptor: of its file.
+        sequence: its number.
+        mark: what its batches are marked with.
+        first: the offset of its first batch.
+        offset: the offset after its last.
+        begun: when its first batch came, on the monotonic clock.
+        last: the last batch.
+        torn: whether bytes of a refused batch may follow ``offset``.
+        unsure: whether the disk refused to sync it. A later sync may then succeed without the
+            bytes being there (https://wiki.postgresql.org/wiki/Fsync_Errors), so none is believed.
+    """
+
+    descriptor: int
+    sequence: int
+    mark: bytes
+    first: int
+    offset: int
+    begun: float = 0.0
+    last: pa.RecordBatch | None = None
+    torn: bool = False
+    unsure: bool = False
+
+    @property
+    def position(self) -> Position:
+        """The place in the stream after the last batch."""
+        return Position(self.sequence, self.offset)
+
+
+class SegmentWriter:
+    """The one writer of a stream. Use it from one thread; ``fsync`` may run in another.
+
+    A batch is in the log when ``append`` returns: it then survives the death of any process. It
+    survives the loss of power after the next ``fsync``. Begin the next segment with ``rotate``
+    when ``needs_rotation`` says so; ``fsync`` closes the one before for good.
+
+    Raises:
+        LogUnavailable: another process writes this stream, or the disk refuses.
+        LogError: ``schema`` is not one that ``request_schema`` or ``shadow_schema`` made.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        schema: pa.Schema,
+        *,
+        settings: Settings,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._schema = _checked(schema, folder)
+        self._lock = StreamLock(folder, wait=_LOCK_WAIT)
+        self._metadata = {
+            b"gnomon.model": folder.parent.parent.name.encode(),
+            b"gnomon.slice": folder.parent.name.encode(),
+            b"gnomon.stream": folder.name.encode(),
+            IDENTITY_KEY: self._lock.identity.encode(),
+            **{key.encode(): value.encode() for key, value in (metadata or {}).items()},
+        }
+        self._finished: list[_Open] = []
+        self._swapping = threading.Lock()
+        self._syncing = threading.Lock()
+        self._synced: Position | None = None
+        try:
+            newest = close_segments(folder, self._lock)
+            self._read_to = read_position(folder)
+            self._open = self._begin(0 if newest is None else newest + 1)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    @property
+    def position(self) -> Position:
+        """The place in the stream after the last batch."""
+        return self._open.position
+
+    @property
+    def needs_rotation(self) -> bool:
+        """Whether the open segment has rows, and is over the size or age of the settings or asked
+        to be closed.
+
+        Its age is that of its first row.
+        """
+        if self._open.offset == self._open.first:
+            return False
+        age = time.monotonic() - self._open.begun
+        due = (
+            self._open.offset >= self._settings.segment_bytes
+            or age >= self._settings.segment_seconds
+        )
+        return due or (self._folder / CLOSE).exists()
+
+    def append(self, batch: pa.RecordBatch) -> int:
+        """Add a batch with one ``write``; return the segment's offset after it.
+
+        Raises:
+            LogError: the batch has another schema.
+            LogUnavailable: the disk refused; nothing of the batch is in the log, and the next
+                append may be tried.
+        """
+        if not batch.schema.equals(self._schema):
+            raise _other_schema(batch.schema, self._schema, self._folder)
+        segment = self._open
+        parts = checksummed(batch.serialize(), segment.mark)
+        size = sum(map(len, parts))
+        if segment.torn:
+            self._cut(segment)
+        try:
+            if os.writev(segment.descriptor, parts) != size:
+                raise no_space()
+        except OSError as error:
+            with contextlib.suppress(LogUnavailable):
+                self._cut(segment)
+            raise self._refused("append to the log", error, segment) from None
+        if segment.offset == segment.first:
+            segment.begun = time.monotonic()
+        segment.last = batch
+        segment.offset += size
+        return segment.offset
+
+    def write_apart(self, batch: pa.RecordBatch) -> UnnamedSegment:
+        """Write a large batch where no reader sees it yet. Meant to be called from another thread,
+        while batches are appended; :meth:`append_apart` adds it.
+
+        Raises:
+            LogError: the batch has a column that no segment may have.
+            LogUnavailable: the disk refused; nothing of the batch is left.
+        """
+        _checked(batch.schema, self._folder)
+        return UnnamedSegment(self._folder, batch, self._metadata)
+
+    def append_apart(self, written: UnnamedSegment) -> None:
+        """Add a batch that was written apart, as the first of the next segment, which is begun.
+
+        Raises:
+            LogUnavailable: the disk refused; nothing of the batch is in the log, and the present
+                segment stays open.
+        """
+        finished, batch = self._open, written.batch
+        if finished.torn:
+            try:
+                self._cut(finished)
+            except LogUnavailable:
+                written.discard()
+                raise
+        new, sequence = written.name(finished.sequence + 1), finished.sequence + 1
+        begun = _Open(
+            new.descriptor, sequence, new.mark, first=new.size, offset=written.size,
+            begun=time.monotonic(), last=batch,
+        )  # fmt: skip
+        self._schema = batch.schema
+        with self._swapping:
+            self._finished.append(finished)
+            self._open = begun
+
+    def rotate(self, schema: pa.Schema | None = None, *, read_to: Position | None = None) -> None:
+        """Begin the next segment, of another schema if one is given.
+
+        ``read_to`` is for a shadow that has read rows it has nothing to record of: it lets the
+        sealer have them.
+
+        Raises:
+            LogUnavailable: the disk refused; the present segment stays open.
+        """
+        before = self._schema, self._read_to
+        finished = self._open
+        self._read_to = read_to or (finished.last and source_position(finished.last)) or before[1]
+        if schema is not None:
+            self._schema = _checked(schema, self._folder)
+        try:
+            if finished.torn:
+                self._cut(finished)
+            begun = self._begin(finished.sequence + 1)
+        except LogUnavailable:
+            self._schema, self._read_to = before
+            raise
+        with self._swapping:
+            self._finished.append(finished)
+            self._open = begun
+        with contextlib.suppress(OSError):  # What asks for it again may do so in vain.
+            (self._folder / CLOSE).unlink(missing_ok=True)
+
+    def fsync(self) -> None:
+        """Force what was appended to disk. Slow; meant to be called from another thread.
+
+        Raises:
+            LogUnavailable: the disk refused.
+        """
+        with self._syncing:
+            if self._open.descriptor >= 0:
+                self._sync()
+
+    def close(self) -> None:
+        """Sync and let another process write; doing it twice does no harm.
+
+        What was appended stays readable.
+
+        Raises:
+            LogUnavailable: the disk refused to sync; another process may write nevertheless.
+        """
+        with self._syncing:
+            if self._open.descriptor < 0:
+                return
+            try:
+                self._sync()
+            finally:
+                for segment in (*self._finished, self._open):
+                    os.close(segment.descriptor)
+                    segment.descriptor = -1
+                self._lock.close()
+
+    def _sync(self) -> None:
+        """Only here are files of finished segments closed, so none is closed while in use."""
+        with self._swapping:
+            finished, current, reached = self._finished, self._open, self._open.position
+            self._finished = []
+        if reached == self._synced:
+            return
+        try:
+            for segment in (*finished, current):
+                _sync_segment(segment)
+            if finished:
+                self._record_closed(finished)
+            elif self._synced is None:
+                files.sync_folder(self._folder)
+            self._lock.note_synced(reached)
+        except OSError as error:
+            with self._swapping:
+                self._finished = [*finished, *self._finished]
+            raise self._refused("sync the log", error, current) from None
+        for segment in finished:
+            os.close(segment.descriptor)
+        self._synced = reached
+
+    def _record_closed(self, finished: list[_Open]) -> None:
+        sizes = {segment.sequence: segment.offset for segment in finished}
+        known = closed_segments(self._folder)
+        oldest = stream_segments(self._folder)[0].sequence
+        record_closed(self._folder, {**known, **sizes}, oldest=oldest)
+
+    def _begin(self, sequence: int) -> _Open:
+        metadata = dict(self._metadata)
+        if self._read_to is not None:
+            metadata[POSITION_KEY] = str(self._read_to).encode()
+        new = create_segment(self._folder, sequence, self._schema, metadata)
+        return _Open(new.descriptor, sequence, new.mark, first=new.size, offset=new.size)
+
+    def _cut(self, segment: _Open) -> None:
+        """Take back what is after the last batch.
+
+        Raises:
+            LogUnavailable: the disk refuses; it is tried again before the next batch.
+        """
+        segment.torn = True
+        try:
+            os.ftruncate(segment.descriptor, segment.offset)
+        except OSError as error:
+            raise self._refused("append to the log", error, segment) from None
+        segment.torn = False
+
+    def _refused(self, doing: str, error: OSError, segment: _Open) -> LogUnavailable:
+        where = str(segment_path(self._folder, segment.sequence))
+        return LogUnavailable.of(doing, error, where=where)
+
+
+def _sync_segment(segment: _Open) -> None:
+    """Force a segment's bytes to disk; what a disk has once refused it is not believed to have.
+
+    Raises:
+        OSError: the disk refuses, or refused before.
+    """
+    if segment.unsure:
+        raise OSError(errno.EIO, "an earlier sync of this segment failed")
+    try:
+        sync_content(segment.descriptor)
+    except OSError:
+        segment.unsure = True
+        raise
+
+
+def _checked(schema: pa.Schema, folder: Path) -> pa.Schema:
+    check_format(schema.metadata, str(folder))
+    for field in schema:
+        if pa.types.is_dictionary(field.type):
+            raise LogError(
+                f"expected plain columns, got a dictionary in `{field.name}`", where=str(folder)
+            )
+    return schema
+
+
+def _other_schema(found: pa.Schema, expected: pa.Schema, folder: Path) -> LogError:
+    fields = [f for f in expected if f.name not in found.names or found.field(f.name) != f]
+    wrong = ", ".join(f"`{f.name}` ({f.type})" for f in fields) or "another order"
+    extra = ", ".join(f"`{name}`" for name in found.names if name not in expected.names)
+    return LogError(
+        f"the batch does not have the columns of its segment: expected {wrong}"
+        + (f", got also {extra}" if extra else ""),
+        where=str(folder),
+        hint="rotate the segment when the contract changes",
+    )

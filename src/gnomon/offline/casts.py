@@ -1,0 +1,131 @@
+"""Columns of an external table in the types of the log, or refused with what to do."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.errors import TableError
+
+__all__ = ["as_key", "as_known", "as_label", "as_value", "micros"]
+
+_UTC = pa.timestamp("us", tz="UTC")
+
+
+def as_key(column: pa.ChunkedArray, field: pa.Field, where: str) -> pa.Array:
+    """A key column as the log has it, so that equal keys are equal values."""
+    column = _plain(column)
+    place = f"{where}: {field.name}"
+    if _family(column.type) != _family(field.type):
+        raise TableError(
+            f"the key is {_kind(field.type)} in the log and {_kind(column.type)} in the table"
+            f"{_such_as(column)}",
+            where=place,
+            hint="write it as the log has it; a key of another type would match nothing",
+        )
+    _refuse_naive(column, place)
+    try:
+        cast: pa.Array = pc.cast(column, field.type)
+    except pa.ArrowInvalid as error:
+        raise TableError(
+            f"the key cannot be read as {_kind(field.type)}: {error}", where=place
+        ) from None
+    return cast
+
+
+def as_value(column: pa.ChunkedArray, kind: pa.DataType | None, place: str) -> pa.Array:
+    """A column to compare; numbers keep the precision they have in the table."""
+    column = _plain(column)
+    if pa.types.is_null(column.type):
+        return column.cast(kind or pa.float64())
+    if kind is None:
+        return column
+    if _family(column.type) != _family(kind):
+        raise TableError(
+            f"expected {_kind(kind)}, as the log has it, got {_kind(column.type)}"
+            f"{_such_as(column)}",
+            where=place,
+            hint="write the column in the type of the log, or leave it out",
+        )
+    _refuse_naive(column, place)
+    return column.cast(kind, safe=False) if pa.types.is_timestamp(kind) else column
+
+
+def as_label(column: pa.ChunkedArray, where: str) -> pa.Array:
+    """A column of true outcomes, which is evidence and not compared.
+
+    Raises:
+        TableError: timestamps without a zone.
+    """
+    column = _plain(column)
+    _refuse_naive(column, where)
+    return column
+
+
+def as_known(column: pa.ChunkedArray, where: str) -> pa.Array:
+    """A column of the moments at which rows were known.
+
+    Raises:
+        TableError: days, timestamps without a zone, or no times at all.
+    """
+    column = _plain(column)
+    kind = column.type
+    if pa.types.is_null(kind) or (pa.types.is_timestamp(kind) and kind.tz is not None):
+        return column.cast(_UTC, safe=False)
+    came = "timestamps without one" if pa.types.is_timestamp(kind) else _kind(kind)
+    if pa.types.is_date(kind):
+        came = "days"
+    raise TableError(
+        f"expected timestamps with a time zone, got {came}{_such_as(column)}",
+        where=where,
+        hint="write the time from which each row could be read, with an offset, such as "
+        "2013-04-01T09:00:00Z; without one, it is unknown which requests came before it",
+    )
+
+
+def micros(times: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Timestamps as microseconds since 1970; null is before all others."""
+    since = times.cast(_UTC, safe=False).cast(pa.int64())
+    found: npt.NDArray[np.int64] = since.fill_null(np.iinfo(np.int64).min).to_numpy()
+    return found
+
+
+def _plain(column: pa.ChunkedArray) -> pa.Array:
+    array = column.combine_chunks()
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    return array.cast(pa.string()) if _family(array.type) == "text" else array
+
+
+def _refuse_naive(column: pa.Array, place: str) -> None:
+    if pa.types.is_timestamp(column.type) and column.type.tz is None:
+        raise TableError(
+            f"the timestamps have no time zone{_such_as(column)}",
+            where=place,
+            hint="write them with an offset, such as 2013-04-01T09:00:00Z",
+        )
+
+
+def _family(kind: pa.DataType) -> str:
+    types = pa.types
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+        return "number"
+    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+        return "text"
+    return "timestamp" if types.is_timestamp(kind) else str(kind)
+
+
+def _kind(kind: pa.DataType) -> str:
+    """A type in the words of the contract."""
+    names = {"text": "text", "timestamp": "a timestamp", "bool": "a boolean", "null": "all null"}
+    family = _family(kind)
+    if family == "number":
+        return "an integer" if pa.types.is_integer(kind) else "a number with decimals"
+    return names.get(family, f"`{kind}`")
+
+
+def _such_as(column: pa.Array) -> str:
+    known = column.drop_null()
+    return f" (such as {known[0].as_py()!s})" if len(known) else ""

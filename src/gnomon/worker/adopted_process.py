@@ -1,0 +1,153 @@
+"""How a worker that has loaded its artifact outlives its gateway and serves the next one.
+
+A holder ends with the process that started it. One that is made to *outlive* it ends when nobody
+has the other end of a socket any more, its *tether*: the kernel then kills it, in whatever state it
+is. Whoever has the tether and the control socket can have the holder fork a fresh scorer.
+
+Linux only: the signal is chosen by ``F_SETSIG``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import select
+import signal
+import socket
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from gnomon.worker import messages
+from gnomon.worker.spawn import Spawned
+
+__all__ = ["AdoptedProcess", "HolderHandle", "Taken", "outlive", "take_over"]
+
+TAKEOVER_SECONDS = 2.0
+"""A holder forks a scorer in milliseconds. After so long it counts as stopped, and is killed."""
+
+
+class HolderHandle(NamedTuple):
+    """What it takes to use a holder and to end it; ``process`` is a pidfd."""
+
+    control: socket.socket
+    tether: socket.socket
+    process: int
+
+    def close(self) -> None:
+        """Close these descriptors. The holder lives on if they are open elsewhere."""
+        self.control.close()
+        self.tether.close()
+        os.close(self.process)
+
+    def end(self) -> None:
+        """Kill the holder, whoever else has its tether."""
+        with contextlib.suppress(OSError):
+            signal.pidfd_send_signal(self.process, signal.SIGKILL)
+        self.close()
+
+
+class Taken(NamedTuple):
+    """A holder that was taken over, with its fresh scorer: process id and data socket."""
+
+    spawned: Spawned
+    pid: int
+    data: socket.socket
+
+
+class AdoptedProcess:
+    """A process that another one started, known by a pidfd: as much of ``Popen`` as clients need.
+
+    Its exit status goes to its parent; here it counts as killed.
+    """
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    @property
+    def pid(self) -> int:
+        """Its process id; -1 when it has ended."""
+        status = Path(f"/proc/self/fdinfo/{self._handle}").read_text()
+        return int(status.partition("Pid:")[2].split()[0])
+
+    def kill(self) -> None:
+        """Send SIGKILL, unless it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return when it has ended.
+
+        Raises:
+            subprocess.TimeoutExpired: it has not after ``timeout`` seconds.
+        """
+        ended = select.poll()  # not select(): descriptors of a busy gateway go beyond its 1,024
+        ended.register(self._handle, select.POLLIN)
+        if not ended.poll(None if timeout is None else timeout * 1000):
+            raise subprocess.TimeoutExpired("a worker", timeout or 0.0)
+        return -signal.SIGKILL
+
+
+def outlive(spawned: Spawned) -> HolderHandle | None:
+    """Have a holder that serves live as long as its tether, no longer as long as this process.
+
+    Returns:
+        None if it cannot be told: it has ended, or was stopped.
+    """
+    tether, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        process = os.pidfd_open(spawned.process.pid)
+        try:
+            socket.send_fds(spawned.control, [messages.OUTLIVE], [theirs.fileno()])
+        except OSError:
+            tether.close()
+            os.close(process)
+            return None
+    return HolderHandle(spawned.control, tether, process)
+
+
+async def take_over(found: HolderHandle) -> Taken | None:
+    """Have a holder that outlived its gateway serve this one.
+
+    What it said to the gateway before is discarded, with the scorer that was forked for it.
+
+    Returns:
+        None if it has ended, or does not answer: it is killed.
+    """
+    try:
+        async with asyncio.timeout(TAKEOVER_SECONDS):
+            return await _ask(found)
+    except (OSError, TimeoutError):
+        found.end()
+        return None
+    except BaseException:
+        found.end()
+        raise
+
+
+async def _ask(found: HolderHandle) -> Taken:
+    nonce = secrets.token_hex(8)
+    found.control.setblocking(False)
+    found.control.send(messages.TAKE_OVER + nonce.encode())
+    while True:
+        await _readable(found.control)
+        event, data = messages.read_event(found.control)
+        if event is None:
+            raise ConnectionError("the holder has ended")
+        if isinstance(event, messages.Ready) and event.nonce == nonce and data is not None:
+            spawned = Spawned(AdoptedProcess(found.process), found.control)
+            return Taken(spawned, event.pid, data)
+        if data is not None:
+            data.close()
+
+
+async def _readable(sock: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(sock.fileno(), ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(sock.fileno())

@@ -1,0 +1,25 @@
+"""Mirrors ``gnomon.cli.reports``."""
+
+from __future__ import annotations
+
+from gnomon.report import to_html
+from gnomon.report.saved import save
+from gnomon.settings import Settings
+from tests.cli.running import Shell
+from tests.report.example import a_report
+
+
+def test_reports_are_listed(shell: Shell) -> None:
+    """As a table, as JSON, and of one model; none is not an error."""
+    (shell.folder / ".gnomon").mkdir()
+    report = a_report()
+    model = report.subject.model
+    assert "no reports are saved" in shell("reports", "--model", model).out
+    root = str(shell.folder / ".gnomon")
+    page = save(report.kind, report, to_html(report), Settings(root=root), None)
+    said = " ".join(shell("reports", "--model", model).out.split())
+    assert report.subject.artifact in said
+    assert "diverged" in said
+    (found,) = shell("reports", "--model", model, "--json").json
+    assert found["title"] == report.title
+    assert found["page"].endswith(page.rpartition("/")[2])

@@ -1,0 +1,46 @@
+"""Mirrors ``gnomon.drift.drift_summary``: what the first lines of a drift report say."""
+
+from __future__ import annotations
+
+import pytest
+
+from gnomon.drift.drift_summary import DriftFinding
+from gnomon.drift.model import DriftColumn, Effect, Shape
+
+
+def unsure(rows: int, training_rows: int) -> DriftFinding:
+    """A report on one column that cannot be told from chance."""
+    effect = Effect(value=0.1, limit=0.25, floor=0.9, verdict="unknown")
+    column = DriftColumn(
+        kind="input",
+        name="miles",
+        rows=rows,
+        training_rows=training_rows,
+        verdict="unknown",
+        judged=True,
+        effects={"psi": effect},
+        worst="psi",
+        nulls=(0.0, 0.0),
+        shape=Shape(training=(), serving=()),
+    )
+    return DriftFinding(
+        artifact="trips:1", role="live", rows=rows, seconds=60.0, start=None, columns=(column,),
+        alerts=(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "training_rows", "where", "action"),
+    [
+        (20, 5_000, "in the log, 20 beside 5,000 of training", "longer range"),
+        (5_000, 20, "in the training profile, 20 beside 5,000 served", "more training rows"),
+    ],
+)
+def test_the_side_with_too_few_rows_is_named(
+    rows: int, training_rows: int, where: str, action: str
+) -> None:
+    """A longer range is no help where it is the training frame that was small."""
+    finding = unsure(rows, training_rows)
+    assert finding.verdict == "unknown"
+    assert where in finding.title()
+    assert action in finding.summary().action

@@ -1,0 +1,86 @@
+"""Mirrors ``gnomon.log.open_segments``: rows that are not sealed yet, and having them closed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from gnomon.errors import LogUnavailable
+from gnomon.log.layout import CLOSE, stream_folder
+from gnomon.log.open_segments import close_now, open_segments
+from gnomon.log.seal import Sealer
+from gnomon.log.segment_writer import SegmentWriter
+from gnomon.settings import Settings
+from tests.log.rows import REQUESTS_SCHEMA, live, settings
+
+
+@pytest.fixture
+def setup(tmp_path: Path) -> Settings:
+    return settings(tmp_path)
+
+
+@contextmanager
+def writer(setup: Settings, slice_name: str = "a") -> Iterator[SegmentWriter]:
+    """A stream that is written, two rows in it."""
+    folder = stream_folder(setup, "flights", slice_name, "requests")
+    made = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
+    made.append(live(["a", "b"]))
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def served(one: SegmentWriter, ended: threading.Event) -> None:
+    """What a gateway does again and again."""
+    while not ended.wait(0.02):
+        if one.needs_rotation:
+            one.rotate()
+        one.fsync()
+
+
+def test_rows_of_open_segments_are_counted(setup: Settings) -> None:
+    """By stream; those that are closed or have no rows are no more to be told."""
+    with writer(setup), writer(setup, "b") as other:
+        other.append(live(["c"]))
+        assert sorted(one.rows for one in open_segments(setup, "flights")) == [2, 3]
+        other.rotate()
+        (left,) = open_segments(setup, "flights")
+        assert (left.folder.parent.name, left.sequence, left.rows) == ("a", 0, 2)
+
+
+def test_a_writer_closes_when_it_is_asked(setup: Settings) -> None:
+    """Once: what comes later is in the next segment until that is due."""
+    with writer(setup) as one:
+        ended = threading.Event()
+        thread = threading.Thread(target=served, args=(one, ended))
+        thread.start()
+        try:
+            close_now(setup, "flights")
+        finally:
+            ended.set()
+            thread.join()
+        assert open_segments(setup, "flights") == []
+        assert Sealer(setup, "flights").seal() == 1
+        one.append(live(["c"]))
+        assert not one.needs_rotation
+
+
+def test_a_writer_that_does_not_answer_is_named(setup: Settings) -> None:
+    """It is stopped, or its disk is full."""
+    with writer(setup), pytest.raises(LogUnavailable, match=r"2 rows within 0\.2 s.*requests"):
+        close_now(setup, "flights", seconds=0.2)
+
+
+def test_what_a_dead_writer_left_is_closed_at_once(setup: Settings) -> None:
+    """Nobody has to be asked."""
+    with writer(setup) as one:
+        pass
+    close_now(setup, "flights")
+    assert open_segments(setup, "flights") == []
+    assert not list(Path(one._folder).glob(CLOSE))
+    assert Sealer(setup, "flights").seal() == 1
