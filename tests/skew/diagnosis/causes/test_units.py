@@ -25,6 +25,16 @@ def test_another_unit_is_named(online: object, finding: str) -> None:
     assert finding in found.found[0][0].finding
 
 
+@pytest.mark.parametrize(
+    ("kind", "action"),
+    [("feature", "Send the unit"), ("step", "the step's code"), ("output", "after the pipeline")],
+)
+def test_the_advice_is_for_the_side_at_fault(kind: str, action: str) -> None:
+    """A client has nothing to send otherwise where a step converts."""
+    found = explained(VALUES / 60, VALUES, kind)
+    assert action in found.found[0][0].action
+
+
 def test_a_unit_and_lost_digits_are_two_causes() -> None:
     """Miles as kilometres, then without decimals."""
     assert why(np.round(VALUES * 1.609344, 1), VALUES) == ["unit change", "rounding"]

@@ -50,6 +50,16 @@ _FACTORS: dict[str, float] = {
 """More than can be told by quantiles: here every row has both its values. NIST SP 811, 2008,
 appendix B."""
 
+_UNIT_ACTIONS = {
+    "feature": "Send the unit that the contract says, and say it in the contract: the number alone "
+    "does not.",
+    "step": "Requests are the same on both sides: compare the step's code and fitted values there, "
+    "and have one side run the other's.",
+    "output": "Requests are the same on both sides: look at what is done to a prediction after the "
+    "pipeline, or at a target that was trained in another unit.",
+}
+"""What to do about another unit, by the kind of the column that has it first."""
+
 _LIKE = 5e-3
 """How near a factor is to a well-known one to be called it: 0.4536 is 0.45359237."""
 
@@ -190,8 +200,7 @@ def _unit(case: Case, explained: Mask, finding: str, known: str | None, undone: 
         cause="unit change",
         finding=f"{finding} {case.names[1]}{told}" if "x" not in finding else finding + told,
         undone=f"{undone} on the {case.names[0]} side",
-        action="Send the unit that the contract says, and say it in the contract: the number alone "
-        "does not.",
+        action=_UNIT_ACTIONS[case.kind],
         explained=explained,
     )
 
