@@ -267,15 +267,8 @@ def fresh_children(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "subprocess", subprocess)
 
 
-def start_module(
-    module: str,
-    arguments: Sequence[str],
-    sock: socket.socket,
-    *,
-    env: Mapping[str, str],
-    said: Path,
-) -> processes.BaseProcess:
-    """Start ``python -m MODULE ARGUMENTS... FD``, where FD is a socket; the process.
+class ForkedModule(ForkedWorker):
+    """``python -m MODULE ARGUMENTS... FD``, where FD is a socket, as ``subprocess.Popen`` has it.
 
     Args:
         module: what it runs.
@@ -284,11 +277,26 @@ def start_module(
         env: its whole environment.
         said: the file for all it prints.
     """
-    words = ("-m", module, *arguments)
-    process = _processes.Process(target=_run_module, args=(words, sock, dict(env), str(said)))
-    _begin_process(process)
-    processes._children.discard(process)  # type: ignore[attr-defined]
-    return process
+
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        sock: socket.socket,
+        *,
+        env: Mapping[str, str],
+        said: Path,
+    ) -> None:
+        words = ("-m", module, *arguments)
+        self._process = _processes.Process(
+            target=_run_module, args=(words, sock, dict(env), str(said))
+        )
+        _begin_process(self._process)
+        processes._children.discard(self._process)  # type: ignore[attr-defined]
+
+    def poll(self) -> int | None:
+        """Its exit code, None while it runs."""
+        return self._process.exitcode
 
 
 def _run_module(

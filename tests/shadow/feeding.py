@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import select
 import socket
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +32,7 @@ from gnomon.log import (
 from gnomon.settings import Settings
 from gnomon.shadow.feed.progress import Progress
 from gnomon.worker.spawn import child_environment
-from tests.forking import start_module
+from tests.forking import ForkedModule
 
 SLICE = "here"
 PATIENCE = 120.0
@@ -100,8 +102,11 @@ class Requests:
 
 
 class FeedProcess:
-    """A feed as its gateway starts it, but that it is forked, as its worker is; a context manager
-    that closes the parent socket."""
+    """A feed as its gateway starts it; a context manager that closes the parent socket.
+
+    It and its worker are forked from a process that has imported what they need, unless a test is
+    of what they are to each other as child and parent.
+    """
 
     def __init__(
         self,
@@ -113,6 +118,7 @@ class FeedProcess:
         epoch: int = 2,
         policy: Path | None = None,
         slice_name: str = SLICE,
+        forked: bool = True,
     ) -> None:
         self._parent_socket, theirs = socket.socketpair()
         self._folder = tempfile.TemporaryDirectory()
@@ -124,7 +130,8 @@ class FeedProcess:
             *(["--policy", str(policy)] if policy else []), "--parent-socket",
         ]  # fmt: skip
         with theirs:
-            self.process = start_module(
+            start = ForkedModule if forked else _start_module
+            self.process = start(
                 "gnomon.shadow.feed",
                 arguments,
                 theirs,
@@ -150,7 +157,7 @@ class FeedProcess:
         last = None
         while time.monotonic() < limit:
             readable, _, _ = select.select([self._parent_socket], [], [], 1.0)
-            if not readable and self.process.is_alive():
+            if not readable and self.process.poll() is None:
                 continue
             line = self._lines.readline()
             assert line, f"the feed ended after {last}: {self.stderr()}"
@@ -170,20 +177,36 @@ class FeedProcess:
     def kill(self) -> None:
         """``kill -9``."""
         self.process.kill()
-        self.process.join()
+        self.process.wait()
         self._release()
 
     def close(self) -> int:
         """Close the parent socket; the exit code."""
         self._release()
-        self.process.join(30)
-        assert self.process.exitcode is not None, "the feed stays"
-        return self.process.exitcode
+        return self.process.wait(timeout=30)
 
     def _release(self) -> None:
         self._lines.close()
         self._parent_socket.close()
         self._folder.cleanup()
+
+
+def _start_module(
+    module: str,
+    arguments: Sequence[str],
+    sock: socket.socket,
+    *,
+    env: Mapping[str, str],
+    said: Path,
+) -> subprocess.Popen[bytes]:
+    """As :class:`ForkedModule`, in a new interpreter."""
+    with said.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", module, *arguments, str(sock.fileno())],
+            pass_fds=[sock.fileno()],
+            env=dict(env),
+            stderr=output,
+        )
 
 
 def records(settings: Settings, shadow: Artifact) -> list[dict[str, Any]]:
