@@ -229,7 +229,7 @@ def test_a_shadow_on_a_full_disk_catches_up(
         control.start_shadow(tag)
         until(lambda: control.status().shadows[0].state == "running", "it runs", 120)
         accounts, before = Accounts(server), control.status().books.unlogged
-        with load(server, connections=2) as seen:
+        with load(server, connections=2, rate=50) as seen:
             wait_for_more(seen, 50, "it answers")
             served_disk.fill(server)
             until(lambda: control.status().books.unlogged > before + 50, "nothing is logged", 90)

@@ -28,6 +28,8 @@ SETTINGS = {
 }
 CONNECTIONS = 3
 """Live sleeps, so that these leave the processor to the shadow."""
+RATE = 60.0
+"""Requests a second: enough to see, and few enough for what takes long."""
 
 POISON = 777.0
 """A value on which some of the shadows do their worst."""
@@ -55,7 +57,7 @@ def test_a_shadow_killed_and_stopped_scores_every_row_once(
         def holder() -> psutil.Process:
             return shadow.processes()[0]
 
-        with load(shared, CONNECTIONS) as seen:
+        with load(shared, CONNECTIONS, rate=RATE) as seen:
             for victim in (scorer, holder, shadow.feed, scorer, shadow.feed):
                 scored = shadow.status.scored
                 until(lambda n=scored: shadow.status.scored > n, "it scores", 60)
@@ -84,7 +86,7 @@ def test_a_shadow_that_hangs_on_a_row_is_killed_and_goes_on(
     hangs = f"{POISON} in set(X['x']) and time.sleep(3600)"
     tag = f"toy:{install(shared, packed_once, hangs).name}"
     with shadowing(shared, tag) as shadow:
-        with load(shared, CONNECTIONS, poisoned) as seen:
+        with load(shared, CONNECTIONS, poisoned, RATE) as seen:
             until(lambda: shadow.status.behind_seconds > SHADOW_DEADLINE, "it is seen to be behind")
             assert shadow.status.lagging > 0
             wait_for_more(seen, 50, "live answers on")
@@ -101,7 +103,7 @@ def test_a_leaking_shadow_is_replaced_at_its_limit(shared: Server, packed_once: 
     tag = f"toy:{install(shared, packed_once, leaks).name}"
     with shadowing(shared, tag) as shadow:
         scorers = set()
-        with load(shared, CONNECTIONS) as seen:
+        with load(shared, CONNECTIONS, rate=RATE) as seen:
 
             def replaced() -> bool:
                 scorers.update(process.pid for process in shadow.processes()[1:])
@@ -118,7 +120,7 @@ def test_a_row_for_which_a_shadow_has_not_the_memory_fails_alone(
     needs = f"need = bytearray(1 << 30) if {POISON} in set(X['x']) else None"
     tag = f"toy:{install(shared, packed_once, needs).name}"
     with shadowing(shared, tag) as shadow:
-        with load(shared, CONNECTIONS, poisoned) as seen:
+        with load(shared, CONNECTIONS, poisoned, RATE) as seen:
             wait_for_more(seen, 100, "the row is among those answered")
         shadow.check(seen, failed=1)
     (row,) = failures(shared, tag)
@@ -149,7 +151,7 @@ def test_a_shadow_whose_artifact_is_not_there_resumes_when_it_is_back(
     path = install(shared, packed_once, "pass")
     tag = f"toy:{path.name}"
     with shadowing(shared, tag) as shadow:
-        with load(shared, CONNECTIONS) as seen:
+        with load(shared, CONNECTIONS, rate=RATE) as seen:
             for harm in (removed, damaged):
                 scored = shadow.status.scored
                 until(lambda n=scored: shadow.status.scored > n, "it scores", 60)

@@ -60,7 +60,7 @@ def test_a_stopped_sealer_is_seen_and_goes_on(
     accounts = Accounts(shared)
     [folder] = shared.settings.spool_path.glob(f"toy/*/{REQUESTS}")
     assert folder == stream_folder(shared.settings, "toy", folder.parent.name, REQUESTS)
-    with load(shared, connections=2) as seen:
+    with load(shared, connections=2, rate=50) as seen:
         wait_for_more(seen, 20, "it answers")
         stop(sealer(shared), stopped)
         until(lambda: "the sealer, process" in trouble(shared), "it is seen", 30)
