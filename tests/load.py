@@ -53,7 +53,7 @@ def record(number: int) -> dict[str, Any]:
     return {"x": float(number % 50 + 1), "id": f"online{number}"}
 
 
-RATE = 200.0
+RATE = 100.0
 """Requests a second. More would prove no more of most faults, and take the processor from what
 comes up again."""
 

@@ -59,7 +59,8 @@ def test_a_server_keeps_to_its_document(server: Server, tmp_path: Path) -> None:
         sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/docs.json",
         "--header", f"Authorization:Bearer {find_control_token(server.settings)}",
         "--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing",
-        "--max-examples", str(EXAMPLES), "--max-time", str(SECONDS), "--workers", "2", "--seed", "1",
+        "--max-examples", str(EXAMPLES), "--max-time", str(SECONDS), "--workers", "2",
+        "--seed", "1",
         "--continue-on-failure", "--no-shrink", "--report-json-path", str(report),
         "--warnings", "off", "--suppress-health-check", "all",
     ]  # fmt: skip

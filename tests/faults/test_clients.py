@@ -49,6 +49,19 @@ def few_descriptors() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@contextlib.contextmanager
+def at_most(files: int, processes: list[psutil.Process]) -> Iterator[None]:
+    """Running processes may have so many files open until the block ends."""
+    limits = [resource.prlimit(process.pid, resource.RLIMIT_NOFILE) for process in processes]
+    try:
+        for process, (_, hard) in zip(processes, limits, strict=True):
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (files, hard))
+        yield
+    finally:
+        for process, limit in zip(processes, limits, strict=True):
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limit)
+
+
 def live_scorer(server: Server) -> psutil.Process:
     """The process that scores for what is live; what was live before may have one, too."""
     with server.client() as control:
@@ -110,21 +123,21 @@ def test_connections_never_take_the_last_descriptor(
 ) -> None:
     """Where few files may be open, what is kept back of them lets the log go on and a worker be
     replaced; a connection too many is told to come back."""
-    accounts, [gateway] = Accounts(patient), gateways(patient)
-    before = resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, (limit, before[1]))
-    with load(patient) as seen:
+    accounts, scorer = Accounts(patient), live_scorer(patient)
+    with at_most(limit, gateways(patient)), load(patient) as seen:
         wait_for_more(seen, 50, "it answers")
+        [gateway] = gateways(patient)
         idle = [connect(patient) for _ in range(limit)]
-        until(lambda: gateway.num_fds() > taken + 20, "as many are accepted as may be")
-        live_scorer(patient).kill()
-        wait_for_more(seen, 200, "a worker is replaced")
-    last = read_to_end(idle[-1])
-    for connection in idle:
-        connection.close()
-    until(lambda: ask(patient) < 30, "there is room again")
+        try:
+            until(lambda: gateway.num_fds() > taken + 20, "as many are accepted as may be")
+            scorer.kill()
+            wait_for_more(seen, 200, "a worker is replaced")
+            last = read_to_end(idle[-1])
+        finally:
+            for connection in idle:
+                connection.close()
+        until(lambda: ask(patient) < 30, "there is room again")
     since = accounts.check(seen)
-    resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, before)
     assert b"retry-after: 1" in last
     assert error_of(last)[0] == 503
     assert error_of(last)[1]["code"] == "overloaded"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -46,7 +47,7 @@ def test_promotion_and_rollback_under_load_fail_no_request(
     decision in force says; and a rollback is at once."""
     with shared.client() as control:
         accounts, before = Accounts(shared), len(control.history())
-        with load(shared, connections=16) as seen:
+        with load(shared, connections=16, rate=math.inf) as seen:
             wait_for_more(seen, 50, "old answers")
             with pytest.raises(GateRefused):
                 control.promote(new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 
@@ -16,7 +17,7 @@ from tests.packing import Pack, times
 
 KILLS = 20
 
-BUSY = "time.sleep(0.02)"
+BUSY = "time.sleep(0.05)"
 """In live's code: the worker holds a batch at almost any time, and leaves the processor to what is
 started again. Each kill meets requests that are under way."""
 
@@ -32,7 +33,7 @@ def test_no_kill_loses_an_acknowledged_request(pack: Pack, serve: Serve) -> None
     dice = random.Random(7)
     with serve(live, GNOMON_SEGMENT_SECONDS="2") as server, server.client() as control:
         log = InferenceLog(server.settings, "toy")
-        with load(server) as seen:
+        with load(server, rate=math.inf) as seen:
             for kill in range(KILLS):
                 enough = len(seen.acknowledged) + dice.randrange(10, 80)
                 until(lambda n=enough: len(seen.acknowledged) > n, "the server answers again", 90)
