@@ -18,6 +18,7 @@ from gnomon.shadow.accounts.balance import balance
 from gnomon.testing import Server
 from tests.conftest import Serve
 from tests.faults.accounts import Accounts
+from tests.faults.clients import post
 from tests.faults.conftest import ServeIn
 from tests.faults.disks import Disk, Limited, Mounted
 from tests.faults.shadows import Packed, accounts_of, install
@@ -79,7 +80,7 @@ def server(served_disk: Disk, serve_in: ServeIn) -> Iterator[Server]:
 def ask(server: Server, unknown: str | None = None) -> httpx.Response:
     """One good request, which may have a field that no contract knows."""
     body = {"x": 4.0, "id": "a"} if unknown is None else {"x": 4.0, "id": "a", unknown: 1}
-    return httpx.post(f"{server.url}/predict", json=body, timeout=30)
+    return post(f"{server.url}/predict", json=body)
 
 
 def is_logged(server: Server, answer: httpx.Response) -> bool:

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from gnomon.testing import Server
-from tests.faults.clients import GOOD
+from tests.faults.clients import GOOD, post
 from tests.faults.conftest import ServeIn
 from tests.load import everything, gateways, until
 
@@ -17,7 +17,7 @@ from tests.load import everything, gateways, until
 def ask(server: Server) -> httpx.Response | None:
     """One request on a connection of its own; None if that was broken off."""
     try:
-        return httpx.post(f"{server.url}/predict", content=GOOD, timeout=30)
+        return post(f"{server.url}/predict", content=GOOD)
     except httpx.TransportError:
         return None
 
