@@ -43,6 +43,7 @@ def fitted() -> tuple[Any, pd.DataFrame, pd.Series[Any]]:
     return make_pipeline(StandardScaler(), LinearRegression()).fit(frame, target), frame, target
 
 
+@pytest.mark.usefixtures("fresh_children")
 def test_it_is_in_the_store_and_loads(home: Path) -> None:
     """What pack returns is what inspect finds under the tag, and it answers as the pipeline."""
     pipeline, frame, target = fitted()
@@ -337,6 +338,7 @@ def test_pickle_is_used_when_asked_for_and_marked() -> None:
     np.testing.assert_array_equal(answer, pipeline.predict(frame))
 
 
+@pytest.mark.usefixtures("fresh_children")
 @pytest.mark.usefixtures("home")
 def test_code_that_only_works_here_is_refused(project: Project, tmp_path: Path) -> None:
     """The artifact is loaded in a fresh process first, where a file left behind is missed."""
@@ -453,6 +455,7 @@ def test_what_only_a_whole_or_a_null_row_shows_is_refused(
     assert caught.value.where == f"step `{step.lower()}`, {where}"
 
 
+@pytest.mark.usefixtures("fresh_children")
 @pytest.mark.parametrize(("step", "says"), [("Dummies", "alone"), ("Hashed", "fresh process")])
 @pytest.mark.usefixtures("home")
 def test_columns_of_the_batch_and_hashes_of_the_process_are_refused(
