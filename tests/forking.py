@@ -28,12 +28,12 @@ from typing import Any
 
 import pytest
 
-from gnomon.artifact import check
+from gnomon.artifact import fresh_process
 from gnomon.worker import spawn
 
 PRELOADED = (
     "gnomon",
-    "gnomon.artifact.check",
+    "gnomon.artifact.fresh_process",
     "gnomon.artifact.loading",
     "gnomon.artifact.packing",
     "gnomon.cli.app",
@@ -245,7 +245,7 @@ def _fork_children(patch: pytest.MonkeyPatch) -> None:
             Popen=_start, DEVNULL=subprocess.DEVNULL, TimeoutExpired=subprocess.TimeoutExpired
         ),
     )
-    patch.setattr(check, "subprocess", SimpleNamespace(run=_check))
+    patch.setattr(fresh_process, "subprocess", SimpleNamespace(run=_check))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -263,5 +263,5 @@ def forked_children() -> Iterator[None]:
 @pytest.fixture
 def fresh_children(monkeypatch: pytest.MonkeyPatch) -> None:
     """New interpreters after all, for one test whose room has :func:`forked_children`."""
-    for module in (spawn, check):
+    for module in (spawn, fresh_process):
         monkeypatch.setattr(module, "subprocess", subprocess)
