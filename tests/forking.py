@@ -17,12 +17,12 @@ import runpy
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing import forkserver, reduction
 from multiprocessing import process as processes
 from pathlib import Path
 from subprocess import CompletedProcess
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryFile
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -59,107 +59,16 @@ _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(list(PRELOADED))
 
 
-def run_python(
-    arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: float = 120
-) -> CompletedProcess[str]:
-    """As ``subprocess.run([sys.executable, *arguments], capture_output=True, text=True)``.
+class Forked:
+    """A process that was forked; as much of ``subprocess.Popen`` as those who start one need."""
 
-    Args:
-        arguments: ``-m MODULE`` or ``FILE``, and the arguments of that.
-        cwd: where it runs.
-        env: its whole environment.
-        timeout: seconds after which it is killed.
-
-    Raises:
-        AssertionError: it was killed.
-    """
-    with TemporaryDirectory() as folder:
-        outputs = [Path(folder) / name for name in ("stdout", "stderr")]
-        process = _processes.Process(
-            target=_run, args=(tuple(arguments), str(cwd), dict(env), *map(str, outputs))
-        )
-        _begin_process(process)
-        process.join(timeout)
-        late = process.is_alive()
-        if late:
-            process.kill()
-            process.join()
-        out, err = (output.read_text() if output.exists() else "" for output in outputs)
-        assert not late, f"{arguments} took longer than {timeout:g} s:\n{out}{err}"
-        code = process.exitcode
-        process.close()
-    assert code is not None
-    return CompletedProcess([sys.executable, *arguments], code, out, err)
-
-
-def _begin_process(process: processes.BaseProcess) -> None:
-    """Start it without a look at the script that this process runs: it would run it again."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "__main__", ModuleType("__main__"))
-        process.start()
-
-
-def _run(
-    arguments: tuple[str, ...], cwd: str, env: Mapping[str, str], stdout: str, stderr: str
-) -> None:
-    """In the new process: become what was asked for."""
-    for number, path in ((1, stdout), (2, stderr)):
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.dup2(file, number)
-        os.close(file)
-    _become(cwd, env)
-    # The server that forked this process forks its children too. Left alone, it starts another.
-    forkserver._forkserver.ensure_running = lambda: None  # type: ignore[attr-defined]
-    _fork_children(pytest.MonkeyPatch())
-    match arguments:
-        case ["-m", module, *_]:
-            sys.argv = [*arguments[1:]]
-            sys.path.insert(0, cwd)
-            runpy.run_module(module, run_name="__main__", alter_sys=True)
-        case ["-I", "-c", code, *more]:
-            sys.argv = ["-c", *more]
-            _forget_tests()
-            exec(code, {"__name__": "__main__"})
-        case _:
-            sys.argv = [*arguments]
-            sys.path.insert(0, cwd)
-            runpy.run_path(arguments[0], run_name="__main__")
-
-
-def _become(cwd: str, env: Mapping[str, str]) -> None:
-    """Take a folder and an environment, with no more on the path than a new interpreter has."""
-    sys.stdout, sys.stderr = (
-        io.TextIOWrapper(os.fdopen(number, "wb", closefd=False), "utf-8", line_buffering=True)
-        for number in (1, 2)
-    )
-    os.chdir(cwd)
-    os.environ.clear()
-    os.environ.update(env)
-    given = [*filter(None, env.get("PYTHONPATH", "").split(os.pathsep))]
-    sys.path[:] = [*given, *_PATH]
-
-
-class ForkedWorker:
-    """A worker forked from the process that has imported everything: see :class:`spawn.Process`.
-
-    Args:
-        arguments: of a new interpreter that would be a worker.
-        env: its whole environment.
-        pass_fds: the descriptor of its control socket.
-    """
-
-    def __init__(
-        self, arguments: Sequence[str], *, env: Mapping[str, str], pass_fds: Sequence[int]
-    ) -> None:
-        (number,) = pass_fds
-        with socket.socket(fileno=os.dup(number)) as control:
-            handed = (control, _Descriptor(1), _Descriptor(2))
-            words = [*arguments[arguments.index("gnomon.worker") + 1 :]]
-            self._process = _processes.Process(
-                target=_work, args=(words, words.index(str(number)), os.getcwd(), dict(env), handed)
-            )
-            _begin_process(self._process)
-        # Else this process would wait for it as it ends, with the socket open that it waits for.
+    def __init__(self, target: Callable[..., None], *arguments: Any) -> None:
+        self._process = _processes.Process(target=target, args=arguments)
+        # Without a look at the script that this process runs: it would run it again.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+            self._process.start()
+        # Else this process would wait for it as it ends, and it perhaps for this one's sockets.
         processes._children.discard(self._process)  # type: ignore[attr-defined]
 
     @property
@@ -178,8 +87,103 @@ class ForkedWorker:
         self._process.join(timeout)
         code = self._process.exitcode
         if code is None:
-            raise subprocess.TimeoutExpired("a worker", timeout or 0.0)
+            raise subprocess.TimeoutExpired("a forked process", timeout or 0.0)
         return code
+
+
+def run_python(
+    arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: float = 120
+) -> CompletedProcess[str]:
+    """As ``subprocess.run([sys.executable, *arguments], capture_output=True, text=True)``.
+
+    Args:
+        arguments: ``-m MODULE``, ``-c CODE`` or ``FILE``, and the arguments of that.
+        cwd: where it runs.
+        env: its whole environment.
+        timeout: seconds after which it is killed.
+
+    Raises:
+        AssertionError: it was killed.
+    """
+    with TemporaryFile() as stdout, TemporaryFile() as stderr:
+        process = start_python(
+            arguments, cwd=cwd, env=env, stdout=stdout.fileno(), stderr=stderr.fileno()
+        )
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            code = None
+        for output in (stdout, stderr):
+            output.seek(0)
+        out, err = (output.read().decode() for output in (stdout, stderr))
+    assert code is not None, f"{arguments} took longer than {timeout:g} s:\n{out}{err}"
+    return CompletedProcess([sys.executable, *arguments], code, out, err)
+
+
+def start_python(
+    arguments: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdout: int = 1,
+    stderr: int = 2,
+) -> Forked:
+    """As ``subprocess.Popen([sys.executable, *arguments])``; outputs are descriptors."""
+    return Forked(
+        _run,
+        tuple(arguments),
+        str(cwd or os.getcwd()),
+        dict(os.environ if env is None else env),
+        _Descriptor(stdout),
+        _Descriptor(stderr),
+    )
+
+
+def _run(
+    arguments: tuple[str, ...], cwd: str, env: Mapping[str, str], stdout: int, stderr: int
+) -> None:
+    """In the new process: become what was asked for."""
+    _become(cwd, env, stdout, stderr)
+    # The server that forked this process forks its children too. Left alone, it starts another.
+    patch = pytest.MonkeyPatch()
+    patch.setattr(forkserver._forkserver, "ensure_running", lambda: None)
+    fork_children(patch)
+    match arguments:
+        case ["-m", module, *_]:
+            sys.argv = [*arguments[1:]]
+            sys.path.insert(0, cwd)
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        case ["-I", "-c", code, *more]:
+            sys.argv = ["-c", *more]
+            _forget_tests()
+            exec(code, {"__name__": "__main__"})
+        case ["-c", code, *more]:
+            sys.argv = ["-c", *more]
+            sys.path.insert(0, cwd)
+            exec(code, {"__name__": "__main__"})
+        case _:
+            sys.argv = [*arguments]
+            sys.path.insert(0, cwd)
+            runpy.run_path(arguments[0], run_name="__main__")
+
+
+def _become(cwd: str, env: Mapping[str, str], stdout: int, stderr: int) -> None:
+    """Take outputs, a folder and an environment, with no more on the path than a new interpreter
+    has."""
+    for number, output in ((1, stdout), (2, stderr)):
+        os.dup2(output, number)
+        os.close(output)
+    sys.stdout, sys.stderr = (
+        io.TextIOWrapper(os.fdopen(number, "wb", closefd=False), "utf-8", line_buffering=True)
+        for number in (1, 2)
+    )
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    given = [*filter(None, env.get("PYTHONPATH", "").split(os.pathsep))]
+    sys.path[:] = [*given, *_PATH]
 
 
 class _Descriptor:
@@ -202,14 +206,12 @@ def _work(
     place: int,
     cwd: str,
     env: Mapping[str, str],
-    handed: tuple[socket.socket, int, int],
+    control: socket.socket,
+    stdout: int,
+    stderr: int,
 ) -> None:
     """In the new process: become a worker."""
-    control, *outputs = handed
-    for number, output in zip((1, 2), outputs, strict=True):
-        os.dup2(output, number)
-        os.close(output)
-    _become(cwd, env)
+    _become(cwd, env, stdout, stderr)
     words[place] = str(control.detach())
     sys.argv = ["gnomon.worker", *words]
     _forget_tests()
@@ -225,10 +227,14 @@ def _forget_tests() -> None:
 
 
 def _start(arguments: Sequence[str], **more: Any) -> Any:
-    """As ``subprocess.Popen``."""
+    """As ``subprocess.Popen``: forks what is to be a worker."""
     if [*arguments[:4]] != [sys.executable, "-P", "-m", "gnomon.worker"]:
         return subprocess.Popen(arguments, **more)
-    return ForkedWorker(arguments, env=more["env"], pass_fds=more["pass_fds"])
+    (number,) = more["pass_fds"]
+    words = [*arguments[4:]]
+    place, outputs = words.index(str(number)), (_Descriptor(1), _Descriptor(2))
+    with socket.socket(fileno=os.dup(number)) as control:
+        return Forked(_work, words, place, os.getcwd(), dict(more["env"]), control, *outputs)
 
 
 def _check(arguments: Sequence[str], *, env: Mapping[str, str], **_: Any) -> CompletedProcess[str]:
@@ -237,7 +243,9 @@ def _check(arguments: Sequence[str], *, env: Mapping[str, str], **_: Any) -> Com
     return run_python(arguments[1:], cwd=Path("/"), env=kept)
 
 
-def _fork_children(patch: pytest.MonkeyPatch) -> None:
+def fork_children(patch: pytest.MonkeyPatch | None = None) -> None:
+    """See :func:`forked_children`; to the end of this process where no ``patch`` ends it."""
+    patch = patch or pytest.MonkeyPatch()
     patch.setattr(
         spawn,
         "subprocess",
@@ -256,7 +264,7 @@ def forked_children() -> Iterator[None]:
     tests are not of how a worker starts: import it in the room's ``conftest.py``.
     """
     with pytest.MonkeyPatch.context() as patch:
-        _fork_children(patch)
+        fork_children(patch)
         yield
 
 

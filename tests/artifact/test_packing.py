@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -28,6 +29,7 @@ from gnomon.artifact.packing import accept_types, check_batch_invariance, data_d
 from gnomon.contract import infer_contract
 from gnomon.errors import ContractError, PackRefused, UntrustedTypes
 from tests.artifact.conftest import write_package
+from tests.forking import run_python
 
 Project = Callable[..., Any]
 
@@ -116,9 +118,7 @@ def test_two_versions_of_one_package_live_side_by_side(tmp_path: Path) -> None:
         folder = tmp_path / f"checkout{factor}"
         source = f"def scale(X):\n    return X * {factor}\n"
         write_package(folder, "preprocessing", {"__init__.py": source})
-        done = subprocess.run(
-            [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False
-        )
+        done = run_python(["-c", script], cwd=folder, env=os.environ)
         assert done.returncode == 0, done.stderr
         paths.append(done.stdout.strip())
     answers = []
