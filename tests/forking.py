@@ -275,7 +275,7 @@ def fresh_children(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "subprocess", subprocess)
 
 
-class ForkedModule(ForkedWorker):
+class ForkedModule(Forked):
     """``python -m MODULE ARGUMENTS... FD``, where FD is a socket, as ``subprocess.Popen`` has it.
 
     Args:
@@ -296,11 +296,9 @@ class ForkedModule(ForkedWorker):
         said: Path,
     ) -> None:
         words = ("-m", module, *arguments)
-        self._process = _processes.Process(
-            target=_run_module, args=(words, sock, dict(env), str(said))
-        )
-        _begin_process(self._process)
-        processes._children.discard(self._process)  # type: ignore[attr-defined]
+        with said.open("ab") as output:
+            outputs = _Descriptor(output.fileno()), _Descriptor(output.fileno())
+            super().__init__(_run_module, words, sock, dict(env), *outputs)
 
     def poll(self) -> int | None:
         """Its exit code, None while it runs."""
@@ -308,6 +306,6 @@ class ForkedModule(ForkedWorker):
 
 
 def _run_module(
-    words: tuple[str, ...], sock: socket.socket, env: Mapping[str, str], said: str
+    words: tuple[str, ...], sock: socket.socket, env: Mapping[str, str], stdout: int, stderr: int
 ) -> None:
-    _run((*words, str(sock.detach())), os.getcwd(), env, said, said)
+    _run((*words, str(sock.detach())), os.getcwd(), env, stdout, stderr)
