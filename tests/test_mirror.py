@@ -100,6 +100,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "cli/test_repair.py": ("cli/show/repair.py",),
     "cli/test_replay.py": ("cli/ranges.py",),
     "cli/test_reports.py": ("cli/show/reports.py",),
+    "cli/test_score.py": ("offline/scoring.py",),
     "cli/test_rollout.py": (
         "cli/at_root.py",
         "cli/at_server.py",

@@ -51,6 +51,7 @@ def shared(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Share
         yield Shared(artifact, worker)
 
 
+@pytest.mark.usefixtures("fresh_children")
 def test_it_scores_with_the_artifacts_own_code(
     shared: Shared, toy: Toy, settings: Settings
 ) -> None:
@@ -67,7 +68,7 @@ def test_a_row_that_raises_fails_alone(shared: Shared) -> None:
     before = shared.worker.restarts
     assert shared.answers([3.0, -1.0, 5.0]) == (
         [3.0, None, 5.0],
-        [None, "ValueError: negative x", None],
+        [None, "ValueError in step `times` (Times): negative x", None],
     )
     assert shared.worker.restarts == before
 
@@ -151,6 +152,7 @@ def test_code_that_ends_the_process_on_import_is_reported(toy: Toy, settings: Se
             WorkerClient(artifact, settings).__enter__()
 
 
+@pytest.mark.usefixtures("fresh_children")
 def test_the_working_directory_is_not_on_a_workers_path(
     toy: Toy, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +176,7 @@ def hungry(artifact: Artifact, values: list[float]) -> pa.RecordBatch:
     return rows(artifact, values, "online")
 
 
+@pytest.mark.usefixtures("fresh_children")
 @pytest.mark.slow
 def test_a_leaking_worker_is_replaced_at_its_limit(toy: Toy, settings: Settings) -> None:
     """Leaking 64 MiB a call, each worker runs out after a few; a fresh one answers every row."""
@@ -186,6 +189,7 @@ def test_a_leaking_worker_is_replaced_at_its_limit(toy: Toy, settings: Settings)
         assert worker.restarts >= 2
 
 
+@pytest.mark.usefixtures("fresh_children")
 @pytest.mark.slow
 def test_a_row_that_needs_too_much_memory_fails_alone(toy: Toy, settings: Settings) -> None:
     """It is found by halves, each tried by a fresh worker, and its reason names the setting."""
@@ -197,6 +201,7 @@ def test_a_row_that_needs_too_much_memory_fails_alone(toy: Toy, settings: Settin
     assert "out of memory, see GNOMON_WORKER_BYTES" in scored.column(ERROR).to_pylist()[2]
 
 
+@pytest.mark.usefixtures("fresh_children")
 def test_a_limit_below_what_the_artifact_takes_is_refused(toy: Toy, settings: Settings) -> None:
     """At start, with both figures, instead of failing every row."""
     artifact = toy(times(1))
@@ -226,6 +231,7 @@ def test_waiting_for_a_processor_is_not_work(toy: Toy, settings: Settings) -> No
     assert worker.worked < 2 * alone
 
 
+@pytest.mark.usefixtures("fresh_children")
 def test_a_stopped_scorer_ends_with_its_holder(toy: Toy, settings: Settings) -> None:
     """It cannot see that its sockets have closed, and there is nobody left to end it."""
     with WorkerClient(toy(times(1)), settings) as worker:

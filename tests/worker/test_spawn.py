@@ -15,6 +15,8 @@ from tests.load import until
 from tests.packing import SLOW_TO_LOAD, times
 from tests.worker.conftest import Toy, rows
 
+pytestmark = pytest.mark.usefixtures("fresh_children")
+
 
 @pytest.mark.slow
 def test_a_worker_that_is_loading_ends_with_its_socket(toy: Toy, settings: Settings) -> None:

@@ -211,11 +211,17 @@ def _compare(batch: Seen, other: Seen, composition: _Composition) -> None:
                 row = parts[0]
                 raise PackRefused(
                     f"{parts.size} of {len(left)} rows differ {composition.called}: row "
-                    f"{row} is {left[column][row]!r} in the batch, {right[column][row]!r} "
+                    f"{row} is {_plain(left[column][row])!r} in the batch, "
+                    f"{_plain(right[column][row])!r} "
                     f"{composition.called}",
                     where=_place(path, str(column)),
                     hint=composition.hint,
                 )
+
+
+def _plain(value: Any) -> Any:
+    """As a person writes it: 1, and not np.int64(1)."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _place(path: str, column: str) -> str:
