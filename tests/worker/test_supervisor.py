@@ -18,6 +18,7 @@ from gnomon.artifact import Artifact
 from gnomon.errors import DeadlineExceeded
 from gnomon.settings import Settings
 from gnomon.worker import supervisor
+from gnomon.worker.messages import ERROR
 from gnomon.worker.supervisor import Supervisor
 from tests.packing import times
 from tests.worker.conftest import Toy, rows
