@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +203,45 @@ def test_a_file_is_scored_and_compared_with_the_log(served: Served, tmp_path: Pa
     report = served.shell("compare", "any:names", "--table", str(out), "--json").json
     assert report["verdict"] == "ok"
     assert report["coverage"]["compared"] >= ROWS
+
+
+def test_lists_dates_and_decimals_are_compared_and_diagnosed(
+    served: Served, tmp_path: Path
+) -> None:
+    """A Parquet file has them as they are; where one differs, it is named."""
+    rows = [types(n) for n in range(ROWS)]
+    frame = pd.DataFrame(
+        {
+            "customer": [row["customer"] for row in rows],
+            "day": [dt.date.fromisoformat(row["day"]) for row in rows],
+            "price": [Decimal(row["price"]) for row in rows],
+            "pixels": [[float(pixel) for pixel in row["pixels"]] for row in rows],
+            "tags": [row["tags"] for row in rows],
+            "level": pd.array([row["level"] for row in rows], dtype="Int64"),
+            "prediction": float("nan"),
+        }
+    )
+    query = (
+        "SELECT input_customer AS customer, any_value(output_prediction) AS prediction FROM log "
+        "WHERE artifact = 'any:types' AND role = 'live' GROUP BY ALL"
+    )
+    said = {
+        r["customer"]: r["prediction"] for r in served.shell("log", "sql", query, "--json").json
+    }
+    frame["prediction"] = frame["customer"].map(said)
+    good, bad = tmp_path / "good.parquet", tmp_path / "bad.parquet"
+    frame.to_parquet(good)
+    report = served.shell("compare", "any:types", "--table", str(good), "--json").json
+    assert report["verdict"] == "ok"
+    assert {c["name"] for c in report["columns"]} >= {"day", "price", "pixels", "tags", "level"}
+    frame["pixels"] = [[pixels[0] + 100, *pixels[1:]] for pixels in frame["pixels"]]
+    frame["price"] = [price + 1 for price in frame["price"]]
+    frame["day"] = [day + dt.timedelta(days=1) for day in frame["day"]]
+    frame["prediction"] += 5.0
+    frame.to_parquet(bad)
+    told = served.shell("diagnose", "any:types", "--table", str(bad), "--json", expect=1).json
+    differing = {c["name"] for c in told["columns"] if c["diverged"]}
+    assert differing == {"prediction", "pixels", "price", "day"}
 
 
 @pytest.mark.parametrize("kind", ["names", "types"])
