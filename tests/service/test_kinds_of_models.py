@@ -22,7 +22,7 @@ from tests.service.kinds_of_models import KINDS, ROWS, X
 
 pytestmark = pytest.mark.slow
 
-TRIED = ("linear", "labels", "outliers", "embedding")
+TRIED = ("linear", "labels", "outliers", "scaled")
 """One for each shape of an answer."""
 
 

@@ -66,7 +66,7 @@ def test_a_row_that_raises_fails_alone(shared: Shared) -> None:
     before = shared.worker.restarts
     assert shared.answers([3.0, -1.0, 5.0]) == (
         [3.0, None, 5.0],
-        [None, "ValueError: negative x", None],
+        [None, "ValueError in step `times` (Times): negative x", None],
     )
     assert shared.worker.restarts == before
 
