@@ -100,6 +100,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "cli/test_repair.py": ("cli/show/repair.py",),
     "cli/test_replay.py": ("cli/ranges.py",),
     "cli/test_reports.py": ("cli/show/reports.py",),
+    "cli/test_score.py": ("offline/scoring.py",),
     "cli/test_rollout.py": (
         "cli/at_root.py",
         "cli/at_server.py",
@@ -153,7 +154,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "test_docs_metrics.py": ("service/metrics.py",),
     "worker/test_client.py": (
         "worker/background.py",
-        "worker/engine.py",
         "worker/messages.py",
         "worker/memory_limit.py",
         "worker/process.py",

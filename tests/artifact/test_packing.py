@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -28,6 +29,7 @@ from gnomon.artifact.packing import accept_types, check_batch_invariance, data_d
 from gnomon.contract import infer_contract
 from gnomon.errors import ContractError, PackRefused, UntrustedTypes
 from tests.artifact.conftest import write_package
+from tests.forking import run_python
 
 Project = Callable[..., Any]
 
@@ -43,6 +45,7 @@ def fitted() -> tuple[Any, pd.DataFrame, pd.Series[Any]]:
     return make_pipeline(StandardScaler(), LinearRegression()).fit(frame, target), frame, target
 
 
+@pytest.mark.usefixtures("fresh_children")
 def test_it_is_in_the_store_and_loads(home: Path) -> None:
     """What pack returns is what inspect finds under the tag, and it answers as the pipeline."""
     pipeline, frame, target = fitted()
@@ -115,9 +118,7 @@ def test_two_versions_of_one_package_live_side_by_side(tmp_path: Path) -> None:
         folder = tmp_path / f"checkout{factor}"
         source = f"def scale(X):\n    return X * {factor}\n"
         write_package(folder, "preprocessing", {"__init__.py": source})
-        done = subprocess.run(
-            [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False
-        )
+        done = run_python(["-c", script], cwd=folder, env=os.environ)
         assert done.returncode == 0, done.stderr
         paths.append(done.stdout.strip())
     answers = []
@@ -337,6 +338,7 @@ def test_pickle_is_used_when_asked_for_and_marked() -> None:
     np.testing.assert_array_equal(answer, pipeline.predict(frame))
 
 
+@pytest.mark.usefixtures("fresh_children")
 @pytest.mark.usefixtures("home")
 def test_code_that_only_works_here_is_refused(project: Project, tmp_path: Path) -> None:
     """The artifact is loaded in a fresh process first, where a file left behind is missed."""
@@ -453,6 +455,7 @@ def test_what_only_a_whole_or_a_null_row_shows_is_refused(
     assert caught.value.where == f"step `{step.lower()}`, {where}"
 
 
+@pytest.mark.usefixtures("fresh_children")
 @pytest.mark.parametrize(("step", "says"), [("Dummies", "alone"), ("Hashed", "fresh process")])
 @pytest.mark.usefixtures("home")
 def test_columns_of_the_batch_and_hashes_of_the_process_are_refused(

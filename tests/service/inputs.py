@@ -80,6 +80,9 @@ model = make_pipeline(FunctionTransformer(numbers), LinearRegression()).fit(type
 pack("types", model, types, n, carry=more, timezone="Europe/Berlin",
      entity_key=("customer",), event_time="at")
 
+both = names[["error", "row"]]
+pack("values", StandardScaler().fit(both), both)
+
 texts = pd.Series([f"word{i % 7} and word{i % 3}" for i in n], name="body")
 pack("series", make_pipeline(CountVectorizer(), LinearRegression()).fit(texts, n), texts, n)
 

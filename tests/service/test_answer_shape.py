@@ -12,6 +12,7 @@ from gnomon.contract import Contract, Feature, Output
 from gnomon.service.answers import many
 from gnomon.service.calls import Predictions
 from gnomon.service.schemas import contract_schemas
+from gnomon.worker.messages import scored_schema
 
 X = Feature(name="x", type="float", dtype="float64")
 
@@ -96,7 +97,7 @@ def test_a_row_is_answered_in_the_shape_of_its_contract(
 ) -> None:
     """The body, the client that reads it, and the schema of the OpenAPI document agree."""
     promised, values, expected = case
-    schema = promised.output_schema.append(pa.field("error", pa.string()))
+    schema = scored_schema(promised.output_schema)
     row = dict(zip(schema.names, [*values, None], strict=True))
     body = many(pa.RecordBatch.from_pylist([row], schema), promised, "r", "m:1")
     assert msgspec.json.decode(body)["rows"] == [expected]

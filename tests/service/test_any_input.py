@@ -72,7 +72,19 @@ def array(n: int) -> dict[str, Any]:
     return {"depth": n % 3, "width": float(n), "height": n % 5}
 
 
-KINDS = {"names": names, "types": types, "series": series, "records": records, "array": array}
+def values(n: int) -> dict[str, Any]:
+    """A record of a transformer, whose outputs are called as its features are."""
+    return {"error": float(n), "row": n / 2}
+
+
+KINDS = {
+    "names": names,
+    "types": types,
+    "values": values,
+    "series": series,
+    "records": records,
+    "array": array,
+}
 
 
 @dataclass(frozen=True)
@@ -117,8 +129,10 @@ def ask(client: Client, kind: str, record: Any) -> None:
     client.start_shadow(live, same=True)
     answers = client.predict([record(n) for n in range(ROWS)])
     assert [answer.error for answer in answers] == [None] * ROWS
-    alone = [client.predict(record(n)).prediction for n in range(3)]
-    assert alone == pytest.approx([answer.prediction for answer in answers[:3]])
+    alone = [client.predict(record(n)) for n in range(3)]
+    for one, among in zip(alone, answers, strict=False):
+        assert one.prediction == pytest.approx(among.prediction)
+        assert one.values == pytest.approx(among.values)
     until(lambda: compared(client, live) == ROWS + 3, "the shadow is compared", 60)
 
 

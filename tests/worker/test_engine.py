@@ -17,6 +17,7 @@ from gnomon.artifact import LoadedArtifact, load, pack
 from gnomon.artifact.allowances import PackWarning
 from gnomon.worker.blame import row_error
 from gnomon.worker.engine import Engine
+from gnomon.worker.messages import ERROR
 
 ROWS = 60
 X = pd.DataFrame(
@@ -51,7 +52,7 @@ def scored(loaded: LoadedArtifact, *changed: dict[str, Any]) -> pa.RecordBatch:
 def test_an_unseen_category_is_to_blame(loaded: LoadedArtifact) -> None:
     """The row fails alone, with the field, what its encoder knows, and the step."""
     answers = scored(loaded, {}, {"kind": "green"}, {})
-    good, error, again = answers.column("error").to_pylist()
+    good, error, again = answers.column(ERROR).to_pylist()
     assert (good, again) == (None, None)
     assert row_error(error) == (
         ".kind",
@@ -62,7 +63,7 @@ def test_an_unseen_category_is_to_blame(loaded: LoadedArtifact) -> None:
 
 def test_another_error_names_its_step(loaded: LoadedArtifact) -> None:
     """A text of which the contract has no domain cannot be blamed; the step is still said."""
-    error = scored(loaded, {"name": "somebody"}).column("error")[0].as_py()
+    error = scored(loaded, {"name": "somebody"}).column(ERROR)[0].as_py()
     assert error.startswith(
         "ValueError in step `columntransformer/ordinalencoder` (OrdinalEncoder): Found unknown"
     )

@@ -33,6 +33,7 @@ from gnomon.offline.logged import Range, Role
 from gnomon.offline.rerun import Rerun
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
+from gnomon.worker.messages import ERROR
 
 __all__ = ["Online", "check_leakage"]
 
@@ -178,7 +179,7 @@ def _predicted(stage: Stage, table: LabelledTable, rerun: Rerun, artifact: Artif
     some = table.labelled().sample(SCORED_ROWS)
     assert some.labels is not None
     batch = rerun.score(from_frame(some.frame, artifact.contract))
-    good = np.flatnonzero(batch.column("error").is_null())
+    good = np.flatnonzero(batch.column(ERROR).is_null())
     given = answers(batch.take(pa.array(good)), artifact.contract)
     return ScoredStage(stage, some.labels.to_numpy()[good], given, artifact.contract.classes)
 

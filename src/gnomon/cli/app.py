@@ -22,6 +22,7 @@ from gnomon.cli import (
     replay,
     reports,
     rollback,
+    score,
     serve,
     shadow,
     sign,
@@ -82,6 +83,7 @@ app.command("history")(history.command)
 app.command("reports")(reports.command)
 app.command("replay")(replay.command)
 app.command("compare")(compare.command)
+app.command("score")(score.command)
 app.command("check")(check.command)
 app.command("diagnose")(diagnose.command)
 app.command("drift")(drift.command)

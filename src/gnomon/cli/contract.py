@@ -20,7 +20,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="contract",
-    help="Show an artifact's contract, and change it without training again.",
+    help="Show an artifact's contract, or change it without training.",
     no_args_is_help=True,
 )
 

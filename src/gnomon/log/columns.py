@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -163,6 +164,11 @@ def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
     if column.type == kind:
         return column
     if pa.types.is_list(column.type) and pa.types.is_string(kind):
-        texts = [None if items is None else json.dumps(items) for items in column.to_pylist()]
+        texts = [None if items is None else _json(items) for items in column.to_pylist()]
         return pa.array(texts, kind)
     return column.cast(kind, safe=False)
+
+
+def _json(items: list[Any]) -> str:
+    """A list as DuckDB's ``to_json`` writes it."""
+    return json.dumps(items, ensure_ascii=False, separators=(",", ":"))

@@ -14,7 +14,7 @@ from gnomon.offline.column_names import joint_contract
 from gnomon.policy import Policy
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
-from gnomon.worker.messages import scored_schema
+from gnomon.worker.messages import ERROR, scored_schema
 
 __all__ = ["Rerun", "refuse_unknown_names", "step_columns"]
 
@@ -54,7 +54,7 @@ class Rerun:
 
     def good(self, rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
         """Which decoded rows score, so that they can be traced."""
-        return np.flatnonzero(self.score(rows).column("error").is_null())
+        return np.flatnonzero(self.score(rows).column(ERROR).is_null())
 
     def trace(self, rows: pa.RecordBatch, columns: Sequence[str]) -> pa.Table:
         """These step columns of decoded rows that score.

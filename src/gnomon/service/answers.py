@@ -13,6 +13,7 @@ from gnomon.errors import GnomonError, InvalidRequest, PredictionFailed
 from gnomon.service.answer_shape import Shape, answer_shape
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.worker.blame import row_error
+from gnomon.worker.messages import ERROR
 
 __all__ = ["answers", "failure", "many"]
 
@@ -29,7 +30,7 @@ def answers(
     each such an object or an ``error`` of its own. A row of which a value is to blame is a 422.
     """
     rows = _rows(scored, contract)
-    errors = scored.column("error").to_pylist()
+    errors = scored.column(ERROR).to_pylist()
     made: list[Answer] = []
     start = 0
     for ticket in tickets:
@@ -48,7 +49,7 @@ def answers(
 def many(scored: pa.RecordBatch, contract: Contract, request_id: str, artifact: str) -> bytes:
     """The answer to one request of many rows, as JSON."""
     head = {"request_id": request_id, "artifact": artifact}
-    return _many(head, _rows(scored, contract), scored.column("error").to_pylist())
+    return _many(head, _rows(scored, contract), scored.column(ERROR).to_pylist())
 
 
 def _many(

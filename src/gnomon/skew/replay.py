@@ -33,6 +33,7 @@ from gnomon.skew.diagnosis.diagnose import Diagnosed, diagnose
 from gnomon.skew.diagnosis.other_environment import run_in_environment
 from gnomon.skew.diagnosis.walk import sampled, trace_sample
 from gnomon.skew.offline import NOTHING_LEFT, LazyRerun
+from gnomon.worker.messages import ERROR
 
 __all__ = ["replay"]
 
@@ -183,7 +184,7 @@ class _Replay:
         for reason in decoded.refused.values():
             self._count(refusal, reason)
         scored = scoring.answer.result()
-        for error in scored.column("error").drop_null().to_pylist():
+        for error in scored.column(ERROR).drop_null().to_pylist():
             self._count(f"failed when replayed: {error.partition(':')[0]}", error)
         places = np.full(rows.num_rows, -1, dtype=np.int64)
         places[decoded.places] = np.arange(len(decoded.places))

@@ -18,7 +18,7 @@ from gnomon.pipeline.failing_step import failing_step
 from gnomon.pipeline.intervening import fixed_draws, forced
 from gnomon.worker.blame import blamed
 from gnomon.worker.memory_limit import ran_out
-from gnomon.worker.messages import failed, scored_schema
+from gnomon.worker.messages import ERROR, failed, scored_schema
 
 __all__ = ["Engine"]
 
@@ -167,7 +167,7 @@ class Engine:
 
     def _with_blame(self, batch: pa.RecordBatch, scored: pa.RecordBatch) -> pa.RecordBatch:
         """The same, told which values are to blame where the answer was no number."""
-        errors = scored.column("error")
+        errors = scored.column(ERROR)
         if errors.null_count == len(errors):
             return scored
         told = [
@@ -181,7 +181,7 @@ class Engine:
     def _scores(self, batch: pa.RecordBatch) -> bool:
         """Whether every row scores."""
         try:
-            return not any(self._score(batch).column("error").is_valid().to_pylist())
+            return not any(self._score(batch).column(ERROR).is_valid().to_pylist())
         except Exception as error:
             if ran_out(error):
                 raise MemoryError from error

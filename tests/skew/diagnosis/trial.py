@@ -18,6 +18,7 @@ from gnomon.policy import Policy, Tolerance
 from gnomon.report import Diagnosis
 from gnomon.skew.diagnosis.diagnose import diagnose
 from gnomon.skew.diagnosis.walk import Sampled, trace_scored
+from gnomon.worker.messages import ERROR
 from tests.skew.diagnosis.injections import Sides, inject
 from tests.skew.diagnosis.worlds import World
 
@@ -98,7 +99,7 @@ def _feed_back(world: World, sides: Sides, served: Artifact, rerun: Rerun) -> No
 
 
 def _outputs(scored: pa.RecordBatch) -> pa.Table:
-    return pa.Table.from_batches([scored]).drop_columns(["error"])
+    return pa.Table.from_batches([scored]).drop_columns([ERROR])
 
 
 def _noisy(right: pa.Table, by: float) -> pa.Table:

@@ -12,8 +12,8 @@ const milliseconds = (value) => `${value < 10 ? value.toFixed(1) : count(Math.ro
 function share(part, whole) {
   if (!whole) return "–";
   const percent = (100 * part) / whole;
-  if (part && percent < 0.01) return "< 0.01 %";
-  return `${percent.toFixed(percent >= 99.995 || percent === 0 ? 0 : percent < 10 ? 2 : 1)} %`;
+  if (part && percent < 0.01) return "< 0.01%";
+  return `${percent.toFixed(percent >= 99.995 || percent === 0 ? 0 : percent < 10 ? 2 : 1)}%`;
 }
 
 function since(time) {
@@ -59,7 +59,7 @@ function lede(status) {
 function drawShadow(shadow, live) {
   const card = $("#shadow").content.firstElementChild.cloneNode(true);
   const { scored, failed, lagging, eligible, compared, latency_ms: took } = shadow;
-  const seen = shadow.fraction === 1 ? "sees every request" : `sees ${Number((100 * shadow.fraction).toPrecision(3))} % of requests`;
+  const seen = shadow.fraction === 1 ? "sees every request" : `sees ${Number((100 * shadow.fraction).toPrecision(3))}% of requests`;
   const itself = live && live.artifact === shadow.artifact && "is live itself (A/A): its differences are noise";
   const text = {
     artifact: shadow.artifact,

@@ -19,6 +19,7 @@ from gnomon.offline.rerun import Rerun, step_columns
 from gnomon.policy import Policy, Rules
 from gnomon.skew.consistency.reported_columns import Kind
 from gnomon.skew.diagnosis.other_environment import OtherEnvironment
+from gnomon.worker.messages import ERROR
 
 __all__ = ["Sampled", "TracedRows", "sampled", "trace_sample", "trace_scored"]
 
@@ -114,7 +115,7 @@ def trace_sample(
     """
     decoded = source.decode(sample.pairs.about, source.decoder())
     scored = rerun.score(decoded.batch)
-    good = np.flatnonzero(scored.column("error").is_null())
+    good = np.flatnonzero(scored.column(ERROR).is_null())
     if not len(good):
         return None
     lost = sample.pairs.num_rows - len(good)
