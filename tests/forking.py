@@ -281,3 +281,39 @@ def fresh_children(monkeypatch: pytest.MonkeyPatch) -> None:
     """New interpreters after all, for one test whose room has :func:`forked_children`."""
     for module in (spawn, fresh_process):
         monkeypatch.setattr(module, "subprocess", subprocess)
+
+
+class ForkedModule(Forked):
+    """``python -m MODULE ARGUMENTS... FD``, where FD is a socket, as ``subprocess.Popen`` has it.
+
+    Args:
+        module: what it runs.
+        arguments: all but the last.
+        sock: the socket it is handed.
+        env: its whole environment.
+        said: the file for all it prints.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        sock: socket.socket,
+        *,
+        env: Mapping[str, str],
+        said: Path,
+    ) -> None:
+        words = ("-m", module, *arguments)
+        with said.open("ab") as output:
+            outputs = _Descriptor(output.fileno()), _Descriptor(output.fileno())
+            super().__init__(_run_module, words, sock, dict(env), *outputs)
+
+    def poll(self) -> int | None:
+        """Its exit code, None while it runs."""
+        return self._process.exitcode
+
+
+def _run_module(
+    words: tuple[str, ...], sock: socket.socket, env: Mapping[str, str], stdout: int, stderr: int
+) -> None:
+    _run((*words, str(sock.detach())), os.getcwd(), env, stdout, stderr)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import pickle
+
 import pytest
 
 from gnomon.errors import MalformedBody
@@ -44,7 +47,6 @@ def test_nan_is_not_json(token: str) -> None:
         (b" \n", "expected JSON, got an empty body"),
         (b"{", "the body is not JSON: Input data was truncated"),
         (b'{"distance": 1,}', "the body is not JSON: "),
-        (b"distance=1", "the body is not JSON: "),
         (b"\xef\xbb\xbf{}", "expected UTF-8 without a byte order mark, got UTF-8 with one"),
         (b'{"carrier": "\xe9"}', "the body is not UTF-8: "),
         (b'{"carrier": "\\ud800"}', "the body is not JSON: "),
@@ -85,3 +87,35 @@ def test_a_large_body_is_refused_without_its_place(token: str, message: str, sta
     error = refusal(b"[" + b"1," * 200_000 + token.encode() + b"]")
     assert (error.where, error.status) == (None, status)
     assert error.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("given", "looks"),
+    [
+        (b"distance=1", "form data"),
+        (b"distance=1&carrier=United%20Airlines&x=", "form data"),
+        (b"--b\r\nContent-Disposition: form-data; name=x\r\n\r\n1\r\n--b--", "multipart form data"),
+        (gzip.compress(body()), "compressed data"),
+        (b"distance,carrier\n1,UA\n", "CSV"),
+        (b"distance;carrier\r\n1;UA", "CSV"),
+        (b"<record><distance>1</distance></record>", "XML or HTML"),
+        (repr({"distance": 1}).encode(), "a Python value"),
+        (repr([{"distance": 1}]).encode(), "a Python value"),
+        (body() + b"\n" + body(), "one JSON object after another"),
+        (pickle.dumps({"distance": 1}), "a zip archive or a pickle"),
+        (b"PAR1\x15\x04", "Parquet or Arrow data"),
+    ],
+)
+def test_another_format_is_called_by_its_name(given: bytes, looks: str) -> None:
+    """With what to send instead: no byte offset helps who sends a form."""
+    error = refusal(given)
+    assert error.message == f"the body is not JSON: it looks like {looks}"
+    assert error.hint
+
+
+@pytest.mark.parametrize(
+    "given", [b'{"a": 1, "b"', b'{"a": 1 "b": 2}\n', b"nonsense", b'"a,b\n', b"1 2"]
+)
+def test_broken_json_is_not_called_something_else(given: bytes) -> None:
+    """It says where it breaks."""
+    assert "looks like" not in refusal(given).message

@@ -154,7 +154,7 @@ def test_rows_that_fail_when_run_again_diverge(settings: Settings, pack: Pack) -
     assert (report.divergence.rows, report.divergence.of) == (1, 4)
     (failed,) = report.coverage.unanswered
     assert (failed.reason, failed.rows) == ("failed when replayed: ValueError", 1)
-    assert failed.example == "ValueError: negative x"
+    assert failed.example == "ValueError in step `times` (Times): negative x"
     (skipped,) = report.coverage.skipped
     assert (skipped.reason, skipped.rows) == ("failed logged", 1)
     assert (report.coverage.logged, report.coverage.compared) == (5, 4)

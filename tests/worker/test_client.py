@@ -20,6 +20,7 @@ from gnomon.artifact import Artifact
 from gnomon.errors import GoldenMismatch, PredictionFailed, WorkerError
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
+from gnomon.worker.messages import ERROR
 from tests.load import until
 from tests.packing import times
 from tests.worker.conftest import Toy, rows
@@ -39,7 +40,7 @@ class Shared:
     def answers(self, values: list[float]) -> tuple[list[Any], list[str | None]]:
         """Predictions and errors, a row each."""
         scored = self.worker.score(rows(self.artifact, values))
-        return scored.column("prediction").to_pylist(), scored.column("error").to_pylist()
+        return scored.column("prediction").to_pylist(), scored.column(ERROR).to_pylist()
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def test_a_row_that_raises_fails_alone(shared: Shared) -> None:
     before = shared.worker.restarts
     assert shared.answers([3.0, -1.0, 5.0]) == (
         [3.0, None, 5.0],
-        [None, "ValueError: negative x", None],
+        [None, "ValueError in step `times` (Times): negative x", None],
     )
     assert shared.worker.restarts == before
 
@@ -97,7 +98,7 @@ def test_a_row_that_hangs_fails_alone(toy: Toy, settings: Settings) -> None:
     with WorkerClient(artifact, settings, deadline=0.3) as worker:
         scored = worker.score(rows(artifact, [4.0, -999.0]))
         assert scored.column("prediction").to_pylist() == [4.0, None]
-        assert scored.column("error").to_pylist()[1].startswith("crashed:")
+        assert scored.column(ERROR).to_pylist()[1].startswith("crashed:")
 
 
 def test_a_killed_holder_is_started_again(shared: Shared) -> None:
@@ -197,7 +198,7 @@ def test_a_row_that_needs_too_much_memory_fails_alone(toy: Toy, settings: Settin
     with WorkerClient(artifact, bounded) as worker:
         scored = worker.score(hungry(artifact, [11.0, 12.0, 13.0, 14.0]))
     assert scored.column("prediction").to_pylist() == [11.0, 12.0, None, 14.0]
-    assert "out of memory, see GNOMON_WORKER_BYTES" in scored.column("error").to_pylist()[2]
+    assert "out of memory, see GNOMON_WORKER_BYTES" in scored.column(ERROR).to_pylist()[2]
 
 
 @pytest.mark.usefixtures("fresh_children")

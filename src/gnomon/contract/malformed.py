@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import math
+import re
 from typing import Any
 
 import msgspec
@@ -24,6 +25,24 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
+_CONVERT = 'send JSON, such as {"name": value}, or {"rows": [...]} for several records'
+_LOOKS_LIKE: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
+    (re.compile(pattern), what, hint)
+    for pattern, what, hint in (
+        (rb"\x1f\x8b|\x28\xb5\x2f\xfd|BZh|\xfd7zXZ", "compressed data", "send it uncompressed"),
+        (rb"PAR1|ARROW1|\xff{4}", "Parquet or Arrow data", _CONVERT),
+        (rb"PK\x03\x04|\x80[\x02-\x05]", "a zip archive or a pickle", _CONVERT),
+        (rb"--[^\r\n]+\r\n[Cc]ontent-", "multipart form data", _CONVERT),
+        (rb"\s*<[!?a-zA-Z]", "XML or HTML", _CONVERT),
+        (rb"[\w.%+~-]++=[^&\s{]*+(?:&[\w.%+~-]++=[^&\s]*+)*+\s*+\Z", "form data", _CONVERT),
+        (rb"\s*[{\[]\s*(?:\{\s*)?'", "a Python value", "encode it with json.dumps"),
+        (rb"\s*+\{[^\n]*\}[ \t\r]*+\n\s*+\{", "one JSON object after another", _CONVERT),
+        (rb"[^\n{}\[\]<=,;\t]++[,;\t][^\n{}\[\]<=]++\n[^\n]", "CSV", _CONVERT),
+    )
+)
+"""How other formats begin, what they are called, and what to do."""
+_BEGINNING = 4_096
+
 _MOST_DIGITS = 4300  # Python's own limit on reading an integer
 
 
@@ -61,6 +80,9 @@ def _other_encoding(body: bytes) -> MalformedBody | None:
 
 
 def _explained(body: bytes, error: msgspec.DecodeError | UnicodeDecodeError) -> InvalidRequest:
+    for pattern, what, hint in _LOOKS_LIKE:
+        if pattern.match(body[:_BEGINNING]):
+            return MalformedBody(f"the body is not JSON: it looks like {what}", hint=hint)
     if isinstance(error, UnicodeDecodeError):
         return MalformedBody(f"the body is not UTF-8: {error.reason}")
     if not body.strip():

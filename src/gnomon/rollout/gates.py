@@ -18,15 +18,13 @@ from gnomon.notebook import NotebookTable, Tabular
 from gnomon.policy import Limits, Policy
 from gnomon.rollout.evidence import Evidence, RowReference, gather
 from gnomon.rollout.history import RolloutState, Shadow
+from gnomon.shadow.feed.pace import ENOUGH_TIMES
 from gnomon.shadow.slices import Heartbeat
 from gnomon.skew.last_replay import Skew
 
 __all__ = ["Gate", "Gates", "Verdict", "evaluate", "judge"]
 
 Verdict = Literal["pass", "fail", "unknown"]
-
-ENOUGH_TIMES = 20
-"""Rows each side must have in batches of one size before their times are compared."""
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

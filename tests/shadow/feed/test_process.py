@@ -37,13 +37,13 @@ def own_folder(settings: Settings, shadow: Artifact) -> Path:
 def test_some_rows_are_scored_in_batches_as_live_had_them(
     settings: Settings, requests: Requests, shadow: Artifact
 ) -> None:
-    """Live answered each request alone: their times can be compared. Without an output to decide
-    on, no row is said not to flip."""
+    """Live answered each request alone: their times can be compared as soon as there are enough of
+    them. Without an output to decide on, no row is said not to flip."""
     requests.answer(*[row(1.0)] * 30)
     with FeedProcess(settings, shadow) as feed:
         feed.caught_up(30)
     found = records(settings, shadow)
-    assert [r["batch_rows"] for r in found] == [1] + [29] * 29
+    assert [r["batch_rows"] for r in found] == [1] * 20 + [10] * 10
     assert {r["flipped"] for r in found} == {None}
 
 
@@ -307,7 +307,7 @@ def test_a_stopped_worker_ends_with_its_feed(
 ) -> None:
     """A feed that leaves takes its worker along, whatever that is at."""
     requests.answer(row(-999.0))
-    with FeedProcess(settings, shadow) as feed:
+    with FeedProcess(settings, shadow, forked=False) as feed:
         worker = psutil.Process(feed.reports(lambda p: p.worker is not None).worker)
         (scorer,) = worker.children()
         worker.suspend()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from gnomon.policy import Policy, Rules
 from gnomon.shadow.feed.pace import Pace
 from gnomon.shadow.feed.source import Source
 from gnomon.worker import WorkerClient
-from gnomon.worker.messages import scored_schema
+from gnomon.worker.messages import ERROR, scored_schema
 
 __all__ = ["Shadowing"]
 
@@ -74,12 +75,13 @@ class Shadowing:
         begun = _now()
         live = source.live()
         read = decode(live, source.bodies(), self._decoder)
-        scored, times = self._score(client, read.batch, live.column("batch_rows")[0].as_py())
+        sizes = live.column("batch_rows").take(pa.array(read.places)).to_pylist()
+        scored, times = self._score(client, read.batch, sizes)
 
         places = _places(read.places, live.num_rows)
         inputs, answers, times = read.batch.take(places), scored.take(places), times.take(places)
         refused = pa.array([read.refused.get(i) for i in range(live.num_rows)], pa.string())
-        outcome = _outcomes(refused, answers.column("error"))
+        outcome = _outcomes(refused, answers.column(ERROR))
         arrived = pc.cast(live.column("arrived"), pa.int64())
         columns = self._common(source, live)
         columns |= {input_column(n): inputs.column(n) for n in inputs.schema.names}
@@ -88,7 +90,7 @@ class Shadowing:
         columns |= {
             "outcome": pc.if_else(pc.equal(outcome, "refused"), "failed", outcome),
             "error_code": pa.array([_CODES.get(one) for one in outcome.to_pylist()], pa.string()),
-            "error": pc.coalesce(refused, answers.column("error")),
+            "error": pc.coalesce(refused, answers.column(ERROR)),
             "unknown": pa.array([read.unknown.get(i) for i in range(live.num_rows)], _STRINGS),
             "queued_us": pc.subtract(begun, arrived),
             "total_us": pc.subtract(_now(), arrived),
@@ -110,22 +112,25 @@ class Shadowing:
         return self._assemble(columns, rows)
 
     def _score(
-        self, client: WorkerClient, rows: pa.RecordBatch, lives: int | None
+        self, client: WorkerClient, rows: pa.RecordBatch, sizes: Sequence[int | None]
     ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         """The answers, and for each row what its batch took and held.
 
-        The first batch is no larger than ``lives``, the one in which live scored the first row:
-        the latency gate compares batches of one size, and live's may all be of one row.
+        Args:
+            client: the shadow's worker.
+            rows: the decoded rows.
+            sizes: rows in the batch in which live scored each; None where that is not known.
         """
         answers, times = [_empty(self._scored)], [_empty(_TIMES)]
-        small = lives if lives and lives < min(rows.num_rows, self.pace.rows) else 0
-        while rows.num_rows:
-            batch = rows.slice(0, small or self.pace.rows)
-            rows = rows.slice(batch.num_rows)
+        done = 0
+        while done < rows.num_rows:
+            size, waiting = sizes[done], rows.num_rows - done
+            small = self.pace.like_live(size, waiting, first=not done) if size else 0
+            batch = rows.slice(done, small or self.pace.rows)
+            done += batch.num_rows
             answers.append(client.score(batch))
             if not small:
                 self.pace.took(batch.num_rows, client.micros)
-            small = 0
             took = (client.worked, batch.num_rows)
             repeated = [
                 pa.repeat(pa.scalar(value, field.type), batch.num_rows)
@@ -166,7 +171,8 @@ class Shadowing:
         if self._rules is None or self._rules[0] != live:
             outputs = self._contract.output_schema
             shared = [field for field in outputs if output_column(field.name) in live.names]
-            rules = self._policy.rules(pa.schema(shared), task=self._contract.task)
+            answered = self._contract.compared_as
+            rules = self._policy.rules(pa.schema(shared), outputs=answered)
             self._rules = live, rules
         return self._rules[1]
 
