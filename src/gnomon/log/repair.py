@@ -79,7 +79,14 @@ def repair(settings: Settings, model: str) -> Repair:
         LogUnavailable: a sealer is at work and does not come to an end, the spool is another
             storage root's, or the disk refuses.
     """
-    spool = settings.spool_path / model
+    try:
+        return _repaired(settings, model, settings.spool_path / model)
+    except OSError as error:
+        where = error.filename or settings.spool_path / model
+        raise LogUnavailable.of("repair the log", error, where=str(where)) from None
+
+
+def _repaired(settings: Settings, model: str, spool: Path) -> Repair:
     table = LogTable(settings, model)
     with _alone(spool) as identity:
         lists = set_aside_damaged_identity(settings, model)

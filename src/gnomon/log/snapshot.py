@@ -194,14 +194,17 @@ def _batches(
 def _consistent(table: LogTable, spool: Path | None) -> tuple[DeltaTable | None, list[Unsealed]]:
     """The table, and the segments that it lacks, with no commit between one and the other."""
     for last in [False] * _TRIES + [True]:
-        before = table.read()
-        segments = list(_open_segments(spool))
-        after = table.read()
-        if last or _version(before) == _version(after):
-            _check_none_missing(table, after, spool)
-            return after, _not_in(after, segments)
-        for segment in segments:
-            segment.reader.close()
+        with contextlib.ExitStack() as opened:
+            before = table.read()
+            segments = []
+            for segment in _open_segments(spool):
+                opened.enter_context(segment.reader)
+                segments.append(segment)
+            after = table.read()
+            if last or _version(before) == _version(after):
+                _check_none_missing(table, after, spool)
+                opened.pop_all()
+                return after, _not_in(after, segments)
     raise AssertionError
 
 
