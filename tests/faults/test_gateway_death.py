@@ -13,7 +13,7 @@ from gnomon.shadow.accounts.balance import balance
 from gnomon.testing import Server
 from tests.faults.clients import GOOD, post
 from tests.faults.conftest import ServeIn
-from tests.load import everything, gateways, until
+from tests.load import everything, gateways, load, until, wait_for_more
 
 
 def ask(server: Server) -> httpx.Response | None:
