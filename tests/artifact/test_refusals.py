@@ -27,6 +27,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 
 from gnomon.artifact import inspect, load, pack
 from gnomon.artifact.allowances import PackWarning
+from gnomon.artifact.packing import check_training
+from gnomon.contract.training_table import training_table
 from gnomon.errors import PackRefused
 
 Project = Callable[..., Any]
@@ -352,8 +354,6 @@ def test_metadata_requests_are_left_out() -> None:
 
 def test_a_step_without_underscores_counts_as_fitted() -> None:
     """It answers rows, and that is what fitted means."""
-    from gnomon.artifact.packing import check_training
-
-    check_training(Rounds().fit(X), X, None)
+    check_training(Rounds().fit(X), training_table(X), None)
     with pytest.raises(PackRefused, match="not fitted"):
-        check_training(Rounds(), X, None)
+        check_training(Rounds(), training_table(X), None)

@@ -321,7 +321,7 @@ def _check_width(columns: int) -> None:
         raise PackRefused(
             f"it answers {columns:,} columns, and at most {MOST_OUTPUTS:,} are served",
             where="the outputs",
-            hint="add a step that reduces them, such as TruncatedSVD(n_components=100)",
+            hint="hash to n_features=1000, or add a step such as TruncatedSVD(n_components=100)",
         )
 
 
