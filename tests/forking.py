@@ -17,6 +17,7 @@ import runpy
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing import forkserver, reduction
 from multiprocessing import process as processes
@@ -59,13 +60,16 @@ _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(list(PRELOADED))
 
 
+_starting = threading.Lock()
+
+
 class Forked:
     """A process that was forked; as much of ``subprocess.Popen`` as those who start one need."""
 
     def __init__(self, target: Callable[..., None], *arguments: Any) -> None:
         self._process = _processes.Process(target=target, args=arguments)
         # Without a look at the script that this process runs: it would run it again.
-        with pytest.MonkeyPatch.context() as patch:
+        with _starting, pytest.MonkeyPatch.context() as patch:
             patch.setitem(sys.modules, "__main__", ModuleType("__main__"))
             self._process.start()
         # Else this process would wait for it as it ends, and it perhaps for this one's sockets.
@@ -77,6 +81,10 @@ class Forked:
         pid = self._process.pid
         assert pid is not None
         return pid
+
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.is_alive()
 
     def kill(self) -> None:
         """Send SIGKILL."""

@@ -20,7 +20,7 @@ from tests.drift.columns import against, batch, frozen
 SAMPLES = 150
 SEEDS = (1, 2, 3)
 HEALTHY_SEEDS = (1, 2)
-"""Of healthy samples, each a millisecond, so many are enough: a limit of chance that is three times
+"""Of healthy samples, each a millisecond, so many are enough: a limit of chance that is ten times
 too generous goes beyond what is allowed with either."""
 
 Draw = Callable[[np.random.Generator, int], Any]

@@ -36,6 +36,7 @@ from gnomon.log.layout import (
     folders,
     stream_segments,
 )
+from gnomon.log.missing_segments import MissingSegment, missing_segments
 from gnomon.log.recovery import recover
 from gnomon.log.retention import removal_time
 from gnomon.log.sealed_account import Counted, SealedAccount
@@ -180,6 +181,8 @@ class Sealer:
         if folder.name == REQUESTS:
             segments = _due(segments, folder.parent, self._settings.spool_bytes)
         segments = [*itertools.takewhile(lambda s: s.closed is not None, segments)]
+        gone = missing_segments(folder, self._account.sealed_up_to)[:1]
+        segments = [s for s in segments if not gone or s.sequence < gone[0].sequence]
         segments = segments[:_SEGMENTS_AT_ONCE]
         with contextlib.ExitStack() as opened:
             whole, damage = _whole(opened, segments)
@@ -191,6 +194,8 @@ class Sealer:
             counted.reader.path.unlink()
         if damage is not None:
             raise damage
+        if gone and not whole:
+            raise MissingSegment.of(gone[0])
         return len(whole)
 
     def _remove_old(self) -> None:
