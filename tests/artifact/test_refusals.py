@@ -28,6 +28,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from gnomon.artifact import inspect, load, pack
 from gnomon.artifact.allowances import PackWarning
 from gnomon.artifact.packing import check_training
+from gnomon.cli import console
+from gnomon.cli.show.artifact import show_artifact
 from gnomon.contract.training_table import training_table
 from gnomon.errors import PackRefused
 
@@ -273,6 +275,9 @@ def test_what_is_allowed_is_recorded_with_what_was_found(users: Any) -> None:
     found = inspect(artifact.tag).manifest.allowed
     assert list(found) == ["batch_dependent"]
     assert "step `centreonbatch`" in found["batch_dependent"]
+    with console.out.capture() as shown:
+        show_artifact(artifact)
+    assert "allowed batch_dependent" in shown.get()
 
 
 @pytest.mark.usefixtures("home")
