@@ -26,8 +26,8 @@ def replay(day: date) -> int:
     for tag, role in gnomon.answering(gnomon.Settings.read(), MODEL):
         try:
             check = gnomon.replay(tag, role=role, start=start, end=start + timedelta(days=1))
-        except gnomon.GnomonError as error:  # the others are still replayed
-            print(f"{tag} as {role}: error: {error}", file=sys.stderr)
+        except Exception as error:  # The others still have their turn; 1 is only ever a verdict.
+            print(f"{tag} as {role}: {type(error).__name__}: {error}", file=sys.stderr)
             worst = 2
             continue
         print(f"{tag} as {role}: {check.report.verdict}, see {check.page}")

@@ -6,6 +6,7 @@ own, in ``tests/log``.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -53,6 +54,24 @@ def test_a_contract_of_format_2_is_read() -> None:
     older = Contract.read(DATA / "contract-1.json")
     assert older.format == 1
     assert older.feature("time_hour").max_age is None
+
+
+@pytest.mark.parametrize(("name", "digest"), [("1", "ecc4aa066168"), ("2", "b27279ebb28e")])
+def test_an_older_contract_has_the_digest_that_it_had(
+    name: str, digest: str, tmp_path: Path
+) -> None:
+    """And written again, it is the same file, which the releases of its format read."""
+    contract = Contract.read(DATA / f"contract-{name}.json")
+    assert contract.digest == digest
+    assert [output.role for output in contract.outputs] == [
+        "prediction",
+        "probability",
+        "probability",
+    ]
+    assert (contract.layout, contract.targets) == ("columns", ())
+    contract.write(tmp_path / "contract.json")
+    again, before = tmp_path / "contract.json", DATA / f"contract-{name}.json"
+    assert json.loads(again.read_bytes()) == json.loads(before.read_bytes())
 
 
 def test_a_rollout_event_of_format_1_is_read(tmp_path: Path) -> None:
@@ -228,8 +247,8 @@ FILES: list[tuple[str, int, Reader]] = [
     ("spool/flights/a/requests/closed.json", 1, read_closed),
     ("spool/flights/a/requests/lost.json", 1, read_lost),
     ("sealed/flights/0a1b.json", 1, read_ledger),
-    ("models/flights/1/manifest.json", 1, read_manifest),
-    ("models/flights/1/contract.json", 2, Contract.read),
+    ("models/flights/1/manifest.json", 2, read_manifest),
+    ("models/flights/1/contract.json", 3, Contract.read),
     ("models/flights/1/checks.json", 1, read_checks),
     ("reports/flights/replay.json", 1, read_report),
     ("reports/flights/drift.json", 1, read_drift),

@@ -16,6 +16,20 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "audit/test_leakage.py": ("audit/served.py",),
     "compat/test_portable.py": ("compat/platform/linux.py", "compat/platform/portable.py"),
     "compat/test_skops.py": ("artifact/skops_file.py",),
+    "artifact/test_packing.py": ("artifact/given.py",),
+    "artifact/test_refusals.py": (
+        "artifact/allowances.py",
+        "artifact/experimental.py",
+        "artifact/metadata_routing.py",
+        "artifact/surroundings.py",
+        "artifact/target.py",
+        "artifact/unseen_values.py",
+        "pipeline/batch_dependent_steps.py",
+        "pipeline/failing_step.py",
+    ),
+    "pipeline/test_answers.py": ("pipeline/methods.py",),
+    "contract/test_inference.py": ("contract/column_inference.py",),
+    "contract/test_dtypes.py": ("contract/intervals.py",),
     "contract/check/test_row_check.py": (
         "contract/check/batches.py",
         "contract/check/checked.py",
@@ -97,6 +111,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "cli/test_repair.py": ("cli/show/repair.py",),
     "cli/test_replay.py": ("cli/ranges.py",),
     "cli/test_reports.py": ("cli/show/reports.py",),
+    "cli/test_score.py": ("offline/scoring.py",),
     "cli/test_rollout.py": (
         "cli/at_root.py",
         "cli/at_server.py",
@@ -150,7 +165,6 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "test_docs_metrics.py": ("service/metrics.py",),
     "worker/test_client.py": (
         "worker/background.py",
-        "worker/engine.py",
         "worker/messages.py",
         "worker/memory_limit.py",
         "worker/process.py",

@@ -1,5 +1,6 @@
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -74,7 +75,7 @@ def test_the_limits_of_drift_are_one_effect_in_four_measures() -> None:
 
 def test_defaults_follow_the_outputs_type() -> None:
     """A class label must be equal; probabilities of two artifacts may lie 0.05 apart."""
-    rules = Policy().rules(OUTPUTS, task="classification")
+    rules = Policy().rules(OUTPUTS, outputs={"prediction": "label"})
     assert rules.comparators["prediction"] == Comparator(kind="label")
     assert rules.comparators["probability_1"] == Comparator(kind="probability", absolute=0.05)
     assert rules.decides == {"prediction": None}
@@ -82,7 +83,7 @@ def test_defaults_follow_the_outputs_type() -> None:
 
 def test_one_artifact_may_only_round_differently() -> None:
     """Online against offline excuses rounding and nothing else."""
-    rules = Policy().rules(OUTPUTS, task="classification", same=True)
+    rules = Policy().rules(OUTPUTS, outputs={"prediction": "label"}, same=True)
     assert rules.comparators["probability_1"] == Comparator(
         kind="probability", absolute=1e-12, relative=1e-9
     )
@@ -105,20 +106,32 @@ def test_a_features_kind_follows_its_arrow_type(type_: pa.DataType, kind: str) -
 
 
 @pytest.mark.parametrize(
-    ("task", "type_", "kind"),
+    ("said", "type_", "kind"),
     [
-        ("classification", pa.float64(), "label"),
-        ("regression", pa.int64(), "number"),
+        ("label", pa.float64(), "label"),
+        ("number", pa.int64(), "number"),
         (None, pa.int64(), "label"),
         (None, pa.float64(), "number"),
     ],
 )
-def test_the_task_says_what_a_prediction_is(
-    task: str | None, type_: pa.DataType, kind: str
+def test_the_contract_says_what_a_prediction_is(
+    said: str | None, type_: pa.DataType, kind: str
 ) -> None:
-    """Only the task tells a class that is a number from a number that is measured."""
-    rules = Policy().rules(pa.schema([("prediction", type_)]), task=task)  # type: ignore[arg-type]
+    """Only the contract tells a class that is a number from a number that is measured."""
+    outputs: Any = None if said is None else {"prediction": said}
+    rules = Policy().rules(pa.schema([("prediction", type_)]), outputs=outputs)
     assert rules.comparators["prediction"].kind == kind
+
+
+def test_every_predicted_label_decides() -> None:
+    """Of a model of several targets a row flips with any of its labels; scores decide nothing."""
+    schema = pa.schema(
+        [("prediction_a", pa.int64()), ("prediction_b", pa.string()), ("score_a", pa.float64())]
+    )
+    outputs: Any = {"prediction_a": "label", "prediction_b": "label", "score_a": "number"}
+    rules = Policy().rules(schema, outputs=outputs)
+    assert rules.decides == {"prediction_a": None, "prediction_b": None}
+    assert rules.comparators["score_a"].kind == "number"
 
 
 def test_an_exact_name_wins_over_a_pattern(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from __future__ import annotations
 import hashlib
 import math
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
@@ -65,6 +65,7 @@ _KIND = Format("policy", FORMAT, hint="leave `format` out, or set it to 1", dama
 _SHOWN = 20
 
 Kind = Literal["label", "number", "probability", "ignore"]
+NumberOrLabel = Literal["label", "number", "probability"]
 
 
 class Tolerance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,7 +96,7 @@ class Tolerance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Comparator(msgspec.Struct, frozen=True, kw_only=True):
     """A tolerance with nothing left open: two values agree within any one of the three bounds."""
 
-    kind: Literal["label", "number", "probability"]
+    kind: NumberOrLabel
     absolute: float = 0.0
     relative: float = 0.0
     ulps: int = 0
@@ -118,7 +119,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the application does with an answer; a row *flips* when it would do something else.
 
-    Without a decision a row flips when the predicted label differs.
+    Without a decision a row flips when a predicted label differs.
 
     Attributes:
         output: the output column decided on.
@@ -311,30 +312,36 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         self,
         schema: pa.Schema,
         *,
-        task: Literal["classification", "regression"] | None = None,
+        outputs: Mapping[str, NumberOrLabel] | None = None,
         same: bool = False,
     ) -> Rules:
         """The comparators for the columns of ``schema``, with every default filled in.
 
         Args:
             schema: the columns to compare.
-            task: whether ``prediction`` names a class or measures something. Unknown: a float
-                measures, anything else names.
+            outputs: by output, what its values are, as the contract says. Unknown: by the column's
+                name and type; a ``prediction`` that is a float measures, any other names.
             same: compare one artifact with itself (``[skew]``) instead of two (``[compare]``).
         """
-        chosen = {field.name: self._comparator(field, task, same) for field in schema}
+        known = outputs or {}
+        chosen = {
+            field.name: self._comparator(field, known.get(field.name), same) for field in schema
+        }
         comparators = {name: rule for name, rule in chosen.items() if rule is not None}
         decides: dict[str, float | None] = {}
         if self.decision is None:
-            label = comparators.get("prediction")
-            decides = {"prediction": None} if label and label.kind == "label" else {}
+            named = ["prediction"] if outputs is None else outputs
+            labels = [name for name in named if name in comparators]
+            decides = {name: None for name in labels if comparators[name].kind == "label"}
         elif self.decision.output in comparators:
             decides = {self.decision.output: self.decision.threshold}
         return Rules(comparators=comparators, decides=decides)
 
-    def _comparator(self, field: pa.Field, task: str | None, same: bool) -> Comparator | None:
+    def _comparator(
+        self, field: pa.Field, known: NumberOrLabel | None, same: bool
+    ) -> Comparator | None:
         given = _lookup(self.skew if same else self.compare, field.name)
-        kind = given.kind or _kind(field, task)
+        kind = given.kind or known or _kind(field)
         if kind == "ignore":
             return None
         if (given.absolute, given.relative, given.ulps) == (None, None, None):
@@ -399,12 +406,11 @@ def _lookup(table: dict[str, Tolerance], name: str) -> Tolerance:
     return next((rule for key, rule in table.items() if fnmatchcase(name, key)), Tolerance())
 
 
-def _kind(field: pa.Field, task: str | None) -> Literal["label", "number", "probability"]:
-    if field.name == "prediction" and task is not None:
-        return "label" if task == "classification" else "number"
+def _kind(field: pa.Field) -> NumberOrLabel:
     if pa.types.is_floating(field.type):
         return "probability" if field.name.startswith("probability_") else "number"
     whole = pa.types.is_integer(field.type) and field.name != "prediction"
+    whole = whole or pa.types.is_decimal(field.type)
     return "number" if whole or pa.types.is_timestamp(field.type) else "label"
 
 

@@ -22,6 +22,7 @@ import pytest
 import gnomon
 from gnomon.artifact import Artifact, pack
 from gnomon.artifact.manifest import Manifest, hash_files
+from tests.forking import forked_children, fresh_children  # noqa: F401
 
 SOURCE = Path(gnomon.__file__).parents[1]
 

@@ -183,7 +183,7 @@ def test_a_newer_format_is_refused(copied: Path) -> None:
     content = json.dumps(manifest).encode()
     (copied / "manifest.json").write_bytes(content)
     (copied / "manifest.sha256").write_text(f"{sha256(content)}  manifest.json\n")
-    with pytest.raises(ArtifactIncompatible, match=r"format 99; .* reads up to 1"):
+    with pytest.raises(ArtifactIncompatible, match=r"format 99; .* reads up to 2"):
         inspect(copied)
 
 

@@ -10,6 +10,8 @@ from gnomon.artifact import Artifact, fresh_process
 from gnomon.errors import PackRefused
 from tests.artifact.conftest import reseal
 
+pytestmark = pytest.mark.usefixtures("fresh_children")
+
 
 def test_a_whole_artifact_passes(packed: Artifact) -> None:
     """It loads and verifies with nothing of this process in reach."""

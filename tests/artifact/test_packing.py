@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -14,17 +15,21 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.exceptions import DataConversionWarning
 from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from gnomon.artifact import Artifact, inspect, load, pack, serialization
+from gnomon.artifact.given import UnusedColumnWarning
 from gnomon.artifact.packing import accept_types, check_batch_invariance, data_digest
 from gnomon.contract import infer_contract
-from gnomon.errors import PackRefused, UntrustedTypes
+from gnomon.errors import ContractError, PackRefused, UntrustedTypes
 from tests.artifact.conftest import write_package
+from tests.forking import run_python
 
 Project = Callable[..., Any]
 
@@ -40,6 +45,7 @@ def fitted() -> tuple[Any, pd.DataFrame, pd.Series[Any]]:
     return make_pipeline(StandardScaler(), LinearRegression()).fit(frame, target), frame, target
 
 
+@pytest.mark.usefixtures("fresh_children")
 def test_it_is_in_the_store_and_loads(home: Path) -> None:
     """What pack returns is what inspect finds under the tag, and it answers as the pipeline."""
     pipeline, frame, target = fitted()
@@ -112,9 +118,7 @@ def test_two_versions_of_one_package_live_side_by_side(tmp_path: Path) -> None:
         folder = tmp_path / f"checkout{factor}"
         source = f"def scale(X):\n    return X * {factor}\n"
         write_package(folder, "preprocessing", {"__init__.py": source})
-        done = subprocess.run(
-            [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False
-        )
+        done = run_python(["-c", script], cwd=folder, env=os.environ)
         assert done.returncode == 0, done.stderr
         paths.append(done.stdout.strip())
     answers = []
@@ -164,12 +168,69 @@ def test_a_step_that_looks_at_the_batch_is_refused(project: Project) -> None:
 
 @pytest.mark.parametrize("what", ["array", "list"])
 @pytest.mark.usefixtures("home")
-def test_anything_but_a_frame_is_refused(what: str) -> None:
-    """A contract needs the names and types of columns."""
+def test_columns_without_names_are_refused_where_it_was_fitted_on_names(what: str) -> None:
+    """In another order they would be taken for each other, and nobody would see it."""
     pipeline, frame, target = fitted()
     rows: Any = frame.to_numpy() if what == "array" else frame.to_numpy().tolist()
-    with pytest.raises(PackRefused, match="expected a pandas DataFrame"):
+    with pytest.raises(PackRefused, match="fitted on columns with names, and X has none") as caught:
         pack("flights", pipeline, rows, target)
+    assert "columns=pipeline.feature_names_in_" in str(caught.value.hint)
+
+
+@pytest.mark.usefixtures("home")
+def test_what_was_fitted_on_an_array_is_given_one_in_the_order_of_the_names() -> None:
+    """Packed with a frame, it takes columns by their names from then on, in whatever order."""
+    frame, target = numbers()
+    pipeline = make_pipeline(StandardScaler(), LinearRegression()).fit(frame.to_numpy(), target)
+    artifact = pack("array", pipeline, frame, target)
+    assert artifact.contract.input == "array"
+    loaded = load(artifact.path)
+    there, turned = loaded.predict(frame), loaded.predict(frame[["b", "a"]])
+    assert there.equals(turned)
+    assert there.column("prediction").to_pylist() == pipeline.predict(frame.to_numpy()).tolist()
+
+
+@pytest.mark.usefixtures("home")
+def test_a_column_that_the_pipeline_drops_does_not_block() -> None:
+    """It is left out with a warning; one that is used is refused with a line to copy."""
+    frame, target = numbers()
+    frame["since"] = pd.to_timedelta(np.arange(len(frame)), unit="h")
+    kept = ColumnTransformer([("scaled", StandardScaler(), ["a", "b"])])
+    pipeline = make_pipeline(kept, LinearRegression()).fit(frame, target)
+    with pytest.warns(UnusedColumnWarning, match=r"column `since` is not in the contract"):
+        artifact = pack("dropped", pipeline, frame, target)
+    assert [feature.name for feature in artifact.contract.features] == ["a", "b"]
+    seconds = FunctionTransformer(lambda rows: rows.assign(since=rows["since"].dt.seconds))
+    used = make_pipeline(seconds, LinearRegression()).fit(frame, target)
+    with pytest.raises(ContractError, match="timedelta64") as caught:
+        pack("used", used, frame, target)
+    assert caught.value.hint == "X['since'] = X['since'].dt.total_seconds()"
+
+
+@pytest.mark.usefixtures("home")
+def test_columns_called_by_integers_are_integers_again_for_the_pipeline() -> None:
+    """As ``pd.DataFrame(array)`` calls them; requests call them by their digits."""
+    frame, target = numbers()
+    frame = frame.set_axis([0, 1], axis=1)
+    pipeline = make_pipeline(StandardScaler(), LinearRegression()).fit(frame, target)
+    artifact = pack("integers", pipeline, frame, target)
+    assert [(f.name, f.column) for f in artifact.contract.features] == [("0", 0), ("1", 1)]
+
+
+@pytest.mark.usefixtures("home")
+def test_a_carried_column_is_in_the_contract_and_not_in_what_the_pipeline_gets() -> None:
+    """The entity key need not be an input of the model."""
+    frame, target = numbers()
+    pipeline = make_pipeline(StandardScaler(), LinearRegression()).fit(frame, target)
+    both = frame.assign(customer=[f"c{i}" for i in range(len(frame))])
+    artifact = pack(
+        "carried", pipeline, both, target, carry=("customer",), entity_key=("customer",)
+    )
+    assert artifact.contract.feature("customer").carried
+    loaded = load(artifact.path)
+    assert loaded.predict(both).equals(loaded.predict(frame))
+    inputs = {row["name"] for row in artifact.profile().to_pylist() if row["kind"] == "input"}
+    assert inputs == {"a", "b", "customer"}
 
 
 @pytest.mark.usefixtures("home")
@@ -197,12 +258,23 @@ def test_a_target_of_another_length_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("home")
-def test_what_predicts_nothing_is_refused() -> None:
-    """A pipeline ends in a classifier or a regressor."""
+def test_what_answers_nothing_is_refused() -> None:
+    """A pipeline ends in something that answers rows."""
     frame, _ = numbers()
-    for nothing in (KMeans(n_clusters=2, n_init=1).fit(frame), len):
-        with pytest.raises(PackRefused, match="expected a classifier or a regressor"):
+    for nothing in (NearestNeighbors().fit(frame), len):
+        with pytest.raises(PackRefused, match="nothing that answers new rows"):
             pack("flights", nothing, frame)
+
+
+@pytest.mark.usefixtures("home")
+def test_one_target_as_a_column_is_taken_with_a_warning() -> None:
+    """As scikit-learn does; the answers are those of the pipeline."""
+    frame, target = numbers()
+    pipeline = LinearRegression().fit(frame, target.to_frame())
+    with pytest.warns(DataConversionWarning, match="y has one column"):
+        artifact = pack("column", pipeline, frame, target.to_frame())
+    answer = load(artifact.tag).predict(frame)["prediction"].to_numpy()
+    np.testing.assert_array_equal(answer, pipeline.predict(frame).ravel())
 
 
 @pytest.mark.usefixtures("home")
@@ -266,6 +338,7 @@ def test_pickle_is_used_when_asked_for_and_marked() -> None:
     np.testing.assert_array_equal(answer, pipeline.predict(frame))
 
 
+@pytest.mark.usefixtures("fresh_children")
 @pytest.mark.usefixtures("home")
 def test_code_that_only_works_here_is_refused(project: Project, tmp_path: Path) -> None:
     """The artifact is loaded in a fresh process first, where a file left behind is missed."""
@@ -382,6 +455,7 @@ def test_what_only_a_whole_or_a_null_row_shows_is_refused(
     assert caught.value.where == f"step `{step.lower()}`, {where}"
 
 
+@pytest.mark.usefixtures("fresh_children")
 @pytest.mark.parametrize(("step", "says"), [("Dummies", "alone"), ("Hashed", "fresh process")])
 @pytest.mark.usefixtures("home")
 def test_columns_of_the_batch_and_hashes_of_the_process_are_refused(

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 
 from gnomon.artifact import Artifact, inspect, store, tags
 from gnomon.errors import ArtifactCorrupt, PackRefused, UnknownArtifact
+from tests.forking import run_python
 
 Put = Callable[..., Path]
 
@@ -186,11 +188,12 @@ print(pack("flights", LinearRegression().fit(frame, frame["x"]), frame).tag)
 @pytest.mark.slow
 def test_whole_packs_may_run_at_once(home: Path) -> None:
     """Three processes pack under one name: three whole artifacts, one of them the latest."""
-    processes = [
-        subprocess.Popen([sys.executable, "-c", PACK], stdout=subprocess.PIPE, text=True)
-        for _ in range(3)
-    ]
-    packed = [process.communicate()[0].strip() for process in processes]
+    here = Path.cwd()
+    with ThreadPoolExecutor(3) as threads:
+        runs = [threads.submit(run_python, ["-c", PACK], cwd=here, env=os.environ) for _ in "abc"]
+    done = [run.result() for run in runs]
+    assert [one.returncode for one in done] == [0, 0, 0], done
+    packed = [one.stdout.strip() for one in done]
     assert sorted(packed) == sorted(tags("flights"))
     assert inspect("flights:latest").tag == tags("flights")[0]
     for tag in packed:

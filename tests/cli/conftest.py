@@ -11,8 +11,11 @@ import pytest
 from gnomon.service.client import Client
 from gnomon.testing import Server, serving
 from tests.cli.running import Shell
+from tests.forking import forked_children
 from tests.load import until
 from tests.packing import SCRIPT, install, times, write_service
+
+__all__ = ["forked_children", "running", "shell"]
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 import gnomon
 from gnomon.testing import free_port
 from tests.cli.running import Shell
+from tests.forking import run_python
 
 ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
 
@@ -31,6 +32,12 @@ def test_a_new_deployment_trains_serves_and_answers(shell: Shell) -> None:
     deployed = Shell(folder, shell.environment)
     train = [sys.executable, "-m", "models.train"]
     subprocess.run(train, cwd=folder, env=deployed.variables, check=True, timeout=120)
+
+    def run(*words: str) -> None:
+        """Run a module of the deployment, without another second of imports."""
+        done = run_python(["-m", *words], cwd=folder, env=deployed.variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+
     port = free_port()
     told_by_server = shell.folder / "server.txt"  # A pipe would be read until its last child ends.
     with told_by_server.open("w") as out:
@@ -47,14 +54,11 @@ def test_a_new_deployment_trains_serves_and_answers(shell: Shell) -> None:
             answer = client.predict(ROW)
             assert answer.prediction == "setosa"
             assert answer.probabilities["setosa"] > 0.9
-        subprocess.run([*train, "squares"], cwd=folder, env=deployed.variables, check=True)
+        run("models.train", "squares")
         deployed("shadow", "start", "my-iris:latest")
         assert f"at http://127.0.0.1:{port}" in deployed("status").out
-        send = [sys.executable, "-m", "models.send", f"http://127.0.0.1:{port}"]
-        subprocess.run(send, cwd=folder, env=deployed.variables, check=True, timeout=120)
-        today = f"{datetime.now(UTC):%Y-%m-%d}"
-        replay = [sys.executable, "-m", "shadow.replay", "--day", today]
-        subprocess.run(replay, cwd=folder, env=deployed.variables, check=True, timeout=120)
+        run("models.send", f"http://127.0.0.1:{port}")
+        run("shadow.replay", "--day", f"{datetime.now(UTC):%Y-%m-%d}")
         assert len(list(folder.glob(".gnomon/skew/my-iris/*.json"))) == 2
         assert "is live" in deployed("promote", "my-iris", "--wait", "60").out
         server.send_signal(signal.SIGINT)

@@ -86,7 +86,7 @@ LINUX_ONLY = {
 
 LINUX_FILES = {
     SOURCE / "service" / "standby_process.py",
-    SOURCE / "service" / "adopted_process.py",
+    SOURCE / "service" / "takeover.py",
     SOURCE / "worker" / "adopted_process.py",
 }
 """What Linux alone can do by its nature; none of it runs in the portable implementation."""

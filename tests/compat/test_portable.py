@@ -52,7 +52,15 @@ def _command(process: psutil.Process) -> list[str]:
         return []
 
 
-def test_it_is_served_shadowed_and_proven(server: Server, own_home: Path, tmp_path: Path) -> None:
+def test_it_serves_proves_and_survives(server: Server, own_home: Path, tmp_path: Path) -> None:
+    """In one life of a server, as to start one takes long: it is served, shadowed and proven; it
+    loses nothing where processes are killed, and leaves nobody.
+    """
+    served_shadowed_and_proven(server, own_home, tmp_path)
+    nothing_acknowledged_is_lost_and_nobody_is_left(server)
+
+
+def served_shadowed_and_proven(server: Server, own_home: Path, tmp_path: Path) -> None:
     """Good rows, a row that raises, one that ends its worker; then the commands."""
     with server.client() as client:
         answers = [client.predict({"x": float(n), "id": f"e{n}"}) for n in range(1, 31)]
@@ -88,7 +96,7 @@ def test_it_is_served_shadowed_and_proven(server: Server, own_home: Path, tmp_pa
     assert shell("log", "accounts", "--json").json["balanced"] is True
 
 
-def test_nothing_acknowledged_is_lost_and_nobody_is_left(server: Server) -> None:
+def nothing_acknowledged_is_lost_and_nobody_is_left(server: Server) -> None:
     """The gateway is killed under load, and so are its workers; then the server is told to stop."""
     with load(server, connections=4) as seen:
         wait_for_more(seen, 20, "requests are answered", 120)

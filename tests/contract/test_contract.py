@@ -45,6 +45,11 @@ def feature(name: str = "x", **options: Any) -> Feature:
     return Feature(**({"name": name, "type": "float", "dtype": "float64"} | options))
 
 
+def output(name: str, **options: Any) -> Output:
+    """An output that is a float."""
+    return Output(name=name, type="float", **options)
+
+
 def written(path: Path, **changes: Any) -> Path:
     """The contract as a file, with some of its keys changed; None takes a key out."""
     LATE.write(path)
@@ -58,7 +63,7 @@ def test_a_contract_reads_back_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "contract.json"
     LATE.write(path)
     assert Contract.read(path) == LATE
-    assert path.read_text().splitlines()[1] == '  "format": 2,'
+    assert path.read_text().splitlines()[1] == '  "format": 3,'
 
 
 @given(contracts())
@@ -89,6 +94,42 @@ def test_schemas_follow_features_and_outputs() -> None:
     assert LATE.probability_columns == ("probability_false", "probability_true")
 
 
+def test_an_output_says_what_it_is_or_its_name_does() -> None:
+    """Outputs of a kind, their class as an answer has it, and what two of them compare as."""
+    assert [output.role for output in LATE.outputs] == ["prediction", "probability", "probability"]
+    assert [output.key for output in LATE.outputs[1:]] == ["false", "true"]
+    assert LATE.compared_as["probability_true"] == "probability"
+    assert LATE.compared_as["prediction"] == "label"
+    assert LATE.classes_of(PREDICTION) == (False, True)
+    assert LATE.classes_of(LATE.outputs[1]) == ()
+    named = output("probability_of_rain", kind="value")
+    assert (named.role, named.key) == ("value", "probability_of_rain")
+
+
+def test_a_contract_may_have_several_targets() -> None:
+    """Each with its own prediction, classes and probabilities."""
+    several = changed(
+        classes=(),
+        outputs=(
+            Output(name="prediction_a", type="integer", target="a", classes=(0, 1)),
+            Output(name="prediction_b", type="string", target="b", classes=("x", "y")),
+            output("probability_a_1", target="a", label=1),
+            output("score_b", kind="score", target="b"),
+        ),
+    )
+    several.check()
+    assert several.targets == ("a", "b")
+    assert several.classes_of(several.outputs[1]) == ("x", "y")
+    assert several.compared_as == {
+        "prediction_a": "label",
+        "prediction_b": "label",
+        "probability_a_1": "probability",
+        "score_b": "number",
+    }
+    assert several.learned is None
+    assert LATE.learned == "classification"
+
+
 def test_an_unknown_feature_is_answered_with_the_known() -> None:
     """Asking for a feature that is not there lists those that are."""
     assert LATE.feature("tail").type == "string"
@@ -99,11 +140,10 @@ def test_an_unknown_feature_is_answered_with_the_known() -> None:
 @pytest.mark.parametrize(
     ("changes", "where", "message"),
     [
-        ({"format": 3}, "$.format", "this contract has format 3; this version of gnomon"),
-        ({"format": 0}, "$.format", "expected a format of 1 to 2, got 0"),
+        ({"format": 4}, "$.format", "this contract has format 4; this version of gnomon"),
+        ({"format": 0}, "$.format", "expected a format of 1 to 3, got 0"),
         ({"features": ()}, "$.features", "at least one feature"),
         ({"features": (feature(), feature())}, "$.features", "`x` is named twice"),
-        ({"features": (feature("rows"),)}, "$.features", "cannot be called `rows`"),
         ({"features": (feature(""),)}, "$.features", "cannot be called ''"),
         ({"features": (feature('a"b'),)}, "$.features", "cannot be called"),
         ({"features": (feature(minimum=2, maximum=1),)}, "$.features[0]", "feature `x`: "),
@@ -117,10 +157,29 @@ def test_an_unknown_feature_is_answered_with_the_known() -> None:
         ({"entity_key": ("tail", "tail")}, "$.entity_key", "`tail` is named twice"),
         ({"event_time": "when"}, "$.event_time", "no feature `when`"),
         ({"event_time": "tail"}, "$.event_time", "expected a timestamp, but `tail` is a string"),
-        ({"outputs": ()}, "$.outputs", "the first output must be `prediction`"),
+        ({"outputs": ()}, "$.outputs", "at least one output"),
+        ({"outputs": (PREDICTION, output("late"))}, "$.outputs", "one prediction of a target"),
+        ({"outputs": (*LATE.outputs, output('a"b'))}, "$.outputs[3].name", "cannot be called"),
+        (
+            {"outputs": (output("s", kind="score"), PREDICTION, output("t", kind="score"))},
+            "$.outputs",
+            "outputs of one kind to stand together",
+        ),
+        (
+            {"outputs": (output("a", target="a"), output("b", target="b"))},
+            "$.classes",
+            "the classes of several targets are those of their predictions",
+        ),
         ({"outputs": (PREDICTION, PREDICTION)}, "$.outputs", "`prediction` is named twice"),
         ({"outputs": LATE.outputs[:2]}, "$.outputs", "one for each of the 2 classes, got 1"),
         ({"task": "regression"}, "$.classes", "a regression has no classes"),
+        ({"format": 2, "task": "clustering"}, "$.task", "of format 2 has no `clustering`"),
+        ({"format": 2, "layout": "rows"}, "$.layout", "of format 2 has no `layout`"),
+        (
+            {"format": 2, "outputs": (PREDICTION, output("s", kind="score"))},
+            "$.outputs[1].kind",
+            "of format 2 has no `kind`",
+        ),
     ],
 )
 def test_a_contradiction_is_refused_with_its_place(
@@ -136,13 +195,13 @@ def test_a_contradiction_is_refused_with_its_place(
 @pytest.mark.parametrize(
     ("changes", "where", "message"),
     [
-        ({"format": 3}, "$.format", "has format 3; this"),
-        ({"format": 3, "new": 1}, "$.format", "has format 3; this"),
+        ({"format": 4}, "$.format", "has format 4; this"),
+        ({"format": 4, "new": 1}, "$.format", "has format 4; this"),
         ({"format": None}, None, "missing required field `format`"),
         ({"extra": 1}, None, "unknown field `extra`"),
         ({"task": "ranking"}, "$.task", "ranking"),
         ({"features": [{"name": "x", "type": "float"}]}, "$.features[0]", "`dtype`"),
-        ({"features": [{"name": "x", "type": "decimal"}]}, "$.features[0].type", "decimal"),
+        ({"features": [{"name": "x", "type": "complex"}]}, "$.features[0].type", "complex"),
         ({"event_time": "tail"}, "$.event_time", "expected a timestamp"),
     ],
 )

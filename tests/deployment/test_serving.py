@@ -124,3 +124,20 @@ def test_a_bento_carries_the_service_and_gnomon(tmp_path: Path) -> None:
     bare = [sys.executable, "-S", "-c", "import gnomon; print(gnomon.__version__)"]
     said = subprocess.run(bare, cwd=source, capture_output=True, text=True, check=True)
     assert said.stdout.strip() == gnomon.__version__
+
+
+def test_the_skeleton_builds_a_bento(tmp_path: Path) -> None:
+    """Where Gnomon is installed from elsewhere than a package index, too."""
+    environment = {**os.environ, "BENTOML_HOME": str(tmp_path), "BENTOML_DO_NOT_TRACK": "True"}
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    for command in (
+        ["-m", "gnomon", "init", "."],
+        ["-m", "bentoml", "build", "--version", "one"],
+    ):
+        subprocess.run(
+            [sys.executable, *command], cwd=folder, env=environment, capture_output=True, check=True
+        )
+    built = tmp_path / "bentos" / "gateway" / "one"
+    assert (built / "src" / "shadow" / "policy.toml").is_file()
+    assert "gnomon" in (built / "env/python/requirements.txt").read_text()

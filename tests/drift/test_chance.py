@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,9 @@ from tests.drift.columns import against, batch, frozen
 
 SAMPLES = 150
 SEEDS = (1, 2, 3)
+HEALTHY_SEEDS = (1, 2)
+"""Of healthy samples, each a millisecond, so many are enough: a limit of chance that is ten times
+too generous goes beyond what is allowed with either."""
 
 Draw = Callable[[np.random.Generator, int], Any]
 
@@ -48,10 +51,12 @@ def samples(
         yield BinnedSides(bins, bins.training, cell)
 
 
-def judged(draw: Draw, served: Draw, rows: int, training: int) -> list[bool]:
+def judged(
+    draw: Draw, served: Draw, rows: int, training: int, seeds: Sequence[int] = SEEDS
+) -> list[bool]:
     """Whether each of many samples is called drifted."""
     found = []
-    for seed in SEEDS:
+    for seed in seeds:
         random = np.random.default_rng([seed, rows, training])
         bins = frozen(draw(random, training))
         found += [
@@ -65,8 +70,10 @@ def judged(draw: Draw, served: Draw, rows: int, training: int) -> list[bool]:
 @pytest.mark.parametrize("training", [400, 20_000])
 @pytest.mark.parametrize("rows", [15, 30, 60, 120])
 def test_few_healthy_rows_are_not_called_drifted(rows: int, training: int) -> None:
-    """Of 3,600 samples of eight kinds of columns, at most one in 300; and of no kind one in 50."""
-    found = {name: judged(draw, draw, rows, training) for name, draw in HEALTHY.items()}
+    """Of 2,400 samples of eight kinds of columns, at most one in 300; and of no kind one in 50."""
+    found = {
+        name: judged(draw, draw, rows, training, HEALTHY_SEEDS) for name, draw in HEALTHY.items()
+    }
     shares = {name: float(np.mean(called)) for name, called in found.items()}
     assert np.mean(list(found.values())) <= 1 / 300, shares
     assert max(shares.values()) <= 0.02, shares

@@ -10,15 +10,16 @@ import statistics
 import time
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from gnomon.log import InferenceLog
 from gnomon.testing import Server
-from tests.conftest import Serve
 from tests.faults.accounts import Accounts
 from tests.faults.clients import GOOD, ask, connect, error_of, read_to_end, request
+from tests.faults.conftest import ServeIn
+from tests.faults.shadows import Packed, install
 from tests.load import Load, gateways, load, scorers, until, wait_for_more
-from tests.packing import Pack, times
 
 FAULT = "time.sleep(0.3)"
 """Only for rows whose id begins with ``online``."""
@@ -48,27 +49,59 @@ def few_descriptors() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-@pytest.mark.slow
-def test_ten_thousand_idle_connections_cost_little(many: int, pack: Pack, serve: Serve) -> None:
-    """Beside them live answers as before, a killed worker is replaced, and another artifact is
-    promoted; each takes little memory, and gives its descriptor back."""
-    old, new = pack(times(2)), pack(times(3))
-    idle: list[socket.socket] = []
+@contextlib.contextmanager
+def at_most(files: int, processes: list[psutil.Process]) -> Iterator[None]:
+    """Running processes may have so many files open until the block ends."""
+    limits = [resource.prlimit(process.pid, resource.RLIMIT_NOFILE) for process in processes]
+    try:
+        for process, (_, hard) in zip(processes, limits, strict=True):
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (files, hard))
+        yield
+    finally:
+        for process, limit in zip(processes, limits, strict=True):
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limit)
+
+
+def live_scorer(server: Server) -> psutil.Process:
+    """The process that scores for what is live; what was live before may have one, too."""
+    with server.client() as control:
+        live = control.status().live
+    assert live is not None
+    path = live.artifact.replace(":", "/")
+    [found] = [scorer for scorer in scorers(server) if path in " ".join(scorer.cmdline())]
+    return found
+
+
+@pytest.fixture(scope="module")
+def patient(serve_in: ServeIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that lets clients be idle, started where few files may be open."""
+    settings = {"GNOMON_CLIENT_SECONDS": "600", "GNOMON_SEGMENT_SECONDS": "0.2"}
+    place = tmp_path_factory.mktemp("patient")
     with contextlib.ExitStack() as stack:
         with few_descriptors():
-            server = stack.enter_context(serve(old, GNOMON_CLIENT_SECONDS="600"))
-        accounts = Accounts(server)
-        [gateway] = gateways(server)
-        alone = statistics.median(ask(server) for _ in range(20))
-        descriptors, memory = gateway.num_fds(), gateway.memory_info().rss
+            server = stack.enter_context(serve_in(place, "pass", settings))
+        yield server
+
+
+@pytest.mark.slow
+def test_ten_thousand_idle_connections_cost_little(
+    many: int, patient: Server, packed_once: Packed
+) -> None:
+    """Beside them live answers as before, a killed worker is replaced, and another artifact is
+    promoted; each takes little memory, and gives its descriptor back."""
+    new = f"toy:{install(patient, packed_once, 'pass').name}"
+    accounts, [gateway] = Accounts(patient), gateways(patient)
+    alone = statistics.median(ask(patient) for _ in range(20))
+    descriptors, memory = gateway.num_fds(), gateway.memory_info().rss
+    idle: list[socket.socket] = []
+    with patient.client() as control:
         try:
-            idle += [connect(server) for _ in range(many)]
+            idle += [connect(patient) for _ in range(many)]
             until(lambda: gateway.num_fds() > many, "all are accepted")
             each = (gateway.memory_info().rss - memory) / many
-            beside = statistics.median(ask(server) for _ in range(20))
-            with load(server) as seen, server.client() as control:
-                [scorer] = scorers(server)
-                scorer.kill()
+            beside = statistics.median(ask(patient) for _ in range(20))
+            with load(patient) as seen:
+                live_scorer(patient).kill()
                 wait_for_more(seen, 50, "a worker is replaced")
                 control.promote(new, force=True, why="a test")
                 until(lambda: new in seen.last, "the new worker answers")
@@ -77,6 +110,7 @@ def test_ten_thousand_idle_connections_cost_little(many: int, pack: Pack, serve:
                 connection.close()
         until(lambda: gateway.num_fds() < descriptors + 50, "descriptors are given back")
         since = accounts.check(seen)
+        control.rollback(why="a test")
     assert since["answered"] == since["received"] == len(seen.acknowledged) + 40
     assert each < 50_000
     assert beside < 10 * alone
@@ -85,26 +119,25 @@ def test_ten_thousand_idle_connections_cost_little(many: int, pack: Pack, serve:
 @pytest.mark.slow
 @pytest.mark.parametrize(("limit", "taken"), [(600, 344), (128, 32)])
 def test_connections_never_take_the_last_descriptor(
-    pack: Pack, serve: Serve, limit: int, taken: int
+    patient: Server, limit: int, taken: int
 ) -> None:
     """Where few files may be open, what is kept back of them lets the log go on and a worker be
     replaced; a connection too many is told to come back."""
-    tag = pack(times(2))
-    with serve(tag, GNOMON_CLIENT_SECONDS="600", GNOMON_SEGMENT_SECONDS="0.2") as server:
-        accounts, [gateway] = Accounts(server), gateways(server)
-        resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, (limit, limit))
-        with load(server) as seen:
-            wait_for_more(seen, 50, "it answers")
-            idle = [connect(server) for _ in range(limit)]
+    accounts, scorer = Accounts(patient), live_scorer(patient)
+    with at_most(limit, gateways(patient)), load(patient) as seen:
+        wait_for_more(seen, 50, "it answers")
+        [gateway] = gateways(patient)
+        idle = [connect(patient) for _ in range(limit)]
+        try:
             until(lambda: gateway.num_fds() > taken + 20, "as many are accepted as may be")
-            [scorer] = scorers(server)
             scorer.kill()
             wait_for_more(seen, 200, "a worker is replaced")
-        last = read_to_end(idle[-1])
-        for connection in idle:
-            connection.close()
-        until(lambda: ask(server) < 30, "there is room again")
-        since = accounts.check(seen)
+            last = read_to_end(idle[-1])
+        finally:
+            for connection in idle:
+                connection.close()
+        until(lambda: ask(patient) < 30, "there is room again")
+    since = accounts.check(seen)
     assert b"retry-after: 1" in last
     assert error_of(last)[0] == 503
     assert error_of(last)[1]["code"] == "overloaded"

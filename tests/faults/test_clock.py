@@ -50,7 +50,7 @@ def test_a_clock_that_is_set_back_costs_nothing(pack: Pack, serve: Serve, tmp_pa
     settings = {"GNOMON_SEGMENT_SECONDS": "0.5", **clock.environment}
     with serve(old, **settings) as server, server.client() as control:
         accounts = Accounts(server)
-        with load(server, connections=1) as seen:
+        with load(server, connections=1, rate=50) as seen:
             wait_for_more(seen, 30, "it answers")
             for offset in (-HOUR, HOUR):
                 clock.set(offset)

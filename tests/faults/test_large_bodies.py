@@ -207,7 +207,7 @@ def test_no_death_of_the_gateway_loses_a_large_record(serve_in: ServeIn, tmp_pat
     settings = {"GNOMON_SEGMENT_SECONDS": "0.5", **SETTINGS}
     with serve_in(tmp_path, FAULT, settings) as server:
         accounts = Accounts(server)
-        with load(server, 2) as small, load(server, 2, large) as seen:
+        with load(server, 2) as small, load(server, 2, large, rate=10) as seen:
             for _ in range(3):
                 wait_for_more(seen, 4, "large records are answered", 60)
                 wait_for_more(small, 10, "small ones too", 60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ from gnomon.testing import Server
 from tests.faults.accounts import Accounts
 from tests.load import gateways, load, record, scorers, until, wait_for_more, workers
 
-FAULT = "time.sleep(0.01)"
+FAULT = "time.sleep(0.05)"
 DEADLINE = 8.0
 """A worker whose holder dies takes seconds to start; its requests wait that long."""
 SETTINGS = {"GNOMON_DEADLINE": str(DEADLINE)}
@@ -41,7 +42,7 @@ def test_a_worker_killed_while_it_holds_a_batch_fails_no_request(
     tried again, and no client sees an error."""
     accounts, before = Accounts(shared), restarts(shared)
     # Under this load the worker holds a batch all the time, but for a moment between two.
-    with load(shared, connections=16) as seen:
+    with load(shared, connections=16, rate=math.inf) as seen:
         for _ in range(2):
             wait_for_more(seen, 50, "the worker answers")
             [victim] = victims(shared)

@@ -6,8 +6,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,11 +27,14 @@ from gnomon.storage import Storage
 from gnomon.testing import Server, serving
 from tests.bucket import bucket, needs_bucket
 from tests.conftest import Deploy, Serve
+from tests.forking import run_python
 from tests.load import Load, load, until, wait_for_more
 from tests.packing import Pack, times
 
 SLEEP = "time.sleep(0.01)"
 """In live's code, so that clients and shadows get their share of the processor."""
+RATE = 80.0
+"""Requests a second: two servers and their shadows work for each load."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -64,12 +65,9 @@ def caught_up(settings: Settings, rows: int) -> None:
 
 def status(settings: Settings) -> dict[str, Any]:
     """What ``gnomon status --json`` prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", "gnomon", "status", "--json"],
-        env={**os.environ, **settings.environment()},
-        capture_output=True,
-        check=True,
-    )
+    environment = {**os.environ, **settings.environment()}
+    done = run_python(["-m", "gnomon", "status", "--json"], cwd=Path.cwd(), env=environment)
+    assert done.returncode == 0, done.stderr
     found: dict[str, Any] = msgspec.json.decode(done.stdout)
     return found
 
@@ -99,14 +97,14 @@ def test_two_slices_of_a_server_run_one_rollout(pack: Pack, serve: Serve) -> Non
         rows = 0
         while not all(beat.books["answered"] > 20 for beat in beats(settings)):
             # The kernel gives a connection to whichever gateway comes first, for good.
-            with load(server, connections=8) as seen:
+            with load(server, connections=8, rate=RATE) as seen:
                 wait_for_more(seen, 40, "answers")
             assert (seen.lost, seen.refused) == (0, [])
             rows += len(seen.acknowledged)
         caught_up(settings, rows)
         found = status(settings)
         first = accounts(settings)
-        with load(server, connections=8) as swapped:
+        with load(server, connections=8, rate=RATE) as swapped:
             control.promote(new, force=True)
             all_follow(settings, 3, new)
             wait_for_more(swapped, 50, "new answers")
@@ -174,13 +172,19 @@ def test_two_replicas_run_one_rollout(
     with running as (a, b), a.client() as at_a, b.client() as at_b:
         at_a.start_shadow(new)
         all_follow(other, 2, old)
-        with load(a, connections=4) as seen_a, load(b, connections=4) as seen_b:
+        with (
+            load(a, connections=4, rate=RATE) as seen_a,
+            load(b, connections=4, rate=RATE) as seen_b,
+        ):
             wait_for_more(seen_a, 100, "a answers")
             wait_for_more(seen_b, 100, "b answers")
         rows = len(seen_a.acknowledged) + len(seen_b.acknowledged)
         caught_up(other, rows)
         found = status(other)
-        with load(a, connections=4) as more_a, load(b, connections=4) as more_b:
+        with (
+            load(a, connections=4, rate=RATE) as more_a,
+            load(b, connections=4, rate=RATE) as more_b,
+        ):
             at_b.promote(new, force=True)
             all_follow(other, 3, new)
             wait_for_more(more_b, 50, "new answers")

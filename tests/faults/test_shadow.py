@@ -28,6 +28,8 @@ SETTINGS = {
 }
 CONNECTIONS = 3
 """Live sleeps, so that these leave the processor to the shadow."""
+RATE = 60.0
+"""Requests a second: enough to see, and few enough for what takes long."""
 
 POISON = 777.0
 """A value on which some of the shadows do their worst."""
@@ -40,11 +42,12 @@ def poisoned(number: int) -> dict[str, Any]:
     return record(number) | ({"x": POISON} if number == 40 else {})
 
 
-def test_a_shadow_killed_again_and_again_scores_every_row_once(
+def test_a_shadow_killed_and_stopped_scores_every_row_once(
     shared: Server, packed_once: Packed
 ) -> None:
-    """``kill -9`` of feed, holder and scorer in turn, under load: no row is lost, repeated or
-    blamed for a death that was none of its doing."""
+    """``kill -9`` of feed, holder and scorer in turn, five times, under load: no row is lost,
+    repeated or blamed for a death that was none of its doing. SIGSTOP of the feed: it is failing,
+    ever further behind, and live answers on. After SIGCONT it catches up."""
     tag = f"toy:{install(shared, packed_once, 'pass').name}"
     with shadowing(shared, tag) as shadow:
 
@@ -54,43 +57,14 @@ def test_a_shadow_killed_again_and_again_scores_every_row_once(
         def holder() -> psutil.Process:
             return shadow.processes()[0]
 
-        with load(shared, CONNECTIONS) as seen:
+        with load(shared, CONNECTIONS, rate=RATE) as seen:
             for victim in (scorer, holder, shadow.feed, scorer, shadow.feed):
                 scored = shadow.status.scored
                 until(lambda n=scored: shadow.status.scored > n, "it scores", 60)
                 until(lambda: len(shadow.processes()) == 2, "its worker is whole")
                 victim().kill()
-            wait_for_more(seen, 50, "live answers on")
-        shadow.check(seen)
-
-
-def test_a_shadow_that_hangs_on_a_row_is_killed_and_goes_on(
-    shared: Server, packed_once: Packed
-) -> None:
-    """Its worker is killed at the deadline, and again for each half, until the row is found: that
-    row alone fails, with the reason; the rows that waited are scored."""
-    hangs = f"{POISON} in set(X['x']) and time.sleep(3600)"
-    tag = f"toy:{install(shared, packed_once, hangs).name}"
-    with shadowing(shared, tag) as shadow:
-        with load(shared, CONNECTIONS, poisoned) as seen:
-            until(lambda: shadow.status.behind_seconds > SHADOW_DEADLINE, "it is seen to be behind")
-            assert shadow.status.lagging > 0
-            wait_for_more(seen, 50, "live answers on")
-        shadow.check(seen, failed=1)
-    (row,) = failures(shared, tag)
-    assert (row["outcome"], row["input_x"]) == ("crashed", POISON)
-    assert f"took longer than {SHADOW_DEADLINE} s and was killed" in row["error"]
-
-
-def test_a_stopped_shadow_is_said_to_be_silent_and_resumes(
-    shared: Server, packed_once: Packed
-) -> None:
-    """SIGSTOP of the feed: it is failing, ever further behind, and live answers on. After SIGCONT
-    it catches up."""
-    tag = f"toy:{install(shared, packed_once, 'pass').name}"
-    with shadowing(shared, tag) as shadow:
-        with load(shared, CONNECTIONS) as seen:
-            until(lambda: shadow.status.scored > 0, "it scores")
+            scored = shadow.status.scored
+            until(lambda: shadow.status.scored > scored, "it scores", 60)
             feed = shadow.feed()
             feed.send_signal(signal.SIGSTOP)
             until(lambda: shadow.status.state == "failing", "it is said to fail")
@@ -104,6 +78,24 @@ def test_a_stopped_shadow_is_said_to_be_silent_and_resumes(
         assert shadow.status.error is None
 
 
+def test_a_shadow_that_hangs_on_a_row_is_killed_and_goes_on(
+    shared: Server, packed_once: Packed
+) -> None:
+    """Its worker is killed at the deadline, and again for each half, until the row is found: that
+    row alone fails, with the reason; the rows that waited are scored."""
+    hangs = f"{POISON} in set(X['x']) and time.sleep(3600)"
+    tag = f"toy:{install(shared, packed_once, hangs).name}"
+    with shadowing(shared, tag) as shadow:
+        with load(shared, CONNECTIONS, poisoned, RATE) as seen:
+            until(lambda: shadow.status.behind_seconds > SHADOW_DEADLINE, "it is seen to be behind")
+            assert shadow.status.lagging > 0
+            wait_for_more(seen, 50, "live answers on")
+        shadow.check(seen, failed=1)
+    (row,) = failures(shared, tag)
+    assert (row["outcome"], row["input_x"]) == ("crashed", POISON)
+    assert f"took longer than {SHADOW_DEADLINE} s and was killed" in row["error"]
+
+
 def test_a_leaking_shadow_is_replaced_at_its_limit(shared: Server, packed_once: Packed) -> None:
     """It leaks 64 MiB a batch. Each time it has no more memory its worker is replaced, and no row
     fails of it."""
@@ -111,7 +103,7 @@ def test_a_leaking_shadow_is_replaced_at_its_limit(shared: Server, packed_once: 
     tag = f"toy:{install(shared, packed_once, leaks).name}"
     with shadowing(shared, tag) as shadow:
         scorers = set()
-        with load(shared, CONNECTIONS) as seen:
+        with load(shared, CONNECTIONS, rate=RATE) as seen:
 
             def replaced() -> bool:
                 scorers.update(process.pid for process in shadow.processes()[1:])
@@ -128,7 +120,7 @@ def test_a_row_for_which_a_shadow_has_not_the_memory_fails_alone(
     needs = f"need = bytearray(1 << 30) if {POISON} in set(X['x']) else None"
     tag = f"toy:{install(shared, packed_once, needs).name}"
     with shadowing(shared, tag) as shadow:
-        with load(shared, CONNECTIONS, poisoned) as seen:
+        with load(shared, CONNECTIONS, poisoned, RATE) as seen:
             wait_for_more(seen, 100, "the row is among those answered")
         shadow.check(seen, failed=1)
     (row,) = failures(shared, tag)
@@ -151,26 +143,28 @@ def damaged(path: Path) -> Callable[[], object]:
     return lambda: file.write_bytes(whole)
 
 
-@pytest.mark.parametrize("harm", [removed, damaged])
 def test_a_shadow_whose_artifact_is_not_there_resumes_when_it_is_back(
-    harm: Callable[[Path], Callable[[], object]], shared: Server, packed_once: Packed
+    shared: Server, packed_once: Packed
 ) -> None:
-    """Taken from the store, or damaged, and its processes killed: it is failing and says why. With
-    the artifact back it scores what has waited."""
+    """Taken from the store, and then damaged, and its processes killed: it is failing and says why.
+    With the artifact back it scores what has waited."""
     path = install(shared, packed_once, "pass")
     tag = f"toy:{path.name}"
     with shadowing(shared, tag) as shadow:
-        with load(shared, CONNECTIONS) as seen:
-            until(lambda: shadow.status.scored > 0, "it scores")
-            mend = harm(path)
-            try:
-                shadow.feed().kill()
-                until(lambda: path.name in (shadow.status.error or ""), "the reason is said")
-                assert shadow.status.state == "failing"
-                wait_for_more(seen, 50, "live answers on")
-                until(lambda: shadow.status.lagging > 50, "what it is to score waits")
-            finally:
-                mend()
+        with load(shared, CONNECTIONS, rate=RATE) as seen:
+            for harm in (removed, damaged):
+                scored = shadow.status.scored
+                until(lambda n=scored: shadow.status.scored > n, "it scores", 60)
+                until(lambda: shadow.status.error is None, "nothing is wrong")
+                mend = harm(path)
+                try:
+                    shadow.feed().kill()
+                    until(lambda: path.name in (shadow.status.error or ""), "the reason is said")
+                    assert shadow.status.state == "failing"
+                    wait_for_more(seen, 50, "live answers on")
+                    until(lambda: shadow.status.lagging > 50, "what it is to score waits")
+                finally:
+                    mend()
         shadow.check(seen)
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from gnomon.testing import Server
 from tests.conftest import Serve
+from tests.faults.test_gateway_death import standbys
+from tests.faults.test_shutdown import refuses
 from tests.load import everything, feeds, gateways, load, until, wait_for_more
 from tests.packing import Pack, times
 
@@ -29,9 +31,15 @@ def told_to_stop(server: Server) -> None:
 
 
 def killed(server: Server) -> None:
-    """SIGKILL to the server and its gateway; the others have only their sockets to go by."""
+    """SIGKILL to the server and its gateway; the others have only their sockets to go by. Nobody
+    answers for it: its port is free at once."""
+    until(lambda: len(standbys(server)) == 1, "it has its standby")
+    left = standbys(server)
     for process in (psutil.Process(server.process.pid), *gateways(server)):
         process.kill()
+    _, alive = psutil.wait_procs(left, timeout=5)
+    assert alive == []
+    until(lambda: refuses(server), "its port is free for another server", 5)
 
 
 @pytest.mark.slow

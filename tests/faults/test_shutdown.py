@@ -72,61 +72,46 @@ def test_what_was_accepted_is_answered_and_nobody_else_let_in(pack: Pack, serve:
 
 
 @pytest.mark.slow
-def test_a_hung_worker_does_not_hold_it_up(pack: Pack, serve: Serve) -> None:
-    """Its requests get their 504 at the deadline, then the server ends."""
-    tag = pack(times(2))
-    with (
-        serve(tag, GNOMON_DEADLINE=str(DEADLINE)) as server,
-        server.client() as control,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        body = b'{"x": -999.0, "id": "hangs"}'
-        hung = pool.submit(httpx.post, f"{server.url}/predict", content=body, timeout=30)
-        until(lambda: control.status().books.in_flight == 1, "it hangs")
-        with terminated(server):
-            assert hung.result(30).status_code == 504
-
-
-@pytest.mark.slow
-def test_a_busy_shadow_and_bad_clients_do_not_hold_it_up(pack: Pack, serve: Serve) -> None:
+def test_nothing_under_way_holds_it_up(pack: Pack, serve: Serve) -> None:
     """Neither a shadow in the midst of a batch, nor one that is still loading, nor a body that does
-    not end, nor an answer that is not read."""
+    not end, nor an answer that is not read. Requests at a hung worker get their 504 at the
+    deadline. Whoever promotes an artifact that still loads is told that the server stops, and
+    nothing was decided."""
     live, busy = pack(times(2)), pack(times(3, "time.sleep(3600)"))
-    loading = pack(SLOW_TO_LOAD + times(3))
-    with serve(live, GNOMON_DEADLINE=str(DEADLINE)) as server, server.client() as control:
+    endless = [pack(SLOW_TO_LOAD + times(factor)) for factor in (3, 4)]
+    with (
+        serve(live, GNOMON_DEADLINE=str(DEADLINE)) as server,
+        server.client() as control,
+        ThreadPoolExecutor(2) as pool,
+    ):
         control.start_shadow(busy)
         with load(server) as seen:
             wait_for_more(seen, 50, "it answers")
         until(lambda: len(scorers(server)) == 2, "the shadow is busy", 90)
-        control.start_shadow(loading)
+        control.start_shadow(endless[0])
         until(lambda: len(workers(server)) == 5, "the other is loading", 90)
+        promotion = pool.submit(control.promote, endless[1], force=True)
+        until(lambda: len(workers(server)) == 6, "what is promoted is loading", 90)
         half, deaf = connect(server), connect(server, receive_buffer=4096)
         half.sendall(request(GOOD[:5], length=len(GOOD)))
         deaf.settimeout(1.0)
         with pytest.raises(TimeoutError):
             deaf.sendall(request(b'{"rows": [%s]}' % b",".join([GOOD] * 2_000)) * 1_000)
+        body = b'{"x": -999.0, "id": "hangs"}'
+        with server.client() as other:
+            before = other.status().books.in_flight
+            hung = pool.submit(httpx.post, f"{server.url}/predict", content=body, timeout=30)
+            until(lambda: other.status().books.in_flight > before, "it hangs")
         with terminated(server):
             assert read_to_end(half) == b""
+            assert hung.result(30).status_code == 504
+            with pytest.raises(WorkerError, match="the server stops"):
+                promotion.result(30)
         deaf.close()
         assert set(seen.acknowledged) <= answered(server)
-
-
-@pytest.mark.slow
-def test_a_promotion_that_still_loads_does_not_hold_it_up(pack: Pack, serve: Serve) -> None:
-    """Whoever promotes is told that the server stops, and nothing was decided."""
-    old, endless = pack(times(2)), pack(SLOW_TO_LOAD + times(3))
-    with (
-        serve(old, GNOMON_DEADLINE=str(DEADLINE)) as server,
-        server.client() as control,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        promotion = pool.submit(control.promote, endless, force=True)
-        until(lambda: len(workers(server)) == 3, "it is loading")
-        with terminated(server), pytest.raises(WorkerError, match="the server stops"):
-            promotion.result(30)
         history = History(Storage(server.settings), "toy")
         history.refresh()
-        assert [event.artifact for event in history.events] == [old]
+        assert [event.kind for event in history.events] == ["promote", *["shadow_start"] * 2]
 
 
 def refuses(server: Server) -> bool:

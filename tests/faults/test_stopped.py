@@ -14,7 +14,7 @@ import pytest
 from gnomon.log import REQUESTS, stream_folder
 from gnomon.testing import Server
 from tests.faults.accounts import Accounts
-from tests.faults.clients import GOOD
+from tests.faults.clients import GOOD, post
 from tests.load import Load, gateways, load, scorers, until, wait_for_more, workers
 
 FAULT = "pass"
@@ -60,7 +60,7 @@ def test_a_stopped_sealer_is_seen_and_goes_on(
     accounts = Accounts(shared)
     [folder] = shared.settings.spool_path.glob(f"toy/*/{REQUESTS}")
     assert folder == stream_folder(shared.settings, "toy", folder.parent.name, REQUESTS)
-    with load(shared, connections=2) as seen:
+    with load(shared, connections=2, rate=50) as seen:
         wait_for_more(seen, 20, "it answers")
         stop(sealer(shared), stopped)
         until(lambda: "the sealer, process" in trouble(shared), "it is seen", 30)
@@ -79,8 +79,8 @@ def test_a_stopped_worker_is_replaced(shared: Server, stopped: list[psutil.Proce
     """What it holds gets 504 at the deadline; another answers the next."""
     accounts, [hung] = Accounts(shared), scorers(shared)
     stop(hung, stopped)
-    first = httpx.post(f"{shared.url}/predict", content=GOOD, timeout=30)
-    second = httpx.post(f"{shared.url}/predict", content=GOOD, timeout=30)
+    first = post(f"{shared.url}/predict", content=GOOD)
+    second = post(f"{shared.url}/predict", content=GOOD)
     assert (first.status_code, second.status_code) == (504, 200)
     assert not hung.is_running()
     assert accounts.check(Load())["timed_out:deadline_exceeded"] == 1
@@ -96,10 +96,10 @@ def test_a_worker_whose_holder_is_stopped_too_is_replaced(
     [holder] = [process for process in workers(shared) if process.pid == scorer.ppid()]
     stop(holder, stopped)
     scorer.kill()
-    first = httpx.post(f"{shared.url}/predict", content=GOOD, timeout=30)
+    first = post(f"{shared.url}/predict", content=GOOD)
     assert first.status_code == 504
     until(
-        lambda: httpx.post(f"{shared.url}/predict", content=GOOD, timeout=30).status_code == 200,
+        lambda: post(f"{shared.url}/predict", content=GOOD).status_code == 200,
         "another answers",
     )
     assert not holder.is_running()

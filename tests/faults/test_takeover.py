@@ -14,7 +14,12 @@ from gnomon.testing import Server
 from tests.faults.accounts import Accounts
 from tests.faults.conftest import ServeIn
 from tests.faults.shadows import Packed
-from tests.faults.test_gateway_death import answers_until, standbys
+from tests.faults.test_gateway_death import (
+    answers_until,
+    kill_all_gateways,
+    standbys,
+    stop_all,
+)
 from tests.faults.test_live_worker import holders
 from tests.load import everything, gateways, load, scorers, until, wait_for_more, workers
 from tests.packing import SCRIPT, install, times, write_service
@@ -157,24 +162,30 @@ def test_settings_were_changed_meanwhile(shared: Server) -> None:
     assert holder.environ()["OMP_NUM_THREADS"] == "2"
 
 
-def test_two_slices_leave_nothing_when_they_are_told_to_stop(
-    serve_in: ServeIn, tmp_path: Path
-) -> None:
-    """Both gateways are killed, in what BentoML takes for its container, and each worker is taken
-    over by one; then the server is told to stop: no process of it is left."""
+def test_two_slices(serve_in: ServeIn, tmp_path: Path) -> None:
+    """In what BentoML takes for its container one gateway of two is killed: the other takes all
+    that comes, and nobody gets an error but those whose connection broke. Then both are killed,
+    twice: clients are told to come again, and each worker is taken over by one. Told to stop, the
+    server leaves no process."""
     container = {"GNOMON_SLICES": "2", "BENTOML_CONTAINERIZED": "true"}
     with serve_in(tmp_path, "pass", container) as server:
         settle(server, slices=2)
         before = {holder.pid for holder in holders(server)}
-        left = gateways(server)
-        kill(*left)
-        until_ended(left)
+        with load(server) as seen:
+            wait_for_more(seen, 20, "they answer")
+            first, _ = gateways(server)
+            kill(first)
+            until_ended([first])
+            until(lambda: len(gateways(server)) == 2, "another is started")
+            wait_for_more(seen, 20, "the other answers")
+        assert {error["code"] for error in seen.errors.values()} <= {"not_ready"}
+        assert not [e for e in seen.errors.values() if "has ended" in e["message"]]
+        for _ in range(2):
+            settle(server, slices=2)
+            kill_all_gateways(server, slices=2)
         settle(server, slices=2)
         assert {holder.pid for holder in holders(server)} == before
-        everyone = everything(server)
-        assert server.stop() == 0
-        _, alive = psutil.wait_procs(everyone, timeout=10)
-    assert [process.cmdline() for process in alive] == []
+        stop_all(server)
 
 
 def test_no_worker_outlives_its_server(serve_in: ServeIn, tmp_path: Path) -> None:

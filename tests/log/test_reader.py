@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,66 @@ def test_columns_change_type_and_lose_nothing(
         "input_hour": [str(large), "1.5", "x"],
         "n": [large, None, None],
     }
+
+
+@pytest.mark.parametrize("seal", [(), (0,), (0, 1), (0, 1, 2)])
+def test_lists_dates_and_decimals_change_type_and_lose_nothing(
+    setup: Settings, open_stream: Open, seal: tuple[int, ...]
+) -> None:
+    """As in a segment, so in the table, also where another artifact had the feature otherwise."""
+    day, price, tags = dt.date(2020, 2, 29), Decimal("12345678901234567890.25"), ["a", None, "c"]
+    kinds: list[dict[str, tuple[dict[str, Any], Any]]] = [
+        {
+            "v": ({"type": "list", "items": "float"}, [1.0, 0.1]),
+            "d": ({"type": "date"}, day),
+            "p": ({"type": "decimal", "scale": 2}, price),
+        },
+        {
+            "v": ({"type": "list", "items": "string"}, tags),
+            "d": ({"type": "timestamp"}, NOON),
+            "p": ({"type": "decimal", "scale": 3}, Decimal("0.125")),
+        },
+        {
+            "v": ({"type": "float"}, 2.5),
+            "d": ({"type": "string"}, "29.2."),
+            "p": ({"type": "integer"}, 7),
+        },
+    ]
+    writer = open_stream()
+    for number, features in enumerate(kinds):
+        schema = request_schema(
+            Contract(
+                task="regression",
+                features=tuple(Feature(name=n, dtype="x", **k) for n, (k, _) in features.items()),
+                outputs=(Output(name="prediction", type="float"),),
+            )
+        )
+        writer.rotate(schema)
+        writer.fsync()
+        given = {f"input_{name}": [value] for name, (_, value) in features.items()}
+        writer.append(live([str(number)], schema, **given))
+        writer.rotate()
+        writer.fsync()
+        if number in seal:
+            Sealer(setup, "flights").seal()
+    log = InferenceLog(setup, "flights")
+    exact = {
+        "input_v@list(double)": [[1.0, 0.1], None, None],
+        "input_v@list(string)": [None, tags, None],
+        "input_v@double": [None, None, 2.5],
+        "input_d@date32[day]": [day, None, None],
+        "input_d@timestamp": [None, NOON, None],
+        "input_p@decimal128(38, 2)": [price, None, None],
+        "input_p@decimal128(38, 3)": [None, Decimal("0.125"), None],
+        "input_p@int64": [None, None, 7],
+    }
+    found = log.table(columns=["request_id", *exact]).sort_by("request_id")
+    assert found.drop_columns("request_id").to_pydict() == exact
+    united = log.table(columns=["request_id", "input_v", "input_p"]).sort_by("request_id")
+    texts = ["[1.0,0.1]", '["a",null,"c"]', "2.5"]
+    assert united.column("input_v").to_pylist() == texts
+    queried = log.sql("SELECT input_v FROM log ORDER BY request_id")
+    assert queried.column("input_v").to_pylist() == texts
 
 
 def test_numbers_of_several_types_read_as_floats(setup: Settings, open_stream: Open) -> None:

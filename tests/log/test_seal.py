@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from gnomon.log.segment_writer import SegmentWriter
 from gnomon.log.table import LogTable
 from gnomon.settings import Settings
 from tests.bucket import bucket, needs_bucket
+from tests.forking import start_python
 from tests.log.rows import REQUESTS_SCHEMA, SHADOW_SCHEMA, ids_of, live, settings, shadow
 
 NOW = dt.datetime.now(dt.UTC)
@@ -243,8 +245,7 @@ def test_kill_9_between_commit_and_delete_duplicates_nothing(
         requests.append(live([name]))
         requests.rotate()
         requests.fsync()
-    run = subprocess.run([sys.executable, "-c", CRASH, setup.root, str(deleted)], check=False)
-    assert run.returncode == -signal.SIGKILL
+    assert start_python(["-c", CRASH, setup.root, str(deleted)]).wait() == -signal.SIGKILL
     assert sorted(sealed_ids(setup)) == ["a", "b", "c"]
     assert sequences(setup) == [*range(deleted, 4)]
     assert all_ids(setup) == ["a", "b", "c"]
@@ -268,7 +269,7 @@ def test_two_sealers_seal_each_segment_once(setup: Settings, requests: SegmentWr
         "from gnomon.log.seal import Sealer; "
         "Sealer(Settings(root=sys.argv[1]), 'flights').seal()"
     )
-    running = [subprocess.Popen([sys.executable, "-c", code, setup.root]) for _ in range(3)]
+    running = [start_python(["-c", code, setup.root]) for _ in range(3)]
     assert [process.wait() for process in running] == [0, 0, 0]
     assert sorted(sealed_ids(setup)) == names
 
@@ -300,7 +301,7 @@ writer.close()
 def seal_from_two_machines(root: str, tmp_path: Path) -> None:
     """Two spools sealed into one table at once; each machine brings columns of its own types."""
     running = [
-        subprocess.Popen([sys.executable, "-c", MACHINE, root, str(tmp_path / kind), kind])
+        start_python(["-c", MACHINE, root, str(tmp_path / kind), kind])
         for kind in ("int64", "string")
     ]
     assert [process.wait() for process in running] == [0, 0]
@@ -419,6 +420,7 @@ def test_maintenance_removes_what_a_crash_left(
 def until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
     while not condition():
         assert process.poll() is None
+        time.sleep(0.05)  # Leaves it a processor.
 
 
 def test_the_process_seals_until_its_lifeline_is_cut(

@@ -6,8 +6,6 @@ import errno
 import os
 import random
 import resource
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +20,7 @@ from gnomon.log.recovery import recover
 from gnomon.log.segment_writer import SegmentWriter
 from gnomon.log.tail import SegmentReader, Tail, read_position
 from gnomon.settings import Settings
+from tests.forking import start_python
 from tests.log.rows import REQUESTS_SCHEMA, SHADOW_SCHEMA, drain, ids_of, live, shadow
 
 SETTINGS = Settings(root="unused", segment_bytes=4_000, segment_seconds=3600)
@@ -365,18 +364,15 @@ def test_no_acknowledged_append_is_lost_to_kill_9(tmp_path: Path) -> None:
     chance = random.Random(seed)
     acknowledged: list[str] = []
     for life in range(20):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.log.rows", str(folder), str(life)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
-        for _ in range(chance.randrange(1, 400)):
-            acknowledged.append(process.stdout.readline().strip())
-        process.kill()
-        acknowledged += process.stdout.read().split("\n")[:-1]
+        ours, theirs = os.pipe()
+        process = start_python(["-m", "tests.log.rows", str(folder), str(life)], stdout=theirs)
+        os.close(theirs)
+        with open(ours) as said:
+            for _ in range(chance.randrange(1, 400)):
+                acknowledged.append(said.readline().strip())
+            process.kill()
+            acknowledged += said.read().split("\n")[:-1]
         process.wait()
-        process.stdout.close()
     recover(folder)
     found = read_all(folder)
     assert len(found) == len(set(found)), f"seed {seed}"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +15,7 @@ from gnomon.log.schema import message_mark
 from gnomon.log.segment_writer import SegmentWriter
 from gnomon.log.tail import SegmentReader, Tail
 from gnomon.settings import Settings
+from tests.forking import start_python
 from tests.log.rows import NOON, REQUESTS_SCHEMA, drain, ids_of, live
 
 SETTINGS = Settings(root="unused")
@@ -140,16 +139,16 @@ def test_a_tail_keeps_one_file_open(tmp_path: Path) -> None:
 
 def test_following_another_process_misses_nothing(tmp_path: Path) -> None:
     """While a writer appends and rotates as fast as it can, each batch comes once, in order."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.log.rows", str(tmp_path / "s"), "w"],
-        stdout=subprocess.DEVNULL,
-    )
+    with open(os.devnull, "wb") as nowhere:
+        process = start_python(
+            ["-m", "tests.log.rows", str(tmp_path / "s"), "w"], stdout=nowhere.fileno()
+        )
     found: list[str] = []
     tail = Tail(tmp_path / "s")
     try:
         while len(found) < 2_000:
             found += poll_ids(tail)
-            assert process.poll() is None
+            assert process.is_running()
     finally:
         process.kill()
         process.wait()

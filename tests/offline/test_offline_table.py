@@ -7,7 +7,8 @@ import pytest
 
 from gnomon.contract import Contract, Feature, Output
 from gnomon.errors import TableError
-from gnomon.offline.offline_table import KNOWN_AT, OfflineTable, understand
+from gnomon.offline.column_names import KNOWN_AT
+from gnomon.offline.offline_table import OfflineTable, understand
 
 CONTRACT = Contract(
     task="classification",

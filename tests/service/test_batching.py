@@ -22,7 +22,10 @@ from gnomon.service.recording import Recorder
 from gnomon.service.records import LaneIdentity, PendingRecords
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
+from tests.forking import forked_children
 from tests.packing import Pack, times
+
+__all__ = ["forked_children"]
 
 pytestmark = pytest.mark.filterwarnings("ignore:bentoml.metrics:DeprecationWarning")
 

@@ -12,6 +12,7 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ frame = pd.DataFrame({
 })
 late = (frame["distance"] + 100 * (frame["carrier"] == "AA") > 800).map({True: "late", False: "on"})
 numbers = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler())
-if sys.argv[1] == "linear":
+if "KIND" == "linear":
     steps = ColumnTransformer([
         ("c", OneHotEncoder(handle_unknown="ignore"), ["carrier", "dest"]),
         ("n", numbers, ["distance", "temp", "stops"]),
@@ -76,21 +77,40 @@ OFF = {"GNOMON_FAST_HTTP": "0", "GNOMON_FAST_PIPELINE": "0"}
 Pair = tuple[Server, Server]
 
 
-@pytest.fixture(scope="module", params=["linear", "boosting"])
-def pair(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Pair]:
-    """The same artifact served with the fast paths, and without."""
-    name = request.param
-    place = tmp_path_factory.mktemp(name)
+@dataclass(frozen=True)
+class Served:
+    """Two servers of one home, and the artifacts that either can have live, by their kind."""
+
+    pair: Pair
+    tags: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One with the fast paths, and one without."""
+    place = tmp_path_factory.mktemp("fast")
     home, folder = place / "bentoml", place / "deployment"
-    pack_in_process(place / "code", home, "", name, SCRIPT)
-    write_service(folder, f'"{name}", body_bytes=40_000, body_rows=50, client_seconds=20')
+    tags = {
+        kind: pack_in_process(place / kind, home, "", "toy", SCRIPT.replace("KIND", kind))
+        for kind in ("linear", "boosting")
+    }
+    write_service(folder, '"toy", body_bytes=40_000, body_rows=50, client_seconds=20')
     with ExitStack() as stack:
-        yield (
-            stack.enter_context(_served(folder, place / "on", home)),
-            stack.enter_context(_served(folder, place / "off", home, **OFF)),
-        )
+        on = stack.enter_context(_served(folder, place / "on", home))
+        off = stack.enter_context(_served(folder, place / "off", home, **OFF))
+        yield Served((on, off), tags)
+
+
+@pytest.fixture(scope="module", params=["linear", "boosting"])
+def pair(request: pytest.FixtureRequest, served: Served) -> Pair:
+    """Both servers with the same artifact live."""
+    tag = served.tags[request.param]
+    for server in served.pair:
+        with server.client() as client:
+            live = client.status().live
+            if live is None or live.artifact != tag:
+                client.promote(tag, force=True)
+    return served.pair
 
 
 def _served(folder: Path, root: Path, home: Path, **more: str) -> Any:

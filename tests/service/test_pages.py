@@ -103,7 +103,7 @@ def test_a_browser_shows_the_finding_and_keeps_it_fresh(
     """Who answers and how much its shadow disagrees: in the title, as the headline, up to date."""
     asyncio.run(standin.start_shadow("flights:two", 1.0, False, by=None, why=None))
     shown = browse(url, tmp_path)
-    finding = "one answers; its shadow disagrees on 2.50 % of 200 rows"
+    finding = "one answers; its shadow disagrees on 2.50% of 200 rows"
     assert f"<title>flights: {finding}</title>" in shown
     assert re.search(rf"<h1[^>]*>{re.escape(finding)}</h1>", shown)
     assert "up to date" in shown

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
+import pandas as pd
 import pytest
 
 import gnomon
-from gnomon.errors import UnknownArtifact
+from gnomon.errors import InvalidRequest, UnknownArtifact
 from gnomon.testing import Server, serving
 from tests.packing import SCRIPT, install, times, write_service
 
@@ -83,3 +85,16 @@ def test_a_client_talks_to_it(server: Server) -> None:
         pytest.raises(gnomon.GnomonError, match="token"),
     ):
         other.rollback()
+
+
+def test_rows_without_names_are_the_features_in_order(server: Server) -> None:
+    """Of an array the live artifact says the names; answers are a frame again."""
+    with server.client() as client:
+        answered = client.predict([[2.5, "a"], [4.0, "b"]]).to_pandas()
+        assert answered["prediction"].tolist() == [2.5, 4.0]
+        named = client.predict([["a", 2.5], ["b", -1.0]], columns=["id", "x"]).to_pandas()
+        assert named["prediction"].isna().tolist() == [False, True]
+        assert "negative x" in named["error"][1]
+        assert client.predict(pd.Series({"x": 3.0, "id": "c"})).to_pandas()["prediction"][0] == 3.0
+        with pytest.raises(InvalidRequest, match="each of the 2 features, got 1"):
+            client.predict(np.array([[1.0]]))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +32,7 @@ from gnomon.log import (
 from gnomon.settings import Settings
 from gnomon.shadow.feed.progress import Progress
 from gnomon.worker.spawn import child_environment
+from tests.forking import ForkedModule
 
 SLICE = "here"
 PATIENCE = 120.0
@@ -101,7 +102,11 @@ class Requests:
 
 
 class FeedProcess:
-    """A feed as its gateway starts it; a context manager that closes the parent socket."""
+    """A feed as its gateway starts it; a context manager that closes the parent socket.
+
+    It and its worker are forked from a process that has imported what they need, unless a test is
+    of what they are to each other as child and parent.
+    """
 
     def __init__(
         self,
@@ -113,21 +118,25 @@ class FeedProcess:
         epoch: int = 2,
         policy: Path | None = None,
         slice_name: str = SLICE,
+        forked: bool = True,
     ) -> None:
         self._parent_socket, theirs = socket.socketpair()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        self._folder = tempfile.TemporaryDirectory()
+        self._said = Path(self._folder.name) / "said"
         arguments = [
             "--slice", slice_name, "--artifact", shadow.tag,
             *(part for name in shadow.contract.entity_key for part in ("--entity-key", name)),
             "--fraction", repr(fraction), "--since", str(since), "--epoch", str(epoch),
-            *(["--policy", str(policy)] if policy else []), "--parent-socket", str(theirs.fileno()),
+            *(["--policy", str(policy)] if policy else []), "--parent-socket",
         ]  # fmt: skip
         with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "gnomon.shadow.feed", *arguments],
-                pass_fds=[theirs.fileno()],
+            start = ForkedModule if forked else _start_module
+            self.process = start(
+                "gnomon.shadow.feed",
+                arguments,
+                theirs,
                 env=child_environment(settings),
-                stderr=self._errors,
+                said=self._said,
             )
         self._lines = self._parent_socket.makefile("rb")
 
@@ -163,8 +172,7 @@ class FeedProcess:
 
     def stderr(self) -> str:
         """What it has said."""
-        self._errors.seek(0)
-        return self._errors.read().decode()
+        return self._said.read_text()
 
     def kill(self) -> None:
         """``kill -9``."""
@@ -180,7 +188,25 @@ class FeedProcess:
     def _release(self) -> None:
         self._lines.close()
         self._parent_socket.close()
-        self._errors.close()
+        self._folder.cleanup()
+
+
+def _start_module(
+    module: str,
+    arguments: Sequence[str],
+    sock: socket.socket,
+    *,
+    env: Mapping[str, str],
+    said: Path,
+) -> subprocess.Popen[bytes]:
+    """As :class:`ForkedModule`, in a new interpreter."""
+    with said.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", module, *arguments, str(sock.fileno())],
+            pass_fds=[sock.fileno()],
+            env=dict(env),
+            stderr=output,
+        )
 
 
 def records(settings: Settings, shadow: Artifact) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ def test_whole_numbers_get_a_bin_each() -> None:
 def test_probabilities_keep_the_whole_axis() -> None:
     """0 to 1 whatever the values, so that plots can be compared."""
     values = column([0.2, 0.25])
-    shape = distribution("probability_late", values, values, np.ones(2), None)
+    shape = distribution("probability_late", values, values, np.ones(2), None, is_share=True)
     assert shape is not None
     assert (shape.edges[0], shape.edges[-1]) == (0.0, 1.0)
     assert sum(shape.left) == 2

@@ -11,7 +11,10 @@ import pytest
 
 from gnomon.artifact import Artifact, inspect
 from gnomon.contract import from_frame
+from tests.forking import forked_children, fresh_children
 from tests.packing import SCRIPT, install
+
+__all__ = ["Toy", "forked_children", "fresh_children", "rows", "toy"]
 
 Toy = Callable[[str], Artifact]
 """Packs user code, once a run, and gives the inspected artifact."""

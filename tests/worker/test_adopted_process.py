@@ -22,6 +22,8 @@ from tests.load import until
 from tests.packing import times
 from tests.worker.conftest import Toy, rows
 
+pytestmark = pytest.mark.usefixtures("fresh_children")
+
 
 @pytest.fixture
 def artifact(toy: Toy) -> Artifact:

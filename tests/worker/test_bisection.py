@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon.worker.bisection import bisect_batch
-from gnomon.worker.messages import scored_schema
+from gnomon.worker.messages import ERROR, scored_schema
 
 SCHEMA = scored_schema(pa.schema([pa.field("prediction", pa.float64())]))
 
@@ -43,7 +43,7 @@ def test_only_poison_rows_fail_and_order_is_kept(count: int, data: st.DataObject
     scored, _ = drive(rows, poison)
     expected = [None if row in poison else row for row in rows]
     assert scored.column("prediction").to_pylist() == expected
-    errors = scored.column("error").to_pylist()
+    errors = scored.column(ERROR).to_pylist()
     assert [error is not None for error in errors] == [row in poison for row in rows]
     assert all(error.startswith("crashed:") for error in errors if error)
 
@@ -55,7 +55,7 @@ def test_a_worker_killed_once_from_outside_costs_no_row(poison: set[float], kill
     the healthy row that is tried alone to find the one that kills."""
     rows = [float(n) for n in range(8)]
     scored, _ = drive(rows, poison, killed_at)
-    errors = scored.column("error").to_pylist()
+    errors = scored.column(ERROR).to_pylist()
     assert {row for row, error in zip(rows, errors, strict=True) if error} == poison
 
 

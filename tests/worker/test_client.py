@@ -20,6 +20,7 @@ from gnomon.artifact import Artifact
 from gnomon.errors import GoldenMismatch, PredictionFailed, WorkerError
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
+from gnomon.worker.messages import ERROR
 from tests.load import until
 from tests.packing import times
 from tests.worker.conftest import Toy, rows
@@ -39,7 +40,7 @@ class Shared:
     def answers(self, values: list[float]) -> tuple[list[Any], list[str | None]]:
         """Predictions and errors, a row each."""
         scored = self.worker.score(rows(self.artifact, values))
-        return scored.column("prediction").to_pylist(), scored.column("error").to_pylist()
+        return scored.column("prediction").to_pylist(), scored.column(ERROR).to_pylist()
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,7 @@ def shared(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Share
         yield Shared(artifact, worker)
 
 
+@pytest.mark.usefixtures("fresh_children")
 def test_it_scores_with_the_artifacts_own_code(
     shared: Shared, toy: Toy, settings: Settings
 ) -> None:
@@ -66,7 +68,7 @@ def test_a_row_that_raises_fails_alone(shared: Shared) -> None:
     before = shared.worker.restarts
     assert shared.answers([3.0, -1.0, 5.0]) == (
         [3.0, None, 5.0],
-        [None, "ValueError: negative x", None],
+        [None, "ValueError in step `times` (Times): negative x", None],
     )
     assert shared.worker.restarts == before
 
@@ -96,7 +98,7 @@ def test_a_row_that_hangs_fails_alone(toy: Toy, settings: Settings) -> None:
     with WorkerClient(artifact, settings, deadline=0.3) as worker:
         scored = worker.score(rows(artifact, [4.0, -999.0]))
         assert scored.column("prediction").to_pylist() == [4.0, None]
-        assert scored.column("error").to_pylist()[1].startswith("crashed:")
+        assert scored.column(ERROR).to_pylist()[1].startswith("crashed:")
 
 
 def test_a_killed_holder_is_started_again(shared: Shared) -> None:
@@ -150,6 +152,7 @@ def test_code_that_ends_the_process_on_import_is_reported(toy: Toy, settings: Se
             WorkerClient(artifact, settings).__enter__()
 
 
+@pytest.mark.usefixtures("fresh_children")
 def test_the_working_directory_is_not_on_a_workers_path(
     toy: Toy, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +176,7 @@ def hungry(artifact: Artifact, values: list[float]) -> pa.RecordBatch:
     return rows(artifact, values, "online")
 
 
+@pytest.mark.usefixtures("fresh_children")
 @pytest.mark.slow
 def test_a_leaking_worker_is_replaced_at_its_limit(toy: Toy, settings: Settings) -> None:
     """Leaking 64 MiB a call, each worker runs out after a few; a fresh one answers every row."""
@@ -185,6 +189,7 @@ def test_a_leaking_worker_is_replaced_at_its_limit(toy: Toy, settings: Settings)
         assert worker.restarts >= 2
 
 
+@pytest.mark.usefixtures("fresh_children")
 @pytest.mark.slow
 def test_a_row_that_needs_too_much_memory_fails_alone(toy: Toy, settings: Settings) -> None:
     """It is found by halves, each tried by a fresh worker, and its reason names the setting."""
@@ -193,9 +198,10 @@ def test_a_row_that_needs_too_much_memory_fails_alone(toy: Toy, settings: Settin
     with WorkerClient(artifact, bounded) as worker:
         scored = worker.score(hungry(artifact, [11.0, 12.0, 13.0, 14.0]))
     assert scored.column("prediction").to_pylist() == [11.0, 12.0, None, 14.0]
-    assert "out of memory, see GNOMON_WORKER_BYTES" in scored.column("error").to_pylist()[2]
+    assert "out of memory, see GNOMON_WORKER_BYTES" in scored.column(ERROR).to_pylist()[2]
 
 
+@pytest.mark.usefixtures("fresh_children")
 def test_a_limit_below_what_the_artifact_takes_is_refused(toy: Toy, settings: Settings) -> None:
     """At start, with both figures, instead of failing every row."""
     artifact = toy(times(1))
@@ -225,6 +231,7 @@ def test_waiting_for_a_processor_is_not_work(toy: Toy, settings: Settings) -> No
     assert worker.worked < 2 * alone
 
 
+@pytest.mark.usefixtures("fresh_children")
 def test_a_stopped_scorer_ends_with_its_holder(toy: Toy, settings: Settings) -> None:
     """It cannot see that its sockets have closed, and there is nobody left to end it."""
     with WorkerClient(toy(times(1)), settings) as worker:

@@ -9,10 +9,13 @@ import pytest
 
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
+from gnomon.worker.messages import ERROR
 from gnomon.worker.spawn import child_environment, spawn
 from tests.load import until
 from tests.packing import SLOW_TO_LOAD, times
 from tests.worker.conftest import Toy, rows
+
+pytestmark = pytest.mark.usefixtures("fresh_children")
 
 
 @pytest.mark.slow
@@ -50,7 +53,7 @@ def test_secrets_do_not_reach_user_code(
     assert "s3cret" not in child_environment(settings).values()
     artifact = toy(times(1, TOLD))
     with WorkerClient(artifact, settings) as worker:
-        error = worker.score(rows(artifact, [1.0], "online")).column("error")[0].as_py()
+        error = worker.score(rows(artifact, [1.0], "online")).column(ERROR)[0].as_py()
     assert "GNOMON_ROOT" in error
     assert "TOKEN" not in error
     assert "TOMORROW" not in error

@@ -18,6 +18,7 @@ from gnomon.artifact import Artifact
 from gnomon.errors import DeadlineExceeded
 from gnomon.settings import Settings
 from gnomon.worker import supervisor
+from gnomon.worker.messages import ERROR
 from gnomon.worker.supervisor import Supervisor
 from tests.packing import times
 from tests.worker.conftest import Toy, rows
@@ -45,7 +46,7 @@ async def supervised(artifact: Artifact, settings: Settings) -> AsyncIterator[Su
 async def answers(owner: Supervisor, artifact: Artifact, values: list[float]) -> list[object]:
     """What each row was answered: a number, or the beginning of its error."""
     scored = (await owner.score(rows(artifact, values))).batch
-    told = zip(*(scored.column(name).to_pylist() for name in ("prediction", "error")), strict=True)
+    told = zip(*(scored.column(name).to_pylist() for name in ("prediction", ERROR)), strict=True)
     return [answer if error is None else error.partition(":")[0] for answer, error in told]
 
 
@@ -114,6 +115,7 @@ async def killed(owner: Supervisor, seen: set[int]) -> float:
     return time.monotonic() - began
 
 
+@pytest.mark.usefixtures("fresh_children")
 def test_a_worker_that_keeps_ending_is_started_ever_more_slowly(
     artifact: Artifact, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import msgspec
 
+from gnomon.artifact.allowances import Allowed
 from gnomon.errors import GnomonError, PackRefused
 from gnomon.settings import TRUSTED_KEYS
 
@@ -22,54 +25,139 @@ from gnomon.artifact.fresh_process import main
 main(sys.argv[2])
 """
 
+_EVERY_MACHINE_HAS = re.compile(
+    r"PATH|HOME|USER|LOGNAME|SHELL|TZ|LANG|LANGUAGE|LC_\w+|TMPDIR|TEMP|TMP|XDG_\w+|VIRTUAL_ENV"
+    r"|(LD|DYLD)_\w+|\w+_NUM_THREADS|(OMP|KMP|MKL|OPENBLAS|CUDA|NVIDIA)_\w+|GNOMON_\w+|BENTOML_HOME"
+    r"|(COVERAGE|COV_CORE)_\w+"
+)
+"""Variables that a process is given by its machine, or that say how to compute, not what."""
+
+_SHOWN = 3
+
+
+class Seen(msgspec.Struct, kw_only=True):
+    """What an artifact reached for outside of itself while it was loaded and verified.
+
+    Attributes:
+        read: files that it read.
+        missing: files that it looked for, and that are not there.
+        variables: environment variables that it asked for, and that are not set.
+    """
+
+    read: list[str] = []
+    missing: list[str] = []
+    variables: list[str] = []
+
 
 class Verdict(msgspec.Struct):
-    """Why an artifact did not load or verify; the last line a check prints."""
+    """Whether an artifact loaded and verified, or why not; the last line a check prints."""
 
     code: str
     message: str
     hint: str | None = None
+    seen: Seen = msgspec.field(default_factory=Seen)
+
+    @property
+    def works(self) -> bool:
+        """Whether it did."""
+        return self.code == ""
 
 
-def in_fresh_process(folder: Path) -> None:
+def in_fresh_process(folder: Path) -> list[tuple[Allowed, PackRefused]]:
     """Load and verify an artifact in a new interpreter that sees no code of the user's but its own.
 
-    Neither the working directory nor ``PYTHONPATH`` nor the user's own packages are on its path.
+    Neither the working directory nor ``PYTHONPATH`` nor the user's own packages are on its path,
+    its working directory is empty, and of the environment it has what every machine has.
     It asks for no signature: what is being packed has none yet.
+
+    Returns:
+        What it needs of this machine, to be refused unless it is allowed: files, variables.
 
     Raises:
         PackRefused: it did not load, or the golden rows differ.
     """
+    everything = {name: value for name, value in os.environ.items() if name != TRUSTED_KEYS}
+    usual = {n: value for n, value in everything.items() if _EVERY_MACHINE_HAS.fullmatch(n)}
+    with tempfile.TemporaryDirectory() as empty:
+        verdict = _run(folder, usual, empty)
+        found: list[tuple[Allowed, PackRefused]] = []
+        asked = [name for name in verdict.seen.variables if name in everything]
+        if not verdict.works and asked:
+            again = _run(folder, everything, empty)
+            if again.works or again.seen.missing != verdict.seen.missing:
+                found.append(("reads_environment", _needs_variables(asked, verdict)))
+                verdict = again
+    beside = [name for name in verdict.seen.missing if Path(name).is_file()]
+    if not verdict.works and beside:  # there from here, and not from an empty folder
+        again = _run(folder, everything, os.getcwd())
+        if again.works:
+            return [*found, ("reads_files", _needs_files(beside, "the working directory"))]
+    if not verdict.works:
+        raise PackRefused(
+            f"the artifact does not work in a fresh process: {verdict.message}", hint=verdict.hint
+        )
+    if verdict.seen.read:
+        found.append(("reads_files", _needs_files(verdict.seen.read, "this machine")))
+    return found
+
+
+def _needs_variables(names: list[str], without: Verdict) -> PackRefused:
+    return PackRefused(
+        f"the artifact needs the environment variable {_some([f'`{name}`' for name in names])}, "
+        f"which other machines do not have: without it, {without.message}",
+        where="the environment",
+        hint="read it when the step is fitted, and keep the value in an attribute of the step",
+    )
+
+
+def _needs_files(names: list[str], of: str) -> PackRefused:
+    return PackRefused(
+        f"the artifact reads {_some([f'`{name}`' for name in names])} of {of}, which other "
+        "machines do not have",
+        where=names[0],
+        hint="read it when the step is fitted, and keep what is in it in an attribute of the step; "
+        "or put it into the package of the step's code, and open it beside `__file__`",
+    )
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _run(folder: Path, environment: dict[str, str], working_directory: str) -> Verdict:
     source = str(Path(__file__).parents[2])
     done = subprocess.run(
         [sys.executable, "-I", "-c", _START, source, str(folder)],
-        env={name: value for name, value in os.environ.items() if name != TRUSTED_KEYS},
+        env=environment,
+        cwd=working_directory,
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode == 0:
-        return
     last = done.stdout.splitlines()[-1:] or [""]
     try:
-        verdict = msgspec.json.decode(last[0], type=Verdict)
+        return msgspec.json.decode(last[0], type=Verdict)
     except msgspec.DecodeError:
-        verdict = Verdict("", f"it ended with status {done.returncode}: {done.stderr[-2000:]}")
-    raise PackRefused(
-        f"the artifact does not work in a fresh process: {verdict.message}",
-        hint=verdict.hint,
-    )
+        why = f"it ended with status {done.returncode}: {done.stderr[-2000:]}"
+        return Verdict("ended", why)
 
 
 def main(folder: str) -> None:
-    """Load and verify one artifact; exit with 1 and a verdict on standard output if it fails."""
+    """Load and verify one artifact, and print a verdict; exit with 1 if it fails."""
     from gnomon.artifact.loading import load
+    from gnomon.artifact.surroundings import watching
     from gnomon.compat.skops import import_without_estimators
 
     import_without_estimators()
-    try:
-        load(Path(folder))
-    except GnomonError as error:
-        verdict = Verdict(error.code, error.message, error.hint)
-        print(msgspec.json.encode(verdict).decode())
-        sys.exit(1)
+    verdict = Verdict("", "")
+    with watching(Path(folder)) as seen:
+        try:
+            load(Path(folder))
+        except GnomonError as error:
+            verdict = Verdict(error.code, error.message, error.hint)
+    verdict.seen = Seen(
+        read=sorted(seen.read), missing=sorted(seen.missing), variables=sorted(seen.variables)
+    )
+    print(msgspec.json.encode(verdict).decode())
+    sys.exit(0 if verdict.works else 1)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.contract.contract import Contract
-from gnomon.contract.frames import from_frame, to_frame
+from gnomon.contract.frames import from_frame, to_input
 from gnomon.errors import GoldenMismatch
 from gnomon.pipeline.predicting import outputs
 from gnomon.pipeline.tracing import trace
@@ -42,7 +42,7 @@ def _corners(column: pd.Series[Any]) -> list[int]:
     corners = [int(nulls[0])] if len(nulls) else []
     values = column.to_numpy()
     if pd.api.types.is_numeric_dtype(column.dtype) and len(nulls) < len(column):
-        numbers = column.astype("float64").to_numpy(na_value=np.nan)
+        numbers = column.to_numpy(dtype="float64", na_value=np.nan)
         corners += [int(np.nanargmin(numbers)), int(np.nanargmax(numbers))]
     elif len(values):
         corners.append(0)
@@ -52,7 +52,7 @@ def _corners(column: pd.Series[Any]) -> list[int]:
 def record(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> pa.Table:
     """The golden table of some rows."""
     batch = from_frame(frame, contract)
-    return _table(pipeline, to_frame(batch, contract), contract, batch)
+    return _table(pipeline, to_input(batch, contract), contract, batch)
 
 
 def verify(pipeline: Any, golden: pa.Table, contract: Contract, where: str) -> None:
@@ -66,7 +66,7 @@ def verify(pipeline: Any, golden: pa.Table, contract: Contract, where: str) -> N
     """
     rows = inputs(golden, contract)
     try:
-        again = _table(pipeline, to_frame(rows, contract), contract, rows)
+        again = _table(pipeline, to_input(rows, contract), contract, rows)
     except Exception as error:
         raise GoldenMismatch(
             f"the golden rows raised {type(error).__name__}: {error}",
@@ -87,11 +87,12 @@ def inputs(golden: pa.Table, contract: Contract) -> pa.RecordBatch:
     return rows.combine_chunks().to_batches()[0]
 
 
-def step_outputs(pipeline: Any, frame: pd.DataFrame) -> pa.Table:
-    """Every step's output for every row of a frame: one ``<step>/<column>`` column each."""
+def step_outputs(pipeline: Any, given: Any) -> pa.Table:
+    """Every step's output for every row of the pipeline's input: one ``<step>/<column>`` column
+    each."""
     columns = {
         f"{step}/{name}": _array(part.iloc[:, position])
-        for step, part in trace(pipeline, frame).items()
+        for step, part in trace(pipeline, given).items()
         for position, name in enumerate(part.columns)
     }
     return pa.table(columns)
@@ -103,11 +104,9 @@ def write(table: pa.Table, path: Path) -> None:
         writer.write_table(table)
 
 
-def _table(
-    pipeline: Any, frame: pd.DataFrame, contract: Contract, rows: pa.RecordBatch
-) -> pa.Table:
-    steps = step_outputs(pipeline, frame)
-    answers = outputs(pipeline, frame, contract)
+def _table(pipeline: Any, given: Any, contract: Contract, rows: pa.RecordBatch) -> pa.Table:
+    steps = step_outputs(pipeline, given)
+    answers = outputs(pipeline, given, contract)
     parts: Sequence[tuple[str, Any]] = (("input", rows), ("step", steps), ("output", answers))
     return pa.table(
         {
@@ -143,6 +142,9 @@ def _compare(name: str, expected: pa.ChunkedArray, found: pa.ChunkedArray, where
 
 def _agree(expected: pa.ChunkedArray, found: pa.ChunkedArray) -> np.ndarray[Any, Any]:
     """Which rows are the same, or near enough for floats; two nulls are."""
+    if pa.types.is_nested(expected.type):
+        pairs = zip(expected.to_pylist(), found.to_pylist(), strict=True)
+        return np.array([one == other for one, other in pairs])
     if pa.types.is_floating(expected.type):
         relative = ROUNDING if expected.type == pa.float64() else SINGLE_ROUNDING
         left, right = (side.to_numpy().astype(np.float64) for side in (expected, found))

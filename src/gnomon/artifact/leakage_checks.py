@@ -8,8 +8,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from msgspec.structs import replace
 
 from gnomon.contract.contract import Contract
+from gnomon.contract.frames import as_input
+from gnomon.contract.training_table import as_table
 from gnomon.errors import PackRefused
 from gnomon.leakage import (
     KnownAt,
@@ -20,13 +23,15 @@ from gnomon.leakage import (
     check_scores,
     check_split,
     check_training,
+    gap,
+    label,
 )
 from gnomon.pipeline.predicting import outputs
 
 __all__ = ["Holdout", "Leakage", "answers", "check_leakage", "decide"]
 
 Leakage = Literal["warn", "refuse", "off"]
-Holdout = tuple[pd.DataFrame, Any]
+Holdout = tuple[Any, Any]
 
 SCORED_ROWS = 2_000
 """Rows of the training data, and of the holdout, that are predicted for their scores."""
@@ -47,21 +52,28 @@ def check_leakage(
         ContractError: a name in ``known_at`` or in the contract that is no column.
         PackRefused: a holdout with other columns.
     """
-    train = _table(X, y, contract, known_at)
+    tables = [_table(X, labels, contract, known_at) for labels in _targets(y)]
+    train = tables[0]
     report = check_training(train)
+    for target, table in zip(contract.targets[1:], tables[1:], strict=False):
+        report = report.and_then(_only_label(check_training(table), target))
     if holdout is None:
         return report
     rows, labels = holdout
+    rows = as_table(rows, contract)
     missing = [name for name in train.features if name not in rows]
     if missing:
         raise PackRefused(
             f"the holdout has no column `{missing[0]}`",
             hint="pass holdout=(X, y) with the columns of X",
         )
-    other = _table(rows, labels, contract, None)
+    other = _table(rows, next(iter(_targets(labels))), contract, None)
     report = report.and_then(check_split(train, other))
     if y is None or labels is None:
         return report
+    if contract.learned is None:
+        why = "scores are compared of classifiers and regressors of one target"
+        return report.and_then(LeakageReport.of(len(X), {}, {gap.CHECK: why}))
     scored = [
         _scored(pipeline, train, "train", contract),
         _scored(pipeline, other, "holdout", contract),
@@ -104,6 +116,32 @@ def answers(batch: pa.RecordBatch, contract: Contract) -> np.ndarray[Any, np.dty
     return np.column_stack([np.asarray(column, np.float64) for column in columns])
 
 
+def looked_at(contract: Contract) -> list[str]:
+    """The features that are checked for leakage: those a pipeline gets, but for lists."""
+    return [
+        feature.name
+        for feature in contract.features
+        if not feature.carried and feature.type != "list"
+    ]
+
+
+def _targets(y: Any) -> list[Any]:
+    """The labels of each target."""
+    if getattr(y, "ndim", 1) == 1:
+        return [y]
+    return [y.iloc[:, at] if isinstance(y, pd.DataFrame) else y[:, at] for at in range(y.shape[1])]
+
+
+def _only_label(report: LeakageReport, target: str) -> LeakageReport:
+    """Of the report on another target, what no other target's report has said."""
+    found = [
+        replace(finding, sentence=f"{finding.sentence}, the target `{target}`")
+        for finding in report.findings
+        if finding.check == label.CHECK
+    ]
+    return LeakageReport.of(report.rows, {label.CHECK: found} if found else {}, {})
+
+
 def _table(
     X: pd.DataFrame,  # noqa: N803
     y: Any,
@@ -113,8 +151,8 @@ def _table(
     return LabelledTable.of(
         X,
         y,
-        features=[feature.name for feature in contract.features],
-        task=contract.task,
+        features=looked_at(contract),
+        task=contract.learned,
         event_time=contract.event_time,
         entity_key=contract.entity_key,
         known_at=known_at,
@@ -129,6 +167,6 @@ def _scored(
     if not len(some):
         nothing = np.empty((0, max(len(contract.classes), 1)))
         return ScoredStage(stage, some.labels.to_numpy(), nothing, contract.classes)
-    frame = some.frame[list(some.features)].reset_index(drop=True)
-    batch = outputs(pipeline, frame, contract)
+    frame = some.frame.reset_index(drop=True)
+    batch = outputs(pipeline, as_input(frame, contract), contract)
     return ScoredStage(stage, some.labels.to_numpy(), answers(batch, contract), contract.classes)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 
 from gnomon.artifact import golden, serialization
@@ -16,7 +15,8 @@ from gnomon.artifact.artifact import Artifact, inspect
 from gnomon.artifact.folder import parsing
 from gnomon.artifact.importing import VendoredCode
 from gnomon.artifact.manifest import GOLDEN
-from gnomon.contract.frames import to_frame
+from gnomon.contract.frames import as_input, to_input
+from gnomon.contract.training_table import as_table
 from gnomon.errors import ArtifactCorrupt, ArtifactError, GnomonError
 from gnomon.pipeline.predicting import DirectPredictor, Predictor, outputs
 
@@ -37,14 +37,19 @@ class LoadedArtifact:
     artifact: Artifact
     pipeline: Any
 
-    def predict(self, frame: pd.DataFrame) -> pa.RecordBatch:
-        """The outputs for a frame with the columns of the training frame, in the contract's
-        output schema: ``prediction``, then a ``probability_<class>`` for each class.
-        """
-        return outputs(self.pipeline, frame, self.artifact.contract)
+    def predict(self, X: Any) -> pa.RecordBatch:  # noqa: N803
+        """The outputs for rows such as those of training, in the contract's output schema:
+        ``prediction``, then a ``probability_<class>`` for each class.
 
-    def predictor(self, *, fast: bool = True) -> Callable[[pd.DataFrame], pa.RecordBatch]:
-        """What answers as :meth:`predict` does, bit for bit.
+        Args:
+            X: as it was packed: a frame, whose columns are found by name, a Series, a list of
+                dictionaries, or an array with the features in their order.
+        """
+        contract = self.artifact.contract
+        return outputs(self.pipeline, as_input(as_table(X, contract), contract), contract)
+
+    def predictor(self, *, fast: bool = True) -> Callable[[Any], pa.RecordBatch]:
+        """What answers the pipeline's input as :meth:`predict` does, bit for bit.
 
         Args:
             fast: at less cost a call. False: ``predict`` and ``predict_proba`` as they are.
@@ -56,7 +61,7 @@ class LoadedArtifact:
             return DirectPredictor(self.pipeline, contract)
         predictor = Predictor(self.pipeline, contract)
         rows = golden.inputs(self.artifact.golden(), contract)
-        if not predictor.take_shortcuts(to_frame(rows, contract)):
+        if not predictor.take_shortcuts(to_input(rows, contract)):
             logger.warning(
                 "%s: shortcuts do not reproduce its steps; calling the steps", self.artifact.tag
             )

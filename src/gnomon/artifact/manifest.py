@@ -26,7 +26,8 @@ from gnomon.printable import printable
 
 __all__ = ["FORMAT", "TAG_PART", "Lineage", "Manifest", "Serializer", "sha256"]
 
-FORMAT = 1
+FORMAT = 2
+"""1: the first. 2: what was allowed."""
 
 CHECKS = "checks.json"
 CODE = "code"
@@ -93,6 +94,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             package.
         files: SHA-256 of every file, but of the manifest and of its seal.
         seeds: random seeds the training used; null for a step that drew without one.
+        allowed: by name, what packing found, would have refused, and was told to allow; see
+            :data:`gnomon.artifact.allowances.Allowed`.
     """
 
     format: int = FORMAT
@@ -107,6 +110,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     trusted: tuple[str, ...]
     modules: dict[str, str]
     files: dict[str, str]
+    allowed: dict[str, str] = {}
 
     @property
     def pipeline_file(self) -> str:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import is_classifier, is_regressor
+from msgspec.structs import replace
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from gnomon.artifact import fresh_process, golden, leakage_checks, serialization, store, vendoring
+from gnomon.artifact.allowances import Allowances, Allowed, PackWarning
 from gnomon.artifact.artifact import Artifact, examine
 from gnomon.artifact.environment import Environment
+from gnomon.artifact.faithful import check_faithful, raised
+from gnomon.artifact.given import as_fitted, given_table
 from gnomon.artifact.manifest import (
     CHECKS,
     CODE,
@@ -32,15 +36,21 @@ from gnomon.artifact.manifest import (
     hash_files,
 )
 from gnomon.artifact.profile import profile
+from gnomon.artifact.target import as_target
 from gnomon.artifact.trust import check_allowed, is_known_safe
+from gnomon.artifact.unseen_values import warn_of_unseen
 from gnomon.contract.contract import Contract
-from gnomon.contract.frames import from_frame, to_frame
+from gnomon.contract.frames import as_input, as_trained
 from gnomon.contract.inference import infer_contract
+from gnomon.contract.training_table import Carry, TrainingTable
 from gnomon.contract.unusual import null_rows, unusual_rows
 from gnomon.errors import GnomonError, PackRefused, UntrustedTypes
 from gnomon.leakage import KnownAt
 from gnomon.name_lists import as_names
+from gnomon.pipeline.answers import described
+from gnomon.pipeline.batch_dependent_steps import with_known_hint
 from gnomon.pipeline.invariance import check_rows_alone
+from gnomon.pipeline.methods import as_columns, method
 from gnomon.pipeline.predicting import outputs
 from gnomon.pipeline.seeds import seeds as seeds_of
 from gnomon.pipeline.seeds import warn_of_unseeded
@@ -58,9 +68,12 @@ ROWS_BESIDE = 500
 def pack(
     name: str,
     pipeline: Any,
-    X: pd.DataFrame,  # noqa: N803 - scikit-learn's own name for it
+    X: Any,  # noqa: N803 - scikit-learn's own name for it
     y: Any = None,
     *,
+    carry: Carry = (),
+    timezone: str | None = None,
+    feature_names: Sequence[str] = (),
     contract: Contract | None = None,
     code: vendoring.Code = (),
     entity_key: str | Sequence[str] = (),
@@ -74,14 +87,22 @@ def pack(
     holdout: leakage_checks.Holdout | None = None,
     known_at: KnownAt | None = None,
     leakage: leakage_checks.Leakage = "warn",
+    allow: Sequence[Allowed] = (),
 ) -> Artifact:
     """Make an artifact of a fitted pipeline and put it into BentoML's model store.
 
     Args:
         name: lower-case letters, digits, ``-``, ``_`` and ``.``.
-        pipeline: a fitted classifier or regressor, preprocessing included.
-        X: the frame it was fitted on; contract, profile and golden rows are taken from it.
-        y: the target it was fitted on; checked for leakage, and only its hash is kept.
+        pipeline: a fitted model, preprocessing included: whatever predicts, or transforms.
+        X: what it was fitted on, from which contract, profile and golden rows are taken: a frame of
+            pandas or polars, a Series or a list of texts, a list of dictionaries, or an array.
+        y: the target it was fitted on; checked for leakage, and only its hash is kept. Of several
+            targets, the outputs are called after its columns.
+        carry: columns that requests bring beside the features: logged, joined on and sampled by,
+            and not given to the pipeline. Those of ``X`` with these names, which it was not fitted
+            on, or a frame of as many rows.
+        timezone: the zone of the clocks in columns of timestamps that have none.
+        feature_names: of an array's columns, in their order; ``x0``, ``x1``… when not given.
         contract: what requests must hold; inferred from ``X`` when not given.
         code: modules to vendor besides those the pipeline's classes come from and what they
             import: a module, its name, or its file or folder.
@@ -99,8 +120,11 @@ def pack(
         known_at: by feature, when its value was known: a column of ``X``, or a time for each row.
         leakage: ``warn`` of features that leak the target, ``refuse`` to pack them, or ``off``;
             see ``docs/leakage.md``.
+        allow: what to pack although it would be refused: ``batch_dependent``,
+            ``reads_environment``, ``reads_files``. The artifact says what was found.
 
     Warns:
+        PackWarning: requests that the contract lets through will fail, or what is allowed.
         LeakageWarning: the training data holds what is not known yet at serving time.
         SeedWarning: a step drew random numbers without a seed.
 
@@ -112,14 +136,22 @@ def pack(
     created = datetime.now(UTC)
     version = version or store.new_version(created)
     store.check_name(name, version)
-    check_training(pipeline, X, y)
+    allowances = Allowances(allow)
+    y = as_target(y, stacklevel=2)
+    table = given_table(X, feature_names, carry)
+    check_training(pipeline, table, y)
     if golden_rows < 1:
         raise PackRefused(f"expected at least one golden row, got {golden_rows}")
-    contract = contract or _infer(pipeline, X, entity_key, event_time)
-    own = vendoring.find_code(pipeline, code)
+    if contract is None:
+        table = as_fitted(pipeline, table, stacklevel=2)
+    X = table.frame  # noqa: N806
     rows = golden.choose_rows(X, golden_rows)
+    contract = contract or _infer(pipeline, table, y, rows, entity_key, event_time, timezone)
+    own = vendoring.find_code(pipeline, code)
     check_faithful(pipeline, rows, contract)
-    check_batch_invariance(pipeline, X, contract)
+    with allowances.of("batch_dependent", stacklevel=2):
+        check_batch_invariance(pipeline, X, contract, stacklevel=4)
+    warn_of_unseen(pipeline, rows, contract, stacklevel=2)
     found = None
     if leakage != "off":
         found = leakage_checks.check_leakage(
@@ -145,7 +177,7 @@ def pack(
         (folder / REQUIREMENTS).write_text(environment.requirements)
         (folder / MODEL_YAML).write_text(store.model_yaml(name, version, created, environment))
         commit, dirty = vendoring.commit(own.values())
-        Manifest(
+        manifest = Manifest(
             name=name,
             version=version,
             created=created,
@@ -164,76 +196,45 @@ def pack(
             trusted=accepted,
             modules=modules,
             files=dict(hash_files(folder)),
-        ).write(folder)
-        fresh_process.in_fresh_process(folder)
+        )
+        manifest.write(folder)
+        for what, refusal in fresh_process.in_fresh_process(folder):
+            allowances.decide(what, refusal, stacklevel=2)
+        replace(manifest, allowed=allowances.found).write(folder)
         path = store.publish(folder, name, version, created)
     return examine(path, keys=None)  # it cannot be signed yet
 
 
-def check_training(pipeline: Any, X: Any, y: Any) -> None:  # noqa: N803
+def check_training(pipeline: Any, table: TrainingTable, y: Any) -> None:
     """Refuse arguments no artifact can be made of.
 
     Raises:
-        PackRefused: not a frame, no rows, a target of another length, a pipeline that is not
-            fitted or is neither a classifier nor a regressor.
+        PackRefused: no rows, a target of another length, a pipeline that is not fitted.
     """
-    if not isinstance(X, pd.DataFrame):
-        raise PackRefused(
-            f"expected a pandas DataFrame for X, got {type(X).__module__}.{type(X).__qualname__}",
-            hint="the contract is made of column names and types; fit and pack with the frame",
-        )
+    X = table.frame  # noqa: N806
     if X.empty:
         raise PackRefused("X has no rows or no columns", hint="pass the training frame")
     if y is not None and len(y) != len(X):
         raise PackRefused(f"X has {len(X)} rows, but y has {len(y)}")
-    if not _predicts(pipeline):
-        raise PackRefused(
-            f"expected a classifier or a regressor, got {type(pipeline).__qualname__}",
-            hint="pass the whole pipeline, with the model as its last step",
-        )
-    try:
-        check_is_fitted(pipeline)
-    except NotFittedError:
+    if not _is_fitted(pipeline, table.given(X.iloc[:1])):
         raise PackRefused(
             "the pipeline is not fitted", hint="call pipeline.fit(X, y) before packing it"
-        ) from None
+        )
 
 
-def check_faithful(pipeline: Any, rows: pd.DataFrame, contract: Contract) -> None:
-    """Refuse a contract that cannot carry the pipeline's input.
-
-    The rows must get the same answers after the trip through the contract's types that every
-    request makes.
-
-    Raises:
-        PackRefused: an answer changes on the way, or the pipeline raises.
-    """
-    try:
-        direct = outputs(pipeline, rows, contract)
-        travelled = outputs(pipeline, to_frame(from_frame(rows, contract), contract), contract)
-    except GnomonError:
-        raise
-    except Exception as error:
-        raise PackRefused(
-            f"the pipeline raised {type(error).__name__} on rows of X: {error}",
-            hint="pass the frame it was fitted on, and a contract with the same columns",
-        ) from error
-    for name, left, right in zip(
-        direct.schema.names, direct.columns, travelled.columns, strict=True
-    ):
-        if not left.equals(right):
-            raise PackRefused(
-                f"`{name}` is not the same for rows that came through the contract",
-                where=name,
-                hint="a column's type in the contract is not what the pipeline was fitted on",
-            )
-
-
-def check_batch_invariance(pipeline: Any, X: pd.DataFrame, contract: Contract) -> None:  # noqa: N803
+def check_batch_invariance(
+    pipeline: Any,
+    X: pd.DataFrame,  # noqa: N803
+    contract: Contract,
+    stacklevel: int = 1,
+) -> None:
     """Refuse a pipeline whose answer for a row depends on the rows that come with it.
 
     Asked are rows of every kind: with a null in each column that has any, and such as training
     may not have had; all as a request would bring them.
+
+    Warns:
+        PackWarning: only a row with every null that the contract lets through depends on others.
 
     Raises:
         PackRefused: an answer, or its type, depends on other rows.
@@ -241,16 +242,33 @@ def check_batch_invariance(pipeline: Any, X: pd.DataFrame, contract: Contract) -
     few = golden.choose_rows(X, ROWS_ALONE)
     few = pd.concat([few, null_rows(X, few)])
     spaced = np.linspace(0, len(X) - 1, num=min(ROWS_BESIDE, len(X)), dtype=int)
-    asked, beside = (
-        to_frame(from_frame(rows, contract), contract) for rows in (few, X.iloc[spaced])
-    )
-    check_rows_alone(
-        pipeline,
-        asked,
-        lambda frame: outputs(pipeline, frame, contract),
-        unusual=unusual_rows(few, contract),
-        others=beside,
-    )
+    asked, beside = (as_trained(rows, contract) for rows in (few, X.iloc[spaced]))
+
+    def check_with(unusual: pd.DataFrame) -> None:
+        check_rows_alone(
+            pipeline,
+            asked,
+            lambda frame: outputs(pipeline, as_input(frame, contract), contract),
+            unusual=unusual,
+            others=beside,
+            given=lambda frame: as_input(frame, contract),
+        )
+
+    try:
+        check_with(unusual_rows(few, contract))
+    except PackRefused as refusal:
+        try:
+            # IterativeImputer, for one, answers a batch of nothing but nulls by another rule.
+            check_with(unusual_rows(few, contract, nulls=False))
+        except PackRefused as other:
+            raise with_known_hint(other, pipeline) from None
+        warnings.warn(
+            "a row in which every feature that may be null is null gets another answer alone, in "
+            f"{refusal.where}: {refusal.message}. Training had no such row; to refuse such "
+            "requests, say nullable=False of a feature that they have",
+            PackWarning,
+            stacklevel + 1,
+        )
 
 
 def accept_types(
@@ -294,31 +312,56 @@ def data_digest(X: pd.DataFrame, y: Any) -> str:  # noqa: N803
         digest.update(_hashes(column))
     if y is not None:
         digest.update(b"y\0")
-        digest.update(_hashes(pd.Series(np.asarray(y))))
+        for target in as_columns(y):
+            digest.update(_hashes(pd.Series(target)))
     return digest.hexdigest()
 
 
-def _predicts(pipeline: Any) -> bool:
+def _is_fitted(pipeline: Any, row: Any) -> bool:
+    """By scikit-learn's rule, and where that knows nothing, whether it answers a row: a class that
+    names what it learned without a trailing underscore is fitted too."""
     try:
-        return bool(is_classifier(pipeline) or is_regressor(pipeline))
-    except (AttributeError, TypeError):  # no estimator at all
-        return False
+        check_is_fitted(pipeline)
+    except NotFittedError:
+        answers = (method(pipeline, role) for role in ("prediction", "value", "score"))
+        answer = next(filter(None, answers), None)
+        try:
+            return answer is not None and answer(row) is not None
+        except Exception:  # the user's code
+            return False
+    except TypeError:  # it has no `fit`
+        return True
+    return True
 
 
 def _hashes(column: pd.Series[Any]) -> bytes:
+    if column.dtype == object and any(isinstance(v, list | np.ndarray) for v in column):
+        column = pd.Series([repr(np.asarray(value).tolist()) for value in column])
     hashes = pd.util.hash_pandas_object(column, index=False, categorize=True)
     return hashes.to_numpy().tobytes()
 
 
 def _infer(
-    pipeline: Any, frame: pd.DataFrame, entity_key: str | Sequence[str], event_time: str | None
+    pipeline: Any,
+    table: TrainingTable,
+    y: Any,
+    rows: pd.DataFrame,
+    entity_key: str | Sequence[str],
+    event_time: str | None,
+    timezone: str | None,
 ) -> Contract:
-    classifier = is_classifier(pipeline)
+    try:
+        answers = described(pipeline, table.given(rows), y)
+    except GnomonError:
+        raise
+    except Exception as error:
+        raise raised(error) from error
     return infer_contract(
-        frame,
-        task="classification" if classifier else "regression",
-        classes=tuple(np.asarray(pipeline.classes_).tolist()) if classifier else (),
-        probabilities=hasattr(pipeline, "predict_proba"),
+        table,
+        task=answers.task,
+        classes=answers.classes,
+        outputs=answers.outputs,
         entity_key=entity_key,
         event_time=event_time,
+        timezone=timezone,
     )

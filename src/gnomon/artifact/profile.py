@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from gnomon.artifact.golden import step_outputs
 from gnomon.contract.contract import Contract
-from gnomon.contract.frames import from_frame
+from gnomon.contract.frames import as_input, from_frame
 from gnomon.pipeline.predicting import outputs
 
 __all__ = ["SCHEMA", "as_numbers", "check", "profile"]
@@ -55,7 +55,7 @@ neither. A boolean is counted by value.
 
 
 def profile(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> pa.Table:
-    """The profile of a training frame.
+    """The profile of a training frame, with the columns that are carried.
 
     Frames of more than :data:`MOST_ROWS` rows are counted on that many, evenly spaced.
     """
@@ -110,10 +110,11 @@ def _rows(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> Iterator[di
     inputs = from_frame(frame, contract)
     for name, column in zip(inputs.schema.names, inputs.columns, strict=True):
         yield {"kind": "input", "name": name, **_counted(column)}
-    steps = step_outputs(pipeline, frame)
+    given = as_input(frame, contract)
+    steps = step_outputs(pipeline, given)
     for name, column in zip(steps.column_names, steps.columns, strict=True):
         yield {"kind": "step", "name": name, **_counted(column.combine_chunks())}
-    answers = outputs(pipeline, frame, contract)
+    answers = outputs(pipeline, given, contract)
     for name, column in zip(answers.schema.names, answers.columns, strict=True):
         yield {"kind": "output", "name": name, **_counted(column)}
 
@@ -121,14 +122,32 @@ def _rows(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> Iterator[di
 def as_numbers(column: pa.Array) -> npt.NDArray[np.float64] | None:
     """A column as the numbers that are counted; None when it is counted by value.
 
-    Timestamps are seconds since 1970. What is null or not finite is NaN.
+    Timestamps and dates are seconds since 1970, and a list is its length; of floats, such as an
+    embedding, the Euclidean one. What is null or not finite is NaN.
     """
+    if pa.types.is_list(column.type):
+        return _lengths(column)
+    if pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("us"))
     if pa.types.is_timestamp(column.type):
         column = pc.divide(pc.cast(column, pa.int64()), 1e6)
+    if pa.types.is_decimal(column.type):
+        column = column.cast(pa.float64())
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         return None
     values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return np.where(np.isfinite(values), values, np.nan)
+
+
+def _lengths(column: pa.ListArray) -> npt.NDArray[np.float64]:
+    lengths = pc.list_value_length(column).cast(pa.float64())
+    found: npt.NDArray[np.float64] = lengths.to_numpy(zero_copy_only=False)
+    if pa.types.is_floating(column.type.value_type):
+        rows = pc.list_parent_indices(column).to_numpy(zero_copy_only=False)
+        squares = np.square(pc.list_flatten(column).to_numpy(zero_copy_only=False), dtype=float)
+        norms = np.sqrt(np.bincount(rows, squares, minlength=len(column)))
+        found = np.where(np.isnan(found), np.nan, norms)
+    return found
 
 
 def _counted(column: pa.Array) -> dict[str, Any]:

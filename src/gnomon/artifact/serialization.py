@@ -19,8 +19,10 @@ from importlib import import_module
 from inspect import isabstract
 from typing import Any, BinaryIO
 
+from gnomon.artifact.experimental import enable_experimental
 from gnomon.artifact.folder import parsing
 from gnomon.artifact.manifest import Serializer
+from gnomon.artifact.metadata_routing import without_routing
 from gnomon.artifact.skops_arrays import check_arrays
 from gnomon.artifact.skops_file import SCHEMA, names, open_archive, read_schema, types
 from gnomon.artifact.trust import Named, check_resolved, is_plain_in_pickle, judge
@@ -44,6 +46,16 @@ def dump(pipeline: Any, serializer: Serializer) -> bytes:
 
     try:
         return _canonical(dumps(pipeline))
+    except RecursionError as error:
+        with without_routing(pipeline) as found:
+            if found:
+                return _canonical(dumps(pipeline))
+        raise PackRefused(
+            "skops cannot store this pipeline: an object in it holds itself, or too many are "
+            "inside one another",
+            hint='let no attribute point back to its owner, or pack with serializer="pickle" if '
+            "every place that loads the artifact may run its code",
+        ) from error
     except Exception as error:
         raise PackRefused(
             f"skops cannot store this pipeline: {error}",
@@ -76,10 +88,12 @@ def load(
         found = named(io.BytesIO(content), serializer)
     accepted = {uses.name for uses in judge(found, trusted, modules, where)}
     if serializer == "pickle":
+        enable_experimental(found)
         allowed = frozenset(one.full for one in found)
         return _Unpickler(io.BytesIO(content), allowed, modules, where).load()
     with parsing("the pipeline's arrays", where):
         check_arrays(io.BytesIO(content))
+    enable_experimental(found)
     return _load_skops(content, found, accepted, modules, where)
 
 

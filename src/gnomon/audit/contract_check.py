@@ -143,7 +143,7 @@ class _Reading:
 
     def _body(self, request: str, at: int, body: bytes) -> None:
         try:
-            found = read_body(body)
+            found = read_body(body, [f.name for f in self.check.contract.features])
         except InvalidRequest as error:
             self.check.add_unreadable(error, request, _moments([at]))
             return
@@ -210,14 +210,15 @@ def _moments(micros: list[int]) -> Times:
 
 
 def _with_text_for_times(contract: Contract) -> Contract:
-    """A contract that has timestamps as text: a reader of CSV would lose their offsets."""
+    """A contract that has times and decimals as text: a reader of CSV would lose offsets and
+    digits."""
     return msgspec.structs.replace(
         contract,
         features=tuple(
             msgspec.structs.replace(
-                feature, type="string", dtype="str", timezone=None, max_age=None
+                feature, type="string", dtype="str", timezone=None, max_age=None, scale=None
             )
-            if feature.type == "timestamp"
+            if feature.type in ("timestamp", "date", "decimal")
             else feature
             for feature in contract.features
         ),

@@ -28,10 +28,12 @@ from gnomon.leakage import (
 from gnomon.leakage.gap import Stage
 from gnomon.leakage.overlap import is_later
 from gnomon.log import InferenceLog
+from gnomon.offline.column_names import joint_contract
 from gnomon.offline.logged import Range, Role
 from gnomon.offline.rerun import Rerun
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
+from gnomon.worker.messages import ERROR
 
 __all__ = ["Online", "check_leakage"]
 
@@ -119,6 +121,9 @@ def _against(
         report = LeakageReport.of(served.rows, {"domain": found}, {})
     if meaning.label is None:
         return report.and_then(_skipped({"score gap": "there are no labels"}))
+    if online.artifact.contract.learned is None:
+        why = "scores are compared of classifiers and regressors of one target"
+        return report.and_then(_skipped({"score gap": why}))
     scored = _scored(online.artifact, tables, settings)
     if isinstance(served, Served) and served.live is not None:
         scored.append(served.live)
@@ -135,11 +140,17 @@ def _served(
     progress: Callable[[int], None] | None,
 ) -> Served | str:
     """Rows of the log, or why there are none."""
-    contract = online.artifact.contract
+    contract = joint_contract(online.artifact.contract)
     outcomes = None
     if online.outcomes is not None:
         if meaning.label is None:
             raise TableError("outcomes need the name of the label column")
+        if contract.learned is None:
+            raise TableError(
+                "outcomes are compared with the predictions of one target, and "
+                f"{online.artifact.tag} answers {', '.join(contract.output_schema.names)}",
+                hint="leave the outcomes out; the other checks do not need them",
+            )
         outcomes = Outcomes(online.outcomes, online.on, meaning.label, contract)
     try:
         snapshot = InferenceLog(settings, online.artifact.name).snapshot()
@@ -148,7 +159,9 @@ def _served(
             raise
         return error.message
     with snapshot:
-        source = Range(snapshot, online.artifact, online.role, online.start, online.end)
+        source = Range(
+            snapshot, online.artifact, online.role, online.start, online.end, joint=contract
+        )
         served = draw(source, outcomes, progress)
     return served if served.rows else "none of its answers was logged"
 
@@ -166,7 +179,7 @@ def _predicted(stage: Stage, table: LabelledTable, rerun: Rerun, artifact: Artif
     some = table.labelled().sample(SCORED_ROWS)
     assert some.labels is not None
     batch = rerun.score(from_frame(some.frame, artifact.contract))
-    good = np.flatnonzero(batch.column("error").is_null())
+    good = np.flatnonzero(batch.column(ERROR).is_null())
     given = answers(batch.take(pa.array(good)), artifact.contract)
     return ScoredStage(stage, some.labels.to_numpy()[good], given, artifact.contract.classes)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from gnomon.artifact.leakage_checks import looked_at
 from gnomon.contract import Contract
 from gnomon.contract.frames import as_trained
 from gnomon.errors import TableError
@@ -60,13 +61,13 @@ class Meaning:
         features = self._features(list(frame.columns))
         if self.contract is not None:
             exact = as_trained(frame, self.contract)
-            frame = frame.assign(**{name: exact[name] for name in features})
+            frame = frame.assign(**{str(name): exact[name] for name in exact.columns})
         promised = self.contract or _NO_CONTRACT
         return LabelledTable.of(
             frame,
             None if self.label is None else frame[self.label],
             features=features,
-            task=self.contract.task if self.contract else None,
+            task=self.contract.learned if self.contract else None,
             event_time=self.event_time or promised.event_time,
             entity_key=self.entity_key or promised.entity_key,
             known_at=known_at,
@@ -74,7 +75,7 @@ class Meaning:
 
     def _features(self, columns: Sequence[str]) -> list[str]:
         if self.contract is not None:
-            return [feature.name for feature in self.contract.features]
+            return looked_at(self.contract)
         others = {self.label, *self.known_at.values()}
         return [name for name in columns if name not in others]
 

@@ -18,8 +18,9 @@ from gnomon.contract import Contract
 from gnomon.contract.frames import as_trained
 from gnomon.errors import TableError
 from gnomon.leakage import ScoredStage
+from gnomon.offline.column_names import KEYS
 from gnomon.offline.logged import Range, Rows
-from gnomon.offline.offline_table import KEYS, key_fields, read_table
+from gnomon.offline.offline_table import key_fields, read_table, with_keys
 
 __all__ = ["Outcomes", "Served", "draw"]
 
@@ -49,11 +50,18 @@ class Outcomes:
 
     def __init__(self, path: Path, on: str | Sequence[str], label: str, contract: Contract) -> None:
         """
+        Args:
+            path: of the file.
+            on: the key columns; the contract's entity key when not given.
+            label: the column of the outcome.
+            contract: the joint contract of what was served.
+
         Raises:
             TableError: it cannot be read, lacks a column, has a key twice or of another type.
         """
         fields = key_fields(on or contract.entity_key, contract)
         table = read_table(path, contract, option="--outcomes")
+        table = with_keys(table, [field.name for field in fields])
         missing = [n for n in [*(f.name for f in fields), label] if n not in table.column_names]
         if missing:
             raise TableError(
@@ -98,7 +106,10 @@ def draw(
             answered.add(given.take(known))
         if progress:
             progress(chunk.num_rows)
-    frame = as_trained(_batch(asked.table, contract.input_schema), contract)
+    inputs = (
+        None if asked.table is None else asked.table.rename_columns(contract.input_schema.names)
+    )
+    frame = as_trained(_batch(inputs, contract.input_schema), contract)
     live = None if outcomes is None else _scored(answered.table, outcomes, contract)
     return Served(rows, frame, live)
 

@@ -5,6 +5,12 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from gnomon.cli.exit_codes import CRASHED, FAILED, code_of, of_command
+
+if TYPE_CHECKING:
+    from gnomon.errors import GnomonError
 
 __all__ = ["main", "run"]
 
@@ -16,31 +22,22 @@ def main() -> None:
     ("terminate called without an active exception") after all was done and printed. ``gnomon
     check`` did so once in some dozens of runs on a busy machine.
     """
-    code = 1
+    code = CRASHED
     # The first that is registered is the last that runs.
     atexit.register(lambda: _end(code))
     try:
         run()
         code = 0
     except SystemExit as exit_:
-        code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+        code = code_of(exit_)
         raise
-
-
-def _end(code: int) -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):  # Nobody reads it any more.
-            code = code or 1
-    os._exit(code)
 
 
 def run() -> None:
     """Run a command line; the errors Gnomon raises on purpose are printed without a traceback.
 
     Exit codes: 0 success; 1 the check failed (divergence, a gate that does not pass);
-    2 it could not be done, or the command line is wrong.
+    2 it could not be done, or the command line is wrong; 3 an unexpected error.
     """
     from gnomon.cli.app import app
     from gnomon.errors import GnomonError
@@ -49,8 +46,34 @@ def run() -> None:
     make_tracebacks_printable()
     try:
         app(prog_name="gnomon")
+    except SystemExit as exit_:
+        raise SystemExit(of_command(exit_)) from None
     except GnomonError as error:
-        from gnomon.cli.console import show_error
+        _refuse(error)
+    except OSError as error:
+        _refuse(GnomonError(error.strerror or str(error), where=_place(error)))
+    except Exception as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        raise SystemExit(CRASHED) from None
 
-        show_error(error)
-        raise SystemExit(2) from None
+
+def _refuse(error: GnomonError) -> NoReturn:
+    from gnomon.cli.console import show_error
+
+    show_error(error)
+    raise SystemExit(FAILED) from None
+
+
+def _place(error: OSError) -> str | None:
+    """The file, or the files, that an error of the operating system is about."""
+    names = [name for name in (error.filename, error.filename2) if name is not None]
+    return " -> ".join(map(str, names)) or None
+
+
+def _end(code: int) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):  # Nobody reads it any more.
+            code = code or FAILED
+    os._exit(code)

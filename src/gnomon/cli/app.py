@@ -10,6 +10,7 @@ from gnomon.cli import (
     artifacts,
     check,
     compare,
+    contract,
     diagnose,
     drift,
     history,
@@ -21,6 +22,7 @@ from gnomon.cli import (
     replay,
     reports,
     rollback,
+    score,
     serve,
     shadow,
     sign,
@@ -36,7 +38,7 @@ app = typer.Typer(
     name="gnomon",
     help="Serve a model, run the next one in its shadow, and prove that online matches offline.",
     epilog="Exit codes: 0 success, 1 the check failed (divergence, a gate that does not pass), "
-    "2 an error. Settings are GNOMON_* variables; docs/settings.md lists them.",
+    "2 an error, 3 an unexpected one. Settings are GNOMON_* variables, see docs/settings.md.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -70,6 +72,7 @@ def _root(
 app.command("init")(init.command)
 app.command("artifacts")(artifacts.command)
 app.command("inspect")(inspect.command)
+app.add_typer(contract.app, name="contract")
 app.command("sign")(sign.command)
 app.command("serve")(serve.command)
 app.command("status")(status.command)
@@ -80,6 +83,7 @@ app.command("history")(history.command)
 app.command("reports")(reports.command)
 app.command("replay")(replay.command)
 app.command("compare")(compare.command)
+app.command("score")(score.command)
 app.command("check")(check.command)
 app.command("diagnose")(diagnose.command)
 app.command("drift")(drift.command)

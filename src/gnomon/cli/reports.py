@@ -18,7 +18,10 @@ def command(
     ] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List the saved reports of replay, compare, diagnose and drift, newest first."""
+    """List the saved reports, newest first.
+
+    They are those of replay, compare, diagnose and drift.
+    """
     from gnomon.cli.console import out, print_json
     from gnomon.cli.show.reports import show_reports
     from gnomon.cli.target import settings_here

@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from gnomon.cli.exit_codes import of_process
 from gnomon.errors import GnomonError, SettingsError
 
 __all__ = ["command"]
@@ -21,6 +22,8 @@ __all__ = ["command"]
 POLL_SECONDS = 0.2
 PATIENCE_SECONDS = 10.0
 """After this long without being ready, the reason is shown."""
+STOPPED = (0, -signal.SIGINT, -signal.SIGTERM)
+"""How a server ends that was asked to."""
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """What lets other machines in, and how this one calls it."""
 
@@ -74,7 +77,8 @@ def command(
                 "GNOMON_HOSTS=NAME",
                 soft_wrap=True,
             )
-    raise typer.Exit(max(process.wait(), 0))
+    code = process.wait()
+    raise typer.Exit(0 if code in STOPPED else of_process(code))
 
 
 def _callable(host: str) -> str:

@@ -133,11 +133,19 @@ def _labels(left: pa.Array, right: pa.Array, *, decides: bool) -> ComparedColumn
             for side in (left, right)
         )
     )
-    equal = pc.fill_null(pc.equal(left, right), False).to_numpy(zero_copy_only=False)
-    agree = equal | both_null
+    agree = _equal(left, right) | both_null
     return ComparedColumn(
         agree, agree, left_null, right_null, both_null, flip=~agree if decides else None
     )
+
+
+def _equal(left: pa.Array, right: pa.Array) -> Mask:
+    """Which values are the same; lists, if all their items are."""
+    if pa.types.is_nested(left.type) and pa.types.is_nested(right.type):
+        pairs = zip(left.to_pylist(), right.to_pylist(), strict=True)
+        return np.array([one is not None and one == other for one, other in pairs], dtype=bool)
+    equal: Mask = pc.fill_null(pc.equal(left, right), False).to_numpy(zero_copy_only=False)
+    return equal
 
 
 def _numbers(

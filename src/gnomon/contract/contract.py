@@ -5,26 +5,50 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
+from itertools import groupby
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 import pyarrow as pa
 
-from gnomon.contract.feature import Feature, FeatureType, Output, Scalar
+from gnomon.contract.feature import Feature, FeatureType, Output, Role, Scalar
 from gnomon.contract.json_values import reader
 from gnomon.errors import ContractError, GnomonError, NewerFormat
 from gnomon.formats import Format, check_version
 
-__all__ = ["FORMAT", "Contract", "Feature", "FeatureType", "Output", "Scalar"]
+__all__ = [
+    "FORMAT",
+    "Contract",
+    "Feature",
+    "FeatureType",
+    "InputKind",
+    "Output",
+    "Role",
+    "Scalar",
+    "Task",
+]
 
-FORMAT = 2
-"""1: the first. 2: a feature may have ``max_age``."""
+FORMAT = 3
+"""1: the first. 2: a feature may have ``max_age``.
+3: outputs of several kinds; features beside the pipeline's."""
+
+InputKind: TypeAlias = Literal["frame", "series", "records", "array"]
+
+Task = Literal[
+    "classification",
+    "regression",
+    "clustering",
+    "outlier_detection",
+    "density_estimation",
+    "transformation",
+]
+"""What a model does, in scikit-learn's words."""
+
+_SINCE_3 = {"layout": "columns", "input": "frame"}
+"""Keys that format 3 added, and what a contract says that leaves them out."""
 
 _NAME = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]+')
-RESERVED = frozenset({"rows"})
-"""Names a feature cannot have: a request uses them for itself."""
-
 
 _KIND = Format("contract", FORMAT, hint="write what the format is", damaged=ContractError)
 
@@ -40,23 +64,31 @@ class Contract(
 
     Attributes:
         format: the version of this file's format; see ``docs/formats.md`` before changing it.
-        task: ``classification`` or ``regression``.
+        task: what the model does, in scikit-learn's words.
         features: the inputs, in the order of the training frame.
-        outputs: the outputs. A classifier with ``predict_proba`` has one ``probability_<class>``
-            per class after ``prediction``, in the order of ``classes``.
-        classes: the labels of a classifier, as in ``classes_``.
+        outputs: the outputs: predictions, then probabilities or scores; or a transformer's
+            columns. Those of a kind are in the order in which its method gives them.
+        classes: the labels of a classifier of one target, as in ``classes_``.
         entity_key: the features that together identify the entity predicted for; joins and sampling
             use them.
         event_time: the timestamp feature with the time the prediction was requested.
+        layout: how numbers of one dtype lie in the memory of the frame that the pipeline gets:
+            column by column, or ``rows``, as in a frame made of a NumPy array. Sums of products
+            are added in an order that depends on it, and may differ in their last digits.
+        input: how features are handed to the pipeline: as a ``frame``, if not given; the only one
+            as a ``series``; as ``records``, dictionaries without the keys that a request leaves
+            out; or as an ``array`` with a column for each, in their order.
     """
 
     format: int = FORMAT
-    task: Literal["classification", "regression"]
+    task: Task
     features: tuple[Feature, ...]
     outputs: tuple[Output, ...]
     classes: tuple[Scalar, ...] = ()
     entity_key: tuple[str, ...] = ()
     event_time: str | None = None
+    layout: Literal["columns", "rows"] = "columns"
+    input: InputKind = "frame"
 
     @property
     def input_schema(self) -> pa.Schema:
@@ -68,16 +100,49 @@ class Contract(
         """Arrow schema of a batch of outputs."""
         return pa.schema([output.arrow for output in self.outputs])
 
+    def outputs_of(self, role: Role) -> tuple[Output, ...]:
+        """The outputs of one kind, in their order."""
+        return tuple(output for output in self.outputs if output.role == role)
+
     @property
     def probability_columns(self) -> tuple[str, ...]:
         """The output columns that hold class probabilities, in the order of ``classes``."""
-        return tuple(o.name for o in self.outputs if o.name.startswith("probability_"))
+        return tuple(output.name for output in self.outputs_of("probability"))
+
+    @property
+    def learned(self) -> Literal["classification", "regression"] | None:
+        """The task, where the model learned it from one target; None of any other model."""
+        if self.targets or self.task not in ("classification", "regression"):
+            return None
+        return self.task
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What a model of several targets predicts, in its order; empty of one target."""
+        return tuple(dict.fromkeys(o.target for o in self.outputs if o.target is not None))
+
+    @property
+    def compared_as(self) -> dict[str, Literal["label", "number", "probability"]]:
+        """By output, what two of its values are compared as where no policy says otherwise."""
+        return {output.name: self._compared_as(output) for output in self.outputs}
+
+    def _compared_as(self, output: Output) -> Literal["label", "number", "probability"]:
+        if output.role == "probability":
+            return "probability"
+        names_a_class = output.role == "prediction" and self.task != "regression"
+        return "label" if names_a_class or output.type in ("string", "boolean") else "number"
+
+    def classes_of(self, output: Output) -> tuple[Scalar, ...]:
+        """The labels that a prediction may be; empty where nobody says."""
+        if output.role != "prediction":
+            return ()
+        return self.classes if output.target is None else output.classes
 
     @property
     def digest(self) -> str:
         """The first 12 hex digits of the SHA-256 of the contract as its file would hold it."""
         as_read = msgspec.json.decode(msgspec.json.encode(self), type=Contract)
-        return hashlib.sha256(msgspec.json.encode(as_read)).hexdigest()[:12]
+        return hashlib.sha256(_content(as_read)).hexdigest()[:12]
 
     def feature(self, name: str) -> Feature:
         """The feature of that name.
@@ -95,7 +160,7 @@ class Contract(
 
     def write(self, path: Path) -> None:
         """Write as indented JSON, one key per line, to be read and edited."""
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
+        path.write_bytes(msgspec.json.format(_content(self), indent=2) + b"\n")
 
     @classmethod
     def read(cls, path: Path) -> Contract:
@@ -139,13 +204,14 @@ class Contract(
         """Refuse a contract that contradicts itself.
 
         Raises:
-            ContractError: duplicate or reserved names, keys that are not features, a default
+            ContractError: duplicate names, keys that are not features, a default
                 missing or of the wrong type, a dtype that cannot hold its feature, outputs that
                 do not follow from task and classes, a format this version does not know.
         """
         check_version(self.format, _KIND, "$.format")
         self._check_names()
-        self._check_ages()
+        self._check_format()
+        self._check_input()
         for i, feature in enumerate(self.features):
             place = f"$.features[{i}]"
             try:
@@ -173,20 +239,42 @@ class Contract(
                     where="$.features",
                     hint="a name is not empty and has no quote, backslash or control character",
                 )
-        for name in sorted(RESERVED.intersection(names)):
-            raise ContractError(
-                f"a feature cannot be called `{name}`: the name is reserved in requests",
-                where="$.features",
-            )
 
-    def _check_ages(self) -> None:
-        """A file of format 1 must be one that its readers can read."""
+    def _check_format(self) -> None:
+        """A file of an older format must be one that its readers can read."""
         aged = [i for i, feature in enumerate(self.features) if feature.max_age is not None]
         if self.format == 1 and aged:
+            raise _too_old("max_age", f"$.features[{aged[0]}].max_age", since=2)
+        if self.format < 3:
+            for i, feature in enumerate(self.features):
+                if (key := feature.since_3) is not None:
+                    raise _too_old(key, f"$.features[{i}].{key}", since=3)
+            if self.task not in ("classification", "regression"):
+                raise _too_old(self.task, "$.task", since=3)
+            for i, output in enumerate(self.outputs):
+                for key in ("kind", "target", "label", "classes"):
+                    if getattr(output, key) not in (None, ()):
+                        raise _too_old(key, f"$.outputs[{i}].{key}", since=3)
+            for key, default in _SINCE_3.items():
+                if getattr(self, key) != default:
+                    raise _too_old(key, f"$.{key}", since=3)
+
+    def _check_input(self) -> None:
+        given = [feature for feature in self.features if not feature.carried]
+        if self.features and not given:
             raise ContractError(
-                "a contract of format 1 has no `max_age`",
-                where=f"$.features[{aged[0]}].max_age",
-                hint='set "format" to 2',
+                "every feature is carried, and none is given to the pipeline", where="$.features"
+            )
+        if self.input == "series" and len(given) != 1:
+            raise ContractError(
+                f"a series is one feature, but {len(given)} are given to the pipeline",
+                where="$.input",
+            )
+        several = {feature.dtype.removesuffix("[nan]") for feature in given}
+        if self.input == "array" and len(several) > 1:
+            raise ContractError(
+                f"an array has one dtype, but its columns have {', '.join(sorted(several))}",
+                where="$.input",
             )
 
     def _check_keys(self) -> None:
@@ -209,23 +297,71 @@ class Contract(
                 )
 
     def _check_outputs(self) -> None:
-        if not self.outputs or self.outputs[0].name != "prediction":
-            raise ContractError("the first output must be `prediction`", where="$.outputs")
-        if self.task == "regression" and self.classes:
-            raise ContractError("a regression has no classes", where="$.classes")
-        found = len(self.probability_columns)
-        if found not in (0, len(self.classes)):
+        if not self.outputs:
+            raise ContractError("expected at least one output", where="$.outputs")
+        for i, output in enumerate(self.outputs):
+            if not _NAME.fullmatch(output.name):
+                raise ContractError(
+                    f"an output cannot be called {output.name!r}",
+                    where=f"$.outputs[{i}].name",
+                    hint="a name is not empty and has no quote, backslash or control character",
+                )
+        kinds = [output.role for output in self.outputs]
+        if [kind for kind, _ in groupby(kinds)] != list(dict.fromkeys(kinds)):
             raise ContractError(
-                f"expected no probability or one for each of the {len(self.classes)} classes, "
-                f"got {found}",
+                "expected the outputs of one kind to stand together", where="$.outputs"
+            )
+        if self.classes and self.task not in ("classification", "outlier_detection"):
+            raise ContractError(f"a {self.task} has no classes", where="$.classes")
+        if self.targets and self.classes:
+            raise ContractError(
+                "the classes of several targets are those of their predictions", where="$.classes"
+            )
+        for target in self.targets or (None,):
+            self._check_target(target)
+
+    def _check_target(self, target: str | None) -> None:
+        """One prediction, and no probability or one for each of its classes."""
+        about = [o for o in self.outputs if o.role != "value" and o.target == target]
+        predictions = [output for output in about if output.role == "prediction"]
+        if len(predictions) > 1:
+            raise ContractError(
+                "expected one prediction of a target, got "
+                + ", ".join(output.name for output in predictions),
+                where="$.outputs",
+                hint='say which `target` each is of, or its `kind`: "score" or "value"',
+            )
+        named = [o for o in about if o.role == "probability" and o.label is None]
+        classes = self.classes_of(predictions[0]) if predictions else ()
+        if len(named) not in (0, len(classes)):
+            raise ContractError(
+                f"expected no probability or one for each of the {len(classes)} classes, "
+                f"got {len(named)}",
                 where="$.outputs",
             )
+
+
+def _content(contract: Contract) -> bytes:
+    """As JSON; a contract of an older format as the releases of that format read it."""
+    content = msgspec.to_builtins(contract)
+    for key, default in _SINCE_3.items():
+        if content[key] == default:
+            del content[key]
+    return msgspec.json.encode(content)
 
 
 def _check_unique(names: list[str], where: str) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ContractError(f"`{twice[0]}` is named twice", where=where)
+
+
+def _too_old(what: str, where: str, since: int) -> ContractError:
+    return ContractError(
+        f"a contract of format {since - 1} has no `{what}`",
+        where=where,
+        hint=f'set "format" to {since}',
+    )
 
 
 def _at(where: str, contract: Contract, name: str) -> Feature:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
 from typing import Annotated, Any, Literal, NamedTuple
@@ -24,6 +24,7 @@ from gnomon.contract.json_values import (
     integer_limits,
     is_bounded,
     key_path,
+    kind_text,
     limits,
     reader,
     shown,
@@ -76,9 +77,17 @@ class Decoder:
     twice the last one counts, as in most JSON readers.
     """
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, columns: Sequence[str] | None = None) -> None:
+        """
+        Args:
+            contract: what to read by.
+            columns: what the columns of a batch are called; as the features, if not given.
+        """
         self.contract = contract
-        self.schema = contract.input_schema
+        names = contract.input_schema.names if columns is None else columns
+        self.schema = pa.schema(
+            [field.with_name(n) for field, n in zip(contract.input_schema, names, strict=True)]
+        )
         self._struct = pa.struct(list(self.schema))
         pa.array([], self._struct)  # the first one imports pandas: now, not in a request
         self._features = {feature.name: feature for feature in contract.features}
@@ -96,6 +105,11 @@ class Decoder:
             (self._fields[f.name], None if f.coerce else zone(f.timezone or "UTC"), *years(f.dtype))
             for f in contract.features
             if f.type == "timestamp"
+        ]
+        self._converted = [
+            (self._fields[f.name], self._readers[f.name])
+            for f in contract.features
+            if f.type == "decimal"
         ]
         self._bounds = [
             (f.name, attrgetter(self._fields[f.name]), Bounds(f))
@@ -166,7 +180,21 @@ class Decoder:
                 decoded = Decoded([self._record.decode(body)], single=True)
         except _UNREADABLE:
             return None
-        return decoded if decoded.rows and self._moments_hold(decoded.rows) else None
+        if not decoded.rows or not self._moments_hold(decoded.rows):
+            return None
+        return decoded if self._convert(decoded.rows) else None
+
+    def _convert(self, rows: list[Row]) -> bool:
+        """Read what msgspec has no type for; whether every value can be read."""
+        try:
+            for field, read in self._converted:
+                for row in rows:
+                    value = getattr(row, field)
+                    if isinstance(value, str | int | float):
+                        setattr(row, field, read(value))
+        except InvalidRequest:
+            return False
+        return True
 
     def _moments_hold(self, rows: list[Row]) -> bool:
         for field, home, first, last in self._moments:
@@ -181,7 +209,7 @@ class Decoder:
         return True
 
     def _decode_any(self, body: bytes, max_rows: int | None) -> Decoded:
-        found = read_body(body)
+        found = read_body(body, self._features)
         unknown = dict.fromkeys(found.unknown)
         if found.single:
             return Decoded([self._read(found.rows[0], "$", unknown)], True, _named(unknown))
@@ -204,7 +232,7 @@ class Decoder:
                     raise
             elif name not in self._defaults:
                 raise InvalidRequest(
-                    f"expected {self._features[name].type}, but the field is missing",
+                    f"expected {kind_text(self._features[name])}, but the field is missing",
                     where=path + key_path(name),
                     hint=_unknown_fields_hint(strange),
                 )
@@ -225,8 +253,13 @@ class Body(NamedTuple):
     unknown: tuple[str, ...] = ()
 
 
-def read_body(body: bytes) -> Body:
+def read_body(body: bytes, features: Collection[str] = ()) -> Body:
     """Parse a body as JSON and find its records.
+
+    Args:
+        body: of a request.
+        features: their names. Where ``rows`` is one, a body is records if its ``rows`` are objects:
+            no feature is a list of objects.
 
     Raises:
         MalformedBody: not JSON.
@@ -239,7 +272,7 @@ def read_body(body: bytes) -> Body:
             where="$",
             hint='send one record, or {"rows": [...]} for several',
         )
-    if "rows" not in found:
+    if "rows" not in found or ("rows" in features and not _are_objects(found["rows"])):
         return Body([found], True)
     records = found.pop("rows")
     if not isinstance(records, list):
@@ -247,6 +280,10 @@ def read_body(body: bytes) -> Body:
     if not records:
         raise InvalidRequest("expected at least one row, got []", where="$.rows")
     return Body(records, False, tuple(found))
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
 def _check_count(rows: Sequence[Any], most: int | None) -> None:
@@ -269,11 +306,19 @@ def _wire_type(feature: Feature) -> Any:
 
 
 def _integer_type(feature: Feature) -> Any:
+    if feature.domain is not None and feature.outside == "error":
+        return Literal[feature.domain]
     low, high = integer_limits(feature.dtype)
     if feature.outside == "error":
         low = low if feature.minimum is None else max(low, math.ceil(feature.minimum))
         high = high if feature.maximum is None else min(high, math.floor(feature.maximum))
     return Annotated[int, msgspec.Meta(ge=low, le=high)]
+
+
+def _list_type(feature: Feature) -> Any:
+    item = _ITEMS[feature.items or "float"]
+    length = msgspec.Meta(min_length=feature.length, max_length=feature.length)
+    return Annotated[list[item], length]  # type: ignore[valid-type]
 
 
 def _float_type(feature: Feature) -> Any:
@@ -287,6 +332,12 @@ def _text_type(feature: Feature) -> Any:
     return str
 
 
+_ITEMS: dict[str, Any] = {
+    "integer": Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)],
+    "float": float,
+    "boolean": bool,
+    "string": str,
+}
 _WIRE: dict[str, Any] = {
     "integer": _integer_type,
     "float": _float_type,
@@ -294,6 +345,9 @@ _WIRE: dict[str, Any] = {
     "string": _text_type,
     "category": _text_type,
     "timestamp": lambda f: ZonedTimestamp,
+    "date": lambda f: dt.date,
+    "decimal": lambda f: str | int | float,
+    "list": _list_type,
 }
 
 

@@ -2,44 +2,119 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from gnomon.contract.feature import Feature
+from gnomon.contract.intervals import interval
 from gnomon.errors import ContractError
 
-__all__ = ["Dtype", "dtype_name", "training_dtype"]
+__all__ = ["Dtype", "cells", "dtype_name", "is_numpy", "training_dtype"]
 
 Dtype = np.dtype[Any] | pd.api.extensions.ExtensionDtype
 
+_ARROW = "[pyarrow]"
+_CATEGORY = re.compile(r"category(\[(ordered)?(, )?(.+)?\])?")
+_TIMESTAMP = re.compile(r"timestamp\[(\w+)(, tz=(.+))?\]")
+_DECIMAL = re.compile(r"decimal128\((\d+), (\d+)\)")
+_FIXED = re.compile(r"fixed_size_list<(\w+): (\w+)( not null)?>\[(\d+)\]")
+_LIST = re.compile(r"(large_)?list<(\w+): (\w+)( not null)?>")
+_DICTIONARY = re.compile(r"dictionary<values=(\w+), indices=(\w+), ordered=([01])>")
+_OBJECTS = re.compile(r"object|object\[nan\]|list|tuple|ndarray\[.+\]")
+
 
 def training_dtype(feature: Feature) -> Dtype:
-    """The dtype that the feature's column had in training."""
-    if feature.dtype.startswith("category"):
-        categories = pd.Index(list(feature.domain or ()), dtype="str")
-        return pd.CategoricalDtype(categories, ordered=feature.dtype == "category[ordered]")
-    if feature.dtype == "object[nan]":
+    """The dtype that the feature's column had in training.
+
+    Raises:
+        ContractError: there is no such dtype.
+    """
+    name = feature.dtype
+    if name.startswith("category"):
+        return _categories(feature)
+    if _OBJECTS.fullmatch(name):
         return np.dtype(object)
-    return pd.api.types.pandas_dtype(feature.dtype)
+    try:
+        if name.endswith(_ARROW):
+            return pd.ArrowDtype(_arrow(name.removesuffix(_ARROW)))
+        return pd.api.types.pandas_dtype(name)
+    except (TypeError, ValueError) as error:
+        raise ContractError(f"no dtype `{name}`: {error}") from None
+
+
+def is_numpy(dtype: Dtype) -> bool:
+    """Whether a frame holds columns of this dtype in one numpy block, row by row."""
+    return isinstance(dtype, np.dtype) and dtype.kind != "M"
+
+
+def cells(dtype: str) -> str | None:
+    """What the cells of a column of lists are: ``list``, ``tuple`` or a numpy dtype; None of
+    anything else."""
+    return dtype.removeprefix("ndarray[").removesuffix("]") if _is_cell(dtype) else None
 
 
 def dtype_name(column: pd.Series[Any]) -> str:
     """What :class:`Feature` calls the dtype of a training column.
 
     Raises:
-        ContractError: an object column whose nulls are of several kinds.
+        ContractError: an object column whose nulls, or whose arrays, are of several kinds.
     """
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        return "category[ordered]" if dtype.ordered else "category"
+        kind = str(dtype.categories.dtype)
+        parts = [*(["ordered"] if dtype.ordered else []), *([] if kind == "str" else [kind])]
+        return f"category[{', '.join(parts)}]" if parts else "category"
     if dtype == np.dtype(object):
         return _object_name(column)
     return str(dtype)
 
 
+def _is_cell(dtype: str) -> bool:
+    return dtype in ("list", "tuple") or dtype.startswith("ndarray[")
+
+
+def _categories(feature: Feature) -> pd.CategoricalDtype:
+    found = _CATEGORY.fullmatch(feature.dtype)
+    if found is None:
+        raise ContractError(f"no dtype `{feature.dtype}`")
+    domain, kind = list(feature.domain or ()), found[4] or "str"
+    if kind.startswith("interval"):
+        values: Any = pd.IntervalIndex([interval(str(text)) for text in domain]).astype(kind)
+    else:
+        values = pd.Index(domain, dtype=kind)
+    return pd.CategoricalDtype(values, ordered=found[2] is not None)
+
+
+def _arrow(name: str) -> pa.DataType:
+    """An Arrow type by the name that Arrow itself prints for it."""
+    if found := _TIMESTAMP.fullmatch(name):
+        return pa.timestamp(found[1], found[3])
+    if found := _DECIMAL.fullmatch(name):
+        return pa.decimal128(int(found[1]), int(found[2]))
+    if found := _FIXED.fullmatch(name):
+        item = pa.field(found[1], _arrow(found[2]), nullable=found[3] is None)
+        return pa.list_(item, int(found[4]))
+    if found := _LIST.fullmatch(name):
+        make = pa.large_list if found[1] else pa.list_
+        return make(pa.field(found[2], _arrow(found[3]), nullable=found[4] is None))
+    if found := _DICTIONARY.fullmatch(name):
+        return pa.dictionary(_arrow(found[2]), _arrow(found[1]), found[3] == "1")
+    return pa.type_for_alias(name)
+
+
 def _object_name(column: pd.Series[Any]) -> str:
+    arrays = {_cell(value) for value in column if isinstance(value, list | tuple | np.ndarray)}
+    if len(arrays) > 1:
+        raise ContractError(
+            "the cells are arrays of several kinds: " + ", ".join(sorted(arrays)),
+            hint=f"X[{column.name!r}] = [np.asarray(cell) for cell in X[{column.name!r}]]",
+        )
+    if arrays:
+        return arrays.pop()
     kinds = {type(value) for value in column[column.isna()]}
     if kinds <= {type(None)}:
         return "object"
@@ -48,5 +123,9 @@ def _object_name(column: pd.Series[Any]) -> str:
     raise ContractError(
         "the nulls of an object column are of several kinds: "
         + ", ".join(sorted(kind.__name__ for kind in kinds)),
-        hint='make them one, for instance with .astype("str")',
+        hint=f"X[{column.name!r}] = X[{column.name!r}].where(X[{column.name!r}].notna(), None)",
     )
+
+
+def _cell(value: Any) -> str:
+    return f"ndarray[{value.dtype}]" if isinstance(value, np.ndarray) else type(value).__name__

@@ -12,10 +12,39 @@ import pyarrow as pa
 from gnomon.contract.zones import zone, zone_name
 from gnomon.errors import ContractError
 
-__all__ = ["Feature", "FeatureType", "Output", "Scalar", "holds"]
+__all__ = [
+    "DECIMAL_DIGITS",
+    "Feature",
+    "FeatureType",
+    "ItemType",
+    "Output",
+    "Role",
+    "Scalar",
+    "holds",
+    "label_text",
+]
 
-FeatureType = Literal["integer", "float", "boolean", "string", "category", "timestamp"]
+FeatureType = Literal[
+    "integer",
+    "float",
+    "boolean",
+    "string",
+    "category",
+    "timestamp",
+    "date",
+    "decimal",
+    "list",
+]
+ItemType = Literal["integer", "float", "boolean", "string"]
 Scalar = bool | int | float | str
+Role = Literal["prediction", "probability", "score", "value"]
+"""What an output is: from ``predict``, from ``predict_proba``, from ``decision_function`` or
+``score_samples``, or one column of ``transform``."""
+
+_PROBABILITY = "probability_"
+
+DECIMAL_DIGITS = 38
+"""Digits of a decimal, before and after the point together: what 128 bits hold."""
 
 _ARROW: dict[str, pa.DataType] = {
     "integer": pa.int64(),
@@ -23,21 +52,45 @@ _ARROW: dict[str, pa.DataType] = {
     "boolean": pa.bool_(),
     "string": pa.string(),
     "category": pa.string(),
+    "date": pa.date32(),
 }
 
 _INTEGERS = r"u?int(8|16|32|64)"
 _FLOATS = r"float(16|32|64)"
 _NULLABLE = r"U?Int(8|16|32|64)|Float(32|64)"
-_TEXT = r"str|string|object|object\[nan\]|category|category\[ordered\]"
+_OBJECT = r"object|object\[nan\]"
+_TEXT = (
+    rf"str|string|{_OBJECT}|category|category\[(ordered|(ordered, )?(object|interval\[.+\]))\]"
+    r"|(large_)?string\[pyarrow\]|dictionary<values=(large_)?string, .+>\[pyarrow\]"
+)
+_ARROW_INTEGERS = rf"{_INTEGERS}\[pyarrow\]"
+_ARROW_FLOATS = r"(halffloat|float|double)\[pyarrow\]"
+_WHOLE = rf"{_OBJECT}|{_INTEGERS}|{_FLOATS}|{_NULLABLE}|{_ARROW_INTEGERS}|{_ARROW_FLOATS}"
+_ITEM = r"[a-z0-9_]+"
 _DTYPES = {
-    "integer": re.compile(f"{_INTEGERS}|{_FLOATS}|{_NULLABLE}"),
-    "float": re.compile(f"{_FLOATS}|Float(32|64)"),
-    "boolean": re.compile(rf"bool|boolean|object|object\[nan\]|{_INTEGERS}|{_FLOATS}|{_NULLABLE}"),
+    "integer": re.compile(rf"{_WHOLE}|category\[(ordered, )?({_INTEGERS})\]"),
+    "float": re.compile(
+        rf"{_OBJECT}|{_FLOATS}|Float(32|64)|{_ARROW_FLOATS}|category\[(ordered, )?({_FLOATS})\]"
+    ),
+    "boolean": re.compile(rf"bool|boolean|bool\[pyarrow\]|category\[(ordered, )?bool\]|{_WHOLE}"),
     "string": re.compile(_TEXT),
     "category": re.compile(_TEXT),
-    "timestamp": re.compile(r"datetime64\[(s|ms|us|ns), .+\]"),
+    "timestamp": re.compile(
+        r"datetime64\[(s|ms|us|ns)(, .+)?\]|timestamp\[(s|ms|us|ns)(, tz=.+)?\]\[pyarrow\]"
+    ),
+    "date": re.compile(rf"{_OBJECT}|date(32\[day\]|64\[ms\])\[pyarrow\]"),
+    "decimal": re.compile(rf"{_OBJECT}|decimal128\(\d+, \d+\)\[pyarrow\]"),
+    "list": re.compile(
+        rf"list|tuple|ndarray\[{_ITEM}\]|(large_)?list<.+>\[pyarrow\]"
+        r"|fixed_size_list<.+>\[\d+\]\[pyarrow\]"
+    ),
 }
 _CANNOT_HOLD_NULL = re.compile(f"{_INTEGERS}|bool")
+_BEFORE_3 = re.compile(
+    rf"{_INTEGERS}|{_FLOATS}|{_NULLABLE}|bool|boolean|str|string|{_OBJECT}"
+    r"|category(\[ordered\])?|datetime64\[\w+, .+\]"
+)
+_ZONE = re.compile(r"datetime64\[\w+, (.+)\]|timestamp\[\w+, tz=(.+)\]\[pyarrow\]")
 
 
 def holds(dtype: str, kind: FeatureType) -> bool:
@@ -53,10 +106,19 @@ class Feature(
     Attributes:
         name: the key in the request and the column in the frame the pipeline sees.
         type: ``integer`` (64 bit), ``float``, ``boolean``, ``string``, ``category`` (a string out
-            of ``domain``) or ``timestamp`` (ISO 8601 with an offset).
-        dtype: the pandas dtype of the training column; online frames are rebuilt with it. Two are
+            of ``domain``), ``timestamp`` (ISO 8601 with an offset), ``date`` (``2013-01-31``),
+            ``decimal`` (text such as ``"12.50"``, or a number) or ``list`` (an array).
+        dtype: the pandas dtype of the training column; online frames are rebuilt with it. Some are
             written longer than pandas does, whose own name leaves out what matters:
-            ``category[ordered]``, and ``object[nan]`` for objects whose nulls are NaN, not None.
+            ``category[ordered]``, ``category[int64]``, ``object[nan]`` for objects whose nulls are
+            NaN, not None; and ``list``, ``tuple`` and ``ndarray[float32]`` for objects that are
+            these.
+        carried: sent, logged, joined on and sampled by, and not given to the pipeline.
+        column: the integer that names the training column, where no text does; ``name`` is its
+            digits.
+        items: what a list holds.
+        length: how many items every list has; any number, if not given.
+        scale: digits of a decimal after the point.
         nullable: whether ``null`` is an answer the pipeline was trained to take.
         missing: what an absent key means: an ``error``, a null the pipeline ``impute``\\ s, or
             ``default``.
@@ -84,7 +146,7 @@ class Feature(
     nullable: bool = False
     missing: Literal["error", "impute", "default"] = "error"
     default: Scalar | None = None
-    domain: tuple[str, ...] | None = None
+    domain: tuple[Scalar, ...] | None = None
     minimum: float | None = None
     maximum: float | None = None
     outside: Literal["allow", "error"] = "allow"
@@ -94,12 +156,38 @@ class Feature(
     description: str | None = None
     source: str | None = None
     coerce: bool = False
+    carried: bool = False
+    column: int | None = None
+    items: ItemType | None = None
+    length: int | None = None
+    scale: int | None = None
+
+    @property
+    def label(self) -> str | int:
+        """What the column of the training frame is called."""
+        return self.name if self.column is None else self.column
+
+    @property
+    def since_3(self) -> str | None:
+        """The first key that says what readers of contracts before format 3 do not know."""
+        told = {
+            "carried": self.carried,
+            "column": self.column is not None,
+            "domain": any(not isinstance(value, str) for value in self.domain or ()),
+            "type": self.type in ("date", "decimal", "list"),
+            "dtype": _BEFORE_3.fullmatch(self.dtype) is None,
+        }
+        return next((key for key, new in told.items() if new), None)
 
     @property
     def arrow(self) -> pa.Field:
         """The Arrow field this feature travels and is logged as; timestamps are microseconds."""
         if self.type == "timestamp":
             return pa.field(self.name, pa.timestamp("us", tz=self.timezone or "UTC"))
+        if self.type == "decimal":
+            return pa.field(self.name, pa.decimal128(DECIMAL_DIGITS, self.scale or 0))
+        if self.type == "list":
+            return pa.field(self.name, pa.list_(_ARROW[self.items or "float"]))
         return pa.field(self.name, _ARROW[self.type])
 
     def check(self) -> None:
@@ -116,9 +204,12 @@ class Feature(
                 f"nullable, but a column of dtype `{self.dtype}` cannot hold null",
                 hint="train on a nullable dtype such as Int64, boolean or float64",
             )
+        if self.column is not None and self.name != str(self.column):
+            raise ContractError(f"`column` {self.column} is served as `{self.column}`")
         self._check_missing()
         self._check_domain()
         self._check_zone()
+        self._check_shape()
 
     def _check_missing(self) -> None:
         if self.missing == "impute" and not self.nullable:
@@ -135,12 +226,14 @@ class Feature(
         categories = self.type == "category" or self.dtype.startswith("category")
         if categories and not self.domain:
             raise ContractError("a category needs a `domain`")
-        if self.domain is not None and self.type not in ("category", "string"):
+        if self.domain is not None and self.type not in ("category", "string") and not categories:
             raise ContractError(f"a {self.type} takes a range, not a `domain`")
+        if any(type(value) not in _DOMAINS.get(self.type, ()) for value in self.domain or ()):
+            raise ContractError(f"`domain` names a value that is no {self.type}")
         if self.domain is not None and len(set(self.domain)) < len(self.domain):
             raise ContractError("`domain` names a value twice")
         has_range = self.minimum is not None or self.maximum is not None
-        if has_range and self.type not in ("integer", "float"):
+        if has_range and self.type not in ("integer", "float", "decimal"):
             raise ContractError(f"a {self.type} has no `minimum` and `maximum`")
         if None not in (self.minimum, self.maximum) and self.minimum > self.maximum:  # type: ignore[operator]
             raise ContractError(f"`minimum` {self.minimum} is above `maximum` {self.maximum}")
@@ -148,7 +241,14 @@ class Feature(
     def _check_zone(self) -> None:
         if self.type == "timestamp":
             zone(self.timezone or "UTC")
-            zone(zone_name(self.dtype.partition(", ")[2].removesuffix("]")))
+            named = _ZONE.fullmatch(self.dtype)
+            if named is not None:
+                zone(zone_name(named[1] or named[2]))
+            elif self.timezone is None:
+                raise ContractError(
+                    "timestamps without a zone need a `timezone`",
+                    hint="say which zone their clock shows",
+                )
         elif self.timezone is not None:
             raise ContractError(f"a {self.type} has no `timezone`")
         elif self.max_age is not None:
@@ -156,18 +256,74 @@ class Feature(
         if self.max_age is not None and self.max_age <= dt.timedelta(0):
             raise ContractError(f"expected a positive `max_age`, got {self.max_age}")
 
+    def _check_shape(self) -> None:
+        if (self.type == "list") != (self.items is not None):
+            raise ContractError("a list, and nothing else, has `items`")
+        if self.length is not None and (self.type != "list" or self.length < 1):
+            raise ContractError("a list, and nothing else, has a `length`, of 1 or more")
+        if (self.type == "decimal") != (self.scale is not None):
+            raise ContractError("a decimal, and nothing else, has a `scale`")
+        if self.scale is not None and not 0 <= self.scale <= DECIMAL_DIGITS:
+            raise ContractError(f"expected a `scale` from 0 to {DECIMAL_DIGITS}, got {self.scale}")
+
+
+_DOMAINS: dict[str, tuple[type, ...]] = {
+    "integer": (int,),
+    "float": (int, float),
+    "boolean": (bool,),
+    "string": (str,),
+    "category": (str,),
+}
+
 
 class Output(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
-    """One output column: ``prediction``, or ``probability_<class>``."""
+    """One output column.
+
+    A model of one target has ``prediction``, and ``probability_<class>`` for each class or a
+    ``score``. Of several targets each has its own: ``prediction_<target>`` and so on. What a
+    transformer answers is called as it calls its columns.
+
+    Attributes:
+        name: the column in the log, in reports and in the policy.
+        type: what its values are.
+        kind: what it is. Unset: as its name says, ``probability_<class>`` or a prediction.
+        target: which of several targets it is about.
+        label: the class that it is the probability or the score of.
+        classes: of a prediction of one of several targets, the labels it may be.
+        unit: what one unit of the number is, for people.
+        description: what it is, for people.
+    """
 
     name: str
     type: Literal["integer", "float", "boolean", "string"]
+    kind: Role | None = None
+    target: str | None = None
+    label: Scalar | None = None
+    classes: tuple[Scalar, ...] = ()
     unit: str | None = None
     description: str | None = None
+
+    @property
+    def role(self) -> Role:
+        """The kind that is given, or that the name says."""
+        by_name: Role = "probability" if self.name.startswith(_PROBABILITY) else "prediction"
+        return self.kind or by_name
+
+    @property
+    def key(self) -> str:
+        """What an answer calls it beside others of its kind: its class, or else its name."""
+        if self.label is not None:
+            return label_text(self.label)
+        return self.name.removeprefix(_PROBABILITY) if self.kind is None else self.name
 
     @property
     def arrow(self) -> pa.Field:
         """The Arrow field this output travels and is logged as."""
         return pa.field(self.name, _ARROW[self.type])
+
+
+def label_text(label: Scalar) -> str:
+    """A class label in the name of an output and as a key of an answer."""
+    return str(label).lower() if isinstance(label, bool) else str(label)

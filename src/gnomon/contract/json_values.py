@@ -12,11 +12,12 @@ import math
 import re
 import sys
 from collections.abc import Callable
+from decimal import Context, Decimal
 from typing import Annotated, Any, Final
 
 import msgspec
 
-from gnomon.contract.feature import Feature, Scalar
+from gnomon.contract.feature import DECIMAL_DIGITS, Feature, Scalar
 from gnomon.contract.zones import zone
 from gnomon.errors import Breach, InvalidRequest, ValueRule
 
@@ -32,13 +33,14 @@ __all__ = [
     "integer_limits",
     "is_bounded",
     "key_path",
+    "kind_text",
     "limits",
     "reader",
     "shown",
     "years",
 ]
 
-Value = Scalar | dt.datetime | None
+Value = Scalar | dt.datetime | dt.date | Decimal | list[Any] | None
 Reader = Callable[[Any], Value]
 ZonedTimestamp = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 
@@ -46,8 +48,15 @@ EXACT: Final = 2**53
 """A double beyond it may stand for several integers."""
 
 _JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
-_INTEGER_DTYPE = re.compile(r"(u?)int(8|16|32|64)", re.IGNORECASE)
-_FLOAT_LIMITS = {"float16": 65504.0, "float32": 3.4028234663852886e38}
+_INTEGER_DTYPE = re.compile(r"(u?)int(8|16|32|64)(\[pyarrow\])?", re.IGNORECASE)
+_NANOSECONDS = ("datetime64[ns,", "datetime64[ns]", "timestamp[ns,", "timestamp[ns]")
+_HALF, _SINGLE = 65504.0, 3.4028234663852886e38
+_FLOAT_LIMITS = {
+    "float16": _HALF,
+    "halffloat[pyarrow]": _HALF,
+    "float32": _SINGLE,
+    "float[pyarrow]": _SINGLE,
+}
 _PLAIN_KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _SHOWN: Final = 40
 _MINUTE: Final = dt.timedelta(minutes=1)
@@ -65,7 +74,7 @@ def reader(feature: Feature) -> Reader:
         if value is None:
             if feature.nullable:
                 return None
-            raise _refused("null", feature.type, value)
+            raise _refused("null", kind_text(feature), value)
         given = read(value)
         if bounds is not None and bounds.outside([given]):
             raise _refused(bounds.rule, inside(feature), value)
@@ -134,7 +143,7 @@ def limits(feature: Feature) -> tuple[float, float]:
 
 def years(dtype: str) -> tuple[int, int]:
     """The first and last whole year, in any zone, that a timestamp column of ``dtype`` holds."""
-    return (1678, 2261) if dtype.startswith("datetime64[ns,") else (2, 9998)
+    return (1678, 2261) if dtype.startswith(_NANOSECONDS) else (2, 9998)
 
 
 def in_zone(moment: dt.datetime, home: dt.tzinfo) -> bool:
@@ -236,6 +245,65 @@ def _number(text: str) -> Any:
         return text
 
 
+def kind_text(feature: Feature) -> str:
+    """What a value of the feature is, in words."""
+    if feature.type != "list":
+        return feature.type
+    length = "" if feature.length is None else f"{feature.length} "
+    return f"array of {length}{feature.items} items"
+
+
+def _decimal(feature: Feature) -> Reader:
+    scale = feature.scale or 0
+    whole = DECIMAL_DIGITS - scale
+
+    def read(value: Any) -> Decimal:
+        text = value if isinstance(value, str) else repr(value)
+        if isinstance(value, bool) or not _JSON_NUMBER.fullmatch(text):
+            raise _refused("type", "decimal", value, 'send it as text, such as "12.50"')
+        number = Decimal(text)
+        _, digits, exponent = number.normalize().as_tuple()
+        assert isinstance(exponent, int)
+        if -exponent > scale:
+            raise _refused("type", f"decimal of {scale} digits after the point", value)
+        if len(digits) + exponent > whole:
+            raise _refused("type", f"decimal of {whole} digits before the point", value)
+        return number.quantize(Decimal(1).scaleb(-scale), context=_WIDE)
+
+    return read
+
+
+def _date(feature: Feature) -> Reader:
+    def read(value: Any) -> dt.date:
+        if isinstance(value, str):
+            try:
+                day: dt.date = msgspec.convert(value, dt.date)
+            except msgspec.ValidationError:
+                pass
+            else:
+                return day
+        raise _refused("type", "date", value, "send it as text, such as 2013-01-31")
+
+    return read
+
+
+def _list(feature: Feature) -> Reader:
+    item = _READERS[feature.items or "float"](_ITEM)
+
+    def read(value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise _refused("type", kind_text(feature), value)
+        if feature.length is not None and len(value) != feature.length:
+            raise InvalidRequest.of(Breach("type", kind_text(feature), f"an array of {len(value)}"))
+        try:
+            return [item(one) for one in value]
+        except InvalidRequest as error:
+            got = f"an array with {error.breach.got if error.breach else 'another value'}"
+            raise InvalidRequest.of(Breach("type", kind_text(feature), got)) from None
+
+    return read
+
+
 def _boolean(feature: Feature) -> Reader:
     words = {0: False, 1: True, "false": False, "true": True} if feature.coerce else {}
 
@@ -292,4 +360,11 @@ _READERS: dict[str, Callable[[Feature], Reader]] = {
     "string": _text,
     "category": _text,
     "timestamp": _timestamp,
+    "date": _date,
+    "decimal": _decimal,
+    "list": _list,
 }
+
+_ITEM = Feature(name="item", type="float", dtype="float64")
+"""What an item of a list is read as: a number of 64 bits; a narrower array cuts it."""
+_WIDE = Context(prec=DECIMAL_DIGITS + 1)

@@ -14,6 +14,7 @@ from gnomon.drift.largest_increase import largest_increase
 from gnomon.drift.metrics import BinnedSides, measures, quantiles, rows
 from gnomon.drift.model import Alert, DriftBucket, DriftColumn, DriftSegment, Effect, Shape
 from gnomon.drift.verdicts import effects, overall, worst
+from gnomon.offline.column_names import joint_contract
 from gnomon.policy import Drift
 from gnomon.report import Count
 
@@ -119,6 +120,9 @@ class ColumnReader:
             return "it is the event time"
         if kind == "input" and name in self.contract.entity_key:
             return "it is the entity key"
+        if kind == "input":
+            places = {feature.name: at for at, feature in enumerate(self.contract.features)}
+            name = joint_contract(self.contract).features[places[name]].name
         return "the policy ignores it" if self.policy.ignores(name) else None
 
     def _since(self, counts: ColumnCounts, buckets: dict[int, Integers], metric: str) -> int | None:

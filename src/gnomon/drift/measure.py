@@ -87,7 +87,8 @@ def measure(
 
 def frozen(artifact: Artifact) -> list[Bins]:
     """The bins of an artifact's training profile."""
-    domains = {f.name: f.domain for f in artifact.contract.features}
+    texts = [f for f in artifact.contract.features if f.type in ("string", "category")]
+    domains = {f.name: [*map(str, f.domain)] for f in texts if f.domain}
     times = _times(artifact)
     found = []
     for row in artifact.profile().to_pylist():

@@ -153,9 +153,16 @@ def _with_times(frame: pd.DataFrame, known_at: KnownAt) -> tuple[pd.DataFrame, d
             raise ContractError(
                 f"`known_at` of `{feature}` has {len(when)} times for {len(frame)} rows"
             )
-        times[feature] = f"when {feature} was known"
+        times[feature] = _free(f"when {feature} was known", frame)
         given[times[feature]] = pd.Series(when).array
     return frame.assign(**given) if given else frame, times
+
+
+def _free(name: str, frame: pd.DataFrame) -> str:
+    """The name, or one like it that no column has."""
+    while name in frame:
+        name += "_"
+    return name
 
 
 def _labels(labels: Any, rows: int) -> pd.Series[Any]:

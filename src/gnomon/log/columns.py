@@ -7,15 +7,18 @@ only. A table has one type a column and names without regard to case. So:
   and the type, ``input_hour@string``, with ``^`` before each letter that is upper case. No value
   is ever converted, so none is lost.
 * As the log is read, a column of several types is one column: ``double`` when all are numbers,
-  else ``string``. The exact values are beside it, ``input_hour@int64`` and ``input_hour@string``.
+  else ``string``, where a list is JSON. The exact values are beside it, ``input_hour@int64`` and
+  ``input_hour@string``.
 
 Timestamps are instants: they are kept in UTC whatever zone the contract shows them in.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,12 +34,17 @@ _MARK, _ESCAPE = "@", "^"
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:
-    """The type a column of this type is kept and read as."""
+    """The type a column of this type is kept and read as; of lists, whatever their items are
+    called."""
+    if pa.types.is_list(kind):
+        return pa.list_(plain_type(kind.value_type))
     return _UTC if pa.types.is_timestamp(kind) else kind
 
 
 def type_name(kind: pa.DataType) -> str:
     """A type as column names have it."""
+    if pa.types.is_list(kind):
+        return f"list({type_name(kind.value_type)})"
     return "timestamp" if pa.types.is_timestamp(kind) else str(kind)
 
 
@@ -155,4 +163,12 @@ def _united(kinds: Sequence[pa.DataType]) -> pa.DataType:
 def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
     if column.type == kind:
         return column
+    if pa.types.is_list(column.type) and pa.types.is_string(kind):
+        texts = [None if items is None else _json(items) for items in column.to_pylist()]
+        return pa.array(texts, kind)
     return column.cast(kind, safe=False)
+
+
+def _json(items: list[Any]) -> str:
+    """A list as DuckDB's ``to_json`` writes it."""
+    return json.dumps(items, ensure_ascii=False, separators=(",", ":"))

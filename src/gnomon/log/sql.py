@@ -117,11 +117,19 @@ def _columns(view: View, wanted: pa.Schema, stored: pa.Schema) -> str:
     sources = view.sources(stored, stored=True)
     found = []
     for field in wanted:
-        parts = [_quoted(name) for name in sources[field.name]] or ["NULL"]
-        if len(parts) > 1:
-            parts = [f"CAST({part} AS {_TYPES[field.type]})" for part in parts]
+        parts = [_as(field.type, stored.field(name)) for name in sources[field.name]] or ["NULL"]
         found.append(f"COALESCE({', '.join(parts)}) AS {_quoted(field.name)}")
     return ", ".join(found)
+
+
+def _as(wanted: pa.DataType, stored: pa.Field) -> str:
+    """A stored column in the type that unites it with others of its name; a list is JSON then."""
+    name = _quoted(stored.name)
+    if wanted not in _TYPES or wanted == stored.type:
+        return name
+    if pa.types.is_list(stored.type):
+        name = f"to_json({name})"
+    return f"CAST({name} AS {_TYPES[wanted]})"
 
 
 def _quoted(name: str) -> str:

@@ -50,7 +50,8 @@ def as_value(column: pa.ChunkedArray, kind: pa.DataType | None, place: str) -> p
             hint="write the column in the type of the log, or leave it out",
         )
     _refuse_naive(column, place)
-    return column.cast(kind, safe=False) if pa.types.is_timestamp(kind) else column
+    times_or_lists = pa.types.is_timestamp(kind) or pa.types.is_list(kind)
+    return column.cast(kind, safe=False) if times_or_lists else column
 
 
 def as_label(column: pa.ChunkedArray, where: str) -> pa.Array:
@@ -114,12 +115,23 @@ def _family(kind: pa.DataType) -> str:
         return "number"
     if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
         return "text"
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return "list"
+    if types.is_date(kind):
+        return "date"
     return "timestamp" if types.is_timestamp(kind) else str(kind)
 
 
 def _kind(kind: pa.DataType) -> str:
     """A type in the words of the contract."""
-    names = {"text": "text", "timestamp": "a timestamp", "bool": "a boolean", "null": "all null"}
+    names = {
+        "text": "text",
+        "timestamp": "a timestamp",
+        "bool": "a boolean",
+        "null": "all null",
+        "list": "a list",
+        "date": "a date",
+    }
     family = _family(kind)
     if family == "number":
         return "an integer" if pa.types.is_integer(kind) else "a number with decimals"

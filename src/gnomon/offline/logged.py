@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.artifact import Artifact
-from gnomon.contract import Decoder
+from gnomon.contract import Contract, Decoder
 from gnomon.log import Snapshot, input_column, output_column
 from gnomon.log.bodies import DecodedBodies, begins, decode
 from gnomon.log.columns import marked_name, plain_type
@@ -64,6 +64,7 @@ class Range:
         start: from this time on.
         end: before this time.
         limit: stop after this many answered rows.
+        joint: what features are called in the rows; as in the artifact's contract, if not given.
         skipped: rows met so far that hold no answer, by outcome.
         logged: rows met so far.
     """
@@ -74,9 +75,19 @@ class Range:
     start: datetime | None = None
     end: datetime | None = None
     limit: int | None = None
+    joint: Contract | None = None
     skipped: Counter[str] = field(default_factory=Counter)
     logged: int = 0
     _last: dict[str, bytes | None] = field(default_factory=dict)
+
+    @property
+    def contract(self) -> Contract:
+        """The artifact's contract, with the features called as in the rows."""
+        return self.joint or self.artifact.contract
+
+    def decoder(self) -> Decoder:
+        """What reads bodies by that contract."""
+        return Decoder(self.artifact.contract, self.contract.input_schema.names)
 
     def chunks(self, *, raw: bool = False) -> Iterator[Rows]:
         """The answered rows, in the order of the log.
@@ -86,6 +97,7 @@ class Range:
         """
         contract = self.artifact.contract
         inputs = self._names(input_column, contract.input_schema)
+        named = self.contract.input_schema
         outputs = self._names(output_column, contract.output_schema)
         if not {*inputs, *outputs} <= set(self.log.view.schema.names):
             return  # nothing of this contract was ever logged
@@ -93,7 +105,7 @@ class Range:
         for table in self._tables([*envelope, *inputs, *outputs]):
             yield Rows(
                 envelope=table.select(envelope),
-                inputs=_typed(table, inputs, contract.input_schema),
+                inputs=_typed(table, inputs, named),
                 outputs=_typed(table, outputs, contract.output_schema),
             )
 

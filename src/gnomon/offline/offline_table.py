@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,21 +19,11 @@ from gnomon.contract.contract import Contract
 from gnomon.errors import TableError
 from gnomon.name_lists import as_names
 from gnomon.offline.casts import as_key, as_known, as_label, as_value, micros
+from gnomon.offline.column_names import KEYS, KNOWN_AT, LABEL, own_name
 from gnomon.offline.row_versions import Versions
 from gnomon.offline.shifts import NOW, Shift
 
-__all__ = ["KEYS", "KNOWN_AT", "LABEL", "OfflineTable", "key_fields", "key_text", "read_table"]
-
-KEYS: Mapping[str, pa.DataType] = {
-    "request_id": pa.string(),
-    "row": pa.int32(),
-    "client_id": pa.string(),
-}
-"""What a logged row can be found by beside its features."""
-
-LABEL, KNOWN_AT = "@label", "@known_at"
-"""What a table's columns of the true outcome, and of when its values were known, are called once it
-is read; no feature is called so."""
+__all__ = ["OfflineTable", "key_fields", "key_text", "read_table", "with_keys"]
 
 _EXAMPLES = 3
 _READERS = (".csv", ".csv.gz", ".parquet", ".pq")
@@ -81,7 +71,7 @@ class OfflineTable:
         Args:
             path: ending in ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``.
             on: the key columns, by the names they have in the log and in the table.
-            contract: says what outputs and features there are.
+            contract: says what outputs and features there are; a joint one.
             steps: the transformed columns there are, as ``step/column``.
             label: the column of the true outcome.
             known_at: the column of the times at which the row's values were known; null is always.
@@ -92,7 +82,7 @@ class OfflineTable:
         """
         on = as_names(on)
         fields = key_fields(on, contract)
-        table = read_table(path, contract)
+        table = with_keys(read_table(path, contract), on)
         where = str(path)
         _need(on, table, where)
         keys = pa.table({f.name: as_key(table.column(f.name), f, where) for f in fields})
@@ -182,6 +172,13 @@ def _need(names: Sequence[str], table: pa.Table, where: str) -> None:
             where=where,
             hint=f"its columns are {_names(table.column_names)}",
         )
+
+
+def with_keys(table: pa.Table, on: Sequence[str]) -> pa.Table:
+    """The table with its key columns called as the log's: ``row``, where there is no
+    ``input/row``, is the feature of that name."""
+    own = {own_name(name): name for name in on if name not in table.column_names}
+    return table.rename_columns([own.get(name, name) for name in table.column_names])
 
 
 def key_fields(on: str | Sequence[str], contract: Contract) -> list[pa.Field]:
@@ -274,12 +271,11 @@ def understand(
 
 
 def _read_csv(path: Path, contract: Contract) -> pa.Table:
-    text = {
-        f.name: pa.string()
-        for f in (*contract.input_schema, *contract.output_schema)
-        if pa.types.is_string(f.type)
-    }
+    types = {f.name: f.type for f in (*contract.output_schema, *contract.input_schema)}
+    text = {name: kind for name, kind in types.items() if pa.types.is_string(kind)}
     keys = {name: kind for name, kind in KEYS.items() if pa.types.is_string(kind)}
+    for feature in contract.features:
+        keys.pop(own_name(feature.name), None)  # The file's column is more likely the feature's.
     table = pyarrow.csv.read_csv(
         path, convert_options=pyarrow.csv.ConvertOptions(column_types={**keys, **text})
     )

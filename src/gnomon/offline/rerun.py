@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.artifact import Artifact
+from gnomon.offline.column_names import joint_contract
 from gnomon.policy import Policy
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
-from gnomon.worker.messages import scored_schema
+from gnomon.worker.messages import ERROR, scored_schema
 
 __all__ = ["Rerun", "refuse_unknown_names", "step_columns"]
 
@@ -32,8 +33,9 @@ def refuse_unknown_names(policy: Policy, artifact: Artifact) -> None:
     Raises:
         PolicyError: which name is not there, and those that are.
     """
-    features = [feature.name for feature in artifact.contract.features]
-    others = [*features, *step_columns(artifact)]
+    steps = step_columns(artifact)
+    features = [feature.name for feature in joint_contract(artifact.contract, steps).features]
+    others = [*features, *steps]
     policy.check_names(artifact.tag, artifact.contract.output_schema, others)
 
 
@@ -52,7 +54,7 @@ class Rerun:
 
     def good(self, rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
         """Which decoded rows score, so that they can be traced."""
-        return np.flatnonzero(self.score(rows).column("error").is_null())
+        return np.flatnonzero(self.score(rows).column(ERROR).is_null())
 
     def trace(self, rows: pa.RecordBatch, columns: Sequence[str]) -> pa.Table:
         """These step columns of decoded rows that score.

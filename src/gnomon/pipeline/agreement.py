@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["agree", "type_family"]
+__all__ = ["agree", "epsilon", "type_family"]
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -34,7 +34,7 @@ def agree(left: pd.Series[Any], right: pd.Series[Any], digits: float) -> Mask:
     if pd.api.types.is_float_dtype(left) and pd.api.types.is_numeric_dtype(right):
         values = left.to_numpy(np.float64, na_value=np.nan)
         others = right.to_numpy(np.float64, na_value=np.nan)
-        return _near(values, others, _epsilon(left, values) ** digits)
+        return _near(values, others, epsilon(left, values) ** digits)
     return np.asarray(_objects(left) == _objects(right), bool)
 
 
@@ -60,7 +60,7 @@ def _near(values: Numbers, others: Numbers, share: float) -> Mask:
     return near | (np.isnan(values) & np.isnan(others))
 
 
-def _epsilon(column: pd.Series[Any], values: Numbers) -> float:
+def epsilon(column: pd.Series[Any], values: Numbers) -> float:
     """The epsilon of the column's type, or of the narrower type its values were computed in."""
     known = values[np.isfinite(values)]
     with np.errstate(over="ignore"):

@@ -28,18 +28,18 @@ _SEED = 0
 
 
 @contextmanager
-def forced(pipeline: Any, frame: pd.DataFrame, values: Values) -> Iterator[None]:
-    """Until the block ends, steps give these columns for the rows of ``frame``, whatever they get.
+def forced(pipeline: Any, given: Any, values: Values) -> Iterator[None]:
+    """Until the block ends, steps give these columns for the rows of ``given``, whatever they get.
 
     Args:
         pipeline: fitted; its steps are put back as they were.
-        frame: the rows it will be run on.
-        values: as many as the frame has rows.
+        given: the rows it will be run on, as it takes them.
+        values: as many as there are rows.
 
     Raises:
         KeyError: there is no such step or column.
     """
-    names = column_names(pipeline, frame)
+    names = column_names(pipeline, given)
     steps = dict(leaves(pipeline))
     wanted: dict[str, dict[int, Any]] = {}
     for name, column in values.items():

@@ -56,6 +56,7 @@ def check_rows_alone(
     *,
     unusual: pd.DataFrame | None = None,
     others: pd.DataFrame | None = None,
+    given: Callable[[pd.DataFrame], Any] = lambda rows: rows,
 ) -> None:
     """Refuse a pipeline that answers a row differently in another batch.
 
@@ -75,6 +76,7 @@ def check_rows_alone(
         predict: the pipeline's outputs for a frame.
         unusual: more such rows; left out are those the pipeline fails on in every batch.
         others: rows that only fill the batch.
+        given: makes of a frame what the pipeline is called with.
 
     Raises:
         PackRefused: an answer depends on other rows, or a row alone raises; ``where`` names the
@@ -87,7 +89,7 @@ def check_rows_alone(
     frame = frame.reset_index(drop=True)
     if unusual is not None:
         frame = _with_answered(frame, unusual, predict)
-    for view in (lambda rows: trace(pipeline, rows), outputs):
+    for view in (lambda rows: trace(pipeline, given(rows)), outputs):
         _check(view, frame, others)
 
 
@@ -209,11 +211,17 @@ def _compare(batch: Seen, other: Seen, composition: _Composition) -> None:
                 row = parts[0]
                 raise PackRefused(
                     f"{parts.size} of {len(left)} rows differ {composition.called}: row "
-                    f"{row} is {left[column][row]!r} in the batch, {right[column][row]!r} "
+                    f"{row} is {_plain(left[column][row])!r} in the batch, "
+                    f"{_plain(right[column][row])!r} "
                     f"{composition.called}",
                     where=_place(path, str(column)),
                     hint=composition.hint,
                 )
+
+
+def _plain(value: Any) -> Any:
+    """As a person writes it: 1, and not np.int64(1)."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _place(path: str, column: str) -> str:

@@ -1,8 +1,8 @@
 """What a pipeline answers, as the contract's output columns.
 
-The answers are bit for bit those of ``pipeline.predict`` and ``pipeline.predict_proba``. They are
-only reached with less work: a ``Pipeline`` is preprocessed once for both, and where a label
-follows from the probabilities it is not computed again.
+The answers are bit for bit those of the pipeline's own methods, ``predict``, ``predict_proba`` and
+so on. They are only reached with less work: a ``Pipeline`` is preprocessed once for all, and where
+a label follows from the probabilities it is not computed again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import pyarrow as pa
 from scipy import sparse
 from sklearn.pipeline import Pipeline
 
-from gnomon.contract.contract import Contract
+from gnomon.contract.contract import Contract, Role
+from gnomon.pipeline.methods import as_columns, method
 from gnomon.pipeline.shortcuts import Transform, quick_model, shortcut
 from gnomon.tolerances import PROBABILITY_LEAD
 
@@ -46,6 +47,8 @@ class Predictor:
 
     def __init__(self, pipeline: Any, contract: Contract) -> None:
         self._contract = contract
+        self._roles = _roles(contract)
+        self._is_classifier = not contract.targets and self._roles == ["prediction", "probability"]
         self._steps: list[Any] = []
         while type(pipeline) is Pipeline:
             *steps, (_, pipeline) = pipeline.steps
@@ -63,16 +66,10 @@ class Predictor:
 
     def _ask(self, model: Any, ready: Any) -> pa.RecordBatch:
         schema = self._contract.output_schema
-        if self._contract.probability_columns:
+        if self._is_classifier:
             labels, probabilities = _classify(model, ready)
-            columns = [_column(labels, schema.field(0))]
-            columns += [
-                _column(probabilities[:, index], schema.field(1 + index))
-                for index in range(probabilities.shape[1])
-            ]
-        else:
-            columns = [_column(np.asarray(model.predict(ready)), schema.field(0))]
-        return pa.RecordBatch.from_arrays(columns, schema=schema)
+            return _batch([*as_columns(labels), *as_columns(probabilities)], schema)
+        return _batch(_answers(model, ready, self._roles), schema)
 
     def take_shortcuts(self, frame: pd.DataFrame) -> bool:
         """Reach the model by :mod:`~gnomon.pipeline.shortcuts` from now on.
@@ -101,7 +98,7 @@ class Predictor:
 
 
 class DirectPredictor:
-    """A fitted pipeline's answers by ``predict`` and ``predict_proba`` as they are.
+    """A fitted pipeline's answers by ``predict`` and its other methods as they are.
 
     What :class:`Predictor` gives with less work; for who does without it, and to hold it to.
 
@@ -112,7 +109,7 @@ class DirectPredictor:
 
     def __init__(self, pipeline: Any, contract: Contract) -> None:
         self._pipeline, self._schema = pipeline, contract.output_schema
-        self._has_probabilities = bool(contract.probability_columns)
+        self._roles = _roles(contract)
 
     def __call__(self, frame: pd.DataFrame) -> pa.RecordBatch:
         """The outputs for every row of a frame of features as the pipeline was trained on.
@@ -120,16 +117,41 @@ class DirectPredictor:
         Raises:
             Exception: whatever the pipeline raises.
         """
-        answers = [np.asarray(self._pipeline.predict(frame))]
-        if self._has_probabilities:
-            answers += list(np.asarray(self._pipeline.predict_proba(frame)).T)
-        columns = [_column(one, field) for one, field in zip(answers, self._schema, strict=True)]
-        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
+        return _batch(_answers(self._pipeline, frame, self._roles), self._schema)
 
 
 def outputs(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> pa.RecordBatch:
     """The outputs for every row of a frame, by the pipeline's own steps; see :class:`Predictor`."""
     return Predictor(pipeline, contract)(frame)
+
+
+def _roles(contract: Contract) -> list[Role]:
+    """The kinds of output that there are, in their order."""
+    return list(dict.fromkeys(output.role for output in contract.outputs))
+
+
+def _answers(model: Any, ready: Any, roles: Sequence[Role]) -> list[npt.NDArray[Any]]:
+    """The columns of every kind of output.
+
+    Raises:
+        AttributeError: the model has no method for a kind.
+    """
+    columns = []
+    for role in roles:
+        answer = method(model, role)
+        if answer is None:
+            raise AttributeError(f"{type(model).__qualname__} has no method that gives a {role}")
+        columns += as_columns(answer(ready), ready.shape[0] if hasattr(ready, "shape") else None)
+    return columns
+
+
+def _batch(columns: Sequence[npt.NDArray[Any]], schema: pa.Schema) -> pa.RecordBatch:
+    if len(columns) != len(schema):
+        raise ValueError(f"expected {len(schema)} outputs, as the contract has, got {len(columns)}")
+    return pa.RecordBatch.from_arrays(
+        [pa.array(values, type=field.type) for values, field in zip(columns, schema, strict=True)],
+        schema=schema,
+    )
 
 
 def _through(transforms: Sequence[Transform], frame: Any) -> Any:
@@ -172,7 +194,3 @@ def _is_clear(probabilities: npt.NDArray[Any]) -> bool:
         ordered = np.sort(probabilities, axis=1)
         leads = ordered[:, -1] - ordered[:, -2]
     return bool((leads > PROBABILITY_LEAD).all())
-
-
-def _column(values: npt.NDArray[Any], field: pa.Field) -> pa.Array:
-    return pa.array(values, type=field.type)

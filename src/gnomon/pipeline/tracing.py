@@ -19,7 +19,7 @@ __all__ = ["column_names", "leaves", "trace"]
 Names = list[str] | None
 
 
-def trace(pipeline: Any, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def trace(pipeline: Any, given: Any) -> dict[str, pd.DataFrame]:
     """The output of every transformer, in the order they run.
 
     Pipelines, column transformers, feature unions and the best pipeline of a search are walked;
@@ -28,7 +28,7 @@ def trace(pipeline: Any, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
     Args:
         pipeline: fitted.
-        frame: rows as the pipeline was trained on them.
+        given: rows as the pipeline was trained on them: a frame, or whatever it takes.
 
     Returns:
         By path, such as ``columns/hour``, a frame of that step's output. Columns are named by
@@ -39,17 +39,17 @@ def trace(pipeline: Any, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     Raises:
         PredictionFailed: a step raised; ``where`` is its path.
     """
-    return {path: _framed(output, names, path) for path, output, names in _steps(pipeline, frame)}
+    return {path: _framed(output, names, path) for path, output, names in _steps(pipeline, given)}
 
 
-def column_names(pipeline: Any, frame: pd.DataFrame) -> dict[str, list[str]]:
+def column_names(pipeline: Any, given: Any) -> dict[str, list[str]]:
     """By path, the names of *all* columns of a step's output, in its order.
 
     Raises:
         PredictionFailed: a step raised; ``where`` is its path.
     """
     found = {}
-    for path, output, names in _steps(pipeline, frame):
+    for path, output, names in _steps(pipeline, given):
         width = output.shape[1] if getattr(output, "ndim", 1) > 1 else 1
         found[path] = _named(names, width, path)
     return found
@@ -80,10 +80,10 @@ def _members(steps: Sequence[tuple[str, Any]], prefix: str) -> Iterator[tuple[st
 Step = tuple[str, Any, Names]
 
 
-def _steps(pipeline: Any, frame: pd.DataFrame) -> Iterator[Step]:
+def _steps(pipeline: Any, given: Any) -> Iterator[Step]:
     pipeline = getattr(pipeline, "best_estimator_", pipeline)
     if isinstance(pipeline, Pipeline):
-        yield from _chain(pipeline.steps[:-1], frame, _names(frame), "")
+        yield from _chain(pipeline.steps[:-1], given, _names(given), "")
 
 
 def _chain(

@@ -102,7 +102,8 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         flips: rows whose decision (by the policy, else their label) changes.
-        score: the output whose change is measured: the decided probability, or the prediction.
+        score: what is measured: how a ``probability``, a ``score``, a ``value`` or the
+            ``prediction`` changes.
         mean_change: mean of the score's absolute difference.
         largest_change: the largest absolute difference of the score.
     """

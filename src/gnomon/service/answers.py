@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from gnomon.contract import Contract
+from gnomon.contract import Contract, Output
 from gnomon.errors import GnomonError, InvalidRequest, PredictionFailed
+from gnomon.service.answer_shape import Shape, answer_shape
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.worker.blame import row_error
+from gnomon.worker.messages import ERROR
 
 __all__ = ["answers", "failure", "many"]
 
@@ -23,12 +25,12 @@ def answers(
 ) -> list[Answer]:
     """One answer a ticket, out of the rows of all of them in order.
 
-    A record alone answers ``prediction`` and, where the model has them, ``probabilities`` by
-    class; a row that failed is a 500. A request of rows answers ``rows``, each a prediction or an
-    ``error`` of its own. A row of which a value is to blame is a 422.
+    A record alone answers what :mod:`gnomon.service.answer_shape` says, such as ``prediction``
+    and ``probabilities`` by class; a row that failed is a 500. A request of rows answers ``rows``,
+    each such an object or an ``error`` of its own. A row of which a value is to blame is a 422.
     """
     rows = _rows(scored, contract)
-    errors = scored.column("error").to_pylist()
+    errors = scored.column(ERROR).to_pylist()
     made: list[Answer] = []
     start = 0
     for ticket in tickets:
@@ -47,7 +49,7 @@ def answers(
 def many(scored: pa.RecordBatch, contract: Contract, request_id: str, artifact: str) -> bytes:
     """The answer to one request of many rows, as JSON."""
     head = {"request_id": request_id, "artifact": artifact}
-    return _many(head, _rows(scored, contract), scored.column("error").to_pylist())
+    return _many(head, _rows(scored, contract), scored.column(ERROR).to_pylist())
 
 
 def _many(
@@ -61,16 +63,15 @@ def _many(
 
 
 def _rows(scored: pa.RecordBatch, contract: Contract) -> list[dict[str, Any]]:
-    predictions = scored.column("prediction").to_pylist()
-    columns = contract.probability_columns
-    if not columns:
-        return [{"prediction": prediction} for prediction in predictions]
-    labels = [column.removeprefix("probability_") for column in columns]
-    probabilities = zip(*(scored.column(column).to_pylist() for column in columns), strict=True)
-    return [
-        {"prediction": prediction, "probabilities": dict(zip(labels, row, strict=True))}
-        for prediction, row in zip(predictions, probabilities, strict=True)
-    ]
+    return _values(answer_shape(contract), scored)
+
+
+def _values(shape: Shape | Output, scored: pa.RecordBatch) -> list[Any]:
+    """What each row has in the place of a shape."""
+    if isinstance(shape, Output):
+        return list(scored.column(shape.name).to_pylist())
+    columns = [_values(part, scored) for part in shape.values()]
+    return [dict(zip(shape, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def failure(error: str, path: str) -> GnomonError:

@@ -12,6 +12,7 @@ from gnomon.service.batch_size import BatchSize
 from gnomon.service.records import Call
 from gnomon.service.ticket import Ticket
 from gnomon.worker.connection import Scored
+from gnomon.worker.messages import ERROR
 
 __all__ = ["BatchQueue", "LargeRequest", "Part"]
 
@@ -67,7 +68,7 @@ class LargeRequest:
     def add(self, part: Part, scored: Scored, sent: int) -> bool:
         """Keep what came of a part, sent at that time; whether it was the last."""
         call = Call(part.inputs.num_rows, sent, scored.micros, scored.worked)
-        errors = scored.batch.column("error")
+        errors = scored.batch.column(ERROR)
         if errors.null_count < len(errors):
             self.searched = min(self.searched + scored.micros, MOST_MICROS)
         self._scored.append((part.start, scored.batch, call))

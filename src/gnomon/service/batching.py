@@ -27,6 +27,7 @@ from gnomon.settings import Settings
 from gnomon.worker import Supervisor
 from gnomon.worker.adopted_process import HolderHandle
 from gnomon.worker.connection import Scored
+from gnomon.worker.messages import ERROR
 
 __all__ = ["Lane"]
 
@@ -261,7 +262,7 @@ class Lane:
     def _learn_size(self, scored: Scored) -> None:
         """Note how long a batch took, unless bad rows were looked for in it: that says nothing of
         others of its size."""
-        if scored.batch.column("error").null_count == scored.batch.num_rows:
+        if scored.batch.column(ERROR).null_count == scored.batch.num_rows:
             self._size.took(scored.batch.num_rows, scored.worked)
 
     def _release(self, worker: Supervisor) -> None:

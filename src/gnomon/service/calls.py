@@ -6,7 +6,7 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
 import msgspec
@@ -19,6 +19,7 @@ from gnomon.errors import (
 )
 from gnomon.rollout.history import Event
 from gnomon.sent_errors import SentError
+from gnomon.service.client_rows import Record, Rows, one_record, records
 from gnomon.service.control import (
     ROUTES,
     DecisionRequest,
@@ -33,10 +34,8 @@ from gnomon.service.status import Status
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Call", "Prediction", "Predictions", "Record", "Row", "RowError", "Rows"]
+__all__ = ["Call", "Prediction", "Predictions", "Record", "Row", "RowError", "Rows", "Target"]
 
-Record: TypeAlias = Mapping[str, Any]
-Rows: TypeAlias = "Sequence[Record] | pd.DataFrame"
 T = TypeVar("T")
 Read = TypeVar("Read", covariant=True)
 
@@ -46,7 +45,23 @@ CONTROL_SECONDS = 180.0
 _PATHS = {route.body: path for path, route in ROUTES.items()}
 
 
-class Prediction(msgspec.Struct, frozen=True, kw_only=True):
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """What is answered of one target.
+
+    Attributes:
+        prediction: the label, or the number.
+        probabilities: by class label, where the model has them.
+        score: of the row, where the model has no probabilities and gives one score.
+        scores: by class label, where it gives several.
+    """
+
+    prediction: Any = None
+    probabilities: dict[str, float] = {}
+    score: float | None = None
+    scores: dict[str, float] = {}
+
+
+class Prediction(Target, frozen=True, kw_only=True):
     """The answer to one record.
 
     Attributes:
@@ -54,12 +69,20 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
         artifact: the tag of the artifact that answered.
         prediction: the label, or the number.
         probabilities: by class label, where the model has them.
+        score: of the row, where the model has no probabilities and gives one score.
+        scores: by class label, where it gives several.
+        targets: of a model of several targets, the answer of each by its name.
+        values: of a transformer, the row's value in each of its columns.
     """
 
     request_id: str
     artifact: str
-    prediction: Any
-    probabilities: dict[str, float] = {}
+    targets: dict[str, Target] = {}
+    values: dict[str, Any] = {}
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A frame of one row; see :meth:`Predictions.to_pandas`."""
+        return _frame([self])
 
 
 class RowError(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,11 +94,11 @@ class RowError(msgspec.Struct, frozen=True, kw_only=True):
     hint: str | None = None
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of an answer to many: a prediction, or the error of this row alone."""
+class Row(Target, frozen=True, kw_only=True):
+    """One row of an answer to many: what a :class:`Prediction` has, or the error of this row."""
 
-    prediction: Any = None
-    probabilities: dict[str, float] = {}
+    targets: dict[str, Target] = {}
+    values: dict[str, Any] = {}
     error: RowError | None = None
 
 
@@ -95,6 +118,40 @@ class Predictions(msgspec.Struct, frozen=True, kw_only=True):
     def __getitem__(self, index: int) -> Row:
         return self.rows[index]
 
+    def to_pandas(self) -> pd.DataFrame:
+        """A frame with a row for each, in their order.
+
+        Its columns are named as in the inference log: ``prediction``, ``probability_<class>``,
+        ``score``, ``prediction_<target>`` and so on. Where rows failed there is also ``error``.
+        """
+        return _frame(self.rows)
+
+
+def _frame(rows: Sequence[Prediction | Row]) -> pd.DataFrame:
+    import pandas as pd
+
+    flat = [_flat(row) for row in rows]
+    names = dict.fromkeys(name for row in flat for name in row)
+    return pd.DataFrame.from_records(flat, columns=[*names])
+
+
+def _flat(row: Prediction | Row) -> dict[str, Any]:
+    """One row's answers by column."""
+    found = dict(row.values) | _flat_target(row, "")
+    for name, target in row.targets.items():
+        found |= _flat_target(target, f"_{name}")
+    if isinstance(row, Row) and row.error is not None:
+        found["error"] = row.error.message
+    return found
+
+
+def _flat_target(target: Target, suffix: str) -> dict[str, Any]:
+    alone = {"prediction": target.prediction, "score": target.score}
+    found = {f"{name}{suffix}": value for name, value in alone.items() if value is not None}
+    for kind, by_class in (("probability", target.probabilities), ("score", target.scores)):
+        found |= {f"{kind}{suffix}_{label}": value for label, value in by_class.items()}
+    return found
+
 
 class Call(msgspec.Struct, Generic[Read], frozen=True, kw_only=True):
     """One request to the server, and how its answer is read.
@@ -112,9 +169,10 @@ class Call(msgspec.Struct, Generic[Read], frozen=True, kw_only=True):
     read: Callable[[bytes], Read]
 
 
-def predict(rows: Record | Rows) -> Call[Prediction | Predictions]:
-    """Ask for one record, a list of records, or every row of a DataFrame."""
-    return predict_one(rows) if isinstance(rows, Mapping) else predict_many(rows)
+def predict(rows: Any, columns: Sequence[str] = ()) -> Call[Prediction | Predictions]:
+    """Ask for one record, or for every row of what :mod:`gnomon.service.client_rows` takes."""
+    record = one_record(rows)
+    return predict_many(rows, columns) if record is None else predict_one(record)
 
 
 def predict_one(record: Record) -> Call[Prediction]:
@@ -127,11 +185,20 @@ def predict_one(record: Record) -> Call[Prediction]:
     )
 
 
-def predict_many(rows: Rows) -> Call[Predictions]:
-    """Ask for many records, or for every row of a frame (its nulls are sent as ``null``)."""
-    records = _records(rows)
-    content = {"rows": [_checked(row, f"$.rows[{index}]") for index, row in enumerate(records)]}
+def predict_many(rows: Rows, columns: Sequence[str] = ()) -> Call[Predictions]:
+    """Ask for many records; nulls of a frame are sent as ``null``."""
+    asked = records(rows, columns)
+    content = {"rows": [_checked(row, f"$.rows[{index}]") for index, row in enumerate(asked)]}
     return Call(method="POST", path="/predict", content=_encode(content), read=_reader(Predictions))
+
+
+def feature_names() -> Call[list[str]]:
+    """The live artifact's features, in the order that rows without names have them."""
+    return Call(method="GET", path="/docs.json", read=_names)
+
+
+def _names(body: bytes) -> list[str]:
+    return [*_reader(_Document)(body).components.schemas.Record.properties]
 
 
 def start_shadow(
@@ -256,6 +323,24 @@ def reaching(url: str) -> Iterator[None]:
         ) from None
 
 
+class _Record(msgspec.Struct):
+    properties: dict[str, msgspec.Raw]
+
+
+class _Schemas(msgspec.Struct):
+    Record: _Record
+
+
+class _Components(msgspec.Struct):
+    schemas: _Schemas
+
+
+class _Document(msgspec.Struct):
+    """What is read of the OpenAPI document."""
+
+    components: _Components
+
+
 class _Error(SentError, frozen=True):
     request_id: str | None = None
 
@@ -275,15 +360,10 @@ def _foreign(response: httpx.Response, detail: str) -> ServerError:
     )
 
 
-def _records(rows: Rows) -> Sequence[Record]:
-    if isinstance(rows, Sequence):
-        return rows
-    plain = rows.astype(object).where(rows.notna(), None)
-    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
-
-
-def _checked(record: Record, where: str) -> Record:
+def _checked(record: Any, where: str) -> Record:
     """JSON has no infinity; it would silently arrive as null."""
+    if not isinstance(record, Mapping):
+        raise InvalidRequest(f"expected a record, got {type(record).__name__}", where=where)
     for name, value in record.items():
         if isinstance(value, float) and math.isinf(value):
             raise InvalidRequest(

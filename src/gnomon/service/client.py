@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import abstractmethod
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Generic, TypeVar, overload
 
@@ -24,7 +25,8 @@ import httpx
 from gnomon.errors import GnomonError, NotReady
 from gnomon.rollout.history import Event
 from gnomon.service import calls
-from gnomon.service.calls import Call, Prediction, Predictions, Record, Rows
+from gnomon.service.calls import Call, Prediction, Predictions
+from gnomon.service.client_rows import Record, Rows, is_nameless
 from gnomon.service.status import Status
 
 __all__ = ["AsyncClient", "Client"]
@@ -116,19 +118,30 @@ class Client(_Connection[httpx.BaseTransport]):
         self._http.close()
 
     @overload
-    def predict(self, rows: Record) -> Prediction: ...
+    def predict(self, rows: Record, *, columns: Sequence[str] | None = None) -> Prediction: ...
     @overload
-    def predict(self, rows: Rows) -> Predictions: ...
+    def predict(self, rows: Rows, *, columns: Sequence[str] | None = None) -> Predictions: ...
 
-    def predict(self, rows: Record | Rows) -> Prediction | Predictions:
-        """Predict one record, a list of records, or every row of a DataFrame.
+    def predict(
+        self, rows: Record | Rows, *, columns: Sequence[str] | None = None
+    ) -> Prediction | Predictions:
+        """Predict one record, or many.
+
+        Args:
+            rows: one record: a dict, or a row of a frame (a Series). Many: a list of dicts, a
+                pandas or polars DataFrame, an Arrow table. Of a NumPy array or a list of lists the
+                columns have no names.
+            columns: their names; those of the live artifact's features, in its order, when not
+                given, which costs another request.
 
         Raises:
-            InvalidRequest: the rows violate the contract.
+            InvalidRequest: the rows violate the contract, or are nothing that can be sent.
             GnomonError: whatever else the server answered.
             ServerError: no answer, or one that is not Gnomon's.
         """
-        return self._send(calls.predict(rows))
+        if columns is None and is_nameless(rows):
+            columns = self._send(calls.feature_names())
+        return self._send(calls.predict(rows, columns or ()))
 
     def start_shadow(
         self,
@@ -232,13 +245,19 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
         await self._http.aclose()
 
     @overload
-    async def predict(self, rows: Record) -> Prediction: ...
+    async def predict(
+        self, rows: Record, *, columns: Sequence[str] | None = None
+    ) -> Prediction: ...
     @overload
-    async def predict(self, rows: Rows) -> Predictions: ...
+    async def predict(self, rows: Rows, *, columns: Sequence[str] | None = None) -> Predictions: ...
 
-    async def predict(self, rows: Record | Rows) -> Prediction | Predictions:
+    async def predict(
+        self, rows: Record | Rows, *, columns: Sequence[str] | None = None
+    ) -> Prediction | Predictions:
         """As :meth:`Client.predict`."""
-        return await self._send(calls.predict(rows))
+        if columns is None and is_nameless(rows):
+            columns = await self._send(calls.feature_names())
+        return await self._send(calls.predict(rows, columns or ()))
 
     async def start_shadow(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TypeAlias
 
 from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature, Scalar
@@ -10,17 +11,22 @@ from gnomon.contract.zones import zone
 
 __all__ = ["example_row"]
 
+Example: TypeAlias = "Scalar | list[Scalar] | None"
+
 NOON = datetime(2024, 6, 3, 12, 0)
+_ITEMS: dict[str, Scalar] = {"integer": 1, "float": 0.5, "boolean": False, "string": "text"}
 
 
-def example_row(contract: Contract) -> dict[str, Scalar | None]:
+def example_row(contract: Contract) -> dict[str, Example]:
     """One record the contract accepts: the middle of a range, the first of a domain."""
     return {feature.name: _example(feature) for feature in contract.features}
 
 
-def _example(feature: Feature) -> Scalar | None:
+def _example(feature: Feature) -> Example:
     if feature.default is not None:
         return feature.default
+    if feature.domain:
+        return feature.domain[0]
     match feature.type:
         case "integer":
             return round(_middle(feature))
@@ -30,8 +36,14 @@ def _example(feature: Feature) -> Scalar | None:
             return False
         case "timestamp":
             return _noon(feature.timezone)
+        case "date":
+            return NOON.date().isoformat()
+        case "decimal":
+            return f"{_middle(feature):.{feature.scale or 0}f}"
+        case "list":
+            return [_ITEMS[feature.items or "float"]] * (feature.length or 3)
         case _:
-            return _word(feature)
+            return None if feature.nullable else "text"
 
 
 def _middle(feature: Feature) -> float:
@@ -53,9 +65,3 @@ def _rounded(feature: Feature) -> float:
 def _noon(name: str | None) -> str:
     """ISO 8601 with the offset the zone has at that instant."""
     return NOON.replace(tzinfo=zone(name or "UTC")).isoformat()
-
-
-def _word(feature: Feature) -> str | None:
-    if feature.domain:
-        return feature.domain[0]
-    return None if feature.nullable else "text"

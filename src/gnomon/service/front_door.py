@@ -184,8 +184,10 @@ class FrontDoor:
 
     async def _index(self, scope: Scope, receive: Receive, send: Send) -> None:
         runtime = self.runtime()
-        contract = runtime.live.contract if runtime.live is not None else None
-        page = pages.index(runtime.status(), contract)
+        live = runtime.live
+        contract = None if live is None else live.contract
+        allowed = {} if live is None else live.artifact.manifest.allowed
+        page = pages.index(runtime.status(), contract, allowed)
         policy = (b"content-security-policy", pages.content_policy())
         await respond(send, 200, page, b"text/html; charset=utf-8", headers=(policy,))
 

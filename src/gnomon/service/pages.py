@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import shlex
+from collections.abc import Mapping
 from functools import cache
 
 import msgspec
@@ -13,6 +14,7 @@ from markupsafe import Markup
 
 from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature
+from gnomon.contract.json_values import kind_text
 from gnomon.page_templates import page_environment, template_source
 from gnomon.service.examples import example_row
 from gnomon.service.schemas import seen_in_training
@@ -24,12 +26,15 @@ ORIGIN = "http://127.0.0.1:3000"
 """Stands in the curl line until the page's own script puts the address the reader used."""
 
 
-def index(status: Status, contract: Contract | None) -> bytes:
+def index(
+    status: Status, contract: Contract | None, allowed: Mapping[str, str] | None = None
+) -> bytes:
     """The page as UTF-8 HTML; no asset comes from anywhere else.
 
     Args:
         status: the slice's status; what needs the control token is left out.
         contract: the live artifact's; ``None`` while there is none.
+        allowed: by name, what its packing would have refused and was told to allow.
     """
     return (
         _environment()
@@ -38,6 +43,7 @@ def index(status: Status, contract: Contract | None) -> bytes:
             model=status.model,
             status=msgspec.to_builtins(public(status)),
             contract=contract,
+            allowed=allowed or {},
             example=_example(contract),
             curl=_curl(contract),
             script=Markup(_source("index.js")),
@@ -98,7 +104,8 @@ def _curl(contract: Contract | None) -> str:
 def _kind(feature: Feature) -> str:
     if feature.type == "timestamp":
         return f"timestamp, {feature.timezone or 'UTC'}"
-    return f"{feature.type}, {feature.unit}" if feature.unit else feature.type
+    kind = kind_text(feature)
+    return f"{kind}, {feature.unit}" if feature.unit else kind
 
 
 def _missing(feature: Feature) -> str:

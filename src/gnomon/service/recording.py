@@ -20,6 +20,7 @@ from gnomon.service.metrics import Metrics
 from gnomon.service.records import Call, LaneIdentity, PendingRecords, record, spread
 from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
+from gnomon.worker.messages import ERROR
 
 __all__ = ["Recorder"]
 
@@ -148,7 +149,7 @@ class Recorder:
         """
         for ticket in asked.tickets:
             ticket.settled = True
-        errors = scored.column("error")
+        errors = scored.column(ERROR)
         failed = len(errors) - errors.null_count
         outcome: str | list[str] = "answered"
         code: list[str | None] | None = None

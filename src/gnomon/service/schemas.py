@@ -6,6 +6,7 @@ from typing import Any
 
 from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature, Output
+from gnomon.service.answer_shape import Shape, answer_shape
 from gnomon.service.examples import example_row
 
 __all__ = ["contract_schemas"]
@@ -19,12 +20,15 @@ _TYPES: dict[str, Schema] = {
     "string": {"type": "string"},
     "category": {"type": "string"},
     "timestamp": {"type": "string", "format": "date-time"},
+    "date": {"type": "string", "format": "date"},
+    "decimal": {"type": ["string", "number"]},
+    "list": {"type": "array"},
 }
 
 
 def contract_schemas(contract: Contract) -> dict[str, Schema]:
     """The schemas of ``/predict``: a record, rows, a prediction, predictions."""
-    answered = _answered(contract)
+    answered = _answered(answer_shape(contract), contract)
     head: Schema = {
         "request_id": {"type": "string", "description": "The request's name in the log"},
         "artifact": {"type": "string", "description": "The artifact that answered"},
@@ -72,6 +76,10 @@ def feature_facts(feature: Feature) -> list[str]:
     if seen := seen_in_training(feature):
         rule = "only" if feature.outside == "error" else "seen in training:"
         facts.append(f"{rule} {seen}")
+    if feature.carried:
+        facts.append("logged with the row, and not given to the model")
+    if feature.type == "decimal":
+        facts.append(f"of {feature.scale} digits after the point")
     if feature.missing == "impute":
         facts.append("may be left out: the model fills it in")
     if feature.missing == "default":
@@ -85,7 +93,7 @@ def seen_in_training(feature: Feature, limit: int = 12) -> str:
     """The domain or the range, shortened for people; empty where the contract has none."""
     if feature.domain:
         more = f" and {len(feature.domain) - limit} more" if len(feature.domain) > limit else ""
-        return ", ".join(feature.domain[:limit]) + more
+        return ", ".join(map(str, feature.domain[:limit])) + more
     low, high = feature.minimum, feature.maximum
     if low is None and high is None:
         return ""
@@ -96,16 +104,26 @@ def seen_in_training(feature: Feature, limit: int = 12) -> str:
 
 def _feature(feature: Feature) -> Schema:
     schema = dict(_TYPES[feature.type])
+    if feature.type == "list":
+        schema |= _array(feature)
     if feature.outside == "error":
         schema |= _limits(feature)
     if feature.nullable:
-        schema["type"] = [schema["type"], "null"]
+        kinds = schema["type"]
+        schema["type"] = [*([kinds] if isinstance(kinds, str) else kinds), "null"]
     if feature.coerce:
         del schema["type"]
     if feature.default is not None:
         schema["default"] = feature.default
     if facts := feature_facts(feature):
         schema["description"] = "; ".join(facts)
+    return schema
+
+
+def _array(feature: Feature) -> Schema:
+    schema: Schema = {"items": dict(_TYPES[feature.items or "float"])}
+    if feature.length is not None:
+        schema |= {"minItems": feature.length, "maxItems": feature.length}
     return schema
 
 
@@ -120,23 +138,28 @@ def _limits(feature: Feature) -> Schema:
     return limits
 
 
-def _answered(contract: Contract) -> dict[str, Schema]:
-    outputs = {output.name: output for output in contract.outputs}
-    answered = {"prediction": _output(outputs["prediction"])}
-    if contract.classes:
-        answered["prediction"]["enum"] = list(contract.classes)
-    if columns := contract.probability_columns:
-        labels = [column.removeprefix("probability_") for column in columns]
-        answered["probabilities"] = {
-            "type": "object",
-            "required": labels,
-            "properties": {label: {"type": "number"} for label in labels},
-        }
-    return answered
+def _answered(shape: Shape, contract: Contract) -> dict[str, Schema]:
+    """The properties of an answer."""
+    return {
+        key: _output(part, contract) if isinstance(part, Output) else _object(part, contract)
+        for key, part in shape.items()
+    }
 
 
-def _output(output: Output) -> Schema:
+def _object(shape: Shape, contract: Contract) -> Schema:
+    return {
+        "type": "object",
+        "required": list(shape),
+        "properties": _answered(shape, contract),
+    }
+
+
+def _output(output: Output, contract: Contract) -> Schema:
+    if output.role == "probability":
+        return {"type": "number"}
     schema = dict(_TYPES[output.type])
+    if classes := contract.classes_of(output):
+        schema["enum"] = list(classes)
     facts = [fact for fact in (output.description, output.unit and f"in {output.unit}") if fact]
     if facts:
         schema["description"] = "; ".join(facts)

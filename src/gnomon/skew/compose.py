@@ -88,14 +88,14 @@ def compose(
         coverage=policy.gates.min_coverage or 0.0,
         fewest=policy.gates.min_rows,
     )
-    units = _units(source.artifact.contract)
+    units = _units(source.contract)
     columns = (
         *columns_from_comparison(tally.main, tally.judged, sides.kinds, units),
         *columns_from_comparison(tally.side, tally.others, sides.kinds, units),
     )
     walk = _walk(traced, units, diagnosis) if traced else None
-    time = timeline(tally.time, source.artifact.contract)
-    impact = _impact(tally, confidence)
+    time = timeline(tally.time, source.contract)
+    impact = _impact(tally, source.contract, confidence)
     finding = SkewFinding(
         left=sides.left,
         right=sides.right,
@@ -194,7 +194,8 @@ def _distributions(
 ) -> Iterator[report.Distribution]:
     """The first column that differs, the score that decides, and the prediction."""
     outputs = [c.name for c in columns if c.kind == "output"]
-    scores = [name for name in outputs if name.startswith("probability_")]
+    kinds = {name: rule.kind for name, rule in drawn.rules.comparators.items()}
+    scores = [name for name in outputs if kinds.get(name) == "probability"]
     features = [c.name for c in columns if c.kind == "feature" and c.diverged]
     wanted = [
         first,
@@ -204,7 +205,14 @@ def _distributions(
     ]
     for name in dict.fromkeys(name for name in wanted if name):
         left, right = drawn.left.column(name), drawn.right.column(name)
-        shape = distribution(name, left, right, drawn.rows.weights, units.get(name))
+        shape = distribution(
+            name,
+            left,
+            right,
+            drawn.rows.weights,
+            units.get(name),
+            is_share=kinds.get(name) == "probability",
+        )
         if shape is not None:
             yield shape
 
@@ -262,14 +270,15 @@ def _steps_over_time(traced: TracedRows) -> Iterator[report.OverTime]:
     return steps.build(traced.kinds, sampled=True)
 
 
-def _impact(tally: Tally, confidence: float) -> report.Impact | None:
+def _impact(tally: Tally, contract: Contract, confidence: float) -> report.Impact | None:
     """What divergence does to decisions and scores; None when no output was compared."""
     if all(column.flips is None for column in tally.main.columns.values()):
         return None
-    scores = any(name.startswith("probability_") for name in tally.main.columns)
+    roles = {o.role for o in contract.outputs if o.name in tally.main.columns}
+    measured = next((role for role in ("probability", "score", "value") if role in roles), None)
     return report.Impact(
         flips=report.share(tally.main.flipped, tally.main.rows, confidence),
-        score="probability" if scores else "prediction",
+        score=measured or "prediction",
         mean_change=tally.main.differences.mean,
         largest_change=tally.main.differences.maximum if tally.main.differences.count else None,
     )

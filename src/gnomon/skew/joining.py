@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.contract import Contract, Decoder
+from gnomon.contract import Contract
 from gnomon.errors import TableError
+from gnomon.offline.column_names import KEYS, KNOWN_AT, LABEL
 from gnomon.offline.logged import Range, Rows
-from gnomon.offline.offline_table import KEYS, KNOWN_AT, LABEL, OfflineTable, key_text
+from gnomon.offline.offline_table import OfflineTable, key_text
 from gnomon.offline.paired_rows import Pairs, about, with_columns
 from gnomon.offline.shifts import Shift, Shifted
 from gnomon.policy import Policy
@@ -27,7 +28,7 @@ NAMES = ("online", "offline")
 
 
 class Join:
-    """Logged rows beside the table's rows of the same key.
+    """Logged rows beside the table's rows of the same key; ``contract`` is a joint one.
 
     Attributes:
         outputs: the outputs the table has.
@@ -40,7 +41,6 @@ class Join:
     def __init__(self, table: OfflineTable, contract: Contract) -> None:
         self.table = table
         self.contract = contract
-        self.decoder = Decoder(contract)
         names = set(table.data.column_names)
         self.outputs = [o.name for o in contract.outputs if o.name in names]
         self.features = [f.name for f in contract.features if f.name in names]
@@ -62,7 +62,8 @@ class Join:
         fields = [f for f in known if f.name in {*self.outputs, *self.features}]
         if self.traces:
             fields += [self.table.data.schema.field(name) for name in self.steps]
-        rules = policy.rules(pa.schema(fields), task=self.contract.task, same=True)
+        answered = self.contract.compared_as
+        rules = policy.rules(pa.schema(fields), outputs=answered, same=True)
         judged = self.outputs or list(rules.comparators)
         others = [name for name in rules.comparators if name not in judged]
         return Tally(only(rules, judged), only(rules, others), sample_rows)

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from gnomon.artifact import Artifact
 from gnomon.log import InferenceLog
+from gnomon.offline.column_names import joint_contract
 from gnomon.offline.logged import Range, Role, Rows
 from gnomon.offline.offline_table import OfflineTable
 from gnomon.offline.paired_rows import with_columns
@@ -77,19 +78,21 @@ def compare_offline(
     """
     policy, settings = policy or Policy(), settings or Settings.read()
     refuse_unknown_names(policy, artifact)
+    steps = step_columns(artifact)
+    contract = joint_contract(artifact.contract, steps)
     offline = OfflineTable.read(
         Path(table),
-        on=on or artifact.contract.entity_key,
-        contract=artifact.contract,
-        steps=step_columns(artifact),
+        on=on or contract.entity_key,
+        contract=contract,
+        steps=steps,
         label=label,
         known_at=known_at,
     )
-    join = Join(offline, artifact.contract)
+    join = Join(offline, contract)
     tally = join.tally(policy, sample_rows)
     with ExitStack() as stack:
         snapshot = stack.enter_context(log.snapshot())
-        source = Range(snapshot, artifact, role, start, end)
+        source = Range(snapshot, artifact, role, start, end, joint=contract)
         rerun = LazyRerun(stack, artifact, settings)
         for rows in source.chunks(raw=join.traces):
             tally.add(join.pairs(_with_steps(rows, source, rerun(), join) if join.traces else rows))
@@ -153,7 +156,7 @@ class LazyRerun:
 
 def _with_steps(rows: Rows, source: Range, rerun: Rerun, join: Join) -> Rows:
     """Rows with the step columns the table has; those that cannot be run again are left out."""
-    decoded = source.decode(rows.envelope, join.decoder)
+    decoded = source.decode(rows.envelope, source.decoder())
     good = rerun.good(decoded.batch)
     join.lost += rows.num_rows - len(good)
     rows = rows.take(pa.array(decoded.places[good]))

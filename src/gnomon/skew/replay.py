@@ -15,13 +15,14 @@ import pyarrow as pa
 from msgspec.structs import replace
 
 from gnomon.artifact import Artifact
-from gnomon.contract import Decoder
+from gnomon.contract import Contract, Decoder
 from gnomon.errors import ContractError
 from gnomon.log import InferenceLog
 from gnomon.log.bodies import DecodedBodies
+from gnomon.offline.column_names import joint_contract
 from gnomon.offline.logged import Range, Role, Rows
 from gnomon.offline.paired_rows import Pairs, about, with_columns
-from gnomon.offline.rerun import Rerun, refuse_unknown_names
+from gnomon.offline.rerun import Rerun, refuse_unknown_names, step_columns
 from gnomon.policy import Policy, Rules
 from gnomon.report import Count, Report
 from gnomon.settings import Settings
@@ -32,6 +33,7 @@ from gnomon.skew.diagnosis.diagnose import Diagnosed, diagnose
 from gnomon.skew.diagnosis.other_environment import run_in_environment
 from gnomon.skew.diagnosis.walk import sampled, trace_sample
 from gnomon.skew.offline import NOTHING_LEFT, LazyRerun
+from gnomon.worker.messages import ERROR
 
 __all__ = ["replay"]
 
@@ -86,7 +88,7 @@ def replay(
     again = _Replay(artifact, through or artifact, policy, sample_rows)
     with ExitStack() as stack:
         snapshot = stack.enter_context(log.snapshot())
-        source = Range(snapshot, artifact, role, start, end, limit)
+        source = Range(snapshot, artifact, role, start, end, limit, joint=again.contract)
         target = through or artifact
         there = run_in_environment(python, target, settings, stack) if python else None
         workers = stack.enter_context(ExitStack())  # they end after who scores with them
@@ -141,9 +143,10 @@ class _Replay:
         self._through = through
         self._policy = policy
         self.is_same = through.digest == artifact.digest
-        self._decoder = Decoder(through.contract)
+        self.contract, target = _joint(artifact, through)
+        self._decoder = Decoder(through.contract, target.input_schema.names)
         self._unanswered: dict[str, Count] = {}
-        self._features = _common(artifact.contract.input_schema, through.contract.input_schema)
+        self._features = _common(self.contract.input_schema, target.input_schema)
         self._outputs = _common(artifact.contract.output_schema, through.contract.output_schema)
         if not self._outputs:
             raise ContractError(
@@ -151,8 +154,8 @@ class _Replay:
                 where=through.tag,
                 hint="replay through an artifact that answers the same question",
             )
-        task = artifact.contract.task
-        outputs = policy.rules(pa.schema(self._outputs), task=task, same=self.is_same)
+        answered = artifact.contract.compared_as
+        outputs = policy.rules(pa.schema(self._outputs), outputs=answered, same=self.is_same)
         features = policy.rules(pa.schema(self._features), same=True)
         self.tally = Tally(outputs, Rules(comparators=features.comparators), sample_rows)
 
@@ -181,16 +184,16 @@ class _Replay:
         for reason in decoded.refused.values():
             self._count(refusal, reason)
         scored = scoring.answer.result()
-        for error in scored.column("error").drop_null().to_pylist():
+        for error in scored.column(ERROR).drop_null().to_pylist():
             self._count(f"failed when replayed: {error.partition(':')[0]}", error)
         places = np.full(rows.num_rows, -1, dtype=np.int64)
         places[decoded.places] = np.arange(len(decoded.places))
         at = pa.array(places, mask=places < 0)
         found = [*_taken(decoded.batch, self._features, at), *_taken(scored, self._outputs, at)]
         names = [field.name for field in (*self._features, *self._outputs)]
-        key = source.artifact.contract.entity_key
+        key = source.contract.entity_key
         return Pairs(
-            about(rows, source.artifact.contract, rows.inputs.select(list(key))),
+            about(rows, source.contract, rows.inputs.select(list(key))),
             with_columns(rows.inputs, rows.outputs),
             pa.table(found, names=names),
         )
@@ -216,12 +219,22 @@ class _Replay:
             right="replayed",
             against=self._through.tag,
             kinds=kinds,
-            keys=source.artifact.contract.entity_key,
+            keys=source.contract.entity_key,
             limit=skew_limit(self._policy) if self.is_same else _disagreement_limit(self._policy),
             command=shlex.join(words),
             replayed=self._through.tag,
             unanswered=tuple(self._unanswered.values()),
         )
+
+
+def _joint(artifact: Artifact, through: Artifact) -> tuple[Contract, Contract]:
+    """The contracts of both, in which a feature that both have is called alike."""
+    taken = {
+        name
+        for one in (artifact, through)
+        for name in (*one.contract.output_schema.names, *step_columns(one))
+    }
+    return joint_contract(artifact.contract, taken), joint_contract(through.contract, taken)
 
 
 def _common(left: pa.Schema, right: pa.Schema) -> list[pa.Field]:

@@ -49,12 +49,22 @@ def timeline(time: DivergenceOverTime, contract: Contract) -> Timeline | None:
 
 
 def distribution(
-    name: str, left: pa.ChunkedArray, right: pa.ChunkedArray, weights: Floats, unit: str | None
+    name: str,
+    left: pa.ChunkedArray,
+    right: pa.ChunkedArray,
+    weights: Floats,
+    unit: str | None,
+    *,
+    is_share: bool = False,
 ) -> Distribution | None:
-    """One column's values on both sides; None of times and of nothing but nulls."""
+    """One column's values on both sides; None of times and of nothing but nulls.
+
+    Args:
+        is_share: the values are between 0 and 1, and drawn on that scale.
+    """
     axis = Axis(label=name, unit=unit)
     if _is_number(left.type) and _is_number(right.type):
-        return _numbers(axis, left, right, weights)
+        return _numbers(axis, left, right, weights, is_share=is_share)
     if pa.types.is_timestamp(left.type):
         return None
     return _labels(axis, left, right, weights)
@@ -105,13 +115,18 @@ def examples(
 
 
 def _numbers(
-    axis: Axis, left: pa.ChunkedArray, right: pa.ChunkedArray, weights: Floats
+    axis: Axis,
+    left: pa.ChunkedArray,
+    right: pa.ChunkedArray,
+    weights: Floats,
+    *,
+    is_share: bool,
 ) -> Distribution | None:
     sides = [np.asarray(pc.cast(s, pa.float64(), safe=False).to_numpy()) for s in (left, right)]
     known = np.concatenate([side[np.isfinite(side)] for side in sides])
     if not len(known):
         return None
-    edges = _edges(known, is_share=axis.label.startswith("probability_"))
+    edges = _edges(known, is_share=is_share)
     counts = [np.histogram(side, edges, weights=weights)[0].round().astype(int) for side in sides]
     return Distribution(
         axis=axis,

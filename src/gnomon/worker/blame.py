@@ -1,9 +1,10 @@
 """Whether a row failed because of the pipeline, or because of a value in the row.
 
 A contract accepts every value that the training dtype holds, but a pipeline may compute in a
-narrower type: a forest in 32-bit floats, a parser in nanoseconds since 1970. Such values are
-suspects. One is to blame if the pipeline scores the row with an ordinary value in its place:
-confirmed by intervention, not guessed from the message.
+narrower type: a forest in 32-bit floats, a parser in nanoseconds since 1970; and an encoder may
+know no other categories than training had. Such values are suspects. One is to blame if the
+pipeline scores the row with an ordinary value in its place: confirmed by intervention, not guessed
+from the message.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from gnomon.contract import Contract, Feature
-from gnomon.contract.json_values import EXACT, key_path, shown
+from gnomon.contract.json_values import EXACT, inside, key_path, shown
 
 __all__ = ["blamed", "row_error"]
 
@@ -31,7 +32,10 @@ ORDINARY_TIME = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
 
 def blamed(
-    row: pa.RecordBatch, contract: Contract, scores: Callable[[pa.RecordBatch], bool]
+    row: pa.RecordBatch,
+    contract: Contract,
+    scores: Callable[[pa.RecordBatch], bool],
+    place: str = "the pipeline",
 ) -> str | None:
     """The error of a row that failed, if a value in it is to blame; see :func:`row_error`.
 
@@ -39,6 +43,7 @@ def blamed(
         row: one decoded row.
         contract: of the artifact.
         scores: whether the pipeline scores another such row.
+        place: what raised, such as a step.
     """
     suspects = [f for f in contract.features if _expected(f, row.column(f.name)[0].as_py())]
     if not suspects or not scores(_ordinary(row, contract, suspects)):
@@ -47,7 +52,8 @@ def blamed(
     feature = next(alone, suspects[0])
     value = row.column(feature.name)[0].as_py()
     where = key_path(feature.name).replace(" ", "\\u0020")
-    return f"{INVALID} {where}: expected {_expected(feature, value)}, got {shown(_plain(value))}"
+    expected = _expected(feature, value, place)
+    return f"{INVALID} {where}: expected {expected}, got {shown(_plain(value))}"
 
 
 def row_error(error: str) -> tuple[str, str] | None:
@@ -56,18 +62,20 @@ def row_error(error: str) -> tuple[str, str] | None:
     return None if found is None else (found[1], found[2])
 
 
-def _expected(feature: Feature, value: Any) -> str | None:
+def _expected(feature: Feature, value: Any, place: str = "the pipeline") -> str | None:
     """What a pipeline may need a value to be that this one is not; None if it is ordinary."""
     if value is None or isinstance(value, bool):
         return None
     if isinstance(value, dt.datetime):
         first, last = NANOSECOND_YEARS
         if not first <= value.year <= last:
-            return f"a timestamp in the years {first} to {last}, as the pipeline raises beyond them"
+            return f"a timestamp in the years {first} to {last}, as {place} raises beyond them"
     elif feature.type == "float" and abs(value) > FLOAT32_LARGEST:
-        return f"a number within ±{FLOAT32_LARGEST:.8g}, as the pipeline raises beyond it"
+        return f"a number within ±{FLOAT32_LARGEST:.8g}, as {place} raises beyond it"
     elif feature.type == "integer" and abs(value) > EXACT:
-        return f"an integer within ±{EXACT}, as the pipeline raises beyond it"
+        return f"an integer within ±{EXACT}, as {place} raises beyond it"
+    elif feature.domain and value not in feature.domain:
+        return f"{inside(feature)}, as {place} raises on any other"
     return None
 
 
@@ -84,6 +92,8 @@ def _typical(feature: Feature) -> Any:
     """A value from the middle of what training saw, as far as the contract knows."""
     if feature.type == "timestamp":
         return ORDINARY_TIME
+    if feature.domain:
+        return feature.domain[0]
     known = [edge for edge in (feature.minimum, feature.maximum) if edge is not None]
     middle = sum(edge / len(known) for edge in known) if known else 1.0
     return int(middle) if feature.type == "integer" else middle

@@ -12,12 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.artifact import LoadedArtifact, step_outputs
-from gnomon.contract import to_frame
+from gnomon.contract.frames import to_input
 from gnomon.pipeline import outputs
+from gnomon.pipeline.failing_step import failing_step
 from gnomon.pipeline.intervening import fixed_draws, forced
 from gnomon.worker.blame import blamed
 from gnomon.worker.memory_limit import ran_out
-from gnomon.worker.messages import failed, scored_schema
+from gnomon.worker.messages import ERROR, failed, scored_schema
 
 __all__ = ["Engine"]
 
@@ -90,25 +91,26 @@ class Engine:
         Raises:
             Exception: whatever the pipeline raises; tracing is for rows that score.
         """
-        return step_outputs(self._pipeline, to_frame(batch, self._contract))
+        return step_outputs(self._pipeline, to_input(batch, self._contract))
 
     def experiment(self, table: pa.Table, *, fixed: bool = False) -> pa.Table:
         """Every step's output and every answer, with some steps' columns set by hand.
 
         Args:
-            table: decoded rows in the contract's input schema, and after it any step columns, as
-                ``step/column``: their values take the place of what the step computes.
+            table: decoded rows with the columns of the contract's input schema, whatever they are
+                called, and after them any step columns, as ``step/column``: their values take the
+                place of what the step computes.
             fixed: begin every unseeded random draw at one seed.
 
         Raises:
             Exception: whatever the pipeline raises; experiments are for rows that score.
         """
-        names = self._contract.input_schema.names
-        rows = table.select(names).combine_chunks().to_batches()[0]
-        frame = to_frame(rows, self._contract)
-        values = {
-            name: table.column(name).to_pandas() for name in table.column_names if name not in names
-        }
+        schema = self._contract.input_schema
+        inputs = table.columns[: len(schema)]
+        rows = pa.table(inputs, schema=schema).combine_chunks().to_batches()[0]
+        frame = to_input(rows, self._contract)
+        forced_columns = range(len(schema), table.num_columns)
+        values = {table.field(at).name: table.column(at).to_pandas() for at in forced_columns}
         with ExitStack() as stack:
             if fixed:
                 stack.enter_context(fixed_draws())
@@ -130,7 +132,7 @@ class Engine:
             if not search.failed() or batch.num_rows == 1:
                 why = f"{type(error).__name__}: {error}"
                 if batch.num_rows == 1:
-                    why = blamed(batch, self._contract, self._scores) or why
+                    why = self._why(batch, error)
                 yield failed(self._schema, batch.num_rows, why)
                 return
             half = batch.num_rows // 2
@@ -140,8 +142,18 @@ class Engine:
             search.went_well()
             yield self._with_blame(batch, scored)
 
+    def _why(self, row: pa.RecordBatch, error: Exception) -> str:
+        """What to say of a row on which the pipeline raised: the value to blame, or the step."""
+        step = failing_step(self._pipeline, to_input(row, self._contract))
+        place = "the pipeline" if step is None else str(step)
+        told = blamed(row, self._contract, self._scores, place)
+        if told is not None:
+            return told
+        kind = type(error).__name__
+        return f"{kind}: {error}" if step is None else f"{kind} in {step}: {error}"
+
     def _score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        frame = to_frame(batch, self._contract)
+        frame = to_input(batch, self._contract)
         answer = self._predict(frame)
         if answer.num_rows != batch.num_rows:
             raise ValueError(
@@ -155,7 +167,7 @@ class Engine:
 
     def _with_blame(self, batch: pa.RecordBatch, scored: pa.RecordBatch) -> pa.RecordBatch:
         """The same, told which values are to blame where the answer was no number."""
-        errors = scored.column("error")
+        errors = scored.column(ERROR)
         if errors.null_count == len(errors):
             return scored
         told = [
@@ -169,7 +181,7 @@ class Engine:
     def _scores(self, batch: pa.RecordBatch) -> bool:
         """Whether every row scores."""
         try:
-            return not any(self._score(batch).column("error").is_valid().to_pylist())
+            return not any(self._score(batch).column(ERROR).is_valid().to_pylist())
         except Exception as error:
             if ran_out(error):
                 raise MemoryError from error

@@ -22,6 +22,7 @@ from gnomon.compat import platform
 from gnomon.sent_errors import SentError
 
 __all__ = [
+    "ERROR",
     "EXPERIMENT",
     "FAILED",
     "FIXED",
@@ -57,6 +58,9 @@ that were spent on parts of it with bad rows."""
 
 MOST_DESCRIPTORS = 253
 """What the kernel attaches to one packet (``SCM_MAX_FD``)."""
+
+ERROR = '"error"'
+"""The column of a scored batch with each row's error: no output can be called so."""
 
 SCORE, TRACE, FAILED, EXPERIMENT, FIXED = 1, 2, 3, 4, 5
 KILL = b"kill"
@@ -108,8 +112,8 @@ def worked(micros: int, waited: int) -> int:
 
 
 def scored_schema(output_schema: pa.Schema) -> pa.Schema:
-    """What a scored batch looks like: the outputs, and ``error``, null where a row went well."""
-    return output_schema.append(pa.field("error", pa.string()))
+    """What a scored batch looks like: the outputs, then :data:`ERROR`, null where all went well."""
+    return output_schema.append(pa.field(ERROR, pa.string()))
 
 
 def failed(schema: pa.Schema, rows: int, error: str) -> pa.RecordBatch:

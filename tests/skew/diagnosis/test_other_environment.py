@@ -26,9 +26,11 @@ from pathlib import Path
 from gnomon.artifact import inspect
 from gnomon.settings import Settings
 from gnomon.skew.replay import replay
+from tests.forking import fork_children
 from tests.packing import pack_in_process
 from tests.shadow.trips import TRAINED, Trips, trips
 
+fork_children()  # Those of this environment; the other's worker is a new interpreter of its own.
 code, folder, home, other = sys.argv[1:]
 tag = pack_in_process(Path(folder), Path(home), code, "trips", TRAINED)
 settings = Settings.read()

@@ -11,13 +11,14 @@ import pyarrow as pa
 
 from gnomon.artifact import Artifact
 from gnomon.compare.comparators import compare
-from gnomon.offline.offline_table import KNOWN_AT
+from gnomon.offline.column_names import KNOWN_AT
 from gnomon.offline.paired_rows import Pairs, with_columns
 from gnomon.offline.rerun import Rerun
 from gnomon.policy import Policy, Tolerance
 from gnomon.report import Diagnosis
 from gnomon.skew.diagnosis.diagnose import diagnose
 from gnomon.skew.diagnosis.walk import Sampled, trace_scored
+from gnomon.worker.messages import ERROR
 from tests.skew.diagnosis.injections import Sides, inject
 from tests.skew.diagnosis.worlds import World
 
@@ -58,7 +59,7 @@ def trial(
         right = right.append_column(KNOWN_AT, _times(sides.known))
     policy = EXACT if sides.exact else Policy()
     outputs = _outputs(right_outputs).schema
-    rules = policy.rules(outputs, task=served.contract.task, same=True)
+    rules = policy.rules(outputs, outputs=served.contract.compared_as, same=True)
     diverged = ~compare(left, right, rules).agreed
     if not diverged.any():
         return None
@@ -98,7 +99,7 @@ def _feed_back(world: World, sides: Sides, served: Artifact, rerun: Rerun) -> No
 
 
 def _outputs(scored: pa.RecordBatch) -> pa.Table:
-    return pa.Table.from_batches([scored]).drop_columns(["error"])
+    return pa.Table.from_batches([scored]).drop_columns([ERROR])
 
 
 def _noisy(right: pa.Table, by: float) -> pa.Table:

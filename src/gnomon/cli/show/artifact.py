@@ -10,6 +10,7 @@ from gnomon.artifact.trust import Uses
 from gnomon.cli.console import columns, local, out
 from gnomon.cli.show.leakage import findings, summary
 from gnomon.contract import Contract, Feature
+from gnomon.contract.json_values import kind_text
 from gnomon.leakage import LeakageReport
 from gnomon.printable import printable
 from gnomon.service.schemas import seen_in_training
@@ -49,6 +50,7 @@ def _facts(artifact: Artifact, checks: LeakageReport | None) -> Table:
         "commit": (lineage.commit or "none") + (" with changes" if lineage.dirty else ""),
         "seeds": ", ".join(f"{name}={_seed(seed)}" for name, seed in manifest.seeds.items())
         or "none",
+        **{f"allowed {name}": found for name, found in manifest.allowed.items()},
         "leakage": "not checked" if checks is None else summary(checks),
         **{f"lineage {name}": str(value) for name, value in lineage.given.items()},
     }
@@ -111,6 +113,7 @@ def _features(contract: Contract) -> Table:
     for feature in contract.features:
         role = " key" if feature.name in contract.entity_key else ""
         role += " time" if feature.name == contract.event_time else ""
+        role += " carried" if feature.carried else ""
         seen = seen_in_training(feature) + (" only" if feature.outside == "error" else "")
         table.add_row(
             f"{escape(feature.name)}[dim]{role}[/]",
@@ -130,7 +133,7 @@ def _features(contract: Contract) -> Table:
 def type_words(feature: Feature) -> str:
     """A feature's type; of a timestamp, its zone and how old it may be."""
     if feature.type != "timestamp":
-        return feature.type
+        return kind_text(feature)
     age = "" if feature.max_age is None else f", at most {feature.max_age} old"
     return f"{feature.type} {feature.timezone or 'UTC'}{age}"
 
@@ -138,7 +141,7 @@ def type_words(feature: Feature) -> str:
 def _outputs(contract: Contract) -> Table:
     table = columns("output", "type", "values", "unit")
     for output in contract.outputs:
-        labels = ", ".join(map(str, contract.classes)) if output.name == "prediction" else ""
+        labels = ", ".join(map(str, contract.classes_of(output)))
         table.add_row(
             *(
                 escape(printable(text))

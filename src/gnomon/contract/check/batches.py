@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from gnomon.contract.arrays import category_values
 from gnomon.contract.check.checked import Level, Rule
 from gnomon.contract.check.column_judge import MOST_EXAMPLES, MOST_GOT, BrokenRule
 from gnomon.contract.check.plain_columns import Column, json_values, plain
@@ -111,6 +112,8 @@ def _array(column: pd.Series[Any]) -> pa.Array | pa.ChunkedArray | list[Any]:
         kind = pa.timestamp(column.dtype.unit, zone_name(column.dtype.tz))
         return pa.array(column.dt.tz_convert(None).to_numpy(), kind)
     try:
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            return category_values(column)
         return pa.Array.from_pandas(column)
     except (pa.ArrowException, OverflowError):
         return column.astype(object).where(column.notna(), None).tolist()

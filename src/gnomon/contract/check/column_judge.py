@@ -107,6 +107,8 @@ class Judge:
         self._read = reader(self.feature)
         self._bounds = Bounds(feature) if is_bounded(feature) else None
         self._clean = _CLEAN[feature.type]
+        if feature.domain is not None and feature.type in ("integer", "float", "boolean"):
+            self._clean = _clean_none
 
     def __call__(self, column: Column) -> Judged:
         """Judge one column."""
@@ -216,6 +218,11 @@ def _clean_moment(column: pa.Array, feature: Feature, bounds: Bounds | None) -> 
     return np.asarray((year >= first) & (year <= last)) & _in_zone(column, feature)
 
 
+def _clean_none(column: pa.Array, feature: Feature, bounds: Bounds | None) -> Mask:
+    """Nothing is plainly right: each distinct value goes to the feature's reader."""
+    return _none(column)
+
+
 _CLEAN: dict[str, Callable[[pa.Array, Feature, Bounds | None], Mask]] = {
     "integer": _clean_number,
     "float": _clean_number,
@@ -223,6 +230,9 @@ _CLEAN: dict[str, Callable[[pa.Array, Feature, Bounds | None], Mask]] = {
     "string": _clean_text,
     "category": _clean_text,
     "timestamp": _clean_moment,
+    "date": _clean_none,
+    "decimal": _clean_none,
+    "list": _clean_none,
 }
 
 

@@ -1,5 +1,6 @@
 "use strict";
 const REFRESH_MS = 2000;
+const MOST_VALUES = 50;
 const $ = (selector, within = document) => within.querySelector(selector);
 const model = $(".mark span").textContent;
 
@@ -11,8 +12,8 @@ const milliseconds = (value) => `${value < 10 ? value.toFixed(1) : count(Math.ro
 function share(part, whole) {
   if (!whole) return "–";
   const percent = (100 * part) / whole;
-  if (part && percent < 0.01) return "< 0.01 %";
-  return `${percent.toFixed(percent >= 99.995 || percent === 0 ? 0 : percent < 10 ? 2 : 1)} %`;
+  if (part && percent < 0.01) return "< 0.01%";
+  return `${percent.toFixed(percent >= 99.995 || percent === 0 ? 0 : percent < 10 ? 2 : 1)}%`;
 }
 
 function since(time) {
@@ -58,7 +59,7 @@ function lede(status) {
 function drawShadow(shadow, live) {
   const card = $("#shadow").content.firstElementChild.cloneNode(true);
   const { scored, failed, lagging, eligible, compared, latency_ms: took } = shadow;
-  const seen = shadow.fraction === 1 ? "sees every request" : `sees ${Number((100 * shadow.fraction).toPrecision(3))} % of requests`;
+  const seen = shadow.fraction === 1 ? "sees every request" : `sees ${Number((100 * shadow.fraction).toPrecision(3))}% of requests`;
   const itself = live && live.artifact === shadow.artifact && "is live itself (A/A): its differences are noise";
   const text = {
     artifact: shadow.artifact,
@@ -142,6 +143,14 @@ function bars(probabilities) {
   return drawn;
 }
 
+function listed(values) {
+  const drawn = element("div", "", "bars");
+  for (const [name, value] of Object.entries(values).slice(0, MOST_VALUES)) {
+    drawn.append(element("code", name), element("span", ""), element("span", String(value)));
+  }
+  return drawn;
+}
+
 function problem({ message, where, hint }) {
   const parts = [element("p", message, "error")];
   if (where) parts.push(element("p", `at ${where}`));
@@ -151,8 +160,14 @@ function problem({ message, where, hint }) {
 
 function one(row) {
   if (row.error) return problem(row.error);
-  const parts = [element("p", String(row.prediction), "value")];
+  const parts = [];
+  if ("prediction" in row) parts.push(element("p", String(row.prediction), "value"));
   if (row.probabilities) parts.push(bars(row.probabilities));
+  if ("score" in row) parts.push(element("p", `score ${row.score}`, "note"));
+  for (const named of [row.scores, row.values]) if (named) parts.push(listed(named));
+  for (const [target, answer] of Object.entries(row.targets || {})) {
+    parts.push(element("p", target, "label"), ...one(answer));
+  }
   return parts;
 }
 

@@ -20,7 +20,7 @@ from gnomon.policy import Policy, Rules
 from gnomon.shadow.feed.pace import Pace
 from gnomon.shadow.feed.source import Source
 from gnomon.worker import WorkerClient
-from gnomon.worker.messages import scored_schema
+from gnomon.worker.messages import ERROR, scored_schema
 
 __all__ = ["Shadowing"]
 
@@ -81,7 +81,7 @@ class Shadowing:
         places = _places(read.places, live.num_rows)
         inputs, answers, times = read.batch.take(places), scored.take(places), times.take(places)
         refused = pa.array([read.refused.get(i) for i in range(live.num_rows)], pa.string())
-        outcome = _outcomes(refused, answers.column("error"))
+        outcome = _outcomes(refused, answers.column(ERROR))
         arrived = pc.cast(live.column("arrived"), pa.int64())
         columns = self._common(source, live)
         columns |= {input_column(n): inputs.column(n) for n in inputs.schema.names}
@@ -90,7 +90,7 @@ class Shadowing:
         columns |= {
             "outcome": pc.if_else(pc.equal(outcome, "refused"), "failed", outcome),
             "error_code": pa.array([_CODES.get(one) for one in outcome.to_pylist()], pa.string()),
-            "error": pc.coalesce(refused, answers.column("error")),
+            "error": pc.coalesce(refused, answers.column(ERROR)),
             "unknown": pa.array([read.unknown.get(i) for i in range(live.num_rows)], _STRINGS),
             "queued_us": pc.subtract(begun, arrived),
             "total_us": pc.subtract(_now(), arrived),
@@ -171,7 +171,8 @@ class Shadowing:
         if self._rules is None or self._rules[0] != live:
             outputs = self._contract.output_schema
             shared = [field for field in outputs if output_column(field.name) in live.names]
-            rules = self._policy.rules(pa.schema(shared), task=self._contract.task)
+            answered = self._contract.compared_as
+            rules = self._policy.rules(pa.schema(shared), outputs=answered)
             self._rules = live, rules
         return self._rules[1]
 

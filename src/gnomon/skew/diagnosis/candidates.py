@@ -52,11 +52,13 @@ def candidates(
 ) -> Iterator[Candidate]:
     """Every distortion of one feature, and every exchange of two, that changes some row."""
     for feature in contract.features:
+        if feature.carried:
+            continue
         column = rows.column(feature.name)
         if feature.type in ("float", "integer"):
             made = _numbers(numbers(column), feature.type == "integer")
         elif feature.type in ("string", "category"):
-            made = _labels(column.to_pylist(), sorted(feature.domain or ()))
+            made = _labels(column.to_pylist(), sorted(map(str, feature.domain or ())))
         elif feature.type == "timestamp":
             yield from _times(rows, feature.name, hours(column), zones)
             continue
@@ -185,7 +187,7 @@ def _times(
 
 
 def _exchanged(rows: pa.RecordBatch, contract: Contract) -> Iterator[Candidate]:
-    names = [f.name for f in contract.features if f.name not in contract.entity_key]
+    names = [f.name for f in contract.features if not (f.carried or f.name in contract.entity_key)]
     pairs = [
         (one, other)
         for i, one in enumerate(names)

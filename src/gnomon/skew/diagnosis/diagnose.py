@@ -94,7 +94,7 @@ class _Investigation:
 
     @property
     def contract(self) -> Contract:
-        return self.artifact.contract
+        return self.walk.contract
 
     def run(self) -> Diagnosed:
         runner = RepairRunner(

@@ -76,13 +76,17 @@ class ExternalCauses:
         """The other side's answers are those of another version of the artifact."""
         diverged = self.walk.sample.diverged
         for other, rerun in others:
-            if other.contract.output_schema != self.artifact.contract.output_schema:
+            mine, theirs = self.artifact.contract, other.contract
+            if (mine.input_schema, mine.output_schema) != (
+                theirs.input_schema,
+                theirs.output_schema,
+            ):
                 continue
             same = int(self._agree(rerun.score(self.walk.inputs), self.walk.right).sum())
             if same < CONFIRMED * diverged.sum():
                 continue
-            mine, theirs = self.artifact.manifest, other.manifest
-            seeds = mine.lineage.data == theirs.lineage.data and mine.seeds != theirs.seeds
+            one, another = self.artifact.manifest, other.manifest
+            seeds = one.lineage.data == another.lineage.data and one.seeds != another.seeds
             return ExternalCause(
                 cause="seed" if seeds else "another version",
                 column=None,

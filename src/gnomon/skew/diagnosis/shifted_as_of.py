@@ -40,7 +40,7 @@ def versions(
         return
     contract = artifact.contract
     rules = only(walk.rules, walk.of_kind("output"))
-    logged = Policy().rules(contract.output_schema, task=contract.task, same=True)
+    logged = Policy().rules(contract.output_schema, outputs=contract.compared_as, same=True)
     chosen = spread(walk.sample.diverged, _MOST_ROWS)
     about = walk.sample.pairs.about.take(pa.array(chosen))
     what = "features" if walk.kinds[columns[0]] == "feature" else "step columns"

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.contract import Contract
-from gnomon.offline.offline_table import KNOWN_AT, LABEL
+from gnomon.offline.column_names import KNOWN_AT, LABEL
 from gnomon.offline.shifts import SHIFTS, History, Shift
 from gnomon.skew.diagnosis.case import Surroundings, Version
 from gnomon.skew.diagnosis.inputs import hours, numbers
@@ -42,7 +42,11 @@ def surroundings(
         zones=tuple(f.timezone for f in times if f.timezone),
         outputs={name: values for name, values in outputs.items() if values is not None},
         groups=_groups(inputs, contract),
-        domains={f.name: frozenset(f.domain) for f in contract.features if f.domain},
+        domains={
+            f.name: frozenset(map(str, f.domain))
+            for f in contract.features
+            if f.domain and f.type in ("string", "category")
+        },
         label=_as_numbers(right.column(LABEL)) if LABEL in right.column_names else None,
         known=hours(right.column(KNOWN_AT)) if KNOWN_AT in right.column_names else None,
         **({"versions": _versions(about, history)} if history else {}),

@@ -12,13 +12,14 @@ import pyarrow.compute as pc
 
 from gnomon.artifact import Artifact
 from gnomon.compare.comparators import Compared, compare
-from gnomon.contract import Decoder
+from gnomon.contract import Contract
 from gnomon.offline.logged import Range
 from gnomon.offline.paired_rows import Pairs, RowSample, with_columns
 from gnomon.offline.rerun import Rerun, step_columns
 from gnomon.policy import Policy, Rules
 from gnomon.skew.consistency.reported_columns import Kind
 from gnomon.skew.diagnosis.other_environment import OtherEnvironment
+from gnomon.worker.messages import ERROR
 
 __all__ = ["Sampled", "TracedRows", "sampled", "trace_sample", "trace_scored"]
 
@@ -63,6 +64,7 @@ class TracedRows:
     """Sampled rows that could be run again, column by column.
 
     Attributes:
+        contract: of the artifact, with the features called as in the rows.
         sample: the rows.
         inputs: the rows as decoded from their bodies.
         kinds: the columns both sides have, in pipeline order: features, step columns, outputs.
@@ -74,6 +76,7 @@ class TracedRows:
         lost: rows of the sample that could not be run again.
     """
 
+    contract: Contract
     sample: Sampled
     inputs: pa.RecordBatch
     kinds: Mapping[str, Kind]
@@ -110,9 +113,9 @@ def trace_sample(
         policy: what agrees.
         other_environment: where the right side was run, whose steps are then compared too.
     """
-    decoded = source.decode(sample.pairs.about, Decoder(source.artifact.contract))
+    decoded = source.decode(sample.pairs.about, source.decoder())
     scored = rerun.score(decoded.batch)
-    good = np.flatnonzero(scored.column("error").is_null())
+    good = np.flatnonzero(scored.column(ERROR).is_null())
     if not len(good):
         return None
     lost = sample.pairs.num_rows - len(good)
@@ -120,7 +123,9 @@ def trace_sample(
     inputs, scored = decoded.batch.take(pa.array(good)), scored.take(pa.array(good))
     if other_environment is not None:
         sample = replace(sample, pairs=_with_steps(sample.pairs, other_environment, source, inputs))
-    return trace_scored(sample, source.artifact, rerun, policy, inputs, scored, lost)
+    return trace_scored(
+        sample, source.artifact, rerun, policy, inputs, scored, lost, contract=source.contract
+    )
 
 
 def _with_steps(
@@ -138,6 +143,8 @@ def trace_scored(
     inputs: pa.RecordBatch,
     scored: pa.RecordBatch,
     lost: int = 0,
+    *,
+    contract: Contract | None = None,
 ) -> TracedRows:
     """Every column that both sides of some rows have, compared.
 
@@ -146,8 +153,9 @@ def trace_scored(
         inputs: the rows as decoded.
         scored: what they come out as when run again.
         lost: rows that could not be.
+        contract: the artifact's, with the features called as in the rows; its own, if not given.
     """
-    contract = artifact.contract
+    contract = contract or artifact.contract
     right = sample.pairs.right
     kinds: dict[str, Kind] = {}
     kinds |= {f.name: "feature" for f in contract.features if f.name in right.column_names}
@@ -158,8 +166,9 @@ def trace_scored(
     if steps:
         left = with_columns(left, rerun.trace(inputs, steps))
     left, right = left.select(list(kinds)), right.select(list(kinds))
-    rules = policy.rules(left.schema, task=contract.task, same=True)
+    rules = policy.rules(left.schema, outputs=contract.compared_as, same=True)
     return TracedRows(
+        contract=contract,
         sample=sample,
         inputs=inputs,
         kinds={name: kind for name, kind in kinds.items() if name in rules.comparators},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
@@ -272,7 +272,7 @@ def _all_zones() -> tuple[str, ...]:
 @cache
 def _year(zone: str) -> tuple[float, float]:
     """The least and the most a zone is from UTC in the year 2020, in hours."""
-    clock = ZoneInfo(zone)
+    clock = _clock(zone)
     months = [datetime(2020, month, 15, 12, tzinfo=UTC) for month in range(1, 13)]
     found = [at.astimezone(clock).utcoffset() for at in months]
     hours = [offset.total_seconds() / 3600 for offset in found if offset is not None]
@@ -291,10 +291,24 @@ def _offsets(zone: str, moments: Floats) -> Floats:
     """The zone's offset from UTC, in hours, at each moment; 0 where there is none."""
     known = np.isfinite(moments)
     seconds = np.where(known, np.round(moments * 3600), 0).astype("datetime64[s]")
-    utc = pd.DatetimeIndex(seconds)
-    apart = utc.tz_localize("UTC").tz_convert(zone).tz_localize(None) - utc
-    offsets: Floats = np.where(known, apart.total_seconds().to_numpy() / 3600, 0.0)
+    offsets: Floats = np.where(known, _offsets_at(zone, seconds.tobytes()), 0.0)
     return offsets
+
+
+@lru_cache(maxsize=2048)
+def _offsets_at(zone: str, seconds: bytes) -> Floats:
+    """Of each clock the same rows are asked for again and again: both ways, with and without its
+    winter, and beside every other cause. So the last few moments are kept for all zones.
+    """
+    utc = pd.DatetimeIndex(np.frombuffer(seconds, dtype="datetime64[s]"))
+    apart = utc.tz_localize("UTC").tz_convert(_clock(zone)).tz_localize(None) - utc
+    return apart.total_seconds().to_numpy() / 3600
+
+
+@cache
+def _clock(zone: str) -> ZoneInfo:
+    """Python keeps only a few zones, and reads the file of any other again."""
+    return ZoneInfo(zone)
 
 
 def _hours(hours: float) -> str:

@@ -1,0 +1,164 @@
+"""That the rows a request brings get the answers that the pipeline gave in training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from gnomon.contract.contract import Contract
+from gnomon.contract.frames import as_input, from_frame, to_frame
+from gnomon.errors import GnomonError, PackRefused
+from gnomon.pipeline.agreement import agree
+from gnomon.pipeline.layout import relaid, rounding_bounds
+from gnomon.pipeline.predicting import outputs
+from gnomon.pipeline.tracing import trace
+
+__all__ = ["check_faithful", "raised"]
+
+_THREADS = 0.75
+"""The share of a float's digits in which two calls agree: threads may add in another order."""
+
+
+def check_faithful(pipeline: Any, rows: pd.DataFrame, contract: Contract) -> None:
+    """Refuse a contract that cannot carry the pipeline's input.
+
+    The rows must get the same answers after the trip through the contract's types that every
+    request makes: the same bits as the training frame's own values give in the memory layout of
+    a served frame. Where that layout is another than the frame's, floats may differ between the
+    two by what the order of summation may cost, see :mod:`gnomon.pipeline.layout`.
+
+    Raises:
+        PackRefused: an answer changes on the way, a step draws at random, or the pipeline raises.
+    """
+    try:
+        _check(pipeline, rows, contract)
+    except GnomonError:
+        raise
+    except Exception as error:
+        raise raised(error) from error
+
+
+def raised(error: Exception) -> PackRefused:
+    """The refusal of a pipeline that raises on the rows it was fitted on."""
+    return PackRefused(
+        f"the pipeline raised {type(error).__name__} on rows of X: {error}",
+        hint="pass the frame it was fitted on, and a contract with the same columns",
+    )
+
+
+def _check(pipeline: Any, rows: pd.DataFrame, contract: Contract) -> None:
+    def ask(frame: pd.DataFrame) -> pa.RecordBatch:
+        return outputs(pipeline, as_input(frame, contract), contract)
+
+    direct, again = ask(rows), ask(rows)
+    digits = None if _differing(direct, again, None) is None else _THREADS
+    if _differing(direct, again, _THREADS) is not None:
+        raise _drawn(pipeline, as_input(rows, contract), direct, again)
+    travelled = to_frame(from_frame(rows, contract), contract)
+    served = ask(travelled)
+    if _differing(direct, served, digits) is None:
+        return
+    here = rows[[feature.label for feature in contract.features if not feature.carried]]
+    here = relaid(here, rows=contract.layout == "rows")
+    expected = ask(here)
+    if (name := _differing(expected, served, digits)) is not None:
+        raise _changed(name, _blamed(here, travelled, ask, digits))
+    steps = trace(pipeline, as_input(rows, contract)).values()
+    terms = max([here.shape[1], *(frame.attrs["width"] for frame in steps)])
+    _check_layout(rows, direct, expected, ask, terms)
+
+
+def _blamed(
+    here: pd.DataFrame, travelled: pd.DataFrame, ask: Any, digits: float | None
+) -> str | None:
+    """The first column that alone changes an answer when it comes through the contract."""
+    before = ask(here)
+    for name in here.columns:
+        swapped = here.copy()
+        swapped[name] = travelled[name]
+        if _differing(before, ask(swapped), digits) is not None:
+            return str(name)
+    return None
+
+
+def _changed(output: str, column: str | None) -> PackRefused:
+    if column is None:
+        return PackRefused(
+            f"`{output}` is not the same for rows that came through the contract",
+            where=output,
+            hint="the pipeline sees more of the frame than its columns' values, such as the index",
+        )
+    return PackRefused(
+        f"`{output}` is not the same when `{column}` comes through the contract",
+        where=f"column `{column}`",
+        hint="its type in the contract is not what the pipeline was fitted on",
+    )
+
+
+def _drawn(pipeline: Any, given: Any, direct: pa.RecordBatch, again: pa.RecordBatch) -> PackRefused:
+    one, other = trace(pipeline, given), trace(pipeline, given)
+    for path, frame in one.items():
+        for column in frame:
+            if not agree(frame[column], other[path][column], _THREADS).all():
+                return _random(f"step `{path}`, column `{column}`", f"step `{path}`")
+    name = _differing(direct, again, _THREADS)
+    return _random(f"output `{name}`", "the model")
+
+
+def _random(where: str, what: str) -> PackRefused:
+    return PackRefused(
+        f"{what} gives the same rows other values when it is asked again: it draws at random when "
+        "it predicts",
+        where=where,
+        hint="turn that off, such as sample_posterior=False of IterativeImputer, or draw from a "
+        "generator that is made anew with a fixed seed in every call",
+    )
+
+
+def _check_layout(
+    rows: pd.DataFrame,
+    direct: pa.RecordBatch,
+    expected: pa.RecordBatch,
+    ask: Any,
+    terms: int,
+) -> None:
+    """Refuse answers that change with the memory layout by more than the order of summation."""
+    bounds = rounding_bounds(ask, rows, terms)
+    for name, left, right in zip(
+        direct.schema.names, direct.columns, expected.columns, strict=True
+    ):
+        if name not in bounds:
+            if left.equals(right):
+                continue
+            apart, allowed = "another label", "none"
+        else:
+            a, b = (side.to_numpy(zero_copy_only=False) for side in (left, right))
+            if (np.isnan(a) & np.isnan(b) | (np.abs(a - b) <= bounds[name])).all():
+                continue
+            worst = int(np.nanargmax(np.abs(a - b) - bounds[name]))
+            apart, allowed = f"{abs(a - b)[worst]:.3g}", f"{bounds[name][worst]:.3g}"
+        raise PackRefused(
+            f"`{name}` depends on how the frame lies in memory: it differs by {apart}, and the "
+            f"order of summation may cost {allowed}",
+            where=f"output `{name}`",
+            hint="a step reads the memory of an array in its order there, such as with "
+            'ravel("K") or view; use the columns instead',
+        )
+
+
+def _differing(left: pa.RecordBatch, right: pa.RecordBatch, digits: float | None) -> str | None:
+    """The first output that differs; NaN is NaN. ``digits``: see :func:`agree`; None: bits."""
+    for name, one, other in zip(left.schema.names, left.columns, right.columns, strict=True):
+        if digits is not None:
+            same = bool(agree(one.to_pandas(), other.to_pandas(), digits).all())
+        elif pa.types.is_floating(one.type):
+            a, b = (side.to_numpy(zero_copy_only=False) for side in (one, other))
+            same = np.array_equal(a, b, equal_nan=True)
+        else:
+            same = bool(one.equals(other))
+        if not same:
+            return str(name)
+    return None

@@ -1,0 +1,128 @@
+"""What code reaches for outside of an artifact: files, and environment variables."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Surroundings", "watching"]
+
+_SYSTEM = (
+    *("/proc", "/sys", "/dev", "/etc", "/usr", "/lib", "/lib64", "/bin", "/sbin", "/opt"),
+    *("/System", "/Library", "/private/etc", "/private/var/db"),
+)
+"""Folders that the operating system brings. Not the user's, although they may hold anything."""
+
+_CACHES = (".cache/matplotlib", ".config/matplotlib", ".cache/fontconfig")
+"""Folders of the home directory that libraries make by themselves, and make again."""
+
+
+@dataclass
+class Surroundings:
+    """What was reached for; see :class:`gnomon.artifact.check.Seen`."""
+
+    read: set[str] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)
+    variables: set[str] = field(default_factory=set)
+
+
+@contextmanager
+def watching(artifact: Path) -> Iterator[Surroundings]:
+    """Note what the block opens and asks the environment for.
+
+    Files are seen where Python opens them, by its audit hooks: what a library opens in C is not.
+    An audit hook stays, so this is for a process that ends soon.
+
+    Args:
+        artifact: its folder, whose files are its own.
+    """
+    seen = Surroundings()
+    known = _known_folders(artifact)
+    written: set[str] = set()
+    on = True
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if on and event in ("open", "sqlite3.connect"):
+            path, flags = arguments[0], arguments[2] if event == "open" else 0
+            if isinstance(path, str | bytes | os.PathLike):
+                _note(os.fsdecode(path), flags or 0, known, written, seen)
+
+    sys.addaudithook(hook)
+    variables = os.environ
+    os.environ = _Watched(variables, seen.variables)  # type: ignore[assignment]  # noqa: B003
+    try:
+        yield seen
+    finally:
+        on = False
+        os.environ = variables  # noqa: B003
+
+
+def _note(
+    name: str, flags: int, known: tuple[str, ...], written: set[str], seen: Surroundings
+) -> None:
+    path = os.path.realpath(name)
+    if path.startswith(known) or path in written:
+        return
+    if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        written.add(path)
+    elif not os.path.lexists(path):
+        seen.missing.add(name)
+    elif os.path.isfile(path):
+        seen.read.add(path)
+
+
+def _known_folders(artifact: Path) -> tuple[str, ...]:
+    """Where the artifact's own files, Python's, those of packages and the system's are."""
+    installed = [
+        sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")
+    ]
+    ours = Path(__file__).parents[2]
+    caches = [Path.home() / name for name in _CACHES]
+    folders = [artifact, ours, sys.prefix, sys.base_prefix, *installed, *caches, *_SYSTEM]
+    found = {os.path.realpath(str(folder)) for folder in folders if folder}
+    return tuple(folder.rstrip(os.sep) + os.sep for folder in found if folder != os.sep)
+
+
+class _Watched:
+    """The environment, noting the names that are asked for and are not there."""
+
+    def __init__(self, variables: Any, missing: set[str]) -> None:
+        self._variables, self._missing = variables, missing
+
+    def __getitem__(self, name: str) -> str:
+        self._ask(name)
+        return str(self._variables[name])
+
+    def __contains__(self, name: object) -> bool:
+        self._ask(name)
+        return name in self._variables
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As of a mapping."""
+        self._ask(name)
+        return self._variables.get(name, default)
+
+    def _ask(self, name: object) -> None:
+        if isinstance(name, str) and name not in self._variables:
+            self._missing.add(name)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._variables, name)
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self._variables[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        del self._variables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)

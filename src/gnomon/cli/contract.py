@@ -1,0 +1,112 @@
+"""``gnomon contract``: show an artifact's contract, and change it without training again."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gnomon.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from gnomon.contract.contract import Contract
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="contract",
+    help="Show an artifact's contract, or change it without training.",
+    no_args_is_help=True,
+)
+
+Tag = Annotated[
+    str, typer.Argument(metavar="TAG", help="name:version, name:latest, a name, or a folder.")
+]
+Version = Annotated[
+    str | None,
+    typer.Option("--version", help="A name for the new version. Default: the time and six digits."),
+]
+
+
+@app.command("show")
+def show(which: Tag) -> None:
+    """Print the contract as its file is, to be edited and applied."""
+    from gnomon.artifact import inspect
+    from gnomon.cli.console import print_json
+
+    print_json(inspect(which).contract)
+
+
+@app.command("apply")
+def apply(
+    which: Tag,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The changed contract.", show_default=False)
+    ],
+    version: Version = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a new version of an artifact with the contract in a file.
+
+    The pipeline stays as it is, so names, types and outputs cannot change. The golden rows are
+    verified before the new version is in the store.
+    """
+    from gnomon.contract.contract import Contract
+
+    _apply(which, Contract.read(file), version, as_json)
+
+
+@app.command("edit")
+def edit(which: Tag, version: Version = None, as_json: AsJson = False) -> None:
+    """Open the contract in VISUAL or EDITOR, then make a new version with what was saved."""
+    from gnomon.artifact import inspect
+    from gnomon.contract.contract import Contract
+    from gnomon.errors import ContractError
+
+    folder = Path(tempfile.mkdtemp(prefix="gnomon-contract-"))
+    file = folder / "contract.json"
+    inspect(which).contract.write(file)
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    try:
+        done = subprocess.run([*shlex.split(editor), str(file)], check=False)
+    except OSError as error:
+        raise typer.BadParameter(
+            f"cannot run {editor}: {error.strerror}; set EDITOR, or use contract show and apply"
+        ) from None
+    if done.returncode:
+        raise ContractError(
+            f"the editor ended with exit code {done.returncode}; nothing was changed",
+            where=str(file),
+        )
+    _apply(which, Contract.read(file), version, as_json)
+    file.unlink()
+    folder.rmdir()
+
+
+def _apply(which: str, contract: Contract, version: str | None, as_json: bool) -> None:
+    from gnomon.artifact import inspect
+    from gnomon.artifact.recontract import with_contract
+    from gnomon.cli.console import out, print_json, wait
+    from gnomon.contract.difference import difference
+
+    old = inspect(which)
+    if contract == old.contract:
+        made, changes = None, []
+    else:
+        with wait("verifying"):
+            made = with_contract(old.path, contract, version=version)
+        changes = difference(old.contract, contract)
+    if as_json:
+        print_json({"artifact": made and made.tag, "from": old.tag, "changes": changes})
+    elif made is None:
+        out.print(f"Nothing to do: this is the contract of {old.tag}.", markup=False)
+    else:
+        out.print(f"{made.tag} is {old.tag} with this contract.", markup=False)
+        for change in changes:
+            out.print(f"  {change.level}: {change}", markup=False, soft_wrap=True)
+        out.print(f"Next: gnomon shadow start {made.tag}", markup=False)

@@ -1,0 +1,187 @@
+"""One feature's values: an Arrow array as the pandas column of training has them, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.contract.dtypes import cells, training_dtype
+from gnomon.contract.feature import Feature
+from gnomon.contract.intervals import interval_text
+from gnomon.contract.zones import zone_name
+from gnomon.errors import ContractError
+
+__all__ = ["arrow_column", "category_values", "numpy_values", "pandas_values"]
+
+Values = Callable[[pa.Array], Any]
+
+
+def numpy_values(feature: Feature) -> Values:
+    """What turns an Arrow column into values for a numpy block."""
+    if (kind := cells(feature.dtype)) is not None:
+        return lambda array: _objects(array.to_pylist(), _cell_of(kind))
+    if feature.dtype == "object[nan]":
+        return lambda array: _objects(array.to_pylist(), null=np.nan)
+    if feature.dtype == "object" and feature.type in ("integer", "float", "date", "decimal"):
+        return lambda array: _objects(array.to_pylist())
+    if feature.dtype == "object" or feature.dtype.startswith("float"):
+        if feature.type == "boolean" and feature.dtype != "object":
+            return lambda array: array.cast(pa.int8()).to_numpy(zero_copy_only=False)
+        return lambda array: array.to_numpy(zero_copy_only=False)
+
+    def whole(array: pa.Array) -> Any:
+        if array.null_count:
+            raise ContractError(
+                f"a null in `{feature.name}`, whose training dtype `{feature.dtype}` holds none"
+            )
+        return array.to_numpy(zero_copy_only=False)
+
+    return whole
+
+
+def pandas_values(feature: Feature, dtype: Any) -> Values:
+    """What turns an Arrow column into a pandas array of ``dtype``."""
+    if isinstance(dtype, pd.CategoricalDtype):
+        codes: dict[Any, int] = {value: i for i, value in enumerate(feature.domain or ())}
+        return lambda array: pd.Categorical.from_codes(
+            np.array([codes.get(value, -1) for value in array.to_pylist()], np.int64),
+            dtype=dtype,
+            validate=False,
+        )
+    if isinstance(dtype, np.dtype):  # a clock without a zone
+        zone = feature.timezone
+        return lambda array: pd.array(_clock(array, zone).to_numpy(False).astype(dtype))
+    if isinstance(dtype, pd.ArrowDtype):
+        return _arrow_values(feature, dtype)
+    if isinstance(dtype, pd.DatetimeTZDtype) and dtype.unit in ("s", "ms"):
+        coarse = pa.timestamp(dtype.unit)
+        return lambda array: dtype.__from_arrow__(array.cast(coarse, safe=False))
+    if feature.type == "boolean" and feature.dtype != "boolean":
+        return lambda array: dtype.__from_arrow__(array.cast(pa.int8()))
+    return lambda array: dtype.__from_arrow__(array)
+
+
+def arrow_column(column: pd.Series[Any], feature: Feature) -> pa.Array:
+    """A column of a frame as the feature's Arrow column; NaN, None and NaT are null.
+
+    Raises:
+        ContractError: it holds what the feature cannot.
+    """
+    kind = feature.arrow.type
+    try:
+        if feature.type == "timestamp":
+            return _instants(column, feature, kind)
+        if feature.type == "list":
+            return pa.array([_items(value) for value in column], kind)
+        if feature.type == "category" and isinstance(column.dtype, pd.CategoricalDtype):
+            return category_values(column).cast(kind)
+        array = pa.Array.from_pandas(column, type=kind if feature.type == "decimal" else None)
+        if isinstance(array, pa.ChunkedArray):
+            array = array.combine_chunks()
+        if pa.types.is_floating(array.type):
+            array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
+        return array.cast(kind)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise ContractError(
+            f"expected {feature.type} in every row: {error}", where=f"column `{column.name}`"
+        ) from None
+
+
+def _objects(
+    values: list[Any], change: Callable[[Any], Any] = lambda value: value, null: Any = None
+) -> npt.NDArray[np.object_]:
+    """Values as objects, cell by cell: numpy would make one matrix of lists of one length."""
+    made = np.empty(len(values), dtype=object)
+    for place, value in enumerate(values):
+        made[place] = null if value is None else change(value)
+    return made
+
+
+def _cell_of(kind: str) -> Callable[[Any], Any]:
+    """What makes the cell of a column of lists out of a list."""
+    if kind in ("list", "tuple"):
+        return list if kind == "list" else tuple
+    dtype = np.dtype(kind)
+    return lambda items: np.array(items, dtype)
+
+
+def _arrow_values(feature: Feature, dtype: Any) -> Values:
+    kind = dtype.pyarrow_dtype
+    if pa.types.is_timestamp(kind) and kind.tz is None:
+        zone = feature.timezone
+        return lambda array: dtype.__from_arrow__(_clock(array, zone).cast(kind, safe=False))
+    if pa.types.is_dictionary(kind):
+        return lambda array: dtype.__from_arrow__(array.dictionary_encode().cast(kind))
+    if feature.type == "boolean" and not pa.types.is_boolean(kind):
+        return lambda array: dtype.__from_arrow__(array.cast(pa.int8()).cast(kind))
+    return lambda array: dtype.__from_arrow__(array.cast(kind, safe=False))
+
+
+def _clock(array: pa.Array, zone: str | None) -> pa.Array:
+    """What the clock of a zone shows at these instants."""
+    return pc.local_timestamp(array.cast(pa.timestamp("us", zone or "UTC")))
+
+
+def _instants(column: pd.Series[Any], feature: Feature, kind: pa.DataType) -> pa.Array:
+    """Instants in UTC. Arrow would take a column without a zone for UTC, and say nothing."""
+    if isinstance(column.dtype, pd.ArrowDtype):
+        column = _without_arrow(column)
+    dtype = column.dtype
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return pa.array(column.dt.tz_convert(None).to_numpy().astype("datetime64[us]"), kind)
+    if isinstance(dtype, np.dtype) and dtype.kind == "M" and _is_naive(feature):
+        return _localized(column, feature).cast(kind)
+    raise TypeError(f"a column of dtype `{dtype}` has no zone")
+
+
+def _without_arrow(column: pd.Series[Any]) -> pd.Series[Any]:
+    """An Arrow-backed column of timestamps as pandas' own."""
+    kind: Any = column.dtype.pyarrow_dtype  # type: ignore[union-attr]
+    if not pa.types.is_timestamp(kind):
+        raise TypeError(f"a column of dtype `{column.dtype}` holds no timestamps")
+    zone = "" if kind.tz is None else f", {zone_name(kind.tz)}"
+    dtype: Any = f"datetime64[{kind.unit}{zone}]"
+    return pd.Series(column.astype(dtype))
+
+
+def _is_naive(feature: Feature) -> bool:
+    """Whether the training column is a clock without a zone, which is the feature's."""
+    dtype = training_dtype(feature)
+    if isinstance(dtype, pd.ArrowDtype):
+        return dtype.pyarrow_dtype.tz is None
+    return isinstance(dtype, np.dtype)
+
+
+def _localized(column: pd.Series[Any], feature: Feature) -> pa.Array:
+    """What a clock without a zone means in the feature's; of an hour that comes twice, the first
+    time, which the clock shows alike."""
+    naive = pa.array(column.to_numpy().astype("datetime64[us]"))
+    zone = feature.timezone or "UTC"
+    try:
+        return pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="raise")
+    except pa.ArrowInvalid:
+        raise ValueError(
+            f"a time that no clock in {zone} shows, as they are put forward then; is it the zone?"
+        ) from None
+
+
+def _items(value: Any) -> Any:
+    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+        return None
+    return value.tolist() if isinstance(value, np.ndarray) else list(value)
+
+
+def category_values(column: pd.Series[Any]) -> pa.Array:
+    """A column of categories as their values; intervals as their text."""
+    categories: Any = column.dtype.categories  # type: ignore[union-attr]
+    if not isinstance(categories, pd.IntervalIndex):
+        return pa.Array.from_pandas(column)
+    texts = pa.array([interval_text(one) for one in categories], pa.string())
+    codes = column.cat.codes.to_numpy()
+    return texts.take(pa.array(codes, mask=codes < 0))

@@ -1,0 +1,284 @@
+"""One feature of a contract from a column of the training frame."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from gnomon.contract.contract import Feature, FeatureType
+from gnomon.contract.dtypes import dtype_name, training_dtype
+from gnomon.contract.feature import ItemType, holds
+from gnomon.contract.intervals import interval_text
+from gnomon.contract.zones import zone_name
+from gnomon.errors import ContractError
+
+__all__ = ["infer_feature"]
+
+LARGEST_DOMAIN = 200
+
+_NUMBERS: dict[str, FeatureType] = {
+    "b": "boolean",
+    "i": "integer",
+    "u": "integer",
+    "f": "float",
+}
+_ITEMS: dict[str, ItemType] = {
+    "b": "boolean",
+    "i": "integer",
+    "u": "integer",
+    "f": "float",
+    "U": "string",
+}
+_OBJECTS: dict[str, FeatureType] = {
+    "boolean": "boolean",
+    "integer": "integer",
+    "floating": "float",
+    "mixed-integer-float": "float",
+    "date": "date",
+    "decimal": "decimal",
+}
+_CONVERSIONS = {
+    "timedelta64": "X[{0}] = X[{0}].dt.total_seconds()",
+    "duration": 'X[{0}] = X[{0}].astype("timedelta64[us]").dt.total_seconds()',
+    "complex": "X[{1}], X[{2}] = X[{0}].to_numpy().real, X.pop({0}).to_numpy().imag",
+    "period": "X[{0}] = X[{0}].dt.to_timestamp()",
+    "interval": "X[{0}] = X[{0}].array.mid",
+    "Sparse": "X[{0}] = X[{0}].sparse.to_dense()",
+    "category": "X[{0}] = X[{0}].astype(X[{0}].dtype.categories.dtype)",
+    "datetime": "X[{0}] = pd.to_datetime(X[{0}], utc=True)",
+    "bytes": "X[{0}] = X[{0}].str.decode('utf-8')",
+    "binary": "X[{0}] = X[{0}].astype(object).str.decode('utf-8')",
+    ">": "X[{0}] = X[{0}].astype(X[{0}].dtype.newbyteorder('='))",
+    "time": "X[{0}] = [t.hour * 3600 + t.minute * 60 + t.second for t in X[{0}]]",
+}
+_TEXT = 'X[{0}] = X[{0}].astype("str")'
+
+
+def infer_feature(
+    column: pd.Series[Any],
+    *,
+    timezone: str | None = None,
+    carried: bool = False,
+    may_lack: bool = False,
+) -> Feature:
+    """The feature that a column of the training frame is.
+
+    Args:
+        column: with its name.
+        timezone: the zone of its clock, if it holds timestamps without one.
+        carried: it is not given to the pipeline.
+        may_lack: null is a key that a record does not have.
+
+    Raises:
+        ContractError: JSON could not send it, or it could not be rebuilt exactly; with the line
+            that makes something of it that can be.
+    """
+    try:
+        nullable = bool(column.isna().any())
+        kind, seen = _seen(column, timezone)
+        feature = Feature(
+            name=str(column.name),
+            type=kind,
+            dtype=dtype_name(column),
+            nullable=nullable or may_lack,
+            missing="impute" if nullable or may_lack else "error",
+            carried=carried,
+            column=_integer_label(column.name),
+            **seen,
+        )
+        feature.check()
+        if training_dtype(feature) != column.dtype:
+            raise ContractError(f"a column of dtype `{column.dtype}` could not be rebuilt exactly")
+    except ContractError as error:
+        error.where = f"column `{column.name}`"
+        error.hint = _in_records(column) if may_lack else error.hint or _conversion(column)
+        raise
+    return feature
+
+
+def _integer_label(name: Any) -> int | None:
+    if isinstance(name, str):
+        return None
+    if isinstance(name, int | np.integer) and not isinstance(name, bool):
+        return int(name)
+    raise ContractError(
+        f"expected column names that are text or integers, got {name!r}",
+        hint="X.columns = X.columns.map(str)",
+    )
+
+
+def _seen(column: pd.Series[Any], timezone: str | None) -> tuple[FeatureType, dict[str, Any]]:
+    """The type of a column, and the domain, range, zone or shape seen in it."""
+    dtype: Any = column.dtype
+    if isinstance(dtype, pd.ArrowDtype):
+        return _seen_arrow(column, timezone)
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return "timestamp", {"timezone": zone_name(dtype.tz)}
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _seen_categories(dtype)
+    if isinstance(dtype, pd.StringDtype):
+        return _seen_text(column)
+    if dtype == np.dtype(object):
+        return _seen_objects(column)
+    if dtype.kind == "M":
+        return "timestamp", {"timezone": _declared(column, timezone)}
+    kind = _NUMBERS.get(dtype.kind)
+    if kind is None or not holds(str(dtype), kind):
+        raise ContractError(f"a column of dtype `{dtype}` cannot be sent as JSON")
+    return kind, {} if kind == "boolean" else _range(column)
+
+
+def _declared(column: pd.Series[Any], timezone: str | None) -> str:
+    if timezone is None:
+        raise ContractError(
+            "the timestamps have no time zone, so it is unknown which instants they are",
+            hint='say which zone their clock shows: timezone="America/New_York", '
+            f'or X[{column.name!r}] = X[{column.name!r}].dt.tz_localize("America/New_York")',
+        )
+    return timezone
+
+
+def _seen_arrow(column: pd.Series[Any], timezone: str | None) -> tuple[FeatureType, dict[str, Any]]:
+    dtype: Any = column.dtype
+    kind = dtype.pyarrow_dtype
+    if pa.types.is_timestamp(kind):
+        zone = _declared(column, timezone) if kind.tz is None else zone_name(kind.tz)
+        return "timestamp", {"timezone": zone}
+    if pa.types.is_date(kind):
+        return "date", {}
+    if pa.types.is_decimal(kind):
+        return "decimal", {"scale": kind.scale, **_range(column)}
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return _seen_lists(column, kind.value_type.to_pandas_dtype())
+    if pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return _seen_text(column)
+    found = _NUMBERS.get(dtype.kind)
+    if found is None or not holds(str(dtype), found):
+        raise ContractError(f"a column of dtype `{dtype}` cannot be sent as JSON")
+    return found, {} if found == "boolean" else _range(column)
+
+
+def _seen_categories(dtype: pd.CategoricalDtype) -> tuple[FeatureType, dict[str, Any]]:
+    categories: Any = dtype.categories
+    if isinstance(categories, pd.IntervalIndex) and categories.dtype.subtype.kind in "iuf":  # type: ignore[union-attr]
+        return "category", {"domain": tuple(map(interval_text, categories))}
+    if all(isinstance(value, str) for value in categories):
+        return "category", {"domain": tuple(categories)}
+    kind = _NUMBERS.get(categories.dtype.kind)
+    if kind is None or not holds(f"category[{categories.dtype}]", kind):
+        raise ContractError(f"categories of dtype `{categories.dtype}` cannot be sent as JSON")
+    return kind, {"domain": tuple(value.item() for value in categories.to_numpy())}
+
+
+def _seen_objects(column: pd.Series[Any]) -> tuple[FeatureType, dict[str, Any]]:
+    known = column.dropna()
+    if len(known) and all(isinstance(value, list | tuple | np.ndarray) for value in known):
+        return _seen_lists(known, None)
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    if kind in ("string", "empty"):
+        return _seen_text(column)
+    found = _OBJECTS.get(kind)
+    if found is None:
+        raise ContractError(f"an object column of kind {kind} cannot be sent as JSON")
+    if found == "decimal":
+        return found, {"scale": _scale(known), **_range(known)}
+    return found, {} if found in ("boolean", "date") else _range(known)
+
+
+def _scale(known: pd.Series[Any]) -> int:
+    """The most digits after the point that a value has."""
+    exponents = [value.as_tuple().exponent for value in known]
+    if not all(isinstance(exponent, int) for exponent in exponents):
+        raise ContractError(
+            "a decimal is not finite",
+            hint=f"X[{known.name!r}] = X[{known.name!r}].astype(float)",
+        )
+    return max(0, -min(exponents, default=0))
+
+
+def _seen_lists(column: pd.Series[Any], items: Any) -> tuple[FeatureType, dict[str, Any]]:
+    known = [np.asarray(value) for value in column.dropna()]
+    name = repr(column.name)
+    if any(array.ndim != 1 for array in known):
+        raise ContractError(
+            "the cells are arrays of several dimensions, and a list has one",
+            hint=f"X[{name}] = [np.ravel(cell) for cell in X[{name}]]",
+        )
+    dtypes = {array.dtype for array in known if array.size} or {np.dtype(items or float)}
+    together = np.result_type(*dtypes) if len({d.kind for d in dtypes} - {*"iufb"}) == 0 else None
+    kind = _ITEMS.get(
+        together.kind if together is not None else dtypes.pop().kind if len(dtypes) == 1 else "U"
+    )
+    strings = kind == "string" and all(
+        isinstance(item, str) for array in known for item in array.tolist()
+    )
+    if kind is None or (kind == "string" and not strings):
+        raise ContractError(
+            "the arrays hold values that are not all numbers, all booleans or all text",
+            hint=f"X[{name}] = [[str(item) for item in cell] for cell in X[{name}]]",
+        )
+    if kind == "float" and not all(np.isfinite(array).all() for array in known):
+        raise ContractError(
+            "an array holds NaN or infinity, which JSON has not",
+            hint=f"X[{name}] = [np.nan_to_num(cell) for cell in X[{name}]]",
+        )
+    lengths = {len(array) for array in known}
+    fixed = lengths.pop() if len(lengths) == 1 else None
+    return "list", {"items": kind, "length": fixed or None}
+
+
+def _seen_text(column: pd.Series[Any]) -> tuple[FeatureType, dict[str, Any]]:
+    values = column.dropna().unique()
+    if 0 < len(values) <= LARGEST_DOMAIN and 2 * len(values) <= column.count():
+        return "category", {"domain": tuple(sorted(map(str, values)))}
+    return "string", {}
+
+
+def _range(column: pd.Series[Any]) -> dict[str, Any]:
+    """The least and the greatest value, as floats that lie around both."""
+    numbers = column.dropna().to_numpy()
+    known = numbers[np.isfinite(numbers.astype(np.float64))]
+    if not len(known):
+        return {}
+    low, high = (_plain(value) for value in (known.min(), known.max()))
+    if isinstance(high, int) and high >= 2**63:
+        raise ContractError(
+            f"the column holds {high}, beyond 64 signed bits",
+            hint="make a quantity a float, and an identifier text: "
+            + _TEXT.format(repr(column.name)),
+        )
+    return {"minimum": _at_most(low), "maximum": -_at_most(-high)}
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _at_most(number: float | Decimal) -> float:
+    """The largest float not above ``number``, which may be a number no float equals."""
+    nearest = float(number)
+    return math.nextafter(nearest, -math.inf) if nearest > number else nearest
+
+
+def _conversion(column: pd.Series[Any]) -> str:
+    """The line that makes a column of it that can be sent."""
+    dtype = str(column.dtype)
+    if dtype == "object":
+        dtype = pd.api.types.infer_dtype(column, skipna=True)
+    line = next((line for start, line in _CONVERSIONS.items() if dtype.startswith(start)), _TEXT)
+    return line.format(*(repr(name) for name in _names(column.name)))
+
+
+def _in_records(column: pd.Series[Any]) -> str:
+    """The line that makes the values of one key text."""
+    key = repr(column.name)
+    return f"X = [row | {{{key}: str(row[{key}])}} if {key} in row else row for row in X]"
+
+
+def _names(name: Any) -> tuple[Any, Any, Any]:
+    return name, f"{name}_real", f"{name}_imag"

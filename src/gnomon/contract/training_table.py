@@ -1,0 +1,209 @@
+"""What a pipeline was fitted on, as a frame with a column for each feature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from gnomon.contract.contract import Contract, InputKind
+from gnomon.errors import ContractError
+from gnomon.name_lists import as_names
+
+__all__ = ["Carry", "TrainingTable", "as_table", "hand_over", "training_table"]
+
+Carry: TypeAlias = "str | Sequence[str] | pd.DataFrame | pd.Series[Any]"
+
+_TEXT = "text"
+
+
+class TrainingTable(NamedTuple):
+    """The rows a pipeline was fitted on.
+
+    Attributes:
+        frame: a column for each feature.
+        input: what they were before.
+        carried: the columns that the pipeline was not fitted on.
+    """
+
+    frame: pd.DataFrame
+    input: InputKind
+    carried: tuple[str, ...] = ()
+
+    def given(self, rows: pd.DataFrame) -> Any:
+        """Some rows of the frame, as the pipeline was fitted on them."""
+        labels = [label for label in self.frame.columns if label not in self.carried]
+        return hand_over(rows[labels] if self.carried else rows, self.input)
+
+
+def training_table(
+    X: Any,  # noqa: N803
+    names: Sequence[str] = (),
+    carry: Carry = (),
+) -> TrainingTable:
+    """The rows as a frame; of frames and Series of polars too.
+
+    Args:
+        X: a DataFrame, a Series or a list of texts, a list of dictionaries, or an array.
+        names: of an array's columns, in their order; ``x0``, ``x1``… when not given.
+        carry: columns that the pipeline was not fitted on: those of ``X`` with these names, or a
+            frame beside it.
+
+    Raises:
+        ContractError: something else; with the line that makes one of these of it.
+
+    >>> training_table([[1.0, 2.0]], names=["width", "height"]).frame.columns.tolist()
+    ['width', 'height']
+    >>> training_table([{"a": 1}, {"b": "x"}]).input
+    'records'
+    """
+    if isinstance(X, TrainingTable):
+        return X
+    found = _table(_from_polars(X), list(names))
+    if names and found.input != "array":
+        raise ContractError(
+            f"names are for the columns of an array, but X is a {_called(X)}",
+            hint="rename its columns instead",
+        )
+    if isinstance(found.frame.columns, pd.MultiIndex):
+        raise ContractError(
+            "the columns have names of several levels",
+            hint='X.columns = ["_".join(map(str, name)) for name in X.columns]',
+        )
+    if isinstance(carry, pd.DataFrame | pd.Series):
+        return _beside(found, pd.DataFrame(carry))
+    carry = as_names(carry)
+    missing = [name for name in carry if name not in found.frame.columns]
+    if missing:
+        raise ContractError(
+            f"X has no column `{missing[0]}` to carry",
+            hint="columns beside X are carried as a frame; those of X are "
+            + ", ".join(map(str, found.frame.columns)),
+        )
+    return found._replace(carried=tuple(carry))
+
+
+def hand_over(frame: pd.DataFrame, kind: InputKind) -> Any:
+    """The columns of a pipeline as it is called with them."""
+    match kind:
+        case "frame":
+            return frame
+        case "series":
+            return frame.iloc[:, 0]
+        case "array":
+            # A model that was fitted on rows in memory is given such: BLAS adds in their order.
+            return np.ascontiguousarray(frame.to_numpy())
+        case "records":
+            keys, columns = list(frame.columns), [column.tolist() for _, column in frame.items()]
+            return [
+                {key: value for key, value in zip(keys, row, strict=True) if value is not None}
+                for row in zip(*columns, strict=True)
+            ]
+
+
+def as_table(X: Any, contract: Contract) -> pd.DataFrame:  # noqa: N803
+    """Rows such as those of training as a frame; an array has the columns in the contract's order.
+
+    Raises:
+        ContractError: as :func:`training_table`.
+    """
+    has_names = hasattr(X, "columns") or contract.input != "array"
+    names = [] if has_names else [f.name for f in contract.features if not f.carried]
+    return training_table(X, names).frame
+
+
+def _beside(found: TrainingTable, more: pd.DataFrame) -> TrainingTable:
+    """With carried columns after those of the pipeline."""
+    if len(more) != len(found.frame):
+        raise ContractError(f"X has {len(found.frame)} rows, but the columns to carry {len(more)}")
+    both = [name for name in more.columns if name in found.frame.columns]
+    if both:
+        raise ContractError(
+            f"`{both[0]}` is a column of X, and one to carry beside it",
+            hint=f'carry=("{both[0]}",) carries the one of X, and does not give it to the pipeline',
+        )
+    frame = pd.concat([found.frame.reset_index(drop=True), more.reset_index(drop=True)], axis=1)
+    return TrainingTable(frame, found.input, tuple(map(str, more.columns)))
+
+
+def _table(X: Any, names: list[str]) -> TrainingTable:  # noqa: N803
+    if isinstance(X, pd.DataFrame):
+        return TrainingTable(X, "frame")
+    if isinstance(X, pd.Series):
+        return TrainingTable(X.to_frame(_TEXT if X.name is None else X.name), "series")
+    if sparse.issparse(X):
+        raise ContractError(
+            "X is a sparse matrix, which says nothing of the features it was made of",
+            hint="pack the whole pipeline with its vectorizer or encoder, and the X before it; or "
+            "fit and pack with X.toarray()",
+        )
+    if isinstance(X, list | tuple) and X and all(isinstance(row, Mapping) for row in X):
+        return TrainingTable(_records(X), "records")
+    return _array(X, names)
+
+
+def _array(X: Any, names: list[str]) -> TrainingTable:  # noqa: N803
+    try:
+        values = np.asarray(X)
+    except ValueError:  # rows of different lengths
+        values = np.empty(0)
+    if values.dtype.names:
+        return TrainingTable(pd.DataFrame.from_records(values), "frame")
+    if values.ndim == 1 and len(values) and all(isinstance(value, str) for value in values):
+        return TrainingTable(pd.DataFrame({_TEXT: pd.Series(list(X), dtype="str")}), "series")
+    if values.ndim != 2 or not values.size:
+        raise ContractError(
+            f"expected a DataFrame, a Series, a list of dictionaries or texts, or an array of two "
+            f"dimensions, got {_called(X)}",
+            hint="X = X.reshape(len(X), -1)" if values.ndim > 2 else "pass what it was fitted on",
+        )
+    columns = names or [f"x{place}" for place in range(values.shape[1])]
+    if len(columns) != values.shape[1]:
+        raise ContractError(
+            f"expected a name for each of {values.shape[1]} columns, got {len(columns)}"
+        )
+    dtype = object if values.dtype == object else None  # pandas would make text of some columns
+    return TrainingTable(pd.DataFrame(values, columns=columns, dtype=dtype), "array")
+
+
+def _records(rows: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
+    """A column for each key, in the order in which keys first appear; null where there is none."""
+    keys: dict[Any, None] = {}
+    for row in rows:
+        keys.update(dict.fromkeys(row))
+    if not keys:
+        raise ContractError("the dictionaries have no keys", hint="pass what it was fitted on")
+    strange = next((key for key in keys if not isinstance(key, str)), None)
+    if strange is not None:
+        raise ContractError(
+            f"expected keys that are text, got {strange!r}",
+            hint="X = [{str(key): value for key, value in row.items()} for row in X]",
+        )
+    null = next((key for key in keys for row in rows if key in row and row[key] is None), None)
+    if null is not None:
+        raise ContractError(
+            f"the key `{null}` is null in a dictionary; leave it out",
+            hint="X = [{k: v for k, v in row.items() if v is not None} for row in X]",
+        )
+    return pd.DataFrame(
+        {key: pd.Series([row.get(key) for row in rows], dtype=object) for key in keys}
+    )
+
+
+def _from_polars(X: Any) -> Any:  # noqa: N803
+    """A frame or Series of polars as that of pandas; anything else as it is."""
+    if type(X).__module__.partition(".")[0] != "polars":
+        return X
+    if type(X).__name__ == "LazyFrame":
+        raise ContractError("X is a LazyFrame, which holds no rows yet", hint="X = X.collect()")
+    return X.to_pandas()
+
+
+def _called(X: Any) -> str:  # noqa: N803
+    """What something is, for people; an array by its shape."""
+    kind = f"{type(X).__module__}.{type(X).__qualname__}".removeprefix("builtins.")
+    shape = getattr(X, "shape", None)
+    return kind if shape is None else f"{kind} of shape {shape}"

@@ -1,0 +1,164 @@
+"""The rows of a file scored by an artifact, as a server would score them: for offline predictions.
+
+Each row is read by the contract as a request's record is, and scored by the same worker code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnomon.artifact import Artifact
+from gnomon.contract import Contract, Decoder
+from gnomon.errors import InvalidRequest, TableError
+from gnomon.offline.column_names import joint_contract
+from gnomon.offline.offline_table import read_table
+from gnomon.settings import Settings
+from gnomon.worker import WorkerClient
+from gnomon.worker.messages import ERROR, scored_schema
+
+__all__ = ["FAILED", "score_file", "write_table"]
+
+CHUNK_ROWS = 2_048
+FAILED = "error"
+"""The column with the reason why a row has no answer."""
+
+_WRITERS = (".csv", ".parquet", ".pq")
+
+
+def score_file(
+    path: Path,
+    artifact: Artifact,
+    settings: Settings,
+    *,
+    keep: Sequence[str] | None = None,
+    progress: Callable[[int], None] = lambda rows: None,
+) -> pa.Table:
+    """The answers to every row of a file, in its order.
+
+    Args:
+        path: a CSV or Parquet file, as for :func:`~gnomon.offline.offline_table.read_table`.
+        artifact: scores them.
+        settings: thread and time limits of the worker.
+        keep: columns of the file to have beside the answers. Without it: the entity key and the
+            event time, or all columns of a contract that has neither. A feature that is called as
+            an output is ``input/prediction`` there.
+        progress: called with the number of rows scored since the last call.
+
+    Returns:
+        The kept columns, the artifact's outputs, and ``error``: why a row has none, else null.
+
+    Raises:
+        TableError: the file cannot be read, lacks a column to keep, or has one called as an output.
+        ArtifactError, WorkerError: the artifact does not load, or its worker does not start.
+    """
+    contract = artifact.contract
+    table = read_table(path, contract, option="FILE")
+    kept = _kept(table, contract, keep, str(path))
+    decoder = Decoder(contract)
+    parts: list[pa.RecordBatch] = []
+    with WorkerClient(artifact, settings) as worker:
+        for chunk in _chunks(table):
+            parts.append(_score(worker, decoder, chunk))
+            progress(len(chunk))
+    answers = pa.Table.from_batches(parts, schema=scored_schema(contract.output_schema))
+    for name, column in zip(_answer_names(contract), answers.columns, strict=True):
+        kept = kept.append_column(name, column)
+    return kept
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a table as the ending of its name says: ``.csv``, ``.parquet`` or ``.pq``.
+
+    Raises:
+        TableError: another ending, or the disk refuses.
+    """
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    try:
+        if path.name.endswith(".csv"):
+            pyarrow.csv.write_csv(table, path)
+        elif path.name.endswith((".parquet", ".pq")):
+            pyarrow.parquet.write_table(table, path)
+        else:
+            raise TableError(
+                f"cannot write a table as `{path.name}`",
+                where=str(path),
+                hint=f"its name should end in one of {', '.join(_WRITERS)}",
+            )
+    except (OSError, pa.ArrowException) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TableError(f"cannot write the table: {reason}", where=str(path)) from None
+
+
+def _kept(table: pa.Table, contract: Contract, keep: Sequence[str] | None, where: str) -> pa.Table:
+    if keep is None:
+        keys = [*contract.entity_key, *([contract.event_time] if contract.event_time else [])]
+        keep = [name for name in keys or table.column_names if name in table.column_names]
+    for name in keep:
+        if name not in table.column_names:
+            raise TableError(
+                f"the file has no column `{name}`",
+                where=where,
+                hint="it has " + ", ".join(table.column_names),
+            )
+    chosen = table.select(list(dict.fromkeys(keep)))
+    joint = joint_contract(contract, _answer_names(contract)).input_schema.names
+    called = dict(zip(contract.input_schema.names, joint, strict=True))
+    chosen = chosen.rename_columns([called.get(name, name) for name in chosen.column_names])
+    taken = set(_answer_names(contract)).intersection(chosen.column_names)
+    if taken:
+        raise TableError(
+            f"the file has a column `{min(taken)}`, as the answers have",
+            where=where,
+            hint="say with --keep which columns to have beside the answers",
+        )
+    return chosen
+
+
+def _answer_names(contract: Contract) -> list[str]:
+    """The outputs' names, then that of the column with the reasons."""
+    return [*contract.output_schema.names, FAILED]
+
+
+def _chunks(table: pa.Table) -> Iterator[list[dict[str, Any]]]:
+    for start in range(0, table.num_rows, CHUNK_ROWS):
+        yield table.slice(start, CHUNK_ROWS).to_pylist()
+
+
+def _score(worker: WorkerClient, decoder: Decoder, records: list[dict[str, Any]]) -> pa.RecordBatch:
+    """Outputs and ``error`` of some rows; those that the contract refuses are not asked."""
+    rows, refused = [], dict[int, str]()
+    try:
+        rows = list(decoder.decode(_body(records)).rows)
+    except InvalidRequest:
+        for number, record in enumerate(records):
+            try:
+                rows.append(decoder.decode(_body([record])).rows[0])
+            except InvalidRequest as error:
+                refused[number] = str(error).replace("$.rows[0]", "$")
+    scored = worker.score(decoder.batch(rows)) if rows else _none(decoder)
+    if not refused:
+        return scored
+    order, asked = [], 0
+    for number in range(len(records)):
+        order.append(None if number in refused else asked)
+        asked += number not in refused
+    found = scored.take(pa.array(order, pa.int64()))
+    reasons = pa.array([refused.get(number) for number in range(len(records))], pa.string())
+    at = found.schema.get_field_index(ERROR)
+    return found.set_column(at, found.schema.field(at), pc.coalesce(reasons, found.column(at)))
+
+
+def _body(records: list[dict[str, Any]]) -> bytes:
+    return msgspec.json.encode({"rows": records}, enc_hook=str)
+
+
+def _none(decoder: Decoder) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([], scored_schema(decoder.contract.output_schema))

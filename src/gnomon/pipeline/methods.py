@@ -1,0 +1,73 @@
+"""A model's methods, and their answers as columns.
+
+scikit-learn's estimators answer in many shapes: labels of one target or of several, probabilities
+as one matrix or as a list of one for each target, scores for each row or each class, transformed
+rows as an array, a sparse matrix or a frame. Here each is a list of columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from gnomon.contract.feature import Role
+
+__all__ = ["as_columns", "method", "score_method"]
+
+Columns = list[npt.NDArray[Any]]
+
+SCORES = ("decision_function", "score_samples")
+"""Methods that score rows; the first that a model has is taken."""
+
+_METHODS: dict[Role, tuple[str, ...]] = {
+    "prediction": ("predict",),
+    "probability": ("predict_proba",),
+    "score": SCORES,
+    "value": ("transform",),
+}
+
+
+def method(model: Any, role: Role) -> Callable[[Any], Any] | None:
+    """The method of a fitted model that gives outputs of a kind; None if it has none."""
+    for name in _METHODS[role]:
+        found = getattr(model, name, None)
+        if callable(found):
+            answer: Callable[[Any], Any] = found
+            return answer
+    return None
+
+
+def score_method(model: Any) -> str | None:
+    """The name of the method that scores rows."""
+    return next((name for name in SCORES if callable(getattr(model, name, None))), None)
+
+
+def as_columns(answer: Any, rows: int | None = None) -> Columns:
+    """An answer as columns of one value a row: of each target, class, or transformed feature.
+
+    Args:
+        answer: what a method gave.
+        rows: what it was asked for; some, as SparsePCA, answer one row as an array of its columns.
+
+    Raises:
+        ValueError: an answer of more than two dimensions.
+    """
+    if isinstance(answer, list | tuple) and all(getattr(part, "ndim", 0) == 2 for part in answer):
+        return [column for part in answer for column in as_columns(part)]
+    if sparse.issparse(answer):
+        answer = answer.toarray()
+    if isinstance(answer, pd.DataFrame):
+        return [np.asarray(answer.iloc[:, place]) for place in range(answer.shape[1])]
+    values = np.asarray(answer)
+    if values.ndim == 1 and rows == 1:
+        values = values.reshape(1, -1)
+    if values.ndim == 1:
+        return [values]
+    if values.ndim != 2:
+        raise ValueError(f"expected an answer of one or two dimensions, got {values.ndim}")
+    return list(values.T)

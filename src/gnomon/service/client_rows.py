@@ -1,0 +1,116 @@
+"""What a client may give as rows: records, frames, arrays and tables; each as records."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from gnomon.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Record", "Rows", "is_nameless", "one_record", "records"]
+
+Record: TypeAlias = Mapping[str, Any]
+Rows: TypeAlias = "Sequence[Record] | Sequence[Sequence[Any]] | pd.DataFrame | Any"
+"""Also a polars frame, an Arrow table or batch, and a NumPy array: none of their libraries is
+imported here."""
+
+_TAKEN = (
+    "a dict, a list of dicts, a pandas or polars DataFrame, a row of one (a Series), "
+    "an Arrow table, a NumPy array, or a list of lists"
+)
+
+
+def one_record(rows: Any) -> Record | None:
+    """The record, if it is one: a dict, or a Series whose index is the names."""
+    if isinstance(rows, Mapping):
+        return rows
+    if _is_pandas(rows, "Series") and all(isinstance(name, str) for name in rows.index):
+        return {name: _scalar(value) for name, value in rows.items()}
+    return None
+
+
+def is_nameless(rows: Any) -> bool:
+    """Whether these are rows of values without names: an array, or a list of lists."""
+    if _is_array(rows):
+        return True
+    return _is_list(rows) and bool(rows) and _is_list(rows[0])
+
+
+def records(rows: Any, names: Sequence[str] = ()) -> Sequence[Record]:
+    """All rows as records.
+
+    Args:
+        rows: none that is :func:`one_record`.
+        names: of the columns, where they are :func:`is_nameless`.
+
+    Raises:
+        InvalidRequest: it is nothing that can be taken; the message says what can.
+    """
+    if is_nameless(rows):
+        return _named(rows, names)
+    if _is_list(rows):
+        return list(rows)
+    if _is_pandas(rows, "DataFrame"):
+        columns = {str(name): _values(rows[name]) for name in rows.columns}
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    for method in ("to_dicts", "to_pylist"):  # Of polars' frames and of Arrow's tables.
+        if callable(getattr(rows, method, None)) and hasattr(rows, "columns"):
+            found: Sequence[Record] = getattr(rows, method)()
+            return found
+    raise InvalidRequest(
+        f"expected rows, got {type(rows).__module__}.{type(rows).__qualname__}",
+        where="$",
+        hint=f"give {_TAKEN}",
+    )
+
+
+def _named(rows: Any, names: Sequence[str]) -> Sequence[Record]:
+    values = rows.tolist() if _is_array(rows) else rows
+    if _is_array(rows) and rows.ndim != 2:
+        raise InvalidRequest(
+            f"expected an array of two dimensions, rows and columns, got {rows.ndim}",
+            where="$",
+            hint="for one row: array.reshape(1, -1)",
+        )
+    for number, row in enumerate(values):
+        if len(row) != len(names):
+            raise InvalidRequest(
+                f"expected a value for each of the {len(names)} features, got {len(row)}",
+                where=f"$.rows[{number}]",
+                hint="the order is that of the features: " + ", ".join(names[:10]),
+            )
+    return [dict(zip(names, map(_scalar, row), strict=True)) for row in values]
+
+
+def _values(column: pd.Series[Any]) -> list[Any]:
+    """The values of a column, every kind of null as None."""
+    return list(column.astype(object).where(column.notna(), None))
+
+
+def _scalar(value: Any) -> Any:
+    """None for a null of pandas or NumPy; dates of NumPy are dates."""
+    if value is None or isinstance(value, str | bool | int | dt.datetime):
+        return None if value != value else value  # NaT is a datetime that is not itself.
+    if isinstance(value, float):
+        return None if math.isnan(value) else value
+    return None if type(value).__name__ == "NAType" else value
+
+
+def _is_list(rows: Any) -> bool:
+    return isinstance(rows, Sequence) and not isinstance(rows, str | bytes | bytearray | Mapping)
+
+
+def _is_array(rows: Any) -> bool:
+    return type(rows).__module__ == "numpy" and hasattr(rows, "ndim") and hasattr(rows, "tolist")
+
+
+def _is_pandas(rows: Any, name: str) -> bool:
+    return any(
+        kind.__name__ == name and kind.__module__.partition(".")[0] == "pandas"
+        for kind in type(rows).__mro__
+    )

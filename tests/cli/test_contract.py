@@ -1,0 +1,49 @@
+"""Mirrors ``gnomon.cli.contract``."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.running import Shell
+from tests.packing import Pack, times
+
+
+def test_a_contract_is_changed_without_training(shell: Shell, pack: Pack) -> None:
+    """Shown, edited, applied; what it means for clients is said, and the new version loads."""
+    tag = pack(times(2))
+    contract = shell("contract", "show", tag).json
+    assert [feature["name"] for feature in contract["features"]] == ["x", "id"]
+    contract["features"][0] |= {"outside": "error", "unit": "km"}
+    file = shell.folder / "contract.json"
+    file.write_text(json.dumps(contract))
+    made = shell("contract", "apply", tag, str(file), "--version", "strict", "--json").json
+    assert (made["artifact"], made["from"]) == ("toy:strict", tag)
+    assert {change["where"] for change in made["changes"]} == {"x"}
+    assert "km" in shell("inspect", "toy:strict").out
+    again = shell("contract", "apply", "toy:strict", str(file))
+    assert again.out.startswith("Nothing to do")
+    sed = "sed -i s/km/mi/"
+    edited = shell("contract", "edit", "toy:strict", "--version", "miles", EDITOR=sed, VISUAL="")
+    assert "toy:miles is toy:strict with this contract" in edited.out
+    assert "`x` unit: km -> mi" in edited.out
+
+
+def test_what_the_pipeline_was_fitted_on_stays(shell: Shell, pack: Pack) -> None:
+    """The place is named, and what may be changed; nothing is made."""
+    tag = pack(times(2))
+    file = shell.folder / "contract.json"
+    for change, place in (
+        ({"name": "y"}, "$.features"),
+        ({"type": "string", "dtype": "str", "minimum": None, "maximum": None}, "$.features[0]."),
+    ):
+        contract = shell("contract", "show", tag).json
+        contract["features"][0] |= change
+        file.write_text(json.dumps(contract))
+        refused = shell("contract", "apply", tag, str(file), expect=2).err
+        assert place in refused
+        assert "train and pack again" in refused
+    file.write_text("{}")
+    assert "contract.json" in shell("contract", "apply", tag, str(file), expect=2).err
+    assert len(shell("artifacts", "toy", "--json").json) == 1
+    failed = shell("contract", "edit", tag, EDITOR="false", VISUAL="", expect=2).err
+    assert "nothing was changed" in failed

@@ -1,0 +1,128 @@
+"""Mirrors ``gnomon.cli.exit_codes``: 1 is a verdict, and no command that fails is taken for one."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from gnomon.cli.app import app
+from gnomon.cli.exit_codes import CRASHED, FAILED, of_process
+from tests.cli.running import Shell
+from tests.forking import run_python
+
+TOP = typer.main.get_command(app)
+
+FAULTY = """
+import os, sys
+from gnomon.cli import main
+
+path, line = os.environ["FAULT"].rsplit(":", 1)
+
+def fault(frame, event, argument):
+    if frame.f_code.co_filename == path and frame.f_code.co_firstlineno == int(line):
+        raise ZeroDivisionError("a fault inside the command")
+
+sys.settrace(fault)
+main()
+"""
+"""The command line, in a process in which the function behind a command raises as it is called."""
+
+
+def leaves(command: object, *path: str) -> list[tuple[str, ...]]:
+    """Every command that does something, as the words that run it."""
+    children = getattr(command, "commands", None)
+    if children is None:
+        return [path]
+    return [leaf for name, child in children.items() for leaf in leaves(child, *path, name)]
+
+
+def found(path: tuple[str, ...]) -> object:
+    """The command behind these words."""
+    command = TOP
+    for name in path:
+        command = command.commands[name]  # type: ignore[attr-defined]
+    return command
+
+
+def words(path: tuple[str, ...]) -> list[str]:
+    """A command line that Typer accepts for a command: something for all that is required."""
+    needed: list[str] = []
+    for parameter in found(path).params:  # type: ignore[attr-defined]
+        if parameter.required:
+            option = parameter.opts[0]
+            needed += [option, "toy"] if option.startswith("-") else ["toy"]
+    return [*path, *needed]
+
+
+@pytest.mark.parametrize("path", leaves(TOP), ids=" ".join)
+def test_an_error_inside_any_command_is_no_verdict(path: tuple[str, ...], shell: Shell) -> None:
+    """A fault in the function of each command ends it with 3, and says where it was raised."""
+    code = inspect.unwrap(found(path).callback).__code__  # type: ignore[attr-defined]
+    script = shell.folder / "faulty.py"
+    script.write_text(FAULTY)
+    fault = {"FAULT": f"{code.co_filename}:{code.co_firstlineno}"}
+    done = run_python(
+        [str(script), *words(path)], cwd=shell.folder, env={**shell.variables, **fault}
+    )
+    assert "a fault inside the command" in done.stderr, done.stderr
+    assert done.returncode == CRASHED
+
+
+@pytest.mark.parametrize("path", leaves(TOP), ids=" ".join)
+def test_a_storage_root_that_is_no_folder_is_no_verdict(
+    path: tuple[str, ...], shell: Shell
+) -> None:
+    """Each command that needs the root fails on it; none of them says that a check failed."""
+    root = shell.folder / "a-file"
+    root.write_text("not a folder")
+    done = shell(*words(path), expect=None, GNOMON_ROOT=str(root))
+    assert done.code != 1, done.out + done.err
+
+
+def test_a_damaged_contract_is_no_verdict(shell: Shell) -> None:
+    """``gnomon check`` of a file that was cut."""
+    (shell.folder / "contract.json").write_bytes(b'{"format": 2, "task": "regr')
+    (shell.folder / "rows.csv").write_text("x\n1\n")
+    done = shell("check", "contract.json", "--table", "rows.csv", expect=FAILED)
+    assert "contract.json" in done.err
+
+
+def test_a_file_that_may_not_be_read_is_an_error_with_its_name(shell: Shell) -> None:
+    """What the operating system refuses is told as other errors are, without a traceback."""
+    (shell.folder / "contract.json").mkdir()
+    assert "contract.json" in shell("check", "contract.json", expect=FAILED).err
+
+
+def test_output_that_nobody_reads_is_no_verdict(shell: Shell) -> None:
+    """``gnomon --help | true``: the reader is gone before the first line."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, "-m", "gnomon", "artifacts"],
+        cwd=shell.folder,
+        env=dict(shell.variables),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert ended.returncode in (0, FAILED), ended.stderr
+
+
+@pytest.mark.parametrize(("code", "expected"), [(0, 0), (1, FAILED), (4, 4), (-9, 137)])
+def test_a_server_that_ends_has_no_verdict(code: int, expected: int) -> None:
+    """Its exit code passes through ``gnomon serve``, but for 1."""
+    assert of_process(code) == expected
+
+
+def test_a_verdict_is_1(shell: Shell) -> None:
+    """The rows do not keep to the contract: the check was done, and failed."""
+    contract = Path(__file__).parents[1] / "data" / "contract-1.json"
+    (shell.folder / "rows.csv").write_text("nothing_of_it\n1\n")
+    assert shell("check", str(contract), "--table", "rows.csv", expect=1).out

@@ -1,0 +1,58 @@
+"""Mirrors ``gnomon.cli.score`` and ``gnomon.offline.scoring``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.cli.running import Shell
+from tests.packing import Pack, times
+
+ROWS = pd.DataFrame(
+    {"x": [1.5, -1.0, None, 4.0], "id": ["001", "b", "c", "d"], "note": ["p", "q", "r", "s"]}
+)
+
+
+@pytest.mark.parametrize(("read", "ending"), [(pd.read_csv, "csv"), (pd.read_parquet, "parquet")])
+def test_a_file_is_scored_as_requests_are(
+    shell: Shell, pack: Pack, read: object, ending: str
+) -> None:
+    """Rows that the contract refuses or the pipeline fails on say why; keys stay text."""
+    tag, rows, out = pack(times(2)), shell.folder / f"rows.{ending}", f"out.{ending}"
+    ROWS.to_csv(rows, index=False) if ending == "csv" else ROWS.to_parquet(rows)
+    said = shell("score", tag, rows.name, "--out", out, "--json", expect=1).json
+    assert (said["artifact"], said["rows"], said["failed"]) == (tag, 4, 2)
+    options = {"dtype": {"id": str}} if ending == "csv" else {}
+    found = read(shell.folder / out, **options)  # type: ignore[operator]
+    assert list(found.columns) == ["id", "prediction", "error"]
+    assert found["id"].tolist() == ["001", "b", "c", "d"]
+    assert found["prediction"].tolist()[::3] == [3.0, 8.0]
+    assert found["prediction"].isna().tolist() == [False, True, True, False]
+    assert "negative x" in found["error"][1]
+    assert found["error"][2] == "expected float, got null at $.x"
+
+
+def test_columns_of_the_file_are_kept_beside_the_answers(shell: Shell, pack: Pack) -> None:
+    """As asked; what cannot be is named, and nothing is written."""
+    tag = pack(times(2))
+    good = ROWS.iloc[[0, 3]].assign(prediction=0.0)
+    good.to_csv(shell.folder / "rows.csv", index=False)
+    shell("score", tag, "rows.csv", "--out", "out.csv", "--keep", "note", "--keep", "id")
+    assert list(pd.read_csv(shell.folder / "out.csv").columns) == [
+        "note",
+        "id",
+        "prediction",
+        "error",
+    ]
+    for options, message in (
+        (["--keep", "nothing"], "has no column `nothing`"),
+        (["--keep", "prediction"], "--keep which columns"),
+        (["--out", "out.json"], "should end in one of .csv"),
+        (["--out", "none/out.csv"], "cannot write the table"),
+    ):
+        words = ["score", tag, "rows.csv", "--out", "other.csv", *options]
+        assert message in shell(*words, expect=2).err
+    assert "no such file" in shell("score", tag, "none.csv", "--out", "o.csv", expect=2).err
+    assert not Path(shell.folder, "other.csv").exists()

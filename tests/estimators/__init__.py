@@ -1,0 +1,1 @@
+"""Every estimator that scikit-learn's discovery lists, and the usual ones of others."""
