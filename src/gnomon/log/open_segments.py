@@ -74,7 +74,8 @@ def close_now(settings: Settings, model: str, seconds: float = 10.0) -> None:
                 raise LogUnavailable(
                     f"the server did not close a segment of {one.rows:,} rows within {seconds:g} s",
                     where=str(one.folder),
-                    hint="it is stopped, or its disk refuses: see gnomon status",
+                    hint="it is stopped, its disk refuses, or it syncs less often than that "
+                    "(GNOMON_FSYNC_SECONDS): see gnomon status",
                 )
             time.sleep(_LOOK_SECONDS)
 
