@@ -17,6 +17,17 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "compat/test_portable.py": ("compat/platform/linux.py", "compat/platform/portable.py"),
     "compat/test_skops.py": ("artifact/skops_file.py",),
     "artifact/test_packing.py": ("artifact/given.py",),
+    "artifact/test_refusals.py": (
+        "artifact/allowances.py",
+        "artifact/experimental.py",
+        "artifact/metadata_routing.py",
+        "artifact/surroundings.py",
+        "artifact/target.py",
+        "artifact/unseen_values.py",
+        "pipeline/batch_dependent_steps.py",
+        "pipeline/failing_step.py",
+    ),
+    "pipeline/test_answers.py": ("pipeline/methods.py",),
     "contract/test_inference.py": ("contract/column_inference.py",),
     "contract/test_dtypes.py": ("contract/intervals.py",),
     "contract/check/test_row_check.py": (

@@ -90,6 +90,24 @@ def test_other_columns_keep_what_they_are(column: Any, expected: dict[str, Any])
     assert {key: getattr(feature, key) for key in expected} == expected
 
 
+def test_a_key_of_dictionaries_with_several_kinds_of_values_is_refused_with_a_line() -> None:
+    """The line is for dictionaries, and mends them."""
+    X = [{"a": 1}, {"a": "x"}, {"b": 2}]  # noqa: N806
+    with pytest.raises(ContractError) as caught:
+        infer_contract(X, task="regression")
+    given = {"X": X}
+    exec(str(caught.value.hint), given)
+    assert infer_contract(given["X"], task="regression").input == "records"
+
+
+def test_an_array_of_objects_keeps_one_dtype() -> None:
+    """Of text and numbers beside each other, and of nulls."""
+    array = np.array([["a", 1, None], ["b", 2, 3]], dtype=object)
+    contract = infer_contract(array, task="regression")
+    assert contract.input == "array"
+    assert {feature.dtype for feature in contract.features} == {"object"}
+
+
 def test_timestamps_without_a_zone_need_one() -> None:
     """It is never guessed which instants they are."""
     error = refused(pd.DatetimeIndex(["2013-01-01"]))

@@ -49,7 +49,8 @@ def test_nan_is_not_json(token: str) -> None:
         (b'{"distance": 1,}', "the body is not JSON: "),
         (b"\xef\xbb\xbf{}", "expected UTF-8 without a byte order mark, got UTF-8 with one"),
         (b'{"carrier": "\xe9"}', "the body is not UTF-8: "),
-        (b'{"carrier": "\\ud800"}', "the body is not JSON: "),
+        (b'{"carrier": "\\ud800"}', "the body is not JSON: a \\u escape is half of a surrogate"),
+        (b'{"carrier": "\\udc00\\ud83d"}', "the body is not JSON: a \\u escape is half of a"),
         (
             '{"distance": 1}'.encode("utf-16"),
             "expected UTF-8 without a byte order mark, got UTF-16",

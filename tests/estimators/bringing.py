@@ -12,15 +12,16 @@ import pandas as pd
 import pyarrow as pa
 
 from gnomon.contract.contract import Contract
-from gnomon.contract.frames import from_frame, to_frame
+from gnomon.contract.frames import from_frame, to_input
 from gnomon.errors import GnomonError, PackRefused, UntrustedTypes
 from gnomon.pipeline.predicting import outputs
 from tests.estimators.candidates import Candidate
 
 __all__ = ["Brought", "bring"]
 
-Pack = Callable[..., tuple[Any, Contract]]
-"""Packs a fitted model by ``serializer`` and ``trusted``: what loads again, and its contract."""
+Pack = Callable[..., tuple[Any, Contract, pd.DataFrame]]
+"""Packs a fitted model by ``serializer`` and ``trusted``: what loads again, its contract, and the
+training rows as a frame."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +71,16 @@ def bring(candidate: Candidate, pack: Pack) -> Brought:
 def _packed(candidate: Candidate, model: Any, X: Any, y: Any, pack: Pack) -> Brought:  # noqa: N803
     serializer, asked = "skops", ()
     try:
-        loaded, contract = pack(model, X, y, serializer="skops", trusted=())
+        loaded, contract, frame = pack(model, X, y, serializer="skops", trusted=())
     except UntrustedTypes as error:
         asked = tuple(error.message.partition("trusted: ")[2].split(", "))
-        loaded, contract = pack(model, X, y, serializer="skops", trusted=asked)
+        loaded, contract, frame = pack(model, X, y, serializer="skops", trusted=asked)
     except PackRefused as error:
         if "skops cannot store" not in error.message:
             raise
         serializer = "pickle"
-        loaded, contract = pack(model, X, y, serializer="pickle", trusted=())
-    served = outputs(loaded, to_frame(from_frame(X, contract), contract), contract)
+        loaded, contract, frame = pack(model, X, y, serializer="pickle", trusted=())
+    served = outputs(loaded, to_input(from_frame(frame, contract), contract), contract)
     return Brought(
         candidate,
         task=contract.task,

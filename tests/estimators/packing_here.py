@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
+
 from gnomon.artifact import golden, packing, serialization
 from gnomon.artifact.faithful import check_faithful
+from gnomon.artifact.given import as_fitted, given_table
 from gnomon.artifact.target import as_target
 from gnomon.artifact.vendoring import find_code
 from gnomon.contract.contract import Contract
@@ -21,19 +24,23 @@ def pack_here(
     *,
     serializer: Any,
     trusted: Sequence[str],
-) -> tuple[Any, Contract]:
-    """What :func:`gnomon.pack` checks, and the model as an artifact's process would load it."""
+) -> tuple[Any, Contract, pd.DataFrame]:
+    """What :func:`gnomon.pack` checks: the model as an artifact's process would load it, its
+    contract, and the training rows as a frame.
+    """
     y = as_target(y, stacklevel=1)
-    packing.check_training(model, X, y)
-    rows = golden.choose_rows(X, 32)
-    contract = packing._infer(model, X, y, rows, (), None)
+    table = given_table(X, (), ())
+    packing.check_training(model, table, y)
+    table = as_fitted(model, table, stacklevel=1)
+    rows = golden.choose_rows(table.frame, 32)
+    contract = packing._infer(model, table, y, rows, (), None, None)
     find_code(model)
     check_faithful(model, rows, contract)
-    packing.check_batch_invariance(model, X, contract)
+    packing.check_batch_invariance(model, table.frame, contract)
     content = serialization.dump(model, serializer)
     accepted = packing.accept_types(content, serializer, {}, trusted)
     if serializer == "pickle":
         accepted = serialization.named_types(content, serializer)
     loaded = serialization.load(content, serializer, accepted)
     golden.verify(loaded, golden.record(model, rows, contract), contract, "here")
-    return loaded, contract
+    return loaded, contract, table.frame

@@ -32,16 +32,11 @@ REFUSED: dict[str, str] = {
         WITHOUT_NEW_ROWS,
     ),
     "DummyClassifier": 'strategy="prior"',
+    "FeatureHasher": "n_features=1000",
+    "HashingVectorizer": "n_features=1000",
     "LocalOutlierFactor": "novelty=True",
     "NMF": "solves for all rows of a batch together",
     "PatchExtractor": "not enough values to unpack",
-    **dict.fromkeys(
-        (
-            *("CountVectorizer", "DictVectorizer", "FeatureHasher", "HashingVectorizer"),
-            "TfidfVectorizer",
-        ),
-        "expected a pandas DataFrame",
-    ),
 }
 """By class, what its refusal must say. Every other one packs."""
 

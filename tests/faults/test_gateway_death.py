@@ -8,10 +8,12 @@ import httpx
 import psutil
 import pytest
 
+from gnomon.log import InferenceLog
+from gnomon.shadow.accounts.balance import balance
 from gnomon.testing import Server
 from tests.faults.clients import GOOD, post
 from tests.faults.conftest import ServeIn
-from tests.load import everything, gateways, until
+from tests.load import everything, gateways, load, until, wait_for_more
 
 
 def ask(server: Server) -> httpx.Response | None:
@@ -90,3 +92,21 @@ def standbys(server: Server) -> list[psutil.Process]:
         except psutil.NoSuchProcess:
             continue
     return found
+
+
+@pytest.mark.slow
+def test_a_server_that_is_killed_leaves_nothing(serve_in: ServeIn, tmp_path: Path) -> None:
+    """``kill -9`` of the process that starts gateways: nobody would start the gateway again, and
+    it keeps the port. It stops in good order, and every process of the server with it."""
+    with serve_in(tmp_path, "pass", {}) as server:
+        with load(server, connections=2) as seen:
+            wait_for_more(seen, 20, "it answers")
+            left = everything(server)
+            server.process.kill()
+            _, alive = psutil.wait_procs(left, timeout=30)
+        assert [process.cmdline() for process in alive] == []
+        assert "the process that started this gateway has ended" in server.log.read_text()
+        log = InferenceLog(server.settings, "toy")
+        assert balance(log).balanced
+        logged = log.table(columns=["request_id"], outcome="answered")["request_id"].to_pylist()
+        assert seen.acknowledged.keys() <= set(logged)

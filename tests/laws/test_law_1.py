@@ -57,7 +57,7 @@ def test_a_broken_shadow_changes_no_live_answer(fault: str, deployed: Deployment
         until(lambda: control.status().shadows[0].state == "running", "the shadow runs", 60)
         with load(deployed.server, rate=math.inf) as seen:
             until(lambda: len(seen.acknowledged) > 1_000, "rows beside a broken shadow", 90)
-        assert control.status().shadows[0].eligible > 300
+            until(lambda: control.status().shadows[0].eligible > 300, "the shadow has had its half")
         after = control.status().books
         control.stop_shadow(shadow)
     assert seen.lost == 0
@@ -67,7 +67,7 @@ def test_a_broken_shadow_changes_no_live_answer(fault: str, deployed: Deployment
     sampled, left_out = medians(seen)
     assert sampled <= MOST * left_out
     # What delays both alike is not a busy machine alone: it would be seconds here.
-    assert sampled <= 10 * statistics.median(alone.seconds)
+    assert sampled <= max(10 * statistics.median(alone.seconds), 0.1)
 
 
 def test_an_absent_shadow_changes_no_live_answer(deployed: Deployment) -> None:

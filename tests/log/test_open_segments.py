@@ -84,3 +84,10 @@ def test_what_a_dead_writer_left_is_closed_at_once(setup: Settings) -> None:
     assert open_segments(setup, "flights") == []
     assert not list(Path(one._folder).glob(CLOSE))
     assert Sealer(setup, "flights").seal() == 1
+
+
+def test_a_mark_that_cannot_be_removed_is_not_obeyed_again_and_again(setup: Settings) -> None:
+    """Somebody made a folder of that name; a segment a request would be the end of the spool."""
+    with writer(setup) as one:
+        (Path(one._folder) / CLOSE).mkdir()
+        assert not one.needs_rotation

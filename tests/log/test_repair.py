@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
-from gnomon.errors import LogError
+from gnomon.errors import LogError, LogUnavailable
 from gnomon.log import InferenceLog, SegmentWriter, new_request_id, stream_segments
 from gnomon.log.layout import stream_folder
 from gnomon.log.repair import repair
@@ -203,3 +204,64 @@ def test_nothing_damaged_is_left_alone(setup: Settings) -> None:
     Sealer(setup, "flights").seal()
     assert repair(setup, "flights").is_whole
     assert logged(setup) == sorted(ids)
+
+
+def test_a_repair_that_ended_early_is_not_noted_twice(setup: Settings) -> None:
+    """It had noted what is lost, and not yet replaced the segment."""
+    write(setup, 2, 4)
+    segment = stream_segments(stream_folder(setup, "flights", "a", "requests"))[0].path
+    content = bytearray(segment.read_bytes())
+    flip_a_bit(content)
+    segment.write_bytes(content)
+    assert repair(setup, "flights").lost_rows
+    noted = balance(InferenceLog(setup, "flights")).damaged
+    segment.write_bytes(content)
+    repair(setup, "flights")
+    assert balance(InferenceLog(setup, "flights")).damaged == noted
+
+
+def test_nothing_is_lost_with_what_no_one_wrote(setup: Settings) -> None:
+    """Bytes after the end of a closed segment are cut off; no row is said to be lost."""
+    ids = write(setup, 2, 4)
+    segment = stream_segments(stream_folder(setup, "flights", "a", "requests"))[0].path
+    segment.write_bytes(segment.read_bytes() + b"x" * 100)
+    done = repair(setup, "flights")
+    assert done.segments
+    assert not done.lost_rows
+    assert logged(setup) == sorted(ids)
+
+
+def test_a_read_that_fails_leaves_no_file_open(setup: Settings) -> None:
+    """Whoever tries again and again would run out of descriptors."""
+    write(setup, 4, 2)
+    stream = stream_folder(setup, "flights", "a", "requests")
+    segment = stream_segments(stream)[2].path
+    content = bytearray(segment.read_bytes())
+    segment.write_bytes(b"x" + content[1:])
+    before = open_files(stream)
+    for _ in range(3):
+        with pytest.raises(LogError, match="damaged log segment"):
+            balance(InferenceLog(setup, "flights"))
+    segment.write_bytes(content)
+    segment.unlink()
+    with pytest.raises(LogError, match="is gone"):
+        balance(InferenceLog(setup, "flights"))
+    assert open_files(stream) == before == []
+
+
+def open_files(folder: Path) -> list[str]:
+    """Files below a folder that this process has open."""
+    return [file.path for file in psutil.Process().open_files() if Path(file.path).parent == folder]
+
+
+def test_a_disk_that_refuses_a_repair_is_named(setup: Settings) -> None:
+    """Nothing is lost by it; the next repair may succeed."""
+    write(setup, 2, 4)
+    folder = stream_folder(setup, "flights", "a", "requests")
+    segment = stream_segments(folder)[0].path
+    segment.write_bytes(segment.read_bytes()[:-9])
+    (folder / "damaged").write_bytes(b"")
+    with pytest.raises(LogUnavailable, match=rf"cannot repair the log: .*{folder}/damaged"):
+        repair(setup, "flights")
+    (folder / "damaged").unlink()
+    assert repair(setup, "flights").lost_rows

@@ -15,10 +15,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from gnomon.errors import LogError
+from gnomon.errors import LogError, LogUnavailable
 from gnomon.log.layout import STOPPED, Position, segment_path, stream_folder, stream_segments
 from gnomon.log.reader import InferenceLog
-from gnomon.log.seal import Sealer
+from gnomon.log.seal import Sealer, only_sealer
 from gnomon.log.segment_writer import SegmentWriter
 from gnomon.log.table import LogTable
 from gnomon.settings import Settings
@@ -219,7 +219,7 @@ def test_a_spool_that_was_lost_is_not_taken_for_sealed(setup: Settings, sealer: 
 CRASH = """
 import os, pathlib, signal, sys
 from gnomon.settings import Settings
-from gnomon.log.seal import Sealer
+from gnomon.log.seal import Sealer, only_sealer
 count = int(sys.argv[2])
 unlink = pathlib.Path.unlink
 def die(path, missing_ok=False):
@@ -280,7 +280,7 @@ from pathlib import Path
 import pyarrow as pa
 from gnomon.settings import Settings
 from gnomon.log import SegmentWriter, stream_folder
-from gnomon.log.seal import Sealer
+from gnomon.log.seal import Sealer, only_sealer
 from tests.log.rows import REQUESTS_SCHEMA, live
 root, spool, kind = sys.argv[1:]
 setup = Settings(root=root, spool=spool)
@@ -468,3 +468,17 @@ def test_a_table_whose_first_commit_power_loss_left_empty_is_none_yet(
         each.write_bytes(b"")
     with pytest.raises(LogError, match="the sealed log is gone: 1 row of"):
         all_ids(setup)
+
+
+def test_who_asks_waits_for_the_sealer_at_work(setup: Settings, requests: SegmentWriter) -> None:
+    """``gnomon log seal`` does not say that there was nothing to seal while a server's sealer is
+    at it."""
+    requests.append(live(["a"]))
+    requests.rotate()
+    requests.fsync()
+    asked = Sealer(setup, "flights", wait=0.1)
+    with only_sealer(setup.spool_path / "flights"):
+        assert Sealer(setup, "flights").seal() == 0
+        with pytest.raises(LogUnavailable, match=r"another sealer.*gnomon status"):
+            asked.seal()
+    assert asked.seal() == 1

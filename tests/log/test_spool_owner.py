@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.errors import LogUnavailable
-from gnomon.log.layout import stream_folder, stream_segments
+from gnomon.errors import LogError, LogUnavailable
+from gnomon.log import InferenceLog
+from gnomon.log.layout import CLOSE, stream_folder, stream_segments
+from gnomon.log.open_segments import close_now
 from gnomon.log.repair import repair
 from gnomon.log.seal import Sealer
 from gnomon.log.segment_writer import SegmentWriter
 from gnomon.log.spool_owner import claim_spool
 from gnomon.settings import Settings
+from gnomon.shadow.accounts.balance import balance
 from tests.log.rows import REQUESTS_SCHEMA, live
 
 
@@ -60,10 +63,127 @@ def test_a_root_that_was_emptied_may_go_on_once_repaired(tmp_path: Path) -> None
     claim_spool(first, "flights")
 
 
-def test_a_spool_in_its_root_needs_no_claim(tmp_path: Path) -> None:
-    """A copy of the folder is whole."""
+def test_a_copy_of_a_root_with_its_spool_is_whole(tmp_path: Path) -> None:
+    """It may be served, and so may a root whose identity alone was deleted."""
     claim_spool(Settings(root=str(tmp_path / "root")), "flights")
-    assert not (tmp_path / "root").exists()
+    shutil.copytree(tmp_path / "root", tmp_path / "copy")
+    claim_spool(Settings(root=str(tmp_path / "copy")), "flights")
+    (tmp_path / "root" / "root.json").unlink()
+    claim_spool(Settings(root=str(tmp_path / "root")), "flights")
+
+
+def write(settings: Settings, ids: str) -> Path:
+    """A closed segment with a row for each letter; the stream it is in."""
+    folder = stream_folder(settings, "flights", "a", "requests")
+    writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=settings)
+    writer.append(live(list(ids)))
+    writer.rotate()
+    writer.close()
+    return folder
+
+
+def test_the_spool_in_one_root_is_not_claimed_by_another(tmp_path: Path) -> None:
+    """It had to be set to that on purpose or by a slip; its rows stay its root's."""
+    first = Settings(root=str(tmp_path / "first"))
+    second = Settings(root=str(tmp_path / "second"), spool=str(tmp_path / "first" / "spool"))
+    claim_spool(first, "flights")
+    write(first, "ab")
+    with pytest.raises(LogUnavailable, match="another storage root"):
+        claim_spool(second, "flights")
+    with pytest.raises(LogUnavailable, match="another storage root"):
+        Sealer(second, "flights").seal()
+    assert Sealer(first, "flights").seal() == 1
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_new_root_neither_seals_nor_repairs_what_is_another_s(
+    tmp_path: Path, sealed: bool
+) -> None:
+    """It has no identity yet, and is not taken for the first one emptied. A repair would count rows
+    as lost that are in the first root's table."""
+    first, second = of_root(tmp_path, "first"), of_root(tmp_path, "second")
+    claim_spool(first, "flights")
+    write(first, "ab")
+    if sealed:
+        Sealer(first, "flights").seal()
+        write(first, "c")
+    for refused in (
+        Sealer(second, "flights").seal,
+        Sealer(second, "flights").maintain,
+        lambda: repair(second, "flights"),
+        lambda: close_now(second, "flights", 0.1),
+    ):
+        with pytest.raises((LogError, LogUnavailable), match=r"another storage root|second"):
+            refused()
+    assert not (tmp_path / "second").exists()
+    Sealer(first, "flights").seal()
+    accounts = balance(InferenceLog(first, "flights"))
+    assert accounts.balanced
+    assert accounts.live.received == (3 if sealed else 2)
+    assert "lost" not in accounts.explain()
+
+
+def test_nobody_is_asked_to_close_another_root_s_segments(tmp_path: Path) -> None:
+    """No mark is left for its server."""
+    first, second = of_root(tmp_path, "first"), of_root(tmp_path, "second")
+    claim_spool(first, "flights")
+    claim_spool(Settings(root=second.root, spool=str(tmp_path / "own")), "flights")
+    folder = stream_folder(first, "flights", "a", "requests")
+    writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=first)
+    writer.append(live(["a"]))
+    with pytest.raises(LogUnavailable, match="another storage root"):
+        close_now(second, "flights", 0.1)
+    assert not (folder / CLOSE).exists()
+    writer.close()
+
+
+def test_a_spool_of_an_earlier_release_is_claimed_by_the_root_that_has_its_rows(
+    tmp_path: Path,
+) -> None:
+    """Another one that comes first does not lock it out."""
+    first, second = of_root(tmp_path, "first"), of_root(tmp_path, "second")
+    write(first, "ab")
+    Sealer(first, "flights").seal()
+    assert not list(tmp_path.rglob("root.json"))
+    with pytest.raises(LogUnavailable, match=r"2 rows of a/requests had been sealed.*GNOMON_ROOT"):
+        claim_spool(second, "flights")
+    with pytest.raises(LogError, match="2 rows of a/requests had been sealed"):
+        Sealer(second, "flights").seal()
+    claim_spool(first, "flights")
+    with pytest.raises(LogUnavailable, match="another storage root"):
+        claim_spool(second, "flights")
+
+
+@pytest.mark.parametrize("damaged", ["root", "spool"])
+@pytest.mark.parametrize("content", [b"", bytes(80), b"\xff{", b'{"format":1}'])
+def test_a_damaged_identity_is_repaired(tmp_path: Path, damaged: str, content: bytes) -> None:
+    """The other copy tells; the damaged one is kept."""
+    first = of_root(tmp_path, "first")
+    claim_spool(first, "flights")
+    other = tmp_path / "first" / "root.json"
+    path = other if damaged == "root" else tmp_path / "spool" / "flights" / "root.json"
+    path.write_bytes(content)
+    with pytest.raises(LogUnavailable, match=r"not a storage root's identity.*gnomon log repair"):
+        claim_spool(first, "flights")
+    [moved] = repair(first, "flights").lists
+    assert (tmp_path / "first" / moved).read_bytes() == content
+    claim_spool(first, "flights")
+    assert repair(first, "flights").is_whole
+
+
+def test_what_repair_cannot_tell_is_left_to_who_can(tmp_path: Path) -> None:
+    """An emptied root in which another model's server has begun anew has another identity."""
+    first = of_root(tmp_path, "first")
+    claim_spool(first, "flights")
+    shutil.rmtree(first.root)
+    claim_spool(first, "trips")
+    claimed = tmp_path / "spool" / "flights" / "root.json"
+    for refused in (claim_spool, repair):
+        with pytest.raises(LogUnavailable, match=rf"remove {claimed}, then gnomon log repair"):
+            refused(first, "flights")
+    claimed.unlink()
+    repair(first, "flights")
+    claim_spool(first, "flights")
 
 
 def test_neither_sealed_nor_repaired_for_another_root(tmp_path: Path) -> None:

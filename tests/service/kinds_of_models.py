@@ -49,4 +49,5 @@ KINDS: dict[str, Kind] = {
     "mixture": (make_pipeline(StandardScaler(), GaussianMixture(2, random_state=0)), None),
     "density": (make_pipeline(StandardScaler(), KernelDensity()), None),
     "embedding": (make_pipeline(StandardScaler(), PCA(3)), None),
+    "scaled": (StandardScaler(), None),  # its outputs are called as its inputs
 }

@@ -115,6 +115,12 @@ def test_a_wrong_body_is_refused_with_its_place(
     assert len(standin.events) == 1
 
 
+def test_a_long_body_is_told_what_helps(url: str) -> None:
+    """No setting does, and there are no rows."""
+    error = post(url, "promote", {"artifact": "flights:two", "why": "x" * 70_000}).json()["error"]
+    assert (error["code"], error["hint"]) == ("body_too_large", "shorten the reason")
+
+
 def test_an_unknown_field_is_told_the_known_ones(url: str) -> None:
     """A misspelt option is not silently left out."""
     error = post(url, "promote", {"artifact": "flights:two", "forced": True}).json()["error"]

@@ -29,6 +29,7 @@ from gnomon.log import (
 from gnomon.offline.rerun import Rerun, step_columns
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
+from gnomon.worker.messages import ERROR
 
 CODE = '''
 import numpy as np
@@ -153,7 +154,7 @@ class Trips:
         table = pa.table({"trip": self.inputs.column("trip")})
         for part in (self.outputs, self.inputs, self.steps):
             for name in part.schema.names:
-                if name not in ("trip", "error") and (not columns or name in columns):
+                if name not in ("trip", ERROR) and (not columns or name in columns):
                     table = table.append_column(name, part.column(name))
         for name, values in changed.items():
             at = table.column_names.index(name.replace("__", "/"))
@@ -188,7 +189,7 @@ class Trips:
                 **{
                     f"input_{k}": self.inputs.column(k)[i].as_py() for k in self.inputs.schema.names
                 },
-                **{f"output_{k}": v[i].as_py() for k, v in given.items() if k != "error"},
+                **{f"output_{k}": v[i].as_py() for k, v in given.items() if k != ERROR},
             }
             for i, (request, row) in enumerate(places)
         ]

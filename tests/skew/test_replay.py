@@ -153,7 +153,10 @@ def test_rows_that_fail_when_run_again_diverge(settings: Settings, pack: Pack) -
     report = replay(InferenceLog(settings, "toy"), live, settings=settings)
     assert (report.divergence.rows, report.divergence.of) == (1, 4)
     (failed,) = report.coverage.unanswered
-    assert (failed.reason, failed.rows) == ("failed when replayed: ValueError", 1)
+    assert (failed.reason, failed.rows) == (
+        "failed when replayed: ValueError in step `times` (Times)",
+        1,
+    )
     assert failed.example == "ValueError in step `times` (Times): negative x"
     (skipped,) = report.coverage.skipped
     assert (skipped.reason, skipped.rows) == ("failed logged", 1)
@@ -194,7 +197,7 @@ def test_chunks_give_the_report_of_the_whole(
     assert sizes == [4, 1, 3, 2, 4]
     assert (report.divergence.rows, report.divergence.of, report.exact) == (4, 14, 10)
     assert {reason.reason: reason.rows for reason in report.coverage.unanswered} == {
-        "failed when replayed: ValueError": 2,
+        "failed when replayed: ValueError in step `times` (Times)": 2,
         f"refused by the contract of {in_chunks.tag}": 2,
         "failed when replayed: crashed": 1,
     }

@@ -18,6 +18,7 @@ from gnomon.artifact import Artifact
 from gnomon.errors import DeadlineExceeded
 from gnomon.settings import Settings
 from gnomon.worker import supervisor
+from gnomon.worker.messages import ERROR
 from gnomon.worker.supervisor import Supervisor
 from tests.packing import times
 from tests.worker.conftest import Toy, rows
@@ -45,7 +46,7 @@ async def supervised(artifact: Artifact, settings: Settings) -> AsyncIterator[Su
 async def answers(owner: Supervisor, artifact: Artifact, values: list[float]) -> list[object]:
     """What each row was answered: a number, or the beginning of its error."""
     scored = (await owner.score(rows(artifact, values))).batch
-    told = zip(*(scored.column(name).to_pylist() for name in ("prediction", "error")), strict=True)
+    told = zip(*(scored.column(name).to_pylist() for name in ("prediction", ERROR)), strict=True)
     return [answer if error is None else error.partition(":")[0] for answer, error in told]
 
 

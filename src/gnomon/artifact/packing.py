@@ -38,7 +38,7 @@ from gnomon.artifact.manifest import (
 from gnomon.artifact.profile import profile
 from gnomon.artifact.target import as_target
 from gnomon.artifact.trust import check_allowed, is_known_safe
-from gnomon.artifact.unseen_values import warn_of_unseen
+from gnomon.artifact.unseen_values import warn_of_unanswered, warn_of_unseen
 from gnomon.contract.contract import Contract
 from gnomon.contract.frames import as_input, as_trained
 from gnomon.contract.inference import infer_contract
@@ -151,6 +151,7 @@ def pack(
     check_faithful(pipeline, rows, contract)
     with allowances.of("batch_dependent", stacklevel=2):
         check_batch_invariance(pipeline, X, contract, stacklevel=4)
+    warn_of_unanswered(pipeline, rows, contract, stacklevel=2)
     warn_of_unseen(pipeline, rows, contract, stacklevel=2)
     found = None
     if leakage != "off":

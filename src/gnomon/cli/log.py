@@ -11,6 +11,8 @@ from gnomon.cli.options import AsJson, Model
 
 __all__ = ["app"]
 
+_SEALER_SECONDS = 30.0
+
 app = typer.Typer(
     name="log",
     help="Query, seal, check and repair the inference log.",
@@ -142,7 +144,7 @@ def seal(
 
     settings = settings_here()
     name = model or find_model(settings)
-    sealer = Sealer(settings, name)
+    sealer = Sealer(settings, name, wait=_SEALER_SECONDS)
     with wait("sealing"):
         if now:
             close_now(settings, name)

@@ -96,7 +96,7 @@ def infer_feature(
             raise ContractError(f"a column of dtype `{column.dtype}` could not be rebuilt exactly")
     except ContractError as error:
         error.where = f"column `{column.name}`"
-        error.hint = error.hint or _conversion(column)
+        error.hint = _in_records(column) if may_lack else error.hint or _conversion(column)
         raise
     return feature
 
@@ -272,6 +272,12 @@ def _conversion(column: pd.Series[Any]) -> str:
         dtype = pd.api.types.infer_dtype(column, skipna=True)
     line = next((line for start, line in _CONVERSIONS.items() if dtype.startswith(start)), _TEXT)
     return line.format(*(repr(name) for name in _names(column.name)))
+
+
+def _in_records(column: pd.Series[Any]) -> str:
+    """The line that makes the values of one key text."""
+    key = repr(column.name)
+    return f"X = [row | {{{key}: str(row[{key}])}} if {key} in row else row for row in X]"
 
 
 def _names(name: Any) -> tuple[Any, Any, Any]:

@@ -270,7 +270,7 @@ class Contract(
                 f"a series is one feature, but {len(given)} are given to the pipeline",
                 where="$.input",
             )
-        several = {feature.dtype for feature in given}
+        several = {feature.dtype.removesuffix("[nan]") for feature in given}
         if self.input == "array" and len(several) > 1:
             raise ContractError(
                 f"an array has one dtype, but its columns have {', '.join(sorted(several))}",

@@ -33,7 +33,7 @@ def to_input(batch: pa.RecordBatch, contract: Contract) -> Any:
     Raises:
         ContractError: as :func:`to_frame`.
     """
-    return as_input(to_frame(batch, contract), contract)
+    return hand_over(to_frame(batch, contract), contract.input)
 
 
 def to_frame(batch: pa.RecordBatch, contract: Contract) -> pd.DataFrame:

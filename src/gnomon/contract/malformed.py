@@ -61,6 +61,9 @@ def parse(body: bytes) -> Any:
         raise MalformedBody("the body is nested too deeply") from None
 
 
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
 class _Odd:
     """A number token that no 64-bit number stands for."""
 
@@ -87,8 +90,14 @@ def _explained(body: bytes, error: msgspec.DecodeError | UnicodeDecodeError) -> 
         return MalformedBody(f"the body is not UTF-8: {error.reason}")
     if not body.strip():
         return MalformedBody("expected JSON, got an empty body")
-    place = _find_odd(_lenient(body)) if len(body) <= _MOST_EXPLAINED else None
+    lenient = _lenient(body) if len(body) <= _MOST_EXPLAINED else None
+    place = _find_odd(lenient)
     if place is None:
+        if lenient is not None and _SURROGATE.search(body):  # Python's parser takes half a pair.
+            return MalformedBody(
+                "the body is not JSON: a \\u escape is half of a surrogate pair",
+                hint="a character beyond U+FFFF is two of them, such as \\ud83d\\ude00",
+            )
         if isinstance(error, msgspec.ValidationError):
             return InvalidRequest("expected numbers of 64 bits, got one beyond")
         return MalformedBody(f"the body is not JSON: {str(error).removeprefix(_PREFIX)}")

@@ -165,7 +165,8 @@ def _array(X: Any, names: list[str]) -> TrainingTable:  # noqa: N803
         raise ContractError(
             f"expected a name for each of {values.shape[1]} columns, got {len(columns)}"
         )
-    return TrainingTable(pd.DataFrame(values, columns=columns), "array")
+    dtype = object if values.dtype == object else None  # pandas would make text of some columns
+    return TrainingTable(pd.DataFrame(values, columns=columns, dtype=dtype), "array")
 
 
 def _records(rows: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:

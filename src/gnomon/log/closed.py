@@ -3,12 +3,12 @@
 ``closed.json`` in a stream's folder names every segment that is complete *and* on disk, with its
 size in bytes. So a closed segment that is shorter, or does not end with a whole batch, is damaged;
 one that is not named was written until a crash, and only its end may be torn. Only closed segments
-are sealed.
+are sealed. It also says which have rows: the file of such a one is gone only once it is sealed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 from gnomon import files, formats
 from gnomon.errors import LogError, NewerLog
 
-__all__ = ["FORMAT", "closed_segments", "record_closed", "set_aside"]
+__all__ = ["FORMAT", "closed_segments", "filled_segments", "record_closed", "set_aside"]
 
 FORMAT = 1
 
@@ -31,10 +31,17 @@ _FORMAT = formats.Format(
 
 
 class _Closed(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of ``closed.json``: the size of each segment by its number."""
+    """The content of ``closed.json``.
+
+    Attributes:
+        format: the version of this file's format.
+        bytes: the size of each segment by its number.
+        filled: the numbers of those that have rows; not of those that an earlier release closed.
+    """
 
     format: int = FORMAT
     bytes: dict[int, int] = {}
+    filled: tuple[int, ...] = ()
 
 
 def closed_segments(folder: Path) -> dict[int, int]:
@@ -47,19 +54,33 @@ def closed_segments(folder: Path) -> dict[int, int]:
     return {} if found is None else found.bytes
 
 
-def record_closed(folder: Path, sizes: Mapping[int, int], *, oldest: int = 0) -> None:
+def filled_segments(folder: Path) -> frozenset[int]:
+    """The numbers of the closed segments of a stream that are known to have rows.
+
+    Raises:
+        LogError: the file is damaged, or of a newer format.
+    """
+    found = formats.read(folder / _NAME, _Closed, _FORMAT)
+    return frozenset() if found is None else frozenset(found.filled)
+
+
+def record_closed(
+    folder: Path, sizes: Mapping[int, int], *, filled: Collection[int] = (), oldest: int = 0
+) -> None:
     """Rewrite the list; it is on disk when this returns. Only the stream's writer may.
 
     Args:
         folder: the stream's.
         sizes: bytes by number of every segment that is complete and synced.
-        oldest: segments before this number are gone, and left out.
+        filled: the numbers of those that have rows.
+        oldest: segments before this number are gone, and left out; but not those in ``filled``.
 
     Raises:
         OSError: the disk refuses.
     """
-    kept = {number: size for number, size in sorted(sizes.items()) if number >= oldest}
-    files.replace(folder / _NAME, msgspec.json.encode(_Closed(bytes=kept)))
+    kept = {n: size for n, size in sorted(sizes.items()) if n >= oldest or n in filled}
+    listed = _Closed(bytes=kept, filled=tuple(sorted(set(filled) & kept.keys())))
+    files.replace(folder / _NAME, msgspec.json.encode(listed))
 
 
 def set_aside(folder: Path, name: str = _NAME) -> Path:

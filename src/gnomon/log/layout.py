@@ -30,6 +30,7 @@ __all__ = [
     "Segment",
     "shadow_stream",
     "stream_folder",
+    "stream_identity",
     "stream_segments",
 ]
 
@@ -114,6 +115,19 @@ def stream_segments(folder: Path) -> list[Segment]:
         highest = found[-1].sequence
         found = [segment for segment in _list(folder) if segment.sequence <= highest]
     return found
+
+
+def stream_identity(folder: Path) -> str:
+    """The identity of a stream's folder, without its lock; empty when it was never written.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        with (folder / _LOCK).open("rb") as lock:
+            return lock.read(_IDENTITY_LENGTH).decode(errors="replace")
+    except FileNotFoundError:
+        return ""
 
 
 def folders(parent: Path) -> list[Path]:

@@ -10,6 +10,7 @@ was sealed also when the whole storage root is lost, was not mounted, or is an o
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,7 +27,9 @@ __all__ = [
     "Ledger",
     "Removal",
     "SealedStream",
+    "has_copies",
     "read_ledgers",
+    "sealed_in_copy",
     "sealed_rows",
     "set_aside_damaged",
     "write_ledger",
@@ -143,6 +146,29 @@ def read_ledgers(storage: Storage, model: str, spool: Path | None) -> dict[str, 
         if copy is not None and copy.is_newer_than(found.get(identity, Ledger())):
             found[identity] = copy
     return found
+
+
+def sealed_in_copy(spool: Path, stream: str, identity: str) -> int:
+    """Up to which segment a stream was sealed, as the copy in the spool says; -1 for none.
+
+    Args:
+        spool: the model's segments.
+        stream: ``<slice>/<stream>``.
+        identity: of its folder.
+    """
+    reached = -1
+    for path in _copies(spool):
+        with contextlib.suppress(LogError):  # Who seals says so.
+            copy = _read_copy(path)
+            sealed = None if copy is None else copy.streams.get(stream)
+            if sealed is not None and sealed.identity == identity:
+                reached = max(reached, sealed.sequence)
+    return reached
+
+
+def has_copies(spool: Path) -> bool:
+    """Whether a model's segments have a copy of a ledger beside them: some were sealed."""
+    return bool(_copies(spool))
 
 
 def set_aside_damaged(storage: Storage, model: str, spool: Path | None) -> list[str]:

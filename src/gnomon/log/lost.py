@@ -55,9 +55,11 @@ def lost_ranges(folder: Path) -> tuple[LostRange, ...]:
 def record_lost(folder: Path, ranges: tuple[LostRange, ...]) -> None:
     """Add lost batches to a stream's list; it is on disk when this returns.
 
+    Those that are there, as a repair that ended early has noted them, are not added again.
+
     Raises:
         LogError: the list is damaged.
         OSError: the disk refuses.
     """
-    known = _Lost(ranges=(*lost_ranges(folder), *ranges))
+    known = _Lost(ranges=tuple(dict.fromkeys((*lost_ranges(folder), *ranges))))
     files.replace(folder / _NAME, msgspec.json.encode(known))

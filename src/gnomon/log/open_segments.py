@@ -12,6 +12,7 @@ from gnomon import files
 from gnomon.errors import LogUnavailable
 from gnomon.log.layout import CLOSE, folders, stream_segments
 from gnomon.log.recovery import recover
+from gnomon.log.spool_owner import check_owner
 from gnomon.log.tail import EmptySegment, SegmentReader
 from gnomon.settings import Settings
 
@@ -55,9 +56,11 @@ def close_now(settings: Settings, model: str, seconds: float = 10.0) -> None:
         seconds: how long to wait for the servers.
 
     Raises:
-        LogUnavailable: a server did not do it in time, or the disk refuses.
-        LogError: a segment is damaged.
+        LogUnavailable: a server did not do it in time, the spool is another storage root's, or the
+            disk refuses.
+        LogError: a segment is damaged, or rows that were sealed are lost.
     """
+    check_owner(settings, model)
     asked = [one for one in open_segments(settings, model) if not recover(one.folder)]
     for one in asked:
         try:
@@ -71,7 +74,8 @@ def close_now(settings: Settings, model: str, seconds: float = 10.0) -> None:
                 raise LogUnavailable(
                     f"the server did not close a segment of {one.rows:,} rows within {seconds:g} s",
                     where=str(one.folder),
-                    hint="it is stopped, or its disk refuses: see gnomon status",
+                    hint="it is stopped, its disk refuses, or it syncs less often than that "
+                    "(GNOMON_FSYNC_SECONDS): see gnomon status",
                 )
             time.sleep(_LOOK_SECONDS)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from gnomon import files
 from gnomon.compat.platform import sync_descriptor
 from gnomon.errors import LogError, LogUnavailable
-from gnomon.log.closed import closed_segments, record_closed
+from gnomon.log.closed import closed_segments, filled_segments, record_closed
 from gnomon.log.layout import START, Position, Segment, StreamBusy, StreamLock, stream_segments
 from gnomon.log.new_segment import create_segment, remove_unnamed
 from gnomon.log.schema import FORMAT_KEY
@@ -64,7 +64,13 @@ def close_segments(folder: Path, lock: StreamLock) -> int | None:
         closed = {number: size for number, size in sizes.items() if size is not None}
         if closed != known:
             files.sync_folder(folder)
-            record_closed(folder, closed)
+            fresh = [
+                segment._replace(closed=closed.get(segment.sequence))
+                for segment in segments
+                if segment.sequence not in known
+            ]
+            filled = {segment.sequence for segment in fresh if _has_rows(segment)}
+            record_closed(folder, closed, filled=filled | filled_segments(folder))
     except OSError as error:
         raise LogUnavailable.of("take the log over", error, where=str(folder)) from None
     # A number is never used again, also where the segment that had it is lost.
@@ -96,6 +102,17 @@ def _is_empty(newest: Segment) -> bool:
     try:
         with SegmentReader(newest.path, newest.closed) as reader:
             return newest.closed is None and not reader.has_rows
+    except LogError:
+        return False
+
+
+def _has_rows(segment: Segment) -> bool:
+    """Whether a segment that was just closed has rows; what is damaged is not gone."""
+    if segment.closed is None:
+        return False
+    try:
+        with SegmentReader(segment.path, segment.closed) as reader:
+            return reader.last_batch() is not None
     except LogError:
         return False
 

@@ -7,23 +7,29 @@ accounts report it as lost instead of missing.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.log import closed
 from gnomon.log.layout import StreamBusy, StreamLock, folders, stream_segments
 from gnomon.log.ledger import set_aside_damaged
+from gnomon.log.missing_segments import missing_segments
 from gnomon.log.recovery import close_segments
 from gnomon.log.salvage import SalvagedSegment, salvage
 from gnomon.log.seal import only_sealer
 from gnomon.log.sealed_account import SealedAccount
 from gnomon.log.sealed_repair import RepairedTable, repair_table
-from gnomon.log.spool_owner import check_owner, restore_identity
+from gnomon.log.spool_owner import (
+    check_repairable,
+    restore_identity,
+    set_aside_damaged_identity,
+)
 from gnomon.log.table import LogTable
 from gnomon.log.tail import MisplacedSegment, SegmentReader
+from gnomon.log.unreadable_segment import record_all_lost
 from gnomon.settings import Settings
 
 __all__ = ["Repair", "repair"]
@@ -32,18 +38,21 @@ _WAIT_SECONDS = 30.0
 _LOOK_SECONDS = 0.1
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Repair:
     """What was found and done.
 
     Attributes:
         segments: damaged segments that were set aside and replaced.
+        missing: closed segments whose files are gone, with their bytes.
         misplaced: where segments are now that were in another place than they were written for.
-        lists: damaged lists of closed segments and ledgers, which were set aside and rebuilt.
+        lists: damaged lists of closed segments, ledgers and identities of the storage root, which
+            were set aside and rebuilt.
         table: what was lost of the sealed table; None if nothing was.
     """
 
     segments: tuple[SalvagedSegment, ...] = ()
+    missing: Mapping[str, int] = dataclasses.field(default_factory=dict)
     misplaced: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
     table: RepairedTable | None = None
@@ -51,12 +60,13 @@ class Repair:
     @property
     def lost_rows(self) -> bool:
         """Whether there were rows that cannot be read any more."""
-        return bool(self.segments or (self.table and self.table.lost))
+        damaged = any(one.lost for one in self.segments)
+        return bool(damaged or self.missing or (self.table and self.table.lost))
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing was damaged."""
-        return not (self.segments or self.misplaced or self.lists or self.table)
+        return not (self.segments or self.missing or self.misplaced or self.lists or self.table)
 
 
 def repair(settings: Settings, model: str) -> Repair:
@@ -69,18 +79,33 @@ def repair(settings: Settings, model: str) -> Repair:
         LogUnavailable: a sealer is at work and does not come to an end, the spool is another
             storage root's, or the disk refuses.
     """
-    spool = settings.spool_path / model
+    try:
+        return _repaired(settings, model, settings.spool_path / model)
+    except OSError as error:
+        where = error.filename or settings.spool_path / model
+        raise LogUnavailable.of("repair the log", error, where=str(where)) from None
+
+
+def _repaired(settings: Settings, model: str, spool: Path) -> Repair:
     table = LogTable(settings, model)
     with _alone(spool) as identity:
-        check_owner(settings, model)
-        lists = [*set_aside_damaged(table.storage, model, spool), *_rebuild_lists(spool)]
+        lists = set_aside_damaged_identity(settings, model)
+        check_repairable(settings, model)
+        lists += [*set_aside_damaged(table.storage, model, spool), *_rebuild_lists(spool)]
         _close_abandoned(spool)
         misplaced = tuple(_misplaced(spool))
         segments = tuple(_salvaged(spool, table))
         account = SealedAccount(table)
         repaired = repair_table(table, account, identity, spool)
+        missing = dict(_missing(spool, table, account))
         restore_identity(settings, model)
-    return Repair(segments=segments, misplaced=misplaced, lists=tuple(lists), table=repaired)
+    return Repair(
+        segments=segments,
+        missing=missing,
+        misplaced=misplaced,
+        lists=tuple(lists),
+        table=repaired,
+    )
 
 
 @contextlib.contextmanager
@@ -140,6 +165,15 @@ def _salvaged(spool: Path, table: LogTable) -> Iterator[SalvagedSegment]:
                     reader.verify()
             except LogError:
                 yield salvage(segment, table)
+
+
+def _missing(spool: Path, table: LogTable, account: SealedAccount) -> Iterator[tuple[str, int]]:
+    """Note closed segments that are gone as lost; each with its bytes."""
+    for stream in _streams(spool):
+        for segment in missing_segments(stream, account.sealed_up_to):
+            size = segment.closed or 0
+            record_all_lost(segment, size, table)
+            yield str(segment.path), size
 
 
 def _streams(spool: Path) -> Iterator[Path]:

@@ -36,6 +36,7 @@ from gnomon.log.layout import (
     folders,
     stream_segments,
 )
+from gnomon.log.missing_segments import MissingSegment, missing_segments
 from gnomon.log.recovery import recover
 from gnomon.log.retention import removal_time
 from gnomon.log.sealed_account import Counted, SealedAccount
@@ -81,9 +82,15 @@ class Sealer:
     A segment goes through these states: in the spool; in the table too; in the table, on disk; in
     the ledger; gone from the spool. A crash or a loss of power between any two is made good by the
     next ``seal``.
+
+    Args:
+        settings: where everything is.
+        model: whose spool.
+        wait: seconds to wait for another sealer that is at work; None: leave the work to it.
     """
 
-    def __init__(self, settings: Settings, model: str) -> None:
+    def __init__(self, settings: Settings, model: str, *, wait: float | None = None) -> None:
+        self._wait = wait
         self._settings = settings
         self._spool = settings.spool_path / model
         self._table = LogTable(settings, model)
@@ -101,7 +108,8 @@ class Sealer:
 
         Raises:
             LogError: a segment is damaged, or the table has lost rows or cannot be reached.
-            LogUnavailable: the spool is another storage root's, or the disk refuses.
+            LogUnavailable: the spool is another storage root's, another sealer does not come to an
+                end, or the disk refuses.
         """
         sealed, errors = 0, []
         with self._alone() as alone:
@@ -161,7 +169,13 @@ class Sealer:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[bool]:
         """Whether this is the one sealer at work on the spool, with its ledger open."""
-        with only_sealer(self._spool) as identity:
+        with only_sealer(self._spool, self._wait or 0.0) as identity:
+            if identity is None and self._wait is not None and self._spool.is_dir():
+                raise LogUnavailable(
+                    f"another sealer has been at work on this log for {self._wait:g} s",
+                    where=str(self._spool),
+                    hint="a server's own: gnomon status says how it fares",
+                )
             if identity is not None:
                 if not self._ours:
                     check_owner(self._settings, self._spool.name)
@@ -180,6 +194,8 @@ class Sealer:
         if folder.name == REQUESTS:
             segments = _due(segments, folder.parent, self._settings.spool_bytes)
         segments = [*itertools.takewhile(lambda s: s.closed is not None, segments)]
+        gone = missing_segments(folder, self._account.sealed_up_to)[:1]
+        segments = [s for s in segments if not gone or s.sequence < gone[0].sequence]
         segments = segments[:_SEGMENTS_AT_ONCE]
         with contextlib.ExitStack() as opened:
             whole, damage = _whole(opened, segments)
@@ -191,6 +207,8 @@ class Sealer:
             counted.reader.path.unlink()
         if damage is not None:
             raise damage
+        if gone and not whole:
+            raise MissingSegment.of(gone[0])
         return len(whole)
 
     def _remove_old(self) -> None:
@@ -265,14 +283,14 @@ def _groups(counted: Sequence[Counted]) -> Iterator[list[Counted]]:
 
 
 @contextlib.contextmanager
-def only_sealer(spool: Path) -> Iterator[str | None]:
+def only_sealer(spool: Path, wait: float = 0.0) -> Iterator[str | None]:
     """The spool's identity, if this is the one sealer at work on it; None when there is another,
     or no spool."""
     if not spool.is_dir():
         yield None
         return
     try:
-        lock = StreamLock(spool, name="seal.lock")
+        lock = StreamLock(spool, wait=wait, name="seal.lock")
     except StreamBusy:
         yield None
         return

@@ -175,6 +175,17 @@ class SealedAccount:
             removed[stream] = removed.get(stream, 0) + rows
         self._write(replace(self._ledger, removed=removed, removing=None))
 
+    def sealed_up_to(self, key: str) -> int:
+        """Up to which segment the stream of a key is in the ledger or the table; -1 for none.
+
+        Raises:
+            LogError: the table cannot be read.
+        """
+        name, _, identity = key.rpartition("/")
+        known, table = self._ledger.streams.get(name), self._table.load()
+        noted = known.sequence if known is not None and known.identity == identity else -1
+        return max(noted, -1 if table is None else sealed_segment(table, key))
+
     def missing(self) -> dict[str, int]:
         """Rows of each stream of this spool that the table should have and has not.
 

@@ -21,9 +21,10 @@ import pyarrow as pa
 from gnomon import files
 from gnomon.compat.platform import sync_content
 from gnomon.errors import LogError, LogUnavailable
-from gnomon.log.closed import closed_segments, record_closed
+from gnomon.log.closed import closed_segments, filled_segments, record_closed
 from gnomon.log.ipc_messages import checksummed
 from gnomon.log.layout import CLOSE, Position, StreamLock, segment_path, stream_segments
+from gnomon.log.ledger import sealed_in_copy
 from gnomon.log.new_segment import UnnamedSegment, create_segment, no_space
 from gnomon.log.recovery import close_segments
 from gnomon.log.schema import check_format
@@ -130,7 +131,7 @@ class SegmentWriter:
             self._open.offset >= self._settings.segment_bytes
             or age >= self._settings.segment_seconds
         )
-        return due or (self._folder / CLOSE).exists()
+        return due or (self._folder / CLOSE).is_file()
 
     def append(self, batch: pa.RecordBatch) -> int:
         """Add a batch with one ``write``; return the segment's offset after it.
@@ -278,7 +279,14 @@ class SegmentWriter:
         sizes = {segment.sequence: segment.offset for segment in finished}
         known = closed_segments(self._folder)
         oldest = stream_segments(self._folder)[0].sequence
-        record_closed(self._folder, {**known, **sizes}, oldest=oldest)
+        filled = set(filled_segments(self._folder))
+        filled |= {segment.sequence for segment in finished if segment.last is not None}
+        if any(number < oldest for number in filled):
+            stream = f"{self._folder.parent.name}/{self._folder.name}"
+            spool = self._folder.parent.parent
+            sealed = sealed_in_copy(spool, stream, self._lock.identity)
+            filled = {number for number in filled if number >= oldest or number > sealed}
+        record_closed(self._folder, {**known, **sizes}, filled=filled, oldest=oldest)
 
     def _begin(self, sequence: int) -> _Open:
         metadata = dict(self._metadata)

@@ -19,6 +19,7 @@ from gnomon.log.addressed import addressed
 from gnomon.log.columns import View
 from gnomon.log.delta import sealed_segment, sealed_up_to, stored_schema
 from gnomon.log.layout import REQUESTS, folders, stream_segments
+from gnomon.log.missing_segments import MissingSegment, missing_segments
 from gnomon.log.sql import connection
 from gnomon.log.table import LogTable
 from gnomon.log.tail import EmptySegment, SegmentReader
@@ -94,7 +95,7 @@ class Snapshot:
 
     def sealed_up_to(self, stream_key: str) -> int:
         """The highest segment of a stream that is in the table; -1 when none is."""
-        return -1 if self._table is None else sealed_segment(self._table, stream_key)
+        return _reached(self._table, stream_key)
 
     @property
     def is_empty(self) -> bool:
@@ -193,13 +194,17 @@ def _batches(
 def _consistent(table: LogTable, spool: Path | None) -> tuple[DeltaTable | None, list[Unsealed]]:
     """The table, and the segments that it lacks, with no commit between one and the other."""
     for last in [False] * _TRIES + [True]:
-        before = table.read()
-        segments = list(_open_segments(spool))
-        after = table.read()
-        if last or _version(before) == _version(after):
-            return after, _not_in(after, segments)
-        for segment in segments:
-            segment.reader.close()
+        with contextlib.ExitStack() as opened:
+            before = table.read()
+            segments = []
+            for segment in _open_segments(spool):
+                opened.enter_context(segment.reader)
+                segments.append(segment)
+            after = table.read()
+            if last or _version(before) == _version(after):
+                _check_none_missing(table, after, spool)
+                opened.pop_all()
+                return after, _not_in(after, segments)
     raise AssertionError
 
 
@@ -211,6 +216,23 @@ def _open_segments(spool: Path | None) -> Iterator[Unsealed]:
                 with contextlib.suppress(FileNotFoundError, EmptySegment):
                     reader = SegmentReader(segment.path, segment.closed)
                     yield Unsealed(reader, reader.end)
+
+
+def _check_none_missing(table: LogTable, known: DeltaTable | None, spool: Path | None) -> None:
+    """See that no closed segment is gone. What is sealed meanwhile is in a newer table.
+
+    Raises:
+        LogError: one is.
+    """
+    for slice_folder in folders(spool) if spool is not None else ():
+        for stream in folders(slice_folder):
+            if missing_segments(stream, lambda key: _reached(known, key)):
+                for gone in missing_segments(stream, lambda key: _reached(table.load(), key)):
+                    raise MissingSegment.of(gone)
+
+
+def _reached(table: DeltaTable | None, stream_key: str) -> int:
+    return -1 if table is None else sealed_segment(table, stream_key)
 
 
 def _not_in(table: DeltaTable | None, segments: list[Unsealed]) -> list[Unsealed]:

@@ -1,28 +1,42 @@
 """Which storage root a spool belongs to: two roots that share one would seal each other's rows.
 
 ``root.json`` under the storage root holds a random identity, made once; ``root.json`` in a model's
-folder of the spool holds that of the root it belongs to. A spool inside its root needs neither.
+folder of the spool holds that of the root it belongs to, also where the spool is in its root.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
 from gnomon import files, formats
-from gnomon.errors import GnomonError, LogUnavailable
+from gnomon.errors import GnomonError, LogError, LogUnavailable
+from gnomon.log.ledger import has_copies
+from gnomon.log.table import LogTable
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
-__all__ = ["FORMAT", "check_owner", "claim_spool", "restore_identity"]
+__all__ = [
+    "FORMAT",
+    "check_owner",
+    "check_repairable",
+    "claim_spool",
+    "restore_identity",
+    "set_aside_damaged_identity",
+]
 
 FORMAT = 1
 
-_FORMAT = formats.Format("storage root's identity", FORMAT, damaged=LogUnavailable)
+_FORMAT = formats.Format(
+    "storage root's identity",
+    FORMAT,
+    hint="gnomon log repair sets it aside; its copy, in the root or in the spool, replaces it",
+    damaged=LogUnavailable,
+)
 _NAME = "root.json"
 
 
@@ -48,32 +62,57 @@ def claim_spool(settings: Settings, model: str) -> None:
             that cannot be found out.
     """
     with _explained(settings, model) as folder:
-        if folder is None:
-            return
         storage, owner = Storage(settings), _owner(folder)
         if owner is None:
+            try:
+                _check_sealed_here(settings, model, folder)
+            except LogError as error:
+                raise LogUnavailable(error.message, where=error.where, hint=error.hint) from None
             identity = _identity(storage) or _made(storage, secrets.token_hex(8))
             claimed = RootIdentity(identity=identity, root=settings.root)
             files.make_folder(folder)
             files.create(folder / _NAME, msgspec.json.encode(claimed))
             owner = _owner(folder) or claimed
-        if owner.identity != _identity(storage):
-            raise _of_another_root(folder, owner, settings)
+        found = _identity(storage)
+        if found is None and _is_within(folder, settings):
+            found = _made(storage, owner.identity)
+        if owner.identity != found:
+            raise _of_another_root(folder, owner, found, settings)
 
 
 def check_owner(settings: Settings, model: str) -> None:
-    """Refuse a spool of another storage root. One that lacks its identity was perhaps emptied: that
-    shows in what had been sealed.
+    """Refuse to seal a spool of another storage root, or of this one before it was emptied.
+
+    Raises:
+        LogUnavailable: it is not this root's, or that cannot be found out.
+        LogError: rows that were sealed from it are not in this root.
+    """
+    with _explained(settings, model) as folder:
+        owner, found = _owner(folder), _identity(Storage(settings))
+        if owner is not None and found is not None and owner.identity != found:
+            raise _of_another_root(folder, owner, found, settings)
+        if owner is None or found is None:
+            _check_sealed_here(settings, model, folder)
+        if owner is not None and found is None and not _is_within(folder, settings):
+            raise _of_another_root(folder, owner, found, settings)
+
+
+def check_repairable(settings: Settings, model: str) -> None:
+    """Refuse to repair a spool of another storage root.
+
+    One at the same path that lacks its identity was emptied: a repair is for going on without what
+    was in it.
 
     Raises:
         LogUnavailable: it is another's, or that cannot be found out.
     """
     with _explained(settings, model) as folder:
-        owner = None if folder is None else _owner(folder)
-        if folder is None or owner is None:
+        owner, found = _owner(folder), _identity(Storage(settings))
+        if owner is None or found == owner.identity:
             return
-        if (_identity(Storage(settings)) or owner.identity) != owner.identity:
-            raise _of_another_root(folder, owner, settings)
+        emptied = owner.root == settings.root or _is_within(folder, settings)
+        if found is not None or not emptied:
+            raise _of_another_root(folder, owner, found, settings)
 
 
 def restore_identity(settings: Settings, model: str) -> None:
@@ -83,23 +122,50 @@ def restore_identity(settings: Settings, model: str) -> None:
         LogUnavailable: a file with an identity is damaged, or the disk refuses.
     """
     with _explained(settings, model) as folder:
-        owner = None if folder is None else _owner(folder)
+        owner = _owner(folder)
         if owner is not None and _identity(Storage(settings)) is None:
             _made(Storage(settings), owner.identity)
 
 
+def set_aside_damaged_identity(settings: Settings, model: str) -> list[str]:
+    """Move a damaged identity out of the way, in the root or the spool; where it is then.
+
+    Raises:
+        LogUnavailable: one is of a newer version, or the disk refuses.
+    """
+    moved = []
+    with _explained(settings, model) as folder:
+        storage = Storage(settings)
+        content = storage.read(_NAME)
+        if content is not None and _is_damaged(content, _NAME):
+            moved.append(f"damaged/{_NAME}")
+            storage.write(moved[-1], content)
+            storage.remove(_NAME)
+        with suppress(FileNotFoundError):
+            content = (folder / _NAME).read_bytes()
+            if _is_damaged(content, str(folder / _NAME)):
+                moved.append(f"damaged/spool/{model}/{_NAME}")
+                storage.write(moved[-1], content)
+                files.remove(folder / _NAME)
+    return moved
+
+
 @contextmanager
-def _explained(settings: Settings, model: str) -> Iterator[Path | None]:
-    """The model's folder in the spool; None where it is in its root."""
-    folder = None if settings.spool is None else settings.spool_path / model
+def _explained(settings: Settings, model: str) -> Iterator[Path]:
+    """The model's folder in the spool."""
+    folder = settings.spool_path / model
     try:
         yield folder
     except OSError as error:
         raise LogUnavailable.of("claim the spool", error, where=str(folder)) from None
-    except LogUnavailable:
+    except (LogError, LogUnavailable):
         raise
     except GnomonError as error:
-        raise LogUnavailable(f"cannot claim the spool: {error}", where=str(folder)) from None
+        raise LogUnavailable(
+            f"cannot claim the spool: {error.message}",
+            where=error.where or str(folder),
+            hint=error.hint,
+        ) from None
 
 
 def _owner(folder: Path) -> RootIdentity | None:
@@ -114,23 +180,57 @@ def _identity(storage: Storage) -> str | None:
     return formats.decode(content, RootIdentity, _FORMAT, where).identity
 
 
+def _is_damaged(content: bytes, where: str) -> bool:
+    try:
+        formats.decode(content, RootIdentity, _FORMAT, where)
+    except LogUnavailable:
+        return True
+    return False
+
+
 def _made(storage: Storage, identity: str) -> str:
     """The identity that the root has from now on: this one, unless another was quicker."""
     storage.create(_NAME, msgspec.json.encode(RootIdentity(identity=identity)))
     return _identity(storage) or identity
 
 
-def _of_another_root(folder: Path, owner: RootIdentity, settings: Settings) -> LogUnavailable:
-    if owner.root == settings.root:
+def _is_within(folder: Path, settings: Settings) -> bool:
+    """Whether the spool is in its root and on its disk, so that it was not emptied without it."""
+    root = Path(settings.root).resolve()
+    return (
+        settings.is_local
+        and folder.resolve().is_relative_to(root)
+        and folder.is_dir()
+        and folder.stat().st_dev == root.stat().st_dev
+    )
+
+
+def _check_sealed_here(settings: Settings, model: str, folder: Path) -> None:
+    """See that what was sealed from a spool is in this root, where no identity says whose it is.
+
+    Raises:
+        LogError: it is not: the root is another, or was emptied.
+    """
+    if has_copies(folder) and not _is_within(folder, settings):
+        LogTable(settings, model).read()
+
+
+def _of_another_root(
+    folder: Path, owner: RootIdentity, found: str | None, settings: Settings
+) -> LogUnavailable:
+    if owner.root != settings.root:
         return LogUnavailable(
-            f"the storage root {settings.root} is not the one that this spool was written for: it "
-            "was emptied or replaced, or is not mounted",
+            f"this spool belongs to another storage root, which was {owner.root}; "
+            f"GNOMON_ROOT is {settings.root}",
             where=str(folder),
-            hint="restore it, or go on without what was in it: gnomon log repair",
+            hint="give each storage root a GNOMON_SPOOL of its own",
         )
+    without = "gnomon log repair"
+    if found is not None:
+        without = f"remove {folder / _NAME}, then {without}"
     return LogUnavailable(
-        f"this spool belongs to another storage root, which was {owner.root}; "
-        f"GNOMON_ROOT is {settings.root}",
+        f"the storage root {settings.root} is not the one that this spool was written for: it "
+        "was emptied or replaced, is not mounted, or is another deployment's at the same path",
         where=str(folder),
-        hint="give each storage root a GNOMON_SPOOL of its own",
+        hint=f"restore it, or use another GNOMON_SPOOL; to go on without what was in it: {without}",
     )

@@ -21,7 +21,13 @@ from gnomon.log.sealed_stream import last_source
 from gnomon.log.table import LogTable
 from gnomon.log.tail import POSITION_KEY, SegmentReader, source_position
 
-__all__ = ["UnreadableSegment", "began_at", "request_ids", "set_aside_unreadable"]
+__all__ = [
+    "UnreadableSegment",
+    "began_at",
+    "record_all_lost",
+    "request_ids",
+    "set_aside_unreadable",
+]
 
 _REQUEST_ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -50,8 +56,27 @@ def set_aside_unreadable(segment: Segment, place: Path, table: LogTable) -> tupl
         OSError: the disk refuses.
         LogError: the list of what is lost is damaged, or the table cannot be read.
     """
-    folder, content = segment.path.parent, segment.path.read_bytes()
+    content = segment.path.read_bytes()
     size = max(segment.closed or 0, len(content))
+    files.replace(place, content)
+    record_all_lost(segment, size, table)
+    files.remove(segment.path)
+    return size, request_ids(content)
+
+
+def record_all_lost(segment: Segment, size: int, table: LogTable) -> None:
+    """Note that all of a segment is lost.
+
+    Args:
+        segment: closed; its file need not be there.
+        size: its bytes.
+        table: the model's, for how far a shadow had come before.
+
+    Raises:
+        OSError: the disk refuses.
+        LogError: the list of what is lost is damaged, or the table cannot be read.
+    """
+    folder = segment.path.parent
     lost = LostRange(segment=segment.sequence, begin=0, end=size)
     if folder.name != REQUESTS:
         began = _read_before(segment, table)
@@ -62,10 +87,7 @@ def set_aside_unreadable(segment: Segment, place: Path, table: LogTable) -> tupl
             read_from=began,
             read_to=began_at(segment) or began,
         )
-    files.replace(place, content)
     record_lost(folder, (lost,))
-    files.remove(segment.path)
-    return size, request_ids(content)
 
 
 def began_at(segment: Segment) -> str | None:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from gnomon.artifact import Artifact
 from gnomon.contract import Contract, Decoder
 from gnomon.errors import InvalidRequest, TableError
+from gnomon.offline.column_names import joint_contract
 from gnomon.offline.offline_table import read_table
 from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
@@ -45,7 +46,8 @@ def score_file(
         artifact: scores them.
         settings: thread and time limits of the worker.
         keep: columns of the file to have beside the answers. Without it: the entity key and the
-            event time, or all columns of a contract that has neither.
+            event time, or all columns of a contract that has neither. A feature that is called as
+            an output is ``input/prediction`` there.
         progress: called with the number of rows scored since the last call.
 
     Returns:
@@ -106,14 +108,18 @@ def _kept(table: pa.Table, contract: Contract, keep: Sequence[str] | None, where
                 where=where,
                 hint="it has " + ", ".join(table.column_names),
             )
-    taken = set(_answer_names(contract)).intersection(keep)
+    chosen = table.select(list(dict.fromkeys(keep)))
+    joint = joint_contract(contract, _answer_names(contract)).input_schema.names
+    called = dict(zip(contract.input_schema.names, joint, strict=True))
+    chosen = chosen.rename_columns([called.get(name, name) for name in chosen.column_names])
+    taken = set(_answer_names(contract)).intersection(chosen.column_names)
     if taken:
         raise TableError(
             f"the file has a column `{min(taken)}`, as the answers have",
             where=where,
             hint="say with --keep which columns to have beside the answers",
         )
-    return table.select(list(dict.fromkeys(keep)))
+    return chosen
 
 
 def _answer_names(contract: Contract) -> list[str]:

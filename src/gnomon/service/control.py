@@ -205,7 +205,9 @@ async def _answer(runtime: Controlled, scope: Scope, receive: Receive) -> bytes:
     if method.encode() not in allow(route.method).split(b", "):
         raise MethodNotAllowed(f"expected {route.method}, got {method}", where=path)
     check_token(scope, runtime.control_token, hint=CONTROL_HINT)
-    body = await read_body(receive, BODY_BYTES, scope["headers"], seconds=BODY_SECONDS)
+    body = await read_body(
+        receive, BODY_BYTES, scope["headers"], seconds=BODY_SECONDS, hint="shorten the reason"
+    )
     return msgspec.json.encode(await route.answer(runtime, bytes(body)))
 
 

@@ -19,7 +19,12 @@ from gnomon.service.http import ASGI
 from gnomon.service.metric_files import reserve_files
 from gnomon.service.origins import origins_of
 from gnomon.service.runtime import Runtime, open_gateway
-from gnomon.service.stopping import refuse_connections, when_told_to_stop
+from gnomon.service.stopping import (
+    is_server,
+    refuse_connections,
+    stop_without_server,
+    when_told_to_stop,
+)
 from gnomon.service.takeover import prepare_takeover
 from gnomon.service.traffic import count_by_route
 from gnomon.settings import Settings
@@ -93,10 +98,12 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
             from gnomon.service.supervision import restart_promptly  # No gateway needs circus.
 
             restart_promptly()
+            is_server()
             prepare_takeover(settings.slices)
 
         @bentoml.on_startup  # type: ignore[untyped-decorator]
         async def start(self) -> None:
+            stop_without_server()
             runtime = await self.opened.enter_async_context(open_gateway(model, settings, policy))
             when_told_to_stop(runtime.give_up_loading)
             if settings.slices == 1:

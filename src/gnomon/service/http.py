@@ -100,6 +100,7 @@ async def read_body(
     *,
     seconds: float,
     grow: Callable[[int], None] = lambda size: None,
+    hint: str = "send fewer rows per request, or raise GNOMON_BODY_BYTES",
 ) -> bytes | bytearray:
     """The whole request body. A long one is not copied to make it ``bytes``.
 
@@ -110,6 +111,7 @@ async def read_body(
             refused before a byte of it is read.
         seconds: how long it may take to come.
         grow: called with how many bytes have come; what it raises ends the reading.
+        hint: what to do about a body that is too long.
 
     Raises:
         UnknownContentCoding: the body is compressed.
@@ -131,15 +133,17 @@ async def read_body(
             if length is None:
                 raise MalformedBody("expected a number of bytes", where="Content-Length")
             if length > limit:
-                raise _too_large(limit, f"{length:,} bytes")
+                raise _too_large(limit, f"{length:,} bytes", hint)
     try:
         async with asyncio.timeout(seconds):
-            return await _read(receive, limit, grow)
+            return await _read(receive, limit, grow, hint)
     except TimeoutError:
         raise too_slow(seconds) from None
 
 
-async def _read(receive: Receive, limit: int, grow: Callable[[int], None]) -> bytes | bytearray:
+async def _read(
+    receive: Receive, limit: int, grow: Callable[[int], None], hint: str
+) -> bytes | bytearray:
     body = bytearray()
     while True:
         message = await receive()
@@ -149,7 +153,7 @@ async def _read(receive: Receive, limit: int, grow: Callable[[int], None]) -> by
         body += chunk
         grow(len(body))
         if len(body) > limit:
-            raise _too_large(limit, "more")
+            raise _too_large(limit, "more", hint)
         if not message.get("more_body", False):
             return body if len(body) > SOON_BYTES else bytes(body)
 
@@ -162,11 +166,8 @@ def too_slow(seconds: float) -> RequestTimeout:
     )
 
 
-def _too_large(limit: int, came: str) -> BodyTooLarge:
-    return BodyTooLarge(
-        f"expected a body of at most {limit:,} bytes, got {came}",
-        hint="send fewer rows per request, or raise GNOMON_BODY_BYTES",
-    )
+def _too_large(limit: int, came: str, hint: str) -> BodyTooLarge:
+    return BodyTooLarge(f"expected a body of at most {limit:,} bytes, got {came}", hint=hint)
 
 
 async def respond(

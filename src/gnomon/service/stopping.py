@@ -1,4 +1,4 @@
-"""The first step of stopping a gateway: it accepts no new connections.
+"""When a gateway stops, and the first step of it: it accepts no new connections.
 
 uvicorn stops accepting at once. But the process that started the gateway has the listening socket
 too, until the gateway has ended, and meanwhile the kernel would go on taking connections: clients
@@ -8,6 +8,7 @@ that wait for an answer, and in the end are cut off. Refused, they can turn to a
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -18,9 +19,41 @@ from types import FrameType
 
 from gnomon.compat.platform import own_descriptors, stop_listening
 
-__all__ = ["listening", "refuse_connections", "when_told_to_stop"]
+__all__ = [
+    "is_server",
+    "listening",
+    "refuse_connections",
+    "stop_without_server",
+    "when_told_to_stop",
+]
 
 POLL_SECONDS = 0.05
+SERVER = "_GNOMON_SERVER"
+"""The variable that tells gateways the process id of the process that starts them."""
+LOOK_SECONDS = 0.5
+
+logger = logging.getLogger("gnomon")
+
+
+def is_server() -> None:
+    """To be called in the process that serves a deployment, before it starts gateways."""
+    os.environ[SERVER] = str(os.getpid())
+
+
+def stop_without_server() -> None:
+    """Stop in good order, as on SIGTERM, once the process that starts gateways was killed.
+
+    Nobody would start this gateway again, and no other server could listen where it does. To be
+    called from the event loop.
+    """
+    server = os.environ.get(SERVER)
+    if server is None:
+        return
+    if os.getppid() != int(server):
+        logger.error("the process that started this gateway has ended: stopping")
+        os.kill(os.getpid(), signal.SIGTERM)
+        return
+    asyncio.get_running_loop().call_later(LOOK_SECONDS, stop_without_server)
 
 
 def when_told_to_stop(act: Callable[[], None]) -> None:

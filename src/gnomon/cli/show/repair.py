@@ -22,6 +22,9 @@ def explain(done: Repair) -> Iterator[str]:
         yield f"a segment of another stream was moved to {place}"
     for place in done.lists:
         yield f"a damaged list was rebuilt; the old one is {place}"
+    for place, size in done.missing.items():
+        yield f"{place}: its file is gone: {plural(size, 'byte')} lost"
+        yield "  lost requests cannot be identified"
     for segment in done.segments:
         yield from _segment(segment)
     if done.table is not None:
