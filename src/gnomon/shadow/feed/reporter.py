@@ -90,16 +90,17 @@ class Reporter(threading.Thread):
         os._exit(0)
 
     def _progress(self) -> Progress:
-        error = self._trouble
+        failed: str | None = None
         try:
             self._count_eligible()
             self._fsync()
         except GnomonError as trouble:
-            error = error or str(trouble)
+            failed = str(trouble)
         end = self._end
         if end is not None and end[0] == self._reading.position:
             self._done_before = end[1] - self._eligible
         totals, position = self._done
+        error = self._trouble or failed  # Of these totals, not of those before the counting.
         lagging = max(self._done_before + self._eligible - totals.done, 0)
         micros = tuple(self._micros)
         return Progress(
