@@ -30,6 +30,7 @@ from typing import Any
 import pytest
 
 from gnomon.artifact import fresh_process
+from gnomon.compat import platform
 from gnomon.worker import spawn
 
 PRELOADED = (
@@ -71,6 +72,7 @@ class Forked:
         # Without a look at the script that this process runs: it would run it again.
         with _starting, pytest.MonkeyPatch.context() as patch:
             patch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+            patch.delenv(platform.VARIABLE, raising=False)  # What is preloaded has read it.
             self._process.start()
         # Else this process would wait for it as it ends, and it perhaps for this one's sockets.
         processes._children.discard(self._process)  # type: ignore[attr-defined]
@@ -113,6 +115,11 @@ def run_python(
     Raises:
         AssertionError: it was killed.
     """
+    if _is_portable(env):
+        command = [sys.executable, *arguments]
+        return subprocess.run(
+            command, cwd=cwd, env=env, timeout=timeout, capture_output=True, text=True, check=False
+        )
     with TemporaryFile() as stdout, TemporaryFile() as stderr:
         process = start_python(
             arguments, cwd=cwd, env=env, stdout=stdout.fileno(), stderr=stderr.fileno()
@@ -130,6 +137,11 @@ def run_python(
     return CompletedProcess([sys.executable, *arguments], code, out, err)
 
 
+def _is_portable(env: Mapping[str, str]) -> bool:
+    """Whether a process must be a new interpreter, as what is preloaded has read the variable."""
+    return env.get(platform.VARIABLE, "0") not in ("", "0")
+
+
 def start_python(
     arguments: Sequence[str],
     *,
@@ -139,6 +151,7 @@ def start_python(
     stderr: int = 2,
 ) -> Forked:
     """As ``subprocess.Popen([sys.executable, *arguments])``; outputs are descriptors."""
+    assert not _is_portable(os.environ if env is None else env)
     return Forked(
         _run,
         tuple(arguments),
@@ -236,7 +249,8 @@ def _forget_tests() -> None:
 
 def _start(arguments: Sequence[str], **more: Any) -> Any:
     """As ``subprocess.Popen``: forks what is to be a worker."""
-    if [*arguments[:4]] != [sys.executable, "-P", "-m", "gnomon.worker"]:
+    is_worker = [*arguments[:4]] == [sys.executable, "-P", "-m", "gnomon.worker"]
+    if not is_worker or _is_portable(more["env"]):
         return subprocess.Popen(arguments, **more)
     (number,) = more["pass_fds"]
     words = [*arguments[4:]]

@@ -21,7 +21,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "artifact/allowances.py",
         "artifact/experimental.py",
         "artifact/metadata_routing.py",
-        "artifact/surroundings.py",
+        "artifact/outside_reads.py",
         "artifact/target.py",
         "artifact/unseen_values.py",
         "pipeline/batch_dependent_steps.py",

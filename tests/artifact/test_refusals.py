@@ -28,6 +28,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from gnomon.artifact import inspect, load, pack
 from gnomon.artifact.allowances import PackWarning
 from gnomon.artifact.packing import check_training
+from gnomon.cli import console
+from gnomon.cli.show.artifact import show_artifact
 from gnomon.contract.training_table import training_table
 from gnomon.errors import PackRefused
 
@@ -94,6 +96,19 @@ class ByAbsoluteFile(Step):
 class ByFileBeside(Step):
     def transform(self, X):
         return X * float((Path(__file__).parent / "rate.txt").read_text())
+
+
+class Rule:
+    def __init__(self, at):
+        self.at = at
+
+    def predict(self, X):
+        return (X["a"] > self.at).astype(int).tolist()
+
+
+class Gaps(Rule):
+    def predict(self, X):
+        return np.where(X["a"] > 0, np.nan, X["a"])
 
 
 class Complex(Step):
@@ -260,6 +275,24 @@ def test_what_is_allowed_is_recorded_with_what_was_found(users: Any) -> None:
     found = inspect(artifact.tag).manifest.allowed
     assert list(found) == ["batch_dependent"]
     assert "step `centreonbatch`" in found["batch_dependent"]
+    with console.out.capture() as shown:
+        show_artifact(artifact)
+    assert "allowed batch_dependent" in shown.get()
+
+
+@pytest.mark.usefixtures("home")
+def test_a_class_that_only_predicts_is_packed(users: Any) -> None:
+    """It is fitted as it is, has no parameters, and knows nothing of scikit-learn."""
+    artifact = pack("rule", users.Rule(0.5), X, leakage="off")
+    assert artifact.contract.task == "classification"
+    assert [output.name for output in artifact.contract.outputs] == ["prediction"]
+
+
+@pytest.mark.usefixtures("home")
+def test_rows_of_training_without_an_answer_are_warned_of(users: Any) -> None:
+    """A request with such a row gets an error."""
+    with pytest.warns(PackWarning, match=r"`prediction` is NaN or infinite in \d+ of 64 rows"):
+        pack("gaps", users.Gaps(0.5), X, leakage="off")
 
 
 @pytest.mark.usefixtures("home")

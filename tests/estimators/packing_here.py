@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from gnomon.artifact import golden, packing, serialization
-from gnomon.artifact.faithful import check_faithful
 from gnomon.artifact.given import as_fitted, given_table
+from gnomon.artifact.round_trip import check_round_trip
 from gnomon.artifact.target import as_target
 from gnomon.artifact.vendoring import find_code
 from gnomon.contract.contract import Contract
@@ -35,7 +35,7 @@ def pack_here(
     rows = golden.choose_rows(table.frame, 32)
     contract = packing._infer(model, table, y, rows, (), None, None)
     find_code(model)
-    check_faithful(model, rows, contract)
+    check_round_trip(model, rows, contract)
     packing.check_batch_invariance(model, table.frame, contract)
     content = serialization.dump(model, serializer)
     accepted = packing.accept_types(content, serializer, {}, trusted)

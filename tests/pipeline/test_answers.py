@@ -51,6 +51,13 @@ class Halves(Threshold):
         return rows["a"].to_numpy() / 2
 
 
+class Bounds(Threshold):
+    """What names the columns of its answer."""
+
+    def predict(self, rows: pd.DataFrame) -> Any:
+        return pd.DataFrame({"low": rows["a"] - 1, "high": rows["a"] + 1})
+
+
 KINDS: dict[str, tuple[Any, Any, str, dict[str, str]]] = {
     "several numbers": (
         LinearRegression(),
@@ -197,6 +204,12 @@ def test_the_numbers_are_those_of_the_models_methods() -> None:
 def test_what_only_predicts_is_judged_by_what_it_predicts(model: Any, y: Any, task: str) -> None:
     """A class that knows nothing of scikit-learn names labels or gives numbers."""
     assert described(model, X, y).task == task
+
+
+def test_targets_are_called_as_the_answer_calls_them() -> None:
+    """Where no y says how."""
+    found = described(Bounds(), X)
+    assert [output.name for output in found.outputs] == ["prediction_low", "prediction_high"]
 
 
 NOTHING: tuple[tuple[Any, str, str], ...] = (

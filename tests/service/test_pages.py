@@ -15,7 +15,7 @@ import httpx
 import msgspec
 import pytest
 
-from gnomon.contract import Feature
+from gnomon.contract import Feature, Output
 from gnomon.service import pages
 from gnomon.service.examples import example_row
 from tests.service.standin import CONTRACT, StandIn
@@ -47,6 +47,35 @@ def test_the_page_describes_every_field_of_the_contract(standin: StandIn) -> Non
     shown = re.search(r"<textarea[^>]*>(.*?)</textarea>", page, re.DOTALL)
     assert shown is not None
     assert msgspec.json.decode(shown[1].replace("&#34;", '"')) == example_row(CONTRACT)
+
+
+def test_the_page_says_what_was_allowed(standin: StandIn) -> None:
+    """By name, with what packing found; nothing where nothing was."""
+    found = {"batch_dependent": "3 of 24 rows differ alone at step `centre` <b>"}
+    page = pages.index(standin.status(), CONTRACT, found).decode()
+    assert (
+        "<code>batch_dependent</code>: 3 of 24 rows differ alone at step `centre` &lt;b&gt;" in page
+    )
+    assert "was packed although" not in pages.index(standin.status(), CONTRACT).decode()
+
+
+def test_the_page_describes_every_output(standin: StandIn) -> None:
+    """Of several targets each, and a score beside a prediction."""
+    several = msgspec.structs.replace(
+        CONTRACT,
+        task="classification",
+        classes=(),
+        outputs=(
+            Output(name="prediction_hot", type="integer", target="hot", classes=(0, 1)),
+            Output(name="prediction_wet", type="string", target="wet", classes=("no", "yes")),
+            Output(name="score_hot", type="float", kind="score", target="hot"),
+        ),
+    )
+    several.check()
+    page = " ".join(pages.index(standin.status(), several).decode().split())
+    assert "<code>prediction_hot</code> (integer: 0 or 1)," in page
+    assert "<code>prediction_wet</code> (string: no or yes)" in page
+    assert "and <code>score</code> in <code>targets</code> by name" in page
 
 
 def test_the_page_loads_nothing_from_anywhere(standin: StandIn) -> None:

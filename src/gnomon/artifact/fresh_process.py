@@ -146,7 +146,7 @@ def _run(folder: Path, environment: dict[str, str], working_directory: str) -> V
 def main(folder: str) -> None:
     """Load and verify one artifact, and print a verdict; exit with 1 if it fails."""
     from gnomon.artifact.loading import load
-    from gnomon.artifact.surroundings import watching
+    from gnomon.artifact.outside_reads import watching
     from gnomon.compat.skops import import_without_estimators
 
     import_without_estimators()

@@ -19,7 +19,6 @@ from gnomon.artifact import fresh_process, golden, leakage_checks, serialization
 from gnomon.artifact.allowances import Allowances, Allowed, PackWarning
 from gnomon.artifact.artifact import Artifact, examine
 from gnomon.artifact.environment import Environment
-from gnomon.artifact.faithful import check_faithful, raised
 from gnomon.artifact.given import as_fitted, given_table
 from gnomon.artifact.manifest import (
     CHECKS,
@@ -36,9 +35,10 @@ from gnomon.artifact.manifest import (
     hash_files,
 )
 from gnomon.artifact.profile import profile
+from gnomon.artifact.round_trip import check_round_trip, raised
 from gnomon.artifact.target import as_target
 from gnomon.artifact.trust import check_allowed, is_known_safe
-from gnomon.artifact.unseen_values import warn_of_unseen
+from gnomon.artifact.unseen_values import warn_of_unanswered, warn_of_unseen
 from gnomon.contract.contract import Contract
 from gnomon.contract.frames import as_input, as_trained
 from gnomon.contract.inference import infer_contract
@@ -148,9 +148,10 @@ def pack(
     rows = golden.choose_rows(X, golden_rows)
     contract = contract or _infer(pipeline, table, y, rows, entity_key, event_time, timezone)
     own = vendoring.find_code(pipeline, code)
-    check_faithful(pipeline, rows, contract)
+    check_round_trip(pipeline, rows, contract)
     with allowances.of("batch_dependent", stacklevel=2):
         check_batch_invariance(pipeline, X, contract, stacklevel=4)
+    warn_of_unanswered(pipeline, rows, contract, stacklevel=2)
     warn_of_unseen(pipeline, rows, contract, stacklevel=2)
     found = None
     if leakage != "off":

@@ -6,15 +6,18 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from gnomon.artifact.allowances import PackWarning
 from gnomon.contract.contract import Contract
+from gnomon.contract.frames import as_input
 from gnomon.contract.unusual import unseen_rows
 from gnomon.pipeline.failing_step import failing_step
 from gnomon.pipeline.predicting import outputs
 
-__all__ = ["warn_of_unseen"]
+__all__ = ["warn_of_unanswered", "warn_of_unseen"]
 
 MOST_FEATURES = 50
 
@@ -43,6 +46,30 @@ def warn_of_unseen(pipeline: Any, frame: pd.DataFrame, contract: Contract, stack
             PackWarning,
             stacklevel + 1,
         )
+
+
+def warn_of_unanswered(
+    pipeline: Any, rows: pd.DataFrame, contract: Contract, stacklevel: int
+) -> None:
+    """Warn of rows of training that are answered NaN or an infinity, which JSON has not.
+
+    Warns:
+        PackWarning: how many, and of which output.
+    """
+    answered = outputs(pipeline, as_input(rows, contract), contract)
+    for name, column in zip(answered.schema.names, answered.columns, strict=True):
+        if not pa.types.is_floating(column.type):
+            continue
+        bad = int((~np.isfinite(column.to_numpy(zero_copy_only=False))).sum())
+        if bad:
+            warnings.warn(
+                f"`{name}` is NaN or infinite in {bad} of {len(rows)} rows of training, and a "
+                "request with such a row gets an error, as JSON has neither. Have the last step "
+                "answer a number there",
+                PackWarning,
+                stacklevel + 1,
+            )
+            return
 
 
 def _raising(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> Iterator[tuple[str, str]]:

@@ -73,7 +73,10 @@ def described(pipeline: Any, rows: Any, y: Any = None) -> Answers:
     """
     predict, transform = method(pipeline, "prediction"), method(pipeline, "value")
     if predict is not None:
-        found = _predictions(pipeline, as_columns(predict(rows)), rows, y)
+        answer = predict(rows)
+        columns = as_columns(answer)
+        targets = target_names(y if y is not None else answer, len(columns))
+        found = _predictions(pipeline, columns, targets, rows, y)
     elif transform is not None:
         answer = transform(rows)
         if getattr(answer, "ndim", 1) == 2:  # before a sparse one is written out
@@ -91,14 +94,16 @@ def described(pipeline: Any, rows: Any, y: Any = None) -> Answers:
 
 
 def target_names(y: Any, count: int) -> tuple[str, ...]:
-    """What several targets are called: the columns of ``y``, else their places."""
+    """What several targets are called: the columns of ``y`` or of an answer, else their places."""
     if isinstance(y, pd.DataFrame) and y.shape[1] == count:
         return tuple(map(str, y.columns))
     return tuple(map(str, range(count)))
 
 
-def _predictions(pipeline: Any, predicted: list[Column], rows: Any, y: Any) -> Answers:
-    targets = target_names(y, len(predicted)) if len(predicted) > 1 else ()
+def _predictions(
+    pipeline: Any, predicted: list[Column], names: Sequence[str], rows: Any, y: Any
+) -> Answers:
+    targets = names if len(predicted) > 1 else ()
     task = _task(pipeline, predicted, y)
     classes = _classes(pipeline, task, predicted, y)
     outputs = [

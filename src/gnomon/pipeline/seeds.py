@@ -36,6 +36,8 @@ def seeds(pipeline: Any, rows: int) -> dict[str, int | None]:
         pipeline: fitted.
         rows: how many rows it was fitted on; some steps draw only from many.
     """
+    if not hasattr(pipeline, "get_params"):
+        return {}  # made for no scikit-learn, whose parameters have names
     parameters = pipeline.get_params(deep=True)
     found: dict[str, int | None] = {}
     for name, value in sorted(parameters.items()):

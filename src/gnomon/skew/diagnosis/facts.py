@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from gnomon.report.numbers import rows, signed, value
 from gnomon.skew.consistency.reported_columns import quantiles
+from gnomon.skew.diagnosis.inputs import without_lists
 from gnomon.skew.diagnosis.walk import TracedRows
 
 __all__ = ["facts"]
@@ -26,7 +27,9 @@ def facts(walk: TracedRows, column: str, name: str, names: tuple[str, str]) -> I
     """
     compared = walk.compared.columns[column]
     mask = pa.array(walk.differs(column))
-    left, right = (side.column(column).filter(mask) for side in (walk.left, walk.right))
+    left, right = (
+        without_lists(side.column(column).filter(mask)) for side in (walk.left, walk.right)
+    )
     for nulls, side in zip((compared.left_null, compared.right_null), names, strict=True):
         if nulls.any():
             yield f"`{name}` is null {side} only on {rows(int(nulls.sum()))}."

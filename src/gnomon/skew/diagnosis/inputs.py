@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["hours", "numbers", "with_feature", "with_hours"]
+__all__ = ["hours", "numbers", "with_feature", "with_hours", "without_lists"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,6 +28,15 @@ def hours(column: pa.Array | pa.ChunkedArray) -> Floats:
     """Timestamps as hours since 1970; null is NaN."""
     micros = pc.cast(pc.cast(column, _UTC), pa.int64())
     return np.asarray(pc.cast(micros, pa.float64(), safe=False)) / _MICROS_PER_HOUR
+
+
+def without_lists(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """A column whose values can be counted and told apart: a list as its JSON."""
+    if not pa.types.is_nested(values.type):
+        return values
+    texts = [None if items is None else json.dumps(items) for items in values.to_pylist()]
+    found = pa.array(texts, pa.string())
+    return pa.chunked_array([found]) if isinstance(values, pa.ChunkedArray) else found
 
 
 def with_hours(rows: pa.RecordBatch, feature: str, moments: Floats) -> pa.RecordBatch:

@@ -23,7 +23,7 @@ from gnomon.policy import Comparator, Rules
 from gnomon.report.numbers import count, rows
 from gnomon.skew.consistency.reported_columns import only
 from gnomon.skew.diagnosis.case import Case, Mask, Surroundings
-from gnomon.skew.diagnosis.inputs import numbers, with_feature, with_hours
+from gnomon.skew.diagnosis.inputs import numbers, with_feature, with_hours, without_lists
 from gnomon.skew.diagnosis.walk import TracedRows
 
 __all__ = ["RepairRunner", "Repairs", "Root"]
@@ -151,8 +151,8 @@ class RepairRunner:
         return Case(
             column=column,
             kind=kind,
-            left=left,
-            right=right,
+            left=without_lists(left),
+            right=without_lists(right),
             differs=differs,
             agrees=~differs,
             agree=_agree_in_time

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from gnomon.offline.shifts import Shift
 from gnomon.report.numbers import duration, plural
 from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal, Version
-from gnomon.skew.diagnosis.inputs import numbers
+from gnomon.skew.diagnosis.inputs import numbers, without_lists
 from gnomon.tolerances import MOMENT_HOURS, ROUNDING, close
 
 __all__ = ["feedback", "leakage", "stale"]
@@ -145,7 +145,7 @@ def _exchanged(size: int, rows: Places, by: Places) -> Places:
 def _equal(case: Case, values: pa.Array) -> Mask:
     if case.is_numeric:
         return close(case.l, numbers(values))
-    same = pc.equal(case.left, values.cast(case.left.type))
+    same = pc.equal(case.left, without_lists(values).cast(case.left.type))
     found: Mask = pc.fill_null(same, False).to_numpy(zero_copy_only=False)
     return found
 

@@ -16,13 +16,13 @@ from gnomon.pipeline.layout import relaid, rounding_bounds
 from gnomon.pipeline.predicting import outputs
 from gnomon.pipeline.tracing import trace
 
-__all__ = ["check_faithful", "raised"]
+__all__ = ["check_round_trip", "raised"]
 
 _THREADS = 0.75
 """The share of a float's digits in which two calls agree: threads may add in another order."""
 
 
-def check_faithful(pipeline: Any, rows: pd.DataFrame, contract: Contract) -> None:
+def check_round_trip(pipeline: Any, rows: pd.DataFrame, contract: Contract) -> None:
     """Refuse a contract that cannot carry the pipeline's input.
 
     The rows must get the same answers after the trip through the contract's types that every

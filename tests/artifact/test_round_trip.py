@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC, LinearSVR
 
 from gnomon.artifact import load, pack
-from gnomon.artifact.faithful import check_faithful
+from gnomon.artifact.round_trip import check_round_trip
 from gnomon.contract import infer_contract
 from gnomon.contract.frames import from_frame, to_frame
 from gnomon.errors import PackRefused
@@ -55,7 +55,7 @@ CLASSIFIERS: tuple[Any, ...] = (
 def faithful(model: Any, frame: pd.DataFrame, **outputs: Any) -> None:
     contract = infer_contract(frame, **outputs)
     assert contract.layout == "rows"
-    check_faithful(model, frame.iloc[:64], contract)
+    check_round_trip(model, frame.iloc[:64], contract)
     served = to_frame(from_frame(frame, contract), contract)
     np.testing.assert_array_equal(model.predict(served), model.predict(frame))
 
@@ -113,7 +113,7 @@ def test_a_step_that_reads_memory_in_its_order_is_refused(project: Project) -> N
     model = project({"__init__.py": ORDER}, name="reads_memory").ReadsMemory().fit(DIABETES.data)
     contract = replace(infer_contract(DIABETES.data, task="regression"), layout="columns")
     with pytest.raises(PackRefused, match="depends on how the frame lies in memory"):
-        check_faithful(model, DIABETES.data.iloc[:64], contract)
+        check_round_trip(model, DIABETES.data.iloc[:64], contract)
 
 
 def test_the_column_that_its_type_changes_is_named() -> None:
@@ -123,7 +123,7 @@ def test_the_column_that_its_type_changes_is_named() -> None:
     contract = infer_contract(frame, task="regression")
     narrow = replace(contract.features[1], dtype="float16")
     with pytest.raises(PackRefused, match="when `b` comes through the contract") as caught:
-        check_faithful(model, frame, replace(contract, features=(contract.features[0], narrow)))
+        check_round_trip(model, frame, replace(contract, features=(contract.features[0], narrow)))
     assert caught.value.where == "column `b`"
 
 
@@ -135,6 +135,6 @@ def test_a_random_draw_is_called_so() -> None:
     imputer = IterativeImputer(sample_posterior=True, random_state=0)
     model = make_pipeline(imputer, LinearRegression()).fit(frame, frame.sum(axis=1))
     with pytest.raises(PackRefused, match=r"`iterativeimputer`.*draws at random.*") as caught:
-        check_faithful(model, frame, infer_contract(frame, task="regression"))
+        check_round_trip(model, frame, infer_contract(frame, task="regression"))
     assert caught.value.where == "step `iterativeimputer`, column `b`"
     assert "sample_posterior=False" in str(caught.value.hint)
