@@ -194,7 +194,7 @@ class Sealer:
         if folder.name == REQUESTS:
             segments = _due(segments, folder.parent, self._settings.spool_bytes)
         segments = [*itertools.takewhile(lambda s: s.closed is not None, segments)]
-        gone = missing_segments(folder, self._account.sealed_up_to)[:1]
+        gone = self._missing(folder)
         segments = [s for s in segments if not gone or s.sequence < gone[0].sequence]
         segments = segments[:_SEGMENTS_AT_ONCE]
         with contextlib.ExitStack() as opened:
@@ -210,6 +210,12 @@ class Sealer:
         if gone and not whole:
             raise MissingSegment.of(gone[0])
         return len(whole)
+
+    def _missing(self, folder: Path) -> list[Segment]:
+        """The first segment of a stream that is gone; the table is asked only where it must be."""
+        if not missing_segments(folder, self._account.noted_up_to):
+            return []
+        return missing_segments(folder, self._account.sealed_up_to)[:1]
 
     def _remove_old(self) -> None:
         """Remove what is over the retention settings, and note how much that was."""

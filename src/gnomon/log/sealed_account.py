@@ -181,10 +181,14 @@ class SealedAccount:
         Raises:
             LogError: the table cannot be read.
         """
+        table = self._table.load()
+        return max(self.noted_up_to(key), -1 if table is None else sealed_segment(table, key))
+
+    def noted_up_to(self, key: str) -> int:
+        """Up to which segment the stream of a key is in the ledger; -1 for none. Costs nothing."""
         name, _, identity = key.rpartition("/")
-        known, table = self._ledger.streams.get(name), self._table.load()
-        noted = known.sequence if known is not None and known.identity == identity else -1
-        return max(noted, -1 if table is None else sealed_segment(table, key))
+        known = self._ledger.streams.get(name)
+        return known.sequence if known is not None and known.identity == identity else -1
 
     def missing(self) -> dict[str, int]:
         """Rows of each stream of this spool that the table should have and has not.
