@@ -108,13 +108,13 @@ def test_a_shadow_that_only_crashes_rests_and_goes_on(
     """Every death costs a new process: after more of them in a row than one bad row explains, the
     feed says so and leaves the machine to live before the next, and takes what came meanwhile.
     """
-    requests.answer(*[row(-666.0)] * 5)
+    requests.answer(*[row(-666.0)] * 10)
     with FeedProcess(settings, shadow) as feed:
         resting = feed.reports(lambda p: p.error is not None)
         assert "times in a row" in (resting.error or "")
         requests.answer(row(1.0), row(2.0))
-        report = feed.caught_up(7)
-    assert (report.scored, report.failed, report.error) == (2, 5, None)
+        report = feed.caught_up(12)
+    assert (report.scored, report.failed, report.error) == (2, 10, None)
 
 
 @pytest.mark.slow
