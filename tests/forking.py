@@ -259,10 +259,12 @@ def _start(arguments: Sequence[str], **more: Any) -> Any:
         return Forked(_work, words, place, os.getcwd(), dict(more["env"]), control, *outputs)
 
 
-def _check(arguments: Sequence[str], *, env: Mapping[str, str], **_: Any) -> CompletedProcess[str]:
+def _check(
+    arguments: Sequence[str], *, env: Mapping[str, str], cwd: str, **_: Any
+) -> CompletedProcess[str]:
     """As ``subprocess.run`` of an isolated interpreter."""
     kept = {name: value for name, value in env.items() if not name.startswith("PYTHON")}
-    return run_python(arguments[1:], cwd=Path("/"), env=kept)
+    return run_python(arguments[1:], cwd=Path(cwd), env=kept)
 
 
 def fork_children(patch: pytest.MonkeyPatch | None = None) -> None:

@@ -19,6 +19,8 @@ _SYSTEM = (
 )
 """Folders that the operating system brings. Not the user's, although they may hold anything."""
 
+_PACKAGES = ("site-packages", "dist-packages")
+
 _CACHES = (".cache/matplotlib", ".config/matplotlib", ".cache/fontconfig")
 """Folders of the home directory that libraries make by themselves, and make again."""
 
@@ -66,6 +68,8 @@ def watching(artifact: Path) -> Iterator[Surroundings]:
 def _note(
     name: str, flags: int, known: tuple[str, ...], written: set[str], seen: Surroundings
 ) -> None:
+    if os.path.abspath(name).startswith(known):  # Packages may be links to where a tool keeps them.
+        return
     path = os.path.realpath(name)
     if path.startswith(known) or path in written:
         return
@@ -82,10 +86,13 @@ def _known_folders(artifact: Path) -> tuple[str, ...]:
     installed = [
         sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")
     ]
+    # Those of another environment, which a .pth file may put on the path, are packages too.
+    installed += [path for path in sys.path if Path(path).name in _PACKAGES]
     ours = Path(__file__).parents[2]
     caches = [Path.home() / name for name in _CACHES]
     folders = [artifact, ours, sys.prefix, sys.base_prefix, *installed, *caches, *_SYSTEM]
-    found = {os.path.realpath(str(folder)) for folder in folders if folder}
+    named = [os.path.abspath(str(folder)) for folder in folders if folder]
+    found = {*named, *map(os.path.realpath, named)}
     return tuple(folder.rstrip(os.sep) + os.sep for folder in found if folder != os.sep)
 
 
