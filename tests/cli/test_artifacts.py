@@ -108,5 +108,5 @@ def test_an_artifact_of_another_python_is_shown(shell: Shell, pack: Pack, own_ho
     tag = pack(times(1))
     of_another_python(own_home / "models" / tag.replace(":", "/"))
     shown = shell("inspect", tag, expect=2)
-    assert "Takes" in shown.out
+    assert "Inputs" in shown.out
     assert "packed with Python 3.9.1, but this process runs" in shown.err

@@ -68,6 +68,8 @@ def test_sealing_by_hand_loses_nothing(running: Running) -> None:
     """Beside the server's own sealer."""
     count = ("log", "sql", "SELECT count(*) AS n FROM log WHERE role = 'live'", "--json")
     before = running.shell(*count).json[0]["n"]
+    with running.server.client() as client:
+        client.predict({"x": 1.0, "id": "open"})
     assert "open segment" in running.shell("log", "seal").out
     closed = running.shell("log", "seal", "--now").out
     assert "closed segments sealed" in closed
