@@ -22,6 +22,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "artifact/experimental.py",
         "artifact/metadata_routing.py",
         "artifact/outside_reads.py",
+        "compat/platform/system_folders.py",
         "artifact/target.py",
         "artifact/unseen_values.py",
         "pipeline/batch_dependent_steps.py",

@@ -11,13 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Surroundings", "watching"]
+from gnomon.compat.platform.system_folders import SYSTEM_FOLDERS
 
-_SYSTEM = (
-    *("/proc", "/sys", "/dev", "/etc", "/usr", "/lib", "/lib64", "/bin", "/sbin", "/opt"),
-    *("/System", "/Library", "/private/etc", "/private/var/db"),
-)
-"""Folders that the operating system brings. Not the user's, although they may hold anything."""
+__all__ = ["Surroundings", "watching"]
 
 _PACKAGES = ("site-packages", "dist-packages")
 
@@ -90,7 +86,7 @@ def _known_folders(artifact: Path) -> tuple[str, ...]:
     installed += [path for path in sys.path if Path(path).name in _PACKAGES]
     ours = Path(__file__).parents[2]
     caches = [Path.home() / name for name in _CACHES]
-    folders = [artifact, ours, sys.prefix, sys.base_prefix, *installed, *caches, *_SYSTEM]
+    folders = [artifact, ours, sys.prefix, sys.base_prefix, *installed, *caches, *SYSTEM_FOLDERS]
     named = [os.path.abspath(str(folder)) for folder in folders if folder]
     found = {*named, *map(os.path.realpath, named)}
     return tuple(folder.rstrip(os.sep) + os.sep for folder in found if folder != os.sep)

@@ -157,7 +157,7 @@ def _explained(settings: Settings, model: str) -> Iterator[Path]:
     try:
         yield folder
     except OSError as error:
-        raise LogUnavailable.of("claim the spool", error, where=str(folder)) from None
+        raise LogUnavailable.of("open the log", error, where=str(folder)) from None
     except (LogError, LogUnavailable):
         raise
     except GnomonError as error:
