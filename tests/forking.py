@@ -73,6 +73,8 @@ class Forked:
         with _starting, pytest.MonkeyPatch.context() as patch:
             patch.setitem(sys.modules, "__main__", ModuleType("__main__"))
             patch.delenv(platform.VARIABLE, raising=False)  # What is preloaded has read it.
+            if forkserver._forkserver._forkserver_pid is None:  # type: ignore[attr-defined]
+                patch.chdir(_REPOSITORY)  # From anywhere else it would not find these tests.
             self._process.start()
         # Else this process would wait for it as it ends, and it perhaps for this one's sockets.
         processes._children.discard(self._process)  # type: ignore[attr-defined]
