@@ -39,7 +39,7 @@ class Power:
         path: where it is mounted.
     """
 
-    def __init__(self, place: Path, size: int = 256 << 20) -> None:
+    def __init__(self, place: Path, size: int = 512 << 20) -> None:
         self.path = place / "disk"
         self.path.mkdir()
         self._image = place / "disk.ext4"

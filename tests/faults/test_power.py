@@ -80,7 +80,7 @@ def test_no_loss_of_power_loses_what_was_synced(
         with (
             serving(deploy(), tmp_path / "output", environment=environment) as server,
             load(server) as small,
-            load(server, 2, large, rate=10) as seen,
+            load(server, 2, large, rate=3) as seen,
         ):
             wait_for_more(small, dice.randrange(100, 500), "it answers", 60)
             wait_for_more(seen, dice.randrange(2, 8), "large records are answered", 60)
