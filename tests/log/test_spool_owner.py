@@ -191,11 +191,7 @@ def test_neither_sealed_nor_repaired_for_another_root(tmp_path: Path) -> None:
     first, second = of_root(tmp_path, "first"), of_root(tmp_path, "second")
     claim_spool(first, "flights")
     claim_spool(Settings(root=second.root, spool=str(tmp_path / "own")), "flights")
-    folder = stream_folder(first, "flights", "a", "requests")
-    writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=first)
-    writer.append(live(["a"]))
-    writer.rotate()
-    writer.close()
+    folder = write(first, "a")
     with pytest.raises(LogUnavailable, match="another storage root"):
         Sealer(second, "flights").seal()
     with pytest.raises(LogUnavailable, match="another storage root"):

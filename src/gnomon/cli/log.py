@@ -49,18 +49,21 @@ def sql(
     For example: gnomon log sql "SELECT outcome, count(*) AS n FROM log GROUP BY ALL"
     """
     from gnomon.cli.console import out, print_json, wait
-    from gnomon.cli.show.rows import print_csv, show_rows, write_parquet
+    from gnomon.cli.show.rows import print_csv, show_rows
     from gnomon.cli.target import settings_here
     from gnomon.log import InferenceLog
+    from gnomon.offline.offline_table import write_table
     from gnomon.rollout.lookup import find_model
 
+    if parquet is not None and parquet.suffix not in (".parquet", ".pq"):
+        raise typer.BadParameter(f"expected a name that ends in .parquet, got {parquet.name}")
     if csv + as_json + (parquet is not None) > 1:
         raise typer.BadParameter("give one of --csv, --json and --parquet")
     settings = settings_here()
     with wait("querying the log"):
         found = InferenceLog(settings, model or find_model(settings)).sql(query, unsafe=unsafe)
     if parquet is not None:
-        write_parquet(found, parquet)
+        write_table(found, parquet)
         out.print(f"{found.num_rows:,} rows: {parquet}", markup=False, soft_wrap=True)
     elif csv:
         print_csv(found)

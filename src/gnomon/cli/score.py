@@ -43,7 +43,8 @@ def command(
     """
     from gnomon.cli.console import out, print_json
     from gnomon.cli.reporting import counting
-    from gnomon.offline.scoring import FAILED, score_file, write_table
+    from gnomon.offline.offline_table import write_table
+    from gnomon.offline.scoring import FAILED, score_file
     from gnomon.rollout.lookup import find_artifact
     from gnomon.settings import Settings
 

@@ -23,7 +23,7 @@ from gnomon.offline.column_names import KEYS, KNOWN_AT, LABEL, own_name
 from gnomon.offline.row_versions import Versions
 from gnomon.offline.shifts import NOW, Shift
 
-__all__ = ["OfflineTable", "key_fields", "key_text", "read_table", "with_keys"]
+__all__ = ["OfflineTable", "key_fields", "key_text", "read_table", "with_keys", "write_table"]
 
 _EXAMPLES = 3
 _READERS = (".csv", ".csv.gz", ".parquet", ".pq")
@@ -232,6 +232,29 @@ def read_table(path: Path, contract: Contract, *, option: str = "--table") -> pa
     if twice:
         raise TableError(f"the table has {_names(twice)} more than once", where=str(path))
     return table
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a table as the ending of its name says: ``.csv``, ``.parquet`` or ``.pq``.
+
+    Raises:
+        TableError: another ending, or the disk refuses.
+    """
+    if path.name.endswith(".csv"):
+        write = pyarrow.csv.write_csv
+    elif path.name.endswith((".parquet", ".pq")):
+        write = pyarrow.parquet.write_table
+    else:
+        raise TableError(
+            f"cannot write a table as `{path.name}`",
+            where=str(path),
+            hint="its name should end in one of .csv, .parquet, .pq",
+        )
+    try:
+        write(table, path)
+    except (OSError, pa.ArrowException) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise TableError(f"cannot write the table: {reason}", where=str(path)) from None
 
 
 def understand(

@@ -22,13 +22,11 @@ from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
 from gnomon.worker.messages import ERROR, scored_schema
 
-__all__ = ["FAILED", "score_file", "write_table"]
+__all__ = ["FAILED", "score_file"]
 
 CHUNK_ROWS = 2_048
 FAILED = "error"
 """The column with the reason why a row has no answer."""
-
-_WRITERS = (".csv", ".parquet", ".pq")
 
 
 def score_file(
@@ -70,31 +68,6 @@ def score_file(
     for name, column in zip(_answer_names(contract), answers.columns, strict=True):
         kept = kept.append_column(name, column)
     return kept
-
-
-def write_table(table: pa.Table, path: Path) -> None:
-    """Write a table as the ending of its name says: ``.csv``, ``.parquet`` or ``.pq``.
-
-    Raises:
-        TableError: another ending, or the disk refuses.
-    """
-    import pyarrow.csv
-    import pyarrow.parquet
-
-    try:
-        if path.name.endswith(".csv"):
-            pyarrow.csv.write_csv(table, path)
-        elif path.name.endswith((".parquet", ".pq")):
-            pyarrow.parquet.write_table(table, path)
-        else:
-            raise TableError(
-                f"cannot write a table as `{path.name}`",
-                where=str(path),
-                hint=f"its name should end in one of {', '.join(_WRITERS)}",
-            )
-    except (OSError, pa.ArrowException) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise TableError(f"cannot write the table: {reason}", where=str(path)) from None
 
 
 def _kept(table: pa.Table, contract: Contract, keep: Sequence[str] | None, where: str) -> pa.Table:

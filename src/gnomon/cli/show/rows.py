@@ -1,11 +1,10 @@
-"""The answer to a query: as a table for people, as CSV, or as a Parquet file."""
+"""The answer to a query: as a table for people, or as CSV."""
 
 from __future__ import annotations
 
 import base64
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,10 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gnomon.cli.console import columns, out
-from gnomon.errors import TableError
 from gnomon.printable import cell, printable
 
-__all__ = ["print_csv", "show_rows", "write_parquet"]
+__all__ = ["print_csv", "show_rows"]
 
 MOST_ROWS = 50
 
@@ -57,21 +55,6 @@ def print_csv(table: pa.Table) -> None:
             table = table.set_column(at, table.field(at).name, _cells(column))
     table = table.rename_columns([cell(name) for name in table.column_names])
     pyarrow.csv.write_csv(table, sys.stdout.buffer)
-
-
-def write_parquet(table: pa.Table, path: Path) -> None:
-    """Write every row to a Parquet file, with the types that the query gave them.
-
-    Raises:
-        TableError: the file cannot be written.
-    """
-    import pyarrow.parquet
-
-    try:
-        pyarrow.parquet.write_table(table, path)
-    except (OSError, pa.ArrowException) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise TableError(f"cannot write the rows: {reason}", where=str(path)) from None
 
 
 def _rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:
