@@ -153,7 +153,7 @@ def test_slow_and_half_sent_bodies_hold_up_nobody(shared: Server) -> None:
     slow, silent = ([connect(shared) for _ in range(20)] for _ in range(2))
     started = time.monotonic()
     for connection in (*slow, *silent):
-        connection.sendall(request(GOOD[:1], length=200))
+        connection.sendall(request(GOOD[:1], length=20_000))  # more than is sent while it lasts
     quickest = []
     while time.monotonic() < started + CLIENT_SECONDS / 2:
         for connection in slow:
