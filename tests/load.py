@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 from gnomon.testing import Server
+from tests.forking import children_of
 
 
 @dataclass
@@ -206,7 +207,7 @@ def everything(server: Server) -> list[psutil.Process]:
 def _running(server: Server, argument: str) -> list[psutil.Process]:
     """The processes under a server's first that were started with an argument, or all for none."""
     found = []
-    for process in psutil.Process(server.process.pid).children(recursive=True):
+    for process in children_of(psutil.Process(server.process.pid), recursive=True):
         try:
             if not argument or argument in process.cmdline():
                 found.append(process)

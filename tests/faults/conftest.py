@@ -10,7 +10,10 @@ import pytest
 
 from gnomon.testing import Server, serving
 from tests.faults.power import Power
+from tests.forking import forked_children, fresh_children
 from tests.packing import SCRIPT, install, times, write_service
+
+__all__ = ["forked_children", "fresh_children", "power", "serve_in", "shared"]
 
 ServeIn = Callable[[Path, str, Mapping[str, str]], AbstractContextManager[Server]]
 

@@ -17,6 +17,7 @@ from gnomon.shadow.accounts.balance import balance
 from gnomon.testing import Server
 from tests import packing
 from tests.faults.accounts import Accounts
+from tests.forking import children_of
 from tests.load import Load, feeds, until
 from tests.packing import SCRIPT, times
 
@@ -49,7 +50,7 @@ class Shadow:
 
     def processes(self) -> list[psutil.Process]:
         """The holder and the scorer of its worker, as far as they live."""
-        return [child for feed in feeds(self.server) for child in feed.children(recursive=True)]
+        return [child for feed in feeds(self.server) for child in children_of(feed, recursive=True)]
 
     def feed(self) -> psutil.Process:
         """Its feed."""

@@ -13,6 +13,7 @@ from gnomon.testing import Server
 from tests.conftest import Serve
 from tests.faults.test_gateway_death import standbys
 from tests.faults.test_shutdown import refuses
+from tests.forking import children_of
 from tests.load import everything, feeds, gateways, load, until, wait_for_more
 from tests.packing import Pack, times
 
@@ -56,7 +57,7 @@ def test_no_process_is_left_behind(
         until(lambda: len(feeds(server)) == len(tags), "the feeds run")
         by_state = {state: feed_of(server, tag) for state, tag in tags.items()}
         until(
-            lambda: all(len(f.children(recursive=True)) > 1 for f in by_state.values()),
+            lambda: all(len(children_of(f, recursive=True)) > 1 for f in by_state.values()),
             "their workers run",
             120,
         )
@@ -66,7 +67,7 @@ def test_no_process_is_left_behind(
         artifact.rename(own_home / "elsewhere")
         by_state["dying, then missing"].kill()
         until(lambda: alive(feeds(server)) == len(tags), "the feed is started again")
-        by_state["its holder stopped"].children()[0].send_signal(signal.SIGSTOP)
+        children_of(by_state["its holder stopped"])[0].send_signal(signal.SIGSTOP)
         by_state["stopped"].send_signal(signal.SIGSTOP)
         everyone = everything(server)
         assert len(everyone) > 2 * len(tags)

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.forking import forked_children, fresh_children
 from tests.service.standin import StandIn, serving
+
+__all__ = ["forked_children", "fresh_children", "standin", "url"]
 
 
 @pytest.fixture

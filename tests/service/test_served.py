@@ -18,6 +18,11 @@ from tests.packing import SCRIPT, install, times, write_service
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forked_children() -> None:
+    """None here: this is the room's server of new interpreters, started as in production."""
+
+
 @pytest.fixture(scope="module")
 def server(
     tmp_path_factory: pytest.TempPathFactory, packed_once: Callable[[str, str, str], Path]

@@ -32,7 +32,7 @@ from gnomon.log import (
 from gnomon.settings import Settings
 from gnomon.shadow.feed.progress import Progress
 from gnomon.worker.spawn import child_environment
-from tests.forking import ForkedModule
+from tests.fork_server import Popen
 
 SLICE = "here"
 PATIENCE = 120.0
@@ -104,8 +104,7 @@ class Requests:
 class FeedProcess:
     """A feed as its gateway starts it; a context manager that closes the parent socket.
 
-    It and its worker are forked from a process that has imported what they need, unless a test is
-    of what they are to each other as child and parent.
+    It and its worker are forked from a process that has imported what they need.
     """
 
     def __init__(
@@ -118,7 +117,6 @@ class FeedProcess:
         epoch: int = 2,
         policy: Path | None = None,
         slice_name: str = SLICE,
-        forked: bool = True,
     ) -> None:
         self._parent_socket, theirs = socket.socketpair()
         self._folder = tempfile.TemporaryDirectory()
@@ -130,8 +128,8 @@ class FeedProcess:
             *(["--policy", str(policy)] if policy else []), "--parent-socket",
         ]  # fmt: skip
         with theirs:
-            start = ForkedModule if forked else _start_module
-            self.process = start(
+            Popen.start_server()
+            self.process = _start_module(
                 "gnomon.shadow.feed",
                 arguments,
                 theirs,
@@ -199,12 +197,12 @@ def _start_module(
     env: Mapping[str, str],
     said: Path,
 ) -> subprocess.Popen[bytes]:
-    """As :class:`ForkedModule`, in a new interpreter."""
     with said.open("wb") as output:
-        return subprocess.Popen(
+        return Popen(
             [sys.executable, "-P", "-m", module, *arguments, str(sock.fileno())],
             pass_fds=[sock.fileno()],
             env=dict(env),
+            stdout=output,
             stderr=output,
         )
 

@@ -307,7 +307,7 @@ def test_a_stopped_worker_ends_with_its_feed(
 ) -> None:
     """A feed that leaves takes its worker along, whatever that is at."""
     requests.answer(row(-999.0))
-    with FeedProcess(settings, shadow, forked=False) as feed:
+    with FeedProcess(settings, shadow) as feed:
         worker = psutil.Process(feed.reports(lambda p: p.worker is not None).worker)
         (scorer,) = worker.children()
         worker.suspend()
