@@ -133,6 +133,7 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
     _server: socket.socket | None = None
     _environment: dict[str, str] | None = None
     _owner = 0
+    _is_first = False
     _asking = threading.Lock()
 
     @classmethod
@@ -151,6 +152,7 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
                 command, pass_fds=[theirs.fileno()], env=environment, cwd=_REPOSITORY
             )
         cls.use(ours, environment)
+        cls._is_first = True
         atexit.register(cls._end_server, os.getpid(), server)
 
     @classmethod
@@ -200,7 +202,10 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
             )  # fmt: skip
             try:
                 self.pid = self._ask(job, [*descriptors.values()])
-            except (EOFError, ConnectionError):  # It has been killed.
+            except (EOFError, ConnectionError):
+                if type(self)._is_first:
+                    raise
+                # It has been killed, as it is one of the processes of a server.
                 super()._execute_child(*given)  # type: ignore[misc]
                 return
         self._child_created = True
@@ -505,7 +510,7 @@ def _keep_loggers() -> None:
             if name.partition(".")[0] == "gnomon" and isinstance(logger, logging.Logger):
                 logger.disabled = False
 
-    logging.config.dictConfig = configured
+    logging.config.dictConfig = configured  # type: ignore[assignment]
 
 
 def _forget(module: str) -> None:

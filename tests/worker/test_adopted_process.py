@@ -22,8 +22,6 @@ from tests.load import until
 from tests.packing import times
 from tests.worker.conftest import Toy, rows
 
-pytestmark = pytest.mark.usefixtures("fresh_children")
-
 
 @pytest.fixture
 def artifact(toy: Toy) -> Artifact:

@@ -115,7 +115,6 @@ async def killed(owner: Supervisor, seen: set[int]) -> float:
     return time.monotonic() - began
 
 
-@pytest.mark.usefixtures("fresh_children")
 def test_a_worker_that_keeps_ending_is_started_ever_more_slowly(
     artifact: Artifact, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
