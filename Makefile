@@ -21,7 +21,7 @@ serve: $(READY) ## serve what the demo left behind, until Ctrl-C (PORT=3000)
 	@BENTOML_HOME="$(CURDIR)/.demo/bentoml" GNOMON_ROOT="$(CURDIR)/.demo/gnomon" \
 	  $(BIN)/gnomon serve --port $(PORT)
 
-# A file at a time on every core. Bytecode is written, or every server started would compile it all.
+# A file at a time, two on every core. Bytecode is written, or every server started would compile it all.
 test: $(READY) ## the tests
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 

@@ -87,7 +87,7 @@ ALLOWED = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 
 _THREADS = tuple(f"{name}_NUM_THREADS" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"))
 _TITLE_BYTES = 8192
-"""Room for a command line, taken by an argument of the fork server."""
+"""Room for a command line, and for an environment, taken by those of the fork server."""
 
 _REPOSITORY = str(Path(__file__).resolve().parents[1])
 _SOURCE = str(Path(_REPOSITORY, "src"))
@@ -147,6 +147,7 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
             environment |= dict.fromkeys(_THREADS, "1")
             environment["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
             environment.pop("GNOMON_PORTABLE", None)
+            environment["ROOM"] = "-" * _TITLE_BYTES
             command = [sys.executable, "-P", __file__, str(theirs.fileno()), "-" * _TITLE_BYTES]
             server = NEW_INTERPRETER(
                 command, pass_fds=[theirs.fileno()], env=environment, cwd=_REPOSITORY
@@ -413,7 +414,8 @@ def _become(
     os.environ.clear()
     os.environ.update(job.env)
     time.tzset()
-    _show(job.command)
+    sys.dont_write_bytecode = bool(job.env.get("PYTHONDONTWRITEBYTECODE"))
+    _show(job.command, job.env)
     sys.stdin = io.TextIOWrapper(os.fdopen(0, "rb", closefd=False), "utf-8")
     sys.stdout, sys.stderr = (
         io.TextIOWrapper(
@@ -443,13 +445,15 @@ def _take(descriptors: list[int], targets: Sequence[int], kept: int | None) -> N
         os.close(number)
 
 
-def _show(command: Sequence[str]) -> None:
-    """Show a command line to who looks at the processes."""
+def _show(command: Sequence[str], environment: dict[str, str]) -> None:
+    """Show a command line and an environment to who looks at the processes."""
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    start, end = int(fields[45]), int(fields[46])
-    shown = b"".join(os.fsencode(word) + b"\0" for word in command)[: end - start - 1]
-    ctypes.memset(start, 0, end - start)
-    ctypes.memmove(start, shown, len(shown))
+    variables = [f"{name}={value}" for name, value in environment.items()]
+    for words, place in ((command, 45), (variables, 47)):
+        start, end = int(fields[place]), int(fields[place + 1])
+        shown = b"".join(os.fsencode(word) + b"\0" for word in words)[: end - start - 1]
+        ctypes.memset(start, 0, end - start)
+        ctypes.memmove(start, shown, len(shown))
 
 
 def _run(job: Job) -> NoReturn:

@@ -28,13 +28,14 @@ print(json.dumps({
     "cwd": os.getcwd(), "argv": sys.argv, "path": sys.path, "environment": dict(os.environ),
     "descriptors": sorted(map(int, os.listdir("/proc/self/fd")))[:-1],
     "command": open("/proc/self/cmdline").read().rstrip(chr(0)).split(chr(0)),
+    "shown": sorted(open("/proc/self/environ").read().strip(chr(0)).split(chr(0))),
     "threads": os.listdir("/proc/self/task"), "preloaded": "pandas" in sys.modules,
     "main": __name__, "tests": sorted(n for n in sys.modules if n.split(".")[0] == "tests"),
 }))
 """
 ALIKE = (
     *("parent", "nice", "umask", "limits", "cwd", "argv", "path", "environment", "descriptors"),
-    *("command", "main", "tests"),
+    *("command", "main", "shown", "tests"),
 )
 
 

@@ -199,6 +199,7 @@ def test_an_artifact_may_be_moved(copied: Path, packed: Artifact, tmp_path: Path
     assert inspect(moved).digest == packed.digest
 
 
+@pytest.mark.usefixtures("fresh_children")
 def test_inspecting_imports_no_code_and_nothing_heavy(
     packed: Artifact, bare: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:

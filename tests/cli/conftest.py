@@ -50,7 +50,7 @@ def compared(client: Client) -> int:
     return shadows[0].compared if shadows else 0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running(
     tmp_path_factory: pytest.TempPathFactory, packed_once: Callable[[str, str, str], Path]
 ) -> Iterator[Running]:

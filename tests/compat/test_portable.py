@@ -52,6 +52,7 @@ def _command(process: psutil.Process) -> list[str]:
         return []
 
 
+@pytest.mark.timeout(600)
 def test_it_serves_proves_and_survives(server: Server, own_home: Path, tmp_path: Path) -> None:
     """In one life of a server, as to start one takes long: it is served, shadowed and proven; it
     loses nothing where processes are killed, and leaves nobody.

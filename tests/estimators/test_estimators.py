@@ -80,6 +80,7 @@ def test_a_sample_of_every_kind_packs() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_estimator_of_scikit_learn_packs_or_is_refused_with_the_reason() -> None:
     """Those that its discovery lists and its own tests can make and fit."""
     found = all_packs_or_is_refused(of_sklearn())

@@ -25,7 +25,7 @@ FAULT = "time.sleep(0.3)"
 """Only for rows whose id begins with ``online``."""
 
 CLIENT_SECONDS = 2.0
-SETTINGS = {"GNOMON_CLIENT_SECONDS": str(CLIENT_SECONDS)}
+SETTINGS = {"GNOMON_CLIENT_SECONDS": str(CLIENT_SECONDS), "GNOMON_DEADLINE": "30"}
 
 
 @pytest.fixture

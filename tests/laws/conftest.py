@@ -11,10 +11,10 @@ import pytest
 from gnomon import rollout
 from gnomon.settings import Settings
 from gnomon.testing import Server, serving
-from tests.forking import forked_children
+from tests.forking import forked_children, fresh_children
 from tests.packing import SCRIPT, install, times, write_service
 
-__all__ = ["Deployment", "deployed", "forked_children"]
+__all__ = ["Deployment", "deployed", "forked_children", "fresh_children"]
 
 
 @dataclass(frozen=True)

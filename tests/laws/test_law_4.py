@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from gnomon.log import InferenceLog
 from tests.conftest import Serve
 from tests.load import gateways, until
@@ -18,6 +20,7 @@ if "GNOMON_ROOT" in os.environ:
 """Put before a toy's code: where it is served, each process that imports it says what it is."""
 
 
+@pytest.mark.usefixtures("fresh_children")  # A process that was forked has all of it.
 def test_user_code_runs_only_in_the_worker_of_its_artifact(pack: Pack, serve: Serve) -> None:
     """Live gives 1 and its shadow 100, in one server, though both call their code
     ``preprocessing``. Nothing but workers ever imports it, each of one artifact, and the gateway

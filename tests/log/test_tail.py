@@ -148,7 +148,7 @@ def test_following_another_process_misses_nothing(tmp_path: Path) -> None:
     try:
         while len(found) < 2_000:
             found += poll_ids(tail)
-            assert process.is_running()
+            assert process.poll() is None
     finally:
         process.kill()
         process.wait()
