@@ -72,7 +72,8 @@ def feature_facts(feature: Feature) -> list[str]:
     if feature.unit:
         facts.append(f"in {feature.unit}")
     if feature.type == "timestamp":
-        facts.append(f"with the offset of {feature.timezone or 'UTC'}")
+        own = f"the offset of {feature.timezone or 'UTC'}"
+        facts.append(f"with {own}" if feature.own_offset_only else "with an offset")
     if seen := seen_in_training(feature):
         rule = "only" if feature.outside == "error" else "seen in training:"
         facts.append(f"{rule} {seen}")
