@@ -97,7 +97,7 @@ PROTOCOL_ERRORS = {
 
 BODY_ERRORS = {
     "413": "The body, or the number of rows, is over the limit",
-    "415": "The body is compressed",
+    "415": "The body is compressed in another way than gzip or zstd, or more than once",
 }
 
 PREDICT_ERRORS = {
