@@ -6,8 +6,6 @@ import asyncio
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 
-import pyarrow as pa
-
 from gnomon.contract.body_size import SOON_BYTES
 from gnomon.errors import BodyTooLarge, MalformedBody, UnknownContentCoding
 
@@ -146,6 +144,8 @@ def _gunzip(body: bytes) -> Iterator[bytes]:
 
 
 def _unzstd(body: bytes) -> Iterator[bytes]:
+    import pyarrow as pa  # Clients import this module, and need no Arrow.
+
     if not body:
         raise _cut_short("zstd")
     try:
