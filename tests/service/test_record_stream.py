@@ -8,6 +8,7 @@ import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from gnomon.service.duplex import Duplex
 from gnomon.service.stream_calls import ARROW, LINES
 from gnomon.testing import Server, serving
 from tests.faults.accounts import Accounts
-from tests.load import Load, gateways, until
+from tests.load import Load, gateways, scorers, until
 from tests.packing import SCRIPT, install, times, write_service
 
 pytestmark = pytest.mark.slow
@@ -39,7 +40,7 @@ def server(
     place = tmp_path_factory.mktemp("streams")
     home, deployment = place / "bentoml", place / "deployment"
     install(packed_once(times(2), "toy", SCRIPT), home)
-    write_service(deployment, '"toy", body_bytes=1_000_000, client_seconds=2')
+    write_service(deployment, '"toy", body_bytes=1_000_000, client_seconds=4')
     with serving(deployment, place / "root", environment={"BENTOML_HOME": str(home)}) as running:
         yield running
 
@@ -368,3 +369,49 @@ def test_a_client_that_stops_sending_is_told_so(server: Server) -> None:
     found = asyncio.run(stop())
     assert [one.get("line") for one in found] == [1, 2, None]
     assert found[-1]["error"]["code"] == "request_timeout"
+
+
+@pytest.fixture
+def other(server: Server, packed_once: Callable[[str, str, str], Path]) -> str:
+    """Another artifact of the server's model, x times 3."""
+    home = Path(server.settings.root).parent / "bentoml"
+    return install(packed_once(times(3), "toy", SCRIPT), home)
+
+
+def test_a_promotion_during_a_stream_loses_no_row(server: Server, other: str) -> None:
+    """Each row is answered by the artifact that it names; the shadow has scored those before."""
+    accounts, factors = Accounts(server), {other: 3.0}
+    with server.client() as control, ThreadPoolExecutor(1) as pool:
+        live = control.status().live
+        assert live is not None
+        factors[live.artifact] = 2.0
+        control.start_shadow(other, 1.0)
+        rows = control.predict_stream(itertools.chain(*[good(10_000)] * 6))
+        for number, row in enumerate(rows):
+            assert row.error is None
+            assert row.line == number + 1
+            assert row.prediction == factors[row.artifact] * (number % 10_000)
+            if number == 15_000:
+                pool.submit(control.promote, other, force=True)
+            if number == 35_000:
+                pool.submit(control.rollback)
+        assert number == 59_999
+    assert accounts.check(Load())["answered"] == 60_000
+    shadowed = InferenceLog(server.settings, "toy").sql(
+        "select count(*) as rows, count(distinct output_prediction) as answers from log "
+        "where role = 'shadow' and outcome = 'answered'"
+    )
+    assert shadowed.to_pylist()[0]["rows"] > 10_000
+
+
+def test_a_worker_that_dies_costs_no_row(server: Server) -> None:
+    """It is replaced, and its rows are scored again."""
+    accounts = Accounts(server)
+    with server.client() as client:
+        rows = client.predict_stream(itertools.chain(*[good(10_000)] * 3))
+        found = [next(rows) for _ in range(5_000)]
+        for worker in scorers(server):
+            worker.kill()
+        found += rows
+    assert {row.error for row in found} == {None}
+    assert accounts.check(Load())["answered"] == 30_000

@@ -253,7 +253,8 @@ class _ArrowAnswers:
         codes: list[str | None] = [None] * rows
         errors: list[str | None] = [None] * rows
         order: list[int | None] = [None] * rows
-        for asked, place in enumerate(scored.places):
+        places = scored.places
+        for asked, place in enumerate(places):
             order[place] = numbers[place] = asked
         if scored.answer is None:
             outputs = pa.RecordBatch.from_pylist([], schema)
@@ -261,7 +262,7 @@ class _ArrowAnswers:
             outputs = read_batch(scored.answer.body, schema)
         for asked, raw in enumerate(outputs.column(ERROR).to_pylist()):
             if raw is not None:
-                place, error = scored.places[asked], failure(raw, "$")
+                place, error = places[asked], failure(raw, "$")
                 codes[place] = error.code  # As in the log:
                 errors[place] = str(error) if isinstance(error, InvalidRequest) else raw
         for row in scored.refused:
