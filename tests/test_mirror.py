@@ -29,6 +29,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "pipeline/failing_step.py",
     ),
     "pipeline/test_answers.py": ("pipeline/methods.py",),
+    "cli/test_contract.py": ("artifact/newly_accepted.py",),
     "contract/test_inference.py": ("contract/column_inference.py",),
     "contract/test_dtypes.py": ("contract/intervals.py",),
     "contract/check/test_row_check.py": (

@@ -8,21 +8,26 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from gnomon.artifact.allowances import Allowed
-from gnomon.errors import GnomonError, PackRefused
+from gnomon.artifact.newly_accepted import NewValue, first_refused, in_words
+from gnomon.errors import ContractError, GnomonError, PackRefused
 from gnomon.settings import TRUSTED_KEYS
 
-__all__ = ["in_fresh_process", "main"]
+if TYPE_CHECKING:
+    from gnomon.artifact.loading import LoadedArtifact
+
+__all__ = ["accepted_in_fresh_process", "in_fresh_process", "main"]
 
 _START = """\
 import gc, sys
 gc.disable()
 sys.path.append(sys.argv[1])
 from gnomon.artifact.fresh_process import main
-main(sys.argv[2])
+main(*sys.argv[2:])
 """
 
 _EVERY_MACHINE_HAS = re.compile(
@@ -61,6 +66,18 @@ class Verdict(msgspec.Struct):
     def works(self) -> bool:
         """Whether it did."""
         return self.code == ""
+
+
+def accepted_in_fresh_process(folder: Path, values: list[NewValue]) -> None:
+    """Try values that a changed contract accepts on the pipeline, in a new interpreter.
+
+    Raises:
+        ContractError: the first that the pipeline does not take, and which step does not.
+    """
+    with tempfile.TemporaryDirectory() as empty:
+        verdict = _run(folder, dict(os.environ), empty, values)
+    if not verdict.works:
+        raise ContractError(verdict.message, hint=verdict.hint)
 
 
 def in_fresh_process(folder: Path) -> list[tuple[Allowed, PackRefused]]:
@@ -125,10 +142,15 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _run(folder: Path, environment: dict[str, str], working_directory: str) -> Verdict:
+def _run(
+    folder: Path,
+    environment: dict[str, str],
+    working_directory: str,
+    values: list[NewValue] | None = None,
+) -> Verdict:
     source = str(Path(__file__).parents[2])
     done = subprocess.run(
-        [sys.executable, "-I", "-c", _START, source, str(folder)],
+        [sys.executable, "-I", "-c", _START, source, str(folder), _as_json(values)],
         env=environment,
         cwd=working_directory,
         capture_output=True,
@@ -143,8 +165,17 @@ def _run(folder: Path, environment: dict[str, str], working_directory: str) -> V
         return Verdict("ended", why)
 
 
-def main(folder: str) -> None:
-    """Load and verify one artifact, and print a verdict; exit with 1 if it fails."""
+def _as_json(values: list[NewValue] | None) -> str:
+    return msgspec.json.encode(values or []).decode()
+
+
+def main(folder: str, values: str = "[]") -> None:
+    """Load and verify one artifact, and print a verdict; exit with 1 if it fails.
+
+    Args:
+        folder: of the artifact.
+        values: those to be tried on it, as JSON; each a :class:`NewValue`.
+    """
     from gnomon.artifact.loading import load
     from gnomon.artifact.outside_reads import watching
     from gnomon.compat.skops import import_without_estimators
@@ -153,7 +184,8 @@ def main(folder: str) -> None:
     verdict = Verdict("", "")
     with watching(Path(folder)) as seen:
         try:
-            load(Path(folder))
+            loaded = load(Path(folder))
+            verdict = _tried(loaded, msgspec.json.decode(values, type=list[NewValue]))
         except GnomonError as error:
             verdict = Verdict(error.code, error.message, error.hint)
     verdict.seen = Seen(
@@ -161,3 +193,18 @@ def main(folder: str) -> None:
     )
     print(msgspec.json.encode(verdict).decode())
     sys.exit(0 if verdict.works else 1)
+
+
+def _tried(loaded: LoadedArtifact, values: list[NewValue]) -> Verdict:
+    if not values:
+        return Verdict("", "")
+    artifact = loaded.artifact
+    found = first_refused(loaded.pipeline, artifact.golden(), artifact.contract, values)
+    if found is None:
+        return Verdict("", "")
+    value, why = found
+    return Verdict(
+        "refused",
+        f"the contract would accept {in_words(value)}, and the pipeline does not: {why}",
+        f"leave `{value.key}` of `{value.feature}` as it was, or train a pipeline that takes it",
+    )
