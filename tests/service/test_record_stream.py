@@ -42,6 +42,7 @@ def server(
     install(packed_once(times(2), "toy", SCRIPT), home)
     write_service(deployment, '"toy", body_bytes=1_000_000, client_seconds=4')
     with serving(deployment, place / "root", environment={"BENTOML_HOME": str(home)}) as running:
+        answers(post(running, lines(good(1))))  # The log has the columns of answers from now on.
         yield running
 
 
@@ -379,13 +380,12 @@ def other(server: Server, packed_once: Callable[[str, str, str], Path]) -> str:
 
 
 def test_a_promotion_during_a_stream_loses_no_row(server: Server, other: str) -> None:
-    """Each row is answered by the artifact that it names; the shadow has scored those before."""
+    """Each row is answered by the artifact that it names"""
     accounts, factors = Accounts(server), {other: 3.0}
     with server.client() as control, ThreadPoolExecutor(1) as pool:
         live = control.status().live
         assert live is not None
         factors[live.artifact] = 2.0
-        control.start_shadow(other, 1.0)
         rows = control.predict_stream(itertools.chain(*[good(10_000)] * 6))
         for number, row in enumerate(rows):
             assert row.error is None
@@ -397,11 +397,21 @@ def test_a_promotion_during_a_stream_loses_no_row(server: Server, other: str) ->
                 pool.submit(control.rollback)
         assert number == 59_999
     assert accounts.check(Load())["answered"] == 60_000
-    shadowed = InferenceLog(server.settings, "toy").sql(
-        "select count(*) as rows, count(distinct output_prediction) as answers from log "
-        "where role = 'shadow' and outcome = 'answered'"
-    )
-    assert shadowed.to_pylist()[0]["rows"] > 10_000
+
+
+def test_a_shadow_scores_the_rows_of_a_stream(server: Server, other: str) -> None:
+    """All of them, from the bodies that are logged, and none that was refused."""
+    with server.client() as control:
+        control.start_shadow(other, 1.0)
+        rows = control.predict_stream([*good(3_000), {"x": "bad", "id": "a"}, *good(10)])
+        assert sum(row.error is None for row in rows) == 3_010
+
+        def scored() -> bool:
+            [shadow] = control.status().shadows
+            return shadow.eligible == shadow.scored == 3_010
+
+        until(scored, "all rows are scored")
+        control.stop_shadow(other)
 
 
 def test_a_worker_that_dies_costs_no_row(server: Server) -> None:
