@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import itertools
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -334,6 +335,25 @@ def test_the_memory_of_a_gateway_does_not_grow_with_the_stream(server: Server) -
                 time.sleep(0.05)
                 most = max(most, gateway.memory_info().rss)
     assert most - before < 40_000_000
+
+
+def test_a_client_that_sends_all_before_it_reads_is_answered(server: Server) -> None:
+    """More than the kernel keeps for it: what it does not take waits in a file."""
+    note = "n" * 300
+    body = lines([{"x": float(n), "id": "a", "note": note} for n in range(60_000)])
+    host, port = server.url.removeprefix("http://").split(":")
+    head = f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: {LINES}\r\n"
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        client.settimeout(30)
+        client.connect((host, int(port)))
+        client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        received = bytearray()
+        while data := client.recv(1 << 20):
+            received += data
+            if received.endswith(b"\r\n0\r\n\r\n"):
+                break
+    assert received.count(b'"prediction"') == 60_000
 
 
 def test_a_client_that_leaves_is_forgotten(server: Server) -> None:
