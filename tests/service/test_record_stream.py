@@ -337,6 +337,32 @@ def test_the_memory_of_a_gateway_does_not_grow_with_the_stream(server: Server) -
     assert most - before < 40_000_000
 
 
+def test_many_streams_wait_for_each_other(server: Server) -> None:
+    """However many rows there are together: none is shed."""
+
+    def ask(number: int) -> int:
+        with gnomon.Client(server.url) as client:
+            rows = client.predict_stream(good(4_000))
+            return sum(row.error is None for row in rows)
+
+    with ThreadPoolExecutor(20) as pool:
+        assert [*pool.map(ask, range(20))] == [4_000] * 20
+
+
+def test_others_are_answered_while_a_bomb_is_decompressed(server: Server) -> None:
+    """A body of some kilobytes that becomes a hundred megabytes holds the event loop for none."""
+    body = gzip.compress(b"\n" * 60_000_000, 1)
+    with ThreadPoolExecutor(1) as pool:
+        bomb = pool.submit(post, server, body, Content_Encoding="gzip")
+        waits = []
+        while not bomb.done():
+            begun = time.perf_counter()
+            assert post(server, lines(good(1))).status_code == 200
+            waits.append(time.perf_counter() - begun)
+    assert bomb.result().status_code == 422
+    assert len(waits) > 2  # It takes seconds; of a held loop, one answer comes after all of them.
+
+
 def test_a_client_that_sends_all_before_it_reads_is_answered(server: Server) -> None:
     """More than the kernel keeps for it: what it does not take waits in a file."""
     note = "n" * 300

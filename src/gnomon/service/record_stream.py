@@ -397,6 +397,7 @@ class RecordStream:
                 for piece in self._plain(data):
                     self._source.feed(piece)
                     self._came.set()
+                    await asyncio.sleep(0)  # A few bytes may become many pieces.
                     await self._hold(grow)
             if self._gunzip is not None:
                 self._gunzip.end()
