@@ -51,7 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             large requests, have as few rows as that takes. 0: as long as ``batch_rows`` take.
         workers: processes that score for one live artifact in one slice.
         body_bytes: the largest request body.
-        body_rows: the most rows in one request.
+        body_rows: the most rows in one request, or in one batch of an Arrow stream.
         client_seconds: how long a client may take to send a request, and to take its answer. Then
             408, and its connection is closed.
         fsync_seconds: how often the log is forced to disk: that much of it can be lost when power

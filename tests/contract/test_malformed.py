@@ -104,7 +104,8 @@ def test_a_large_body_is_refused_without_its_place(token: str, message: str, sta
         (repr([{"distance": 1}]).encode(), "a Python value"),
         (body() + b"\n" + body(), "one JSON object after another"),
         (pickle.dumps({"distance": 1}), "a zip archive or a pickle"),
-        (b"PAR1\x15\x04", "Parquet or Arrow data"),
+        (b"PAR1\x15\x04", "a Parquet or Arrow file"),
+        (b"\xff\xff\xff\xff\x10\0\0\0", "an Arrow stream"),
     ],
 )
 def test_another_format_is_called_by_its_name(given: bytes, looks: str) -> None:

@@ -269,7 +269,12 @@ def test_a_listed_page_gets_answers_it_can_read(server: Server) -> None:
     assert (allowed.status_code, allowed.content) == (200, b"")
     assert allowed.headers["access-control-allow-origin"] == LISTED
     assert allowed.headers["access-control-allow-methods"] == "POST"
-    assert "authorization" in allowed.headers["access-control-allow-headers"]
+    for name in ("authorization", "content-encoding", "content-type"):
+        assert name in allowed.headers["access-control-allow-headers"]
+    lines = json.dumps(ROW).encode() + b"\n"
+    sent = {"origin": LISTED, "content-type": "application/x-ndjson"}
+    answer = httpx.post(f"{server.url}/predict", content=lines, headers=sent)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, LISTED)
     for row, status in ((ROW, 200), ({"x": "text"}, 422)):
         answer = httpx.post(f"{server.url}/predict", json=row, headers={"origin": LISTED})
         assert answer.status_code == status

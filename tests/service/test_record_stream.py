@@ -6,8 +6,10 @@ import asyncio
 import gzip
 import itertools
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from gnomon.service.duplex import Duplex
 from gnomon.service.stream_calls import ARROW, LINES
 from gnomon.testing import Server, serving
 from tests.faults.accounts import Accounts
-from tests.load import Load, gateways, until
+from tests.load import Load, gateways, scorers, until
 from tests.packing import SCRIPT, install, times, write_service
 
 pytestmark = pytest.mark.slow
@@ -39,8 +41,9 @@ def server(
     place = tmp_path_factory.mktemp("streams")
     home, deployment = place / "bentoml", place / "deployment"
     install(packed_once(times(2), "toy", SCRIPT), home)
-    write_service(deployment, '"toy", body_bytes=1_000_000, client_seconds=2')
+    write_service(deployment, '"toy", body_bytes=1_000_000, client_seconds=4')
     with serving(deployment, place / "root", environment={"BENTOML_HOME": str(home)}) as running:
+        answers(post(running, lines(good(1))))  # The log has the columns of answers from now on.
         yield running
 
 
@@ -334,6 +337,51 @@ def test_the_memory_of_a_gateway_does_not_grow_with_the_stream(server: Server) -
     assert most - before < 40_000_000
 
 
+def test_many_streams_wait_for_each_other(server: Server) -> None:
+    """However many rows there are together: none is shed."""
+
+    def ask(number: int) -> int:
+        with gnomon.Client(server.url) as client:
+            rows = client.predict_stream(good(4_000))
+            return sum(row.error is None for row in rows)
+
+    with ThreadPoolExecutor(20) as pool:
+        assert [*pool.map(ask, range(20))] == [4_000] * 20
+
+
+def test_others_are_answered_while_a_bomb_is_decompressed(server: Server) -> None:
+    """A body of some kilobytes that becomes a hundred megabytes holds the event loop for none."""
+    body = gzip.compress(b"\n" * 60_000_000, 1)
+    with ThreadPoolExecutor(1) as pool:
+        bomb = pool.submit(post, server, body, Content_Encoding="gzip")
+        waits = []
+        while not bomb.done():
+            begun = time.perf_counter()
+            assert post(server, lines(good(1))).status_code == 200
+            waits.append(time.perf_counter() - begun)
+    assert bomb.result().status_code == 422
+    assert len(waits) > 2  # It takes seconds; of a held loop, one answer comes after all of them.
+
+
+def test_a_client_that_sends_all_before_it_reads_is_answered(server: Server) -> None:
+    """More than the kernel keeps for it: what it does not take waits in a file."""
+    note = "n" * 300
+    body = lines([{"x": float(n), "id": "a", "note": note} for n in range(60_000)])
+    host, port = server.url.removeprefix("http://").split(":")
+    head = f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: {LINES}\r\n"
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        client.settimeout(30)
+        client.connect((host, int(port)))
+        client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        received = bytearray()
+        while data := client.recv(1 << 20):
+            received += data
+            if received.endswith(b"\r\n0\r\n\r\n"):
+                break
+    assert received.count(b'"prediction"') == 60_000
+
+
 def test_a_client_that_leaves_is_forgotten(server: Server) -> None:
     """What it had sent is accounted for, and nothing is held for it."""
     accounts = Accounts(server)
@@ -368,3 +416,58 @@ def test_a_client_that_stops_sending_is_told_so(server: Server) -> None:
     found = asyncio.run(stop())
     assert [one.get("line") for one in found] == [1, 2, None]
     assert found[-1]["error"]["code"] == "request_timeout"
+
+
+@pytest.fixture
+def other(server: Server, packed_once: Callable[[str, str, str], Path]) -> str:
+    """Another artifact of the server's model, x times 3."""
+    home = Path(server.settings.root).parent / "bentoml"
+    return install(packed_once(times(3), "toy", SCRIPT), home)
+
+
+def test_a_promotion_during_a_stream_loses_no_row(server: Server, other: str) -> None:
+    """Each row is answered by the artifact that it names"""
+    accounts, factors = Accounts(server), {other: 3.0}
+    with server.client() as control, ThreadPoolExecutor(1) as pool:
+        live = control.status().live
+        assert live is not None
+        factors[live.artifact] = 2.0
+        rows = control.predict_stream(itertools.chain(*[good(10_000)] * 6))
+        for number, row in enumerate(rows):
+            assert row.error is None
+            assert row.line == number + 1
+            assert row.prediction == factors[row.artifact] * (number % 10_000)
+            if number == 15_000:
+                pool.submit(control.promote, other, force=True)
+            if number == 35_000:
+                pool.submit(control.rollback)
+        assert number == 59_999
+    assert accounts.check(Load())["answered"] == 60_000
+
+
+def test_a_shadow_scores_the_rows_of_a_stream(server: Server, other: str) -> None:
+    """All of them, from the bodies that are logged, and none that was refused."""
+    with server.client() as control:
+        control.start_shadow(other, 1.0)
+        rows = control.predict_stream([*good(3_000), {"x": "bad", "id": "a"}, *good(10)])
+        assert sum(row.error is None for row in rows) == 3_010
+
+        def scored() -> bool:
+            [shadow] = control.status().shadows
+            return shadow.eligible == shadow.scored == 3_010
+
+        until(scored, "all rows are scored")
+        control.stop_shadow(other)
+
+
+def test_a_worker_that_dies_costs_no_row(server: Server) -> None:
+    """It is replaced, and its rows are scored again."""
+    accounts = Accounts(server)
+    with server.client() as client:
+        rows = client.predict_stream(itertools.chain(*[good(10_000)] * 3))
+        found = [next(rows) for _ in range(5_000)]
+        for worker in scorers(server):
+            worker.kill()
+        found += rows
+    assert {row.error for row in found} == {None}
+    assert accounts.check(Load())["answered"] == 30_000

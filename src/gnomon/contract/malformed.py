@@ -27,18 +27,22 @@ _MARKS = {
 }
 _COMPRESSED = "send it as it is, or say `Content-Encoding: gzip` or `zstd`"
 _CONVERT = 'send JSON, such as {"name": value}, or {"rows": [...]} for several records'
+_LINES = "say `Content-Type: application/x-ndjson` for one record a line"
+_ARROW = "say `Content-Type: application/vnd.apache.arrow.stream`"
+_FILE = _CONVERT + "; `gnomon score FILE --url URL --out FILE` sends a file so"
 _LOOKS_LIKE: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
     (re.compile(pattern), what, hint)
     for pattern, what, hint in (
         (rb"\x1f\x8b|\x28\xb5\x2f\xfd|BZh|\xfd7zXZ", "compressed data", _COMPRESSED),
-        (rb"PAR1|ARROW1|\xff{4}", "Parquet or Arrow data", _CONVERT),
+        (rb"\xff{4}", "an Arrow stream", _ARROW),
+        (rb"PAR1|ARROW1", "a Parquet or Arrow file", _FILE),
         (rb"PK\x03\x04|\x80[\x02-\x05]", "a zip archive or a pickle", _CONVERT),
         (rb"--[^\r\n]+\r\n[Cc]ontent-", "multipart form data", _CONVERT),
         (rb"\s*<[!?a-zA-Z]", "XML or HTML", _CONVERT),
         (rb"[\w.%+~-]++=[^&\s{]*+(?:&[\w.%+~-]++=[^&\s]*+)*+\s*+\Z", "form data", _CONVERT),
         (rb"\s*[{\[]\s*(?:\{\s*)?'", "a Python value", "encode it with json.dumps"),
-        (rb"\s*+\{[^\n]*\}[ \t\r]*+\n\s*+\{", "one JSON object after another", _CONVERT),
-        (rb"[^\n{}\[\]<=,;\t]++[,;\t][^\n{}\[\]<=]++\n[^\n]", "CSV", _CONVERT),
+        (rb"\s*+\{[^\n]*\}[ \t\r]*+\n\s*+\{", "one JSON object after another", _LINES),
+        (rb"[^\n{}\[\]<=,;\t]++[,;\t][^\n{}\[\]<=]++\n[^\n]", "CSV", _FILE),
     )
 )
 """How other formats begin, what they are called, and what to do."""

@@ -29,7 +29,7 @@ from gnomon.worker.adopted_process import HolderHandle
 from gnomon.worker.connection import Scored
 from gnomon.worker.messages import ERROR
 
-__all__ = ["Lane"]
+__all__ = ["ROOM_SECONDS", "Lane"]
 
 SOON_SECONDS = 0.01
 """A request that arrived longer ago than this when it is queued, because others of its connection
@@ -43,6 +43,8 @@ Beyond it rows cost what they cost in any batch, and the worker had better never
 ``docs/benchmarks.md``.
 """
 
+ROOM_SECONDS = 0.005
+"""How often a part of a stream that waits for room in the queue looks again."""
 STREAM_BATCHES = 4
 """Batches in a part of a stream. What a part costs beside its rows is little by then, and it is
 answered far within any deadline."""
@@ -161,14 +163,19 @@ class Lane:
     ) -> tuple[Records, bytes, pa.RecordBatch | None]:
         """Decode a part of a stream elsewhere; the lane is not closed meanwhile.
 
+        Once this returns there is room for its rows: others may have taken what there was before.
+
         Raises:
             InvalidRequest, DeadlineExceeded, WorkerError: see :meth:`Codec.read_records`.
         """
         self._reading += 1
         try:
-            return await self._codec.read_records(
+            read = await self._codec.read_records(
                 self._encoded_contract, self.decoder.schema, part, form
             )
+            while read[2] is not None and not self.has_room(read[2].num_rows):
+                await asyncio.sleep(ROOM_SECONDS)
+            return read
         finally:
             self._reading -= 1
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 import threading
 from collections import deque
 from collections.abc import Coroutine, Mapping
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httptools
+import httpx
 
 from gnomon.errors import DeadlineExceeded, ServerError
 from gnomon.service.calls import failure_of
@@ -66,7 +66,7 @@ class Duplex:
                 where=self._url,
                 hint=f"write http://{self._url}",
             )
-        secure = ssl.create_default_context() if parts.scheme == "https" else None
+        secure = httpx.create_ssl_context() if parts.scheme == "https" else None
         port = parts.port or _PORTS[parts.scheme]
         try:
             async with asyncio.timeout(self._timeout):

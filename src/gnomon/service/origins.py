@@ -54,7 +54,10 @@ PAGE_HEADERS: tuple[Header, ...] = (
 """No page may show an answer in a frame or load it as a part of itself, nor learn who linked."""
 PREFLIGHT: tuple[Header, ...] = (
     (b"access-control-allow-methods", b"POST"),
-    (b"access-control-allow-headers", b"authorization, content-type, x-request-id"),
+    (
+        b"access-control-allow-headers",
+        b"authorization, content-encoding, content-type, x-request-id",
+    ),
     (b"access-control-max-age", b"600"),
 )
 

@@ -2,8 +2,9 @@
 
 A body of ``application/x-ndjson`` or ``application/vnd.apache.arrow.stream`` is not read to its end
 first. What has come is scored as a batch, :class:`~gnomon.service.stream_scoring.StreamScorer`,
-while more comes; up to two are under way, and nothing is read on while enough is there or the
-client does not take its answers. So a stream takes the same memory however long it is.
+while more comes; up to two are under way, and nothing is read on while enough is there. Answers
+that the client does not take are kept in a file. So a stream takes the same memory however long it
+is, and in whatever order the client sends and reads.
 
 The answer begins with the first batch that was scored: an error before that is the answer. A record
 that is refused, or that the model fails on, has its error in its place. Where a whole batch fails,
@@ -29,6 +30,7 @@ from gnomon.errors import (
     UnknownVersion,
 )
 from gnomon.sent_errors import SentError
+from gnomon.service.answer_backlog import AnswerBacklog
 from gnomon.service.answers import failure
 from gnomon.service.arrow_messages import END, ClientMessages
 from gnomon.service.content_coding import Gunzip, content_coding
@@ -253,7 +255,8 @@ class _ArrowAnswers:
         codes: list[str | None] = [None] * rows
         errors: list[str | None] = [None] * rows
         order: list[int | None] = [None] * rows
-        for asked, place in enumerate(scored.places):
+        places = scored.places
+        for asked, place in enumerate(places):
             order[place] = numbers[place] = asked
         if scored.answer is None:
             outputs = pa.RecordBatch.from_pylist([], schema)
@@ -261,7 +264,7 @@ class _ArrowAnswers:
             outputs = read_batch(scored.answer.body, schema)
         for asked, raw in enumerate(outputs.column(ERROR).to_pylist()):
             if raw is not None:
-                place, error = scored.places[asked], failure(raw, "$")
+                place, error = places[asked], failure(raw, "$")
                 codes[place] = error.code  # As in the log:
                 errors[place] = str(error) if isinstance(error, InvalidRequest) else raw
         for row in scored.refused:
@@ -335,6 +338,8 @@ class RecordStream:
         self._ended = False
         self._gone = False
         self._came, self._room = asyncio.Event(), asyncio.Event()
+        folder = settings.local_spool
+        self._backlog = AnswerBacklog(folder if folder and folder.is_dir() else None)
         self._slots = asyncio.Semaphore(UNDER_WAY)
         self._scoring: asyncio.Queue[asyncio.Task[ScoredPart] | None] = asyncio.Queue()
 
@@ -349,23 +354,39 @@ class RecordStream:
         with self._requests.held.body() as grow:
             reading = loop.create_task(self._read(grow))
             scoring = loop.create_task(self._score())
+            sending = loop.create_task(self._deliver())
             try:
-                if await self._write():
-                    await scoring
-                    await reading
-                    await self._finish()
-            except Exception as error:
-                if not self._begun or isinstance(error, ClientGone):
-                    raise
-                if not isinstance(error, GnomonError):
-                    logger.exception("a stream of records failed")
-                    error = unexpected(error)
-                await self._fail(await self._requests.reject(error, self._client_id))
+                await self._answer(scoring, reading)
+                self._backlog.end()
+                await sending
             finally:
                 self._ended = True
-                for task in (reading, scoring):
+                for task in (reading, scoring, sending):
                     task.cancel()
-                await asyncio.gather(reading, scoring, return_exceptions=True)
+                await asyncio.gather(reading, scoring, sending, return_exceptions=True)
+                self._backlog.close()
+
+    async def _answer(self, scoring: asyncio.Task[None], reading: asyncio.Task[None]) -> None:
+        """Write all answers, and what went wrong."""
+        try:
+            if await self._write():
+                await scoring
+                await reading
+                await self._finish()
+        except Exception as error:
+            if not self._begun or isinstance(error, ClientGone):
+                raise
+            if not isinstance(error, GnomonError):
+                logger.exception("a stream of records failed")
+                error = unexpected(error)
+            await self._fail(await self._requests.reject(error, self._client_id))
+
+    async def _deliver(self) -> None:
+        """Send what was written, as the client takes it."""
+        while data := await self._backlog.get():
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        if self._begun:
+            await self._send({"type": "http.response.body", "body": b""})
 
     async def _read(self, grow: Callable[[int], None]) -> None:
         """Read the body, as far as there is room for it."""
@@ -376,6 +397,7 @@ class RecordStream:
                 for piece in self._plain(data):
                     self._source.feed(piece)
                     self._came.set()
+                    await asyncio.sleep(0)  # A few bytes may become many pieces.
                     await self._hold(grow)
             if self._gunzip is not None:
                 self._gunzip.end()
@@ -454,7 +476,8 @@ class RecordStream:
             self._begun = True
             headers: list[Header] = [(b"content-type", self._answers.content_type), NOSNIFF]
             await self._send({"type": "http.response.start", "status": 200, "headers": headers})
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        if data:
+            await self._backlog.put(data)
 
     async def _fail(self, answer: Answer) -> None:
         """End with an error: that of the request, if nothing was answered yet."""
@@ -462,7 +485,6 @@ class RecordStream:
             await respond(self._send, answer.status, answer.body, headers=answer.headers)
             return
         await self._put(self._answers.failure(answer) + self._answers.end())
-        await self._send({"type": "http.response.body", "body": b""})
 
     async def _finish(self) -> None:
         """End the answer: every record has its own."""
@@ -473,7 +495,6 @@ class RecordStream:
                 hint="send one record a line, or an Arrow stream of batches with rows",
             )
         await self._put(self._answers.end())
-        await self._send({"type": "http.response.body", "body": b""})
 
 
 def media_type(headers: Iterable[Header]) -> bytes:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from gnomon.contract import Contract
 from gnomon.errors import BodyTooLarge, DeadlineExceeded, GnomonError, InvalidRequest
 from gnomon.log import new_request_id
-from gnomon.service.batching import Lane
+from gnomon.service.batching import ROOM_SECONDS, Lane
 from gnomon.service.codec_messages import Records, RefusedRecord
 from gnomon.service.metrics import Metrics
 from gnomon.service.recording import Recorder
@@ -25,8 +25,6 @@ from gnomon.settings import Settings
 
 __all__ = ["Part", "RefusedRow", "ScoredPart", "StreamScorer"]
 
-ROOM_SECONDS = 0.005
-"""How often a part that waits for room in the queue looks again."""
 REFUSED_AT_ONCE = 64
 """Refused records logged in one turn of the event loop; each is a request of its own."""
 ROWS_UNTIL_LIVE = 1_000
