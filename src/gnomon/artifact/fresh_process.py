@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from gnomon.artifact.allowances import Allowed
+from gnomon.artifact.installed import holds_packages
 from gnomon.errors import GnomonError, PackRefused
 from gnomon.settings import TRUSTED_KEYS
 
@@ -20,9 +21,9 @@ __all__ = ["in_fresh_process", "main"]
 _START = """\
 import gc, sys
 gc.disable()
-sys.path.append(sys.argv[1])
+sys.path += [path for path in sys.argv[2:] if path not in sys.path]
 from gnomon.artifact.fresh_process import main
-main(sys.argv[2])
+main(sys.argv[1])
 """
 
 _EVERY_MACHINE_HAS = re.compile(
@@ -127,8 +128,9 @@ def _some(names: list[str]) -> str:
 
 def _run(folder: Path, environment: dict[str, str], working_directory: str) -> Verdict:
     source = str(Path(__file__).parents[2])
+    installed = [os.path.abspath(path) for path in sys.path if holds_packages(path)]
     done = subprocess.run(
-        [sys.executable, "-I", "-c", _START, source, str(folder)],
+        [sys.executable, "-I", "-c", _START, str(folder), source, *installed],
         env=environment,
         cwd=working_directory,
         capture_output=True,
