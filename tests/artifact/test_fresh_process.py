@@ -45,7 +45,7 @@ def test_a_process_that_dies_is_a_refusal(copied: Path) -> None:
 def test_packages_that_pythonpath_brings_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:
-    """A package from `pip install --target` is required and not vendored; it may read its own files."""
+    """A package from `pip install --target` is required, not vendored, and may read its files."""
     folder = tmp_path / "target"
     (folder / "scaled_by_file").mkdir(parents=True)
     (folder / "scaled_by_file" / "__init__.py").write_text(
