@@ -19,8 +19,8 @@ def explain(moved: int, left: Sequence[OpenSegment], segment_seconds: float) -> 
         segment_seconds: the age at which a segment is closed, as set here.
     """
     done = f"{_segments(moved, 'closed')} sealed"
-    if not left:
-        return done
+    if not left:  # also where a running server has sealed by itself
+        return f"{done}; all rows are in the table"
     rows = sum(one.rows for one in left)
     next_in = max(min(segment_seconds - one.age for one in left), 0.0)
     which = "it closes" if len(left) == 1 else "the first closes"
