@@ -29,6 +29,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "pipeline/failing_step.py",
     ),
     "pipeline/test_answers.py": ("pipeline/methods.py",),
+    "cli/test_contract.py": ("artifact/newly_accepted.py",),
     "contract/test_inference.py": ("contract/column_inference.py",),
     "contract/test_dtypes.py": ("contract/intervals.py",),
     "contract/check/test_row_check.py": (
@@ -112,7 +113,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "cli/test_repair.py": ("cli/show/repair.py",),
     "cli/test_replay.py": ("cli/ranges.py",),
     "cli/test_reports.py": ("cli/show/reports.py",),
-    "cli/test_score.py": ("offline/scoring.py",),
+    "cli/test_score.py": ("offline/scoring.py", "service/file_scoring.py"),
     "cli/test_rollout.py": (
         "cli/at_root.py",
         "cli/at_server.py",
@@ -128,6 +129,15 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "cli/test_serve.py": ("cli/init.py",),
     "cli/test_status.py": ("cli/show/status.py", "service/overview.py"),
     # What only a running server or worker does.
+    "service/test_record_stream.py": (
+        "contract/record_lines.py",
+        "service/arrow_calls.py",
+        "service/arrow_messages.py",
+        "service/arrow_records.py",
+        "service/duplex.py",
+        "service/stream_calls.py",
+        "service/stream_scoring.py",
+    ),
     "compat/test_bentoml.py": ("service/deployment.py",),
     "compat/test_circus.py": ("service/supervision.py",),
     "faults/test_gateway_death.py": ("service/standby.py", "service/standby_process.py"),

@@ -43,6 +43,8 @@ import pyarrow as pa
 
 from gnomon.errors import PolicyError
 from gnomon.formats import Format, check_version
+from gnomon.name_lists import did_you_mean, listed
+from gnomon.struct_errors import struct_error
 from gnomon.tolerances import ROUNDING, ROUNDING_NEAR_ZERO
 
 __all__ = [
@@ -61,8 +63,6 @@ __all__ = [
 FORMAT = 1
 
 _KIND = Format("policy", FORMAT, hint="leave `format` out, or set it to 1", damaged=PolicyError)
-
-_SHOWN = 20
 
 Kind = Literal["label", "number", "probability", "ignore"]
 NumberOrLabel = Literal["label", "number", "probability"]
@@ -280,13 +280,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         try:
             return msgspec.convert(raw, cls)
         except msgspec.ValidationError as error:
-            message, _, place = str(error).partition(" - at ")
-            key = place.strip("`").removeprefix("$.").removeprefix("$")
-            raise PolicyError(
-                message,
-                where=f"{path}: {key}" if key else str(path),
-                hint=_good_keys(key) if "unknown field" in message else None,
-            ) from None
+            message, place, hint = struct_error(error, cls, raw)
+            key = place.removeprefix("$").removeprefix(".")
+            where = f"{path}: {key}" if key else str(path)
+            raise PolicyError(message, where=where, hint=hint) from None
 
     def check_names(
         self, artifact: str, outputs: pa.Schema, others: Collection[str] | None = None
@@ -391,13 +388,17 @@ def _check_columns(
             raise PolicyError(
                 f"`{artifact}` has no column `{key}`",
                 where=f'{table}."{key}"',
-                hint=f"its columns are {_some(columns)}",
+                hint=_columns_hint(key, columns),
             )
 
 
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+def _columns_hint(key: str, columns: Sequence[str]) -> str:
+    near = did_you_mean(key, columns, "`{}`")
+    return (
+        f"{near} its columns are {listed(columns)}"
+        if near
+        else f"its columns are {listed(columns)}"
+    )
 
 
 def _lookup(table: dict[str, Tolerance], name: str) -> Tolerance:
@@ -421,16 +422,6 @@ def _default(kind: str, type_: pa.DataType, same: bool) -> Tolerance:
     if same:
         return Tolerance(absolute=ROUNDING_NEAR_ZERO, relative=ROUNDING)
     return Tolerance(absolute=0.05) if kind == "probability" else Tolerance(relative=0.01)
-
-
-def _good_keys(place: str) -> str | None:
-    head = place.partition(".")[0].partition("[")[0]
-    types: dict[str, type[msgspec.Struct]] = {
-        "": Policy, "sampling": Sampling, "decision": Decision, "gates": Limits,
-        "compare": Tolerance, "skew": Tolerance, "drift": Drift,
-    }  # fmt: skip
-    known = types.get(head)
-    return f"the keys here are {', '.join(known.__struct_fields__)}" if known else None
 
 
 _DEPLOYED = Path("shadow/policy.toml")

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from gnomon.errors import SettingsError
+from gnomon.name_lists import did_you_mean
 
 __all__ = ["TRUSTED_KEYS", "Settings"]
 
@@ -191,8 +192,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             if name not in known:
                 raise SettingsError(
                     f"no such setting: {variable}",
-                    hint="the settings are "
-                    + ", ".join(f"GNOMON_{k.upper()}" for k in sorted(known)),
+                    hint=_settings_hint(name, known),
                 )
             given[name] = value
         try:
@@ -245,6 +245,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 hint="set GNOMON_SPOOL to a folder on a disk that survives a restart",
             )
         return Path(self.root) / "spool"
+
+
+def _settings_hint(name: str, known: Collection[str]) -> str:
+    near = did_you_mean(name, known, "{}")
+    all_ = ", ".join(f"GNOMON_{one.upper()}" for one in sorted(known))
+    named = f"the settings are {all_}"
+    return named if near is None else f"did you mean GNOMON_{near.upper()}? {named}"
 
 
 def _for_child(name: str, value: Any) -> str:

@@ -178,7 +178,9 @@ def test_a_csv_file_keeps_offsets_and_has_no_types(tmp_path: Path) -> None:
     assert rules(check_file(tmp_path / "rows.parquet", FLIGHT)) == [("carrier", "domain", 1)]
     odd = rows.assign(distance=["far", "80", "80"], scheduled="2013-04-01T05:15:00Z")
     odd.to_csv(tmp_path / "odd.csv", index=False)
-    assert rules(check_file(tmp_path / "odd.csv", FLIGHT))[:2] == [
+    own = msgspec.structs.replace(FLIGHT.features[-1], outside="error")
+    strict = msgspec.structs.replace(FLIGHT, features=(*FLIGHT.features[:-1], own))
+    assert rules(check_file(tmp_path / "odd.csv", strict))[:2] == [
         ("distance", "type", 1),
         ("scheduled", "timezone", 3),
     ]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
+
+import pytest
 
 from tests.cli.running import Shell
 from tests.packing import Pack, times
@@ -47,3 +50,36 @@ def test_what_the_pipeline_was_fitted_on_stays(shell: Shell, pack: Pack) -> None
     assert len(shell("artifacts", "toy", "--json").json) == 1
     failed = shell("contract", "edit", tag, EDITOR="false", VISUAL="", expect=2).err
     assert "nothing was changed" in failed
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"nullable": True}, ("accept null of `x`", "the model raises ValueError", "`nullable`")),
+        (
+            {"missing": "default", "default": -1.0},
+            (
+                "accept -1.0 of `x`",
+                "step `times` (Times) raises ValueError: negative x",
+                "`default`",
+            ),
+        ),
+    ],
+)
+def test_what_the_contract_would_accept_is_tried_on_the_pipeline(
+    shell: Shell, pack: Pack, change: dict[str, Any], says: tuple[str, ...]
+) -> None:
+    """Else each such request would fail, although it keeps to the contract."""
+    tag = pack(times(2))
+    contract = shell("contract", "show", tag).json
+    contract["features"][0] |= change
+    file = shell.folder / "contract.json"
+    file.write_text(json.dumps(contract))
+    refused = shell("contract", "apply", tag, str(file), expect=2).err
+    for words in says:
+        assert words in refused
+    assert len(shell("artifacts", "toy", "--json").json) == 1
+    contract["features"][0] = contract["features"][0] | {"missing": "default", "default": 3.0}
+    contract["features"][0]["nullable"] = False
+    file.write_text(json.dumps(contract))
+    shell("contract", "apply", tag, str(file), "--version", "filled")

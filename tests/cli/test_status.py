@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 
 from gnomon.cli.show.status import show_status
 from gnomon.service.overview import Overview
-from gnomon.service.status import Books, Status
+from gnomon.service.status import Books, ShadowStatus, Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
+from gnomon.shadow.shadow_counts import OpenGate
 from gnomon.shadow.slices import Heartbeat, ShadowBeat
 from gnomon.storage import Storage
 from tests.cli.running import Shell
@@ -107,6 +109,16 @@ def test_a_lost_history_is_not_a_model_that_never_ran(
     assert "not ready" in told
     assert "missing: 000000.json, 000001.json" in told
     assert storage.names("rollout") == []
+
+
+def test_what_a_promotion_waits_for_is_named() -> None:
+    """A line for each gate that is not decided, with what decides it and when."""
+    waits = OpenGate(gate="rows", says="4 rows; needs 6 more, in about 3 s", rows=6, seconds=3.0)
+    shadow = ShadowStatus(artifact="toy:b", open_gates=(waits,))
+    status = Status(model="toy", ready=True, shadows=(shadow,))
+    assert "? rows: 4 rows; needs 6 more, in about 3 s" in re.sub(
+        r"\[/?\w*\]", "", show_status(Overview(place="here", slices=[status]))
+    )
 
 
 def test_what_was_wrong_with_rows_is_named() -> None:

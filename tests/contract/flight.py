@@ -25,6 +25,14 @@ FLIGHT = contract(
         timezone="America/New_York",
     ),
 )
+OWN_OFFSET = Feature(
+    name="t",
+    type="timestamp",
+    dtype="datetime64[us, America/New_York]",
+    timezone="America/New_York",
+    outside="error",
+)
+"""A timestamp whose contract forbids other offsets than its zone's."""
 RECORD: dict[str, Any] = {
     "distance": 2475,
     "dep_delay": 3.5,

@@ -46,6 +46,7 @@ def features(draw: st.DrawFn, name: str = "x") -> Feature:
     if kind == "timestamp":
         home = draw(st.sampled_from(ZONES))
         options["timezone"] = home
+        options["outside"] = draw(st.sampled_from(["allow", "error"]))
         dtype = dtype.format("UTC" + home if home.startswith("+") else home)
     if kind == "category":
         options["domain"] = tuple(draw(st.lists(text, min_size=1, max_size=4, unique=True)))
@@ -101,9 +102,15 @@ def _floats(feature: Feature) -> st.SearchStrategy[float]:
 
 def _timestamps(feature: Feature) -> st.SearchStrategy[str]:
     home = zone(feature.timezone or "UTC")
+    own = feature.outside == "error" and not feature.coerce
+    zones = st.sampled_from([home] if own else [home, dt.UTC, zone("+05:30")])
     start = dt.datetime(1920, 1, 2)  # earlier, zones had offsets of odd seconds
     moments = st.datetimes(start, dt.datetime(2200, 1, 1), timezones=st.just(dt.UTC))
-    return moments.map(lambda moment: moment.replace(microsecond=0).astimezone(home).isoformat())
+    return st.builds(
+        lambda moment, there: moment.replace(microsecond=0).astimezone(there).isoformat(),
+        moments,
+        zones,
+    )
 
 
 _SOME: dict[str, Any] = {

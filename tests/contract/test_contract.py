@@ -197,7 +197,7 @@ def test_a_contradiction_is_refused_with_its_place(
     [
         ({"format": 4}, "$.format", "has format 4; this"),
         ({"format": 4, "new": 1}, "$.format", "has format 4; this"),
-        ({"format": None}, None, "missing required field `format`"),
+        ({"format": None}, None, "expected the key `format`, which is missing"),
         ({"extra": 1}, None, "unknown field `extra`"),
         ({"task": "ranking"}, "$.task", "ranking"),
         ({"features": [{"name": "x", "type": "float"}]}, "$.features[0]", "`dtype`"),

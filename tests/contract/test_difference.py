@@ -69,7 +69,10 @@ def between(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
         (NUMBER, NUMBER | {"unit": "km"}, "warning", "unit"),
         (NUMBER | {"coerce": True}, NUMBER, "incompatible", "coerce"),
         (NUMBER, NUMBER | {"coerce": True}, "compatible", "coerce"),
-        (WHEN, WHEN | {"timezone": "Asia/Tokyo"}, "incompatible", "timezone"),
+        (WHEN, WHEN | {"timezone": "Asia/Tokyo"}, "compatible", "timezone"),
+        (WHEN, WHEN | {"timezone": "Asia/Tokyo", "outside": "error"}, "incompatible", "timezone"),
+        (WHEN, WHEN | {"outside": "error"}, "incompatible", "outside"),
+        (WHEN | {"outside": "error"}, WHEN, "compatible", "outside"),
         (WHEN | HOURS, WHEN, "compatible", "max_age"),
         (WHEN, WHEN | HOURS, "warning", "max_age"),
         (WHEN, WHEN | {"dtype": "datetime64[ns, UTC]"}, "warning", "dtype"),
@@ -85,7 +88,7 @@ def test_a_feature_that_changes(
 
 def test_a_zone_that_is_converted_is_no_matter() -> None:
     """With ``coerce`` a timestamp of any zone is taken."""
-    changes = between(WHEN, WHEN | {"timezone": "Asia/Tokyo", "coerce": True})
+    changes = between(WHEN, WHEN | {"timezone": "Asia/Tokyo", "outside": "error", "coerce": True})
     assert worst(changes) == "compatible"
     assert between(WHEN, WHEN | {"timezone": "UTC"}) == []
 
@@ -182,6 +185,7 @@ def edited(feature: Feature) -> st.SearchStrategy[Feature]:
         {"minimum": -1e9},
         {"domain": (*(feature.domain or ()), "more"), "outside": "error"},
         {"timezone": "UTC"},
+        {"outside": "error"},
     ]
     return st.sampled_from(
         [one for one in (msgspec.structs.replace(feature, **o) for o in options) if _holds(one)]

@@ -1,4 +1,3 @@
-import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +13,7 @@ from gnomon.policy import Limits, Policy
 from gnomon.rollout.evidence import Evidence, ShadowRows
 from gnomon.rollout.gates import Gate, evaluate, judge
 from gnomon.rollout.history import Event, RolloutState, Shadow, fold
+from gnomon.rollout.outlook import Traffic
 from gnomon.settings import Settings
 from gnomon.shadow.slices import Heartbeat, ShadowBeat
 from gnomon.skew.last_replay import Skew
@@ -58,7 +58,10 @@ def judged(
     since = datetime.now(UTC) - NOW  # The whole scene moves to the present.
     run = structs.replace(RUN, at=RUN.at + since)
     present = [structs.replace(b, updated=b.updated + since) for b in slices]
-    return {g.name: g for g in judge(limits, run, evidence, slices=present, skew=skew)}
+    gates = {g.name: g for g in judge(limits, run, evidence, slices=present, skew=skew)}
+    for gate in gates.values():  # Whatever a test is about.
+        assert (gate.awaits is not None) == (gate.verdict == "unknown"), gate
+    return gates
 
 
 def test_good_evidence_passes_every_gate() -> None:
@@ -240,15 +243,47 @@ def test_flips_that_nothing_decides_are_unknown() -> None:
 def test_a_gate_says_how_many_rows_are_still_needed() -> None:
     """For a share about so many, if it stays; for coverage how many of those lagging."""
     few = judged(replace(GOOD, shadow=rows(400, disagreed=4)), slices=(beat(100),))
-    assert few["rows"].says.endswith("400 rows scored; 1,000 are needed, 600 more")
-    assert few["coverage"].says.endswith("at least 99.00% must be scored, so 95 of those lagging")
-    found = re.search(r"about ([\d,]+) more rows are needed if the share stays", few["failed"].says)
-    assert found is not None
-    total = 400 + int(found[1].replace(",", ""))
+    assert few["rows"].because == "400 rows scored; 1,000 are needed; needs 600 more rows scored"
+    assert few["coverage"].because.endswith("needs 95 more of the lagging rows scored")
+    awaits = few["failed"].awaits
+    assert awaits is not None
+    assert awaits.says == f"needs about {awaits.rows:,} more rows if the share stays"
+    total = 400 + (awaits.rows or 0)
     assert rate_interval(0, total, 0.95).high <= 0.01
     assert rate_interval(0, total - total // 50, 0.95).high > 0.01
     on_it = judged(replace(GOOD, shadow=rows(400, disagreed=20)))
-    assert on_it["disagreement"].says.endswith("so more rows are needed")
+    assert "the share lies at the limit" in on_it["disagreement"].because
+
+
+def test_a_gate_says_about_when_it_is_decided() -> None:
+    """At the rate of the last minutes; where no request comes, that none does."""
+    few = replace(GOOD, shadow=rows(400, disagreed=4))
+    twice_a_second = Traffic(seconds=600.0, answered=1_300, scored=1_200)
+    says = judged(replace(few, traffic=twice_a_second))["rows"]
+    assert says.because.endswith("needs 600 more rows scored, in about 5 min at 2 a second as now")
+    assert says.awaits is not None
+    assert says.awaits.seconds == 300
+    silent = judged(replace(few, traffic=Traffic(seconds=600.0, answered=0, scored=0)))["rows"]
+    assert "no request came in the last 10 min" in silent.because
+    assert silent.awaits is not None
+    assert silent.awaits.seconds is None
+    stuck = judged(replace(few, traffic=Traffic(seconds=60.0, answered=90, scored=0)))["rows"]
+    assert "live answered 90 rows in the last minute, and the shadow has scored none" in (
+        stuck.because
+    )
+
+
+def test_what_no_number_of_rows_decides_says_what_does() -> None:
+    """A replay, a setting, a report of a slice, a better known noise floor: each by its command."""
+    assert "gnomon replay toy:next" in judged(skew=None)["skew"].because
+    assert "a replay of about " in judged(skew=structs.replace(SKEW, rows=100))["skew"].because
+    undecided = ShadowRows(scored=50_000, compared=50_000)
+    assert "[decision]" in judged(replace(GOOD, shadow=undecided))["flips"].because
+    assert "a running server" in judged(slices=())["lag"].because
+    assert "gnomon status" in judged(slices=(beat(), beat(name="x", error="e")))["lag"].because
+    noise = ShadowRows(scored=30, compared=30, disagreed=1)
+    floor = judged(replace(GOOD, shadow=rows(disagreed=600), noise=noise))["disagreement"]
+    assert "more rows of live against itself" in floor.because
 
 
 def test_a_report_of_an_earlier_run_says_nothing_of_this_one() -> None:

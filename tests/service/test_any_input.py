@@ -40,6 +40,16 @@ def names(n: int) -> dict[str, Any]:
     return {name: (n * (k + 3) % 7) - 3.0 for k, name in enumerate(NAMES)} | {"customer": f"k{n}"}
 
 
+def clock(n: int, notation: int) -> str:
+    """One instant, as clients in Berlin, London and New York would send it."""
+    berlin = dt.datetime(2020, 2, 3, n % 24, 30, tzinfo=dt.timezone(dt.timedelta(hours=1)))
+    if notation == 0:
+        return berlin.isoformat()
+    if notation == 1:
+        return berlin.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    return berlin.astimezone(dt.timezone(dt.timedelta(hours=-5))).isoformat()
+
+
 def types(n: int) -> dict[str, Any]:
     """A record with a field of every type."""
     return {
@@ -52,7 +62,7 @@ def types(n: int) -> dict[str, Any]:
         "price": f"{n / 4:.2f}",
         "pixels": [n, n + 1, n + 2.5, 0],
         "tags": ["t"] * (n % 4),
-        "clock": f"2020-02-03T{n % 24:02d}:30:00+01:00",
+        "clock": clock(n, n % 3),
         "customer": f"k{n}",
         "at": f"2024-01-01T{n % 24:02d}:00:00Z",
     }
@@ -279,6 +289,24 @@ def test_a_list_of_another_length_is_refused_with_its_length(served: Served) -> 
     assert described["pixels"]["minItems"] == described["pixels"]["maxItems"] == 4
     assert described["day"]["format"] == "date"
     assert "not given to the model" in described["customer"]["description"]
+
+
+def test_an_instant_is_one_whatever_offset_it_is_sent_with(served: Served) -> None:
+    """The same answer, and the same value in the log, on the fast way and on the careful one."""
+    with served.server.client() as client:
+        ask(client, "types", types)
+        for extra in ({}, {"beyond the contract": 1}):
+            sent = [
+                {**types(7), "clock": clock(7, k), "customer": "one", **extra} for k in range(3)
+            ]
+            alone = [client.predict(one) for one in sent]
+            together = client.predict(sent)
+            assert len({answer.prediction for answer in [*alone, *together]}) == 1
+        query = (
+            "SELECT DISTINCT input_clock FROM log WHERE artifact = 'any:types' "
+            "AND role = 'live' AND input_customer = 'one'"
+        )
+        assert len(served.shell("log", "sql", query, "--json").json) == 1
 
 
 def test_the_log_is_sealed_and_read_with_every_type(served: Served) -> None:

@@ -8,22 +8,27 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from gnomon.artifact.allowances import Allowed
 from gnomon.artifact.installed import holds_packages
-from gnomon.errors import GnomonError, PackRefused
+from gnomon.artifact.newly_accepted import NewValue, first_refused, in_words
+from gnomon.errors import ContractError, GnomonError, PackRefused
 from gnomon.settings import TRUSTED_KEYS
 
-__all__ = ["in_fresh_process", "main"]
+if TYPE_CHECKING:
+    from gnomon.artifact.loading import LoadedArtifact
+
+__all__ = ["accepted_in_fresh_process", "in_fresh_process", "main"]
 
 _START = """\
 import gc, sys
 gc.disable()
-sys.path += [path for path in sys.argv[2:] if path not in sys.path]
+sys.path += [path for path in sys.argv[3:] if path not in sys.path]
 from gnomon.artifact.fresh_process import main
-main(sys.argv[1])
+main(*sys.argv[1:3])
 """
 
 _EVERY_MACHINE_HAS = re.compile(
@@ -62,6 +67,18 @@ class Verdict(msgspec.Struct):
     def works(self) -> bool:
         """Whether it did."""
         return self.code == ""
+
+
+def accepted_in_fresh_process(folder: Path, values: list[NewValue]) -> None:
+    """Try values that a changed contract accepts on the pipeline, in a new interpreter.
+
+    Raises:
+        ContractError: the first that the pipeline does not take, and which step does not.
+    """
+    with tempfile.TemporaryDirectory() as empty:
+        verdict = _run(folder, dict(os.environ), empty, values)
+    if not verdict.works:
+        raise ContractError(verdict.message, hint=verdict.hint)
 
 
 def in_fresh_process(folder: Path) -> list[tuple[Allowed, PackRefused]]:
@@ -126,11 +143,16 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _run(folder: Path, environment: dict[str, str], working_directory: str) -> Verdict:
+def _run(
+    folder: Path,
+    environment: dict[str, str],
+    working_directory: str,
+    values: list[NewValue] | None = None,
+) -> Verdict:
     source = str(Path(__file__).parents[2])
     installed = [os.path.abspath(path) for path in sys.path if holds_packages(path)]
     done = subprocess.run(
-        [sys.executable, "-I", "-c", _START, str(folder), source, *installed],
+        [sys.executable, "-I", "-c", _START, str(folder), _as_json(values), source, *installed],
         env=environment,
         cwd=working_directory,
         capture_output=True,
@@ -145,8 +167,17 @@ def _run(folder: Path, environment: dict[str, str], working_directory: str) -> V
         return Verdict("ended", why)
 
 
-def main(folder: str) -> None:
-    """Load and verify one artifact, and print a verdict; exit with 1 if it fails."""
+def _as_json(values: list[NewValue] | None) -> str:
+    return msgspec.json.encode(values or []).decode()
+
+
+def main(folder: str, values: str = "[]") -> None:
+    """Load and verify one artifact, and print a verdict; exit with 1 if it fails.
+
+    Args:
+        folder: of the artifact.
+        values: those to be tried on it, as JSON; each a :class:`NewValue`.
+    """
     from gnomon.artifact.loading import load
     from gnomon.artifact.outside_reads import watching
     from gnomon.compat.skops import import_without_estimators
@@ -155,7 +186,8 @@ def main(folder: str) -> None:
     verdict = Verdict("", "")
     with watching(Path(folder)) as seen:
         try:
-            load(Path(folder))
+            loaded = load(Path(folder))
+            verdict = _tried(loaded, msgspec.json.decode(values, type=list[NewValue]))
         except GnomonError as error:
             verdict = Verdict(error.code, error.message, error.hint)
     verdict.seen = Seen(
@@ -163,3 +195,18 @@ def main(folder: str) -> None:
     )
     print(msgspec.json.encode(verdict).decode())
     sys.exit(0 if verdict.works else 1)
+
+
+def _tried(loaded: LoadedArtifact, values: list[NewValue]) -> Verdict:
+    if not values:
+        return Verdict("", "")
+    artifact = loaded.artifact
+    found = first_refused(loaded.pipeline, artifact.golden(), artifact.contract, values)
+    if found is None:
+        return Verdict("", "")
+    value, why = found
+    return Verdict(
+        "refused",
+        f"the contract would accept {in_words(value)}, and the pipeline does not: {why}",
+        f"leave `{value.key}` of `{value.feature}` as it was, or train a pipeline that takes it",
+    )

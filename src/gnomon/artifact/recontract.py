@@ -12,8 +12,9 @@ from msgspec import structs
 from gnomon.artifact import store
 from gnomon.artifact.artifact import Artifact, examine, inspect
 from gnomon.artifact.folder import RESTORE
-from gnomon.artifact.fresh_process import in_fresh_process
+from gnomon.artifact.fresh_process import accepted_in_fresh_process, in_fresh_process
 from gnomon.artifact.manifest import CONTRACT, MODEL_YAML, UNHASHED, Manifest, hash_files
+from gnomon.artifact.newly_accepted import newly_accepted
 from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature, Output
 from gnomon.errors import ArtifactCorrupt, ContractError
@@ -41,8 +42,9 @@ def with_contract(which: str | Path, contract: Contract, *, version: str | None 
         version: a name for the new version; a time stamp and six random digits when not given.
 
     Raises:
-        ContractError: it contradicts itself, or says something else of what the pipeline was
-            fitted on; ``where`` names it.
+        ContractError: it contradicts itself, says something else of what the pipeline was fitted
+            on, or accepts null, a value or a default that the pipeline does not take; the message
+            or ``where`` names it.
         ArtifactError: the artifact does not pass inspection.
         PackRefused: the copy does not work with it.
     """
@@ -68,6 +70,8 @@ def with_contract(which: str | Path, contract: Contract, *, version: str | None 
         (folder / MODEL_YAML).write_text(store.model_yaml(old.name, version, created, environment))
         _manifest(old, version, created, folder).write(folder)
         in_fresh_process(folder)
+        if values := newly_accepted(old.contract, contract):
+            accepted_in_fresh_process(folder, values)
         path = store.publish(folder, old.name, version, created)
     return examine(path, keys=None)  # it cannot be signed yet
 

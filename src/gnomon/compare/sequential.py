@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["Interval", "rate_interval", "rows_still_needed"]
+__all__ = ["Interval", "more_until", "rate_interval", "rows_still_needed"]
 
 _PRIOR = 0.5
 _STEPS = 60
@@ -77,6 +77,13 @@ def rows_still_needed(hits: int, rows: int, limit: float, confidence: float) -> 
         low, high = rate_interval(round(rate * total), total, confidence)
         return high <= limit or low > limit
 
+    return more_until(decides, rows)
+
+
+def more_until(decides: Callable[[int], bool], rows: int) -> int | None:
+    """About how many rows more until a number of rows decides; None if that would be over a
+    thousand million. What decides with some rows must decide with more.
+    """
     total = max(rows, 1)
     while not decides(total):
         total *= 2

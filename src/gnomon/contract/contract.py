@@ -16,6 +16,7 @@ from gnomon.contract.feature import Feature, FeatureType, Output, Role, Scalar
 from gnomon.contract.json_values import reader
 from gnomon.errors import ContractError, GnomonError, NewerFormat
 from gnomon.formats import Format, check_version
+from gnomon.struct_errors import struct_error
 
 __all__ = [
     "FORMAT",
@@ -192,9 +193,10 @@ class Contract(
             check_version(found, _KIND, "$.format")
             contract = msgspec.json.decode(body, type=cls)
             contract.check()
+        except msgspec.ValidationError as error:
+            raise _unfit(error, body, path) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            message, _, inside = str(error).partition(" - at ")
-            raise ContractError(message, where=_place(path, inside.strip("`"))) from None
+            raise ContractError(f"the contract is not JSON: {error}", where=str(path)) from None
         except (ContractError, NewerFormat) as error:
             error.where = _place(path, error.where)
             raise
@@ -370,6 +372,15 @@ def _at(where: str, contract: Contract, name: str) -> Feature:
     except ContractError as error:
         error.where = where
         raise
+
+
+def _unfit(error: msgspec.ValidationError, body: bytes, path: Path) -> ContractError:
+    """The refusal of JSON that is no contract, with what would be taken instead."""
+    content = msgspec.json.decode(body)
+    kind = Contract if isinstance(content, dict) and "format" in content else _Head
+    message, place, hint = struct_error(error, kind, content)
+    inside = None if place == "$" else place
+    return ContractError(message, where=_place(path, inside), hint=hint)
 
 
 def _place(path: Path, inside: str | None) -> str:

@@ -31,6 +31,7 @@ from gnomon.contract.json_values import (
     years,
 )
 from gnomon.contract.malformed import parse
+from gnomon.contract.ways_out import missing_hint, value_hint
 from gnomon.contract.zones import zone
 from gnomon.errors import BodyTooLarge, InvalidRequest
 
@@ -102,7 +103,11 @@ class Decoder:
         self._record = msgspec.json.Decoder(self._row)
         self._rows = msgspec.json.Decoder(_rows_type(self._row))
         self._moments = [
-            (self._fields[f.name], None if f.coerce else zone(f.timezone or "UTC"), *years(f.dtype))
+            (
+                self._fields[f.name],
+                zone(f.timezone or "UTC") if f.own_offset_only else None,
+                *years(f.dtype),
+            )
             for f in contract.features
             if f.type == "timestamp"
         ]
@@ -229,12 +234,14 @@ class Decoder:
                     values[self._fields[name]] = read(record[name])
                 except InvalidRequest as error:
                     error.where = path + key_path(name)
+                    if error.breach is not None and error.hint is None:
+                        error.hint = value_hint(self._features[name], error.breach, record[name])
                     raise
             elif name not in self._defaults:
                 raise InvalidRequest(
                     f"expected {kind_text(self._features[name])}, but the field is missing",
                     where=path + key_path(name),
-                    hint=_unknown_fields_hint(strange),
+                    hint=missing_hint(self._features[name], _named(strange)),
                 )
         return self._row(**values)
 
@@ -349,12 +356,6 @@ _WIRE: dict[str, Any] = {
     "decimal": lambda f: str | int | float,
     "list": _list_type,
 }
-
-
-def _unknown_fields_hint(names: list[str]) -> str | None:
-    if not names:
-        return None
-    return "the record has fields that are not features: " + ", ".join(_named(names[:5]))
 
 
 def _named(unknown: Iterable[str]) -> tuple[str, ...]:

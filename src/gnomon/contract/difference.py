@@ -21,6 +21,8 @@ __all__ = ["Change", "Level", "difference", "worst"]
 Level = Literal["compatible", "warning", "incompatible"]
 _ORDER: tuple[Level, ...] = ("incompatible", "warning", "compatible")
 _TEXT = ("string", "category")
+_NEVER_COERCED = (*_TEXT, "timestamp")
+"""Of a timestamp, ``outside`` says more, and is compared."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,18 +134,25 @@ def _left_out(feature: Feature) -> str:
 
 def _reading(old: Feature, new: Feature) -> Iterator[Change]:
     """How values are read: spelled out, with an offset, in a column that holds so much."""
-    if old.coerce and not new.coerce and old.type not in _TEXT:
-        says = "values are no longer converted, and refused in another type or zone"
+    if old.coerce and not new.coerce and old.type not in _NEVER_COERCED:
+        says = "values are no longer converted, and refused in another type"
         yield _change("incompatible", new, "coerce", "true", "false", says)
-    elif new.coerce and not old.coerce and new.type not in _TEXT:
+    elif new.coerce and not old.coerce and new.type not in _NEVER_COERCED:
         yield _change("compatible", new, "coerce", "false", "true", "more spellings are accepted")
     if old.type != "timestamp" or new.type != "timestamp":
         return
     was, becomes = old.timezone or "UTC", new.timezone or "UTC"
     if was != becomes:
-        level: Level = "compatible" if new.coerce else "incompatible"
-        says = "it is converted" if new.coerce else f"timestamps in {was} are refused"
+        level: Level = "incompatible" if new.own_offset_only else "compatible"
+        says = f"timestamps in {was} are refused" if new.own_offset_only else "it is converted"
         yield _change(level, new, "timezone", was, becomes, says)
+    if new.own_offset_only != old.own_offset_only:
+        offsets = {True: "the zone's own", False: "any"}
+        was, becomes = offsets[old.own_offset_only], offsets[new.own_offset_only]
+        level = "incompatible" if new.own_offset_only else "compatible"
+        says = f"offsets other than that of {new.timezone or 'UTC'} are refused"
+        says = says if new.own_offset_only else "any offset is converted"
+        yield _change(level, new, "outside", was, becomes, says)
     (first, last), (low, high) = years(old.dtype), years(new.dtype)
     if first < low or high < last:
         says = f"years before {low} and after {high} are refused"

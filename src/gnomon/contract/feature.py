@@ -20,6 +20,7 @@ __all__ = [
     "Output",
     "Role",
     "Scalar",
+    "can_be_null",
     "holds",
     "label_text",
 ]
@@ -98,6 +99,11 @@ def holds(dtype: str, kind: FeatureType) -> bool:
     return _DTYPES[kind].fullmatch(dtype) is not None
 
 
+def can_be_null(dtype: str) -> bool:
+    """Whether a column of the pandas ``dtype`` can hold a null."""
+    return _CANNOT_HOLD_NULL.fullmatch(dtype) is None
+
+
 class Feature(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
@@ -127,9 +133,10 @@ class Feature(
         minimum: the smallest value seen in training.
         maximum: the largest value seen in training.
         outside: whether a value out of ``domain`` or range is let through (``allow``, and
-            counted) or refused (``error``).
-        timezone: the zone a timestamp is given in. A value whose offset is not this zone's at that
-            instant is refused, unless ``coerce``.
+            counted) or refused (``error``); of a timestamp, whether any offset will do (``allow``:
+            it is one instant, and the pipeline gets it in ``timezone``), or only the zone's own at
+            that instant (``error``).
+        timezone: the zone whose clock the pipeline gets a timestamp by.
         max_age: how old a timestamp may be when its request arrives; one that is after it is as
             wrong. A file has an ISO 8601 duration, ``PT6H``. The server does not refuse it;
             ``gnomon check`` does.
@@ -137,7 +144,8 @@ class Feature(
         description: what the feature is, for people.
         source: where it comes from, for people.
         coerce: accept ``"3"`` for a number, ``1`` and ``"true"`` for a boolean, a timestamp in
-            any zone. Never a fraction for an integer, nor a timestamp without an offset.
+            any zone whatever ``outside`` says. Never a fraction for an integer, nor a timestamp
+            without an offset.
     """
 
     name: str
@@ -180,6 +188,11 @@ class Feature(
         return next((key for key, new in told.items() if new), None)
 
     @property
+    def own_offset_only(self) -> bool:
+        """Whether a timestamp must have the offset that its zone has at that instant."""
+        return self.outside == "error" and not self.coerce
+
+    @property
     def arrow(self) -> pa.Field:
         """The Arrow field this feature travels and is logged as; timestamps are microseconds."""
         if self.type == "timestamp":
@@ -198,8 +211,13 @@ class Feature(
                 unused, a domain, range or age that cannot be, an unknown time zone.
         """
         if not holds(self.dtype, self.type):
-            raise ContractError(f"a {self.type} cannot be held in a column of dtype `{self.dtype}`")
-        if self.nullable and _CANNOT_HOLD_NULL.fullmatch(self.dtype):
+            kinds = [kind for kind, dtypes in _DTYPES.items() if dtypes.fullmatch(self.dtype)]
+            held = " or ".join(kinds) or "no feature; see docs/contract.md for the dtypes there are"
+            raise ContractError(
+                f"a {self.type} cannot be held in a column of dtype `{self.dtype}`",
+                hint=f"such a column holds {held}",
+            )
+        if self.nullable and not can_be_null(self.dtype):
             raise ContractError(
                 f"nullable, but a column of dtype `{self.dtype}` cannot hold null",
                 hint="train on a nullable dtype such as Int64, boolean or float64",
@@ -218,25 +236,53 @@ class Feature(
                 hint="set `nullable` to true if the pipeline was trained to take null",
             )
         if self.missing == "default" and self.default is None:
-            raise ContractError('`missing` is "default", but there is no `default`')
+            raise ContractError(
+                '`missing` is "default", but there is no `default`',
+                hint='give one, or set `missing` to "error" or "impute"',
+            )
         if self.missing != "default" and self.default is not None:
-            raise ContractError(f'`default` is given, but `missing` is "{self.missing}"')
+            raise ContractError(
+                f'`default` is given, but `missing` is "{self.missing}"',
+                hint='set `missing` to "default", or leave `default` out',
+            )
 
     def _check_domain(self) -> None:
         categories = self.type == "category" or self.dtype.startswith("category")
         if categories and not self.domain:
-            raise ContractError("a category needs a `domain`")
+            raise ContractError(
+                "a category needs a `domain`",
+                hint='list its values, as in "domain": ["a", "b"], or set `type` to "string"',
+            )
         if self.domain is not None and self.type not in ("category", "string") and not categories:
-            raise ContractError(f"a {self.type} takes a range, not a `domain`")
-        if any(type(value) not in _DOMAINS.get(self.type, ()) for value in self.domain or ()):
-            raise ContractError(f"`domain` names a value that is no {self.type}")
+            ranged = self.type in _RANGED
+            raise ContractError(
+                f"a {self.type} takes a range, not a `domain`"
+                if ranged
+                else f"a {self.type} has no `domain`",
+                hint="leave `domain` out" + (", or set `minimum` and `maximum`" if ranged else ""),
+            )
+        odd = [v for v in self.domain or () if type(v) not in _DOMAINS.get(self.type, ())]
+        if odd:
+            raise ContractError(
+                f"`domain` names a value that is no {self.type}, {odd[0]!r}",
+                hint=f"write each value as a request has it, as a {self.type}",
+            )
         if self.domain is not None and len(set(self.domain)) < len(self.domain):
-            raise ContractError("`domain` names a value twice")
+            twice = next(v for i, v in enumerate(self.domain) if v in self.domain[:i])
+            raise ContractError(
+                f"`domain` names a value twice, {twice!r}", hint="leave one of them out"
+            )
         has_range = self.minimum is not None or self.maximum is not None
-        if has_range and self.type not in ("integer", "float", "decimal"):
-            raise ContractError(f"a {self.type} has no `minimum` and `maximum`")
+        if has_range and self.type not in _RANGED:
+            raise ContractError(
+                f"a {self.type} has no `minimum` and `maximum`",
+                hint="leave them out; integer, float and decimal have them",
+            )
         if None not in (self.minimum, self.maximum) and self.minimum > self.maximum:  # type: ignore[operator]
-            raise ContractError(f"`minimum` {self.minimum} is above `maximum` {self.maximum}")
+            raise ContractError(
+                f"`minimum` {self.minimum} is above `maximum` {self.maximum}",
+                hint="exchange them, or leave one out",
+            )
 
     def _check_zone(self) -> None:
         if self.type == "timestamp":
@@ -247,26 +293,42 @@ class Feature(
             elif self.timezone is None:
                 raise ContractError(
                     "timestamps without a zone need a `timezone`",
-                    hint="say which zone their clock shows",
+                    hint='say which zone their clock shows, as in "timezone": "Europe/Berlin"',
                 )
         elif self.timezone is not None:
-            raise ContractError(f"a {self.type} has no `timezone`")
+            raise ContractError(f"a {self.type} has no `timezone`", hint=_OF_TIMESTAMPS)
         elif self.max_age is not None:
-            raise ContractError(f"a {self.type} has no `max_age`")
+            raise ContractError(f"a {self.type} has no `max_age`", hint=_OF_TIMESTAMPS)
         if self.max_age is not None and self.max_age <= dt.timedelta(0):
-            raise ContractError(f"expected a positive `max_age`, got {self.max_age}")
+            raise ContractError(
+                f"expected a positive `max_age`, got {self.max_age}",
+                hint="such as PT6H, six hours; or leave it out",
+            )
 
     def _check_shape(self) -> None:
         if (self.type == "list") != (self.items is not None):
-            raise ContractError("a list, and nothing else, has `items`")
+            items = '"items": "float", "integer", "boolean" or "string"'
+            raise ContractError(
+                "a list, and nothing else, has `items`",
+                hint=f"say {items}" if self.type == "list" else "leave `items` out",
+            )
         if self.length is not None and (self.type != "list" or self.length < 1):
-            raise ContractError("a list, and nothing else, has a `length`, of 1 or more")
+            raise ContractError(
+                "a list, and nothing else, has a `length`, of 1 or more",
+                hint="leave `length` out where lists may be of any",
+            )
         if (self.type == "decimal") != (self.scale is not None):
-            raise ContractError("a decimal, and nothing else, has a `scale`")
+            digits = 'say how many digits follow the point, as in "scale": 2'
+            raise ContractError(
+                "a decimal, and nothing else, has a `scale`",
+                hint=digits if self.type == "decimal" else "leave `scale` out",
+            )
         if self.scale is not None and not 0 <= self.scale <= DECIMAL_DIGITS:
             raise ContractError(f"expected a `scale` from 0 to {DECIMAL_DIGITS}, got {self.scale}")
 
 
+_RANGED = ("integer", "float", "decimal")
+_OF_TIMESTAMPS = "leave it out; only a timestamp has one"
 _DOMAINS: dict[str, tuple[type, ...]] = {
     "integer": (int,),
     "float": (int, float),

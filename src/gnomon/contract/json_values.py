@@ -32,6 +32,7 @@ __all__ = [
     "inside",
     "integer_limits",
     "is_bounded",
+    "is_spelled",
     "key_path",
     "kind_text",
     "limits",
@@ -113,6 +114,15 @@ class Bounds:
 def is_bounded(feature: Feature) -> bool:
     """Whether the contract says what training saw of the feature."""
     return (feature.domain, feature.minimum, feature.maximum) != (None, None, None)
+
+
+def is_spelled(feature: Feature, value: Any) -> bool:
+    """Whether a value that the feature refuses would be accepted with ``coerce``."""
+    try:
+        reader(msgspec.structs.replace(feature, coerce=True))(value)
+    except InvalidRequest:
+        return False
+    return not feature.coerce
 
 
 def integer_limits(dtype: str) -> tuple[int, int]:
@@ -345,8 +355,9 @@ def _timestamp(feature: Feature) -> Reader:
         if moment.tzinfo is None:
             hint = f"in {name} it is {moment.replace(tzinfo=home).isoformat()}"
             raise _refused("timezone", "timestamp with an offset", value, hint)
-        if not feature.coerce and not in_zone(moment, home):
-            hint = f"send {moment.astimezone(home).isoformat()}"
+        if feature.own_offset_only and not in_zone(moment, home):
+            local = moment.astimezone(home).isoformat()
+            hint = f'send {local}, or "outside": "allow" in the contract accepts any offset'
             raise _refused("timezone", f"timestamp in {name}", value, hint)
         return moment
 

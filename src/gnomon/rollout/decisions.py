@@ -261,7 +261,7 @@ def _try_gates(ask: Callable[[str], Gates], tag: str, force: bool) -> Gates | No
 
 
 def _refused(found: Gates, in_shadow: bool) -> GateRefused:
-    reasons = "; ".join(f"{gate.name} {gate.verdict}: {gate.says}" for gate in found.unmet)
+    reasons = "; ".join(f"{gate.name} {gate.verdict}: {gate.because}" for gate in found.unmet)
     if found.verdict == "unknown" and in_shadow:
         return GateUndecided(
             f"{found.artifact} may not replace {found.live} yet: {reasons}",

@@ -6,7 +6,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import numpy as np
@@ -16,6 +16,7 @@ from msgspec import structs
 
 from gnomon.compare.sketch import Sketch
 from gnomon.log import InferenceLog
+from gnomon.rollout.outlook import WINDOW, Traffic
 from gnomon.shadow.feed.progress import count as count_records
 from gnomon.shadow.shadow_counts import ShadowCounts, added
 
@@ -56,12 +57,14 @@ class Evidence:
         noise: live against itself (A/A), if that was ever run; the noise floor.
         times: microseconds of scoring by batch size, of the shadow.
         live_times: the same of live.
+        traffic: how many rows came lately; None where that is not known.
     """
 
     shadow: ShadowRows
     noise: ShadowRows
     times: dict[int, Sketch]
     live_times: dict[int, Sketch]
+    traffic: Traffic | None = None
 
 
 def gather(log: InferenceLog, *, shadow: str, live: str, epoch: int, start: datetime) -> Evidence:
@@ -76,13 +79,23 @@ def gather(log: InferenceLog, *, shadow: str, live: str, epoch: int, start: date
     """
     times: dict[int, Sketch] = {}
     live_times: dict[int, Sketch] = {}
+    now = datetime.now(UTC)
+    looked_back = min(max(now - start, timedelta(seconds=1)), WINDOW)
+    lately = pa.scalar(now - looked_back, pa.timestamp("us", tz="UTC"))
     start -= CLOCKS_APART
+    scored, answered = Counter[str](), Counter[str]()
     rows = _shadow_rows(log, shadow, live, epoch=epoch, start=start)
-    found = count(_timed(rows, times))
-    columns = ["artifact", "outcome", "scored_us", "batch_rows"]
-    for batch in log.scan(columns=columns, role="live", artifact=live, start=start):
+    found = count(_counted(_timed(rows, times), lately, scored))
+    columns = ["arrived", "artifact", "outcome", "scored_us", "batch_rows"]
+    batches = log.scan(columns=columns, role="live", artifact=live, start=start)
+    for batch in _counted(batches, lately, answered):
         _add_times(live_times, batch.filter(pc.equal(batch.column("outcome"), "answered")))
-    return Evidence(found, count(_shadow_rows(log, live, live)), times, live_times)
+    traffic = Traffic(
+        seconds=looked_back.total_seconds(),
+        answered=answered["answered"],
+        scored=scored["scored"],
+    )
+    return Evidence(found, count(_shadow_rows(log, live, live)), times, live_times, traffic)
 
 
 def count(batches: Iterator[pa.RecordBatch]) -> ShadowRows:
@@ -107,8 +120,8 @@ def _shadow_rows(
     start: datetime | None = None,
 ) -> Iterator[pa.RecordBatch]:
     columns = [
-        "request_id", "row", "outcome", "error_code", "epoch", "against", "agreed", "flipped",
-        "difference", "scored_us", "batch_rows",
+        "request_id", "row", "arrived", "outcome", "error_code", "epoch", "against", "agreed",
+        "flipped", "difference", "scored_us", "batch_rows",
     ]  # fmt: skip
     for batch in log.scan(columns=columns, role="shadow", artifact=shadow, start=start):
         ours = pc.equal(batch.column("against"), live)
@@ -120,6 +133,17 @@ def _shadow_rows(
 def _timed(batches: Iterator[pa.RecordBatch], times: dict[int, Sketch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         _add_times(times, batch)
+        yield batch
+
+
+def _counted(
+    batches: Iterator[pa.RecordBatch], since: pa.Scalar, rows: Counter[str]
+) -> Iterator[pa.RecordBatch]:
+    """Count by outcome the rows that arrived since a time."""
+    for batch in batches:
+        late = batch.filter(pc.greater_equal(batch.column("arrived"), since))
+        for pair in pc.value_counts(late.column("outcome")).to_pylist():
+            rows[pair["values"]] += pair["counts"]
         yield batch
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
 import msgspec
+from msgspec import structs
 
-from gnomon.compare.sequential import Interval, rate_interval, rows_still_needed
+from gnomon.compare.sequential import Interval, more_until, rate_interval, rows_still_needed
 from gnomon.compare.sketch import Sketch
 from gnomon.errors import RolloutError, UnreadableFile
 from gnomon.log import InferenceLog
@@ -18,6 +19,7 @@ from gnomon.notebook import NotebookTable, Tabular
 from gnomon.policy import Limits, Policy
 from gnomon.rollout.evidence import Evidence, RowReference, gather
 from gnomon.rollout.history import RolloutState, Shadow
+from gnomon.rollout.outlook import Awaited, Traffic, action, live_traffic, more_rows
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
 from gnomon.shadow.slices import Heartbeat
 from gnomon.skew.last_replay import Skew
@@ -41,6 +43,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         count: the rows that speak against.
         rows: out of these.
         examples: some of the rows that speak against, worst first.
+        awaits: what will decide it, and about when; of an unknown one.
     """
 
     name: str
@@ -52,6 +55,12 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     count: int | None = None
     rows: int | None = None
     examples: tuple[RowReference, ...] = ()
+    awaits: Awaited | None = None
+
+    @property
+    def because(self) -> str:
+        """What it says, and what it awaits."""
+        return self.says if self.awaits is None else f"{self.says}; {self.awaits.says}"
 
 
 class Gates(Tabular, msgspec.Struct, frozen=True, kw_only=True):
@@ -79,12 +88,18 @@ class Gates(Tabular, msgspec.Struct, frozen=True, kw_only=True):
             verdict=self.verdict,
             columns=("gate", "verdict", "because", "limit", "value", "count", "rows"),
             rows=[
-                (g.name, g.verdict, g.says, g.limit, g.value, g.count, g.rows) for g in self.gates
+                (g.name, g.verdict, g.because, g.limit, g.value, g.count, g.rows)
+                for g in self.gates
             ],
         )
 
 
 _WORST_FIRST: tuple[Verdict, ...] = ("fail", "unknown")
+_IF_IT_STAYS = " if the share stays"
+_AT_THE_LIMIT = (
+    "no number of rows may decide it, as the share lies at the limit: change the limit in the "
+    "policy, or the artifact"
+)
 
 
 def evaluate(
@@ -114,35 +129,28 @@ def evaluate(
     if state.live is None:
         raise RolloutError("there is no live artifact to judge a shadow against")
     shadow = state.shadows.get(artifact)
-    evidence = None
-    if shadow is not None:
+    if shadow is None:
+        gates: Iterable[Gate] = [_no_shadow(policy.gates, log, state.live, artifact)]
+    else:
         evidence = gather(
             log, shadow=artifact, live=state.live, epoch=shadow.since, start=shadow.at
         )
-    gates = judge(policy.gates, shadow, evidence, slices=slices, unreadable=unreadable, skew=skew)
+        gates = judge(
+            policy.gates, shadow, evidence, slices=slices, unreadable=unreadable, skew=skew
+        )
     return Gates(artifact=artifact, live=state.live, gates=tuple(gates))
 
 
 def judge(
     limits: Limits,
-    shadow: Shadow | None,
-    evidence: Evidence | None,
+    shadow: Shadow,
+    evidence: Evidence,
     *,
     slices: Sequence[Heartbeat] = (),
     unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
     skew: Skew | UnreadableFile | None = None,
 ) -> Iterator[Gate]:
     """The gates on evidence already gathered; one whose limit is unset is not asked."""
-    if shadow is None or evidence is None:
-        yield Gate(
-            name="rows",
-            verdict="unknown",
-            says=f"it is not a running shadow, so there is no evidence; {limits.min_rows:,} rows "
-            "are needed",
-            limit=limits.min_rows,
-            value=0,
-        )
-        return
     yield _rows(limits.min_rows, evidence)
     if limits.max_disagreement is not None:
         yield _disagreement(limits.max_disagreement, limits.confidence, evidence)
@@ -161,16 +169,33 @@ def judge(
         yield _skew(limits.max_skew, limits.confidence, shadow, skew)
 
 
-def _rows(limit: int, evidence: Evidence) -> Gate:
-    rows = evidence.shadow.scored
+def _no_shadow(limits: Limits, log: InferenceLog, live: str, artifact: str) -> Gate:
+    """Nothing is known of an artifact that no request was scored with."""
+    needs = max(limits.min_rows, 1)
+    awaited = more_rows(needs, "rows scored", live_traffic(log, live))
+    start = f"run `gnomon shadow start {artifact}`; from then on it "
     return Gate(
         name="rows",
-        verdict="pass" if rows >= limit else "unknown",
-        says=f"{rows:,} rows scored; {limit:,} are needed"
-        + (f", {limit - rows:,} more" if rows < limit else ""),
+        verdict="unknown",
+        says=f"it is not a running shadow, so there is no evidence; {limits.min_rows:,} rows "
+        "are needed",
+        limit=limits.min_rows,
+        value=0,
+        awaits=structs.replace(awaited, says=start + awaited.says),
+    )
+
+
+def _rows(limit: int, evidence: Evidence) -> Gate:
+    rows = evidence.shadow.scored
+    awaits = more_rows(limit - rows, "rows scored", evidence.traffic) if rows < limit else None
+    return Gate(
+        name="rows",
+        verdict="unknown" if awaits else "pass",
+        says=f"{rows:,} rows scored; {limit:,} are needed",
         limit=limit,
         value=rows,
         rows=rows,
+        awaits=awaits,
     )
 
 
@@ -194,9 +219,47 @@ def _disagreement(limit: float, confidence: float, evidence: Evidence) -> Gate:
         "disagreement",
         f"{shadow.disagreed:,} of {shadow.compared:,} rows disagree with live",
         limit, value, interval, shadow.disagreed, shadow.compared,
-        confidence=None if noise.compared else confidence,
+        awaits=lambda: _disagreement_awaits(limit, confidence, evidence),
         beyond=floor, examples=shadow.worst,
     )  # fmt: skip
+
+
+def _disagreement_awaits(limit: float, confidence: float, evidence: Evidence) -> Awaited:
+    """Rows of the shadow; where these cannot decide it, rows of live against itself too."""
+    shadow, noise = evidence.shadow, evidence.noise
+    if not noise.compared:
+        return _share_awaits(shadow.disagreed, shadow.compared, limit, confidence, evidence.traffic)
+
+    def decides(total: int, noise_rows: int) -> bool:
+        ours = _at_rows(shadow.disagreed, shadow.compared, total, confidence)
+        theirs = _at_rows(noise.disagreed, noise.compared, noise_rows, confidence)
+        return ours.high - theirs.low <= limit or ours.low - theirs.high > limit
+
+    more = more_until(lambda total: decides(total, noise.compared), shadow.compared)
+    if more is not None:
+        return more_rows(more, "rows compared", evidence.traffic, about=True, given=_IF_IT_STAYS)
+    largest = max(shadow.compared, 1) * 10**6
+    more = more_until(lambda total: decides(largest, total), noise.compared)
+    if more is None:
+        return action(_AT_THE_LIMIT)
+    return action(
+        f"needs about {more:,} more rows of live against itself, as the noise floor is not known "
+        "well enough: run `gnomon shadow start --same` with the live artifact"
+    )
+
+
+def _at_rows(hits: int, rows: int, total: int, confidence: float) -> Interval:
+    """The interval if the share stays as it is until there are so many rows."""
+    return rate_interval(round(hits / rows * total) if rows else 0, total, confidence)
+
+
+def _share_awaits(
+    count: int, rows: int, limit: float, confidence: float, traffic: Traffic | None
+) -> Awaited:
+    more = rows_still_needed(count, rows, limit, confidence)
+    if more is None:
+        return action(_AT_THE_LIMIT)
+    return more_rows(more, "rows", traffic, about=True, given=_IF_IT_STAYS if rows else "")
 
 
 def _flips(limit: float, confidence: float, evidence: Evidence) -> Gate:
@@ -208,6 +271,10 @@ def _flips(limit: float, confidence: float, evidence: Evidence) -> Gate:
             says="no output to decide on: live and the shadow share no label and no "
             "output named in [decision], or the policy ignores it",
             limit=limit,
+            awaits=action(
+                "no number of rows decides it: name an output in [decision], or set "
+                'max_flips = "off", in the policy'
+            ),
         )
     return _rate_gate(
         "flips",
@@ -217,7 +284,9 @@ def _flips(limit: float, confidence: float, evidence: Evidence) -> Gate:
         rate_interval(shadow.flipped, shadow.decided, confidence),
         shadow.flipped,
         shadow.decided,
-        confidence=confidence,
+        awaits=lambda: _share_awaits(
+            shadow.flipped, shadow.decided, limit, confidence, evidence.traffic
+        ),
         examples=tuple(row for row in shadow.worst if row.flipped),
     )
 
@@ -234,7 +303,7 @@ def _failed(limit: float, confidence: float, evidence: Evidence) -> Gate:
         rate_interval(shadow.failed, rows, confidence),
         shadow.failed,
         rows,
-        confidence=confidence,
+        awaits=lambda: _share_awaits(shadow.failed, rows, limit, confidence, evidence.traffic),
     )
 
 
@@ -247,14 +316,14 @@ def _rate_gate(
     count: int,
     rows: int,
     *,
-    confidence: float | None,
+    awaits: Callable[[], Awaited],
     beyond: str = "",
     examples: tuple[RowReference, ...] = (),
 ) -> Gate:
     """The gate of a share.
 
     Args:
-        confidence: of the interval, to say how many rows are still needed; None: that is not known.
+        awaits: what would decide it; asked where it is unknown, as it takes milliseconds.
     """
     verdict: Verdict = "unknown"
     if rows and interval.high <= limit:
@@ -262,13 +331,10 @@ def _rate_gate(
     elif rows and interval.low > limit:
         verdict = "fail"
     says = f"{found}: {interval.low:.2%} to {interval.high:.2%}{beyond}; limit {limit:.2%}"
-    if verdict == "unknown":
-        more = None if confidence is None else rows_still_needed(count, rows, limit, confidence)
-        says += ", so more rows are needed" if more is None else f", so about {more:,} more rows "
-        says += "" if more is None else "are needed if the share stays"
     return Gate(
         name=name, verdict=verdict, says=says, limit=limit, value=value,
         interval=interval, count=count, rows=rows, examples=examples,
+        awaits=awaits() if verdict == "unknown" else None,
     )  # fmt: skip
 
 
@@ -282,12 +348,15 @@ def _latency(limit: float, evidence: Evidence) -> Gate:
             ratios.append((theirs.count, slow / fast))
     rows = sum(weight for weight, _ in ratios)
     if not rows:
+        timed = max((_timed(size, evidence) for size in evidence.times), default=0)
         return Gate(
             name="latency",
             verdict="unknown",
-            says=f"fewer than {ENOUGH_TIMES} rows each of live and shadow in batches of similar "
-            "size",
+            says=f"{timed} rows each of live and shadow in batches of similar size; {ENOUGH_TIMES} "
+            "are needed",
             limit=limit,
+            rows=timed,
+            awaits=more_rows(ENOUGH_TIMES - timed, "such rows", evidence.traffic),
         )
     ratio = sum(weight * ratio for weight, ratio in ratios) / rows
     return Gate(
@@ -299,6 +368,11 @@ def _latency(limit: float, evidence: Evidence) -> Gate:
         value=ratio,
         rows=rows,
     )
+
+
+def _timed(size: int, evidence: Evidence) -> int:
+    """Rows of the side that has fewer in batches of about one size."""
+    return min(evidence.times[size].count, evidence.live_times.get(size, Sketch()).count)
 
 
 def _lag(
@@ -328,16 +402,21 @@ def _coverage(limit: float, evidence: Evidence, lag: int, silent: list[str]) -> 
     elif eligible and scored / eligible >= limit and not silent:
         verdict = "pass"
     short = math.ceil(limit * eligible) - scored
-    waiting = f", so {short:,} of those lagging" if verdict == "unknown" and short > 0 else ""
+    awaits = None
+    if verdict == "unknown":
+        awaits = _reports_await(silent) or more_rows(
+            max(short, 1), "of the lagging rows scored" if lag else "rows scored", evidence.traffic
+        )
     return Gate(
         name="coverage",
         verdict=verdict,
         says=f"{scored:,} of {eligible:,} eligible rows scored, {failed:,} failed, {lag:,} lagging"
-        f"; at least {limit:.2%} must be scored{waiting}" + _silent(silent),
+        f"; at least {limit:.2%} must be scored" + _silent(silent),
         limit=limit,
         value=_share(scored, eligible),
         count=failed + lag,
         rows=eligible,
+        awaits=awaits,
     )
 
 
@@ -349,6 +428,7 @@ def _lagging(limit: int, lag: int, silent: list[str]) -> Gate:
         says=f"{lag:,} rows still to score; at most {limit:,} are allowed" + _silent(silent),
         limit=limit,
         value=lag,
+        awaits=_reports_await(silent) if verdict == "unknown" else None,
     )
 
 
@@ -356,13 +436,20 @@ def _skew(
     limit: float, confidence: float, shadow: Shadow, skew: Skew | UnreadableFile | None
 ) -> Gate:
     if isinstance(skew, UnreadableFile):
-        return Gate(name="skew", verdict="unknown", says=str(skew), limit=limit)
+        return Gate(
+            name="skew",
+            verdict="unknown",
+            says=str(skew),
+            limit=limit,
+            awaits=_replay_awaits(shadow, "another replay, of the rows that it has scored"),
+        )
     if skew is None or (shadow.digest is not None and skew.digest != shadow.digest):
         return Gate(
             name="skew",
             verdict="unknown",
-            says="the artifact was not replayed; run gnomon replay",
+            says="the artifact was not replayed",
             limit=limit,
+            awaits=_replay_awaits(shadow, "a replay of the rows that it has scored"),
         )
     return _rate_gate(
         "skew",
@@ -372,7 +459,30 @@ def _skew(
         rate_interval(skew.disagreed, skew.rows, confidence),
         skew.disagreed,
         skew.rows,
-        confidence=confidence,
+        awaits=lambda: _replayed_awaits(limit, confidence, shadow, skew),
+    )
+
+
+def _replayed_awaits(limit: float, confidence: float, shadow: Shadow, skew: Skew) -> Awaited:
+    more = rows_still_needed(skew.disagreed, skew.rows, limit, confidence)
+    if more is None:
+        return action(_AT_THE_LIMIT)
+    return _replay_awaits(shadow, f"a replay of about {more:,} more rows{_IF_IT_STAYS}")
+
+
+def _replay_awaits(shadow: Shadow, what: str) -> Awaited:
+    return action(f"needs {what}: run `gnomon replay {shadow.artifact} --role shadow`")
+
+
+def _reports_await(silent: list[str]) -> Awaited | None:
+    """Of a gate that rests on what slices say."""
+    if not silent:
+        return None
+    if silent == ["any"]:
+        return action("needs a running server: each slice reports twice a second")
+    return action(
+        "needs their report, which a running slice writes twice a second: see `gnomon status` for "
+        "those that are gone"
     )
 
 

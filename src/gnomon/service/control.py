@@ -21,6 +21,7 @@ from gnomon.service.http import (
     respond,
 )
 from gnomon.service.status import Status
+from gnomon.struct_errors import struct_error
 
 __all__ = ["ROUTES", "Controlled", "Decisions", "Route", "allow", "control"]
 
@@ -220,11 +221,8 @@ def _decode(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at ")
-        raise InvalidRequest(
-            message,
-            where=path.strip("`") or "$",
-            hint="the fields are " + ", ".join(kind.__struct_fields__),  # type: ignore[attr-defined]
-        ) from None
+        message, place, hint = struct_error(error, kind, msgspec.json.decode(body))
+        fields = "the fields are " + ", ".join(kind.__struct_fields__)  # type: ignore[attr-defined]
+        raise InvalidRequest(message, where=place, hint=hint or fields) from None
     except msgspec.DecodeError as error:
         raise MalformedBody(f"expected a JSON object: {error}", where="$") from None

@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from gnomon.errors import StorageError
+from gnomon.service.gate_outlook import REFRESH_SECONDS, GateOutlook
 from gnomon.service.metrics import Metrics
 from gnomon.service.orphans import Orphans
 from gnomon.service.recording import Recorder
@@ -36,6 +37,7 @@ class Maintenance:
         takeover: leaves the live workers to the next gateway, should this one be killed.
         metrics: published each time.
         view: makes the heartbeat.
+        outlook: what promotions wait for.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Maintenance:
         takeover: Takeover,
         metrics: Metrics,
         view: StatusView,
+        outlook: GateOutlook,
     ) -> None:
         self._settings = settings
         self._storage = storage
@@ -59,6 +62,7 @@ class Maintenance:
         self._takeover = takeover
         self._metrics = metrics
         self._view = view
+        self._outlook = outlook
         self._begun = False
 
     def begin(self, tasks: Tasks) -> None:
@@ -67,6 +71,7 @@ class Maintenance:
         often = self._settings.follow_seconds
         tasks.repeat("following the rollout", often, self._tick)
         tasks.repeat("syncing the log", self._settings.fsync_seconds or often, self._recorder.fsync)
+        tasks.repeat("looking at open gates", REFRESH_SECONDS, self._look_at_gates)
         tasks.repeat("taking over slices left behind", often, self._check_orphans)
 
     async def end(self) -> None:
@@ -87,6 +92,9 @@ class Maintenance:
         if self._recorder.is_open:
             self._recorder.rotate_if_due()
             await in_thread(slices.write, self._storage, self._view.heartbeat())
+
+    async def _look_at_gates(self) -> None:
+        await in_thread(self._outlook.refresh, self._follower.state)
 
     async def _check_orphans(self) -> None:
         if self._claim.name and self._follower.history_error is None:

@@ -16,6 +16,7 @@ from gnomon.rollout.history import open_history
 from gnomon.service.auth import control_token
 from gnomon.service.batching import Lane
 from gnomon.service.codec import Codec
+from gnomon.service.gate_outlook import GateOutlook
 from gnomon.service.lanes import Lanes
 from gnomon.service.maintenance import Maintenance
 from gnomon.service.metric_files import release_files
@@ -124,7 +125,10 @@ async def open_runtime(
         sealer = Sealing(model, settings, lambda: metrics.restarted("sealer"))
         orphans = Orphans(settings, model, policy)
         takeover = opened.enter_context(contextlib.closing(Takeover(settings)))
-        shadows = ShadowSupervisor(model, settings, policy, claim, recorder, metrics, tasks)
+        outlook = GateOutlook(storage, model, policy)
+        shadows = ShadowSupervisor(
+            model, settings, policy, claim, recorder, metrics, tasks, outlook
+        )
 
         def make_lane(artifact: Artifact) -> Lane:
             return Lane(
@@ -149,7 +153,7 @@ async def open_runtime(
         control = RolloutControl(token, settings, policy, claim, lanes, follower, view)
         requests = RequestHandler(settings, follower, recorder, metrics, tasks)
         maintenance = Maintenance(
-            settings, storage, claim, recorder, follower, orphans, takeover, metrics, view
+            settings, storage, claim, recorder, follower, orphans, takeover, metrics, view, outlook
         )
 
         # How they close, the last one first.

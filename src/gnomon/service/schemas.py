@@ -72,7 +72,9 @@ def feature_facts(feature: Feature) -> list[str]:
     if feature.unit:
         facts.append(f"in {feature.unit}")
     if feature.type == "timestamp":
-        facts.append(f"with the offset of {feature.timezone or 'UTC'}")
+        home = feature.timezone or "UTC"
+        any_offset = f"with an offset; the model gets it by the clock of {home}"
+        facts.append(f"with the offset of {home}" if feature.own_offset_only else any_offset)
     if seen := seen_in_training(feature):
         rule = "only" if feature.outside == "error" else "seen in training:"
         facts.append(f"{rule} {seen}")

@@ -6,7 +6,10 @@ import contextlib
 import functools
 from pathlib import Path
 
+from msgspec import structs
+
 from gnomon.rollout.history import RolloutState, Shadow
+from gnomon.service.gate_outlook import GateOutlook
 from gnomon.service.metrics import Metrics
 from gnomon.service.recording import Recorder
 from gnomon.service.shadows import ShadowFeed
@@ -31,6 +34,7 @@ class ShadowSupervisor:
         recorder: says from where on a new shadow reads.
         metrics: shows what the feeds report.
         tasks: where feeds of stopped shadows close.
+        outlook: knows what promotions wait for.
     """
 
     def __init__(
@@ -42,7 +46,9 @@ class ShadowSupervisor:
         recorder: Recorder,
         metrics: Metrics,
         tasks: Tasks,
+        outlook: GateOutlook,
     ) -> None:
+        self._outlook = outlook
         self._model = model
         self._settings = settings
         self._policy = policy
@@ -69,12 +75,18 @@ class ShadowSupervisor:
                 self._marked = state.epoch
 
     def statuses(self) -> tuple[ShadowStatus, ...]:
-        """What each feed last reported."""
-        return tuple(feed.status() for feed in self._feeds.values())
+        """What each feed last reported, and what a promotion of its artifact waits for."""
+        return tuple(
+            structs.replace(feed.status(), open_gates=self._outlook.of(tag))
+            for tag, feed in self._feeds.items()
+        )
 
     def beats(self) -> tuple[ShadowBeat, ...]:
         """The same for the slice's heartbeat."""
-        return tuple(feed.beat() for feed in self._feeds.values())
+        return tuple(
+            structs.replace(feed.beat(), open_gates=self._outlook.of(tag))
+            for tag, feed in self._feeds.items()
+        )
 
     async def close(self) -> None:
         """End every feed; their positions are in the log, so nothing is lost."""

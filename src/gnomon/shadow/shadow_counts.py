@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import structs
 
-__all__ = ["Latency", "ShadowCounts", "ShadowOutcomes", "ShadowReport", "added"]
+__all__ = ["Latency", "OpenGate", "ShadowCounts", "ShadowOutcomes", "ShadowReport", "added"]
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -57,6 +57,22 @@ class ShadowCounts(ShadowOutcomes, frozen=True, kw_only=True):
     flipped: int = 0
 
 
+class OpenGate(msgspec.Struct, frozen=True, kw_only=True):
+    """A gate of a shadow's promotion that is neither passed nor failed yet.
+
+    Attributes:
+        gate: its name.
+        says: what was found, what is still needed, and about when that is there.
+        rows: rows still needed, where rows decide it.
+        seconds: until these have come, at the rate of the last minutes; None where none come.
+    """
+
+    gate: str
+    says: str
+    rows: int | None = None
+    seconds: float | None = None
+
+
 class ShadowReport(ShadowCounts, frozen=True, kw_only=True):
     """And what it has still to do: what a feed, its slice and a server each say of a shadow.
 
@@ -65,12 +81,14 @@ class ShadowReport(ShadowCounts, frozen=True, kw_only=True):
         behind_seconds: how long ago the oldest of those arrived; 0 when there is none.
         latency_ms: its worker's time per batch; None before the first batch.
         error: what keeps it from scoring, or from comparing.
+        open_gates: what a promotion still waits for; of the deployment, not of one slice.
     """
 
     lagging: int = 0
     behind_seconds: float = 0.0
     latency_ms: Latency | None = None
     error: str | None = None
+    open_gates: tuple[OpenGate, ...] = ()
 
     def count_eligible(self) -> int:
         """Rows it has to score: scored, failed and lagging, to the row."""

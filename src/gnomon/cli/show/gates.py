@@ -20,7 +20,7 @@ def show_gates(found: Gates) -> None:
     """Print a table and the verdict."""
     table = columns("gate", "verdict", "because", whole=("gate", "verdict"))
     for gate in found.gates:
-        table.add_row(gate.name, MARKS[gate.verdict], escape(gate.says))
+        table.add_row(gate.name, MARKS[gate.verdict], escape(gate.because))
     out.print(table)
     said = {
         "pass": f"{found.artifact} may replace {found.live}.",

@@ -132,6 +132,8 @@ def _shadow(shadow: ShadowStatus, itself: bool) -> Iterator[str]:
             f"{share(shadow.disagreement)} of {shadow.compared:,} rows disagree with live",
             f"{share(shadow.flips)} flip the decision",
         )
+    for gate in shadow.open_gates:
+        yield from _figures(f"[yellow]?[/] {escape(gate.gate)}: {escape(gate.says)}")
     if shadow.error:
         yield from _figures(f"[red]{escape(shadow.error)}[/]")
 

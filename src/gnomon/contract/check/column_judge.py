@@ -246,7 +246,7 @@ def _valid(column: pa.Array) -> Mask:
 
 def _in_zone(column: pa.Array, feature: Feature) -> Mask:
     """Which timestamps have the offset of the feature's zone, or any if any will do."""
-    if feature.coerce:
+    if not feature.own_offset_only:
         return _valid(column)
     home = column.cast(pa.timestamp("us", feature.timezone or "UTC"))
     there, here = (pc.local_timestamp(moments).cast(pa.int64()) for moments in (column, home))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -24,6 +25,7 @@ from gnomon.contract.check.tallies import BatchRows, Label, Tallies
 from gnomon.contract.check.units import Trained, suspect_unit, trained
 from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature
+from gnomon.contract.ways_out import VALUE_RULES, missing_hint, rule_hint
 from gnomon.errors import InvalidRequest
 
 __all__ = ["Check", "check_frame"]
@@ -125,13 +127,26 @@ class Check:
 
     def result(self) -> Checked:
         """What was found so far."""
-        found = [*self._tallies.findings(self.rows), *self._suspected()]
+        found = [*map(self._with_hint, self._tallies.findings(self.rows)), *self._suspected()]
         order = [*self._features]
         place = {name: order.index(name) if name in order else len(order) for name in order}
         found.sort(
             key=lambda one: (LEVELS.index(one.level), place.get(one.feature, len(order)), -one.rows)
         )
         return Checked(rows=self.rows, findings=tuple(found), unchecked=tuple(self._unchecked))
+
+    def _with_hint(self, found: CheckFinding) -> CheckFinding:
+        """With the way out, where a server would refuse the rows."""
+        feature = self._features.get(found.feature)
+        if feature is None or found.level != "broken":
+            return found
+        if found.rule == "missing":
+            hint = missing_hint(feature, self._tallies.unknown())
+        elif found.rule in VALUE_RULES:
+            hint = rule_hint(feature, found.rule)
+        else:
+            return found
+        return msgspec.structs.replace(found, hint=hint)
 
     def _judge(self, batch: Batch, *, text: bool) -> dict[str, Judged]:
         """Each column judged; places are those of the batch."""

@@ -107,6 +107,10 @@ class Tallies:
                 last=None if tally.last is None else _moment(tally.last),
             )
 
+    def unknown(self) -> list[str]:
+        """The fields that are no features."""
+        return [feature for feature, rule, *_ in self._tallies if rule == "unknown"]
+
     def _add(self, key: _Key, tally: _Tally) -> None:
         if key[1] == "unknown" and key not in self._tallies and len(self._tallies) > MOST_UNKNOWN:
             key = (OTHERS, *key[1:])

@@ -78,6 +78,13 @@ function drawShadow(shadow, live) {
   for (const [name, value] of Object.entries(text)) $(`[data-text=${name}]`, card).textContent = value;
   const kind = { running: "good", starting: "wait" }[shadow.state] || "bad";
   setState($("[data-text=state]", card), kind, shadow.state);
+  const gates = (shadow.open_gates || []).map((gate) => {
+    const line = document.createElement("li");
+    line.textContent = `${gate.gate}: ${gate.says}`;
+    return line;
+  });
+  $(".gates", card).hidden = !gates.length;
+  $(".gates ul", card).replaceChildren(...gates);
   const error = $("[data-text=error]", card);
   error.hidden = !shadow.error;
   error.textContent = shadow.error || "";

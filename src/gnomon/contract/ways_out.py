@@ -1,0 +1,128 @@
+"""What to do about a value that a feature refuses: what to send, and which key would admit it.
+
+The readers of :mod:`gnomon.contract.json_values` say what was expected and what came. This is said
+once to a client, and once for all rows of a finding of ``gnomon check``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from gnomon.contract.feature import Feature, can_be_null
+from gnomon.contract.json_values import is_spelled, kind_text, shown
+from gnomon.errors import Breach, ValueRule
+from gnomon.name_lists import did_you_mean
+
+__all__ = ["VALUE_RULES", "missing_hint", "rule_hint", "value_hint"]
+
+VALUE_RULES: Final = ("type", "null", "domain", "range", "timezone")
+
+MOST_NAMED = 5
+"""Unknown fields that a hint names: the others are in the body."""
+
+_MISSING_WORDS = frozenset(("", "nan", "null", "none", "na", "n/a", "nat", "-inf", "inf"))
+
+_SEND = {
+    "integer": "a whole number, such as 3; none is made of a fraction or a truth",
+    "float": "a number, such as 3.5",
+    "boolean": "true or false",
+    "string": "text, in quotes",
+    "category": "text, in quotes",
+    "timestamp": "ISO 8601 text with an offset, such as 2013-01-31T18:05:00Z",
+    "date": "text, such as 2013-01-31",
+    "decimal": 'text, such as "12.50"',
+}
+
+
+def value_hint(feature: Feature, breach: Breach, value: Any) -> str:
+    """What to do about one refused value.
+
+    Args:
+        feature: which refuses it.
+        breach: what of it.
+        value: as JSON has it.
+    """
+    if breach.rule == "null":
+        return _null(feature)
+    if breach.rule in ("domain", "range"):
+        near = None
+        if isinstance(value, str):
+            near = did_you_mean(value, map(str, feature.domain or ()), '"{}"')
+        admit = rule_hint(feature, breach.rule)
+        return f"{near} Or {admit}" if near else admit
+    if is_spelled(feature, value):
+        return f"send {_unquoted(feature, value)}, or {_admit('coerce', True)}"
+    if isinstance(value, str) and value.strip().casefold() in _MISSING_WORDS:
+        return f"for a missing value {_null(feature)}"
+    return f"send {_sent(feature)}"
+
+
+def rule_hint(feature: Feature, rule: ValueRule) -> str:
+    """What to do about values that break one rule, whatever they are."""
+    if rule == "null":
+        return _null(feature)
+    if rule in ("domain", "range"):
+        return f"{_admit('outside', 'allow')} lets other values through, counted"
+    if rule == "timezone":
+        anywhere = f"; {_admit('outside', 'allow')} accepts any offset"
+        own = feature.own_offset_only
+        return (
+            f"send each with the offset of {feature.timezone or 'UTC'}{anywhere}"
+            if own
+            else ("send each with its offset: without one it is no instant")
+        )
+    spelled = feature.type in ("integer", "float", "boolean") and not feature.coerce
+    more = f"; {_admit('coerce', True)} accepts those spelled as text" if spelled else ""
+    return f"send {_sent(feature)}{more}"
+
+
+def missing_hint(feature: Feature, unknown: Sequence[str] = ()) -> str:
+    """What to do about a field that is left out.
+
+    Args:
+        feature: the field.
+        unknown: fields of the record that are no features: one may be a misspelling of it.
+    """
+    near = did_you_mean(feature.name, unknown, "`{}`")
+    ways = f"{_admit('missing', 'default')} and a `default` would fill it in"
+    if feature.nullable:
+        ways = f"send null, or {_admit('missing', 'impute')} would take it for null"
+    if near:
+        sent = near.removeprefix("did you mean ").removesuffix("?")
+        return f"is {sent} meant to be `{feature.name}`? Else {ways}"
+    if unknown:
+        strange = ", ".join(f"`{name}`" for name in unknown[:MOST_NAMED])
+        return f"{ways}; there are fields that are not features: {strange}"
+    return ways
+
+
+def _null(feature: Feature) -> str:
+    if feature.nullable:
+        return "send null"
+    if feature.missing == "default":
+        return f"leave it out for the default {shown(feature.default)}, or send a value"
+    if not can_be_null(feature.dtype):
+        return (
+            f"send a value; a column of dtype `{feature.dtype}` cannot hold null, so to accept it "
+            "train on a nullable dtype"
+        )
+    return f"send a value; if the pipeline takes null, {_admit('nullable', True)} accepts it"
+
+
+def _admit(key: str, value: object) -> str:
+    """A setting of the feature, as its contract would have it."""
+    return f'"{key}": {shown(value)} in the contract'
+
+
+def _sent(feature: Feature) -> str:
+    if feature.type == "list":
+        return f"an {kind_text(feature)}"
+    return _SEND[feature.type]
+
+
+def _unquoted(feature: Feature, value: Any) -> str:
+    """What is spelled, as it should be sent."""
+    if feature.type == "boolean":
+        return "true" if value in (1, "true") else "false"
+    return f"{value} without quotes"

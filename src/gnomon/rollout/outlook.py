@@ -1,0 +1,128 @@
+"""What will decide a gate that is unknown, and about when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+import pyarrow.compute as pc
+
+from gnomon.errors import LogError
+from gnomon.log import InferenceLog
+
+__all__ = ["WINDOW", "Awaited", "Traffic", "action", "in_words", "live_traffic", "more_rows"]
+
+WINDOW: Final = timedelta(minutes=10)
+"""How far back the rate of requests is taken from: long enough for a few requests an hour to show
+as a few, short enough to follow the day."""
+
+LONGEST_SECONDS = 366 * 86_400.0
+
+
+class Traffic(msgspec.Struct, frozen=True, kw_only=True):
+    """The requests of the last minutes, as the log has them.
+
+    Attributes:
+        seconds: how long is looked back; from the start of the shadow at the most.
+        answered: rows that live answered in that time.
+        scored: of the rows that arrived in that time, those that the shadow has scored.
+    """
+
+    seconds: float
+    answered: int
+    scored: int
+
+    @property
+    def rate(self) -> float:
+        """Rows a second that count for the gates."""
+        return self.scored / self.seconds if self.seconds > 0 else 0.0
+
+
+class Awaited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What decides an unknown gate.
+
+    Attributes:
+        says: what is still needed, and when that is expected, in one sentence.
+        rows: rows still needed, where rows decide it.
+        seconds: until they have come, at the rate of the last minutes; None where none come.
+    """
+
+    says: str
+    rows: int | None = None
+    seconds: float | None = None
+
+
+def action(says: str) -> Awaited:
+    """Something that somebody does decides it, and no number of rows."""
+    return Awaited(says=says)
+
+
+def more_rows(
+    rows: int, of: str, traffic: Traffic | None, *, about: bool = False, given: str = ""
+) -> Awaited:
+    """So many more rows decide it.
+
+    Args:
+        rows: how many.
+        of: which: ``rows scored``.
+        traffic: at what rate they come; None where that is not known.
+        about: whether the number is an estimate.
+        given: what it is on condition of.
+    """
+    needs = f"needs {'about ' if about else ''}{rows:,} more {of}{given}"
+    if traffic is None:
+        return Awaited(says=needs, rows=rows)
+    if not traffic.rate:
+        return Awaited(says=f"{needs}; {_none_come(traffic)}", rows=rows)
+    seconds = rows / traffic.rate
+    return Awaited(
+        says=f"{needs}, {in_words(seconds)} at {_rate_in_words(traffic.rate)} as now",
+        rows=rows,
+        seconds=seconds if seconds < LONGEST_SECONDS else None,
+    )
+
+
+def live_traffic(log: InferenceLog, live: str, now: datetime | None = None) -> Traffic | None:
+    """The rows that live answered lately, as if a shadow had scored all; None without a log."""
+    start = (now or datetime.now(UTC)) - WINDOW
+    try:
+        answered = sum(
+            pc.sum(pc.equal(batch.column("outcome"), "answered")).as_py() or 0
+            for batch in log.scan(columns=["outcome"], role="live", artifact=live, start=start)
+        )
+    except LogError:
+        return None
+    return Traffic(seconds=WINDOW.total_seconds(), answered=answered, scored=answered)
+
+
+def in_words(seconds: float) -> str:
+    """About how long, in the unit that a person would use.
+
+    >>> in_words(3), in_words(95), in_words(3 * 3600), in_words(1e9)
+    ('in about 3 s', 'in about 2 min', 'in about 3 h', 'in over a year')
+    """
+    if seconds >= LONGEST_SECONDS:
+        return "in over a year"
+    for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 1.5 * size:
+            return f"in about {seconds / size:.0f} {unit}"
+    return f"in about {max(seconds, 1):.0f} s"
+
+
+def _none_come(traffic: Traffic) -> str:
+    minutes = f"{traffic.seconds / 60:.0f} min" if traffic.seconds >= 90 else "minute"
+    if traffic.answered:
+        return (
+            f"live answered {traffic.answered:,} rows in the last {minutes}, and the shadow has "
+            "scored none of them"
+        )
+    return f"no request came in the last {minutes}, so none are expected"
+
+
+def _rate_in_words(rate: float) -> str:
+    for unit, seconds in (("a second", 1), ("a minute", 60), ("an hour", 3_600)):
+        if rate * seconds >= 1:
+            rows = rate * seconds
+            return f"{rows:,.0f} {unit}" if rows >= 100 else f"{rows:.3g} {unit}"
+    return f"{rate * 86_400:,.2g} a day"
