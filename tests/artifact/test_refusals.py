@@ -161,6 +161,22 @@ CASES = {
     "not fitted": Case(
         lambda users: (make_pipeline(StandardScaler(), Ridge()), X, Y), "not fitted", "fit"
     ),
+    "a class": Case(lambda users: (Ridge, X, Y), "got the class Ridge", r"Ridge\(\).fit\(X, y\)"),
+    "a column beside the features": Case(
+        lambda users: (Ridge().fit(X, Y), X.assign(customer="c1"), Y),
+        "X has columns that the pipeline was not fitted on: `customer`",
+        r"carry=\('customer',\)",
+    ),
+    "a column too few": Case(
+        lambda users: (Ridge().fit(X, Y), X[["a", "b"]], Y),
+        "X lacks columns that the pipeline was fitted on: `c`",
+        "pass the frame it was fitted on",
+    ),
+    "columns in another order": Case(
+        lambda users: (Ridge().fit(X, Y), X[["c", "b", "a"]], Y),
+        "in another order than when the pipeline was fitted",
+        r"X = X\[list\(pipeline.feature_names_in_\)\]",
+    ),
     "a survival target": Case(
         lambda users: (
             LinearRegression().fit(X, Y),

@@ -130,6 +130,50 @@ def test_a_lambda_is_refused() -> None:
         find_code(pipeline(lambda frame: frame))
 
 
+def test_a_lambda_of_main_is_called_a_lambda() -> None:
+    """In a module it would be refused again, so the first error says what to write instead."""
+    script = (
+        "from sklearn.preprocessing import FunctionTransformer\n"
+        "from gnomon.artifact.vendoring import find_code\n"
+        "try: find_code(FunctionTransformer(lambda X: X))\n"
+        "except Exception as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert "a lambda" in done.stdout
+    assert "`def`" in done.stdout
+
+
+def test_packages_of_another_environment_are_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A `.pth` file or PYTHONPATH may put the packages of another environment on the path."""
+    folder = tmp_path / "lib" / "python3" / "site-packages"
+    folder.mkdir(parents=True)
+    (folder / "from_elsewhere.py").write_text(FUNCTION)
+    monkeypatch.syspath_prepend(folder)
+    assert is_installed("from_elsewhere")
+
+
+def test_what_an_installer_recorded_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`pip install --target` puts packages where the user's own code may lie too."""
+    (tmp_path / "placed_there").mkdir()
+    (tmp_path / "placed_there" / "__init__.py").write_text(FUNCTION)
+    (tmp_path / "my_own_code.py").write_text(FUNCTION)
+    info = tmp_path / "placed_there-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: placed-there\nVersion: 1.0\n")
+    (info / "RECORD").write_text(
+        "placed_there/__init__.py,,\nplaced_there-1.0.dist-info/RECORD,,\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert is_installed("placed_there")
+    assert not is_installed("my_own_code")
+
+
 def test_a_function_inside_a_function_is_refused() -> None:
     """It cannot be imported."""
 

@@ -10,11 +10,57 @@ import pytest
 from gnomon.log import InferenceLog
 from gnomon.testing import serving
 from tests.cli.running import Shell
-from tests.packing import Pack, times, write_service
+from tests.packing import SCRIPT, Pack, times, write_service
 
 ROWS = pd.DataFrame(
     {"x": [1.5, -1.0, None, 4.0], "id": ["001", "b", "c", "d"], "note": ["p", "q", "r", "s"]}
 )
+
+CLOCK = """
+from sklearn.base import BaseEstimator, TransformerMixin
+
+class Times(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def transform(self, X):
+        return X.assign(x=X["x"] + X["at"].dt.hour)[["x"]]
+"""
+CLOCK_SCRIPT = (
+    SCRIPT.replace(
+        "frame = ",
+        'at = pd.date_range("2024-10-26 20:00", periods=64, freq="15min")\nframe = ',
+    )
+    .replace("range(64)]}", 'range(64)], "at": at}')
+    .replace('("id",)', '("id",), timezone="Europe/Berlin"')
+)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_clock_without_a_zone_is_that_of_training(shell: Shell, pack: Pack, ending: str) -> None:
+    """The training file, whose zone was declared when it was packed, can be scored and checked.
+
+    A time that no clock shows is refused by itself.
+    """
+    tag = pack(CLOCK, "clock", CLOCK_SCRIPT)
+    frame = pd.DataFrame(
+        {
+            "x": [1.0, 2.0, 3.0, 4.0],
+            "id": list("abcd"),
+            "at": pd.to_datetime(
+                ["2024-10-26 20:15", "2024-10-27 02:30", "2024-10-27 09:00", "2024-03-31 02:30"]
+            ),
+        }
+    )
+    rows = shell.folder / f"rows.{ending}"
+    frame.to_csv(rows, index=False) if ending == "csv" else frame.to_parquet(rows)
+    shell("score", tag, rows.name, "--out", "out.parquet", expect=1)
+    found = pd.read_parquet(shell.folder / "out.parquet")
+    assert found["prediction"].tolist()[:3] == [21.0, 4.0, 12.0]
+    assert "expected timestamp with an offset" in found["error"][3]
+    frame[:3].to_csv(rows, index=False) if ending == "csv" else frame[:3].to_parquet(rows)
+    shell("check", tag, "--table", rows.name)
 
 
 @pytest.mark.parametrize(("read", "ending"), [(pd.read_csv, "csv"), (pd.read_parquet, "parquet")])
@@ -33,7 +79,7 @@ def test_a_file_is_scored_as_requests_are(
     assert found["prediction"].tolist()[::3] == [3.0, 8.0]
     assert found["prediction"].isna().tolist() == [False, True, True, False]
     assert "negative x" in found["error"][1]
-    assert found["error"][2] == "expected float, got null at $.x"
+    assert found["error"][2].startswith("expected float, got null at $.x. send a value")
 
 
 def test_columns_of_the_file_are_kept_beside_the_answers(shell: Shell, pack: Pack) -> None:

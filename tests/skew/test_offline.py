@@ -111,6 +111,21 @@ def test_a_feature_in_another_unit_is_the_first_to_differ(healthy: Trips, table:
     assert swap.left < 1e-9 < swap.apart
 
 
+def test_a_cause_in_a_feature_that_the_table_lacks_is_reported(
+    settings: Settings, pack: Pack, table: Path
+) -> None:
+    """`gnomon score` writes keys and outputs: a feature to blame is in no column of the table."""
+    artifact, right = inspect(pack(LOCAL, "trips", TRAINED)), trips(ROWS)
+    wrong = [record | {"miles": record["miles"] * 1_000} for record in right]
+    logged = Trips(settings, artifact, wrong).answer()
+    offline = Trips(settings, artifact, right)
+    write(offline.offline(*offline.outputs.schema.names), table)
+    report = compare(logged, table)
+    assert report.diagnosis is not None
+    assert (report.diagnosis.column, report.diagnosis.cause) == ("miles", "unit change")
+    assert report.distributions
+
+
 def test_a_feature_that_differs_without_effect_is_cleared(
     settings: Settings, pack: Pack, tmp_path: Path
 ) -> None:

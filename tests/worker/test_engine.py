@@ -25,6 +25,7 @@ X = pd.DataFrame(
         "size": np.linspace(0, 1, ROWS),
         "kind": np.where(np.arange(ROWS) % 3, "red", "blue"),
         "name": [f"n{at}" for at in range(ROWS)],
+        "count": np.arange(ROWS),
     }
 )
 
@@ -44,7 +45,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedArtifact:
 
 
 def scored(loaded: LoadedArtifact, *changed: dict[str, Any]) -> pa.RecordBatch:
-    rows = [{"size": 0.5, "kind": "red", "name": "n1"} | change for change in changed]
+    rows = [{"size": 0.5, "kind": "red", "name": "n1", "count": 3} | change for change in changed]
     schema = loaded.artifact.contract.input_schema
     return Engine(loaded).score(pa.RecordBatch.from_pylist(rows, schema=schema))
 
@@ -67,3 +68,10 @@ def test_another_error_names_its_step(loaded: LoadedArtifact) -> None:
     assert error.startswith(
         "ValueError in step `columntransformer/ordinalencoder` (OrdinalEncoder): Found unknown"
     )
+
+
+def test_a_row_that_fits_no_frame_is_said_to(loaded: LoadedArtifact) -> None:
+    """A diagnosis tries nulls: one that a column of integers cannot hold fails alone."""
+    good, error = scored(loaded, {}, {"count": None}).column(ERROR).to_pylist()
+    assert good is None
+    assert error == "a null in `count`, whose training dtype `int64` holds none"

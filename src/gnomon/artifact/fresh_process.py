@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gnomon.artifact.allowances import Allowed
+from gnomon.artifact.installed import holds_packages
 from gnomon.artifact.newly_accepted import NewValue, first_refused, in_words
 from gnomon.errors import ContractError, GnomonError, PackRefused
 from gnomon.settings import TRUSTED_KEYS
@@ -25,9 +26,9 @@ __all__ = ["accepted_in_fresh_process", "in_fresh_process", "main"]
 _START = """\
 import gc, sys
 gc.disable()
-sys.path.append(sys.argv[1])
+sys.path += [path for path in sys.argv[3:] if path not in sys.path]
 from gnomon.artifact.fresh_process import main
-main(*sys.argv[2:])
+main(*sys.argv[1:3])
 """
 
 _EVERY_MACHINE_HAS = re.compile(
@@ -149,8 +150,9 @@ def _run(
     values: list[NewValue] | None = None,
 ) -> Verdict:
     source = str(Path(__file__).parents[2])
+    installed = [os.path.abspath(path) for path in sys.path if holds_packages(path)]
     done = subprocess.run(
-        [sys.executable, "-I", "-c", _START, source, str(folder), _as_json(values)],
+        [sys.executable, "-I", "-c", _START, str(folder), _as_json(values), source, *installed],
         env=environment,
         cwd=working_directory,
         capture_output=True,

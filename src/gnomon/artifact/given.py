@@ -13,10 +13,12 @@ from gnomon.contract.column_inference import infer_feature
 from gnomon.contract.training_table import Carry, TrainingTable, training_table
 from gnomon.errors import ContractError, PackRefused
 
-__all__ = ["UnusedColumnWarning", "as_fitted", "given_table"]
+__all__ = ["UnusedColumnWarning", "as_fitted", "given_table", "other_columns"]
 
 ROWS_ASKED = 50
 """Rows whose answers say whether the pipeline uses a column."""
+
+_SHOWN = 5
 
 
 class UnusedColumnWarning(UserWarning):
@@ -56,6 +58,38 @@ def as_fitted(pipeline: Any, table: TrainingTable, stacklevel: int) -> TrainingT
         return table
     table = _without_unused(pipeline, table, stacklevel + 1)
     return table._replace(input="array") if _was_fitted_on_array(pipeline, table) else table
+
+
+def other_columns(pipeline: Any, table: TrainingTable) -> PackRefused | None:
+    """The refusal of a frame whose columns are not those that the pipeline was fitted on."""
+    if table.input != "frame" or not hasattr(pipeline, "feature_names_in_"):
+        return None
+    fitted = list(pipeline.feature_names_in_)
+    given = [name for name in table.frame.columns if name not in table.carried]
+    select = "X = X[list(pipeline.feature_names_in_)]"
+    if missing := [name for name in fitted if name not in given]:
+        return PackRefused(
+            f"X lacks columns that the pipeline was fitted on: {_listed(missing)}",
+            hint="pass the frame it was fitted on",
+        )
+    if extra := [name for name in given if name not in fitted]:
+        return PackRefused(
+            f"X has columns that the pipeline was not fitted on: {_listed(extra)}",
+            hint="if requests bring them beside the features, as keys, times or notes: carry="
+            f"{tuple(extra)!r}; else {select}",
+        )
+    if fitted != given:
+        return PackRefused(
+            "the columns of X are in another order than when the pipeline was fitted", hint=select
+        )
+    return None
+
+
+def _listed(names: list[Any]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(f"`{name}`" for name in names[:_SHOWN]) + (
+        f" and {more} more" if more > 0 else ""
+    )
 
 
 def _was_fitted_on_array(pipeline: Any, table: TrainingTable) -> bool:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gnomon.artifact.installed import in_packages, package_folders
 from gnomon.compat.platform.system_folders import SYSTEM_FOLDERS
 
 __all__ = ["Surroundings", "watching"]
-
-_PACKAGES = ("site-packages", "dist-packages")
 
 _CACHES = (".cache/matplotlib", ".config/matplotlib", ".cache/fontconfig")
 """Folders of the home directory that libraries make by themselves, and make again."""
@@ -59,6 +57,8 @@ def watching(artifact: Path) -> Iterator[Surroundings]:
     finally:
         on = False
         os.environ = variables  # noqa: B003
+        # Not in the hook, as it reads what installers have recorded.
+        seen.read = {path for path in seen.read if not in_packages(Path(path))}
 
 
 def _note(
@@ -79,11 +79,7 @@ def _note(
 
 def _known_folders(artifact: Path) -> tuple[str, ...]:
     """Where the artifact's own files, Python's, those of packages and the system's are."""
-    installed = [
-        sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")
-    ]
-    # Those of another environment, which a .pth file may put on the path, are packages too.
-    installed += [path for path in sys.path if Path(path).name in _PACKAGES]
+    installed = package_folders()
     ours = Path(__file__).parents[2]
     caches = [Path.home() / name for name in _CACHES]
     folders = [artifact, ours, sys.prefix, sys.base_prefix, *installed, *caches, *SYSTEM_FOLDERS]

@@ -19,7 +19,7 @@ from gnomon.artifact import fresh_process, golden, leakage_checks, serialization
 from gnomon.artifact.allowances import Allowances, Allowed, PackWarning
 from gnomon.artifact.artifact import Artifact, examine
 from gnomon.artifact.environment import Environment
-from gnomon.artifact.given import as_fitted, given_table
+from gnomon.artifact.given import as_fitted, given_table, other_columns
 from gnomon.artifact.manifest import (
     CHECKS,
     CODE,
@@ -212,6 +212,11 @@ def check_training(pipeline: Any, table: TrainingTable, y: Any) -> None:
     Raises:
         PackRefused: no rows, a target of another length, a pipeline that is not fitted.
     """
+    if isinstance(pipeline, type):
+        raise PackRefused(
+            f"expected a fitted pipeline, got the class {pipeline.__name__}",
+            hint=f"make one and fit it: {pipeline.__name__}().fit(X, y)",
+        )
     X = table.frame  # noqa: N806
     if X.empty:
         raise PackRefused("X has no rows or no columns", hint="pass the training frame")
@@ -356,7 +361,7 @@ def _infer(
     except GnomonError:
         raise
     except Exception as error:
-        raise raised(error) from error
+        raise other_columns(pipeline, table) or raised(error) from error
     return infer_contract(
         table,
         task=answers.task,

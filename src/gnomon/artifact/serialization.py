@@ -26,11 +26,14 @@ from gnomon.artifact.metadata_routing import without_routing
 from gnomon.artifact.skops_arrays import check_arrays
 from gnomon.artifact.skops_file import SCHEMA, names, open_archive, read_schema, types
 from gnomon.artifact.trust import Named, check_resolved, is_plain_in_pickle, judge
+from gnomon.artifact.unstorable import cannot_store, check_keys
+from gnomon.compat.skops import write
 from gnomon.errors import PackRefused, UntrustedTypes
 
 __all__ = ["dump", "load", "named", "named_types", "untrusted_types"]
 
 _UNSHARED = frozenset({"JsonNode", "TypeNode", "FunctionNode"})
+_BOOLEANS = frozenset({"bool", "bool_"})
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -42,14 +45,12 @@ def dump(pipeline: Any, serializer: Serializer) -> bytes:
     """
     if serializer == "pickle":
         return pickle.dumps(pipeline, protocol=5)
-    from skops.io import dumps
-
     try:
-        return _canonical(dumps(pipeline))
+        return _canonical(write(pipeline, check_keys))
     except RecursionError as error:
         with without_routing(pipeline) as found:
             if found:
-                return _canonical(dumps(pipeline))
+                return _canonical(write(pipeline, check_keys))
         raise PackRefused(
             "skops cannot store this pipeline: an object in it holds itself, or too many are "
             "inside one another",
@@ -57,11 +58,7 @@ def dump(pipeline: Any, serializer: Serializer) -> bytes:
             "every place that loads the artifact may run its code",
         ) from error
     except Exception as error:
-        raise PackRefused(
-            f"skops cannot store this pipeline: {error}",
-            hint='replace the step, or pack with serializer="pickle" if every place that loads '
-            "the artifact may run its code",
-        ) from error
+        raise cannot_store(pipeline, error) from error
 
 
 def load(
@@ -225,6 +222,8 @@ def _canonical(content: bytes) -> bytes:
             if isinstance(file := node.get("file"), str):
                 stem, _, suffix = file.partition(".")
                 state["file"] = members[file] = f"{number(stem)}.{suffix}"
+            if node["__loader__"] == "DictNode":
+                state["content"] = _with_false(state)
             if "__id__" in node and node["__loader__"] not in _UNSHARED:
                 state["__id__"] = number(str(node["__id__"]))
         return state
@@ -238,6 +237,15 @@ def _canonical(content: bytes) -> bytes:
         for name, data in contents.items():
             target.writestr(zipfile.ZipInfo(name, _EPOCH), data)
     return buffer.getvalue()
+
+
+def _with_false(node: dict[str, Any]) -> dict[str, Any]:
+    """The items of a dictionary, where the key False has a name that ``bool`` makes False of."""
+    kinds = (key["__class__"] for key in node["key_types"]["content"])
+    return {
+        "" if kind in _BOOLEANS and name == "false" else name: value
+        for kind, (name, value) in zip(kinds, node["content"].items(), strict=True)
+    }
 
 
 def _pickle_globals(file: BinaryIO) -> Iterator[tuple[str, str]]:

@@ -12,16 +12,15 @@ import importlib.util
 import io
 import pickle
 import shutil
-import site
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
+from gnomon.artifact.installed import in_packages
 from gnomon.errors import PackRefused
 
 __all__ = ["Code", "find_code", "vendor"]
@@ -128,18 +127,18 @@ def check_importable(named: Any) -> None:
     module, name = getattr(named, "__module__", None), named.__qualname__
     if module is None or module == "builtins":
         return
-    if module == "__main__":
-        raise PackRefused(
-            f"`{name}` is defined in __main__, which no other process can import",
-            where=name,
-            hint="move it to a module of its own and import it from there",
-        )
     if "<lambda>" in name or "<locals>" in name:
         what = "a lambda" if "<lambda>" in name else "defined inside a function"
         raise PackRefused(
             f"`{name}` of module {module} is {what}, which cannot be loaded by name",
             where=f"{module}.{name}",
             hint="define it with `def` or `class` at the top level of a module",
+        )
+    if module == "__main__":
+        raise PackRefused(
+            f"`{name}` is defined in __main__, which no other process can import",
+            where=name,
+            hint="move it to a module of its own and import it from there",
         )
 
 
@@ -170,20 +169,7 @@ def is_installed(module: str) -> bool:
     if spec is None:
         return False
     places = [spec.origin] if spec.origin else list(spec.submodule_search_locations or ())
-    return any(_in_packages(Path(place)) for place in places)
-
-
-def _in_packages(path: Path) -> bool:
-    # Some installers put links to a cache there: neither end of one is the user's own code.
-    places = (path.absolute(), path.resolve())
-    return any(at.is_relative_to(folder) for folder in _package_folders() for at in places)
-
-
-def _package_folders() -> set[Path]:
-    paths = sysconfig.get_paths()
-    folders = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-    folders |= {*site.getsitepackages(), site.getusersitepackages()}
-    return {Path(folder).resolve() for folder in folders}
+    return any(in_packages(Path(place)) for place in places)
 
 
 def _spec(top: str) -> ModuleSpec | None:

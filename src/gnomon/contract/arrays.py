@@ -17,7 +17,7 @@ from gnomon.contract.intervals import interval_text
 from gnomon.contract.zones import zone_name
 from gnomon.errors import ContractError
 
-__all__ = ["arrow_column", "category_values", "numpy_values", "pandas_values"]
+__all__ = ["arrow_column", "category_values", "is_naive", "numpy_values", "pandas_values"]
 
 Values = Callable[[pa.Array], Any]
 
@@ -135,7 +135,7 @@ def _instants(column: pd.Series[Any], feature: Feature, kind: pa.DataType) -> pa
     dtype = column.dtype
     if isinstance(dtype, pd.DatetimeTZDtype):
         return pa.array(column.dt.tz_convert(None).to_numpy().astype("datetime64[us]"), kind)
-    if isinstance(dtype, np.dtype) and dtype.kind == "M" and _is_naive(feature):
+    if isinstance(dtype, np.dtype) and dtype.kind == "M" and is_naive(feature):
         return _localized(column, feature).cast(kind)
     raise TypeError(f"a column of dtype `{dtype}` has no zone")
 
@@ -150,8 +150,10 @@ def _without_arrow(column: pd.Series[Any]) -> pd.Series[Any]:
     return pd.Series(column.astype(dtype))
 
 
-def _is_naive(feature: Feature) -> bool:
+def is_naive(feature: Feature) -> bool:
     """Whether the training column is a clock without a zone, which is the feature's."""
+    if feature.type != "timestamp":
+        return False
     dtype = training_dtype(feature)
     if isinstance(dtype, pd.ArrowDtype):
         return dtype.pyarrow_dtype.tz is None

@@ -6,12 +6,14 @@ import datetime as dt
 import re
 from contextlib import suppress
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from gnomon.errors import ContractError
 
-__all__ = ["zone", "zone_name"]
+__all__ = ["with_offset", "zone", "zone_name"]
 
+_DAY = len("2013-01-31")
 _OFFSET = re.compile(r"([+-])(\d\d):([0-5]\d)")
 
 
@@ -40,3 +42,23 @@ def zone(name: str) -> dt.tzinfo:
 def zone_name(zone: object) -> str:
     """What contracts call a zone of pandas, whose fixed offsets are called ``UTC+05:30``."""
     return str(zone).removeprefix("UTC") or "UTC"
+
+
+def with_offset(value: Any, name: str) -> Any:
+    """A time, or the text of one, with the offset of a zone, where it has none; else as it came.
+
+    Of an hour that a clock shows twice it is the first, as when a training frame is read. A time
+    that it never shows, as it is put forward then, stays as it came.
+    """
+    if isinstance(value, str):
+        try:
+            clock = dt.datetime.fromisoformat(value)
+        except ValueError:
+            return value
+        found = with_offset(clock, name) if len(value) > _DAY else clock
+        return value if found is clock else found.isoformat()
+    if not isinstance(value, dt.datetime) or value.tzinfo is not None:
+        return value
+    shown = value.replace(tzinfo=zone(name), fold=0)
+    again = shown.astimezone(dt.UTC).astimezone(shown.tzinfo)
+    return shown if again.replace(tzinfo=None) == value else value

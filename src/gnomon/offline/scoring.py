@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 
 from gnomon.artifact import Artifact
 from gnomon.contract import Contract, Decoder
+from gnomon.contract.arrays import is_naive
+from gnomon.contract.zones import with_offset
 from gnomon.errors import InvalidRequest, TableError
 from gnomon.offline.column_names import joint_contract
 from gnomon.offline.offline_table import read_table
@@ -61,7 +63,7 @@ def score_file(
     decoder = Decoder(contract)
     parts: list[pa.RecordBatch] = []
     with WorkerClient(artifact, settings) as worker:
-        for chunk in _chunks(table):
+        for chunk in _chunks(table, contract):
             parts.append(_score(worker, decoder, chunk))
             progress(len(chunk))
     answers = pa.Table.from_batches(parts, schema=scored_schema(contract.output_schema))
@@ -107,9 +109,20 @@ def answer_names(contract: Contract) -> list[str]:
     return [*contract.output_schema.names, FAILED]
 
 
-def _chunks(table: pa.Table) -> Iterator[list[dict[str, Any]]]:
+def _chunks(table: pa.Table, contract: Contract) -> Iterator[list[dict[str, Any]]]:
+    """The rows as records. A clock without a zone means in a file what it does in training, where
+    its zone was declared; a request has to say it."""
+    clocks = {
+        feature.name: feature.timezone or "UTC"
+        for feature in contract.features
+        if is_naive(feature) and feature.name in table.column_names
+    }
     for start in range(0, table.num_rows, CHUNK_ROWS):
-        yield table.slice(start, CHUNK_ROWS).to_pylist()
+        records = table.slice(start, CHUNK_ROWS).to_pylist()
+        for name, zone in clocks.items():
+            for record in records:
+                record[name] = with_offset(record[name], zone)
+        yield records
 
 
 def _score(worker: WorkerClient, decoder: Decoder, records: list[dict[str, Any]]) -> pa.RecordBatch:

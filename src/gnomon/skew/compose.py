@@ -203,7 +203,9 @@ def _distributions(
         *outputs[:1],
         *([] if outputs else features[:2]),
     ]
-    for name in dict.fromkeys(name for name in wanted if name):
+    there = {*drawn.left.column_names} & {*drawn.right.column_names}
+    # The cause may be a feature that the table of offline predictions does not have.
+    for name in dict.fromkeys(name for name in wanted if name and name in there):
         left, right = drawn.left.column(name), drawn.right.column(name)
         shape = distribution(
             name,
@@ -225,7 +227,7 @@ def _examples(drawn: _Drawn, sides: Sides, first: str | None) -> Iterator[report
         drawn.right,
         drawn.rules,
         keys=sides.keys,
-        wanted=[*outputs, *([first] if first else [])],
+        wanted=[*outputs, *([first] if first and first in drawn.left.column_names else [])],
     )
 
 

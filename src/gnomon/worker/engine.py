@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from gnomon.artifact import LoadedArtifact, step_outputs
 from gnomon.contract.frames import to_input
+from gnomon.errors import ContractError
 from gnomon.pipeline import outputs
 from gnomon.pipeline.failing_step import failing_step
 from gnomon.pipeline.intervening import fixed_draws, forced
@@ -144,6 +145,8 @@ class Engine:
 
     def _why(self, row: pa.RecordBatch, error: Exception) -> str:
         """What to say of a row on which the pipeline raised: the value to blame, or the step."""
+        if isinstance(error, ContractError):  # it fits no frame, so the pipeline was not asked
+            return str(error)
         step = failing_step(self._pipeline, to_input(row, self._contract))
         place = "the pipeline" if step is None else str(step)
         told = blamed(row, self._contract, self._scores, place)

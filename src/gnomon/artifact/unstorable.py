@@ -1,0 +1,114 @@
+"""What skops cannot store: which attribute of which step it is, and what to keep instead."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+
+from gnomon.compat.skops import values_on_the_way
+from gnomon.errors import GnomonError, PackRefused
+from gnomon.pipeline.tracing import leaves
+
+__all__ = ["cannot_store", "check_keys", "key_as_text"]
+
+_PICKLE = 'or pack with serializer="pickle" if every place that loads the artifact may run its code'
+_KEEP = {
+    "Series": "as an array or a dictionary, `.to_numpy()` or `.to_dict()`",
+    "DataFrame": 'as an array or a dictionary, `.to_numpy()` or `.to_dict("list")`',
+}
+
+
+class _Key(Exception):
+    """A key that would not come back, and what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def check_keys(value: Any) -> None:
+    """See that the keys of a dictionary come back as they are; anything else passes.
+
+    skops keeps them as names in JSON, and makes each again by calling its type with the name. So
+    two keys that are one name become one, and what is no text or number has no name.
+    """
+    if not isinstance(value, dict) or all(type(key) is str for key in value):
+        return
+    if isinstance(value, defaultdict) and not all(isinstance(key, str) for key in value):
+        raise _Key(
+            "a defaultdict whose keys are no text",
+            "keep a plain dictionary, `dict(...)`, and ask it with `.get(key, default)`",
+        )
+    known: dict[str, Any] = {}
+    for key in value:
+        text = key_as_text(key)
+        if text is None:
+            raise _Key(
+                f"a dictionary with the key {key!r}, which is no text, number or boolean",
+                "make text of the keys, or keep a list of keys and a list of values",
+            )
+        if text in known:
+            raise _Key(
+                f"a dictionary with the keys {known[text]!r} and {key!r}, which JSON has one name "
+                "for",
+                "let its keys be of one type",
+            )
+        known[text] = key
+
+
+def key_as_text(key: Any) -> str | None:
+    """The name of a key in the file; None if it would not come back from one.
+
+    A boolean comes back as ``bool(name)``, and of all names only the empty one is false.
+    """
+    if isinstance(key, np.generic):
+        key = key.item()
+    if isinstance(key, bool):
+        return "true" if key else ""
+    if isinstance(key, str):
+        return key
+    return repr(key) if isinstance(key, int | float) else None
+
+
+def cannot_store(pipeline: Any, error: Exception) -> PackRefused:
+    """The refusal of a pipeline that skops raised an error about."""
+    way = values_on_the_way(error.__traceback__)
+    owner = max((i for i, value in enumerate(way) if hasattr(value, "fit")), default=0)
+    attributes = way[owner + 1] if len(way) > owner + 2 else None
+    if not isinstance(attributes, dict):
+        return PackRefused(
+            f"skops cannot store this pipeline: {error}", hint=f"replace the step, {_PICKLE}"
+        )
+    name = next(key for key, value in attributes.items() if value is way[owner + 2])
+    inside = way[owner + 2 :]
+    culprit = next((it for it in inside if not isinstance(it, dict | list | tuple)), inside[-1])
+    what = str(error) if isinstance(error, _Key) else f"{_a(culprit)} ({error})"
+    hint = error.hint if isinstance(error, _Key) else _instead(culprit)
+    return PackRefused(
+        f"skops cannot store the attribute `{name}` of {type(way[owner]).__name__}: {what}",
+        where=_step(pipeline, way[owner]),
+        hint=f"{hint}, {_PICKLE}",
+    )
+
+
+def _a(value: Any) -> str:
+    kind = type(value)
+    top = kind.__module__.partition(".")[0]
+    return f"it holds {kind.__name__}" + ("" if top == "builtins" else f" of {top}")
+
+
+def _instead(value: Any) -> str:
+    kind = type(value)
+    if kind.__module__.partition(".")[0] == "pandas":
+        other = "as a list, `.tolist()`" if hasattr(kind, "tolist") else "as text or numbers"
+        return f"keep it {_KEEP.get(kind.__name__, other)}"
+    return "keep arrays, numbers, text, lists and dictionaries in it"
+
+
+def _step(pipeline: Any, owner: Any) -> str | None:
+    try:
+        return next((path or None for path, step in leaves(pipeline) if step is owner), None)
+    except GnomonError:
+        return None

@@ -1,0 +1,108 @@
+"""What skops loses or cannot store is named, or stored all the same."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import make_pipeline
+
+from gnomon.artifact import serialization
+from gnomon.errors import PackRefused
+
+
+class Keeps(BaseEstimator):
+    """A step that learned something."""
+
+    def __init__(self, learned: Any = None) -> None:
+        self.learned = learned
+
+    def fit(self, X: Any, y: Any = None) -> Keeps:  # noqa: N803
+        """Nothing more to learn."""
+        return self
+
+    def transform(self, X: Any) -> Any:  # noqa: N803
+        """As it came."""
+        return X
+
+
+def stored(learned: Any) -> Any:
+    """What a step's attribute is after it was stored and loaded."""
+    content = serialization.dump(make_pipeline(Keeps(learned), Keeps()), "skops")
+    types = serialization.named_types(content, "skops")
+    return serialization.load(content, "skops", types)[0].learned
+
+
+@pytest.mark.parametrize(
+    "learned",
+    [
+        {True: 1, False: 2},
+        {False: "no"},
+        {np.True_: 1.5, np.False_: 2.5},
+        {1: "a", 2: "b"},
+        {0.1: 1, float("inf"): 2, -0.0: 3},
+        {np.float32(0.1): 1, np.int8(-3): 2, np.str_("x"): 3},
+        {"": 1, "false": 2, "true": 3},
+        {"false": {False: 1}},
+        defaultdict(int, a=1),
+    ],
+    ids=repr,
+)
+def test_a_dictionary_comes_back(learned: dict[Any, Any]) -> None:
+    """Keys keep their values and their types: skops alone makes one key of True and False."""
+    again = stored(learned)
+    assert again == learned
+    assert [type(key) for key in again] == [type(key) for key in learned]
+
+
+@pytest.mark.parametrize(
+    ("learned", "says"),
+    [
+        ({1: "a", "1": "b"}, "the keys 1 and '1', which JSON has one name for"),
+        ({False: 1, "": 2}, "the keys False and '', which JSON has one name for"),
+        ({None: 1}, "the key None, which is no text, number or boolean"),
+        ({("JFK", "LAX"): 2475.0}, r"the key \('JFK', 'LAX'\), which is no text"),
+        ({"x": {b"y": 1}}, "the key b'y', which is no text"),
+        (defaultdict(int, {3: 1}), "a defaultdict whose keys are no text"),
+        (pd.Series([1.0], ["a"]), "it holds Series of pandas"),
+        ([{"a": pd.DataFrame({"x": [1]})}], "it holds DataFrame of pandas"),
+        (1 + 2j, "it holds complex"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_what_cannot_be_stored_is_named(learned: Any, says: str) -> None:
+    """The refusal names the step, its attribute and what is in it, and what to keep instead."""
+    with pytest.raises(PackRefused, match=rf"the attribute `learned` of Keeps: .*{says}") as info:
+        stored(learned)
+    assert info.value.where == "keeps-1"
+    assert info.value.hint is not None
+    assert 'serializer="pickle"' in info.value.hint
+
+
+def test_of_a_frame_the_hint_is_a_line_to_copy() -> None:
+    """What `fit` learned as a Series is most easily kept as a dictionary or an array."""
+    with pytest.raises(PackRefused) as info:
+        stored(pd.Series([1.0, 2.0], ["a", "b"]))
+    assert "`.to_numpy()` or `.to_dict()`" in str(info.value.hint)
+
+
+def test_a_large_vocabulary_is_stored_in_time_that_grows_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A vocabulary has a number of NumPy for each word, each of which is a member of the file.
+
+    skops alone makes the list of all members for each: of 50,000 words, minutes.
+    """
+    calls = []
+    monkeypatch.setattr(zipfile.ZipFile, "namelist", lambda archive: calls.append(archive) or [])
+    model = make_pipeline(TfidfVectorizer(max_features=4).fit(["to be or not to be"]))
+    content = serialization.dump(model, "skops")
+    assert len(zipfile.ZipFile(io.BytesIO(content)).infolist()) > 4
+    assert not calls
