@@ -159,8 +159,10 @@ def test_a_bento_of_the_skeleton_is_served_where_nothing_else_is(tmp_path: Path)
     root = tmp_path / "root"
     empty = {"BENTOML_HOME": str(tmp_path / "empty"), "GNOMON_ROOT": str(root)}
     with serving(unpacked / "src", root, environment=empty) as server, server.client() as client:
-        record = {f"{p}_{d}": 1.5 for p in ("sepal", "petal") for d in ("length", "width")}
-        answer = client.predict(record)
+        record: dict[str, Any] = {
+            f"{p}_{d}": 1.5 for p in ("sepal", "petal") for d in ("length", "width")
+        }
+        answer = client.predict(record | {"flower": "mine"})
         assert answer.artifact == f"shop:{artifact.name}"
         assert gnomon.open_log("shop", settings=server.settings).sql("FROM log").num_rows == 1
     imported = {**there, "BENTOML_HOME": str(tmp_path / "imported")}
