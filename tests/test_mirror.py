@@ -113,7 +113,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "cli/test_repair.py": ("cli/show/repair.py",),
     "cli/test_replay.py": ("cli/ranges.py",),
     "cli/test_reports.py": ("cli/show/reports.py",),
-    "cli/test_score.py": ("offline/scoring.py",),
+    "cli/test_score.py": ("offline/scoring.py", "service/file_scoring.py"),
     "cli/test_rollout.py": (
         "cli/at_root.py",
         "cli/at_server.py",
@@ -129,6 +129,15 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "cli/test_serve.py": ("cli/init.py",),
     "cli/test_status.py": ("cli/show/status.py", "service/overview.py"),
     # What only a running server or worker does.
+    "service/test_record_stream.py": (
+        "contract/record_lines.py",
+        "service/arrow_calls.py",
+        "service/arrow_messages.py",
+        "service/arrow_records.py",
+        "service/duplex.py",
+        "service/stream_calls.py",
+        "service/stream_scoring.py",
+    ),
     "compat/test_bentoml.py": ("service/deployment.py",),
     "compat/test_circus.py": ("service/supervision.py",),
     "faults/test_gateway_death.py": ("service/standby.py", "service/standby_process.py"),

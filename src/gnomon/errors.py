@@ -200,9 +200,10 @@ class BodyTooLarge(InvalidRequest):
 
 
 class UnknownContentCoding(InvalidRequest):
-    """A body in a content coding, such as gzip; bodies are not decompressed."""
+    """A body in a content coding that is not read; ``accepted`` are those that are."""
 
     status, code = 415, "unknown_content_coding"
+    accepted: tuple[str, ...] = ("gzip", "zstd")
 
 
 class MalformedRequest(GnomonError):

@@ -7,8 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from gnomon.log import InferenceLog
+from gnomon.testing import serving
 from tests.cli.running import Shell
-from tests.packing import Pack, times
+from tests.packing import Pack, times, write_service
 
 ROWS = pd.DataFrame(
     {"x": [1.5, -1.0, None, 4.0], "id": ["001", "b", "c", "d"], "note": ["p", "q", "r", "s"]}
@@ -56,3 +58,34 @@ def test_columns_of_the_file_are_kept_beside_the_answers(shell: Shell, pack: Pac
         assert message in shell(*words, expect=2).err
     assert "no such file" in shell("score", tag, "none.csv", "--out", "o.csv", expect=2).err
     assert not Path(shell.folder, "other.csv").exists()
+
+
+def test_a_file_is_scored_through_a_server(
+    shell: Shell, pack: Pack, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The same file comes of it, whatever the format, and the rows are in the server's log."""
+    tag = pack(times(2))
+    ROWS.to_csv(shell.folder / "rows.csv", index=False)
+    ROWS.to_parquet(shell.folder / "rows.parquet")
+    ROWS[:0].to_parquet(shell.folder / "none.parquet")
+    folder = tmp_path_factory.mktemp("deployment")
+    write_service(folder)
+    with serving(folder, folder / "root", environment={"GNOMON_PREDICT_TOKEN": "t"}) as server:
+        there = ("--url", server.url, "--token", "t")
+        for name in ("rows.csv", "rows.parquet"):
+            said = shell("score", name, "--out", "there.csv", "--json", *there, expect=1).json
+            assert (said["artifact"], said["rows"], said["failed"]) == (tag, 4, 2)
+            shell("score", tag, name, "--out", "here.csv", expect=1)
+            assert (shell.folder / "there.csv").read_text() == (
+                shell.folder / "here.csv"
+            ).read_text()
+        shell("score", "none.parquet", "--out", "none.csv", *there)
+        assert "token" in shell("score", "rows.csv", "--out", "o.csv", *there[:2], expect=2).err
+        said = shell("score", tag, "rows.csv", "--out", "o.csv", *there, expect=2).err
+        assert "name none" in said
+        assert "no such file" in shell("score", "no.csv", "--out", "o.csv", *there, expect=2).err
+        rows = InferenceLog(server.settings, "toy").sql("select count(*) as n from log").to_pylist()
+        assert rows[0]["n"] >= 8
+    assert "no answer" in shell("score", "rows.csv", "--out", "o.csv", *there, expect=2).err
+    assert "which artifact" in shell("score", "rows.csv", "--out", "o.csv", expect=2).err
+    assert not (shell.folder / "o.csv").exists()

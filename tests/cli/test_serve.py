@@ -7,15 +7,20 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
+import psutil
 import pytest
 
 import gnomon
 from gnomon.testing import free_port
 from tests.cli.running import Shell
 from tests.forking import run_python
+from tests.load import until
+from tests.packing import write_service
 
 ROW = {
     "flower": "mine",
@@ -164,3 +169,39 @@ def test_a_deployment_is_found_from_elsewhere(shell: Shell, tmp_path: Path) -> N
     """The folder is an argument; what is missing there is said with its full path."""
     missing = tmp_path / "nowhere"
     assert str(missing) in shell("serve", str(missing), expect=2).err.replace("\n", "")
+
+
+@pytest.mark.slow
+def test_a_server_ends_with_the_command_that_started_it(shell: Shell, tmp_path: Path) -> None:
+    """Also when the command is killed with ``kill -9``: nothing of it keeps the port."""
+    folder, port = tmp_path / "deployment", free_port()
+    write_service(folder)
+    (folder / "bentofile.yaml").write_text("service: service:Gateway\n")
+    with (tmp_path / "server.txt").open("w") as out:
+        command = subprocess.Popen(
+            [sys.executable, "-m", "gnomon", "serve", "--port", str(port)],
+            cwd=folder,
+            env=shell.variables,
+            stdout=out,
+            stderr=out,
+        )
+    left = [psutil.Process(command.pid)]
+    try:
+        until(lambda: _is_alive(f"http://127.0.0.1:{port}"), "it answers", 60)
+        left += left[0].children(recursive=True)
+        assert len(left) > 2
+        command.kill()
+        _, alive = psutil.wait_procs(left[1:], timeout=30)
+        assert alive == []
+    finally:
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        command.wait()
+
+
+def _is_alive(url: str) -> bool:
+    """Whether a server answers, though it has nothing to serve."""
+    with suppress(httpx.TransportError):
+        return httpx.get(f"{url}/livez").status_code == 200
+    return False

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.log.missing_segments``: a closed segment that somebody deleted is missed."""
+"""Mirrors ``gnomon.log.missing_segments``: a segment that somebody deleted is missed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_it_is_named_until_repair_has_noted_it(setup: Settings, which: int) -> N
     gone = stream_segments(folder)[which].path
     gone.unlink()
     write(setup, "j")  # A later rotation does not forget it.
-    says = rf"closed log segment of [\d,]+ bytes is gone.*{gone}.*gnomon log repair"
+    says = rf"a log segment of [\d,]+ bytes is gone.*{gone}.*gnomon log repair"
     with pytest.raises(LogError, match=says):
         balance(InferenceLog(setup, "flights"))
     for _ in range(2):
@@ -102,6 +102,43 @@ def test_swapped_segments_are_counted_as_lost(setup: Settings) -> None:
     done = repair(setup, "flights")
     assert len(done.misplaced) == len(done.missing) == 2
     assert done.lost_rows
+    assert balance(InferenceLog(setup, "flights")).live.received == 3
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+@pytest.mark.parametrize("before", ["", "ab"])
+def test_the_segment_that_was_open_is_missed(setup: Settings, before: str, goes_on: bool) -> None:
+    """Its rows were on disk when their writer was killed, then it was deleted: whether or not the
+    stream is written on, and though it was in no list yet."""
+    folder = write(setup, *filter(None, [before]))
+    writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
+    writer.append(live(["x"]))
+    writer.fsync()
+    writer._lock.close()
+    gone = stream_segments(folder)[-1].path
+    gone.unlink()
+    if goes_on:
+        write(setup, "y")
+    for _ in range(2):
+        with pytest.raises(LogError, match=rf"a log segment of [\d,]+ bytes is gone.*{gone}"):
+            balance(InferenceLog(setup, "flights"))
+    assert list(repair(setup, "flights").missing) == [str(gone)]
+    write(setup, "z")
+    accounts = balance(InferenceLog(setup, "flights"))
+    assert accounts.balanced
+    assert accounts.live.received == len(before) + goes_on + 1
+    assert repair(setup, "flights").is_whole
+
+
+def test_an_open_segment_without_rows_may_go(setup: Settings) -> None:
+    """Nothing was in it, also where it had been synced."""
+    folder = write(setup, "ab")
+    writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
+    writer.fsync()
+    writer._lock.close()
+    stream_segments(folder)[-1].path.unlink()
+    assert balance(InferenceLog(setup, "flights")).live.received == 2
+    write(setup, "c")
     assert balance(InferenceLog(setup, "flights")).live.received == 3
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import pyarrow as pa
 import pytest
 
 from gnomon.log import InferenceLog
@@ -164,7 +165,9 @@ def test_a_wrong_route_method_or_token_is_told_so(
 @pytest.mark.parametrize(
     ("body", "headers", "status", "code"),
     [
-        (gzip.compress(b"{}"), {"Content-Encoding": "gzip"}, 415, "unknown_content_coding"),
+        (b"{}", {"Content-Encoding": "br"}, 415, "unknown_content_coding"),
+        (b"{}", {"Content-Encoding": "gzip"}, 400, "malformed_body"),
+        (gzip.compress(b"{}")[:-1], {"Content-Encoding": "gzip"}, 400, "malformed_body"),
         (codecs.BOM_UTF8 + b"{}", {}, 400, "malformed_body"),
         (
             "{}".encode("utf-16"),
@@ -174,7 +177,7 @@ def test_a_wrong_route_method_or_token_is_told_so(
         ),
         ("{}".encode("utf-32"), {}, 400, "malformed_body"),
     ],
-    ids=["gzip", "UTF-8 with a mark", "UTF-16", "UTF-32"],
+    ids=["brotli", "no gzip", "gzip cut short", "UTF-8 with a mark", "UTF-16", "UTF-32"],
 )
 def test_a_body_in_another_coding_is_told_so(
     server: Server, body: bytes, headers: dict[str, str], status: int, code: str
@@ -183,6 +186,20 @@ def test_a_body_in_another_coding_is_told_so(
     error = post(server, body, **headers)
     assert (error.status_code, error.json()["error"]["code"]) == (status, code)
     assert error.json()["error"]["hint"]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd", "identity"])
+def test_a_compressed_body_is_answered_and_logged_as_the_plain_one(
+    server: Server, coding: str
+) -> None:
+    """Short ones, and long ones, which another process reads."""
+    for asked in (GOOD, {"rows": [GOOD] * 3_000}):
+        body = json.dumps(asked).encode()
+        sent = body if coding == "identity" else pa.compress(body, codec=coding, asbytes=True)
+        answer = post(server, sent, **{"Content-Encoding": coding})
+        assert answer.status_code == 200, answer.text
+        plain = post(server, body).json()
+        assert {**answer.json(), "request_id": plain["request_id"]} == plain
 
 
 def test_an_unknown_artifact_is_told_with_those_there_are(server: Server) -> None:

@@ -13,6 +13,7 @@ import pytest
 import gnomon
 from gnomon.errors import InvalidRequest, UnknownArtifact
 from gnomon.testing import Server, serving
+from tests.load import gateways
 from tests.packing import SCRIPT, install, times, write_service
 
 pytestmark = pytest.mark.slow
@@ -51,6 +52,15 @@ def test_the_documented_example_is_answered(server: Server) -> None:
     described = document["components"]["schemas"]["Prediction"]
     assert set(answer) == set(described["required"])
     assert answer["prediction"] == record["x"]
+
+
+def test_the_gateway_does_without_pandas(server: Server) -> None:
+    """Its import would hold up the first requests for half a second, and take 45 MB."""
+    assert httpx.post(f"{server.url}/predict", json={"x": 2.5, "id": "a"}).status_code == 200
+    [gateway] = gateways(server)
+    files = {Path(mapped.path).parts for mapped in gateway.memory_maps()}
+    assert any("pyarrow" in parts for parts in files)
+    assert not any("pandas" in parts for parts in files)
 
 
 def test_what_needs_no_token_holds_none(server: Server) -> None:

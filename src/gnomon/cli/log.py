@@ -149,9 +149,8 @@ def seal(
     name = model or find_model(settings)
     sealer = Sealer(settings, name, wait=_SEALER_SECONDS)
     with wait("sealing"):
-        if now:
-            close_now(settings, name)
+        closed = close_now(settings, name) if now else None
         moved = sealer.seal()
         sealer.maintain()
         left = open_segments(settings, name)
-    out.print(explain(moved, left, settings.segment_seconds), markup=False, soft_wrap=True)
+    out.print(explain(moved, left, settings.segment_seconds, closed), markup=False, soft_wrap=True)

@@ -1,13 +1,17 @@
-"""``gnomon score``: score the rows of a file with an artifact."""
+"""``gnomon score``: score the rows of a file with an artifact, or through a server."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gnomon.cli.options import AsJson
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["command"]
 
@@ -16,14 +20,17 @@ def command(
     which: Annotated[
         str,
         typer.Argument(
-            metavar="ARTIFACT",
-            help="A tag such as flights:one, or a model's name for its live one.",
+            metavar="[ARTIFACT]",
+            help="A tag such as flights:one, or a model's name for its live one. With --url none: "
+            "the server's live artifact answers.",
         ),
     ],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The rows, CSV or Parquet.")],
     out_file: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="Where to write, CSV or Parquet.")
     ],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="The rows, CSV or Parquet.")
+    ] = None,
     keep: Annotated[
         list[str] | None,
         typer.Option(
@@ -33,9 +40,23 @@ def command(
             "entity key and the event time, or all.",
         ),
     ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option("--url", metavar="URL", help="Score through this server, in one request."),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            envvar="GNOMON_PREDICT_TOKEN",
+            metavar="TOKEN",
+            show_envvar=True,
+            help="The prediction token, where the server wants one.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score the rows of a file, as a server would.
+    """Score the rows of a file, as a server would, or through one.
 
     Each is checked against the contract; one that fails has the reason in the column `error`.
 
@@ -44,24 +65,60 @@ def command(
     from gnomon.cli.console import out, print_json
     from gnomon.cli.reporting import counting
     from gnomon.offline.offline_table import write_table
-    from gnomon.offline.scoring import FAILED, score_file
+    from gnomon.offline.scoring import FAILED
+
+    with counting("rows scored") as advance:
+        if url is None:
+            if file is None:
+                raise typer.BadParameter(
+                    "say which artifact scores the file, or --url of a server",
+                    param_hint="ARTIFACT",
+                )
+            answers, artifacts = _score_here(which, file, keep, advance)
+        else:
+            if file is not None:
+                raise typer.BadParameter(
+                    "with --url the server's live artifact scores the file: name none",
+                    param_hint="ARTIFACT",
+                )
+            answers, artifacts = _score_there(url, token, Path(which), keep, advance)
+    write_table(answers, out_file)
+    failed = answers.num_rows - answers.column(FAILED).null_count
+    by = ", ".join(artifacts)
+    if as_json:
+        said = {"artifact": by, "rows": answers.num_rows, "failed": failed}
+        print_json({**said, "file": str(out_file)})
+    else:
+        what = f", {failed:,} of them failed" if failed else ""
+        out.print(
+            f"{answers.num_rows:,} rows scored by {by or 'nothing'}{what}: {out_file}",
+            markup=False,
+            soft_wrap=True,
+        )
+    raise typer.Exit(1 if failed else 0)
+
+
+def _score_here(
+    which: str, file: Path, keep: list[str] | None, progress: Callable[[int], None]
+) -> tuple[pa.Table, list[str]]:
+    from gnomon.offline.scoring import score_file
     from gnomon.rollout.lookup import find_artifact
     from gnomon.settings import Settings
 
     settings = Settings.read()
     artifact = find_artifact(settings, which)
-    with counting("rows scored") as advance:
-        answers = score_file(file, artifact, settings, keep=keep, progress=advance)
-    write_table(answers, out_file)
-    failed = answers.num_rows - answers.column(FAILED).null_count
-    if as_json:
-        said = {"artifact": artifact.tag, "rows": answers.num_rows, "failed": failed}
-        print_json({**said, "file": str(out_file)})
-    else:
-        what = f", {failed:,} of them failed" if failed else ""
-        out.print(
-            f"{answers.num_rows:,} rows scored by {artifact.tag}{what}: {out_file}",
-            markup=False,
-            soft_wrap=True,
-        )
-    raise typer.Exit(1 if failed else 0)
+    return score_file(file, artifact, settings, keep=keep, progress=progress), [artifact.tag]
+
+
+def _score_there(
+    url: str,
+    token: str | None,
+    file: Path,
+    keep: list[str] | None,
+    progress: Callable[[int], None],
+) -> tuple[pa.Table, list[str]]:
+    from gnomon.service.client import Client
+    from gnomon.service.file_scoring import score_at_server
+
+    with Client(url, predict_token=token) as client:
+        return score_at_server(file, client, keep=keep, progress=progress)

@@ -43,6 +43,7 @@ def command(
     from gnomon.cli.console import out
     from gnomon.service.connection_limits import raise_descriptor_limit
     from gnomon.service.origins import origins_of
+    from gnomon.service.stopping import COMMAND
     from gnomon.settings import Settings
 
     settings = Settings.read()
@@ -63,7 +64,12 @@ def command(
             "--port",
             str(port),
         ],
-        env={"BENTOML_DO_NOT_TRACK": "True", "GNOMON_URL": url, **os.environ},
+        env={
+            "BENTOML_DO_NOT_TRACK": "True",
+            "GNOMON_URL": url,
+            **os.environ,
+            COMMAND: str(os.getpid()),
+        },
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: process.terminate())

@@ -25,11 +25,12 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
+_COMPRESSED = "send it as it is, or say `Content-Encoding: gzip` or `zstd`"
 _CONVERT = 'send JSON, such as {"name": value}, or {"rows": [...]} for several records'
 _LOOKS_LIKE: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
     (re.compile(pattern), what, hint)
     for pattern, what, hint in (
-        (rb"\x1f\x8b|\x28\xb5\x2f\xfd|BZh|\xfd7zXZ", "compressed data", "send it uncompressed"),
+        (rb"\x1f\x8b|\x28\xb5\x2f\xfd|BZh|\xfd7zXZ", "compressed data", _COMPRESSED),
         (rb"PAR1|ARROW1|\xff{4}", "Parquet or Arrow data", _CONVERT),
         (rb"PK\x03\x04|\x80[\x02-\x05]", "a zip archive or a pickle", _CONVERT),
         (rb"--[^\r\n]+\r\n[Cc]ontent-", "multipart form data", _CONVERT),

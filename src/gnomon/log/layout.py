@@ -32,6 +32,7 @@ __all__ = [
     "stream_folder",
     "stream_identity",
     "stream_segments",
+    "synced_position",
 ]
 
 REQUESTS = "requests"
@@ -130,12 +131,33 @@ def stream_identity(folder: Path) -> str:
         return ""
 
 
+def synced_position(folder: Path) -> Position:
+    """As :attr:`StreamLock.synced`, without the lock; the start of a stream never written.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        with (folder / _LOCK).open("rb") as lock:
+            return _synced(lock.fileno())
+    except FileNotFoundError:
+        return START
+
+
 def folders(parent: Path) -> list[Path]:
     """The folders in a folder, by name; none when it is not there."""
     try:
         return sorted(path for path in parent.iterdir() if path.is_dir())
     except FileNotFoundError:
         return []
+
+
+def _synced(lock: int) -> Position:
+    text = os.pread(lock, _SYNCED_LENGTH, _IDENTITY_LENGTH).decode(errors="replace")
+    try:
+        return Position.parse(text.strip())
+    except LogError:
+        return START
 
 
 def _list(folder: Path) -> list[Segment]:
@@ -186,12 +208,11 @@ class StreamLock:
 
     @property
     def synced(self) -> Position:
-        """Everything before this position was on disk when the last writer noted so."""
-        text = os.pread(self._descriptor, _SYNCED_LENGTH, _IDENTITY_LENGTH).decode(errors="replace")
-        try:
-            return Position.parse(text.strip())
-        except LogError:
-            return START
+        """Everything before this position was on disk when the last writer noted so.
+
+        Its offset is 0 in a segment without rows.
+        """
+        return _synced(self._descriptor)
 
     def note_synced(self, position: Position) -> None:
         """Note that everything before a position is on disk.

@@ -1,7 +1,8 @@
-"""Closed segments with rows whose file is gone, though nobody sealed them.
+"""Segments with rows whose file is gone, though nobody sealed them.
 
-A stream's list of closed segments says which of them have rows. The sealer removes such a file only
-after the table has its rows; so one that is neither there nor in the table was deleted.
+A stream's list of closed segments says which of them have rows, and its lock which segment was
+synced last. The sealer removes such a file only after the table has its rows; so one that is
+neither there nor in the table was deleted.
 """
 
 from __future__ import annotations
@@ -11,20 +12,26 @@ from pathlib import Path
 
 from gnomon.errors import LogError
 from gnomon.log.closed import closed_segments, filled_segments
-from gnomon.log.layout import Segment, segment_path, stream_identity, stream_segments
+from gnomon.log.layout import (
+    Segment,
+    segment_path,
+    stream_identity,
+    stream_segments,
+    synced_position,
+)
 from gnomon.log.lost import lost_ranges
 
 __all__ = ["MissingSegment", "missing_segments"]
 
 
 class MissingSegment(LogError):
-    """A closed segment's file is gone."""
+    """A segment's file is gone."""
 
     @classmethod
     def of(cls, segment: Segment) -> MissingSegment:
         """The error that names it."""
         return cls(
-            f"a closed log segment of {segment.closed:,} bytes is gone, and was not sealed",
+            f"a log segment of {segment.closed:,} bytes is gone, and was not sealed",
             where=str(segment.path),
             hint="put it back; without it, gnomon log repair counts it as lost",
         )
@@ -41,13 +48,14 @@ def missing_segments(folder: Path, sealed: Callable[[str], int]) -> list[Segment
     Raises:
         LogError: a list beside the segments is damaged.
     """
-    filled = filled_segments(folder)
+    synced = synced_position(folder)
+    filled = filled_segments(folder) | ({synced.sequence} if synced.offset else set())
     gone = filled - {segment.sequence for segment in stream_segments(folder)}
     gone -= {one.segment for one in lost_ranges(folder)} if gone else frozenset()
     if not gone:
         return []
     reached = sealed(f"{folder.parent.name}/{folder.name}/{stream_identity(folder)}")
-    sizes = closed_segments(folder)
+    sizes = {synced.sequence: synced.offset, **closed_segments(folder)}
     return [
         Segment(number, segment_path(folder, number), sizes.get(number, 0))
         for number in sorted(gone)

@@ -47,8 +47,8 @@ def open_segments(settings: Settings, model: str) -> list[OpenSegment]:
     return [found for stream in streams for found in _open(stream)]
 
 
-def close_now(settings: Settings, model: str, seconds: float = 10.0) -> None:
-    """Have open segments with rows closed, by the servers that write them if any do.
+def close_now(settings: Settings, model: str, seconds: float = 10.0) -> list[OpenSegment]:
+    """Have open segments with rows closed, by the servers that write them if any do; return them.
 
     Args:
         settings: where they are.
@@ -61,7 +61,8 @@ def close_now(settings: Settings, model: str, seconds: float = 10.0) -> None:
         LogError: a segment is damaged, or rows that were sealed are lost.
     """
     check_owner(settings, model)
-    asked = [one for one in open_segments(settings, model) if not recover(one.folder)]
+    found = open_segments(settings, model)
+    asked = [one for one in found if not recover(one.folder)]
     for one in asked:
         try:
             files.create(one.folder / CLOSE, b"")
@@ -78,6 +79,7 @@ def close_now(settings: Settings, model: str, seconds: float = 10.0) -> None:
                     "(GNOMON_FSYNC_SECONDS): see gnomon status",
                 )
             time.sleep(_LOOK_SECONDS)
+    return found
 
 
 def _open(folder: Path) -> Iterator[OpenSegment]:

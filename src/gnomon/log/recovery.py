@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gnomon import files
@@ -61,7 +62,8 @@ def close_segments(folder: Path, lock: StreamLock) -> int | None:
         for segment in segments:
             if segment.closed is None:
                 sizes[segment.sequence] = _close(segment, lock.synced)
-        closed = {number: size for number, size in sizes.items() if size is not None}
+        gone = _gone(segments, known, lock.synced)
+        closed = {number: size for number, size in sizes.items() if size is not None} | gone
         if closed != known:
             files.sync_folder(folder)
             fresh = [
@@ -69,12 +71,21 @@ def close_segments(folder: Path, lock: StreamLock) -> int | None:
                 for segment in segments
                 if segment.sequence not in known
             ]
-            filled = {segment.sequence for segment in fresh if _has_rows(segment)}
+            filled = {segment.sequence for segment in fresh if _has_rows(segment)} | gone.keys()
             record_closed(folder, closed, filled=filled | filled_segments(folder))
     except OSError as error:
         raise LogUnavailable.of("take the log over", error, where=str(folder)) from None
     # A number is never used again, also where the segment that had it is lost.
     return max([*sizes, *([lock.synced.sequence] if lock.synced > START else [])], default=None)
+
+
+def _gone(
+    segments: Sequence[Segment], known: Mapping[int, int], synced: Position
+) -> dict[int, int]:
+    """The segment that was written last and synced with rows, if somebody deleted its file."""
+    newest = segments[-1].sequence if segments else -1
+    is_gone = synced.offset > 0 and synced.sequence > newest and synced.sequence not in known
+    return {synced.sequence: synced.offset} if is_gone else {}
 
 
 def _begin_next(folder: Path, newest: int | None) -> None:

@@ -44,7 +44,7 @@ class Repair:
 
     Attributes:
         segments: damaged segments that were set aside and replaced.
-        missing: closed segments whose files are gone, with their bytes.
+        missing: segments whose files are gone, with their bytes.
         misplaced: where segments are now that were in another place than they were written for.
         lists: damaged lists of closed segments, ledgers and identities of the storage root, which
             were set aside and rebuilt.
@@ -168,7 +168,7 @@ def _salvaged(spool: Path, table: LogTable) -> Iterator[SalvagedSegment]:
 
 
 def _missing(spool: Path, table: LogTable, account: SealedAccount) -> Iterator[tuple[str, int]]:
-    """Note closed segments that are gone as lost; each with its bytes."""
+    """Note segments that are gone as lost; each with its bytes."""
     for stream in _streams(spool):
         for segment in missing_segments(stream, account.sealed_up_to):
             size = segment.closed or 0

@@ -266,7 +266,8 @@ class SegmentWriter:
                 self._record_closed(finished)
             elif self._synced is None:
                 files.sync_folder(self._folder)
-            self._lock.note_synced(reached)
+            has_rows = reached.offset > current.first
+            self._lock.note_synced(reached if has_rows else Position(reached.sequence, 0))
         except OSError as error:
             with self._swapping:
                 self._finished = [*finished, *self._finished]

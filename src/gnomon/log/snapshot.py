@@ -219,7 +219,7 @@ def _open_segments(spool: Path | None) -> Iterator[Unsealed]:
 
 
 def _check_none_missing(table: LogTable, known: DeltaTable | None, spool: Path | None) -> None:
-    """See that no closed segment is gone. What is sealed meanwhile is in a newer table.
+    """See that no segment is gone. What is sealed meanwhile is in a newer table.
 
     Raises:
         LogError: one is.

@@ -22,7 +22,7 @@ from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
 from gnomon.worker.messages import ERROR, scored_schema
 
-__all__ = ["FAILED", "score_file"]
+__all__ = ["FAILED", "answer_names", "kept_columns", "score_file"]
 
 CHUNK_ROWS = 2_048
 FAILED = "error"
@@ -57,7 +57,7 @@ def score_file(
     """
     contract = artifact.contract
     table = read_table(path, contract, option="FILE")
-    kept = _kept(table, contract, keep, str(path))
+    kept = kept_columns(table, contract, keep, str(path))
     decoder = Decoder(contract)
     parts: list[pa.RecordBatch] = []
     with WorkerClient(artifact, settings) as worker:
@@ -65,12 +65,19 @@ def score_file(
             parts.append(_score(worker, decoder, chunk))
             progress(len(chunk))
     answers = pa.Table.from_batches(parts, schema=scored_schema(contract.output_schema))
-    for name, column in zip(_answer_names(contract), answers.columns, strict=True):
+    for name, column in zip(answer_names(contract), answers.columns, strict=True):
         kept = kept.append_column(name, column)
     return kept
 
 
-def _kept(table: pa.Table, contract: Contract, keep: Sequence[str] | None, where: str) -> pa.Table:
+def kept_columns(
+    table: pa.Table, contract: Contract, keep: Sequence[str] | None, where: str
+) -> pa.Table:
+    """The columns of a file to have beside the answers; see :func:`score_file`.
+
+    Raises:
+        TableError: one is not there, or is called as an output.
+    """
     if keep is None:
         keys = [*contract.entity_key, *([contract.event_time] if contract.event_time else [])]
         keep = [name for name in keys or table.column_names if name in table.column_names]
@@ -82,10 +89,10 @@ def _kept(table: pa.Table, contract: Contract, keep: Sequence[str] | None, where
                 hint="it has " + ", ".join(table.column_names),
             )
     chosen = table.select(list(dict.fromkeys(keep)))
-    joint = joint_contract(contract, _answer_names(contract)).input_schema.names
+    joint = joint_contract(contract, answer_names(contract)).input_schema.names
     called = dict(zip(contract.input_schema.names, joint, strict=True))
     chosen = chosen.rename_columns([called.get(name, name) for name in chosen.column_names])
-    taken = set(_answer_names(contract)).intersection(chosen.column_names)
+    taken = set(answer_names(contract)).intersection(chosen.column_names)
     if taken:
         raise TableError(
             f"the file has a column `{min(taken)}`, as the answers have",
@@ -95,7 +102,7 @@ def _kept(table: pa.Table, contract: Contract, keep: Sequence[str] | None, where
     return chosen
 
 
-def _answer_names(contract: Contract) -> list[str]:
+def answer_names(contract: Contract) -> list[str]:
     """The outputs' names, then that of the column with the reasons."""
     return [*contract.output_schema.names, FAILED]
 

@@ -15,9 +15,10 @@ from gnomon.service.ticket import Answer, Ticket
 from gnomon.worker.blame import row_error
 from gnomon.worker.messages import ERROR
 
-__all__ = ["answers", "failure", "many"]
+__all__ = ["answers", "failure", "lines", "many"]
 
-_encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
+_encode = _encoder.encode
 
 
 def answers(
@@ -50,6 +51,30 @@ def many(scored: pa.RecordBatch, contract: Contract, request_id: str, artifact: 
     """The answer to one request of many rows, as JSON."""
     head = {"request_id": request_id, "artifact": artifact}
     return _many(head, _rows(scored, contract), scored.column(ERROR).to_pylist())
+
+
+def lines(
+    scored: pa.RecordBatch,
+    contract: Contract,
+    request_id: str,
+    artifact: str,
+    numbers: Sequence[int],
+) -> bytes:
+    """The same for a part of a stream: each row on a line of its own, with its number in that."""
+    rows = _rows(scored, contract)
+    errors = scored.column(ERROR).to_pylist()
+    return _encoder.encode_lines(
+        [
+            {
+                "line": number,
+                "request_id": request_id,
+                "row": place,
+                "artifact": artifact,
+                **(row if error is None else failure(error, "$").body(request_id)),
+            }
+            for place, (number, row, error) in enumerate(zip(numbers, rows, errors, strict=True))
+        ]
+    )
 
 
 def _many(

@@ -116,9 +116,12 @@ class BatchQueue:
 
     def ahead_of(self, ticket: Ticket) -> int:
         """Rows that wait in requests of its kind: large ones leave room for small ones."""
-        if self.is_large(ticket):
-            return sum(one.waiting for one in self._large if not one.ticket.settled)
-        return self.rows
+        return self.large_rows if self.is_large(ticket) else self.rows
+
+    @property
+    def large_rows(self) -> int:
+        """Rows that wait in large requests."""
+        return sum(one.waiting for one in self._large if not one.ticket.settled)
 
     def add(self, ticket: Ticket) -> None:
         """Let a request wait."""

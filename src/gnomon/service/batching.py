@@ -19,7 +19,7 @@ from gnomon.service.answers import answers
 from gnomon.service.batch_queue import BatchQueue, Part
 from gnomon.service.batch_size import BatchSize
 from gnomon.service.codec import Codec
-from gnomon.service.codec_messages import Read
+from gnomon.service.codec_messages import Read, Records
 from gnomon.service.recording import Recorder
 from gnomon.service.records import Call, LaneIdentity, PendingRecords
 from gnomon.service.ticket import Answer, Ticket
@@ -43,6 +43,9 @@ Beyond it rows cost what they cost in any batch, and the worker had better never
 ``docs/benchmarks.md``.
 """
 
+STREAM_BATCHES = 4
+"""Batches in a part of a stream. What a part costs beside its rows is little by then, and it is
+answered far within any deadline."""
 SOON_VALUES = 4_096
 """The most values of an answer, rows times columns, that become JSON in a few milliseconds."""
 
@@ -152,6 +155,32 @@ class Lane:
             )
         finally:
             self._reading -= 1
+
+    async def read_records(
+        self, part: bytes, form: str
+    ) -> tuple[Records, bytes, pa.RecordBatch | None]:
+        """Decode a part of a stream elsewhere; the lane is not closed meanwhile.
+
+        Raises:
+            InvalidRequest, DeadlineExceeded, WorkerError: see :meth:`Codec.read_records`.
+        """
+        self._reading += 1
+        try:
+            return await self._codec.read_records(
+                self._encoded_contract, self.decoder.schema, part, form
+            )
+        finally:
+            self._reading -= 1
+
+    @property
+    def stream_rows(self) -> int:
+        """How many rows of a stream are best read at a time: a few batches."""
+        return min(self._size.rows * STREAM_BATCHES, self._settings.body_rows)
+
+    def has_room(self, rows: int) -> bool:
+        """Whether so many rows of a stream may be queued: streams leave room for others."""
+        waiting = self._queue.large_rows
+        return not waiting or waiting + rows <= self._settings.queue_rows // 2
 
     def submit(self, ticket: Ticket) -> None:
         """Take a decoded request, or shed it when the queue is full."""
@@ -274,12 +303,17 @@ class Lane:
     ) -> None:
         """Answer one request whose answer may be long, too."""
         [ticket] = asked.tickets
-        if ticket.single or outputs.num_rows * outputs.num_columns <= SOON_VALUES:
+        if ticket.form == "arrow":
+            self._answer(asked, outputs, calls, [Answer(200, outputs.serialize().to_pybytes())])
+            return
+        is_json = ticket.form == "json"
+        if is_json and (ticket.single or outputs.num_rows * outputs.num_columns <= SOON_VALUES):
             self._answer(asked, outputs, calls)
             return
+        numbers = None if is_json else ticket.numbers
         try:
             body = await self._codec.write(
-                self._encoded_contract, outputs, ticket.request_id, self.artifact.tag
+                self._encoded_contract, outputs, ticket.request_id, self.artifact.tag, numbers
             )
         except GnomonError as error:
             self._fail([ticket], error)

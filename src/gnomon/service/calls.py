@@ -13,6 +13,7 @@ import msgspec
 
 from gnomon.errors import (
     DeadlineExceeded,
+    GnomonError,
     HistoryDamaged,
     InvalidRequest,
     ServerError,
@@ -33,6 +34,8 @@ from gnomon.service.status import Status
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from gnomon.contract import Contract
 
 __all__ = ["Call", "Prediction", "Predictions", "Record", "Row", "RowError", "Rows", "Target"]
 
@@ -180,7 +183,7 @@ def predict_one(record: Record) -> Call[Prediction]:
     return Call(
         method="POST",
         path="/predict",
-        content=_encode(_checked(record, "$")),
+        content=encode(checked(record, "$")),
         read=_reader(Prediction),
     )
 
@@ -188,13 +191,25 @@ def predict_one(record: Record) -> Call[Prediction]:
 def predict_many(rows: Rows, columns: Sequence[str] = ()) -> Call[Predictions]:
     """Ask for many records; nulls of a frame are sent as ``null``."""
     asked = records(rows, columns)
-    content = {"rows": [_checked(row, f"$.rows[{index}]") for index, row in enumerate(asked)]}
-    return Call(method="POST", path="/predict", content=_encode(content), read=_reader(Predictions))
+    content = {"rows": [checked(row, f"$.rows[{index}]") for index, row in enumerate(asked)]}
+    return Call(method="POST", path="/predict", content=encode(content), read=_reader(Predictions))
 
 
 def feature_names() -> Call[list[str]]:
     """The live artifact's features, in the order that rows without names have them."""
     return Call(method="GET", path="/docs.json", read=_names)
+
+
+def contract() -> Call[Contract]:
+    """The live artifact's contract."""
+    return Call(method="GET", path="/docs.json", read=_contract)
+
+
+def _contract(body: bytes) -> Contract:
+    import gnomon.contract as decoding  # Other calls need no data library.
+
+    kept = msgspec.json.decode(body, type=dict[str, msgspec.Raw])["x-gnomon-contract"]
+    return msgspec.json.decode(kept, type=decoding.Contract)
 
 
 def _names(body: bytes) -> list[str]:
@@ -282,15 +297,8 @@ def read(call: Call[T], response: httpx.Response) -> T:
         try:
             return call.read(response.content)
         except msgspec.DecodeError as error:
-            raise _foreign(response, str(error)) from None
-    try:
-        answer = msgspec.json.decode(response.content, type=_Failure).error
-    except msgspec.DecodeError:
-        raise _foreign(response, response.text[:200]) from None
-    raised = answer.error(unknown=ServerError)
-    if answer.request_id is not None:
-        raised.add_note(f"request {answer.request_id}")
-    raise raised
+            raise _foreign(str(error), str(response.url), response.status_code) from None
+    raise failure_of(response.content, str(response.url), response.status_code)
 
 
 @contextlib.contextmanager
@@ -357,15 +365,34 @@ def _reader(kind: type[T]) -> Callable[[bytes], T]:
     return msgspec.json.Decoder(kind).decode
 
 
-def _foreign(response: httpx.Response, detail: str) -> ServerError:
-    return ServerError(
-        f"expected a Gnomon answer, got HTTP {response.status_code}: {detail}",
-        where=str(response.url),
-    )
+def failure_of(body: bytes, where: str, status: int = 200) -> GnomonError:
+    """The error that a server answered, as the class it was raised as.
+
+    Args:
+        body: of the answer, or a line of it.
+        where: the URL.
+        status: of the answer.
+    """
+    try:
+        answer = msgspec.json.decode(body, type=_Failure).error
+    except msgspec.DecodeError:
+        return _foreign(body[:200].decode(errors="replace"), where, status)
+    raised = answer.error(unknown=ServerError)
+    if answer.request_id is not None:
+        raised.add_note(f"request {answer.request_id}")
+    return raised
 
 
-def _checked(record: Any, where: str) -> Record:
-    """JSON has no infinity; it would silently arrive as null."""
+def _foreign(detail: str, where: str, status: int) -> ServerError:
+    return ServerError(f"expected a Gnomon answer, got HTTP {status}: {detail}", where=where)
+
+
+def checked(record: Any, where: str) -> Record:
+    """A record that can be sent: JSON has no infinity, which would silently arrive as null.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
     if not isinstance(record, Mapping):
         raise InvalidRequest(f"expected a record, got {type(record).__name__}", where=where)
     for name, value in record.items():
@@ -376,7 +403,12 @@ def _checked(record: Any, where: str) -> Record:
     return record
 
 
-def _encode(content: Any) -> bytes:
+def encode(content: Any) -> bytes:
+    """The same as JSON.
+
+    Raises:
+        InvalidRequest: a value has none.
+    """
     try:
         return msgspec.json.encode(content, enc_hook=_plain)
     except TypeError as error:

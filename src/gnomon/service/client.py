@@ -16,18 +16,34 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import httpx
 
-from gnomon.errors import GnomonError, NotReady
+from gnomon.errors import GnomonError, NotReady, ServerError
 from gnomon.rollout.history import Event
 from gnomon.service import calls
 from gnomon.service.calls import Call, Prediction, Predictions
 from gnomon.service.client_rows import Record, Rows, is_nameless
+from gnomon.service.duplex import BackgroundLoop, Duplex
 from gnomon.service.status import Status
+from gnomon.service.stream_calls import (
+    ARROW,
+    LINES,
+    Progress,
+    RowStream,
+    StreamRow,
+    Talk,
+    chunked,
+    chunked_async,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from gnomon.contract import Contract
 
 __all__ = ["AsyncClient", "Client"]
 
@@ -56,6 +72,7 @@ class _Connection(Generic[Transport]):
         self._predict_token = predict_token
         self._by = by
         self._timeout = timeout
+        self._has_transport = transport is not None
         # Reading the system's certificates takes longer than most calls; plain HTTP has no use.
         self._open(transport, verify=self.url.startswith("https:"))
 
@@ -76,6 +93,24 @@ class _Connection(Generic[Transport]):
             "headers": headers,
             "timeout": max(self._timeout, call.seconds or 0.0),
         }
+
+    def _duplex(self, content_type: str) -> Duplex:
+        """A stream of records to the server.
+
+        Raises:
+            ServerError: the client was given a transport, which streams do not use.
+        """
+        if self._has_transport:
+            raise ServerError(
+                "expected a client without a `transport`: a stream is sent while its answers are "
+                "read, which httpx cannot do",
+                where=self.url,
+                hint="use `predict`, or a client of the URL alone",
+            )
+        headers = {"content-type": content_type}
+        if self._predict_token:
+            headers["authorization"] = f"Bearer {self._predict_token}"
+        return Duplex(self.url + "/predict", headers, self._timeout)
 
     def _give_up(self, error: GnomonError, deadline: float, seconds: float) -> None:
         if time.monotonic() >= deadline:
@@ -142,6 +177,64 @@ class Client(_Connection[httpx.BaseTransport]):
         if columns is None and is_nameless(rows):
             columns = self._send(calls.feature_names())
         return self._send(calls.predict(rows, columns or ()))
+
+    def predict_stream(
+        self,
+        rows: Any,
+        *,
+        columns: Sequence[str] | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[StreamRow]:
+        """Predict any number of rows in one request, in bounded memory.
+
+        Rows are taken as they are sent, and answers come while more are; each row has one, in
+        order. A row that is refused, or that the model fails on, has its ``error``, and the others
+        are answered.
+
+        Args:
+            rows: what iterates over records, frames, Arrow batches or lists of records, such as
+                ``pandas.read_csv(path, chunksize=2048)`` or a ``pyarrow.RecordBatchReader``; a
+                ``pyarrow.parquet.ParquetFile``; or whatever :meth:`predict` takes.
+            columns: as for :meth:`predict`.
+            progress: called with the number of rows answered since the last call.
+
+        Raises:
+            InvalidRequest: the rows are nothing that can be sent.
+            GnomonError: what the server ended the stream with. The rows before were answered.
+            ServerError: no answer, or one that ended early.
+
+        >>> for row in client.predict_stream(pandas.read_csv("flights.csv", chunksize=2048)):
+        ...     print(row.prediction)  # doctest: +SKIP
+        """
+        if columns is None and is_nameless(rows):
+            columns = self._send(calls.feature_names())
+        talk = RowStream(columns or (), progress, self.url)
+        return self._stream(LINES, talk, rows)
+
+    def predict_batches(
+        self, batches: Any, *, progress: Progress | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """As :meth:`predict_stream`, in Arrow both ways.
+
+        Args:
+            batches: what iterates over Arrow batches, tables or frames of the same columns, such as
+                a ``pyarrow.RecordBatchReader``; or one of these.
+            progress: called with the number of rows answered since the last call.
+
+        Yields:
+            A batch for each that was sent: ``request_id``, ``row``, ``artifact``, the outputs,
+            ``error_code`` and ``error``.
+
+        Raises:
+            InvalidRequest, GnomonError, ServerError: as :meth:`predict_stream`.
+        """
+        from gnomon.service.arrow_calls import BatchStream
+
+        return self._stream(ARROW, BatchStream(progress, self.url), batches)
+
+    def contract(self) -> Contract:
+        """The contract of the live artifact."""
+        return self._send(calls.contract())
 
     def start_shadow(
         self,
@@ -212,6 +305,24 @@ class Client(_Connection[httpx.BaseTransport]):
                 self._give_up(error, deadline, seconds)
             time.sleep(READY_POLL_SECONDS)
 
+    def _stream(self, content_type: str, talk: Talk[T], rows: Any) -> Iterator[T]:
+        """Send rows and give their answers; in a loop of its own, as callers may have one."""
+        loop = BackgroundLoop()
+        duplex = self._duplex(content_type)
+        try:
+            loop.run(duplex.open())
+            for chunk in chunked(rows):
+                yield from talk.answers(loop.run(duplex.send(talk.encode(chunk))))
+                if duplex.is_over:
+                    break
+            loop.run(duplex.end(talk.last()))
+            while data := loop.run(duplex.receive()):
+                yield from talk.answers(data)
+            talk.end()
+        finally:
+            loop.run(duplex.close())
+            loop.close()
+
     def _send(self, call: Call[T]) -> T:
         with calls.reaching(self.url):
             response = self._http.request(**self._request(call))
@@ -259,6 +370,33 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
             columns = await self._send(calls.feature_names())
         return await self._send(calls.predict(rows, columns or ()))
 
+    async def predict_stream(
+        self,
+        rows: Any,
+        *,
+        columns: Sequence[str] | None = None,
+        progress: Progress | None = None,
+    ) -> AsyncIterator[StreamRow]:
+        """As :meth:`Client.predict_stream`; rows may come from an asynchronous iterator, too."""
+        if columns is None and is_nameless(rows):
+            columns = await self._send(calls.feature_names())
+        talk = RowStream(columns or (), progress, self.url)
+        async for row in self._stream(LINES, talk, rows):
+            yield row
+
+    async def predict_batches(
+        self, batches: Any, *, progress: Progress | None = None
+    ) -> AsyncIterator[pa.RecordBatch]:
+        """As :meth:`Client.predict_batches`."""
+        from gnomon.service.arrow_calls import BatchStream
+
+        async for batch in self._stream(ARROW, BatchStream(progress, self.url), batches):
+            yield batch
+
+    async def contract(self) -> Contract:
+        """As :meth:`Client.contract`."""
+        return await self._send(calls.contract())
+
     async def start_shadow(
         self,
         artifact: str,
@@ -300,6 +438,24 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
             except GnomonError as error:
                 self._give_up(error, deadline, seconds)
             await asyncio.sleep(READY_POLL_SECONDS)
+
+    async def _stream(self, content_type: str, talk: Talk[T], rows: Any) -> AsyncIterator[T]:
+        """Send rows and give their answers."""
+        duplex = self._duplex(content_type)
+        try:
+            await duplex.open()
+            async for chunk in chunked_async(rows):
+                for answer in talk.answers(await duplex.send(talk.encode(chunk))):
+                    yield answer
+                if duplex.is_over:
+                    break
+            await duplex.end(talk.last())
+            while data := await duplex.receive():
+                for answer in talk.answers(data):
+                    yield answer
+            talk.end()
+        finally:
+            await duplex.close()
 
     async def _send(self, call: Call[T]) -> T:
         with calls.reaching(self.url):

@@ -12,7 +12,7 @@ from gnomon.errors import InvalidRequest
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Record", "Rows", "is_nameless", "one_record", "records"]
+__all__ = ["Record", "Rows", "is_nameless", "one_record", "records", "slice_of"]
 
 Record: TypeAlias = Mapping[str, Any]
 Rows: TypeAlias = "Sequence[Record] | Sequence[Sequence[Any]] | pd.DataFrame | Any"
@@ -67,6 +67,15 @@ def records(rows: Any, names: Sequence[str] = ()) -> Sequence[Record]:
         where="$",
         hint=f"give {_TAKEN}",
     )
+
+
+def slice_of(rows: Any, start: int, count: int) -> Any:
+    """Some rows of those that :func:`records` takes."""
+    if _is_pandas(rows, "DataFrame"):
+        return rows.iloc[start : start + count]
+    if callable(getattr(rows, "slice", None)):  # Of polars' frames and of Arrow's tables.
+        return rows.slice(start, count)
+    return rows[start : start + count] if hasattr(rows, "__len__") else rows
 
 
 def _named(rows: Any, names: Sequence[str]) -> Sequence[Record]:

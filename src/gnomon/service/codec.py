@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import subprocess
+from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
@@ -21,7 +22,10 @@ from gnomon.service.codec_messages import (
     Failed,
     Read,
     ReadBody,
+    ReadRecords,
+    Records,
     Reply,
+    Request,
     WriteAnswer,
     Written,
     packed,
@@ -36,7 +40,7 @@ __all__ = ["Codec"]
 logger = logging.getLogger("gnomon")
 
 
-R = TypeVar("R", Read, Written)
+R = TypeVar("R", Read, Records, Written)
 
 
 class _Peer(NamedTuple):
@@ -97,22 +101,55 @@ class Codec:
         reply, payload = await self._ask(ReadBody(most_rows), contract, body, Read)
         return reply, messages.read_batch(payload, schema)
 
+    async def read_records(
+        self, contract: bytes, schema: pa.Schema, part: bytes, form: str
+    ) -> tuple[Records, bytes, pa.RecordBatch | None]:
+        """Decode a part of a stream, each record by itself.
+
+        Args:
+            contract: as JSON.
+            schema: its input schema.
+            part: the records.
+            form: see :class:`~gnomon.service.codec_messages.ReadRecords`.
+
+        Returns:
+            What was read; the records that keep to the contract as a request body and as rows.
+
+        Raises:
+            InvalidRequest: nothing of it can be read.
+            DeadlineExceeded: it took too long, or waited too long.
+            WorkerError: the process ended on it.
+        """
+        reply, payload = await self._ask(ReadRecords(form), contract, part, Records)
+        if not reply.body:
+            return reply, b"", None
+        batch = messages.read_batch(memoryview(payload)[reply.body :], schema)
+        return reply, payload[: reply.body], batch
+
     async def write(
-        self, contract: bytes, scored: pa.RecordBatch, request_id: str, artifact: str
+        self,
+        contract: bytes,
+        scored: pa.RecordBatch,
+        request_id: str,
+        artifact: str,
+        numbers: Sequence[int] | None = None,
     ) -> bytes:
         """The JSON that answers a request of many rows; see :func:`gnomon.service.answers.many`.
+
+        With ``numbers`` each row is on a line of its own; see :func:`gnomon.service.answers.lines`.
 
         Raises:
             DeadlineExceeded: it took too long, or waited too long.
             WorkerError: the process ended on it.
         """
-        request = WriteAnswer(request_id, artifact)
+        told = None if numbers is None else tuple(numbers)
+        request = WriteAnswer(request_id, artifact, told)
         _, payload = await self._ask(request, contract, scored.serialize(), Written)
         return payload
 
     async def _ask(
         self,
-        request: ReadBody | WriteAnswer,
+        request: Request,
         contract: bytes,
         payload: bytes | bytearray | pa.Buffer,
         kind: type[R],
@@ -133,7 +170,7 @@ class Codec:
 
     async def _exchange(
         self,
-        request: ReadBody | WriteAnswer,
+        request: Request,
         contract: bytes,
         payload: bytes | bytearray | pa.Buffer,
     ) -> tuple[Reply, bytes]:

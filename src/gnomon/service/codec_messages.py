@@ -20,6 +20,9 @@ __all__ = [
     "Failed",
     "Read",
     "ReadBody",
+    "ReadRecords",
+    "Records",
+    "RefusedRecord",
     "Reply",
     "Request",
     "WriteAnswer",
@@ -39,11 +42,26 @@ class ReadBody(msgspec.Struct, tag="read", frozen=True):
     most_rows: int
 
 
+class ReadRecords(msgspec.Struct, tag="records", frozen=True):
+    """Decode the payload, a part of a stream, by the contract: each record by itself.
+
+    Attributes:
+        form: ``lines``, of JSON each, or ``arrow``, a stream of one batch.
+    """
+
+    form: str
+
+
 class WriteAnswer(msgspec.Struct, tag="write", frozen=True):
-    """Make the answer to a request of many rows of the payload, a scored batch."""
+    """Make the answer to a request of many rows of the payload, a scored batch.
+
+    Attributes:
+        numbers: of the rows in a stream: then each is answered on a line of its own.
+    """
 
     request_id: str
     artifact: str
+    numbers: tuple[int, ...] | None = None
 
 
 class Read(msgspec.Struct, tag="rows", frozen=True):
@@ -60,6 +78,37 @@ class Read(msgspec.Struct, tag="rows", frozen=True):
     outside: dict[str, int]
 
 
+class RefusedRecord(SentError, frozen=True, kw_only=True):
+    """Why a record of a stream was refused.
+
+    Attributes:
+        place: among the records of its part.
+        record: as JSON, as far as it is any.
+    """
+
+    place: int
+    record: bytes
+
+
+class Records(msgspec.Struct, tag="read records", frozen=True):
+    """The records of a part of a stream.
+
+    The payload is a request body of those that keep to the contract, if there are any, and then
+    their rows, a record batch in the contract's input schema.
+
+    Attributes:
+        body: how long that request body is, in bytes.
+        unknown: their unknown fields.
+        outside: rows let through with a value out of domain or range, by feature.
+        refused: the others.
+    """
+
+    body: int
+    unknown: tuple[str, ...]
+    outside: dict[str, int]
+    refused: tuple[RefusedRecord, ...]
+
+
 class Written(msgspec.Struct, tag="written", frozen=True):
     """The answer is the payload, JSON."""
 
@@ -68,8 +117,8 @@ class Failed(SentError, tag="failed", frozen=True):
     """The body was refused, and why."""
 
 
-Request = ReadBody | WriteAnswer
-Reply = Read | Written | Failed
+Request = ReadBody | ReadRecords | WriteAnswer
+Reply = Read | Records | Written | Failed
 
 _request = msgspec.json.Decoder[Request](Request)
 _reply = msgspec.json.Decoder[Reply](Reply)

@@ -1,4 +1,4 @@
-"""``python -m gnomon.service.codec_process FD``: reads large bodies and writes large answers.
+"""``python -m gnomon.service.codec_process FD``: reads large bodies, writes large answers.
 
 Started by :class:`gnomon.service.codec.Codec`, one request at a time; it leaves when the socket
 closes, and the kernel ends it with its gateway. Where memory runs out it goes before anything of
@@ -11,18 +11,24 @@ import gc
 import os
 import socket
 import sys
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import msgspec
 
 from gnomon.compat.platform import die_with_parent
 from gnomon.contract import Contract, Decoder
-from gnomon.errors import GnomonError
-from gnomon.service.answers import many
+from gnomon.contract.record_lines import decode_lines
+from gnomon.errors import GnomonError, InvalidRequest
+from gnomon.service.answers import lines, many
+from gnomon.service.arrow_records import UnsentRecord, arrow_lines
 from gnomon.service.codec_messages import (
     Failed,
     Read,
     ReadBody,
+    ReadRecords,
+    Records,
+    RefusedRecord,
     Reply,
     Request,
     WriteAnswer,
@@ -61,6 +67,8 @@ def _done(request: Request, contract: bytes, payload: bytes) -> tuple[Reply, byt
     try:
         if isinstance(request, ReadBody):
             return _read(_decoder(contract), payload, request.most_rows)
+        if isinstance(request, ReadRecords):
+            return _read_records(_decoder(contract), payload, request.form)
         return _written(_decoder(contract).contract, payload, request)
     except GnomonError as error:
         return Failed.of(error), b""
@@ -72,9 +80,38 @@ def _read(decoder: Decoder, body: bytes, most_rows: int) -> tuple[Read, bytes]:
     return read, decoder.batch(decoded.rows).serialize()
 
 
+def _read_records(decoder: Decoder, payload: bytes, form: str) -> tuple[Records, bytes]:
+    given = payload.split(b"\n") if form == "lines" else arrow_lines(payload)
+    sent = [line for line in given if isinstance(line, bytes)]
+    rows, unknown, refused = decode_lines(decoder, sent)
+    kept = [line for place, line in enumerate(sent) if place not in refused]
+    body = b'{"rows":[%s]}' % b",".join(kept) if kept else b""
+    batch = decoder.batch(rows).serialize() if rows else b""
+    told = tuple(_refused(given, refused))
+    return Records(len(body), unknown, decoder.outside(rows), told), body + bytes(batch)
+
+
+def _refused(
+    given: Sequence[bytes | UnsentRecord], refused: dict[int, InvalidRequest]
+) -> Iterator[RefusedRecord]:
+    """Those of the lines that could not be read, and those that could not even be lines."""
+    sent = 0
+    for place, line in enumerate(given):
+        error = refused.get(sent) if isinstance(line, bytes) else line.error
+        record = line if isinstance(line, bytes) else line.record
+        sent += isinstance(line, bytes)
+        if error is not None:
+            yield RefusedRecord(
+                error.code, error.message, error.where, error.hint, place=place, record=record
+            )
+
+
 def _written(contract: Contract, payload: bytes, request: WriteAnswer) -> tuple[Written, bytes]:
     scored = messages.read_batch(payload, messages.scored_schema(contract.output_schema))
-    return Written(), many(scored, contract, request.request_id, request.artifact)
+    head = (contract, request.request_id, request.artifact)
+    if request.numbers is not None:
+        return Written(), lines(scored, *head, request.numbers)
+    return Written(), many(scored, *head)
 
 
 @lru_cache(maxsize=8)

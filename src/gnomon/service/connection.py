@@ -35,6 +35,7 @@ from gnomon.service.front_door import FrontDoor
 from gnomon.service.head import END, HEAD_BYTES, Head, early_refusal, lasting, read_head
 from gnomon.service.http import CLOSE, Scope, is_encoded, response, unexpected
 from gnomon.service.origins import origins_of
+from gnomon.service.record_stream import media_type
 from gnomon.service.stream import ClientStream
 from gnomon.service.ticket import Answer
 from gnomon.settings import Settings
@@ -365,6 +366,8 @@ def is_plain(head: Head, settings: Settings) -> bool:
     if head.length is None or head.length > min(BODY_BYTES, settings.body_bytes):
         return False
     if not head.keep_alive or head.expects or is_encoded(head.headers):
+        return False
+    if media_type(head.headers):
         return False
     names = {name for name, _ in head.headers}
     if not names.isdisjoint(SENT_BY_PAGES):

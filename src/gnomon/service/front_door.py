@@ -48,6 +48,7 @@ from gnomon.service.origins import (
     origins_of,
     with_headers,
 )
+from gnomon.service.record_stream import RecordStream, media_type
 from gnomon.service.remembered_heads import RememberedHeads
 from gnomon.service.runtime import Runtime
 from gnomon.service.status import public
@@ -168,6 +169,10 @@ class FrontDoor:
             if runtime.settings.predict_token is not None:
                 check_token(scope, runtime.settings.predict_token, hint=PREDICT_HINT)
             settings = runtime.settings
+            if media_type(scope["headers"]):
+                stream = RecordStream(scope, receive, send, runtime.requests, settings, client)
+                await stream.run()
+                return
             with runtime.requests.held.body() as grow:
                 body = await read_body(
                     receive,

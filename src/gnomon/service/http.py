@@ -18,6 +18,7 @@ from gnomon.errors import (
     Unauthorized,
     UnknownContentCoding,
 )
+from gnomon.service.content_coding import content_coding, decoded
 
 __all__ = [
     "ASGI",
@@ -102,31 +103,26 @@ async def read_body(
     grow: Callable[[int], None] = lambda size: None,
     hint: str = "send fewer rows per request, or raise GNOMON_BODY_BYTES",
 ) -> bytes | bytearray:
-    """The whole request body. A long one is not copied to make it ``bytes``.
+    """The whole request body, decompressed. A long one is not copied to make it ``bytes``.
 
     Args:
         receive: the ASGI ``receive`` of the request.
-        limit: the most bytes to take.
+        limit: the most bytes to take, and to make of a compressed body.
         headers: the request's headers; with them a body that announces itself as too long is
             refused before a byte of it is read.
         seconds: how long it may take to come.
-        grow: called with how many bytes have come; what it raises ends the reading.
+        grow: called with how many bytes are held; what it raises ends the reading.
         hint: what to do about a body that is too long.
 
     Raises:
-        UnknownContentCoding: the body is compressed.
+        UnknownContentCoding: the body is compressed in a way that is not read.
         BodyTooLarge: as soon as the limit is passed; what came so far is dropped.
-        MalformedBody: the ``Content-Length`` is not a number.
+        MalformedBody: the ``Content-Length`` is not a number, or the body cannot be decompressed.
         RequestTimeout: it was not all there in time.
         ClientGone: the client disconnected.
     """
     headers = tuple(headers)
-    if is_encoded(headers):
-        raise UnknownContentCoding(
-            "expected a body without a content coding",
-            where="Content-Encoding",
-            hint="send it uncompressed, or let a proxy in front decompress it",
-        )
+    coding = content_coding(headers)
     for name, value in headers:
         if name == b"content-length":
             length = announced(value)
@@ -136,9 +132,10 @@ async def read_body(
                 raise _too_large(limit, f"{length:,} bytes", hint)
     try:
         async with asyncio.timeout(seconds):
-            return await _read(receive, limit, grow, hint)
+            body = await _read(receive, limit, grow, hint)
     except TimeoutError:
         raise too_slow(seconds) from None
+    return body if coding is None else await decoded(body, coding, limit, grow, hint)
 
 
 async def _read(
@@ -211,7 +208,7 @@ def error_response(
     if error.status == 503:
         headers = (RETRY_AFTER,)
     elif isinstance(error, UnknownContentCoding):
-        headers = ((b"accept-encoding", b"identity"),)
+        headers = ((b"accept-encoding", ", ".join(error.accepted).encode()),)
     elif isinstance(error, RequestTimeout):
         headers = (CLOSE,)  # What of the request is still to come must not be taken for the next.
     elif isinstance(error, Unauthorized):

@@ -40,6 +40,7 @@ def openapi(contract: Contract, artifact_tag: str) -> Schema:
             **_health(),
             **_pages(),
         },
+        CONTRACT: msgspec.to_builtins(contract),
         "components": {
             "schemas": {**contract_schemas(contract), "Error": ERROR, **_own_schemas()},
             "securitySchemes": {
@@ -52,6 +53,26 @@ def openapi(contract: Contract, artifact_tag: str) -> Schema:
 
 CONTROL = "The control token, from `<storage root>/control.token` or GNOMON_CONTROL_TOKEN"
 PREDICT = "Only where the deployment sets GNOMON_PREDICT_TOKEN"
+
+CONTRACT = "x-gnomon-contract"
+"""The whole contract, for clients that read files by it."""
+
+STREAMS: Schema = {
+    "application/x-ndjson": {
+        "schema": {
+            "type": "string",
+            "description": "A JSON object a line: records, and their answers in the same order",
+        }
+    },
+    "application/vnd.apache.arrow.stream": {
+        "schema": {
+            "type": "string",
+            "format": "binary",
+            "description": "An Arrow IPC stream: records, and their answers in the same order",
+        }
+    },
+}
+"""Of any length; the answers come while the body is sent."""
 
 ANY: Schema = {"description": "Anything"}
 
@@ -97,7 +118,7 @@ PROTOCOL_ERRORS = {
 
 BODY_ERRORS = {
     "413": "The body, or the number of rows, is over the limit",
-    "415": "The body is compressed",
+    "415": "The body is compressed in another way than gzip or zstd, or more than once",
 }
 
 PREDICT_ERRORS = {
@@ -133,11 +154,18 @@ def _predict(contract: Contract) -> Schema:
                 "schema": {"type": "string"},
             }
         ],
-        "requestBody": _content(_either("Record", "Rows"), required=True),
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _either("Record", "Rows")}, **STREAMS},
+        },
         "responses": {
-            "200": _reply(
-                "A prediction, or one for each row", _either("Prediction", "Predictions")
-            ),
+            "200": {
+                "description": "A prediction, or one for each row",
+                "content": {
+                    "application/json": {"schema": _either("Prediction", "Predictions")},
+                    **STREAMS,
+                },
+            },
             **_errors(PROTOCOL_ERRORS | PREDICT_ERRORS),
         },
     }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from gnomon.contract.decoding import Decoded
 from gnomon.errors import DeadlineExceeded, GnomonError, InvalidRequest, Overloaded
@@ -14,13 +15,16 @@ from gnomon.service.held_bodies import MOST_BODIES, HeldBodies
 from gnomon.service.metrics import Metrics
 from gnomon.service.recording import Recorder
 from gnomon.service.rollout_follower import RolloutFollower
+from gnomon.service.stream_scoring import StreamScorer
 from gnomon.service.tasks import Tasks
-from gnomon.service.ticket import Answer, Ticket
+from gnomon.service.ticket import Answer, Ticket, promise
 from gnomon.settings import Settings
 
 __all__ = ["RequestHandler"]
 
 logger = logging.getLogger("gnomon")
+
+T = TypeVar("T")
 
 COMPLAINTS = 20
 """Refused hosts and origins that are named in the server's log. Any client can send more."""
@@ -37,6 +41,7 @@ class RequestHandler:
         tasks: where large bodies are read.
 
     Attributes:
+        streams: scores the parts of streams.
         held: counts the bytes of the bodies that come through ASGI.
     """
 
@@ -54,13 +59,14 @@ class RequestHandler:
         self._metrics = metrics
         self._tasks = tasks
         self._complaints: set[str] = set()
+        self.streams = StreamScorer(settings, follower, recorder, metrics)
         self.held = HeldBodies(MOST_BODIES * settings.body_bytes)
 
     async def predict(
         self, body: bytes | bytearray, client_id: str | None, waited: float = 0.0
     ) -> Answer:
         """Answer one prediction request; it is in the log before this returns."""
-        answer, reply = _promise()
+        answer, reply = promise()
         self.submit(body, client_id, reply, waited)
         return await answer
 
@@ -119,9 +125,27 @@ class RequestHandler:
             self._metrics.unknown(read.unknown)
             lane.submit(ticket)
 
+    async def in_background(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for something that ends also where nobody waits for it any more."""
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        async def carried_out() -> None:
+            try:
+                result = await work
+            except Exception as error:
+                if done.done():
+                    raise
+                done.set_exception(error)
+            else:
+                if not done.done():
+                    done.set_result(result)
+
+        self._tasks.finish(carried_out())
+        return await done
+
     async def reject(self, error: GnomonError, client_id: str | None) -> Answer:
         """Answer a request whose body was not taken; it is logged without one."""
-        answer, reply = _promise()
+        answer, reply = promise()
         ticket = Ticket(new_request_id(), client_id, b"", reply)
         outcome = "shed" if isinstance(error, Overloaded) else "rejected"
         self._unanswered(ticket, outcome, error, self._follower.live)
@@ -139,14 +163,3 @@ class RequestHandler:
     ) -> None:
         self._metrics.received(1)
         self._recorder.unanswered(ticket, outcome, error, None if lane is None else lane.identity)
-
-
-def _promise() -> tuple[asyncio.Future[Answer], Callable[[Answer], None]]:
-    """An answer to await, and what resolves it unless nobody awaits it any more."""
-    answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-
-    def reply(given: Answer) -> None:
-        if not answer.done():
-            answer.set_result(given)
-
-    return answer, reply

@@ -17,9 +17,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from types import FrameType
 
-from gnomon.compat.platform import own_descriptors, stop_listening
+from gnomon.compat.platform import die_with_parent, own_descriptors, stop_listening
 
 __all__ = [
+    "COMMAND",
     "is_server",
     "listening",
     "refuse_connections",
@@ -30,6 +31,8 @@ __all__ = [
 POLL_SECONDS = 0.05
 SERVER = "_GNOMON_SERVER"
 """The variable that tells gateways the process id of the process that starts them."""
+COMMAND = "_GNOMON_COMMAND"
+"""The variable that tells that process the id of the command that started it, and ends with it."""
 LOOK_SECONDS = 0.5
 
 logger = logging.getLogger("gnomon")
@@ -38,6 +41,9 @@ logger = logging.getLogger("gnomon")
 def is_server() -> None:
     """To be called in the process that serves a deployment, before it starts gateways."""
     os.environ[SERVER] = str(os.getpid())
+    command = os.environ.pop(COMMAND, None)
+    if command is not None:
+        die_with_parent(int(command))
 
 
 def stop_without_server() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ import pyarrow as pa
 from gnomon.errors import GnomonError
 from gnomon.service.http import Header, error_response
 
-__all__ = ["Answer", "Ticket"]
+__all__ = ["Answer", "Ticket", "promise"]
 
 
 NONE_OUTSIDE: dict[str, int] = {}
@@ -45,6 +46,9 @@ class Ticket:
         unknown: names of fields the contract does not know.
         batch: the decoded rows of a large request, as Arrow; then ``rows`` only counts them.
         outside: its rows let through with a value out of domain or range, by feature.
+        form: how its rows are answered: ``json``, or as the part of a stream ``lines`` or
+            ``arrow``, which is a batch in the scored schema.
+        numbers: of its rows in that stream.
         reply: called once with the answer, after the request is in the log.
         expires: when it times out, in seconds of the event loop's clock.
         settled: whether its outcome is decided.
@@ -56,6 +60,8 @@ class Ticket:
         "body",
         "client_id",
         "expires",
+        "form",
+        "numbers",
         "outside",
         "reply",
         "request_id",
@@ -87,6 +93,19 @@ class Ticket:
         self.unknown: tuple[str, ...] = ()
         self.batch: pa.RecordBatch | None = None
         self.outside = NONE_OUTSIDE
+        self.form = "json"
+        self.numbers: Sequence[int] = ()
         self.reply = reply
         self.expires = 0.0
         self.settled = False
+
+
+def promise() -> tuple[asyncio.Future[Answer], Callable[[Answer], None]]:
+    """An answer to await, and what resolves it unless nobody awaits it any more."""
+    answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def reply(given: Answer) -> None:
+        if not answer.done():
+            answer.set_result(given)
+
+    return answer, reply

@@ -10,25 +10,38 @@ from gnomon.log.open_segments import OpenSegment
 __all__ = ["explain"]
 
 
-def explain(moved: int, left: Sequence[OpenSegment], segment_seconds: float) -> str:
+def explain(
+    moved: int,
+    left: Sequence[OpenSegment],
+    segment_seconds: float,
+    closed: Sequence[OpenSegment] | None = None,
+) -> str:
     """How many closed segments were sealed; how many rows are in open ones, and until when.
 
     Args:
-        moved: closed segments that were sealed.
+        moved: closed segments that this command sealed; a server's sealer may have sealed others.
         left: open segments.
         segment_seconds: the age at which a segment is closed, as set here.
+        closed: open segments that were closed first; None where that was not asked for.
     """
-    done = f"{_segments(moved, 'closed')} sealed"
+    done = f"{_counted(moved, 'closed segment')} sealed"
+    if closed:
+        done = f"{_in_segments(closed)} closed; {done}"
+        if moved < len(closed):
+            done += ", the others by the server"
     if not left:
         return done
-    rows = sum(one.rows for one in left)
+    if closed is not None:
+        return f"{done}; {_in_segments(left)} came since"
     next_in = max(min(segment_seconds - one.age for one in left), 0.0)
     which = "it closes" if len(left) == 1 else "the first closes"
-    return (
-        f"{done}; {_segments(len(left), 'open')} with {rows:,} row{'' if rows == 1 else 's'}, "
-        f"{which} in {duration(next_in)}, or now with --now"
-    )
+    return f"{done}; {_in_segments(left)}, {which} in {duration(next_in)}, or now with --now"
 
 
-def _segments(number: int, kind: str) -> str:
-    return f"{number:,} {kind} segment{'' if number == 1 else 's'}"
+def _in_segments(segments: Sequence[OpenSegment]) -> str:
+    rows = sum(one.rows for one in segments)
+    return f"{_counted(len(segments), 'open segment')} with {_counted(rows, 'row')}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

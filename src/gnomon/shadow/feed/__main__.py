@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from gnomon.compat.platform import die_with_parent
+from gnomon.compat.pyarrow import leave_pandas_out
 from gnomon.errors import GnomonError
 from gnomon.policy import Policy
 from gnomon.printable import printable
@@ -33,6 +34,7 @@ OUT_OF_MEMORY_SCORE = 1000
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a feed until its parent socket closes."""
     die_with_parent(os.getppid())
+    leave_pandas_out()
     settings = enter_background(niceness=NICENESS, oom_score=OUT_OF_MEMORY_SCORE)
     given = _parser().parse_args(arguments)
     parent_socket = socket.socket(fileno=given.parent_socket)
