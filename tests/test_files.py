@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gnomon import files
+from gnomon.files import refuse_special
 
 
 @pytest.fixture
@@ -168,3 +169,15 @@ def test_a_removed_file_is_gone_on_disk(tmp_path: Path, calls: list[str]) -> Non
     assert calls == [f"fsync {tmp_path.name}"]
     files.remove(tmp_path / "one")
     assert len(calls) == 1
+
+
+def test_what_is_no_file_is_refused_before_it_is_opened(tmp_path: Path) -> None:
+    """To open a pipe would wait for its other end; a folder is for whoever reads it to refuse."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="it is a pipe, not a file"):
+        refuse_special(tmp_path / "fifo")
+    with pytest.raises(OSError, match="it is a device, not a file"):
+        refuse_special(Path("/dev/null"))
+    refuse_special(tmp_path)
+    refuse_special(tmp_path / "file")

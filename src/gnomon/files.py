@@ -24,6 +24,7 @@ __all__ = [
     "folder_mode",
     "make_folder",
     "narrow",
+    "refuse_special",
     "remove",
     "replace",
     "sweep",
@@ -54,6 +55,20 @@ def apply_umask(umask: int) -> None:
     global _umask
     _umask = umask
     os.umask(umask)
+
+
+def refuse_special(path: Path) -> None:
+    """Refuse what is neither a file nor a folder, before it is opened.
+
+    To open a FIFO waits for somebody at its other end, and a device may never end.
+
+    Raises:
+        OSError: it is a FIFO, a socket or a device; or it cannot be looked at.
+    """
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        kind = "pipe" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "device"
+        raise OSError(errno.EINVAL, f"it is a {kind}, not a file", str(path))
 
 
 def file_mode() -> int:

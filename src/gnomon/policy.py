@@ -42,6 +42,7 @@ import msgspec
 import pyarrow as pa
 
 from gnomon.errors import PolicyError
+from gnomon.files import refuse_special
 from gnomon.formats import Format, check_version
 from gnomon.name_lists import did_you_mean, listed
 from gnomon.struct_errors import struct_error
@@ -265,6 +266,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             NewerFormat: it is written for a newer version of Gnomon.
         """
         try:
+            refuse_special(Path(path))
             raw = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise PolicyError(

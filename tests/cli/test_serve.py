@@ -22,7 +22,13 @@ from tests.forking import run_python
 from tests.load import until
 from tests.packing import write_service
 
-ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
+ROW = {
+    "flower": "mine",
+    "sepal_length": 5.1,
+    "sepal_width": 3.5,
+    "petal_length": 1.4,
+    "petal_width": 0.2,
+}
 
 
 @pytest.mark.slow
@@ -63,6 +69,8 @@ def test_a_new_deployment_trains_serves_and_answers(shell: Shell) -> None:
         deployed("shadow", "start", "my-iris:latest")
         assert f"at http://127.0.0.1:{port}" in deployed("status").out
         run("models.send", f"http://127.0.0.1:{port}")
+        compared = deployed("compare", "my-iris", "--table", "logistic.parquet", "--json").json
+        assert (compared["verdict"], compared["coverage"]["compared"]) == ("ok", 1_000)
         run("shadow.replay", "--day", f"{datetime.now(UTC):%Y-%m-%d}")
         assert len(list(folder.glob(".gnomon/skew/my-iris/*.json"))) == 2
         assert "is live" in deployed("promote", "my-iris", "--wait", "60").out

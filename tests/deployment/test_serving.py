@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -72,15 +74,23 @@ def test_every_flight_gets_an_answer(server: Server, april: list[dict[str, Any]]
         assert sum(answer.probabilities.values()) == pytest.approx(1)
 
 
+def _in_new_york(flight: dict[str, Any]) -> str:
+    moment = datetime.fromisoformat(flight["time_hour"])
+    return moment.astimezone(ZoneInfo("America/New_York")).isoformat()
+
+
 def test_what_this_deployment_does_not_serve_is_refused(
     server: Server, april: list[dict[str, Any]]
 ) -> None:
-    """An origin that is none of the three airports, or local time, is an error with its place."""
+    """An origin that is none of the three airports, or a time of nowhere, is an error with its
+    place. The same instant by another clock is the same."""
     with server.client() as client:
         with pytest.raises(InvalidRequest, match="origin"):
             client.predict(april[0] | {"origin": "BOS"})
         with pytest.raises(InvalidRequest, match="time_hour"):
-            client.predict(april[0] | {"time_hour": "2013-04-01T05:00:00-04:00"})
+            client.predict(april[0] | {"time_hour": "2013-04-01T05:00:00"})
+        same = client.predict([april[0], april[0] | {"time_hour": _in_new_york(april[0])}])
+    assert same[0].probabilities == same[1].probabilities
 
 
 def test_the_scheduled_replay_finds_live_as_it_was(
@@ -126,18 +136,48 @@ def test_a_bento_carries_the_service_and_gnomon(tmp_path: Path) -> None:
     assert said.stdout.strip() == gnomon.__version__
 
 
-def test_the_skeleton_builds_a_bento(tmp_path: Path) -> None:
-    """Where Gnomon is installed from elsewhere than a package index, too."""
-    environment = {**os.environ, "BENTOML_HOME": str(tmp_path), "BENTOML_DO_NOT_TRACK": "True"}
-    folder = tmp_path / "shop"
+@pytest.mark.slow
+def test_a_bento_of_the_skeleton_is_served_where_nothing_else_is(tmp_path: Path) -> None:
+    """Built, exported, unpacked as a container has it, served with an empty store and root: it
+    brings its artifact, answers and logs. Imported instead, it is in the store."""
+    there = {**os.environ, "BENTOML_HOME": str(tmp_path / "home"), "BENTOML_DO_NOT_TRACK": "True"}
+    folder, bento = tmp_path / "shop", tmp_path / "shop.bento"
     folder.mkdir()
     for command in (
-        ["-m", "gnomon", "init", "."],
-        ["-m", "bentoml", "build", "--version", "one"],
+        ["gnomon", "init", "."],
+        ["models.train"],
+        ["bentoml", "build", "--version", "one"],
+        ["bentoml", "export", "gateway:one", str(bento)],
     ):
-        subprocess.run(
-            [sys.executable, *command], cwd=folder, env=environment, capture_output=True, check=True
-        )
-    built = tmp_path / "bentos" / "gateway" / "one"
+        _run(command, folder, there)
+    built = tmp_path / "home" / "bentos" / "gateway" / "one"
     assert (built / "src" / "shadow" / "policy.toml").is_file()
     assert "gnomon" in (built / "env/python/requirements.txt").read_text()
+    unpacked = tmp_path / "unpacked"
+    shutil.unpack_archive(bento, unpacked, "tar")
+    (artifact,) = [p for p in (unpacked / "models" / "shop").iterdir() if p.is_dir()]
+    root = tmp_path / "root"
+    empty = {"BENTOML_HOME": str(tmp_path / "empty"), "GNOMON_ROOT": str(root)}
+    with serving(unpacked / "src", root, environment=empty) as server, server.client() as client:
+        record: dict[str, Any] = {
+            f"{p}_{d}": 1.5 for p in ("sepal", "petal") for d in ("length", "width")
+        }
+        answer = client.predict(record | {"flower": "mine"})
+        assert answer.artifact == f"shop:{artifact.name}"
+        assert gnomon.open_log("shop", settings=server.settings).sql("FROM log").num_rows == 1
+    imported = {**there, "BENTOML_HOME": str(tmp_path / "imported")}
+    _run(["bentoml", "import", str(bento)], tmp_path, imported)
+    listed = _run(["gnomon", "artifacts", "shop"], tmp_path, imported)
+    assert artifact.name in listed
+
+
+def _run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

@@ -32,6 +32,7 @@ from gnomon.errors import (
     SigningError,
     UntrustedSignature,
 )
+from gnomon.files import refuse_special
 from gnomon.formats import Format, decode
 from gnomon.printable import printable
 from gnomon.settings import TRUSTED_KEYS
@@ -168,6 +169,7 @@ def trusted_keys() -> tuple[PublicKey, ...] | None:
 
 def _keys_of(path: Path) -> list[PublicKey]:
     try:
+        refuse_special(path)
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"cannot read the public keys: {error}", where=TRUSTED_KEYS) from None
@@ -288,6 +290,8 @@ def new_key(path: Path, comment: str) -> PublicKey:
         serialization.PrivateFormat.OpenSSH,
         serialization.NoEncryption(),
     )
+    if not path.name:
+        raise SigningError("expected the name of a file to write", where=str(path))
     beside = path.with_name(path.name + ".pub")
     try:
         for place, content, mode in (
@@ -331,6 +335,7 @@ def read_private(path: Path, passphrase: Callable[[], bytes]) -> Ed25519PrivateK
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     try:
+        refuse_special(path)
         mode, content = path.stat().st_mode, path.read_bytes()
     except OSError as error:
         raise SigningError(f"cannot read the key: {error.strerror}", where=str(path)) from None

@@ -52,6 +52,11 @@ def run() -> None:
         _refuse(error)
     except OSError as error:
         _refuse(GnomonError(error.strerror or str(error), where=_place(error)))
+    except UnicodeEncodeError as error:
+        words = [word for word in sys.argv[1:] if not _is_text(word)]
+        if not words:
+            raise
+        _refuse(GnomonError(f"not UTF-8 text: {error.reason}", where=ascii(words[0])))
     except Exception as error:
         sys.excepthook(type(error), error, error.__traceback__)
         raise SystemExit(CRASHED) from None
@@ -62,6 +67,11 @@ def _refuse(error: GnomonError) -> NoReturn:
 
     show_error(error)
     raise SystemExit(FAILED) from None
+
+
+def _is_text(word: str) -> bool:
+    """Whether an argument is; of one that is not, Python has each odd byte as half a surrogate."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in word)
 
 
 def _place(error: OSError) -> str | None:

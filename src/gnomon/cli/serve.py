@@ -27,6 +27,8 @@ STOPPED = (0, -signal.SIGINT, -signal.SIGTERM)
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """What lets other machines in, and how this one calls it."""
 
+_HOST_HINT = "--host takes an address of this machine: 127.0.0.1, or 0.0.0.0 for all"
+
 
 def command(
     folder: Annotated[
@@ -105,13 +107,17 @@ def _check(folder: Path, host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
+        except (TypeError, UnicodeError):  # Python cannot make a name of it to look up.
+            raise SettingsError(
+                "expected the name or the address of a host", where=ascii(host), hint=_HOST_HINT
+            ) from None
         except OSError as error:
             raise SettingsError(
                 f"cannot listen there: {error.strerror}",
                 where=f"{host}:{port}",
                 hint="stop what uses the port, or take another: --port 3001"
                 if error.errno == errno.EADDRINUSE
-                else "--host takes an address of this machine: 127.0.0.1, or 0.0.0.0 for all",
+                else _HOST_HINT,
             ) from None
 
 

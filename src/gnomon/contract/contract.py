@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from itertools import groupby
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 import pyarrow as pa
@@ -15,6 +15,7 @@ import pyarrow as pa
 from gnomon.contract.feature import Feature, FeatureType, Output, Role, Scalar
 from gnomon.contract.json_values import reader
 from gnomon.errors import ContractError, GnomonError, NewerFormat
+from gnomon.files import refuse_special
 from gnomon.formats import Format, check_version
 from gnomon.struct_errors import struct_error
 
@@ -173,6 +174,7 @@ class Contract(
             NewerFormat: a newer version of Gnomon wrote it.
         """
         try:
+            refuse_special(path)
             body = path.read_bytes()
         except OSError as error:
             raise ContractError(
@@ -189,12 +191,13 @@ class Contract(
             NewerFormat: as :meth:`read`.
         """
         try:
+            content = msgspec.json.decode(body)
             found = msgspec.json.decode(body, type=_Head).format
             check_version(found, _KIND, "$.format")
             contract = msgspec.json.decode(body, type=cls)
             contract.check()
         except msgspec.ValidationError as error:
-            raise _unfit(error, body, path) from None
+            raise _unfit(error, content, path) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ContractError(f"the contract is not JSON: {error}", where=str(path)) from None
         except (ContractError, NewerFormat) as error:
@@ -374,9 +377,8 @@ def _at(where: str, contract: Contract, name: str) -> Feature:
         raise
 
 
-def _unfit(error: msgspec.ValidationError, body: bytes, path: Path) -> ContractError:
+def _unfit(error: msgspec.ValidationError, content: Any, path: Path) -> ContractError:
     """The refusal of JSON that is no contract, with what would be taken instead."""
-    content = msgspec.json.decode(body)
     kind = Contract if isinstance(content, dict) and "format" in content else _Head
     message, place, hint = struct_error(error, kind, content)
     inside = None if place == "$" else place

@@ -17,6 +17,7 @@ import pyarrow.parquet
 
 from gnomon.contract.contract import Contract
 from gnomon.errors import TableError
+from gnomon.files import refuse_special
 from gnomon.name_lists import as_names
 from gnomon.offline.casts import as_key, as_known, as_label, as_value, micros
 from gnomon.offline.column_names import KEYS, KNOWN_AT, LABEL, own_name
@@ -215,6 +216,7 @@ def read_table(path: Path, contract: Contract, *, option: str = "--table") -> pa
             hint=f"{option} takes the path of a CSV or Parquet file, relative to this folder",
         )
     try:
+        refuse_special(path)
         if path.name.endswith((".csv", ".csv.gz")):
             table = _read_csv(path, contract)
         elif path.name.endswith((".parquet", ".pq")):
@@ -251,6 +253,8 @@ def write_table(table: pa.Table, path: Path) -> None:
             hint="its name should end in one of .csv, .parquet, .pq",
         )
     try:
+        if path.exists():
+            refuse_special(path)
         write(table, path)
     except (OSError, pa.ArrowException) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -317,6 +317,10 @@ def reaching(url: str) -> Iterator[None]:
             where=url,
             hint="give the client a longer `timeout`",
         ) from None
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise ServerError(
+            f"expected a URL such as http://127.0.0.1:3000: {error}", where=ascii(url)[1:-1]
+        ) from None
     except httpx.UnsupportedProtocol:
         raise ServerError(
             "expected a URL that begins with http:// or https://",

@@ -219,9 +219,10 @@ def allow(method: str) -> bytes:
 
 def _decode(body: bytes, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(body, type=kind)
+        content = msgspec.json.decode(body)
+        return msgspec.convert(content, kind)
     except msgspec.ValidationError as error:
-        message, place, hint = struct_error(error, kind, msgspec.json.decode(body))
+        message, place, hint = struct_error(error, kind, content)
         fields = "the fields are " + ", ".join(kind.__struct_fields__)  # type: ignore[attr-defined]
         raise InvalidRequest(message, where=place, hint=hint or fields) from None
     except msgspec.DecodeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 import bentoml
 import msgspec
 
+from gnomon.artifact.bundled import bento_of, install_bundled
 from gnomon.compat.bentoml import Service, declared_in
 from gnomon.compat.pyarrow import leave_pandas_out
+from gnomon.errors import GnomonError
 from gnomon.files import apply_umask
 from gnomon.printable import make_logs_printable, make_tracebacks_printable
 from gnomon.service.connection import take_connections
@@ -32,6 +35,8 @@ from gnomon.service.traffic import count_by_route
 from gnomon.settings import Settings
 
 __all__ = ["GatewayService", "gateway"]
+
+logger = logging.getLogger("gnomon")
 
 
 class GatewayService(Service[Any]):  # type: ignore[misc]
@@ -65,6 +70,16 @@ class GatewayService(Service[Any]):  # type: ignore[misc]
         return runtime
 
 
+def _install(bento: Path, model: str) -> None:
+    """Put what the bento brings into the store; of what is damaged the log says so, and a server
+    that has nothing else is not ready."""
+    try:
+        for tag in install_bundled(bento, model):
+            logger.info("the bento brought %s", tag)
+    except (GnomonError, OSError) as error:
+        logger.error("what the bento brought is not in the store: %s", error)
+
+
 def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> GatewayService:
     """The service of a deployment; assign it to a module-level name and point BentoML at it.
 
@@ -88,6 +103,9 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
     apply_umask(settings.file_umask)  # BentoML's own processes, which import this, too.
     origins_of(settings)
 
+    declared_by = sys._getframe(1).f_globals  # noqa: SLF001  # CPython has it
+    bento = bento_of(Path(declared_by.get("__file__", "")).absolute())
+
     class Gateway:
         """Serves the live model; its shadows see the same requests."""
 
@@ -100,6 +118,8 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
             from gnomon.service.supervision import restart_promptly  # No gateway needs circus.
 
             restart_promptly()
+            if bento is not None:
+                _install(bento, model)
             is_server()
             prepare_takeover(settings.slices)
 
@@ -136,5 +156,5 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
         inner=Gateway,
         config={"workers": settings.slices, "traffic": {"timeout": int(settings.deadline) + 5}},
     )
-    declared_in(service, sys._getframe(1).f_globals["__name__"])  # noqa: SLF001  # CPython has it
+    declared_in(service, declared_by["__name__"])
     return service
