@@ -59,13 +59,13 @@ def test_the_documented_example_is_answered(server: Server) -> None:
     assert answer["prediction"] == record["x"]
 
 
-def test_the_gateway_does_without_pandas(server: Server) -> None:
-    """Its import would hold up the first requests for half a second, and take 45 MB."""
+def test_the_gateway_does_without_pandas_and_scikit_learn(server: Server) -> None:
+    """Their import would take seconds of every start, or of the first requests, and 100 MB."""
     assert httpx.post(f"{server.url}/predict", json={"x": 2.5, "id": "a"}).status_code == 200
     [gateway] = gateways(server)
     files = {Path(mapped.path).parts for mapped in gateway.memory_maps()}
     assert any("pyarrow" in parts for parts in files)
-    assert not any("pandas" in parts for parts in files)
+    assert not any("pandas" in parts or "sklearn" in parts for parts in files)
 
 
 def test_what_needs_no_token_holds_none(server: Server) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 
 from gnomon.compat.skops import values_on_the_way
 from gnomon.errors import GnomonError, PackRefused
-from gnomon.pipeline.tracing import leaves
 
 __all__ = ["cannot_store", "check_keys", "key_as_text"]
 
@@ -108,6 +107,8 @@ def _instead(value: Any) -> str:
 
 
 def _step(pipeline: Any, owner: Any) -> str | None:
+    from gnomon.pipeline.tracing import leaves  # scikit-learn, which a gateway does without.
+
     try:
         return next((path or None for path, step in leaves(pipeline) if step is owner), None)
     except GnomonError:
