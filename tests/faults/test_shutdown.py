@@ -61,7 +61,7 @@ def test_what_was_accepted_is_answered_and_nobody_else_let_in(pack: Pack, serve:
     """Under load, with a batch at the worker that takes its time: every request whose answer is in
     the log got it, and new connections are refused at once."""
     tag = pack(times(2, "time.sleep(1)"))
-    with serve(tag, GNOMON_DEADLINE=str(DEADLINE)) as server:
+    with serve(tag, GNOMON_DEADLINE=str(3 * DEADLINE)) as server:
         with load(server, connections=16) as seen:
             wait_for_more(seen, 16, "it answers")
             with terminated(server):
