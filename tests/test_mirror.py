@@ -17,6 +17,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "compat/test_portable.py": ("compat/platform/linux.py", "compat/platform/portable.py"),
     "compat/test_skops.py": ("artifact/skops_file.py",),
     "artifact/test_packing.py": ("artifact/given.py",),
+    "artifact/test_vendoring.py": ("artifact/installed.py",),
     "artifact/test_refusals.py": (
         "artifact/allowances.py",
         "artifact/experimental.py",

@@ -8,9 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from gnomon.audit.leakage import check_leakage
 from gnomon.audit.leakage_files import Meaning
 from gnomon.contract import infer_contract
 from gnomon.errors import ContractError, TableError
+from gnomon.leakage import LabelledTable, check_split
 
 FRAME = pd.DataFrame(
     {
@@ -43,6 +45,18 @@ def test_a_holdout_needs_no_times(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="no column `seen`") as caught:
         MEANING.read(tmp_path / "rows.parquet")
     assert caught.value.hint == "its columns are id, seats, day, late"
+
+
+def test_a_holdout_has_the_features_of_the_training_rows(tmp_path: Path) -> None:
+    """What is missing is named, with the file; so it is of tables that were made otherwise."""
+    train, holdout = tmp_path / "train.csv", tmp_path / "holdout.csv"
+    FRAME[["id", "seats", "late"]].to_csv(train, index=False)
+    FRAME[["seats"]].to_csv(holdout, index=False)
+    with pytest.raises(TableError, match=r"no column `id`, `late`.*holdout.csv.*columns are seats"):
+        check_leakage(train, Meaning(), holdout=holdout)
+    tables = [LabelledTable.of(FRAME[names]) for names in (["id", "seats"], ["seats"])]
+    with pytest.raises(ContractError, match="holdout has no column `id`"):
+        check_split(*tables)
 
 
 def test_a_contract_says_what_the_features_are(tmp_path: Path) -> None:

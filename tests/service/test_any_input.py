@@ -106,6 +106,8 @@ class Served:
     server: Server
     shell: Shell
     settings: Settings
+    asked: str
+    """When each kind had been asked; what other tests ask came later."""
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +128,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with serving(deployment, root, environment=environment) as server, server.client() as client:
         for kind, record in KINDS.items():
             ask(client, kind, record)
-        yield Served(server, shell, server.settings)
+        asked = dt.datetime.now(dt.UTC).isoformat()
+        yield Served(server, shell, server.settings, asked)
 
 
 def ask(client: Client, kind: str, record: Any) -> None:
@@ -233,7 +236,8 @@ def test_lists_dates_and_decimals_are_compared_and_diagnosed(
     )
     query = (
         "SELECT input_customer AS customer, any_value(output_prediction) AS prediction FROM log "
-        "WHERE artifact = 'any:types' AND role = 'live' GROUP BY ALL"
+        f"WHERE artifact = 'any:types' AND role = 'live' AND arrived < '{served.asked}' "
+        "GROUP BY ALL"
     )
     said = {
         r["customer"]: r["prediction"] for r in served.shell("log", "sql", query, "--json").json
@@ -241,7 +245,8 @@ def test_lists_dates_and_decimals_are_compared_and_diagnosed(
     frame["prediction"] = frame["customer"].map(said)
     good, bad = tmp_path / "good.parquet", tmp_path / "bad.parquet"
     frame.to_parquet(good)
-    report = served.shell("compare", "any:types", "--table", str(good), "--json").json
+    until_then = "--end", served.asked, "--json"
+    report = served.shell("compare", "any:types", "--table", str(good), *until_then).json
     assert report["verdict"] == "ok"
     assert {c["name"] for c in report["columns"]} >= {"day", "price", "pixels", "tags", "level"}
     frame["pixels"] = [[pixels[0] + 100, *pixels[1:]] for pixels in frame["pixels"]]
@@ -249,7 +254,7 @@ def test_lists_dates_and_decimals_are_compared_and_diagnosed(
     frame["day"] = [day + dt.timedelta(days=1) for day in frame["day"]]
     frame["prediction"] += 5.0
     frame.to_parquet(bad)
-    told = served.shell("diagnose", "any:types", "--table", str(bad), "--json", expect=1).json
+    told = served.shell("diagnose", "any:types", "--table", str(bad), *until_then, expect=1).json
     differing = {c["name"] for c in told["columns"] if c["diverged"]}
     assert differing == {"prediction", "pixels", "price", "day"}
 

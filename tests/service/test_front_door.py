@@ -84,7 +84,12 @@ BAD: dict[str, tuple[Any, int, str, str | None]] = {
         "invalid_request",
         "$.at",
     ),
-    "another zone": ({**GOOD, "at": "2013-04-01T01:00:00-04:00"}, 422, "invalid_request", "$.at"),
+    "a time without an offset": (
+        {**GOOD, "at": "2013-04-01T01:00"},
+        422,
+        "invalid_request",
+        "$.at",
+    ),
     "empty rows": ({"rows": []}, 422, "invalid_request", "$.rows"),
     "a bad row among good ones": (
         {"rows": [GOOD, {**GOOD, "x": "12"}]},

@@ -463,10 +463,11 @@ def test_a_shadow_scores_the_rows_of_a_stream(server: Server, other: str) -> Non
 def test_a_worker_that_dies_costs_no_row(server: Server) -> None:
     """It is replaced, and its rows are scored again."""
     accounts = Accounts(server)
+    running = scorers(server)
     with server.client() as client:
         rows = client.predict_stream(itertools.chain(*[good(10_000)] * 3))
         found = [next(rows) for _ in range(5_000)]
-        for worker in scorers(server):
+        for worker in running:
             worker.kill()
         found += rows
     assert {row.error for row in found} == {None}

@@ -93,7 +93,10 @@ def check_leakage(
     tables: dict[Stage, LabelledTable] = {"train": meaning.read(train)}
     for stage, path in (("holdout", holdout), ("later", later)):
         if path is not None:
-            tables[stage] = meaning.read(path, option=f"--{stage}", times=False)  # type: ignore[index]
+            features = tables["train"].features
+            tables[stage] = meaning.read(  # type: ignore[index]
+                path, option=f"--{stage}", times=False, features=features
+            )
     report = check_training(tables["train"])
     if "holdout" in tables:
         report = report.and_then(check_split(tables["train"], tables["holdout"]))

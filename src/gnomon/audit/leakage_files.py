@@ -42,13 +42,22 @@ class Meaning:
     entity_key: str | Sequence[str] = ()
     known_at: Mapping[str, str] = field(default_factory=dict)
 
-    def read(self, path: Path, *, option: str = "TRAIN", times: bool = True) -> LabelledTable:
+    def read(
+        self,
+        path: Path,
+        *,
+        option: str = "TRAIN",
+        times: bool = True,
+        features: Sequence[str] | None = None,
+    ) -> LabelledTable:
         """The table of a file.
 
         Args:
             path: ending in ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``.
             option: the option of the command line that takes the path, for the hint.
             times: whether it has the columns of ``known_at``.
+            features: what it must have to be compared with another table; by default what the
+                contract says, or every column that is nothing else.
 
         Raises:
             TableError: it cannot be read, or lacks a column.
@@ -56,9 +65,9 @@ class Meaning:
         """
         found = _with_timestamps(read_table(path, self.contract or _NO_CONTRACT, option=option))
         known_at = self.known_at if times else {}
-        self._refuse_missing(found, path, known_at)
+        self._refuse_missing(found, path, known_at, features or ())
         frame = _frame(found)
-        features = self._features(list(frame.columns))
+        features = features or self._features(list(frame.columns))
         if self.contract is not None:
             exact = as_trained(frame, self.contract)
             frame = frame.assign(**{str(name): exact[name] for name in exact.columns})
@@ -79,7 +88,9 @@ class Meaning:
         others = {self.label, *self.known_at.values()}
         return [name for name in columns if name not in others]
 
-    def _refuse_missing(self, found: pa.Table, path: Path, known_at: Mapping[str, str]) -> None:
+    def _refuse_missing(
+        self, found: pa.Table, path: Path, known_at: Mapping[str, str], features: Sequence[str]
+    ) -> None:
         named = [
             self.label,
             self.event_time,
@@ -87,10 +98,10 @@ class Meaning:
             *known_at,
             *known_at.values(),
         ]
-        asked = [name for name in named if name is not None]
+        asked = [name for name in (*named, *features) if name is not None]
         if self.contract is not None:
             asked += self._features([])
-        missing = [name for name in asked if name not in found.column_names]
+        missing = [name for name in dict.fromkeys(asked) if name not in found.column_names]
         if missing:
             raise TableError(
                 f"the file has no column {', '.join(f'`{name}`' for name in missing)}",

@@ -76,7 +76,7 @@ def edit(which: Tag, version: Version = None, as_json: AsJson = False) -> None:
         done = subprocess.run([*shlex.split(editor), str(file)], check=False)
     except OSError as error:
         raise typer.BadParameter(
-            f"cannot run {editor}: {error.strerror}; set EDITOR, or use contract show and apply"
+            f"cannot run {editor!r}: {error.strerror}; set EDITOR, or use contract show and apply"
         ) from None
     if done.returncode:
         raise ContractError(

@@ -56,7 +56,7 @@ def sql(
     from gnomon.rollout.lookup import find_model
 
     if parquet is not None and parquet.suffix not in (".parquet", ".pq"):
-        raise typer.BadParameter(f"expected a name that ends in .parquet, got {parquet.name}")
+        raise typer.BadParameter(f"expected a name that ends in .parquet, got {parquet.name!r}")
     if csv + as_json + (parquet is not None) > 1:
         raise typer.BadParameter("give one of --csv, --json and --parquet")
     settings = settings_here()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gnomon.errors import ContractError
 from gnomon.leakage import duplicates, gap, identifiers, label, late_features, overlap, row_order
 from gnomon.leakage.finding import LeakageReport
 from gnomon.leakage.gap import ScoredStage
@@ -50,8 +51,19 @@ def check_training(table: LabelledTable) -> LeakageReport:
 def check_split(train: LabelledTable, holdout: LabelledTable) -> LeakageReport:
     """Whether training data and holdout share rows, entities or days.
 
-    Both have the same columns.
+    Args:
+        train: what the model was trained on.
+        holdout: with the same features and entity key.
+
+    Raises:
+        ContractError: the holdout lacks a column.
     """
+    missing = [n for n in (*train.features, *train.entity_key) if n not in holdout.frame]
+    if missing:
+        raise ContractError(
+            f"the holdout has no column `{missing[0]}`",
+            hint=f"its columns are {', '.join(map(str, holdout.frame.columns))}",
+        )
     found = {
         duplicates.ROWS: duplicates.check_duplicates(train, holdout),
         duplicates.NEAR: duplicates.check_near(train, holdout),

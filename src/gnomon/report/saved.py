@@ -9,6 +9,7 @@ from typing import overload
 
 import msgspec
 
+from gnomon.errors import StorageError
 from gnomon.files import replace
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.report.model import BaseReport, Subject
@@ -106,11 +107,17 @@ def save(kind: str, report: BaseReport, html: str, settings: Settings, path: Pat
             ``reports/`` of the storage root.
 
     Raises:
-        StorageError: the storage root refuses.
+        StorageError: the storage root refuses, or ``path`` is a folder's without a name.
         OSError: the folder of ``path`` refuses.
     """
     data, subject = report.to_json(), report.subject
     if path is not None:
+        if not path.name:
+            raise StorageError(
+                "expected a path that ends in a name, for the files PATH.html and PATH.json",
+                where=str(path),
+                hint="such as reports/today",
+            )
         replace(path.with_name(f"{path.name}.json"), data)
         replace(path.with_name(f"{path.name}.html"), html.encode())
         return f"{path}.html"
