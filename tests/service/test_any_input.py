@@ -137,10 +137,7 @@ def ask(client: Client, kind: str, record: Any) -> None:
     for shadow in client.status().shadows:
         client.stop_shadow(shadow.artifact)
     live = f"any:{kind}"
-    if client.status().live.artifact != live:  # type: ignore[union-attr]
-        client.start_shadow(live, force=True)
-        client.promote(live, force=True)
-    until(lambda: client.status().live.artifact == live, "it is live", 60)  # type: ignore[union-attr]
+    make_live(client, live)
     client.start_shadow(live, same=True)
     answers = client.predict([record(n) for n in range(ROWS)])
     assert [answer.error for answer in answers] == [None] * ROWS
@@ -149,6 +146,14 @@ def ask(client: Client, kind: str, record: Any) -> None:
         assert one.prediction == pytest.approx(among.prediction)
         assert one.values == pytest.approx(among.values)
     until(lambda: compared(client, live) == ROWS + 3, "the shadow is compared", 60)
+
+
+def make_live(client: Client, tag: str) -> None:
+    """Promote an artifact, unless another test has, and wait until it answers."""
+    if client.status().live.artifact != tag:  # type: ignore[union-attr]
+        client.start_shadow(tag, force=True)
+        client.promote(tag, force=True)
+    until(lambda: client.status().live.artifact == tag, "it is live", 60)  # type: ignore[union-attr]
 
 
 def compared(client: Client, tag: str) -> int:
@@ -276,12 +281,7 @@ def test_they_are_drifted_and_checked_without_a_traceback(served: Served, kind: 
 def test_a_list_of_another_length_is_refused_with_its_length(served: Served) -> None:
     """And a field that no record has is counted, as always."""
     with served.server.client() as client:
-        client.promote("any:types", force=True)
-        until(
-            lambda: client.status().live.artifact == "any:types",  # type: ignore[union-attr]
-            "types are live",
-            60,
-        )
+        make_live(client, "any:types")
         with pytest.raises(InvalidRequest, match="array of 4 float items, got an array of 3"):
             client.predict({**types(1), "pixels": [1, 2, 3]})
         with pytest.raises(InvalidRequest, match="decimal of 2 digits after the point"):
