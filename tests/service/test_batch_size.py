@@ -90,6 +90,18 @@ def test_a_machine_that_stalls_is_not_taken_for_slow_rows(clock: Clock) -> None:
     assert sizes.count(MOST) > 0.9 * len(sizes)
 
 
+@pytest.mark.parametrize("cold", [1, 2])
+def test_a_worker_that_was_idle_is_not_taken_for_slow_rows(clock: Clock, cold: int) -> None:
+    """Its first batches of more than a row take longer: a large request that comes then is not
+    scored row by row, which would take it past its deadline."""
+    size = BatchSize(MOST, 0.025)
+    size.took(1, 6_436)
+    clock.now += 4.6
+    left = iter([50.0] * cold)
+    sizes = served(size, clock, lambda: 10_000, lambda n: 3.5 + 0.005 * n + next(left, 0.0))
+    assert sum(sizes[:20]) > 10_000
+
+
 def test_it_can_be_turned_off() -> None:
     """With 0 seconds a batch has as many rows as are waiting, up to the most."""
     size = BatchSize(MOST, 0)

@@ -15,6 +15,9 @@ batches would spend more than a fifth of the worker's time on calls."""
 FORGOTTEN_SECONDS = 10.0
 """A time that was measured longer ago than this is measured again: a busy machine may have been to
 blame for it."""
+ENOUGH_TIMES = 3
+"""A size that seems too slow is tried so often before it is believed: the first batches of a worker
+that was idle take ten times as long, and scored row by row a large request misses its deadline."""
 
 
 class _Fastest(NamedTuple):
@@ -23,13 +26,15 @@ class _Fastest(NamedTuple):
     rows: int
     micros: int
     at: float
+    times: int
+    """How many batches of that size were measured."""
 
 
 class BatchSize:
     """Keeps batches so small that one takes about ``seconds``, and as large as it can.
 
     A machine can only make a batch slower than it is, so the fastest of each size (by powers of
-    two) is what is believed, for ten seconds.
+    two) is what is believed, for ten seconds; a size that seems too slow is tried three times.
 
     Args:
         most: the most rows in a batch.
@@ -49,9 +54,15 @@ class BatchSize:
             return
         now, size = time.monotonic(), rows.bit_length()
         known = self._fastest.get(size)
-        if known is None or micros <= known.micros or now - known.at > FORGOTTEN_SECONDS:
-            self._fastest[size] = _Fastest(rows, micros, now)
-            self.rows = min(max(self._enough(now), 1), self._most)
+        if known is None or now - known.at > FORGOTTEN_SECONDS:
+            self._fastest[size] = _Fastest(rows, micros, now, 1)
+        elif micros <= known.micros:
+            self._fastest[size] = _Fastest(rows, micros, now, known.times + 1)
+        elif known.times < ENOUGH_TIMES:
+            self._fastest[size] = known._replace(times=known.times + 1)
+        else:
+            return
+        self.rows = min(max(self._enough(now), 1), self._most)
 
     def _enough(self, now: float) -> int:
         """Rows of the largest batch that is fast enough, as far as that is known."""
@@ -63,8 +74,9 @@ class BatchSize:
             if fastest.micros > allowed:
                 break
         enough = int(fastest.rows * allowed / fastest.micros)
-        # Of one row alone it is not known whether the time is the row's or the call's.
-        return max(enough, 2) if known == [fastest] and fastest.rows == 1 else enough
+        if known == [fastest] and fastest.rows == 1:
+            return max(enough, 2)  # It is not known whether the time is the row's or the call's.
+        return enough if fastest.times >= ENOUGH_TIMES else max(enough, fastest.rows)
 
 
 def _call_micros(small: _Fastest, large: _Fastest) -> float:
