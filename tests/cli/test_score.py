@@ -41,7 +41,7 @@ CLOCK_SCRIPT = (
 def test_a_clock_without_a_zone_is_that_of_training(shell: Shell, pack: Pack, ending: str) -> None:
     """The training file, whose zone was declared when it was packed, can be scored and checked.
 
-    A time that no clock shows is refused by itself.
+    A time that no clock shows is refused by itself. Through a server it is the same.
     """
     tag = pack(CLOCK, "clock", CLOCK_SCRIPT)
     frame = pd.DataFrame(
@@ -59,6 +59,12 @@ def test_a_clock_without_a_zone_is_that_of_training(shell: Shell, pack: Pack, en
     found = pd.read_parquet(shell.folder / "out.parquet")
     assert found["prediction"].tolist()[:3] == [21.0, 4.0, 12.0]
     assert "expected timestamp with an offset" in found["error"][3]
+    deployment = shell.folder / "deployment"
+    write_service(deployment, '"clock"')
+    with serving(deployment, deployment / "root") as server:
+        through = ("--url", server.url)
+        shell("score", rows.name, "--out", "there.parquet", *through, expect=1)
+    pd.testing.assert_frame_equal(pd.read_parquet(shell.folder / "there.parquet"), found)
     frame[:3].to_csv(rows, index=False) if ending == "csv" else frame[:3].to_parquet(rows)
     shell("check", tag, "--table", rows.name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +15,10 @@ import pyarrow.compute as pc
 from gnomon.contract.dtypes import cells, training_dtype
 from gnomon.contract.feature import Feature
 from gnomon.contract.intervals import interval_text
-from gnomon.contract.zones import zone_name
+from gnomon.contract.zones import with_offset, zone_name
 from gnomon.errors import ContractError
 
-__all__ = ["arrow_column", "category_values", "is_naive", "numpy_values", "pandas_values"]
+__all__ = ["arrow_column", "category_values", "numpy_values", "pandas_values", "with_offsets"]
 
 Values = Callable[[pa.Array], Any]
 
@@ -135,7 +136,7 @@ def _instants(column: pd.Series[Any], feature: Feature, kind: pa.DataType) -> pa
     dtype = column.dtype
     if isinstance(dtype, pd.DatetimeTZDtype):
         return pa.array(column.dt.tz_convert(None).to_numpy().astype("datetime64[us]"), kind)
-    if isinstance(dtype, np.dtype) and dtype.kind == "M" and is_naive(feature):
+    if isinstance(dtype, np.dtype) and dtype.kind == "M" and _is_naive(feature):
         return _localized(column, feature).cast(kind)
     raise TypeError(f"a column of dtype `{dtype}` has no zone")
 
@@ -150,7 +151,24 @@ def _without_arrow(column: pd.Series[Any]) -> pd.Series[Any]:
     return pd.Series(column.astype(dtype))
 
 
-def is_naive(feature: Feature) -> bool:
+def with_offsets(
+    column: pa.Array | pa.ChunkedArray, feature: Feature
+) -> pa.Array | pa.ChunkedArray:
+    """A column of a file or frame as requests would have it.
+
+    A clock without a zone means there what it does in training, where its zone was declared; a
+    request has to say it.
+    """
+    is_clock = pa.types.is_timestamp(column.type) and column.type.tz is None
+    if not (is_clock or pa.types.is_string(column.type)) or not _is_naive(feature):
+        return column
+    name = feature.timezone or "UTC"
+    values = (with_offset(value, name) for value in column.to_pylist())
+    texts = [v.isoformat() if isinstance(v, dt.datetime) else v for v in values]
+    return pa.array(texts, pa.string())
+
+
+def _is_naive(feature: Feature) -> bool:
     """Whether the training column is a clock without a zone, which is the feature's."""
     if feature.type != "timestamp":
         return False

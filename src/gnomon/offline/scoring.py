@@ -5,7 +5,7 @@ Each row is read by the contract as a request's record is, and scored by the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,7 @@ import pyarrow.compute as pc
 
 from gnomon.artifact import Artifact
 from gnomon.contract import Contract, Decoder
-from gnomon.contract.arrays import is_naive
-from gnomon.contract.zones import with_offset
+from gnomon.contract.arrays import with_offsets
 from gnomon.errors import InvalidRequest, TableError
 from gnomon.offline.column_names import joint_contract
 from gnomon.offline.offline_table import read_table
@@ -24,7 +23,7 @@ from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
 from gnomon.worker.messages import ERROR, scored_schema
 
-__all__ = ["FAILED", "answer_names", "kept_columns", "score_file"]
+__all__ = ["FAILED", "answer_names", "as_requests", "kept_columns", "score_file"]
 
 CHUNK_ROWS = 2_048
 FAILED = "error"
@@ -63,7 +62,8 @@ def score_file(
     decoder = Decoder(contract)
     parts: list[pa.RecordBatch] = []
     with WorkerClient(artifact, settings) as worker:
-        for chunk in _chunks(table, contract):
+        for start in range(0, table.num_rows, CHUNK_ROWS):
+            chunk = as_requests(table.slice(start, CHUNK_ROWS), contract).to_pylist()
             parts.append(_score(worker, decoder, chunk))
             progress(len(chunk))
     answers = pa.Table.from_batches(parts, schema=scored_schema(contract.output_schema))
@@ -109,20 +109,13 @@ def answer_names(contract: Contract) -> list[str]:
     return [*contract.output_schema.names, FAILED]
 
 
-def _chunks(table: pa.Table, contract: Contract) -> Iterator[list[dict[str, Any]]]:
-    """The rows as records. A clock without a zone means in a file what it does in training, where
-    its zone was declared; a request has to say it."""
-    clocks = {
-        feature.name: feature.timezone or "UTC"
-        for feature in contract.features
-        if is_naive(feature) and feature.name in table.column_names
-    }
-    for start in range(0, table.num_rows, CHUNK_ROWS):
-        records = table.slice(start, CHUNK_ROWS).to_pylist()
-        for name, zone in clocks.items():
-            for record in records:
-                record[name] = with_offset(record[name], zone)
-        yield records
+def as_requests(table: pa.Table, contract: Contract) -> pa.Table:
+    """A file's rows with every value as requests have it; see :func:`with_offsets`."""
+    for feature in contract.features:
+        at = table.schema.get_field_index(feature.name)
+        if at >= 0:
+            table = table.set_column(at, feature.name, with_offsets(table.column(at), feature))
+    return table
 
 
 def _score(worker: WorkerClient, decoder: Decoder, records: list[dict[str, Any]]) -> pa.RecordBatch:

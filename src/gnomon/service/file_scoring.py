@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from gnomon.contract import Contract
 from gnomon.offline.offline_table import read_table
-from gnomon.offline.scoring import answer_names, kept_columns
+from gnomon.offline.scoring import answer_names, as_requests, kept_columns
 from gnomon.service.client import Client
 
 __all__ = ["score_at_server"]
@@ -46,7 +46,7 @@ def score_at_server(
     table = read_table(path, contract, option="FILE")
     kept = kept_columns(table, contract, keep, str(path))
     features = [name for name in contract.input_schema.names if name in table.column_names]
-    asked = table.select(features)
+    asked = as_requests(table.select(features), contract)
     answers = list(client.predict_batches(asked, progress=progress)) if table.num_rows else []
     for name, place, kind in _answer_columns(contract):
         column = pa.chunked_array([batch.column(place) for batch in answers], kind)

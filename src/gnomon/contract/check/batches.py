@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -12,13 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from gnomon.contract.arrays import category_values, is_naive
+from gnomon.contract.arrays import category_values, with_offsets
 from gnomon.contract.check.checked import Level, Rule
 from gnomon.contract.check.column_judge import MOST_EXAMPLES, MOST_GOT, BrokenRule
 from gnomon.contract.check.plain_columns import Column, json_values, plain
 from gnomon.contract.feature import Feature
 from gnomon.contract.json_values import shown
-from gnomon.contract.zones import with_offset, zone_name
+from gnomon.contract.zones import zone_name
 
 __all__ = ["Batch", "Frame", "batch_from_records", "batch_from_table", "columns_of", "rows_hit"]
 
@@ -52,12 +51,13 @@ def columns_of(frame: Frame) -> dict[str, pa.Array | pa.ChunkedArray | list[Any]
 def batch_from_table(
     table: Mapping[str, pa.Array | pa.ChunkedArray | list[Any]], features: Mapping[str, Feature]
 ) -> Batch:
-    """Rows that have the same columns.
-
-    A clock without a zone means in a frame or file what it does in training, where its zone was
-    declared; a request has to say it.
-    """
-    table = {n: _with_offsets(c, features[n]) if n in features else c for n, c in table.items()}
+    """Rows that have the same columns."""
+    table = {
+        name: column
+        if isinstance(column, list) or name not in features
+        else with_offsets(column, features[name])
+        for name, column in table.items()
+    }
     rows = len(next(iter(table.values()))) if table else 0
     every = np.arange(rows)
     known = {n: column for n, column in table.items() if n in features}
@@ -124,20 +124,6 @@ def _array(column: pd.Series[Any]) -> pa.Array | pa.ChunkedArray | list[Any]:
         return pa.Array.from_pandas(column)
     except (pa.ArrowException, OverflowError):
         return column.astype(object).where(column.notna(), None).tolist()
-
-
-def _with_offsets(
-    column: pa.Array | pa.ChunkedArray | list[Any], feature: Feature
-) -> pa.Array | pa.ChunkedArray | list[Any]:
-    if isinstance(column, list) or not is_naive(feature):
-        return column
-    naive = pa.types.is_timestamp(column.type) and column.type.tz is None
-    if not naive and not pa.types.is_string(column.type):
-        return column
-    name = feature.timezone or "UTC"
-    values = (with_offset(value, name) for value in column.to_pylist())
-    texts = [v.isoformat() if isinstance(v, dt.datetime) else v for v in values]
-    return pa.array(texts, pa.string())
 
 
 def _kind(column: pa.Array | pa.ChunkedArray | list[Any]) -> str:
