@@ -59,10 +59,15 @@ def did_you_mean(name: str, names: Iterable[str], form: str) -> str | None:
     return None if near is None else f"did you mean {form.format(near)}?"
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names in a message: the first twenty, and how many more there are."""
-    more = len(names) - MOST_LISTED
-    return ", ".join(names[:MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
+def listed(names: Sequence[str], most: int = MOST_LISTED, form: str = "{}") -> str:
+    """Names in a message: the first, and how many more there are; ``form`` is how one is written.
+
+    >>> listed(["a", "b", "c"], 2, "`{}`")
+    '`a`, `b` and 1 more'
+    """
+    more = len(names) - most
+    shown = ", ".join(map(form.format, names[:most]))
+    return shown + (f" and {more:,} more" if more > 0 else "")
 
 
 def _bare(name: str) -> str:

@@ -16,6 +16,7 @@ from gnomon.artifact.allowances import Allowed
 from gnomon.artifact.installed import holds_packages
 from gnomon.artifact.newly_accepted import NewValue, first_refused, in_words
 from gnomon.errors import ContractError, GnomonError, PackRefused
+from gnomon.name_lists import listed
 from gnomon.settings import TRUSTED_KEYS
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def in_fresh_process(folder: Path) -> list[tuple[Allowed, PackRefused]]:
 
 def _needs_variables(names: list[str], without: Verdict) -> PackRefused:
     return PackRefused(
-        f"the artifact needs the environment variable {_some([f'`{name}`' for name in names])}, "
+        f"the artifact needs the environment variable {listed(names, _SHOWN, '`{}`')}, "
         f"which other machines do not have: without it, {without.message}",
         where="the environment",
         hint="read it when the step is fitted, and keep the value in an attribute of the step",
@@ -130,17 +131,12 @@ def _needs_variables(names: list[str], without: Verdict) -> PackRefused:
 
 def _needs_files(names: list[str], of: str) -> PackRefused:
     return PackRefused(
-        f"the artifact reads {_some([f'`{name}`' for name in names])} of {of}, which other "
+        f"the artifact reads {listed(names, _SHOWN, '`{}`')} of {of}, which other "
         "machines do not have",
         where=names[0],
         hint="read it when the step is fitted, and keep what is in it in an attribute of the step; "
         "or put it into the package of the step's code, and open it beside `__file__`",
     )
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _run(

@@ -12,6 +12,7 @@ import pandas as pd
 from gnomon.contract.column_inference import infer_feature
 from gnomon.contract.training_table import Carry, TrainingTable, training_table
 from gnomon.errors import ContractError, PackRefused
+from gnomon.name_lists import listed
 
 __all__ = ["UnusedColumnWarning", "as_fitted", "given_table", "other_columns"]
 
@@ -69,12 +70,12 @@ def other_columns(pipeline: Any, table: TrainingTable) -> PackRefused | None:
     select = "X = X[list(pipeline.feature_names_in_)]"
     if missing := [name for name in fitted if name not in given]:
         return PackRefused(
-            f"X lacks columns that the pipeline was fitted on: {_listed(missing)}",
+            f"X lacks columns that the pipeline was fitted on: {listed(missing, _SHOWN, '`{}`')}",
             hint="pass the frame it was fitted on",
         )
     if extra := [name for name in given if name not in fitted]:
         return PackRefused(
-            f"X has columns that the pipeline was not fitted on: {_listed(extra)}",
+            f"X has columns that the pipeline was not fitted on: {listed(extra, _SHOWN, '`{}`')}",
             hint="if requests bring them beside the features, as keys, times or notes: carry="
             f"{tuple(extra)!r}; else {select}",
         )
@@ -83,13 +84,6 @@ def other_columns(pipeline: Any, table: TrainingTable) -> PackRefused | None:
             "the columns of X are in another order than when the pipeline was fitted", hint=select
         )
     return None
-
-
-def _listed(names: list[Any]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(f"`{name}`" for name in names[:_SHOWN]) + (
-        f" and {more} more" if more > 0 else ""
-    )
 
 
 def _was_fitted_on_array(pipeline: Any, table: TrainingTable) -> bool:

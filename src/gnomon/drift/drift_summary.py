@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gnomon.drift.model import Alert, DriftColumn, Effect, Verdict
 from gnomon.drift.verdicts import NEVER
+from gnomon.name_lists import listed
 from gnomon.report import Summary
 from gnomon.report.document import Sign
 from gnomon.report.numbers import number, percent, plural, rows, utc_time
@@ -30,6 +31,8 @@ SIGNS = {"drifted": Sign("≠", "bad"), "ok": Sign("=", "good"), "unknown": Sign
 
 _KINDS = ("input", "step", "output")
 _SHARES = ("nulls", "new", "outside")
+_NAMED = 3
+"""Names in one sentence."""
 
 
 def amount(metric: str, effect: Effect) -> str:
@@ -120,12 +123,12 @@ class DriftFinding:
     def _where(self, drifted: list[DriftColumn]) -> str:
         if not drifted:
             places = list(dict.fromkeys(f"`{a.name}`{_in(a)}" for a in self.alerts))
-            return f"In {_listed(places)}." if places else "Nowhere."
+            return f"In {listed(places, _NAMED)}." if places else "Nowhere."
         said = []
         for kind, word in (("input", "inputs"), ("step", "step columns"), ("output", "outputs")):
             names = [f"`{c.name}`" for c in drifted if c.kind == kind]
             if names:
-                said.append(f"{word} {_listed(names)}")
+                said.append(f"{word} {listed(names, _NAMED)}")
         here = _segments(drifted[0])
         return f"In {'; '.join(said)}.{here}"
 
@@ -213,11 +216,6 @@ def _beyond(column: DriftColumn) -> float:
 
 def _in(alert: Alert) -> str:
     return f" of {alert.segment}" if alert.segment else ""
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
 
 
 def _segments(column: DriftColumn) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from gnomon.cli.console import duration
 from gnomon.log.open_segments import OpenSegment
+from gnomon.report.numbers import plural
 
 __all__ = ["explain"]
 
@@ -24,7 +25,7 @@ def explain(
         segment_seconds: the age at which a segment is closed, as set here.
         closed: open segments that were closed first; None where that was not asked for.
     """
-    done = f"{_counted(moved, 'closed segment')} sealed"
+    done = f"{plural(moved, 'closed segment')} sealed"
     if closed:
         done = f"{_in_segments(closed)} closed; {done}"
         if moved < len(closed):
@@ -40,8 +41,4 @@ def explain(
 
 def _in_segments(segments: Sequence[OpenSegment]) -> str:
     rows = sum(one.rows for one in segments)
-    return f"{_counted(len(segments), 'open segment')} with {_counted(rows, 'row')}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return f"{plural(len(segments), 'open segment')} with {plural(rows, 'row')}"
