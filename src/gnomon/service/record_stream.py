@@ -15,24 +15,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
-
-import msgspec
-import pyarrow as pa
 
 from gnomon.errors import (
-    BodyTooLarge,
     GnomonError,
     InvalidRequest,
     Overloaded,
     UnknownVersion,
 )
-from gnomon.sent_errors import SentError
 from gnomon.service.answer_backlog import AnswerBacklog
-from gnomon.service.answers import failure
-from gnomon.service.arrow_messages import END, ClientMessages
 from gnomon.service.content_coding import Gunzip, content_coding
 from gnomon.service.http import (
     NOSNIFF,
@@ -45,11 +36,12 @@ from gnomon.service.http import (
     too_slow,
     unexpected,
 )
+from gnomon.service.record_answers import ArrowAnswers, LineAnswers
+from gnomon.service.record_sources import PART_BYTES, ArrowSource, LineSource, RecordSource
 from gnomon.service.request_handler import RequestHandler
-from gnomon.service.stream_scoring import Part, RefusedRow, ScoredPart
+from gnomon.service.stream_scoring import ScoredPart
 from gnomon.service.ticket import Answer
 from gnomon.settings import Settings
-from gnomon.worker.messages import ERROR, read_batch, scored_schema
 
 __all__ = ["RecordStream", "media_type"]
 
@@ -57,12 +49,8 @@ logger = logging.getLogger("gnomon")
 
 STREAM_CODINGS = ("gzip",)
 """Arrow's zstd reader wants a whole body."""
-PART_BYTES = 1_048_576
-"""The most bytes of lines in one part, but for a line that is longer."""
 AHEAD_BYTES = 2 * PART_BYTES
 """So much is read before it is needed."""
-LINE_BYTES = 128
-"""What a line takes in memory beside its text."""
 PIECE_BYTES = 65_536
 """Decompressed at a time."""
 UNDER_WAY = 2
@@ -71,236 +59,10 @@ HELD_SECONDS = 0.05
 """How often a stream that others leave no memory looks again."""
 
 
-class _Source(Protocol):
-    """Takes a body as it comes, and gives the parts that there are."""
-
-    @property
-    def size(self) -> int:
-        """Bytes that are held."""
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether there is a part."""
-
-    def feed(self, data: bytes) -> None:
-        """Take more of the body."""
-
-    def end(self) -> None:
-        """The body has come to its end."""
-
-    def take(self, rows: int) -> Part | None:
-        """The next part, of about so many rows; None if none is there."""
-
-
-class _Lines:
-    """Lines of JSON, numbered from 1 as an editor does; empty ones are skipped."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._most = most_bytes
-        self._tail = bytearray()
-        self._lines: deque[tuple[int, bytes]] = deque()
-        self._held = 0
-        self._number = 0
-
-    @property
-    def size(self) -> int:
-        return len(self._tail) + self._held
-
-    @property
-    def is_ready(self) -> bool:
-        return bool(self._lines)
-
-    def feed(self, data: bytes) -> None:
-        cut = data.rfind(b"\n")
-        if cut < 0:
-            self._tail += data
-        else:
-            whole, self._tail = bytes(self._tail) + data[:cut], bytearray(data[cut + 1 :])
-            self._add(whole)
-        if len(self._tail) > self._most:
-            raise BodyTooLarge(
-                f"expected lines of at most {self._most:,} bytes, got more",
-                where=f"line {self._number + 1}",
-                hint="write each record on a line of its own, or raise GNOMON_BODY_BYTES",
-            )
-
-    def end(self) -> None:
-        self._add(bytes(self._tail))
-        self._tail = bytearray()
-
-    def take(self, rows: int) -> Part | None:
-        taken: list[tuple[int, bytes]] = []
-        size = 0
-        while self._lines and len(taken) < rows:
-            size += len(self._lines[0][1])
-            if taken and size > PART_BYTES:
-                break
-            taken.append(self._lines.popleft())
-        if not taken:
-            return None
-        self._held -= sum(len(line) + LINE_BYTES for _, line in taken)
-        payload = b"\n".join(line for _, line in taken)
-        return Part("lines", payload, tuple(number for number, _ in taken))
-
-    def _add(self, whole: bytes) -> None:
-        for line in whole.split(b"\n"):
-            self._number += 1
-            if record := line.strip():
-                self._lines.append((self._number, record))
-                self._held += len(record) + LINE_BYTES
-
-
-class _Batches:
-    """Record batches, numbered by their rows from 1; each is a part."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._messages = ClientMessages(most_bytes)
-        self._parts: deque[Part] = deque()
-        self._rows = 0
-        self.end = self._messages.end
-
-    @property
-    def size(self) -> int:
-        return self._messages.size + sum(len(part.payload) for part in self._parts)
-
-    @property
-    def is_ready(self) -> bool:
-        return bool(self._parts)
-
-    def feed(self, data: bytes) -> None:
-        self._messages.feed(data)
-        while (found := self._messages.take()) is not None:
-            if found.rows > 0:
-                first, self._rows = self._rows + 1, self._rows + found.rows
-                self._parts.append(Part("arrow", found.stream, range(first, self._rows + 1)))
-
-    def take(self, rows: int) -> Part | None:
-        return self._parts.popleft() if self._parts else None
-
-
-class _LineAnswers:
-    """Answers as lines."""
-
-    content_type = b"application/x-ndjson"
-
-    def part(self, scored: ScoredPart) -> bytes:
-        answered = b"" if scored.answer is None else scored.answer.body
-        if not scored.refused:
-            return answered
-        lines = answered.splitlines(keepends=True)
-        placed = dict(zip(scored.places, lines, strict=True))
-        for row in scored.refused:
-            placed[row.place] = self._refused(scored, row)
-        return b"".join(placed[place] for place in sorted(placed))
-
-    def failure(self, answer: Answer) -> bytes:
-        return answer.body + b"\n"
-
-    def end(self) -> bytes:
-        return b""
-
-    def _refused(self, scored: ScoredPart, row: RefusedRow) -> bytes:
-        line = {
-            "line": scored.part.numbers[row.place],
-            "request_id": row.request_id,
-            "row": 0,
-            "artifact": scored.artifact,
-            **row.error.body(row.request_id),
-        }
-        return msgspec.json.encode(line) + b"\n"
-
-
-class _ArrowAnswers:
-    """Answers as record batches, one for each that came."""
-
-    content_type = b"application/vnd.apache.arrow.stream"
-
-    def __init__(self) -> None:
-        self._outputs: pa.Schema | None = None
-
-    def part(self, scored: ScoredPart) -> bytes:
-        assert scored.contract is not None
-        outputs = scored.contract.output_schema
-        begins = self._outputs is None
-        if begins:
-            self._outputs = outputs
-        elif outputs != self._outputs:
-            raise InvalidRequest(
-                f"{scored.artifact}, which was promoted meanwhile, has other outputs than the "
-                "artifact before it",
-                hint="send the rows that were not answered in another request",
-            )
-        made = self._batch(scored, scored_schema(outputs))
-        return (bytes(made.schema.serialize()) if begins else b"") + bytes(made.serialize())
-
-    def failure(self, answer: Answer) -> bytes:
-        """A batch of one row, which belongs to no record: it has no row number."""
-        error = msgspec.json.decode(answer.body, type=_Failure).error
-        assert self._outputs is not None
-        told = [
-            *([None], [None], [None]),
-            *([None] for _ in self._outputs),
-            *([error.code], [str(error.error())]),
-        ]
-        schema = _answer_schema(self._outputs)
-        columns = [pa.array(values, kind) for values, kind in zip(told, schema.types, strict=True)]
-        return bytes(pa.RecordBatch.from_arrays(columns, schema=schema).serialize())
-
-    def end(self) -> bytes:
-        return END
-
-    def _batch(self, scored: ScoredPart, schema: pa.Schema) -> pa.RecordBatch:
-        rows = len(scored.part.numbers)
-        ids, numbers = [scored.request_id] * rows, [0] * rows
-        codes: list[str | None] = [None] * rows
-        errors: list[str | None] = [None] * rows
-        order: list[int | None] = [None] * rows
-        places = scored.places
-        for asked, place in enumerate(places):
-            order[place] = numbers[place] = asked
-        if scored.answer is None:
-            outputs = pa.RecordBatch.from_pylist([], schema)
-        else:
-            outputs = read_batch(scored.answer.body, schema)
-        for asked, raw in enumerate(outputs.column(ERROR).to_pylist()):
-            if raw is not None:
-                place, error = places[asked], failure(raw, "$")
-                codes[place] = error.code  # As in the log:
-                errors[place] = str(error) if isinstance(error, InvalidRequest) else raw
-        for row in scored.refused:
-            ids[row.place] = row.request_id
-            codes[row.place], errors[row.place] = row.error.code, str(row.error)
-        if scored.refused:
-            outputs = outputs.take(pa.array(order, pa.int64()))
-        columns = [
-            *(pa.array(ids, pa.string()), pa.array(numbers, pa.int32())),
-            pa.repeat(scored.artifact, rows),
-            *outputs.columns[:-1],
-            *(pa.array(codes, pa.string()), pa.array(errors, pa.string())),
-        ]
-        return pa.RecordBatch.from_arrays(columns, schema=_answer_schema([*schema][:-1]))
-
-
-class _Failure(msgspec.Struct):
-    error: SentError
-
-
-def _answer_schema(outputs: Iterable[pa.Field]) -> pa.Schema:
-    """An output that is called as one of the other columns is ``output/row`` there."""
-    head = [pa.field("request_id", pa.string()), pa.field("row", pa.int32())]
-    head.append(pa.field("artifact", pa.string()))
-    tail = [pa.field("error_code", pa.string()), pa.field("error", pa.string())]
-    taken = {field.name for field in (*head, *tail)}
-    named = [
-        field.with_name(f"output/{field.name}") if field.name in taken else field
-        for field in outputs
-    ]
-    return pa.schema([*head, *named, *tail])
-
-
-_FORMS: dict[bytes, tuple[Callable[[int], _Source], Callable[[], _LineAnswers | _ArrowAnswers]]] = {
-    b"application/x-ndjson": (_Lines, _LineAnswers),
-    b"application/vnd.apache.arrow.stream": (_Batches, _ArrowAnswers),
+_Answers = LineAnswers | ArrowAnswers
+_FORMS: dict[bytes, tuple[Callable[[int], RecordSource], Callable[[], _Answers]]] = {
+    b"application/x-ndjson": (LineSource, LineAnswers),
+    b"application/vnd.apache.arrow.stream": (ArrowSource, ArrowAnswers),
 }
 
 

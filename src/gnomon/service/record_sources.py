@@ -1,0 +1,124 @@
+"""The body of a stream of records as it comes, and the parts of it that can be scored."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+from gnomon.errors import BodyTooLarge
+from gnomon.service.arrow_messages import ClientMessages
+from gnomon.service.stream_scoring import Part
+
+__all__ = ["PART_BYTES", "ArrowSource", "LineSource", "RecordSource"]
+
+PART_BYTES = 1_048_576
+"""The most bytes of lines in one part, but for a line that is longer."""
+LINE_BYTES = 128
+"""What a line takes in memory beside its text."""
+
+
+class RecordSource(Protocol):
+    """Takes a body as it comes, and gives the parts that there are."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that are held."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is a part."""
+
+    def feed(self, data: bytes) -> None:
+        """Take more of the body."""
+
+    def end(self) -> None:
+        """The body has come to its end."""
+
+    def take(self, rows: int) -> Part | None:
+        """The next part, of about so many rows; None if none is there."""
+
+
+class LineSource:
+    """Lines of JSON, numbered from 1 as an editor does; empty ones are skipped."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._tail = bytearray()
+        self._lines: deque[tuple[int, bytes]] = deque()
+        self._held = 0
+        self._number = 0
+
+    @property
+    def size(self) -> int:
+        return len(self._tail) + self._held
+
+    @property
+    def is_ready(self) -> bool:
+        return bool(self._lines)
+
+    def feed(self, data: bytes) -> None:
+        cut = data.rfind(b"\n")
+        if cut < 0:
+            self._tail += data
+        else:
+            whole, self._tail = bytes(self._tail) + data[:cut], bytearray(data[cut + 1 :])
+            self._add(whole)
+        if len(self._tail) > self._most:
+            raise BodyTooLarge(
+                f"expected lines of at most {self._most:,} bytes, got more",
+                where=f"line {self._number + 1}",
+                hint="write each record on a line of its own, or raise GNOMON_BODY_BYTES",
+            )
+
+    def end(self) -> None:
+        self._add(bytes(self._tail))
+        self._tail = bytearray()
+
+    def take(self, rows: int) -> Part | None:
+        taken: list[tuple[int, bytes]] = []
+        size = 0
+        while self._lines and len(taken) < rows:
+            size += len(self._lines[0][1])
+            if taken and size > PART_BYTES:
+                break
+            taken.append(self._lines.popleft())
+        if not taken:
+            return None
+        self._held -= sum(len(line) + LINE_BYTES for _, line in taken)
+        payload = b"\n".join(line for _, line in taken)
+        return Part("lines", payload, tuple(number for number, _ in taken))
+
+    def _add(self, whole: bytes) -> None:
+        for line in whole.split(b"\n"):
+            self._number += 1
+            if record := line.strip():
+                self._lines.append((self._number, record))
+                self._held += len(record) + LINE_BYTES
+
+
+class ArrowSource:
+    """Record batches, numbered by their rows from 1; each is a part."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._messages = ClientMessages(most_bytes)
+        self._parts: deque[Part] = deque()
+        self._rows = 0
+        self.end = self._messages.end
+
+    @property
+    def size(self) -> int:
+        return self._messages.size + sum(len(part.payload) for part in self._parts)
+
+    @property
+    def is_ready(self) -> bool:
+        return bool(self._parts)
+
+    def feed(self, data: bytes) -> None:
+        self._messages.feed(data)
+        while (found := self._messages.take()) is not None:
+            if found.rows > 0:
+                first, self._rows = self._rows + 1, self._rows + found.rows
+                self._parts.append(Part("arrow", found.stream, range(first, self._rows + 1)))
+
+    def take(self, rows: int) -> Part | None:
+        return self._parts.popleft() if self._parts else None
