@@ -137,6 +137,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "service/arrow_records.py",
         "service/duplex.py",
         "service/stream_calls.py",
+        "service/media_types.py",
         "service/record_answers.py",
         "service/record_sources.py",
         "service/stream_scoring.py",

@@ -10,6 +10,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from gnomon.cli.show.sealed import explain
+from gnomon.log.open_segments import OpenSegment
 from tests.cli.conftest import Running
 
 pytestmark = pytest.mark.slow
@@ -63,6 +65,20 @@ def test_the_accounts_balance(running: Running) -> None:
     assert [shadow["artifact"] for shadow in said["shadows"]] == [running.shadow]
     assert "rows received =" in running.shell("log", "accounts").out
     assert running.shell("log", "books", "--json").json.keys() == said.keys()  # its name until 0.2
+
+
+def test_what_was_sealed_by_whom_and_what_came_since_is_said() -> None:
+    """``--now`` is not advised to who gave it, nor hidden what the server sealed meanwhile."""
+    one, many = OpenSegment(Path("a"), 0, 1, 2.0), OpenSegment(Path("b"), 3, 1_200, 5.0)
+    assert explain(2, [], 60) == "2 closed segments sealed"
+    assert explain(1, [one], 62) == (
+        "1 closed segment sealed; 1 open segment with 1 row, it closes in 60 s, or now with --now"
+    )
+    assert explain(0, [one], 60, [one, many]) == (
+        "2 open segments with 1,201 rows closed; 0 closed segments sealed, the others by the "
+        "server; 1 open segment with 1 row came since"
+    )
+    assert explain(0, [], 60, []) == "0 closed segments sealed"
 
 
 def test_sealing_by_hand_loses_nothing(running: Running) -> None:

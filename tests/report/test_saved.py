@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
+from gnomon.errors import StorageError
 from gnomon.report import to_html
 from gnomon.report.saved import list_reports, save
 from gnomon.settings import Settings
@@ -25,6 +27,14 @@ def test_saved_reports_are_listed_newest_first(settings: Settings) -> None:
     assert Path(newest.page).read_text() == to_html(a_report())
     assert Path(newest.data).read_bytes() == a_report().to_json()
     assert list_reports(settings, model, last=1)[:] == (newest,)
+
+
+@pytest.mark.parametrize("path", [".", "/"])
+def test_a_path_without_a_name_is_refused(settings: Settings, path: str) -> None:
+    """``--report .`` names no files; the message says what would."""
+    report = a_report()
+    with pytest.raises(StorageError, match=r"a path that ends in a name.*such as reports/today"):
+        save(report.kind, report, to_html(report), settings, Path(path))
 
 
 def test_other_models_and_other_files_are_left_out(settings: Settings) -> None:

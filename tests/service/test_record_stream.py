@@ -24,7 +24,7 @@ import gnomon
 from gnomon.errors import InvalidRequest, ServerError
 from gnomon.log import InferenceLog
 from gnomon.service.duplex import Duplex
-from gnomon.service.stream_calls import ARROW, LINES
+from gnomon.service.media_types import ARROW, LINES
 from gnomon.testing import Server, serving
 from tests.faults.accounts import Accounts
 from tests.load import Load, gateways, scorers, until

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +20,20 @@ from tests.load import gateways
 from tests.packing import SCRIPT, install, times, write_service
 
 pytestmark = pytest.mark.slow
+
+OPENED = """
+import asyncio, gc
+from service import Gateway
+
+async def main():
+    opened = Gateway.inner()
+    await opened.start()
+    print(gc.get_freeze_count(), len(gc.get_objects()))
+    await opened.stop()
+
+asyncio.run(main())
+"""
+"""Opens a gateway as BentoML does, and says how many objects a full collection leaves out."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -66,6 +83,19 @@ def test_the_gateway_does_without_pandas_and_scikit_learn(server: Server) -> Non
     files = {Path(mapped.path).parts for mapped in gateway.memory_maps()}
     assert any("pyarrow" in parts for parts in files)
     assert not any("pandas" in parts or "sklearn" in parts for parts in files)
+
+
+def test_what_a_gateway_started_with_is_not_collected_again(tmp_path: Path) -> None:
+    """A full garbage collection would go over all that was imported, for a quarter of a second."""
+    write_service(tmp_path)
+    environment = {"BENTOML_HOME": str(tmp_path / "home"), "GNOMON_ROOT": str(tmp_path / "root")}
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GNOMON_")}
+    done = subprocess.run(
+        [sys.executable, "-c", OPENED], cwd=tmp_path, env={**own, **environment},
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    kept, left = map(int, done.stdout.split()[-2:])
+    assert kept > 10 * left
 
 
 def test_what_needs_no_token_holds_none(server: Server) -> None:

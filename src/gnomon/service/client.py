@@ -28,10 +28,9 @@ from gnomon.service import calls
 from gnomon.service.calls import Call, Prediction, Predictions
 from gnomon.service.client_rows import Record, Rows, is_nameless
 from gnomon.service.duplex import BackgroundLoop, Duplex
+from gnomon.service.media_types import ARROW, LINES
 from gnomon.service.status import Status
 from gnomon.service.stream_calls import (
-    ARROW,
-    LINES,
     Progress,
     RowStream,
     StreamRow,

@@ -8,6 +8,7 @@ import msgspec
 
 from gnomon.contract.contract import Contract
 from gnomon.service.control import ROUTES, Route
+from gnomon.service.media_types import ARROW, LINES
 from gnomon.service.schemas import contract_schemas
 from gnomon.service.status import Status
 from gnomon.version import __version__
@@ -58,13 +59,13 @@ CONTRACT = "x-gnomon-contract"
 """The whole contract, for clients that read files by it."""
 
 STREAMS: Schema = {
-    "application/x-ndjson": {
+    LINES: {
         "schema": {
             "type": "string",
             "description": "A JSON object a line: records, and their answers in the same order",
         }
     },
-    "application/vnd.apache.arrow.stream": {
+    ARROW: {
         "schema": {
             "type": "string",
             "format": "binary",

@@ -11,6 +11,7 @@ from gnomon.errors import InvalidRequest
 from gnomon.sent_errors import SentError
 from gnomon.service.answers import failure
 from gnomon.service.arrow_messages import END
+from gnomon.service.media_types import ARROW, LINES
 from gnomon.service.stream_scoring import RefusedRow, ScoredPart
 from gnomon.service.ticket import Answer
 from gnomon.worker.messages import ERROR, read_batch, scored_schema
@@ -21,7 +22,7 @@ __all__ = ["ArrowAnswers", "LineAnswers"]
 class LineAnswers:
     """Answers as lines."""
 
-    content_type = b"application/x-ndjson"
+    content_type = LINES.encode()
 
     def part(self, scored: ScoredPart) -> bytes:
         answered = b"" if scored.answer is None else scored.answer.body
@@ -53,7 +54,7 @@ class LineAnswers:
 class ArrowAnswers:
     """Answers as record batches, one for each that came."""
 
-    content_type = b"application/vnd.apache.arrow.stream"
+    content_type = ARROW.encode()
 
     def __init__(self) -> None:
         self._outputs: pa.Schema | None = None

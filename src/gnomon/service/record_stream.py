@@ -36,6 +36,7 @@ from gnomon.service.http import (
     too_slow,
     unexpected,
 )
+from gnomon.service.media_types import ARROW, LINES
 from gnomon.service.record_answers import ArrowAnswers, LineAnswers
 from gnomon.service.record_sources import PART_BYTES, ArrowSource, LineSource, RecordSource
 from gnomon.service.request_handler import RequestHandler
@@ -61,8 +62,8 @@ HELD_SECONDS = 0.05
 
 _Answers = LineAnswers | ArrowAnswers
 _FORMS: dict[bytes, tuple[Callable[[int], RecordSource], Callable[[], _Answers]]] = {
-    b"application/x-ndjson": (LineSource, LineAnswers),
-    b"application/vnd.apache.arrow.stream": (ArrowSource, ArrowAnswers),
+    LINES.encode(): (LineSource, LineAnswers),
+    ARROW.encode(): (ArrowSource, ArrowAnswers),
 }
 
 

@@ -22,8 +22,6 @@ from gnomon.service.client_rows import is_nameless, one_record, records, slice_o
 T_co = TypeVar("T_co", covariant=True)
 
 __all__ = [
-    "ARROW",
-    "LINES",
     "Chunks",
     "Progress",
     "RowStream",
@@ -33,8 +31,6 @@ __all__ = [
     "chunked_async",
 ]
 
-LINES = "application/x-ndjson"
-ARROW = "application/vnd.apache.arrow.stream"
 CHUNK_ROWS = 2_048
 """Rows that a client makes text of at a time."""
 
