@@ -12,9 +12,9 @@ from typing import Any
 from benchmarks.contenders.gnomon_service import Gateway
 from gnomon.errors import LogUnavailable
 from gnomon.service import recording, runtime
+from gnomon.service.pending_request import PendingRequest
 from gnomon.service.recording import Recorder
 from gnomon.service.records import PendingRecords
-from gnomon.service.ticket import Ticket
 
 __all__ = ["Gateway"]
 
@@ -29,8 +29,8 @@ class _Nothing(PendingRecords):
     """What is known of requests whose record is not made."""
 
     @classmethod
-    def of(cls, tickets: Sequence[Ticket], *args: Any, **kwargs: Any) -> PendingRecords:
-        return cls(tickets, {}, None)
+    def of(cls, requests: Sequence[PendingRequest], *args: Any, **kwargs: Any) -> PendingRecords:
+        return cls(requests, {}, None)
 
 
 class _Unlogged(Recorder):

@@ -28,7 +28,7 @@ from sklearn.preprocessing import FunctionTransformer
 from benchmarks.race.environments import make
 from gnomon.artifact.profile import MOST_ROWS, profile
 from gnomon.contract import from_frame, infer_contract
-from gnomon.drift import Counts, DriftBatch
+from gnomon.drift import DriftBatch, DriftCounts
 from gnomon.drift.bins import Bins
 from gnomon.drift.metrics import BinnedSides, measures
 from models.data import flights
@@ -143,7 +143,7 @@ def _gnomon(known: pd.DataFrame, served: pd.DataFrame) -> Found:
     one.fit(frames[0], np.arange(len(frames[0])))
     rows = [r for r in profile(one, frames[0], contract).to_pylist() if r["kind"] == "input"]
     domains = {feature.name: feature.domain for feature in contract.features}
-    counts = Counts([Bins.read(row, domains[row["name"]]) for row in rows])
+    counts = DriftCounts([Bins.read(row, domains[row["name"]]) for row in rows])
     batch = from_frame(frames[1], contract)
     columns: dict[tuple[str, str], pa.Array] = {
         ("input", name): column

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.cli.show.repair import explain
-from gnomon.log.lost import LostRange
+from gnomon.log.lost_ranges import LostRange
 from gnomon.log.repair import Repair
 from gnomon.log.salvage import SalvagedSegment
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.cli.status`` and ``gnomon.service.overview``: several slices, and gone ones."""
+"""The status command, and what it shows of a deployment: several slices, and gone ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gnomon.cli.show.status import show_status
-from gnomon.service.overview import Overview
+from gnomon.service.deployment_overview import Overview
 from gnomon.service.status import Books, ShadowStatus, Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices

@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 from gnomon.artifact.profile import profile
 from gnomon.contract import infer_contract
 from gnomon.drift.bins import Bins, Integers
-from gnomon.drift.counted import Counts, DriftBatch
+from gnomon.drift.drift_counts import DriftBatch, DriftCounts
 from gnomon.drift.metrics import BinnedSides
 
 
@@ -37,7 +37,7 @@ def _counted(frame: pd.DataFrame) -> pd.DataFrame:
 
 def counted(bins: Bins, values: Any) -> Integers:
     """The count of later values."""
-    counts = Counts([bins])
+    counts = DriftCounts([bins])
     counts.add(batch(bins, values))
     return next(iter(counts)).total()
 

@@ -11,7 +11,7 @@ from scipy.stats import chi2
 
 from gnomon.drift.bins import Bins
 from gnomon.drift.chance import floors
-from gnomon.drift.counted import Counts
+from gnomon.drift.drift_counts import DriftCounts
 from gnomon.drift.metrics import BinnedSides, measures
 from gnomon.drift.verdicts import effects, overall
 from gnomon.policy import Drift
@@ -43,7 +43,7 @@ def samples(
     bins: Bins, draw: Draw, random: np.random.Generator, rows: int
 ) -> Iterator[BinnedSides]:
     """Samples of so many rows each, against training."""
-    counts = Counts([bins])
+    counts = DriftCounts([bins])
     names = np.repeat(np.arange(SAMPLES), rows).astype(str).tolist()
     counts.add(batch(bins, draw(random, SAMPLES * rows), [0.0] * len(names), names))
     (column,) = counts

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from gnomon.artifact import golden, packing, serialization
-from gnomon.artifact.given import as_fitted, given_table
 from gnomon.artifact.round_trip import check_round_trip
 from gnomon.artifact.target import as_target
+from gnomon.artifact.training_input import as_fitted, given_table
 from gnomon.artifact.vendoring import find_code
 from gnomon.contract.contract import Contract
 

@@ -10,7 +10,7 @@ import pytest
 
 from gnomon.errors import LogError
 from gnomon.log import InferenceLog, SegmentReader, SegmentWriter, stream_segments
-from gnomon.log.closed import record_closed
+from gnomon.log.closed_segments import record_closed
 from gnomon.log.ipc_messages import checksummed
 from gnomon.log.layout import stream_folder
 from gnomon.log.repair import repair

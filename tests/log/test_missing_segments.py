@@ -9,7 +9,7 @@ import pytest
 
 from gnomon.errors import LogError
 from gnomon.log import InferenceLog
-from gnomon.log.closed import closed_segments, filled_segments
+from gnomon.log.closed_segments import closed_segments, filled_segments
 from gnomon.log.layout import Position, stream_folder, stream_segments
 from gnomon.log.missing_segments import missing_segments
 from gnomon.log.repair import repair

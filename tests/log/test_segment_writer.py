@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from gnomon.errors import LogError, LogUnavailable
-from gnomon.log.closed import closed_segments
+from gnomon.log.closed_segments import closed_segments
 from gnomon.log.layout import Position, StreamBusy, segment_path, stream_segments
 from gnomon.log.recovery import recover
 from gnomon.log.segment_writer import SegmentWriter

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.rollout.skew_checks`` and ``gnomon.rollout.lookup``, on a real log."""
+"""Mirrors ``gnomon.rollout.skew_checks`` and ``gnomon.rollout.defaults``, on a real log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gnomon.artifact import inspect
 from gnomon.errors import SettingsError
 from gnomon.policy import Policy
 from gnomon.report import Report
-from gnomon.rollout.lookup import answering, find_artifact, find_model, find_role
+from gnomon.rollout.defaults import answering, find_artifact, find_model, find_role
 from gnomon.settings import Settings
 from gnomon.skew import last_replay
 from gnomon.storage import Storage

@@ -13,12 +13,12 @@ import uvicorn
 from uvicorn.protocols.http import auto
 
 from gnomon.errors import GnomonError
+from gnomon.service.body_budget import MOST_BODIES, BodyBudget
 from gnomon.service.connection import take_connections
 from gnomon.service.front_door import FrontDoor
-from gnomon.service.held_bodies import MOST_BODIES, HeldBodies
 from gnomon.service.http import Receive, Scope, Send, respond
+from gnomon.service.pending_request import Answer
 from gnomon.service.runtime import Runtime
-from gnomon.service.ticket import Answer
 from gnomon.settings import Settings
 
 
@@ -31,7 +31,7 @@ class Echo:
         self.through_asgi = False
         self.busy = threading.Event()
         self.bodies: list[bytes | bytearray] = []
-        self.held = HeldBodies(MOST_BODIES * settings.body_bytes)
+        self.held = BodyBudget(MOST_BODIES * settings.body_bytes)
 
     def submit(
         self,

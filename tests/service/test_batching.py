@@ -18,9 +18,9 @@ from gnomon.log import SegmentReader, new_request_id, stream_segments
 from gnomon.service.batching import Lane
 from gnomon.service.codec import Codec
 from gnomon.service.metrics import Metrics
+from gnomon.service.pending_request import Answer, PendingRequest
 from gnomon.service.recording import Recorder
 from gnomon.service.records import LaneIdentity, PendingRecords
-from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from tests.forking import forked_children
 from tests.packing import Pack, times
@@ -52,13 +52,13 @@ class Watched(Recorder):
     def asked(
         self,
         lane: LaneIdentity,
-        tickets: Sequence[Ticket],
+        requests: Sequence[PendingRequest],
         inputs: pa.RecordBatch,
         sent: int,
         outside: dict[str, int],
     ) -> PendingRecords:
         self.sizes.append(inputs.num_rows)
-        return super().asked(lane, tickets, inputs, sent, outside)
+        return super().asked(lane, requests, inputs, sent, outside)
 
 
 @asynccontextmanager
@@ -82,9 +82,9 @@ async def lane_of(tag: str, settings: Settings) -> AsyncIterator[tuple[Lane, Wat
 def ask(lane: Lane, reply: Callable[[Answer], None], name: str = "online", x: float = 1.0) -> None:
     """Submit one row."""
     body = json.dumps({"x": x, "id": name}).encode()
-    ticket = Ticket(new_request_id(), None, body, reply)
-    ticket.rows = lane.decoder.decode(body).rows
-    lane.submit(ticket)
+    request = PendingRequest(new_request_id(), None, body, reply)
+    request.rows = lane.decoder.decode(body).rows
+    lane.submit(request)
 
 
 async def answer_to(lane: Lane, x: float = 1.0) -> Answer:
@@ -163,9 +163,9 @@ def ask_many(lane: Lane, values: Sequence[float]) -> asyncio.Future[Answer]:
     """Submit many rows in one request; its answer."""
     body = json.dumps({"rows": [{"x": x, "id": "online"} for x in values]}).encode()
     answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-    ticket = Ticket(new_request_id(), None, body, answer.set_result)
-    ticket.rows, ticket.single = lane.decoder.decode(body).rows, False
-    lane.submit(ticket)
+    request = PendingRequest(new_request_id(), None, body, answer.set_result)
+    request.rows, request.single = lane.decoder.decode(body).rows, False
+    lane.submit(request)
     return answer
 
 

@@ -15,8 +15,8 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 from gnomon.artifact import LoadedArtifact, load, pack
 from gnomon.artifact.allowances import PackWarning
-from gnomon.worker.blame import row_error
 from gnomon.worker.engine import Engine
+from gnomon.worker.failure_attribution import row_error
 from gnomon.worker.messages import ERROR
 
 ROWS = 60

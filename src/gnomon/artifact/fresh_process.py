@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gnomon.artifact.allowances import Allowed
-from gnomon.artifact.installed import holds_packages
-from gnomon.artifact.newly_accepted import NewValue, first_refused, in_words
+from gnomon.artifact.installed_packages import holds_packages
+from gnomon.artifact.newly_accepted_values import NewValue, first_refused, in_words
 from gnomon.errors import ContractError, GnomonError, PackRefused
 from gnomon.name_lists import listed
 from gnomon.settings import TRUSTED_KEYS

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gnomon.artifact.installed import in_packages, package_folders
+from gnomon.artifact.installed_packages import in_packages, package_folders
 from gnomon.compat.platform.system_folders import SYSTEM_FOLDERS
 
-__all__ = ["Surroundings", "watching"]
+__all__ = ["RowContext", "watching"]
 
 _CACHES = (".cache/matplotlib", ".config/matplotlib", ".cache/fontconfig")
 """Folders of the home directory that libraries make by themselves, and make again."""
 
 
 @dataclass
-class Surroundings:
+class RowContext:
     """What was reached for; see :class:`gnomon.artifact.check.Seen`."""
 
     read: set[str] = field(default_factory=set)
@@ -29,7 +29,7 @@ class Surroundings:
 
 
 @contextmanager
-def watching(artifact: Path) -> Iterator[Surroundings]:
+def watching(artifact: Path) -> Iterator[RowContext]:
     """Note what the block opens and asks the environment for.
 
     Files are seen where Python opens them, by its audit hooks: what a library opens in C is not.
@@ -38,7 +38,7 @@ def watching(artifact: Path) -> Iterator[Surroundings]:
     Args:
         artifact: its folder, whose files are its own.
     """
-    seen = Surroundings()
+    seen = RowContext()
     known = _known_folders(artifact)
     written: set[str] = set()
     on = True
@@ -62,7 +62,7 @@ def watching(artifact: Path) -> Iterator[Surroundings]:
 
 
 def _note(
-    name: str, flags: int, known: tuple[str, ...], written: set[str], seen: Surroundings
+    name: str, flags: int, known: tuple[str, ...], written: set[str], seen: RowContext
 ) -> None:
     if os.path.abspath(name).startswith(known):  # Packages may be links to where a tool keeps them.
         return

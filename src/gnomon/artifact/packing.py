@@ -19,7 +19,6 @@ from gnomon.artifact import fresh_process, golden, leakage_checks, serialization
 from gnomon.artifact.allowances import Allowances, Allowed, PackWarning
 from gnomon.artifact.artifact import Artifact, examine
 from gnomon.artifact.environment import Environment
-from gnomon.artifact.given import as_fitted, given_table, other_columns
 from gnomon.artifact.manifest import (
     CHECKS,
     CODE,
@@ -37,20 +36,21 @@ from gnomon.artifact.manifest import (
 from gnomon.artifact.profile import profile
 from gnomon.artifact.round_trip import check_round_trip, raised
 from gnomon.artifact.target import as_target
+from gnomon.artifact.training_input import as_fitted, given_table, other_columns
 from gnomon.artifact.trust import check_allowed, is_known_safe
 from gnomon.artifact.unseen_values import warn_of_unanswered, warn_of_unseen
 from gnomon.contract.contract import Contract
 from gnomon.contract.frames import as_input, as_trained
 from gnomon.contract.inference import infer_contract
 from gnomon.contract.training_table import Carry, TrainingTable
-from gnomon.contract.unusual import null_rows, unusual_rows
+from gnomon.contract.unusual_rows import null_rows, unusual_rows
 from gnomon.errors import GnomonError, PackRefused, UntrustedTypes
 from gnomon.leakage import KnownAt
 from gnomon.name_lists import as_names
-from gnomon.pipeline.answers import described
 from gnomon.pipeline.batch_dependent_steps import with_known_hint
 from gnomon.pipeline.invariance import check_rows_alone
 from gnomon.pipeline.methods import as_columns, method
+from gnomon.pipeline.model_outputs import described
 from gnomon.pipeline.predicting import outputs
 from gnomon.pipeline.seeds import seeds as seeds_of
 from gnomon.pipeline.seeds import warn_of_unseeded

@@ -26,7 +26,7 @@ from gnomon.artifact.metadata_routing import without_routing
 from gnomon.artifact.skops_arrays import check_arrays
 from gnomon.artifact.skops_file import SCHEMA, names, open_archive, read_schema, types
 from gnomon.artifact.trust import Named, check_resolved, is_plain_in_pickle, judge
-from gnomon.artifact.unstorable import cannot_store, check_keys
+from gnomon.artifact.unstorable_attributes import cannot_store, check_keys
 from gnomon.compat.skops import write
 from gnomon.errors import PackRefused, UntrustedTypes
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from gnomon.artifact.allowances import PackWarning
 from gnomon.contract.contract import Contract
 from gnomon.contract.frames import as_input
-from gnomon.contract.unusual import unseen_rows
+from gnomon.contract.unusual_rows import unseen_rows
 from gnomon.pipeline.failing_step import failing_step
 from gnomon.pipeline.predicting import outputs
 

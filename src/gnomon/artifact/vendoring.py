@@ -20,7 +20,7 @@ from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
-from gnomon.artifact.installed import in_packages
+from gnomon.artifact.installed_packages import in_packages
 from gnomon.errors import PackRefused
 
 __all__ = ["Code", "find_code", "vendor"]

@@ -13,7 +13,7 @@ import pyarrow as pa
 from gnomon.artifact import Artifact
 from gnomon.artifact.leakage_checks import answers
 from gnomon.audit.leakage_files import Meaning
-from gnomon.audit.served import Outcomes, Served, draw
+from gnomon.audit.served_rows import Outcomes, Served, draw
 from gnomon.contract import from_frame
 from gnomon.errors import LogError, TableError
 from gnomon.leakage import (

@@ -108,9 +108,9 @@ def _check_log(
 ) -> Checked:
     from gnomon.audit.contract_check import check_log
     from gnomon.cli.reporting import counting
-    from gnomon.cli.target import settings_here
+    from gnomon.cli.rollout_target import settings_here
     from gnomon.log import InferenceLog
-    from gnomon.rollout.lookup import find_model
+    from gnomon.rollout.defaults import find_model
 
     settings = settings_here()
     name = model or (find_model(settings) if artifact is None else artifact.name)
@@ -130,7 +130,7 @@ def _check_log(
 def _find(settings: Settings, which: str) -> tuple[Contract, Artifact | None]:
     """The contract of a file, or of an artifact."""
     from gnomon.contract.contract import Contract
-    from gnomon.rollout.lookup import find_artifact
+    from gnomon.rollout.defaults import find_artifact
 
     if which.endswith(".json"):
         return Contract.read(Path(which)), None

@@ -44,7 +44,7 @@ def command(
     """
     from gnomon import rollout
     from gnomon.cli.reporting import counting, show
-    from gnomon.cli.target import settings_here
+    from gnomon.cli.rollout_target import settings_here
     from gnomon.policy import find_policy
 
     settings_here()

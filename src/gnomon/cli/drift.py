@@ -44,7 +44,7 @@ def command(
     """
     from gnomon.cli.console import out
     from gnomon.cli.reporting import counting
-    from gnomon.cli.target import settings_here
+    from gnomon.cli.rollout_target import settings_here
     from gnomon.drift import print_report
     from gnomon.policy import find_policy
     from gnomon.rollout.queries import measure_drift

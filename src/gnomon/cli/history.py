@@ -15,8 +15,8 @@ def command(
     Exit code 2: the history is damaged; the decisions before the damage are shown.
     """
     from gnomon.cli.console import out, print_json
+    from gnomon.cli.rollout_target import find_target
     from gnomon.cli.show.history import show_history
-    from gnomon.cli.target import find_target
     from gnomon.errors import HistoryDamaged
 
     damage = None

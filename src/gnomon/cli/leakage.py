@@ -88,8 +88,8 @@ def command(
     """
     from gnomon.cli.console import print_json
     from gnomon.cli.reporting import counting
+    from gnomon.cli.rollout_target import settings_here
     from gnomon.cli.show.leakage import show_leakage
-    from gnomon.cli.target import settings_here
     from gnomon.rollout.queries import check_leakage
     from gnomon.settings import Settings
 

@@ -49,11 +49,11 @@ def sql(
     For example: gnomon log sql "SELECT outcome, count(*) AS n FROM log GROUP BY ALL"
     """
     from gnomon.cli.console import out, print_json, wait
+    from gnomon.cli.rollout_target import settings_here
     from gnomon.cli.show.rows import print_csv, show_rows
-    from gnomon.cli.target import settings_here
     from gnomon.log import InferenceLog
     from gnomon.offline.offline_table import write_table
-    from gnomon.rollout.lookup import find_model
+    from gnomon.rollout.defaults import find_model
 
     if parquet is not None and parquet.suffix not in (".parquet", ".pq"):
         raise typer.BadParameter(f"expected a name that ends in .parquet, got {parquet.name!r}")
@@ -81,9 +81,9 @@ def accounts(model: Model = None, as_json: AsJson = False) -> None:
     For live and for every shadow, to the row. Exit code 1: the accounts do not balance.
     """
     from gnomon.cli.console import out, print_json, wait
-    from gnomon.cli.target import settings_here
+    from gnomon.cli.rollout_target import settings_here
     from gnomon.log import InferenceLog
-    from gnomon.rollout.lookup import find_model
+    from gnomon.rollout.defaults import find_model
     from gnomon.shadow.accounts.balance import balance
 
     settings = settings_here()
@@ -111,10 +111,10 @@ def repair_log(model: Model = None, as_json: AsJson = False) -> None:
     Nothing is deleted: damaged files are kept under `damaged`. Exit code 1: rows are lost.
     """
     from gnomon.cli.console import out, print_json, wait
+    from gnomon.cli.rollout_target import settings_here
     from gnomon.cli.show.repair import explain
-    from gnomon.cli.target import settings_here
     from gnomon.log.repair import repair
-    from gnomon.rollout.lookup import find_model
+    from gnomon.rollout.defaults import find_model
 
     settings = settings_here()
     with wait("looking for damage"):
@@ -139,11 +139,11 @@ def seal(
     Also apply the retention settings. A running server does both by itself.
     """
     from gnomon.cli.console import out, wait
+    from gnomon.cli.rollout_target import settings_here
     from gnomon.cli.show.sealed import explain
-    from gnomon.cli.target import settings_here
     from gnomon.log.open_segments import close_now, open_segments
     from gnomon.log.seal import Sealer
-    from gnomon.rollout.lookup import find_model
+    from gnomon.rollout.defaults import find_model
 
     settings = settings_here()
     name = model or find_model(settings)

@@ -12,7 +12,7 @@ from gnomon.cli.options import AsJson, Token, Url, Why
 from gnomon.errors import GateUndecided
 
 if TYPE_CHECKING:
-    from gnomon.cli.target import Target
+    from gnomon.cli.rollout_target import Target
     from gnomon.rollout.history import Event
 
 __all__ = ["command"]
@@ -61,7 +61,7 @@ def command(
         _check(artifact, policy, as_json)
         return
     from gnomon.cli.console import print_event, wait
-    from gnomon.cli.target import find_target
+    from gnomon.cli.rollout_target import find_target
 
     target = find_target(url, token, artifact=artifact)
     patience = f", for up to {seconds:g} s" if seconds else ""
@@ -90,8 +90,8 @@ def _check(artifact: str, policy: Path | None, as_json: bool) -> None:
 
     from gnomon import rollout
     from gnomon.cli.console import print_json, wait
+    from gnomon.cli.rollout_target import settings_here
     from gnomon.cli.show.gates import show_gates
-    from gnomon.cli.target import settings_here
     from gnomon.policy import find_policy
 
     model = artifact.partition(":")[0]

@@ -16,7 +16,7 @@ def command(
 ) -> None:
     """Make the previous artifact live again. It is still loaded, so this takes effect at once."""
     from gnomon.cli.console import print_event
-    from gnomon.cli.target import find_target
+    from gnomon.cli.rollout_target import find_target
 
     target = find_target(url, token, model=model)
     event = target.rollback(why=why)

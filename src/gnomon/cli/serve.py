@@ -140,7 +140,7 @@ def _wait_ready(process: subprocess.Popen[bytes], url: str) -> bool:
 
 def _reason(url: str) -> str:
     """Why a server is not ready, as far as it knows."""
-    from gnomon.cli.target import find_target
+    from gnomon.cli.rollout_target import find_target
 
     try:
         return find_target(url, None).status()[0].error or ""

@@ -56,7 +56,7 @@ def start(
     clients send today; warnings are shown.
     """
     from gnomon.cli.console import print_event, wait
-    from gnomon.cli.target import find_target
+    from gnomon.cli.rollout_target import find_target
 
     target = find_target(url, token, artifact=artifact)
     with wait(f"starting {artifact}"):
@@ -74,7 +74,7 @@ def stop(
 ) -> None:
     """Take an artifact out of shadow. Its answers stay in the log."""
     from gnomon.cli.console import print_event
-    from gnomon.cli.target import find_target
+    from gnomon.cli.rollout_target import find_target
 
     target = find_target(url, token, artifact=artifact)
     event = target.stop_shadow(artifact, why=why)

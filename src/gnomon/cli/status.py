@@ -13,7 +13,7 @@ import typer
 from gnomon.cli.options import AsJson, Model, Token, Url
 
 if TYPE_CHECKING:
-    from gnomon.service.overview import Overview
+    from gnomon.service.deployment_overview import Overview
 
 __all__ = ["command"]
 
@@ -48,10 +48,10 @@ def command(
 
 def _find(url: str | None, token: str | None, model: str | None) -> Overview:
     """The deployment under the storage root, or the one slice that answers at another ``url``."""
-    from gnomon.cli.target import find_target
+    from gnomon.cli.rollout_target import find_target
     from gnomon.errors import SettingsError
-    from gnomon.rollout.lookup import find_model
-    from gnomon.service.overview import Overview, overview
+    from gnomon.rollout.defaults import find_model
+    from gnomon.service.deployment_overview import Overview, overview
     from gnomon.settings import Settings
 
     target = find_target(url, token, model=model)

@@ -30,7 +30,7 @@ from gnomon.contract.json_values import (
     shown,
     years,
 )
-from gnomon.contract.malformed import parse
+from gnomon.contract.malformed_json import parse
 from gnomon.contract.ways_out import missing_hint, value_hint
 from gnomon.contract.zones import zone
 from gnomon.errors import BodyTooLarge, InvalidRequest

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from gnomon.contract import Contract
 from gnomon.drift.bins import Extra, Integers
 from gnomon.drift.changes import DriftChange, changes
-from gnomon.drift.counted import ColumnCounts
+from gnomon.drift.drift_counts import ColumnCounts
 from gnomon.drift.largest_increase import largest_increase
 from gnomon.drift.metrics import BinnedSides, measures, quantiles, rows
 from gnomon.drift.model import Alert, DriftBucket, DriftColumn, DriftSegment, Effect, Shape

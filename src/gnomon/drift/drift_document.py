@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from gnomon.drift import plots
-from gnomon.drift.brief import brief
 from gnomon.drift.drift_summary import METRICS, SIGNS, amount, ranked
 from gnomon.drift.model import Alert, DriftColumn, DriftReport, DriftSegment
+from gnomon.drift.top_columns import brief
 from gnomon.report import numbers
 from gnomon.report.document import (
     Chart,

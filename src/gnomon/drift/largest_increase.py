@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gnomon.drift.bins import Extra
-from gnomon.drift.counted import ColumnCounts
+from gnomon.drift.drift_counts import ColumnCounts
 from gnomon.drift.metrics import BinnedSides, rows
 from gnomon.drift.segments import place_names
 from gnomon.report.numbers import percent

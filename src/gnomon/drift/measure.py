@@ -12,7 +12,7 @@ from gnomon.artifact import Artifact
 from gnomon.contract import Contract
 from gnomon.drift.bins import Bins
 from gnomon.drift.column_reader import ColumnReader
-from gnomon.drift.counted import Counts, DriftBatch
+from gnomon.drift.drift_counts import DriftBatch, DriftCounts
 from gnomon.drift.drift_summary import DriftFinding
 from gnomon.drift.model import Alert, DriftReport
 from gnomon.drift.segments import Segments
@@ -116,8 +116,8 @@ class Measurement:
     def __init__(self, artifact: Artifact, *, by: str | None = None, steps: int = 0) -> None:
         self._artifact = artifact
         bins = frozen(artifact)
-        self.counts = Counts([b for b in bins if b.kind != "step"])
-        self.steps = Counts([b for b in bins if b.kind == "step"])
+        self.counts = DriftCounts([b for b in bins if b.kind != "step"])
+        self.steps = DriftCounts([b for b in bins if b.kind == "step"])
         self._by = by
         self._segments = None if by is None else Segments(_chosen(by, bins, artifact.contract))
         self._sample = RowSample(steps) if steps else None
@@ -232,7 +232,7 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
     return found.chunk(0) if isinstance(found, pa.ChunkedArray) else found
 
 
-def _settle(counts: Counts, steps: Counts) -> None:
+def _settle(counts: DriftCounts, steps: DriftCounts) -> None:
     """Widen buckets until they are few enough, and most of them have enough rows."""
     while counts.buckets and _too_fine(counts) and counts.widen():
         pass
@@ -240,7 +240,7 @@ def _settle(counts: Counts, steps: Counts) -> None:
         pass
 
 
-def _too_fine(counts: Counts) -> bool:
+def _too_fine(counts: DriftCounts) -> bool:
     buckets, to = counts.buckets, wider(FROM_MINUTES, counts.seconds)
     if len(buckets) > _MOST_BUCKETS:
         return True

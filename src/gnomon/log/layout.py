@@ -19,7 +19,7 @@ from typing import NamedTuple
 from gnomon import files
 from gnomon.compat.platform import sync_descriptor
 from gnomon.errors import LogError, LogUnavailable
-from gnomon.log.closed import closed_segments
+from gnomon.log.closed_segments import closed_segments
 from gnomon.settings import Settings
 
 __all__ = [

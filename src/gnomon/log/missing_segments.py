@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gnomon.errors import LogError
-from gnomon.log.closed import closed_segments, filled_segments
+from gnomon.log.closed_segments import closed_segments, filled_segments
 from gnomon.log.layout import (
     Segment,
     segment_path,
@@ -19,7 +19,7 @@ from gnomon.log.layout import (
     stream_segments,
     synced_position,
 )
-from gnomon.log.lost import lost_ranges
+from gnomon.log.lost_ranges import lost_ranges
 
 __all__ = ["MissingSegment", "missing_segments"]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from gnomon import files
 from gnomon.compat.platform import sync_descriptor
 from gnomon.errors import LogError, LogUnavailable
-from gnomon.log.closed import closed_segments, filled_segments, record_closed
+from gnomon.log.closed_segments import closed_segments, filled_segments, record_closed
 from gnomon.log.layout import START, Position, Segment, StreamBusy, StreamLock, stream_segments
 from gnomon.log.new_segment import create_segment, remove_unnamed
 from gnomon.log.schema import FORMAT_KEY

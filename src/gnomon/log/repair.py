@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gnomon.errors import LogError, LogUnavailable
-from gnomon.log import closed
+from gnomon.log import closed_segments
 from gnomon.log.layout import StreamBusy, StreamLock, folders, stream_segments
 from gnomon.log.ledger import set_aside_damaged
 from gnomon.log.missing_segments import missing_segments
@@ -128,10 +128,10 @@ def _rebuild_lists(spool: Path) -> Iterator[str]:
     """Rebuild damaged lists of closed segments by reading the segments."""
     for stream in _streams(spool):
         try:
-            closed.closed_segments(stream)
+            closed_segments.closed_segments(stream)
         except LogError:
             with contextlib.closing(StreamLock(stream)) as lock:
-                yield str(closed.set_aside(stream))
+                yield str(closed_segments.set_aside(stream))
                 close_segments(stream, lock)
 
 
@@ -150,7 +150,7 @@ def _misplaced(spool: Path) -> Iterator[str]:
             try:
                 SegmentReader(segment.path).close()
             except MisplacedSegment:
-                yield str(closed.set_aside(stream, segment.path.name))
+                yield str(closed_segments.set_aside(stream, segment.path.name))
             except LogError:
                 continue
 

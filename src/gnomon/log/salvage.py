@@ -18,7 +18,7 @@ from gnomon import files
 from gnomon.errors import LogError
 from gnomon.log.ipc_messages import filler, is_unchanged, message_length, padded
 from gnomon.log.layout import Segment
-from gnomon.log.lost import LostRange, record_lost
+from gnomon.log.lost_ranges import LostRange, record_lost
 from gnomon.log.resync import whole_messages
 from gnomon.log.schema import message_mark
 from gnomon.log.table import LogTable

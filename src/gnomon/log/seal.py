@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 
 from gnomon.errors import GnomonError, LogError, LogUnavailable
 from gnomon.log.delta import stream_key
-from gnomon.log.forked import in_fork
+from gnomon.log.forked_work import in_fork
 from gnomon.log.layout import (
     REQUESTS,
     START,

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from gnomon.log.addressed import addressed
 from gnomon.log.columns import plain_type, stored_names
 from gnomon.log.delta import DAY
+from gnomon.log.row_addresses import addressed
 from gnomon.log.schema import ADDRESS, COMPARISON, ENVELOPE
 from gnomon.log.tail import SegmentReader
 

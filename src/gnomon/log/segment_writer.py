@@ -21,7 +21,7 @@ import pyarrow as pa
 from gnomon import files
 from gnomon.compat.platform import sync_content
 from gnomon.errors import LogError, LogUnavailable
-from gnomon.log.closed import closed_segments, filled_segments, record_closed
+from gnomon.log.closed_segments import closed_segments, filled_segments, record_closed
 from gnomon.log.ipc_messages import checksummed
 from gnomon.log.layout import CLOSE, Position, StreamLock, segment_path, stream_segments
 from gnomon.log.ledger import sealed_in_copy

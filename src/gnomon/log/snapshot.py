@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.errors import LogError
-from gnomon.log.addressed import addressed
 from gnomon.log.columns import View
 from gnomon.log.delta import sealed_segment, sealed_up_to, stored_schema
 from gnomon.log.layout import REQUESTS, folders, stream_segments
 from gnomon.log.missing_segments import MissingSegment, missing_segments
+from gnomon.log.row_addresses import addressed
 from gnomon.log.sql import connection
 from gnomon.log.table import LogTable
 from gnomon.log.tail import EmptySegment, SegmentReader

@@ -16,7 +16,7 @@ import pyarrow as pa
 from gnomon import files
 from gnomon.errors import LogError
 from gnomon.log.layout import REQUESTS, Position, Segment, stream_segments
-from gnomon.log.lost import LostRange, record_lost
+from gnomon.log.lost_ranges import LostRange, record_lost
 from gnomon.log.sealed_stream import last_source
 from gnomon.log.table import LogTable
 from gnomon.log.tail import POSITION_KEY, SegmentReader, source_position

@@ -12,7 +12,7 @@ from gnomon.lazy_imports import lazy
 
 if TYPE_CHECKING:
     from gnomon.rollout.decisions import check, promote, rollback, start_shadow, stop_shadow
-    from gnomon.rollout.lookup import answering
+    from gnomon.rollout.defaults import answering
     from gnomon.rollout.queries import (
         DriftCheck,
         RolloutHistory,
@@ -52,7 +52,7 @@ _HOMES = {
     "DriftCheck": "queries",
     "RolloutHistory": "queries",
     "SkewCheck": "skew_checks",
-    "answering": "lookup",
+    "answering": "defaults",
     "check": "decisions",
     "check_contract": "queries",
     "check_gates": "queries",

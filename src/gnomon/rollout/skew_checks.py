@@ -19,7 +19,7 @@ from gnomon.offline.logged import Role
 from gnomon.policy import Policy, find_policy
 from gnomon.report import Report, to_html
 from gnomon.report.saved import save
-from gnomon.rollout.lookup import find_artifact, find_role
+from gnomon.rollout.defaults import find_artifact, find_role
 from gnomon.settings import Settings
 from gnomon.skew import last_replay, offline
 from gnomon.skew import replay as logged_again

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from gnomon.contract import Decoder
 from gnomon.service.batch_size import BatchSize
+from gnomon.service.pending_request import PendingRequest
 from gnomon.service.records import Call
-from gnomon.service.ticket import Ticket
 from gnomon.worker.connection import Scored
 from gnomon.worker.messages import ERROR
 
@@ -38,13 +38,15 @@ class LargeRequest:
     """A request that is scored in parts, and answered when all of them are.
 
     Args:
-        ticket: the request.
+        pending: the request.
         inputs: its decoded rows.
         outside: those let through with a value out of domain or range, by feature.
     """
 
-    def __init__(self, ticket: Ticket, inputs: pa.RecordBatch, outside: dict[str, int]) -> None:
-        self.ticket = ticket
+    def __init__(
+        self, pending: PendingRequest, inputs: pa.RecordBatch, outside: dict[str, int]
+    ) -> None:
+        self.pending = pending
         self.inputs = inputs
         self.outside = outside
         self.taken = 0
@@ -57,7 +59,7 @@ class LargeRequest:
     @property
     def waiting(self) -> int:
         """Rows that wait."""
-        return len(self.ticket.rows) - self.taken
+        return len(self.pending.rows) - self.taken
 
     def take(self, most: int) -> Part:
         """Its next rows, at most so many."""
@@ -72,7 +74,7 @@ class LargeRequest:
         if errors.null_count < len(errors):
             self.searched = min(self.searched + scored.micros, MOST_MICROS)
         self._scored.append((part.start, scored.batch, call))
-        return sum(call.rows for _, _, call in self._scored) == len(self.ticket.rows)
+        return sum(call.rows for _, _, call in self._scored) == len(self.pending.rows)
 
     def whole(self) -> tuple[pa.RecordBatch, list[Call]]:
         """The outputs of all rows, and the calls that they came from, in the order of the rows."""
@@ -96,7 +98,7 @@ class BatchQueue:
     def __init__(self, size: BatchSize, decoder: Decoder) -> None:
         self._size = size
         self._decoder = decoder
-        self._small: deque[Ticket] = deque()
+        self._small: deque[PendingRequest] = deque()
         self._large: deque[LargeRequest] = deque()
         self._large_is_next = False
         self.rows = 0
@@ -110,31 +112,31 @@ class BatchQueue:
         """Whether a batch of what waits might have more rows."""
         return self.rows < self._size.rows
 
-    def is_large(self, ticket: Ticket) -> bool:
+    def is_large(self, request: PendingRequest) -> bool:
         """Whether a request is scored in parts."""
-        return ticket.batch is not None or len(ticket.rows) > self._size.rows
+        return request.batch is not None or len(request.rows) > self._size.rows
 
-    def ahead_of(self, ticket: Ticket) -> int:
+    def ahead_of(self, request: PendingRequest) -> int:
         """Rows that wait in requests of its kind: large ones leave room for small ones."""
-        return self.large_rows if self.is_large(ticket) else self.rows
+        return self.large_rows if self.is_large(request) else self.rows
 
     @property
     def large_rows(self) -> int:
         """Rows that wait in large requests."""
-        return sum(one.waiting for one in self._large if not one.ticket.settled)
+        return sum(one.waiting for one in self._large if not one.pending.settled)
 
-    def add(self, ticket: Ticket) -> None:
+    def add(self, request: PendingRequest) -> None:
         """Let a request wait."""
-        if self.is_large(ticket):
-            self._add_large(ticket)
+        if self.is_large(request):
+            self._add_large(request)
         else:
-            self._small.append(ticket)
-            self.rows += len(ticket.rows)
+            self._small.append(request)
+            self.rows += len(request.rows)
 
-    def take(self) -> list[Ticket] | Part | None:
+    def take(self) -> list[PendingRequest] | Part | None:
         """The next batch: small requests, or a part of a large one; None where all that waited
         have timed out."""
-        found: list[Ticket] | Part | None = None
+        found: list[PendingRequest] | Part | None = None
         if self._large_is_next:
             found = self._take_part()
         if not found:
@@ -146,7 +148,7 @@ class BatchQueue:
         self._large_is_next = False
         while self._large:
             request = self._large.popleft()
-            if request.ticket.settled:
+            if request.pending.settled:
                 continue
             part = request.take(self._size.rows)
             if request.waiting:
@@ -154,25 +156,25 @@ class BatchQueue:
             return part
         return None
 
-    def _take_small(self) -> list[Ticket]:
-        tickets: list[Ticket] = []
+    def _take_small(self) -> list[PendingRequest]:
+        requests: list[PendingRequest] = []
         rows, most = 0, self._size.rows
         while self._small:
             size = len(self._small[0].rows)
-            if tickets and rows + size > most:
+            if requests and rows + size > most:
                 break
-            ticket = self._small.popleft()
+            request = self._small.popleft()
             self.rows -= size
-            if size > most and not ticket.settled:
-                self._add_large(ticket)  # It is since it came.
-            elif not ticket.settled:
-                tickets.append(ticket)
+            if size > most and not request.settled:
+                self._add_large(request)  # It is since it came.
+            elif not request.settled:
+                requests.append(request)
                 rows += size
-        return tickets
+        return requests
 
-    def _add_large(self, ticket: Ticket) -> None:
-        batch, outside = ticket.batch, ticket.outside
+    def _add_large(self, request: PendingRequest) -> None:
+        batch, outside = request.batch, request.outside
         if batch is None:
-            batch = self._decoder.batch(ticket.rows)
-            outside = self._decoder.outside(ticket.rows)
-        self._large.append(LargeRequest(ticket, batch, outside))
+            batch = self._decoder.batch(request.rows)
+            outside = self._decoder.outside(request.rows)
+        self._large.append(LargeRequest(request, batch, outside))

@@ -15,14 +15,14 @@ from gnomon.artifact import Artifact
 from gnomon.contract import Decoder
 from gnomon.errors import DeadlineExceeded, GnomonError, Overloaded, WorkerError
 from gnomon.log import request_schema
-from gnomon.service.answers import answers
+from gnomon.service.answer_encoding import answers
 from gnomon.service.batch_queue import BatchQueue, Part
 from gnomon.service.batch_size import BatchSize
 from gnomon.service.codec import Codec
 from gnomon.service.codec_messages import Read, Records
+from gnomon.service.pending_request import Answer, PendingRequest
 from gnomon.service.recording import Recorder
 from gnomon.service.records import Call, LaneIdentity, PendingRecords
-from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from gnomon.worker import Supervisor
 from gnomon.worker.adopted_process import HolderHandle
@@ -92,7 +92,7 @@ class Lane:
         self._recorder = recorder
         self._size = BatchSize(settings.batch_rows, settings.batch_seconds)
         self._queue = BatchQueue(self._size, self.decoder)
-        self._unsettled: deque[Ticket] = deque()
+        self._unsettled: deque[PendingRequest] = deque()
         self._alarm: asyncio.TimerHandle | None = None
         there = iter(found)
         self._workers = [
@@ -189,25 +189,25 @@ class Lane:
         waiting = self._queue.large_rows
         return not waiting or waiting + rows <= self._settings.queue_rows // 2
 
-    def submit(self, ticket: Ticket) -> None:
+    def submit(self, request: PendingRequest) -> None:
         """Take a decoded request, or shed it when the queue is full."""
-        waiting = self._queue.ahead_of(ticket)
-        if waiting and waiting + len(ticket.rows) > self._settings.queue_rows:
-            self._recorder.unanswered(ticket, "shed", self._overloaded(waiting))
+        waiting = self._queue.ahead_of(request)
+        if waiting and waiting + len(request.rows) > self._settings.queue_rows:
+            self._recorder.unanswered(request, "shed", self._overloaded(waiting))
             return
         loop = asyncio.get_running_loop()
-        late = (time.perf_counter_ns() - ticket.started) / 1e9
+        late = (time.perf_counter_ns() - request.started) / 1e9
         if late >= self._settings.deadline:
-            self._time_out(ticket)
+            self._time_out(request)
             return
-        ticket.expires = loop.time() + self._settings.deadline - late
+        request.expires = loop.time() + self._settings.deadline - late
         if late >= SOON_SECONDS:
-            self._time_alone(ticket)
+            self._time_alone(request)
         else:
-            self._unsettled.append(ticket)
+            self._unsettled.append(request)
             if self._alarm is None:
-                self._alarm = loop.call_at(ticket.expires, self._expire)
-        self._queue.add(ticket)
+                self._alarm = loop.call_at(request.expires, self._expire)
+        self._queue.add(request)
         self._gather()
 
     def _gather(self) -> None:
@@ -237,12 +237,12 @@ class Lane:
             self._batches.add(task)
             task.add_done_callback(self._batches.discard)
 
-    async def _run(self, worker: Supervisor, tickets: list[Ticket]) -> None:
+    async def _run(self, worker: Supervisor, requests: list[PendingRequest]) -> None:
         """Have small requests scored, and answer them."""
         try:
-            asked, scored, call = await self._score(worker, tickets)
+            asked, scored, call = await self._score(worker, requests)
         except Exception as error:
-            self._fail(tickets, error)
+            self._fail(requests, error)
             self._release(worker)
             if not isinstance(error, GnomonError):
                 raise
@@ -259,16 +259,16 @@ class Lane:
             self._answer(asked, scored.batch, [call])
 
     async def _score(
-        self, worker: Supervisor, tickets: list[Ticket]
+        self, worker: Supervisor, requests: list[PendingRequest]
     ) -> tuple[PendingRecords, Scored, Call]:
         """Have a batch scored, and make what the log will say of it while the worker is busy."""
         sent = time.perf_counter_ns()
-        rows = [row for ticket in tickets for row in ticket.rows]
+        rows = [row for request in requests for row in request.rows]
         inputs = self.decoder.batch(rows)
         begun = await worker.begin(inputs)
         try:
             outside = self.decoder.outside(rows)
-            asked = self._recorder.asked(self.identity, tickets, inputs, sent, outside)
+            asked = self._recorder.asked(self.identity, requests, inputs, sent, outside)
         finally:
             scored = await worker.finish(begun)
         self._learn_size(scored)
@@ -277,21 +277,21 @@ class Lane:
     async def _run_part(self, worker: Supervisor, part: Part) -> None:
         """Have a part of a large request scored, and answer that when it was the last."""
         sent = time.perf_counter_ns()
-        request = part.request
+        large = part.request
         try:
-            scored = await worker.score(part.inputs, request.searched)
+            scored = await worker.score(part.inputs, large.searched)
         except Exception as error:
-            self._fail([request.ticket], error)
+            self._fail([large.pending], error)
             if not isinstance(error, GnomonError):
                 raise
             return
         finally:
             self._release(worker)
         self._learn_size(scored)
-        if request.add(part, scored, sent) and not request.ticket.settled:
-            outputs, calls = request.whole()
+        if large.add(part, scored, sent) and not large.pending.settled:
+            outputs, calls = large.whole()
             asked = self._recorder.asked(
-                self.identity, [request.ticket], request.inputs, sent, request.outside
+                self.identity, [large.pending], large.inputs, sent, large.outside
             )
             await self._answer_large(asked.in_parts(calls), outputs, calls)
 
@@ -309,21 +309,21 @@ class Lane:
         self, asked: PendingRecords, outputs: pa.RecordBatch, calls: Sequence[Call]
     ) -> None:
         """Answer one request whose answer may be long, too."""
-        [ticket] = asked.tickets
-        if ticket.form == "arrow":
+        [request] = asked.requests
+        if request.form == "arrow":
             self._answer(asked, outputs, calls, [Answer(200, outputs.serialize().to_pybytes())])
             return
-        is_json = ticket.form == "json"
-        if is_json and (ticket.single or outputs.num_rows * outputs.num_columns <= SOON_VALUES):
+        is_json = request.form == "json"
+        if is_json and (request.single or outputs.num_rows * outputs.num_columns <= SOON_VALUES):
             self._answer(asked, outputs, calls)
             return
-        numbers = None if is_json else ticket.numbers
+        numbers = None if is_json else request.numbers
         try:
             body = await self._codec.write(
-                self._encoded_contract, outputs, ticket.request_id, self.artifact.tag, numbers
+                self._encoded_contract, outputs, request.request_id, self.artifact.tag, numbers
             )
         except GnomonError as error:
-            self._fail([ticket], error)
+            self._fail([request], error)
         else:
             self._answer(asked, outputs, calls, [Answer(200, body)])
 
@@ -335,22 +335,24 @@ class Lane:
         made: list[Answer] | None = None,
     ) -> None:
         """Let a batch's answers leave; they are made here unless they are given."""
-        if any(ticket.settled for ticket in asked.tickets):
-            kept = pa.array([not ticket.settled for ticket in asked.tickets for _ in ticket.rows])
+        if any(request.settled for request in asked.requests):
+            kept = pa.array(
+                [not request.settled for request in asked.requests for _ in request.rows]
+            )
             asked, outputs = asked.filter(kept), outputs.filter(kept)
-        if asked.tickets:
+        if asked.requests:
             if made is None:
-                made = answers(asked.tickets, outputs, self.contract, self.artifact.tag)
+                made = answers(asked.requests, outputs, self.contract, self.artifact.tag)
             self._recorder.answered(self.identity, asked, outputs, calls, made)
         self._forget_settled()
 
-    def _fail(self, tickets: list[Ticket], error: Exception) -> None:
+    def _fail(self, requests: list[PendingRequest], error: Exception) -> None:
         outcome = "timed_out" if isinstance(error, DeadlineExceeded) else "failed"
         if not isinstance(error, GnomonError):
             error = WorkerError(f"{type(error).__name__}: {error}")
-        for ticket in tickets:
-            if not ticket.settled:
-                self._recorder.unanswered(ticket, outcome, error, self.identity)
+        for request in requests:
+            if not request.settled:
+                self._recorder.unanswered(request, outcome, error, self.identity)
         self._forget_settled()
 
     def _expire(self) -> None:
@@ -364,24 +366,24 @@ class Lane:
             loop.call_at(self._unsettled[0].expires, self._expire) if self._unsettled else None
         )
 
-    def _time_alone(self, ticket: Ticket) -> None:
+    def _time_alone(self, request: PendingRequest) -> None:
         """Set an alarm for one request, which is due before some that were queued earlier."""
-        alarm = asyncio.get_running_loop().call_at(ticket.expires, self._time_out, ticket)
-        reply = ticket.reply
+        alarm = asyncio.get_running_loop().call_at(request.expires, self._time_out, request)
+        reply = request.reply
 
         def answered(answer: Answer) -> None:
             alarm.cancel()
             reply(answer)
 
-        ticket.reply = answered
+        request.reply = answered
 
-    def _time_out(self, ticket: Ticket) -> None:
-        if not ticket.settled:
+    def _time_out(self, request: PendingRequest) -> None:
+        if not request.settled:
             error = DeadlineExceeded(
                 f"no answer within {self._settings.deadline:g} s",
                 hint="the server is overloaded or the model slow; GNOMON_DEADLINE is the limit",
             )
-            self._recorder.unanswered(ticket, "timed_out", error, self.identity)
+            self._recorder.unanswered(request, "timed_out", error, self.identity)
 
     def _forget_settled(self) -> None:
         while self._unsettled and self._unsettled[0].settled:

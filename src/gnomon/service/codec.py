@@ -134,9 +134,10 @@ class Codec:
         artifact: str,
         numbers: Sequence[int] | None = None,
     ) -> bytes:
-        """The JSON that answers a request of many rows; see :func:`gnomon.service.answers.many`.
+        """The JSON for a request of many rows (:func:`~gnomon.service.answer_encoding.many`).
 
-        With ``numbers`` each row is on a line of its own; see :func:`gnomon.service.answers.lines`.
+        With ``numbers`` each row is on a line of its own
+        (:func:`~gnomon.service.answer_encoding.lines`).
 
         Raises:
             DeadlineExceeded: it took too long, or waited too long.

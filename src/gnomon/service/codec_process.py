@@ -20,7 +20,7 @@ from gnomon.compat.platform import die_with_parent
 from gnomon.contract import Contract, Decoder
 from gnomon.contract.record_lines import decode_lines
 from gnomon.errors import GnomonError, InvalidRequest
-from gnomon.service.answers import lines, many
+from gnomon.service.answer_encoding import lines, many
 from gnomon.service.arrow_records import UnsentRecord, arrow_lines
 from gnomon.service.codec_messages import (
     Failed,

@@ -35,9 +35,9 @@ from gnomon.service.front_door import FrontDoor
 from gnomon.service.head import END, HEAD_BYTES, Head, early_refusal, lasting, read_head
 from gnomon.service.http import CLOSE, Scope, is_encoded, response, unexpected
 from gnomon.service.origins import origins_of
+from gnomon.service.pending_request import Answer
 from gnomon.service.record_stream import media_type
 from gnomon.service.stream import ClientStream
-from gnomon.service.ticket import Answer
 from gnomon.settings import Settings
 
 __all__ = ["Connection", "is_plain", "take_connections"]

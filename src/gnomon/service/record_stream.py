@@ -37,11 +37,11 @@ from gnomon.service.http import (
     unexpected,
 )
 from gnomon.service.media_types import ARROW, LINES
+from gnomon.service.pending_request import Answer
 from gnomon.service.record_answers import ArrowAnswers, LineAnswers
 from gnomon.service.record_sources import PART_BYTES, ArrowSource, LineSource, RecordSource
 from gnomon.service.request_handler import RequestHandler
 from gnomon.service.stream_scoring import ScoredPart
-from gnomon.service.ticket import Answer
 from gnomon.settings import Settings
 
 __all__ = ["RecordStream", "media_type"]

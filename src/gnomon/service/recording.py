@@ -14,11 +14,11 @@ import pyarrow as pa
 from gnomon.contract import Contract
 from gnomon.errors import GnomonError, InvalidRequest, LogUnavailable
 from gnomon.log import SegmentWriter, request_schema
-from gnomon.service.answers import failure
+from gnomon.service.answer_encoding import failure
 from gnomon.service.group_commit import GroupCommit
 from gnomon.service.metrics import Metrics
+from gnomon.service.pending_request import Answer, PendingRequest
 from gnomon.service.records import Call, LaneIdentity, PendingRecords, record, spread
-from gnomon.service.ticket import Answer, Ticket
 from gnomon.settings import Settings
 from gnomon.worker.messages import ERROR
 
@@ -49,7 +49,7 @@ class Recorder:
         self._writer: SegmentWriter | None = None
         self._settings = settings
         self._metrics = metrics
-        self._waiting: list[tuple[Ticket, str, GnomonError, LaneIdentity | None]] = []
+        self._waiting: list[tuple[PendingRequest, str, GnomonError, LaneIdentity | None]] = []
         self._large: set[asyncio.Task[None]] = set()
         self._syncs = GroupCommit(self._sync)
         self._unsynced: LogUnavailable | None = None
@@ -113,7 +113,7 @@ class Recorder:
     def asked(
         self,
         lane: LaneIdentity,
-        tickets: Sequence[Ticket],
+        requests: Sequence[PendingRequest],
         inputs: pa.RecordBatch,
         sent: int,
         outside: dict[str, int],
@@ -122,13 +122,13 @@ class Recorder:
 
         Args:
             lane: the lane that scores it.
-            tickets: the requests, in row order.
+            requests: the requests, in row order.
             inputs: their decoded rows.
             sent: monotonic nanoseconds at which the batch left for the worker.
             outside: its rows let through with a value out of domain or range, by feature.
         """
         self._metrics.outside(outside)
-        return PendingRecords.of(tickets, lane, inputs, sent)
+        return PendingRecords.of(requests, lane, inputs, sent)
 
     def answered(
         self,
@@ -147,14 +147,14 @@ class Recorder:
             calls: of the worker, in the order of the rows.
             made: the answers, one per request.
         """
-        for ticket in asked.tickets:
-            ticket.settled = True
+        for request in asked.requests:
+            request.settled = True
         errors = scored.column(ERROR)
         failed = len(errors) - errors.null_count
         outcome: str | list[str] = "answered"
         code: list[str | None] | None = None
         if failed:
-            outcome, code, errors = _row_outcomes(errors.to_pylist(), asked.tickets)
+            outcome, code, errors = _row_outcomes(errors.to_pylist(), asked.requests)
         batch = record(
             asked, lane.schema, outcome=outcome, code=code, error=errors,
             calls=calls, outputs=scored.columns[:-1],
@@ -164,7 +164,7 @@ class Recorder:
             answers = made
             if refused is not None:
                 self._metrics.settled("failed", len(errors), refused.code)
-                answers = [Answer.of(refused, ticket.request_id) for ticket in asked.tickets]
+                answers = [Answer.of(refused, request.request_id) for request in asked.requests]
             else:
                 self._metrics.settled("answered", len(errors) - failed)
                 if failed:
@@ -174,25 +174,29 @@ class Recorder:
                             self._metrics.settled(kind, rows, reason)
             for call in calls:
                 self._metrics.batch(call.rows, call.micros)
-            self._answer(asked.tickets, answers, logged=refused is None)
+            self._answer(asked.requests, answers, logged=refused is None)
 
         self._append(batch, settle)
 
     def unanswered(
-        self, ticket: Ticket, outcome: str, error: GnomonError, lane: LaneIdentity | None = None
+        self,
+        request: PendingRequest,
+        outcome: str,
+        error: GnomonError,
+        lane: LaneIdentity | None = None,
     ) -> None:
         """Settle a request that gets an error; it is logged with others of this loop turn.
 
         Args:
-            ticket: the request.
+            request: the request.
             outcome: ``rejected``, ``failed``, ``timed_out`` or ``shed``.
             error: what its client is told.
             lane: the lane it had reached, if any.
         """
-        ticket.settled = True
+        request.settled = True
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._waiting.append((ticket, outcome, error, lane))
+        self._waiting.append((request, outcome, error, lane))
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -205,29 +209,31 @@ class Recorder:
 
     def _refuse(
         self,
-        entries: Sequence[tuple[Ticket, str, GnomonError, LaneIdentity | None]],
+        entries: Sequence[tuple[PendingRequest, str, GnomonError, LaneIdentity | None]],
         lane: LaneIdentity | None,
     ) -> None:
         """Log requests that get an error with one write, then let their answers leave."""
-        tickets = [entry[0] for entry in entries]
-        for ticket in tickets:
-            ticket.rows = ticket.rows or [None]
+        requests = [entry[0] for entry in entries]
+        for request in requests:
+            request.rows = request.rows or [None]
         batch = record(
-            PendingRecords.of(tickets, lane),
+            PendingRecords.of(requests, lane),
             self._schema,
-            outcome=spread([entry[1] for entry in entries], tickets),
-            code=spread([entry[2].code for entry in entries], tickets),
-            error=spread([str(entry[2]) for entry in entries], tickets),
+            outcome=spread([entry[1] for entry in entries], requests),
+            code=spread([entry[2].code for entry in entries], requests),
+            error=spread([str(entry[2]) for entry in entries], requests),
         )
 
         def settle(refused: LogUnavailable | None) -> None:
-            for ticket, outcome, error, _ in entries:
-                self._metrics.settled(outcome, len(ticket.rows), error.code)
-                ticket.reply(Answer.of(error, ticket.request_id))
+            for request, outcome, error, _ in entries:
+                self._metrics.settled(outcome, len(request.rows), error.code)
+                request.reply(Answer.of(error, request.request_id))
 
         self._append(batch, settle)
 
-    def _answer(self, tickets: Sequence[Ticket], made: Sequence[Answer], *, logged: bool) -> None:
+    def _answer(
+        self, requests: Sequence[PendingRequest], made: Sequence[Answer], *, logged: bool
+    ) -> None:
         """Let answers leave: at once, or when they are on disk if the settings say so.
 
         A disk that refuses the sync is one that cannot be appended to: what the settings say of
@@ -237,9 +243,9 @@ class Recorder:
         def deliver(unsynced: LogUnavailable | None) -> None:
             refusal = unsynced if self._settings.log_failure == "refuse" else None
             now = time.perf_counter_ns()
-            for ticket, answer in zip(tickets, made, strict=True):
-                self._metrics.latency((now - ticket.started) / 1e9)
-                ticket.reply(answer if refusal is None else Answer.of(refusal, ticket.request_id))
+            for request, answer in zip(requests, made, strict=True):
+                self._metrics.latency((now - request.started) / 1e9)
+                request.reply(answer if refusal is None else Answer.of(refusal, request.request_id))
 
         if logged and self._settings.fsync_seconds == 0:
             self._syncs.after_sync(deliver)
@@ -311,13 +317,13 @@ class Recorder:
 
 
 def _row_outcomes(
-    errors: Sequence[str | None], tickets: Sequence[Ticket]
+    errors: Sequence[str | None], requests: Sequence[PendingRequest]
 ) -> tuple[list[str], list[str | None], pa.Array]:
     """The outcome of each scored row, and the code and text of its error."""
     paths = (
-        "$" if ticket.single else f"$.rows[{number}]"
-        for ticket in tickets
-        for number in range(len(ticket.rows))
+        "$" if request.single else f"$.rows[{number}]"
+        for request in requests
+        for number in range(len(request.rows))
     )
     told = [None if e is None else failure(e, p) for e, p in zip(errors, paths, strict=True)]
     outcome = [

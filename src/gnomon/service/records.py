@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from gnomon.log.schema import ENVELOPE
-from gnomon.service.ticket import Ticket
+from gnomon.service.pending_request import PendingRequest
 
 __all__ = ["Call", "LaneIdentity", "PendingRecords", "record", "spread"]
 
@@ -57,19 +57,19 @@ class PendingRecords(NamedTuple):
     """What is known of rows before they are answered; made while the worker scores them.
 
     Attributes:
-        tickets: the requests, in row order.
+        requests: the requests, in row order.
         columns: of the envelope, by name.
         inputs: their decoded rows; None where they are not scored.
     """
 
-    tickets: Sequence[Ticket]
+    requests: Sequence[PendingRequest]
     columns: dict[str, pa.Array]
     inputs: pa.RecordBatch | None
 
     @classmethod
     def of(
         cls,
-        tickets: Sequence[Ticket],
+        requests: Sequence[PendingRequest],
         lane: LaneIdentity | None,
         inputs: pa.RecordBatch | None = None,
         sent: int | None = None,
@@ -77,40 +77,40 @@ class PendingRecords(NamedTuple):
         """Requests as they came.
 
         Args:
-            tickets: the requests, in row order.
+            requests: the requests, in row order.
             lane: the lane they had reached, if any.
             inputs: their decoded rows, if they are scored.
             sent: monotonic nanoseconds at which they left for the worker.
         """
-        sizes = [len(ticket.rows) for ticket in tickets]
+        sizes = [len(request.rows) for request in requests]
         rows = sum(sizes)
-        alone = rows == len(tickets)
+        alone = rows == len(requests)
         values: dict[str, Any] = {
-            "request_id": _spread([ticket.request_id for ticket in tickets], sizes),
+            "request_id": _spread([request.request_id for request in requests], sizes),
             "row": 0 if alone else [row for size in sizes for row in range(size)],
             "role": "live",
-            "client_id": _any(_spread([ticket.client_id for ticket in tickets], sizes)),
-            "arrived": _spread([ticket.arrived for ticket in tickets], sizes),
+            "client_id": _any(_spread([request.client_id for request in requests], sizes)),
+            "arrived": _spread([request.arrived for request in requests], sizes),
             "protocol": "json",
-            "raw": _bodies([ticket.body for ticket in tickets], sizes),
-            "unknown": _any(_first([list(ticket.unknown) or None for ticket in tickets], sizes)),
+            "raw": _bodies([request.body for request in requests], sizes),
+            "unknown": _any(_first([list(request.unknown) or None for request in requests], sizes)),
             "artifact": None if lane is None else lane.artifact,
             "digest": None if lane is None else lane.digest,
             "epoch": None if lane is None else lane.epoch,
             "queued_us": None
             if sent is None
-            else _spread([(sent - ticket.started) // 1000 for ticket in tickets], sizes),
+            else _spread([(sent - request.started) // 1000 for request in requests], sizes),
             "batch_rows": None if sent is None else rows,
         }
         columns = {name: _column(value, TYPES[name], rows) for name, value in values.items()}
-        return cls(tickets, columns, inputs)
+        return cls(requests, columns, inputs)
 
     def in_parts(self, calls: Sequence[Call]) -> PendingRecords:
         """The same of one request whose rows were scored in these calls, in their order."""
-        [ticket] = self.tickets
+        [request] = self.requests
         sizes = [call.rows for call in calls]
         values = {
-            "queued_us": _spread([(call.sent - ticket.started) // 1000 for call in calls], sizes),
+            "queued_us": _spread([(call.sent - request.started) // 1000 for call in calls], sizes),
             "batch_rows": _spread(sizes, sizes),
         }
         columns = {name: pa.array(value, TYPES[name]) for name, value in values.items()}
@@ -120,7 +120,7 @@ class PendingRecords(NamedTuple):
         """The same of some of the rows: of whole requests, which are those not settled yet."""
         columns = {name: column.filter(kept) for name, column in self.columns.items()}
         inputs = None if self.inputs is None else self.inputs.filter(kept)
-        return PendingRecords([one for one in self.tickets if not one.settled], columns, inputs)
+        return PendingRecords([one for one in self.requests if not one.settled], columns, inputs)
 
 
 def record(
@@ -144,7 +144,7 @@ def record(
         calls: of the worker, in the order of the rows; none where they were not scored.
         outputs: what it answered.
     """
-    sizes = [len(ticket.rows) for ticket in asked.tickets]
+    sizes = [len(request.rows) for request in asked.requests]
     rows = sum(sizes)
     now = time.perf_counter_ns()
     settled: dict[str, Any] = {
@@ -152,7 +152,7 @@ def record(
         "error_code": code,
         "error": error,
         "scored_us": _micros(calls),
-        "total_us": _spread([(now - ticket.started) // 1000 for ticket in asked.tickets], sizes),
+        "total_us": _spread([(now - request.started) // 1000 for request in asked.requests], sizes),
     }
     envelope = [
         asked.columns[name] if name in asked.columns else _column(settled[name], kind, rows)
@@ -171,9 +171,9 @@ def _micros(calls: Sequence[Call]) -> int | list[int] | None:
     return calls[0].worked if calls else None
 
 
-def spread(values: list[Any], tickets: Sequence[Ticket]) -> list[Any]:
+def spread(values: list[Any], requests: Sequence[PendingRequest]) -> list[Any]:
     """Each request's value on every one of its rows."""
-    return _spread(values, [len(ticket.rows) for ticket in tickets])
+    return _spread(values, [len(request.rows) for request in requests])
 
 
 def _column(value: Any, kind: pa.DataType, rows: int) -> pa.Array:

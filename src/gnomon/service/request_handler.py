@@ -11,13 +11,13 @@ from gnomon.contract.decoding import Decoded
 from gnomon.errors import DeadlineExceeded, GnomonError, InvalidRequest, Overloaded
 from gnomon.log import new_request_id
 from gnomon.service.batching import Lane
-from gnomon.service.held_bodies import MOST_BODIES, HeldBodies
+from gnomon.service.body_budget import MOST_BODIES, BodyBudget
 from gnomon.service.metrics import Metrics
+from gnomon.service.pending_request import Answer, PendingRequest, promise
 from gnomon.service.recording import Recorder
 from gnomon.service.rollout_follower import RolloutFollower
 from gnomon.service.stream_scoring import StreamScorer
 from gnomon.service.tasks import Tasks
-from gnomon.service.ticket import Answer, Ticket, promise
 from gnomon.settings import Settings
 
 __all__ = ["RequestHandler"]
@@ -60,7 +60,7 @@ class RequestHandler:
         self._tasks = tasks
         self._complaints: set[str] = set()
         self.streams = StreamScorer(settings, follower, recorder, metrics)
-        self.held = HeldBodies(MOST_BODIES * settings.body_bytes)
+        self.held = BodyBudget(MOST_BODIES * settings.body_bytes)
 
     async def predict(
         self, body: bytes | bytearray, client_id: str | None, waited: float = 0.0
@@ -81,25 +81,25 @@ class RequestHandler:
 
         ``waited`` is how many seconds ago it arrived.
         """
-        ticket = Ticket(new_request_id(), client_id, body, reply, waited)
+        request = PendingRequest(new_request_id(), client_id, body, reply, waited)
         lane = self._follower.live
         if lane is None:
-            self._unanswered(ticket, "failed", self._follower.not_ready())
+            self._unanswered(request, "failed", self._follower.not_ready())
             return
         try:
             decoded = self._decode_soon(lane, body)
         except InvalidRequest as error:
-            self._unanswered(ticket, "rejected", error, lane)
+            self._unanswered(request, "rejected", error, lane)
             return
         if decoded is None:
-            self._tasks.finish(self._submit_large(ticket, lane))
+            self._tasks.finish(self._submit_large(request, lane))
             return
-        ticket.rows, ticket.single = decoded.rows, decoded.single
+        request.rows, request.single = decoded.rows, decoded.single
         self._metrics.received(len(decoded.rows))
         if decoded.unknown:
-            ticket.unknown = decoded.unknown
+            request.unknown = decoded.unknown
             self._metrics.unknown(decoded.unknown)
-        lane.submit(ticket)
+        lane.submit(request)
 
     def _decode_soon(self, lane: Lane, body: bytes | bytearray) -> Decoded | None:
         """A decoded body; None where that is to be done elsewhere."""
@@ -107,23 +107,23 @@ class RequestHandler:
             return None
         return lane.decoder.decode_soon(body, self._settings.body_rows)
 
-    async def _submit_large(self, ticket: Ticket, lane: Lane) -> None:
+    async def _submit_large(self, request: PendingRequest, lane: Lane) -> None:
         """Take a request whose body is decoded elsewhere."""
         try:
-            read, batch = await lane.read(ticket.body)
+            read, batch = await lane.read(request.body)
         except InvalidRequest as error:
-            self._unanswered(ticket, "rejected", error, lane)
+            self._unanswered(request, "rejected", error, lane)
         except DeadlineExceeded as error:
-            self._unanswered(ticket, "timed_out", error, lane)
+            self._unanswered(request, "timed_out", error, lane)
         except GnomonError as error:
-            self._unanswered(ticket, "failed", error, lane)
+            self._unanswered(request, "failed", error, lane)
         else:
-            ticket.rows, ticket.single = range(batch.num_rows), read.single
-            ticket.batch, ticket.outside = batch, read.outside
-            ticket.unknown = read.unknown
-            self._metrics.received(len(ticket.rows))
+            request.rows, request.single = range(batch.num_rows), read.single
+            request.batch, request.outside = batch, read.outside
+            request.unknown = read.unknown
+            self._metrics.received(len(request.rows))
             self._metrics.unknown(read.unknown)
-            lane.submit(ticket)
+            lane.submit(request)
 
     async def in_background(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for something that ends also where nobody waits for it any more."""
@@ -146,9 +146,9 @@ class RequestHandler:
     async def reject(self, error: GnomonError, client_id: str | None) -> Answer:
         """Answer a request whose body was not taken; it is logged without one."""
         answer, reply = promise()
-        ticket = Ticket(new_request_id(), client_id, b"", reply)
+        request = PendingRequest(new_request_id(), client_id, b"", reply)
         outcome = "shed" if isinstance(error, Overloaded) else "rejected"
-        self._unanswered(ticket, outcome, error, self._follower.live)
+        self._unanswered(request, outcome, error, self._follower.live)
         return await answer
 
     def refused(self, error: GnomonError) -> None:
@@ -159,7 +159,7 @@ class RequestHandler:
             logger.warning("refused a request: %s", error)
 
     def _unanswered(
-        self, ticket: Ticket, outcome: str, error: GnomonError, lane: Lane | None = None
+        self, request: PendingRequest, outcome: str, error: GnomonError, lane: Lane | None = None
     ) -> None:
         self._metrics.received(1)
-        self._recorder.unanswered(ticket, outcome, error, None if lane is None else lane.identity)
+        self._recorder.unanswered(request, outcome, error, None if lane is None else lane.identity)

@@ -10,11 +10,11 @@ from typing import Any
 from gnomon import rollout
 from gnomon.artifact import inspect
 from gnomon.policy import Policy
+from gnomon.rollout.gate_evaluation import gates_elsewhere
 from gnomon.rollout.gates import Gates
 from gnomon.rollout.history import Event
-from gnomon.rollout.judging import gates_elsewhere
 from gnomon.service.control import Decisions
-from gnomon.service.lanes import Lanes
+from gnomon.service.loaded_artifacts import LoadedArtifacts
 from gnomon.service.rollout_follower import RolloutFollower
 from gnomon.service.slice_claim import SliceClaim
 from gnomon.service.status import Status
@@ -43,7 +43,7 @@ class RolloutControl:
         settings: Settings,
         policy: Path | None,
         claim: SliceClaim,
-        lanes: Lanes,
+        lanes: LoadedArtifacts,
         follower: RolloutFollower,
         view: StatusView,
     ) -> None:

@@ -13,7 +13,7 @@ from gnomon.errors import ArtifactError, GnomonError, NotReady, RolloutConflict
 from gnomon.rollout.first_artifact import promote_first
 from gnomon.rollout.history import History, RolloutState
 from gnomon.service.batching import Lane
-from gnomon.service.lanes import Lanes
+from gnomon.service.loaded_artifacts import LoadedArtifacts
 from gnomon.service.shadow_supervisor import ShadowSupervisor
 from gnomon.settings import Settings
 
@@ -50,7 +50,7 @@ class RolloutFollower:
         self,
         settings: Settings,
         history: History,
-        lanes: Lanes,
+        lanes: LoadedArtifacts,
         shadows: ShadowSupervisor,
         on_first_live: Callable[[], None],
     ) -> None:

@@ -17,7 +17,7 @@ from gnomon.service.auth import control_token
 from gnomon.service.batching import Lane
 from gnomon.service.codec import Codec
 from gnomon.service.gate_outlook import GateOutlook
-from gnomon.service.lanes import Lanes
+from gnomon.service.loaded_artifacts import LoadedArtifacts
 from gnomon.service.maintenance import Maintenance
 from gnomon.service.metric_files import release_files
 from gnomon.service.metrics import Metrics
@@ -56,7 +56,7 @@ class Runtime:
     requests: RequestHandler
     control: RolloutControl
     _follower: RolloutFollower
-    _lanes: Lanes
+    _lanes: LoadedArtifacts
     _metrics: Metrics
     _view: StatusView
 
@@ -145,7 +145,7 @@ async def open_runtime(
             sealer.start()
             codec.start()
 
-        lanes = Lanes(make_lane, tasks.finish)
+        lanes = LoadedArtifacts(make_lane, tasks.finish)
         follower = RolloutFollower(
             settings, open_history(settings, model), lanes, shadows, on_first_live
         )

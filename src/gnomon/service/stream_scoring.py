@@ -18,9 +18,9 @@ from gnomon.log import new_request_id
 from gnomon.service.batching import ROOM_SECONDS, Lane
 from gnomon.service.codec_messages import Records, RefusedRecord
 from gnomon.service.metrics import Metrics
+from gnomon.service.pending_request import Answer, PendingRequest, promise
 from gnomon.service.recording import Recorder
 from gnomon.service.rollout_follower import RolloutFollower
-from gnomon.service.ticket import Answer, Ticket, promise
 from gnomon.settings import Settings
 
 __all__ = ["Part", "RefusedRow", "ScoredPart", "StreamScorer"]
@@ -137,20 +137,20 @@ class StreamScorer:
     ) -> ScoredPart:
         """Queue the records that were read, and log those that were not."""
         self._metrics.unknown(records.unknown)
-        answer, ticket = None, Ticket(new_request_id(), client_id, body, _nobody)
+        answer, request = None, PendingRequest(new_request_id(), client_id, body, _nobody)
         if batch is not None:
-            ticket.rows, ticket.single, ticket.form = range(batch.num_rows), False, part.form
-            ticket.batch, ticket.outside = batch, records.outside
-            ticket.unknown = records.unknown
+            request.rows, request.single, request.form = range(batch.num_rows), False, part.form
+            request.batch, request.outside = batch, records.outside
+            request.unknown = records.unknown
             left_out = {record.place for record in records.refused}
-            ticket.numbers = [n for place, n in enumerate(part.numbers) if place not in left_out]
-            answer, ticket.reply = promise()
+            request.numbers = [n for place, n in enumerate(part.numbers) if place not in left_out]
+            answer, request.reply = promise()
             self._metrics.received(batch.num_rows)
-            lane.submit(ticket)
+            lane.submit(request)
         refused = await self._reject(records.refused, client_id, lane)
         answered = None if answer is None else await answer
         return ScoredPart(
-            part, ticket.request_id, answered, refused, lane.artifact.tag, lane.contract
+            part, request.request_id, answered, refused, lane.artifact.tag, lane.contract
         )
 
     async def _reject(
@@ -163,10 +163,10 @@ class StreamScorer:
             if number % REFUSED_AT_ONCE == REFUSED_AT_ONCE - 1:
                 await asyncio.sleep(0)
             error, (answer, reply) = record.error(), promise()
-            ticket = Ticket(new_request_id(), client_id, record.record, reply)
+            request = PendingRequest(new_request_id(), client_id, record.record, reply)
             self._metrics.received(1)
-            self._recorder.unanswered(ticket, "rejected", error, lane.identity)
-            rows.append(RefusedRow(record.place, ticket.request_id, error))
+            self._recorder.unanswered(request, "rejected", error, lane.identity)
+            rows.append(RefusedRow(record.place, request.request_id, error))
             logged.append(answer)
         for answer in logged:
             await answer
@@ -177,15 +177,15 @@ class StreamScorer:
     ) -> ScoredPart:
         """Log that nothing of a part was scored; its records are not in the log."""
         answer, reply = promise()
-        ticket = Ticket(new_request_id(), client_id, b"", reply)
+        request = PendingRequest(new_request_id(), client_id, b"", reply)
         rows = len(part.numbers)
-        ticket.rows = [None] * (rows if rows <= self._settings.body_rows else 1)  # Or so it says.
+        request.rows = [None] * (rows if rows <= self._settings.body_rows else 1)  # Or so it says.
         kinds = {InvalidRequest: "rejected", DeadlineExceeded: "timed_out"}
         outcome = next((told for kind, told in kinds.items() if isinstance(error, kind)), "failed")
-        self._metrics.received(len(ticket.rows))
+        self._metrics.received(len(request.rows))
         identity = None if lane is None else lane.identity
-        self._recorder.unanswered(ticket, outcome, error, identity)
-        return ScoredPart(part, ticket.request_id, await answer)
+        self._recorder.unanswered(request, outcome, error, identity)
+        return ScoredPart(part, request.request_id, await answer)
 
 
 def _nobody(answer: Answer) -> None:

@@ -22,8 +22,8 @@ from gnomon.skew.consistency.reported_columns import Kind, column_from_rows, col
 from gnomon.skew.consistency.skew_summary import SkewFinding, judge
 from gnomon.skew.consistency.tally import Tally
 from gnomon.skew.diagnosis.diagnose import Diagnosed
-from gnomon.skew.diagnosis.walk import Sampled, TracedRows, sampled
-from gnomon.skew.shapes import distribution, examples, timeline
+from gnomon.skew.diagnosis.traced_rows import Sampled, TracedRows, sampled
+from gnomon.skew.plotted_values import distribution, examples, timeline
 
 __all__ = ["Sides", "compose", "skew_limit"]
 

@@ -22,8 +22,8 @@ from gnomon.settings import Settings
 from gnomon.skew.compose import compose
 from gnomon.skew.diagnosis.diagnose import Diagnosed, diagnose
 from gnomon.skew.diagnosis.other_environment import other_versions, run_in_environment
-from gnomon.skew.diagnosis.walk import sampled, trace_sample
-from gnomon.skew.joining import NAMES, Join
+from gnomon.skew.diagnosis.traced_rows import sampled, trace_sample
+from gnomon.skew.join import NAMES, Join
 from gnomon.worker import WorkerClient
 
 __all__ = ["NOTHING_LEFT", "LazyRerun", "compare_offline"]

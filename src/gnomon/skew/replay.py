@@ -31,7 +31,7 @@ from gnomon.skew.consistency.reported_columns import Kind
 from gnomon.skew.consistency.tally import Tally
 from gnomon.skew.diagnosis.diagnose import Diagnosed, diagnose
 from gnomon.skew.diagnosis.other_environment import run_in_environment
-from gnomon.skew.diagnosis.walk import sampled, trace_sample
+from gnomon.skew.diagnosis.traced_rows import sampled, trace_sample
 from gnomon.skew.offline import NOTHING_LEFT, LazyRerun
 from gnomon.worker.messages import ERROR
 

@@ -17,7 +17,7 @@ from gnomon.errors import ContractError
 from gnomon.pipeline import outputs
 from gnomon.pipeline.failing_step import failing_step
 from gnomon.pipeline.intervening import fixed_draws, forced
-from gnomon.worker.blame import blamed
+from gnomon.worker.failure_attribution import blamed
 from gnomon.worker.memory_limit import ran_out
 from gnomon.worker.messages import ERROR, failed, scored_schema
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from gnomon.skew.diagnosis.case import Case, Surroundings
+from gnomon.skew.diagnosis.case import Case, RowContext
 from gnomon.skew.diagnosis.explain import Explanation, explain
 
 Floats = npt.NDArray[np.float64]
@@ -39,7 +39,7 @@ def case(left: Any, right: Any, kind: str = "feature", **around: Any) -> Case:
         right=other,
         differs=differs,
         agrees=~differs,
-        around=Surroundings(**around),
+        around=RowContext(**around),
         **{"agree": near, **more},
     )
 

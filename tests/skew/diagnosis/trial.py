@@ -17,7 +17,7 @@ from gnomon.offline.rerun import Rerun
 from gnomon.policy import Policy, Tolerance
 from gnomon.report import Diagnosis
 from gnomon.skew.diagnosis.diagnose import diagnose
-from gnomon.skew.diagnosis.walk import Sampled, trace_scored
+from gnomon.skew.diagnosis.traced_rows import Sampled, trace_scored
 from gnomon.worker.messages import ERROR
 from tests.skew.diagnosis.injections import Sides, inject
 from tests.skew.diagnosis.worlds import World

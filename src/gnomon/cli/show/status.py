@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from rich.markup import escape
 
 from gnomon.cli.console import ago, local, share
-from gnomon.service.overview import Gone, Overview
+from gnomon.service.deployment_overview import Gone, Overview
 from gnomon.service.status import Books, Live, ShadowStatus, Status
 from gnomon.service.totals import total
 from gnomon.shadow.shadow_counts import Latency

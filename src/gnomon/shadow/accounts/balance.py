@@ -19,7 +19,7 @@ from gnomon.log import (
     read_position,
 )
 from gnomon.log.layout import START, folders
-from gnomon.log.lost import LostRange, lost_ranges
+from gnomon.log.lost_ranges import LostRange, lost_ranges
 from gnomon.log.sampling import eligible
 from gnomon.shadow.accounts.accounts import LiveAccounts, LogAccounts, ShadowAccounts
 from gnomon.shadow.accounts.sealed_accounts import sealed_accounts

@@ -19,7 +19,7 @@ from gnomon.report.numbers import number
 from gnomon.skew.diagnosis.causes.categories import FORMS, spelled
 from gnomon.skew.diagnosis.causes.clocks import swapped, zone_offsets
 from gnomon.skew.diagnosis.causes.units import conversions
-from gnomon.skew.diagnosis.inputs import hours, numbers, with_feature, with_hours
+from gnomon.skew.diagnosis.replaced_inputs import hours, numbers, with_feature, with_hours
 
 __all__ = ["Candidate", "candidates"]
 

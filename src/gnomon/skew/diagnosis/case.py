@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnomon.offline.shifts import Shift
-from gnomon.skew.diagnosis.inputs import numbers
+from gnomon.skew.diagnosis.replaced_inputs import numbers
 from gnomon.tolerances import close
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "Case",
     "Mask",
     "Proposal",
-    "Surroundings",
+    "RowContext",
     "Version",
     "is_numeric",
     "spread",
@@ -58,7 +58,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class RowContext:
     """What is known of the rows of a case beside the column itself.
 
     Attributes:
@@ -111,7 +111,7 @@ class Case:
     differs: Mask
     agrees: Mask
     agree: Callable[[Floats, Floats], Mask]
-    around: Surroundings
+    around: RowContext
     names: tuple[str, str] = ("online", "offline")
     moved: Callable[[str, Places, Floats], Floats] | None = None
     raw_null: Mask | None = None

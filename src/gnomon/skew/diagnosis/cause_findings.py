@@ -10,7 +10,7 @@ import numpy as np
 from gnomon.skew.diagnosis.case import Case, Mask, Proposal
 from gnomon.skew.diagnosis.column_exchange import ColumnExchange, exchanges
 from gnomon.skew.diagnosis.explain import explain
-from gnomon.skew.diagnosis.roots import Repairs, Root
+from gnomon.skew.diagnosis.root_divergences import Repairs, Root
 
 __all__ = ["CauseFinding", "gather"]
 

@@ -23,14 +23,14 @@ from gnomon.skew.diagnosis.batch_dependence import BatchDependence, probe_batch_
 from gnomon.skew.diagnosis.case import CONFIRMED, Mask, spread
 from gnomon.skew.diagnosis.cause_findings import CauseFinding, gather
 from gnomon.skew.diagnosis.diagnosis_writer import WEIGHED, DiagnosisWriter
+from gnomon.skew.diagnosis.distortion_search import DistortionMatch, search
 from gnomon.skew.diagnosis.external_causes import ExternalCause, ExternalCauses, since_packed
 from gnomon.skew.diagnosis.other_environment import OtherEnvironment
-from gnomon.skew.diagnosis.roots import RepairRunner, Repairs, Root
-from gnomon.skew.diagnosis.search import DistortionMatch, search
+from gnomon.skew.diagnosis.restoring_inputs import swaps
+from gnomon.skew.diagnosis.root_divergences import RepairRunner, Repairs, Root
+from gnomon.skew.diagnosis.row_context import surroundings
 from gnomon.skew.diagnosis.shifted_as_of import versions
-from gnomon.skew.diagnosis.surroundings import surroundings
-from gnomon.skew.diagnosis.swaps import swaps
-from gnomon.skew.diagnosis.walk import TracedRows
+from gnomon.skew.diagnosis.traced_rows import TracedRows
 
 __all__ = ["Diagnosed", "Others", "diagnose"]
 

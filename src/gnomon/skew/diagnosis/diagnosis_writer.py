@@ -12,10 +12,10 @@ from gnomon.report import Diagnosis, share
 from gnomon.report.numbers import count, plural, rows
 from gnomon.skew.consistency.reported_columns import only
 from gnomon.skew.diagnosis.cause_findings import CauseFinding
-from gnomon.skew.diagnosis.facts import facts
-from gnomon.skew.diagnosis.inputs import hours, with_hours
+from gnomon.skew.diagnosis.observations import facts
+from gnomon.skew.diagnosis.replaced_inputs import hours, with_hours
 from gnomon.skew.diagnosis.shared_values import segment, since
-from gnomon.skew.diagnosis.walk import TracedRows
+from gnomon.skew.diagnosis.traced_rows import TracedRows
 
 __all__ = ["WEIGHED", "DiagnosisWriter"]
 

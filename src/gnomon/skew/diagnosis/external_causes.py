@@ -14,7 +14,7 @@ from gnomon.offline.rerun import Rerun, step_columns
 from gnomon.policy import Rules
 from gnomon.skew.diagnosis.case import CONFIRMED, Mask
 from gnomon.skew.diagnosis.other_environment import OtherEnvironment
-from gnomon.skew.diagnosis.walk import TracedRows
+from gnomon.skew.diagnosis.traced_rows import TracedRows
 
 __all__ = ["ExternalCause", "ExternalCauses", "since_packed"]
 

@@ -16,8 +16,8 @@ from gnomon.policy import Policy
 from gnomon.report import Rung
 from gnomon.skew.consistency.reported_columns import only
 from gnomon.skew.diagnosis.case import spread
-from gnomon.skew.diagnosis.inputs import with_feature
-from gnomon.skew.diagnosis.walk import TracedRows
+from gnomon.skew.diagnosis.replaced_inputs import with_feature
+from gnomon.skew.diagnosis.traced_rows import TracedRows
 
 __all__ = ["versions"]
 

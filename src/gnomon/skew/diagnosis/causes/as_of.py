@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from gnomon.offline.shifts import Shift
 from gnomon.report.numbers import duration, plural
 from gnomon.skew.diagnosis.case import CONFIRMED, FEWEST_ROWS, Case, Mask, Proposal, Version
-from gnomon.skew.diagnosis.inputs import numbers, without_lists
+from gnomon.skew.diagnosis.replaced_inputs import numbers, without_lists
 from gnomon.tolerances import MOMENT_HOURS, ROUNDING, close
 
 __all__ = ["feedback", "leakage", "stale"]

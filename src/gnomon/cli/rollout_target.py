@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from gnomon.errors import SettingsError
+from gnomon.rollout.defaults import find_model
 from gnomon.rollout.history import Event
-from gnomon.rollout.lookup import find_model
 from gnomon.service.auth import find_control_token
 from gnomon.service.status import Status
 from gnomon.settings import Settings
@@ -70,12 +70,12 @@ def find_target(
         beats = slices.read(Storage(settings), name)
         url = next((beat.url for beat in beats if beat.url and not beat.is_stale()), None)
         if url is None:
-            from gnomon.cli.at_root import AtRoot
+            from gnomon.cli.rollout_at_root import RolloutAtRoot
 
-            return AtRoot(settings, name)
-    from gnomon.cli.at_server import AtServer
+            return RolloutAtRoot(settings, name)
+    from gnomon.cli.rollout_at_server import RolloutAtServer
 
-    return AtServer(url, token or find_control_token(settings))
+    return RolloutAtServer(url, token or find_control_token(settings))
 
 
 def settings_here() -> Settings:

@@ -27,7 +27,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from gnomon.contract import infer_contract
 from gnomon.errors import PackRefused
-from gnomon.pipeline.answers import described
+from gnomon.pipeline.model_outputs import described
 from gnomon.pipeline.predicting import DirectPredictor, Predictor
 
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(90, 4)), columns=list("abcd"))

@@ -12,7 +12,7 @@ from gnomon.errors import PredictionFailed
 from gnomon.report import Swap, share
 from gnomon.skew.diagnosis.case import spread
 from gnomon.skew.diagnosis.diagnosis_writer import WEIGHED
-from gnomon.skew.diagnosis.roots import RepairRunner, Repairs, Root
+from gnomon.skew.diagnosis.root_divergences import RepairRunner, Repairs, Root
 
 __all__ = ["swaps"]
 

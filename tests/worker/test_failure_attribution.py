@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.worker.blame``."""
+"""Mirrors ``gnomon.worker.failure_attribution``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from gnomon.contract import Contract, Feature, Output
-from gnomon.worker.blame import blamed, row_error
+from gnomon.worker.failure_attribution import blamed, row_error
 
 CONTRACT = Contract(
     task="regression",

@@ -3,7 +3,7 @@
 Reading the log for evidence takes seconds and hundreds of megabytes, some of which libraries never
 free. A gateway cannot spare that; a process that ends frees all of it.
 
-``python -m gnomon.rollout.judging MODEL ARTIFACT [POLICY]`` prints the gates, or an error,
+``python -m gnomon.rollout.gate_evaluation MODEL ARTIFACT [POLICY]`` prints the gates, or an error,
 as JSON.
 """
 
@@ -60,7 +60,7 @@ def gates_elsewhere(settings: Settings, model: str, artifact: str, policy: Path 
     more = [] if policy is None else [str(policy.absolute())]
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "gnomon.rollout.judging", model, artifact, *more],
+            [sys.executable, "-P", "-m", "gnomon.rollout.gate_evaluation", model, artifact, *more],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             env=child_environment(settings),

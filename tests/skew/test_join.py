@@ -8,7 +8,7 @@ import pytest
 from gnomon.contract import Contract, Feature, Output
 from gnomon.offline.logged import Rows
 from gnomon.offline.offline_table import OfflineTable
-from gnomon.skew.joining import Join
+from gnomon.skew.join import Join
 
 
 def contract(event_time: str | None) -> Contract:

@@ -11,8 +11,8 @@ import pyarrow as pa
 from gnomon.contract import Contract, Output
 from gnomon.errors import GnomonError, InvalidRequest, PredictionFailed
 from gnomon.service.answer_shape import Shape, answer_shape
-from gnomon.service.ticket import Answer, Ticket
-from gnomon.worker.blame import row_error
+from gnomon.service.pending_request import Answer, PendingRequest
+from gnomon.worker.failure_attribution import row_error
 from gnomon.worker.messages import ERROR
 
 __all__ = ["answers", "failure", "lines", "many"]
@@ -22,9 +22,9 @@ _encode = _encoder.encode
 
 
 def answers(
-    tickets: Sequence[Ticket], scored: pa.RecordBatch, contract: Contract, artifact: str
+    requests: Sequence[PendingRequest], scored: pa.RecordBatch, contract: Contract, artifact: str
 ) -> list[Answer]:
-    """One answer a ticket, out of the rows of all of them in order.
+    """One answer a request, out of the rows of all of them in order.
 
     A record alone answers what :mod:`gnomon.service.answer_shape` says, such as ``prediction``
     and ``probabilities`` by class; a row that failed is a 500. A request of rows answers ``rows``,
@@ -34,15 +34,15 @@ def answers(
     errors = scored.column(ERROR).to_pylist()
     made: list[Answer] = []
     start = 0
-    for ticket in tickets:
-        stop = start + len(ticket.rows)
-        head = {"request_id": ticket.request_id, "artifact": artifact}
-        if not ticket.single:
+    for request in requests:
+        stop = start + len(request.rows)
+        head = {"request_id": request.request_id, "artifact": artifact}
+        if not request.single:
             made.append(Answer(200, _many(head, rows[start:stop], errors[start:stop])))
         elif errors[start] is None:
             made.append(Answer(200, _encode({**head, **rows[start]})))
         else:
-            made.append(Answer.of(failure(errors[start], "$"), ticket.request_id))
+            made.append(Answer.of(failure(errors[start], "$"), request.request_id))
         start = stop
     return made
 

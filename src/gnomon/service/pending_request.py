@@ -12,7 +12,7 @@ import pyarrow as pa
 from gnomon.errors import GnomonError
 from gnomon.service.http import Header, error_response
 
-__all__ = ["Answer", "Ticket", "promise"]
+__all__ = ["Answer", "PendingRequest", "promise"]
 
 
 NONE_OUTSIDE: dict[str, int] = {}
@@ -32,7 +32,7 @@ class Answer(NamedTuple):
         return cls(status, body, headers)
 
 
-class Ticket:
+class PendingRequest:
     """A received request, its decoded rows and the answer it waits for.
 
     Attributes:

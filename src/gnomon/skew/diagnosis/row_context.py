@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from gnomon.contract import Contract
 from gnomon.offline.column_names import KNOWN_AT, LABEL
 from gnomon.offline.shifts import SHIFTS, History, Shift
-from gnomon.skew.diagnosis.case import Surroundings, Version
-from gnomon.skew.diagnosis.inputs import hours, numbers
-from gnomon.skew.diagnosis.walk import TracedRows
+from gnomon.skew.diagnosis.case import RowContext, Version
+from gnomon.skew.diagnosis.replaced_inputs import hours, numbers
+from gnomon.skew.diagnosis.traced_rows import TracedRows
 
 __all__ = ["surroundings"]
 
@@ -29,14 +29,14 @@ _SHIFTS = (*SHIFTS, Shift(step=-2), Shift(step=-3), Shift(step=2))
 
 def surroundings(
     walk: TracedRows, contract: Contract, history: History | None = None
-) -> Surroundings:
+) -> RowContext:
     """Times, answers, histories and labels of the rows of a walk."""
     about, inputs = walk.sample.pairs.about, walk.inputs
     left, right = walk.sample.pairs.left, walk.sample.pairs.right
     times = [f for f in contract.features if f.type == "timestamp"]
     named = [o.name for o in contract.outputs if o.name in left.column_names]
     outputs = {name: _as_numbers(left.column(name)) for name in named}
-    return Surroundings(
+    return RowContext(
         moments=hours(about.column("moment")),
         times={f.name: hours(inputs.column(f.name)) for f in times},
         zones=tuple(f.timezone for f in times if f.timezone),

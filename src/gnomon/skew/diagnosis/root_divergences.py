@@ -22,9 +22,9 @@ from gnomon.offline.rerun import Rerun
 from gnomon.policy import Comparator, Rules
 from gnomon.report.numbers import count, rows
 from gnomon.skew.consistency.reported_columns import only
-from gnomon.skew.diagnosis.case import Case, Mask, Surroundings
-from gnomon.skew.diagnosis.inputs import numbers, with_feature, with_hours, without_lists
-from gnomon.skew.diagnosis.walk import TracedRows
+from gnomon.skew.diagnosis.case import Case, Mask, RowContext
+from gnomon.skew.diagnosis.replaced_inputs import numbers, with_feature, with_hours, without_lists
+from gnomon.skew.diagnosis.traced_rows import TracedRows
 
 __all__ = ["RepairRunner", "Repairs", "Root"]
 
@@ -73,7 +73,7 @@ class RepairRunner:
 
     walk: TracedRows
     rerun: Rerun
-    around: Surroundings
+    around: RowContext
     names: tuple[str, str]
     cleared: list[str] = field(default_factory=list)
 

@@ -15,7 +15,7 @@ from gnomon.contract.feature import Output, Scalar, label_text
 from gnomon.errors import PackRefused
 from gnomon.pipeline.methods import as_columns, method
 
-__all__ = ["Answers", "described", "estimator_type", "target_names"]
+__all__ = ["ModelOutputs", "described", "estimator_type", "target_names"]
 
 MOST_OUTPUTS = 4_096
 """Every output is a column of the log and a value of each answer."""
@@ -40,7 +40,7 @@ row most likely comes from."""
 _OUTLIER, _INLIER = -1, 1
 
 
-class Answers(NamedTuple):
+class ModelOutputs(NamedTuple):
     """What a model does.
 
     Attributes:
@@ -54,7 +54,7 @@ class Answers(NamedTuple):
     classes: tuple[Scalar, ...] = ()
 
 
-def described(pipeline: Any, rows: Any, y: Any = None) -> Answers:
+def described(pipeline: Any, rows: Any, y: Any = None) -> ModelOutputs:
     """What a fitted model answers.
 
     Predictions are called after the columns of ``y``, where it has several. Probabilities are
@@ -83,10 +83,10 @@ def described(pipeline: Any, rows: Any, y: Any = None) -> Answers:
             _check_width(answer.shape[1])
         columns = as_columns(answer)
         names = _names_out(pipeline, len(columns))
-        found = Answers("transformation", tuple(map(_value, names, columns)))
+        found = ModelOutputs("transformation", tuple(map(_value, names, columns)))
     elif (score := method(pipeline, "score")) is not None:
         columns = as_columns(score(rows))
-        found = Answers("density_estimation", tuple(_scores(len(columns), (), ())))
+        found = ModelOutputs("density_estimation", tuple(_scores(len(columns), (), ())))
     else:
         raise _answers_nothing(pipeline)
     _check(found.outputs)
@@ -102,7 +102,7 @@ def target_names(y: Any, count: int) -> tuple[str, ...]:
 
 def _predictions(
     pipeline: Any, predicted: list[Column], names: Sequence[str], rows: Any, y: Any
-) -> Answers:
+) -> ModelOutputs:
     targets = names if len(predicted) > 1 else ()
     task = _task(pipeline, predicted, y)
     classes = _classes(pipeline, task, predicted, y)
@@ -124,7 +124,7 @@ def _predictions(
     elif score is not None:
         of_classes = () if _scores_pairs(pipeline) else classes[0]
         outputs += _scores(len(as_columns(score(rows))), targets, of_classes)
-    return Answers(task, tuple(outputs), () if targets else classes[0])
+    return ModelOutputs(task, tuple(outputs), () if targets else classes[0])
 
 
 def _task(pipeline: Any, predicted: Sequence[Column], y: Any) -> Task:

@@ -7,7 +7,7 @@ import pandas as pd
 from msgspec import structs
 
 from gnomon.contract import infer_contract
-from gnomon.contract.unusual import NEVER_SEEN, null_rows, unusual_rows
+from gnomon.contract.unusual_rows import NEVER_SEEN, null_rows, unusual_rows
 
 FRAME = pd.DataFrame(
     {

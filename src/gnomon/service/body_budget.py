@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from gnomon.contract.body_size import SOON_BYTES
 from gnomon.errors import Overloaded
 
-__all__ = ["MOST_BODIES", "HeldBodies"]
+__all__ = ["MOST_BODIES", "BodyBudget"]
 
 MOST_BODIES = 8
 """How many bodies of the largest size are held; the process that decodes them takes seconds over as
 many."""
 
 
-class HeldBodies:
+class BodyBudget:
     """The bodies that are being received, or wait for their answer.
 
     Only what a body has beyond 64 KiB is counted: short ones are never refused for long ones.

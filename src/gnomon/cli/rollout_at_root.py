@@ -7,14 +7,14 @@ from gnomon.cli.options import me
 from gnomon.errors import HistoryDamaged
 from gnomon.policy import find_policy
 from gnomon.rollout.history import Event, read_history
-from gnomon.service.overview import reported
+from gnomon.service.deployment_overview import reported
 from gnomon.service.status import Status
 from gnomon.settings import Settings
 
-__all__ = ["AtRoot"]
+__all__ = ["RolloutAtRoot"]
 
 
-class AtRoot:
+class RolloutAtRoot:
     """The storage root: every server of the model follows what is recorded there."""
 
     def __init__(self, settings: Settings, model: str) -> None:

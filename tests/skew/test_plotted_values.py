@@ -6,8 +6,8 @@ import pyarrow as pa
 from gnomon.compare.comparators import compare
 from gnomon.offline.paired_rows import Pairs
 from gnomon.policy import Decision, Policy
-from gnomon.skew.diagnosis.walk import Sampled
-from gnomon.skew.shapes import distribution, examples
+from gnomon.skew.diagnosis.traced_rows import Sampled
+from gnomon.skew.plotted_values import distribution, examples
 
 
 def column(values: list[object], kind: pa.DataType | None = None) -> pa.ChunkedArray:

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.log.closed``."""
+"""Mirrors ``gnomon.log.closed_segments``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.errors import LogError, NewerLog
-from gnomon.log.closed import closed_segments, record_closed, set_aside
+from gnomon.log.closed_segments import closed_segments, record_closed, set_aside
 
 
 def test_a_list_comes_back_without_what_is_gone(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from gnomon.report.numbers import rows, signed, value
 from gnomon.skew.consistency.reported_columns import quantiles
-from gnomon.skew.diagnosis.inputs import without_lists
-from gnomon.skew.diagnosis.walk import TracedRows
+from gnomon.skew.diagnosis.replaced_inputs import without_lists
+from gnomon.skew.diagnosis.traced_rows import TracedRows
 
 __all__ = ["facts"]
 

@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.drift.counted``: parts add up to the whole."""
+"""Mirrors ``gnomon.drift.drift_counts``: parts add up to the whole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon.drift.bins import Bins
-from gnomon.drift.counted import Counts
+from gnomon.drift.drift_counts import DriftCounts
 from gnomon.offline.time_buckets import NO_TIME
 from tests.drift.columns import batch, frozen
 
@@ -24,13 +24,13 @@ MOMENTS = np.where(RANDOM.random(ROWS) < 0.02, np.nan, np.sort(RANDOM.random(ROW
 SEGMENTS = RANDOM.choice(["x", "y"], ROWS)
 
 
-def some(counts: Counts, bins: Bins, values: Any, places: list[int]) -> None:
+def some(counts: DriftCounts, bins: Bins, values: Any, places: list[int]) -> None:
     rows = batch(bins, values[places], MOMENTS[places], SEGMENTS[places].tolist())
     named = type(rows)(rows.columns, rows.moments, [f"r{i}/0" for i in places], rows.segments)
     counts.add(named)
 
 
-def state(counts: Counts) -> Any:
+def state(counts: DriftCounts) -> Any:
     """All that is remembered, in a form that can be compared."""
     return (
         counts.seconds,
@@ -53,18 +53,18 @@ def test_any_split_and_order_merges_to_the_same(
     bins: Bins, values: Any, data: st.DataObject
 ) -> None:
     """Counts are a commutative monoid: cells, new names and the rows that stand for a place."""
-    whole = Counts([bins])
+    whole = DriftCounts([bins])
     some(whole, bins, values, list(range(ROWS)))
     order = data.draw(st.permutations(range(ROWS)))
     cuts = sorted(data.draw(st.lists(st.integers(0, ROWS), max_size=6)))
     parts = []
     for begin, end in zip([0, *cuts], [*cuts, ROWS], strict=True):
-        part = Counts([bins])
+        part = DriftCounts([bins])
         half = (begin + end) // 2
         some(part, bins, values, list(order[begin:half]))
         some(part, bins, values, list(order[half:end]))
         parts.append(part)
-    merged = Counts([bins])
+    merged = DriftCounts([bins])
     for part in data.draw(st.permutations(parts)):
         merged.merge(part)
     assert state(merged) == state(whole)
@@ -72,7 +72,7 @@ def test_any_split_and_order_merges_to_the_same(
 
 def test_buckets_widen_with_the_range() -> None:
     """Ten years of minutes are held in no more buckets than an hour, and no row is lost."""
-    counts = Counts([NUMBER])
+    counts = DriftCounts([NUMBER])
     counts.add(batch(NUMBER, np.arange(60.0)))
     assert (counts.seconds, len(counts.buckets)) == (60, 60)
     moments = np.arange(5_000) * 63_072.0
@@ -83,7 +83,7 @@ def test_buckets_widen_with_the_range() -> None:
 
 def test_rows_without_a_time_count_in_the_whole_only() -> None:
     """They are in the total and in no bucket."""
-    counts = Counts([NUMBER])
+    counts = DriftCounts([NUMBER])
     counts.add(batch(NUMBER, [1.0, 2.0], [np.nan, 30.0]))
     column = next(iter(counts))
     assert {cell.bucket for cell in column.cells} == {NO_TIME, 0}
@@ -93,13 +93,13 @@ def test_rows_without_a_time_count_in_the_whole_only() -> None:
 
 def test_new_values_are_named_with_their_rows() -> None:
     """And null is no value."""
-    counts = Counts([CATEGORY])
+    counts = DriftCounts([CATEGORY])
     counts.add(batch(CATEGORY, ["a", "z", "z", None, "y"]))
     assert next(iter(counts)).names == {"z": 2, "y": 1}
 
 
 def test_no_rows_are_no_change() -> None:
     """An empty batch adds nothing."""
-    counts = Counts([NUMBER])
+    counts = DriftCounts([NUMBER])
     counts.add(batch(NUMBER, np.array([])))
     assert (counts.rows, counts.buckets) == (0, [])

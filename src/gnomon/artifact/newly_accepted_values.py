@@ -14,7 +14,7 @@ from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature
 from gnomon.contract.frames import to_input
 from gnomon.contract.json_values import reader
-from gnomon.contract.unusual import NEVER_SEEN
+from gnomon.contract.unusual_rows import NEVER_SEEN
 from gnomon.pipeline.failing_step import failing_step
 from gnomon.pipeline.predicting import outputs
 

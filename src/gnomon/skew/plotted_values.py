@@ -16,7 +16,7 @@ from gnomon.contract import Contract
 from gnomon.policy import Rules
 from gnomon.report import Axis, Bucket, Cell, Distribution, Example, Timeline, Value
 from gnomon.skew.consistency.divergence import DivergenceOverTime
-from gnomon.skew.diagnosis.walk import Sampled
+from gnomon.skew.diagnosis.traced_rows import Sampled
 
 __all__ = ["distribution", "examples", "timeline"]
 

@@ -13,7 +13,7 @@ from gnomon.drift.bins import BinAssignment, Bins, Extra, Floats, Integers
 from gnomon.log.sampling import hash_to_unit_interval
 from gnomon.offline.time_buckets import FROM_MINUTES, NO_TIME, moved, numbered, wider
 
-__all__ = ["ColumnCounts", "Counts", "DriftBatch", "ExampleRow", "SegmentBucket"]
+__all__ = ["ColumnCounts", "DriftBatch", "DriftCounts", "ExampleRow", "SegmentBucket"]
 
 _HELD_BUCKETS = 120
 _HELD_NAMES = 500
@@ -178,7 +178,7 @@ class Ranked:
         return cls(ids, places, np.argsort(places, kind="stable"))
 
 
-class Counts:
+class DriftCounts:
     """Counts of every column, by segment and time. Memory does not grow with the log.
 
     Any split of the same rows, in any order, merges to the same counts: a bucket is as wide as it
@@ -204,7 +204,7 @@ class Counts:
             counts.add(counts.bins.assign(column), cells, at, ranked)
         self.rows += len(batch.rows)
 
-    def merge(self, other: Counts) -> None:
+    def merge(self, other: DriftCounts) -> None:
         """Add what another has counted of other rows; its buckets may be made wider for it."""
         while self.seconds < other.seconds:
             self.widen()

@@ -9,10 +9,10 @@ from gnomon.artifact import Artifact, inspect
 from gnomon.errors import WorkerError
 from gnomon.service.batching import Lane
 
-__all__ = ["Lanes"]
+__all__ = ["LoadedArtifacts"]
 
 
-class Lanes:
+class LoadedArtifacts:
     """One lane an artifact. Loading one takes seconds, in which nothing waits but who asked for it.
 
     Args:

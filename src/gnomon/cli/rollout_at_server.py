@@ -7,10 +7,10 @@ from gnomon.rollout.history import Event
 from gnomon.service.client import Client
 from gnomon.service.status import Status
 
-__all__ = ["AtServer"]
+__all__ = ["RolloutAtServer"]
 
 
-class AtServer:
+class RolloutAtServer:
     """A running server, over HTTP."""
 
     def __init__(self, url: str, token: str | None) -> None:
