@@ -32,6 +32,9 @@ from tests.packing import SCRIPT, install, times, write_service
 
 pytestmark = pytest.mark.slow
 
+CLIENT_SECONDS = 4
+"""How long a client may do nothing."""
+
 
 @pytest.fixture(scope="module")
 def server(
@@ -41,7 +44,7 @@ def server(
     place = tmp_path_factory.mktemp("streams")
     home, deployment = place / "bentoml", place / "deployment"
     install(packed_once(times(2), "toy", SCRIPT), home)
-    write_service(deployment, '"toy", body_bytes=1_000_000, client_seconds=4')
+    write_service(deployment, f'"toy", body_bytes=1_000_000, client_seconds={CLIENT_SECONDS}')
     with serving(deployment, place / "root", environment={"BENTOML_HOME": str(home)}) as running:
         answers(post(running, lines(good(1))))  # The log has the columns of answers from now on.
         yield running
@@ -416,6 +419,31 @@ def test_a_client_that_stops_sending_is_told_so(server: Server) -> None:
     found = asyncio.run(stop())
     assert [one.get("line") for one in found] == [1, 2, None]
     assert found[-1]["error"]["code"] == "request_timeout"
+
+
+def test_a_client_that_is_busy_with_answers_is_waited_for(server: Server) -> None:
+    """It takes answers for longer than a client may do nothing, and only then sends more."""
+    rows = 30_000
+    first, last = lines([{"x": float(n), "id": "a"} for n in range(rows)]), lines(good(1))
+    host, port = server.url.removeprefix("http://").split(":")
+    head = f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: {LINES}\r\n"
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        client.settimeout(30)
+        client.connect((host, int(port)))
+        client.sendall(f"{head}Content-Length: {len(first + last)}\r\n\r\n".encode() + first)
+        received, begun = bytearray(), time.monotonic()
+        while received.count(b'"line"') < rows:
+            data = client.recv(16_384)
+            assert data
+            received += data
+            time.sleep(0.02)
+        assert time.monotonic() - begun > CLIENT_SECONDS + 0.5
+        client.sendall(last)
+        while not received.endswith(b"\r\n0\r\n\r\n"):
+            received += client.recv(1 << 20)
+    assert b"request_timeout" not in received
+    assert received.count(b'"prediction"') == rows + 1
 
 
 @pytest.fixture

@@ -243,8 +243,8 @@ class Connection(ClientStream):
         self._feed(self._framing)
         if self._ended:
             return
-        if self.owes:
-            scope["extensions"] = {"gnomon": {"waited": waited}}
+        waited = waited if self.owes else 0.0
+        scope["extensions"] = {"gnomon": {"waited": waited, "unread": self.unread}}
         task = self.loop.create_task(exchange.run_asgi(self.door))  # type: ignore[arg-type]
         self.server_state.tasks.add(task)
         task.add_done_callback(self.server_state.tasks.discard)

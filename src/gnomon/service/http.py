@@ -36,6 +36,7 @@ __all__ = [
     "read_body",
     "respond",
     "response",
+    "too_idle",
     "too_slow",
     "unexpected",
 ]
@@ -160,6 +161,14 @@ def too_slow(seconds: float) -> RequestTimeout:
     return RequestTimeout(
         f"expected the whole request within {seconds:g} s",
         hint="send it at once, or raise GNOMON_CLIENT_SECONDS",
+    )
+
+
+def too_idle(seconds: float) -> RequestTimeout:
+    """The error of a client of a stream that does nothing."""
+    return RequestTimeout(
+        f"expected more of the stream, or its end, within {seconds:g} s",
+        hint="send the rest in another request, or raise GNOMON_CLIENT_SECONDS",
     )
 
 

@@ -33,9 +33,9 @@ from gnomon.service.http import (
     Scope,
     Send,
     respond,
-    too_slow,
     unexpected,
 )
+from gnomon.service.idle_limit import IdleLimit
 from gnomon.service.media_types import ARROW, LINES
 from gnomon.service.pending_request import Answer
 from gnomon.service.record_answers import ArrowAnswers, LineAnswers
@@ -96,6 +96,7 @@ class RecordStream:
         self._receive, self._send = receive, send
         self._requests = requests
         self._settings = settings
+        self._idle = IdleLimit(settings.client_seconds, _unread(scope))
         self._client_id = client_id
         self._begun = False
         self._ended = False
@@ -147,7 +148,9 @@ class RecordStream:
     async def _deliver(self) -> None:
         """Send what was written, as the client takes it."""
         while data := await self._backlog.get():
+            self._idle.owe()
             await self._send({"type": "http.response.body", "body": data, "more_body": True})
+            self._idle.settle()
         if self._begun:
             await self._send({"type": "http.response.body", "body": b""})
 
@@ -170,12 +173,7 @@ class RecordStream:
             self._came.set()
 
     async def _next(self) -> tuple[bytes, bool]:
-        seconds = self._settings.client_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                message = await self._receive()
-        except TimeoutError:
-            raise too_slow(seconds) from None
+        message = await self._idle.receive(self._receive)
         if message["type"] == "http.disconnect":
             self._gone = True
             raise ClientGone
@@ -218,6 +216,7 @@ class RecordStream:
                     self._came.clear()
                     await self._came.wait()
                 self._room.set()
+                self._idle.owe()
                 work = self._requests.in_background(streams.score(part, self._client_id))
                 self._scoring.put_nowait(loop.create_task(work))
         finally:
@@ -231,6 +230,7 @@ class RecordStream:
                 await self._fail(scored.failure)
                 return False
             await self._put(self._answers.part(scored))
+            self._idle.settle()
             self._slots.release()
         return True
 
@@ -258,6 +258,14 @@ class RecordStream:
                 hint="send one record a line, or an Arrow stream of batches with rows",
             )
         await self._put(self._answers.end())
+
+
+def _unread(scope: Scope) -> Callable[[], int]:
+    """Counts what the client has not taken, if its connection can."""
+    unread: Callable[[], int] = (
+        scope.get("extensions", {}).get("gnomon", {}).get("unread", lambda: 0)
+    )
+    return unread
 
 
 def media_type(headers: Iterable[Header]) -> bytes:

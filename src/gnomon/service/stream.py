@@ -7,7 +7,7 @@ import math
 import socket
 from abc import abstractmethod
 
-from gnomon.compat.platform import limit_unread
+from gnomon.compat.platform import limit_unread, unread_bytes
 from gnomon.compat.uvicorn import Config, ServerState
 from gnomon.errors import GnomonError
 from gnomon.service.connection_limits import (
@@ -114,6 +114,14 @@ class ClientStream(asyncio.Protocol):
         self._end_soon()
         if not self._busy:
             self.transport.close()
+
+    def unread(self) -> int:
+        """Bytes that were written and that the client's system has not taken yet, as far as this
+        one says."""
+        if self.transport.is_closing():
+            return 0
+        waiting = self.transport.get_write_buffer_size()
+        return waiting + unread_bytes(self.transport.get_extra_info("socket"))
 
     # Reading.
 

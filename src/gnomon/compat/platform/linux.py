@@ -12,6 +12,8 @@ import resource
 import select
 import signal
 import socket
+import sys
+import termios
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -39,6 +41,7 @@ __all__ = [
     "stop_listening",
     "sync_content",
     "sync_descriptor",
+    "unread_bytes",
 ]
 
 _PR_SET_PDEATHSIG = 1
@@ -233,6 +236,12 @@ def limit_unread(client: socket.socket, seconds: float) -> None:
     """Have the kernel give up on what it cannot hand over to a TCP client for so long."""
     milliseconds = int(seconds * 1000)
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+
+
+def unread_bytes(client: socket.socket) -> int:
+    """What the kernel has yet to hand over to a client: unsent, or not acknowledged."""
+    size = fcntl.ioctl(client.fileno(), termios.TIOCOUTQ, bytes(4))
+    return int.from_bytes(size, sys.byteorder)
 
 
 # Descriptors and files

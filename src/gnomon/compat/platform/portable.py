@@ -46,6 +46,7 @@ __all__ = [
     "stop_listening",
     "sync_content",
     "sync_descriptor",
+    "unread_bytes",
 ]
 
 PARENT_SECONDS = 0.2
@@ -321,6 +322,15 @@ def limit_unread(client: socket.socket, seconds: float) -> None:
         client: not used.
         seconds: not used.
     """
+
+
+def unread_bytes(client: socket.socket) -> int:
+    """None: what the system has yet to hand over to a client is not known here.
+
+    Args:
+        client: not used.
+    """
+    return 0
 
 
 # Descriptors and files
