@@ -9,6 +9,7 @@ are sealed. It also says which have rows: the file of such a one is gone only on
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import chain, count
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,14 @@ import msgspec
 from gnomon import files, formats
 from gnomon.errors import LogError, NewerLog
 
-__all__ = ["FORMAT", "closed_segments", "filled_segments", "record_closed", "set_aside"]
+__all__ = [
+    "FORMAT",
+    "closed_segments",
+    "filled_segments",
+    "place_aside",
+    "record_closed",
+    "set_aside",
+]
 
 FORMAT = 1
 
@@ -83,13 +91,20 @@ def record_closed(
     files.replace(folder / _NAME, msgspec.json.encode(listed))
 
 
+def place_aside(folder: Path, name: str) -> Path:
+    """Where a damaged file of a stream goes: not where an earlier one of its name is."""
+    first = folder / "damaged" / name
+    others = (first.with_name(f"{first.stem}.{n}{first.suffix}") for n in count(1))
+    return next(place for place in chain([first], others) if not place.exists())
+
+
 def set_aside(folder: Path, name: str = _NAME) -> Path:
     """Move a file of a stream, the list itself by default, out of the way; where it is then.
 
     Raises:
         OSError: the disk refuses.
     """
-    place = folder / "damaged" / name
+    place = place_aside(folder, name)
     files.make_folder(place.parent)
     (folder / name).replace(place)
     files.sync_folder(place.parent)

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.log import closed_segments
-from gnomon.log.layout import StreamBusy, StreamLock, folders, stream_segments
+from gnomon.log.layout import Segment, StreamBusy, StreamLock, folders, stream_segments
 from gnomon.log.ledger import set_aside_damaged
+from gnomon.log.misplaced_segments import put_back, set_aside_misplaced
 from gnomon.log.missing_segments import missing_segments
 from gnomon.log.recovery import close_segments
 from gnomon.log.salvage import SalvagedSegment, salvage
@@ -28,7 +29,7 @@ from gnomon.log.spool_owner import (
     set_aside_damaged_identity,
 )
 from gnomon.log.table import LogTable
-from gnomon.log.tail import MisplacedSegment, SegmentReader
+from gnomon.log.tail import SegmentReader
 from gnomon.log.unreadable_segment import record_all_lost
 from gnomon.settings import Settings
 
@@ -45,7 +46,8 @@ class Repair:
     Attributes:
         segments: damaged segments that were set aside and replaced.
         missing: segments whose files are gone, with their bytes.
-        misplaced: where segments are now that were in another place than they were written for.
+        returned: segments that were found in another place, and are in their own again.
+        misplaced: where other segments are now that were not in the place they were written for.
         lists: damaged lists of closed segments, ledgers and identities of the storage root, which
             were set aside and rebuilt.
         table: what was lost of the sealed table; None if nothing was.
@@ -53,6 +55,7 @@ class Repair:
 
     segments: tuple[SalvagedSegment, ...] = ()
     missing: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    returned: tuple[str, ...] = ()
     misplaced: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
     table: RepairedTable | None = None
@@ -66,7 +69,8 @@ class Repair:
     @property
     def is_whole(self) -> bool:
         """Whether nothing was damaged."""
-        return not (self.segments or self.missing or self.misplaced or self.lists or self.table)
+        found = (self.segments, self.missing, self.returned, self.misplaced, self.lists, self.table)
+        return not any(found)
 
 
 def repair(settings: Settings, model: str) -> Repair:
@@ -93,16 +97,24 @@ def _repaired(settings: Settings, model: str, spool: Path) -> Repair:
         check_repairable(settings, model)
         lists += [*set_aside_damaged(table.storage, model, spool), *_rebuild_lists(spool)]
         _close_abandoned(spool)
-        misplaced = tuple(_misplaced(spool))
+        misplaced = [*set_aside_misplaced([*_streams(spool)])]
         segments = tuple(_salvaged(spool, table))
         account = SealedAccount(table)
         repaired = repair_table(table, account, identity, spool)
-        missing = dict(_missing(spool, table, account))
+        returned: list[str] = []
+        missing: dict[str, int] = {}
+        for segment in _missing(spool, account):
+            if put_back(segment, misplaced):
+                returned.append(str(segment.path))
+            else:
+                missing[str(segment.path)] = size = segment.closed or 0
+                record_all_lost(segment, size, table)
         restore_identity(settings, model)
     return Repair(
         segments=segments,
         missing=missing,
-        misplaced=misplaced,
+        returned=tuple(returned),
+        misplaced=tuple(str(one.path) for one in misplaced),
         lists=tuple(lists),
         table=repaired,
     )
@@ -144,17 +156,6 @@ def _close_abandoned(spool: Path) -> None:
                 close_segments(stream, lock)
 
 
-def _misplaced(spool: Path) -> Iterator[str]:
-    for stream in _streams(spool):
-        for segment in stream_segments(stream):
-            try:
-                SegmentReader(segment.path).close()
-            except MisplacedSegment:
-                yield str(closed_segments.set_aside(stream, segment.path.name))
-            except LogError:
-                continue
-
-
 def _salvaged(spool: Path, table: LogTable) -> Iterator[SalvagedSegment]:
     for stream in _streams(spool):
         for segment in stream_segments(stream):
@@ -167,13 +168,9 @@ def _salvaged(spool: Path, table: LogTable) -> Iterator[SalvagedSegment]:
                 yield salvage(segment, table)
 
 
-def _missing(spool: Path, table: LogTable, account: SealedAccount) -> Iterator[tuple[str, int]]:
-    """Note segments that are gone as lost; each with its bytes."""
+def _missing(spool: Path, account: SealedAccount) -> Iterator[Segment]:
     for stream in _streams(spool):
-        for segment in missing_segments(stream, account.sealed_up_to):
-            size = segment.closed or 0
-            record_all_lost(segment, size, table)
-            yield str(segment.path), size
+        yield from missing_segments(stream, account.sealed_up_to)
 
 
 def _streams(spool: Path) -> Iterator[Path]:

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from gnomon import files
 from gnomon.errors import LogError
+from gnomon.log.closed_segments import place_aside
 from gnomon.log.ipc_messages import filler, is_unchanged, message_length, padded
 from gnomon.log.layout import Segment
 from gnomon.log.lost_ranges import LostRange, record_lost
@@ -31,9 +32,6 @@ from gnomon.log.unreadable_segment import (
 )
 
 __all__ = ["SalvagedSegment", "salvage"]
-
-_DAMAGED = "damaged"
-"""The folder in a stream's folder for segments as they were found."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +76,7 @@ def salvage(segment: Segment, table: LogTable) -> SalvagedSegment:
     """
     assert segment.closed is not None
     folder, content = segment.path.parent, segment.path.read_bytes()
-    set_aside = folder / _DAMAGED / segment.path.name
+    set_aside = place_aside(folder, segment.path.name)
     try:
         schema, first = _schema(segment.path, content)
     except UnreadableSegment:

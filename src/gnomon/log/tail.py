@@ -26,7 +26,13 @@ class EmptySegment(LogError):
 
 
 class MisplacedSegment(LogError):
-    """A segment in another stream, or under another number, than it was written."""
+    """A segment in another stream, or under another number, than it was written.
+
+    Attributes:
+        home: the slice, the stream, its folder's identity and the segment that its header names.
+    """
+
+    home: tuple[str, str, str, str] = ("", "", "", "")
 
 
 class SegmentReader:
@@ -185,15 +191,19 @@ class SegmentReader:
         Raises:
             MisplacedSegment: it does not say that it belongs where it is.
         """
-        keys = (b"gnomon.slice", b"gnomon.stream", SEGMENT_KEY)
-        says = "/".join(metadata.get(key, b"?").decode(errors="replace") for key in keys)
-        place = self.path.parent
+        keys = (b"gnomon.slice", b"gnomon.stream", IDENTITY_KEY, SEGMENT_KEY)
+        slice_name, stream, identity, segment = (
+            metadata.get(key, b"?").decode(errors="replace") for key in keys
+        )
+        says, place = f"{slice_name}/{stream}/{segment}", self.path.parent
         if says != f"{place.parent.name}/{place.name}/{self.path.stem}":
-            raise MisplacedSegment(
+            error = MisplacedSegment(
                 f"this segment belongs to another stream: its header says {says}",
                 where=str(self.path),
-                hint="gnomon log repair moves it out of the way",
+                hint="gnomon log repair puts it into its place, or moves it out of the way",
             )
+            error.home = (slice_name, stream, identity, segment)
+            raise error
 
     def _damaged(self, reason: str) -> LogError:
         return LogError(

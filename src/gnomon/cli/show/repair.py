@@ -18,6 +18,8 @@ def explain(done: Repair) -> Iterator[str]:
     """Line by line: what was found, where it is now, and what is lost."""
     if done.is_whole:
         yield "nothing is damaged"
+    for place in done.returned:
+        yield f"{place}: it was found in another place, and is back; nothing of it is lost"
     for place in done.misplaced:
         yield f"a segment of another stream was moved to {place}"
     for place in done.lists:
