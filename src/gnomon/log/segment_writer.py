@@ -27,6 +27,7 @@ from gnomon.log.layout import CLOSE, Position, StreamLock, segment_path, stream_
 from gnomon.log.ledger import sealed_in_copy
 from gnomon.log.new_segment import UnnamedSegment, create_segment, no_space
 from gnomon.log.recovery import close_segments
+from gnomon.log.restored_stream import sealed_number
 from gnomon.log.schema import check_format
 from gnomon.log.tail import IDENTITY_KEY, POSITION_KEY, read_position, source_position
 from gnomon.settings import Settings
@@ -107,7 +108,8 @@ class SegmentWriter:
         try:
             newest = close_segments(folder, self._lock)
             self._read_to = read_position(folder)
-            self._open = self._begin(0 if newest is None else newest + 1)
+            used = max(-1 if newest is None else newest, sealed_number(settings, folder))
+            self._open = self._begin(used + 1)
         except BaseException:
             self._lock.close()
             raise

@@ -31,6 +31,7 @@ from gnomon.log.delta import (
     writing,
 )
 from gnomon.log.ledger import Ledger, read_ledgers, write_ledger
+from gnomon.log.restored_stream import is_restored
 from gnomon.log.segment_rows import FIXED, SegmentRows
 from gnomon.log.tail import SegmentReader
 from gnomon.settings import Settings
@@ -88,6 +89,11 @@ class LogTable:
             StorageError: the storage root refuses.
         """
         write_ledger(self.storage, self._model, identity, ledger, self.spool)
+
+    def is_ahead_of(self, folder: Path) -> bool:
+        """Whether a stream's folder is older than what was sealed of it; see
+        :mod:`gnomon.log.restored_stream`."""
+        return is_restored(self._settings, folder)
 
     def read(self) -> DeltaTable | None:
         """As :meth:`load`, and held against what was sealed, for whoever reads rows.

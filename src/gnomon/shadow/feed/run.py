@@ -85,7 +85,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         begun = Position.parse(run.since)
         if run is not last:
             return run, begun
-        return run, max(begun, read_position(folder) or last_source(table, folder) or begun)
+        read = read_position(folder)
+        if read is None or table.is_ahead_of(folder):
+            read = max(read or begun, last_source(table, folder) or begun)
+        return run, max(begun, read)
 
     def keep(self, folder: Path) -> None:
         """Write it down beside the segments.
