@@ -13,6 +13,7 @@ import os
 import secrets
 import stat
 import time
+from itertools import chain, count
 from pathlib import Path
 
 from gnomon.compat.platform import sync_descriptor
@@ -22,6 +23,7 @@ __all__ = [
     "create",
     "file_mode",
     "folder_mode",
+    "free_place",
     "make_folder",
     "narrow",
     "refuse_special",
@@ -175,6 +177,12 @@ def remove(path: Path) -> None:
     except FileNotFoundError:
         return
     sync_folder(path.parent)
+
+
+def free_place(path: Path) -> Path:
+    """The path, or one with a number in its name, where nothing is yet."""
+    others = (path.with_name(f"{path.stem}.{number}{path.suffix}") for number in count(1))
+    return next(place for place in chain([path], others) if not place.exists())
 
 
 def sync_tree(folder: Path) -> None:

@@ -9,7 +9,6 @@ are sealed. It also says which have rows: the file of such a one is gone only on
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from itertools import chain, count
 from pathlib import Path
 
 import msgspec
@@ -93,9 +92,7 @@ def record_closed(
 
 def place_aside(folder: Path, name: str) -> Path:
     """Where a damaged file of a stream goes: not where an earlier one of its name is."""
-    first = folder / "damaged" / name
-    others = (first.with_name(f"{first.stem}.{n}{first.suffix}") for n in count(1))
-    return next(place for place in chain([first], others) if not place.exists())
+    return files.free_place(folder / "damaged" / name)
 
 
 def set_aside(folder: Path, name: str = _NAME) -> Path:

@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import msgspec
@@ -21,10 +22,12 @@ from gnomon import files
 from gnomon.errors import LogError
 
 __all__ = [
+    "DataFile",
     "has_commits",
     "is_unbegun",
     "newest_checkpoint",
     "replace_damaged_commits",
+    "set_aside_broken_log",
     "set_aside_damaged_files",
     "sync_checkpoint",
     "sync_commits",
@@ -47,6 +50,20 @@ _logger = logging.getLogger("gnomon.seal")
 class _File(msgspec.Struct):
     path: str
     stats: str | None = None
+
+
+class DataFile(NamedTuple):
+    """A file that a table names, with its bytes and its rows as they were written."""
+
+    path: Path
+    size: int
+    rows: int | None
+
+
+class _Hint(msgspec.Struct):
+    """The content of ``_last_checkpoint``."""
+
+    version: int
 
 
 class _Action(msgspec.Struct):
@@ -191,19 +208,59 @@ def replace_damaged_commits(table: Path, version: int) -> tuple[str, ...]:
     return tuple(replaced)
 
 
-def set_aside_damaged_files(table: Path, named: Iterable[Path]) -> tuple[str, ...]:
-    """Move data files that cannot be read to their end out of the way; where they are then.
+def set_aside_broken_log(table: Path) -> tuple[str, ...]:
+    """Move what keeps a table from being opened out of the way; where it is then.
+
+    That is a checkpoint that cannot be read, and the note that there is one which is gone. Commits
+    from before a checkpoint are removed in time; where they are, and the checkpoint is not, nothing
+    says what the table is, and all of its log is moved. Its data files stay.
+
+    Args:
+        table: its folder.
 
     Raises:
         OSError: the disk refuses.
     """
-    damaged = [file for file in named if file.exists() and not _is_readable(file)]
-    return tuple(str(_set_aside(table, file)) for file in damaged)
+    log = table / _LOG
+    if not log.is_dir():
+        return ()
+    checkpoints = {path: _CHECKPOINT.fullmatch(path.name) for path in log.glob("*.parquet")}
+    damaged = [path for path, found in checkpoints.items() if found and not _is_readable(path)]
+    moved = [_set_aside(table, path) for path in damaged]
+    newest = newest_checkpoint(table)
+    if (log / _HINT).exists() and (damaged or not _is_hint_true(log / _HINT, newest)):
+        moved.append(_set_aside(table, log / _HINT))
+    oldest = next((version for version, _ in _commits(table, after=-1)), 0)
+    if moved and oldest > newest + 1:
+        moved.append(_set_aside(table, log))
+    return tuple(map(str, moved))
+
+
+def _is_hint_true(hint: Path, newest: int) -> bool:
+    """Whether the checkpoint that readers are to begin at is there."""
+    try:
+        return msgspec.json.decode(hint.read_bytes(), type=_Hint).version <= newest
+    except msgspec.DecodeError:
+        return False
+
+
+def set_aside_damaged_files(table: Path, named: Iterable[DataFile]) -> tuple[str, ...]:
+    """Move data files that are not as they were written out of the way; where they are then.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    damaged = [file for file in named if file.path.exists() and not _is_as_written(file)]
+    return tuple(str(_set_aside(table, file.path)) for file in damaged)
+
+
+def _is_as_written(file: DataFile) -> bool:
+    return file.path.stat().st_size == file.size and _is_readable(file.path, file.rows)
 
 
 def _set_aside(table: Path, path: Path) -> Path:
     """Move a file to where neither Delta nor we look; nothing is deleted."""
-    place = table / _DAMAGED / path.name
+    place = files.free_place(table / _DAMAGED / path.name)
     if path.exists():
         files.make_folder(place.parent)
         path.replace(place)

@@ -14,11 +14,18 @@ from pathlib import Path
 
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.log import closed_segments
-from gnomon.log.layout import Segment, StreamBusy, StreamLock, folders, stream_segments
+from gnomon.log.layout import (
+    Segment,
+    StreamBusy,
+    StreamLock,
+    folders,
+    stream_segments,
+    synced_position,
+)
 from gnomon.log.ledger import set_aside_damaged
 from gnomon.log.misplaced_segments import put_back, set_aside_misplaced
 from gnomon.log.missing_segments import missing_segments
-from gnomon.log.recovery import close_segments
+from gnomon.log.recovery import close_segments, recover
 from gnomon.log.salvage import SalvagedSegment, salvage
 from gnomon.log.seal import only_sealer
 from gnomon.log.sealed_account import SealedAccount
@@ -29,7 +36,7 @@ from gnomon.log.spool_owner import (
     set_aside_damaged_identity,
 )
 from gnomon.log.table import LogTable
-from gnomon.log.tail import SegmentReader
+from gnomon.log.tail import EmptySegment, SegmentReader
 from gnomon.log.unreadable_segment import record_all_lost
 from gnomon.settings import Settings
 
@@ -154,6 +161,24 @@ def _close_abandoned(spool: Path) -> None:
         if any(segment.closed is None for segment in stream_segments(stream)[:-1]):
             with contextlib.suppress(StreamBusy), contextlib.closing(StreamLock(stream)) as lock:
                 close_segments(stream, lock)
+        if _is_end_damaged(stream):
+            with contextlib.suppress(LogError):  # It is closed as it is, and salvaged below.
+                recover(stream)
+
+
+def _is_end_damaged(stream: Path) -> bool:
+    """Whether the newest segment lacks what was on disk. A server closes its own in time."""
+    synced = synced_position(stream)
+    for segment in stream_segments(stream)[-1:]:
+        promised = synced.offset if segment.sequence == synced.sequence else 0
+        try:
+            with SegmentReader(segment.path, segment.closed, promised) as reader:
+                reader.verify()
+        except EmptySegment:
+            return False
+        except LogError:
+            return True
+    return False
 
 
 def _salvaged(spool: Path, table: LogTable) -> Iterator[SalvagedSegment]:

@@ -242,8 +242,11 @@ class SealedAccount:
     def _others(self) -> list[Ledger]:
         return [one for spool, one in self._table.ledgers().items() if spool != self._spool]
 
-    def accept_losses(self) -> dict[str, int]:
+    def accept_losses(self, *, is_new: bool = False) -> dict[str, int]:
         """Note rows that the table lacks as lost, so that sealing goes on; how many by stream.
+
+        Args:
+            is_new: the table was created again, and has other commits than the ledger knows.
 
         Raises:
             LogError: the table cannot be read or written.
@@ -251,7 +254,7 @@ class SealedAccount:
         missing = self.missing()
         for name, sealed in self._ledger.streams.items():
             TableMaintenance(self._table).mark_sealed(f"{name}/{sealed.identity}", sealed.sequence)
-        if missing:  # A table that was created again has other commits than the ledger knows.
+        if missing or is_new:
             begun = self._begun()
             self._ledger = replace(self._ledger, version=begun.version, checkpoint=begun.checkpoint)
         self.settle()

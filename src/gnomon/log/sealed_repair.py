@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from gnomon.errors import LogError
-from gnomon.log.commits import replace_damaged_commits, set_aside_damaged_files
+from gnomon.log.commits import (
+    has_commits,
+    replace_damaged_commits,
+    set_aside_broken_log,
+    set_aside_damaged_files,
+)
 from gnomon.log.sealed_account import SealedAccount
 from gnomon.log.table import LogTable
 from gnomon.log.table_maintenance import TableMaintenance
@@ -58,13 +63,14 @@ def repair_table(
         LogError: the table cannot be read or written.
     """
     commits: tuple[str, ...] = ()
+    is_new = False
     if table.folder is not None:
         version = max((ledger.version for ledger in table.ledgers().values()), default=-1)
-        commits = replace_damaged_commits(table.folder, version)
-        opened = table.load()
-        if opened is not None:
-            named = [Path(uri.removeprefix("file://")) for uri in opened.file_uris()]
-            commits += set_aside_damaged_files(table.folder, named)
+        commits = set_aside_broken_log(table.folder)
+        is_new = bool(commits) and not has_commits(table.folder)
+        commits += replace_damaged_commits(table.folder, version)
+        if table.load() is not None:
+            commits += set_aside_damaged_files(table.folder, table.data_files())
             TableMaintenance(table).forget_missing_files()
     account.open(identity)
     recounted = account.recount(spool)
@@ -81,7 +87,7 @@ def repair_table(
             for stream in missing
             if after.get(stream, 0) != before.get(stream, 0)
         }
-    lost = account.accept_losses()
+    lost = account.accept_losses(is_new=is_new)
     if not (commits or recounted or restored or lost):
         return None
     return RepairedTable(

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from gnomon.errors import LogError
 from gnomon.log.columns import View
 from gnomon.log.delta import sealed_segment, sealed_up_to, stored_schema
-from gnomon.log.layout import REQUESTS, folders, stream_segments
+from gnomon.log.layout import REQUESTS, folders, stream_segments, synced_position
 from gnomon.log.missing_segments import MissingSegment, missing_segments
 from gnomon.log.row_addresses import addressed
 from gnomon.log.sql import connection
@@ -212,10 +212,12 @@ def _open_segments(spool: Path | None) -> Iterator[Unsealed]:
     for slice_folder in folders(spool) if spool is not None else ():
         streams = folders(slice_folder)
         for stream in sorted(streams, key=lambda path: path.name == REQUESTS):
+            synced = synced_position(stream)  # First: what is there only grows.
             for segment in stream_segments(stream):
+                promised = synced.offset if segment.sequence == synced.sequence else 0
                 with contextlib.suppress(FileNotFoundError, EmptySegment):
-                    reader = SegmentReader(segment.path, segment.closed)
-                    yield Unsealed(reader, reader.end)
+                    reader = SegmentReader(segment.path, segment.closed, promised)
+                    yield Unsealed(reader, max(reader.end, promised))
 
 
 def _check_none_missing(table: LogTable, known: DeltaTable | None, spool: Path | None) -> None:

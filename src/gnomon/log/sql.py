@@ -35,6 +35,9 @@ _CONFINED = (
     "say --unsafe, or unsafe=True in Python"
 )
 
+_UNREADABLE = ("LocalFileSystem", "registered as 'sealed' failed")
+"""Parts of what DuckDB says where a data file of the table is gone, cut or another one."""
+
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _TYPES = {pa.float64(): "DOUBLE", pa.string(): "VARCHAR"}
 
@@ -88,7 +91,7 @@ def connection(
         except duckdb.Error as error:
             refused = isinstance(error, duckdb.PermissionException) or "locked" in str(error)
             hint = _CONFINED if refused and not unsafe else "the log is the relation `log`"
-            if "LocalFileSystem" in str(error):  # A data file of the table is gone or cut.
+            if any(sign in str(error) for sign in _UNREADABLE):
                 hint = "gnomon log repair sets damaged files aside and counts their rows as lost"
             raise LogError(f"DuckDB: {_ANSI.sub('', str(error))}", hint=hint) from None
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 from gnomon import formats
 from gnomon.errors import LogError, NewerLog
 from gnomon.log.columns import plain_type
-from gnomon.log.commits import is_unbegun
+from gnomon.log.commits import DataFile, is_unbegun
 from gnomon.log.delta import (
     DAY,
     first_line,
@@ -195,6 +196,22 @@ class LogTable:
         wanted = ["size_bytes", "min.arrived", "max.arrived"]
         found = pa.table(table.get_add_actions(flatten=True)).select(wanted).to_pylist()
         return sorted(found, key=lambda file: file["max.arrived"], reverse=True)
+
+    def data_files(self) -> list[DataFile]:
+        """Each data file of a table in a local folder, as it was written.
+
+        Raises:
+            LogError: the table cannot be read.
+        """
+        table, folder = self.load(), self.folder
+        if table is None or folder is None:
+            return []
+        added = pa.table(table.get_add_actions(flatten=True))
+        columns = (added[name].to_pylist() for name in ("path", "size_bytes", "num_records"))
+        return [
+            DataFile(folder / unquote(path), size, rows)
+            for path, size, rows in zip(*columns, strict=True)
+        ]
 
     def _create(self) -> DeltaTable:
         """The table with the columns every row has, made by this sealer or another just now.

@@ -59,7 +59,8 @@ class TableMaintenance:
                 )
 
     def restore(self, rows: pa.Table) -> None:
-        """Add rows again that the table had; they are as they were read from one of its files.
+        """Add rows again that the table had; they are as they were read from one of its files. A
+        table that is gone is created again.
 
         Raises:
             LogError: they cannot be written.
@@ -67,6 +68,7 @@ class TableMaintenance:
         from deltalake import write_deltalake
 
         days = pc.cast(rows.column("arrived"), DAY.type)
+        self._table.load_or_create()
         with self._maintaining() as table:
             write_deltalake(
                 table,
@@ -132,5 +134,7 @@ class TableMaintenance:
             yield table
         except (DeltaError, OSError) as error:
             raise LogError(
-                f"cannot maintain the sealed log: {first_line(error)}", where=self._table.uri
+                f"cannot maintain the sealed log: {first_line(error)}",
+                where=self._table.uri,
+                hint="if a file of it is damaged: gnomon log repair",
             ) from None

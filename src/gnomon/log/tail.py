@@ -44,14 +44,16 @@ class SegmentReader:
         path: the segment's.
         closed: the size it was closed with, if it was. Then it must have that size and be whole;
             else its end may be torn.
+        synced: up to where it is known to have been on disk; before that nothing may be torn.
 
     Raises:
         LogError: not a segment, damaged, or of a newer format.
         FileNotFoundError: it is not there (any more).
     """
 
-    def __init__(self, path: Path, closed: int | None = None) -> None:
+    def __init__(self, path: Path, closed: int | None = None, synced: int = 0) -> None:
         self.path = path
+        self._synced = synced
         self.sequence = int(path.stem)
         self._closed = closed
         self._mark: bytes | None = None
@@ -156,6 +158,12 @@ class SegmentReader:
                 yield reached, message
         except LogError as error:
             raise self._damaged(str(error)) from None
+        promised = self._synced if end is None else min(end, self._synced)
+        if reached < promised:
+            raise self._damaged(
+                f"expected whole batches up to byte {promised} at least, which was on disk, they "
+                f"end at byte {reached}"
+            )
         if self._closed is not None and end in (None, self._closed) and reached != self._closed:
             raise self._damaged(
                 f"expected whole batches up to byte {self._closed}, they end at byte {reached}"
@@ -173,7 +181,7 @@ class SegmentReader:
         except LogError as error:
             raise self._damaged(str(error)) from None
         if message is None:
-            if self._closed is not None:
+            if self._closed is not None or self._synced:
                 raise self._damaged("it ends before its schema does")
             raise EmptySegment("the segment ends before its schema does", where=str(self.path))
         try:
