@@ -26,12 +26,12 @@ class Part(NamedTuple):
     Attributes:
         request: whose they are.
         start: the first of them.
-        inputs: the rows.
+        rows: how many they are.
     """
 
     request: LargeRequest
     start: int
-    inputs: pa.RecordBatch
+    rows: int
 
 
 class LargeRequest:
@@ -39,16 +39,10 @@ class LargeRequest:
 
     Args:
         pending: the request.
-        inputs: its decoded rows.
-        outside: those let through with a value out of domain or range, by feature.
     """
 
-    def __init__(
-        self, pending: PendingRequest, inputs: pa.RecordBatch, outside: dict[str, int]
-    ) -> None:
+    def __init__(self, pending: PendingRequest) -> None:
         self.pending = pending
-        self.inputs = inputs
-        self.outside = outside
         self.taken = 0
         """Rows that were given to a worker."""
         self.searched = 0
@@ -63,13 +57,22 @@ class LargeRequest:
 
     def take(self, most: int) -> Part:
         """Its next rows, at most so many."""
-        part = Part(self, self.taken, self.inputs.slice(self.taken, most))
-        self.taken += part.inputs.num_rows
+        part = Part(self, self.taken, min(most, self.waiting))
+        self.taken += part.rows
         return part
+
+    def inputs(self, decoder: Decoder) -> pa.RecordBatch:
+        """Its rows; made Arrow when the first part is scored, so that what goes wrong with it goes
+        wrong where its client can be answered."""
+        if self.pending.batch is None:
+            rows = self.pending.rows
+            self.pending.batch = decoder.batch(rows)
+            self.pending.outside = decoder.outside(rows)
+        return self.pending.batch
 
     def add(self, part: Part, scored: Scored, sent: int) -> bool:
         """Keep what came of a part, sent at that time; whether it was the last."""
-        call = Call(part.inputs.num_rows, sent, scored.micros, scored.worked)
+        call = Call(part.rows, sent, scored.micros, scored.worked)
         errors = scored.batch.column(ERROR)
         if errors.null_count < len(errors):
             self.searched = min(self.searched + scored.micros, MOST_MICROS)
@@ -90,14 +93,14 @@ class BatchQueue:
     a large request, and of several each is given one part in turn: nobody waits for more than a
     batch of others, however many rows they sent.
 
+    It only counts rows: whatever could go wrong with one request would else concern them all.
+
     Args:
         size: how many rows a batch may have.
-        decoder: makes rows Arrow.
     """
 
-    def __init__(self, size: BatchSize, decoder: Decoder) -> None:
+    def __init__(self, size: BatchSize) -> None:
         self._size = size
-        self._decoder = decoder
         self._small: deque[PendingRequest] = deque()
         self._large: deque[LargeRequest] = deque()
         self._large_is_next = False
@@ -128,7 +131,7 @@ class BatchQueue:
     def add(self, request: PendingRequest) -> None:
         """Let a request wait."""
         if self.is_large(request):
-            self._add_large(request)
+            self._large.append(LargeRequest(request))
         else:
             self._small.append(request)
             self.rows += len(request.rows)
@@ -166,15 +169,8 @@ class BatchQueue:
             request = self._small.popleft()
             self.rows -= size
             if size > most and not request.settled:
-                self._add_large(request)  # It is since it came.
+                self._large.append(LargeRequest(request))  # It is since it came.
             elif not request.settled:
                 requests.append(request)
                 rows += size
         return requests
-
-    def _add_large(self, request: PendingRequest) -> None:
-        batch, outside = request.batch, request.outside
-        if batch is None:
-            batch = self._decoder.batch(request.rows)
-            outside = self._decoder.outside(request.rows)
-        self._large.append(LargeRequest(request, batch, outside))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 from collections import deque
@@ -30,6 +31,8 @@ from gnomon.worker.connection import Scored
 from gnomon.worker.messages import ERROR
 
 __all__ = ["ROOM_SECONDS", "Lane"]
+
+logger = logging.getLogger("gnomon")
 
 SOON_SECONDS = 0.01
 """A request that arrived longer ago than this when it is queued, because others of its connection
@@ -91,7 +94,7 @@ class Lane:
         self._settings = settings
         self._recorder = recorder
         self._size = BatchSize(settings.batch_rows, settings.batch_seconds)
-        self._queue = BatchQueue(self._size, self.decoder)
+        self._queue = BatchQueue(self._size)
         self._unsettled: deque[PendingRequest] = deque()
         self._alarm: asyncio.TimerHandle | None = None
         there = iter(found)
@@ -239,24 +242,22 @@ class Lane:
 
     async def _run(self, worker: Supervisor, requests: list[PendingRequest]) -> None:
         """Have small requests scored, and answer them."""
+        held = True
         try:
             asked, scored, call = await self._score(worker, requests)
+            if scored.micros:  # None where nothing but deaths came of it.
+                self._fastest = min(self._fastest, scored.micros)
+            if scored.micros > CALL_COSTS_MOST * self._fastest:
+                held = False
+                self._free.append(worker)
+                self._send()
+                await asyncio.sleep(0)  # The next batch leaves first.
+            self._answer(asked, scored.batch, [call])
         except Exception as error:
             self._fail(requests, error)
-            self._release(worker)
-            if not isinstance(error, GnomonError):
-                raise
-            return
-        if scored.micros:  # None where nothing but deaths came of it.
-            self._fastest = min(self._fastest, scored.micros)
-        if scored.micros <= CALL_COSTS_MOST * self._fastest:
-            self._answer(asked, scored.batch, [call])
-            self._release(worker)
-        else:
-            self._free.append(worker)
-            self._send()
-            await asyncio.sleep(0)  # The next batch leaves first.
-            self._answer(asked, scored.batch, [call])
+        finally:
+            if held:
+                self._release(worker)
 
     async def _score(
         self, worker: Supervisor, requests: list[PendingRequest]
@@ -278,22 +279,24 @@ class Lane:
         """Have a part of a large request scored, and answer that when it was the last."""
         sent = time.perf_counter_ns()
         large = part.request
+        held = True
         try:
-            scored = await worker.score(part.inputs, large.searched)
+            inputs = large.inputs(self.decoder)
+            scored = await worker.score(inputs.slice(part.start, part.rows), large.searched)
+            held = False
+            self._release(worker)
+            self._learn_size(scored)
+            if large.add(part, scored, sent) and not large.pending.settled:
+                outputs, calls = large.whole()
+                asked = self._recorder.asked(
+                    self.identity, [large.pending], inputs, sent, large.pending.outside
+                )
+                await self._answer_large(asked.in_parts(calls), outputs, calls)
         except Exception as error:
             self._fail([large.pending], error)
-            if not isinstance(error, GnomonError):
-                raise
-            return
         finally:
-            self._release(worker)
-        self._learn_size(scored)
-        if large.add(part, scored, sent) and not large.pending.settled:
-            outputs, calls = large.whole()
-            asked = self._recorder.asked(
-                self.identity, [large.pending], large.inputs, sent, large.outside
-            )
-            await self._answer_large(asked.in_parts(calls), outputs, calls)
+            if held:
+                self._release(worker)
 
     def _learn_size(self, scored: Scored) -> None:
         """Note how long a batch took, unless bad rows were looked for in it: that says nothing of
@@ -318,14 +321,10 @@ class Lane:
             self._answer(asked, outputs, calls)
             return
         numbers = None if is_json else request.numbers
-        try:
-            body = await self._codec.write(
-                self._encoded_contract, outputs, request.request_id, self.artifact.tag, numbers
-            )
-        except GnomonError as error:
-            self._fail([request], error)
-        else:
-            self._answer(asked, outputs, calls, [Answer(200, body)])
+        body = await self._codec.write(
+            self._encoded_contract, outputs, request.request_id, self.artifact.tag, numbers
+        )
+        self._answer(asked, outputs, calls, [Answer(200, body)])
 
     def _answer(
         self,
@@ -347,8 +346,10 @@ class Lane:
         self._forget_settled()
 
     def _fail(self, requests: list[PendingRequest], error: Exception) -> None:
+        """Answer those that were not answered, whatever went wrong."""
         outcome = "timed_out" if isinstance(error, DeadlineExceeded) else "failed"
         if not isinstance(error, GnomonError):
+            logger.error("a batch failed", exc_info=error)
             error = WorkerError(f"{type(error).__name__}: {error}")
         for request in requests:
             if not request.settled:

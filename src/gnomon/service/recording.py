@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -23,6 +24,8 @@ from gnomon.settings import Settings
 from gnomon.worker.messages import ERROR
 
 __all__ = ["Recorder"]
+
+_logger = logging.getLogger("gnomon")
 
 _LARGE_BYTES = 4 * 1024 * 1024
 """Records larger than this are written in a thread: to write one on the event loop takes two
@@ -147,8 +150,6 @@ class Recorder:
             calls: of the worker, in the order of the rows.
             made: the answers, one per request.
         """
-        for request in asked.requests:
-            request.settled = True
         errors = scored.column(ERROR)
         failed = len(errors) - errors.null_count
         outcome: str | list[str] = "answered"
@@ -176,6 +177,8 @@ class Recorder:
                 self._metrics.batch(call.rows, call.micros)
             self._answer(asked.requests, answers, logged=refused is None)
 
+        for request in asked.requests:
+            request.settled = True  # From here on nothing but the answers below can come of them.
         self._append(batch, settle)
 
     def unanswered(
@@ -216,20 +219,26 @@ class Recorder:
         requests = [entry[0] for entry in entries]
         for request in requests:
             request.rows = request.rows or [None]
-        batch = record(
-            PendingRecords.of(requests, lane),
-            self._schema,
-            outcome=spread([entry[1] for entry in entries], requests),
-            code=spread([entry[2].code for entry in entries], requests),
-            error=spread([str(entry[2]) for entry in entries], requests),
-        )
 
         def settle(refused: LogUnavailable | None) -> None:
             for request, outcome, error, _ in entries:
                 self._metrics.settled(outcome, len(request.rows), error.code)
                 request.reply(Answer.of(error, request.request_id))
 
-        self._append(batch, settle)
+        try:
+            batch = record(
+                PendingRecords.of(requests, lane),
+                self._schema,
+                outcome=spread([entry[1] for entry in entries], requests),
+                code=spread([entry[2].code for entry in entries], requests),
+                error=spread([str(entry[2]) for entry in entries], requests),
+            )
+        except Exception:  # Such as a lack of memory: their clients must be answered.
+            _logger.exception("%d refused requests cannot be logged", len(requests))
+            self._metrics.unlogged(sum(len(one.rows) for one in requests), LogUnavailable.reason)
+            settle(None)
+        else:
+            self._append(batch, settle)
 
     def _answer(
         self, requests: Sequence[PendingRequest], made: Sequence[Answer], *, logged: bool
@@ -313,6 +322,9 @@ class Recorder:
             writer.append(batch)
         except LogUnavailable as error:
             return error.with_traceback(None)
+        except Exception as error:  # Whatever it is, the clients must be answered.
+            _logger.exception("cannot append to the log")
+            return LogUnavailable(f"append to the log: {type(error).__name__}: {error}")
         return None
 
 

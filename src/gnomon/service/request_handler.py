@@ -12,6 +12,7 @@ from gnomon.errors import DeadlineExceeded, GnomonError, InvalidRequest, Overloa
 from gnomon.log import new_request_id
 from gnomon.service.batching import Lane
 from gnomon.service.body_budget import MOST_BODIES, BodyBudget
+from gnomon.service.http import unexpected
 from gnomon.service.metrics import Metrics
 from gnomon.service.pending_request import Answer, PendingRequest, promise
 from gnomon.service.recording import Recorder
@@ -91,6 +92,9 @@ class RequestHandler:
         except InvalidRequest as error:
             self._unanswered(request, "rejected", error, lane)
             return
+        except Exception as error:  # Such as a lack of memory.
+            self._broken(request, lane, error)
+            return
         if decoded is None:
             self._tasks.finish(self._submit_large(request, lane))
             return
@@ -117,6 +121,8 @@ class RequestHandler:
             self._unanswered(request, "timed_out", error, lane)
         except GnomonError as error:
             self._unanswered(request, "failed", error, lane)
+        except Exception as error:
+            self._broken(request, lane, error)
         else:
             request.rows, request.single = range(batch.num_rows), read.single
             request.batch, request.outside = batch, read.outside
@@ -157,6 +163,11 @@ class RequestHandler:
         if str(error) not in self._complaints and len(self._complaints) < COMPLAINTS:
             self._complaints.add(str(error))
             logger.warning("refused a request: %s", error)
+
+    def _broken(self, request: PendingRequest, lane: Lane, error: Exception) -> None:
+        """Answer a request that met an error of ours."""
+        logger.error("a request failed", exc_info=error)
+        self._unanswered(request, "failed", unexpected(error), lane)
 
     def _unanswered(
         self, request: PendingRequest, outcome: str, error: GnomonError, lane: Lane | None = None
