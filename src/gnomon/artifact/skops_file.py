@@ -79,6 +79,22 @@ LOADERS = frozenset({"CachedNode", "JsonNode", *_KINDS})
 """Every loader of skops that is known; ``tests/compat/test_skops.py`` holds it to skops's own."""
 
 _GETTERS = frozenset({"attrgetter", "itemgetter", "methodcaller"})
+_NAMING_GETTERS = frozenset({"attrgetter", "methodcaller"})
+"""Those that reach by a name, on whatever they are called with."""
+_CONVERTING = frozenset(
+    {
+        *("to_datetime", "to_dict", "to_flat_index", "to_frame", "to_list", "to_numpy"),
+        *("to_period", "to_pydatetime", "to_pytimedelta", "to_series", "to_timestamp"),
+    }
+)
+_REACHING_METHODS = frozenset(
+    {
+        *("agg", "aggregate", "apply", "dump", "dumps", "eval", "pipe", "query", "save"),
+        *("set_output", "tofile", "transform"),
+    }
+)
+"""Methods of pandas and numpy that write files, evaluate text, or call others by their names; so do
+all that begin with ``to_`` but for the ones above."""
 
 
 def open_archive(file: BinaryIO) -> zipfile.ZipFile:
@@ -180,6 +196,9 @@ def _check_node(node: dict[str, Any]) -> None:
     module, name = node.get("__module__"), node.get("__class__")
     if not isinstance(module, str) or not isinstance(name, str):
         raise _corrupt(f"a {loader} without a name")
+    is_getter = name in _NAMING_GETTERS and module in ("operator", "_operator")
+    if is_getter and loader != "OperatorFuncNode":
+        raise _corrupt(f"a {loader} of {module}.{name}")
     number = node.get("__id__", 1)
     if type(number) is not int or number < 1:
         raise _corrupt(f"a {loader} whose id is {number!a}")
@@ -207,8 +226,45 @@ def _check_method(node: dict[str, Any]) -> bool:
 
 
 def _check_getter(node: dict[str, Any]) -> bool:
-    """skops calls ``operator.<name>`` with what the file says; ``operator.call`` calls anything."""
-    return node["__module__"] == "operator" and node["__class__"] in _GETTERS
+    """skops calls ``operator.<name>`` with what the file says; ``operator.call`` calls anything.
+
+    What it makes is called with the rows: the method it calls may not be one of those of a frame
+    that write files or evaluate text, nor an attribute one that leads to the interpreter.
+    """
+    if node["__module__"] != "operator" or node["__class__"] not in _GETTERS:
+        return False
+    if node["__class__"] == "itemgetter":
+        return True
+    given = _texts(node.get("attrs"))
+    if node["__class__"] == "attrgetter":
+        return bool(given) and all(one is not None and _is_harmless(one) for one in given)
+    return bool(given) and given[0] is not None and _is_harmless_method(given[0])
+
+
+def _texts(arguments: Any) -> list[str | None]:
+    """The arguments of a node; None for one that is not text."""
+    if not isinstance(arguments, dict) or not isinstance(arguments.get("content"), list):
+        return []
+    return [_text(one) for one in arguments["content"]]
+
+
+def _text(node: Any) -> str | None:
+    if not isinstance(node, dict) or node.get("__loader__") != "JsonNode":
+        return None
+    try:
+        found = json.loads(node["content"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _is_harmless(name: str) -> bool:
+    return not any(part.startswith("_") for part in name.split("."))
+
+
+def _is_harmless_method(name: str) -> bool:
+    writes = name.startswith("to_") and name not in _CONVERTING
+    return _is_harmless(name) and not writes and name not in _REACHING_METHODS
 
 
 def _check_dict(node: dict[str, Any]) -> bool:
