@@ -54,9 +54,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         body_rows: the most rows in one request, or in one batch of an Arrow stream.
         client_seconds: how long a client may take to send a request, and to take its answer. Then
             408, and its connection is closed.
-        fsync_seconds: how often the log is forced to disk: the log of that long can be lost when
-            power fails, and nothing when a process dies. 0: before an answer is sent, for many
-            answers at once.
+        fsync_seconds: how often the log is forced to disk. Records since the last time can be lost
+            when power fails, but not when a process dies. 0: before answers are sent, once for
+            many answers.
         segment_bytes: size at which a log segment is closed and a new one begun.
         segment_seconds: age at which a log segment is closed and a new one begun.
         spool_bytes: the most bytes of a slice's closed log segments that wait for its shadows;
@@ -66,8 +66,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         log_failure: when the log cannot be written, ``refuse`` requests with 503 or ``serve``
             them unlogged (counted).
         follow_seconds: how often a slice looks for a new rollout decision and reports itself.
-        shadow_deadline: seconds a shadow may take over one batch; then its worker is killed. Only
-            rows fail on which it hangs even when each is scored alone.
+        shadow_deadline: seconds a shadow may take over one batch; then its worker is killed and the
+            batch is tried in parts, so that only a row on which it hangs alone fails.
         worker_start_seconds: how long a worker may take to load and verify its artifact.
         worker_threads: OpenMP and BLAS threads in each worker.
         worker_bytes: the memory that each scoring process, live or shadow, may use. One that runs

@@ -198,7 +198,7 @@ def with_headers(send: Send, headers: Sequence[Header]) -> Send:
 
 
 def _is_followed_link(scope: Scope) -> bool:
-    """Return whether the user followed a link, so that the answer is shown as a page of its own."""
+    """Return whether the user followed a link, so that the answer is shown as a separate page."""
     return (
         scope.get("method") in ("GET", "HEAD")
         and _first(scope, b"sec-fetch-mode") == b"navigate"
