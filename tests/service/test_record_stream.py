@@ -223,7 +223,7 @@ def test_an_arrow_stream_is_answered_by_one(server: Server) -> None:
             "malformed_body",
             "compressed",
         ),
-        (batches(pd.DataFrame({"x": [1.0], "id": "a"}))[:-20], "malformed_body", "cut short"),
+        (batches(pd.DataFrame({"x": [1.0], "id": "a"}))[:-20], "malformed_body", "incomplete"),
     ],
 )
 def test_a_batch_that_cannot_be_read_is_refused(

@@ -30,11 +30,11 @@ BODY_SECONDS = 10.0
 
 
 class Controlled(Protocol):
-    """What the control routes ask of a running gateway."""
+    """The methods of a running gateway that the control routes call."""
 
     @property
     def control_token(self) -> str:
-        """The token a caller must show."""
+        """The token that a caller must send."""
 
     async def start_shadow(
         self,
@@ -46,8 +46,10 @@ class Controlled(Protocol):
         by: str | None,
         why: str | None,
     ) -> Event:
-        """Put an artifact in shadow; ``None`` takes the policy's fraction, ``force`` passes an
-        incompatible contract."""
+        """Put an artifact in shadow.
+
+        ``fraction=None`` uses the policy's fraction; ``force`` accepts an incompatible contract.
+        """
 
     async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> Event:
         """Take an artifact out of shadow."""
@@ -55,20 +57,20 @@ class Controlled(Protocol):
     async def promote(
         self, artifact: str, force: bool, *, by: str | None, why: str | None
     ) -> Event:
-        """Make an artifact live; ``force`` passes gates that do not pass."""
+        """Make an artifact live; ``force`` overrides gates that do not pass."""
 
     async def rollback(self, *, by: str | None, why: str | None) -> Event:
         """Make the previous artifact live again."""
 
     def status(self) -> Status:
-        """What runs here now."""
+        """Return what this slice runs now."""
 
     async def history(self) -> Decisions:
-        """The rollout so far, oldest first."""
+        """Return all rollout decisions so far, oldest first."""
 
 
 class DecisionRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Who decides, and the reason they give; both are kept in the history."""
+    """Who makes a decision, and the reason; both are kept in the history."""
 
     by: str | None = None
     why: str | None = None
@@ -78,8 +80,8 @@ class StartShadow(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/shadow/start``.
 
     Attributes:
-        same: shadow the live artifact itself; what then differs is noise.
-        force: start it though its contract refuses what clients send today.
+        same: shadow the live artifact itself, to measure the noise floor.
+        force: start it even if its contract refuses requests that clients send today.
     """
 
     artifact: str
@@ -110,7 +112,7 @@ class Decisions(msgspec.Struct):
 
     Attributes:
         events: the decisions; those before the damage, if there is any.
-        damage: what is wrong with the history; ``None`` if it is whole.
+        damage: what is wrong with the history; ``None`` if it is intact.
     """
 
     events: list[Event]
@@ -124,9 +126,9 @@ class Route(msgspec.Struct, frozen=True):
     """A control route.
 
     Attributes:
-        method: the one HTTP method it takes.
+        method: the HTTP method it accepts.
         summary: what it does, for the documentation.
-        answer: does it.
+        answer: the function that handles a request.
         body: the type of its request body.
         reply: the type of its answer.
     """
@@ -213,7 +215,7 @@ async def _answer(runtime: Controlled, scope: Scope, receive: Receive) -> bytes:
 
 
 def allow(method: str) -> bytes:
-    """The methods of a route that is described as taking this one, as ``Allow`` lists them."""
+    """Return the value of ``Allow`` for a route with this method: with GET also HEAD."""
     return b"GET, HEAD" if method == "GET" else method.encode()
 
 
