@@ -19,6 +19,10 @@ from gnomon.worker.spawn import Spawned, reap, spawn
 
 __all__ = ["WorkerClient"]
 
+MOST_KILLED = 10
+"""Holders in a row that are replaced although each was killed before it served: what kills that
+many, such as a lack of memory, will kill the next."""
+
 _TRACE_HINT = "trace only rows that score"
 
 
@@ -171,7 +175,7 @@ class WorkerClient:
         Returns:
             The reason the previous scorer died.
         """
-        reason = "the worker process was killed"
+        reason, killed = "the worker process was killed", 0
         limit = time.monotonic() + self._settings.worker_start_seconds
         while True:
             self._control.settimeout(max(limit - time.monotonic(), 0.001))
@@ -195,17 +199,25 @@ class WorkerClient:
                 case messages.Refused():
                     raise event.error()
                 case None:
-                    self._respawn()
+                    killed += 1
+                    self._respawn(killed)
 
-    def _respawn(self) -> None:
-        """Start another holder after one that ended without a message."""
+    def _respawn(self, killed: int) -> None:
+        """Start another holder after one that ended without a message.
+
+        Args:
+            killed: how many have ended so since a scorer last served.
+        """
         code = self._end()
         self.restarts += 1
-        if self.restarts > 100 or (code >= 0):
+        if code >= 0 or killed > MOST_KILLED:
+            how = f"ended with exit code {code}"
+            hint = "its own message is on standard error"
+            if code < 0:
+                how = f"was killed {killed} times, the last time by signal {-code},"
+                hint = "if memory ran out, the system's log says so"
             raise WorkerError(
-                f"the worker ended with exit code {code} before it was ready",
-                where=self._artifact.tag,
-                hint="its own message is on standard error",
+                f"the worker {how} before it was ready", where=self._artifact.tag, hint=hint
             )
         self._process, self._control = self._spawn()
 

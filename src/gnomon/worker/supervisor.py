@@ -317,7 +317,7 @@ class Supervisor:
 
     async def _rescue(self, batch: pa.RecordBatch) -> Scored:
         """Run :func:`bisect_batch` while no other batch is sent to the worker."""
-        micros = 0
+        micros = waited = 0
         rescue = bisect_batch(batch, self._schema)
         attempt = next(rescue)
         try:
@@ -326,12 +326,13 @@ class Supervisor:
                     result = await self._receive(await self._send(attempt))
                     if isinstance(result, Scored):
                         micros += result.micros
+                        waited += result.waited
                     try:
                         attempt = rescue.send(
                             result.batch if isinstance(result, Scored) else result
                         )
                     except StopIteration as done:
-                        return Scored(done.value, micros)
+                        return Scored(done.value, micros, waited)
         finally:
             self._rescues -= 1
             if self._rescues == 0:
