@@ -195,13 +195,13 @@ CASES = {
     ),
     "a step that counts": Case(
         model_after("Counts"),
-        r"step `counts` gives the same rows other values when it is asked again",
+        r"step `counts` gives different values for the same rows",
         "",
         "step `counts`, column `a`",
     ),
     "a step that draws": Case(
         model_after("Draws"),
-        r"step `draws` gives the same rows other values.*draws at random",
+        r"step `draws` gives different values for the same rows.*draws at random",
         "fixed seed",
         "step `draws`, column `a`",
     ),
@@ -230,13 +230,13 @@ CASES = {
     "a file of the working directory": Case(
         model_after("ByRelativeFile"),
         r"reads `rate\.txt` of the working directory",
-        r'beside `__file__`.*allow=\("reads_files",\)',
+        r'next to `__file__`.*allow=\("reads_files",\)',
         "rate.txt",
     ),
     "a file by its path": Case(
         lambda users: model_after("ByAbsoluteFile", str(Path("rate.txt").resolve()))(users),
         r"reads `/.*/rate\.txt` of this machine",
-        "beside `__file__`",
+        "next to `__file__`",
     ),
     "values that JSON has not": Case(
         lambda users: (users.Complex().fit(X), X, None),
@@ -244,7 +244,7 @@ CASES = {
         "numbers or strings",
     ),
     "an object that holds itself": Case(
-        model_after("Circular"), "an object in it holds itself", 'serializer="pickle"'
+        model_after("Circular"), "an object in it contains itself", 'serializer="pickle"'
     ),
     "a lambda": Case(
         lambda users: (FunctionTransformer(lambda x: x).fit(X), X, None), "lambda", ""
