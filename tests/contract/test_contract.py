@@ -163,7 +163,7 @@ def test_an_unknown_feature_is_answered_with_the_known() -> None:
         (
             {"outputs": (output("s", kind="score"), PREDICTION, output("t", kind="score"))},
             "$.outputs",
-            "outputs of one kind to stand together",
+            "outputs of one kind to be consecutive",
         ),
         (
             {"outputs": (output("a", target="a"), output("b", target="b"))},
