@@ -240,7 +240,7 @@ CASES = {
     ),
     "values that JSON has not": Case(
         lambda users: (users.Complex().fit(X), X, None),
-        "it answers values of dtype `complex128`, which JSON has not",
+        "it answers values of dtype `complex128`, which JSON cannot represent",
         "numbers or strings",
     ),
     "an object that holds itself": Case(
