@@ -339,7 +339,7 @@ def test_iterative_imputer_is_packed_with_a_warning_of_the_one_row_it_answers_ot
         IterativeImputer(random_state=0, max_iter=5), RandomForestRegressor(3, random_state=0)
     ).fit(HOLES[HOLES.notna().any(axis=1)], Y[HOLES.notna().any(axis=1)])
     rows = HOLES[HOLES.notna().any(axis=1)]
-    with pytest.warns(PackWarning, match="every feature that may be null is null"):
+    with pytest.warns(PackWarning, match="every nullable feature is null"):
         artifact = pack("imputed", model, rows, leakage="off")
     answered = load(artifact.tag).predict(rows)["prediction"].to_numpy()
     np.testing.assert_array_equal(answered, model.predict(rows))
@@ -359,7 +359,7 @@ def test_an_encoder_that_refuses_unseen_categories_is_warned_of(encoder: Any, ki
     (said,) = [str(one.message) for one in caught if one.category is PackWarning]
     assert said.startswith(f"step `columntransformer/{kind.lower()}` ({kind}) raises on a value")
     assert 'handle_unknown="ignore"' in said
-    assert 'outside="error" of `kind`' in said
+    assert 'outside="error" for `kind`' in said
 
 
 @pytest.mark.usefixtures("home")

@@ -264,8 +264,8 @@ class Feature(
         odd = [v for v in self.domain or () if type(v) not in _DOMAINS.get(self.type, ())]
         if odd:
             raise ContractError(
-                f"`domain` has a value that is not a {self.type}: {odd[0]!r}",
-                hint=f"write each value as in a request, as a {self.type}",
+                f"`domain` has a value that is not of type {self.type}: {odd[0]!r}",
+                hint=f"write each value as in a request, with type {self.type}",
             )
         if self.domain is not None and len(set(self.domain)) < len(self.domain):
             twice = next(v for i, v in enumerate(self.domain) if v in self.domain[:i])
