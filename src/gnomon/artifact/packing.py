@@ -281,7 +281,7 @@ def check_batch_invariance(
 def accept_types(
     content: bytes, serializer: Serializer, modules: Mapping[str, str], trusted: Sequence[str]
 ) -> tuple[str, ...]:
-    """Return the types of a skops file that only the packer trusts, if all may be trusted.
+    """Return the types of a skops file that skops does not trust, if all of them may be trusted.
 
     The user's own types are vendored with the artifact, and the artifact needs scikit-learn, numpy
     and scipy anyway; all other types must be named in ``trusted``.

@@ -161,9 +161,7 @@ def publish(folder: Path, name: str, version: str, created: datetime) -> Path:
     path = models() / name / version
     files.make_folder(path.parent)
     for parent in (models(), path.parent):
-        files.narrow(
-            parent
-        )  # BentoML creates its store with the umask of the process that imported it.
+        files.narrow(parent)  # BentoML makes its store with the umask of its process.
     folder.chmod(files.folder_mode())  # until here only its owner has access
     files.sync_tree(folder)
     try:

@@ -101,10 +101,10 @@ class SegmentReader:
             yield after, self._decode(message)
 
     def hold_to(self, closed: int | None, reached: int) -> None:
-        """Set the closed size, and check that the file is complete from ``reached`` on.
+        """Set the closed size, and check that a batch follows ``reached`` unless it is the end.
 
         Raises:
-            LogError: it ends before the closed size.
+            LogError: no batch follows, but the closed size is larger.
         """
         self._closed = closed
         for _ in self._messages(max(reached, self.first), None):

@@ -100,7 +100,7 @@ def _lacks(parameter: str, value: Any) -> Rule:
 
 
 def _histograms(step: Any, rows: int) -> bool:
-    """Return whether it draws: a sample for bins if over 200,000 rows, or for early stopping."""
+    """Return whether it draws: for early stopping, ``max_features``, or bins of > 200,000 rows."""
     stops = getattr(step, "do_early_stopping_", True)
     return bool(stops or step.max_features < 1.0 or rows > 200_000)
 

@@ -1,4 +1,4 @@
-"""Checks of one column, of up to a million values, by the rules of a server for requests.
+"""Vectorised checks of one column, by the rules that a server applies to requests.
 
 Most values are obviously valid, which a few passes over the column find out. Each distinct value of
 the rest is read by the feature's :func:`~gnomon.contract.json_values.reader`, as in a server's

@@ -40,8 +40,8 @@ OFF = 0.05
 the rows of one bin of the profile."""
 
 FAR = 0.25
-"""How many ranks quantiles must be off before a shift is tested: a temperature of weather or a body
-in another unit is beyond nearly all of training, which is 0.475."""
+"""How many ranks quantiles must be off before a shift is tested: temperatures of the air or of a
+body in another unit are beyond nearly all of training, which is 0.475."""
 
 BACK = 0.02
 """How many ranks they may still be off when the change is undone. By chance the median of 300
