@@ -1,6 +1,6 @@
 """Serve a model, run the next one in its shadow, and prove that online matches offline.
 
-Names are imported on first use, so that ``import gnomon`` costs nothing.
+Names are imported on first use, so that ``import gnomon`` is fast.
 """
 
 from __future__ import annotations

@@ -387,7 +387,7 @@ def test_a_link_in_the_store_is_refused(packed: Artifact, home: Path, tmp_path: 
 def test_an_artifact_is_found_under_its_own_tag_only(packed: Artifact, home: Path) -> None:
     """An old version in the place of a new one is a way back to its faults."""
     shutil.copytree(packed.path, home / "models" / "flights" / "newer")
-    with pytest.raises(ArtifactCorrupt, match="is for flights:newer, but holds"):
+    with pytest.raises(ArtifactCorrupt, match="is for flights:newer, but contains"):
         inspect("flights:newer")
 
 

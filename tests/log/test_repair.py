@@ -244,7 +244,7 @@ def test_a_read_that_fails_leaves_no_file_open(setup: Settings) -> None:
             balance(InferenceLog(setup, "flights"))
     segment.write_bytes(content)
     segment.unlink()
-    with pytest.raises(LogError, match="is gone"):
+    with pytest.raises(LogError, match="bytes is missing"):
         balance(InferenceLog(setup, "flights"))
     assert open_files(stream) == before == []
 
