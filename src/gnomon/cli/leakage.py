@@ -1,4 +1,4 @@
-"""``gnomon leakage``: does the training data hold what is not known at serving time?"""
+"""``gnomon leakage``: check training data for information that serving does not have."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for 
 
 
 def me() -> str:
-    """Who decides, as the history keeps it: ``user@host``."""
+    """Return who decides, as recorded in the history: ``user@host``."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name

@@ -1,4 +1,4 @@
-"""``gnomon replay``: run logged requests again and compare with what was answered."""
+"""``gnomon replay``: run logged requests again and compare with the logged answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``gnomon shadow``: put an artifact in shadow, and take it out."""
+"""``gnomon shadow``: start and stop shadows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def start(
             "--fraction",
             min=0.0,
             max=1.0,
-            help="The share of entities it sees (of requests, where the contract has no entity "
+            help="The share of entities it scores (of requests, if the contract has no entity "
             "key). Default: the policy's.",
         ),
     ] = None,
