@@ -21,8 +21,8 @@ SUFFIX = ".tmpl"
 CONTENTS = {
     "models/train.py": "trains a small model and packs it",
     "models/send.py": "sends a thousand requests, for a shadow to score",
-    "preprocessing/": "its own transformers; every artifact carries a copy",
-    "service/": "what is served",
+    "preprocessing/": "your transformers; every artifact carries a copy",
+    "service/": "the service to run",
     "shadow/policy.toml": "what a candidate must meet to be promoted",
     "shadow/replay.py": "replays a day of requests; schedule it nightly",
 }

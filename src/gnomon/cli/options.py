@@ -17,8 +17,8 @@ Url: TypeAlias = Annotated[
         "--url",
         envvar="GNOMON_URL",
         metavar="URL",
-        help="The server to ask. Default: the one the storage root knows to be running, "
-        "else the storage root itself.",
+        help="The server to ask. Default: a running server of the storage root, else the "
+        "storage root itself.",
     ),
 ]
 Token: TypeAlias = Annotated[
@@ -36,7 +36,7 @@ Model: TypeAlias = Annotated[
     typer.Option(
         "--model",
         metavar="NAME",
-        help="Which model, where the storage root holds several.",
+        help="The model, if the storage root has several.",
     ),
 ]
 Why: TypeAlias = Annotated[

@@ -90,7 +90,7 @@ class ComparisonColumn:
         self.merge(part)
 
     def merge(self, other: ComparisonColumn) -> None:
-        """Count everything ``other`` has counted."""
+        """Add the counts of ``other``."""
         self.rows += other.rows
         self.agreed += other.agreed
         self.exact += other.exact
@@ -172,7 +172,7 @@ class Comparison:
         self.differences.add(compared.difference)
 
     def merge(self, other: Comparison) -> None:
-        """Count everything ``other`` has counted."""
+        """Add the counts of ``other``."""
         for name, column in other.columns.items():
             self.columns.setdefault(name, ComparisonColumn()).merge(column)
         self._worst = heapq.nlargest(self.keep, [*self._worst, *other._worst])

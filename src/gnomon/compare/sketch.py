@@ -60,7 +60,7 @@ class Sketch:
         self.maximum = max(self.maximum, float(values.max()))
 
     def merge(self, other: Sketch) -> None:
-        """Count everything ``other`` has counted."""
+        """Add the counts of ``other``."""
         for key, count in other._bins.items():
             self._bins[key] = self._bins.get(key, 0) + count
         self.count += other.count

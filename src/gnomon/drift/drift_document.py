@@ -97,8 +97,8 @@ def _sections(report: DriftReport) -> Iterator[Section]:
     if report.columns:
         yield Section(
             title="Every column",
-            lead="Over the whole range, against training. In brackets: what chance alone may "
-            "produce. Wasserstein is in standard deviations of training.",
+            lead="Over the entire range, against training. In brackets: the value that chance "
+            "alone may produce. Wasserstein is in standard deviations of training.",
             blocks=(_measured(report),),
             where="page",
         )

@@ -67,7 +67,7 @@ def _find_identifier(
         sentence=f"`{name}` identifies its rows, and its order predicts the label "
         f"({power.measure} {power.value:.3f}): {why}",
         evidence=LeakageEvidence.of(power, numbers={"distinct": encodings.codes(column)[1]}),
-        action=f"leave `{name}` out of what the model sees; keep it as the entity key",
+        action=f"leave `{name}` out of the features; keep it as the entity key",
     )
 
 

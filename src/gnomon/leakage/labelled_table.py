@@ -71,7 +71,7 @@ class LabelledTable:
             known_at: by feature, when its value was known.
 
         Raises:
-            ContractError: a name is not a column, or ``known_at`` has not one time for each row.
+            ContractError: a name is not a column, or ``known_at`` lacks times for some rows.
         """
         features = tuple(map(str, frame.columns)) if features is None else as_names(features)
         entity_key = as_names(entity_key)

@@ -131,10 +131,10 @@ def _finding(name: str, times: Column[Any], event: Column[Any], late: _Late) -> 
             numbers={"median seconds": median, "most seconds": float(late.seconds.max())},
             examples=tuple(_example(times, event, int(row)) for row in late.rows[:EXAMPLES]),
         ),
-        action=f"leave `{name}` out, or use what was known of it at `{event.name}`"
+        action=f"leave `{name}` out, or use the value that was known at `{event.name}`"
         if claimed
-        else f"leave `{name}` out if it is when something happened; if it is a plan, such as a "
-        f'due date, say when it was known: known_at={{"{name}": ...}}',
+        else f"leave `{name}` out if it is the time of an event; if it is a plan, such as a "
+        f'due date, give the time when it was known: known_at={{"{name}": ...}}',
     )
 
 

@@ -16,7 +16,7 @@ __all__ = ["exact", "found_in", "rounded"]
 Hashes = npt.NDArray[np.uint64]
 
 STEPS = 100
-"""Numbers are rounded to this part of a standard deviation: a hundredth."""
+"""Numbers are rounded to 1/100 of a standard deviation."""
 
 
 def exact(frame: pd.DataFrame) -> Hashes:

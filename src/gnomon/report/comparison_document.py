@@ -259,7 +259,7 @@ def _findings(report: Report) -> Iterator[FindingCard]:
             says=one.sentence,
             about=about.removeprefix("; "),
             evidence=one.evidence,
-            action="" if one is report.diagnosis else one.action,  # The summary has the first's.
+            action="" if one is report.diagnosis else one.action,  # The first is in the summary.
         )
 
 

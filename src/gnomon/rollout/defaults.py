@@ -31,9 +31,9 @@ def find_model(settings: Settings) -> str:
         return names.pop()
     if names:
         raise SettingsError(
-            f"the storage root holds several models: {', '.join(sorted(names))}",
+            f"the storage root has several models: {', '.join(sorted(names))}",
             where=settings.root,
-            hint="say which: --model NAME",
+            hint="choose one: --model NAME",
         )
     raise SettingsError(
         "no deployment has run with this storage root yet",

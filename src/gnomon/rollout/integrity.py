@@ -237,7 +237,7 @@ def _in_spool(spool: Path | None) -> Iterator[Witness]:
 
 
 def _reported(storage: Storage, model: str) -> Iterator[Witness]:
-    from gnomon.shadow import slices  # It loads pyarrow, which clients of a history do without.
+    from gnomon.shadow import slices  # Imported here: it loads pyarrow, which clients do not need.
 
     for beat in slices.read(storage, model):
         said = beat.recorded or slices.Recorded(epoch=beat.epoch)

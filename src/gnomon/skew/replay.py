@@ -38,7 +38,7 @@ from gnomon.worker.messages import ERROR
 __all__ = ["replay"]
 
 AHEAD = 3
-"""Chunks that are read and decoded before the worker has scored them."""
+"""How many chunks are read and decoded before the worker has scored them."""
 
 
 def replay(

@@ -64,7 +64,7 @@ def feedback(case: Case) -> Iterator[Proposal]:
                     continue
                 yield Proposal(
                     cause="feedback loop",
-                    finding=f"is made of the model's own {what} `{output}`{_per(group)}",
+                    finding=f"is computed from the model's own {what} `{output}`{_per(group)}",
                     undone="Without its own answers",
                     action="Keep the model's own answers out of its features, or train it on "
                     "data that has them: offline there was no such answer.",
@@ -260,14 +260,14 @@ def _seen(case: Case, order: Places, starts: Places) -> tuple[Mask, Mask]:
 def _own(answers: Floats, order: Places, starts: Places) -> Iterator[tuple[str, Floats]]:
     """Yield values that can be computed from a model's earlier answers, with their names."""
     for lag in (1, 2, 3):
-        said = "last" if lag == 1 else f"{lag} requests ago,"
-        yield f"{said} answer", _before(answers, order, starts, lag)
+        said = "one request" if lag == 1 else f"{lag} requests"
+        yield f"answer {said} before,", _before(answers, order, starts, lag)
     filled = np.nan_to_num(answers[order])
     total = np.cumsum(filled) - filled
     total -= total[starts]
     number = np.arange(len(order)) - starts
     mean = np.divide(total, number, where=number > 0, out=np.zeros(len(total)))
-    for what, values in (("answers so far, added up,", total), ("answers so far, mean,", mean)):
+    for what, values in (("sum of answers so far,", total), ("mean of answers so far,", mean)):
         found = np.empty(len(order))
         found[order] = values
         yield what, found
