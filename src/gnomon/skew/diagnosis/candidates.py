@@ -172,7 +172,7 @@ def _times(
         yield Candidate(
             "time zone",
             (name,),
-            f"is read on another clock on one side: {offset.clock} and it agrees",
+            f"is read in another time zone on one side: moved {offset.clock}, it agrees",
             zone,
             with_hours(rows, name, moments + by),
         )

@@ -39,7 +39,7 @@ def imputation(case: Case) -> Iterator[Proposal]:
     yield Proposal(
         cause="imputation",
         finding=f"is {told[0]}; {case.names[1]} it is {told[1]}",
-        undone="Filled in alike",
+        undone="Filled in with the same value",
         action="Keep the imputer in the pipeline, and let both sides send null: look for a default "
         "that is filled in before the model, or an imputer that was fitted on other data.",
         explained=explained,

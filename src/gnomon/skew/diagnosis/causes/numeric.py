@@ -129,7 +129,7 @@ def _rounded(name: str, cut: Mask, digits: str) -> Proposal:
     return Proposal(
         cause="rounding",
         finding=f"differs by rounding: the {name} side {digits}",
-        undone="With both sides rounded alike",
+        undone="With both sides rounded to the same digits",
         action=f"Write the {name} side with all its digits, or let the policy's tolerance say how "
         "many are enough.",
         explained=cut,
