@@ -1,4 +1,4 @@
-"""The exit codes of commands: 1 always is a verdict."""
+"""The exit codes of commands: 1 is always a verdict."""
 
 from __future__ import annotations
 

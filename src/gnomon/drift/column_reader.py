@@ -127,9 +127,9 @@ class ColumnReader:
     def _since(self, counts: ColumnCounts, buckets: dict[int, Integers], metric: str) -> int | None:
         """Return the bucket since which a column has drifted.
 
-        It is the first of the drifted buckets at the end without another between them. If the last
-        one has not drifted, it is the first that has; if none has, the first of all. Buckets above
-        the limit but not above chance are skipped.
+        It is the first of the unbroken run of drifted buckets at the end. If the last bucket has
+        not drifted, it is the earliest that has; if none has, the first of all. Buckets above the
+        limit but not above chance are skipped.
         """
         bins, drifted, end = counts.bins, [], True
         since = None
