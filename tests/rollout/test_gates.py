@@ -252,7 +252,7 @@ def test_a_gate_says_how_many_rows_are_still_needed() -> None:
     assert rate_interval(0, total, 0.95).high <= 0.01
     assert rate_interval(0, total - total // 50, 0.95).high > 0.01
     on_it = judged(replace(GOOD, shadow=rows(400, disagreed=20)))
-    assert "the share lies at the limit" in on_it["disagreement"].because
+    assert "the share is at the limit" in on_it["disagreement"].because
 
 
 def test_a_gate_says_about_when_it_is_decided() -> None:

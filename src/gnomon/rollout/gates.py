@@ -1,4 +1,4 @@
-"""Whether a shadow may be promoted: one verdict per gate, each with its evidence."""
+"""Decide whether a shadow may be promoted: one verdict per gate, each with its evidence."""
 
 from __future__ import annotations
 
@@ -35,15 +35,16 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         name: ``rows``, ``disagreement``, ``flips``, ``failed``, ``latency``, ``coverage``,
             ``lag`` or ``skew``.
-        verdict: ``unknown`` when the evidence allows either.
+        verdict: ``unknown`` when the evidence is not enough to decide.
         says: the verdict's reason in one sentence.
-        limit: the policy's.
-        value: what was found; a share, a ratio or rows, as the limit is.
-        interval: where the true share lies at the policy's confidence, however often one looks.
-        count: the rows that speak against.
-        rows: out of these.
-        examples: some of the rows that speak against, worst first.
-        awaits: what will decide it, and about when; of an unknown one.
+        limit: the policy's limit.
+        value: the measured value; a share, a ratio or a number of rows, like the limit.
+        interval: the interval of the true share at the policy's confidence, valid however often
+            it is computed.
+        count: how many rows count against the shadow.
+        rows: out of how many rows.
+        examples: some of the rows that count against it, worst first.
+        awaits: what will decide an unknown gate, and about when.
     """
 
     name: str
@@ -59,12 +60,12 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def because(self) -> str:
-        """What it says, and what it awaits."""
+        """The reason for its verdict, and what it waits for."""
         return self.says if self.awaits is None else f"{self.says}; {self.awaits.says}"
 
 
 class Gates(Tabular, msgspec.Struct, frozen=True, kw_only=True):
-    """The gates of one shadow against one live artifact, evaluated at one time."""
+    """The gates of one shadow against the live artifact, evaluated at one time."""
 
     artifact: str
     live: str
@@ -97,7 +98,7 @@ class Gates(Tabular, msgspec.Struct, frozen=True, kw_only=True):
 _WORST_FIRST: tuple[Verdict, ...] = ("fail", "unknown")
 _IF_IT_STAYS = " if the share stays"
 _AT_THE_LIMIT = (
-    "no number of rows may decide it, as the share lies at the limit: change the limit in the "
+    "no number of rows may decide it, because the share is at the limit: change the limit in the "
     "policy, or the artifact"
 )
 
@@ -112,16 +113,16 @@ def evaluate(
     unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
     skew: Skew | UnreadableFile | None = None,
 ) -> Gates:
-    """Every gate the policy asks for, on the evidence of this run of the shadow.
+    """Evaluate every gate that the policy sets, on the evidence of this run of the shadow.
 
     Args:
         log: the model's log.
         state: the rollout, which must have a live artifact.
         policy: the limits.
-        artifact: the tag; it need not be a running shadow, but then nothing is known of it.
-        slices: what the slices last reported, for rows they have still to score.
-        unreadable: slices whose report cannot be read, and why.
-        skew: the last replay of the artifact, or why it cannot be read.
+        artifact: the tag; if it is not a running shadow, there is no evidence on it.
+        slices: the last reports of the slices, with the rows they still have to score.
+        unreadable: slices whose report cannot be read, with the error.
+        skew: the last replay of the artifact, or the error if it cannot be read.
 
     Raises:
         RolloutError: nothing is live.
@@ -150,7 +151,7 @@ def judge(
     unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
     skew: Skew | UnreadableFile | None = None,
 ) -> Iterator[Gate]:
-    """The gates on evidence already gathered; one whose limit is unset is not asked."""
+    """Evaluate the gates on gathered evidence; gates whose limit is not set are skipped."""
     yield _rows(limits.min_rows, evidence)
     if limits.max_disagreement is not None:
         yield _disagreement(limits.max_disagreement, limits.confidence, evidence)
@@ -170,7 +171,7 @@ def judge(
 
 
 def _no_shadow(limits: Limits, log: InferenceLog, live: str, artifact: str) -> Gate:
-    """Nothing is known of an artifact that no request was scored with."""
+    """Build the unknown gate of an artifact that is not a shadow and has not scored requests."""
     needs = max(limits.min_rows, 1)
     awaited = more_rows(needs, "rows scored", live_traffic(log, live))
     start = f"run `gnomon shadow start {artifact}`; from then on it "
@@ -200,7 +201,7 @@ def _rows(limit: int, evidence: Evidence) -> Gate:
 
 
 def _disagreement(limit: float, confidence: float, evidence: Evidence) -> Gate:
-    """The excess over the noise floor: with one measured, each interval takes half the error."""
+    """Judge the excess over the noise floor; if measured, each interval gets half the error."""
     shadow, noise = evidence.shadow, evidence.noise
     if noise.compared:
         confidence = (1 + confidence) / 2
@@ -225,7 +226,7 @@ def _disagreement(limit: float, confidence: float, evidence: Evidence) -> Gate:
 
 
 def _disagreement_awaits(limit: float, confidence: float, evidence: Evidence) -> Awaited:
-    """Rows of the shadow; where these cannot decide it, rows of live against itself too."""
+    """Estimate the rows of the shadow that decide it or, if they cannot, rows of live's A/A run."""
     shadow, noise = evidence.shadow, evidence.noise
     if not noise.compared:
         return _share_awaits(shadow.disagreed, shadow.compared, limit, confidence, evidence.traffic)
@@ -243,13 +244,13 @@ def _disagreement_awaits(limit: float, confidence: float, evidence: Evidence) ->
     if more is None:
         return action(_AT_THE_LIMIT)
     return action(
-        f"needs about {more:,} more rows of live against itself, as the noise floor is not known "
-        "well enough: run `gnomon shadow start --same` with the live artifact"
+        f"needs about {more:,} more rows of live against itself, because the noise floor is not "
+        "known well enough: run `gnomon shadow start --same` with the live artifact"
     )
 
 
 def _at_rows(hits: int, rows: int, total: int, confidence: float) -> Interval:
-    """The interval if the share stays as it is until there are so many rows."""
+    """Return the interval for ``total`` rows if the share stays the same."""
     return rate_interval(round(hits / rows * total) if rows else 0, total, confidence)
 
 
@@ -320,10 +321,11 @@ def _rate_gate(
     beyond: str = "",
     examples: tuple[RowReference, ...] = (),
 ) -> Gate:
-    """The gate of a share.
+    """Build the gate of a share.
 
     Args:
-        awaits: what would decide it; asked where it is unknown, as it takes milliseconds.
+        awaits: computes what would decide it; called only if it is unknown, as that takes
+            milliseconds.
     """
     verdict: Verdict = "unknown"
     if rows and interval.high <= limit:
@@ -339,7 +341,7 @@ def _rate_gate(
 
 
 def _latency(limit: float, evidence: Evidence) -> Gate:
-    """Weighted over batch sizes by the shadow's rows; sizes only one side has say nothing."""
+    """Judge the latency ratio, averaged over the batch sizes of both, weighted by shadow rows."""
     ratios: list[tuple[int, float]] = []
     for size, theirs in evidence.times.items():
         ours = evidence.live_times.get(size, Sketch())
@@ -371,14 +373,17 @@ def _latency(limit: float, evidence: Evidence) -> Gate:
 
 
 def _timed(size: int, evidence: Evidence) -> int:
-    """Rows of the side that has fewer in batches of about one size."""
+    """Count the rows in batches of about one size, on the side that has fewer."""
     return min(evidence.times[size].count, evidence.live_times.get(size, Sketch()).count)
 
 
 def _lag(
     shadow: Shadow, slices: Sequence[Heartbeat], unreadable: Mapping[str, UnreadableFile]
 ) -> tuple[int, list[str]]:
-    """Rows still to score, and the slices that do not say; those gone before it began aside."""
+    """Return the rows still to score, and slices without a report on them.
+
+    Slices that stopped before this shadow was started are left out.
+    """
     lag = 0
     silent = [f"{name} ({error.where}: {error.message})" for name, error in unreadable.items()]
     for beat in slices:
@@ -475,7 +480,7 @@ def _replay_awaits(shadow: Shadow, what: str) -> Awaited:
 
 
 def _reports_await(silent: list[str]) -> Awaited | None:
-    """Of a gate that rests on what slices say."""
+    """Return what a gate waits for if slices have not reported."""
     if not silent:
         return None
     if silent == ["any"]:
