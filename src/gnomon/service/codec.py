@@ -183,8 +183,9 @@ class Codec:
             return await receive_reply(peer.reader)
         except (ConnectionError, asyncio.IncompleteReadError):
             code = await self._end()
+            how = "" if code is None else f", with exit code {code}"
             raise WorkerError(
-                f"the process that decodes large requests ended while it had this one, with {code}",
+                f"the process that decodes large requests ended while it had this one{how}",
                 hint="send fewer rows per request",
             ) from None
         except BaseException:  # A later reply would be taken for that to the next request.

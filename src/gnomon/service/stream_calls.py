@@ -129,8 +129,9 @@ class RowStream:
             ServerError: the number of answers differs from that of rows.
         """
         if self._tail or self._answered != self._sent:
+            cut = " and the beginning of a line" if self._tail else ""
             raise ServerError(
-                f"expected {self._sent:,} answers, got {self._answered:,}",
+                f"expected {self._sent:,} answers, got {self._answered:,}{cut}",
                 where=self._where,
                 hint="send the remaining rows again",
             )
