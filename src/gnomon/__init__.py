@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from gnomon.rollout import saved_reports as saved_reports
     from gnomon.rollout import start_shadow as start_shadow
     from gnomon.rollout import stop_shadow as stop_shadow
-    from gnomon.rollout.gates import Gates as Gates
+    from gnomon.rollout.gate import Gates as Gates
     from gnomon.rollout.history import Event as Event
     from gnomon.service.client import AsyncClient as AsyncClient
     from gnomon.service.client import Client as Client
@@ -117,7 +117,7 @@ _HOMES = {
     "DriftCheck": "rollout",
     "DriftReport": "drift",
     "Event": "rollout.history",
-    "Gates": "rollout.gates",
+    "Gates": "rollout.gate",
     "GnomonError": "errors",
     "InferenceLog": "log",
     "LabelledTable": "leakage",

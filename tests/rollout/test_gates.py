@@ -11,7 +11,8 @@ from gnomon.errors import NewerFormat, RolloutError, UnreadableFile
 from gnomon.log import InferenceLog
 from gnomon.policy import Limits, Policy
 from gnomon.rollout.evidence import Evidence, ShadowRows
-from gnomon.rollout.gates import Gate, evaluate, judge
+from gnomon.rollout.gate import Gate
+from gnomon.rollout.gates import evaluate, judge
 from gnomon.rollout.history import Event, RolloutState, Shadow, fold
 from gnomon.rollout.outlook import Traffic
 from gnomon.settings import Settings

@@ -22,7 +22,8 @@ from gnomon.errors import (
 )
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy
-from gnomon.rollout.gates import Gates, evaluate
+from gnomon.rollout.gate import Gates
+from gnomon.rollout.gates import evaluate
 from gnomon.rollout.history import Event, History, RolloutState, open_history
 from gnomon.settings import Settings
 from gnomon.shadow import slices

@@ -18,7 +18,7 @@ import msgspec
 from gnomon.errors import GnomonError, RolloutError
 from gnomon.policy import Policy
 from gnomon.rollout.decisions import check
-from gnomon.rollout.gates import Gates
+from gnomon.rollout.gate import Gates
 from gnomon.sent_errors import SentError
 from gnomon.settings import Settings
 from gnomon.worker.background import enter_background

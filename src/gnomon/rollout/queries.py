@@ -25,7 +25,7 @@ from gnomon.policy import Policy, find_policy
 from gnomon.report.saved import SavedReports, list_reports, save
 from gnomon.rollout.decisions import check
 from gnomon.rollout.defaults import find_artifact, find_model, find_role
-from gnomon.rollout.gates import Gates
+from gnomon.rollout.gate import Gates
 from gnomon.rollout.history import Event, RolloutState, open_history
 from gnomon.settings import Settings
 

@@ -10,8 +10,8 @@ from typing import Any
 from gnomon import rollout
 from gnomon.artifact import inspect
 from gnomon.policy import Policy
+from gnomon.rollout.gate import Gates
 from gnomon.rollout.gate_evaluation import gates_elsewhere
-from gnomon.rollout.gates import Gates
 from gnomon.rollout.history import Event
 from gnomon.service.control import Decisions
 from gnomon.service.loaded_artifacts import LoadedArtifacts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.markup import escape
 
 from gnomon.cli.console import columns, out
-from gnomon.rollout.gates import Gates
+from gnomon.rollout.gate import Gates
 
 __all__ = ["show_gates"]
 
