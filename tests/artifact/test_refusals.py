@@ -183,7 +183,7 @@ CASES = {
             X,
             np.array([(True, 1.0)] * len(X), dtype=[("event", "?"), ("time", "f8")]),
         ),
-        "structured array of event, time, as survival models take",
+        "structured array of event, time, as for survival models",
         "leave y out",
         "y",
     ),
