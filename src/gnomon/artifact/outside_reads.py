@@ -13,14 +13,14 @@ from typing import Any
 from gnomon.artifact.installed_packages import in_packages, package_folders
 from gnomon.compat.platform.system_folders import SYSTEM_FOLDERS
 
-__all__ = ["RowContext", "watching"]
+__all__ = ["OutsideReads", "watching"]
 
 _CACHES = (".cache/matplotlib", ".config/matplotlib", ".cache/fontconfig")
 """Folders of the home directory that libraries create themselves when they are missing."""
 
 
 @dataclass
-class RowContext:
+class OutsideReads:
     """What was accessed; see :class:`gnomon.artifact.fresh_process.Seen`."""
 
     read: set[str] = field(default_factory=set)
@@ -29,7 +29,7 @@ class RowContext:
 
 
 @contextmanager
-def watching(artifact: Path) -> Iterator[RowContext]:
+def watching(artifact: Path) -> Iterator[OutsideReads]:
     """Record the files and environment variables that the block accesses.
 
     Files are seen when Python opens them, by its audit hooks; files that a library opens in C are
@@ -38,7 +38,7 @@ def watching(artifact: Path) -> Iterator[RowContext]:
     Args:
         artifact: the artifact's folder, whose files do not count.
     """
-    seen = RowContext()
+    seen = OutsideReads()
     known = _known_folders(artifact)
     written: set[str] = set()
     on = True
@@ -62,7 +62,7 @@ def watching(artifact: Path) -> Iterator[RowContext]:
 
 
 def _note(
-    name: str, flags: int, known: tuple[str, ...], written: set[str], seen: RowContext
+    name: str, flags: int, known: tuple[str, ...], written: set[str], seen: OutsideReads
 ) -> None:
     if os.path.abspath(name).startswith(known):  # Packages may be links to a tool's cache.
         return
