@@ -87,6 +87,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         checkpoint: the newest checkpoint of the table that is on disk; -1: none.
         streams: what was sealed, by ``<slice>/<stream>``.
         removed: rows that retention removed, by stream, also of other sealers' streams.
+        removed_until: the removed rows arrived at or before this time; ISO 8601, UTC. None before
+            the first removal, and in ledgers of earlier releases.
         removing: a removal that has begun.
         lost: rows that ``gnomon log repair`` found missing, by stream.
     """
@@ -96,6 +98,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: int = -1
     streams: dict[str, SealedStream] = {}
     removed: dict[str, int] = {}
+    removed_until: str | None = None
     removing: Removal | None = None
     lost: dict[str, int] = {}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -175,7 +175,8 @@ class SealedAccount:
         removed = dict(self._ledger.removed)
         for stream, rows in self._ledger.removing.rows.items():
             removed[stream] = removed.get(stream, 0) + rows
-        self._write(replace(self._ledger, removed=removed, removing=None))
+        until = max(_times([self._ledger.removed_until, self._ledger.removing.until])).isoformat()
+        self._write(replace(self._ledger, removed=removed, removed_until=until, removing=None))
 
     def sealed_up_to(self, key: str) -> int:
         """Return the last segment in ledger or table of the stream with a key; -1 for none.
@@ -206,7 +207,10 @@ class SealedAccount:
         return {name: rows for name, rows in counted.items() if rows > 0}
 
     def sealed_rows_of(self, rows: pa.Table) -> pa.Table:
-        """Return the rows of a file that were sealed from this spool."""
+        """Return the rows of a file that were sealed from this spool and that retention keeps."""
+        removed = _times(ledger.removed_until for ledger in [*self._others(), self._ledger])
+        if removed:
+            rows = rows.filter(pc.field("arrived") > pa.scalar(max(removed)))
         kept = [
             rows.filter(
                 (pc.field("slice") == name.partition("/")[0])
@@ -305,3 +309,7 @@ def _behind(stream: str, where: str) -> LogError:
         where=where,
         hint="gnomon log repair counts its rows again",
     )
+
+
+def _times(texts: Iterable[str | None]) -> list[dt.datetime]:
+    return [dt.datetime.fromisoformat(text) for text in texts if text is not None]
