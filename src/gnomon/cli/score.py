@@ -56,7 +56,7 @@ def command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score the rows of a file as a server would, or through a server.
+    """Score the rows of a file, locally or through a server.
 
     Each is checked against the contract; one that fails has the reason in the column `error`.
 
