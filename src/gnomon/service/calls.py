@@ -224,14 +224,14 @@ def start_shadow(
     by: str | None,
     why: str | None,
 ) -> Call[Event]:
-    """Return the call that puts an artifact in shadow."""
+    """Return the call that starts a shadow."""
     return _decide(
         StartShadow(artifact=artifact, fraction=fraction, same=same, force=force, by=by, why=why)
     )
 
 
 def stop_shadow(artifact: str, by: str | None, why: str | None) -> Call[Event]:
-    """Return the call that takes an artifact out of shadow."""
+    """Return the call that stops a shadow."""
     return _decide(StopShadow(artifact=artifact, by=by, why=why))
 
 

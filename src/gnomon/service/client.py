@@ -245,7 +245,7 @@ class Client(_Connection[httpx.BaseTransport]):
         force: bool = False,
         why: str | None = None,
     ) -> Event:
-        """Put an artifact in shadow, for a share of the entities.
+        """Start an artifact as a shadow, for a share of the entities.
 
         Args:
             artifact: its tag.
@@ -262,7 +262,7 @@ class Client(_Connection[httpx.BaseTransport]):
         return self._send(calls.start_shadow(artifact, fraction, same, force, self._by, why))
 
     def stop_shadow(self, artifact: str, *, why: str | None = None) -> Event:
-        """Take an artifact out of shadow."""
+        """Stop a shadow."""
         return self._send(calls.stop_shadow(artifact, self._by, why))
 
     def promote(self, artifact: str, *, force: bool = False, why: str | None = None) -> Event:

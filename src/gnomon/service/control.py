@@ -46,13 +46,13 @@ class Controlled(Protocol):
         by: str | None,
         why: str | None,
     ) -> Event:
-        """Put an artifact in shadow.
+        """Start an artifact as a shadow.
 
         ``fraction=None`` uses the policy's fraction; ``force`` accepts an incompatible contract.
         """
 
     async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> Event:
-        """Take an artifact out of shadow."""
+        """Stop a shadow."""
 
     async def promote(
         self, artifact: str, force: bool, *, by: str | None, why: str | None
@@ -172,11 +172,9 @@ async def _history(runtime: Controlled, body: bytes) -> Decisions:
 
 ROUTES = {
     "/gnomon/shadow/start": Route(
-        "POST", "Put an artifact in shadow", _start_shadow, StartShadow, Event
+        "POST", "Start an artifact as a shadow", _start_shadow, StartShadow, Event
     ),
-    "/gnomon/shadow/stop": Route(
-        "POST", "Take an artifact out of shadow", _stop_shadow, StopShadow, Event
-    ),
+    "/gnomon/shadow/stop": Route("POST", "Stop a shadow", _stop_shadow, StopShadow, Event),
     "/gnomon/promote": Route("POST", "Make an artifact live", _promote, Promote, Event),
     "/gnomon/rollback": Route(
         "POST", "Make the previous artifact live again", _rollback, Rollback, Event

@@ -66,7 +66,7 @@ class RolloutControl:
         by: str | None,
         why: str | None,
     ) -> Event:
-        """Put an artifact in shadow; on return this slice runs it."""
+        """Start an artifact as a shadow; on return this slice runs it."""
         return await self._decide(
             rollout.start_shadow,
             artifact,
@@ -79,7 +79,7 @@ class RolloutControl:
         )
 
     async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> Event:
-        """Take an artifact out of shadow."""
+        """Stop a shadow."""
         return await self._decide(rollout.stop_shadow, artifact, by=by, why=why)
 
     async def promote(

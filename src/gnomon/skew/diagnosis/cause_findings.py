@@ -76,11 +76,11 @@ def gather(root: Root, names: tuple[str, str]) -> list[CauseFinding]:
     found += [_exchanged(root, exchange, names) for exchange in together]
     for case in root.cases:
         if case.column not in moved:
-            found += _of(root, case, names)
+            found += _of(root, case)
     return _merged(found)
 
 
-def _of(root: Root, case: Case, names: tuple[str, str]) -> list[CauseFinding]:
+def _of(root: Root, case: Case) -> list[CauseFinding]:
     told = explain(case)
     differing = int(case.differs.sum())
     bare = case.column.rpartition("/")[2] if root.place else case.column
