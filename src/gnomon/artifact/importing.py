@@ -1,8 +1,9 @@
-"""Importing vendored code, and nothing else under its names.
+"""The import of vendored code, which prevents other modules under its names.
 
-Two versions of a user's ``preprocessing.py`` in one process silently run the first one's code
-twice. So the modules of an artifact come from its ``code/`` folder alone, whatever else is on the
-path, and with the very bytes that were hashed, which are kept; no compiled copy is read or written.
+With two versions of a user's ``preprocessing.py`` in one process, the first one's code would
+silently run for both. So the modules of an artifact come only from its ``code/`` folder, whatever
+else is on the path. Their source is exactly the bytes that were hashed, which are kept in memory;
+no compiled copy is read or written.
 """
 
 from __future__ import annotations
@@ -30,21 +31,21 @@ _TAKEN = frozenset(
         *("cryptography", "cffi"),
     }
 )
-"""What runs in every worker beside the standard library: code under these names would run in the
-place of what was trusted under them."""
+"""Packages that run in every worker in addition to the standard library: code under these names
+would run instead of the trusted packages."""
 
 
 def check_modules(manifest: Manifest, where: str) -> None:
-    """Refuse vendored modules that are not what their names say.
+    """Refuse vendored modules whose names are misleading.
 
     Raises:
-        ArtifactCorrupt: one takes the name of another package, or its file is another module's.
+        ArtifactCorrupt: one has the name of another package, or its file is another module's.
     """
     for name, file in manifest.modules.items():
         top = name.partition(".")[0]
         if top in _TAKEN or top in sys.stdlib_module_names or top in sys.builtin_module_names:
             raise ArtifactCorrupt(
-                f"its own code has a module `{printable(name)}`, which would run in the place of "
+                f"its own code has a module `{printable(name)}`, which would run instead of "
                 f"the package `{top}`",
                 where=where,
                 hint="do not load it; find out who changed it. If it is your own, rename it",
@@ -67,9 +68,9 @@ def _belongs(name: str, file: str, manifest: Manifest) -> bool:
 
 
 class VendoredCode(MetaPathFinder):
-    """Finds the vendored modules of one artifact, before any other finder is asked.
+    """A finder of the vendored modules of one artifact that precedes all other finders.
 
-    Their source is read and hashed once, here.
+    It reads and hashes their source once, when it is created.
 
     Raises:
         ArtifactCorrupt: a file is not the one that was packed.
@@ -90,11 +91,11 @@ class VendoredCode(MetaPathFinder):
         }
 
     def install(self) -> None:
-        """Take the vendored names in this process.
+        """Reserve the vendored names in this process.
 
         Raises:
             ArtifactError: one of them is already imported from another place, or belongs to
-                another artifact loaded here.
+                another artifact that is loaded here.
         """
         self.check()
         others = [finder for finder in sys.meta_path if isinstance(finder, VendoredCode)]
@@ -106,7 +107,7 @@ class VendoredCode(MetaPathFinder):
         sys.meta_path.insert(0, self)
 
     def check(self) -> None:
-        """See that every vendored module that is imported came from ``code/``.
+        """Check that every imported vendored module came from ``code/``.
 
         Raises:
             ArtifactError: one came from another place.
@@ -119,11 +120,11 @@ class VendoredCode(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The spec of a vendored module, or None for a name of other packages.
+        """Return the spec of a vendored module; None for a name of another package.
 
         Raises:
             ModuleNotFoundError: the package is vendored, but has no such module. Another finder
-                would look into its folder, and take what was put there after the check.
+                would look into its folder, and find a file put there after the check.
         """
         file = self.manifest.modules.get(fullname)
         if file is None:
@@ -143,7 +144,7 @@ class VendoredCode(MetaPathFinder):
 
     def _taken(self, name: str, place: Path | None) -> ArtifactError:
         return ArtifactError(
-            f"the module `{name}` is already taken in this process, by {place}, "
+            f"the module `{name}` is already imported in this process, from {place}, "
             "so the artifact's own copy could not run",
             where=str(self.folder / self.manifest.modules[name]),
             hint="load it in a fresh process, or let a worker run it: gnomon.worker.WorkerClient",
@@ -151,23 +152,23 @@ class VendoredCode(MetaPathFinder):
 
 
 class _KeptLoader(SourceFileLoader):
-    """Compiles the source that was checked, whatever the file holds by now."""
+    """A loader that compiles the source that was checked, even if the file has changed since."""
 
     def __init__(self, fullname: str, path: str, source: bytes) -> None:
         super().__init__(fullname, path)
         self._source = source
 
     def get_data(self, path: str) -> bytes:
-        """The kept source of the module itself; other files of its package from disk."""
+        """Return the kept source of the module; read other files of its package from disk."""
         return self._source if path == self.path else super().get_data(path)
 
     def get_code(self, fullname: str) -> CodeType:
-        """The code of the module, from its source and never from a cache."""
+        """Compile the module from its source, never from a cache."""
         return self.source_to_code(self._source, self.path)
 
 
 def _place(module: ModuleType) -> Path | None:
-    """The file a module was imported from; the folder of a namespace package."""
+    """Return the file that a module was imported from; the folder of a namespace package."""
     if file := getattr(module, "__file__", None):
         return Path(file)
     folders = list(getattr(module, "__path__", ()))

@@ -1,4 +1,4 @@
-"""What packing was given as ``X``: the rows as a table that the pipeline is known to take."""
+"""The ``X`` given to packing, as a table that the pipeline accepts."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from gnomon.name_lists import listed
 __all__ = ["UnusedColumnWarning", "as_fitted", "given_table", "other_columns"]
 
 ROWS_ASKED = 50
-"""Rows whose answers say whether the pipeline uses a column."""
+"""How many rows are predicted to find out whether the pipeline uses a column."""
 
 _SHOWN = 5
 
 
 class UnusedColumnWarning(UserWarning):
-    """A column of the training frame is left out of the contract."""
+    """A column of the training frame was left out of the contract."""
 
 
 def given_table(X: Any, names: Sequence[str], carry: Carry) -> TrainingTable:  # noqa: N803
-    """The rows as a table.
+    """Return the rows as a table.
 
     Raises:
-        PackRefused: it is not known what they are; with the line that makes a frame of them.
+        PackRefused: their type is unknown; the hint has the line that makes a frame of them.
     """
     try:
         return training_table(X, names, carry)
@@ -39,19 +39,21 @@ def given_table(X: Any, names: Sequence[str], carry: Carry) -> TrainingTable:  #
 
 
 def as_fitted(pipeline: Any, table: TrainingTable, stacklevel: int) -> TrainingTable:
-    """The table as the pipeline takes it: as an array, if it was fitted on one; and without the
-    columns that requests cannot bring and that change no answer.
+    """Return the table in the form that the pipeline was fitted on.
+
+    It is an array if the pipeline was fitted on one. Columns that requests cannot contain and that
+    change no answer are left out.
 
     Warns:
         UnusedColumnWarning: a column is left out.
 
     Raises:
-        PackRefused: columns without names, for a pipeline that was fitted on named ones.
+        PackRefused: the columns have no names, but the pipeline was fitted on named ones.
     """
     if table.input == "array" and hasattr(pipeline, "feature_names_in_"):
         raise PackRefused(
-            "the pipeline was fitted on columns with names, and X has none; in another order than "
-            "then, they would be taken for each other",
+            "the pipeline was fitted on columns with names, and X has none: in another order, the "
+            "columns would be mixed up",
             hint="pass the frame it was fitted on; if the order is the same: "
             "X = pd.DataFrame(X, columns=pipeline.feature_names_in_)",
         )
@@ -62,7 +64,7 @@ def as_fitted(pipeline: Any, table: TrainingTable, stacklevel: int) -> TrainingT
 
 
 def other_columns(pipeline: Any, table: TrainingTable) -> PackRefused | None:
-    """The refusal of a frame whose columns are not those that the pipeline was fitted on."""
+    """Return the refusal of a frame whose columns differ from those the pipeline was fitted on."""
     if table.input != "frame" or not hasattr(pipeline, "feature_names_in_"):
         return None
     fitted = list(pipeline.feature_names_in_)
@@ -76,8 +78,8 @@ def other_columns(pipeline: Any, table: TrainingTable) -> PackRefused | None:
     if extra := [name for name in given if name not in fitted]:
         return PackRefused(
             f"X has columns that the pipeline was not fitted on: {listed(extra, _SHOWN, '`{}`')}",
-            hint="if requests bring them beside the features, as keys, times or notes: carry="
-            f"{tuple(extra)!r}; else {select}",
+            hint="if requests have them in addition to the features, as keys, times or notes: "
+            f"carry={tuple(extra)!r}; else {select}",
         )
     if fitted != given:
         return PackRefused(
@@ -87,9 +89,9 @@ def other_columns(pipeline: Any, table: TrainingTable) -> PackRefused | None:
 
 
 def _was_fitted_on_array(pipeline: Any, table: TrainingTable) -> bool:
-    """Whether it knows how many columns there are and not what they are called.
+    """Return whether the pipeline knows the number of columns but not their names.
 
-    scikit-learn would take the columns of a frame by their places then, and only warn.
+    scikit-learn would then use the columns of a frame by position, and only warn.
     """
     columns = [name for name in table.frame.columns if name not in table.carried]
     if not all(isinstance(name, str) for name in columns) or hasattr(pipeline, "feature_names_in_"):
@@ -128,7 +130,7 @@ def _without_unused(pipeline: Any, table: TrainingTable, stacklevel: int) -> Tra
 
 
 def _answers(pipeline: Any, rows: Any) -> Any:
-    """What the pipeline answers; None if it raises."""
+    """Return the pipeline's answers; None if it raises."""
     for name in ("predict_proba", "predict", "transform", "score_samples"):
         method = getattr(pipeline, name, None)
         if method is not None:
@@ -144,7 +146,7 @@ def _answers(pipeline: Any, rows: Any) -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two answers are the same, up to the order in which sums are added."""
+    """Return whether two answers are the same, up to rounding by the order of summation."""
     if one is None or other is None:
         return False
     left, right = (np.asarray(side) for side in (one, other))
