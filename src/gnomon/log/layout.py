@@ -46,6 +46,8 @@ _LOCK = "lock"
 _IDENTITY_LENGTH = 16
 _SYNCED_LENGTH = 32
 _SUFFIX = ".arrows"
+_SEGMENT = re.compile(r"(\d{8}|[1-9]\d{8,11})\.arrows", re.ASCII)
+"""The names that :func:`segment_path` makes; a copy or a hidden file beside them is no segment."""
 
 
 class Position(NamedTuple):
@@ -163,15 +165,13 @@ def _synced(lock: int) -> Position:
 
 def _list(folder: Path) -> list[Segment]:
     try:
-        names = sorted(n for n in os.listdir(folder) if n.endswith(_SUFFIX))
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
     except FileNotFoundError:
         return []
-    closed = closed_segments(folder) if names else {}
-    numbers = [int(name.removesuffix(_SUFFIX)) for name in names]
-    return [
-        Segment(number, folder / name, closed.get(number))
-        for number, name in zip(numbers, names, strict=True)
-    ]
+    numbers = sorted(int(name.removesuffix(_SUFFIX)) for name in names if _SEGMENT.fullmatch(name))
+    closed = closed_segments(folder) if numbers else {}
+    return [Segment(n, segment_path(folder, n), closed.get(n)) for n in numbers]
 
 
 class StreamBusy(LogUnavailable):
