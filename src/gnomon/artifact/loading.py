@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,12 @@ class LoadedArtifact:
     Attributes:
         artifact: what was loaded.
         pipeline: the fitted pipeline.
+        code: the modules that it runs.
     """
 
     artifact: Artifact
     pipeline: Any
+    code: VendoredCode = field(repr=False)
 
     def predict(self, X: Any) -> pa.RecordBatch:  # noqa: N803
         """The outputs for rows such as those of training, in the contract's output schema:
@@ -44,7 +46,11 @@ class LoadedArtifact:
         Args:
             X: as it was packed: a frame, whose columns are found by name, a Series, a list of
                 dictionaries, or an array with the features in their order.
+
+        Raises:
+            ArtifactError: one of its modules was edited and imported again since it was loaded.
         """
+        self.code.check_memory()
         contract = self.artifact.contract
         return outputs(self.pipeline, as_input(as_table(X, contract), contract), contract)
 
@@ -82,8 +88,9 @@ def load(which: str | Path, *, verify: bool = True, digest: str | None = None) -
     """Load an artifact and run its golden rows.
 
     It is inspected first, so nothing runs that is not what was packed. Its vendored modules are
-    imported from its own ``code/``, under the names they had; where this process has imported
-    other modules under those names, it is refused, because they would run instead.
+    imported from its own ``code/``, under the names they had. Where this process has imported
+    modules under those names, they are used if they are the same code, to the byte; else it is
+    refused, because they would run instead.
 
     Args:
         which: ``name:version``, ``name:latest``, ``name``, or the path of its folder.
@@ -120,7 +127,7 @@ def load(which: str | Path, *, verify: bool = True, digest: str | None = None) -
             hint="its requirements.txt lists what it needs",
         ) from error
     code.check()
-    loaded = LoadedArtifact(artifact, pipeline)
+    loaded = LoadedArtifact(artifact, pipeline, code)
     if verify:
         loaded.verify()
     return loaded
