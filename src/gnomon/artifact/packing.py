@@ -143,7 +143,9 @@ def pack(
     if golden_rows < 1:
         raise PackRefused(f"expected at least one golden row, got {golden_rows}")
     if contract is None:
-        table = as_fitted(pipeline, table, stacklevel=2)
+        times = {n for pair in (known_at or {}).items() for n in pair if isinstance(n, str)}
+        kept = {*as_names(entity_key), *as_names(event_time or ()), *times}
+        table = as_fitted(pipeline, table, stacklevel=2, kept=kept)
     X = table.frame  # noqa: N806
     rows = golden.choose_rows(X, golden_rows)
     contract = contract or _infer(pipeline, table, y, rows, entity_key, event_time, timezone)
