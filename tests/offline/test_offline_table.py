@@ -1,6 +1,7 @@
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from gnomon.contract import Contract, Feature, Output
 from gnomon.errors import TableError
 from gnomon.offline.column_names import KNOWN_AT
-from gnomon.offline.offline_table import OfflineTable, understand
+from gnomon.offline.offline_table import OfflineTable, understand, write_table
 
 CONTRACT = Contract(
     task="classification",
@@ -215,6 +216,16 @@ def test_csv_text_stays_text(tmp_path: Path) -> None:
     table = read(csv(tmp_path, "id,kind,size\n007,NA,1.5\n008,,NaN\n"))
     assert table.find(keys(id=["007", "7"])).tolist() == [0, -1]
     assert table.data.to_pylist() == [{"kind": "NA", "size": 1.5}, {"kind": None, "size": None}]
+
+
+def test_an_empty_text_is_one_where_it_is_quoted(tmp_path: Path) -> None:
+    """As Arrow and DuckDB write the two: nothing between the commas is null."""
+    text = 'id,kind,size\na,,1\nb,"",2\nc,"NA",\nd,NULL,4\n'
+    found = read(csv(tmp_path, text)).data.column("kind").to_pylist()
+    assert found == [None, "", "NA", "NULL"]
+    frame = pd.DataFrame({"id": ["a", "b"], "kind": [None, ""], "size": [1.0, 2.0]})
+    write_table(pa.Table.from_pandas(frame, preserve_index=False), tmp_path / "table.csv")
+    assert read(tmp_path / "table.csv").data.column("kind").to_pylist() == [None, ""]
 
 
 def test_csv_times_with_an_offset_are_instants(tmp_path: Path) -> None:
