@@ -363,7 +363,7 @@ def _infer(
     except GnomonError:
         raise
     except Exception as error:
-        raise other_columns(pipeline, table) or raised(error) from error
+        raise other_columns(pipeline, table) or raised(error, table.frame) from error
     return infer_contract(
         table,
         task=answers.task,

@@ -152,7 +152,8 @@ def _unused(pipeline: Any, frame: pd.DataFrame, columns: list[Any]) -> list[Any]
 
     if not change_nothing(unused):
         unused = [name for name in unused if change_nothing([name])]
-    return unused if change_nothing(unused) else []
+    # A model of nothing but the index, or of nothing at all, has a contract of all columns.
+    return unused if change_nothing(unused) and len(unused) < frame.shape[1] else []
 
 
 def _first_step(pipeline: Any) -> Callable[[Any], Any]:
