@@ -5,6 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 
 from gnomon.contract import Contract, Feature, Output
 from gnomon.errors import TableError
@@ -112,6 +113,17 @@ def test_a_key_that_the_log_does_not_have_lists_what_it_has(tmp_path: Path) -> N
     assert "`client_id`" in caught.value.hint
     with pytest.raises(TableError, match="at least one key column"):
         OfflineTable.read(path, on=(), contract=CONTRACT, steps=STEPS)
+
+
+def test_a_list_is_no_key(tmp_path: Path) -> None:
+    """It is refused by name, and is not among the keys that there are."""
+    pixels = Feature(name="pixels", type="list", dtype="list", items="float")
+    contract = replace(CONTRACT, features=(*CONTRACT.features, pixels))
+    path = parquet(tmp_path, pixels=[[1.0]], prediction=["yes"])
+    with pytest.raises(TableError, match="`pixels` is a list, and a key is one value") as caught:
+        OfflineTable.read(path, on="pixels", contract=contract, steps=STEPS)
+    assert "`number`" in str(caught.value.hint)
+    assert "pixels" not in str(caught.value.hint)
 
 
 def test_duplicate_keys_are_counted_and_shown(tmp_path: Path) -> None:

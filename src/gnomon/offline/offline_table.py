@@ -194,6 +194,10 @@ def key_fields(on: str | Sequence[str], contract: Contract) -> list[pa.Field]:
     for name in on:
         if name not in features and name not in KEYS:
             raise TableError(f"the log has no field `{name}` to join on", hint=_key_hint(contract))
+        if name in features and pa.types.is_nested(features[name].type):
+            raise TableError(
+                f"`{name}` is a list, and a key is one value", hint=_key_hint(contract)
+            )
     return [features[n] if n in features else pa.field(n, KEYS[n]) for n in on]
 
 
@@ -349,4 +353,5 @@ def _names(names: Sequence[str]) -> str:
 
 def _key_hint(contract: Contract) -> str:
     keys = f"the entity key is {_names(contract.entity_key)}; " if contract.entity_key else ""
-    return keys + f"join on {_names([*(f.name for f in contract.features), *KEYS])}"
+    values = [feature.name for feature in contract.features if feature.type != "list"]
+    return keys + f"join on {_names([*values, *KEYS])}"
