@@ -236,7 +236,7 @@ CASES = {
             X,
             np.array([(True, 1.0)] * len(X), dtype=[("event", "?"), ("time", "f8")]),
         ),
-        "structured array of event, time, as survival models take",
+        "structured array of event, time, as for survival models",
         "leave y out",
         "y",
     ),
@@ -248,13 +248,13 @@ CASES = {
     ),
     "a step that counts": Case(
         model_after("Counts"),
-        r"step `counts` gives the same rows other values when it is asked again",
+        r"step `counts` gives different values for the same rows",
         "",
         "step `counts`, column `a`",
     ),
     "a step that draws": Case(
         model_after("Draws"),
-        r"step `draws` gives the same rows other values.*draws at random",
+        r"step `draws` gives different values for the same rows.*draws at random",
         "fixed seed",
         "step `draws`, column `a`",
     ),
@@ -283,13 +283,13 @@ CASES = {
     "a file of the working directory": Case(
         model_after("ByRelativeFile"),
         r"reads `rate\.txt` of the working directory",
-        r'beside `__file__`.*allow=\("reads_files",\)',
+        r'next to `__file__`.*allow=\("reads_files",\)',
         "rate.txt",
     ),
     "a file by its path": Case(
         lambda users: model_after("ByAbsoluteFile", str(Path("rate.txt").resolve()))(users),
         r"reads `/.*/rate\.txt` of this machine",
-        "beside `__file__`",
+        "next to `__file__`",
     ),
     "values that JSON has not": Case(
         lambda users: (users.Complex().fit(X), X, None),
@@ -337,7 +337,7 @@ CASES = {
         "numbers or strings",
     ),
     "an object that holds itself": Case(
-        model_after("Circular"), "an object in it holds itself", 'serializer="pickle"'
+        model_after("Circular"), "an object in it contains itself", 'serializer="pickle"'
     ),
     "a lambda": Case(
         lambda users: (FunctionTransformer(lambda x: x).fit(X), X, None), "lambda", ""
@@ -439,7 +439,7 @@ def test_iterative_imputer_is_packed_with_a_warning_of_the_one_row_it_answers_ot
         IterativeImputer(random_state=0, max_iter=5), RandomForestRegressor(3, random_state=0)
     ).fit(HOLES[HOLES.notna().any(axis=1)], Y[HOLES.notna().any(axis=1)])
     rows = HOLES[HOLES.notna().any(axis=1)]
-    with pytest.warns(PackWarning, match="every feature that may be null is null"):
+    with pytest.warns(PackWarning, match="every nullable feature is null"):
         artifact = pack("imputed", model, rows, leakage="off")
     answered = load(artifact.tag).predict(rows)["prediction"].to_numpy()
     np.testing.assert_array_equal(answered, model.predict(rows))
@@ -459,7 +459,7 @@ def test_an_encoder_that_refuses_unseen_categories_is_warned_of(encoder: Any, ki
     (said,) = [str(one.message) for one in caught if one.category is PackWarning]
     assert said.startswith(f"step `columntransformer/{kind.lower()}` ({kind}) raises on a value")
     assert 'handle_unknown="ignore"' in said
-    assert 'outside="error" of `kind`' in said
+    assert 'outside="error" for `kind`' in said
 
 
 @pytest.mark.usefixtures("home")

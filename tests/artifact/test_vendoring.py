@@ -149,7 +149,7 @@ def test_a_class_of_main_is_refused() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("PackRefused `double` is defined in __main__")
-    assert "move it to a module" in done.stdout
+    assert "move it to a separate module" in done.stdout
 
 
 def test_a_lambda_is_refused() -> None:

@@ -76,5 +76,5 @@ def test_columns_beside_are_as_many_rows_and_others_than_the_pipelines() -> None
     frame = pd.DataFrame({"x": [1.0, 2.0]})
     with pytest.raises(ContractError, match="2 rows, but the columns to carry 1"):
         training_table(frame, carry=pd.DataFrame({"id": [1]}))
-    with pytest.raises(ContractError, match="`x` is a column of X"):
+    with pytest.raises(ContractError, match="`x` is both a column of X"):
         training_table(frame, carry=frame)

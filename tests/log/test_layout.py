@@ -63,7 +63,7 @@ def test_no_folder_holds_no_segments(tmp_path: Path) -> None:
 def test_one_process_writes_a_stream(tmp_path: Path) -> None:
     """The second to come is told so, and may when the first has gone."""
     first = StreamLock(tmp_path)
-    with pytest.raises(StreamBusy, match="another process writes this stream"):
+    with pytest.raises(StreamBusy, match="another process is writing this stream"):
         StreamLock(tmp_path)
     first.close()
     second = StreamLock(tmp_path)

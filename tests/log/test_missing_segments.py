@@ -47,7 +47,7 @@ def test_it_is_named_until_repair_has_noted_it(setup: Settings, which: int) -> N
     gone = stream_segments(folder)[which].path
     gone.unlink()
     write(setup, "j")  # A later rotation does not forget it.
-    says = rf"a log segment of [\d,]+ bytes is gone.*{gone}.*gnomon log repair"
+    says = rf"a log segment of [\d,]+ bytes is missing.*{gone}.*gnomon log repair"
     with pytest.raises(LogError, match=says):
         balance(InferenceLog(setup, "flights"))
     for _ in range(2):
@@ -120,7 +120,7 @@ def test_the_segment_that_was_open_is_missed(setup: Settings, before: str, goes_
     if goes_on:
         write(setup, "y")
     for _ in range(2):
-        with pytest.raises(LogError, match=rf"a log segment of [\d,]+ bytes is gone.*{gone}"):
+        with pytest.raises(LogError, match=rf"a log segment of [\d,]+ bytes is missing.*{gone}"):
             balance(InferenceLog(setup, "flights"))
     assert list(repair(setup, "flights").missing) == [str(gone)]
     write(setup, "z")

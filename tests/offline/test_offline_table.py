@@ -212,7 +212,7 @@ def test_a_day_of_a_csv_is_a_day(tmp_path: Path) -> None:
 def test_text_in_a_column_of_numbers_is_said_so(tmp_path: Path) -> None:
     """A value column of another type is an error, not a divergence on every row."""
     with pytest.raises(
-        TableError, match="expected a number with decimals, as the log has it, got text"
+        TableError, match="expected a number with decimals, as in the log, got text"
     ):
         read(csv(tmp_path, "id,size\na,1.5\nb,about 2\n"))
 
@@ -287,7 +287,7 @@ def test_a_table_with_nothing_to_compare_is_refused(tmp_path: Path) -> None:
     """Keys alone, or only unknown columns beside them: the message says what is expected."""
     with pytest.raises(TableError, match="nothing to compare apart from its key") as caught:
         read(parquet(tmp_path, id=["a"], notes=["x"]))
-    assert "`notes` is no output, feature or step column" in caught.value.message
+    assert "`notes` is not an output, feature or step column" in caught.value.message
     assert "`probability_yes`" in str(caught.value.hint)
 
 
@@ -307,7 +307,7 @@ def test_names_mean_outputs_features_then_steps() -> None:
     }
     assert ignored == {
         "first.hour": "another name for `first/hour`, which the table has",
-        "x": "no output, feature or step column",
+        "x": "not an output, feature or step column",
     }
 
 

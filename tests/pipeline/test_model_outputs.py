@@ -218,7 +218,7 @@ NOTHING: tuple[tuple[Any, str, str], ...] = (
     (LocalOutlierFactor(), "novelty=False", r"LocalOutlierFactor\(novelty=True\)"),
     (TSNE(), "TSNE has no `predict` and no `transform`", "PCA or KernelPCA"),
     (GridSearchCV(Halves(), {}, refit=False), "refit=False", "refit=True"),
-    (len, "nothing that answers new rows", "whole pipeline"),
+    (len, "nothing that answers new rows", "complete pipeline"),
 )
 
 

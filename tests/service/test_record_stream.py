@@ -25,6 +25,7 @@ from gnomon.errors import InvalidRequest, ServerError
 from gnomon.log import InferenceLog
 from gnomon.service.duplex import Duplex
 from gnomon.service.media_types import ARROW, LINES
+from gnomon.service.stream_calls import RowStream
 from gnomon.testing import Server, serving
 from tests.faults.accounts import Accounts
 from tests.load import Load, gateways, scorers, until
@@ -226,7 +227,7 @@ def test_an_arrow_stream_is_answered_by_one(server: Server) -> None:
             "malformed_body",
             "compressed",
         ),
-        (batches(pd.DataFrame({"x": [1.0], "id": "a"}))[:-20], "malformed_body", "cut short"),
+        (batches(pd.DataFrame({"x": [1.0], "id": "a"}))[:-20], "malformed_body", "incomplete"),
     ],
 )
 def test_a_batch_that_cannot_be_read_is_refused(
@@ -475,3 +476,12 @@ def test_a_worker_that_dies_costs_no_row(server: Server) -> None:
         found += rows
     assert {row.error for row in found} == {None}
     assert accounts.check(Load())["answered"] == 30_000
+
+
+def test_an_unfinished_line_of_answers_is_said() -> None:
+    """All rows may be answered, and the server end within one line more."""
+    stream = RowStream(["x"], None, "http://127.0.0.1:1")
+    stream.encode([{"x": 1.0}])
+    stream.answers(b'{"line":1,"request_id":"a","row":0,"artifact":"a:1","prediction":1}\n{"er')
+    with pytest.raises(ServerError, match="expected 1 answers, got 1 and the beginning of a line"):
+        stream.end()

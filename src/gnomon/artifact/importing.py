@@ -1,8 +1,9 @@
-"""Importing vendored code, and nothing else under its names.
+"""The import of vendored code, which prevents other modules under its names.
 
-Two versions of a user's ``preprocessing.py`` in one process silently run the first one's code
-twice. So the modules of an artifact come from its ``code/`` folder alone, whatever else is on the
-path, and with the very bytes that were hashed, which are kept; no compiled copy is read or written.
+With two versions of a user's ``preprocessing.py`` in one process, the first one's code would
+silently run for both. So the modules of an artifact come only from its ``code/`` folder, whatever
+else is on the path. Their source is exactly the bytes that were hashed, which are kept in memory;
+no compiled copy is read or written.
 The one exception is the very same code, already imported: see :mod:`gnomon.artifact.imported_code`.
 """
 
@@ -33,21 +34,21 @@ _TAKEN = frozenset(
         *("cryptography", "cffi"),
     }
 )
-"""What runs in every worker beside the standard library: code under these names would run in the
-place of what was trusted under them."""
+"""Packages that run in every worker in addition to the standard library: code under these names
+would run instead of the trusted packages."""
 
 
 def check_modules(manifest: Manifest, where: str) -> None:
-    """Refuse vendored modules that are not what their names say.
+    """Refuse vendored modules whose names are misleading.
 
     Raises:
-        ArtifactCorrupt: one takes the name of another package, or its file is another module's.
+        ArtifactCorrupt: one has the name of another package, or its file is another module's.
     """
     for name, file in manifest.modules.items():
         top = name.partition(".")[0]
         if top in _TAKEN or top in sys.stdlib_module_names or top in sys.builtin_module_names:
             raise ArtifactCorrupt(
-                f"its own code has a module `{printable(name)}`, which would run in the place of "
+                f"its own code has a module `{printable(name)}`, which would run instead of "
                 f"the package `{top}`",
                 where=where,
                 hint="do not load it; find out who changed it. If it is your own, rename it",
@@ -70,7 +71,7 @@ def _belongs(name: str, file: str, manifest: Manifest) -> bool:
 
 
 class VendoredCode(MetaPathFinder):
-    """Finds the vendored modules of one artifact, before any other finder is asked.
+    """A finder of the vendored modules of one artifact that precedes all other finders.
 
     Their source is read and hashed once, here. Where this process has imported the same code
     from another place, as a notebook has that packed it, that is used.
@@ -101,7 +102,7 @@ class VendoredCode(MetaPathFinder):
         }
 
     def install(self) -> None:
-        """Take the vendored names in this process.
+        """Reserve the vendored names in this process.
 
         Raises:
             ArtifactError: other code has one of these names here, imported from another place, or
@@ -153,7 +154,7 @@ class VendoredCode(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The spec of a vendored module, or None for a name of other packages.
+        """Return the spec of a vendored module; None for a name of another package.
 
         Raises:
             ModuleNotFoundError: the package is vendored, but has no such module. Another finder
@@ -223,8 +224,8 @@ class VendoredCode(MetaPathFinder):
 
     def _taken(self, name: str, reason: str) -> ArtifactError:
         return ArtifactError(
-            f"the module `{name}` is imported in this process {reason}, so the artifact's own copy "
-            "could not run",
+            f"the module `{name}` is already imported in this process {reason}, "
+            "so the artifact's own copy could not run",
             where=str(self.folder / self.manifest.modules[name]),
             hint="load it in a fresh process, such as a restarted notebook, before that module is "
             "imported; or score a file with `gnomon score`, which has a worker of its own",
@@ -244,7 +245,7 @@ def _digest(file: Path) -> str | None:
 
 
 class _KeptLoader(SourceFileLoader):
-    """Compiles the source that was checked, whatever the file holds by now."""
+    """A loader that compiles the source that was checked, even if the file has changed since."""
 
     def __init__(self, fullname: str, path: str, source: bytes) -> None:
         super().__init__(fullname, path)

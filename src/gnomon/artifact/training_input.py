@@ -1,4 +1,4 @@
-"""What packing was given as ``X``: the rows as a table that the pipeline is known to take."""
+"""The ``X`` given to packing, as a table that the pipeline accepts."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _SHOWN = 5
 
 
 def given_table(X: Any, names: Sequence[str], carry: Carry) -> TrainingTable:  # noqa: N803
-    """The rows as a table.
+    """Return the rows as a table.
 
     Raises:
-        PackRefused: it is not known what they are; with the line that makes a frame of them.
+        PackRefused: their type is unknown; the hint has the line that makes a frame of them.
     """
     try:
         return training_table(X, names, carry)
@@ -37,12 +37,12 @@ def as_fitted(
         UnusedColumnWarning: a column is left out.
 
     Raises:
-        PackRefused: columns without names, for a pipeline that was fitted on named ones.
+        PackRefused: the columns have no names, but the pipeline was fitted on named ones.
     """
     if table.input == "array" and hasattr(pipeline, "feature_names_in_"):
         raise PackRefused(
-            "the pipeline was fitted on columns with names, and X has none; in another order than "
-            "then, they would be taken for each other",
+            "the pipeline was fitted on columns with names, and X has none: in another order, the "
+            "columns would be mixed up",
             hint="pass the frame it was fitted on; if the order is the same: "
             "X = pd.DataFrame(X, columns=pipeline.feature_names_in_)",
         )
@@ -53,7 +53,7 @@ def as_fitted(
 
 
 def other_columns(pipeline: Any, table: TrainingTable) -> PackRefused | None:
-    """The refusal of a frame whose columns are not those that the pipeline was fitted on."""
+    """Return the refusal of a frame whose columns differ from those the pipeline was fitted on."""
     if table.input != "frame" or not hasattr(pipeline, "feature_names_in_"):
         return None
     fitted = list(pipeline.feature_names_in_)
@@ -67,8 +67,8 @@ def other_columns(pipeline: Any, table: TrainingTable) -> PackRefused | None:
     if extra := [name for name in given if name not in fitted]:
         return PackRefused(
             f"X has columns that the pipeline was not fitted on: {listed(extra, _SHOWN, '`{}`')}",
-            hint="if requests bring them beside the features, as keys, times or notes: carry="
-            f"{tuple(extra)!r}; else {select}",
+            hint="if requests have them in addition to the features, as keys, times or notes: "
+            f"carry={tuple(extra)!r}; else {select}",
         )
     if fitted != given:
         return PackRefused(
@@ -78,9 +78,9 @@ def other_columns(pipeline: Any, table: TrainingTable) -> PackRefused | None:
 
 
 def _was_fitted_on_array(pipeline: Any, table: TrainingTable) -> bool:
-    """Whether it knows how many columns there are and not what they are called.
+    """Return whether the pipeline knows the number of columns but not their names.
 
-    scikit-learn would take the columns of a frame by their places then, and only warn.
+    scikit-learn would then use the columns of a frame by position, and only warn.
     """
     columns = [name for name in table.frame.columns if name not in table.carried]
     if not all(isinstance(name, str) for name in columns) or hasattr(pipeline, "feature_names_in_"):

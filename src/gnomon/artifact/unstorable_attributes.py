@@ -1,4 +1,4 @@
-"""What skops cannot store: which attribute of which step it is, and what to keep instead."""
+"""Attributes that skops cannot store: which step has one, and what to keep instead."""
 
 from __future__ import annotations
 
@@ -55,37 +55,37 @@ def check_storable(value: Any) -> None:
 def _check_keys(value: Any) -> None:
     """See that the keys of a dictionary come back as they are; anything else passes.
 
-    skops keeps them as names in JSON, and makes each again by calling its type with the name. So
-    two keys that are one name become one, and what is no text or number has no name.
+    skops stores keys as JSON names, and restores each by calling its type with the name. So two
+    keys with the same name become one, and a key that is neither text nor a number has no name.
     """
     if not isinstance(value, dict) or all(type(key) is str for key in value):
         return
     if isinstance(value, defaultdict) and not all(isinstance(key, str) for key in value):
         raise _NotStored(
-            "a defaultdict whose keys are no text",
-            "keep a plain dictionary, `dict(...)`, and ask it with `.get(key, default)`",
+            "a defaultdict whose keys are not text",
+            "keep a plain dictionary, `dict(...)`, and read it with `.get(key, default)`",
         )
     known: dict[str, Any] = {}
     for key in value:
         text = key_as_text(key)
         if text is None:
             raise _NotStored(
-                f"a dictionary with the key {key!r}, which is no text, number or boolean",
-                "make text of the keys, or keep a list of keys and a list of values",
+                f"a dictionary with the key {key!r}, which is not text, a number or a boolean",
+                "convert the keys to text, or keep a list of keys and a list of values",
             )
         if text in known:
             raise _NotStored(
-                f"a dictionary with the keys {known[text]!r} and {key!r}, which JSON has one name "
-                "for",
-                "let its keys be of one type",
+                f"a dictionary with the keys {known[text]!r} and {key!r}, which have the same name "
+                "in JSON",
+                "use keys of one type",
             )
         known[text] = key
 
 
 def key_as_text(key: Any) -> str | None:
-    """The name of a key in the file; None if it would not come back from one.
+    """Return the name of a key in the file; None if the key cannot be restored from a name.
 
-    A boolean comes back as ``bool(name)``, and of all names only the empty one is false.
+    A boolean is restored as ``bool(name)``, and only the empty name is false.
     """
     if isinstance(key, np.generic):
         key = key.item()
@@ -97,7 +97,7 @@ def key_as_text(key: Any) -> str | None:
 
 
 def cannot_store(pipeline: Any, error: Exception) -> PackRefused:
-    """The refusal of a pipeline that skops raised an error about."""
+    """Return the refusal of a pipeline on which skops raised an error."""
     way = values_on_the_way(error.__traceback__)
     owner = max((i for i, value in enumerate(way) if hasattr(value, "fit")), default=0)
     attributes = way[owner + 1] if len(way) > owner + 2 else None
@@ -123,7 +123,7 @@ def _top(value: Any) -> str:
 
 def _a(value: Any) -> str:
     kind, top = type(value), _top(value)
-    return f"it holds {kind.__name__}" + ("" if top == "builtins" else f" of {top}")
+    return f"it contains {kind.__name__}" + ("" if top == "builtins" else f" of {top}")
 
 
 def _instead(value: Any) -> str:

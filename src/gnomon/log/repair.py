@@ -1,7 +1,7 @@
 """``gnomon log repair``: move damaged parts of a log aside, and report what is lost.
 
-Nothing is deleted. What can still be read stays in the log; what is lost is recorded, so that the
-accounts report it as lost instead of missing.
+Nothing is deleted. Rows that can still be read stay in the log; lost rows are recorded, so that the
+accounts report them as lost instead of missing.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ _LOOK_SECONDS = 0.1
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Repair:
-    """What was found and done.
+    """What a repair found and did.
 
     Attributes:
         segments: damaged segments that were set aside and replaced.
         missing: segments whose files are gone, with their bytes.
-        misplaced: where segments are now that were in another place than they were written for.
-        lists: damaged lists of closed segments, ledgers and identities of the storage root, which
+        misplaced: the new paths of segments that were in the wrong stream or had the wrong number.
+        lists: damaged lists of closed segments, ledgers and identities of the storage root that
             were set aside and rebuilt.
-        table: what was lost of the sealed table; None if nothing was.
+        table: what was wrong with the sealed table; None if nothing was.
     """
 
     segments: tuple[SalvagedSegment, ...] = ()
@@ -59,7 +59,7 @@ class Repair:
 
     @property
     def lost_rows(self) -> bool:
-        """Whether there were rows that cannot be read any more."""
+        """Whether there are rows that can no longer be read."""
         damaged = any(one.lost for one in self.segments)
         return bool(damaged or self.missing or (self.table and self.table.lost))
 
@@ -72,12 +72,12 @@ class Repair:
 def repair(settings: Settings, model: str) -> Repair:
     """Move damaged parts of a model's log aside, and record what is lost.
 
-    A server may run meanwhile, but for one case, which the error names.
+    A server may run meanwhile, except in one case, which the error names.
 
     Raises:
         LogError: the damage is of a kind that cannot be repaired; it says what to do.
-        LogUnavailable: a sealer is at work and does not come to an end, the spool is another
-            storage root's, or the disk refuses.
+        LogUnavailable: a sealer is at work and does not finish, the spool belongs to another
+            storage root, or the disk refuses.
     """
     try:
         return _repaired(settings, model, settings.spool_path / model)
@@ -110,7 +110,7 @@ def _repaired(settings: Settings, model: str, spool: Path) -> Repair:
 
 @contextlib.contextmanager
 def _alone(spool: Path) -> Iterator[str]:
-    """The spool's identity, once no sealer works on it."""
+    """Wait until no sealer works on the spool; yield its identity."""
     until = time.monotonic() + _WAIT_SECONDS
     while True:
         with only_sealer(spool) as identity:
@@ -136,8 +136,10 @@ def _rebuild_lists(spool: Path) -> Iterator[str]:
 
 
 def _close_abandoned(spool: Path) -> None:
-    """Close segments that no writer will: an earlier repair that ended early may have set their
-    list aside, and what is not closed is not looked into."""
+    """Close segments that no writer will close, so that they are checked too.
+
+    An earlier repair that ended early may have set their list aside.
+    """
     for stream in _streams(spool):
         if any(segment.closed is None for segment in stream_segments(stream)[:-1]):
             with contextlib.suppress(StreamBusy), contextlib.closing(StreamLock(stream)) as lock:
@@ -168,7 +170,7 @@ def _salvaged(spool: Path, table: LogTable) -> Iterator[SalvagedSegment]:
 
 
 def _missing(spool: Path, table: LogTable, account: SealedAccount) -> Iterator[tuple[str, int]]:
-    """Note segments that are gone as lost; each with its bytes."""
+    """Record missing segments as lost; yield each with its bytes."""
     for stream in _streams(spool):
         for segment in missing_segments(stream, account.sealed_up_to):
             size = segment.closed or 0

@@ -1,4 +1,4 @@
-"""Repairing the sealed table: rows of lost commits are added again from the files they left."""
+"""Repair of the sealed table: rows of lost commits are added again from their data files."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class RepairedTable:
     """What was wrong with the sealed table.
 
     Attributes:
-        set_aside: where damaged commits and files are now, and which commits were missing.
+        set_aside: the new paths of damaged commits and files, and the missing commits.
         recounted: streams whose ledger was older than the table, ``<slice>/<stream>``.
         restored: rows that were added again, by ``<slice>/<stream>``.
-        lost: rows that are nowhere any more, by ``<slice>/<stream>``.
+        lost: rows that do not exist any more, by ``<slice>/<stream>``.
     """
 
     set_aside: tuple[str, ...]
@@ -46,7 +46,7 @@ class RepairedTable:
 def repair_table(
     table: LogTable, account: SealedAccount, identity: str, spool: Path
 ) -> RepairedTable | None:
-    """Add again what lost commits had added, where their files are left, and note the rest.
+    """Add rows of lost commits again if their files remain, and record the others as lost.
 
     Args:
         table: the model's.
@@ -90,7 +90,7 @@ def repair_table(
 
 
 def _left_behind(table: LogTable, account: SealedAccount) -> Iterator[pa.Table]:
-    """Rows of Parquet files that no commit names, that were sealed and are not in the table."""
+    """Yield sealed rows that are not in the table, from Parquet files that no commit names."""
     import pyarrow.parquet
 
     assert table.folder is not None
@@ -111,14 +111,14 @@ def _left_behind(table: LogTable, account: SealedAccount) -> Iterator[pa.Table]:
 
 
 def _not_in(opened: DeltaTable | None, rows: pa.Table) -> pa.Table:
-    """The rows whose address the table does not have."""
+    """Return the rows whose address the table does not have."""
     if opened is None or not rows.num_rows:
         return rows
     try:
         known = opened.to_pyarrow_dataset().to_table(columns=list(_ADDRESS))
     except (OSError, pa.ArrowException) as error:
         raise LogError(f"cannot read the sealed log: {error}") from None
-    # Lists cannot go through a join, so only the addresses do, each with its place.
+    # A join does not support lists, so only the addresses are joined, each with its row number.
     keys = rows.select(list(_ADDRESS)).append_column("place", pa.array(range(rows.num_rows)))
     fresh = keys.join(known, list(_ADDRESS), join_type="left anti")
     return rows.take(fresh.column("place").sort())

@@ -1,4 +1,4 @@
-"""Compressed request bodies, decompressed piece by piece: ``Content-Encoding``, RFC 9110, 8.4."""
+"""The decompression of request bodies, piece by piece: ``Content-Encoding``, RFC 9110, 8.4."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from gnomon.errors import BodyTooLarge, MalformedBody, UnknownContentCoding
 __all__ = ["CODINGS", "Decompressor", "content_coding", "decoded", "decompressor"]
 
 CODINGS = ("gzip", "zstd")
-"""The codings that are read, beside none."""
+"""The supported codings, in addition to none."""
 
 _ALIASES = {"x-gzip": "gzip"}
 """RFC 9110, 8.4.1.3."""
 _PIECE_BYTES = 262_144
-"""Decompressed at a time, in about a millisecond; so is as much of what is compressed."""
+"""The most bytes to decompress, or to produce, at a time: about a millisecond."""
 _GZIP = 31
 """``wbits`` of zlib for a gzip header and the largest window."""
 _ZSTD_WINDOW_LOG = 23
@@ -32,7 +32,7 @@ def content_coding(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
         headers: of its request.
 
     Raises:
-        UnknownContentCoding: it has another, or several.
+        UnknownContentCoding: the body has another coding, or several.
     """
     values = [value.decode("latin-1") for name, value in headers if name == b"content-encoding"]
     named = [name.strip().lower() for value in values for name in value.split(",")]
@@ -45,7 +45,7 @@ def content_coding(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
             f"expected a body that is compressed with {expected}, or not at all, "
             f"got `{', '.join(named)[:60]}`",
             where="Content-Encoding",
-            hint="compress it once, or send it as it is",
+            hint="compress it once, or send it uncompressed",
         )
     return named[0]
 
@@ -57,19 +57,19 @@ async def decoded(
     grow: Callable[[int], None] = lambda size: None,
     hint: str | None = None,
 ) -> bytes | bytearray:
-    """A body without its coding. What takes long is done in a thread.
+    """Decompress a body, in a thread if it is long.
 
     Args:
-        body: as it came.
+        body: the body as it was received.
         coding: one of :data:`CODINGS`.
-        limit: the most bytes to make of it; nothing beyond is decompressed.
-        grow: called with how many bytes are held, compressed or not; what it raises ends the
-            decompression.
+        limit: the most decompressed bytes; decompression stops there.
+        grow: called with the number of bytes held, compressed and decompressed; an exception from
+            it ends the decompression.
         hint: what to do about a body that is too long.
 
     Raises:
-        MalformedBody: it is not of that coding, is cut short, or something follows it.
-        BodyTooLarge: it would be longer than the limit.
+        MalformedBody: the body is not of that coding, is incomplete, or has more bytes after it.
+        BodyTooLarge: the body would be longer than the limit.
     """
     pieces = _pieces(bytes(body), decompressor(coding))
     plain = bytearray()
@@ -95,14 +95,14 @@ class Decompressor(Protocol):
     """A compressed stream that comes bit by bit and is decompressed no faster than it is read."""
 
     def feed(self, data: bytes) -> None:
-        """Take more of the stream; only once :meth:`read` has nothing more to give.
+        """Add bytes of the stream; to be called only after :meth:`read` has returned nothing.
 
         Raises:
-            MalformedBody: the stream had ended.
+            MalformedBody: the stream has already ended.
         """
 
     def read(self, most: int) -> bytes:
-        """Up to so many bytes; none if it takes more of the stream, or it has ended.
+        """Return up to ``most`` bytes; none if more of the stream is needed, or it has ended.
 
         Raises:
             MalformedBody: it is not such a stream, or something follows it.
@@ -193,19 +193,20 @@ def _broken(coding: str, detail: str) -> MalformedBody:
     return MalformedBody(
         f"expected a body compressed with {coding}, as `Content-Encoding` says: {detail}",
         where="the body",
-        hint="send it as it is without `Content-Encoding`, or compress it so" + _ALSO[coding],
+        hint=f"send it uncompressed without `Content-Encoding`, or compress it with {coding}"
+        + _ALSO[coding],
     )
 
 
 def _cut_short(coding: str) -> MalformedBody:
     return MalformedBody(
-        f"the {coding} stream is cut short", where="the body", hint="send all of it"
+        f"the {coding} stream is incomplete", where="the body", hint="send the complete stream"
     )
 
 
 def _trailing(coding: str) -> MalformedBody:
     return MalformedBody(
-        f"something follows the end of the {coding} stream",
+        f"there are bytes after the end of the {coding} stream",
         where="the body",
-        hint="send one stream: of several files, compress what they hold together",
+        hint="send one stream; to send several files, compress their joined content",
     )

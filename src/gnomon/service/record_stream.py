@@ -1,14 +1,16 @@
-"""Bulk scoring: records come and answers leave in one request, while both go on.
+"""Bulk scoring: one request in which records are received while answers are sent.
 
 A body of ``application/x-ndjson`` or ``application/vnd.apache.arrow.stream`` is not read to its end
-first. What has come is scored as a batch, :class:`~gnomon.service.stream_scoring.StreamScorer`,
-while more comes; up to two are under way, and nothing is read on while enough is there. Answers
-that the client does not take are kept in a file. So a stream takes the same memory however long it
-is, and in whatever order the client sends and reads.
+first. The records received so far are scored as a batch by
+:class:`~gnomon.service.stream_scoring.StreamScorer` while more arrive. Up to two batches are under
+way, and reading pauses while enough records wait. Answers that the client does not take are kept
+in a file. So a stream uses the same memory whatever its length, and in whatever order the client
+sends and reads.
 
-The answer begins with the first batch that was scored: an error before that is the answer. A record
-that is refused, or that the model fails on, has its error in its place. Where a whole batch fails,
-the stream ends with that error: what was answered is answered, and the client may go on from there.
+The answer begins with the first batch that was scored; an error before that is the answer. A record
+that is refused, or on which the model fails, has its error in its place. If a complete batch fails,
+the stream ends with that error: the earlier answers are valid, and the client may send the
+remaining records again.
 """
 
 from __future__ import annotations
@@ -49,13 +51,13 @@ __all__ = ["RecordStream", "media_type"]
 logger = logging.getLogger("gnomon")
 
 AHEAD_BYTES = 2 * PART_BYTES
-"""So much is read before it is needed."""
+"""The most bytes that are read before they are needed."""
 PIECE_BYTES = 65_536
-"""Decompressed at a time."""
+"""The most bytes to decompress at a time."""
 UNDER_WAY = 2
 """Parts that are scored at a time: one is read or written while the other is predicted."""
 HELD_SECONDS = 0.05
-"""How often a stream that others leave no memory looks again."""
+"""How often a stream that waits for memory that others use checks again."""
 
 
 _Answers = LineAnswers | ArrowAnswers
@@ -69,10 +71,10 @@ class RecordStream:
     """One request whose body is a stream of records.
 
     Args:
-        scope, receive, send: of the request.
+        scope, receive, send: those of the request.
         requests: scores the parts.
-        settings: the limits.
-        client_id: the client's own name for the request, which every part is logged with.
+        settings: have the limits.
+        client_id: the client's id for the request, with which every part is logged.
     """
 
     def __init__(
@@ -108,7 +110,7 @@ class RecordStream:
         """Answer the request.
 
         Raises:
-            GnomonError: nothing was answered yet.
+            GnomonError: the request failed before anything was answered.
             ClientGone: the client disconnected.
         """
         loop = asyncio.get_running_loop()
@@ -128,7 +130,7 @@ class RecordStream:
                 self._backlog.close()
 
     async def _answer(self, scoring: asyncio.Task[None], reading: asyncio.Task[None]) -> None:
-        """Write all answers, and what went wrong."""
+        """Write all answers, and the error if one occurs."""
         try:
             if await self._write():
                 await scoring
@@ -143,14 +145,14 @@ class RecordStream:
             await self._fail(await self._requests.reject(error, self._client_id))
 
     async def _deliver(self) -> None:
-        """Send what was written, as the client takes it."""
+        """Send the written answers as fast as the client takes them."""
         while data := await self._backlog.get():
             await self._send({"type": "http.response.body", "body": data, "more_body": True})
         if self._begun:
             await self._send({"type": "http.response.body", "body": b""})
 
     async def _read(self, grow: Callable[[int], None]) -> None:
-        """Read the body, as far as there is room for it."""
+        """Read the body, pausing while there is no room for it."""
         try:
             more = True
             while more:
@@ -188,7 +190,7 @@ class RecordStream:
             yield piece
 
     async def _hold(self, grow: Callable[[int], None]) -> None:
-        """Wait until little enough is held, here and in all requests."""
+        """Wait while this stream, or all requests together, hold too many bytes."""
         while self._source.size > AHEAD_BYTES and self._source.is_ready:
             self._room.clear()
             await self._room.wait()
@@ -204,7 +206,7 @@ class RecordStream:
             await asyncio.sleep(HELD_SECONDS)
 
     async def _score(self) -> None:
-        """Have parts scored as they come, some at a time."""
+        """Score parts as they arrive, a few at a time."""
         loop = asyncio.get_running_loop()
         streams = self._requests.streams
         try:
@@ -222,7 +224,7 @@ class RecordStream:
             self._scoring.put_nowait(None)
 
     async def _write(self) -> bool:
-        """Write answers in order; whether all parts had one."""
+        """Write answers in order; return false if a part failed."""
         while (task := await self._scoring.get()) is not None:
             scored = await task
             if scored.failure is not None:
@@ -241,25 +243,25 @@ class RecordStream:
             await self._backlog.put(data)
 
     async def _fail(self, answer: Answer) -> None:
-        """End with an error: that of the request, if nothing was answered yet."""
+        """End with an error, which is the complete answer if nothing was answered yet."""
         if not self._begun:
             await respond(self._send, answer.status, answer.body, headers=answer.headers)
             return
         await self._put(self._answers.failure(answer) + self._answers.end())
 
     async def _finish(self) -> None:
-        """End the answer: every record has its own."""
+        """End the answer, after every record was answered."""
         if not self._begun:
             raise InvalidRequest(
                 "expected at least one record, got none",
                 where="the body",
-                hint="send one record a line, or an Arrow stream of batches with rows",
+                hint="send one record per line, or an Arrow stream of batches with rows",
             )
         await self._put(self._answers.end())
 
 
 def media_type(headers: Iterable[Header]) -> bytes:
-    """The type of a stream; empty for every other body."""
+    """Return the media type of a stream; empty for every other body."""
     for name, value in headers:
         if name == b"content-type":
             kind = value.partition(b";")[0].strip().lower()
