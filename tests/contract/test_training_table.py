@@ -62,7 +62,8 @@ def test_what_is_none_of_them_is_refused(given: Any, message: str, hint: str) ->
 
 def test_frames_of_polars_are_taken() -> None:
     """As pandas has them; a lazy one holds no rows yet."""
-    polars = pytest.importorskip("polars")
+    import polars
+
     frame = polars.DataFrame({"a": [1, 2], "b": ["x", "y"]})
     assert training_table(frame).frame.to_dict("list") == {"a": [1, 2], "b": ["x", "y"]}
     assert training_table(frame["b"]).input == "series"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,12 @@ class LoadedArtifact:
     Attributes:
         artifact: what was loaded.
         pipeline: the fitted pipeline.
+        code: the modules that it runs.
     """
 
     artifact: Artifact
     pipeline: Any
+    code: VendoredCode = field(repr=False)
 
     def predict(self, X: Any) -> pa.RecordBatch:  # noqa: N803
         """Predict rows like those of training; return the contract's output schema.
@@ -43,9 +45,13 @@ class LoadedArtifact:
         That is ``prediction``, then a ``probability_<class>`` for each class.
 
         Args:
-            X: in the form that was packed: a frame, whose columns are found by name, a Series, a
-                list of dictionaries, or an array with the features in their order.
+            X: as it was packed: a frame, whose columns are found by name, a Series, a list of
+                dictionaries, or an array with the features in their order.
+
+        Raises:
+            ArtifactError: one of its modules was edited and imported again since it was loaded.
         """
+        self.code.check_memory()
         contract = self.artifact.contract
         return outputs(self.pipeline, as_input(as_table(X, contract), contract), contract)
 
@@ -84,9 +90,10 @@ class LoadedArtifact:
 def load(which: str | Path, *, verify: bool = True, digest: str | None = None) -> LoadedArtifact:
     """Load an artifact and run its golden rows.
 
-    It is inspected first, so that only what was packed runs. Its vendored modules are imported
-    from its ``code/`` folder, under their original names. If this process has imported other
-    modules under those names, the artifact is refused, because they would run instead.
+    It is inspected first, so nothing runs that is not what was packed. Its vendored modules are
+    imported from its own ``code/``, under the names they had. Where this process has imported
+    modules under those names, they are used if they are the same code, to the byte; else it is
+    refused, because they would run instead.
 
     Args:
         which: ``name:version``, ``name:latest``, ``name``, or the path of its folder.
@@ -123,7 +130,7 @@ def load(which: str | Path, *, verify: bool = True, digest: str | None = None) -
             hint="its requirements.txt lists what it needs",
         ) from error
     code.check()
-    loaded = LoadedArtifact(artifact, pipeline)
+    loaded = LoadedArtifact(artifact, pipeline, code)
     if verify:
         loaded.verify()
     return loaded

@@ -144,7 +144,9 @@ def pack(
     if golden_rows < 1:
         raise PackRefused(f"expected at least one golden row, got {golden_rows}")
     if contract is None:
-        table = as_fitted(pipeline, table, stacklevel=2)
+        times = {n for pair in (known_at or {}).items() for n in pair if isinstance(n, str)}
+        kept = {*as_names(entity_key), *as_names(event_time or ()), *times}
+        table = as_fitted(pipeline, table, stacklevel=2, kept=kept)
     X = table.frame  # noqa: N806
     rows = golden.choose_rows(X, golden_rows)
     contract = contract or _infer(pipeline, table, y, rows, entity_key, event_time, timezone)
@@ -364,7 +366,7 @@ def _infer(
     except GnomonError:
         raise
     except Exception as error:
-        raise other_columns(pipeline, table) or raised(error) from error
+        raise other_columns(pipeline, table) or raised(error, table.frame) from error
     return infer_contract(
         table,
         task=answers.task,

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from gnomon.artifact.beside_columns import changed_rows, made_of, reads_beside_columns
 from gnomon.contract.contract import Contract
 from gnomon.contract.frames import as_input, from_frame, to_frame
 from gnomon.errors import GnomonError, PackRefused
@@ -38,14 +39,14 @@ def check_round_trip(pipeline: Any, rows: pd.DataFrame, contract: Contract) -> N
     except GnomonError:
         raise
     except Exception as error:
-        raise raised(error) from error
+        raise raised(error, rows) from error
 
 
-def raised(error: Exception) -> PackRefused:
-    """Return the refusal of a pipeline that raises on the rows it was fitted on."""
+def raised(error: Exception, X: Any) -> PackRefused:  # noqa: N803
+    """The refusal of a pipeline that raises on the rows it was fitted on."""
     return PackRefused(
         f"the pipeline raised {type(error).__name__} on rows of X: {error}",
-        hint="pass the frame it was fitted on, and a contract with the same columns",
+        hint=made_of(X) or "pass the frame it was fitted on, and a contract with the same columns",
     )
 
 
@@ -56,7 +57,16 @@ def _check(pipeline: Any, rows: pd.DataFrame, contract: Contract) -> None:
     direct, again = ask(rows), ask(rows)
     digits = None if _differing(direct, again, None) is None else _THREADS
     if _differing(direct, again, _THREADS) is not None:
-        raise _drawn(pipeline, as_input(rows, contract), direct, again)
+        raise _drawn(pipeline, rows, contract, direct, again)
+
+    def differs(frame: pd.DataFrame) -> bool:
+        try:
+            return _differing(direct, ask(frame), digits) is not None
+        except Exception:  # the user's code
+            return True
+
+    if (refusal := reads_beside_columns(rows, differs)) is not None:
+        raise refusal
     travelled = to_frame(from_frame(rows, contract), contract)
     served = ask(travelled)
     if _differing(direct, served, digits) is None:
@@ -98,7 +108,18 @@ def _changed(output: str, column: str | None) -> PackRefused:
     )
 
 
-def _drawn(pipeline: Any, given: Any, direct: pa.RecordBatch, again: pa.RecordBatch) -> PackRefused:
+def _drawn(
+    pipeline: Any,
+    rows: pd.DataFrame,
+    contract: Contract,
+    direct: pa.RecordBatch,
+    again: pa.RecordBatch,
+) -> PackRefused:
+    given = as_input(rows.copy(), contract)
+    if contract.input != "records":
+        refusal = changed_rows(lambda some: outputs(pipeline, some, contract), given)
+        if refusal is not None:
+            return refusal
     one, other = trace(pipeline, given), trace(pipeline, given)
     for path, frame in one.items():
         for column in frame:

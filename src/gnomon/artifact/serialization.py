@@ -26,7 +26,7 @@ from gnomon.artifact.metadata_routing import without_routing
 from gnomon.artifact.skops_arrays import check_arrays
 from gnomon.artifact.skops_file import SCHEMA, names, open_archive, read_schema, types
 from gnomon.artifact.trust import Named, check_resolved, is_plain_in_pickle, judge
-from gnomon.artifact.unstorable_attributes import cannot_store, check_keys
+from gnomon.artifact.unstorable_attributes import cannot_store, check_storable
 from gnomon.compat.skops import write
 from gnomon.errors import PackRefused, UntrustedTypes
 
@@ -46,11 +46,11 @@ def dump(pipeline: Any, serializer: Serializer) -> bytes:
     if serializer == "pickle":
         return pickle.dumps(pipeline, protocol=5)
     try:
-        return _canonical(write(pipeline, check_keys))
+        return _canonical(write(pipeline, check_storable))
     except RecursionError as error:
         with without_routing(pipeline) as found:
             if found:
-                return _canonical(write(pipeline, check_keys))
+                return _canonical(write(pipeline, check_storable))
         raise PackRefused(
             "skops cannot store this pipeline: an object in it contains itself, or objects are "
             "nested too deeply",

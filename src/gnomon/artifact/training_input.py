@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from gnomon.contract.column_inference import infer_feature
+from gnomon.artifact.unused_columns import ROWS_ASKED, answers, same_answers, without_unused
 from gnomon.contract.training_table import Carry, TrainingTable, training_table
 from gnomon.errors import ContractError, PackRefused
 from gnomon.name_lists import listed
 
-__all__ = ["UnusedColumnWarning", "as_fitted", "given_table", "other_columns"]
-
-ROWS_ASKED = 50
-"""How many rows are predicted to find out whether the pipeline uses a column."""
+__all__ = ["as_fitted", "given_table", "other_columns"]
 
 _SHOWN = 5
-
-
-class UnusedColumnWarning(UserWarning):
-    """A column of the training frame was left out of the contract."""
 
 
 def given_table(X: Any, names: Sequence[str], carry: Carry) -> TrainingTable:  # noqa: N803
@@ -38,11 +27,11 @@ def given_table(X: Any, names: Sequence[str], carry: Carry) -> TrainingTable:  #
         raise PackRefused(error.message, where=error.where, hint=error.hint) from None
 
 
-def as_fitted(pipeline: Any, table: TrainingTable, stacklevel: int) -> TrainingTable:
-    """Return the table in the form that the pipeline was fitted on.
-
-    It is an array if the pipeline was fitted on one. Columns that requests cannot contain and that
-    change no answer are left out.
+def as_fitted(
+    pipeline: Any, table: TrainingTable, stacklevel: int, kept: Collection[str] = ()
+) -> TrainingTable:
+    """The table as the pipeline takes it: as an array, if it was fitted on one; and without the
+    columns that it does not read, but for those to be kept.
 
     Warns:
         UnusedColumnWarning: a column is left out.
@@ -59,7 +48,7 @@ def as_fitted(pipeline: Any, table: TrainingTable, stacklevel: int) -> TrainingT
         )
     if table.input != "frame":
         return table
-    table = _without_unused(pipeline, table, stacklevel + 1)
+    table = without_unused(pipeline, table, kept, stacklevel + 1)
     return table._replace(input="array") if _was_fitted_on_array(pipeline, table) else table
 
 
@@ -102,56 +91,4 @@ def _was_fitted_on_array(pipeline: Any, table: TrainingTable) -> bool:
     if len({str(dtype) for dtype in frame.dtypes}) != 1 or frame.dtypes.iloc[0].kind not in "biuf":
         return False
     rows = frame.iloc[:ROWS_ASKED]
-    return _same(_answers(pipeline, rows), _answers(pipeline, rows.to_numpy()))
-
-
-def _without_unused(pipeline: Any, table: TrainingTable, stacklevel: int) -> TrainingTable:
-    frame, left_out = table.frame, dict[Any, ContractError]()
-    for name, column in frame.items():
-        try:
-            infer_feature(column, timezone="UTC", carried=name in table.carried)
-        except ContractError as error:
-            left_out[name] = error
-    unused = [name for name in left_out if name not in table.carried]
-    if not unused:
-        return table
-    given = frame.drop(columns=list(table.carried)).iloc[:ROWS_ASKED]
-    if not _same(_answers(pipeline, given), _answers(pipeline, given.drop(columns=unused))):
-        return table
-    for name in unused:
-        warnings.warn(
-            f"column `{name}` is not in the contract: {left_out[name].message}, and the pipeline "
-            "gives the same answers without it. To do: nothing, or carry it in another form: "
-            f"{left_out[name].hint}",
-            UnusedColumnWarning,
-            stacklevel + 1,
-        )
-    return table._replace(frame=frame.drop(columns=unused))
-
-
-def _answers(pipeline: Any, rows: Any) -> Any:
-    """Return the pipeline's answers; None if it raises."""
-    for name in ("predict_proba", "predict", "transform", "score_samples"):
-        method = getattr(pipeline, name, None)
-        if method is not None:
-            break
-    else:
-        return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return method(rows)
-    except Exception:  # the user's code
-        return None
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Return whether two answers are the same, up to rounding by the order of summation."""
-    if one is None or other is None:
-        return False
-    left, right = (np.asarray(side) for side in (one, other))
-    if left.shape != right.shape:
-        return False
-    if left.dtype.kind == "f" and right.dtype.kind == "f":
-        return bool(np.allclose(left, right, rtol=1e-9, atol=1e-12, equal_nan=True))
-    return bool(pd.Series(list(left)).equals(pd.Series(list(right))))
+    return same_answers(answers(pipeline, rows), answers(pipeline, rows.to_numpy()))

@@ -109,6 +109,8 @@ _STANDARD_NAMES = frozenset(
 
 _SAFE_NAMES = frozenset(
     {
+        "builtins.frozenset",
+        "builtins.range",
         "collections.OrderedDict",
         "datetime.date",
         "datetime.datetime",
@@ -118,10 +120,11 @@ _SAFE_NAMES = frozenset(
         "decimal.Decimal",
         "functools.partial",
         "operator.itemgetter",
+        "pandas.Interval",
         "zoneinfo.ZoneInfo",
     }
 )
-"""Names of the standard library that packing accepts by default."""
+"""What packing accepts of the standard library and pandas without being told to: values."""
 
 _NO_MODEL = frozenset(
     {

@@ -156,8 +156,26 @@ def _roots(pipeline: Any) -> Iterator[tuple[str, Path]]:
         ) from error
     for named in probe.seen.values():
         module = getattr(named, "__module__", None)
+        if module and module != "builtins":
+            _check_name(module)
         if module and module != "builtins" and not is_installed(module):
             yield _root(module, f"{module}.{named.__qualname__}")
+
+
+def _check_name(module: str) -> None:
+    """Refuse a module of the user's own that is called like one of Python's.
+
+    Raises:
+        PackRefused: it is; a worker would be given Python's.
+    """
+    top = module.partition(".")[0]
+    file = getattr(sys.modules.get(top), "__file__", None)
+    if top in sys.stdlib_module_names and file and not in_packages(Path(file)):
+        raise PackRefused(
+            f"your module `{top}` is called like one of Python's, which a worker imports instead",
+            where=file,
+            hint="give it another name",
+        )
 
 
 def is_installed(module: str) -> bool:
@@ -189,7 +207,14 @@ def _root(module: str, needed_by: str) -> tuple[str, Path]:
     places = _places(spec) if spec else []
     own = sys.modules.get(module)
     file = getattr(own, "__file__", None)
-    if len(places) != 1 or not places[0].exists() or (file and not Path(file).exists()):
+    if len(places) > 1:
+        raise PackRefused(
+            f"the namespace package `{top}`, which `{needed_by}` is of, lies in several folders: "
+            f"{', '.join(map(str, places))}; the modules of one can be copied into an artifact",
+            where=module,
+            hint="move what the pipeline needs into one of them, or install it as a package",
+        )
+    if not places or not places[0].exists() or (file and not Path(file).exists()):
         raise PackRefused(
             f"cannot find the code of `{needed_by}`",
             where=module,

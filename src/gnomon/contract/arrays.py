@@ -188,9 +188,23 @@ def _localized(column: pd.Series[Any], feature: Feature) -> pa.Array:
     try:
         return pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="raise")
     except pa.ArrowInvalid:
-        raise ValueError(
-            f"a time that no clock in {zone} shows: clocks are put forward then; is the zone right?"
-        ) from None
+        instants = pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="earliest")
+        skipped = naive.filter(pc.not_equal(pc.local_timestamp(instants), naive))
+        raise _never_shown(skipped, feature, zone) from None
+
+
+def _never_shown(skipped: pa.Array, feature: Feature, zone: str) -> ContractError:
+    """The refusal of clock times that are skipped when clocks are put forward."""
+    label = f"X[{feature.column if feature.column is not None else feature.name!r}]"
+    times = f"{len(skipped):,} times" if len(skipped) > 1 else "a time"
+    return ContractError(
+        f"{times} that no clock in {zone} shows, such as {skipped[0].as_py()}: clocks are put "
+        "forward then",
+        where=f"column `{feature.name}`",
+        hint='if the column is by another clock, say so: timezone="UTC"; else drop those rows, '
+        f'or put them forward too: {label} = {label}.dt.tz_localize("{zone}", '
+        'nonexistent="shift_forward", ambiguous=True).dt.tz_localize(None)',
+    )
 
 
 def _items(value: Any) -> Any:

@@ -16,10 +16,13 @@ from gnomon.contract.feature import ItemType, holds
 from gnomon.contract.intervals import interval_text
 from gnomon.contract.zones import zone_name
 from gnomon.errors import ContractError
+from gnomon.name_lists import listed
 
 __all__ = ["infer_feature"]
 
 LARGEST_DOMAIN = 200
+LISTED_KINDS = 5
+_REAL = (bool, int, float, np.bool_, np.integer, np.floating)
 
 _NUMBERS: dict[str, FeatureType] = {
     "b": "boolean",
@@ -184,10 +187,30 @@ def _seen_objects(column: pd.Series[Any]) -> tuple[FeatureType, dict[str, Any]]:
         return _seen_text(column)
     found = _OBJECTS.get(kind)
     if found is None:
-        raise ContractError(f"an object column of kind {kind} cannot be sent as JSON")
+        raise _cannot_be_sent(known, kind)
     if found == "decimal":
         return found, {"scale": _scale(known), **_range(known)}
     return found, {} if found in ("boolean", "date") else _range(known)
+
+
+def _cannot_be_sent(known: pd.Series[Any], kind: str) -> ContractError:
+    """The refusal of objects: what they are, and, where numbers are meant, how to have these."""
+    kinds = sorted({type(value).__qualname__ for value in known})
+    if kinds == ["dict"]:
+        name = repr(known.name)
+        return ContractError(
+            "the cells are dictionaries, and a feature is one value",
+            hint=f"make a column of each key, and let the pipeline read those: X = X.drop(columns="
+            f"{name}).join(pd.json_normalize(X[{name}].tolist()).set_index(X.index))",
+        )
+    if len(kinds) > 1:
+        numbers = all(isinstance(value, (*_REAL, Decimal)) for value in known)
+        return ContractError(
+            f"the cells are of several kinds: {listed(kinds, LISTED_KINDS)}",
+            hint=f"X[{known.name!r}] = X[{known.name!r}].astype(float)" if numbers else None,
+        )
+    what = f"kind {kind}" if kinds == [] or kind != "mixed" else f"type `{kinds[0]}`"
+    return ContractError(f"an object column of {what} cannot be sent as JSON")
 
 
 def _scale(known: pd.Series[Any]) -> int:

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -198,6 +197,10 @@ def key_fields(on: str | Sequence[str], contract: Contract) -> list[pa.Field]:
     for name in on:
         if name not in features and name not in KEYS:
             raise TableError(f"the log has no field `{name}` to join on", hint=_key_hint(contract))
+        if name in features and pa.types.is_nested(features[name].type):
+            raise TableError(
+                f"`{name}` is a list, and a key is one value", hint=_key_hint(contract)
+            )
     return [features[n] if n in features else pa.field(n, KEYS[n]) for n in on]
 
 
@@ -309,11 +312,21 @@ def _read_csv(path: Path, contract: Contract) -> pa.Table:
     table = pyarrow.csv.read_csv(
         path, convert_options=pyarrow.csv.ConvertOptions(column_types={**keys, **text})
     )
-    for at, field in enumerate(table.schema):
-        if pa.types.is_string(field.type):
-            column = table.column(at)
-            blank = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
-            table = table.set_column(at, field, blank)
+    texts = {field.name: field.type for field in table.schema if pa.types.is_string(field.type)}
+    if len(table.schema.names) > len(set(table.schema.names)) or not texts:
+        return table
+    # Arrow has one list of what is null for all types: "NA" is a text and no number.
+    nulls = pyarrow.csv.ConvertOptions(
+        include_columns=list(texts),
+        column_types=texts,
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
+    with_nulls = pyarrow.csv.read_csv(path, convert_options=nulls)
+    for name in texts:
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, table.schema.field(at), with_nulls.column(name))
     return table
 
 
@@ -343,4 +356,5 @@ def _names(names: Sequence[str]) -> str:
 
 def _key_hint(contract: Contract) -> str:
     keys = f"the entity key is {_names(contract.entity_key)}; " if contract.entity_key else ""
-    return keys + f"join on {_names([*(f.name for f in contract.features), *KEYS])}"
+    values = [feature.name for feature in contract.features if feature.type != "list"]
+    return keys + f"join on {_names([*values, *KEYS])}"

@@ -13,12 +13,15 @@ from sklearn.utils import get_tags
 from gnomon.contract.contract import Task
 from gnomon.contract.feature import Output, Scalar, label_text
 from gnomon.errors import PackRefused
+from gnomon.name_lists import listed
 from gnomon.pipeline.methods import as_columns, method
 
 __all__ = ["ModelOutputs", "described", "estimator_type", "target_names"]
 
 MOST_OUTPUTS = 4_096
 """The most outputs: each is a column of the log and a value of every answer."""
+
+MOST_KINDS = 5
 
 MOST_CLASSES = 20
 """Integers with more distinct values count as a quantity, if nothing says what they are."""
@@ -74,18 +77,18 @@ def described(pipeline: Any, rows: Any, y: Any = None) -> ModelOutputs:
     predict, transform = method(pipeline, "prediction"), method(pipeline, "value")
     if predict is not None:
         answer = predict(rows)
-        columns = as_columns(answer)
-        targets = target_names(y if y is not None else answer, len(columns))
+        columns = _columns(answer, rows, "predict")
+        targets = _target_names(y, answer, len(columns))
         found = _predictions(pipeline, columns, targets, rows, y)
     elif transform is not None:
         answer = transform(rows)
         if getattr(answer, "ndim", 1) == 2:  # before a sparse answer is made dense
             _check_width(answer.shape[1])
-        columns = as_columns(answer)
+        columns = _columns(answer, rows, "transform")
         names = _names_out(pipeline, len(columns))
         found = ModelOutputs("transformation", tuple(map(_value, names, columns)))
     elif (score := method(pipeline, "score")) is not None:
-        columns = as_columns(score(rows))
+        columns = _columns(score(rows), rows, "score_samples")
         found = ModelOutputs("density_estimation", tuple(_scores(len(columns), (), ())))
     else:
         raise _answers_nothing(pipeline)
@@ -100,6 +103,38 @@ def target_names(y: Any, count: int) -> tuple[str, ...]:
     return tuple(map(str, range(count)))
 
 
+def _target_names(y: Any, answer: Any, count: int) -> tuple[str, ...]:
+    """By the columns of ``y``; by those of the answer where ``y`` has others, as one quantity has
+    of which several quantiles are predicted."""
+    named = isinstance(y, pd.DataFrame) and y.shape[1] == count
+    return target_names(y if named else answer, count)
+
+
+def _columns(answer: Any, rows: Any, name: str) -> list[Column]:
+    """The columns of an answer that has a value, or one of each column, for every row.
+
+    Raises:
+        PackRefused: it has not.
+    """
+    count = rows.shape[0] if hasattr(rows, "shape") else len(rows)
+    try:
+        columns = as_columns(answer, count)
+    except ValueError:  # lists of different lengths, or more than two dimensions
+        columns = []
+    if columns and all(len(column) == count for column in columns):
+        return columns
+    kind = type(answer).__name__
+    size = f" of {len(answer)}" if isinstance(answer, list | tuple) else ""
+    size += f" of shape {answer.shape}" if hasattr(answer, "shape") else ""
+    raise PackRefused(
+        f"`{name}` answers a {kind}{size} for {count} rows; expected a number or a label for each, "
+        "or a row of as many for all",
+        where=name,
+        hint="let it return an array with a row for each row of X, such as "
+        "np.column_stack([mean, std]); of sets of labels, a column of true and false for each",
+    )
+
+
 def _predictions(
     pipeline: Any, predicted: list[Column], names: Sequence[str], rows: Any, y: Any
 ) -> ModelOutputs:
@@ -109,7 +144,7 @@ def _predictions(
     outputs = [
         Output(
             name=f"prediction_{target}" if target is not None else "prediction",
-            type="float" if task == "regression" else _type_of(labels, column),
+            type=_quantity(column) if task == "regression" else _type_of(labels, column),
             target=target,
             classes=labels if target is not None else (),
         )
@@ -120,7 +155,8 @@ def _predictions(
     if predict_proba is not None:
         answer = predict_proba(rows)
         widths = [part.shape[1] for part in answer] if isinstance(answer, list) else None
-        outputs += _probabilities(len(as_columns(answer)), widths, targets, classes)
+        count = len(_columns(answer, rows, "predict_proba"))
+        outputs += _probabilities(count, widths, targets, classes)
     elif score is not None:
         of_classes = () if _scores_pairs(pipeline) else classes[0]
         outputs += _scores(len(as_columns(score(rows))), targets, of_classes)
@@ -279,6 +315,18 @@ def _value(name: str, column: Column) -> Output:
     return Output(name=name, type=_type_of((), column), kind="value")
 
 
+def _quantity(column: Column) -> OutputType:
+    """The type of a regression's answer, which is served as floats."""
+    found = _type_of((), column)
+    if found == "string":
+        raise PackRefused(
+            "it is a regressor, or was fitted on numbers, and answers text",
+            where="predict",
+            hint="give its class ClassifierMixin, or let `predict` return numbers",
+        )
+    return "float"
+
+
 def _type_of(labels: Sequence[Scalar], column: Column) -> OutputType:
     """Return the type of a column by its labels, if they are known; else by its dtype."""
     if labels:
@@ -307,7 +355,8 @@ def _type_of(labels: Sequence[Scalar], column: Column) -> OutputType:
         }
         if inferred in by_inferred:
             return by_inferred[inferred]
-        raise _no_answer(f"objects of kind {inferred}")
+        names = sorted({type(value).__qualname__ for value in column if value is not None})
+        raise _no_answer(f"values of type {listed(names, MOST_KINDS, '`{}`')}")
     if column.dtype.kind not in by_kind:
         raise _no_answer(f"values of dtype `{column.dtype}`")
     return by_kind[column.dtype.kind]
@@ -315,7 +364,7 @@ def _type_of(labels: Sequence[Scalar], column: Column) -> OutputType:
 
 def _no_answer(what: str) -> PackRefused:
     return PackRefused(
-        f"it answers {what}, which JSON cannot represent",
+        f"it answers {what}, and an output is a number, a boolean or text",
         where="the outputs",
         hint="add a last step that converts them to numbers or strings",
     )

@@ -421,6 +421,14 @@ def _plain(value: Any) -> Any:
     """Convert the values of numpy and pandas in a record."""
     if isinstance(value, datetime):
         return value.isoformat()
+    if getattr(value, "ndim", 0) > 0 and hasattr(value, "tolist"):
+        if value.dtype.kind == "f" and not all(map(math.isfinite, value.ravel().tolist())):
+            raise TypeError("expected an array of numbers that JSON can hold, got NaN or infinity")
+        return value.tolist()
+    if type(value).__name__ == "Interval":
+        from gnomon.contract.intervals import interval_text  # imports pandas, as the caller has
+
+        return interval_text(value)
     if hasattr(value, "item"):
         return value.item()
     raise TypeError(f"expected a number, text, boolean, time or None, got {type(value).__name__}")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
 from gnomon.contract.body_size import SOON_BYTES
 from gnomon.errors import BodyTooLarge, MalformedBody, UnknownContentCoding
 
-__all__ = ["CODINGS", "Gunzip", "content_coding", "decoded"]
+__all__ = ["CODINGS", "Decompressor", "content_coding", "decoded", "decompressor"]
 
 CODINGS = ("gzip", "zstd")
 """The supported codings, in addition to none."""
@@ -20,16 +21,15 @@ _PIECE_BYTES = 262_144
 """The most bytes to decompress, or to produce, at a time: about a millisecond."""
 _GZIP = 31
 """``wbits`` of zlib for a gzip header and the largest window."""
+_ZSTD_WINDOW_LOG = 23
+"""8 MiB, the largest window of this content coding (RFC 9659): what a decompressor holds."""
 
 
-def content_coding(
-    headers: Iterable[tuple[bytes, bytes]], accepted: Iterable[str] = CODINGS
-) -> str | None:
-    """Return the coding of a body; None if it has none.
+def content_coding(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The coding of a body; None if it has none.
 
     Args:
-        headers: the headers of its request.
-        accepted: the supported codings.
+        headers: of its request.
 
     Raises:
         UnknownContentCoding: the body has another coding, or several.
@@ -39,17 +39,14 @@ def content_coding(
     named = [_ALIASES.get(name, name) for name in named if name not in ("", "identity")]
     if not named:
         return None
-    accepted = tuple(accepted)
-    if len(named) > 1 or named[0] not in accepted:
-        expected = " or ".join(f"`{name}`" for name in accepted)
-        error = UnknownContentCoding(
+    if len(named) > 1 or named[0] not in CODINGS:
+        expected = " or ".join(f"`{name}`" for name in CODINGS)
+        raise UnknownContentCoding(
             f"expected a body that is compressed with {expected}, or not at all, "
             f"got `{', '.join(named)[:60]}`",
             where="Content-Encoding",
             hint="compress it once, or send it uncompressed",
         )
-        error.accepted = accepted
-        raise error
     return named[0]
 
 
@@ -74,7 +71,7 @@ async def decoded(
         MalformedBody: the body is not of that coding, is incomplete, or has more bytes after it.
         BodyTooLarge: the body would be longer than the limit.
     """
-    pieces = (_gunzip if coding == "gzip" else _unzstd)(bytes(body))
+    pieces = _pieces(bytes(body), decompressor(coding))
     plain = bytearray()
     soon = len(body) <= SOON_BYTES
     while piece := next(pieces, b"") if soon else await asyncio.to_thread(next, pieces, b""):
@@ -90,12 +87,12 @@ async def decoded(
     return plain if len(plain) > SOON_BYTES else bytes(plain)
 
 
-class Gunzip:
-    """A gzip stream that arrives in pieces and is decompressed only as fast as it is read."""
+_ALSO = {"gzip": "", "zstd": ", with a window of at most 8 MiB, as `zstd` does up to level 19"}
+_ZSTD_SAYS = "Unable to decompress Zstandard data: "
 
-    def __init__(self) -> None:
-        self._stream = zlib.decompressobj(_GZIP)
-        self._waiting = b""
+
+class Decompressor(Protocol):
+    """A compressed stream that comes bit by bit and is decompressed no faster than it is read."""
 
     def feed(self, data: bytes) -> None:
         """Add bytes of the stream; to be called only after :meth:`read` has returned nothing.
@@ -103,16 +100,38 @@ class Gunzip:
         Raises:
             MalformedBody: the stream has already ended.
         """
-        if data and self._stream.eof:
-            raise _trailing("gzip")
-        self._waiting += data
 
     def read(self, most: int) -> bytes:
         """Return up to ``most`` bytes; none if more of the stream is needed, or it has ended.
 
         Raises:
-            MalformedBody: it is not a gzip stream, or there are bytes after its end.
+            MalformedBody: it is not such a stream, or something follows it.
         """
+
+    def end(self) -> None:
+        """The stream has come to its end.
+
+        Raises:
+            MalformedBody: it is not complete.
+        """
+
+
+def decompressor(coding: str) -> Decompressor:
+    """What reads a stream of one of :data:`CODINGS`."""
+    return _Gunzip() if coding == "gzip" else _Unzstd()
+
+
+class _Gunzip:
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(_GZIP)
+        self._waiting = b""
+
+    def feed(self, data: bytes) -> None:
+        if data and self._stream.eof:
+            raise _trailing("gzip")
+        self._waiting += data
+
+    def read(self, most: int) -> bytes:
         if self._stream.eof:
             return b""
         try:
@@ -125,17 +144,44 @@ class Gunzip:
         return piece
 
     def end(self) -> None:
-        """Check that the stream is complete.
-
-        Raises:
-            MalformedBody: it is not.
-        """
         if not self._stream.eof:
             raise _cut_short("gzip")
 
 
-def _gunzip(body: bytes) -> Iterator[bytes]:
-    stream = Gunzip()
+class _Unzstd:
+    """One frame: of several, small ones would cost more than they hold."""
+
+    def __init__(self) -> None:
+        from backports import zstd  # Clients import this module, and need none.
+
+        self._error = zstd.ZstdError
+        window = {int(zstd.DecompressionParameter.window_log_max): _ZSTD_WINDOW_LOG}
+        self._frame = zstd.ZstdDecompressor(options=window)
+        self._waiting = b""
+
+    def feed(self, data: bytes) -> None:
+        if data and self._frame.eof:
+            raise _trailing("zstd")
+        self._waiting += data
+
+    def read(self, most: int) -> bytes:
+        if self._frame.eof:
+            return b""
+        data, self._waiting = self._waiting, b""
+        try:
+            piece = self._frame.decompress(data, most)
+        except self._error as error:
+            raise _broken("zstd", str(error).removeprefix(_ZSTD_SAYS)) from None
+        if self._frame.unused_data:
+            raise _trailing("zstd")
+        return piece
+
+    def end(self) -> None:
+        if not self._frame.eof:
+            raise _cut_short("zstd")
+
+
+def _pieces(body: bytes, stream: Decompressor) -> Iterator[bytes]:
     for start in range(0, len(body), _PIECE_BYTES):
         stream.feed(body[start : start + _PIECE_BYTES])
         while piece := stream.read(_PIECE_BYTES):
@@ -143,27 +189,12 @@ def _gunzip(body: bytes) -> Iterator[bytes]:
     stream.end()
 
 
-def _unzstd(body: bytes) -> Iterator[bytes]:
-    import pyarrow as pa  # Clients import this module, and need no Arrow.
-
-    if not body:
-        raise _cut_short("zstd")
-    try:
-        # Arrow includes zstd, so no other library is needed for it.
-        stream = pa.CompressedInputStream(pa.BufferReader(body), "zstd")
-        while piece := stream.read(_PIECE_BYTES):
-            yield piece
-    except OSError as error:
-        if "Truncated" in str(error):
-            raise _cut_short("zstd") from None
-        raise _broken("zstd", str(error).removeprefix("ZSTD decompress failed: ")) from None
-
-
 def _broken(coding: str, detail: str) -> MalformedBody:
     return MalformedBody(
         f"expected a body compressed with {coding}, as `Content-Encoding` says: {detail}",
         where="the body",
-        hint=f"send it uncompressed without `Content-Encoding`, or compress it with {coding}",
+        hint=f"send it uncompressed without `Content-Encoding`, or compress it with {coding}"
+        + _ALSO[coding],
     )
 
 

@@ -26,7 +26,7 @@ from gnomon.errors import (
     UnknownVersion,
 )
 from gnomon.service.answer_backlog import AnswerBacklog
-from gnomon.service.content_coding import Gunzip, content_coding
+from gnomon.service.content_coding import content_coding, decompressor
 from gnomon.service.http import (
     NOSNIFF,
     ClientGone,
@@ -50,8 +50,6 @@ __all__ = ["RecordStream", "media_type"]
 
 logger = logging.getLogger("gnomon")
 
-STREAM_CODINGS = ("gzip",)
-"""zstd is missing because Arrow's reader for it needs a complete body."""
 AHEAD_BYTES = 2 * PART_BYTES
 """The most bytes that are read before they are needed."""
 PIECE_BYTES = 65_536
@@ -91,8 +89,8 @@ class RecordStream:
         source, answers = _FORMS[media_type(scope["headers"])]
         if scope.get("http_version") == "1.0":
             raise UnknownVersion("expected HTTP/1.1, as answers leave in chunks")
-        coding = content_coding(scope["headers"], STREAM_CODINGS)
-        self._gunzip = None if coding is None else Gunzip()
+        coding = content_coding(scope["headers"])
+        self._coded = None if coding is None else decompressor(coding)
         self._source = source(settings.body_bytes)
         self._answers = answers()
         self._receive, self._send = receive, send
@@ -167,8 +165,8 @@ class RecordStream:
                     self._came.set()
                     await asyncio.sleep(0)  # A few bytes may become many pieces.
                     await self._hold(grow)
-            if self._gunzip is not None:
-                self._gunzip.end()
+            if self._coded is not None:
+                self._coded.end()
             self._source.end()
         finally:
             self._ended = True
@@ -182,11 +180,11 @@ class RecordStream:
         return message.get("body", b""), message.get("more_body", False)
 
     def _plain(self, data: bytes) -> Iterator[bytes]:
-        if self._gunzip is None:
+        if self._coded is None:
             yield data
             return
-        self._gunzip.feed(data)
-        while piece := self._gunzip.read(PIECE_BYTES):
+        self._coded.feed(data)
+        while piece := self._coded.read(PIECE_BYTES):
             yield piece
 
     async def _hold(self, grow: Callable[[int], None]) -> None:
