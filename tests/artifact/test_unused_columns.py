@@ -101,6 +101,22 @@ def test_a_column_that_only_some_rows_need_is_kept() -> None:
         assert left(pipeline, zeros) == ["a", "b", "rare"]
 
 
+def fallen_back(frame: pd.DataFrame) -> pd.DataFrame:
+    """A function that reads a second column only where the first is null."""
+    found = frame[["a"]]
+    return found.fillna({"a": frame["b"].mean()}) if found["a"].isna().any() else found
+
+
+def test_a_column_that_one_row_of_thousands_needs_is_kept() -> None:
+    """Left out, a request such as that row would fail."""
+    frame = rows(20_000)
+    frame.loc[12_345, "a"] = np.nan
+    pipeline = make_pipeline(FunctionTransformer(fallen_back), LinearRegression())
+    pipeline.fit(frame, np.arange(len(frame)))
+    with pytest.warns(UnusedColumnWarning):
+        assert left(pipeline, frame) == ["a", "b"]
+
+
 def test_a_model_of_all_columns_keeps_all() -> None:
     """It is fitted on them, whatever its coefficients are."""
     frame = rows()[["a", "b", "rare"]].assign(rare=0.0)

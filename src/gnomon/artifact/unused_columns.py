@@ -26,9 +26,9 @@ __all__ = ["ROWS_ASKED", "UnusedColumnWarning", "answers", "same_answers", "with
 ROWS_ASKED = 50
 """Rows whose answers say whether the pipeline uses a column."""
 
-_ROWS_CONFIRMED = 500
-"""Rows on which those that seem unused must change nothing, all at once: one that is null or the
-same in the first rows may matter in others."""
+_ROWS_CONFIRMED = 100_000
+"""Rows on which the columns that seem unused must change nothing: all of most training frames, as a
+step may read a column only in a row that lacks another."""
 
 _ONE_MORE = "a column that training did not have"
 
@@ -142,6 +142,8 @@ def _unused(pipeline: Any, frame: pd.DataFrame, columns: list[Any]) -> list[Any]
         return [*search(names[:middle]), *search(names[middle:])] if middle else []
 
     unused = search(columns)
+    if not unused:
+        return []
     spaced = np.linspace(0, len(frame) - 1, num=min(_ROWS_CONFIRMED, len(frame)), dtype=int)
     many = frame.iloc[spaced]
     expected = _tried(step, many)
