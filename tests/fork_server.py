@@ -78,8 +78,12 @@ PRELOADED = (
 """What most processes need. Not ``prometheus_client``: it reads where its files go as it is
 imported. BentoML reads its home later, when it is first asked for; :func:`_preload` sees to it."""
 
-STARTERS = ("bentoml", "_bentoml_impl.worker.service", "gnomon", "gnomon.shadow.feed")
-"""Modules that start other interpreters when they are run. Others start few, and new ones."""
+STARTERS = (
+    *("bentoml", "_bentoml_impl.worker.service", "gnomon", "gnomon.shadow.feed"),
+    *("models.train", "pack.py"),
+)
+"""Modules and scripts that start other interpreters when they are run; to pack is to start one.
+Others start few, and new ones."""
 
 READ_ONCE = ("GNOMON_PORTABLE", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "LD_PRELOAD")
 ALLOWED = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
@@ -354,7 +358,8 @@ def _serve(sock: socket.socket, clone: _Clone) -> tuple[Job, list[int]]:
 def _fork_server(job: Job) -> socket.socket | int | None:
     """Give a process that will start others a fork server: in that its socket, and in this one the
     number of the other end; None where there is none."""
-    if job.words[0] != "-m" or job.words[1] not in STARTERS:
+    started = job.words[1] if job.words[0] == "-m" else job.words[0]
+    if started not in STARTERS:
         return None
     parent = os.getpid()
     ours, theirs = socket.socketpair()

@@ -11,10 +11,12 @@ import ast
 import importlib.util
 import io
 import pickle
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from importlib import metadata
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, ModuleType
@@ -94,15 +96,30 @@ def commit(paths: Iterable[Path]) -> tuple[str | None, bool | None]:
 
 def distributions(code: dict[str, Path], types: Iterable[str]) -> set[str]:
     """Installed distributions that the code imports or the pipeline's types come from."""
-    from importlib import metadata
-
     tops = {name.partition(".")[0] for name in types}
     for source in code.values():
         for path in _files(source):
             if path.suffix == ".py":
                 tops |= {name.partition(".")[0] for name in _imports(path)}
-    installed = metadata.packages_distributions()
-    return {name for top in tops - code.keys() for name in installed.get(top, ())}
+    tops -= code.keys()
+    return {
+        one.metadata["Name"]
+        for one in metadata.distributions()
+        if not tops.isdisjoint(_top_level(one))
+    }
+
+
+def _top_level(distribution: metadata.Distribution) -> set[str]:
+    """The first part of every module that a distribution installs.
+
+    As ``metadata.packages_distributions`` finds it, which makes a path of every installed file,
+    for half a second.
+    """
+    if declared := distribution.read_text("top_level.txt"):
+        return set(declared.split())
+    if record := distribution.read_text("RECORD"):
+        return {re.split("[/.,]", line, maxsplit=1)[0] for line in record.splitlines()}
+    return {file.parts[0].partition(".")[0] for file in distribution.files or ()}
 
 
 class _Probe(pickle.Pickler):
