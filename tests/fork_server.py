@@ -43,9 +43,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 PRELOADED = (
+    "skops.io",
     "bentoml_cli.cli",
     "_bentoml_impl.server.serving",
     "_bentoml_impl.worker.service",
@@ -69,13 +70,13 @@ PRELOADED = (
     "sklearn.linear_model",
     "sklearn.pipeline",
     "sklearn.preprocessing",
-    "skops.io",
     "uvicorn.lifespan.on",
     "uvicorn.loops.auto",
     "uvicorn.protocols.http.auto",
     "uvloop",
 )
-"""What most processes need. Not ``prometheus_client``: it reads where its files go as it is
+"""What most processes need; skops first, as it looks through every module there is for the names of
+some thousand functions. Not ``prometheus_client``: it reads where its files go as it is
 imported. BentoML reads its home later, when it is first asked for; :func:`_preload` sees to it."""
 
 STARTERS = (
@@ -136,6 +137,7 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
 
     _server: socket.socket | None = None
     _environment: dict[str, str] | None = None
+    _variables: ClassVar[dict[str, str]] = {}
     _owner = 0
     _is_first = False
     _asking = threading.Lock()
@@ -151,6 +153,7 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
             environment |= dict.fromkeys(_THREADS, "1")
             environment["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
             environment.pop("GNOMON_PORTABLE", None)
+            environment |= cls._variables
             environment["ROOM"] = "-" * _TITLE_BYTES
             command = [sys.executable, "-P", __file__, str(theirs.fileno()), "-" * _TITLE_BYTES]
             server = NEW_INTERPRETER(
@@ -230,6 +233,13 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
         if pid < 0:
             raise OSError(-pid, os.strerror(-pid))
         return pid
+
+
+class PortablePopen(Popen):
+    """Forks where ``GNOMON_PORTABLE=1`` is set, which is read as Gnomon is imported."""
+
+    _owner = 0
+    _variables: ClassVar[dict[str, str]] = {"GNOMON_PORTABLE": "1"}
 
 
 def _can_fork() -> bool:

@@ -16,8 +16,8 @@ from gnomon.testing import Server, serving
 from tests.packing import install, times, write_service
 from tests.service.running import SCRIPT
 
-EXAMPLES = 250
-"""Of what each route may be asked, beside those that every run covers: 3,000 in all."""
+EXAMPLES = 60
+"""Of what each route may be asked, beside those that every run covers: 700 in all."""
 
 SECONDS = 45
 FEWEST_CASES = 100
