@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from importlib import metadata
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -243,17 +244,23 @@ def _imported(source: Path) -> Iterator[tuple[str, Path]]:
                 yield _root(name, f"{name}, which {path.name} imports")
 
 
-def _imports(path: Path) -> Iterator[str]:
+def _imports(path: Path) -> tuple[str, ...]:
     """The absolute imports of a source file, wherever in it they stand."""
     try:
-        tree = ast.parse(path.read_bytes(), str(path))
+        return _imports_of(path.read_bytes())
     except SyntaxError as error:
         raise PackRefused(f"not Python this version reads: {error.msg}", where=str(path)) from None
-    for node in ast.walk(tree):
+
+
+@lru_cache(maxsize=256)  # To parse a package takes longer than most of packing, and is asked twice.
+def _imports_of(source: bytes) -> tuple[str, ...]:
+    found: list[str] = []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            yield node.module
+            found.append(node.module)
+    return tuple(found)
 
 
 def _files(source: Path) -> Iterator[Path]:
