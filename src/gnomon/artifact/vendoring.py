@@ -236,10 +236,13 @@ def _given(code: Code) -> Iterator[tuple[str, Path]]:
 
 def _imported(source: Path) -> Iterator[tuple[str, Path]]:
     """Top-level modules of the user's own that a module or package imports."""
+    seen: set[str] = set()
     for path in _files(source):
         if path.suffix != ".py":
             continue
-        for name in sorted({name.partition(".")[0] for name in _imports(path)}):
+        new = {name.partition(".")[0] for name in _imports(path)} - seen
+        seen |= new
+        for name in sorted(new):
             if not is_installed(name) and _spec(name) is not None:
                 yield _root(name, f"{name}, which {path.name} imports")
 
@@ -252,7 +255,9 @@ def _imports(path: Path) -> tuple[str, ...]:
         raise PackRefused(f"not Python this version reads: {error.msg}", where=str(path)) from None
 
 
-@lru_cache(maxsize=256)  # To parse a package takes longer than most of packing, and is asked twice.
+@lru_cache(
+    maxsize=1024
+)  # To parse a package takes longer than most of packing, and is asked twice.
 def _imports_of(source: bytes) -> tuple[str, ...]:
     found: list[str] = []
     for node in ast.walk(ast.parse(source)):
