@@ -20,6 +20,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "artifact/test_vendoring.py": ("artifact/installed_packages.py",),
     "artifact/test_refusals.py": (
         "artifact/allowances.py",
+        "artifact/beside_columns.py",
         "artifact/experimental.py",
         "artifact/metadata_routing.py",
         "artifact/outside_reads.py",
@@ -72,6 +73,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "report/test_html.py": ("page_templates.py", "report/document.py", "report/lines.py"),
     "report/test_model.py": ("report/counts.py", "report/diagnosis.py", "report/intervals.py"),
     "report/test_terminal.py": ("report/comparison_document.py", "terminal.py"),
+    "rollout/test_gates.py": ("rollout/gate.py", "rollout/share_gates.py"),
     "test_notebook.py": ("log/row_counts.py", "rollout/queries.py"),
     "rollout/test_skew_checks.py": ("rollout/defaults.py",),
     "shadow/accounts/test_balance.py": (

@@ -19,7 +19,7 @@ from gnomon.errors import SettingsError, TableError
 from gnomon.leakage import LeakageEvidence, LeakageFinding
 from gnomon.log.row_counts import LogRowCounts
 from gnomon.notebook import MOST_CHARACTERS, MOST_ROWS, Tabular
-from gnomon.rollout.gates import Gate
+from gnomon.rollout.gate import Gate
 from gnomon.rollout.history import RolloutState
 from gnomon.service.status import Books, ShadowStatus
 from gnomon.settings import Settings

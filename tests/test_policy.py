@@ -198,7 +198,7 @@ NAMED = pa.schema([("prediction", pa.string()), ("probability_late", pa.float64(
         ('[decision]\noutput = "probability_lte"\nthreshold = 0.3',
          r"`a:1` has no output `probability_lte`.*decision\.output.*prediction, probability_late"),
         ('[decision]\noutput = "prediction"\nthreshold = 0.3',
-         r"a threshold can be held against.*string.*its numbers are probability_late"),
+         r"a threshold can be applied to.*string.*its numbers are probability_late"),
         ('[compare.predction]\nkind = "label"',
          r"no column `predction` at compare\.\"predction\".*prediction, probability_late"),
         ('[compare."probabilty_*"]\nabsolute = 0.001', r"no column `probabilty_\*`"),

@@ -1,6 +1,6 @@
 """Serve a model, run the next one in its shadow, and prove that online matches offline.
 
-Names are imported on first use, so that ``import gnomon`` costs nothing.
+Names are imported on first use, so that ``import gnomon`` is fast.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from gnomon.rollout import saved_reports as saved_reports
     from gnomon.rollout import start_shadow as start_shadow
     from gnomon.rollout import stop_shadow as stop_shadow
-    from gnomon.rollout.gates import Gates as Gates
+    from gnomon.rollout.gate import Gates as Gates
     from gnomon.rollout.history import Event as Event
     from gnomon.service.client import AsyncClient as AsyncClient
     from gnomon.service.client import Client as Client
@@ -117,7 +117,7 @@ _HOMES = {
     "DriftCheck": "rollout",
     "DriftReport": "drift",
     "Event": "rollout.history",
-    "Gates": "rollout.gates",
+    "Gates": "rollout.gate",
     "GnomonError": "errors",
     "InferenceLog": "log",
     "LabelledTable": "leakage",

@@ -1,8 +1,8 @@
-"""A bounded random sample of a stream: the rows with the smallest draws, or hashes, are kept.
+"""A bounded random sample of a stream: the rows with the smallest draws or hashes are kept.
 
-Bottom-k sampling: Cohen and Kaplan, "Summarizing data using bottom-k sketches", PODC 2007. Each row
-is as likely to be kept as any other, whatever came in which batches, and samples merge into the
-sample of all that they saw.
+Bottom-k sampling: Cohen and Kaplan, "Summarizing data using bottom-k sketches", PODC 2007. Every
+row is equally likely to be kept, however the rows are split into batches. Merging samples gives the
+sample of all their rows.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ T = TypeVar("T")
 
 
 class BottomK(Generic[T]):
-    """At most ``size`` rows of whatever kind.
+    """A sample of at most ``size`` rows of any type.
 
     Args:
         size: rows to keep.
-        take: some of a batch's rows, by their indices.
-        concat: batches as one.
+        take: returns the rows of a batch at some indices.
+        concat: joins batches into one.
 
     Attributes:
-        seen: rows offered.
+        seen: how many rows were offered.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class BottomK(Generic[T]):
         self._held = 0
 
     def offer(self, places: Floats, rows: T) -> None:
-        """See more rows, each with its place."""
+        """Offer more rows, each with its draw or hash."""
         self.seen += len(places)
         chosen = np.flatnonzero(places < self._below)
         if len(chosen):
@@ -52,14 +52,14 @@ class BottomK(Generic[T]):
             self._shrink()
 
     def merge(self, other: BottomK[T]) -> None:
-        """See all that another of the same size saw."""
+        """Merge another sample of the same size into this one."""
         seen = self.seen + other.seen
         for places, rows in other._parts:
             self.offer(places, rows)
         self.seen = seen
 
     def kept(self) -> T | None:
-        """The rows kept, by place; None when none were offered."""
+        """Return the rows kept, ordered by draw or hash; None when none were offered."""
         if not self._parts:
             return None
         self._shrink()

@@ -53,8 +53,8 @@
     ├── ServerError                   502  server_error
     └── MissingExtra                  500  missing_extra
 
-A message says what was expected, what was received, where, and what to do next. ``body`` is the one
-JSON shape every HTTP error has.
+A message says what was expected, what was received, where, and what to do next. ``body`` is the
+JSON shape of every HTTP error.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class GnomonError(Exception):
         return f"{self.message}{where}{hint}"
 
     def body(self, request_id: str | None = None) -> dict[str, Any]:
-        """The error as every HTTP route answers it."""
+        """Return the error as every HTTP route sends it."""
         return {
             "error": {
                 "code": self.code,
@@ -167,7 +167,7 @@ class Breach(NamedTuple):
 class InvalidRequest(GnomonError):
     """A request that violates the live artifact's contract.
 
-    ``breach`` says how, where it is a matter of one value.
+    ``breach`` says how, if a single value violates it.
     """
 
     status, code = 422, "invalid_request"
@@ -175,7 +175,7 @@ class InvalidRequest(GnomonError):
 
     @classmethod
     def of(cls, breach: Breach, hint: str | None = None) -> InvalidRequest:
-        """The refusal of a value."""
+        """Return the error for a value that is refused."""
         made = cls(f"expected {breach.expected}, got {breach.got}", hint=hint)
         made.breach = breach
         return made
@@ -188,19 +188,19 @@ class MalformedBody(InvalidRequest):
 
 
 class RequestTimeout(InvalidRequest):
-    """A request that its client did not send to its end in time."""
+    """A request that its client did not send completely in time."""
 
     status, code = 408, "request_timeout"
 
 
 class BodyTooLarge(InvalidRequest):
-    """A body, or a number of rows, over the limit in the settings."""
+    """A body that is larger, or has more rows, than the settings allow."""
 
     status, code = 413, "body_too_large"
 
 
 class UnknownContentCoding(InvalidRequest):
-    """A body in a content coding that is not read; ``accepted`` are those that are."""
+    """A body in a content coding that is not supported; ``accepted`` lists the supported ones."""
 
     status, code = 415, "unknown_content_coding"
     accepted: tuple[str, ...] = ("gzip", "zstd")
@@ -219,25 +219,25 @@ class TargetTooLong(MalformedRequest):
 
 
 class ExpectationFailed(MalformedRequest):
-    """An ``Expect`` header that asks for something other than ``100-continue``."""
+    """An ``Expect`` header with a value different from ``100-continue``."""
 
     status, code = 417, "expectation_failed"
 
 
 class HeadTooLarge(MalformedRequest):
-    """More headers, or more bytes of them, than a request may have."""
+    """A request with more headers, or more bytes of headers, than allowed."""
 
     status, code = 431, "head_too_large"
 
 
 class UnknownTransferCoding(MalformedRequest):
-    """A transfer coding other than ``chunked``."""
+    """A transfer coding that is not ``chunked``."""
 
     status, code = 501, "unknown_transfer_coding"
 
 
 class UnknownVersion(MalformedRequest):
-    """A major version of HTTP other than 1."""
+    """A major version of HTTP that is not 1."""
 
     status, code = 505, "unknown_version"
 
@@ -255,13 +255,13 @@ class OriginNotAllowed(GnomonError):
 
 
 class HostNotAllowed(GnomonError):
-    """The request is for a host name that the server does not have."""
+    """The request is for a host name that is not one of the server's."""
 
     status, code = 421, "host_not_allowed"
 
 
 class UnknownRoute(GnomonError):
-    """No such route."""
+    """The server has no such route."""
 
     status, code = 404, "unknown_route"
 
@@ -273,13 +273,13 @@ class MethodNotAllowed(GnomonError):
 
 
 class UnknownMethod(GnomonError):
-    """A method that HTTP does not have, or CONNECT."""
+    """A method that HTTP does not define, or CONNECT."""
 
     status, code = 501, "unknown_method"
 
 
 class UnknownArtifact(GnomonError):
-    """No artifact of that tag in the store."""
+    """The store has no artifact with that tag."""
 
     status, code = 404, "unknown_artifact"
 
@@ -307,7 +307,7 @@ class LogUnavailable(GnomonError):
 
     @classmethod
     def of(cls, doing: str, error: OSError, *, where: str) -> LogUnavailable:
-        """The error for an operation of the log that the operating system refused."""
+        """Return the error for a log operation that the operating system refused."""
         made = cls(
             f"cannot {doing}: {error.strerror}",
             where=where,
@@ -318,7 +318,7 @@ class LogUnavailable(GnomonError):
 
 
 class DeadlineExceeded(GnomonError):
-    """The answer did not come within the deadline."""
+    """The answer did not arrive within the deadline."""
 
     status, code = 504, "deadline_exceeded"
 
@@ -336,7 +336,7 @@ class ContractError(GnomonError):
 
 
 class PackRefused(GnomonError):
-    """A pipeline whose served answers would differ from its offline ones."""
+    """A pipeline whose online predictions would differ from its offline ones."""
 
     status, code = 422, "pack_refused"
 
@@ -360,13 +360,13 @@ class ArtifactIncompatible(ArtifactError):
 
 
 class UntrustedTypes(ArtifactError):
-    """The serialized pipeline names forbidden types, or ones that its manifest does not trust."""
+    """The serialized pipeline has types that are forbidden or not trusted by its manifest."""
 
     status, code = 403, "untrusted_types"
 
 
 class UntrustedSignature(ArtifactError):
-    """No trusted key signed the artifact, or a signature is for another one."""
+    """No trusted key signed the artifact, or a signature belongs to another artifact."""
 
     status, code = 403, "untrusted_signature"
 
@@ -420,13 +420,13 @@ class SettingsError(GnomonError):
 
 
 class StorageError(GnomonError):
-    """The storage root cannot be read or written; the message has the system's reason."""
+    """The storage root cannot be read or written; the message includes the system's reason."""
 
     status, code = 503, "storage_unavailable"
 
 
 class UnreadableFile(GnomonError):
-    """A file of ours that is empty, cut off or of another kind; never treated as missing."""
+    """A file of Gnomon that is empty, cut off or of another kind; never treated as missing."""
 
     status, code = 500, "unreadable_file"
 
@@ -450,7 +450,7 @@ class GateRefused(RolloutError):
 
 
 class GateUndecided(GateRefused):
-    """A promotion whose gates do not fail, but lack evidence that may still come."""
+    """A promotion whose gates do not fail, but lack evidence that may still arrive."""
 
     status, code = 409, "gate_undecided"
 
@@ -468,10 +468,10 @@ class RolloutConflict(RolloutError):
 
 
 class HistoryDamaged(RolloutError):
-    """A rollout history that lost, changed or cannot read an event; no decision is taken on it.
+    """A rollout history with a lost, changed or unreadable event; no decision is based on it.
 
     Attributes:
-        events: the events before the damage, oldest first, where they are known.
+        events: the events before the damage, oldest first, if they are known.
     """
 
     status, code = 500, "history_damaged"
@@ -479,7 +479,7 @@ class HistoryDamaged(RolloutError):
 
 
 class ServerError(GnomonError):
-    """A server answered a client with an error it did not explain, or did not answer."""
+    """A server did not answer a client, or answered with an error that it did not explain."""
 
     status, code = 502, "server_error"
 

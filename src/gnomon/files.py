@@ -1,8 +1,8 @@
-"""Write files that survive a loss of power and that only their owner may read.
+"""Write files that survive a power failure and that only their owner may read.
 
-A file is on disk when its bytes *and* the name in its folder are synced, and the same holds for the
-folder's own name in its parent. ``rename`` and ``link`` alone promise neither. See "Durability" in
-the documentation of SQLite (https://www.sqlite.org/atomiccommit.html) for the same order of steps.
+A file is on disk when its bytes *and* its name in the folder are synced, and the folder's name in
+its parent too. ``rename`` and ``link`` alone guarantee neither. See "Durability" in the
+documentation of SQLite (https://www.sqlite.org/atomiccommit.html) for the same order of steps.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import secrets
 import stat
 import time
+from itertools import chain, count
 from pathlib import Path
 
 from gnomon.compat.platform import sync_descriptor
@@ -22,6 +23,7 @@ __all__ = [
     "create",
     "file_mode",
     "folder_mode",
+    "free_place",
     "make_folder",
     "narrow",
     "refuse_special",
@@ -37,20 +39,20 @@ _DEFAULT_UMASK = 0o077
 """The default umask; ``GNOMON_UMASK`` or :func:`apply_umask` replaces it."""
 
 LEFTOVER_SECONDS = 3600.0
-"""A temporary file is put in place within milliseconds; the writer of one this old has died."""
+"""A temporary file is renamed within milliseconds; if one is this old, its writer has died."""
 
 _TEMPORARY = ".new"
 _umask = _DEFAULT_UMASK
-with contextlib.suppress(KeyError, ValueError):  # The settings refuse anything but a mask.
+with contextlib.suppress(KeyError, ValueError):  # The settings refuse other values.
     _umask = int(os.environ["GNOMON_UMASK"], 8)
 
 
 def apply_umask(umask: int) -> None:
-    """Have this process, and the children it starts, make files and folders with this umask.
+    """Make files and folders with this umask in this process and its children.
 
     Every process of Gnomon calls it first, with the setting ``GNOMON_UMASK``, because libraries
-    write files too. What is written with this module has the mode that the setting leaves in any
-    process, also in one of a user who only packs an artifact.
+    write files too. Files written with this module get the mode of that setting in any process,
+    also where only an artifact is packed.
     """
     global _umask
     _umask = umask
@@ -58,12 +60,12 @@ def apply_umask(umask: int) -> None:
 
 
 def refuse_special(path: Path) -> None:
-    """Refuse what is neither a file nor a folder, before it is opened.
+    """Refuse a path that is neither a file nor a folder, before it is opened.
 
-    To open a FIFO waits for somebody at its other end, and a device may never end.
+    Opening a FIFO waits for a process at its other end, and reading a device may never end.
 
     Raises:
-        OSError: it is a FIFO, a socket or a device; or it cannot be looked at.
+        OSError: it is a FIFO, a socket or a device, or it cannot be inspected.
     """
     mode = path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
@@ -72,29 +74,29 @@ def refuse_special(path: Path) -> None:
 
 
 def file_mode() -> int:
-    """The mode of a new file."""
+    """Return the mode of a new file."""
     return 0o666 & ~_umask
 
 
 def folder_mode() -> int:
-    """The mode of a new folder."""
+    """Return the mode of a new folder."""
     return 0o777 & ~_umask
 
 
 def sync_file(path: Path) -> None:
-    """Force a file's bytes to disk; not its name, see :func:`sync_folder`.
+    """Force a file's bytes to disk; for its name, see :func:`sync_folder`.
 
     Raises:
-        OSError: it is not there, or the disk refuses.
+        OSError: it does not exist, or the disk refuses.
     """
     _sync(path, os.O_RDONLY)
 
 
 def sync_folder(folder: Path) -> None:
-    """Force the names in a folder to disk: whatever was made, renamed or removed in it.
+    """Force the names in a folder to disk: everything that was made, renamed or removed in it.
 
     Raises:
-        OSError: it is not there, or the disk refuses.
+        OSError: it does not exist, or the disk refuses.
     """
     _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
 
@@ -108,17 +110,17 @@ def make_folder(folder: Path) -> None:
     for path in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
         with contextlib.suppress(FileExistsError):
             path.mkdir(mode=folder_mode())
-            _set_mode(path, folder_mode())  # The process's umask may be a narrower one.
+            _set_mode(path, folder_mode())  # The process's umask may be stricter.
         sync_folder(path.parent)
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "expected a folder", str(folder))
 
 
 def narrow(folder: Path) -> None:
-    """Close a folder of ours that everybody may write to because a library made it so.
+    """Remove everybody's right to write to a folder that a library made with that right.
 
-    Whoever may write to a folder can replace what is in it. A folder of another account is left as
-    it is, and so is one that is open to its group only, which somebody has set on purpose.
+    An account that may write to a folder can replace the files in it. Folders of another account
+    are left as they are. So are folders open only to their group: that was set on purpose.
     """
     mode = stat.S_IMODE(folder.stat().st_mode)
     if mode & stat.S_IWOTH:
@@ -127,14 +129,14 @@ def narrow(folder: Path) -> None:
 
 
 def create(path: Path, content: bytes, *, mode: int | None = None) -> bool:
-    """Write a file that must not be there yet; it is on disk when this returns True.
+    """Write a file that must not exist yet; it is on disk when this returns True.
 
-    ``mode`` is :func:`file_mode` by default. False, and nothing changes, when there is one of that
-    name: of any number of processes that create the same one, exactly one gets True. A reader sees
-    the whole file or none.
+    ``mode`` is :func:`file_mode` by default. If a file of that name exists, nothing changes and the
+    result is False: when several processes create the same file, exactly one gets True. A reader
+    sees the complete file or none.
 
     Raises:
-        OSError: the disk refuses; then there is no such file.
+        OSError: the disk refuses; then the file does not exist.
     """
     temporary = _write_temporary(path, content, mode)
     try:
@@ -150,7 +152,7 @@ def create(path: Path, content: bytes, *, mode: int | None = None) -> bool:
 def replace(path: Path, content: bytes) -> None:
     """Write or replace a file; the new content is on disk when this returns.
 
-    A reader finds the old content or the new, never a part, also after a crash.
+    A reader finds either the old or the new content, never a part, also after a crash.
 
     Raises:
         OSError: the disk refuses; then the old content is still there.
@@ -165,7 +167,7 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, if it is there; the removal is on disk when this returns.
+    """Remove a file if it exists; the removal is on disk when this returns.
 
     Raises:
         OSError: the disk refuses.
@@ -177,10 +179,16 @@ def remove(path: Path) -> None:
     sync_folder(path.parent)
 
 
-def sync_tree(folder: Path) -> None:
-    """Force a folder and everything below it to disk, with the modes of the umask.
+def free_place(path: Path) -> Path:
+    """The path, or one with a number in its name, where nothing is yet."""
+    others = (path.with_name(f"{path.stem}.{number}{path.suffix}") for number in count(1))
+    return next(place for place in chain([path], others) if not place.exists())
 
-    To be called before the folder gets the name under which it is looked for.
+
+def sync_tree(folder: Path) -> None:
+    """Force a folder and everything below it to disk, with the file modes of the umask.
+
+    Call it before the folder is renamed to the name that readers look for.
 
     Raises:
         OSError: the disk refuses.
@@ -195,7 +203,7 @@ def sync_tree(folder: Path) -> None:
 
 
 def sweep(folder: Path, *, below: bool = True) -> None:
-    """Remove temporary files of processes that died, in a folder and ``below`` it."""
+    """Remove temporary files of dead processes in a folder, and in the folders ``below`` it."""
     limit = time.time() - LEFTOVER_SECONDS
     for place, folders, names in os.walk(folder):
         if not below:
@@ -207,7 +215,7 @@ def sweep(folder: Path, *, below: bool = True) -> None:
 
 
 def _write_temporary(path: Path, content: bytes, mode: int | None = None) -> Path:
-    """Write ``content`` to a temporary file beside ``path``, whose name listings ignore."""
+    """Write ``content`` to a temporary file next to ``path``; listings ignore its name."""
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_TEMPORARY}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -237,5 +245,5 @@ def _sync(path: Path, flags: int) -> None:
 
 
 def _set_mode(folder: Path, mode: int) -> None:
-    """Set a folder's mode, but for the set-group-id bit, which it has from its parent."""
+    """Set a folder's mode, but keep the set-group-id bit, which it inherits from its parent."""
     folder.chmod(mode | folder.stat().st_mode & stat.S_ISGID)

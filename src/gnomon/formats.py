@@ -1,7 +1,7 @@
 """The version that every JSON file of Gnomon carries as ``format``, checked in one place.
 
-A file that a newer version wrote, or that is damaged, is an error that names it. It is never read
-as if it were not there, and never guessed at. See ``docs/formats.md``.
+A damaged file, or one that a newer version wrote, raises an error that names it. It is never
+treated as missing, and its content is never guessed. See ``docs/formats.md``.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class Format(NamedTuple):
     """One kind of file.
 
     Attributes:
-        what: what it is called in errors, such as ``rollout event``.
+        what: its name in errors, such as ``rollout event``.
         newest: the newest version of its format that this version of Gnomon reads; it reads all
-            from 1.
-        hint: what to do about a damaged one.
-        damaged: the error for one that cannot be read.
-        newer: the error for one of a newer version.
-        absent: the version of a file that says none; 0: such a file is damaged.
+            from version 1.
+        hint: what to do about a damaged file.
+        damaged: the error for a file that cannot be read.
+        newer: the error for a file of a newer version.
+        absent: the version of a file that states none; 0: such a file is damaged.
     """
 
     what: str
@@ -43,12 +43,12 @@ class Format(NamedTuple):
 
 
 def decode(content: bytes | str, kind: type[T], format_: Format, where: str) -> T:
-    """The content of a file of ours.
+    """Return the content of a file of Gnomon.
 
     Args:
-        content: its bytes.
-        kind: the struct that it holds.
-        format_: which format, and what errors say.
+        content: the file's bytes.
+        kind: the struct to decode it as.
+        format_: the format to check, with the words of its errors.
         where: the file's name.
 
     Raises:
@@ -64,7 +64,7 @@ def decode(content: bytes | str, kind: type[T], format_: Format, where: str) -> 
 
 
 def read(path: Path, kind: type[T], format_: Format) -> T | None:
-    """The content of a local file of ours; None if it is not there.
+    """Return the content of a local file of Gnomon; None if it does not exist.
 
     Raises:
         GnomonError: as :func:`decode`.

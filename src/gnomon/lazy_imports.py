@@ -1,4 +1,4 @@
-"""Names of a package that are imported when they are first used, so that it costs nothing."""
+"""Names of a package that are imported on first use, so that importing the package is fast."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["lazy"]
 
 
 def lazy(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """A package's ``__getattr__`` (PEP 562).
+    """Return a package's ``__getattr__`` (PEP 562).
 
     Args:
         package: its ``__name__``.
-        homes: the module below it that each name comes from.
+        homes: the submodule that defines each name.
     """
 
     def get(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Lists of names: as callers write them, and as messages do."""
+"""Lists of names, in arguments and in messages."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["as_names", "did_you_mean", "listed"]
 MOST_LISTED = 20
 
 MOST_COMPARED = 500
-"""Names that one is compared with: each takes some 10 µs, and a server answers others meanwhile."""
+"""How many names one is compared with: each takes about 10 µs, while other requests wait."""
 
 LONGEST_COMPARED = 60
 
 
 def as_names(given: str | Iterable[str]) -> tuple[str, ...]:
-    """The names as a tuple; a single string is one name.
+    """Return the names as a tuple; a single string is one name.
 
-    A string is a sequence of strings to Python, so that without this ``entity_key="trip"`` would
+    To Python a string is a sequence of strings: without this function ``entity_key="trip"`` would
     mean the columns ``t``, ``r``, ``i`` and ``p``.
 
     >>> as_names("trip"), as_names(["carrier", "flight"])
@@ -30,7 +30,7 @@ def as_names(given: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def closest(name: str, names: Iterable[str]) -> str | None:
-    """The one of some names that a name was probably meant to be, if one is near.
+    """Return the known name that a misspelt one probably means, if one is close enough.
 
     >>> closest("Carrier", ["carrier", "flight"]), closest("depDelay", ["dep_delay"])
     ('carrier', 'dep_delay')
@@ -40,7 +40,7 @@ def closest(name: str, names: Iterable[str]) -> str | None:
     return _closest(name, tuple(islice(names, MOST_COMPARED)))
 
 
-@lru_cache(maxsize=1024)  # a file may have one mistake in a million rows
+@lru_cache(maxsize=1024)  # a file may have the same mistake in a million rows
 def _closest(name: str, names: tuple[str, ...]) -> str | None:
     by_text = {
         _bare(known): known for known in names if abs(len(known) - len(name)) <= 2 + len(name) // 3
@@ -50,7 +50,7 @@ def _closest(name: str, names: tuple[str, ...]) -> str | None:
 
 
 def did_you_mean(name: str, names: Iterable[str], form: str) -> str | None:
-    """The question, if one of the names is near; ``form`` is how one is written: ``"`{}`"``.
+    """Return the question if a name is close; ``form`` is how it is written: ``"`{}`"``.
 
     >>> did_you_mean("nullabel", ["name", "nullable"], "`{}`")
     'did you mean `nullable`?'
@@ -60,7 +60,7 @@ def did_you_mean(name: str, names: Iterable[str], form: str) -> str | None:
 
 
 def listed(names: Sequence[str], most: int = MOST_LISTED, form: str = "{}") -> str:
-    """Names in a message: the first, and how many more there are; ``form`` is how one is written.
+    """Join names for a message: the first ``most``, then how many more; each written as ``form``.
 
     >>> listed(["a", "b", "c"], 2, "`{}`")
     '`a`, `b` and 1 more'
@@ -71,5 +71,5 @@ def listed(names: Sequence[str], most: int = MOST_LISTED, form: str = "{}") -> s
 
 
 def _bare(name: str) -> str:
-    """A name as it is compared: ``depDelay``, ``DEP_DELAY`` and ``dep-delay`` are one."""
+    """Normalise a name: ``depDelay``, ``DEP_DELAY`` and ``dep-delay`` become the same."""
     return "".join(letter for letter in name.casefold() if letter.isalnum()) or name

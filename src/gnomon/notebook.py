@@ -1,7 +1,7 @@
-"""How results are shown in a notebook: as a small HTML table, and as a pandas frame.
+"""Results in a notebook: as a small HTML table or as a pandas frame.
 
-What is shown comes from clients and artifacts, so every text is escaped, control and direction
-characters are made visible, and the page it is shown on loads nothing.
+The values come from clients and artifacts. So every text is escaped, control and direction
+characters are made visible, and the table loads nothing from the network.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["NotebookTable", "Tabular"]
 
 MOST_ROWS = 50
-"""Rows that a notebook shows; the frame has them all."""
+"""The most rows that a notebook shows; the frame has all rows."""
 MOST_CHARACTERS = 200
-"""Characters of a text that a notebook shows; a value of a client may be of any length."""
+"""The most characters of a text that a notebook shows; a client's value may have any length."""
 
 _LEFT = "text-align:left;vertical-align:top"
 _RIGHT = "text-align:right;vertical-align:top;font-variant-numeric:tabular-nums"
@@ -33,8 +33,8 @@ class NotebookTable(NamedTuple):
     Attributes:
         title: the finding in one line.
         verdict: one word, shown before the title.
-        columns: their names.
-        rows: a value for each column.
+        columns: the names of the columns.
+        rows: each with a value for every column.
     """
 
     title: str
@@ -44,16 +44,16 @@ class NotebookTable(NamedTuple):
 
 
 class Tabular:
-    """A result that a notebook shows as a table. Subclasses say what is in it."""
+    """A result that a notebook shows as a table. Subclasses define its content."""
 
     __slots__ = ()
 
     def overview(self) -> NotebookTable:
-        """What is shown: a title, a verdict, and a row for each thing judged or counted."""
+        """Return what is shown: a title, a verdict, and a row for each thing judged or counted."""
         raise NotImplementedError
 
     def to_frame(self) -> pd.DataFrame:
-        """The result as a frame: a row for each thing that was judged or counted."""
+        """Return the result as a frame: a row for each thing that was judged or counted."""
         import pandas as pd
 
         found = self.overview()
@@ -99,6 +99,6 @@ def _value(value: object) -> str:
 
 
 def _text(text: str) -> str:
-    """Any text, cut, without hidden characters, escaped."""
+    """Shorten a text, make hidden characters visible and escape it."""
     cut = text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…"
     return escape(printable(cut))

@@ -1,4 +1,4 @@
-"""The templates of HTML pages: how every page of Gnomon escapes what it is given."""
+"""The templates of HTML pages, and how every page escapes its values."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["page_environment", "template_source"]
 
 
 def page_environment(package: str) -> Environment:
-    """The pages in ``templates/`` of a package.
+    """Return the templates in the ``templates/`` folder of a package.
 
-    Text is escaped, with no invisible character left in it, and a name that is missing is an error.
+    Text is escaped, invisible characters included, and a missing name is an error.
     """
     return Environment(
         loader=PackageLoader(package),
@@ -25,6 +25,6 @@ def page_environment(package: str) -> Environment:
 
 
 def template_source(pages: Environment, name: str) -> str:
-    """A template as it is written, for a style or a script between two tags."""
+    """Return a template unrendered, for a style or a script between two tags."""
     assert pages.loader is not None
     return pages.loader.get_source(pages, name)[0]

@@ -1,9 +1,9 @@
-"""The rollout policy: what is sampled, what agrees, and what a promotion must show; a TOML file.
+"""The rollout policy, a TOML file: what is sampled, what agrees, what a promotion must meet.
 
 ::
 
-    [sampling]
-    fraction = 0.25                      # of entities, or of requests where there is no entity key
+    [sampling] fraction = 0.25                      # of entities; of requests if there is no entity
+    key
 
     [decision]                           # what the application does with the answer
     output = "probability_late"
@@ -22,10 +22,9 @@
     min_rows = 5000
     max_disagreement = 0.02
 
-    [drift]                              # training against what is served
-    psi = 0.25
+    [drift]                              # training data against served data psi = 0.25
 
-Everything has a default; an empty file is a policy.
+Everything has a default; an empty file is a valid policy.
 """
 
 from __future__ import annotations
@@ -70,14 +69,14 @@ NumberOrLabel = Literal["label", "number", "probability"]
 
 
 class Tolerance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How far two values of a column may lie apart and still agree; the widest bound counts.
+    """How far two values of a column may differ and still agree; the widest bound counts.
 
     Attributes:
         kind: ``label`` (equal or not), ``number``, ``probability`` (a number between 0 and 1) or
-            ``ignore``. Unset: by the column's type.
+            ``ignore``. If unset, it follows from the column's type.
         absolute: ``|left - right|`` may be this much. Timestamps are compared in seconds.
         relative: ``|left - right|`` may be this share of the larger of the two.
-        ulps: the two may be this many representable 64-bit floats apart.
+        ulps: the two values may be this many representable 64-bit floats apart.
     """
 
     kind: Kind | None = None
@@ -95,7 +94,7 @@ class Tolerance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Comparator(msgspec.Struct, frozen=True, kw_only=True):
-    """A tolerance with nothing left open: two values agree within any one of the three bounds."""
+    """A tolerance with every default filled in: two values agree within any of the three bounds."""
 
     kind: NumberOrLabel
     absolute: float = 0.0
@@ -107,7 +106,8 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What a shadow sees.
 
     Attributes:
-        fraction: the share of entities (requests, without an entity key) a new shadow scores.
+        fraction: the share of entities that a new shadow scores; of requests if there is no entity
+            key.
     """
 
     fraction: float = 1.0
@@ -118,12 +118,12 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the application does with an answer; a row *flips* when it would do something else.
+    """What the application does with an answer; a row *flips* when this decision changes.
 
     Without a decision a row flips when a predicted label differs.
 
     Attributes:
-        output: the output column decided on.
+        output: the output column that the decision is based on.
         threshold: the decision changes between values below it and values at or above it.
     """
 
@@ -134,18 +134,19 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a shadow must meet to be promoted.
 
-    A gate whose limit is None is not asked; in the file that is ``"off"``, as TOML has no null.
+    A gate whose limit is None is not checked; the file says ``"off"``, as TOML has no null.
 
     Attributes:
-        min_rows: rows scored by the shadow, at least.
+        min_rows: the shadow must have scored at least this many rows.
         max_disagreement: share of scored rows that disagree with live beyond the noise floor.
         max_flips: share of scored rows whose decision flips.
-        max_failed: share of eligible rows the shadow failed on.
-        max_latency_ratio: the shadow's scoring time over live's, medians of similar batch sizes.
+        max_failed: share of eligible rows on which the shadow failed.
+        max_latency_ratio: the shadow's scoring time divided by live's, medians of similar batch
+            sizes.
         min_coverage: share of the rows the shadow should have scored that it did score.
-        max_lag_rows: rows the shadow may be behind.
+        max_lag_rows: how many rows the shadow may be behind.
         max_skew: share of replayed rows where the artifact online and offline disagree.
-        confidence: of every interval a gate rests on; it holds however often you look.
+        confidence: of every interval that a gate uses; it holds however often you look.
     """
 
     min_rows: int = 1_000
@@ -172,11 +173,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Drift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How far a column may lie from training before it counts as drifted; ``inf`` is never.
+    """How far a column may differ from training before it counts as drifted; ``inf``: never.
 
-    The first four agree with each other: a normal distribution whose mean moves by half a standard
-    deviation, a medium effect (Cohen, *Statistical Power Analysis*, 1988), has a PSI of 0.25, a
-    Jensen-Shannon distance of 0.21, a Kolmogorov-Smirnov distance of 0.20 and a Wasserstein
+    The first four defaults match each other: a normal distribution whose mean moves by half a
+    standard deviation, a medium effect (Cohen, *Statistical Power Analysis*, 1988), has a PSI of
+    0.25, a Jensen-Shannon distance of 0.21, a Kolmogorov-Smirnov distance of 0.20 and a Wasserstein
     distance of 0.5.
 
     Attributes:
@@ -185,11 +186,11 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         js: Jensen-Shannon distance, base 2, from 0 to 1.
         ks: Kolmogorov-Smirnov distance, from 0 to 1.
         wasserstein: Wasserstein distance in standard deviations of the training column.
-        linf: the largest change of the share of one bin or value. 0.1 is also what NannyML takes.
+        linf: the largest change of the share of one bin or value. NannyML also uses 0.1.
         nulls: change of the share of nulls.
         new: share of rows with a value that training did not have.
         outside: share of rows outside of training's range.
-        ignore: columns, by name or ``*`` pattern, that are measured and not judged.
+        ignore: columns, by name or ``*`` pattern, that are measured but not judged.
     """
 
     psi: float = 0.25
@@ -213,17 +214,17 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return {name: getattr(self, name) for name in self.__struct_fields__ if name != "ignore"}
 
     def ignores(self, name: str) -> bool:
-        """Whether a column is not judged."""
+        """Return whether a column is not judged."""
         return any(fnmatchcase(name, pattern) for pattern in self.ignore)
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """A policy applied to the columns of one schema: what ``compare`` works by.
+    """A policy applied to the columns of one schema; ``compare`` uses it.
 
     Attributes:
         comparators: one per column to compare.
-        decides: the columns whose change flips a row: a number with its threshold, or a label
-            with None.
+        decides: the columns whose change flips a row, with the threshold of a number or None for a
+            label.
     """
 
     comparators: dict[str, Comparator]
@@ -236,9 +237,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     Attributes:
         sampling: what a shadow sees.
         decision: what the application does with an answer.
-        compare: tolerances for live against shadow, by column name or ``*`` pattern. An exact
-            name wins over patterns, an earlier pattern over a later one.
-        skew: the same for one artifact online against offline, where only rounding is excused.
+        compare: tolerances for live against shadow, by column name or ``*`` pattern. An exact name
+            takes precedence over patterns, an earlier pattern over a later one.
+        skew: the same for one artifact online against offline; by default only rounding may differ.
         gates: the conditions of a promotion.
         drift: how far served data may drift from training.
     """
@@ -259,11 +260,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def read(cls, path: Path | str) -> Policy:
         """Read a policy file.
 
-        It may say ``format = 1``; without it is of format 1.
+        It may contain ``format = 1``; a file without it has format 1.
 
         Raises:
-            PolicyError: no such file, not TOML, an unknown key or a wrong value; with its place.
-            NewerFormat: it is written for a newer version of Gnomon.
+            PolicyError: the file does not exist or is not TOML, or a key is unknown or a value
+                wrong; the error says where.
+            NewerFormat: it was written for a newer version of Gnomon.
         """
         try:
             refuse_special(Path(path))
@@ -290,16 +292,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def check_names(
         self, artifact: str, outputs: pa.Schema, others: Collection[str] | None = None
     ) -> None:
-        """Check that an artifact has the names in the policy: a misspelt name would have no effect.
+        """Check that an artifact has the names in the policy; a misspelt name would have no effect.
 
         Args:
             artifact: its tag, for the error.
             outputs: its output columns.
-            others: the features and transformed columns, which ``[skew]`` may name too; None: these
-                are not checked.
+            others: the features and transformed columns, which ``[skew]`` may name too; None: the
+                names in ``[skew]`` are not checked.
 
         Raises:
-            PolicyError: which name is not there, and those that are.
+            PolicyError: a name does not exist; the error lists those that do.
         """
         if self.decision is not None:
             _check_output(self.decision.output, artifact, outputs)
@@ -314,12 +316,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         outputs: Mapping[str, NumberOrLabel] | None = None,
         same: bool = False,
     ) -> Rules:
-        """The comparators for the columns of ``schema``, with every default filled in.
+        """Return the comparators for the columns of ``schema``, with every default filled in.
 
         Args:
             schema: the columns to compare.
-            outputs: by output, what its values are, as the contract says. Unknown: by the column's
-                name and type; a ``prediction`` that is a float measures, any other names.
+            outputs: the kind of each output's values, from the contract. Without it, the column's
+                name and type decide: a ``prediction`` is a number if it is a float, else a label.
             same: compare one artifact with itself (``[skew]``) instead of two (``[compare]``).
         """
         known = outputs or {}
@@ -354,7 +356,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def _unset_gates(raw: dict[str, Any]) -> None:
-    """``max_failed = "off"``: the gate is not asked. ``min_rows`` and ``confidence`` always are."""
+    """Turn off gates such as ``max_failed = "off"``. ``min_rows`` and ``confidence`` stay on."""
     gates = raw.get("gates")
     if isinstance(gates, dict):
         for name, value in gates.items():
@@ -373,8 +375,8 @@ def _check_output(name: str, artifact: str, outputs: pa.Schema) -> None:
     if not (pa.types.is_floating(type_) or pa.types.is_integer(type_)):
         numbers = [f.name for f in outputs if pa.types.is_floating(f.type)]
         raise PolicyError(
-            f"expected an output that a threshold can be held against, but `{name}` of "
-            f"`{artifact}` is of type {type_}",
+            f"expected an output that a threshold can be applied to, but `{name}` "
+            f"of `{artifact}` is of type {type_}",
             where="decision.output",
             hint=f"its numbers are {', '.join(numbers)}"
             if numbers
@@ -418,7 +420,7 @@ def _kind(field: pa.Field) -> NumberOrLabel:
 
 
 def _default(kind: str, type_: pa.DataType, same: bool) -> Tolerance:
-    """Two artifacts may differ a little; one artifact may only round differently."""
+    """Return the default: two artifacts may differ a little, one artifact only by rounding."""
     if kind == "label" or not pa.types.is_floating(type_):
         return Tolerance()
     if same:
@@ -427,14 +429,14 @@ def _default(kind: str, type_: pa.DataType, same: bool) -> Tolerance:
 
 
 _DEPLOYED = Path("shadow/policy.toml")
-"""Where a deployment keeps its policy, seen from its root."""
+"""Where a deployment keeps its policy, relative to its folder."""
 
 
 def find_policy(path: Path | None = None) -> Policy:
-    """The policy of a file; else the one of the deployment in this folder; else the defaults.
+    """Read the policy file; without one, this folder's deployment policy, else the defaults.
 
     Raises:
-        PolicyError: the file is there and is no policy.
+        PolicyError: the file exists and is not a policy.
     """
     if path is None and not _DEPLOYED.exists():
         return Policy()

@@ -1,9 +1,9 @@
-"""Text of clients, artifacts and files, made safe to show: in a terminal, in a log, in a table.
+"""Text of clients, artifacts and files, made safe to show in a terminal, a log or a table.
 
-A terminal obeys control characters: they move the cursor, change the title, and in some terminals
-type into it. A line break in a log begins what looks like a record. Characters for right-to-left
-text make what is shown differ from what is there (https://trojansource.codes). Each is shown as the
-escape that stands for it in a string of JSON or Python, so nothing is lost to the reader, and JSON
+A terminal executes control characters: they move the cursor, change the title, and in some
+terminals type text. A line break in a log looks like the start of a new record. Characters for
+right-to-left text can make text look different from its content (https://trojansource.codes). Each
+of these is shown as its escape in a string of JSON or Python, so no information is lost and JSON
 keeps its meaning.
 """
 
@@ -34,21 +34,21 @@ __all__ = [
 _HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f"  # C0 with tab and line breaks, delete, C1
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # the direction of text
-    "\u2028\u2029\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"  # breaks, invisible, no text
+    "\u2028\u2029\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"  # breaks, invisible, surrogates
 )
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-"""What makes a spreadsheet take a cell for a formula; the last four are the wide ones of East Asian
-keyboards (https://owasp.org/www-community/attacks/CSV_Injection)."""
+"""Beginnings that make a spreadsheet treat a cell as a formula; the last four are the full-width
+forms of East Asian keyboards (https://owasp.org/www-community/attacks/CSV_Injection)."""
 INDENT = "    "
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    r"""``text`` with control and direction characters as escapes, such as ``\x1b``.
+    r"""Return ``text`` with control and direction characters as escapes, such as ``\x1b``.
 
     Args:
-        text: from anybody.
-        keep: of those characters the ones to leave, as ``"\n"`` where lines are wanted.
+        text: from any source.
+        keep: which of those characters to keep, such as ``"\n"`` to keep lines.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -56,15 +56,15 @@ def printable(text: str, *, keep: str = "") -> str:
 
 
 def printable_value(value: object) -> object:
-    """A value on its way into a page: text without those characters, anything else as it is.
+    """Make a value safe for a page: escape those characters in text; leave other types unchanged.
 
-    Markup, which is text too, stays markup.
+    Markup, a subclass of text, stays markup.
     """
     return type(value)(printable(value, keep="\n\t")) if isinstance(value, str) else value
 
 
 def cell(text: str) -> str:
-    """``text`` for a cell of CSV: with a ``'`` before what a spreadsheet would run."""
+    """Return ``text`` for a CSV cell, with a ``'`` before text that a spreadsheet would execute."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
@@ -81,12 +81,12 @@ def _escape(character: str) -> str:
 
 
 class PrintableFormatter(logging.Formatter):
-    """What another formatter makes of a record, as one line; what follows it is indented.
+    """A formatter that escapes another formatter's text and indents all lines but the first.
 
-    So whatever begins a line of a log is a record.
+    So every line of a log that is not indented begins a record.
 
     Args:
-        inner: the formatter; one for the bare message by default.
+        inner: the other formatter; by default one that writes only the message.
     """
 
     def __init__(self, inner: logging.Formatter | None = None) -> None:
@@ -94,14 +94,14 @@ class PrintableFormatter(logging.Formatter):
         self._inner = inner or logging.Formatter()
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as text."""
+        """Return the record as text."""
         record = copy.copy(record)
         record.msg, record.args = printable(record.getMessage()), None
         return _indented(self._inner.format(record))
 
 
 def make_logs_printable() -> None:
-    """Have every handler of every logger format with :class:`PrintableFormatter`."""
+    """Make every handler of every logger format with :class:`PrintableFormatter`."""
     named = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict)]
     for handler in {one for logger in (logging.root, *named) for one in logger.handlers}:
         if not isinstance(handler.formatter, PrintableFormatter):
@@ -120,7 +120,7 @@ class PrintableStream(io.TextIOBase):
     """A stream that escapes what is written to it, and indents every line.
 
     Args:
-        inner: where it goes.
+        inner: the stream to write to.
     """
 
     def __init__(self, inner: TextIO) -> None:
@@ -128,7 +128,7 @@ class PrintableStream(io.TextIOBase):
         self._begins_line = True
 
     def write(self, text: str) -> int:
-        """Write, and give the characters taken."""
+        """Write, and return how many characters were taken."""
         if text:
             begin = INDENT if self._begins_line else ""
             self._begins_line = text.endswith("\n")
@@ -137,29 +137,29 @@ class PrintableStream(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Flush what is underneath."""
+        """Flush the inner stream."""
         self._inner.flush()
 
     def fileno(self) -> int:
-        """The descriptor underneath."""
+        """Return the descriptor of the inner stream."""
         return self._inner.fileno()
 
     def isatty(self) -> bool:
-        """Whether it is a terminal."""
+        """Return whether the inner stream is a terminal."""
         return self._inner.isatty()
 
     def writable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
 
 def guard_process() -> None:
-    """Escape and indent what this process prints: user code quotes clients."""
+    """Escape and indent what this process prints: user code may print text of clients."""
     sys.stdout, sys.stderr = PrintableStream(sys.stdout), PrintableStream(sys.stderr)
 
 
 def make_tracebacks_printable() -> None:
-    """Escape the traceback of an error that nothing catches."""
+    """Escape the tracebacks of uncaught errors."""
     sys.excepthook = _print_exception
 
 

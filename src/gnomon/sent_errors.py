@@ -1,4 +1,4 @@
-"""Errors on their way from one process to another, and raised again there as the same class."""
+"""Errors sent from one process to another and raised there again as the same class."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["SentError"]
 
 
 class SentError(msgspec.Struct, frozen=True):
-    """An error as JSON; the base of messages that say that something was refused.
+    """An error as JSON; the base of messages that report a refusal.
 
     Attributes:
         code: names its class; see the tree in :mod:`gnomon.errors`.
@@ -26,19 +26,19 @@ class SentError(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, error: GnomonError) -> Self:
-        """The message that carries an error."""
+        """Return the message that carries an error."""
         return cls(error.code, error.message, error.where, error.hint)
 
     def error(self, unknown: type[GnomonError] = WorkerError) -> GnomonError:
-        """The error as it was raised; of class ``unknown`` where the code is of no class here."""
+        """Return the error as it was raised; of class ``unknown`` if no class here has its code."""
         kind = _by_code(GnomonError).get(self.code, unknown)
-        error = kind.__new__(kind)  # Their own constructors take other arguments.
+        error = kind.__new__(kind)  # The subclasses' constructors take other arguments.
         GnomonError.__init__(error, self.message, where=self.where, hint=self.hint)
         return error
 
 
 def _by_code(kind: type[GnomonError]) -> dict[str, type[GnomonError]]:
-    """Every class below one by its code; of those that share one, the class nearest the root."""
+    """Map codes to the subclasses of one class; for a shared code, to the one nearest the root."""
     found: dict[str, type[GnomonError]] = {}
     for child in kind.__subclasses__():
         found |= _by_code(child)

@@ -25,8 +25,8 @@ TRUSTED_KEYS = "GNOMON_TRUSTED_KEYS"
 
 _FOLDERS = ("root", "spool")
 _ENVIRONMENT_ONLY = {
-    "trusted_keys": "every command that reads an artifact must hold to them",
-    "portable": "every process takes its way before it reads other settings",
+    "trusted_keys": "every command that reads an artifact must use them too",
+    "portable": "every process chooses its implementation before it reads other settings",
 }
 
 
@@ -41,52 +41,53 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             storage root, and the ``gnomon`` commands call it; ``gnomon serve`` sets it.
         replica: the name of this machine among those that share the storage root; its host name
             by default. Slices are named after it, and continue their logs under these names.
-        slices: gateway processes, each with workers, shadows and a log of its own.
+        slices: gateway processes, each with separate workers, shadows and log.
         deadline: seconds from a request's arrival to its answer; then 504, and a worker that is
             still busy is killed.
         queue_rows: rows that may wait for the live worker, in requests of one batch and again in
             larger ones; beyond it requests are shed with 503.
         batch_rows: the most rows in one batch. A larger request is scored in parts.
-        batch_seconds: how long the worker may take over one batch, about: batches, and parts of
-            large requests, have as few rows as that takes. 0: as long as ``batch_rows`` take.
+        batch_seconds: about how long the worker may take over one batch: batches, and parts of
+            large requests, get at most as many rows as fit. 0: only ``batch_rows`` limits them.
         workers: processes that score for one live artifact in one slice.
         body_bytes: the largest request body.
         body_rows: the most rows in one request, or in one batch of an Arrow stream.
         client_seconds: how long a client may take to send a request, and to take its answer. Then
             408, and its connection is closed.
-        fsync_seconds: how often the log is forced to disk: that much of it can be lost when power
-            fails, and nothing when a process dies. 0: before an answer leaves, many at once.
+        fsync_seconds: how often the log is forced to disk. Records since the last time can be lost
+            when power fails, but not when a process dies. 0: before answers are sent, once for
+            many answers.
         segment_bytes: size at which a log segment is closed and a new one begun.
         segment_seconds: age at which a log segment is closed and a new one begun.
-        spool_bytes: closed log segments of a slice that wait for its shadows may hold this much;
+        spool_bytes: the most bytes of a slice's closed log segments that wait for its shadows;
             beyond it the oldest are sealed, and a shadow reads them there. 0: no limit.
-        retention_bytes: the sealed log may hold this much; the oldest goes first. 0: no limit.
+        retention_bytes: the most bytes of the sealed log; the oldest are removed. 0: no limit.
         retention_days: sealed rows older than this are removed. 0: no limit.
         log_failure: when the log cannot be written, ``refuse`` requests with 503 or ``serve``
             them unlogged (counted).
         follow_seconds: how often a slice looks for a new rollout decision and reports itself.
-        shadow_deadline: seconds a shadow may take over one batch; then its worker is killed, and
-            only rows that it hangs on alone fail.
+        shadow_deadline: seconds a shadow may take over one batch; then its worker is killed and the
+            batch is tried in parts, so that only a row on which it hangs alone fails.
         worker_start_seconds: how long a worker may take to load and verify its artifact.
         worker_threads: OpenMP and BLAS threads in each worker.
-        worker_bytes: the memory that a process which scores, live or shadow, may use. One that
-            runs out is replaced, and only a row that alone needs more fails. 0: no limit.
+        worker_bytes: the memory that each scoring process, live or shadow, may use. One that runs
+            out is replaced, and only a row that needs more by itself fails. 0: no limit.
         control_token: bearer token for control routes. Unset: one is made at start and written
             to ``<root>/control.token``, readable by its owner only.
         predict_token: bearer token for prediction routes. Unset: predictions are open.
         umask: the umask of the files and folders that Gnomon writes, in octal.
             ``077``: for their owner only. ``027`` lets the group read, ``007`` write too.
-        trusted_keys: public keys, or files of them, separated by commas: only artifacts that one
-            of them signed are inspected, loaded and served. Only in the environment, as it
+        trusted_keys: public keys, or files of them, separated by commas: only artifacts signed
+            with one of them are inspected, loaded and served. Only in the environment, as it
             applies to commands and workers too. Unset: unsigned artifacts are accepted.
         hosts: host names of this server, separated by commas: ``flights.example.com``,
             ``*.example.com``, ``*`` for any. Requests for others get 421. Addresses, ``localhost``
             and the name in ``GNOMON_URL`` need no entry.
         fast_http: answer plain requests directly on their connection. 0: all go through ASGI, which
             is slower and gives the same bytes.
-        fast_pipeline: do the arithmetic of scikit-learn's steps without their checks, where it is
-            known to give the same bits. 0: ``predict`` and ``predict_proba`` are called as they
-            are.
+        fast_pipeline: do the arithmetic of scikit-learn's steps without their checks, where the
+            result is known to be the same, bit for bit. 0: always call ``predict`` and
+            ``predict_proba`` themselves.
         portable: use the portable replacement of every call that only Linux has, as on macOS; see
             ``docs/platforms.md``. Only in the environment.
         origins: pages of other sites that may send predictions, separated by commas:
@@ -170,10 +171,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None, **defaults: Any) -> Settings:
-        """Settings from ``environ`` (the process's own by default) over ``defaults``.
+        """Read settings from ``environ`` (by default the process's), falling back to ``defaults``.
 
         Raises:
-            SettingsError: a value of the wrong kind, or a ``GNOMON_*`` name that is no setting.
+            SettingsError: a value of the wrong kind, or a ``GNOMON_*`` name that is not a setting.
         """
         environ = os.environ if environ is None else environ
         for name, why in _ENVIRONMENT_ONLY.items():
@@ -206,7 +207,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ) from None
 
     def environment(self) -> dict[str, str]:
-        """These settings as variables for a child process, without the tokens."""
+        """Return these settings as variables for a child process, without the tokens."""
         values = msgspec.structs.asdict(self)
         return {
             f"GNOMON_{name.upper()}": _for_child(name, value)
@@ -255,7 +256,7 @@ def _settings_hint(name: str, known: Collection[str]) -> str:
 
 
 def _for_child(name: str, value: Any) -> str:
-    """A setting for a process with another working directory."""
+    """Return a setting for a process that may have another working directory."""
     if name in _FOLDERS and "://" not in value:
         return str(Path(value).absolute())
     if name == "trusted_keys":
@@ -268,7 +269,7 @@ def _for_child(name: str, value: Any) -> str:
 
 
 def _wrong_value(message: str, value: object, kind: str) -> str:
-    """What was expected of a setting and what came, for who typed it."""
+    """Return a message that says what was expected of a setting, and what it was."""
     if kind.startswith("Literal"):
         choices = re.findall(r"[\"']([^\"']+)", kind.removeprefix("Literal"))
         return f"expected {' or '.join(c for c in choices if c.isidentifier())}, got {value!r}"

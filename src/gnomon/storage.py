@@ -1,4 +1,4 @@
-"""The storage root as named objects: a local folder or ``s3://bucket/prefix``, used alike."""
+"""Named objects in the storage root, which is a local folder or ``s3://bucket/prefix``."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ FOLDERS = ("heads", "reports", "rollout", "sealed", "skew", "slices")
 
 
 class Storage:
-    """Small objects under the storage root, each written whole or not at all.
+    """Small objects under the storage root, each written completely or not at all.
 
-    A reader sees the old object or the new one, never a part, and what was written is on disk when
-    the call returns. S3 does that by itself; its credentials and endpoint come from the usual
-    ``AWS_*`` variables. Every method raises :class:`~gnomon.errors.StorageError` where the disk or
-    the bucket refuses: an object that cannot be read is never taken for one that is not there.
+    A reader sees the old object or the new one, never a part, and an object is on disk when the
+    call that writes it returns. S3 guarantees this itself; its credentials and endpoint come from
+    the usual ``AWS_*`` variables. Every method raises :class:`~gnomon.errors.StorageError` if the
+    disk or the bucket refuses: an object that cannot be read is never treated as missing.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -54,35 +54,35 @@ class Storage:
             ) from None
 
     def create(self, name: str, content: bytes) -> bool:
-        """Write a new object; False, and nothing changed, if one of that name exists.
+        """Write a new object; if one of that name exists, change nothing and return False.
 
-        Of any number of processes that create the same name, exactly one gets True.
+        When several processes create the same name, exactly one gets True.
         """
         with self._explained("write", name):
             return self._objects.create(_checked(name), content)
 
     def write(self, name: str, content: bytes) -> None:
-        """Write an object in place of any other of that name."""
+        """Write an object, replacing one of that name."""
         with self._explained("write", name):
             self._objects.write(_checked(name), content)
 
     def read(self, name: str) -> bytes | None:
-        """The object; None if there is none."""
+        """Return the object; None if there is none."""
         with self._explained("read", name):
             return self._objects.read(_checked(name))
 
     def names(self, folder: str) -> list[str]:
-        """The names of all objects under ``folder``, sorted; hidden files are none."""
+        """Return the names of all objects under ``folder``, sorted, without hidden files."""
         with self._explained("list", folder):
             return sorted(name for name in self._objects.names(_checked(folder)) if _is_ours(name))
 
     def remove(self, name: str) -> None:
-        """Remove an object; none of that name is as good as removed."""
+        """Remove an object; do nothing if none has that name."""
         with self._explained("remove", name):
             self._objects.remove(_checked(name))
 
     def sweep(self) -> None:
-        """Remove what writers that died have left; the log looks after its own."""
+        """Remove temporary files that dead writers left; the log removes those of its folders."""
         self._objects.sweep()
 
     @contextmanager
@@ -98,7 +98,7 @@ class Storage:
 
 
 class _Objects(Protocol):
-    """What holds the objects."""
+    """The store that holds the objects."""
 
     def create(self, name: str, content: bytes) -> bool: ...
     def write(self, name: str, content: bytes) -> None: ...
@@ -109,13 +109,13 @@ class _Objects(Protocol):
 
 
 class _Folder:
-    """A folder of this machine, or one that machines share."""
+    """A folder of this machine, or one that several machines share."""
 
     def __init__(self, root: Path) -> None:
         there = next(path for path in (root, *root.parents) if path.exists())
         if not there.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        self._root = root  # It is made by the first write: who only reads leaves nothing behind.
+        self._root = root  # The first write makes the folder: reading alone leaves nothing behind.
 
     def create(self, name: str, content: bytes) -> bool:
         return files.create(self._root / name, content)
@@ -146,7 +146,7 @@ class _Folder:
 
 
 class _Bucket:
-    """A bucket, or a part of one. It shows no object before it is whole, and leaves nothing."""
+    """A bucket, or a part of one. It never shows incomplete objects and has no temporary files."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
@@ -181,10 +181,10 @@ class _Bucket:
 
 
 def _checked(name: str) -> str:
-    """A name that stays under the root.
+    """Return a name that stays under the root.
 
     Raises:
-        StorageError: it does not.
+        StorageError: the name leaves the root.
     """
     if any(part in ("", ".", "..") for part in name.split("/")) or "\0" in name:
         raise StorageError(f"expected a name under the storage root, got {name!r}")
@@ -192,7 +192,7 @@ def _checked(name: str) -> str:
 
 
 def _is_ours(name: str) -> bool:
-    """Whether it is neither a temporary file nor one that a file manager left."""
+    """Return whether a name is neither of a temporary file nor of one that a file manager left."""
     return not name.rpartition("/")[2].startswith(".")
 
 

@@ -1,7 +1,7 @@
-"""What is wrong with a file or a body that does not fit its type, and what would fit.
+"""Explanations of why a file or a body does not fit its type, and what would fit.
 
-msgspec's message names the value or the key that it refuses and the place; it does not name those
-that it would take. They are looked up in the type at that place.
+msgspec's message names the refused value or key and its place, but not the values or keys that it
+would accept. These are looked up in the type at that place.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ _PLAIN = (bool, int, float, str)
 
 
 class StructError(NamedTuple):
-    """A refusal in words.
+    """The explanation of a refused value.
 
     Attributes:
-        message: what was expected and what came.
-        place: the path of the value, such as ``$.features[0].missing``; ``$`` is the whole.
-        hint: what to write instead, where that can be said.
+        message: what was expected and what was received.
+        place: the path of the value, such as ``$.features[0].missing``; ``$`` is the complete
+            content.
+        hint: what to write instead, if that is known.
     """
 
     message: str
@@ -40,12 +41,12 @@ class StructError(NamedTuple):
 
 
 def struct_error(error: msgspec.ValidationError, kind: type[Any], content: Any) -> StructError:
-    """Explain a refusal of msgspec.
+    """Explain a validation error of msgspec.
 
     Args:
         error: what decoding or converting raised.
-        kind: the type that was asked for.
-        content: the value as plain Python, as JSON or TOML has it.
+        kind: the type that was expected.
+        content: the value in plain Python types, as read from JSON or TOML.
 
     >>> from typing import Literal
     >>> Cup = msgspec.defstruct("Cup", [("size", Literal["small", "large"])])
@@ -80,7 +81,7 @@ def struct_error(error: msgspec.ValidationError, kind: type[Any], content: Any) 
 
 
 def _find(path: str, kind: types.Type, content: Any) -> tuple[str, types.Type, Any]:
-    """The path with every ``[...]`` found, and the type and the value there."""
+    """Return the path with the key of every ``[...]``, and the type and the value there."""
     place, value = "$", content
     for step in _STEP.finditer(path.removeprefix("$")):
         if step["some"]:
@@ -103,7 +104,7 @@ def _find(path: str, kind: types.Type, content: Any) -> tuple[str, types.Type, A
 
 
 def _refused_key(value: Any, kind: types.Type) -> str | None:
-    """The first key of an object whose value is what was refused; msgspec does not say which."""
+    """Return the first key of an object whose value is refused; msgspec does not name it."""
     for key, one in value.items() if isinstance(value, dict) else ():
         for struct in _plain(kind):
             try:
@@ -114,7 +115,7 @@ def _refused_key(value: Any, kind: types.Type) -> str | None:
 
 
 def _plain(kind: types.Type) -> Iterator[Any]:
-    """A type, or those that a union is of."""
+    """Yield a type, or the types of a union."""
     for one in kind.types if isinstance(kind, types.UnionType) else (kind,):
         yield one.type if isinstance(one, types.Metadata) else one
 

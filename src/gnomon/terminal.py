@@ -1,4 +1,4 @@
-"""The one console that everything in Gnomon prints with."""
+"""The console that everything in Gnomon prints with."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["Terminal"]
 
 
 class Terminal(Console):
-    """A console that obeys no text: only what Gnomon itself styles reaches the terminal as such.
+    """A console in which only Gnomon's own styles reach the terminal; text is escaped.
 
-    Text is escaped where it is rendered, so no command can forget to. ``:names:`` of emoji stay as
-    they are.
+    Text is escaped when it is rendered, so that no command can forget it. ``:names:`` of emoji stay
+    as they are.
     """
 
     def __init__(self, *, stderr: bool = False, file: IO[str] | None = None, **more: Any) -> None:
@@ -28,26 +28,26 @@ class Terminal(Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """The segments of a renderable; called for each part of it too."""
+        """Yield the segments of a renderable; called for each of its parts too."""
         if isinstance(renderable, Text):
             renderable = _escaped(renderable)
         for segment in super().render(renderable, options):
             yield segment if segment.control else _safe(segment)
 
     def render_str(self, text: str, **more: Any) -> Text:
-        """A string as text."""
+        """Return a string as text."""
         return _escaped(super().render_str(text, **more))
 
 
 def _safe(segment: Segment) -> Segment:
     text, style = printable(segment.text, keep="\n"), segment.style
-    if style is not None and style.link:  # Markup that nobody escaped; Gnomon has no links.
+    if style is not None and style.link:  # Markup that was not escaped; Gnomon has no links.
         style = style.update_link(None)
     return segment if (text, style) == segment[:2] else Segment(text, style)
 
 
 def _escaped(text: Text) -> Text:
-    """The text with escapes in it, so that it is wrapped as what is shown."""
+    """Escape a text before it is wrapped, so that lines are measured as they are shown."""
     pieces = [printable(character, keep="\n") for character in text.plain]
     shown = "".join(pieces)
     if shown == text.plain:

@@ -1,4 +1,4 @@
-"""For a deployment's own tests: a real server on a free port, ended when the test is done."""
+"""A real server on a free port for the tests of a deployment; it ends with the test."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Server:
     """A running deployment.
 
     Attributes:
-        url: where it answers.
+        url: its address.
         process: the ``bentoml serve`` process; its gateway is a child of it.
         settings: the settings it was started with.
         log: the file its output goes to.
@@ -38,17 +38,17 @@ class Server:
     log: Path
 
     def client(self) -> Client:
-        """A client that holds the control token."""
+        """Return a client with the control token."""
         return Client(self.url, control_token=find_control_token(self.settings))
 
     def stop(self, timeout: float = 30.0) -> int:
-        """Send SIGTERM and wait; the exit code."""
+        """Send SIGTERM, wait for the end, and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout)
 
 
 def free_port() -> int:
-    """A TCP port of the loopback address that nobody listens on."""
+    """Return a free TCP port of the loopback address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -68,14 +68,14 @@ def serving(
 
     Args:
         deployment: the folder with ``service/``.
-        root: the storage root to use, and where the server's output goes.
-        environment: variables beyond those of this process, such as ``BENTOML_HOME``. Another
-            storage root, ``GNOMON_ROOT``, may be among them.
+        root: the storage root, which also gets the server's output.
+        environment: variables in addition to those of this process, such as ``BENTOML_HOME``.
+            ``GNOMON_ROOT`` among them replaces the storage root.
         service: the service to serve.
         wait_seconds: how long it may take until predictions are answered.
 
     Raises:
-        NotReady: it was not ready in time, or ended; the message has the end of its output.
+        NotReady: the server was not ready in time, or ended; the message has the end of its output.
 
     Example::
 
@@ -136,7 +136,7 @@ def _trouble(server: Server) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM, then SIGKILL to the whole session; nothing is left running."""
+    """Send SIGTERM, then SIGKILL to the complete session, so that nothing is left running."""
     if process.poll() is None:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):

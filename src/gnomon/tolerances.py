@@ -1,6 +1,6 @@
-"""How close two numbers must be to count as equal, and why: every tolerance that no policy sets.
+"""How close two numbers must be to count as equal, and why: all tolerances outside the policy.
 
-Differences are of float64 unless it says otherwise. Relative ones are shares of the larger side.
+Numbers are float64 unless stated otherwise. Relative differences are shares of the larger number.
 """
 
 from __future__ import annotations
@@ -28,50 +28,49 @@ Mask = npt.NDArray[np.bool_]
 
 ROUNDING = 1e-9
 """Relative: the same arithmetic in another order, on another processor, or undone and done again.
-The last few of a float's 53 bits are theirs, and 1e-9 leaves 23 to them."""
+These change the last few of a float's 53 bits; 1e-9 allows for 23."""
 
 ROUNDING_NEAR_ZERO = 1e-12
-"""Absolute, beside :data:`ROUNDING`: what is left where terms cancel has no leading digits."""
+"""Absolute, in addition to :data:`ROUNDING`: when terms cancel, the rest has no correct digits."""
 
 SINGLE_ROUNDING = 1e-4
-"""Relative: :data:`ROUNDING` for 32-bit floats, of 24 bits."""
+"""Relative: :data:`ROUNDING` for 32-bit floats, which have 24 bits."""
 
 LAST_DIGITS = 1e-14
-"""Relative: one rounding to decimal digits, done twice; a few units in the last place."""
+"""Relative: the same rounding to decimal digits done twice; a few units in the last place."""
 
 ON_A_LINE = 1e-8
 """Relative: a point on a straight line through two others, whose own rounding tilts the line."""
 
 LEADING_DIGITS = 1e-7
-"""Relative: the same ratio, told by quotients that were cut to nine digits."""
+"""Relative: the same ratio, computed from quotients that were cut to nine digits."""
 
 PROBABILITY_LEAD = 1e-9
 """Absolute: how far the largest probability must lead for it to decide the label. Scores this close
-may come out as equal probabilities, or in the other order, once they are rounded."""
+may be equal or in the other order after rounding."""
 
 CORRELATION = 1e-12
-"""Absolute: how far from 1 a correlation is that says "the same up to scale and shift"."""
+"""Absolute: how far from 1 a correlation may be that means "the same up to scale and shift"."""
 
 MOMENT_HOURS = 1e-9
-"""Hours, 3.6 microseconds: differences of moments and of clock readings, which are kept in hours
-since 1970 (an epoch of half a million hours has 7e-11 to spare)."""
+"""Hours, 3.6 microseconds: differences of times and of clock readings, which are kept in hours
+since 1970 (at half a million hours a float is exact to 7e-11)."""
 
 CLOCK_HOURS = 1e-6
-"""Hours, 3.6 milliseconds: moments that went through text, which may have cut them to
-milliseconds."""
+"""Hours, 3.6 milliseconds: times that were written as text, perhaps cut to milliseconds."""
 
 TICK = 1e-9
-"""Relative: so that the last round number of an axis is not lost to its own division."""
+"""Relative: so that rounding in a division does not lose the last tick of an axis."""
 
 
 def close(one: Floats, other: Floats, *, relative: float = ROUNDING, absolute: float = 0.0) -> Mask:
-    """Which values are equal, or near enough; NaN is near to nothing, infinity to itself only.
+    """Return which values are close: NaN is close to nothing, infinity only to itself.
 
     Args:
         one: one side.
-        other: the other; neither is taken for the true one.
-        relative: share of the larger of the two that they may differ by.
-        absolute: they may differ by this much at least.
+        other: the other; the two are treated alike.
+        relative: they may differ by this share of the larger value.
+        absolute: they may always differ by this much.
     """
     with np.errstate(all="ignore"):
         apart, size = np.abs(one - other), np.fmax(np.abs(one), np.abs(other))

@@ -2,4 +2,4 @@
 
 __all__ = ["__version__"]
 
-__version__ = "0.1.0"  # In the source, because in a bento there is nothing else of Gnomon.
+__version__ = "0.1.0"  # In the source, because a bento contains no package metadata of Gnomon.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gnomon.artifact import Artifact
+from tests.artifact.conftest import reseal
 
 Bare = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -77,6 +78,8 @@ def test_a_late_import_cannot_reach_another_artifact(
     packed: Artifact, copied: Path, bare: Bare
 ) -> None:
     """Names belong to the artifact that took them first, imported or not yet."""
+    (copied / "code/preprocessing/constants.py").write_text("FACTOR = 2\n")
+    reseal(copied)
     script = INSTALL + (
         "other = inspect(sys.argv[2])\n"
         "try:\n    VendoredCode(other.path, other.manifest).install()\n"

@@ -58,14 +58,16 @@ def test_its_own_code_wins_over_the_path(packed: Artifact, tmp_path: Path) -> No
 
 def test_a_name_that_is_taken_is_refused(packed: Artifact, project: Callable[..., Any]) -> None:
     """A process that has imported another `preprocessing` would run that one: use a worker."""
-    project(PREPROCESSING, module="clock")
-    with pytest.raises(ArtifactError, match="preprocessing") as caught:
+    project({**PREPROCESSING, "constants.py": "FACTOR = 2\n"}, module="clock")
+    with pytest.raises(ArtifactError, match=r"`preprocessing\.constants`.*differs") as caught:
         load(packed.path)
     assert "worker" in str(caught.value.hint)
 
 
 def test_two_artifacts_do_not_share_a_name(packed: Artifact, copied: Path, bare: Bare) -> None:
-    """The second artifact of the same modules is refused in one process; the first may again."""
+    """Other code of the same names is refused in one process; the first artifact may again."""
+    (copied / "code/preprocessing/constants.py").write_text("FACTOR = 2\n")
+    reseal(copied)
     script = """
         import sys
         from gnomon.artifact import load

@@ -25,7 +25,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from gnomon.artifact import Artifact, inspect, load, pack, serialization
 from gnomon.artifact.packing import accept_types, check_batch_invariance, data_digest
-from gnomon.artifact.training_input import UnusedColumnWarning
+from gnomon.artifact.unused_columns import UnusedColumnWarning
 from gnomon.contract import infer_contract
 from gnomon.errors import ContractError, PackRefused, UntrustedTypes
 from tests.artifact.conftest import write_package

@@ -45,6 +45,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
 
@@ -109,6 +110,58 @@ class Rule:
 class Gaps(Rule):
     def predict(self, X):
         return np.where(X["a"] > 0, np.nan, X["a"])
+
+
+class Table(pd.DataFrame):
+    @property
+    def _constructor(self):
+        return Table
+
+    @property
+    def first(self):
+        return self["a"]
+
+
+class Total:
+    def predict(self, X):
+        return X.sum(axis=1).to_numpy()
+
+
+class ByClass(Total):
+    def predict(self, X):
+        return X.first.to_numpy() + X.sum(axis=1).to_numpy()
+
+
+class ByLabel(Total):
+    def predict(self, X):
+        return super().predict(X) + np.array([str(label).startswith("c") for label in X.index])
+
+
+class ByAttrs(Total):
+    def predict(self, X):
+        return super().predict(X) * X.attrs.get("scale", 1.0)
+
+
+class InPlace(Total):
+    def predict(self, X):
+        X["a"] = X["a"] * 2
+        return super().predict(X)
+
+
+class WithDeviation(Total):
+    def predict(self, X):
+        mean = super().predict(X)
+        return mean, mean * 0 + 1
+
+
+class Tags(Total):
+    def predict(self, X):
+        return [["x"] if total > 0 else ["x", "y"] for total in super().predict(X)]
+
+
+class Records(Total):
+    def predict(self, X):
+        return [{"score": total} for total in super().predict(X)]
 
 
 class Complex(Step):
@@ -183,7 +236,7 @@ CASES = {
             X,
             np.array([(True, 1.0)] * len(X), dtype=[("event", "?"), ("time", "f8")]),
         ),
-        "structured array of event, time, as survival models take",
+        "structured array of event, time, as for survival models",
         "leave y out",
         "y",
     ),
@@ -195,13 +248,13 @@ CASES = {
     ),
     "a step that counts": Case(
         model_after("Counts"),
-        r"step `counts` gives the same rows other values when it is asked again",
+        r"step `counts` gives different values for the same rows",
         "",
         "step `counts`, column `a`",
     ),
     "a step that draws": Case(
         model_after("Draws"),
-        r"step `draws` gives the same rows other values.*draws at random",
+        r"step `draws` gives different values for the same rows.*draws at random",
         "fixed seed",
         "step `draws`, column `a`",
     ),
@@ -230,26 +283,73 @@ CASES = {
     "a file of the working directory": Case(
         model_after("ByRelativeFile"),
         r"reads `rate\.txt` of the working directory",
-        r'beside `__file__`.*allow=\("reads_files",\)',
+        r'next to `__file__`.*allow=\("reads_files",\)',
         "rate.txt",
     ),
     "a file by its path": Case(
         lambda users: model_after("ByAbsoluteFile", str(Path("rate.txt").resolve()))(users),
         r"reads `/.*/rate\.txt` of this machine",
-        "beside `__file__`",
+        "next to `__file__`",
     ),
     "values that JSON has not": Case(
         lambda users: (users.Complex().fit(X), X, None),
-        "it answers values of dtype `complex128`, which JSON has not",
+        "it answers values of dtype `complex128`, and an output is a number",
+        "numbers or strings",
+    ),
+    "the class of the frame": Case(
+        lambda users: (users.ByClass(), users.Table(X), None),
+        "takes more of the frame than its columns: its class",
+        r"X is a users_steps\.Table, and of requests a pandas\.DataFrame is made",
+    ),
+    "the labels of the index": Case(
+        lambda users: (users.ByLabel(), X.set_index(pd.Index([f"c{n}" for n in X.index])), None),
+        "reads the index of X, which requests do not bring",
+        r"X = X\.reset_index\(\)",
+        "X",
+    ),
+    "attrs of the frame": Case(
+        lambda users: (users.ByAttrs(), with_attrs(X, scale=3.0), None),
+        r"reads `scale` of `X\.attrs`",
+        "an attribute of the step",
+        "X",
+    ),
+    "a step that changes its input": Case(
+        lambda users: (users.InPlace(), X.copy(), None),
+        "changes the rows that it is given",
+        r"X = X\.copy\(\)",
+        "column `a`",
+    ),
+    "a tuple of answers": Case(
+        lambda users: (users.WithDeviation(), X, None),
+        "`predict` answers a tuple of 2 for 64 rows",
+        "np.column_stack",
+        "predict",
+    ),
+    "lists of labels": Case(
+        lambda users: (users.Tags(), X, None),
+        "`predict` answers a list of 64 for 64 rows; expected a number or a label for each",
+        "true and false",
+        "predict",
+    ),
+    "dictionaries": Case(
+        lambda users: (users.Records(), X, Y),
+        "it answers values of type `dict`, and an output is a number",
         "numbers or strings",
     ),
     "an object that holds itself": Case(
-        model_after("Circular"), "an object in it holds itself", 'serializer="pickle"'
+        model_after("Circular"), "an object in it contains itself", 'serializer="pickle"'
     ),
     "a lambda": Case(
         lambda users: (FunctionTransformer(lambda x: x).fit(X), X, None), "lambda", ""
     ),
 }
+
+
+def with_attrs(frame: pd.DataFrame, **attrs: Any) -> pd.DataFrame:
+    """A copy that has them."""
+    copy = frame.copy()
+    copy.attrs.update(attrs)
+    return copy
 
 
 @pytest.fixture
@@ -299,7 +399,7 @@ def test_what_is_allowed_is_recorded_with_what_was_found(users: Any) -> None:
 @pytest.mark.usefixtures("home")
 def test_a_class_that_only_predicts_is_packed(users: Any) -> None:
     """It is fitted as it is, has no parameters, and knows nothing of scikit-learn."""
-    artifact = pack("rule", users.Rule(0.5), X, leakage="off")
+    artifact = pack("rule", users.Rule(0.5), X[["a"]], leakage="off")
     assert artifact.contract.task == "classification"
     assert [output.name for output in artifact.contract.outputs] == ["prediction"]
 
@@ -308,7 +408,7 @@ def test_a_class_that_only_predicts_is_packed(users: Any) -> None:
 def test_rows_of_training_without_an_answer_are_warned_of(users: Any) -> None:
     """A request with such a row gets an error."""
     with pytest.warns(PackWarning, match=r"`prediction` is NaN or infinite in \d+ of 64 rows"):
-        pack("gaps", users.Gaps(0.5), X, leakage="off")
+        pack("gaps", users.Gaps(0.5), X[["a"]], leakage="off")
 
 
 @pytest.mark.usefixtures("home")
@@ -339,7 +439,7 @@ def test_iterative_imputer_is_packed_with_a_warning_of_the_one_row_it_answers_ot
         IterativeImputer(random_state=0, max_iter=5), RandomForestRegressor(3, random_state=0)
     ).fit(HOLES[HOLES.notna().any(axis=1)], Y[HOLES.notna().any(axis=1)])
     rows = HOLES[HOLES.notna().any(axis=1)]
-    with pytest.warns(PackWarning, match="every feature that may be null is null"):
+    with pytest.warns(PackWarning, match="every nullable feature is null"):
         artifact = pack("imputed", model, rows, leakage="off")
     answered = load(artifact.tag).predict(rows)["prediction"].to_numpy()
     np.testing.assert_array_equal(answered, model.predict(rows))
@@ -359,7 +459,7 @@ def test_an_encoder_that_refuses_unseen_categories_is_warned_of(encoder: Any, ki
     (said,) = [str(one.message) for one in caught if one.category is PackWarning]
     assert said.startswith(f"step `columntransformer/{kind.lower()}` ({kind}) raises on a value")
     assert 'handle_unknown="ignore"' in said
-    assert 'outside="error" of `kind`' in said
+    assert 'outside="error" for `kind`' in said
 
 
 @pytest.mark.usefixtures("home")

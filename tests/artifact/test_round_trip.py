@@ -112,7 +112,7 @@ def test_a_step_that_reads_memory_in_its_order_is_refused(project: Project) -> N
     """It differs by far more than the order of a sum may cost."""
     model = project({"__init__.py": ORDER}, name="reads_memory").ReadsMemory().fit(DIABETES.data)
     contract = replace(infer_contract(DIABETES.data, task="regression"), layout="columns")
-    with pytest.raises(PackRefused, match="depends on how the frame lies in memory"):
+    with pytest.raises(PackRefused, match="depends on the memory layout of the frame"):
         check_round_trip(model, DIABETES.data.iloc[:64], contract)
 
 
@@ -122,7 +122,7 @@ def test_the_column_that_its_type_changes_is_named() -> None:
     model = LinearRegression().fit(frame, frame["a"] - frame["b"])
     contract = infer_contract(frame, task="regression")
     narrow = replace(contract.features[1], dtype="float16")
-    with pytest.raises(PackRefused, match="when `b` comes through the contract") as caught:
+    with pytest.raises(PackRefused, match="when `b` is converted by the contract") as caught:
         check_round_trip(model, frame, replace(contract, features=(contract.features[0], narrow)))
     assert caught.value.where == "column `b`"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import io
 import zipfile
 from collections import defaultdict
@@ -15,7 +16,14 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 
 from gnomon.artifact import serialization
+from gnomon.artifact.trust import is_known_safe
 from gnomon.errors import PackRefused
+
+
+class Side(enum.Enum):
+    """A choice."""
+
+    BUY = 1
 
 
 class Keeps(BaseEstimator):
@@ -63,17 +71,44 @@ def test_a_dictionary_comes_back(learned: dict[Any, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    "learned",
+    [
+        pd.Interval(0.5, 2, closed="left"),
+        range(1, 9, 2),
+        frozenset({"a", "b"}),
+    ],
+    ids=repr,
+)
+def test_values_of_pandas_and_python_are_kept_without_being_trusted(learned: Any) -> None:
+    """A step after ``pandas.cut`` holds intervals, and nobody need be asked."""
+    content = serialization.dump(Keeps([learned]), "skops")
+    types = serialization.untrusted_types(content)
+    own = f"{Keeps.__module__}.Keeps"
+    assert [name for name in types if name != own and not is_known_safe(name)] == []
+    (again,) = serialization.load(content, "skops", types).learned
+    assert again is learned or again == learned
+    assert type(again) is type(learned)
+
+
+@pytest.mark.parametrize(
     ("learned", "says"),
     [
-        ({1: "a", "1": "b"}, "the keys 1 and '1', which JSON has one name for"),
-        ({False: 1, "": 2}, "the keys False and '', which JSON has one name for"),
-        ({None: 1}, "the key None, which is no text, number or boolean"),
-        ({("JFK", "LAX"): 2475.0}, r"the key \('JFK', 'LAX'\), which is no text"),
-        ({"x": {b"y": 1}}, "the key b'y', which is no text"),
-        (defaultdict(int, {3: 1}), "a defaultdict whose keys are no text"),
-        (pd.Series([1.0], ["a"]), "it holds Series of pandas"),
-        ([{"a": pd.DataFrame({"x": [1]})}], "it holds DataFrame of pandas"),
-        (1 + 2j, "it holds complex"),
+        ({1: "a", "1": "b"}, "the keys 1 and '1', which have the same name in JSON"),
+        ({False: 1, "": 2}, "the keys False and '', which have the same name in JSON"),
+        ({None: 1}, "the key None, which is not text, a number or a boolean"),
+        ({("JFK", "LAX"): 2475.0}, r"the key \('JFK', 'LAX'\), which is not text"),
+        ({"x": {b"y": 1}}, "the key b'y', which is not text"),
+        (defaultdict(int, {3: 1}), "a defaultdict whose keys are not text"),
+        (pd.Series([1.0], ["a"]), "it contains Series of pandas"),
+        ([{"a": pd.DataFrame({"x": [1]})}], "it contains DataFrame of pandas"),
+        (1 + 2j, "it contains complex"),
+        (pd.Timestamp("2024-01-31"), "it contains Timestamp of pandas, which skops cannot make"),
+        ([pd.Timedelta("1h")], "it contains Timedelta of pandas"),
+        ({"last": pd.Period("2024-01")}, "it contains Period of pandas"),
+        (pd.NaT, "it contains NaTType of pandas"),
+        (pd.NA, "it contains NAType of pandas"),
+        (Side.BUY, "a member of the enumeration Side"),
+        ({"side": [Side.BUY]}, "a member of the enumeration Side"),
     ],
     ids=lambda value: repr(value)[:30],
 )

@@ -108,6 +108,34 @@ def test_a_class_without_a_file_is_refused(project: Project, tmp_path: Path) -> 
         find_code(pipeline(module.double))
 
 
+def test_a_module_called_like_one_of_pythons_is_refused(project: Project) -> None:
+    """A worker would import Python's, whatever lies beside it."""
+    module = project({"__init__.py": FUNCTION}, name="tabnanny")
+    with pytest.raises(PackRefused, match="your module `tabnanny` is called like") as caught:
+        find_code(pipeline(module.double))
+    assert caught.value.where == module.__file__
+    assert caught.value.hint == "give it another name"
+
+
+def test_a_namespace_in_several_folders_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With all of them; it can be imported, so that is not the reason."""
+    import importlib
+
+    for part in ("one", "two"):
+        folder = tmp_path / part / "spread_over" / part
+        folder.mkdir(parents=True)
+        (folder / "steps.py").write_text(FUNCTION)
+        monkeypatch.syspath_prepend(tmp_path / part)
+    steps = importlib.import_module("spread_over.one.steps")
+    with pytest.raises(PackRefused, match="lies in several folders") as caught:
+        find_code(pipeline(steps.double))
+    assert all(f"{tmp_path}/{part}/spread_over" in caught.value.message for part in ("one", "two"))
+    for name in [name for name in sys.modules if name.startswith("spread_over")]:
+        del sys.modules[name]
+
+
 def test_a_class_of_main_is_refused() -> None:
     """The error says to move it to a module."""
     script = (
@@ -121,7 +149,7 @@ def test_a_class_of_main_is_refused() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("PackRefused `double` is defined in __main__")
-    assert "move it to a module" in done.stdout
+    assert "move it to a separate module" in done.stdout
 
 
 def test_a_lambda_is_refused() -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import socket
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -228,14 +229,24 @@ def test_nesting_without_end_is_refused(copied: Path, name: str, watcher: Watche
         refused(watcher, copied)
 
 
-def test_nodes_in_nodes_without_end_are_refused(copied: Path, watcher: Watcher) -> None:
-    """JSON that parses, of a tree that skops would climb down too far."""
+@pytest.mark.parametrize("levels", [300, 600])
+def test_nodes_in_nodes_without_end_are_refused(
+    copied: Path, watcher: Watcher, levels: int
+) -> None:
+    """JSON that parses, of a tree that skops would climb down too far: how far depends on the
+    version of Python, and loading fewer levels does no harm."""
     node = named("ListNode", "builtins", "list", content=[])
-    for _ in range(300):
+    for _ in range(levels):
         node = named("ListNode", "builtins", "list", content=[node])
-    plant(copied, node)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(20 * levels)  # for the encoder, not for what reads it
+    try:
+        plant(copied, node)
+    finally:
+        sys.setrecursionlimit(limit)
     reseal(copied)
-    refused(watcher, copied, "ArtifactError", "ArtifactCorrupt", load=True)
+    harmless = ("fine",) if levels == 300 and sys.version_info >= (3, 12) else ()
+    refused(watcher, copied, "ArtifactError", "ArtifactCorrupt", *harmless, load=True)
 
 
 def test_an_archive_that_grows_is_refused(copied: Path, watcher: Watcher) -> None:
@@ -376,7 +387,7 @@ def test_a_link_in_the_store_is_refused(packed: Artifact, home: Path, tmp_path: 
 def test_an_artifact_is_found_under_its_own_tag_only(packed: Artifact, home: Path) -> None:
     """An old version in the place of a new one is a way back to its faults."""
     shutil.copytree(packed.path, home / "models" / "flights" / "newer")
-    with pytest.raises(ArtifactCorrupt, match="is for flights:newer, but holds"):
+    with pytest.raises(ArtifactCorrupt, match="is for flights:newer, but contains"):
         inspect("flights:newer")
 
 

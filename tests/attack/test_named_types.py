@@ -132,8 +132,20 @@ def test_what_runs_commands_is_refused_whatever_the_manifest_says(
         assert answer[what]["done"] == []
 
 
+def getter(name: str, *arguments: str) -> Node:
+    """What calls a method, or gets an attribute, of whatever it is called with."""
+    return named("OperatorFuncNode", "operator", name, attrs=sequence(*map(text, arguments)))
+
+
 UNKNOWN: dict[str, Node] = {
     "operator.call": named("OperatorFuncNode", "operator", "call", attrs=sequence(text("x"))),
+    "a method that writes files": getter("methodcaller", "to_pickle", "/tmp/x"),
+    "a method that evaluates": getter("methodcaller", "eval", "1"),
+    "a method that calls others": getter("methodcaller", "apply", "to_pickle"),
+    "a way to the interpreter": getter("attrgetter", "a.__init__.__globals__"),
+    "a getter of nothing": getter("methodcaller"),
+    "a getter made in another way": call("operator", "methodcaller", "to_pickle", "/tmp/x"),
+    "a getter of C": named("FunctionNode", "_operator", "methodcaller"),
     "a hook": method(named("ObjectNode", "sklearn.base", "BaseEstimator"), "__reduce__"),
     "a method of a path": method(named("ObjectNode", "sklearn.base", "BaseEstimator"), "a.b"),
     "a kind that is none": named("PickleNode", "builtins", "str", content="x"),
@@ -158,6 +170,7 @@ def test_what_skops_does_not_write_is_refused(copied: Path, kind: str, watcher: 
     plant(copied, UNKNOWN[kind])
     claims(
         copied,
+        *("operator.methodcaller", "operator.attrgetter", "_operator.methodcaller"),
         *("operator.call", "sklearn.base.BaseEstimator", "sklearn.base.BaseEstimator.__reduce__"),
         trusted=True,
     )

@@ -134,10 +134,10 @@ def test_a_file_is_scored_through_a_server(
         shell("score", "none.parquet", "--out", "none.csv", *there)
         assert "token" in shell("score", "rows.csv", "--out", "o.csv", *there[:2], expect=2).err
         said = shell("score", tag, "rows.csv", "--out", "o.csv", *there, expect=2).err
-        assert "name none" in said
+        assert "do not name one" in said
         assert "no such file" in shell("score", "no.csv", "--out", "o.csv", *there, expect=2).err
         rows = InferenceLog(server.settings, "toy").sql("select count(*) as n from log").to_pylist()
         assert rows[0]["n"] >= 8
     assert "no answer" in shell("score", "rows.csv", "--out", "o.csv", *there, expect=2).err
-    assert "which artifact" in shell("score", "rows.csv", "--out", "o.csv", expect=2).err
+    assert "name the artifact" in shell("score", "rows.csv", "--out", "o.csv", expect=2).err
     assert not (shell.folder / "o.csv").exists()

@@ -365,6 +365,17 @@ def test_a_client_that_reads_nothing_is_limited_where_it_can_be(way: ModuleType)
             assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 3500
 
 
+def test_what_a_client_has_not_taken_is_known_where_it_can_be(way: ModuleType) -> None:
+    """The kernel of Linux counts it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    with listener, socket.create_connection(listener.getsockname()) as client:
+        assert way.unread_bytes(client) == 0
+        client.setblocking(False)
+        while select.select([], [client], [], 0)[1]:
+            client.send(bytes(1 << 20))
+        assert (way.unread_bytes(client) > 0) is (way is linux)
+
+
 # Descriptors and files
 
 

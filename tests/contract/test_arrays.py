@@ -107,5 +107,11 @@ def test_an_hour_that_comes_twice_is_the_first_and_one_that_never_comes_is_refus
     twice = pd.Series(pd.to_datetime(["2020-11-01 01:30"]).as_unit("us"))
     assert arrow_column(twice, feature).to_pylist()[0].astimezone(dt.UTC).hour == 5
     never = pd.Series(pd.to_datetime(["2020-03-08 02:30"]).as_unit("us"))
-    with pytest.raises(ContractError, match="no clock in America/New_York shows"):
+    with pytest.raises(ContractError, match="no clock in America/New_York shows") as caught:
         arrow_column(never, feature)
+    assert "such as 2020-03-08 02:30:00" in caught.value.message
+    assert caught.value.where == "column `x`"
+    X = pd.DataFrame({"x": never})  # noqa: N806
+    line = str(caught.value.hint).partition("put them forward too: ")[2]
+    exec(line, {}, {"X": X})
+    assert arrow_column(X["x"], feature).to_pylist()[0].astimezone(dt.UTC).hour == 7

@@ -158,12 +158,12 @@ def test_an_unknown_feature_is_answered_with_the_known() -> None:
         ({"event_time": "when"}, "$.event_time", "no feature `when`"),
         ({"event_time": "tail"}, "$.event_time", "expected a timestamp, but `tail` is a string"),
         ({"outputs": ()}, "$.outputs", "at least one output"),
-        ({"outputs": (PREDICTION, output("late"))}, "$.outputs", "one prediction of a target"),
+        ({"outputs": (PREDICTION, output("late"))}, "$.outputs", "one prediction for a target"),
         ({"outputs": (*LATE.outputs, output('a"b'))}, "$.outputs[3].name", "cannot be called"),
         (
             {"outputs": (output("s", kind="score"), PREDICTION, output("t", kind="score"))},
             "$.outputs",
-            "outputs of one kind to stand together",
+            "outputs of one kind to be consecutive",
         ),
         (
             {"outputs": (output("a", target="a"), output("b", target="b"))},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -106,6 +107,22 @@ def test_an_array_of_objects_keeps_one_dtype() -> None:
     contract = infer_contract(array, task="regression")
     assert contract.input == "array"
     assert {feature.dtype for feature in contract.features} == {"object"}
+
+
+def test_objects_are_refused_by_what_they_are() -> None:
+    """With a line that works: dictionaries become columns, numbers of several kinds floats."""
+    cells = [{"a": 1, "b": {"c": 2.0}}, {"a": 3, "b": {"c": 4.0}}]
+    X = pd.DataFrame({"x": cells, "y": [1, 2]}, index=[5, 6])  # noqa: N806
+    error = refused(cells)
+    assert "the cells are dictionaries" in error.message
+    given = {"X": X, "pd": pd}
+    exec(str(error.hint).partition("read those: ")[2], given)
+    assert given["X"].to_dict("list") == {"y": [1, 2], "a": [1, 3], "b.c": [2.0, 4.0]}
+    assert given["X"].index.tolist() == [5, 6]
+    error = refused(pd.Series([Decimal("1.5"), 2.5, None], dtype=object))
+    assert "several kinds: Decimal, float" in error.message
+    assert str(error.hint).endswith("astype(float)")
+    assert "of type `UUID`" in refused(pd.Series([UUID(int=1)], dtype=object)).message
 
 
 def test_timestamps_without_a_zone_need_one() -> None:

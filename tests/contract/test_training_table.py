@@ -62,7 +62,8 @@ def test_what_is_none_of_them_is_refused(given: Any, message: str, hint: str) ->
 
 def test_frames_of_polars_are_taken() -> None:
     """As pandas has them; a lazy one holds no rows yet."""
-    polars = pytest.importorskip("polars")
+    import polars
+
     frame = polars.DataFrame({"a": [1, 2], "b": ["x", "y"]})
     assert training_table(frame).frame.to_dict("list") == {"a": [1, 2], "b": ["x", "y"]}
     assert training_table(frame["b"]).input == "series"
@@ -75,5 +76,5 @@ def test_columns_beside_are_as_many_rows_and_others_than_the_pipelines() -> None
     frame = pd.DataFrame({"x": [1.0, 2.0]})
     with pytest.raises(ContractError, match="2 rows, but the columns to carry 1"):
         training_table(frame, carry=pd.DataFrame({"id": [1]}))
-    with pytest.raises(ContractError, match="`x` is a column of X"):
+    with pytest.raises(ContractError, match="`x` is both a column of X"):
         training_table(frame, carry=frame)

@@ -168,7 +168,7 @@ WRONG_VALUES: dict[str, tuple[Any, str, str]] = {
     "column": ("1", 'expected `int | null`, got "1"', ""),
     "items": ("floats", 'expected one of "boolean", "float"', 'did you mean "float"?'),
     "length": (2, "has a `length`", "leave `length` out"),
-    "scale": (2, "has a `scale`", "leave `scale` out"),
+    "scale": (2, "only a decimal has it", "leave `scale` out"),
 }
 """By key of a feature: a wrong value, what the message says, what the hint says."""
 

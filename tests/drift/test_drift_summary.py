@@ -32,8 +32,8 @@ def unsure(rows: int, training_rows: int) -> DriftFinding:
 @pytest.mark.parametrize(
     ("rows", "training_rows", "where", "action"),
     [
-        (20, 5_000, "in the log, 20 beside 5,000 of training", "longer range"),
-        (5_000, 20, "in the training profile, 20 beside 5,000 served", "more training rows"),
+        (20, 5_000, "in the log, 20 against 5,000 of training", "longer range"),
+        (5_000, 20, "in the training profile, 20 against 5,000 served", "more training rows"),
     ],
 )
 def test_the_side_with_too_few_rows_is_named(

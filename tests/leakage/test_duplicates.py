@@ -121,7 +121,7 @@ def test_a_holdout_from_before_is_told_so() -> None:
     frame, _ = flights()
     train, holdout = frame[2_000:], frame[:2_000]
     report = check_split(flight_table(train, None), flight_table(holdout, None))
-    assert report.findings[0].sentence.startswith("the whole holdout is before")
+    assert report.findings[0].sentence.startswith("the entire holdout is before")
 
 
 def test_a_holdout_without_times_is_unknown() -> None:

@@ -51,7 +51,7 @@ def test_a_feature_known_too_late_is_a_leak(given: Any) -> None:
     (finding,) = clock(FRAME, wind=given(known))
     assert (finding.severity, finding.features) == ("leak", ("wind",))
     assert finding.evidence.hits == 50
-    assert "what was known of it at `event`" in finding.action
+    assert "the value that was known at `event`" in finding.action
 
 
 def test_event_times_of_whole_hours_say_no_more_than_the_hour() -> None:

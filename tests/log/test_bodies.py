@@ -36,8 +36,8 @@ def test_fields_nobody_asks_for_are_told_at_row_0() -> None:
     ("request_id", "row", "reason"),
     [
         ("bad", 0, "$.x"),
-        ("none", 0, "does not hold its body"),
-        ("lost", 0, "does not hold its body"),
+        ("none", 0, "does not contain its body"),
+        ("lost", 0, "does not contain its body"),
         ("one", 1, "has 1 rows, no row 1"),
     ],
 )

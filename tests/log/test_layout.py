@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_no_folder_holds_no_segments(tmp_path: Path) -> None:
 def test_one_process_writes_a_stream(tmp_path: Path) -> None:
     """The second to come is told so, and may when the first has gone."""
     first = StreamLock(tmp_path)
-    with pytest.raises(StreamBusy, match="another process writes this stream"):
+    with pytest.raises(StreamBusy, match="another process is writing this stream"):
         StreamLock(tmp_path)
     first.close()
     second = StreamLock(tmp_path)
@@ -77,3 +78,30 @@ def test_folders_have_different_identities(tmp_path: Path) -> None:
     assert locks[0].identity != locks[1].identity
     for lock in locks:
         lock.close()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("00000000 (copy).arrows", ".00000000.arrows", "abc.arrows", "0.arrows", "-1.arrows"),
+        *(
+            "000000001.arrows",
+            "9" * 30 + ".arrows",
+            "\u0660" * 8 + ".arrows",
+            "00000001.arrows.tmp",
+        ),
+    ],
+)
+def test_other_files_beside_segments_are_none(tmp_path: Path, name: str) -> None:
+    """What a person or a tool leaves there stops nobody, and takes no number."""
+    (tmp_path / "00000000.arrows").write_bytes(b"")
+    (tmp_path / name).write_bytes(b"x")
+    assert [segment.sequence for segment in stream_segments(tmp_path)] == [0]
+
+
+def test_only_files_are_segments(tmp_path: Path) -> None:
+    """A folder, a pipe or a link of such a name is never opened."""
+    (tmp_path / "00000001.arrows").mkdir()
+    os.mkfifo(tmp_path / "00000002.arrows")
+    (tmp_path / "00000003.arrows").symlink_to("/dev/zero")
+    assert stream_segments(tmp_path) == []

@@ -70,7 +70,7 @@ def test_no_log_says_what_there_is(setup: Settings, open_stream: Open) -> None:
     with pytest.raises(LogError, match=r"no log of a model `flights`.*send it a request first"):
         InferenceLog(setup, "flights").table()
     open_stream()
-    with pytest.raises(LogError, match=r"no log of a model `fligths`.*there is one of flights"):
+    with pytest.raises(LogError, match=r"no log of a model `fligths`.*there are logs of flights"):
         InferenceLog(setup, "fligths").sql("SELECT 1")
 
 

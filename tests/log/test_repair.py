@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -13,6 +15,7 @@ from gnomon.log import InferenceLog, SegmentWriter, new_request_id, stream_segme
 from gnomon.log.layout import stream_folder
 from gnomon.log.repair import repair
 from gnomon.log.seal import Sealer
+from gnomon.log.table import LogTable
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from tests.log.rows import REQUESTS_SCHEMA, live, settings
@@ -31,7 +34,7 @@ def logged(setup: Settings) -> list[str]:
     return sorted(table["request_id"].to_pylist())
 
 
-def write(setup: Settings, segments: int, rows: int) -> list[str]:
+def write(setup: Settings, segments: int, rows: int, **values: Any) -> list[str]:
     """Closed segments of one-row batches, then an open one; their request ids."""
     folder = stream_folder(setup, "flights", "a", "requests")
     writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
@@ -39,7 +42,7 @@ def write(setup: Settings, segments: int, rows: int) -> list[str]:
     for number, one in enumerate(ids):
         if number and number % rows == 0:
             writer.rotate()
-        writer.append(live([one]))
+        writer.append(live([one], **values))
     writer.rotate()
     writer.close()
     return ids
@@ -153,6 +156,33 @@ def test_rows_that_are_nowhere_are_counted_as_lost(setup: Settings) -> None:
     assert "3 rows are lost, as gnomon log repair has noted" in accounts.explain()
 
 
+def test_what_retention_removed_is_not_restored_for_what_is_lost(tmp_path: Path) -> None:
+    """Its files stay for an hour; rows of them do not make up for others that are gone."""
+    setup = settings(tmp_path, retention_days=1.0)
+    old = write(setup, segments=1, rows=6)
+    Sealer(setup, "flights").seal()
+    now = dt.datetime.now(dt.UTC)
+    newer = write(setup, segments=1, rows=4, arrived=now)
+    Sealer(setup, "flights").seal()
+    newest = write(setup, segments=1, rows=3, arrived=now)
+    Sealer(setup, "flights").seal()
+    last = last_commit(setup).read_text()
+    Sealer(setup, "flights").maintain()
+    assert logged(setup) == sorted([*newer, *newest])
+    table = LogTable(setup, "flights").load()
+    assert table is not None
+    named = "".join([last, *table.file_uris()])
+    for file in Path(setup.root, "log", "flights").rglob("*.parquet"):
+        if file.name in named:
+            file.unlink()
+    done = repair(setup, "flights")
+    assert done.table is not None
+    assert (done.table.restored, done.table.lost) == ({"a/requests": 4}, {"a/requests": 3})
+    assert logged(setup) == sorted(newer)
+    assert not set(old) & set(logged(setup))
+    assert balance(InferenceLog(setup, "flights")).balanced
+
+
 def test_rows_that_vanish_from_the_middle_unbalance_the_accounts(setup: Settings) -> None:
     """An older commit that lost what it said: nothing else notices, as later ones are whole."""
     for rows in (5, 3, 2):
@@ -244,7 +274,7 @@ def test_a_read_that_fails_leaves_no_file_open(setup: Settings) -> None:
             balance(InferenceLog(setup, "flights"))
     segment.write_bytes(content)
     segment.unlink()
-    with pytest.raises(LogError, match="is gone"):
+    with pytest.raises(LogError, match="bytes is missing"):
         balance(InferenceLog(setup, "flights"))
     assert open_files(stream) == before == []
 

@@ -204,7 +204,7 @@ def test_a_query_calls_nobody(log: InferenceLog, calls: tuple[str, list[str]]) -
 
 def test_what_is_refused_says_how_to_allow_it(log: InferenceLog, here: Path) -> None:
     """The error names the way out; and it is one, for a file and for a variable."""
-    with pytest.raises(LogError, match=r"sees the log and no files.*--unsafe.*unsafe=True"):
+    with pytest.raises(LogError, match=r"can read the log but no files.*--unsafe.*unsafe=True"):
         log.sql("FROM read_csv('secret.csv')")
     assert log.sql("FROM read_csv('secret.csv')", unsafe=True).to_pylist() == [{"word": SECRET}]
     log.sql("COPY (SELECT count(*) AS n FROM log) TO 'out/n.csv'", unsafe=True)

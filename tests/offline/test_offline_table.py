@@ -1,14 +1,16 @@
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 
 from gnomon.contract import Contract, Feature, Output
 from gnomon.errors import TableError
 from gnomon.offline.column_names import KNOWN_AT
-from gnomon.offline.offline_table import OfflineTable, understand
+from gnomon.offline.offline_table import OfflineTable, understand, write_table
 
 CONTRACT = Contract(
     task="classification",
@@ -113,6 +115,17 @@ def test_a_key_that_the_log_does_not_have_lists_what_it_has(tmp_path: Path) -> N
         OfflineTable.read(path, on=(), contract=CONTRACT, steps=STEPS)
 
 
+def test_a_list_is_no_key(tmp_path: Path) -> None:
+    """It is refused by name, and is not among the keys that there are."""
+    pixels = Feature(name="pixels", type="list", dtype="list", items="float")
+    contract = replace(CONTRACT, features=(*CONTRACT.features, pixels))
+    path = parquet(tmp_path, pixels=[[1.0]], prediction=["yes"])
+    with pytest.raises(TableError, match="`pixels` is a list, and a key is one value") as caught:
+        OfflineTable.read(path, on="pixels", contract=contract, steps=STEPS)
+    assert "`number`" in str(caught.value.hint)
+    assert "pixels" not in str(caught.value.hint)
+
+
 def test_duplicate_keys_are_counted_and_shown(tmp_path: Path) -> None:
     """Two rows for one key cannot both be what was predicted."""
     with pytest.raises(TableError, match="2 of 4 rows repeat the key") as caught:
@@ -199,7 +212,7 @@ def test_a_day_of_a_csv_is_a_day(tmp_path: Path) -> None:
 def test_text_in_a_column_of_numbers_is_said_so(tmp_path: Path) -> None:
     """A value column of another type is an error, not a divergence on every row."""
     with pytest.raises(
-        TableError, match="expected a number with decimals, as the log has it, got text"
+        TableError, match="expected a number with decimals, as in the log, got text"
     ):
         read(csv(tmp_path, "id,size\na,1.5\nb,about 2\n"))
 
@@ -215,6 +228,16 @@ def test_csv_text_stays_text(tmp_path: Path) -> None:
     table = read(csv(tmp_path, "id,kind,size\n007,NA,1.5\n008,,NaN\n"))
     assert table.find(keys(id=["007", "7"])).tolist() == [0, -1]
     assert table.data.to_pylist() == [{"kind": "NA", "size": 1.5}, {"kind": None, "size": None}]
+
+
+def test_an_empty_text_is_one_where_it_is_quoted(tmp_path: Path) -> None:
+    """As Arrow and DuckDB write the two: nothing between the commas is null."""
+    text = 'id,kind,size\na,,1\nb,"",2\nc,"NA",\nd,NULL,4\n'
+    found = read(csv(tmp_path, text)).data.column("kind").to_pylist()
+    assert found == [None, "", "NA", "NULL"]
+    frame = pd.DataFrame({"id": ["a", "b"], "kind": [None, ""], "size": [1.0, 2.0]})
+    write_table(pa.Table.from_pandas(frame, preserve_index=False), tmp_path / "table.csv")
+    assert read(tmp_path / "table.csv").data.column("kind").to_pylist() == [None, ""]
 
 
 def test_csv_times_with_an_offset_are_instants(tmp_path: Path) -> None:
@@ -264,7 +287,7 @@ def test_a_table_with_nothing_to_compare_is_refused(tmp_path: Path) -> None:
     """Keys alone, or only unknown columns beside them: the message says what is expected."""
     with pytest.raises(TableError, match="nothing to compare apart from its key") as caught:
         read(parquet(tmp_path, id=["a"], notes=["x"]))
-    assert "`notes` is no output, feature or step column" in caught.value.message
+    assert "`notes` is not an output, feature or step column" in caught.value.message
     assert "`probability_yes`" in str(caught.value.hint)
 
 
@@ -284,7 +307,7 @@ def test_names_mean_outputs_features_then_steps() -> None:
     }
     assert ignored == {
         "first.hour": "another name for `first/hour`, which the table has",
-        "x": "no output, feature or step column",
+        "x": "not an output, feature or step column",
     }
 
 

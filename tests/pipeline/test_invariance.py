@@ -124,7 +124,7 @@ def test_a_row_that_raises_alone_is_refused() -> None:
 
 
 def test_a_step_that_keeps_state_is_refused() -> None:
-    """An answer that changes when asked again cannot be verified, replayed or compared."""
+    """An answer that changes on a second call cannot be verified, replayed or compared."""
     calls: list[int] = []
 
     def count(rows: pd.DataFrame) -> pd.DataFrame:
@@ -133,7 +133,7 @@ def test_a_step_that_keeps_state_is_refused() -> None:
 
     error = refusal(count)
     assert error.where == "step `step`, column `calls`"
-    assert "asked again" in error.message
+    assert "on a second call" in error.message
     assert "state" in str(error.hint)
 
 
@@ -287,7 +287,7 @@ def test_a_step_that_draws_at_random_is_refused(noise: float) -> None:
     """However little it adds; asked again, it says something else."""
     error = refusal(lambda rows: rows[["distance"]] + noise * np.random.random())
     assert error.where == "step `step`, column `distance`"
-    assert "asked again" in error.message
+    assert "on a second call" in error.message
     assert "draws random numbers" in str(error.hint)
 
 

@@ -207,9 +207,10 @@ def test_what_only_predicts_is_judged_by_what_it_predicts(model: Any, y: Any, ta
 
 
 def test_targets_are_called_as_the_answer_calls_them() -> None:
-    """Where no y says how."""
-    found = described(Bounds(), X)
-    assert [output.name for output in found.outputs] == ["prediction_low", "prediction_high"]
+    """Where no y says how, or y is one quantity of which several quantiles are predicted."""
+    for y in (None, np.arange(len(X)) * 1.0, pd.DataFrame({"sold": np.arange(len(X)) * 1.0})):
+        found = described(Bounds(), X, y)
+        assert [output.name for output in found.outputs] == ["prediction_low", "prediction_high"]
 
 
 NOTHING: tuple[tuple[Any, str, str], ...] = (
@@ -217,7 +218,7 @@ NOTHING: tuple[tuple[Any, str, str], ...] = (
     (LocalOutlierFactor(), "novelty=False", r"LocalOutlierFactor\(novelty=True\)"),
     (TSNE(), "TSNE has no `predict` and no `transform`", "PCA or KernelPCA"),
     (GridSearchCV(Halves(), {}, refit=False), "refit=False", "refit=True"),
-    (len, "nothing that answers new rows", "whole pipeline"),
+    (len, "nothing that answers new rows", "complete pipeline"),
 )
 
 

@@ -189,7 +189,7 @@ def a_report() -> Report:
             rows=1_000,
             matched=390,
             used={"prediction": "prediction"},
-            ignored={"notes": "no output, feature or step column"},
+            ignored={"notes": "not an output, feature or step column"},
             keys=400,
             known_later=Count(reason="known only later", rows=12, example="trip=t3"),
         ),

@@ -70,7 +70,7 @@ def test_the_page_says_what_the_report_says() -> None:
         report.examples[0].request_id,
         "0.30000000000000004",
         "3 rows, such as trip=t9",
-        "no output, feature or step column",
+        "not an output, feature or step column",
         report.command,
         "% of 1,000 rows, estimated from 500",
         "2 more",

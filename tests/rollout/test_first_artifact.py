@@ -25,7 +25,7 @@ def test_every_artifact_that_cannot_be_served_is_named(
     with pytest.raises(ArtifactIncompatible, match=f"{newer}: packed with Python 3.9.1") as caught:
         promote_first(settings, tags("toy"))
     assert f"{older}: can be served" in caught.value.message
-    assert caught.value.hint == f"gnomon promote {older} begins with that one"
+    assert caught.value.hint == f"to start with that one: gnomon promote {older}"
     of_another_python(own_home / "models" / older.replace(":", "/"))
     with pytest.raises(ArtifactIncompatible, match=rf"{older}: packed with Python 3\.9\.1"):
         promote_first(settings, tags("toy"))

@@ -11,7 +11,8 @@ from gnomon.errors import NewerFormat, RolloutError, UnreadableFile
 from gnomon.log import InferenceLog
 from gnomon.policy import Limits, Policy
 from gnomon.rollout.evidence import Evidence, ShadowRows
-from gnomon.rollout.gates import Gate, evaluate, judge
+from gnomon.rollout.gate import Gate
+from gnomon.rollout.gates import evaluate, judge
 from gnomon.rollout.history import Event, RolloutState, Shadow, fold
 from gnomon.rollout.outlook import Traffic
 from gnomon.settings import Settings
@@ -252,7 +253,7 @@ def test_a_gate_says_how_many_rows_are_still_needed() -> None:
     assert rate_interval(0, total, 0.95).high <= 0.01
     assert rate_interval(0, total - total // 50, 0.95).high > 0.01
     on_it = judged(replace(GOOD, shadow=rows(400, disagreed=20)))
-    assert "the share lies at the limit" in on_it["disagreement"].because
+    assert "the share is at the limit" in on_it["disagreement"].because
 
 
 def test_a_gate_says_about_when_it_is_decided() -> None:

@@ -14,7 +14,7 @@ DECODER = Decoder(FLIGHT)
 
 def queue() -> BatchQueue:
     """Batches of at most four rows."""
-    return BatchQueue(BatchSize(MOST, 0.0), DECODER)
+    return BatchQueue(BatchSize(MOST, 0.0))
 
 
 def request(name: str, rows: int) -> PendingRequest:
@@ -29,7 +29,7 @@ def taken(waiting: BatchQueue) -> list[str]:
     batches = []
     while (batch := waiting.take()) is not None:
         if isinstance(batch, Part):
-            batches.append(f"{batch.request.pending.request_id}{batch.inputs.num_rows}")
+            batches.append(f"{batch.request.pending.request_id}{batch.rows}")
         else:
             batches.append("+".join(f"{one.request_id}{len(one.rows)}" for one in batch))
     return batches

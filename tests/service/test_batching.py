@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -243,3 +244,46 @@ def test_large_requests_leave_room_for_small_ones(pack: Pack, settings: Settings
             return sorted([(await answer).status for answer in many]), small.status
 
     assert uvloop.run(run(pack(SLOW_ROWS))) == ([200, 503, 503], 200)
+
+
+def no_memory(*args: object, **kwargs: object) -> Any:
+    raise MemoryError("injected")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "gnomon.contract.decoding.Decoder.batch",
+        "gnomon.contract.decoding.Decoder.outside",
+        "gnomon.service.batching.answers",
+        "gnomon.service.records.PendingRecords.of",
+        "gnomon.service.recording.record",
+        "gnomon.log.segment_writer.SegmentWriter.append",
+    ],
+)
+def test_an_error_anywhere_is_answered_and_the_lane_goes_on(
+    pack: Pack, settings: Settings, broken: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as a lack of memory, in whichever step: each request that met it is answered once, small
+    or in parts, and so are those after it."""
+
+    async def run() -> None:
+        async with lane_of(pack(times(2)), settings) as (lane, _):
+            body = json.dumps({"rows": [{"x": 1.0, "id": "a"}] * 700}).encode()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(broken, no_memory)
+                answered: list[asyncio.Future[Answer]] = []
+                for content in [b'{"x": 1.0, "id": "a"}', body] * 3:
+                    answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+                    request = PendingRequest(new_request_id(), None, content, answer.set_result)
+                    decoded = lane.decoder.decode(content)
+                    request.rows, request.single = decoded.rows, decoded.single
+                    lane.submit(request)
+                    answered.append(answer)
+                async with asyncio.timeout(settings.deadline / 2):
+                    failed = [answer.status for answer in await asyncio.gather(*answered)]
+            assert set(failed) <= {500, 503}
+            assert (await answer_to(lane)).status == 200
+
+    uvloop.run(run())
+    assert "injected" in caplog.text

@@ -127,6 +127,9 @@ def test_numpy_and_pandas_values_in_a_record_are_sent_as_json(
             "d": pd.Timestamp("2024-01-01", tz="UTC"),
             "e": datetime(2024, 1, 1, tzinfo=UTC),
             "f": float("nan"),
+            "g": np.array([0.5, 2.0], "float32"),
+            "h": np.array([["x"], ["y"]]),
+            "i": pd.Interval(0.5, 2),
         },
     )
     assert msgspec.json.decode(standin.bodies[0]) == {
@@ -136,6 +139,9 @@ def test_numpy_and_pandas_values_in_a_record_are_sent_as_json(
         "d": "2024-01-01T00:00:00+00:00",
         "e": "2024-01-01T00:00:00Z",
         "f": None,
+        "g": [0.5, 2.0],
+        "h": [["x"], ["y"]],
+        "i": "(0.5, 2.0]",
     }
 
 
@@ -146,6 +152,7 @@ def test_numpy_and_pandas_values_in_a_record_are_sent_as_json(
         ([{"x": 1.0}, {"x": -float("inf")}], "$.rows[1].x"),
         (pd.DataFrame({"x": [np.inf]}), "$.rows[0].x"),
         ({"x": object()}, "$"),
+        (pd.DataFrame({"x": [np.array([1.0, np.nan])]}), "$"),
     ],
 )
 def test_a_value_json_cannot_hold_is_not_sent(

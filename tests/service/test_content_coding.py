@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import tracemalloc
 
 import pyarrow as pa
 import pytest
+from backports import zstd
 
 from gnomon.errors import BodyTooLarge, GnomonError, MalformedBody, UnknownContentCoding
-from gnomon.service.content_coding import CODINGS, Gunzip, content_coding, decoded
+from gnomon.service.content_coding import CODINGS, content_coding, decoded, decompressor
 
 LIMIT = 1_000_000
 TEXT = b'{"x": 1.5, "id": "a"}' * 20_000
@@ -81,6 +81,20 @@ def test_any_cut_and_any_flipped_byte_is_an_error_or_the_same(coding: str) -> No
             assert came == TEXT[:500] or coding == "zstd"  # Arrow's frames have no checksum.
 
 
+def test_a_window_of_zstd_is_bounded() -> None:
+    """A stream says how much memory its reader takes; RFC 9659 allows 8 MiB."""
+    window = zstd.CompressionParameter.window_log
+    for log, works in ((23, True), (24, False)):
+        writer = zstd.ZstdCompressor(options={window: log})
+        body = writer.compress(TEXT) + writer.flush()  # the length is not said
+        if works:
+            assert plain(body, "zstd") == TEXT
+        else:
+            with pytest.raises(MalformedBody, match="too much memory") as caught:
+                plain(body, "zstd")
+            assert "8 MiB" in str(caught.value.hint)
+
+
 def test_what_is_held_is_counted() -> None:
     """``grow`` hears of the compressed bytes and of what came of them, and may end it."""
     seen: list[int] = []
@@ -114,10 +128,11 @@ def test_other_codings_are_refused_with_those_there_are(values: list[bytes]) -> 
         content_coding([(b"content-encoding", value) for value in values])
 
 
-def test_a_stream_is_read_in_bits() -> None:
+@pytest.mark.parametrize("coding", CODINGS)
+def test_a_stream_is_read_in_bits(coding: str) -> None:
     """However it is cut, and no more of it at once than is asked for."""
-    body, came = gzip.compress(TEXT), bytearray()
-    stream = Gunzip()
+    body, came = compressed(TEXT, coding), bytearray()
+    stream = decompressor(coding)
     for place in range(0, len(body), 7):
         stream.feed(body[place : place + 7])
         while piece := stream.read(1_000):

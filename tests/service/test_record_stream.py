@@ -25,12 +25,16 @@ from gnomon.errors import InvalidRequest, ServerError
 from gnomon.log import InferenceLog
 from gnomon.service.duplex import Duplex
 from gnomon.service.media_types import ARROW, LINES
+from gnomon.service.stream_calls import RowStream
 from gnomon.testing import Server, serving
 from tests.faults.accounts import Accounts
 from tests.load import Load, gateways, scorers, until
 from tests.packing import SCRIPT, install, times, write_service
 
 pytestmark = pytest.mark.slow
+
+CLIENT_SECONDS = 4
+"""How long a client may do nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,7 @@ def server(
     place = tmp_path_factory.mktemp("streams")
     home, deployment = place / "bentoml", place / "deployment"
     install(packed_once(times(2), "toy", SCRIPT), home)
-    write_service(deployment, '"toy", body_bytes=1_000_000, client_seconds=4')
+    write_service(deployment, f'"toy", body_bytes=1_000_000, client_seconds={CLIENT_SECONDS}')
     with serving(deployment, place / "root", environment={"BENTOML_HOME": str(home)}) as running:
         answers(post(running, lines(good(1))))  # The log has the columns of answers from now on.
         yield running
@@ -141,7 +145,8 @@ def test_a_stream_of_nothing_but_bad_lines_is_answered(server: Server) -> None:
         (b"", {}, 422, "invalid_request"),
         (b"\n \r\n", {}, 422, "invalid_request"),
         (b"{}", {"Content-Encoding": "br"}, 415, "unknown_content_coding"),
-        (b"{}", {"Content-Encoding": "zstd"}, 415, "unknown_content_coding"),
+        (b"{}", {"Content-Encoding": "zstd"}, 400, "malformed_body"),
+        (b"", {"Content-Encoding": "zstd"}, 400, "malformed_body"),
         (b"{}", {"Content-Encoding": "gzip"}, 400, "malformed_body"),
         (b"", {"Content-Encoding": "gzip"}, 400, "malformed_body"),
         (b"x" * 1_100_000, {}, 413, "body_too_large"),
@@ -165,12 +170,14 @@ def test_what_cannot_begin_is_an_ordinary_error(
     assert accounts.check(Load())["rejected"] == 1
 
 
-def test_a_compressed_stream_is_read_as_it_comes(server: Server) -> None:
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_a_compressed_stream_is_read_as_it_comes(server: Server, coding: str) -> None:
     """And one that breaks off ends with the error, after what was answered."""
-    body = gzip.compress(lines(good(30_000)))
-    found = answers(post(server, body, Content_Encoding="gzip"))
+    plain = lines(good(30_000))
+    body = bytes(pa.compress(plain, codec=coding, asbytes=True))
+    found = answers(post(server, body, Content_Encoding=coding))
     assert len(found) == 30_000
-    cut = answers(post(server, body[:-50_000], Content_Encoding="gzip"))
+    cut = answers(post(server, body[: len(body) // 2], Content_Encoding=coding))
     assert 1 < len(cut) < 30_000
     assert cut[-1]["error"]["code"] == "malformed_body"
     assert "line" not in cut[-1]
@@ -223,7 +230,7 @@ def test_an_arrow_stream_is_answered_by_one(server: Server) -> None:
             "malformed_body",
             "compressed",
         ),
-        (batches(pd.DataFrame({"x": [1.0], "id": "a"}))[:-20], "malformed_body", "cut short"),
+        (batches(pd.DataFrame({"x": [1.0], "id": "a"}))[:-20], "malformed_body", "incomplete"),
     ],
 )
 def test_a_batch_that_cannot_be_read_is_refused(
@@ -418,6 +425,31 @@ def test_a_client_that_stops_sending_is_told_so(server: Server) -> None:
     assert found[-1]["error"]["code"] == "request_timeout"
 
 
+def test_a_client_that_is_busy_with_answers_is_waited_for(server: Server) -> None:
+    """It takes answers for longer than a client may do nothing, and only then sends more."""
+    rows = 30_000
+    first, last = lines([{"x": float(n), "id": "a"} for n in range(rows)]), lines(good(1))
+    host, port = server.url.removeprefix("http://").split(":")
+    head = f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: {LINES}\r\n"
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        client.settimeout(30)
+        client.connect((host, int(port)))
+        client.sendall(f"{head}Content-Length: {len(first + last)}\r\n\r\n".encode() + first)
+        received, begun = bytearray(), time.monotonic()
+        while received.count(b'"line"') < rows:
+            data = client.recv(16_384)
+            assert data
+            received += data
+            time.sleep(0.02)
+        assert time.monotonic() - begun > CLIENT_SECONDS + 0.5
+        client.sendall(last)
+        while not received.endswith(b"\r\n0\r\n\r\n"):
+            received += client.recv(1 << 20)
+    assert b"request_timeout" not in received
+    assert received.count(b'"prediction"') == rows + 1
+
+
 @pytest.fixture
 def other(server: Server, packed_once: Callable[[str, str, str], Path]) -> str:
     """Another artifact of the server's model, x times 3."""
@@ -472,3 +504,12 @@ def test_a_worker_that_dies_costs_no_row(server: Server) -> None:
         found += rows
     assert {row.error for row in found} == {None}
     assert accounts.check(Load())["answered"] == 30_000
+
+
+def test_an_unfinished_line_of_answers_is_said() -> None:
+    """All rows may be answered, and the server end within one line more."""
+    stream = RowStream(["x"], None, "http://127.0.0.1:1")
+    stream.encode([{"x": 1.0}])
+    stream.answers(b'{"line":1,"request_id":"a","row":0,"artifact":"a:1","prediction":1}\n{"er')
+    with pytest.raises(ServerError, match="expected 1 answers, got 1 and the beginning of a line"):
+        stream.end()

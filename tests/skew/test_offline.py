@@ -275,7 +275,7 @@ def test_columns_that_mean_nothing_are_reported(healthy: Trips, table: Path) -> 
     write(one.append_column("notes", pa.array(["x"] * ROWS)), table)
     report = compare(healthy, table)
     assert report.table is not None
-    assert report.table.ignored == {"notes": "no output, feature or step column"}
+    assert report.table.ignored == {"notes": "not an output, feature or step column"}
 
 
 def test_missing_rows_are_counted_on_both_sides(healthy: Trips, table: Path) -> None:

@@ -114,6 +114,16 @@ def test_a_killed_holder_is_started_again(shared: Shared) -> None:
     until(is_replaced, "another holder answers")
 
 
+def test_a_holder_is_started_again_however_often_others_were(shared: Shared) -> None:
+    """A feed runs for months: deaths long ago say nothing of a holder that is killed today."""
+    before, shared.worker.restarts = shared.worker.restarts, 1_000
+    try:
+        os.kill(shared.worker.pid, signal.SIGKILL)
+        assert shared.answers([2.0]) == ([2.0], [None])
+    finally:
+        shared.worker.restarts += before - 1_000
+
+
 def test_a_worker_ignores_the_signals_of_a_process_manager(shared: Shared) -> None:
     """SIGTERM and SIGINT to the worker change nothing; it leaves when its sockets close."""
     before, pid = shared.worker.restarts, shared.worker.pid

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -141,3 +143,28 @@ def test_the_pauses_between_starts_grow() -> None:
     assert found[0] == 0
     assert list(found) == sorted(set(found))
     assert found[-1] >= 5
+
+
+def test_after_a_death_too_waiting_for_a_processor_is_not_work(
+    toy: Toy, settings: Settings
+) -> None:
+    """The rows of a batch that killed its scorer are scored again, by one that has to wait too."""
+    artifact = toy(times(1, "sum(range(2_000_000))"))
+    spin = "import os; os.sched_setaffinity(0, {0})\nwhile True: pass"
+
+    async def run() -> None:
+        async with supervised(artifact, settings) as owner:
+            holder = psutil.Process(owner.pid).parent()
+            assert holder is not None
+            holder.cpu_affinity([0])
+            others = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(3)]
+            try:
+                scored = await owner.score(rows(artifact, [1.0, KILLS, 2.0, 3.0]))
+            finally:
+                for other in others:
+                    other.kill()
+                    other.wait()
+        assert scored.batch.column(ERROR).null_count == 3
+        assert scored.waited > scored.micros / 3
+
+    uvloop.run(run())

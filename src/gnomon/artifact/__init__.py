@@ -1,6 +1,6 @@
 """The artifact: pack, inspect, load and verify it.
 
-Only what is used is imported: looking at an artifact needs neither pandas nor scikit-learn.
+Only what is used is imported: inspecting an artifact needs neither pandas nor scikit-learn.
 """
 
 from __future__ import annotations

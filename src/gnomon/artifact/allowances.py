@@ -1,4 +1,4 @@
-"""What packing refuses unless it is allowed by name; the manifest then says what was found."""
+"""Properties that packing refuses unless allowed by name; the manifest records what was found."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ __all__ = ["Allowances", "Allowed", "PackWarning"]
 
 Allowed = Literal["batch_dependent", "reads_environment", "reads_files"]
 """``batch_dependent``: an answer depends on the other rows of a batch, so replay may differ from
-what was served. ``reads_environment``, ``reads_files``: environment variables, or files outside of
-the artifact, which every machine that serves it must have."""
+the served answer. ``reads_environment``, ``reads_files``: the artifact needs environment variables,
+or files outside of it, which every machine that serves it must have."""
 
 
 class PackWarning(UserWarning):
-    """What was packed works, but not for every request, or not everywhere."""
+    """The packed artifact works, but not for every request, or not everywhere."""
 
 
 class Allowances:
-    """What the caller of ``pack`` allows, and what of it was needed.
+    """What the caller of ``pack`` allows, and which of it was needed.
 
     Args:
         allow: names of :data:`Allowed`.
 
     Attributes:
-        found: by name, what would have been refused.
+        found: what would have been refused, by name.
 
     Raises:
-        PackRefused: a name that is none of them.
+        PackRefused: a name that is not one of them.
     """
 
     def __init__(self, allow: Sequence[str]) -> None:
@@ -47,10 +47,10 @@ class Allowances:
 
     @contextmanager
     def of(self, name: Allowed, stacklevel: int) -> Iterator[None]:
-        """Let what the block refuses pass, if it is allowed, with a warning.
+        """Turn a refusal in the block into a warning, if it is allowed.
 
         Raises:
-            PackRefused: it is not; the hint says how to allow it.
+            PackRefused: it is not allowed; the hint says how to allow it.
         """
         try:
             yield

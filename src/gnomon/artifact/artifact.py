@@ -1,4 +1,4 @@
-"""Inspecting an artifact without running any of it."""
+"""Inspection of an artifact, without running any of its code."""
 
 from __future__ import annotations
 
@@ -39,10 +39,11 @@ class Artifact:
 
     Attributes:
         path: its folder.
-        digest: SHA-256 of its manifest, which holds the hash of every other file.
+        digest: SHA-256 of its manifest, which contains the hash of every other file.
         manifest: its parsed manifest.
         contract: its inputs and outputs.
-        runs: what loading it runs that only its packer trusted. Incomplete for a pickle.
+        runs: the code that loading it runs and that only its packer trusted. Incomplete for a
+            pickle.
         signers: who signed it; with ``GNOMON_TRUSTED_KEYS``, one of them is trusted.
     """
 
@@ -69,10 +70,10 @@ class Artifact:
         return f"{self.name}:{self.version}"
 
     def golden(self) -> pa.Table:
-        """The golden rows: ``input/…``, ``step/…`` and ``output/…`` columns.
+        """Return the golden rows: ``input/…``, ``step/…`` and ``output/…`` columns.
 
         Raises:
-            ArtifactCorrupt: it does not hold rows that fit the contract.
+            ArtifactCorrupt: the file does not contain rows that fit the contract.
         """
         table, contract = self._table(GOLDEN), self.contract
         for kind, schema in (("input", contract.input_schema), ("output", contract.output_schema)):
@@ -83,10 +84,10 @@ class Artifact:
         return table
 
     def profile(self) -> pa.Table:
-        """The training profile: one row for each raw feature, transformed feature and output.
+        """Return the training profile: a row for each raw feature, transformed feature and output.
 
         Raises:
-            ArtifactCorrupt: it is not such a table, or its bins and counts are inconsistent.
+            ArtifactCorrupt: the file is not such a table, or its bins and counts are inconsistent.
         """
         from gnomon.artifact.profile import SCHEMA, check
 
@@ -98,10 +99,10 @@ class Artifact:
         return table
 
     def checks(self) -> LeakageReport | None:
-        """What the leakage checks found in the training data at packing; None if they were off.
+        """Return the leakage report on the training data from packing; None if checks were off.
 
         Raises:
-            NewerFormat: a newer version of Gnomon wrote them.
+            NewerFormat: a newer version of Gnomon wrote it.
             UnreadableFile, ArtifactCorrupt: the file is not what was packed.
         """
         if CHECKS not in self.manifest.files:
@@ -113,7 +114,7 @@ class Artifact:
             return LeakageReport.from_json(content, str(self.path / CHECKS))
 
     def read(self, name: str, most: int = MOST_PIPELINE_BYTES) -> bytes:
-        """The bytes of one file of the artifact, hashed as they are read.
+        """Return the bytes of one file of the artifact, and check their hash.
 
         Raises:
             ArtifactCorrupt: they are not what was packed, or more than ``most`` bytes.
@@ -136,10 +137,10 @@ class Artifact:
 
 
 def inspect(which: str | Path) -> Artifact:
-    """Check an artifact and say what it is. Nothing of it is executed or imported.
+    """Check an artifact and describe it, without executing or importing any of its code.
 
-    Its manifest, its signature, the hash of every file, the types its pipeline names, and whether
-    this process has the Python and scikit-learn it was packed under.
+    Checked are its manifest, its signature, the hash of every file, the types that its pipeline
+    names, and whether this process has the Python and scikit-learn that it was packed with.
 
     Args:
         which: ``name:version``, ``name:latest``, ``name``, or the path of its folder.
@@ -148,21 +149,22 @@ def inspect(which: str | Path) -> Artifact:
         UnknownArtifact: there is none.
         ArtifactCorrupt: a file is missing, altered or was added; ``where`` names it.
         UntrustedSignature: ``GNOMON_TRUSTED_KEYS`` is set, and no such key signed it.
-        UntrustedTypes: the pipeline names a type that its manifest does not, that neither skops
-            nor the manifest trusts, or that is always forbidden.
-        ArtifactIncompatible: another minor version of Python or scikit-learn, or a newer format.
-        NewerFormat: a contract of a newer format.
+        UntrustedTypes: the pipeline names a type that its manifest does not list, that neither
+            skops nor the manifest trusts, or that is always forbidden.
+        ArtifactIncompatible: it was packed with another minor version of Python or scikit-learn,
+            or has a newer format.
+        NewerFormat: its contract has a newer format.
     """
     return examine(store.resolve(which), trusted_keys())
 
 
 def examine(path: Path, keys: Sequence[PublicKey] | None, *, to_be_loaded: bool = True) -> Artifact:
-    """:func:`inspect` the artifact in a folder, with the keys whose signatures count.
+    """Inspect the artifact in a folder, as :func:`inspect` does, with given trusted keys.
 
     Args:
         path: the folder.
-            keys: one of them must have signed it; None: no signature is needed.
-            to_be_loaded: whether this process must have the Python and scikit-learn for it.
+        keys: one of them must have signed it; None: no signature is needed.
+        to_be_loaded: whether this process must have the Python and scikit-learn for it.
     """
     folder = ArtifactFolder(path)
     manifest, digest = Manifest.of(folder)
@@ -195,7 +197,7 @@ def _runs(folder: ArtifactFolder, manifest: Manifest) -> tuple[Uses, ...]:
 
 
 def _check_listed(found: list[Named], manifest: Manifest, where: str) -> None:
-    """The manifest lists every type, so that a person may read there what a pipeline is made of."""
+    """Refuse types that the manifest does not list: a person must be able to read them there."""
     types = {one.full for one in found if one.use != "method"}
     unknown = sorted(types - set(manifest.types))
     if unknown:

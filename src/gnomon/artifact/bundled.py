@@ -1,8 +1,8 @@
-"""Artifacts that a bento brings along, put into the model store.
+"""Artifacts that are part of a bento, copied into the model store.
 
 ``bentoml export`` and ``bentoml containerize`` put the models that ``bentofile.yaml`` lists into
-the bento itself, under ``models/``. ``bentoml import`` moves them into the store; a container, or a
-bento that is served from where it was unpacked, has them there only.
+the bento itself, under ``models/``. ``bentoml import`` moves them into the store; in a container,
+or in a bento that is served from the folder where it was unpacked, they are only there.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ _BENTO = "bento.yaml"
 
 
 def bento_of(source: Path) -> Path | None:
-    """The bento that a source file is part of; None where it is of none, as in a deployment."""
+    """Return the bento that a source file is part of; None if there is none, as in a deployment."""
     return next((folder for folder in source.parents if (folder / _BENTO).is_file()), None)
 
 
 def install_bundled(bento: Path, name: str) -> list[str]:
-    """Put the artifacts of a model that a bento brings along into the store.
+    """Copy a model's artifacts from a bento into the store.
 
-    Those that the store has already are left as they are.
+    Artifacts that the store already has are left as they are.
 
     Args:
-        bento: its folder.
-        name: of the model.
+        bento: the bento's folder.
+        name: the model's name.
 
     Returns:
-        The tags that the store did not have.
+        The tags that are new in the store.
 
     Raises:
-        ArtifactError: one does not pass inspection; those before it are in the store.
+        ArtifactError: an artifact does not pass inspection; earlier ones are in the store.
     """
     brought = bento / "models" / name
     installed = []
@@ -48,7 +48,7 @@ def install_bundled(bento: Path, name: str) -> list[str]:
         artifact = inspect(folder)
         with store.staging() as copy:
             shutil.copytree(folder, copy, dirs_exist_ok=True)
-            with suppress(PackRefused):  # Another server was quicker.
+            with suppress(PackRefused):  # Another server was faster.
                 store.publish(copy, artifact.name, artifact.version, artifact.manifest.created)
                 installed.append(artifact.tag)
     return installed

@@ -1,4 +1,4 @@
-"""The environment an artifact was packed in, and whether this process may run it."""
+"""The environment that an artifact was packed in, and the check that this process fits it."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ PACKAGES = (
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The fingerprint of the environment an artifact was packed under.
+    """The versions of the environment in which an artifact was packed.
 
     Attributes:
-        python: the Python version, as ``3.11.7``.
+        python: the Python version, such as ``3.11.7``.
         implementation: ``CPython`` or another.
         system: the operating system.
         machine: the processor architecture.
-        packages: distributions and their versions: the ones every pipeline runs on, and those the
-            pipeline and its code import.
+        packages: distributions and their versions: those that every pipeline needs, and those that
+            the pipeline and its code import.
     """
 
     python: str
@@ -44,7 +44,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     @classmethod
     def here(cls, distributions: Iterable[str] = ()) -> Environment:
-        """This process's environment, with ``distributions`` listed beside the usual ones."""
+        """Describe this process's environment, including ``distributions``."""
         names = dict.fromkeys([*PACKAGES, *sorted(distributions)])
         return cls(
             python=platform.python_version(),
@@ -60,10 +60,10 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return "".join(f"{name}=={version}\n" for name, version in sorted(self.packages.items()))
 
     def check(self, where: str) -> None:
-        """Refuse an environment this process cannot honour.
+        """Refuse an environment that this process does not have.
 
-        Patch releases of Python and scikit-learn are taken to be compatible; the golden rows say
-        whether they are.
+        Patch releases of Python and scikit-learn are assumed to be compatible; the golden rows
+        check this.
 
         Raises:
             ArtifactIncompatible: another minor version of Python or of scikit-learn.

@@ -1,4 +1,4 @@
-"""scikit-learn's experimental estimators, which are hidden until a module is imported."""
+"""scikit-learn's experimental estimators, which exist only after a module is imported."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _ENABLED_BY = {
 
 
 def enable_experimental(found: Iterable[Named]) -> None:
-    """Import what shows the estimators among these names.
+    """Import the modules that enable the experimental estimators among these names.
 
-    The user's code did so where it was trained; the process that loads the pipeline has to, too.
+    The user's code did this for training; the process that loads the pipeline must do it too.
     """
     for one in found:
         if one.name in _ENABLED_BY and one.module.partition(".")[0] == "sklearn":

@@ -1,8 +1,8 @@
 """The files of an artifact's folder, read as untrusted input.
 
-A folder may hold a FIFO that blocks who opens it, a link out of the folder, a device, a file that
+A folder may contain a FIFO that blocks its reader, a link out of the folder, a device, a file that
 grows while it is read, or a million files. So names come from walking the folder, never from the
-manifest, only regular files are opened, and no more is read than a limit says.
+manifest, only regular files are opened, and every read has a size limit.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ from gnomon.printable import printable
 __all__ = ["RESTORE", "ArtifactFolder", "parsing", "sha256"]
 
 MOST_FILES = 20_000
-"""More files than any code that was vendored, of at most 64 MiB, would have."""
+"""More files than vendored code, of at most 64 MiB, would have."""
 
 MOST_DEPTH = 32
-"""Folders in folders; packages nest less than ten deep."""
+"""The deepest nesting of folders; packages nest less than ten deep."""
 
 MOST_DOCUMENT_BYTES = 64 * 2**20
-"""The largest file that is read whole to be parsed: a manifest with all files of 64 MiB of vendored
-code needs 4 MiB, a contract with a domain of a million values 30 MiB."""
+"""The largest file that is read into memory for parsing: a manifest with all files of 64 MiB of
+vendored code needs 4 MiB, a contract with a domain of a million values 30 MiB."""
 
 MOST_SMALL_BYTES = 64 * 2**10
 """The largest file of a few lines: the seal, the signatures, BentoML's description."""
 
 MOST_PIPELINE_BYTES = 16 * 2**30
-"""The largest file at all. Forests of some GB are real; a sparse file of a petabyte, which takes no
-space and a day to hash, is not."""
+"""The largest file of any kind. Forests of some GB exist; a sparse file of a petabyte, which takes
+no disk space but a day to hash, is an attack."""
 
 MOST_BESIDE_BYTES = 512 * 2**20
-"""All files but the largest: code of at most 64 MiB, contract, golden rows and profile."""
+"""All files except the largest: code of at most 64 MiB, contract, golden rows and profile."""
 
 _CHUNK = 2**20
 RESTORE = "pack again, or restore the folder from a backup"
 """What to do about a damaged artifact."""
-_FOREIGN = "Gnomon packs no such artifact; find out who made it"
+_FOREIGN = "Gnomon does not pack such artifacts; find out who made it"
 
 
 class ArtifactFolder:
-    """One artifact's folder, walked once: every name in it and its size in bytes.
+    """One artifact's folder, walked once: the name and size in bytes of every file.
 
     Raises:
-        ArtifactCorrupt: it holds anything but folders and regular files, or too many of them.
+        ArtifactCorrupt: it contains something that is not a folder or a regular file, or too many.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,34 +60,34 @@ class ArtifactFolder:
         *beside, _ = [0, *sorted(self.sizes.values())]
         if sum(beside) > MOST_BESIDE_BYTES:
             raise ArtifactCorrupt(
-                f"expected at most {MOST_BESIDE_BYTES:,} bytes beside the pipeline, got "
+                f"expected at most {MOST_BESIDE_BYTES:,} bytes without the pipeline, got "
                 f"{sum(beside):,}",
                 where=printable(str(path)),
                 hint=_FOREIGN,
             )
 
     def read(self, name: str, most: int = MOST_DOCUMENT_BYTES) -> bytes:
-        """The bytes of one file.
+        """Return the bytes of one file.
 
         Raises:
-            ArtifactCorrupt: there is none, it cannot be read, or it is larger than ``most`` bytes.
+            ArtifactCorrupt: it is missing or unreadable, or larger than ``most`` bytes.
         """
         with self.open(name, most) as file:
             return file.read(os.fstat(file.fileno()).st_size)
 
     def sha256(self, name: str, most: int = MOST_PIPELINE_BYTES) -> str:
-        """The SHA-256 of one file of at most ``most`` bytes in hex, read a MiB at a time."""
+        """Return the SHA-256 of one file of at most ``most`` bytes in hex, read a MiB at a time."""
         digest = hashlib.sha256()
         with self.open(name, most) as file:
             left = self.sizes[name]
             while left >= 0 and (chunk := file.read(_CHUNK)):
-                left -= len(chunk)  # a file that grows as it is read would never end
+                left -= len(chunk)  # a file that grows while it is read would never end
                 digest.update(chunk)
         return digest.hexdigest()
 
     @contextmanager
     def open(self, name: str, most: int = MOST_PIPELINE_BYTES) -> Iterator[BinaryIO]:
-        """One file, open for reading; errors of reading it become :class:`ArtifactCorrupt`."""
+        """Open one file for reading; read errors become :class:`ArtifactCorrupt`."""
         place = self.path / name
         if name not in self.sizes:
             raise self._unreadable(name, os.strerror(errno.ENOENT))
@@ -107,16 +107,16 @@ class ArtifactFolder:
         """Refuse a file that is not the one that was packed.
 
         Raises:
-            ArtifactCorrupt: it is missing, its hash is another, or it is larger than ``most``,
-                which is seen before it is read.
+            ArtifactCorrupt: it is missing, its hash differs, or it is larger than ``most``,
+                which is checked before it is read.
         """
         self._compare(name, expected, self.sha256(name, most))
 
     def read_checked(self, name: str, expected: str, most: int = MOST_PIPELINE_BYTES) -> bytes:
-        """The bytes of one file, hashed as they are: what is used is what was checked.
+        """Return the bytes of one file after checking their hash: these same bytes are used.
 
         Raises:
-            ArtifactCorrupt: it is missing, or its hash is another.
+            ArtifactCorrupt: it is missing, or its hash differs.
         """
         content = self.read(name, most)
         self._compare(name, expected, sha256(content))
@@ -147,7 +147,7 @@ class ArtifactFolder:
 
 
 def sha256(content: bytes) -> str:
-    """The SHA-256 of some bytes, in hex."""
+    """Return the SHA-256 of some bytes, in hex."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -210,7 +210,7 @@ def _check_entry(root: Path, name: str, mode: int, depth: int, count: int) -> No
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         kind = "a link" if stat.S_ISLNK(mode) else "neither a file nor a folder"
         raise ArtifactCorrupt(
-            f"`{printable(name)}` is {kind}; an artifact has files and folders only",
+            f"`{printable(name)}` is {kind}; an artifact has only files and folders",
             where=where,
             hint="remove it, or pack again",
         )

@@ -1,4 +1,4 @@
-"""Proof that an artifact works where nothing but Gnomon is importable."""
+"""The check that an artifact works in a process that can import only packages and its own code."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ _EVERY_MACHINE_HAS = re.compile(
     r"|(LD|DYLD)_\w+|\w+_NUM_THREADS|(OMP|KMP|MKL|OPENBLAS|CUDA|NVIDIA)_\w+|GNOMON_\w+|BENTOML_HOME"
     r"|(COVERAGE|COV_CORE)_\w+"
 )
-"""Variables that a process is given by its machine, or that say how to compute, not what."""
+"""Variables that every machine sets, or that say how to compute, not what."""
 
 _SHOWN = 3
 
 
 class Seen(msgspec.Struct, kw_only=True):
-    """What an artifact reached for outside of itself while it was loaded and verified.
+    """What an artifact accessed outside of its folder while it was loaded and verified.
 
     Attributes:
         read: files that it read.
-        missing: files that it looked for, and that are not there.
-        variables: environment variables that it asked for, and that are not set.
+        missing: files that it looked for and that do not exist.
+        variables: environment variables that it looked up and that are not set.
     """
 
     read: list[str] = []
@@ -57,7 +57,7 @@ class Seen(msgspec.Struct, kw_only=True):
 
 
 class Verdict(msgspec.Struct):
-    """Whether an artifact loaded and verified, or why not; the last line a check prints."""
+    """Whether an artifact loaded and verified, or why not; the last line that a check prints."""
 
     code: str
     message: str
@@ -66,15 +66,15 @@ class Verdict(msgspec.Struct):
 
     @property
     def works(self) -> bool:
-        """Whether it did."""
+        """Whether the artifact loaded and verified."""
         return self.code == ""
 
 
 def accepted_in_fresh_process(folder: Path, values: list[NewValue]) -> None:
-    """Try values that a changed contract accepts on the pipeline, in a new interpreter.
+    """In a new interpreter, try the pipeline on values that a changed contract accepts.
 
     Raises:
-        ContractError: the first that the pipeline does not take, and which step does not.
+        ContractError: the pipeline does not accept a value; it names the value and the step.
     """
     with tempfile.TemporaryDirectory() as empty:
         verdict = _run(folder, dict(os.environ), empty, values)
@@ -83,17 +83,18 @@ def accepted_in_fresh_process(folder: Path, values: list[NewValue]) -> None:
 
 
 def in_fresh_process(folder: Path) -> list[tuple[Allowed, PackRefused]]:
-    """Load and verify an artifact in a new interpreter that sees no code of the user's but its own.
+    """Load and verify an artifact in a new interpreter that sees only the artifact's user code.
 
     Neither the working directory nor ``PYTHONPATH`` nor the user's own packages are on its path,
-    its working directory is empty, and of the environment it has what every machine has.
-    It asks for no signature: what is being packed has none yet.
+    its working directory is empty, and it has only the environment variables of every machine.
+
+    It needs no signature: an artifact that is being packed has none yet.
 
     Returns:
-        What it needs of this machine, to be refused unless it is allowed: files, variables.
+        What the artifact needs of this machine, files or variables, to be refused unless allowed.
 
     Raises:
-        PackRefused: it did not load, or the golden rows differ.
+        PackRefused: it does not load, or the golden rows differ.
     """
     everything = {name: value for name, value in os.environ.items() if name != TRUSTED_KEYS}
     usual = {n: value for n, value in everything.items() if _EVERY_MACHINE_HAS.fullmatch(n)}
@@ -107,7 +108,7 @@ def in_fresh_process(folder: Path) -> list[tuple[Allowed, PackRefused]]:
                 found.append(("reads_environment", _needs_variables(asked, verdict)))
                 verdict = again
     beside = [name for name in verdict.seen.missing if Path(name).is_file()]
-    if not verdict.works and beside:  # there from here, and not from an empty folder
+    if not verdict.works and beside:  # exist here, but not in an empty folder
         again = _run(folder, everything, os.getcwd())
         if again.works:
             return [*found, ("reads_files", _needs_files(beside, "the working directory"))]
@@ -134,8 +135,8 @@ def _needs_files(names: list[str], of: str) -> PackRefused:
         f"the artifact reads {listed(names, _SHOWN, '`{}`')} of {of}, which other "
         "machines do not have",
         where=names[0],
-        hint="read it when the step is fitted, and keep what is in it in an attribute of the step; "
-        "or put it into the package of the step's code, and open it beside `__file__`",
+        hint="read it when the step is fitted, and keep its content in an attribute of the step; "
+        "or put it into the package of the step's code, and open it next to `__file__`",
     )
 
 
@@ -171,8 +172,8 @@ def main(folder: str, values: str = "[]") -> None:
     """Load and verify one artifact, and print a verdict; exit with 1 if it fails.
 
     Args:
-        folder: of the artifact.
-        values: those to be tried on it, as JSON; each a :class:`NewValue`.
+        folder: the artifact's folder.
+        values: values to try on it, as JSON; each a :class:`NewValue`.
     """
     from gnomon.artifact.loading import load
     from gnomon.artifact.outside_reads import watching

@@ -1,6 +1,6 @@
 """Golden rows: what the pipeline computed when it was packed, step by step.
 
-A table with a column for every input (``input/<feature>``), every step's every output
+They are a table with a column for every input (``input/<feature>``), every output of every step
 (``step/<step>/<column>``) and every answer (``output/<name>``).
 """
 
@@ -26,8 +26,10 @@ __all__ = ["choose_rows", "inputs", "record", "step_outputs", "verify"]
 
 
 def choose_rows(frame: pd.DataFrame, count: int) -> pd.DataFrame:
-    """Rows that show most of a frame: each column's first null, smallest and largest value, then
-    rows evenly spaced. The choice depends on nothing but the frame.
+    """Choose rows that represent a frame.
+
+    They are the rows with each column's first null, smallest and largest value, then evenly
+    spaced rows. The choice depends only on the frame.
     """
     chosen: dict[int, None] = {}
     for _, column in frame.items():
@@ -50,7 +52,7 @@ def _corners(column: pd.Series[Any]) -> list[int]:
 
 
 def record(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> pa.Table:
-    """The golden table of some rows."""
+    """Return the golden table of some rows."""
     batch = from_frame(frame, contract)
     return _table(pipeline, to_input(batch, contract), contract, batch)
 
@@ -62,7 +64,7 @@ def verify(pipeline: Any, golden: pa.Table, contract: Contract, where: str) -> N
         where: the artifact's tag, for the message.
 
     Raises:
-        GoldenMismatch: they do not come out as recorded; names the first step and column.
+        GoldenMismatch: the results differ from the recorded ones; names the first step and column.
     """
     rows = inputs(golden, contract)
     try:
@@ -81,15 +83,14 @@ def verify(pipeline: Any, golden: pa.Table, contract: Contract, where: str) -> N
 
 
 def inputs(golden: pa.Table, contract: Contract) -> pa.RecordBatch:
-    """The rows a golden table was made of, in the contract's input schema."""
+    """Return the input rows of a golden table, in the contract's input schema."""
     columns = golden.select([f"input/{feature.name}" for feature in contract.features])
     rows = columns.rename_columns([feature.name for feature in contract.features])
     return rows.combine_chunks().to_batches()[0]
 
 
 def step_outputs(pipeline: Any, given: Any) -> pa.Table:
-    """Every step's output for every row of the pipeline's input: one ``<step>/<column>`` column
-    each."""
+    """Return every step's output for rows of the pipeline's input, as ``<step>/<column>``."""
     columns = {
         f"{step}/{name}": _array(part.iloc[:, position])
         for step, part in trace(pipeline, given).items()
@@ -118,7 +119,7 @@ def _table(pipeline: Any, given: Any, contract: Contract, rows: pa.RecordBatch) 
 
 
 def _array(column: pd.Series[Any]) -> pa.Array:
-    """A step's column as Arrow; NaN is null. Values of mixed types become their text."""
+    """Convert a step's column to Arrow; NaN is null, and values of mixed types become text."""
     try:
         return pa.array(column, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
@@ -141,7 +142,7 @@ def _compare(name: str, expected: pa.ChunkedArray, found: pa.ChunkedArray, where
 
 
 def _agree(expected: pa.ChunkedArray, found: pa.ChunkedArray) -> np.ndarray[Any, Any]:
-    """Which rows are the same, or near enough for floats; two nulls are."""
+    """Return which rows are equal, floats within rounding; two nulls are equal."""
     if pa.types.is_nested(expected.type):
         pairs = zip(expected.to_pylist(), found.to_pylist(), strict=True)
         return np.array([one == other for one, other in pairs])

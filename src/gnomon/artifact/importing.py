@@ -1,14 +1,17 @@
-"""Importing vendored code, and nothing else under its names.
+"""The import of vendored code, which prevents other modules under its names.
 
-Two versions of a user's ``preprocessing.py`` in one process silently run the first one's code
-twice. So the modules of an artifact come from its ``code/`` folder alone, whatever else is on the
-path, and with the very bytes that were hashed, which are kept; no compiled copy is read or written.
+With two versions of a user's ``preprocessing.py`` in one process, the first one's code would
+silently run for both. So the modules of an artifact come only from its ``code/`` folder, whatever
+else is on the path. Their source is exactly the bytes that were hashed, which are kept in memory;
+no compiled copy is read or written.
+The one exception is the very same code, already imported: see :mod:`gnomon.artifact.imported_code`.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from hashlib import sha256
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
@@ -16,6 +19,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from gnomon.artifact.folder import MOST_DOCUMENT_BYTES, ArtifactFolder
+from gnomon.artifact.imported_code import codes_of, edited_since_import, place_of
 from gnomon.artifact.manifest import CODE, Manifest
 from gnomon.errors import ArtifactCorrupt, ArtifactError
 from gnomon.printable import printable
@@ -30,21 +34,21 @@ _TAKEN = frozenset(
         *("cryptography", "cffi"),
     }
 )
-"""What runs in every worker beside the standard library: code under these names would run in the
-place of what was trusted under them."""
+"""Packages that run in every worker in addition to the standard library: code under these names
+would run instead of the trusted packages."""
 
 
 def check_modules(manifest: Manifest, where: str) -> None:
-    """Refuse vendored modules that are not what their names say.
+    """Refuse vendored modules whose names are misleading.
 
     Raises:
-        ArtifactCorrupt: one takes the name of another package, or its file is another module's.
+        ArtifactCorrupt: one has the name of another package, or its file is another module's.
     """
     for name, file in manifest.modules.items():
         top = name.partition(".")[0]
         if top in _TAKEN or top in sys.stdlib_module_names or top in sys.builtin_module_names:
             raise ArtifactCorrupt(
-                f"its own code has a module `{printable(name)}`, which would run in the place of "
+                f"its own code has a module `{printable(name)}`, which would run instead of "
                 f"the package `{top}`",
                 where=where,
                 hint="do not load it; find out who changed it. If it is your own, rename it",
@@ -67,9 +71,16 @@ def _belongs(name: str, file: str, manifest: Manifest) -> bool:
 
 
 class VendoredCode(MetaPathFinder):
-    """Finds the vendored modules of one artifact, before any other finder is asked.
+    """A finder of the vendored modules of one artifact that precedes all other finders.
 
-    Their source is read and hashed once, here.
+    Their source is read and hashed once, here. Where this process has imported the same code
+    from another place, as a notebook has that packed it, that is used.
+
+    Attributes:
+        folder: the artifact's ``code/``.
+        manifest: of the artifact.
+        tops: the top-level modules that it finds.
+        shared: those of them that were imported from another place, and the folder they are in.
 
     Raises:
         ArtifactCorrupt: a file is not the one that was packed.
@@ -79,7 +90,8 @@ class VendoredCode(MetaPathFinder):
         check_modules(manifest, str(folder))
         self.folder = folder / CODE
         self.manifest = manifest
-        self._tops = {name.partition(".")[0] for name in manifest.modules}
+        self.tops = {name.partition(".")[0] for name in manifest.modules}
+        self.shared: dict[str, Path] = {}
         found = ArtifactFolder(folder)
         self._sources = {
             file: found.read_checked(
@@ -90,85 +102,159 @@ class VendoredCode(MetaPathFinder):
         }
 
     def install(self) -> None:
-        """Take the vendored names in this process.
+        """Reserve the vendored names in this process.
 
         Raises:
-            ArtifactError: one of them is already imported from another place, or belongs to
-                another artifact loaded here.
+            ArtifactError: other code has one of these names here, imported from another place, or
+                of another artifact.
         """
-        self.check()
         others = [finder for finder in sys.meta_path if isinstance(finder, VendoredCode)]
-        if any(other.folder == self.folder for other in others):
+        if any(other.folder == self.folder and other.tops >= self.tops for other in others):
             return
         for other in others:
-            for name in sorted(other.manifest.modules.keys() & self.manifest.modules.keys()):
-                raise self._taken(name, other.folder)
+            for top in sorted(other.tops & self.tops - other.shared.keys()):
+                if other.files_of(top) != self.files_of(top):
+                    raise self._taken(top, f"from the artifact in {other.folder.parent}")
+        self.check()
+        for other in others:
+            other.tops -= self.tops & self.shared.keys()
+            self.tops -= other.tops
         sys.meta_path.insert(0, self)
 
     def check(self) -> None:
-        """See that every vendored module that is imported came from ``code/``.
+        """See that every vendored module that is imported runs the source in ``code/``.
 
         Raises:
-            ArtifactError: one came from another place.
+            ArtifactError: one runs another.
         """
         for name, file in self.manifest.modules.items():
             module = sys.modules.get(name)
-            if module is not None and _place(module) != self.folder / file:
-                raise self._taken(name, _place(module))
+            if module is None or place_of(module) == self.folder / file:
+                continue
+            if reason := self._differs(module, file):
+                raise self._taken(name, reason)
+        for top, folder in self.shared.items():
+            for file, digest in self.files_of(top).items():
+                if file not in self._sources and _digest(folder / file) != digest:
+                    raise self._taken(top, f"with {folder / file}, which differs from it")
+
+    def check_memory(self) -> None:
+        """See that the modules that are used from another place are still the same code.
+
+        Raises:
+            ArtifactError: one was edited and imported again since.
+        """
+        for name, file in self.manifest.modules.items():
+            module = sys.modules.get(name)
+            if module is None or name.partition(".")[0] not in self.shared:
+                continue
+            if edited := self._edited(module, file):
+                raise self._taken(name, edited)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The spec of a vendored module, or None for a name of other packages.
+        """Return the spec of a vendored module; None for a name of another package.
 
         Raises:
             ModuleNotFoundError: the package is vendored, but has no such module. Another finder
                 would look into its folder, and take what was put there after the check.
+            ImportError: the package was imported from another place, and its module there is not
+                the artifact's.
         """
-        file = self.manifest.modules.get(fullname)
-        if file is None:
-            if fullname.partition(".")[0] in self._tops:
-                raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        top = fullname.partition(".")[0]
+        if top not in self.tops:
             return None
-        place = self.folder / file
+        file, shared = self.manifest.modules.get(fullname), self.shared.get(top)
+        if shared is not None and (file is None or target is not None):
+            return None  # the user's own package: a new module, or one imported again
+        if file is None:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        place = (shared or self.folder) / file
         if file.endswith("/"):
             namespace = ModuleSpec(fullname, None, origin=str(place), is_package=True)
             namespace.submodule_search_locations = [str(place)]
             return namespace
+        if shared is not None and _read(place) != self._sources[file]:
+            reason = self._taken(fullname, f"with {place}, which differs from it")
+            raise ImportError(str(reason), name=fullname)
         loader = _KeptLoader(fullname, str(place), self._sources[file])
         folders = [str(place.parent)] if place.name == "__init__.py" else None
         return spec_from_file_location(
             fullname, place, loader=loader, submodule_search_locations=folders
         )
 
-    def _taken(self, name: str, place: Path | None) -> ArtifactError:
+    def files_of(self, top: str) -> dict[str, str]:
+        """The vendored files of a top-level module, below ``code/``, and their hashes."""
+        start = f"{CODE}/{top}"
+        return {
+            file.removeprefix(f"{CODE}/"): digest
+            for file, digest in self.manifest.files.items()
+            if file.startswith(f"{start}/") or file == f"{start}.py"
+        }
+
+    def _differs(self, module: ModuleType, file: str) -> str | None:
+        """Where a module is from that runs other code than the artifact's; None if it is the same
+        code, which is noted as shared."""
+        place = place_of(module)
+        top = module.__name__.partition(".")[0]
+        loader = getattr(module.__spec__, "loader", None)
+        if file.endswith("/"):
+            if place is None or getattr(module, "__file__", None):
+                return f"from {place}, which is no namespace package"
+            folder = place
+        elif isinstance(loader, _KeptLoader):  # of another artifact, and what it runs is known
+            return None if loader.source == self._sources[file] else f"from {place}"
+        elif place is None or _read(place) != self._sources[file]:
+            return f"from {place}, which differs from it"
+        elif edited := self._edited(module, file):
+            return edited
+        else:
+            folder = place
+        self.shared[top] = folder.parents[len(Path(file).parts) - 1]
+        return None
+
+    def _edited(self, module: ModuleType, file: str) -> str | None:
+        if file.endswith("/"):
+            return None
+        codes = codes_of(self._sources[file], file)
+        name = edited_since_import(module, codes)
+        place = place_of(module)
+        return name and f"from {place}, and its `{name}` is not the artifact's: it was edited"
+
+    def _taken(self, name: str, reason: str) -> ArtifactError:
         return ArtifactError(
-            f"the module `{name}` is already taken in this process, by {place}, "
+            f"the module `{name}` is already imported in this process {reason}, "
             "so the artifact's own copy could not run",
             where=str(self.folder / self.manifest.modules[name]),
-            hint="load it in a fresh process, or let a worker run it: gnomon.worker.WorkerClient",
+            hint="load it in a fresh process, such as a restarted notebook, before that module is "
+            "imported; or score a file with `gnomon score`, which has a worker of its own",
         )
 
 
+def _read(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return None
+
+
+def _digest(file: Path) -> str | None:
+    content = _read(file)
+    return None if content is None else sha256(content).hexdigest()
+
+
 class _KeptLoader(SourceFileLoader):
-    """Compiles the source that was checked, whatever the file holds by now."""
+    """A loader that compiles the source that was checked, even if the file has changed since."""
 
     def __init__(self, fullname: str, path: str, source: bytes) -> None:
         super().__init__(fullname, path)
-        self._source = source
+        self.source = source
 
     def get_data(self, path: str) -> bytes:
         """The kept source of the module itself; other files of its package from disk."""
-        return self._source if path == self.path else super().get_data(path)
+        return self.source if path == self.path else super().get_data(path)
 
     def get_code(self, fullname: str) -> CodeType:
         """The code of the module, from its source and never from a cache."""
-        return self.source_to_code(self._source, self.path)
-
-
-def _place(module: ModuleType) -> Path | None:
-    """The file a module was imported from; the folder of a namespace package."""
-    if file := getattr(module, "__file__", None):
-        return Path(file)
-    folders = list(getattr(module, "__path__", ()))
-    return Path(folders[0]) if folders else None
+        return self.source_to_code(self.source, self.path)

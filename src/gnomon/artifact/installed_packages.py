@@ -1,4 +1,4 @@
-"""Where installed packages are, as against the user's own code."""
+"""The folders of installed packages, to distinguish them from the user's own code."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 __all__ = ["holds_packages", "in_packages", "package_folders"]
 
 _NAMES = ("site-packages", "dist-packages")
-"""What such folders are called, those of another environment too, which a ``.pth`` file or
-``PYTHONPATH`` may put on the path."""
+"""The names of such folders, also in another environment, which a ``.pth`` file or ``PYTHONPATH``
+may put on the path."""
 
 
 def package_folders() -> list[str]:
-    """The standard library, and the folders that hold nothing but installed packages."""
+    """Return the standard library's folders and those that contain only installed packages."""
     folders = [sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")]
     folders += [*site.getsitepackages(), site.getusersitepackages()]
     folders += [path for path in sys.path if Path(path).name in _NAMES]
@@ -26,12 +26,12 @@ def package_folders() -> list[str]:
 
 
 def in_packages(place: Path) -> bool:
-    """Whether a module's file or folder belongs to an installed package.
+    """Return whether a module's file or folder belongs to an installed package.
 
-    That is so in the folders of packages, and in any other folder where an installer has recorded
-    the module (``pip install --target``). An editable install records a link, and not the code.
+    It does in the folders of packages, and in any other folder where an installer has recorded the
+    module (``pip install --target``). An editable install records a link, not the code.
     """
-    # Some installers put links to a cache there: neither end of one is the user's own code.
+    # Some installers put links to a cache there: neither link nor target is the user's own code.
     places = (place.absolute(), place.resolve())
     folders = [Path(folder).resolve() for folder in package_folders()]
     if any(at.is_relative_to(folder) for folder in folders for at in places):
@@ -44,13 +44,13 @@ def in_packages(place: Path) -> bool:
 
 
 def holds_packages(path: str) -> bool:
-    """Whether an installer has put packages into this entry of ``sys.path``."""
+    """Return whether an installer has put packages into this entry of ``sys.path``."""
     return Path(path).name in _NAMES or bool(_recorded(os.path.abspath(path)))
 
 
 @lru_cache(maxsize=64)
 def _recorded(folder: str) -> frozenset[tuple[str, ...]]:
-    """The modules and packages that installers have recorded in a folder, by their first part."""
+    """Return the modules and packages that installers recorded in a folder, by first path part."""
     return frozenset(
         file.parts[:1]
         for one in metadata.distributions(path=[folder])

@@ -1,4 +1,4 @@
-"""The leakage checks that packing runs: those that cost little."""
+"""The leakage checks that packing runs: the fast ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Leakage = Literal["warn", "refuse", "off"]
 Holdout = tuple[Any, Any]
 
 SCORED_ROWS = 2_000
-"""Rows of the training data, and of the holdout, that are predicted for their scores."""
+"""How many rows of the training data, and of the holdout, are predicted to score them."""
 
 
 def check_leakage(
@@ -46,11 +46,11 @@ def check_leakage(
     holdout: Holdout | None = None,
     known_at: KnownAt | None = None,
 ) -> LeakageReport:
-    """Run the checks that cost little on the training data and, if there is one, the holdout.
+    """Run the fast checks on the training data and, if there is one, the holdout.
 
     Raises:
-        ContractError: a name in ``known_at`` or in the contract that is no column.
-        PackRefused: a holdout with other columns.
+        ContractError: a name in ``known_at`` or in the contract is not a column.
+        PackRefused: the holdout has other columns.
     """
     tables = [_table(X, labels, contract, known_at) for labels in _targets(y)]
     train = tables[0]
@@ -72,7 +72,7 @@ def check_leakage(
     if y is None or labels is None:
         return report
     if contract.learned is None:
-        why = "scores are compared of classifiers and regressors of one target"
+        why = "scores are only compared for classifiers and regressors with one target"
         return report.and_then(LeakageReport.of(len(X), {}, {gap.CHECK: why}))
     scored = [
         _scored(pipeline, train, "train", contract),
@@ -82,7 +82,7 @@ def check_leakage(
 
 
 def decide(report: LeakageReport, leakage: Leakage, stacklevel: int) -> None:
-    """Warn of what was found, or refuse to pack it.
+    """Warn of leakage that was found, or refuse to pack.
 
     Raises:
         PackRefused: something was found, and ``leakage`` is ``refuse``.
@@ -100,9 +100,9 @@ def decide(report: LeakageReport, leakage: Leakage, stacklevel: int) -> None:
 
 
 def answers(batch: pa.RecordBatch, contract: Contract) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Outputs as scores: a column for each class, or the predictions of a regression.
+    """Return outputs as scores: a column for each class, or the predictions of a regression.
 
-    A classifier without probabilities is sure of the label it predicts.
+    A classifier without probabilities gives the label it predicts the score 1.
     """
     predicted = batch.column("prediction").to_numpy(zero_copy_only=False)
     if not contract.classes:
@@ -117,7 +117,7 @@ def answers(batch: pa.RecordBatch, contract: Contract) -> np.ndarray[Any, np.dty
 
 
 def looked_at(contract: Contract) -> list[str]:
-    """The features that are checked for leakage: those a pipeline gets, but for lists."""
+    """Return the features that are checked for leakage: those the pipeline gets, except lists."""
     return [
         feature.name
         for feature in contract.features
@@ -126,14 +126,14 @@ def looked_at(contract: Contract) -> list[str]:
 
 
 def _targets(y: Any) -> list[Any]:
-    """The labels of each target."""
+    """Return the labels of each target."""
     if getattr(y, "ndim", 1) == 1:
         return [y]
     return [y.iloc[:, at] if isinstance(y, pd.DataFrame) else y[:, at] for at in range(y.shape[1])]
 
 
 def _only_label(report: LeakageReport, target: str) -> LeakageReport:
-    """Of the report on another target, what no other target's report has said."""
+    """Reduce the report on a further target to the findings about its label."""
     found = [
         replace(finding, sentence=f"{finding.sentence}, the target `{target}`")
         for finding in report.findings

@@ -1,10 +1,10 @@
-"""Loading an artifact: the one place where its code starts to run."""
+"""The loading of an artifact: the only place where its code starts to run."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,29 +32,37 @@ class LoadedArtifact:
     Attributes:
         artifact: what was loaded.
         pipeline: the fitted pipeline.
+        code: the modules that it runs.
     """
 
     artifact: Artifact
     pipeline: Any
+    code: VendoredCode = field(repr=False)
 
     def predict(self, X: Any) -> pa.RecordBatch:  # noqa: N803
-        """The outputs for rows such as those of training, in the contract's output schema:
-        ``prediction``, then a ``probability_<class>`` for each class.
+        """Predict rows like those of training; return the contract's output schema.
+
+        That is ``prediction``, then a ``probability_<class>`` for each class.
 
         Args:
             X: as it was packed: a frame, whose columns are found by name, a Series, a list of
                 dictionaries, or an array with the features in their order.
+
+        Raises:
+            ArtifactError: one of its modules was edited and imported again since it was loaded.
         """
+        self.code.check_memory()
         contract = self.artifact.contract
         return outputs(self.pipeline, as_input(as_table(X, contract), contract), contract)
 
     def predictor(self, *, fast: bool = True) -> Callable[[Any], pa.RecordBatch]:
-        """What answers the pipeline's input as :meth:`predict` does, bit for bit.
+        """Return a function that predicts the pipeline's input as :meth:`predict`, bit for bit.
 
         Args:
-            fast: at less cost a call. False: ``predict`` and ``predict_proba`` as they are.
+            fast: use shortcuts that make calls faster. False: call ``predict`` and
+                ``predict_proba`` themselves.
 
-        It predicts the golden rows, so it is for the process that will go on to predict.
+        This predicts the golden rows, so call it in the process that will predict.
         """
         contract = self.artifact.contract
         if not fast:
@@ -71,7 +79,8 @@ class LoadedArtifact:
         """Run the golden rows.
 
         Raises:
-            GoldenMismatch: they do not come out as recorded; names the first step and column.
+            GoldenMismatch: the results differ from the recorded ones; names the first step and
+                column.
         """
         artifact = self.artifact
         with parsing(GOLDEN, artifact.path / GOLDEN):
@@ -82,14 +91,15 @@ def load(which: str | Path, *, verify: bool = True, digest: str | None = None) -
     """Load an artifact and run its golden rows.
 
     It is inspected first, so nothing runs that is not what was packed. Its vendored modules are
-    imported from its own ``code/``, under the names they had; where this process has imported
-    other modules under those names, it is refused, because they would run instead.
+    imported from its own ``code/``, under the names they had. Where this process has imported
+    modules under those names, they are used if they are the same code, to the byte; else it is
+    refused, because they would run instead.
 
     Args:
         which: ``name:version``, ``name:latest``, ``name``, or the path of its folder.
-        verify: run the golden rows. A process that forks leaves it to its children: what
-            predicts may start threads, and those do not survive a fork.
-        digest: the digest it must have, where another process has inspected it.
+        verify: run the golden rows. A process that forks must leave this to its children:
+            prediction may start threads, which do not survive a fork.
+        digest: the digest that it must have, if another process has inspected it.
 
     Raises:
         ArtifactError: it must not or cannot be loaded; its subclasses say why.
@@ -100,7 +110,7 @@ def load(which: str | Path, *, verify: bool = True, digest: str | None = None) -
         raise ArtifactCorrupt(
             f"expected the artifact with digest {digest[:12]}, got {artifact.digest[:12]}",
             where=str(artifact.path),
-            hint="it was replaced since it was inspected; a version is never packed twice",
+            hint="it was replaced after it was inspected; a version is never packed twice",
         )
     manifest = artifact.manifest
     code = VendoredCode(artifact.path, manifest)
@@ -120,7 +130,7 @@ def load(which: str | Path, *, verify: bool = True, digest: str | None = None) -
             hint="its requirements.txt lists what it needs",
         ) from error
     code.check()
-    loaded = LoadedArtifact(artifact, pipeline)
+    loaded = LoadedArtifact(artifact, pipeline, code)
     if verify:
         loaded.verify()
     return loaded

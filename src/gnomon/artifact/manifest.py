@@ -27,7 +27,7 @@ from gnomon.printable import printable
 __all__ = ["FORMAT", "TAG_PART", "Lineage", "Manifest", "Serializer", "sha256"]
 
 FORMAT = 2
-"""1: the first. 2: what was allowed."""
+"""1: the first format. 2: added ``allowed``."""
 
 CHECKS = "checks.json"
 CODE = "code"
@@ -42,14 +42,14 @@ SIGNATURES = "signatures.json"
 PIPELINE = {"skops": "pipeline.skops", "pickle": "pipeline.pkl"}
 
 UNHASHED = frozenset({MANIFEST, SEAL, SIGNATURES})
-"""Files that the manifest does not list: itself, its hash, and what vouches for that hash."""
+"""Files that the manifest does not list: itself, its hash, and the signatures of that hash."""
 
 _PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.+!_-]*")
 
 Serializer = Literal["skops", "pickle"]
 TAG_PART = r"[a-z0-9]([-._a-z0-9]{0,61}[a-z0-9])?"
 TagPart = Annotated[str, msgspec.Meta(pattern=rf"\A{TAG_PART}\Z")]
-"""A name or a version: files and folders are named after it, in the storage root too."""
+"""A name or a version: files and folders are named after it, also in the storage root."""
 
 
 _KIND = Format(
@@ -67,10 +67,11 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     Attributes:
         rows: rows of the training frame.
         columns: columns of the training frame.
-        data: SHA-256 over the training frame's columns, types and values, and over the target.
-        commit: the git commit of the folder the vendored code came from, if it is in a repository.
+        data: SHA-256 of the training frame's columns, types and values, and of the target.
+        commit: the git commit of the folder that the vendored code came from, if it is in a
+            repository.
         dirty: whether that repository had uncommitted changes.
-        given: what the caller of ``pack`` said.
+        given: what the caller of ``pack`` gave as ``lineage``.
     """
 
     rows: int
@@ -87,14 +88,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Attributes:
         format: the version of the artifact format; see ``docs/formats.md`` before changing it.
         created: when it was packed, UTC.
-        serializer: how the pipeline is stored. ``pickle`` runs whatever it holds when loaded.
-        types: every type and function the serialized pipeline names.
+        serializer: how the pipeline is stored. ``pickle`` runs any code in it when loaded.
+        types: every type and function that the serialized pipeline names.
         trusted: those of ``types`` that skops does not trust by itself and ``pack`` accepted.
         modules: vendored modules: the name and its file under ``code/``; a folder for a namespace
             package.
-        files: SHA-256 of every file, but of the manifest and of its seal.
-        seeds: random seeds the training used; null for a step that drew without one.
-        allowed: by name, what packing found, would have refused, and was told to allow; see
+        files: SHA-256 of every file except the manifest, its seal and the signatures.
+        seeds: random seeds of the training; null for a step that drew without a seed.
+        allowed: by name, what packing found and would have refused, but was told to allow; see
             :data:`gnomon.artifact.allowances.Allowed`.
     """
 
@@ -114,33 +115,33 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def pipeline_file(self) -> str:
-        """The file that holds the serialized pipeline."""
+        """The file with the serialized pipeline."""
         return PIPELINE[self.serializer]
 
     @property
     def accepted(self) -> frozenset[str]:
-        """What its packer trusted: of a pickle, whatever it names."""
+        """The names that its packer trusted: for a pickle, all that it names."""
         return frozenset(self.types if self.serializer == "pickle" else self.trusted)
 
     def write(self, folder: Path) -> None:
-        """Write ``manifest.json``, and its seal beside it."""
+        """Write ``manifest.json``, and its seal next to it."""
         content = msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
         (folder / MANIFEST).write_bytes(content)
         (folder / SEAL).write_text(f"{sha256(content)}  {MANIFEST}\n")
 
     @classmethod
     def read(cls, folder: Path) -> tuple[Manifest, str]:
-        """The manifest of an artifact's folder, and the SHA-256 of its bytes.
+        """Read the manifest of an artifact's folder; return it and the SHA-256 of its bytes.
 
         Raises:
             ArtifactCorrupt: the manifest is missing, unreadable or not the one that was sealed.
-            ArtifactIncompatible: a format this version does not know.
+            ArtifactIncompatible: it has a format that this version does not support.
         """
         return cls.of(ArtifactFolder(folder))
 
     @classmethod
     def of(cls, folder: ArtifactFolder) -> tuple[Manifest, str]:
-        """The same, of a folder that was walked already."""
+        """Read the manifest, as :meth:`read`, of a folder that was already walked."""
         content = folder.read(MANIFEST)
         digest = sha256(content)
         place = folder.path / MANIFEST
@@ -178,7 +179,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         self._check_requirements(folder)
 
     def _check_requirements(self, folder: ArtifactFolder) -> None:
-        """``pip install -r`` runs what a requirements file points to: pinned names, no more."""
+        """Accept only pinned names: ``pip install -r`` runs what a requirements file refers to."""
         content = folder.read_checked(REQUIREMENTS, self.files[REQUIREMENTS], 2**20)
         for line in content.decode(errors="replace").splitlines():
             if not _PINNED.fullmatch(line):
@@ -190,6 +191,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def hash_files(folder: Path) -> Mapping[str, str]:
-    """The SHA-256 of every file under a folder."""
+    """Return the SHA-256 of every file under a folder."""
     found = ArtifactFolder(folder)
     return {name: found.sha256(name) for name in sorted(found.sizes)}

@@ -1,4 +1,4 @@
-"""scikit-learn's metadata requests, which say what ``fit`` passes on, and which no server needs."""
+"""scikit-learn's metadata requests, which say what ``fit`` passes on; not needed for serving."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any
 __all__ = ["without_routing"]
 
 _REQUESTS = "_metadata_request"
-"""Where an estimator keeps them; they point back to it, and skops cannot store a circle."""
+"""The attribute with them; they refer back to the estimator, and skops cannot store a cycle."""
 
 
 @contextmanager
 def without_routing(pipeline: Any) -> Iterator[bool]:
-    """Until the block ends, no estimator in a pipeline has metadata requests of its own.
+    """Remove the metadata requests of a pipeline's estimators until the block ends.
 
-    They route ``sample_weight`` and the like in training. A request is predicted from its features
-    alone, so an artifact answers the same without them.
+    They route ``sample_weight`` and the like in training. A request is predicted only from its
+    features, so an artifact gives the same answers without them.
 
     Yields:
         Whether there were any.
     """
     finder = _Finder()
-    with suppress(Exception):  # what cannot be pickled may still be stored
+    with suppress(Exception):  # a pipeline that cannot be pickled may still be stored
         finder.dump(pipeline)
     taken = [(owner, vars(owner).pop(_REQUESTS)) for owner in finder.found.values()]
     try:
@@ -36,7 +36,7 @@ def without_routing(pipeline: Any) -> Iterator[bool]:
 
 
 class _Finder(pickle.Pickler):
-    """Sees every object of a pipeline."""
+    """A pickler that visits every object of a pipeline."""
 
     def __init__(self) -> None:
         super().__init__(io.BytesIO(), protocol=5)

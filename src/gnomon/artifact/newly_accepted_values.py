@@ -1,4 +1,4 @@
-"""Values that a changed contract accepts and the one before did not, tried on the pipeline."""
+"""Values that a changed contract accepts and the old one did not, tried on the pipeline."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TEXT = ("category", "string")
 
 
 class NewValue(msgspec.Struct, frozen=True):
-    """A value, as JSON has it, that requests may have of a feature now."""
+    """A JSON value that requests may now have for a feature."""
 
     feature: str
     value: Any
@@ -33,7 +33,7 @@ class NewValue(msgspec.Struct, frozen=True):
 
 
 def newly_accepted(old: Contract, new: Contract) -> list[NewValue]:
-    """One value of each kind: null, a text that training did not have, a default."""
+    """Return one newly accepted value of each kind: null, a text not in training, a default."""
     found: list[NewValue] = []
     for before, after in zip(old.features, new.features, strict=True):
         if after.carried:
@@ -50,9 +50,9 @@ def newly_accepted(old: Contract, new: Contract) -> list[NewValue]:
 def first_refused(
     pipeline: Any, golden: pa.Table, contract: Contract, values: list[NewValue]
 ) -> tuple[NewValue, str] | None:
-    """The first of the values that the pipeline does not take, and why; None if it takes all.
+    """Return the first value that the pipeline does not accept, and why; None if it accepts all.
 
-    Each is put into the golden row with the fewest nulls.
+    Each value is put into the golden row with the fewest nulls.
     """
     rows = inputs(golden, contract).to_pylist()
     row = min(rows, key=lambda one: sum(value is None for value in one.values()))
@@ -68,12 +68,12 @@ def first_refused(
             return one, f"{failing_step(pipeline, given) or 'the model'} raises {_said(error)}"
         for name, column in zip(answered.schema.names, answered.columns, strict=True):
             if pa.types.is_floating(column.type) and not np.isfinite(column.to_numpy(False)).all():
-                return one, f"`{name}` is then NaN or infinite, which JSON does not have"
+                return one, f"`{name}` is then NaN or infinite, which JSON cannot represent"
     return None
 
 
 def in_words(value: NewValue) -> str:
-    """Such as ``null of `dep_delay```."""
+    """Describe a value, such as ``null of `dep_delay```."""
     return f"{json.dumps(value.value)} of `{value.feature}`"
 
 

@@ -1,4 +1,4 @@
-"""What code reaches for outside of an artifact: files, and environment variables."""
+"""Files and environment variables outside of an artifact that its code accesses."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any
 from gnomon.artifact.installed_packages import in_packages, package_folders
 from gnomon.compat.platform.system_folders import SYSTEM_FOLDERS
 
-__all__ = ["RowContext", "watching"]
+__all__ = ["OutsideReads", "watching"]
 
 _CACHES = (".cache/matplotlib", ".config/matplotlib", ".cache/fontconfig")
-"""Folders of the home directory that libraries make by themselves, and make again."""
+"""Folders of the home directory that libraries create themselves when they are missing."""
 
 
 @dataclass
-class RowContext:
-    """What was reached for; see :class:`gnomon.artifact.check.Seen`."""
+class OutsideReads:
+    """What was accessed; see :class:`gnomon.artifact.fresh_process.Seen`."""
 
     read: set[str] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
@@ -29,16 +29,16 @@ class RowContext:
 
 
 @contextmanager
-def watching(artifact: Path) -> Iterator[RowContext]:
-    """Note what the block opens and asks the environment for.
+def watching(artifact: Path) -> Iterator[OutsideReads]:
+    """Record the files and environment variables that the block accesses.
 
-    Files are seen where Python opens them, by its audit hooks: what a library opens in C is not.
-    An audit hook stays, so this is for a process that ends soon.
+    Files are seen when Python opens them, by its audit hooks; files that a library opens in C are
+    not seen. An audit hook cannot be removed, so this is for a process that ends soon.
 
     Args:
-        artifact: its folder, whose files are its own.
+        artifact: the artifact's folder, whose files do not count.
     """
-    seen = RowContext()
+    seen = OutsideReads()
     known = _known_folders(artifact)
     written: set[str] = set()
     on = True
@@ -57,14 +57,14 @@ def watching(artifact: Path) -> Iterator[RowContext]:
     finally:
         on = False
         os.environ = variables  # noqa: B003
-        # Not in the hook, as it reads what installers have recorded.
+        # Not in the hook, because this itself reads files that installers wrote.
         seen.read = {path for path in seen.read if not in_packages(Path(path))}
 
 
 def _note(
-    name: str, flags: int, known: tuple[str, ...], written: set[str], seen: RowContext
+    name: str, flags: int, known: tuple[str, ...], written: set[str], seen: OutsideReads
 ) -> None:
-    if os.path.abspath(name).startswith(known):  # Packages may be links to where a tool keeps them.
+    if os.path.abspath(name).startswith(known):  # Packages may be links to a tool's cache.
         return
     path = os.path.realpath(name)
     if path.startswith(known) or path in written:
@@ -78,7 +78,7 @@ def _note(
 
 
 def _known_folders(artifact: Path) -> tuple[str, ...]:
-    """Where the artifact's own files, Python's, those of packages and the system's are."""
+    """Return the folders of the artifact, Python, installed packages and the system."""
     installed = package_folders()
     ours = Path(__file__).parents[2]
     caches = [Path.home() / name for name in _CACHES]
@@ -89,7 +89,7 @@ def _known_folders(artifact: Path) -> tuple[str, ...]:
 
 
 class _Watched:
-    """The environment, noting the names that are asked for and are not there."""
+    """The environment, which records the names that are looked up and not set."""
 
     def __init__(self, variables: Any, missing: set[str]) -> None:
         self._variables, self._missing = variables, missing
@@ -103,7 +103,7 @@ class _Watched:
         return name in self._variables
 
     def get(self, name: str, default: Any = None) -> Any:
-        """As of a mapping."""
+        """Return a value, as :meth:`dict.get` does."""
         self._ask(name)
         return self._variables.get(name, default)
 

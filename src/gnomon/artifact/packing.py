@@ -1,4 +1,4 @@
-"""Packing: from a fitted pipeline to an artifact that was verified in a process of its own."""
+"""Packing: from a fitted pipeline to an artifact that was verified in a separate process."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ from gnomon.pipeline.seeds import warn_of_unseeded
 __all__ = ["pack"]
 
 ROWS_ALONE = 24
-"""How many rows, and some with nulls, are also asked one by one, to see that none depends on
-the rest of its batch."""
+"""How many rows, in addition to some with nulls, are also predicted one by one, to check that none
+depends on the other rows of its batch."""
 
 ROWS_BESIDE = 500
-"""How many other rows are with them in a larger batch."""
+"""How many other rows are added to them in a larger batch."""
 
 
 def pack(
@@ -93,44 +93,45 @@ def pack(
 
     Args:
         name: lower-case letters, digits, ``-``, ``_`` and ``.``.
-        pipeline: a fitted model, preprocessing included: whatever predicts, or transforms.
-        X: what it was fitted on, from which contract, profile and golden rows are taken: a frame of
-            pandas or polars, a Series or a list of texts, a list of dictionaries, or an array.
-        y: the target it was fitted on; checked for leakage, and only its hash is kept. Of several
-            targets, the outputs are called after its columns.
-        carry: columns that requests bring beside the features: logged, joined on and sampled by,
-            and not given to the pipeline. Those of ``X`` with these names, which it was not fitted
-            on, or a frame of as many rows.
-        timezone: the zone of the clocks in columns of timestamps that have none.
-        feature_names: of an array's columns, in their order; ``x0``, ``x1``… when not given.
-        contract: what requests must hold; inferred from ``X`` when not given.
-        code: modules to vendor besides those the pipeline's classes come from and what they
-            import: a module, its name, or its file or folder.
-        entity_key: the columns that together identify the entity predicted for.
+        pipeline: a fitted model, including its preprocessing: any object that predicts or
+            transforms.
+        X: the data it was fitted on, from which contract, profile and golden rows are made: a frame
+            of pandas or polars, a Series or a list of texts, a list of dictionaries, or an array.
+        y: the target it was fitted on; checked for leakage, and only its hash is kept. With several
+            targets, the outputs are named after its columns.
+        carry: columns that requests have in addition to the features; they are logged and used to
+            join and sample, but not given to the pipeline. Names of columns of ``X`` that it was
+            not fitted on, or a frame with as many rows.
+        timezone: the zone of timestamp columns without a zone.
+        feature_names: names of an array's columns, in order; by default ``x0``, ``x1``…
+        contract: what requests must contain; by default inferred from ``X``.
+        code: modules to vendor in addition to those that the pipeline's classes come from and that
+            these import: a module, its name, or its file or folder.
+        entity_key: the columns that together identify what a prediction is about.
         event_time: the column with the time the prediction was requested.
-        serializer: ``skops``, or ``pickle`` where skops cannot store a step.
-        trusted: types and functions to trust besides the user's own, scikit-learn's, numpy's and
-            scipy's, by their full names.
-        lineage: anything to record of where data and code come from.
-        seeds: random seeds of the training; the pipeline's ``random_state`` parameters when not
-            given, with a warning of steps that drew without one.
+        serializer: ``skops``, or ``pickle`` if skops cannot store a step.
+        trusted: full names of types and functions to trust in addition to the user's own,
+            scikit-learn's, numpy's and scipy's.
+        lineage: anything to record about the origin of data and code.
+        seeds: random seeds of the training; by default the pipeline's ``random_state`` parameters,
+            with a warning for steps that drew without a seed.
         golden_rows: how many rows to record step by step.
-        version: a name for this version; a time stamp and six random digits when not given.
-        holdout: rows and their targets that it was not fitted on, to check the split with.
+        version: a name for this version; by default a time stamp and six random digits.
+        holdout: rows and their targets that it was not fitted on, to check the split.
         known_at: by feature, when its value was known: a column of ``X``, or a time for each row.
         leakage: ``warn`` of features that leak the target, ``refuse`` to pack them, or ``off``;
             see ``docs/leakage.md``.
         allow: what to pack although it would be refused: ``batch_dependent``,
-            ``reads_environment``, ``reads_files``. The artifact says what was found.
+            ``reads_environment``, ``reads_files``. The artifact records what was found.
 
     Warns:
-        PackWarning: requests that the contract lets through will fail, or what is allowed.
-        LeakageWarning: the training data holds what is not known yet at serving time.
+        PackWarning: requests that the contract accepts will fail, or something was allowed.
+        LeakageWarning: the training data contains what is not yet known at serving time.
         SeedWarning: a step drew random numbers without a seed.
 
     Raises:
-        PackRefused: the served answers would differ from the offline ones, and why.
-        UntrustedTypes: the pipeline holds types that are not trusted yet.
+        PackRefused: online predictions would differ from offline ones; it says why.
+        UntrustedTypes: the pipeline contains types that are not trusted yet.
         ContractError: no contract can be inferred, or the one given does not fit ``X``.
     """
     created = datetime.now(UTC)
@@ -143,7 +144,9 @@ def pack(
     if golden_rows < 1:
         raise PackRefused(f"expected at least one golden row, got {golden_rows}")
     if contract is None:
-        table = as_fitted(pipeline, table, stacklevel=2)
+        times = {n for pair in (known_at or {}).items() for n in pair if isinstance(n, str)}
+        kept = {*as_names(entity_key), *as_names(event_time or ()), *times}
+        table = as_fitted(pipeline, table, stacklevel=2, kept=kept)
     X = table.frame  # noqa: N806
     rows = golden.choose_rows(X, golden_rows)
     contract = contract or _infer(pipeline, table, y, rows, entity_key, event_time, timezone)
@@ -207,10 +210,10 @@ def pack(
 
 
 def check_training(pipeline: Any, table: TrainingTable, y: Any) -> None:
-    """Refuse arguments no artifact can be made of.
+    """Refuse arguments from which no artifact can be made.
 
     Raises:
-        PackRefused: no rows, a target of another length, a pipeline that is not fitted.
+        PackRefused: no rows, a target of another length, or a pipeline that is not fitted.
     """
     if isinstance(pipeline, type):
         raise PackRefused(
@@ -234,13 +237,13 @@ def check_batch_invariance(
     contract: Contract,
     stacklevel: int = 1,
 ) -> None:
-    """Refuse a pipeline whose answer for a row depends on the rows that come with it.
+    """Refuse a pipeline whose answer for a row depends on the other rows of its batch.
 
-    Asked are rows of every kind: with a null in each column that has any, and such as training
-    may not have had; all as a request would bring them.
+    It predicts rows of every kind: with a null in each column that has any, and rows that training
+    may not have had; all in the form of a request.
 
     Warns:
-        PackWarning: only a row with every null that the contract lets through depends on others.
+        PackWarning: only a row in which everything nullable is null depends on other rows.
 
     Raises:
         PackRefused: an answer, or its type, depends on other rows.
@@ -264,14 +267,14 @@ def check_batch_invariance(
         check_with(unusual_rows(few, contract))
     except PackRefused as refusal:
         try:
-            # IterativeImputer, for one, answers a batch of nothing but nulls by another rule.
+            # IterativeImputer, for example, handles a batch of only nulls by another rule.
             check_with(unusual_rows(few, contract, nulls=False))
         except PackRefused as other:
             raise with_known_hint(other, pipeline) from None
         warnings.warn(
-            "a row in which every feature that may be null is null gets another answer alone, in "
+            "a row in which every nullable feature is null gets another answer when alone, in "
             f"{refusal.where}: {refusal.message}. Training had no such row; to refuse such "
-            "requests, say nullable=False of a feature that they have",
+            "requests, set nullable=False for a feature",
             PackWarning,
             stacklevel + 1,
         )
@@ -280,13 +283,13 @@ def check_batch_invariance(
 def accept_types(
     content: bytes, serializer: Serializer, modules: Mapping[str, str], trusted: Sequence[str]
 ) -> tuple[str, ...]:
-    """The types of a skops file that skops does not trust by itself, when all may be trusted.
+    """Return the types of a skops file that skops does not trust, if all of them may be trusted.
 
-    The user's own are vendored with the artifact, and scikit-learn, numpy and scipy are what the
-    artifact runs on; everything else has to be named.
+    The user's own types are vendored with the artifact, and the artifact needs scikit-learn, numpy
+    and scipy anyway; all other types must be named in ``trusted``.
 
     Raises:
-        UntrustedTypes: some are neither.
+        UntrustedTypes: some types are neither.
     """
     found = serialization.named(io.BytesIO(content), serializer)
     own = {module.partition(".")[0] for module in modules}
@@ -304,14 +307,14 @@ def accept_types(
     ]
     if refused:
         raise UntrustedTypes(
-            f"the pipeline holds types that are not trusted: {', '.join(refused)}",
+            f"the pipeline contains types that are not trusted: {', '.join(refused)}",
             hint=f"if you know them, pass trusted={refused!r}",
         )
     return tuple(types)
 
 
 def data_digest(X: pd.DataFrame, y: Any) -> str:  # noqa: N803
-    """SHA-256 over a frame's columns, types and values, and over the target."""
+    """Return the SHA-256 of a frame's columns, types and values, and of the target."""
     digest = hashlib.sha256()
     for name, column in X.items():
         digest.update(f"{name}\0{column.dtype}\0".encode())
@@ -324,8 +327,10 @@ def data_digest(X: pd.DataFrame, y: Any) -> str:  # noqa: N803
 
 
 def _is_fitted(pipeline: Any, row: Any) -> bool:
-    """By scikit-learn's rule, and where that knows nothing, whether it answers a row: a class that
-    names what it learned without a trailing underscore is fitted too."""
+    """Return whether a pipeline is fitted by scikit-learn's rule, or else predicts a row.
+
+    A class whose learned attributes have no trailing underscore may be fitted too.
+    """
     try:
         check_is_fitted(pipeline)
     except NotFittedError:
@@ -361,7 +366,7 @@ def _infer(
     except GnomonError:
         raise
     except Exception as error:
-        raise other_columns(pipeline, table) or raised(error) from error
+        raise other_columns(pipeline, table) or raised(error, table.frame) from error
     return infer_contract(
         table,
         task=answers.task,

@@ -1,8 +1,8 @@
 """The training profile: bins fixed on training data, in which later data is counted.
 
-One row for each raw feature (``input``), each column of each preprocessing step (``step``) and each
-output (``output``). Numbers are counted in bins between quantiles, or by value where
-there are few, and everything else by value.
+It has one row for each raw feature (``input``), each column of each preprocessing step (``step``)
+and each output (``output``). Numbers are counted in bins between quantiles, or by value if there
+are few distinct ones; everything else is counted by value.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ SCHEMA = pa.schema(
 """Columns of a profile.
 
 ``edges`` are the inner edges of a number's bins: n edges make n + 1 bins, the first and the last
-open, and a value equal to an edge is in the bin above it. A number of no more values than there
-are bins has each in a bin of its own. ``values`` are the most frequent values
-of anything else, most frequent first; one more count than values is for all others. Nulls are in
-neither. A boolean is counted by value.
+open, and a value equal to an edge is in the bin above it. If a number has no more distinct values
+than there are bins, each value has a separate bin. ``values`` are the most frequent values of other
+columns, most frequent first; ``counts`` then has one more entry, for all other values. Nulls are
+not counted in either. A boolean is counted by value.
 """
 
 
 def profile(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> pa.Table:
-    """The profile of a training frame, with the columns that are carried.
+    """Return the profile of a training frame, including carried columns.
 
-    Frames of more than :data:`MOST_ROWS` rows are counted on that many, evenly spaced.
+    Of frames with more than :data:`MOST_ROWS` rows, that many evenly spaced rows are counted.
     """
     if len(frame) > MOST_ROWS:
         frame = frame.iloc[np.linspace(0, len(frame) - 1, num=MOST_ROWS, dtype=int)]
@@ -66,10 +66,10 @@ def profile(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> pa.Table:
 
 
 def check(table: pa.Table) -> None:
-    """See that a profile is one that :func:`profile` could have made.
+    """Check that a profile is one that :func:`profile` could have made.
 
     Raises:
-        ValueError: which row is not, and what is wrong with it.
+        ValueError: it is not; names the row and what is wrong with it.
     """
     seen = set()
     for row in table.to_pylist():
@@ -82,7 +82,7 @@ def check(table: pa.Table) -> None:
 
 
 def _wrong(row: dict[str, Any]) -> str | None:
-    """What is wrong with a row of a profile, if anything is."""
+    """Return what is wrong with a row of a profile; None if nothing is."""
     missing = [field.name for field in SCHEMA if not field.nullable and row[field.name] is None]
     if missing:
         return f"expected {missing[0]}, got null"
@@ -120,10 +120,10 @@ def _rows(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> Iterator[di
 
 
 def as_numbers(column: pa.Array) -> npt.NDArray[np.float64] | None:
-    """A column as the numbers that are counted; None when it is counted by value.
+    """Return a column as the numbers that are counted; None if it is counted by value.
 
-    Timestamps and dates are seconds since 1970, and a list is its length; of floats, such as an
-    embedding, the Euclidean one. What is null or not finite is NaN.
+    Timestamps and dates become seconds since 1970, and a list its length; a list of floats, such as
+    an embedding, its Euclidean length. Values that are null or not finite become NaN.
     """
     if pa.types.is_list(column.type):
         return _lengths(column)
@@ -175,7 +175,7 @@ def _number(column: npt.NDArray[np.float64]) -> dict[str, Any]:
 
 def _edges(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     distinct = np.unique(values)
-    if len(distinct) <= BINS:  # Quantiles would put a rare 1 into one bin with the 0.
+    if len(distinct) <= BINS:  # Quantiles would put a rare 1 into the bin of the 0.
         return distinct[1:]
     return np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
 

@@ -1,4 +1,4 @@
-"""An artifact with another contract: what requests may hold is changed without training again."""
+"""An artifact with another contract: what requests may contain changes without new training."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OPEN = (
     "nullable", "missing", "default", "minimum", "maximum", "outside", "max_age", "unit",
     "description", "source", "coerce",
 )  # fmt: skip
-"""What may be said differently of a feature; the pipeline was fitted on the rest."""
+"""What may be changed of a feature; the pipeline was fitted with the rest."""
 
 LINEAGE = "contract_changed_from"
 
@@ -33,18 +33,18 @@ LINEAGE = "contract_changed_from"
 def with_contract(which: str | Path, contract: Contract, *, version: str | None = None) -> Artifact:
     """Put a copy of an artifact with another contract into the store, as a new version.
 
-    Pipeline, code, golden rows and profile are those of the first, and the golden rows are verified
-    in a process of their own. Signatures do not go along: they vouch for the first.
+    Pipeline, code, golden rows and profile are copied, and the golden rows are verified in a
+    separate process. Signatures are not copied: they are valid only for the original.
 
     Args:
         which: the artifact, as for :func:`gnomon.inspect`.
         contract: the new one.
-        version: a name for the new version; a time stamp and six random digits when not given.
+        version: a name for the new version; by default a time stamp and six random digits.
 
     Raises:
-        ContractError: it contradicts itself, says something else of what the pipeline was fitted
-            on, or accepts null, a value or a default that the pipeline does not take; the message
-            or ``where`` names it.
+        ContractError: it contradicts itself, changes what the pipeline was fitted with, or accepts
+            null, a value or a default that the pipeline does not; the message or ``where`` names
+            it.
         ArtifactError: the artifact does not pass inspection.
         PackRefused: the copy does not work with it.
     """
@@ -52,7 +52,7 @@ def with_contract(which: str | Path, contract: Contract, *, version: str | None 
     old, created = inspect(which), datetime.now(UTC)
     for where in _fixed(old.contract, contract):
         raise ContractError(
-            "the pipeline was fitted on what the contract says here, so it cannot be changed",
+            "the pipeline was fitted with this part of the contract, so it cannot be changed",
             where=where,
             hint="may be changed: entity_key, event_time, units and descriptions, and of a feature "
             + ", ".join(OPEN)
@@ -88,7 +88,7 @@ def _manifest(old: Artifact, version: str, created: datetime, folder: Path) -> M
 
 
 def _check_copy(old: Artifact, folder: Path) -> None:
-    """What is copied is what was inspected.
+    """Check that the copied files are those that were inspected.
 
     Raises:
         ArtifactCorrupt: a file was changed meanwhile.
@@ -102,7 +102,7 @@ def _check_copy(old: Artifact, folder: Path) -> None:
 
 
 def _fixed(old: Contract, new: Contract) -> Iterator[str]:
-    """Places where the two differ and may not."""
+    """Yield the places where the two contracts differ but must not."""
     if [f.name for f in old.features] != [f.name for f in new.features]:
         yield "$.features"
         return
@@ -121,5 +121,5 @@ def _fixed(old: Contract, new: Contract) -> Iterator[str]:
 
 
 def _bare(output: Output) -> Output:
-    """Without what is for people."""
+    """Return an output without its unit and description."""
     return structs.replace(output, unit=None, description=None)

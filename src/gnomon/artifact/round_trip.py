@@ -1,4 +1,4 @@
-"""That the rows a request brings get the answers that the pipeline gave in training."""
+"""The check that rows of a request get the same answers as the rows of training."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from gnomon.artifact.beside_columns import changed_rows, made_of, reads_beside_columns
 from gnomon.contract.contract import Contract
 from gnomon.contract.frames import as_input, from_frame, to_frame
 from gnomon.errors import GnomonError, PackRefused
@@ -19,33 +20,33 @@ from gnomon.pipeline.tracing import trace
 __all__ = ["check_round_trip", "raised"]
 
 _THREADS = 0.75
-"""The share of a float's digits in which two calls agree: threads may add in another order."""
+"""The share of a float's digits that two calls must agree on: threads may add in another order."""
 
 
 def check_round_trip(pipeline: Any, rows: pd.DataFrame, contract: Contract) -> None:
-    """Refuse a contract that cannot carry the pipeline's input.
+    """Refuse a contract that cannot represent the pipeline's input.
 
-    The rows must get the same answers after the trip through the contract's types that every
-    request makes: the same bits as the training frame's own values give in the memory layout of
-    a served frame. Where that layout is another than the frame's, floats may differ between the
-    two by what the order of summation may cost, see :mod:`gnomon.pipeline.layout`.
+    The rows must get the same answers after they are converted to the contract's types, as every
+    request is: the same bits as the training frame's values in the memory layout of a served
+    frame. If that layout differs from the training frame's, floats may differ between the two by
+    what the order of summation explains, see :mod:`gnomon.pipeline.layout`.
 
     Raises:
-        PackRefused: an answer changes on the way, a step draws at random, or the pipeline raises.
+        PackRefused: an answer changes, a step draws at random, or the pipeline raises.
     """
     try:
         _check(pipeline, rows, contract)
     except GnomonError:
         raise
     except Exception as error:
-        raise raised(error) from error
+        raise raised(error, rows) from error
 
 
-def raised(error: Exception) -> PackRefused:
+def raised(error: Exception, X: Any) -> PackRefused:  # noqa: N803
     """The refusal of a pipeline that raises on the rows it was fitted on."""
     return PackRefused(
         f"the pipeline raised {type(error).__name__} on rows of X: {error}",
-        hint="pass the frame it was fitted on, and a contract with the same columns",
+        hint=made_of(X) or "pass the frame it was fitted on, and a contract with the same columns",
     )
 
 
@@ -56,7 +57,16 @@ def _check(pipeline: Any, rows: pd.DataFrame, contract: Contract) -> None:
     direct, again = ask(rows), ask(rows)
     digits = None if _differing(direct, again, None) is None else _THREADS
     if _differing(direct, again, _THREADS) is not None:
-        raise _drawn(pipeline, as_input(rows, contract), direct, again)
+        raise _drawn(pipeline, rows, contract, direct, again)
+
+    def differs(frame: pd.DataFrame) -> bool:
+        try:
+            return _differing(direct, ask(frame), digits) is not None
+        except Exception:  # the user's code
+            return True
+
+    if (refusal := reads_beside_columns(rows, differs)) is not None:
+        raise refusal
     travelled = to_frame(from_frame(rows, contract), contract)
     served = ask(travelled)
     if _differing(direct, served, digits) is None:
@@ -74,7 +84,7 @@ def _check(pipeline: Any, rows: pd.DataFrame, contract: Contract) -> None:
 def _blamed(
     here: pd.DataFrame, travelled: pd.DataFrame, ask: Any, digits: float | None
 ) -> str | None:
-    """The first column that alone changes an answer when it comes through the contract."""
+    """Return the first column that alone changes an answer when the contract converts it."""
     before = ask(here)
     for name in here.columns:
         swapped = here.copy()
@@ -87,18 +97,29 @@ def _blamed(
 def _changed(output: str, column: str | None) -> PackRefused:
     if column is None:
         return PackRefused(
-            f"`{output}` is not the same for rows that came through the contract",
+            f"`{output}` differs for rows that were converted by the contract",
             where=output,
             hint="the pipeline sees more of the frame than its columns' values, such as the index",
         )
     return PackRefused(
-        f"`{output}` is not the same when `{column}` comes through the contract",
+        f"`{output}` differs when `{column}` is converted by the contract",
         where=f"column `{column}`",
         hint="its type in the contract is not what the pipeline was fitted on",
     )
 
 
-def _drawn(pipeline: Any, given: Any, direct: pa.RecordBatch, again: pa.RecordBatch) -> PackRefused:
+def _drawn(
+    pipeline: Any,
+    rows: pd.DataFrame,
+    contract: Contract,
+    direct: pa.RecordBatch,
+    again: pa.RecordBatch,
+) -> PackRefused:
+    given = as_input(rows.copy(), contract)
+    if contract.input != "records":
+        refusal = changed_rows(lambda some: outputs(pipeline, some, contract), given)
+        if refusal is not None:
+            return refusal
     one, other = trace(pipeline, given), trace(pipeline, given)
     for path, frame in one.items():
         for column in frame:
@@ -110,11 +131,11 @@ def _drawn(pipeline: Any, given: Any, direct: pa.RecordBatch, again: pa.RecordBa
 
 def _random(where: str, what: str) -> PackRefused:
     return PackRefused(
-        f"{what} gives the same rows other values when it is asked again: it draws at random when "
-        "it predicts",
+        f"{what} gives different values for the same rows when it is called again: it draws at "
+        "random when it predicts",
         where=where,
         hint="turn that off, such as sample_posterior=False of IterativeImputer, or draw from a "
-        "generator that is made anew with a fixed seed in every call",
+        "generator that is created with a fixed seed in every call",
     )
 
 
@@ -125,7 +146,7 @@ def _check_layout(
     ask: Any,
     terms: int,
 ) -> None:
-    """Refuse answers that change with the memory layout by more than the order of summation."""
+    """Refuse answers that change with the memory layout by more than summation order explains."""
     bounds = rounding_bounds(ask, rows, terms)
     for name, left, right in zip(
         direct.schema.names, direct.columns, expected.columns, strict=True
@@ -141,16 +162,19 @@ def _check_layout(
             worst = int(np.nanargmax(np.abs(a - b) - bounds[name]))
             apart, allowed = f"{abs(a - b)[worst]:.3g}", f"{bounds[name][worst]:.3g}"
         raise PackRefused(
-            f"`{name}` depends on how the frame lies in memory: it differs by {apart}, and the "
-            f"order of summation may cost {allowed}",
+            f"`{name}` depends on the memory layout of the frame: it differs by {apart}, and the "
+            f"order of summation explains {allowed}",
             where=f"output `{name}`",
-            hint="a step reads the memory of an array in its order there, such as with "
+            hint="a step reads an array in the order of its memory, such as with "
             'ravel("K") or view; use the columns instead',
         )
 
 
 def _differing(left: pa.RecordBatch, right: pa.RecordBatch, digits: float | None) -> str | None:
-    """The first output that differs; NaN is NaN. ``digits``: see :func:`agree`; None: bits."""
+    """Return the first output that differs; NaN equals NaN.
+
+    ``digits`` is as in :func:`agree`; None compares bits.
+    """
     for name, one, other in zip(left.schema.names, left.columns, right.columns, strict=True):
         if digits is not None:
             same = bool(agree(one.to_pandas(), other.to_pandas(), digits).all())

@@ -2,8 +2,8 @@
 
 skops is the default: it stores state, not instructions, and loads only types on a list. Its files
 are rewritten here so that the same pipeline always gives the same bytes: skops names members after
-memory addresses. Pickle is written only when asked for. It is read with the recorded list as the
-only globals it can reach, which makes it no safer: it runs what it likes with those.
+memory addresses. Pickle is written only on request. When it is read, it can reach only the recorded
+globals; this does not make it safe, because it can run anything with those.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from gnomon.artifact.metadata_routing import without_routing
 from gnomon.artifact.skops_arrays import check_arrays
 from gnomon.artifact.skops_file import SCHEMA, names, open_archive, read_schema, types
 from gnomon.artifact.trust import Named, check_resolved, is_plain_in_pickle, judge
-from gnomon.artifact.unstorable_attributes import cannot_store, check_keys
+from gnomon.artifact.unstorable_attributes import cannot_store, check_storable
 from gnomon.compat.skops import write
 from gnomon.errors import PackRefused, UntrustedTypes
 
@@ -38,7 +38,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def dump(pipeline: Any, serializer: Serializer) -> bytes:
-    """A pipeline as bytes.
+    """Serialize a pipeline to bytes.
 
     Raises:
         PackRefused: the serializer cannot store something in it.
@@ -46,15 +46,15 @@ def dump(pipeline: Any, serializer: Serializer) -> bytes:
     if serializer == "pickle":
         return pickle.dumps(pipeline, protocol=5)
     try:
-        return _canonical(write(pipeline, check_keys))
+        return _canonical(write(pipeline, check_storable))
     except RecursionError as error:
         with without_routing(pipeline) as found:
             if found:
-                return _canonical(write(pipeline, check_keys))
+                return _canonical(write(pipeline, check_storable))
         raise PackRefused(
-            "skops cannot store this pipeline: an object in it holds itself, or too many are "
-            "inside one another",
-            hint='let no attribute point back to its owner, or pack with serializer="pickle" if '
+            "skops cannot store this pipeline: an object in it contains itself, or objects are "
+            "nested too deeply",
+            hint='let no attribute refer back to its owner, or pack with serializer="pickle" if '
             "every place that loads the artifact may run its code",
         ) from error
     except Exception as error:
@@ -68,18 +68,18 @@ def load(
     modules: Collection[str] = (),
     where: str = "the pipeline",
 ) -> Any:
-    """The pipeline in some bytes, which are judged first; see :mod:`gnomon.artifact.trust`.
+    """Load the pipeline in some bytes after checking its names; see :mod:`gnomon.artifact.trust`.
 
     Args:
         content: the bytes.
-        serializer: what wrote them.
+        serializer: the serializer that wrote them.
         trusted: the types and functions that its packer trusted.
         modules: the names of its vendored modules.
         where: the file, for the message.
 
     Raises:
         ArtifactCorrupt: the bytes are not what the serializer writes.
-        UntrustedTypes: they name what is forbidden, or neither plain nor trusted.
+        UntrustedTypes: they name something forbidden, or something neither plain nor trusted.
     """
     with parsing(f"the pipeline as {serializer}", where):
         found = named(io.BytesIO(content), serializer)
@@ -122,17 +122,17 @@ def _resolve(module: str, name: str) -> Any:
 
 
 def is_public_estimator(one: Named) -> bool:
-    """Whether this is on skops's list of scikit-learn's estimators.
+    """Return whether this is on skops's list of scikit-learn's estimators.
 
     skops makes that list by importing all of scikit-learn, see :mod:`gnomon.compat.skops`. This
-    asks the same of one class; a test holds it to the list.
+    checks only one class; a test compares the result with the list.
     """
     if one.module.partition(".")[0] != "sklearn":
         return False
     from sklearn.base import BaseEstimator
 
     kind = _resolve(one.module, one.name)
-    public = one.module.partition("._")[0]  # where scikit-learn gives it to its users
+    public = one.module.partition("._")[0]  # the public module with the class
     return (
         isinstance(kind, type)
         and issubclass(kind, BaseEstimator)
@@ -145,7 +145,7 @@ def is_public_estimator(one: Named) -> bool:
 
 
 def named(file: BinaryIO, serializer: Serializer) -> list[Named]:
-    """Everything that loading these bytes would run. Nothing is executed.
+    """List everything that loading these bytes would run, without executing anything.
 
     Raises:
         ArtifactCorrupt: the bytes are not what the serializer writes.
@@ -163,7 +163,7 @@ def named(file: BinaryIO, serializer: Serializer) -> list[Named]:
 
 
 def named_types(content: bytes, serializer: Serializer) -> tuple[str, ...]:
-    """Every type and function the serialized pipeline names, sorted. Nothing is executed.
+    """List every type and function that the serialized pipeline names, without executing it.
 
     Raises:
         ArtifactCorrupt: the bytes are not what the serializer writes.
@@ -180,14 +180,14 @@ def named_types(content: bytes, serializer: Serializer) -> tuple[str, ...]:
 
 
 def untrusted_types(content: bytes) -> list[str]:
-    """Those types in a skops file that skops does not trust by itself."""
+    """List the types in a skops file that skops does not trust by itself."""
     from skops.io import get_untrusted_types
 
     return list(get_untrusted_types(data=content))
 
 
 class _Unpickler(pickle.Unpickler):
-    """Reaches only the globals on its list, and none that is forbidden under another name."""
+    """An unpickler that reaches only listed globals, and no forbidden ones under other names."""
 
     def __init__(
         self, file: io.BytesIO, allowed: frozenset[str], modules: Collection[str], where: str
@@ -205,7 +205,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _canonical(content: bytes) -> bytes:
-    """A skops file with members and ids numbered in order instead of named by memory address."""
+    """Rewrite a skops file: number members and ids in order, not by memory address."""
     numbers: dict[str, int] = {}
     members: dict[str, str] = {}
 
@@ -240,7 +240,7 @@ def _canonical(content: bytes) -> bytes:
 
 
 def _with_false(node: dict[str, Any]) -> dict[str, Any]:
-    """The items of a dictionary, where the key False has a name that ``bool`` makes False of."""
+    """Return a dictionary's items; the key False gets a name that ``bool`` turns into False."""
     kinds = (key["__class__"] for key in node["key_types"]["content"])
     return {
         "" if kind in _BOOLEANS and name == "false" else name: value
@@ -249,10 +249,10 @@ def _with_false(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pickle_globals(file: BinaryIO) -> Iterator[tuple[str, str]]:
-    """The globals a pickle names, from its opcodes.
+    """Yield the globals that a pickle names, from its opcodes.
 
     ``STACK_GLOBAL`` takes module and name from the stack, where they were pushed as strings or
-    fetched from the memo, which is followed here. A stream that brings them there in any other way
+    fetched from the memo, which is followed here. A stream that puts them there in any other way
     was not written by a pickler.
     """
     memo: dict[int, str | None] = {}

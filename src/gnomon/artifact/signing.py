@@ -1,12 +1,12 @@
 """Signatures: who made an artifact.
 
-A hash shows damage. It does not show who made an artifact: a forger writes matching hashes. A
-signature does. It is Ed25519 over the manifest's digest, which covers every other file, together
-with the tag, so that it vouches for nothing under another name. Keys are OpenSSH's.
+A hash shows damage, but not who made an artifact: a forger can write matching hashes. A signature
+does. It is an Ed25519 signature of the manifest's digest, which covers every other file, together
+with the tag, so that it is not valid under another name. Keys are OpenSSH's.
 
-``GNOMON_TRUSTED_KEYS`` names the public keys whose artifacts this process takes; all others are
-refused. It is read from the environment here, by every process that inspects or loads, so that no
-caller can forget it.
+``GNOMON_TRUSTED_KEYS`` names the public keys whose artifacts this process accepts; all others are
+refused. It is read from the environment here, in every process that inspects or loads an artifact,
+so that no caller can forget it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ __all__ = [
 ]
 
 FORMAT = 1
-"""Of ``signatures.json`` and of what is signed."""
+"""The format of ``signatures.json`` and of the signed bytes."""
 
 MOST_SIGNATURES = 32
 _ALGORITHM = "ssh-ed25519"
@@ -59,11 +59,11 @@ _ALGORITHM = "ssh-ed25519"
 
 @dataclass(frozen=True)
 class PublicKey:
-    """A public key that may vouch for artifacts.
+    """A public key that may sign artifacts.
 
     Attributes:
         line: ``ssh-ed25519 AAAA…``, as OpenSSH writes it, without the comment.
-        comment: the name it has in the list of trusted keys.
+        comment: its name in the list of trusted keys.
     """
 
     line: str
@@ -78,10 +78,10 @@ class PublicKey:
 
     @classmethod
     def parse(cls, line: str, where: str) -> PublicKey:
-        """One line of OpenSSH.
+        """Parse one line in OpenSSH's format.
 
         Raises:
-            SettingsError: it is no Ed25519 key.
+            SettingsError: it is not an Ed25519 key.
         """
         algorithm, _, rest = line.strip().partition(" ")
         blob, _, comment = rest.strip().partition(" ")
@@ -89,7 +89,7 @@ class PublicKey:
             content = base64.b64decode(blob, validate=True)
         except ValueError:
             content = b""
-        # Length and name of the algorithm, then length and bytes of the key; RFC 8709.
+        # The length and name of the algorithm, then the length and bytes of the key; RFC 8709.
         head = b"\0\0\0\x0bssh-ed25519\0\0\0\x20"
         if algorithm != _ALGORITHM or not content.startswith(head) or len(content) != 51:
             raise SettingsError(
@@ -102,13 +102,13 @@ class PublicKey:
 
 @dataclass(frozen=True)
 class Signer:
-    """Whose signature an artifact has.
+    """The signer of an artifact.
 
     Attributes:
         fingerprint: of the key.
-        comment: what ``GNOMON_TRUSTED_KEYS`` calls the key; empty when it does not have it.
+        comment: the key's name in ``GNOMON_TRUSTED_KEYS``; empty if the key is not there.
         trusted: whether the key is one of ``GNOMON_TRUSTED_KEYS``.
-        signed: when, as the signer says.
+        signed: when it was signed, according to the signer.
     """
 
     fingerprint: str
@@ -138,16 +138,16 @@ _KIND = Format(
 
 
 def message(tag: str, digest: str, signed: datetime) -> bytes:
-    """The bytes that are signed: purpose, format, tag, digest of the content, and time."""
+    """Return the bytes that are signed: purpose, format, tag, digest of the content, and time."""
     stamp = signed.astimezone(UTC).isoformat()
     return f"gnomon artifact signature\nformat {FORMAT}\n{tag}\nsha256 {digest}\n{stamp}\n".encode()
 
 
 def trusted_keys() -> tuple[PublicKey, ...] | None:
-    """The keys of ``GNOMON_TRUSTED_KEYS``; None when it is not set and any artifact is accepted.
+    """Return the keys of ``GNOMON_TRUSTED_KEYS``; None if not set: any artifact is accepted.
 
     Raises:
-        SettingsError: it names no key, or a file that cannot be read or holds anything but keys.
+        SettingsError: it names no key, or a file that is unreadable or contains anything but keys.
     """
     given = os.environ.get(TRUSTED_KEYS)
     if given is None:
@@ -162,7 +162,7 @@ def trusted_keys() -> tuple[PublicKey, ...] | None:
         raise SettingsError(
             "it is set, but names no key",
             where=TRUSTED_KEYS,
-            hint="unset it to take unsigned artifacts, or name public keys or files of them",
+            hint="unset it to accept unsigned artifacts, or name public keys or files of them",
         )
     return tuple(keys)
 
@@ -180,11 +180,11 @@ def _keys_of(path: Path) -> list[PublicKey]:
 def check_signature(
     folder: ArtifactFolder, tag: str, digest: str, keys: Sequence[PublicKey] | None
 ) -> tuple[Signer, ...]:
-    """Who signed an artifact. Where there are trusted keys, one of them must have.
+    """Return who signed an artifact; if there are trusted keys, one must have signed it.
 
     Raises:
-        UntrustedSignature: nobody signed it, or none whose key is trusted; or a signature by a
-            trusted key is not for this tag and this content.
+        UntrustedSignature: no trusted key signed it, or a trusted key's signature is not for this
+            tag and this content.
         ArtifactCorrupt: the signatures cannot be read.
         MissingExtra: the package that verifies is not installed.
     """
@@ -213,7 +213,7 @@ def _refusal(
     return UntrustedSignature(
         f"{tag} is {found}",
         where=str(folder.path),
-        hint=f"{TRUSTED_KEYS} takes artifacts of {printable(taken)}; if you know where this one "
+        hint=f"{TRUSTED_KEYS} accepts {printable(taken)}; if you know where this artifact "
         f"comes from, sign it: gnomon sign {tag} --key FILE",
     )
 
@@ -247,12 +247,12 @@ def _verify(one: _Signature, tag: str, digest: str, where: str) -> None:
 
 
 def sign(folder: ArtifactFolder, tag: str, digest: str, key: Ed25519PrivateKey) -> PublicKey:
-    """Sign an artifact: write its ``signatures.json``, with those of other keys that it has.
+    """Sign an artifact: write its ``signatures.json``, keeping the signatures of other keys.
 
-    The manifest and its digest stay what they are.
+    The manifest and its digest do not change.
 
     Raises:
-        ArtifactCorrupt: the signatures there cannot be read.
+        ArtifactCorrupt: the existing signatures cannot be read.
         SigningError: the file cannot be written.
     """
     public = public_key(key)
@@ -274,10 +274,10 @@ def sign(folder: ArtifactFolder, tag: str, digest: str, key: Ed25519PrivateKey) 
 
 
 def new_key(path: Path, comment: str) -> PublicKey:
-    """Make a key: ``path`` for its owner only, and ``path.pub`` for everybody.
+    """Make a key: write ``path``, readable only by its owner, and ``path.pub`` for everybody.
 
     Raises:
-        SigningError: there is such a file, or it cannot be written.
+        SigningError: a file exists already, or cannot be written.
     """
     _need_cryptography()
     from cryptography.hazmat.primitives import serialization
@@ -308,7 +308,7 @@ def new_key(path: Path, comment: str) -> PublicKey:
 
 
 def public_key(key: Ed25519PrivateKey) -> PublicKey:
-    """The public half of a key."""
+    """Return the public half of a key."""
     from cryptography.hazmat.primitives import serialization
 
     line = key.public_key().public_bytes(
@@ -318,15 +318,15 @@ def public_key(key: Ed25519PrivateKey) -> PublicKey:
 
 
 def read_private(path: Path, passphrase: Callable[[], bytes]) -> Ed25519PrivateKey:
-    """A private key, in OpenSSH's format or PEM.
+    """Read a private key, in OpenSSH's format or PEM.
 
     Args:
-        path: its file.
-        passphrase: asks for it; called for a key that has one.
+        path: the key's file.
+        passphrase: asks for the passphrase; called if the key has one.
 
     Raises:
-        SigningError: it cannot be read, others may read it, the passphrase is wrong, or it is no
-            Ed25519 key.
+        SigningError: it cannot be read, others may read it, the passphrase is wrong, or it is not
+            an Ed25519 key.
         MissingExtra: the package that signs is not installed.
     """
     _need_cryptography()
@@ -367,10 +367,10 @@ def read_private(path: Path, passphrase: Callable[[], bytes]) -> Ed25519PrivateK
 
 
 def _check_private(path: Path, content: bytes) -> None:
-    """Refuse what a look at its first line shows to be no private key.
+    """Refuse content that obviously is not a private key.
 
     Raises:
-        SigningError: it is empty, a public key, or nothing of the kind.
+        SigningError: it is empty, a public key, or something else.
     """
     expected = "expected a private key, in OpenSSH's format or PEM"
     make = "gnomon sign --new-key FILE makes a key"

@@ -1,7 +1,7 @@
-"""The arrays in a skops file: whether their sizes are true.
+"""The check that the arrays in a skops file have the sizes they claim.
 
-numpy reserves memory for the shape in an array's header before it reads the array, and scipy
-unpacks sparse matrices, so a small file could ask for all the memory there is.
+numpy allocates memory for the shape in an array's header before it reads the array, and scipy
+unpacks sparse matrices, so a small file could use up all memory.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from gnomon.errors import ArtifactCorrupt
 __all__ = ["check_arrays"]
 
 MOST_RATIO = 64
-"""How much larger a sparse matrix may be than it is packed. Counts of words are about five times as
-large; a matrix of ones in a row fifty times."""
+"""How many times larger than its packed form a sparse matrix may be. Word counts are about five
+times as large, a matrix with ones in a row fifty times."""
 
 LEAST_ALLOWANCE = 16 * 2**20
-"""Bytes that a sparse matrix may have whatever its ratio."""
+"""How many bytes a sparse matrix may always have, whatever its ratio."""
 
 _HEADER_BYTES = 12_000
-"""numpy reads no header of more than 10,000 bytes, as parsing a longer one may crash Python."""
+"""numpy reads headers of at most 10,000 bytes, as parsing a longer one may crash Python."""
 
 
 def check_arrays(file: BinaryIO) -> None:
     """Refuse a skops file whose arrays would need more memory than the file has bytes.
 
     Raises:
-        ArtifactCorrupt: naming the member.
+        ArtifactCorrupt: it names the member.
     """
     with open_archive(file) as archive:
         read, schema = 0, read_schema(archive)
@@ -50,9 +50,9 @@ def check_arrays(file: BinaryIO) -> None:
 
 
 def _check_trees(archive: zipfile.ZipFile, schema: dict[str, Any]) -> None:
-    """Refuse trees that are none: one whose nodes lead back to each other is never left.
+    """Refuse invalid trees: prediction would never end in one whose nodes form a cycle.
 
-    scikit-learn makes children after their parents, and follows what a file says without looking.
+    scikit-learn numbers children after their parents, and does not check what a file says.
     """
     import numpy as np
 
@@ -74,7 +74,7 @@ def _check_trees(archive: zipfile.ZipFile, schema: dict[str, Any]) -> None:
 
 
 def _files(schema: dict[str, Any]) -> Iterator[str]:
-    """The members that loading reads, each as often: an object of a known id is read once."""
+    """Yield the members that loading reads, as often as it does: objects with an id only once."""
     known = set()
     for node in nodes(schema):
         if "file" not in node or node["__loader__"] == "JsonNode":
@@ -87,7 +87,7 @@ def _files(schema: dict[str, Any]) -> Iterator[str]:
 
 
 def _check_sparse(archive: zipfile.ZipFile, name: str) -> None:
-    """scipy's own archive in ours: arrays, deflated."""
+    """Check a sparse matrix: scipy stores it as a compressed archive of arrays."""
     packed = archive.read(name)
     with zipfile.ZipFile(io.BytesIO(packed)) as inner:
         total = sum(info.file_size for info in inner.infolist())

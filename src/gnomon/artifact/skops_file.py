@@ -1,9 +1,9 @@
 """The content of a skops file, read without skops and without running anything.
 
-A skops file is a zip archive: ``schema.json`` is a tree of nodes, each with a loader of skops that
-will make it, and arrays lie beside it. Here every node is looked at, with what its loader would do
-with the name that it gives. A node of a kind that skops does not write is refused, as is a file
-that would need more memory than it has bytes.
+A skops file is a zip archive: ``schema.json`` is a tree of nodes, each with the skops loader that
+will load it; arrays are separate members. Here every node is checked, with what its loader would do
+with the name in it. A node of a kind that skops does not write is refused, as is a file that would
+need more memory than it has bytes.
 """
 
 from __future__ import annotations
@@ -21,19 +21,18 @@ __all__ = ["LOADERS", "PROTOCOLS", "SCHEMA", "names", "open_archive", "read_sche
 SCHEMA = "schema.json"
 
 MOST_SCHEMA_BYTES = 256 * 2**20
-"""A tree of a forest needs 40 kB: this is a forest of 6,000. Parsed, JSON takes up to 25 times as
+"""A tree of a forest needs 40 kB: this allows for 6,000 trees. Parsed JSON takes up to 25 times as
 much memory."""
 
 MOST_MEMBERS = 200_000
-"""Arrays of one pipeline; a tree has two."""
+"""The most arrays of one pipeline; a tree has two."""
 
 PROTOCOLS = (1, 2)
-"""Of skops 0.8 and later. Files of protocol 0 keep names in other places."""
+"""The protocols of skops 0.8 and later. Files of protocol 0 have names in other places."""
 
 
 class _Kind(NamedTuple):
-    """What a loader of skops does with the name its node gives, and which names it takes for
-    granted."""
+    """What a skops loader does with the name in its node, and which names it trusts."""
 
     use: Use
     plain: frozenset[str] = frozenset()
@@ -72,21 +71,37 @@ _KINDS: Mapping[str, _Kind] = {
     "TupleNode": _Kind("called", frozenset({"builtins.tuple"})),
     "TypeNode": _Kind("kept", frozenset({*_SCALARS, *_CONTAINERS}), packages=("numpy",)),
 }
-"""Every loader of skops that has a name to run; ``plain`` and ``packages`` are a superset of what
-skops trusts by itself, and loading asks skops again. ``CachedNode`` is never written."""
+"""Every skops loader with a name to run; ``plain`` and ``packages`` are a superset of what skops
+trusts by itself, and loading checks with skops again. ``CachedNode`` is never written."""
 
 LOADERS = frozenset({"CachedNode", "JsonNode", *_KINDS})
-"""Every loader of skops that is known; ``tests/compat/test_skops.py`` holds it to skops's own."""
+"""Every known skops loader; ``tests/compat/test_skops.py`` compares it with skops's own list."""
 
 _GETTERS = frozenset({"attrgetter", "itemgetter", "methodcaller"})
+_NAMING_GETTERS = frozenset({"attrgetter", "methodcaller"})
+"""Those that reach by a name, on whatever they are called with."""
+_CONVERTING = frozenset(
+    {
+        *("to_datetime", "to_dict", "to_flat_index", "to_frame", "to_list", "to_numpy"),
+        *("to_period", "to_pydatetime", "to_pytimedelta", "to_series", "to_timestamp"),
+    }
+)
+_REACHING_METHODS = frozenset(
+    {
+        *("agg", "aggregate", "apply", "dump", "dumps", "eval", "pipe", "query", "save"),
+        *("set_output", "tofile", "transform"),
+    }
+)
+"""Methods of pandas and numpy that write files, evaluate text, or call others by their names; so do
+all that begin with ``to_`` but for the ones above."""
 
 
 def open_archive(file: BinaryIO) -> zipfile.ZipFile:
-    """The archive, after looking at its list of members.
+    """Open the archive and check its list of members.
 
     Raises:
         ArtifactCorrupt: a member is compressed, named twice, or encrypted; or there are too many.
-            Packing stores members as they are, so none is larger than the file.
+            Packing stores members uncompressed, so none is larger than the file.
     """
     archive = zipfile.ZipFile(file)
     members = archive.infolist()
@@ -106,10 +121,10 @@ def open_archive(file: BinaryIO) -> zipfile.ZipFile:
 
 
 def read_schema(archive: zipfile.ZipFile) -> dict[str, Any]:
-    """The tree of nodes.
+    """Return the tree of nodes.
 
     Raises:
-        ArtifactCorrupt: there is none, it is too large, or of a protocol of another skops.
+        ArtifactCorrupt: there is none, it is too large, or it has an unsupported protocol.
     """
     try:
         size = archive.getinfo(SCHEMA).file_size
@@ -127,7 +142,7 @@ def read_schema(archive: zipfile.ZipFile) -> dict[str, Any]:
 
 
 def nodes(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every node of the tree, wherever in it, parents first.
+    """Yield every node of the tree, parents first.
 
     Raises:
         ArtifactCorrupt: a node that skops does not write.
@@ -145,14 +160,14 @@ def nodes(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def types(schema: dict[str, Any]) -> Iterator[str]:
-    """The type or function that each node names."""
+    """Yield the type or function that each node names."""
     for node in nodes(schema):
         if node["__loader__"] != "JsonNode":
             yield f"{node['__module__']}.{node['__class__']}"
 
 
 def names(schema: dict[str, Any]) -> Iterator[Named]:
-    """Everything that loading would run, with what it would do with it."""
+    """Yield every name that loading would run, with what it would do with it."""
     for node in nodes(schema):
         loader = node["__loader__"]
         if loader == "JsonNode":
@@ -180,12 +195,15 @@ def _check_node(node: dict[str, Any]) -> None:
     module, name = node.get("__module__"), node.get("__class__")
     if not isinstance(module, str) or not isinstance(name, str):
         raise _corrupt(f"a {loader} without a name")
+    is_getter = name in _NAMING_GETTERS and module in ("operator", "_operator")
+    if is_getter and loader != "OperatorFuncNode":
+        raise _corrupt(f"a {loader} of {module}.{name}")
     number = node.get("__id__", 1)
     if type(number) is not int or number < 1:
         raise _corrupt(f"a {loader} whose id is {number!a}")
     check = _CHECKS.get(loader)
     if check is not None and not check(node):
-        raise _corrupt(f"a {loader} such as skops does not write")
+        raise _corrupt(f"a {loader} of a form that skops does not write")
 
 
 def _check_json(node: dict[str, Any]) -> bool:
@@ -193,12 +211,12 @@ def _check_json(node: dict[str, Any]) -> bool:
 
 
 def _check_leaf(node: dict[str, Any]) -> bool:
-    """Older protocols kept another name in the content."""
+    """Refuse content: in older protocols it had another name."""
     return "content" not in node
 
 
 def _check_method(node: dict[str, Any]) -> bool:
-    """The method's name goes to ``getattr``; that of an interpreter's hook reaches anything."""
+    """Check the method's name, which goes to ``getattr``: dunder names could reach anything."""
     content = node.get("content")
     if not isinstance(content, dict) or not isinstance(content.get("func"), str):
         return False
@@ -207,12 +225,49 @@ def _check_method(node: dict[str, Any]) -> bool:
 
 
 def _check_getter(node: dict[str, Any]) -> bool:
-    """skops calls ``operator.<name>`` with what the file says; ``operator.call`` calls anything."""
-    return node["__module__"] == "operator" and node["__class__"] in _GETTERS
+    """skops calls ``operator.<name>`` with what the file says; ``operator.call`` calls anything.
+
+    What it makes is called with the rows: the method it calls may not be one of those of a frame
+    that write files or evaluate text, nor an attribute one that leads to the interpreter.
+    """
+    if node["__module__"] != "operator" or node["__class__"] not in _GETTERS:
+        return False
+    if node["__class__"] == "itemgetter":
+        return True
+    given = _texts(node.get("attrs"))
+    if node["__class__"] == "attrgetter":
+        return bool(given) and all(one is not None and _is_harmless(one) for one in given)
+    return bool(given) and given[0] is not None and _is_harmless_method(given[0])
+
+
+def _texts(arguments: Any) -> list[str | None]:
+    """The arguments of a node; None for one that is not text."""
+    if not isinstance(arguments, dict) or not isinstance(arguments.get("content"), list):
+        return []
+    return [_text(one) for one in arguments["content"]]
+
+
+def _text(node: Any) -> str | None:
+    if not isinstance(node, dict) or node.get("__loader__") != "JsonNode":
+        return None
+    try:
+        found = json.loads(node["content"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _is_harmless(name: str) -> bool:
+    return not any(part.startswith("_") for part in name.split("."))
+
+
+def _is_harmless_method(name: str) -> bool:
+    writes = name.startswith("to_") and name not in _CONVERTING
+    return _is_harmless(name) and not writes and name not in _REACHING_METHODS
 
 
 def _check_dict(node: dict[str, Any]) -> bool:
-    """The types of its keys are called with each key."""
+    """Check the types of a dictionary's keys, which are called with each key."""
     keys = node.get("key_types")
     if not isinstance(keys, dict) or keys.get("__loader__") != "ListNode":
         return False

@@ -1,7 +1,7 @@
-"""Where artifacts are kept: BentoML's model store, ``$BENTOML_HOME/models/<name>/<version>``.
+"""The store of artifacts: BentoML's model store, ``$BENTOML_HOME/models/<name>/<version>``.
 
-The store takes no lock of its own, so an artifact appears in it by one rename, and ``latest`` is
-replaced under a lock of ours. Nothing here imports bentoml: workers find artifacts with it too.
+BentoML does not lock the store, so an artifact is put into it by one rename, and ``latest`` is
+replaced under Gnomon's lock. This module does not import bentoml, because workers use it too.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ _TAG_PART = re.compile(TAG_PART)
 
 
 def home() -> Path:
-    """BentoML's home folder."""
+    """Return BentoML's home folder."""
     return Path(os.environ.get("BENTOML_HOME") or Path.home() / "bentoml")
 
 
 def models() -> Path:
-    """The folder of the model store."""
+    """Return the folder of the model store."""
     return home() / "models"
 
 
 def tags(name: str | None = None) -> list[str]:
-    """The tags of the artifacts in the store, newest first within each name."""
+    """Return the tags of the artifacts in the store, newest first within each name."""
     names = [name] if name else sorted(path.name for path in _folders(models()))
     return [
         f"{name}:{version}"
@@ -60,7 +60,7 @@ def tags(name: str | None = None) -> list[str]:
 
 
 def resolve(which: str | Path) -> Path:
-    """The folder of an artifact.
+    """Return the folder of an artifact.
 
     Args:
         which: ``name:version``, ``name:latest``, ``name``, or the path of a folder.
@@ -82,10 +82,10 @@ def resolve(which: str | Path) -> Path:
 
 
 def check_tag(path: Path, name: str, version: str) -> None:
-    """Refuse an artifact that lies in the store under another tag than its manifest says.
+    """Refuse an artifact that is in the store under another tag than that of its manifest.
 
-    A signature vouches for a tag: a good artifact under the tag of a better one is a way back to
-    its faults.
+    A signature is valid for a tag: an old signed artifact under a newer tag would bring back its
+    faults.
 
     Args:
         path: its folder.
@@ -93,7 +93,7 @@ def check_tag(path: Path, name: str, version: str) -> None:
         version: its manifest's version.
 
     Raises:
-        ArtifactCorrupt: the tag is another's, or is none.
+        ArtifactCorrupt: the tag is another artifact's, or not a tag.
     """
     if not _is_tag(name, version):
         raise ArtifactCorrupt(
@@ -111,17 +111,17 @@ def check_tag(path: Path, name: str, version: str) -> None:
         )
     if (path.parent.name, path.name) != (name, version):
         raise ArtifactCorrupt(
-            f"this folder is for {path.parent.name}:{path.name}, but holds {name}:{version}",
+            f"this folder is for {path.parent.name}:{path.name}, but contains {name}:{version}",
             where=str(path),
-            hint="put it in its own place in the store, or pack again",
+            hint="move it to its folder in the store, or pack again",
         )
 
 
 def check_name(name: str, version: str) -> None:
-    """Refuse a name or version that BentoML would not take.
+    """Refuse a name or version that BentoML would not accept.
 
     Raises:
-        PackRefused: naming what is allowed.
+        PackRefused: it says what is allowed.
     """
     for what, value in (("name", name), ("version", version)):
         if not _TAG_PART.fullmatch(value):
@@ -133,13 +133,13 @@ def check_name(name: str, version: str) -> None:
 
 
 def new_version(created: datetime) -> str:
-    """A version that sorts by time and that no other pack will choose."""
+    """Return a version that sorts by time and that no other pack will choose."""
     return f"{created:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 @contextmanager
 def staging() -> Iterator[Path]:
-    """A folder on the store's file system to build in; gone afterwards unless published."""
+    """Yield a folder on the store's file system to build in; remove it unless published."""
     parent = home() / "staging"
     files.make_folder(parent)
     _sweep(parent)
@@ -153,7 +153,7 @@ def staging() -> Iterator[Path]:
 def publish(folder: Path, name: str, version: str, created: datetime) -> Path:
     """Move a finished artifact into the store and point ``latest`` at the newest one.
 
-    On disk when this returns; after a loss of power it is there whole or not at all.
+    It is on disk when this returns; after a power failure it is there completely or not at all.
 
     Raises:
         PackRefused: the store has that version already.
@@ -161,8 +161,8 @@ def publish(folder: Path, name: str, version: str, created: datetime) -> Path:
     path = models() / name / version
     files.make_folder(path.parent)
     for parent in (models(), path.parent):
-        files.narrow(parent)  # BentoML makes its store as the umask of who imported it allows.
-    folder.chmod(files.folder_mode())  # until here nobody else may look
+        files.narrow(parent)  # BentoML makes its store with the umask of its process.
+    folder.chmod(files.folder_mode())  # until here only its owner has access
     files.sync_tree(folder)
     try:
         folder.rename(path)
@@ -180,7 +180,7 @@ def publish(folder: Path, name: str, version: str, created: datetime) -> Path:
 
 
 def model_yaml(name: str, version: str, created: datetime, environment: Environment) -> str:
-    """The description by which BentoML's own commands list the artifact."""
+    """Return the description that BentoML's own commands need to list the artifact."""
     return f"""\
 name: {name}
 version: {version}
@@ -270,7 +270,7 @@ def _versions(name: str) -> list[Path]:
 
 
 def _is_artifact(path: Path) -> bool:
-    """Whether Gnomon packed this; the seal tells even when the manifest was lost."""
+    """Return whether Gnomon packed this; the seal shows it even if the manifest is lost."""
     return (path / MANIFEST).is_file() or (path / SEAL).is_file()
 
 
@@ -279,7 +279,7 @@ class _Created(msgspec.Struct):
 
 
 def _created(path: Path) -> datetime | None:
-    """When an artifact was packed, as its manifest says; None where that cannot be read."""
+    """Return when an artifact was packed, by its manifest; None if that cannot be read."""
     try:
         content = ArtifactFolder(path).read(MANIFEST)
         with parsing(MANIFEST, path):
@@ -289,8 +289,10 @@ def _created(path: Path) -> datetime | None:
 
 
 def _age_order(path: Path) -> datetime:
-    """The order to find the newest. A damaged artifact comes first, so that its error is shown
-    instead of an older artifact being used silently."""
+    """Return a sort key by age; a damaged artifact counts as the newest.
+
+    So its error is shown, instead of an older artifact being used silently.
+    """
     return _created(path) or datetime.max.replace(tzinfo=UTC)
 
 

@@ -1,7 +1,7 @@
-"""An Arrow file of an artifact as a table: golden rows and profile.
+"""The Arrow files of an artifact, golden rows and profile, read as tables.
 
-Arrow reads lengths and sizes as the file gives them. So messages are looked at before they are
-read, and values after.
+Arrow trusts the lengths and sizes in the file. So messages are checked before they are read, and
+values afterwards.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from gnomon.errors import ArtifactCorrupt
 __all__ = ["read_table"]
 
 MOST_ROWS = 1_000_000
-"""Golden rows and rows of a profile; packing records 64 of the one, and one a column of the
-other."""
+"""The most golden rows or rows of a profile; packing writes 64 golden rows, and a profile row per
+column."""
 
 MOST_COLUMNS = 200_000
 
 MOST_DECODED_BYTES = 2**30
-"""Of a dictionary column, were every row its longest value."""
+"""The most bytes of a dictionary column if every row had its longest value."""
 
 _MAGIC = b"ARROW1\0\0"
 _BODY_COMPRESSION = 3
@@ -31,13 +31,13 @@ _BODY_COMPRESSION = 3
 
 
 def read_table(content: bytes, where: str) -> pa.Table:
-    """The table in an Arrow file.
+    """Read the table in an Arrow file.
 
     The messages are read one after the other, as in a stream; the index at the file's end, which
     could point elsewhere, is not used.
 
     Raises:
-        ArtifactCorrupt: it is no such file, compressed, or its values do not fit its lengths.
+        ArtifactCorrupt: it is not such a file, is compressed, or its values do not fit its lengths.
     """
     with parsing("the Arrow file", where):
         if not content.startswith(_MAGIC):
@@ -83,9 +83,9 @@ def _check_message(message: pa.Message, where: str) -> None:
 
 
 def _check_type(kind: pa.DataType, name: str, where: str, nested: bool = False) -> None:
-    """Of columns as packing writes them, none has more values than the file has bytes.
+    """Refuse types whose columns may have more values than the file has bytes.
 
-    A column of nulls alone, and a structure of no fields, has no bytes at all.
+    A nested column of only nulls, and a structure without fields, has no bytes at all.
     """
     types = pa.types
     if isinstance(kind, pa.BaseExtensionType):
@@ -108,7 +108,7 @@ def _check_type(kind: pa.DataType, name: str, where: str, nested: bool = False) 
 
 
 def _check_dictionary(column: pa.ChunkedArray, name: str, where: str) -> None:
-    """A row of a dictionary is a byte, and its value may be all of the file."""
+    """Limit a dictionary column: a row may be one byte, but its value as long as the file."""
     if not pa.types.is_dictionary(column.type):
         return
     longest = max((chunk.dictionary.nbytes for chunk in column.chunks), default=0)
@@ -117,11 +117,11 @@ def _check_dictionary(column: pa.ChunkedArray, name: str, where: str) -> None:
 
 
 def _is_compressed(message: bytes, is_dictionary: bool) -> bool:
-    """Whether a batch says how its buffers are compressed.
+    """Return whether the buffers of a batch are compressed.
 
-    A message is a flatbuffer: a table whose vtable gives the place of each field, 0 for one that
-    is not there. Field 2 of ``Message`` is the header: the ``RecordBatch``, or the
-    ``DictionaryBatch`` whose field 1 is one.
+    A message is a flatbuffer: a table whose vtable has the offset of each field, 0 for a missing
+    one. Field 2 of ``Message`` is the header: the ``RecordBatch``, or the ``DictionaryBatch``,
+    whose field 1 is a ``RecordBatch``.
     """
     batch = _table(message, _unsigned(message, 0), 2)
     if is_dictionary:

@@ -1,4 +1,4 @@
-"""The target as packing takes it."""
+"""The target in the form that packing uses."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ __all__ = ["as_target"]
 
 
 def as_target(y: Any, stacklevel: int) -> Any:
-    """A column of one target as a series or array of one dimension; several as they are.
+    """Return a single target as a one-dimensional series or array; several as they are.
 
     Warns:
         DataConversionWarning: a frame or matrix of one column was given.
 
     Raises:
-        PackRefused: a structured array, as survival models take; more than two dimensions.
+        PackRefused: it is a structured array, as for survival models, or has more than two
+            dimensions.
     """
     if y is None or isinstance(y, pd.Series):
         return y
@@ -32,10 +33,10 @@ def as_target(y: Any, stacklevel: int) -> Any:
         y = np.asarray(y)
         if y.dtype.names:
             raise PackRefused(
-                f"y is a structured array of {', '.join(y.dtype.names)}, as survival models take",
+                f"y is a structured array of {', '.join(y.dtype.names)}, as for survival models",
                 where="y",
-                hint="leave y out to serve what `predict` gives, such as a risk score; leakage of "
-                "the target is then not checked",
+                hint="leave y out to serve what `predict` returns, such as a risk score; leakage "
+                "of the target is then not checked",
             )
         if y.ndim not in (1, 2):
             raise PackRefused(

@@ -1,36 +1,25 @@
-"""What packing was given as ``X``: the rows as a table that the pipeline is known to take."""
+"""The ``X`` given to packing, as a table that the pipeline accepts."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from gnomon.contract.column_inference import infer_feature
+from gnomon.artifact.unused_columns import ROWS_ASKED, answers, same_answers, without_unused
 from gnomon.contract.training_table import Carry, TrainingTable, training_table
 from gnomon.errors import ContractError, PackRefused
 from gnomon.name_lists import listed
 
-__all__ = ["UnusedColumnWarning", "as_fitted", "given_table", "other_columns"]
-
-ROWS_ASKED = 50
-"""Rows whose answers say whether the pipeline uses a column."""
+__all__ = ["as_fitted", "given_table", "other_columns"]
 
 _SHOWN = 5
 
 
-class UnusedColumnWarning(UserWarning):
-    """A column of the training frame is left out of the contract."""
-
-
 def given_table(X: Any, names: Sequence[str], carry: Carry) -> TrainingTable:  # noqa: N803
-    """The rows as a table.
+    """Return the rows as a table.
 
     Raises:
-        PackRefused: it is not known what they are; with the line that makes a frame of them.
+        PackRefused: their type is unknown; the hint has the line that makes a frame of them.
     """
     try:
         return training_table(X, names, carry)
@@ -38,31 +27,33 @@ def given_table(X: Any, names: Sequence[str], carry: Carry) -> TrainingTable:  #
         raise PackRefused(error.message, where=error.where, hint=error.hint) from None
 
 
-def as_fitted(pipeline: Any, table: TrainingTable, stacklevel: int) -> TrainingTable:
+def as_fitted(
+    pipeline: Any, table: TrainingTable, stacklevel: int, kept: Collection[str] = ()
+) -> TrainingTable:
     """The table as the pipeline takes it: as an array, if it was fitted on one; and without the
-    columns that requests cannot bring and that change no answer.
+    columns that it does not read, but for those to be kept.
 
     Warns:
         UnusedColumnWarning: a column is left out.
 
     Raises:
-        PackRefused: columns without names, for a pipeline that was fitted on named ones.
+        PackRefused: the columns have no names, but the pipeline was fitted on named ones.
     """
     if table.input == "array" and hasattr(pipeline, "feature_names_in_"):
         raise PackRefused(
-            "the pipeline was fitted on columns with names, and X has none; in another order than "
-            "then, they would be taken for each other",
+            "the pipeline was fitted on columns with names, and X has none: in another order, the "
+            "columns would be mixed up",
             hint="pass the frame it was fitted on; if the order is the same: "
             "X = pd.DataFrame(X, columns=pipeline.feature_names_in_)",
         )
     if table.input != "frame":
         return table
-    table = _without_unused(pipeline, table, stacklevel + 1)
+    table = without_unused(pipeline, table, kept, stacklevel + 1)
     return table._replace(input="array") if _was_fitted_on_array(pipeline, table) else table
 
 
 def other_columns(pipeline: Any, table: TrainingTable) -> PackRefused | None:
-    """The refusal of a frame whose columns are not those that the pipeline was fitted on."""
+    """Return the refusal of a frame whose columns differ from those the pipeline was fitted on."""
     if table.input != "frame" or not hasattr(pipeline, "feature_names_in_"):
         return None
     fitted = list(pipeline.feature_names_in_)
@@ -76,8 +67,8 @@ def other_columns(pipeline: Any, table: TrainingTable) -> PackRefused | None:
     if extra := [name for name in given if name not in fitted]:
         return PackRefused(
             f"X has columns that the pipeline was not fitted on: {listed(extra, _SHOWN, '`{}`')}",
-            hint="if requests bring them beside the features, as keys, times or notes: carry="
-            f"{tuple(extra)!r}; else {select}",
+            hint="if requests have them in addition to the features, as keys, times or notes: "
+            f"carry={tuple(extra)!r}; else {select}",
         )
     if fitted != given:
         return PackRefused(
@@ -87,9 +78,9 @@ def other_columns(pipeline: Any, table: TrainingTable) -> PackRefused | None:
 
 
 def _was_fitted_on_array(pipeline: Any, table: TrainingTable) -> bool:
-    """Whether it knows how many columns there are and not what they are called.
+    """Return whether the pipeline knows the number of columns but not their names.
 
-    scikit-learn would take the columns of a frame by their places then, and only warn.
+    scikit-learn would then use the columns of a frame by position, and only warn.
     """
     columns = [name for name in table.frame.columns if name not in table.carried]
     if not all(isinstance(name, str) for name in columns) or hasattr(pipeline, "feature_names_in_"):
@@ -100,56 +91,4 @@ def _was_fitted_on_array(pipeline: Any, table: TrainingTable) -> bool:
     if len({str(dtype) for dtype in frame.dtypes}) != 1 or frame.dtypes.iloc[0].kind not in "biuf":
         return False
     rows = frame.iloc[:ROWS_ASKED]
-    return _same(_answers(pipeline, rows), _answers(pipeline, rows.to_numpy()))
-
-
-def _without_unused(pipeline: Any, table: TrainingTable, stacklevel: int) -> TrainingTable:
-    frame, left_out = table.frame, dict[Any, ContractError]()
-    for name, column in frame.items():
-        try:
-            infer_feature(column, timezone="UTC", carried=name in table.carried)
-        except ContractError as error:
-            left_out[name] = error
-    unused = [name for name in left_out if name not in table.carried]
-    if not unused:
-        return table
-    given = frame.drop(columns=list(table.carried)).iloc[:ROWS_ASKED]
-    if not _same(_answers(pipeline, given), _answers(pipeline, given.drop(columns=unused))):
-        return table
-    for name in unused:
-        warnings.warn(
-            f"column `{name}` is not in the contract: {left_out[name].message}, and the pipeline "
-            "gives the same answers without it. To do: nothing, or carry it in another form: "
-            f"{left_out[name].hint}",
-            UnusedColumnWarning,
-            stacklevel + 1,
-        )
-    return table._replace(frame=frame.drop(columns=unused))
-
-
-def _answers(pipeline: Any, rows: Any) -> Any:
-    """What the pipeline answers; None if it raises."""
-    for name in ("predict_proba", "predict", "transform", "score_samples"):
-        method = getattr(pipeline, name, None)
-        if method is not None:
-            break
-    else:
-        return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return method(rows)
-    except Exception:  # the user's code
-        return None
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Whether two answers are the same, up to the order in which sums are added."""
-    if one is None or other is None:
-        return False
-    left, right = (np.asarray(side) for side in (one, other))
-    if left.shape != right.shape:
-        return False
-    if left.dtype.kind == "f" and right.dtype.kind == "f":
-        return bool(np.allclose(left, right, rtol=1e-9, atol=1e-12, equal_nan=True))
-    return bool(pd.Series(list(left)).equals(pd.Series(list(right))))
+    return same_answers(answers(pipeline, rows), answers(pipeline, rows.to_numpy()))

@@ -1,10 +1,10 @@
 """The names in a serialized pipeline, and whether this process will run them.
 
-Three lists decide, in this order, and the artifact writes only the last. *Forbidden*: what runs
-commands, reads files or reaches into the interpreter is refused whatever the manifest says.
-*Plain*: what skops loads without being told to. *Trusted*: what the packer accepted, which is only
-a claim, since a forger can write it too: so :func:`judge` gives every such name back, to be shown
-before it runs. Only a signature says who made the claim.
+Three lists decide, in this order; only the last comes from the artifact. *Forbidden*: names that
+run commands, read files or reach into the interpreter are refused whatever the manifest says.
+*Plain*: names that skops loads by default. *Trusted*: names that the packer accepted. This is only
+a claim, since a forger can write it too, so :func:`judge` returns every such name, to be shown
+before it runs. Only a signature shows who made the claim.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ __all__ = [
 ]
 
 Use = Literal["made", "called", "kept", "method", "unpickled"]
-"""What loading does with a name: *made* without its ``__init__`` and given its state; *called*
-with arguments of the file; *kept*, to be called when the pipeline predicts; a *method* of an object
-that is kept; whatever a pickle says."""
+"""What loading does with a name: *made*: an instance is created without ``__init__`` and given its
+state; *called* with arguments from the file; *kept*, to be called when the pipeline predicts; a
+*method* of an object that is kept; *unpickled*: anything that a pickle says."""
 
 Origin = Literal["own code", "installed package"]
 
@@ -43,16 +43,16 @@ class Named(NamedTuple):
     name: str
     use: Use
     plain: bool = False
-    """Whether skops loads it, used like this, without being told to."""
+    """Whether skops loads it by default for this use."""
 
     @property
     def full(self) -> str:
-        """``module.name``, as manifests list it."""
+        """``module.name``, as in manifests."""
         return f"{self.module}.{self.name}"
 
 
 class Uses(NamedTuple):
-    """A name that the packer trusted, with all that loading does with it."""
+    """A name that the packer trusted, with everything that loading does with it."""
 
     name: str
     origin: Origin
@@ -82,14 +82,14 @@ _VALUES = frozenset(
         *("enum", "uuid", "re"),
     }
 )
-"""Modules of the standard library that hold values and compute with them. All others are
-forbidden: too many of them can run a command."""
+"""Modules of the standard library with value types and functions on them. All others are forbidden:
+too many of them can run a command."""
 
 _STANDARD_NAMES = frozenset(
     {
         *(
             f"{module}.{name}"
-            for module in ("pathlib", "pathlib._local")  # as Python 3.13 has it
+            for module in ("pathlib", "pathlib._local")  # the name in Python 3.13
             for name in ("Path", "PosixPath", "PurePath", "PurePosixPath")
         ),
         *("copyreg._reconstructor", "copyreg.__newobj__", "_codecs.encode", "functools.partial"),
@@ -109,6 +109,8 @@ _STANDARD_NAMES = frozenset(
 
 _SAFE_NAMES = frozenset(
     {
+        "builtins.frozenset",
+        "builtins.range",
         "collections.OrderedDict",
         "datetime.date",
         "datetime.datetime",
@@ -118,10 +120,11 @@ _SAFE_NAMES = frozenset(
         "decimal.Decimal",
         "functools.partial",
         "operator.itemgetter",
+        "pandas.Interval",
         "zoneinfo.ZoneInfo",
     }
 )
-"""What packing accepts of the standard library without being told to."""
+"""What packing accepts of the standard library and pandas without being told to: values."""
 
 _NO_MODEL = frozenset(
     {
@@ -143,7 +146,7 @@ _NO_MODEL = frozenset(
         ),
     }
 )
-"""Installed packages that load, run or fetch; no fitted step is one of their objects."""
+"""Installed packages that load, run or download things; no fitted step is one of their objects."""
 
 _DANGEROUS_MODULES = frozenset(
     {
@@ -155,15 +158,15 @@ _DANGEROUS = _DANGEROUS_MODULES | {
     *("eval", "exec", "compile", "getattr", "setattr", "delattr", "system", "popen", "Popen"),
     *("import_module", "read_pickle", "check_call", "check_output", "globals", "vars", "io"),
 }
-"""Parts of a name that reach one of these by another way: ``sklearn.utils.validation.os``. Code of
-the artifact's own may call a function ``system``."""
+"""Parts of a name that reach one of these indirectly: ``sklearn.utils.validation.os``. The
+artifact's own code may name a function ``system``."""
 
 
 def is_known_safe(name: str) -> bool:
-    """Whether a type or function belongs to scikit-learn, numpy, scipy or plain Python values.
+    """Return whether a type or function belongs to scikit-learn, numpy, scipy or plain values.
 
-    Parts of those packages that read files or run programs are left out. Packing trusts these
-    without being told to.
+    Parts of those packages that read files or run programs are excluded. Packing trusts these
+    types by default.
     """
     package, *parts = name.split(".")
     if name in _SAFE_NAMES:
@@ -172,18 +175,18 @@ def is_known_safe(name: str) -> bool:
 
 
 def is_plain_in_pickle(name: str) -> bool:
-    """Whether a pickle of a scikit-learn pipeline may name this and it is not worth showing."""
+    """Return whether a pickle may name this without it being shown."""
     return is_known_safe(name) or name in _STANDARD_NAMES
 
 
 def judge(
     named: Iterable[Named], trusted: Collection[str], modules: Collection[str], where: str
 ) -> tuple[Uses, ...]:
-    """Refuse what must not run; give back what runs by the packer's trust alone.
+    """Refuse names that must not run; return those that only the packer trusted.
 
     Args:
-        named: all that loading would run.
-        trusted: the manifest's claim.
+        named: all names that loading would run.
+        trusted: the names that the manifest claims to be trusted.
         modules: the names of the artifact's vendored modules.
         where: the pipeline's file, for the message.
 
@@ -201,7 +204,7 @@ def judge(
                 unknown.add(one.full)
             continue
         if one.plain and one.use == "unpickled":
-            continue  # a pickle's manifest lists every name: scikit-learn's own are not shown
+            continue  # a pickle's manifest lists every name: scikit-learn's are not shown
         origin: Origin = "own code" if is_own else "installed package"
         shown.setdefault(one.full, (origin, set()))[1].add(one.use)
     if unknown:
@@ -221,7 +224,7 @@ def check_allowed(one: Named, is_own: bool, where: str) -> None:
 
     Raises:
         UntrustedTypes: it runs commands, reads files, or reaches into the interpreter; or it is not
-            a name.
+            the name of a class or function.
     """
     if not _IDENTIFIER.fullmatch(one.full):
         raise UntrustedTypes(
@@ -240,12 +243,12 @@ def check_allowed(one: Named, is_own: bool, where: str) -> None:
 
 
 def check_resolved(name: str, value: object, modules: Collection[str], where: str) -> None:
-    """Refuse an object that came under a harmless name and is something forbidden.
+    """Refuse a forbidden object with a harmless name.
 
     ``preprocessing.clock.run`` may be ``os.system``, imported there.
 
     Raises:
-        UntrustedTypes: it is a module, or what defines it is forbidden.
+        UntrustedTypes: it is a module, or its own module and name are forbidden.
     """
     own = {entry.partition(".")[0] for entry in modules}
     if isinstance(value, ModuleType):

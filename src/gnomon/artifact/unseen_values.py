@@ -1,4 +1,4 @@
-"""Values that training did not have, that the contract lets through and the pipeline raises on."""
+"""Values that training did not have, that the contract accepts and the pipeline raises on."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ MOST_FEATURES = 50
 def warn_of_unseen(pipeline: Any, frame: pd.DataFrame, contract: Contract, stacklevel: int) -> None:
     """Warn of steps that raise on a text or category that training did not have.
 
-    An encoder does so by default. Each such request is refused, although it keeps to the contract.
+    An encoder does so by default. Each such request fails, although it satisfies the contract.
 
     Args:
         frame: some rows of training.
 
     Warns:
-        PackWarning: for each step, its class, the features, and the two ways out.
+        PackWarning: for each step, with its class, the features, and the two solutions.
     """
     by_step: dict[str, list[str]] = {}
     for feature, step in _raising(pipeline, frame, contract):
@@ -42,7 +42,7 @@ def warn_of_unseen(pipeline: Any, frame: pd.DataFrame, contract: Contract, stack
             f"{step} raises on a value of {named} that training did not have, and every request "
             'with one fails. Fit an encoder with handle_unknown="ignore" (OrdinalEncoder: '
             '"use_encoded_value"), or refuse such requests by the contract, with 422: '
-            f'outside="error" of {named}',
+            f'outside="error" for {named}',
             PackWarning,
             stacklevel + 1,
         )
@@ -51,10 +51,10 @@ def warn_of_unseen(pipeline: Any, frame: pd.DataFrame, contract: Contract, stack
 def warn_of_unanswered(
     pipeline: Any, rows: pd.DataFrame, contract: Contract, stacklevel: int
 ) -> None:
-    """Warn of rows of training that are answered NaN or an infinity, which JSON has not.
+    """Warn of training rows whose answer is NaN or infinite, which JSON cannot represent.
 
     Warns:
-        PackWarning: how many, and of which output.
+        PackWarning: how many rows, and which output.
     """
     answered = outputs(pipeline, as_input(rows, contract), contract)
     for name, column in zip(answered.schema.names, answered.columns, strict=True):
@@ -64,8 +64,8 @@ def warn_of_unanswered(
         if bad:
             warnings.warn(
                 f"`{name}` is NaN or infinite in {bad} of {len(rows)} rows of training, and a "
-                "request with such a row gets an error, as JSON has neither. Have the last step "
-                "answer a number there",
+                "request with such a row gets an error, as JSON cannot represent it. Make the last "
+                "step return a number there",
                 PackWarning,
                 stacklevel + 1,
             )

@@ -1,8 +1,8 @@
-"""The user's own code: which of it a pipeline needs, and a copy of that in the artifact.
+"""The user's own code that a pipeline needs, and its copy in the artifact.
 
-Code counts as the user's own when it lies neither in the standard library nor in an installed
-package. A class's whole top-level package is taken, and every module of the user's own that it
-imports, so that the copy stands alone.
+Code counts as the user's own if it is neither in the standard library nor in an installed package.
+The complete top-level package of a class is copied, and every module of the user's own that it
+imports, so that the copy needs nothing else.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ Module = ModuleType | str | Path
 Code = Module | Sequence[Module]
 
 MOST_BYTES = 64 * 1024 * 1024
-"""The most code and data that is vendored; more is a data set lying beside the code."""
+"""The most code and data that is vendored; more suggests a data set next to the code."""
 
 _NEVER = frozenset({"__pycache__", "node_modules"})
 
 
 def find_code(pipeline: Any, given: Code = ()) -> dict[str, Path]:
-    """Top-level modules of the user's own that a pipeline needs: name and file or folder.
+    """Find the user's top-level modules that a pipeline needs: name and file or folder.
 
     Args:
         pipeline: a fitted pipeline.
-        given: modules to take besides: a module, its name, or its file or folder.
+        given: additional modules: a module, its name, or its file or folder.
 
     Raises:
         PackRefused: a class or function from ``__main__``, one that cannot be imported by its
@@ -59,10 +59,10 @@ def find_code(pipeline: Any, given: Code = ()) -> dict[str, Path]:
 
 
 def vendor(code: dict[str, Path], folder: Path) -> dict[str, str]:
-    """Copy code into ``folder``; the modules in it and their files.
+    """Copy code into ``folder``; return its modules and their files.
 
     Raises:
-        PackRefused: compiled modules, or more than :data:`MOST_BYTES`.
+        PackRefused: there are compiled modules, or more than :data:`MOST_BYTES`.
     """
     modules: dict[str, str] = {}
     room = MOST_BYTES
@@ -72,7 +72,7 @@ def vendor(code: dict[str, Path], folder: Path) -> dict[str, str]:
             room -= path.stat().st_size
             if room < 0:
                 raise PackRefused(
-                    f"more than {MOST_BYTES // 2**20} MiB lie in the packages to vendor",
+                    f"the packages to vendor have more than {MOST_BYTES // 2**20} MiB",
                     where=str(source),
                     hint="move data out of the package",
                 )
@@ -86,7 +86,7 @@ def vendor(code: dict[str, Path], folder: Path) -> dict[str, str]:
 
 
 def commit(paths: Iterable[Path]) -> tuple[str | None, bool | None]:
-    """The git commit the code is at, and whether the repository has uncommitted changes."""
+    """Return the git commit of the code, and whether the repository has uncommitted changes."""
     for path in paths:
         folder = str(path if path.is_dir() else path.parent)
         head = _git(folder, "rev-parse", "HEAD")
@@ -96,7 +96,7 @@ def commit(paths: Iterable[Path]) -> tuple[str | None, bool | None]:
 
 
 def distributions(code: dict[str, Path], types: Iterable[str]) -> set[str]:
-    """Installed distributions that the code imports or the pipeline's types come from."""
+    """Return installed distributions that the code imports or the pipeline's types come from."""
     tops = {name.partition(".")[0] for name in types}
     for source in code.values():
         for path in _files(source):
@@ -111,7 +111,7 @@ def distributions(code: dict[str, Path], types: Iterable[str]) -> set[str]:
 
 
 def _top_level(distribution: metadata.Distribution) -> set[str]:
-    """The first part of every module that a distribution installs.
+    """Return the first part of every module that a distribution installs.
 
     As ``metadata.packages_distributions`` finds it, which makes a path of every installed file,
     for half a second.
@@ -124,7 +124,7 @@ def _top_level(distribution: metadata.Distribution) -> set[str]:
 
 
 class _Probe(pickle.Pickler):
-    """Sees every class and function that a pickle of the pipeline would name."""
+    """A pickler that visits every class and function that a pickle of the pipeline would name."""
 
     def __init__(self) -> None:
         super().__init__(io.BytesIO(), protocol=5)
@@ -156,12 +156,12 @@ def check_importable(named: Any) -> None:
         raise PackRefused(
             f"`{name}` is defined in __main__, which no other process can import",
             where=name,
-            hint="move it to a module of its own and import it from there",
+            hint="move it to a separate module and import it from there",
         )
 
 
 def _roots(pipeline: Any) -> Iterator[tuple[str, Path]]:
-    """The top-level modules of the user's own that the pipeline's classes come from."""
+    """Yield the user's top-level modules that the pipeline's classes come from."""
     probe = _Probe()
     try:
         probe.dump(pipeline)
@@ -169,17 +169,35 @@ def _roots(pipeline: Any) -> Iterator[tuple[str, Path]]:
         raise
     except Exception as error:
         raise PackRefused(
-            f"the pipeline holds something that cannot be stored: {error}",
+            f"the pipeline contains something that cannot be stored: {error}",
             hint="keep open files, connections, locks and generators out of fitted steps",
         ) from error
     for named in probe.seen.values():
         module = getattr(named, "__module__", None)
+        if module and module != "builtins":
+            _check_name(module)
         if module and module != "builtins" and not is_installed(module):
             yield _root(module, f"{module}.{named.__qualname__}")
 
 
+def _check_name(module: str) -> None:
+    """Refuse a module of the user's own that is called like one of Python's.
+
+    Raises:
+        PackRefused: it is; a worker would be given Python's.
+    """
+    top = module.partition(".")[0]
+    file = getattr(sys.modules.get(top), "__file__", None)
+    if top in sys.stdlib_module_names and file and not in_packages(Path(file)):
+        raise PackRefused(
+            f"your module `{top}` is called like one of Python's, which a worker imports instead",
+            where=file,
+            hint="give it another name",
+        )
+
+
 def is_installed(module: str) -> bool:
-    """Whether a module belongs to Python, to an installed package, or to Gnomon itself."""
+    """Return whether a module belongs to Python, to an installed package, or to Gnomon itself."""
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names or top == "gnomon":
         return True
@@ -201,13 +219,20 @@ def _spec(top: str) -> ModuleSpec | None:
 
 
 def _root(module: str, needed_by: str) -> tuple[str, Path]:
-    """A module's top-level module and the file or folder it is in."""
+    """Return a module's top-level module and the file or folder of that."""
     top = module.partition(".")[0]
     spec = _spec(top)
     places = _places(spec) if spec else []
     own = sys.modules.get(module)
     file = getattr(own, "__file__", None)
-    if len(places) != 1 or not places[0].exists() or (file and not Path(file).exists()):
+    if len(places) > 1:
+        raise PackRefused(
+            f"the namespace package `{top}`, which `{needed_by}` is of, lies in several folders: "
+            f"{', '.join(map(str, places))}; the modules of one can be copied into an artifact",
+            where=module,
+            hint="move what the pipeline needs into one of them, or install it as a package",
+        )
+    if not places or not places[0].exists() or (file and not Path(file).exists()):
         raise PackRefused(
             f"cannot find the code of `{needed_by}`",
             where=module,
@@ -217,7 +242,7 @@ def _root(module: str, needed_by: str) -> tuple[str, Path]:
 
 
 def _places(spec: ModuleSpec) -> list[Path]:
-    """The file of a module, or the folder of a package."""
+    """Return the file of a module, or the folder of a package."""
     if spec.submodule_search_locations is not None:
         return [Path(place) for place in spec.submodule_search_locations]
     return [Path(spec.origin)] if spec.origin and spec.has_location else []
@@ -235,7 +260,7 @@ def _given(code: Code) -> Iterator[tuple[str, Path]]:
 
 
 def _imported(source: Path) -> Iterator[tuple[str, Path]]:
-    """Top-level modules of the user's own that a module or package imports."""
+    """Yield the user's top-level modules that a module or package imports."""
     seen: set[str] = set()
     for path in _files(source):
         if path.suffix != ".py":
@@ -248,16 +273,17 @@ def _imported(source: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _imports(path: Path) -> tuple[str, ...]:
-    """The absolute imports of a source file, wherever in it they stand."""
+    """Return the absolute imports anywhere in a source file."""
     try:
         return _imports_of(path.read_bytes())
     except SyntaxError as error:
-        raise PackRefused(f"not Python this version reads: {error.msg}", where=str(path)) from None
+        raise PackRefused(
+            f"not Python that this version can read: {error.msg}", where=str(path)
+        ) from None
 
 
-@lru_cache(
-    maxsize=1024
-)  # To parse a package takes longer than most of packing, and is asked twice.
+# Parsing a package takes longer than most of packing, and is asked for twice.
+@lru_cache(maxsize=1024)
 def _imports_of(source: bytes) -> tuple[str, ...]:
     found: list[str] = []
     for node in ast.walk(ast.parse(source)):
@@ -269,7 +295,7 @@ def _imports_of(source: bytes) -> tuple[str, ...]:
 
 
 def _files(source: Path) -> Iterator[Path]:
-    """The files of a module or package, without caches and hidden ones."""
+    """Yield the files of a module or package, without caches and hidden files."""
     if source.is_file():
         yield source
         return
@@ -280,10 +306,10 @@ def _files(source: Path) -> Iterator[Path]:
 
 
 def _module(relative: Path) -> dict[str, str]:
-    """The module a vendored file is, if it is one."""
+    """Return the module name of a vendored file, if it is a module."""
     if relative.suffix in (".so", ".pyd"):
         raise PackRefused(
-            f"{relative.name} is a compiled module, which runs on one platform only",
+            f"{relative.name} is a compiled module, which runs on only one platform",
             where=str(relative),
             hint="install it as a package, so that it is required instead of vendored",
         )
@@ -295,7 +321,7 @@ def _module(relative: Path) -> dict[str, str]:
 
 
 def _namespaces(folder: Path, root: Path, modules: dict[str, str]) -> dict[str, str]:
-    """The folders below ``folder`` that hold modules and no ``__init__.py``."""
+    """Return the folders below ``folder`` that have modules and no ``__init__.py``."""
     holders = {path.parent for path in folder.rglob("*.py")} | {folder}
     relatives = {holder.relative_to(root) for holder in holders}
     parents = {parent for relative in relatives for parent in relative.parents if parent.parts}

@@ -1,1 +1,1 @@
-"""Files and logged rows checked on demand: against a contract, and for leakage."""
+"""Checks of files and logged rows on demand: against a contract, and for leakage."""

@@ -1,4 +1,4 @@
-"""A file, or a range of the inference log, checked against a contract."""
+"""Check a file, or a range of the inference log, against a contract."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from gnomon.offline.offline_table import read_table
 __all__ = ["check_file", "check_log"]
 
 CHUNK_ROWS = 16_384
-"""Rows held at a time while the log is read."""
+"""Rows held in memory at a time while the log is read."""
 
 _COLUMNS = ["request_id", "row", "arrived", "outcome", "raw", "error_code", "error"]
 _FIELD = re.compile(r""" at \$(?:\.rows\[\d+\])?(?:\.([A-Za-z_]\w*)|\["([^"]*)"\])""")
 
 
 def check_file(path: Path, contract: Contract, *, profile: pa.Table | None = None) -> Checked:
-    """Hold the rows of a CSV or Parquet file against a contract, as if each were sent.
+    """Check the rows of a CSV or Parquet file against a contract, as if each were a request.
 
-    In CSV nothing has a type: ``3`` is a number where the contract has one, and a timestamp keeps
-    the offset it is written with.
+    Values in CSV have no type: ``3`` is read as a number if the contract has a number there, and a
+    timestamp keeps the offset it is written with.
 
     Args:
         path: ending in ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``.
-        contract: what the rows should keep to.
-        profile: the artifact's training profile, for a look at the units of numbers.
+        contract: the contract to check the rows against.
+        profile: the artifact's training profile, to check the units of numbers.
 
     Raises:
-        TableError: it cannot be read.
+        TableError: the file cannot be read.
     """
     check = Check(contract, profile)
     table = read_table(path, _with_text_for_times(contract))
@@ -64,15 +64,15 @@ def check_log(
     end: datetime | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Checked:
-    """Hold the requests of a range of the log against a contract, in one pass.
+    """Check the requests of a range of the log against a contract, in one pass.
 
-    Requests are read again from their bodies, whichever artifact answered and whatever the outcome.
+    Requests are read again from their bodies, for any artifact that answered and any outcome.
 
     Args:
-        log: of the model.
-        contract: what they should keep to.
-        profile: the artifact's training profile, for a look at the units of numbers.
-        artifact: the tag that ``role`` is about.
+        log: the log of the model.
+        contract: the contract to check the requests against.
+        profile: the artifact's training profile, to check the units of numbers.
+        artifact: the tag to which ``role`` refers.
         role: only requests that reached the artifact while it was ``live``, or that it saw as a
             ``shadow``; all when not given.
         start: requests from this time on.
@@ -108,7 +108,7 @@ class _Refused:
 
 @dataclass(slots=True)
 class _Reading:
-    """Bodies on their way into a check: a batch of the log may be of one row."""
+    """Bodies collected into larger batches for the check: a batch of the log may have one row."""
 
     check: Check
     progress: Callable[[int], None] | None
@@ -119,7 +119,7 @@ class _Reading:
     bodiless: int = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """The first rows of requests: they hold the bodies."""
+        """Add the first rows of requests, which have the bodies."""
         self._refusals(batch.filter(pc.equal(batch.column("outcome"), "rejected")))
         micros = batch.column("arrived").cast(pa.int64()).to_pylist()
         ids, bodies = (batch.column(name).to_pylist() for name in ("request_id", "raw"))
@@ -130,7 +130,7 @@ class _Reading:
                 self.bodiless += 1
 
     def result(self) -> Checked:
-        """What was found."""
+        """Return the result of the check."""
         self._flush()
         found = self.check.result()
         unchecked = found.unchecked
@@ -186,7 +186,7 @@ class _Reading:
 
 
 def _feature(error: str) -> str | None:
-    """The feature an error is about: its place follows the message, which may quote anything."""
+    """Find the feature of an error: the last path in it, because the message may quote others."""
     found = _FIELD.findall(error)
     name = (found[-1][0] or found[-1][1]) if found else None
     return None if name == "rows" else name
@@ -195,7 +195,7 @@ def _feature(error: str) -> str | None:
 def _seen(
     snapshot: Snapshot, artifact: str | None, start: datetime | None, end: datetime | None
 ) -> pa.Array:
-    """The requests of which a shadow has seen a row; some 40 bytes for each are held."""
+    """Return the requests of which a shadow has scored a row; each takes about 40 bytes."""
     found = [
         batch.column("request_id").unique()
         for batch in snapshot.scan(
@@ -210,8 +210,7 @@ def _moments(micros: list[int]) -> Times:
 
 
 def _with_text_for_times(contract: Contract) -> Contract:
-    """A contract that has times and decimals as text: a reader of CSV would lose offsets and
-    digits."""
+    """Declare times and decimals as text, so that reading CSV does not lose offsets or digits."""
     return msgspec.structs.replace(
         contract,
         features=tuple(

@@ -1,4 +1,4 @@
-"""All leakage checks for which there are data."""
+"""Run all leakage checks for which there is data."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ from gnomon.worker.messages import ERROR
 __all__ = ["Online", "check_leakage"]
 
 SCORED_ROWS = 20_000
-"""Rows of a file that are predicted for its score."""
+"""The most rows of a file that are predicted for its score."""
 
 _SPLIT = ("duplicates", "near duplicates", "entities", "time overlap")
 
 
 @dataclass(frozen=True)
 class Online:
-    """What was served.
+    """The served rows to use.
 
     Attributes:
-        artifact: the artifact whose answers are looked at, and that predicts the rows of files.
+        artifact: the artifact whose answers are used, and which predicts the rows of files.
         role: whether it answered as ``live`` or as ``shadow``.
         start: answers from this time on.
         end: answers before this time.
-        outcomes: a file with the label of rows that were served, by key.
+        outcomes: a file with the labels of served rows, by key.
         on: the key columns; the contract's entity key when not given.
     """
 
@@ -74,20 +74,20 @@ def check_leakage(
     settings: Settings | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> LeakageReport:
-    """Look for leakage in files, and between them and what was served.
+    """Check files for leakage, and compare them with served rows.
 
     Args:
         train: the rows a model is, or was, trained on.
-        meaning: what the columns are.
+        meaning: the roles of the columns.
         holdout: rows it was not trained on.
         later: rows from after both.
-        online: the artifact trained on them, and what of its log to look at.
-        settings: of the worker and of the log.
+        online: the artifact trained on them, and the part of its log to use.
+        settings: settings of the worker and of the log.
         progress: called with the number of logged rows read since the last call.
 
     Raises:
-        TableError: a file that cannot be read, or lacks a column.
-        ContractError: a file with values that the artifact's contract does not take.
+        TableError: a file cannot be read, or lacks a column.
+        ContractError: a file has values that the artifact's contract does not allow.
     """
     settings = settings or Settings.read()
     tables: dict[Stage, LabelledTable] = {"train": meaning.read(train)}
@@ -115,7 +115,7 @@ def _against(
     settings: Settings,
     progress: Callable[[int], None] | None,
 ) -> LeakageReport:
-    """What needs the artifact, or its log."""
+    """Run the checks that need the artifact or its log."""
     served = _served(online, meaning, settings, progress)
     if isinstance(served, str):
         report = _skipped({"domain": served})
@@ -125,7 +125,7 @@ def _against(
     if meaning.label is None:
         return report.and_then(_skipped({"score gap": "there are no labels"}))
     if online.artifact.contract.learned is None:
-        why = "scores are compared of classifiers and regressors of one target"
+        why = "scores are compared only for classifiers and regressors with one target"
         return report.and_then(_skipped({"score gap": why}))
     scored = _scored(online.artifact, tables, settings)
     if isinstance(served, Served) and served.live is not None:
@@ -142,7 +142,7 @@ def _served(
     settings: Settings,
     progress: Callable[[int], None] | None,
 ) -> Served | str:
-    """Rows of the log, or why there are none."""
+    """Read rows of the log, or return the reason why there are none."""
     contract = joint_contract(online.artifact.contract)
     outcomes = None
     if online.outcomes is not None:
@@ -172,7 +172,7 @@ def _served(
 def _scored(
     artifact: Artifact, tables: dict[Stage, LabelledTable], settings: Settings
 ) -> list[ScoredStage]:
-    """What the artifact's own code, in a worker, says of the rows of each file."""
+    """Score the rows of each file with the artifact's code, in a worker."""
     with WorkerClient(artifact, settings) as client:
         rerun = Rerun(client, artifact, settings)
         return [_predicted(stage, table, rerun, artifact) for stage, table in tables.items()]

@@ -1,4 +1,4 @@
-"""Files of rows, read as tables whose columns have roles."""
+"""Read files as tables whose columns have roles."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _NO_CONTRACT = Contract(task="classification", features=(), outputs=())
 
 @dataclass(frozen=True)
 class Meaning:
-    """What the columns of the files mean.
+    """The roles of the columns of the files.
 
     Attributes:
         label: the column to predict.
-        contract: of the artifact the rows are for; its features are looked at, as the pipeline
-            gets them. Without it every column is a feature that is nothing else.
+        contract: the contract of the artifact that uses the rows; its features are checked, in the
+            form that the pipeline gets. Without it, every column without another role is a feature.
         event_time: the column with the time the prediction was requested; the contract's, when
             not given.
         entity_key: the columns that identify the entity of a row; the contract's, when not given.
@@ -50,18 +50,18 @@ class Meaning:
         times: bool = True,
         features: Sequence[str] | None = None,
     ) -> LabelledTable:
-        """The table of a file.
+        """Read a file as a table.
 
         Args:
             path: ending in ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``.
-            option: the option of the command line that takes the path, for the hint.
-            times: whether it has the columns of ``known_at``.
-            features: what it must have to be compared with another table; by default what the
-                contract says, or every column that is nothing else.
+            option: the command line option that takes the path, for the hint.
+            times: whether the file has the columns of ``known_at``.
+            features: the features it must have to be compared with another table; by default those
+                of the contract, or every column without another role.
 
         Raises:
             TableError: it cannot be read, or lacks a column.
-            ContractError: a column holds what its feature cannot.
+            ContractError: a column has values that its feature cannot have.
         """
         found = _with_timestamps(read_table(path, self.contract or _NO_CONTRACT, option=option))
         known_at = self.known_at if times else {}
@@ -111,13 +111,13 @@ class Meaning:
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
-    """As pandas has it; an index with a name is a column, any other is not."""
+    """Convert to pandas; an index with a name becomes a column, any other is dropped."""
     frame: pd.DataFrame = table.to_pandas()
     return frame.reset_index(drop=frame.index.name is None)
 
 
 def _with_timestamps(table: pa.Table) -> pa.Table:
-    """Dates as timestamps of their midnight."""
+    """Convert dates to timestamps at midnight."""
     for at, column in enumerate(table.schema):
         if pa.types.is_date(column.type):
             moments = table.column(at).cast(pa.timestamp("us"))

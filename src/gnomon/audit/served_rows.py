@@ -1,4 +1,4 @@
-"""Rows that an artifact served, drawn from the log, with their outcomes."""
+"""A sample of the rows that an artifact served, from the log, with their outcomes."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from gnomon.offline.offline_table import key_fields, read_table, with_keys
 __all__ = ["Outcomes", "Served", "draw"]
 
 MOST_ROWS = 20_000
-"""Rows that are kept of the log, whatever its size."""
+"""The most rows that are kept from a log of any size."""
 
 _SEED = 0
 
 
 @dataclass(frozen=True)
 class Served:
-    """Rows drawn from the log.
+    """Rows sampled from the log.
 
     Attributes:
         rows: how many rows were answered.
-        frame: some of them, as the pipeline saw them.
-        live: answers whose outcome is known, beside it; None if outcomes were not given.
+        frame: a sample of them, in the form that the pipeline got.
+        live: answers with their known outcomes; None if outcomes were not given.
     """
 
     rows: int
@@ -46,18 +46,18 @@ class Served:
 
 
 class Outcomes:
-    """A table of what became of rows, by key."""
+    """A table of the outcomes of rows, by key."""
 
     def __init__(self, path: Path, on: str | Sequence[str], label: str, contract: Contract) -> None:
         """
         Args:
-            path: of the file.
+            path: the path of the file.
             on: the key columns; the contract's entity key when not given.
             label: the column of the outcome.
-            contract: the joint contract of what was served.
+            contract: the joint contract of the served rows.
 
         Raises:
-            TableError: it cannot be read, lacks a column, has a key twice or of another type.
+            TableError: it cannot be read, lacks a column, or has a key twice or of another type.
         """
         fields = key_fields(on or contract.entity_key, contract)
         table = read_table(path, contract, option="--outcomes")
@@ -81,7 +81,7 @@ class Outcomes:
             )
 
     def find(self, rows: Rows) -> npt.NDArray[np.intp]:
-        """The place of each row's outcome, -1 where there is none."""
+        """Return the position of each row's outcome, -1 where there is none."""
         columns = [
             (rows.envelope if name in KEYS else rows.inputs).column(name) for name in self._on
         ]
@@ -91,7 +91,7 @@ class Outcomes:
 def draw(
     source: Range, outcomes: Outcomes | None, progress: Callable[[int], None] | None = None
 ) -> Served:
-    """Read a range of the log once and keep some of its rows, each as likely as any other."""
+    """Read a range of the log once and keep a uniform random sample of its rows."""
     contract = source.artifact.contract
     random = np.random.default_rng(_SEED)
     asked, answered = _Drawn(random), _Drawn(random)
@@ -118,7 +118,7 @@ _PLACE = "place of the outcome"
 
 
 class _Drawn:
-    """A bounded sample: the rows with the least random numbers."""
+    """A bounded sample: the rows with the smallest random numbers."""
 
     def __init__(self, random: np.random.Generator) -> None:
         self._random = random
@@ -126,7 +126,7 @@ class _Drawn:
         self.table: pa.Table | None = None
 
     def add(self, rows: pa.Table) -> None:
-        """Consider these too."""
+        """Offer rows to the sample."""
         numbers = np.concatenate([self._numbers, self._random.random(rows.num_rows)])
         table = rows if self.table is None else pa.concat_tables([self.table, rows])
         kept = np.sort(np.argsort(numbers, kind="stable")[:MOST_ROWS])
@@ -143,7 +143,7 @@ def _scored(table: pa.Table | None, outcomes: Outcomes, contract: Contract) -> S
 
 
 def _batch(table: pa.Table | None, schema: pa.Schema) -> pa.RecordBatch:
-    """A table as one batch."""
+    """Return a table as one batch."""
     if table is None or not table.num_rows:
         return pa.RecordBatch.from_pylist([], schema)
     return table.combine_chunks().to_batches()[0]
@@ -159,5 +159,6 @@ def _cast(column: pa.ChunkedArray, field: pa.Field, path: Path) -> pa.ChunkedArr
         return pc.cast(column, field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise TableError(
-            f"the key cannot be read as the log has it: {error}", where=f"{path}: {field.name}"
+            f"the key cannot be converted to the log's type: {error}",
+            where=f"{path}: {field.name}",
         ) from None

@@ -1,4 +1,4 @@
-"""The command ``gnomon``: one thin file per command, which imports what it needs when it runs."""
+"""The command ``gnomon``: one small module per command, which imports what it needs when run."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["main", "run"]
 
 
 def main() -> None:
-    """:func:`run` as a process of its own, which ends without running the destructors of libraries.
+    """Call :func:`run`, and end the process without running the destructors of libraries.
 
-    Arrow's thread pools may be destroyed at exit while their threads run: the process then aborts
-    ("terminate called without an active exception") after all was done and printed. ``gnomon
-    check`` did so once in some dozens of runs on a busy machine.
+    At exit, Arrow's thread pools may be destroyed while their threads run. The process then aborts
+    ("terminate called without an active exception") after all was done and printed. On a busy
+    machine this happened to ``gnomon check`` once in some dozens of runs.
     """
     code = CRASHED
-    # The first that is registered is the last that runs.
+    # The function that is registered first runs last.
     atexit.register(lambda: _end(code))
     try:
         run()
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def run() -> None:
-    """Run a command line; the errors Gnomon raises on purpose are printed without a traceback.
+    """Run a command line. Errors that Gnomon raises on purpose are printed without a traceback.
 
     Exit codes: 0 success; 1 the check failed (divergence, a gate that does not pass);
     2 it could not be done, or the command line is wrong; 3 an unexpected error.
@@ -70,12 +70,12 @@ def _refuse(error: GnomonError) -> NoReturn:
 
 
 def _is_text(word: str) -> bool:
-    """Whether an argument is; of one that is not, Python has each odd byte as half a surrogate."""
+    """Whether an argument is UTF-8 text; Python represents other bytes as lone surrogates."""
     return not any("\ud800" <= letter <= "\udfff" for letter in word)
 
 
 def _place(error: OSError) -> str | None:
-    """The file, or the files, that an error of the operating system is about."""
+    """Return the file, or the files, that an error of the operating system is about."""
     names = [name for name in (error.filename, error.filename2) if name is not None]
     return " -> ".join(map(str, names)) or None
 
@@ -84,6 +84,6 @@ def _end(code: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (OSError, ValueError):  # Nobody reads it any more.
+        except (OSError, ValueError):  # The reader has closed it.
             code = code or FAILED
     os._exit(code)

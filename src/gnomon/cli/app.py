@@ -1,4 +1,4 @@
-"""The command line as a whole: its commands and its help."""
+"""The command line: all commands and the general help."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ from gnomon.cli import (
 __all__ = ["app"]
 
 OPEN = ("init",)
-"""Commands that write source code, for a team to share; all others may write what requests held."""
+"""Commands that write source code, for a team to share. All others may write data of requests, so
+they set a umask."""
 
 app = typer.Typer(
     name="gnomon",

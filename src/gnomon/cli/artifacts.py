@@ -1,4 +1,4 @@
-"""``gnomon artifacts``: what the model store holds."""
+"""``gnomon artifacts``: list the model store."""
 
 from __future__ import annotations
 

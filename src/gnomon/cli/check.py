@@ -47,7 +47,7 @@ def command(
         Literal["live", "shadow"] | None,
         typer.Option(
             "--role",
-            help="Only requests that came while the artifact was live, or that it saw as a "
+            help="Only requests that arrived while the artifact was live, or that it scored as a "
             "shadow. Default: all requests of the model.",
         ),
     ] = None,
@@ -128,7 +128,7 @@ def _check_log(
 
 
 def _find(settings: Settings, which: str) -> tuple[Contract, Artifact | None]:
-    """The contract of a file, or of an artifact."""
+    """Read the contract of a file, or of an artifact."""
     from gnomon.contract.contract import Contract
     from gnomon.rollout.defaults import find_artifact
 

@@ -1,4 +1,4 @@
-"""What every command prints with: text for people, JSON for programs, errors in red."""
+"""Printing for all commands: text for people, JSON for programs, errors in red."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 PIPED_WIDTH = 140
-"""Width without a terminal and without COLUMNS: enough for a row of any table."""
+"""The width without a terminal and without COLUMNS: enough for a row of any table."""
 
 out = Terminal()
 err = Terminal(stderr=True)
@@ -44,7 +44,7 @@ if not out.is_terminal and "COLUMNS" not in os.environ:
 
 
 def show_error(error: GnomonError) -> None:
-    """What went wrong, where, and what to do, on standard error."""
+    """Print what went wrong, where, and what to do, on standard error."""
     _show("error: ", "bold red", error.message, "red")
     if error.where:
         _show("   at: ", "dim", error.where)
@@ -55,13 +55,13 @@ def show_error(error: GnomonError) -> None:
 
 
 def _show(label: str, style: str, text: str, of_text: str = "") -> None:
-    """A line of an error; what a server put on lines of its own is indented below it."""
+    """Print a line of an error; further lines of the text are indented below it."""
     lines = text.replace("\n", "\n" + " " * len(label))
     err.print(Text.assemble((label, style), (lines, of_text)), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
-    """A value as indented JSON, never coloured nor wrapped."""
+    """Print a value as indented JSON, never coloured or wrapped."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
     out.print(text, markup=False, soft_wrap=True)
 
@@ -75,7 +75,7 @@ _DONE = {
 
 
 def print_event(event: Event, place: str, pending: str | None, as_json: bool) -> None:
-    """A rollout decision that was just recorded at a place; and why it is ``pending``, if it is."""
+    """Print a rollout decision that was recorded at a place and, if it is ``pending``, why."""
     if as_json:
         print_json(event)
         return
@@ -92,7 +92,7 @@ def print_event(event: Event, place: str, pending: str | None, as_json: bool) ->
 
 
 def columns(*names: str, whole: Collection[str] = ()) -> Table:
-    """A table with these columns and no lines; those in ``whole`` are never broken."""
+    """Return a table with these columns and no lines; those in ``whole`` are never wrapped."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name in names:
         table.add_column(name, overflow="fold", no_wrap=name in whole)
@@ -101,14 +101,14 @@ def columns(*names: str, whole: Collection[str] = ()) -> Table:
 
 @contextmanager
 def wait(what: str) -> Iterator[None]:
-    """A spinner while something takes time; nothing where there is no terminal."""
+    """Show a spinner while something takes time; nothing if there is no terminal."""
     with err.status(what) if err.is_terminal else _nothing():
         yield
 
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A progress bar on standard error, gone when it is done."""
+    """Show a progress bar on standard error, which is removed at the end."""
     bar = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -129,12 +129,12 @@ def _nothing() -> Iterator[None]:
 
 
 def ago(time: datetime | None) -> str:
-    """How long since, in the largest unit that says enough."""
+    """Write the time since then, in the largest suitable unit."""
     return "-" if time is None else duration((datetime.now(UTC) - time).total_seconds())
 
 
 def duration(seconds: float) -> str:
-    """A time span in the largest unit that says enough."""
+    """Write a time span in the largest suitable unit."""
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
@@ -142,10 +142,10 @@ def duration(seconds: float) -> str:
 
 
 def local(time: datetime) -> str:
-    """A time as the clock on the wall shows it."""
+    """Write a time in the local time zone."""
     return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def share(part: float | None) -> str:
-    """A share as a percentage; a dash where there is none."""
+    """Write a share as a percentage; a dash if there is none."""
     return "-" if part is None else f"{part:.2%}"

@@ -35,7 +35,7 @@ Version = Annotated[
 
 @app.command("show")
 def show(which: Tag) -> None:
-    """Print the contract as its file is, to be edited and applied."""
+    """Print the contract as JSON, to be edited and applied."""
     from gnomon.artifact import inspect
     from gnomon.cli.console import print_json
 

@@ -1,4 +1,4 @@
-"""``gnomon diagnose``: why online and offline differ."""
+"""``gnomon diagnose``: find why online and offline differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``gnomon drift``: how far has served data drifted from training?"""
+"""``gnomon drift``: measure how far served data has drifted from training."""
 
 from __future__ import annotations
 

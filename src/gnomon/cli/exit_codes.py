@@ -1,28 +1,27 @@
-"""What a command's exit code says: 1 is a verdict, and nothing else is 1."""
+"""The exit codes of commands: 1 is always a verdict."""
 
 from __future__ import annotations
 
 __all__ = ["CRASHED", "FAILED", "code_of", "of_command", "of_process"]
 
 FAILED = 2
-"""It could not be done, or the command line is wrong."""
+"""The command could not be carried out, or the command line is wrong."""
 
 CRASHED = 3
-"""An error that nobody raised on purpose."""
+"""An unexpected error."""
 
 
 def code_of(ended: SystemExit) -> int:
-    """The code that a process ends with; of a message :data:`FAILED`, where Python has 1."""
+    """Return a process's exit code; for a message it is :data:`FAILED`, where Python uses 1."""
     if isinstance(ended.code, int):
         return ended.code
     return 0 if ended.code is None else FAILED
 
 
 def of_command(ended: SystemExit) -> int:
-    """The code of a command that ended: 1 only where the command itself exits with it.
+    """Return the exit code of a command: 1 only if the command itself exits with 1.
 
-    Typer exits with 1 by its own decision too: when nobody reads the output any more, or a prompt
-    is left.
+    Typer also exits with 1, if the output is closed or a prompt is aborted.
     """
     import typer
 
@@ -31,9 +30,9 @@ def of_command(ended: SystemExit) -> int:
 
 
 def of_process(code: int) -> int:
-    """The code for a server that ended, as ``subprocess`` has it. It has no verdict."""
+    """Return the exit code for a server's ``subprocess`` return code, which is not a verdict."""
     if code < 0:
-        return 128 - code  # As a shell says it: 128 and the number of the signal.
+        return 128 - code  # As in a shell: 128 plus the number of the signal.
     return _without_verdict(code)
 
 

@@ -1,4 +1,4 @@
-"""``gnomon history``: every rollout decision, by whom and why."""
+"""``gnomon history``: show every rollout decision, with who decided and why."""
 
 from __future__ import annotations
 

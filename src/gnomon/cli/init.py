@@ -1,4 +1,4 @@
-"""``gnomon init``: write a deployment that trains, serves and answers, to build on."""
+"""``gnomon init``: write a working deployment as a starting point."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from gnomon.errors import GnomonError
 __all__ = ["command"]
 
 SUFFIX = ".tmpl"
-"""On every file of the skeleton, so that no tool takes them for code of this package."""
+"""The ending of every file of the skeleton, so that tools do not treat them as package code."""
 
 CONTENTS = {
     "models/train.py": "trains a small model and packs it",
     "models/send.py": "sends a thousand requests, for a shadow to score",
-    "preprocessing/": "its own transformers; every artifact carries a copy",
-    "service/": "what is served",
+    "preprocessing/": "your transformers; every artifact carries a copy",
+    "service/": "the service to run",
     "shadow/policy.toml": "what a candidate must meet to be promoted",
     "shadow/replay.py": "replays a day of requests; schedule it nightly",
 }
@@ -60,18 +60,18 @@ def command(
 
 
 def _skeleton(folder: Traversable, below: str = "") -> Iterator[tuple[str, str]]:
-    """Every file of the skeleton: where it goes, and its text."""
+    """Yield every file of the skeleton: its path in the deployment, and its text."""
     for entry in folder.iterdir():
         if entry.is_dir():
             yield from _skeleton(entry, f"{below}{entry.name}/")
         elif entry.name.endswith(SUFFIX):
             name = entry.name.removesuffix(SUFFIX)
-            # Under its own name it would be in force here.
+            # Named .gitignore, it would apply to this repository.
             yield below + name.replace("gitignore", ".gitignore"), entry.read_text()
 
 
 def _name(text: str) -> str:
-    """A model name out of a folder's: lower-case, with what a tag may hold."""
+    """Derive a model name from a folder's name: lower-case, with only characters of a tag."""
     name = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")[:63]
     if not name:
         raise GnomonError(f"cannot derive a model name from {text!r}", hint="give one: --name")

@@ -1,4 +1,4 @@
-"""``gnomon inspect``: what an artifact is, without executing any of it."""
+"""``gnomon inspect``: show an artifact without executing its code."""
 
 from __future__ import annotations
 

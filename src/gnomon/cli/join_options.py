@@ -1,4 +1,4 @@
-"""Options that say how a table is joined with the log."""
+"""Options for joining a table with the log."""
 
 from __future__ import annotations
 

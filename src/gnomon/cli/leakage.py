@@ -1,4 +1,4 @@
-"""``gnomon leakage``: does the training data hold what is not known at serving time?"""
+"""``gnomon leakage``: check training data for information that serving does not have."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def command(
     end: End = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look for leakage: in training rows, splits and served rows.
+    """Check training rows, splits and served rows for leakage.
 
     Features from after the prediction, copies of the label, ids that reveal it; with a holdout,
     rows and days on both sides; with an artifact, its scores and the rows it served.

@@ -44,7 +44,7 @@ def sql(
         typer.Option("--parquet", metavar="FILE", help="Write the rows to a Parquet file."),
     ] = None,
 ) -> None:
-    """Query the log with SQL, sealed or not, each row once. Queries see the log and no files.
+    """Query the log with SQL: sealed and open rows, each once. Queries cannot read files.
 
     For example: gnomon log sql "SELECT outcome, count(*) AS n FROM log GROUP BY ALL"
     """
@@ -134,7 +134,7 @@ def seal(
         typer.Option("--now", help="Close open segments first, by the server that writes them."),
     ] = False,
 ) -> None:
-    """Move closed segments into the table, and say what is still open.
+    """Move closed segments into the table, and show what is still open.
 
     Also apply the retention settings. A running server does both by itself.
     """

@@ -17,8 +17,8 @@ Url: TypeAlias = Annotated[
         "--url",
         envvar="GNOMON_URL",
         metavar="URL",
-        help="The server to ask. Default: the one the storage root knows to be running, "
-        "else the storage root itself.",
+        help="The server to ask. Default: a running server of the storage root, else the "
+        "storage root itself.",
     ),
 ]
 Token: TypeAlias = Annotated[
@@ -36,7 +36,7 @@ Model: TypeAlias = Annotated[
     typer.Option(
         "--model",
         metavar="NAME",
-        help="Which model, where the storage root holds several.",
+        help="The model, if the storage root has several.",
     ),
 ]
 Why: TypeAlias = Annotated[
@@ -46,7 +46,7 @@ AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for 
 
 
 def me() -> str:
-    """Who decides, as the history keeps it: ``user@host``."""
+    """Return who decides, as recorded in the history: ``user@host``."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name

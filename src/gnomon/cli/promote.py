@@ -73,7 +73,7 @@ def command(
 def _promote(
     target: Target, artifact: str, *, force: bool, why: str | None, seconds: float
 ) -> Event:
-    """Ask until the gates decide, or the time is over."""
+    """Retry until the gates decide or the time is over."""
     deadline = time.monotonic() + seconds
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Options that select which logged answers a command looks at."""
+"""Options that select the logged answers for a command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["AsRole", "End", "PolicyFile", "Start", "Which"]
 
 
 def parse_time(text: str) -> datetime:
-    """A time as ISO 8601; without an offset it is of this machine's zone."""
+    """Parse a time in ISO 8601; without an offset it is in this machine's time zone."""
     try:
         return datetime.fromisoformat(text).astimezone()
     except ValueError:

@@ -1,4 +1,4 @@
-"""``gnomon replay``: run logged requests again and compare with what was answered."""
+"""``gnomon replay``: run logged requests again and compare with the logged answers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def command(
 ) -> None:
     """Run logged requests again and compare the answers.
 
-    The same artifact must answer the same again: if it does not, something outside of it has
+    The same artifact must give the same answers. If it does not, something outside of it has
     changed.
 
     Exit code 0: they agree. 1: they diverge beyond the policy, or it is inconclusive.

@@ -1,4 +1,4 @@
-"""What commands do with a report: show it, say where it is saved, exit."""
+"""Show a command's report, print where it is saved, and exit with its verdict."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ReportPath: TypeAlias = Annotated[
 
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int], None]]:
-    """A progress bar for rows; how many there will be is not known before they are read."""
+    """Show a progress bar for rows, whose number is not known before they are read."""
     from gnomon.cli.console import progress
 
     with progress() as bar:
@@ -36,7 +36,7 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
 
 
 def show(check: SkewCheck, as_json: bool) -> NoReturn:
-    """Show a report. Exit code 0 if the two sides agree, 1 if not or not known."""
+    """Show a report. Exit code 0 if the two sides agree, 1 if they do not or it is unknown."""
     from gnomon.cli.console import out
     from gnomon.report import print_report
 

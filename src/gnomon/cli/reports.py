@@ -1,4 +1,4 @@
-"""``gnomon reports``: the reports kept under the storage root."""
+"""``gnomon reports``: list the reports saved under the storage root."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rollout decisions recorded in the storage root, for a server that follows it or will."""
+"""Rollout decisions recorded in the storage root, for servers that follow it now or later."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["RolloutAtRoot"]
 
 
 class RolloutAtRoot:
-    """The storage root: every server of the model follows what is recorded there."""
+    """The storage root: every server of the model follows the decisions recorded there."""
 
     def __init__(self, settings: Settings, model: str) -> None:
         self.place = settings.root

@@ -1,4 +1,4 @@
-"""Where a rollout command acts: on a running server, or on the storage root that servers follow."""
+"""The target of a rollout command: a running server, or the storage root that servers follow."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _DEPLOYMENT = ("bentofile.yaml", "bento.yaml")
 
 
 class Target(Protocol):
-    """Takes rollout decisions and says what runs."""
+    """Takes rollout decisions and returns the status."""
 
     place: str
 
     def start_shadow(
         self, artifact: str, fraction: float | None, *, same: bool, force: bool, why: str | None
     ) -> Event:
-        """Put an artifact in shadow."""
+        """Start a shadow."""
 
     def stop_shadow(self, artifact: str, *, why: str | None) -> Event:
-        """Take an artifact out of shadow."""
+        """Stop a shadow."""
 
     def promote(self, artifact: str, *, force: bool, why: str | None) -> Event:
         """Make an artifact live."""
@@ -41,25 +41,25 @@ class Target(Protocol):
         """Make the previous artifact live again."""
 
     def pending(self, event: Event) -> str | None:
-        """Why a decision that was just recorded is not carried out yet; None if it is."""
+        """Return why a decision just recorded is not carried out yet; None if it is."""
 
     def status(self) -> list[Status]:
-        """What runs: one entry a slice."""
+        """Return the status of each slice."""
 
     def history(self) -> list[Event]:
-        """Every decision, oldest first."""
+        """Return every decision, oldest first."""
 
 
 def find_target(
     url: str | None, token: str | None, *, model: str | None = None, artifact: str | None = None
 ) -> Target:
-    """The server at ``url``; else one the storage root knows to be running; else the root.
+    """Return the server at ``url``, or else a running server of the storage root, or else the root.
 
     Args:
         url: a server's base URL.
         token: its control token; the storage root's by default.
-        model: the model's name, where the root holds several.
-        artifact: a tag, which names the model too.
+        model: the model's name, if the root has several.
+        artifact: a tag, which includes the model's name.
 
     Raises:
         SettingsError: there is no such server, and nothing under the storage root.
@@ -79,13 +79,13 @@ def find_target(
 
 
 def settings_here() -> Settings:
-    """The settings of the deployment in this folder, or of the storage root that is set.
+    """Return the settings of the deployment in this folder, or of the storage root that is set.
 
-    Every command that reads a storage root begins with it: none is taken where nothing says that
-    one belongs.
+    Every command that reads a storage root calls it first, so that no command creates a root in an
+    unrelated folder.
 
     Raises:
-        SettingsError: no root is set or there, and this folder is no deployment.
+        SettingsError: no root is set or exists, and this folder is not a deployment.
     """
     settings = Settings.read()
     begun = _ROOT in os.environ or Path(settings.root).exists()

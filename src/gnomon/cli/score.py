@@ -36,8 +36,8 @@ def command(
         typer.Option(
             "--keep",
             metavar="COLUMN",
-            help="Column of the file to write beside the answers; repeat for several. Default: the "
-            "entity key and the event time, or all.",
+            help="Column of the file to write next to the answers; repeat for several. Default: "
+            "the entity key and the event time, or all.",
         ),
     ] = None,
     url: Annotated[
@@ -51,12 +51,12 @@ def command(
             envvar="GNOMON_PREDICT_TOKEN",
             metavar="TOKEN",
             show_envvar=True,
-            help="The prediction token, where the server wants one.",
+            help="The prediction token, if the server requires one.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score the rows of a file, as a server would, or through one.
+    """Score the rows of a file, locally or through a server.
 
     Each is checked against the contract; one that fails has the reason in the column `error`.
 
@@ -71,14 +71,14 @@ def command(
         if url is None:
             if file is None:
                 raise typer.BadParameter(
-                    "say which artifact scores the file, or --url of a server",
+                    "name the artifact that scores the file, or give the --url of a server",
                     param_hint="ARTIFACT",
                 )
             answers, artifacts = _score_here(which, file, keep, advance)
         else:
             if file is not None:
                 raise typer.BadParameter(
-                    "with --url the server's live artifact scores the file: name none",
+                    "with --url the server's live artifact scores the file: do not name one",
                     param_hint="ARTIFACT",
                 )
             answers, artifacts = _score_there(url, token, Path(which), keep, advance)

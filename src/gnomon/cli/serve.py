@@ -1,4 +1,4 @@
-"""``gnomon serve``: run a deployment's service and say when and where it is ready."""
+"""``gnomon serve``: run a deployment's service, and print when and where it is ready."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["command"]
 
 POLL_SECONDS = 0.2
 PATIENCE_SECONDS = 10.0
-"""After this long without being ready, the reason is shown."""
+"""If the server is not ready after this long, the reason is shown."""
 STOPPED = (0, -signal.SIGINT, -signal.SIGTERM)
-"""How a server ends that was asked to."""
+"""The return codes of a server that was asked to stop."""
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""What lets other machines in, and how this one calls it."""
+"""Addresses that accept connections from other machines, and the address to use on this machine."""
 
 _HOST_HINT = "--host takes an address of this machine: 127.0.0.1, or 0.0.0.0 for all"
 
@@ -90,13 +90,13 @@ def command(
 
 
 def _callable(host: str) -> str:
-    """The host of a URL for what the server listens on."""
+    """Return the host for a URL of the address on which the server listens."""
     host = ANY_ADDRESS.get(host, host)
     return f"[{host}]" if ":" in host else host
 
 
 def _check(folder: Path, host: str, port: int) -> None:
-    """Refuse what BentoML would only fail on seconds later, and less plainly."""
+    """Refuse what BentoML would fail on only seconds later, with a less clear message."""
     if not (folder / "bentofile.yaml").is_file() and not (folder / "bento.yaml").is_file():
         raise SettingsError(
             "no deployment here: expected a bentofile.yaml",
@@ -107,7 +107,7 @@ def _check(folder: Path, host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except (TypeError, UnicodeError):  # Python cannot make a name of it to look up.
+        except (TypeError, UnicodeError):  # Python cannot encode it as a host name.
             raise SettingsError(
                 "expected the name or the address of a host", where=ascii(host), hint=_HOST_HINT
             ) from None
@@ -115,14 +115,14 @@ def _check(folder: Path, host: str, port: int) -> None:
             raise SettingsError(
                 f"cannot listen there: {error.strerror}",
                 where=f"{host}:{port}",
-                hint="stop what uses the port, or take another: --port 3001"
+                hint="stop the process that uses the port, or use another one: --port 3001"
                 if error.errno == errno.EADDRINUSE
                 else _HOST_HINT,
             ) from None
 
 
 def _wait_ready(process: subprocess.Popen[bytes], url: str) -> bool:
-    """Whether the server became ready before it ended; says once what it waits for."""
+    """Wait until the server is ready; False if it ended first. Print once why it is not ready."""
     from gnomon.cli.console import err
     from gnomon.service.client import Client
 
@@ -139,10 +139,10 @@ def _wait_ready(process: subprocess.Popen[bytes], url: str) -> bool:
 
 
 def _reason(url: str) -> str:
-    """Why a server is not ready, as far as it knows."""
+    """Return why a server is not ready, if its status says so."""
     from gnomon.cli.rollout_target import find_target
 
     try:
         return find_target(url, None).status()[0].error or ""
-    except GnomonError:  # it has not come so far
+    except GnomonError:  # it does not answer yet
         return ""

@@ -1,4 +1,4 @@
-"""``gnomon shadow``: put an artifact in shadow, and take it out."""
+"""``gnomon shadow``: start and stop shadows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def start(
             "--fraction",
             min=0.0,
             max=1.0,
-            help="The share of entities it sees (of requests, where the contract has no entity "
+            help="The share of entities it scores (of requests, if the contract has no entity "
             "key). Default: the policy's.",
         ),
     ] = None,
@@ -42,7 +42,7 @@ def start(
         bool,
         typer.Option(
             "--force",
-            help="Start it although its contract refuses requests that clients send today.",
+            help="Start it even if its contract refuses requests that clients send today.",
         ),
     ] = False,
     why: Why = None,
@@ -50,7 +50,7 @@ def start(
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put an artifact in shadow. Live never waits for it.
+    """Start a shadow. Live never waits for it.
 
     Its contract is compared with the live one. It is refused if it would refuse requests that
     clients send today; warnings are shown.
@@ -72,7 +72,7 @@ def stop(
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take an artifact out of shadow. Its answers stay in the log."""
+    """Stop a shadow. Its answers stay in the log."""
     from gnomon.cli.console import print_event
     from gnomon.cli.rollout_target import find_target
 

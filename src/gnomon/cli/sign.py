@@ -63,7 +63,7 @@ def command(
 
 
 def _sign(which: str, key: Path) -> tuple[str, PublicKey]:
-    """Whatever keys are trusted here: signing is how an artifact comes to have one."""
+    """Sign an artifact, without checking trusted signatures first: it may not have one yet."""
     from gnomon.artifact.artifact import examine
     from gnomon.artifact.folder import ArtifactFolder
     from gnomon.artifact.signing import read_private, sign

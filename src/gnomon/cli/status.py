@@ -1,4 +1,4 @@
-"""``gnomon status``: what is live, what is in shadow, and the accounts, over all slices."""
+"""``gnomon status``: show what is live, what is in shadow, and the accounts, over all slices."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def command(
 
 
 def _find(url: str | None, token: str | None, model: str | None) -> Overview:
-    """The deployment under the storage root, or the one slice that answers at another ``url``."""
+    """Find the deployment under the storage root, or the one slice at another ``url``."""
     from gnomon.cli.rollout_target import find_target
     from gnomon.errors import SettingsError
     from gnomon.rollout.defaults import find_model
@@ -56,14 +56,14 @@ def _find(url: str | None, token: str | None, model: str | None) -> Overview:
 
     target = find_target(url, token, model=model)
     settings = Settings.read()
-    with contextlib.suppress(SettingsError):  # The storage root knows of no such model.
+    with contextlib.suppress(SettingsError):  # The storage root has no such model.
         name = model or find_model(settings)
         return overview(settings, name, place=target.place, ask=target.status, url=url)
     return Overview(place=target.place, slices=target.status())
 
 
 def _watch(look: Callable[[], Overview]) -> None:
-    """Show it every second; a server that is away for a while is waited for."""
+    """Show the status every second; while a server does not answer, show the error and retry."""
     from rich.live import Live
     from rich.markup import escape
 

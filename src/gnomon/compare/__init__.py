@@ -1,1 +1,1 @@
-"""Whether two outputs, or two features, agree under the policy, and how sure that is."""
+"""Comparison of two sides under the policy, with intervals for the share that disagrees."""

@@ -1,4 +1,4 @@
-"""Whether two batches of the same rows agree, row by row and column by column."""
+"""Compare two batches of the same rows, row by row and column by column."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Compared:
         agreed: every column agrees.
         flipped: the decision differs: across the policy's threshold, or else in the label.
         difference: the row's largest ``|left - right|`` over its number and probability columns,
-            timestamps left out; NaN where there is none.
+            without timestamps; NaN where there is none.
     """
 
     left: pa.RecordBatch | pa.Table
@@ -77,8 +77,8 @@ def compare(
     [False, True, True]
 
     Raises:
-        TableError: a different number of rows, a column that one side lacks (silence would read
-            as agreement), or types that do not compare.
+        TableError: the sides have different numbers of rows, a column is on one side only (to skip
+            it would look like agreement), or types cannot be compared.
     """
     if left.num_rows != right.num_rows:
         raise TableError(f"cannot compare {left.num_rows} rows with {right.num_rows} row by row")
@@ -140,7 +140,7 @@ def _labels(left: pa.Array, right: pa.Array, *, decides: bool) -> ComparedColumn
 
 
 def _equal(left: pa.Array, right: pa.Array) -> Mask:
-    """Which values are the same; lists, if all their items are."""
+    """Return which values are equal; lists are equal if all their items are."""
     if pa.types.is_nested(left.type) and pa.types.is_nested(right.type):
         pairs = zip(left.to_pylist(), right.to_pylist(), strict=True)
         return np.array([one is not None and one == other for one, other in pairs], dtype=bool)
@@ -157,7 +157,7 @@ def _numbers(
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         difference = np.where(l == r, 0.0, l - r)
         if _is_whole(left) and _is_whole(right):
-            # Past 2**53 floats hide a difference that integers still have.
+            # Above 2**53, floats lose differences that integers still have.
             exact_difference = (_integers(left) - _integers(right)).astype(np.float64)
             difference = np.where(np.abs(difference) < 2**53, exact_difference, difference)
             difference[np.isnan(l) | np.isnan(r)] = np.nan
@@ -195,11 +195,11 @@ def _typed(side: pa.Array, other: pa.DataType) -> pa.Array:
 
 
 def _is_timestamp(left: pa.Array, right: pa.Array) -> bool:
-    """Refuses a zoned timestamp against a naive one: they are not on one clock."""
+    """Whether both sides are timestamps; one with a time zone and one without are refused."""
     sides = [side.type for side in (left, right) if not pa.types.is_null(side.type)]
     stamps = [type_ for type_ in sides if pa.types.is_timestamp(type_)]
     if stamps and (len(stamps) != len(sides) or len({type_.tz is None for type_ in stamps}) > 1):
-        raise pa.ArrowInvalid("timestamps compare with timestamps of the same kind only")
+        raise pa.ArrowInvalid("timestamps can only be compared with timestamps of the same kind")
     return bool(stamps)
 
 
@@ -218,7 +218,7 @@ def _is_whole(side: pa.Array) -> bool:
 
 
 def _integers(side: pa.Array) -> npt.NDArray[np.int64]:
-    """Whole numbers, timestamps as microseconds since 1970; 0 where null."""
+    """Return whole numbers, or timestamps as microseconds since 1970; 0 where null."""
     if pa.types.is_timestamp(side.type):
         side = side.cast(pa.timestamp("us", side.type.tz), safe=False)
     whole: npt.NDArray[np.int64] = side.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
@@ -226,7 +226,7 @@ def _integers(side: pa.Array) -> npt.NDArray[np.int64]:
 
 
 def _floats(side: pa.Array) -> Floats:
-    """Numbers as 64-bit floats, NaN where null. Strings are refused, even those of digits."""
+    """Convert numbers to 64-bit floats, NaN where null. Strings are refused, even digits."""
     if not any(test(side.type) for test in _NUMBERS):
         raise pa.ArrowInvalid(f"{side.type} is not a number")
     if pa.types.is_timestamp(side.type):
@@ -239,7 +239,9 @@ def _floats(side: pa.Array) -> Floats:
 
 
 def ulps(l: Floats, r: Floats) -> npt.NDArray[np.uint64]:  # noqa: E741
-    """How many representable floats lie between: the distance of the bit patterns, made to order.
+    """Count the representable floats between two floats, by the distance of their bit patterns.
+
+    The patterns are first mapped to integers in the order of the floats.
 
     Source: Bruce Dawson, "Comparing floating point numbers, 2012 edition".
     """

@@ -1,4 +1,4 @@
-"""A comparison summed in one pass over any number of batches."""
+"""Sums of a comparison, computed in one pass over any number of batches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SHARES = {
 
 @dataclass(slots=True)
 class ComparisonColumn:
-    """What one column did over all rows compared so far; NaN counts as null.
+    """The sums of one column over all rows compared so far; NaN counts as null.
 
     Attributes:
         rows: rows compared.
@@ -33,7 +33,7 @@ class ComparisonColumn:
         right_null: null on the right only.
         both_null: null on both sides.
         flips: rows whose decision differs; None for a column that decides nothing.
-        differences: signed, ``left - right``, of rows where both are finite; None for labels.
+        differences: ``left - right`` of rows where both are finite; None for labels.
     """
 
     rows: int = 0
@@ -48,12 +48,12 @@ class ComparisonColumn:
 
     @property
     def consistency(self) -> float | None:
-        """Share of rows that agree; None of no rows."""
+        """Share of rows that agree; None if there are no rows."""
         return self.agreed / self.rows if self.rows else None
 
     @property
     def exact_rate(self) -> float | None:
-        """Share of rows that are equal without tolerance; None of no rows."""
+        """Share of rows that are equal without tolerance; None if there are no rows."""
         return self.exact / self.rows if self.rows else None
 
     @property
@@ -72,7 +72,7 @@ class ComparisonColumn:
         return dict(zip(_SHARES, found, strict=True))
 
     def add(self, column: ComparedColumn) -> None:
-        """Count one batch more."""
+        """Count one more batch."""
         part = ComparisonColumn(
             rows=len(column.agree),
             agreed=int(column.agree.sum()),
@@ -90,7 +90,7 @@ class ComparisonColumn:
         self.merge(part)
 
     def merge(self, other: ComparisonColumn) -> None:
-        """Count everything ``other`` has counted."""
+        """Add the counts of ``other``."""
         self.rows += other.rows
         self.agreed += other.agreed
         self.exact += other.exact
@@ -108,11 +108,11 @@ class ComparisonColumn:
 
 @dataclass(frozen=True, slots=True, order=True)
 class DisagreeingRow:
-    """One row that disagrees, as evidence. Orders by how bad it is.
+    """One row that disagrees, as evidence. It sorts by flip, then by difference.
 
     Attributes:
         flipped: its decision differs.
-        difference: its largest absolute difference; -1 where no numbers compare.
+        difference: its largest absolute difference; -1 if there is none between numbers.
         row: its id, or its position where no ids were given.
         columns: the columns that disagree.
         left: all its values on the left.
@@ -131,16 +131,16 @@ class DisagreeingRow:
 class Comparison:
     """The sum of many :class:`~gnomon.compare.comparators.Compared`, in bounded memory.
 
-    Batches may be added, and comparisons merged, in any order: counts come out the same, and
-    quantiles within the error of :class:`~gnomon.compare.sketch.Sketch`.
+    Batches may be added, and comparisons merged, in any order: the counts are the same, and the
+    quantiles are within the error of :class:`~gnomon.compare.sketch.Sketch`.
 
     Attributes:
         keep: how many example rows to keep.
-        columns: per column sums.
+        columns: the sums of each column.
         rows: rows compared.
-        agreed: rows whose every column agrees.
+        agreed: rows on which every column agrees.
         flipped: rows whose decision differs.
-        differences: of each row's largest absolute difference.
+        differences: a sketch of each row's largest absolute difference.
     """
 
     keep: int = 20
@@ -162,7 +162,7 @@ class Comparison:
         return list(self._worst)
 
     def add(self, compared: Compared, ids: Sequence[str] | None = None) -> None:
-        """Count one batch more; ``ids`` name its rows in :attr:`examples`."""
+        """Count one more batch; ``ids`` name its rows in :attr:`examples`."""
         for name, column in compared.columns.items():
             self.columns.setdefault(name, ComparisonColumn()).add(column)
         self._worst = heapq.nlargest(self.keep, [*self._worst, *self._worst_of(compared, ids)])
@@ -172,7 +172,7 @@ class Comparison:
         self.differences.add(compared.difference)
 
     def merge(self, other: Comparison) -> None:
-        """Count everything ``other`` has counted."""
+        """Add the counts of ``other``."""
         for name, column in other.columns.items():
             self.columns.setdefault(name, ComparisonColumn()).merge(column)
         self._worst = heapq.nlargest(self.keep, [*self._worst, *other._worst])

@@ -14,34 +14,35 @@ _MOST_ROWS = 1_000_000_000
 
 
 class Interval(NamedTuple):
-    """Where a rate lies, at the confidence it was asked for."""
+    """An interval of a rate, at the requested confidence."""
 
     low: float
     high: float
 
 
 def rate_interval(hits: int, rows: int, confidence: float) -> Interval:
-    """The confidence sequence for the rate of a yes-no event, after ``hits`` in ``rows``.
+    """Compute the confidence sequence for the rate of a yes-no event, after ``hits`` in ``rows``.
 
-    With the stated probability the true rate lies in *every* interval of the sequence, over all
-    row counts at once, so looking often and stopping when it suits does not inflate the error.
-    The price is width: about 1.5 to 2 times that of an interval made for one look.
+    With the stated probability the true rate is in *every* interval of the sequence, over all row
+    counts at once, so looking often and stopping at any time does not increase the error. The price
+    is width: about 1.5 to 2 times that of an interval made for one look.
 
     It is Robbins' method of mixtures. For each rate p,
 
         M_n(p) = B(a + s, a + n - s) / B(a, a) / (p^s (1 - p)^(n - s))
 
     averages the likelihood ratio against p over a Beta(a, a) prior, and is a martingale of mean 1
-    if p is the true rate; by Ville's inequality it ever reaches 1 / (1 - confidence) with
-    probability at most 1 - confidence. The interval is every p where it has not. a = 1/2, the
-    prior of Krichevsky and Trofimov, keeps it narrow near 0, where rates of disagreement are.
+    if p is the true rate. By Ville's inequality, the probability that it ever reaches
+    1 / (1 - confidence) is at most 1 - confidence. The interval is every p for which it has not.
+    a = 1/2, the prior of Krichevsky and Trofimov, keeps it narrow near 0, where rates of
+    disagreement usually are.
 
     Sources: H. Robbins, "Statistical methods related to the law of the iterated logarithm",
     Ann. Math. Statist. 41 (1970); S. Howard, A. Ramdas, J. McAuliffe, J. Sekhon, "Time-uniform,
     nonparametric, nonasymptotic confidence sequences", Ann. Statist. 49 (2021).
 
-    Rows must be independent draws of one rate. Rows of one entity that repeat each other make the
-    interval look narrower than the evidence is.
+    Rows must be independent draws of one rate. If rows of one entity repeat each other, the
+    interval is too narrow.
 
     >>> rate_interval(0, 0, 0.95)
     Interval(low=0.0, high=1.0)
@@ -65,8 +66,9 @@ def rate_interval(hits: int, rows: int, confidence: float) -> Interval:
 
 
 def rows_still_needed(hits: int, rows: int, limit: float, confidence: float) -> int | None:
-    """About how many rows more until the interval is on one side of a limit, if the rate found so
-    far is the true one; None if that would be over a thousand million.
+    """Estimate how many more rows decide on which side of a limit the rate is.
+
+    The rate found so far is taken as the true one. None if more than a thousand million are needed.
 
     >>> rows_still_needed(0, 0, 0.01, 0.95)
     680
@@ -81,8 +83,10 @@ def rows_still_needed(hits: int, rows: int, limit: float, confidence: float) -> 
 
 
 def more_until(decides: Callable[[int], bool], rows: int) -> int | None:
-    """About how many rows more until a number of rows decides; None if that would be over a
-    thousand million. What decides with some rows must decide with more.
+    """Estimate how many more rows are needed until ``decides`` is true for the total.
+
+    If it is true for some total, it must be true for every larger one. None if more than a thousand
+    million are needed.
     """
     total = max(rows, 1)
     while not decides(total):
@@ -90,7 +94,7 @@ def more_until(decides: Callable[[int], bool], rows: int) -> int | None:
         if total > _MOST_ROWS:
             return None
     too_few = max(total // 2, rows)
-    while total - too_few > max(total // 100, 1):  # To 1%: it is an estimate.
+    while total - too_few > max(total // 100, 1):  # To 1%, because it is an estimate.
         middle = (total + too_few) // 2
         if decides(middle):
             total = middle
@@ -100,7 +104,7 @@ def more_until(decides: Callable[[int], bool], rows: int) -> int | None:
 
 
 def _edge(outside: float, inside: float, excluded: Callable[[float], bool]) -> float:
-    """Where exclusion begins, by bisection; errs outward."""
+    """Find the end of the interval by bisection, rounded outward."""
     if not excluded(outside):
         return outside
     for _ in range(_STEPS):

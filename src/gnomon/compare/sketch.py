@@ -18,7 +18,7 @@ _SMALLEST = float(np.finfo(np.float64).tiny)
 
 
 class Sketch:
-    """A DDSketch of signed numbers: mergeable in any order, with the same result.
+    """A DDSketch of signed numbers, which can be merged in any order with the same result.
 
     Counts values in bins whose bounds grow by a constant factor, so a quantile's error is at most
     1% *of its value* (:data:`RELATIVE_ERROR`); ``minimum`` and ``maximum`` are exact. Values
@@ -60,7 +60,7 @@ class Sketch:
         self.maximum = max(self.maximum, float(values.max()))
 
     def merge(self, other: Sketch) -> None:
-        """Count everything ``other`` has counted."""
+        """Add the counts of ``other``."""
         for key, count in other._bins.items():
             self._bins[key] = self._bins.get(key, 0) + count
         self.count += other.count
@@ -70,15 +70,15 @@ class Sketch:
 
     @property
     def mean(self) -> float | None:
-        """The mean; None of nothing."""
+        """The mean; None if there are no values."""
         return self.total / self.count if self.count else None
 
     def quantile(self, share: float) -> float | None:
-        """The value a ``share`` (0 to 1) of the values lie at or below; None of nothing."""
+        """Return the value at or below which a ``share`` (0 to 1) of the values are, or None."""
         return self.quantiles((share,))[0] if self.count else None
 
     def quantiles(self, shares: Sequence[float]) -> list[float]:
-        """Several quantiles at once; empty of nothing."""
+        """Return several quantiles at once; empty if there are no values."""
         if not self.count:
             return []
         keys = np.array(sorted(self._bins), dtype=np.int64)
@@ -91,7 +91,8 @@ class Sketch:
         return [float(value) for value in values]
 
 
-# Keys order as their values do: 0 is zero, the bin of x > 0 is above, the bin of -x its negative.
+# Keys have the order of their values: 0 is zero, a bin of x > 0 is positive, and the bin of -x is
+# its negative.
 _OFFSET = 1 - int(np.floor(np.log(_SMALLEST) / _LOG_GAMMA))
 
 

@@ -1,7 +1,7 @@
 """Private parts of circus (the distribution kantoku), with which BentoML supervises processes.
 
 Only the process that starts gateways imports this. Seen in kantoku 0.18.3 and BentoML 1.4.39.
-Without it ``bentoml serve`` ends at once, with the import that failed.
+Without it ``bentoml serve`` ends at once with an import error.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from circus.exc import ConflictError
 __all__ = ["Arbiter", "ConflictError", "supervise_with"]
 
 Arbiter: Any = circus.Arbiter
-"""BentoML's class of the process that starts all others and starts them again."""
+"""BentoML's class for the process that starts and restarts all others."""
 
 
 def supervise_with(arbiter: type) -> None:
-    """Have BentoML make its arbiter of this class.
+    """Make BentoML use this class for its arbiter.
 
-    Replaces ``Arbiter`` in the module where BentoML looks it up. How often an arbiter looks at its
-    processes is a parameter of circus that BentoML does not hand on.
+    Replaces ``Arbiter`` in the module where BentoML looks it up. How often an arbiter checks its
+    processes is a parameter of circus that BentoML does not expose.
     """
     replaced: Any = circus
     replaced.Arbiter = arbiter

@@ -13,11 +13,11 @@ __all__ = ["seeded_generators"]
 
 @contextmanager
 def seeded_generators(seed: int) -> Iterator[None]:
-    """Until the block ends, ``numpy.random.default_rng()`` without a seed gets this one.
+    """Use ``seed`` in calls of ``numpy.random.default_rng()`` without a seed until the block ends.
 
-    Replaces the public function ``default_rng``: numpy has a seed for its old global generator, and
-    none for generators that are yet to be made. Code that imported the function by name before
-    keeps the real one. Seen in numpy 2.0 to 2.4.
+    Replaces the public function ``default_rng``: numpy can seed its old global generator, but not
+    generators that will be made later. Code that imported the function by name before the block
+    keeps the original. Seen in numpy 2.0 to 2.4.
     """
     fresh: Any = np.random.default_rng
     replaced: Any = np.random

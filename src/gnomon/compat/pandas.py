@@ -18,33 +18,33 @@ __all__ = ["frame_of_blocks", "is_row_major", "text_array"]
 def frame_of_blocks(
     blocks: Sequence[tuple[Any, Any]], index: pd.Index[Any], columns: pd.Index[Any]
 ) -> pd.DataFrame:
-    """A frame made of blocks of columns of one dtype each.
+    """Make a frame from blocks of columns, each of one dtype.
 
-    ``pandas.api.internals`` is made for pyarrow and promises nothing to others. ``DataFrame(dict)``
-    is the public way: it copies and checks every column, which takes three times as long for each
-    request. Seen in 3.0 and 3.1. Without it nothing is served: the import fails.
+    ``pandas.api.internals`` is meant for pyarrow and is not stable for others. The public
+    alternative ``DataFrame(dict)`` copies and checks every column, which takes three times as long
+    for each request. Seen in 3.0 and 3.1. Without it nothing is served: the import fails.
 
     Args:
-        blocks: values, of shape (columns, rows) or an extension array, and the places of their
+        blocks: values, of shape (columns, rows) or an extension array, and the positions of their
             columns.
-        index: of the rows.
-        columns: of the frame.
+        index: the row labels.
+        columns: the column labels.
     """
     frame: pd.DataFrame = create_dataframe_from_blocks(list(blocks), index, columns)
     return frame
 
 
 def is_row_major(frame: pd.DataFrame) -> bool:
-    """Whether the numbers of a frame lie row after row, as a NumPy array that it was made of.
+    """Return whether the numbers of a frame are stored row by row, as in a C-ordered array.
 
-    A frame of columns of one dtype has them in one block. ``DataFrame(array, copy=False)``, as
-    scikit-learn makes its data sets, keeps the array as it lies; most else lays columns one after
-    the other. Reaches the blocks of the frame's manager,
-    as ``to_numpy`` copies a frame of several dtypes. Seen in 3.0 and 3.1. Without it the answer is
-    no: sums may be added in another order than in training.
+    A frame keeps the columns of one dtype in one block. ``DataFrame(array, copy=False)``, with
+    which scikit-learn makes its data sets, keeps the layout of the array; most other ways store
+    column by column. Uses the blocks of the frame's manager, because ``to_numpy`` copies a frame of
+    several dtypes. Seen in 3.0 and 3.1. Without it the answer is no: sums may be added in another
+    order than in training.
 
     Args:
-        frame: of the largest block of numbers in it, the layout is told.
+        frame: the layout of its largest block of numbers is checked.
     """
     blocks = getattr(getattr(frame, "_mgr", None), "blocks", ())
     arrays = [block.values for block in blocks if getattr(block.values, "ndim", 1) == 2]
@@ -53,19 +53,19 @@ def is_row_major(frame: pd.DataFrame) -> bool:
         return False
     largest = max(numbers, key=lambda values: values.size)
     if sum(values.dtype == largest.dtype for values in arrays) > 1:
-        return False  # Columns were added since, and all are copied together when they are used.
+        return False  # Columns were added later; all are copied together when they are used.
     across_columns, along_rows = largest.strides
     return bool(abs(across_columns) < abs(along_rows))
 
 
 def text_array(values: pa.Array, dtype: pd.StringDtype) -> Any:
-    """Texts as a pandas array, without a copy.
+    """Return strings as a pandas array, without a copy.
 
-    Reaches the ``dtype`` of ``ArrowStringArray``'s constructor, which its documentation leaves out.
-    Seen in 3.0 and 3.1. Without it nothing is served: the call fails.
+    Uses the undocumented ``dtype`` argument of ``ArrowStringArray``. Seen in 3.0 and 3.1. Without
+    it nothing is served: the call fails.
 
     Args:
         values: of Arrow type ``large_string``.
-        dtype: says what a missing value is.
+        dtype: defines the missing value.
     """
     return ArrowStringArray(values, dtype=dtype)  # type: ignore[call-arg]

@@ -10,38 +10,37 @@ from typing import Any
 __all__ = ["FOLDER", "KINDS", "LIVE_GAUGES", "file_name", "observe_many", "process_of"]
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""The documented variable that says where the files of :func:`file_name` are."""
+"""The documented variable with the folder for the files of :func:`file_name`."""
 
 KINDS = ("counter", "gauge_livemax", "gauge_livesum", "histogram", "summary")
-"""The kinds of files that one process makes for the metrics of Gnomon and of BentoML."""
+"""The kinds of files that one process writes for the metrics of Gnomon and of BentoML."""
 
 LIVE_GAUGES = "gauge_live*.db"
-"""The pattern of files that describe the present of a process."""
+"""The pattern of files whose values hold only while their process runs."""
 
 
 def file_name(kind: str, pid: int) -> str:
-    """The file in which a process keeps its metrics of a kind.
+    """Return the name of the file in which a process keeps its metrics of a kind.
 
-    Its name, and that a file of any size is taken as it is if it begins with zeros, are known from
-    the source of ``prometheus_client.values`` and ``mmap_dict``: there is no option to reserve
-    space. Seen in 0.22 to 0.26. If the name changes, space is not reserved, and a full disk can end
-    a gateway.
+    The source of ``prometheus_client.values`` and ``mmap_dict`` defines the name, and that a file
+    of any size is accepted if it begins with zeros: there is no option to reserve space. Seen in
+    0.22 to 0.26. If the name changes, space is not reserved, and a full disk can end a gateway.
     """
     return f"{kind}_{pid}.db"
 
 
 def process_of(stem: str) -> int | None:
-    """The process id in such a name, without its suffix; None if there is none."""
+    """Return the process id in such a name, given without its suffix; None if there is none."""
     number = stem.rpartition("_")[2]
     return int(number) if number.isdecimal() else None
 
 
 def observe_many(histogram: Any, values: Sequence[float]) -> None:
-    """Observe many values at the cost of one per bucket.
+    """Observe many values at the cost of one observation per bucket.
 
-    Reaches ``_upper_bounds``, ``_buckets`` and ``_sum`` of a histogram, which holds a counter for
-    each of its buckets and one of the sum: the public ``observe`` takes one value, with a system
-    call each. Seen in 0.22 to 0.26. Without them every value is observed by itself.
+    Uses ``_upper_bounds``, ``_buckets`` and ``_sum`` of a histogram, which has a counter for each
+    bucket and one for the sum: the public ``observe`` takes one value and makes a system call each
+    time. Seen in 0.22 to 0.26. Without them every value is observed separately.
     """
     if not values:
         return

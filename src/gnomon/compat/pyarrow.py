@@ -1,4 +1,4 @@
-"""What pyarrow imports by itself."""
+"""The import of pandas that pyarrow makes by itself."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["leave_pandas_out"]
 
 
 def leave_pandas_out() -> None:
-    """Keep pyarrow from importing pandas in this process, which never needs it.
+    """Prevent pyarrow from importing pandas in this process, which never needs it.
 
-    To tell whether it was given a series, pyarrow imports pandas as it makes the first array: half
-    a second on the gateway's event loop, and 45 MB. It tries once, and takes pandas for not
-    installed when that fails. Afterwards arrays cannot be converted to pandas in this process,
-    though pandas itself can be imported. Does nothing where pandas is imported already. Seen in
+    To recognize a pandas series, pyarrow imports pandas when it makes the first array: that takes
+    half a second on the gateway's event loop, and 45 MB. It tries once, and assumes that pandas is
+    not installed if that fails. Afterwards arrays cannot be converted to pandas in this process,
+    although pandas itself can be imported. Does nothing if pandas is already imported. Seen in
     pyarrow 25.
     """
     if "pandas" in sys.modules:
@@ -31,7 +31,7 @@ def leave_pandas_out() -> None:
 
 
 class _WithoutPandas(MetaPathFinder):
-    """As if pandas were not installed."""
+    """An import hook that makes pandas appear not installed."""
 
     def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
         if fullname == "pandas":

@@ -1,8 +1,8 @@
 """Private parts of scikit-learn that Gnomon uses.
 
-:data:`SEEN` names the releases whose source was read and compared. All that makes predictions
-faster asks :func:`is_seen_release` first; on another release everything is called as scikit-learn
-has it, which is slower and gives the same answers.
+:data:`SEEN` names the releases whose source was read and compared. Each shortcut for faster
+predictions checks :func:`is_seen_release` first; on other releases scikit-learn is called as usual,
+which is slower and gives the same answers.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ Preprocess: TypeAlias = Callable[..., Any]
 
 
 def is_seen_release() -> bool:
-    """Whether the installed release is one of :data:`SEEN`."""
+    """Return whether the installed release is one of :data:`SEEN`."""
     return ".".join(sklearn.__version__.split(".")[:2]) in SEEN
 
 
 def output_container(step: Any) -> str:
-    """What a step's ``transform`` gives: ``default``, or ``pandas`` or ``polars``.
+    """Return the kind of output of a step's ``transform``: ``default``, ``pandas`` or ``polars``.
 
-    Reaches ``_sklearn_output_config``, where ``set_output`` keeps its choice: there is a public way
-    to set it and none to ask. Seen in 1.7 to 1.9. A step without it has not been asked for
-    anything else, and follows scikit-learn's configuration.
+    Uses ``_sklearn_output_config``, where ``set_output`` keeps its choice: there is a public way to
+    set it but not to read it. Seen in 1.7 to 1.9. A step without it has no choice set, and follows
+    scikit-learn's configuration.
     """
     own = getattr(step, "_sklearn_output_config", {}).get("transform")
     return str(own or sklearn.get_config()["transform_output"])
 
 
 def places_of_columns(step: Any, name: str) -> Sequence[int]:
-    """The places of the columns that a fitted ``ColumnTransformer`` gives to a transformer.
+    """Return the positions of a transformer's columns in a fitted ``ColumnTransformer``.
 
-    Reaches ``_transformer_to_input_indices``: ``transformers_`` has the columns as they were
-    declared, perhaps by a selector or a mask. Seen in 1.7 to 1.9.
+    Uses ``_transformer_to_input_indices``: ``transformers_`` has the columns as they were declared,
+    possibly by a selector or a mask. Seen in 1.7 to 1.9.
 
     Raises:
         AttributeError: it is gone; no shortcut is taken then.
@@ -66,10 +66,10 @@ def places_of_columns(step: Any, name: str) -> Sequence[int]:
 
 
 def has_category_for_missing(step: Any) -> bool:
-    """Whether a fitted ``OrdinalEncoder`` saw missing values, which it encodes by rules of its own.
+    """Return whether a fitted ``OrdinalEncoder`` saw missing values, which have separate rules.
 
-    Reaches ``_missing_indices``. The public ``categories_`` show a NaN, but not what becomes of it.
-    Seen in 1.7 to 1.9.
+    Uses ``_missing_indices``. The public ``categories_`` contain a NaN, but do not say how it is
+    encoded. Seen in 1.7 to 1.9.
 
     Raises:
         AttributeError: it is gone; no shortcut is taken then.
@@ -78,9 +78,9 @@ def has_category_for_missing(step: Any) -> bool:
 
 
 def groups_rare_categories(step: Any) -> bool:
-    """Whether a fitted encoder puts infrequent categories into one.
+    """Return whether a fitted encoder groups infrequent categories into one.
 
-    Reaches ``_infrequent_enabled``. The public ``infrequent_categories_`` raises where it is off.
+    Uses ``_infrequent_enabled``. The public ``infrequent_categories_`` raises if grouping is off.
     Seen in 1.7 to 1.9.
 
     Raises:
@@ -90,11 +90,11 @@ def groups_rare_categories(step: Any) -> bool:
 
 
 def is_check_of_numbers(function: Any) -> bool:
-    """Whether this is the function by which histogram gradient boosting checks its numbers.
+    """Return whether this is the function with which histogram gradient boosting checks numbers.
 
-    Such a ``FunctionTransformer`` stands in the private transformer of
-    :func:`encoder_of_boosting`; its arguments are known from the source alone. Seen in 1.7 to 1.9.
-    With other arguments no shortcut is taken.
+    The private transformer of :func:`encoder_of_boosting` contains it in a ``FunctionTransformer``;
+    its arguments are known only from the source. Seen in 1.7 to 1.9. With other arguments no
+    shortcut is taken.
     """
     if not isinstance(function, functools.partial):
         return False
@@ -103,9 +103,9 @@ def is_check_of_numbers(function: Any) -> bool:
 
 
 def encoder_of_boosting(model: Any) -> Any:
-    """The transformer by which histogram gradient boosting encodes its categories; None without.
+    """Return the transformer with which histogram gradient boosting encodes categories, or None.
 
-    Reaches ``_preprocessor``, for which there is no public name. Seen in 1.7 to 1.9.
+    Uses ``_preprocessor``, for which there is no public name. Seen in 1.7 to 1.9.
 
     Raises:
         AttributeError: it is gone; no shortcut is taken then.
@@ -114,20 +114,21 @@ def encoder_of_boosting(model: Any) -> Any:
 
 
 def boosting_with(model: Any, encode: Callable[[Any], Any], applies: Callable[[Any], bool]) -> Any:
-    """A copy of a fitted histogram gradient boosting that checks and encodes its input by a
-    function of ours, and makes ready once for all trees what scikit-learn makes for each.
+    """Return a copy of a fitted histogram gradient boosting model with less work before each call.
 
-    Reaches ``_preprocess_X``, ``_predict_iterations``, ``_bin_mapper`` and the ``predict`` of its
-    trees: the arithmetic is theirs, only what is done before each call is left out. No public
-    option leaves it out. Seen in 1.7 to 1.9.
+    The copy encodes its input with ``encode`` instead of the model's checks, and prepares the bit
+    sets of known categories once for all predictions. Uses ``_preprocess_X``,
+    ``_predict_iterations``, ``_bin_mapper`` and the ``predict`` of the model's trees: the
+    arithmetic remains scikit-learn's. No public option leaves the other work out. Seen in 1.7 to
+    1.9.
 
     Args:
-        model: fitted; it stays as it is.
-        encode: gives what the model's own encoder would.
-        applies: whether a given ``X`` may go to ``encode``; any other goes to the model's checks.
+        model: fitted; it is not changed.
+        encode: returns the same as the model's encoder.
+        applies: returns whether ``encode`` accepts an ``X``; any other goes to the model's checks.
 
     Raises:
-        AttributeError: a part is gone; no shortcut is taken then.
+        AttributeError: a private part is missing; no shortcut is taken then.
     """
     check = model._preprocess_X
 
@@ -149,13 +150,13 @@ def boosting_with(model: Any, encode: Callable[[Any], Any], applies: Callable[[A
 
 
 def take_columns(given: Any, columns: Any) -> Any:
-    """The columns of a frame, array or sparse matrix that a ``ColumnTransformer`` would take.
+    """Return the columns a ``ColumnTransformer`` would take from a frame, array or sparse matrix.
 
-    Reaches ``sklearn.utils._safe_indexing``: columns are named, counted, sliced or masked, of any
-    of these, and only scikit-learn knows its own rules. Seen in 1.7 to 1.9.
+    Uses ``sklearn.utils._safe_indexing``: columns may be given by names, positions, a slice or a
+    mask, and only scikit-learn defines the rules. Seen in 1.7 to 1.9.
 
     Raises:
-        ImportError: it is gone; then steps cannot be traced. Predictions go on.
+        ImportError: the function is missing: steps cannot be traced, but predictions still work.
     """
     from sklearn.utils import _safe_indexing
 
@@ -163,9 +164,9 @@ def take_columns(given: Any, columns: Any) -> Any:
 
 
 def pca_solver(step: Any) -> str | None:
-    """The solver that a fitted ``PCA`` chose, which tells whether it drew at random.
+    """Return the solver that a fitted ``PCA`` chose, which determines whether it is random.
 
-    Reaches ``_fit_svd_solver``: the public ``svd_solver`` may be ``auto``. Seen in 1.7 to 1.9. None
-    without it; then the step counts as one that drew.
+    Uses ``_fit_svd_solver``: the public ``svd_solver`` may be ``auto``. Seen in 1.7 to 1.9. None if
+    it is missing; the step then counts as random.
     """
     return getattr(step, "_fit_svd_solver", None)

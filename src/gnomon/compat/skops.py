@@ -1,7 +1,7 @@
 """Private parts of skops that Gnomon uses.
 
-Beside this, :mod:`gnomon.artifact.skops_file` reads skops's files by itself, and so knows the names
-that skops gives its loaders. ``tests/compat/test_skops.py`` holds both to the installed release.
+In addition, :mod:`gnomon.artifact.skops_file` reads skops's files without skops, so it contains the
+names of skops's loaders. ``tests/compat/test_skops.py`` checks both with the installed release.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ __all__ = ["import_without_estimators", "values_on_the_way", "write"]
 
 
 def import_without_estimators() -> None:
-    """Import skops without the list of the estimators that it trusts by itself.
+    """Import skops without its list of the estimators that it trusts by default.
 
-    To make the list it imports the whole of scikit-learn: a seventh of a worker's start, and 11 MB.
-    skops has no option for it, so ``sklearn.utils.all_estimators``, which it calls when it is
-    imported, is another function meanwhile. Seen in skops 0.13 to 0.16. If skops asks elsewhere,
-    the list is made: that takes longer and changes nothing else.
+    To make the list skops imports all of scikit-learn: a seventh of a worker's start, and 11 MB.
+    skops has no option for it. So ``sklearn.utils.all_estimators``, which skops calls when it is
+    imported, is replaced during the import. Seen in skops 0.13 to 0.16. If skops calls another
+    function, the list is made: that takes longer and changes nothing else.
     """
     import sklearn.utils
 
@@ -36,15 +36,15 @@ def import_without_estimators() -> None:
 
 
 def write(obj: Any, check: Callable[[Any], None]) -> bytes:
-    """An object as ``skops.io.dumps`` writes it, in time that grows with its size.
+    """Return an object as ``skops.io.dumps`` writes it, in time linear in its size.
 
-    skops looks for every array in the list of all members of the archive, which is made anew each
-    time. Numbers of NumPy are arrays to it: the vocabulary of a ``TfidfVectorizer`` has one for
-    each word, and 50,000 words took minutes.
+    skops searches for every array in the list of all members of the archive, and makes that list
+    again each time. It treats NumPy scalars as arrays: the vocabulary of a ``TfidfVectorizer`` has
+    one for each word, and 50,000 words took minutes.
 
     Args:
-        obj: what to write.
-        check: is called with every object inside it before that is written, and may raise.
+        obj: the object to write.
+        check: called with every object inside ``obj`` before that is written; it may raise.
     """
     import skops
     from skops.io._utils import SaveContext, get_state
@@ -67,7 +67,7 @@ def write(obj: Any, check: Callable[[Any], None]) -> bytes:
 
 
 def values_on_the_way(traceback: TracebackType | None) -> list[Any]:
-    """The objects that skops was writing when it raised, each inside the one before it."""
+    """Return the objects that skops was writing when it raised, each inside the one before it."""
     from skops.io import _utils
 
     found = []
@@ -80,14 +80,14 @@ def values_on_the_way(traceback: TracebackType | None) -> list[Any]:
 
 
 class _Archive(ZipFile):
-    """Knows quickly whether it has a member."""
+    """An archive with a fast check for whether it has a member."""
 
     def namelist(self) -> list[str]:
         return _Names(self.NameToInfo)
 
 
 class _Names(list[str]):
-    """Names of which only whether one is among them is asked."""
+    """A list of names that supports only ``in``."""
 
     def __init__(self, known: Container[object]) -> None:
         super().__init__()

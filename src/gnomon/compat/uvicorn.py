@@ -1,8 +1,8 @@
 """Private parts of uvicorn, which documents only its settings and its ``Server``.
 
-The classes stand here under their own names. ``tests/compat/test_uvicorn.py`` lists the parts of
-each that Gnomon uses. Seen in 0.54. Without one of them the gateway does not start: an import
-fails, in the process that would serve.
+The classes are imported here under their own names. ``tests/compat/test_uvicorn.py`` lists the
+parts of each that Gnomon uses. Seen in 0.54. Without one of them the gateway does not start: an
+import fails in the serving process.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ __all__ = [
 
 
 def make_connections_with(make: Callable[..., asyncio.Protocol]) -> None:
-    """Have uvicorn make the protocol of each connection by this function from now on.
+    """Make uvicorn create the protocol of each connection with this function from now on.
 
-    Replaces ``uvicorn.protocols.http.auto.AutoHTTPProtocol``, the name that uvicorn looks it up by
-    when a server starts. The public way is ``Config(http=...)``; but BentoML makes the ``Config``,
-    and leaves the choice to uvicorn.
+    Replaces ``uvicorn.protocols.http.auto.AutoHTTPProtocol``, the name that uvicorn looks up when a
+    server starts. The public way is ``Config(http=...)``, but BentoML makes the ``Config`` and
+    leaves the choice to uvicorn.
 
     Args:
-        make: called with ``config``, ``server_state``, ``app_state`` and perhaps ``_loop``.
+        make: called with ``config``, ``server_state``, ``app_state`` and sometimes ``_loop``.
     """
     chosen: Any = make
     auto.AutoHTTPProtocol = chosen

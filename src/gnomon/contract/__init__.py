@@ -1,4 +1,4 @@
-"""The contract: what each feature and output is. Decoding by it, and exact frames.
+"""The contract: what each feature and output is, the decoding of requests, and exact frames.
 
 Only the modules that are used are imported: reading a contract needs neither pandas nor
 scikit-learn.

@@ -1,4 +1,4 @@
-"""One feature's values: an Arrow array as the pandas column of training has them, and back."""
+"""The values of one feature, converted from Arrow to the pandas column of training, and back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Values = Callable[[pa.Array], Any]
 
 
 def numpy_values(feature: Feature) -> Values:
-    """What turns an Arrow column into values for a numpy block."""
+    """Return the function that converts an Arrow column into values for a numpy block."""
     if (kind := cells(feature.dtype)) is not None:
         return lambda array: _objects(array.to_pylist(), _cell_of(kind))
     if feature.dtype == "object[nan]":
@@ -47,7 +47,7 @@ def numpy_values(feature: Feature) -> Values:
 
 
 def pandas_values(feature: Feature, dtype: Any) -> Values:
-    """What turns an Arrow column into a pandas array of ``dtype``."""
+    """Return the function that converts an Arrow column into a pandas array of ``dtype``."""
     if isinstance(dtype, pd.CategoricalDtype):
         codes: dict[Any, int] = {value: i for i, value in enumerate(feature.domain or ())}
         return lambda array: pd.Categorical.from_codes(
@@ -69,10 +69,10 @@ def pandas_values(feature: Feature, dtype: Any) -> Values:
 
 
 def arrow_column(column: pd.Series[Any], feature: Feature) -> pa.Array:
-    """A column of a frame as the feature's Arrow column; NaN, None and NaT are null.
+    """Convert a column of a frame to the feature's Arrow column; NaN, None and NaT are null.
 
     Raises:
-        ContractError: it holds what the feature cannot.
+        ContractError: it contains a value that the feature cannot represent.
     """
     kind = feature.arrow.type
     try:
@@ -97,7 +97,7 @@ def arrow_column(column: pd.Series[Any], feature: Feature) -> pa.Array:
 def _objects(
     values: list[Any], change: Callable[[Any], Any] = lambda value: value, null: Any = None
 ) -> npt.NDArray[np.object_]:
-    """Values as objects, cell by cell: numpy would make one matrix of lists of one length."""
+    """Make an object array cell by cell: numpy would make a matrix of lists of equal length."""
     made = np.empty(len(values), dtype=object)
     for place, value in enumerate(values):
         made[place] = null if value is None else change(value)
@@ -105,7 +105,7 @@ def _objects(
 
 
 def _cell_of(kind: str) -> Callable[[Any], Any]:
-    """What makes the cell of a column of lists out of a list."""
+    """Return the function that makes a list into the cell of a column of lists."""
     if kind in ("list", "tuple"):
         return list if kind == "list" else tuple
     dtype = np.dtype(kind)
@@ -125,12 +125,12 @@ def _arrow_values(feature: Feature, dtype: Any) -> Values:
 
 
 def _clock(array: pa.Array, zone: str | None) -> pa.Array:
-    """What the clock of a zone shows at these instants."""
+    """Return the local times of a zone at these instants."""
     return pc.local_timestamp(array.cast(pa.timestamp("us", zone or "UTC")))
 
 
 def _instants(column: pd.Series[Any], feature: Feature, kind: pa.DataType) -> pa.Array:
-    """Instants in UTC. Arrow would take a column without a zone for UTC, and say nothing."""
+    """Convert a column to instants in UTC; Arrow would treat times without a zone as UTC."""
     if isinstance(column.dtype, pd.ArrowDtype):
         column = _without_arrow(column)
     dtype = column.dtype
@@ -142,10 +142,10 @@ def _instants(column: pd.Series[Any], feature: Feature, kind: pa.DataType) -> pa
 
 
 def _without_arrow(column: pd.Series[Any]) -> pd.Series[Any]:
-    """An Arrow-backed column of timestamps as pandas' own."""
+    """Convert an Arrow-backed column of timestamps to pandas' own type."""
     kind: Any = column.dtype.pyarrow_dtype  # type: ignore[union-attr]
     if not pa.types.is_timestamp(kind):
-        raise TypeError(f"a column of dtype `{column.dtype}` holds no timestamps")
+        raise TypeError(f"a column of dtype `{column.dtype}` does not contain timestamps")
     zone = "" if kind.tz is None else f", {zone_name(kind.tz)}"
     dtype: Any = f"datetime64[{kind.unit}{zone}]"
     return pd.Series(column.astype(dtype))
@@ -154,10 +154,10 @@ def _without_arrow(column: pd.Series[Any]) -> pd.Series[Any]:
 def with_offsets(
     column: pa.Array | pa.ChunkedArray, feature: Feature
 ) -> pa.Array | pa.ChunkedArray:
-    """A column of a file or frame as requests would have it.
+    """Convert a column of a file or frame to the values of requests.
 
-    A clock without a zone means there what it does in training, where its zone was declared; a
-    request has to say it.
+    A time without a zone has the zone that was declared in training; in a request the offset must
+    be stated.
     """
     is_clock = pa.types.is_timestamp(column.type) and column.type.tz is None
     if not (is_clock or pa.types.is_string(column.type)) or not _is_naive(feature):
@@ -169,7 +169,7 @@ def with_offsets(
 
 
 def _is_naive(feature: Feature) -> bool:
-    """Whether the training column is a clock without a zone, which is the feature's."""
+    """Return whether the training column has times without a zone; their zone is the feature's."""
     if feature.type != "timestamp":
         return False
     dtype = training_dtype(feature)
@@ -179,16 +179,32 @@ def _is_naive(feature: Feature) -> bool:
 
 
 def _localized(column: pd.Series[Any], feature: Feature) -> pa.Array:
-    """What a clock without a zone means in the feature's; of an hour that comes twice, the first
-    time, which the clock shows alike."""
+    """Convert times without a zone to instants in the feature's zone.
+
+    An hour that occurs twice, when clocks are put back, means the first.
+    """
     naive = pa.array(column.to_numpy().astype("datetime64[us]"))
     zone = feature.timezone or "UTC"
     try:
         return pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="raise")
     except pa.ArrowInvalid:
-        raise ValueError(
-            f"a time that no clock in {zone} shows, as they are put forward then; is it the zone?"
-        ) from None
+        instants = pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="earliest")
+        skipped = naive.filter(pc.not_equal(pc.local_timestamp(instants), naive))
+        raise _never_shown(skipped, feature, zone) from None
+
+
+def _never_shown(skipped: pa.Array, feature: Feature, zone: str) -> ContractError:
+    """The refusal of clock times that are skipped when clocks are put forward."""
+    label = f"X[{feature.column if feature.column is not None else feature.name!r}]"
+    times = f"{len(skipped):,} times" if len(skipped) > 1 else "a time"
+    return ContractError(
+        f"{times} that no clock in {zone} shows, such as {skipped[0].as_py()}: clocks are put "
+        "forward then",
+        where=f"column `{feature.name}`",
+        hint='if the column is by another clock, say so: timezone="UTC"; else drop those rows, '
+        f'or put them forward too: {label} = {label}.dt.tz_localize("{zone}", '
+        'nonexistent="shift_forward", ambiguous=True).dt.tz_localize(None)',
+    )
 
 
 def _items(value: Any) -> Any:
@@ -198,7 +214,7 @@ def _items(value: Any) -> Any:
 
 
 def category_values(column: pd.Series[Any]) -> pa.Array:
-    """A column of categories as their values; intervals as their text."""
+    """Return the values of a column of categories; intervals as text."""
     categories: Any = column.dtype.categories  # type: ignore[union-attr]
     if not isinstance(categories, pd.IntervalIndex):
         return pa.Array.from_pandas(column)

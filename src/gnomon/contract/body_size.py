@@ -1,4 +1,4 @@
-"""Sizes of request bodies, without the libraries that read one: clients import this too."""
+"""Sizes of request bodies, in a module without heavy imports, because clients need it too."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ __all__ = ["SOON_BYTES"]
 
 SOON_BYTES = 65_536
 """The longest body that :meth:`gnomon.contract.Decoder.decode_soon` reads: less than a millisecond
-if it is clean, and a reading that ends at the first oddity if it is not."""
+if it is clean; otherwise the fast path ends at the first unusual value."""

@@ -1,4 +1,4 @@
-"""One feature of a contract from a column of the training frame."""
+"""Inference of one feature of a contract from a column of the training frame."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from gnomon.contract.feature import ItemType, holds
 from gnomon.contract.intervals import interval_text
 from gnomon.contract.zones import zone_name
 from gnomon.errors import ContractError
+from gnomon.name_lists import listed
 
 __all__ = ["infer_feature"]
 
 LARGEST_DOMAIN = 200
+LISTED_KINDS = 5
+_REAL = (bool, int, float, np.bool_, np.integer, np.floating)
 
 _NUMBERS: dict[str, FeatureType] = {
     "b": "boolean",
@@ -66,17 +69,17 @@ def infer_feature(
     carried: bool = False,
     may_lack: bool = False,
 ) -> Feature:
-    """The feature that a column of the training frame is.
+    """Infer the feature of a column of the training frame.
 
     Args:
-        column: with its name.
-        timezone: the zone of its clock, if it holds timestamps without one.
-        carried: it is not given to the pipeline.
-        may_lack: null is a key that a record does not have.
+        column: the column, with its name.
+        timezone: its time zone, if it contains timestamps without one.
+        carried: whether the column is not given to the pipeline.
+        may_lack: whether null stands for a key that a record does not have.
 
     Raises:
-        ContractError: JSON could not send it, or it could not be rebuilt exactly; with the line
-            that makes something of it that can be.
+        ContractError: JSON cannot represent it, or it could not be rebuilt exactly; the hint has
+            a line that converts it.
     """
     try:
         nullable = bool(column.isna().any())
@@ -113,7 +116,7 @@ def _integer_label(name: Any) -> int | None:
 
 
 def _seen(column: pd.Series[Any], timezone: str | None) -> tuple[FeatureType, dict[str, Any]]:
-    """The type of a column, and the domain, range, zone or shape seen in it."""
+    """Return the type of a column, and the domain, range, zone or shape seen in it."""
     dtype: Any = column.dtype
     if isinstance(dtype, pd.ArrowDtype):
         return _seen_arrow(column, timezone)
@@ -137,7 +140,7 @@ def _declared(column: pd.Series[Any], timezone: str | None) -> str:
     if timezone is None:
         raise ContractError(
             "the timestamps have no time zone, so it is unknown which instants they are",
-            hint='say which zone their clock shows: timezone="America/New_York", '
+            hint='state their time zone: timezone="America/New_York", '
             f'or X[{column.name!r}] = X[{column.name!r}].dt.tz_localize("America/New_York")',
         )
     return timezone
@@ -184,14 +187,34 @@ def _seen_objects(column: pd.Series[Any]) -> tuple[FeatureType, dict[str, Any]]:
         return _seen_text(column)
     found = _OBJECTS.get(kind)
     if found is None:
-        raise ContractError(f"an object column of kind {kind} cannot be sent as JSON")
+        raise _cannot_be_sent(known, kind)
     if found == "decimal":
         return found, {"scale": _scale(known), **_range(known)}
     return found, {} if found in ("boolean", "date") else _range(known)
 
 
+def _cannot_be_sent(known: pd.Series[Any], kind: str) -> ContractError:
+    """The refusal of objects: what they are, and, where numbers are meant, how to have these."""
+    kinds = sorted({type(value).__qualname__ for value in known})
+    if kinds == ["dict"]:
+        name = repr(known.name)
+        return ContractError(
+            "the cells are dictionaries, and a feature is one value",
+            hint=f"make a column of each key, and let the pipeline read those: X = X.drop(columns="
+            f"{name}).join(pd.json_normalize(X[{name}].tolist()).set_index(X.index))",
+        )
+    if len(kinds) > 1:
+        numbers = all(isinstance(value, (*_REAL, Decimal)) for value in known)
+        return ContractError(
+            f"the cells are of several kinds: {listed(kinds, LISTED_KINDS)}",
+            hint=f"X[{known.name!r}] = X[{known.name!r}].astype(float)" if numbers else None,
+        )
+    what = f"kind {kind}" if kinds == [] or kind != "mixed" else f"type `{kinds[0]}`"
+    return ContractError(f"an object column of {what} cannot be sent as JSON")
+
+
 def _scale(known: pd.Series[Any]) -> int:
-    """The most digits after the point that a value has."""
+    """Return the largest number of digits after the point."""
     exponents = [value.as_tuple().exponent for value in known]
     if not all(isinstance(exponent, int) for exponent in exponents):
         raise ContractError(
@@ -219,12 +242,12 @@ def _seen_lists(column: pd.Series[Any], items: Any) -> tuple[FeatureType, dict[s
     )
     if kind is None or (kind == "string" and not strings):
         raise ContractError(
-            "the arrays hold values that are not all numbers, all booleans or all text",
+            "the arrays contain values that are not all numbers, all booleans or all text",
             hint=f"X[{name}] = [[str(item) for item in cell] for cell in X[{name}]]",
         )
     if kind == "float" and not all(np.isfinite(array).all() for array in known):
         raise ContractError(
-            "an array holds NaN or infinity, which JSON has not",
+            "an array contains NaN or infinity, which JSON cannot represent",
             hint=f"X[{name}] = [np.nan_to_num(cell) for cell in X[{name}]]",
         )
     lengths = {len(array) for array in known}
@@ -240,7 +263,7 @@ def _seen_text(column: pd.Series[Any]) -> tuple[FeatureType, dict[str, Any]]:
 
 
 def _range(column: pd.Series[Any]) -> dict[str, Any]:
-    """The least and the greatest value, as floats that lie around both."""
+    """Return the range as floats: one not above the minimum, one not below the maximum."""
     numbers = column.dropna().to_numpy()
     known = numbers[np.isfinite(numbers.astype(np.float64))]
     if not len(known):
@@ -248,8 +271,8 @@ def _range(column: pd.Series[Any]) -> dict[str, Any]:
     low, high = (_plain(value) for value in (known.min(), known.max()))
     if isinstance(high, int) and high >= 2**63:
         raise ContractError(
-            f"the column holds {high}, beyond 64 signed bits",
-            hint="make a quantity a float, and an identifier text: "
+            f"the column contains {high}, beyond 64 signed bits",
+            hint="convert a quantity to float, and an identifier to text: "
             + _TEXT.format(repr(column.name)),
         )
     return {"minimum": _at_most(low), "maximum": -_at_most(-high)}
@@ -260,13 +283,13 @@ def _plain(value: Any) -> Any:
 
 
 def _at_most(number: float | Decimal) -> float:
-    """The largest float not above ``number``, which may be a number no float equals."""
+    """Return the largest float not above ``number``, which may not be a float itself."""
     nearest = float(number)
     return math.nextafter(nearest, -math.inf) if nearest > number else nearest
 
 
 def _conversion(column: pd.Series[Any]) -> str:
-    """The line that makes a column of it that can be sent."""
+    """Return the line of code that converts the column into one that can be sent."""
     dtype = str(column.dtype)
     if dtype == "object":
         dtype = pd.api.types.infer_dtype(column, skipna=True)
@@ -275,7 +298,7 @@ def _conversion(column: pd.Series[Any]) -> str:
 
 
 def _in_records(column: pd.Series[Any]) -> str:
-    """The line that makes the values of one key text."""
+    """Return the line of code that converts the values of one key to text."""
     key = repr(column.name)
     return f"X = [row | {{{key}: str(row[{key}])}} if {key} in row else row for row in X]"
 

@@ -1,4 +1,4 @@
-"""The contract: what each input feature and each output is, as a file a person can edit."""
+"""The contract: what each input feature and each output is, as a file that people can edit."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ __all__ = [
 ]
 
 FORMAT = 3
-"""1: the first. 2: a feature may have ``max_age``.
-3: outputs of several kinds; features beside the pipeline's."""
+"""1: the first format. 2: a feature may have ``max_age``.
+3: outputs of several kinds; features that are not given to the pipeline."""
 
 InputKind: TypeAlias = Literal["frame", "series", "records", "array"]
 
@@ -45,14 +45,14 @@ Task = Literal[
     "density_estimation",
     "transformation",
 ]
-"""What a model does, in scikit-learn's words."""
+"""What a model does, in scikit-learn's terms."""
 
 _SINCE_3 = {"layout": "columns", "input": "frame"}
-"""Keys that format 3 added, and what a contract says that leaves them out."""
+"""Keys that format 3 added, and their values in a contract without them."""
 
 _NAME = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]+')
 
-_KIND = Format("contract", FORMAT, hint="write what the format is", damaged=ContractError)
+_KIND = Format("contract", FORMAT, hint="write the number of the format", damaged=ContractError)
 
 
 class _Head(msgspec.Struct):
@@ -62,24 +62,24 @@ class _Head(msgspec.Struct):
 class Contract(
     msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True
 ):
-    """What a request must hold and what an answer will hold.
+    """What a request must contain and what an answer will contain.
 
     Attributes:
         format: the version of this file's format; see ``docs/formats.md`` before changing it.
-        task: what the model does, in scikit-learn's words.
+        task: what the model does, in scikit-learn's terms.
         features: the inputs, in the order of the training frame.
-        outputs: the outputs: predictions, then probabilities or scores; or a transformer's
-            columns. Those of a kind are in the order in which its method gives them.
-        classes: the labels of a classifier of one target, as in ``classes_``.
-        entity_key: the features that together identify the entity predicted for; joins and sampling
-            use them.
+        outputs: the outputs: predictions, then probabilities or scores; or a transformer's columns.
+            Outputs of one kind are in the order in which their method returns them.
+        classes: the labels of a classifier with one target, as in ``classes_``.
+        entity_key: the features that together identify what a prediction is about; joins and
+            sampling use them.
         event_time: the timestamp feature with the time the prediction was requested.
-        layout: how numbers of one dtype lie in the memory of the frame that the pipeline gets:
-            column by column, or ``rows``, as in a frame made of a NumPy array. Sums of products
-            are added in an order that depends on it, and may differ in their last digits.
-        input: how features are handed to the pipeline: as a ``frame``, if not given; the only one
+        layout: the memory layout of numbers of one dtype in the frame that the pipeline gets:
+            column by column, or ``rows``, as in a frame made from a NumPy array. The order in which
+            sums are computed depends on it, so results may differ in their last digits.
+        input: how features are passed to the pipeline: by default as a ``frame``; a single feature
             as a ``series``; as ``records``, dictionaries without the keys that a request leaves
-            out; or as an ``array`` with a column for each, in their order.
+            out; or as an ``array`` with a column for each, in order.
     """
 
     format: int = FORMAT
@@ -103,29 +103,29 @@ class Contract(
         return pa.schema([output.arrow for output in self.outputs])
 
     def outputs_of(self, role: Role) -> tuple[Output, ...]:
-        """The outputs of one kind, in their order."""
+        """Return the outputs of one kind, in order."""
         return tuple(output for output in self.outputs if output.role == role)
 
     @property
     def probability_columns(self) -> tuple[str, ...]:
-        """The output columns that hold class probabilities, in the order of ``classes``."""
+        """The output columns with class probabilities, in the order of ``classes``."""
         return tuple(output.name for output in self.outputs_of("probability"))
 
     @property
     def learned(self) -> Literal["classification", "regression"] | None:
-        """The task, where the model learned it from one target; None of any other model."""
+        """The task, if the model learned it from one target; None for other models."""
         if self.targets or self.task not in ("classification", "regression"):
             return None
         return self.task
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """What a model of several targets predicts, in its order; empty of one target."""
+        """The targets of a model with several, in order; empty for one target."""
         return tuple(dict.fromkeys(o.target for o in self.outputs if o.target is not None))
 
     @property
     def compared_as(self) -> dict[str, Literal["label", "number", "probability"]]:
-        """By output, what two of its values are compared as where no policy says otherwise."""
+        """How the values of each output are compared if the policy does not say."""
         return {output.name: self._compared_as(output) for output in self.outputs}
 
     def _compared_as(self, output: Output) -> Literal["label", "number", "probability"]:
@@ -135,19 +135,19 @@ class Contract(
         return "label" if names_a_class or output.type in ("string", "boolean") else "number"
 
     def classes_of(self, output: Output) -> tuple[Scalar, ...]:
-        """The labels that a prediction may be; empty where nobody says."""
+        """Return the labels that a prediction may have; empty if they are not stated."""
         if output.role != "prediction":
             return ()
         return self.classes if output.target is None else output.classes
 
     @property
     def digest(self) -> str:
-        """The first 12 hex digits of the SHA-256 of the contract as its file would hold it."""
+        """The first 12 hex digits of the SHA-256 of the contract in the form of its file."""
         as_read = msgspec.json.decode(msgspec.json.encode(self), type=Contract)
         return hashlib.sha256(_content(as_read)).hexdigest()[:12]
 
     def feature(self, name: str) -> Feature:
-        """The feature of that name.
+        """Return the feature with a name.
 
         Raises:
             ContractError: there is none.
@@ -161,7 +161,7 @@ class Contract(
         )
 
     def write(self, path: Path) -> None:
-        """Write as indented JSON, one key per line, to be read and edited."""
+        """Write indented JSON, one key per line, for people to read and edit."""
         path.write_bytes(msgspec.json.format(_content(self), indent=2) + b"\n")
 
     @classmethod
@@ -169,8 +169,8 @@ class Contract(
         """Read a contract file.
 
         Raises:
-            ContractError: not JSON, an unknown key, a wrong value, or a contradiction; with the
-                path of the offending key.
+            ContractError: not JSON, an unknown key, a wrong value, or a contradiction; it names the
+                path of the wrong key.
             NewerFormat: a newer version of Gnomon wrote it.
         """
         try:
@@ -209,9 +209,9 @@ class Contract(
         """Refuse a contract that contradicts itself.
 
         Raises:
-            ContractError: duplicate names, keys that are not features, a default
-                missing or of the wrong type, a dtype that cannot hold its feature, outputs that
-                do not follow from task and classes, a format this version does not know.
+            ContractError: duplicate names, keys that are not features, a default that is missing
+                or of the wrong type, a dtype that cannot hold its feature, outputs that do not
+                fit task and classes, or a format that this version does not support.
         """
         check_version(self.format, _KIND, "$.format")
         self._check_names()
@@ -246,7 +246,7 @@ class Contract(
                 )
 
     def _check_format(self) -> None:
-        """A file of an older format must be one that its readers can read."""
+        """Check that readers of the contract's own, older format could read it."""
         aged = [i for i, feature in enumerate(self.features) if feature.max_age is not None]
         if self.format == 1 and aged:
             raise _too_old("max_age", f"$.features[{aged[0]}].max_age", since=2)
@@ -268,7 +268,7 @@ class Contract(
         given = [feature for feature in self.features if not feature.carried]
         if self.features and not given:
             raise ContractError(
-                "every feature is carried, and none is given to the pipeline", where="$.features"
+                "every feature is carried, so none is given to the pipeline", where="$.features"
             )
         if self.input == "series" and len(given) != 1:
             raise ContractError(
@@ -314,7 +314,7 @@ class Contract(
         kinds = [output.role for output in self.outputs]
         if [kind for kind, _ in groupby(kinds)] != list(dict.fromkeys(kinds)):
             raise ContractError(
-                "expected the outputs of one kind to stand together", where="$.outputs"
+                "expected the outputs of one kind to be consecutive", where="$.outputs"
             )
         if self.classes and self.task not in ("classification", "outlier_detection"):
             raise ContractError(f"a {self.task} has no classes", where="$.classes")
@@ -326,15 +326,15 @@ class Contract(
             self._check_target(target)
 
     def _check_target(self, target: str | None) -> None:
-        """One prediction, and no probability or one for each of its classes."""
+        """Check for one prediction, and no probability or one for each of its classes."""
         about = [o for o in self.outputs if o.role != "value" and o.target == target]
         predictions = [output for output in about if output.role == "prediction"]
         if len(predictions) > 1:
             raise ContractError(
-                "expected one prediction of a target, got "
+                "expected one prediction for a target, got "
                 + ", ".join(output.name for output in predictions),
                 where="$.outputs",
-                hint='say which `target` each is of, or its `kind`: "score" or "value"',
+                hint='give each a `target`, or a `kind`: "score" or "value"',
             )
         named = [o for o in about if o.role == "probability" and o.label is None]
         classes = self.classes_of(predictions[0]) if predictions else ()
@@ -347,7 +347,7 @@ class Contract(
 
 
 def _content(contract: Contract) -> bytes:
-    """As JSON; a contract of an older format as the releases of that format read it."""
+    """Return the contract as JSON; in an older format, in the form that its releases read."""
     content = msgspec.to_builtins(contract)
     for key, default in _SINCE_3.items():
         if content[key] == default:
@@ -378,7 +378,7 @@ def _at(where: str, contract: Contract, name: str) -> Feature:
 
 
 def _unfit(error: msgspec.ValidationError, content: Any, path: Path) -> ContractError:
-    """The refusal of JSON that is no contract, with what would be taken instead."""
+    """Return the error for JSON that is not a contract, with what would be accepted."""
     kind = Contract if isinstance(content, dict) and "format" in content else _Head
     message, place, hint = struct_error(error, kind, content)
     inside = None if place == "$" else place

@@ -1,4 +1,4 @@
-"""Request bodies into rows and rows into Arrow batches, by contract."""
+"""Decoding of request bodies into rows, and of rows into Arrow batches, by contract."""
 
 from __future__ import annotations
 
@@ -42,26 +42,27 @@ Row = msgspec.Struct
 
 _ROWS_FIRST = re.compile(rb'\s*\{\s*"rows"\s*:')
 MOST_UNKNOWN = 100
-"""Unknown fields of a body that are named; the rest are in the body, which is logged as it is."""
+"""How many unknown fields of a body are named; the logged body contains all of them."""
 LONGEST_NAME = 100
-"""Characters of an unknown field's name that are kept."""
+"""How many characters of an unknown field's name are kept."""
 
 SOON_UNUSUAL_BYTES = 4_096
-"""The longest of those that are not clean: explaining one takes up to a microsecond a byte."""
+"""The longest unusual body of those: explaining one takes up to a microsecond per byte."""
 SOON_VALUES = 10_000
-"""The most values, rows times features, that become Arrow in a millisecond or two."""
+"""The most values, rows times features, that can be converted to Arrow in one or two
+milliseconds."""
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Decoded(msgspec.Struct, frozen=True):
-    """A request body, read.
+    """A decoded request body.
 
     Attributes:
         rows: the records, at least one.
-        single: the body was one record, not ``{"rows": [...]}``.
-        unknown: the keys that are not features, each once, in order of appearance; the first 100,
-            and of each the first 100 characters.
+        single: whether the body was one record, not ``{"rows": [...]}``.
+        unknown: the keys that are not features, each once, in order of appearance: the first 100,
+            each cut to 100 characters.
     """
 
     rows: list[Row]
@@ -70,19 +71,19 @@ class Decoded(msgspec.Struct, frozen=True):
 
 
 class Decoder:
-    """Reads the request bodies of one contract.
+    """A decoder of request bodies for one contract.
 
     A body is one record, ``{"dep_delay": 3.5, ...}``, or ``{"rows": [{...}, ...]}``. Clean bodies
-    take one ``msgspec`` pass; anything unusual (``3.0`` for an integer, an extra field, a
-    mistake) is read again by the readers of :mod:`gnomon.contract.json_values`. Of a key given
-    twice the last one counts, as in most JSON readers.
+    take one ``msgspec`` pass; anything unusual (``3.0`` for an integer, an extra field, a mistake)
+    is read again by the readers of :mod:`gnomon.contract.json_values`. If a key is given twice, the
+    last one counts, as in most JSON readers.
     """
 
     def __init__(self, contract: Contract, columns: Sequence[str] | None = None) -> None:
         """
         Args:
-            contract: what to read by.
-            columns: what the columns of a batch are called; as the features, if not given.
+            contract: the contract to decode with.
+            columns: the names of the columns of a batch; by default those of the features.
         """
         self.contract = contract
         names = contract.input_schema.names if columns is None else columns
@@ -90,7 +91,7 @@ class Decoder:
             [field.with_name(n) for field, n in zip(contract.input_schema, names, strict=True)]
         )
         self._struct = pa.struct(list(self.schema))
-        pa.array([], self._struct)  # the first one imports pandas: now, not in a request
+        pa.array([], self._struct)  # the first call imports pandas: now, not in a request
         self._features = {feature.name: feature for feature in contract.features}
         self._readers = {name: reader(f) for name, f in self._features.items()}
         self._fields = {name: f"f{i}" for i, name in enumerate(self._features)}
@@ -128,8 +129,8 @@ class Decoder:
         Raises:
             MalformedBody: not JSON.
             BodyTooLarge: more than ``max_rows`` rows.
-            InvalidRequest: JSON that does not keep to the contract; ``where`` is the path of the
-                first offending value, such as ``$.rows[3].dep_delay``.
+            InvalidRequest: JSON that violates the contract; ``where`` is the path of the first
+                wrong value, such as ``$.rows[3].dep_delay``.
         """
         decoded = self._decode_clean(body)
         if decoded is None:
@@ -138,7 +139,7 @@ class Decoder:
         return decoded
 
     def decode_soon(self, body: bytes, max_rows: int | None = None) -> Decoded | None:
-        """The same in a few milliseconds at most, whatever the body is; None if it takes longer.
+        """Read a body in at most a few milliseconds, whatever it is; None if it takes longer.
 
         Raises:
             InvalidRequest: see :meth:`decode`.
@@ -152,12 +153,12 @@ class Decoder:
         return decoded if len(decoded.rows) * len(self._fields) <= SOON_VALUES else None
 
     def batch(self, rows: Sequence[Row]) -> pa.RecordBatch:
-        """Decoded rows as one Arrow batch of the contract's ``input_schema``."""
+        """Convert decoded rows to one Arrow batch of the contract's ``input_schema``."""
         array = pa.array([astuple(row) for row in rows], self._struct)
         return pa.RecordBatch.from_struct_array(array)
 
     def outside(self, rows: Sequence[Row]) -> dict[str, int]:
-        """How many rows were let through with a value out of domain or range, by feature."""
+        """Count, by feature, the accepted rows with a value outside of its domain or range."""
         counted = {name: bounds.outside([*map(get, rows)]) for name, get, bounds in self._bounds}
         return {name: count for name, count in counted.items() if count}
 
@@ -177,7 +178,7 @@ class Decoder:
         )
 
     def _decode_clean(self, body: bytes) -> Decoded | None:
-        """The body in one pass; None if anything about it is unusual."""
+        """Decode the body in one pass; None if anything in it is unusual."""
         try:
             if _ROWS_FIRST.match(body):
                 decoded = Decoded(self._rows.decode(body).rows, single=False)
@@ -190,7 +191,7 @@ class Decoder:
         return decoded if self._convert(decoded.rows) else None
 
     def _convert(self, rows: list[Row]) -> bool:
-        """Read what msgspec has no type for; whether every value can be read."""
+        """Convert the types that msgspec lacks; return whether every value could be converted."""
         try:
             for field, read in self._converted:
                 for row in rows:
@@ -247,12 +248,12 @@ class Decoder:
 
 
 class Body(NamedTuple):
-    """What a body holds before any contract is asked.
+    """The content of a body before it is checked with a contract.
 
     Attributes:
         rows: what should be the records, at least one.
-        single: the body was one record, not ``{"rows": [...]}``.
-        unknown: the keys beside ``rows``.
+        single: whether the body was one record, not ``{"rows": [...]}``.
+        unknown: the keys next to ``rows``.
     """
 
     rows: list[Any]
@@ -264,9 +265,9 @@ def read_body(body: bytes, features: Collection[str] = ()) -> Body:
     """Parse a body as JSON and find its records.
 
     Args:
-        body: of a request.
-        features: their names. Where ``rows`` is one, a body is records if its ``rows`` are objects:
-            no feature is a list of objects.
+        body: the body of a request.
+        features: the names of the features. If ``rows`` is one of them, a body has records if its
+            ``rows`` are objects: no feature is a list of objects.
 
     Raises:
         MalformedBody: not JSON.
@@ -307,7 +308,7 @@ def _rows_type(row: type[Row]) -> Any:
 
 
 def _wire_type(feature: Feature) -> Any:
-    """The msgspec type of a feature: what the fast path accepts."""
+    """Return the msgspec type of a feature: what the fast path accepts."""
     kind = _WIRE[feature.type](feature)
     return kind | None if feature.nullable else kind
 
@@ -359,7 +360,7 @@ _WIRE: dict[str, Any] = {
 
 
 def _named(unknown: Iterable[str]) -> tuple[str, ...]:
-    """Unknown fields as they are reported: not too many, and none of them long."""
+    """Limit the number and length of unknown fields for a report."""
     return tuple(
         name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
         for name in islice(unknown, MOST_UNKNOWN)

@@ -1,8 +1,8 @@
-"""What changes for today's clients when one contract replaces another.
+"""What changes for existing clients when one contract replaces another.
 
-A request of today is one that the old contract accepts and that holds its features. Fields that are
-no feature are let through whatever they hold, so nothing is promised about a field that a new
-feature happens to be called as; ``gnomon check`` of the log tells.
+An existing request is one that the old contract accepts and that has its features. Fields that are
+not features are accepted with any content. So nothing can be said about an unknown field with the
+name of a new feature; ``gnomon check`` of the log shows what clients send there.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ Level = Literal["compatible", "warning", "incompatible"]
 _ORDER: tuple[Level, ...] = ("incompatible", "warning", "compatible")
 _TEXT = ("string", "category")
 _NEVER_COERCED = (*_TEXT, "timestamp")
-"""Of a timestamp, ``outside`` says more, and is compared."""
+"""For a timestamp, ``outside`` decides, and is compared."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that the new contract says differently.
+    """One difference between the contracts.
 
     Attributes:
-        level: ``incompatible``: requests of today are refused, or mean something else.
+        level: ``incompatible``: existing requests are refused, or get another meaning.
             ``warning``: some may be, or answers change. ``compatible``: none is.
         where: the feature or the output, or the key of the contract.
         what: the key that changed; ``added`` or ``removed``.
-        old, new: what it was and what it is, in words.
-        says: what that means for clients.
+        old, new: the old and the new value, in words.
+        says: the consequence for clients.
     """
 
     level: Level
@@ -49,18 +49,18 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def difference(old: Contract, new: Contract) -> list[Change]:
-    """What ``new`` says differently from ``old``, judged for the requests that clients send today.
+    """Compare two contracts and judge each difference for the requests that clients send today.
 
     Returns:
-        The changes, the gravest first, then in the order of the contracts. Without an incompatible
-        change and without a warning, ``new`` accepts every request that ``old`` accepts.
+        The changes, the most severe first, then in the order of the contracts. Without incompatible
+        changes and warnings, ``new`` accepts every request that ``old`` accepts.
     """
     found = [*_features(old, new), *_keys(old, new), *_answers(old, new)]
     return sorted(found, key=lambda change: _ORDER.index(change.level))
 
 
 def worst(changes: Iterable[Change]) -> Level:
-    """The gravest level there is; ``compatible`` of no changes."""
+    """Return the most severe level; ``compatible`` if there are no changes."""
     return min((change.level for change in changes), key=_ORDER.index, default="compatible")
 
 
@@ -133,7 +133,7 @@ def _left_out(feature: Feature) -> str:
 
 
 def _reading(old: Feature, new: Feature) -> Iterator[Change]:
-    """How values are read: spelled out, with an offset, in a column that holds so much."""
+    """Compare how values are read: as text, with an offset, within the limits of a dtype."""
     if old.coerce and not new.coerce and old.type not in _NEVER_COERCED:
         says = "values are no longer converted, and refused in another type"
         yield _change("incompatible", new, "coerce", "true", "false", says)
@@ -150,7 +150,7 @@ def _reading(old: Feature, new: Feature) -> Iterator[Change]:
         offsets = {True: "the zone's own", False: "any"}
         was, becomes = offsets[old.own_offset_only], offsets[new.own_offset_only]
         level = "incompatible" if new.own_offset_only else "compatible"
-        says = f"offsets other than that of {new.timezone or 'UTC'} are refused"
+        says = f"offsets different from that of {new.timezone or 'UTC'} are refused"
         says = says if new.own_offset_only else "any offset is converted"
         yield _change(level, new, "outside", was, becomes, says)
     (first, last), (low, high) = years(old.dtype), years(new.dtype)
@@ -160,7 +160,7 @@ def _reading(old: Feature, new: Feature) -> Iterator[Change]:
 
 
 def _seen(old: Feature, new: Feature) -> Iterator[Change]:
-    """Domain, range and what the dtype holds: values that were taken and are refused now."""
+    """Compare domain, range and dtype: find values that were accepted and are now refused."""
     if {old.type, new.type} <= {*_TEXT}:
         yield from _domain(old, new)
     elif {old.type, new.type} <= {"integer", "float"}:
@@ -177,7 +177,7 @@ def _domain(old: Feature, new: Feature) -> Iterator[Change]:
         else:
             yield _narrowed(old, new, "domain", "warning", "values never seen are refused")
     elif gone and new.domain:
-        says = f"{', '.join(map(shown, gone[:5]))} let through, but never seen in training"
+        says = f"{', '.join(map(shown, gone[:5]))} accepted, but never seen in training"
         yield _narrowed(old, new, "domain", "warning", says)
     elif was != becomes or old.outside != new.outside:
         yield _narrowed(old, new, "domain", "compatible", "every value is accepted as before")
@@ -214,11 +214,11 @@ def _bounds(feature: Feature) -> str:
 
 
 def _meaning(old: Feature, new: Feature) -> Iterator[Change]:
-    """What no check of a value can see."""
+    """Compare what no check of a value can see: the unit and the age."""
     if _word(old.unit) != _word(new.unit):
         was, becomes = old.unit or "not stated", new.unit or "not stated"
         if old.unit and new.unit:
-            says = "the same numbers mean something else"
+            says = "the same numbers have another meaning"
             yield _change("incompatible", new, "unit", was, becomes, says)
         else:
             says = "it is unknown whether clients send that unit"
@@ -231,7 +231,7 @@ def _meaning(old: Feature, new: Feature) -> Iterator[Change]:
 
 
 def _word(unit: str | None) -> str:
-    """A unit as people mean it: ``Miles`` are miles."""
+    """Normalise a unit: ``Miles`` are miles."""
     return (unit or "").strip().casefold()
 
 

@@ -1,4 +1,4 @@
-"""The pandas dtype of a training column, as a name in the contract and back."""
+"""The pandas dtype of a training column, converted to its name in the contract and back."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OBJECTS = re.compile(r"object|object\[nan\]|list|tuple|ndarray\[.+\]")
 
 
 def training_dtype(feature: Feature) -> Dtype:
-    """The dtype that the feature's column had in training.
+    """Return the dtype that the feature's column had in training.
 
     Raises:
         ContractError: there is no such dtype.
@@ -47,21 +47,20 @@ def training_dtype(feature: Feature) -> Dtype:
 
 
 def is_numpy(dtype: Dtype) -> bool:
-    """Whether a frame holds columns of this dtype in one numpy block, row by row."""
+    """Return whether a frame keeps columns of this dtype in one numpy block, row by row."""
     return isinstance(dtype, np.dtype) and dtype.kind != "M"
 
 
 def cells(dtype: str) -> str | None:
-    """What the cells of a column of lists are: ``list``, ``tuple`` or a numpy dtype; None of
-    anything else."""
+    """Return the cell type of a column of lists: ``list``, ``tuple``, a numpy dtype; else None."""
     return dtype.removeprefix("ndarray[").removesuffix("]") if _is_cell(dtype) else None
 
 
 def dtype_name(column: pd.Series[Any]) -> str:
-    """What :class:`Feature` calls the dtype of a training column.
+    """Return the name of a training column's dtype in :class:`Feature`.
 
     Raises:
-        ContractError: an object column whose nulls, or whose arrays, are of several kinds.
+        ContractError: it is an object column whose nulls, or whose arrays, are of several kinds.
     """
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
@@ -90,7 +89,7 @@ def _categories(feature: Feature) -> pd.CategoricalDtype:
 
 
 def _arrow(name: str) -> pa.DataType:
-    """An Arrow type by the name that Arrow itself prints for it."""
+    """Return an Arrow type by the name that Arrow itself prints for it."""
     if found := _TIMESTAMP.fullmatch(name):
         return pa.timestamp(found[1], found[3])
     if found := _DECIMAL.fullmatch(name):

@@ -39,13 +39,13 @@ FeatureType = Literal[
 ItemType = Literal["integer", "float", "boolean", "string"]
 Scalar = bool | int | float | str
 Role = Literal["prediction", "probability", "score", "value"]
-"""What an output is: from ``predict``, from ``predict_proba``, from ``decision_function`` or
+"""The kinds of outputs: from ``predict``, from ``predict_proba``, from ``decision_function`` or
 ``score_samples``, or one column of ``transform``."""
 
 _PROBABILITY = "probability_"
 
 DECIMAL_DIGITS = 38
-"""Digits of a decimal, before and after the point together: what 128 bits hold."""
+"""The digits of a decimal, before and after the point together, that 128 bits can hold."""
 
 _ARROW: dict[str, pa.DataType] = {
     "integer": pa.int64(),
@@ -95,12 +95,12 @@ _ZONE = re.compile(r"datetime64\[\w+, (.+)\]|timestamp\[\w+, tz=(.+)\]\[pyarrow\
 
 
 def holds(dtype: str, kind: FeatureType) -> bool:
-    """Whether a column of the pandas ``dtype`` can hold a feature of type ``kind``."""
+    """Return whether a column of the pandas ``dtype`` can hold a feature of type ``kind``."""
     return _DTYPES[kind].fullmatch(dtype) is not None
 
 
 def can_be_null(dtype: str) -> bool:
-    """Whether a column of the pandas ``dtype`` can hold a null."""
+    """Return whether a column of the pandas ``dtype`` can hold a null."""
     return _CANNOT_HOLD_NULL.fullmatch(dtype) is None
 
 
@@ -111,40 +111,40 @@ class Feature(
 
     Attributes:
         name: the key in the request and the column in the frame the pipeline sees.
-        type: ``integer`` (64 bit), ``float``, ``boolean``, ``string``, ``category`` (a string out
-            of ``domain``), ``timestamp`` (ISO 8601 with an offset), ``date`` (``2013-01-31``),
+        type: ``integer`` (64 bit), ``float``, ``boolean``, ``string``, ``category`` (a string from
+            ``domain``), ``timestamp`` (ISO 8601 with an offset), ``date`` (``2013-01-31``),
             ``decimal`` (text such as ``"12.50"``, or a number) or ``list`` (an array).
-        dtype: the pandas dtype of the training column; online frames are rebuilt with it. Some are
-            written longer than pandas does, whose own name leaves out what matters:
-            ``category[ordered]``, ``category[int64]``, ``object[nan]`` for objects whose nulls are
-            NaN, not None; and ``list``, ``tuple`` and ``ndarray[float32]`` for objects that are
-            these.
-        carried: sent, logged, joined on and sampled by, and not given to the pipeline.
-        column: the integer that names the training column, where no text does; ``name`` is its
+        dtype: the pandas dtype of the training column; online frames are rebuilt with it. Some
+            names are longer than in pandas, which omits details: ``category[ordered]``,
+            ``category[int64]``, ``object[nan]`` for objects whose nulls are NaN, not None; and
+            ``list``, ``tuple`` and ``ndarray[float32]`` for objects of these types.
+        carried: whether it is sent, logged and used to join and sample, but not given to the
+            pipeline.
+        column: the integer name of the training column, if its name is not text; ``name`` has its
             digits.
-        items: what a list holds.
-        length: how many items every list has; any number, if not given.
-        scale: digits of a decimal after the point.
-        nullable: whether ``null`` is an answer the pipeline was trained to take.
+        items: the type of a list's items.
+        length: how many items every list has; by default any number.
+        scale: how many digits a decimal has after the point.
+        nullable: whether ``null`` is a value that the pipeline was trained to accept.
         missing: what an absent key means: an ``error``, a null the pipeline ``impute``\\ s, or
             ``default``.
         default: the value when ``missing`` is ``default``.
-        domain: the values seen in training, for categories; in the training column's order.
+        domain: the values of a category seen in training, in the order of the training column.
         minimum: the smallest value seen in training.
         maximum: the largest value seen in training.
-        outside: whether a value out of ``domain`` or range is let through (``allow``, and
-            counted) or refused (``error``); of a timestamp, whether any offset will do (``allow``:
-            it is one instant, and the pipeline gets it in ``timezone``), or only the zone's own at
-            that instant (``error``).
-        timezone: the zone whose clock the pipeline gets a timestamp by.
-        max_age: how old a timestamp may be when its request arrives; one that is after it is as
-            wrong. A file has an ISO 8601 duration, ``PT6H``. The server does not refuse it;
-            ``gnomon check`` does.
+        outside: whether a value outside of ``domain`` or range is accepted (``allow``, and counted)
+            or refused (``error``). For a timestamp: whether any offset is accepted (``allow``: the
+            pipeline gets the same instant in ``timezone``), or only the zone's own offset at that
+            instant (``error``).
+        timezone: the zone in which the pipeline gets a timestamp.
+        max_age: how old a timestamp may be when its request arrives; a timestamp after the arrival
+            is wrong too. In a file it is an ISO 8601 duration, ``PT6H``. The server does not refuse
+            old timestamps; ``gnomon check`` does.
         unit: what one unit of the number is, for people.
         description: what the feature is, for people.
         source: where it comes from, for people.
-        coerce: accept ``"3"`` for a number, ``1`` and ``"true"`` for a boolean, a timestamp in
-            any zone whatever ``outside`` says. Never a fraction for an integer, nor a timestamp
+        coerce: accept ``"3"`` for a number, ``1`` and ``"true"`` for a boolean, and a timestamp in
+            any zone whatever ``outside`` says; but never a fraction for an integer, nor a timestamp
             without an offset.
     """
 
@@ -172,12 +172,12 @@ class Feature(
 
     @property
     def label(self) -> str | int:
-        """What the column of the training frame is called."""
+        """The name of the column in the training frame."""
         return self.name if self.column is None else self.column
 
     @property
     def since_3(self) -> str | None:
-        """The first key that says what readers of contracts before format 3 do not know."""
+        """The first key that readers of contracts before format 3 do not know, if any."""
         told = {
             "carried": self.carried,
             "column": self.column is not None,
@@ -194,7 +194,7 @@ class Feature(
 
     @property
     def arrow(self) -> pa.Field:
-        """The Arrow field this feature travels and is logged as; timestamps are microseconds."""
+        """The Arrow field in which this feature is sent and logged; timestamps are microseconds."""
         if self.type == "timestamp":
             return pa.field(self.name, pa.timestamp("us", tz=self.timezone or "UTC"))
         if self.type == "decimal":
@@ -207,12 +207,12 @@ class Feature(
         """Refuse a feature that contradicts itself.
 
         Raises:
-            ContractError: a dtype that cannot hold the type or its nulls, a default missing or
-                unused, a domain, range or age that cannot be, an unknown time zone.
+            ContractError: a dtype that cannot hold the type or its nulls, a default that is
+                missing or unused, an impossible domain, range or age, or an unknown time zone.
         """
         if not holds(self.dtype, self.type):
             kinds = [kind for kind, dtypes in _DTYPES.items() if dtypes.fullmatch(self.dtype)]
-            held = " or ".join(kinds) or "no feature; see docs/contract.md for the dtypes there are"
+            held = " or ".join(kinds) or "no feature; docs/contract.md lists the possible dtypes"
             raise ContractError(
                 f"a {self.type} cannot be held in a column of dtype `{self.dtype}`",
                 hint=f"such a column holds {held}",
@@ -264,13 +264,13 @@ class Feature(
         odd = [v for v in self.domain or () if type(v) not in _DOMAINS.get(self.type, ())]
         if odd:
             raise ContractError(
-                f"`domain` names a value that is no {self.type}, {odd[0]!r}",
-                hint=f"write each value as a request has it, as a {self.type}",
+                f"`domain` has a value that is not of type {self.type}: {odd[0]!r}",
+                hint=f"write each value as in a request, with type {self.type}",
             )
         if self.domain is not None and len(set(self.domain)) < len(self.domain):
             twice = next(v for i, v in enumerate(self.domain) if v in self.domain[:i])
             raise ContractError(
-                f"`domain` names a value twice, {twice!r}", hint="leave one of them out"
+                f"`domain` has a value twice: {twice!r}", hint="leave one of them out"
             )
         has_range = self.minimum is not None or self.maximum is not None
         if has_range and self.type not in _RANGED:
@@ -281,7 +281,7 @@ class Feature(
         if None not in (self.minimum, self.maximum) and self.minimum > self.maximum:  # type: ignore[operator]
             raise ContractError(
                 f"`minimum` {self.minimum} is above `maximum` {self.maximum}",
-                hint="exchange them, or leave one out",
+                hint="swap them, or leave one out",
             )
 
     def _check_zone(self) -> None:
@@ -293,7 +293,7 @@ class Feature(
             elif self.timezone is None:
                 raise ContractError(
                     "timestamps without a zone need a `timezone`",
-                    hint='say which zone their clock shows, as in "timezone": "Europe/Berlin"',
+                    hint='state their time zone, as in "timezone": "Europe/Berlin"',
                 )
         elif self.timezone is not None:
             raise ContractError(f"a {self.type} has no `timezone`", hint=_OF_TIMESTAMPS)
@@ -309,18 +309,18 @@ class Feature(
         if (self.type == "list") != (self.items is not None):
             items = '"items": "float", "integer", "boolean" or "string"'
             raise ContractError(
-                "a list, and nothing else, has `items`",
+                "`items` is required for a list, and only a list has it",
                 hint=f"say {items}" if self.type == "list" else "leave `items` out",
             )
         if self.length is not None and (self.type != "list" or self.length < 1):
             raise ContractError(
-                "a list, and nothing else, has a `length`, of 1 or more",
-                hint="leave `length` out where lists may be of any",
+                "only a list has a `length`, and it is 1 or more",
+                hint="leave `length` out if lists may have any",
             )
         if (self.type == "decimal") != (self.scale is not None):
-            digits = 'say how many digits follow the point, as in "scale": 2'
+            digits = 'state the number of digits after the point, as in "scale": 2'
             raise ContractError(
-                "a decimal, and nothing else, has a `scale`",
+                "`scale` is required for a decimal, and only a decimal has it",
                 hint=digits if self.type == "decimal" else "leave `scale` out",
             )
         if self.scale is not None and not 0 <= self.scale <= DECIMAL_DIGITS:
@@ -343,17 +343,18 @@ class Output(
 ):
     """One output column.
 
-    A model of one target has ``prediction``, and ``probability_<class>`` for each class or a
-    ``score``. Of several targets each has its own: ``prediction_<target>`` and so on. What a
-    transformer answers is called as it calls its columns.
+    A model with one target has ``prediction``, and ``probability_<class>`` for each class or a
+    ``score``. With several targets each has such outputs: ``prediction_<target>`` and so on. The
+    outputs of a transformer have the names of its columns.
 
     Attributes:
         name: the column in the log, in reports and in the policy.
-        type: what its values are.
-        kind: what it is. Unset: as its name says, ``probability_<class>`` or a prediction.
-        target: which of several targets it is about.
-        label: the class that it is the probability or the score of.
-        classes: of a prediction of one of several targets, the labels it may be.
+        type: the type of its values.
+        kind: the kind of output. If unset, it follows from the name: ``probability_<class>`` or a
+            prediction.
+        target: the target, if there are several.
+        label: the class whose probability or score it is.
+        classes: for a prediction of one of several targets, the possible labels.
         unit: what one unit of the number is, for people.
         description: what it is, for people.
     """
@@ -369,23 +370,23 @@ class Output(
 
     @property
     def role(self) -> Role:
-        """The kind that is given, or that the name says."""
+        """The kind: as given, or from the name."""
         by_name: Role = "probability" if self.name.startswith(_PROBABILITY) else "prediction"
         return self.kind or by_name
 
     @property
     def key(self) -> str:
-        """What an answer calls it beside others of its kind: its class, or else its name."""
+        """Its key in an answer among outputs of its kind: its class, or else its name."""
         if self.label is not None:
             return label_text(self.label)
         return self.name.removeprefix(_PROBABILITY) if self.kind is None else self.name
 
     @property
     def arrow(self) -> pa.Field:
-        """The Arrow field this output travels and is logged as."""
+        """The Arrow field in which this output is sent and logged."""
         return pa.field(self.name, _ARROW[self.type])
 
 
 def label_text(label: Scalar) -> str:
-    """A class label in the name of an output and as a key of an answer."""
+    """Return a class label as text for the name of an output and the key of an answer."""
     return str(label).lower() if isinstance(label, bool) else str(label)

@@ -1,4 +1,4 @@
-"""Arrow batches into the frames the pipeline was trained on, and back."""
+"""Conversion of Arrow batches into the frames that the pipeline was trained on, and back."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Column = Callable[[pa.Array], Any]
 
 
 def to_input(batch: pa.RecordBatch, contract: Contract) -> Any:
-    """The batch as the pipeline is called with it; see :class:`Contract`'s ``input``.
+    """Convert a batch to the pipeline's argument; see :class:`Contract`'s ``input``.
 
     Args:
         batch: rows of the contract's ``input_schema``.
-        contract: what the pipeline was trained on.
+        contract: the contract of the pipeline.
 
     Raises:
         ContractError: as :func:`to_frame`.
@@ -37,16 +37,16 @@ def to_input(batch: pa.RecordBatch, contract: Contract) -> Any:
 
 
 def to_frame(batch: pa.RecordBatch, contract: Contract) -> pd.DataFrame:
-    """The batch as the pipeline saw its training data: same columns, order and dtypes.
+    """Convert a batch to the form of the training data: same columns, order and dtypes.
 
-    A row alone gets the dtypes it gets in a batch; integers stay integers. A value out of the
-    domain of a pandas category is null, as pandas itself has it. Timestamps finer than the
-    training column's unit are cut to it. Features that are only carried are not among the columns.
-    Numbers lie in memory as the contract's ``layout`` says.
+    A single row gets the same dtypes as in a batch; integers stay integers. A value outside of the
+    domain of a pandas category is null, as in pandas itself. Timestamps finer than the training
+    column's unit are cut to it. Carried features are not among the columns. The memory layout of
+    numbers is the contract's ``layout``.
 
     Args:
         batch: rows of the contract's ``input_schema``.
-        contract: what the pipeline was trained on.
+        contract: the contract of the pipeline.
 
     Raises:
         ContractError: a null in a column whose training dtype cannot hold one.
@@ -55,7 +55,7 @@ def to_frame(batch: pa.RecordBatch, contract: Contract) -> pd.DataFrame:
 
 
 def as_input(frame: pd.DataFrame, contract: Contract) -> Any:
-    """A frame with the columns of training, and perhaps others, as the pipeline is called with it.
+    """Convert a frame with the columns of training, and perhaps others, to the pipeline's argument.
 
     Raises:
         ContractError: a column is missing.
@@ -67,24 +67,24 @@ def as_input(frame: pd.DataFrame, contract: Contract) -> Any:
 
 
 def as_trained(rows: pd.DataFrame | pa.RecordBatch, contract: Contract) -> pd.DataFrame:
-    """Rows with every column and dtype of training, to be looked at and not to be predicted.
+    """Return rows with every column and dtype of training, for inspection, not for prediction.
 
     Raises:
-        ContractError: a column is missing, or holds what its feature cannot.
+        ContractError: a column is missing, or has a value that its feature cannot represent.
     """
     batch = from_frame(rows, contract) if isinstance(rows, pd.DataFrame) else rows
     return _builder(contract, True)(batch)
 
 
 def from_frame(frame: pd.DataFrame, contract: Contract) -> pa.RecordBatch:
-    """The frame's features as one batch of the contract's ``input_schema``.
+    """Convert a frame's features to one batch of the contract's ``input_schema``.
 
-    The inverse of :func:`as_trained`: NaN, None and NaT are null; other columns and the index are
-    left out. Columns are found by name, in whatever order they are.
+    This is the inverse of :func:`as_trained`: NaN, None and NaT are null; other columns and the
+    index are left out. Columns are found by name, in any order.
 
     Raises:
-        ContractError: a column is missing, or holds what its feature cannot, such as 3.5 in an
-            integer.
+        ContractError: a column is missing, or has a value that its feature cannot represent, such
+            as 3.5 for an integer.
     """
     columns = [
         arrow_column(frame[_label(frame, feature)], feature) for feature in contract.features
@@ -93,7 +93,7 @@ def from_frame(frame: pd.DataFrame, contract: Contract) -> pa.RecordBatch:
 
 
 def _label(frame: pd.DataFrame, feature: Feature) -> str | int:
-    """What the feature's column is called: as in training, or as it is served."""
+    """Return the name of the feature's column: as in training, or as in requests."""
     found = next((name for name in (feature.label, feature.name) if name in frame.columns), None)
     if found is None:
         raise ContractError(f"the frame has no column `{feature.name}`")
@@ -101,7 +101,7 @@ def _label(frame: pd.DataFrame, feature: Feature) -> str | int:
 
 
 class _Builder:
-    """Builds frames from blocks of columns of one dtype: three times as fast as `to_pandas`."""
+    """A builder of frames from blocks of columns of one dtype, 3 times as fast as `to_pandas`."""
 
     def __init__(self, contract: Contract, carried: bool) -> None:
         self.schema = contract.input_schema

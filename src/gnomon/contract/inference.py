@@ -1,4 +1,4 @@
-"""A contract from the training frame."""
+"""Inference of a contract from the training frame."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ def infer_contract(
 ) -> Contract:
     """Infer the contract that the training frame satisfies.
 
-    A feature may be null online if it was null in training, and an absent key is then a null too.
-    Range and domain are what training saw; values outside are accepted and counted. Strings of
-    at most 200 distinct values, each seen twice on average, are a ``category``.
+    A feature may be null online if it was null in training; then an absent key means null too.
+    Range and domain are those of the training data; values outside are accepted and counted.
+    Strings with at most 200 distinct values, each seen twice on average, are a ``category``.
 
     Args:
-        X: the features as the pipeline was trained on them, and the columns that are only carried:
-            a frame of pandas or polars, a Series or a list of texts, a list of dictionaries, or an
-            array.
+        X: the features in the form the pipeline was trained on, with carried columns: a frame of
+            pandas or polars, a Series or a list of texts, a list of dictionaries, or an array.
         task: what the pipeline does.
         classes: the classifier's ``classes_``.
         probabilities: whether the classifier has ``predict_proba``.
-        outputs: what it answers; by ``task``, ``classes`` and ``probabilities`` when not given.
-        entity_key: the columns that together identify the entity predicted for.
+        outputs: the outputs; by default they follow from ``task``, ``classes`` and
+            ``probabilities``.
+        entity_key: the columns that together identify what a prediction is about.
         event_time: the timestamp column with the time the prediction was requested.
-        carry: columns that are sent, logged and joined on, and not given to the pipeline: those of
-            ``X`` with these names, or a frame beside it.
-        timezone: the zone of timestamps that have none.
-        names: of an array's columns, in their order; ``x0``, ``x1``… when not given.
+        carry: columns that are sent, logged and joined on, but not given to the pipeline: names of
+            columns of ``X``, or a separate frame.
+        timezone: the zone of timestamps without a zone.
+        names: names of an array's columns, in order; by default ``x0``, ``x1``…
 
     Raises:
-        ContractError: a column that JSON could not send, or that could not be rebuilt exactly;
-            with what to do about it.
+        ContractError: JSON cannot represent a column, or it could not be rebuilt exactly; the hint
+            says what to do.
     """
     table = training_table(X, names, carry)
     frame = table.frame

@@ -1,4 +1,4 @@
-"""Intervals of numbers, as ``pandas.cut`` makes categories of them, and as text."""
+"""Intervals of numbers, such as the categories of ``pandas.cut``, and their text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CLOSED: dict[str, Literal["left", "right", "both", "neither"]] = {
 
 
 def interval_text(given: Any) -> str:
-    """An interval with its ends in full, where pandas may shorten them.
+    """Return the text of an interval with all digits of its ends, which pandas may shorten.
 
     >>> interval_text(pd.Interval(0.1, 1.0))
     '(0.1, 1.0]'
@@ -32,10 +32,10 @@ def interval_text(given: Any) -> str:
 
 
 def interval(text: str) -> pd.Interval[Any]:
-    """The interval that a text is.
+    """Parse the text of an interval.
 
     Raises:
-        ContractError: it is none.
+        ContractError: it is not an interval.
 
     >>> interval("(0.1, 1.0]")
     Interval(0.1, 1.0, closed='right')
@@ -47,4 +47,4 @@ def interval(text: str) -> pd.Interval[Any]:
             return pd.Interval(*ends, closed=_CLOSED[found[1] + found[4]])
     except ValueError:
         pass
-    raise ContractError(f"`{text}` is no interval such as (0.5, 1.0]")
+    raise ContractError(f"`{text}` is not an interval such as (0.5, 1.0]")

@@ -1,7 +1,7 @@
-"""Reading one JSON value as a feature, and the messages for refusing it.
+"""Readers of JSON values by feature, and the messages for refused values.
 
-This is the specification of what a feature accepts. The decoder's fast path accepts a part of it
-and hands everything else to these readers.
+They define what a feature accepts. The decoder's fast path accepts a part of that and passes
+everything else to these readers.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Reader = Callable[[Any], Value]
 ZonedTimestamp = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 
 EXACT: Final = 2**53
-"""A double beyond it may stand for several integers."""
+"""A double beyond this may represent several integers."""
 
 _JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _INTEGER_DTYPE = re.compile(r"(u?)int(8|16|32|64)(\[pyarrow\])?", re.IGNORECASE)
@@ -64,9 +64,9 @@ _MINUTE: Final = dt.timedelta(minutes=1)
 
 
 def reader(feature: Feature) -> Reader:
-    """What reads a decoded JSON value as ``feature``.
+    """Return the function that reads a decoded JSON value as ``feature``.
 
-    The reader raises InvalidRequest, without a place, for a value the feature does not accept.
+    It raises InvalidRequest, without ``where``, for a value that the feature does not accept.
     """
     read = _READERS[feature.type](feature)
     bounds = Bounds(feature) if feature.outside == "error" and is_bounded(feature) else None
@@ -85,7 +85,7 @@ def reader(feature: Feature) -> Reader:
 
 
 class Bounds:
-    """What training saw of a feature: its domain or its range.
+    """The domain or the range of a feature in training.
 
     Attributes:
         rule: ``domain`` or ``range``.
@@ -100,7 +100,7 @@ class Bounds:
         self.high = math.inf if feature.maximum is None else feature.maximum
 
     def outside(self, values: list[Any]) -> int:
-        """How many of ``values`` are outside. Null is nowhere, so not outside."""
+        """Count how many of ``values`` are outside; null is not."""
         given = [value for value in values if value is not None]
         if self.known is not None:
             if self.known.issuperset(given):
@@ -112,12 +112,12 @@ class Bounds:
 
 
 def is_bounded(feature: Feature) -> bool:
-    """Whether the contract says what training saw of the feature."""
+    """Return whether the contract has a domain or a range for the feature."""
     return (feature.domain, feature.minimum, feature.maximum) != (None, None, None)
 
 
 def is_spelled(feature: Feature, value: Any) -> bool:
-    """Whether a value that the feature refuses would be accepted with ``coerce``."""
+    """Return whether a value that the feature refuses would be accepted with ``coerce``."""
     try:
         reader(msgspec.structs.replace(feature, coerce=True))(value)
     except InvalidRequest:
@@ -126,7 +126,7 @@ def is_spelled(feature: Feature, value: Any) -> bool:
 
 
 def integer_limits(dtype: str) -> tuple[int, int]:
-    """The smallest and the largest integer that ``dtype`` and the log's 64 signed bits hold."""
+    """Return the smallest and largest integer that ``dtype`` and the log's 64 signed bits hold."""
     found = _INTEGER_DTYPE.fullmatch(dtype)
     unsigned, bits = (bool(found[1]), int(found[2])) if found else (False, 64)
     if unsigned:
@@ -135,12 +135,12 @@ def integer_limits(dtype: str) -> tuple[int, int]:
 
 
 def float_limit(dtype: str) -> float:
-    """The largest finite number that ``dtype`` holds."""
+    """Return the largest finite number that ``dtype`` holds."""
     return _FLOAT_LIMITS.get(dtype.lower(), sys.float_info.max)
 
 
 def limits(feature: Feature) -> tuple[float, float]:
-    """The smallest and the largest number that ``feature`` accepts."""
+    """Return the smallest and the largest number that ``feature`` accepts."""
     if feature.type == "integer":
         low, high = map(float, integer_limits(feature.dtype))
     else:
@@ -152,14 +152,14 @@ def limits(feature: Feature) -> tuple[float, float]:
 
 
 def years(dtype: str) -> tuple[int, int]:
-    """The first and last whole year, in any zone, that a timestamp column of ``dtype`` holds."""
+    """Return the first and last complete year, in any zone, that a timestamp ``dtype`` holds."""
     return (1678, 2261) if dtype.startswith(_NANOSECONDS) else (2, 9998)
 
 
 def in_zone(moment: dt.datetime, home: dt.tzinfo) -> bool:
-    """Whether a timestamp's offset is that of ``home`` at that instant, to the minute.
+    """Return whether a timestamp's offset is that of ``home`` at that instant, to the minute.
 
-    Local mean times of a century ago had odd seconds, which ISO 8601 offsets do not have.
+    Local mean times of a century ago had offsets with seconds, which ISO 8601 does not have.
     """
     given, expected = moment.utcoffset(), moment.astimezone(home).utcoffset()
     if given == expected:
@@ -168,7 +168,7 @@ def in_zone(moment: dt.datetime, home: dt.tzinfo) -> bool:
 
 
 def shown(value: Any) -> str:
-    """A value as JSON, cut short: it ends up in messages."""
+    """Return a value as JSON, shortened for messages."""
     if isinstance(value, list | dict):
         return "an array" if isinstance(value, list) else "an object"
     if isinstance(value, str):
@@ -178,12 +178,12 @@ def shown(value: Any) -> str:
 
 
 def key_path(name: str) -> str:
-    """The step of a JSON path that leads to the key ``name``."""
+    """Return the step of a JSON path for the key ``name``."""
     return f".{name}" if _PLAIN_KEY.fullmatch(name) else f"[{json.dumps(name)}]"
 
 
 def inside(feature: Feature) -> str:
-    """A feature's domain or range in words."""
+    """Describe a feature's domain or range in words."""
     if feature.domain is not None:
         named = ", ".join(shown(value) for value in feature.domain[:10])
         rest = len(feature.domain) - 10
@@ -197,7 +197,7 @@ def inside(feature: Feature) -> str:
 
 
 def _number_text(number: float | None) -> str:
-    """The shortest text that is this number and no other."""
+    """Return the shortest text that identifies this number."""
     return repr(number).removesuffix(".0")
 
 
@@ -218,7 +218,7 @@ def _integer(feature: Feature) -> Reader:
                     "type",
                     "integer",
                     value,
-                    "write it without fraction or exponent; a float this large is not exact",
+                    "write it without a fraction or exponent; a float this large is not exact",
                 )
             number = int(number)
         if not isinstance(number, int) or isinstance(number, bool):
@@ -246,7 +246,7 @@ def _float(feature: Feature) -> Reader:
 
 
 def _number(text: str) -> Any:
-    """The number a string spells as JSON would; the string itself if it does not."""
+    """Return the number in a string written as in JSON; the string itself if it is not one."""
     if not _JSON_NUMBER.fullmatch(text):
         return text
     try:
@@ -256,7 +256,7 @@ def _number(text: str) -> Any:
 
 
 def kind_text(feature: Feature) -> str:
-    """What a value of the feature is, in words."""
+    """Describe the type of the feature's values in words."""
     if feature.type != "list":
         return feature.type
     length = "" if feature.length is None else f"{feature.length} "
@@ -377,5 +377,5 @@ _READERS: dict[str, Callable[[Feature], Reader]] = {
 }
 
 _ITEM = Feature(name="item", type="float", dtype="float64")
-"""What an item of a list is read as: a number of 64 bits; a narrower array cuts it."""
+"""The feature as which an item of a list is read: a number of 64 bits; narrower arrays round it."""
 _WIDE = Context(prec=DECIMAL_DIGITS + 1)

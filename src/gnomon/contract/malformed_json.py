@@ -1,4 +1,4 @@
-"""Parsing a body as plain JSON, and saying what is wrong with one that is not."""
+"""The parser of bodies as plain JSON, with explanations of what is wrong with other bodies."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from gnomon.errors import InvalidRequest, MalformedBody
 __all__ = ["parse"]
 
 _PREFIX = "JSON is malformed: "
-_MOST_EXPLAINED = 256 * 1024  # reading a body again takes long, and other requests wait
+_MOST_EXPLAINED = 256 * 1024  # reading a body again takes time, and other requests wait
 _LONGEST_PATH = 200
 _MARKS = {
     codecs.BOM_UTF8: "UTF-8 with one",
-    codecs.BOM_UTF32_LE: "UTF-32",  # Begins as UTF-16 does, so it is looked for first.
+    codecs.BOM_UTF32_LE: "UTF-32",  # It begins like UTF-16, so it is checked first.
     codecs.BOM_UTF32_BE: "UTF-32",
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
@@ -45,18 +45,18 @@ _LOOKS_LIKE: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
         (rb"[^\n{}\[\]<=,;\t]++[,;\t][^\n{}\[\]<=]++\n[^\n]", "CSV", _FILE),
     )
 )
-"""How other formats begin, what they are called, and what to do."""
+"""The beginnings of other formats, their names, and what to do."""
 _BEGINNING = 4_096
 
 _MOST_DIGITS = 4300  # Python's own limit on reading an integer
 
 
 def parse(body: bytes) -> Any:
-    """The body as Python values.
+    """Parse a body into Python values.
 
     Raises:
         MalformedBody: not UTF-8, not JSON (NaN and Infinity are not), or nested too deeply.
-        InvalidRequest: a number too large for a 64-bit float, or of more than 4,300 digits.
+        InvalidRequest: a number is too large for a 64-bit float, or has more than 4,300 digits.
     """
     try:
         return msgspec.json.decode(body)
@@ -70,14 +70,14 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class _Odd:
-    """A number token that no 64-bit number stands for."""
+    """A number token that no 64-bit number represents."""
 
     def __init__(self, token: str) -> None:
         self.token = token
 
 
 def _other_encoding(body: bytes) -> MalformedBody | None:
-    """The refusal of JSON as some programs on Windows write it; RFC 8259, section 8.1: UTF-8."""
+    """Return the error for JSON in another encoding; RFC 8259, section 8.1, requires UTF-8."""
     for mark, name in _MARKS.items():
         if body.startswith(mark):
             return MalformedBody(
@@ -101,10 +101,10 @@ def _explained(body: bytes, error: msgspec.DecodeError | UnicodeDecodeError) -> 
         if lenient is not None and _SURROGATE.search(body):  # Python's parser takes half a pair.
             return MalformedBody(
                 "the body is not JSON: a \\u escape is half of a surrogate pair",
-                hint="a character beyond U+FFFF is two of them, such as \\ud83d\\ude00",
+                hint="a character beyond U+FFFF needs two escapes, such as \\ud83d\\ude00",
             )
         if isinstance(error, msgspec.ValidationError):
-            return InvalidRequest("expected numbers of 64 bits, got one beyond")
+            return InvalidRequest("expected numbers of 64 bits, got a larger one")
         return MalformedBody(f"the body is not JSON: {str(error).removeprefix(_PREFIX)}")
     where, token = place
     if token in ("NaN", "Infinity", "-Infinity"):
@@ -115,7 +115,7 @@ def _explained(body: bytes, error: msgspec.DecodeError | UnicodeDecodeError) -> 
 
 
 def _lenient(body: bytes) -> Any:
-    """The body as Python's own parser reads it, odd numbers marked; None if it cannot."""
+    """Parse with Python's own parser and mark invalid numbers; None if it fails."""
     try:
         return json.loads(
             body.decode(), parse_constant=_Odd, parse_int=_integer, parse_float=_float
@@ -134,12 +134,12 @@ def _float(token: str) -> float | _Odd:
 
 
 def _cut(path: str) -> str:
-    """A path that is not made long by the keys of the body."""
+    """Shorten a path: the body's keys may be long."""
     return path if len(path) <= _LONGEST_PATH else f"{path[: _LONGEST_PATH - 1]}…"
 
 
 def _find_odd(value: Any) -> tuple[str, str] | None:
-    """The path and the token of an odd number, if there is one. Not recursive: bodies are deep."""
+    """Return path and token of an invalid number, if any. Not recursive: bodies may be deep."""
     waiting = [("", [("$", value)])]
     while waiting:
         path, inside = waiting.pop()

@@ -1,4 +1,4 @@
-"""Many records, each a JSON text of its own: the lines of a stream."""
+"""Records as the lines of a stream, each a separate JSON text."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["RecordLines", "decode_lines"]
 
 
 class RecordLines(NamedTuple):
-    """Records that were read, and why others were not.
+    """Decoded records, and the errors of the others.
 
     Attributes:
-        rows: the records that keep to the contract.
+        rows: the records that satisfy the contract.
         unknown: their keys that are not features; see :class:`~gnomon.contract.Decoded`.
-        refused: the errors of the others, by their place among all.
+        refused: the errors of the other records, by their position among all.
     """
 
     rows: list[Row]
@@ -26,11 +26,11 @@ class RecordLines(NamedTuple):
 
 
 def decode_lines(decoder: Decoder, lines: Sequence[bytes]) -> RecordLines:
-    """Read each line as the body of a request for one record; one that is refused harms no other.
+    """Read each line as the body of a request for one record; a refused line affects no other.
 
     Args:
-        decoder: of the contract.
-        lines: a JSON object each.
+        decoder: the decoder of the contract.
+        lines: each a JSON object.
     """
     rows: list[Row] = []
     unknown: dict[str, None] = {}
@@ -42,7 +42,7 @@ def decode_lines(decoder: Decoder, lines: Sequence[bytes]) -> RecordLines:
                 raise InvalidRequest(
                     "expected one record, got `rows`",
                     where="$",
-                    hint="write each of the rows on a line of its own",
+                    hint="write each of the rows on a separate line",
                 )
         except InvalidRequest as error:
             refused[place] = error

@@ -1,4 +1,4 @@
-"""What a pipeline was fitted on, as a frame with a column for each feature."""
+"""The training data of a pipeline, as a frame with a column for each feature."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _TEXT = "text"
 
 
 class TrainingTable(NamedTuple):
-    """The rows a pipeline was fitted on.
+    """The rows that a pipeline was fitted on.
 
     Attributes:
-        frame: a column for each feature.
-        input: what they were before.
+        frame: the rows, with a column for each feature.
+        input: the form in which they were given.
         carried: the columns that the pipeline was not fitted on.
     """
 
@@ -34,7 +34,7 @@ class TrainingTable(NamedTuple):
     carried: tuple[str, ...] = ()
 
     def given(self, rows: pd.DataFrame) -> Any:
-        """Some rows of the frame, as the pipeline was fitted on them."""
+        """Return rows of the frame in the form that the pipeline was fitted on."""
         labels = [label for label in self.frame.columns if label not in self.carried]
         return hand_over(rows[labels] if self.carried else rows, self.input)
 
@@ -44,16 +44,16 @@ def training_table(
     names: Sequence[str] = (),
     carry: Carry = (),
 ) -> TrainingTable:
-    """The rows as a frame; of frames and Series of polars too.
+    """Return the rows as a frame; frames and Series of polars are accepted too.
 
     Args:
         X: a DataFrame, a Series or a list of texts, a list of dictionaries, or an array.
-        names: of an array's columns, in their order; ``x0``, ``x1``… when not given.
-        carry: columns that the pipeline was not fitted on: those of ``X`` with these names, or a
-            frame beside it.
+        names: names of an array's columns, in order; by default ``x0``, ``x1``…
+        carry: columns that the pipeline was not fitted on: names of columns of ``X``, or a
+            separate frame.
 
     Raises:
-        ContractError: something else; with the line that makes one of these of it.
+        ContractError: ``X`` has another type; the hint has a line that converts it.
 
     >>> training_table([[1.0, 2.0]], names=["width", "height"]).frame.columns.tolist()
     ['width', 'height']
@@ -80,21 +80,21 @@ def training_table(
     if missing:
         raise ContractError(
             f"X has no column `{missing[0]}` to carry",
-            hint="columns beside X are carried as a frame; those of X are "
+            hint="to carry columns that are not in X, pass a frame; the columns of X are "
             + ", ".join(map(str, found.frame.columns)),
         )
     return found._replace(carried=tuple(carry))
 
 
 def hand_over(frame: pd.DataFrame, kind: InputKind) -> Any:
-    """The columns of a pipeline as it is called with them."""
+    """Convert the pipeline's columns to the form in which it is called."""
     match kind:
         case "frame":
             return frame
         case "series":
             return frame.iloc[:, 0]
         case "array":
-            # A model that was fitted on rows in memory is given such: BLAS adds in their order.
+            # A model that was fitted on row-major memory gets it again: BLAS adds in memory order.
             return np.ascontiguousarray(frame.to_numpy())
         case "records":
             keys, columns = list(frame.columns), [column.tolist() for _, column in frame.items()]
@@ -105,7 +105,7 @@ def hand_over(frame: pd.DataFrame, kind: InputKind) -> Any:
 
 
 def as_table(X: Any, contract: Contract) -> pd.DataFrame:  # noqa: N803
-    """Rows such as those of training as a frame; an array has the columns in the contract's order.
+    """Return rows like those of training as a frame; an array has the contract's column order.
 
     Raises:
         ContractError: as :func:`training_table`.
@@ -116,14 +116,14 @@ def as_table(X: Any, contract: Contract) -> pd.DataFrame:  # noqa: N803
 
 
 def _beside(found: TrainingTable, more: pd.DataFrame) -> TrainingTable:
-    """With carried columns after those of the pipeline."""
+    """Append carried columns after those of the pipeline."""
     if len(more) != len(found.frame):
         raise ContractError(f"X has {len(found.frame)} rows, but the columns to carry {len(more)}")
     both = [name for name in more.columns if name in found.frame.columns]
     if both:
         raise ContractError(
-            f"`{both[0]}` is a column of X, and one to carry beside it",
-            hint=f'carry=("{both[0]}",) carries the one of X, and does not give it to the pipeline',
+            f"`{both[0]}` is both a column of X and one to carry",
+            hint=f'carry=("{both[0]}",) carries that of X and does not give it to the pipeline',
         )
     frame = pd.concat([found.frame.reset_index(drop=True), more.reset_index(drop=True)], axis=1)
     return TrainingTable(frame, found.input, tuple(map(str, more.columns)))
@@ -136,9 +136,9 @@ def _table(X: Any, names: list[str]) -> TrainingTable:  # noqa: N803
         return TrainingTable(X.to_frame(_TEXT if X.name is None else X.name), "series")
     if sparse.issparse(X):
         raise ContractError(
-            "X is a sparse matrix, which says nothing of the features it was made of",
-            hint="pack the whole pipeline with its vectorizer or encoder, and the X before it; or "
-            "fit and pack with X.toarray()",
+            "X is a sparse matrix, which does not show the features it was made from",
+            hint="pack the complete pipeline with its vectorizer or encoder, and the X before it; "
+            "or fit and pack with X.toarray()",
         )
     if isinstance(X, list | tuple) and X and all(isinstance(row, Mapping) for row in X):
         return TrainingTable(_records(X), "records")
@@ -165,12 +165,12 @@ def _array(X: Any, names: list[str]) -> TrainingTable:  # noqa: N803
         raise ContractError(
             f"expected a name for each of {values.shape[1]} columns, got {len(columns)}"
         )
-    dtype = object if values.dtype == object else None  # pandas would make text of some columns
+    dtype = object if values.dtype == object else None  # pandas would convert some columns to text
     return TrainingTable(pd.DataFrame(values, columns=columns, dtype=dtype), "array")
 
 
 def _records(rows: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
-    """A column for each key, in the order in which keys first appear; null where there is none."""
+    """Return a frame with a column per key, in order of appearance; a missing key is null."""
     keys: dict[Any, None] = {}
     for row in rows:
         keys.update(dict.fromkeys(row))
@@ -194,16 +194,16 @@ def _records(rows: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
 
 
 def _from_polars(X: Any) -> Any:  # noqa: N803
-    """A frame or Series of polars as that of pandas; anything else as it is."""
+    """Convert a frame or Series of polars to pandas; return anything else unchanged."""
     if type(X).__module__.partition(".")[0] != "polars":
         return X
     if type(X).__name__ == "LazyFrame":
-        raise ContractError("X is a LazyFrame, which holds no rows yet", hint="X = X.collect()")
+        raise ContractError("X is a LazyFrame, which has no rows yet", hint="X = X.collect()")
     return X.to_pandas()
 
 
 def _called(X: Any) -> str:  # noqa: N803
-    """What something is, for people; an array by its shape."""
+    """Describe the type of an object for people; of an array, with its shape."""
     kind = f"{type(X).__module__}.{type(X).__qualname__}".removeprefix("builtins.")
     shape = getattr(X, "shape", None)
     return kind if shape is None else f"{kind} of shape {shape}"

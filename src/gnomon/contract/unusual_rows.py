@@ -1,4 +1,4 @@
-"""Rows that training may not have had but requests may: all null, all whole, never seen."""
+"""Rows that requests may have although training may not: all null, all integers, never seen."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Change = Callable[[Feature, Any], Any]
 
 
 def unusual_rows(frame: pd.DataFrame, contract: Contract, *, nulls: bool = True) -> pd.DataFrame:
-    """Variants of a row of the frame, each as the pipeline would get it from a request.
+    """Return variants of a row of the frame, in the form of rows from a request.
 
-    One with every nullable feature null, one with every number whole, one with every category a
-    value that training did not have, and one with every other text so. What the contract refuses
-    is not among them, nor is a variant that changes nothing.
+    In one every nullable feature is null; in one every number is rounded to an integer; in one
+    every category, and in one every other text, has a value that training did not have. Values
+    that the contract refuses are left out, and so are variants that change nothing.
 
     Args:
-        nulls: whether the one with nulls is among them.
+        nulls: whether to include the one with nulls.
     """
     row = _fullest(frame, contract)
     changes: tuple[Change, ...] = (_whole, _unseen_category, _unseen_text)
@@ -44,11 +44,10 @@ def unusual_rows(frame: pd.DataFrame, contract: Contract, *, nulls: bool = True)
 
 
 def unseen_rows(frame: pd.DataFrame, contract: Contract, most: int) -> Iterator[tuple[str, Any]]:
-    """By feature, a row as the pipeline is called with it, in which the feature is a category or
-    text that training did not have.
+    """Yield features, each with a pipeline input in which it has a value not seen in training.
 
     Args:
-        most: of the features that take any, so many are tried.
+        most: how many of the categories and texts that accept any value to try.
     """
     row = _fullest(frame, contract)
     open_ = [
@@ -62,14 +61,14 @@ def unseen_rows(frame: pd.DataFrame, contract: Contract, most: int) -> Iterator[
 
 
 def _fullest(frame: pd.DataFrame, contract: Contract) -> dict[str, Any]:
-    """The row with the fewest nulls, as a request has it."""
+    """Return the row with the fewest nulls, as in a request."""
     fewest = int(np.argmin(frame.isna().sum(axis=1).to_numpy()))
     row: dict[str, Any] = from_frame(frame.iloc[[fewest]], contract).to_pylist()[0]
     return row
 
 
 def null_rows(frame: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
-    """A row for each column that has nulls in the frame and none in the chosen rows, up to 16."""
+    """Return rows with nulls, at most 16: one per column that has nulls, but not in ``chosen``."""
     rows: dict[int, None] = {}
     for name in frame.columns:
         nulls = frame[name].isna().to_numpy()

@@ -1,7 +1,7 @@
-"""What to do about a value that a feature refuses: what to send, and which key would admit it.
+"""Hints for a value that a feature refuses: what to send, and which key would accept it.
 
-The readers of :mod:`gnomon.contract.json_values` say what was expected and what came. This is said
-once to a client, and once for all rows of a finding of ``gnomon check``.
+The readers of :mod:`gnomon.contract.json_values` say what was expected and what was received. The
+hint is given once to a client, and once for all rows of a finding of ``gnomon check``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ __all__ = ["VALUE_RULES", "missing_hint", "rule_hint", "value_hint"]
 VALUE_RULES: Final = ("type", "null", "domain", "range", "timezone")
 
 MOST_NAMED = 5
-"""Unknown fields that a hint names: the others are in the body."""
+"""How many unknown fields a hint names; the others are in the body."""
 
 _MISSING_WORDS = frozenset(("", "nan", "null", "none", "na", "n/a", "nat", "-inf", "inf"))
 
 _SEND = {
-    "integer": "a whole number, such as 3; none is made of a fraction or a truth",
+    "integer": "a whole number, such as 3; fractions and booleans are not converted",
     "float": "a number, such as 3.5",
     "boolean": "true or false",
     "string": "text, in quotes",
@@ -36,12 +36,12 @@ _SEND = {
 
 
 def value_hint(feature: Feature, breach: Breach, value: Any) -> str:
-    """What to do about one refused value.
+    """Return what to do about one refused value.
 
     Args:
-        feature: which refuses it.
-        breach: what of it.
-        value: as JSON has it.
+        feature: the feature that refuses it.
+        breach: how the value violates the contract.
+        value: the value from JSON.
     """
     if breach.rule == "null":
         return _null(feature)
@@ -59,18 +59,18 @@ def value_hint(feature: Feature, breach: Breach, value: Any) -> str:
 
 
 def rule_hint(feature: Feature, rule: ValueRule) -> str:
-    """What to do about values that break one rule, whatever they are."""
+    """Return what to do about any values that break one rule."""
     if rule == "null":
         return _null(feature)
     if rule in ("domain", "range"):
-        return f"{_admit('outside', 'allow')} lets other values through, counted"
+        return f"{_admit('outside', 'allow')} accepts other values and counts them"
     if rule == "timezone":
         anywhere = f"; {_admit('outside', 'allow')} accepts any offset"
         own = feature.own_offset_only
         return (
             f"send each with the offset of {feature.timezone or 'UTC'}{anywhere}"
             if own
-            else ("send each with its offset: without one it is no instant")
+            else ("send each with its offset: without an offset the instant is unknown")
         )
     spelled = feature.type in ("integer", "float", "boolean") and not feature.coerce
     more = f"; {_admit('coerce', True)} accepts those spelled as text" if spelled else ""
@@ -78,16 +78,16 @@ def rule_hint(feature: Feature, rule: ValueRule) -> str:
 
 
 def missing_hint(feature: Feature, unknown: Sequence[str] = ()) -> str:
-    """What to do about a field that is left out.
+    """Return what to do about a missing field.
 
     Args:
         feature: the field.
-        unknown: fields of the record that are no features: one may be a misspelling of it.
+        unknown: fields of the record that are not features: one may be a misspelling of it.
     """
     near = did_you_mean(feature.name, unknown, "`{}`")
     ways = f"{_admit('missing', 'default')} and a `default` would fill it in"
     if feature.nullable:
-        ways = f"send null, or {_admit('missing', 'impute')} would take it for null"
+        ways = f"send null, or {_admit('missing', 'impute')} would treat it as null"
     if near:
         sent = near.removeprefix("did you mean ").removesuffix("?")
         return f"is {sent} meant to be `{feature.name}`? Else {ways}"
@@ -107,11 +107,11 @@ def _null(feature: Feature) -> str:
             f"send a value; a column of dtype `{feature.dtype}` cannot hold null, so to accept it "
             "train on a nullable dtype"
         )
-    return f"send a value; if the pipeline takes null, {_admit('nullable', True)} accepts it"
+    return f"send a value; if the pipeline accepts null, {_admit('nullable', True)} allows it"
 
 
 def _admit(key: str, value: object) -> str:
-    """A setting of the feature, as its contract would have it."""
+    """Describe a setting of the feature in its contract."""
     return f'"{key}": {shown(value)} in the contract'
 
 
@@ -122,7 +122,7 @@ def _sent(feature: Feature) -> str:
 
 
 def _unquoted(feature: Feature, value: Any) -> str:
-    """What is spelled, as it should be sent."""
+    """Describe how to send a value that was sent as text."""
     if feature.type == "boolean":
         return "true" if value in (1, "true") else "false"
     return f"{value} without quotes"

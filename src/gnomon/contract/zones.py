@@ -1,4 +1,4 @@
-"""Time zones by name, as contracts write them."""
+"""Time zones by their names in contracts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OFFSET = re.compile(r"([+-])(\d\d):([0-5]\d)")
 
 @lru_cache
 def zone(name: str) -> dt.tzinfo:
-    """The zone called ``name``: an IANA name or a fixed offset such as ``+05:30``.
+    """Return the zone ``name``: an IANA name or a fixed offset such as ``+05:30``.
 
     Raises:
         ContractError: there is no such zone.
@@ -40,15 +40,16 @@ def zone(name: str) -> dt.tzinfo:
 
 
 def zone_name(zone: object) -> str:
-    """What contracts call a zone of pandas, whose fixed offsets are called ``UTC+05:30``."""
+    """Return a pandas zone's name in contracts; pandas names fixed offsets ``UTC+05:30``."""
     return str(zone).removeprefix("UTC") or "UTC"
 
 
 def with_offset(value: Any, name: str) -> Any:
-    """A time, or the text of one, with the offset of a zone, where it has none; else as it came.
+    """Add the offset of a zone to a time, or the text of one, that has none.
 
-    Of an hour that a clock shows twice it is the first, as when a training frame is read. A time
-    that it never shows, as it is put forward then, stays as it came.
+    An hour that occurs twice, when clocks are put back, means the first, as in a training frame. A
+    time that does not exist, when clocks are put forward, is returned unchanged, as is any other
+    value.
     """
     if isinstance(value, str):
         try:

@@ -1,4 +1,4 @@
-"""Drift: what is served against the training profile, over time and by segment."""
+"""Drift: served data compared with the training profile, over time and by segment."""
 
 from gnomon.drift.drift_counts import DriftBatch, DriftCounts
 from gnomon.drift.drift_document import print_report, to_html

@@ -1,7 +1,7 @@
-"""A column's bins as fixed in training, and how later values fall into them.
+"""The bins of a column, which are fixed in training, and the assignment of later values to them.
 
-A count is one vector of integers, so that parts of a log add up to exactly what the whole gives:
-rows by bin, then the :class:`Extra` ones.
+A count is one vector of integers: the rows by bin, then the :class:`Extra` counts. So the counts of
+the parts of a log add up to exactly the counts of the entire log.
 """
 
 from __future__ import annotations
@@ -25,15 +25,17 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 GRAIN = 1024
-"""How far a value lies out of training's range is counted in this part of a standard deviation."""
+"""Distances from training's range are counted in units of 1/1024 standard deviation (grains)."""
 
 _FARTHEST = 1e6
-"""Standard deviations counted at most for one value, so that 10**9 rows fit into 64 bits."""
+"""The largest distance of one value, in standard deviations, so that 10**9 rows fit in 64 bits."""
 
 
 class Extra(IntEnum):
-    """What a count holds after the rows by bin. A row with ``NEW``, ``BELOW`` or ``ABOVE`` is in a
-    bin as well; a null is in none."""
+    """The entries of a count after the rows by bin.
+
+    A row with ``NEW``, ``BELOW`` or ``ABOVE`` is in a bin as well; a null is in none.
+    """
 
     NULL = 0
     NEW = 1
@@ -45,13 +47,13 @@ class Extra(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class BinAssignment:
-    """Where the values of a batch fell.
+    """The bins of the values of a batch.
 
     Attributes:
-        bins: the bin of each row; as many as there are bins for a null.
-        new: values that training did not have.
-        excess: how far below (negative) or above training's range, in grains.
-        names: the new values as text, where there are any.
+        bins: the bin of each row; for a null, the number of bins.
+        new: which values training did not have.
+        excess: the distance below (negative) or above training's range, in grains.
+        names: the values as text; None where new values cannot be recognised.
     """
 
     bins: Integers
@@ -67,13 +69,13 @@ class Bins:
     Attributes:
         kind: ``input``, ``step`` or ``output``.
         training: its count in training.
-        rows: rows of training that were counted.
-        edges: inner edges of a number's bins; None for a column counted by value.
-        values: the values that have a bin of their own; the last bin is for all others.
+        rows: training rows that were counted.
+        edges: the inner edges of a number's bins; None for a column counted by value.
+        values: the values with a separate bin each; the last bin is for all others.
         low: the least value in training, NaN where there is none.
-        high: the greatest.
+        high: the greatest value in training, NaN where there is none.
         std: the standard deviation in training.
-        known: every value training had; None where the profile does not hold them all.
+        known: every value training had; None where the profile does not have all of them.
         is_time: whether the numbers are timestamps, in seconds since 1970.
     """
 
@@ -93,11 +95,11 @@ class Bins:
     def read(
         cls, row: dict[str, Any], domain: Collection[str] | None = None, *, is_time: bool = False
     ) -> Bins:
-        """One row of a training profile.
+        """Read one row of a training profile.
 
         Args:
-            domain: every value the contract knows of the feature.
-            is_time: whether it is a timestamp.
+            domain: every value of the feature in the contract.
+            is_time: whether the column is a timestamp.
         """
         counts = [*row["counts"], row["nulls"], *([0] * (len(Extra) - 1))]
         training, edges = np.array(counts, dtype=np.int64), row["edges"]
@@ -121,15 +123,15 @@ class Bins:
 
     @property
     def size(self) -> int:
-        """How many bins."""
+        """The number of bins."""
         return len(self.training) - len(Extra)
 
     @cached_property
     def is_discrete(self) -> bool:
-        """Whether a number's bins stand for one value each, their lower edge.
+        """Whether each of a number's bins stands for one value, its lower edge.
 
-        The profile counts a number of few values so. A number that often takes its greatest value
-        is taken so too.
+        The profile uses such bins for a number with few distinct values. A number that often has
+        its greatest value is treated in the same way.
         """
         return self.edges is not None and bool(len(self.edges)) and self.edges[-1] == self.high
 
@@ -138,13 +140,13 @@ class Bins:
         return self._by_value(column) if self.edges is None else self._by_number(column)
 
     def labels(self) -> tuple[str, ...]:
-        """The values with a bin, and the rest; for a column counted by value."""
+        """Return the names of the bins of a column counted by value."""
         return (*self.values, "all others")
 
     def _by_number(self, column: pa.Array) -> BinAssignment:
         assert self.edges is not None
         numbers = as_numbers(column)
-        if numbers is None:  # True and 1 are one value to a pipeline.
+        if numbers is None:  # True and 1 are the same value to a pipeline.
             numbers = as_numbers(_cast(column, pa.float64()))
         assert numbers is not None
         null = np.isnan(numbers)

@@ -1,4 +1,4 @@
-"""Where within a range a column changed: suddenly, or gradually."""
+"""Find where within a range a column changed, suddenly or gradually."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from gnomon.policy import Drift
 __all__ = ["DriftChange", "changes"]
 
 _FEWEST_BEFORE = 3
-"""Buckets that must lie before one that is called a sudden change."""
+"""The smallest number of buckets before a sudden change."""
 
 _UNUSUAL = 2.0
-"""A bucket must lie this many times as far off as any before it did: a feature that follows the
-hour of the day differs from bucket to bucket without having changed."""
+"""A sudden change must exceed every earlier difference by this factor: a feature that depends on
+the hour of the day differs between buckets without a change."""
 
 _WHOLE = 0.5
-"""A bucket with less than this part of the rows that buckets have at the median is not looked at by
-itself: the first and the last are cut off."""
+"""A bucket with less than this share of the median number of rows is not judged by itself: the
+first and the last bucket are incomplete."""
 
 _DAY = 86_400
 
 _FEWEST_IN_ALL = 6
-"""Buckets in which a slow change can show: two in each third."""
+"""The smallest number of buckets in which a slow change is visible: two in each third."""
 
 
 @dataclass(frozen=True)
 class DriftChange:
-    """One change.
+    """One change of a column.
 
     Attributes:
-        slow: whether it came gradually.
-        at: the bucket it began in.
-        sides: what came before, and what came since.
-        metric: the one that shows it the most.
-        effect: by how much.
+        slow: whether it was gradual.
+        at: the bucket in which it began.
+        sides: the counts before it and since.
+        metric: the metric that shows it most clearly.
+        effect: how large it is in this metric.
     """
 
     slow: bool
@@ -60,7 +60,7 @@ class DriftChange:
 def changes(
     bins: Bins, buckets: Mapping[int, Integers], policy: Drift, seconds: int
 ) -> list[DriftChange]:
-    """Every sudden change of a column, in order of time; if there is none, a slow one.
+    """Find every sudden change of a column, in order of time; if there is none, a slow one.
 
     Args:
         buckets: counts by bucket, in order of time.
@@ -73,7 +73,7 @@ def changes(
 def _sudden(
     bins: Bins, at: Sequence[int], counts: Sequence[Integers], policy: Drift
 ) -> Iterator[DriftChange]:
-    """Each bucket against all since the last change, and against how far those were off."""
+    """Compare each bucket with all since the last change, and with their usual differences."""
     sizes = [rows(bins, count) for count in counts]
     whole = [i for i, size in enumerate(sizes) if size >= _WHOLE * float(np.median(sizes))]
     at, counts = [at[i] for i in whole], [counts[i] for i in whole]
@@ -97,8 +97,11 @@ def _sudden(
 def _slow(
     bins: Bins, at: Sequence[int], counts: Sequence[Integers], policy: Drift, seconds: int
 ) -> Iterator[DriftChange]:
-    """The end of the range against its beginning; it began where the distance from the beginning
-    turns from below its mean to above, at the least cumulative sum (Page, Biometrika 41, 1954)."""
+    """Compare the end of the range with its beginning.
+
+    A change began where the distance from the beginning goes from below its mean to above it: at
+    the minimum of the cumulative sum (Page, Biometrika 41, 1954).
+    """
     if len(at) < _FEWEST_IN_ALL:
         return
     length = _compared(at[-1] - at[0] + 1, seconds)
@@ -118,10 +121,10 @@ def _slow(
 
 
 def _compared(buckets: int, seconds: int) -> int:
-    """How many buckets at either end of so many are compared: a third, but whole weeks or days.
+    """Return how many buckets at each end to compare: a third, but full weeks or days.
 
-    So the hours and weekdays at one end are those at the other, and what follows them is no change.
-    A range of less than two days cannot tell a change from the hour: of it none are.
+    Then both ends have the same hours and weekdays, and their effect is not taken for a change. In
+    a range of less than two days a change and the effect of the hour cannot be distinguished: 0.
     """
     third, week, day = buckets // 3, 7 * _DAY // seconds, _DAY // seconds
     for rhythm in (week, day):
@@ -133,7 +136,7 @@ def _compared(buckets: int, seconds: int) -> int:
 
 
 def _usual(bins: Bins, counts: Sequence[Integers]) -> dict[str, float]:
-    """How far each of a few buckets lies from the rest of them, at most."""
+    """Return the largest difference, by metric, of one of a few buckets from the others."""
     usual: dict[str, float] = {}
     for i in range(len(counts)):
         rest = [count for j, count in enumerate(counts) if j != i]

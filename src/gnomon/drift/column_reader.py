@@ -1,4 +1,4 @@
-"""From one column's counts to its entry in a report."""
+"""Make a column's entry in a report from its counts."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _MOST_NAMES = 10
 
 @dataclass(frozen=True)
 class ColumnReader:
-    """Reads columns' counts.
+    """Makes report entries from the counts of columns.
 
     Attributes:
         policy: the limits.
-        contract: of the artifact.
+        contract: the artifact's contract.
         seconds: the width of a bucket.
         segments: whether the counts are split.
     """
@@ -40,7 +40,7 @@ class ColumnReader:
     segments: bool
 
     def column(self, counts: ColumnCounts) -> DriftColumn:
-        """A column over the whole range, over time, and by segment."""
+        """Describe a column over the entire range, over time, and by segment."""
         bins, total = counts.bins, counts.total()
         sides = BinnedSides(bins, bins.training, total)
         found = effects(sides, self.policy)
@@ -78,8 +78,7 @@ class ColumnReader:
         )
 
     def alerts(self, counts: ColumnCounts) -> Iterator[Alert]:
-        """Where the column changed within the range, over all rows or, if there is no such change,
-        in a segment."""
+        """Yield the column's changes within the range, over all rows or, if none, by segment."""
         bins = counts.bins
         if self._not_judged(bins.kind, bins.name):
             return
@@ -95,7 +94,7 @@ class ColumnReader:
                 yield self._alert(counts, change, segment)
 
     def iso(self, bucket: int) -> str:
-        """When a bucket begins."""
+        """Return the time at which a bucket begins, in ISO 8601."""
         return datetime.fromtimestamp(bucket * self.seconds, UTC).isoformat()
 
     def _alert(self, counts: ColumnCounts, change: DriftChange, segment: str | None) -> Alert:
@@ -126,8 +125,12 @@ class ColumnReader:
         return "the policy ignores it" if self.policy.ignores(name) else None
 
     def _since(self, counts: ColumnCounts, buckets: dict[int, Integers], metric: str) -> int | None:
-        """The first bucket of those at the end that have all drifted by themselves; where the last
-        has not, the first that has; else the first of all. What cannot tell is passed over."""
+        """Return the bucket since which a column has drifted.
+
+        It is the first of the unbroken run of drifted buckets at the end. If the last bucket has
+        not drifted, it is the earliest that has; if none has, the first of all. Buckets above the
+        limit but not above chance are skipped.
+        """
         bins, drifted, end = counts.bins, [], True
         since = None
         for bucket, vector in reversed(buckets.items()):

@@ -1,4 +1,4 @@
-"""What drift is measured on: integer counts of a log, which add up however it is split."""
+"""The counts from which drift is measured: integers that add up however the log is split."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _HELD_NAMES = 500
 
 
 class SegmentBucket(NamedTuple):
-    """A segment (empty for a log that is not split) in one bucket of time."""
+    """A segment (the empty string if the log is not split) in one time bucket."""
 
     segment: str
     bucket: int
 
 
 class ExampleRow(NamedTuple):
-    """A row that stands for all that fell to one place: the one whose id hashes lowest."""
+    """An example of the rows in one place: the row whose id has the lowest hash."""
 
     place: float
     row: str
@@ -38,10 +38,10 @@ class DriftBatch:
     """Rows to count.
 
     Attributes:
-        columns: those with bins, by ``(kind, name)``.
-        moments: seconds since 1970; NaN where a row has no time.
-        rows: ``<request id>/<row>`` of each.
-        segments: the segment of each; None when the log is not split.
+        columns: the columns with bins, by ``(kind, name)``.
+        moments: the time of each row, in seconds since 1970; NaN if it has none.
+        rows: the id of each row, ``<request id>/<row>``.
+        segments: the segment of each row; None when the log is not split.
     """
 
     columns: Mapping[tuple[str, str], pa.Array]
@@ -52,14 +52,14 @@ class DriftBatch:
 
 @dataclass
 class ColumnCounts:
-    """One column's counts.
+    """The counts of one column.
 
     Attributes:
-        cells: a vector as :mod:`~gnomon.drift.bins` says, by segment and bucket.
-        names: rows by new value, for the values whose names hash lowest: which ones does not
-            depend on the order, and a value that is kept was counted from its first row on
-            (bottom-k sampling, Cohen and Kaplan, PODC 2007).
-        witnesses: a row for each cell and place in the vector.
+        cells: a count vector as in :mod:`~gnomon.drift.bins`, by segment and bucket.
+        names: rows by new value, for the values with the lowest hashes: the choice does not depend
+            on the order, and a kept value was counted from its first row (bottom-k sampling, Cohen
+            and Kaplan, PODC 2007).
+        witnesses: an example row for each cell and place in the vector.
     """
 
     bins: Bins
@@ -70,7 +70,7 @@ class ColumnCounts:
     def add(
         self, fallen: BinAssignment, cells: Sequence[SegmentBucket], at: Integers, rows: Ranked
     ) -> None:
-        """Count rows: the values of row ``i`` are of the cell ``cells[at[i]]``."""
+        """Count rows: the values of row ``i`` belong to the cell ``cells[at[i]]``."""
         for cell, vector in zip(cells, self._vectors(fallen, at, len(cells)), strict=True):
             self._put(cell, vector)
         if fallen.names is not None and fallen.new.any():
@@ -79,7 +79,7 @@ class ColumnCounts:
         self._witness(fallen, cells, at, rows)
 
     def merge(self, other: ColumnCounts) -> None:
-        """Add what another has counted, over buckets of the same width."""
+        """Add other counts, whose buckets have the same width."""
         for cell, vector in other.cells.items():
             self._put(cell, vector)
         self._name(other.names)
@@ -87,7 +87,7 @@ class ColumnCounts:
             self._see(key, witness)
 
     def widen(self, seconds: int, to: int) -> None:
-        """Put the buckets together to wider ones."""
+        """Merge the buckets into wider ones."""
         cells, witnesses = self.cells, self.witnesses
         self.cells, self.witnesses = {}, {}
         for cell, vector in cells.items():
@@ -96,7 +96,7 @@ class ColumnCounts:
             self._see((_moved(cell, seconds, to), place), witness)
 
     def total(self, segment: str | None = None) -> Integers:
-        """The sum over all cells, or those of a segment."""
+        """Return the sum over all cells, or over those of a segment."""
         total = np.zeros(len(self.bins.training), dtype=np.int64)
         for cell, vector in self.cells.items():
             if segment in (None, cell.segment):
@@ -104,7 +104,7 @@ class ColumnCounts:
         return total
 
     def by_bucket(self, segment: str | None = None) -> dict[int, Integers]:
-        """The sum over segments, or one of them, of each bucket that has a time, in order."""
+        """Return each bucket's sum over the segments, or over one, in order of time."""
         found: dict[int, Integers] = {}
         for cell, vector in self.cells.items():
             if cell.bucket != NO_TIME and segment in (None, cell.segment):
@@ -117,7 +117,7 @@ class ColumnCounts:
         return sorted({cell.segment for cell in self.cells})
 
     def _vectors(self, fallen: BinAssignment, at: Integers, cells: int) -> Integers:
-        """One vector for each cell."""
+        """Return one vector for each cell."""
         bins, width = self.bins.size, self.bins.size + 1
         flat = np.bincount(at * width + fallen.bins, minlength=cells * width)
         extra = {
@@ -128,7 +128,7 @@ class ColumnCounts:
             Extra.EXCESS_ABOVE: np.maximum(fallen.excess, 0),
         }
         vectors = np.zeros((cells, len(self.bins.training)), dtype=np.int64)
-        vectors[:, :width] = flat.reshape(cells, width)  # the last one are the nulls
+        vectors[:, :width] = flat.reshape(cells, width)  # the last column is the nulls
         for what, amounts in extra.items():
             if amounts.any():
                 np.add.at(vectors[:, bins + what], at, amounts)
@@ -148,7 +148,7 @@ class ColumnCounts:
     def _witness(
         self, fallen: BinAssignment, cells: Sequence[SegmentBucket], at: Integers, rows: Ranked
     ) -> None:
-        """For each cell and place, the row of the lowest rank that fell there."""
+        """Keep, for each cell and place, its row with the lowest rank as example."""
         place = fallen.bins.copy()
         size, places = self.bins.size, len(self.bins.training)
         place[fallen.new] = size + Extra.NEW
@@ -165,7 +165,7 @@ class ColumnCounts:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Rows by the hash of their ids."""
+    """Rows ordered by the hash of their ids."""
 
     ids: Sequence[str]
     places: Floats
@@ -173,7 +173,7 @@ class Ranked:
 
     @classmethod
     def of(cls, ids: Sequence[str]) -> Ranked:
-        """These rows, ranked."""
+        """Rank rows by the hash of their ids."""
         places = hash_to_unit_interval(ids)
         return cls(ids, places, np.argsort(places, kind="stable"))
 
@@ -181,9 +181,9 @@ class Ranked:
 class DriftCounts:
     """Counts of every column, by segment and time. Memory does not grow with the log.
 
-    Any split of the same rows, in any order, merges to the same counts: a bucket is as wide as it
-    must be for the whole range to fit, widths are multiples of each other, and what is kept of
-    names and rows is chosen by hash.
+    Any split of the same rows, in any order, merges to the same counts: a bucket is as wide as the
+    entire range requires, widths are multiples of each other, and the names and rows to keep are
+    chosen by hash.
     """
 
     def __init__(self, bins: Sequence[Bins]) -> None:
@@ -205,7 +205,7 @@ class DriftCounts:
         self.rows += len(batch.rows)
 
     def merge(self, other: DriftCounts) -> None:
-        """Add what another has counted of other rows; its buckets may be made wider for it."""
+        """Add the counts of other rows; this may widen the buckets of ``other``."""
         while self.seconds < other.seconds:
             self.widen()
         while other.seconds < self.seconds:
@@ -216,7 +216,7 @@ class DriftCounts:
         self._make_room(other._buckets)
 
     def widen(self) -> bool:
-        """Make buckets wider; whether they could be."""
+        """Widen the buckets; return False if they already have the largest width."""
         to = wider(FROM_MINUTES, self.seconds)
         if to is None:
             return False
@@ -235,7 +235,7 @@ class DriftCounts:
         return iter(self.columns.values())
 
     def _make_room(self, buckets: set[int]) -> None:
-        """Take up buckets, and widen until they are few enough."""
+        """Add buckets, and widen them until there are few enough."""
         self._buckets |= buckets
         while len(self._buckets) > _HELD_BUCKETS and self.widen():
             pass
@@ -246,7 +246,7 @@ def _moved(cell: SegmentBucket, seconds: int, to: int) -> SegmentBucket:
 
 
 def _cells(batch: DriftBatch, buckets: Integers) -> tuple[list[SegmentBucket], Integers]:
-    """The cells of a batch and which of them each row is in."""
+    """Return the cells of a batch, and the cell of each row."""
     given = batch.segments if batch.segments is not None else [""] * len(batch.rows)
     names, segment = np.unique(np.array(given), return_inverse=True)
     pairs, at = np.unique(np.stack([segment, buckets], axis=1), axis=0, return_inverse=True)

@@ -1,4 +1,4 @@
-"""How a measurement of drift is shown: its verdict and its evidence."""
+"""The document of a drift report: its verdict and its evidence."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _NOT_NULL = "% of rows that are not null"
 
 
 def to_html(report: DriftReport) -> str:
-    """The page of a drift report. It names no other file and no address."""
+    """Render a drift report as one HTML page, without links to other files or addresses."""
     return document_page(drift_document(report))
 
 
@@ -50,7 +50,7 @@ def print_report(report: DriftReport, console: Console | None = None) -> None:
 
 
 def drift_document(report: DriftReport) -> Document:
-    """What a measurement of drift shows."""
+    """Build the document of a drift report."""
     return Document(
         title=report.title,
         verdict=VerdictLabel(SIGNS[report.verdict], _WORDS[report.verdict]),
@@ -90,22 +90,22 @@ def _sections(report: DriftReport) -> Iterator[Section]:
     for column in [c for c in shown if len(c.segments) > 1][:_MOST_SPLIT]:
         yield Section(
             title=f"{column.name} by {report.by}",
-            lead="Each segment against training as a whole, and all other rows without it.",
+            lead="Each segment, and all rows without it, compared with all of training.",
             blocks=(_split(column, report),),
             where="page",
         )
     if report.columns:
         yield Section(
             title="Every column",
-            lead="Over the whole range, against training. In brackets: what chance alone may "
-            "produce. Wasserstein is in standard deviations of training.",
+            lead="Over the entire range, against training. In brackets: the value that chance "
+            "alone may produce. Wasserstein is in standard deviations of training.",
             blocks=(_measured(report),),
             where="page",
         )
 
 
 def _shown(report: DriftReport) -> list[DriftColumn]:
-    """The columns worth a plot: drifted, changed, or an output."""
+    """Return the columns to plot: drifted, changed, or an output."""
     changed = {(alert.kind, alert.name) for alert in report.alerts}
     others = [c for c in report.columns if (c.kind, c.name) in changed or c.kind == "output"]
     found = {(c.kind, c.name): c for c in [*ranked(report.columns), *others]}

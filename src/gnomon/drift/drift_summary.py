@@ -1,4 +1,4 @@
-"""The text of a drift report: its title and the six lines that are read first."""
+"""The text of a drift report: its title and the six lines of its summary."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ METRICS = {
     "new": "new values",
     "outside": "out of range",
 }
-"""What each metric is called."""
+"""The name of each metric in text."""
 
 SIGNS = {"drifted": Sign("≠", "bad"), "ok": Sign("=", "good"), "unknown": Sign("?", "unsure")}
 """The sign of each verdict."""
@@ -32,30 +32,30 @@ SIGNS = {"drifted": Sign("≠", "bad"), "ok": Sign("=", "good"), "unknown": Sign
 _KINDS = ("input", "step", "output")
 _SHARES = ("nulls", "new", "outside")
 _NAMED = 3
-"""Names in one sentence."""
+"""The largest number of names in one sentence."""
 
 
 def amount(metric: str, effect: Effect) -> str:
-    """``PSI 0.61 (limit 0.25)``."""
+    """Write a metric with its limit, such as ``PSI 0.61 (limit 0.25)``."""
     shown = percent if metric in _SHARES else (lambda x: number(x, 2))
     limit = f"limit {shown(effect.limit)}" if effect.limit < NEVER else "no limit"
     return f"{METRICS[metric]} {shown(effect.value)} ({limit})"
 
 
 def ranked(columns: Sequence[DriftColumn]) -> list[DriftColumn]:
-    """Judged columns that have drifted: inputs before what is made of them, then the furthest
-    beyond its limit first."""
+    """Order the judged columns that have drifted: by kind, inputs first, then by excess over the
+    limit."""
     drifted = [c for c in columns if c.judged and c.verdict == "drifted"]
     return sorted(drifted, key=lambda c: (_KINDS.index(c.kind), -_beyond(c)))
 
 
 @dataclass(frozen=True, slots=True)
 class DriftFinding:
-    """What is known when the words are chosen.
+    """The facts from which the title and the summary are written.
 
     Attributes:
         artifact: the tag of the artifact.
-        role: in which role it answered.
+        role: the role in which it answered.
         rows: answered rows that were counted.
         seconds: the width of a bucket.
         start: when the first bucket begins.
@@ -71,14 +71,14 @@ class DriftFinding:
 
     @property
     def verdict(self) -> Verdict:
-        """Of all columns that are judged, and of the changes within the range."""
+        """The verdict over all judged columns and the changes within the range."""
         verdicts = {c.verdict for c in self.columns if c.judged}
         if "drifted" in verdicts or self.alerts:
             return "drifted"
         return "unknown" if "unknown" in verdicts or not self.rows else "ok"
 
     def title(self) -> str:
-        """The finding in one sentence."""
+        """Return the finding in one sentence."""
         drifted, of = ranked(self.columns), plural(sum(c.judged for c in self.columns), "column")
         if not self.rows:
             return f"Nothing to measure: no answer of {self.artifact} as {self.role} in this range"
@@ -94,7 +94,7 @@ class DriftFinding:
         return f"No drift from training: {rows(self.rows)}, {of}"
 
     def summary(self) -> Summary:
-        """What, where, since when, how many, how sure, what to do."""
+        """Return what drifted, where, since when, how many columns, how sure, and what to do."""
         drifted = ranked(self.columns)
         return Summary(
             what=self._what(drifted),
@@ -187,8 +187,7 @@ class DriftFinding:
 
     @property
     def _is_training_short(self) -> bool:
-        """Whether it is the training profile that has too few rows: the smaller sample decides what
-        chance may give."""
+        """Whether the training profile has too few rows: chance depends on the smaller sample."""
         return any(c.training_rows < c.rows for c in self._unsure)
 
     @property
@@ -201,9 +200,9 @@ class DriftFinding:
         )
         if self._is_training_short:
             return (
-                f"in the training profile, {column.training_rows:,} beside {column.rows:,} served"
+                f"in the training profile, {column.training_rows:,} against {column.rows:,} served"
             )
-        return f"in the log, {column.rows:,} beside {column.training_rows:,} of training"
+        return f"in the log, {column.rows:,} against {column.training_rows:,} of training"
 
     def _largest(self) -> Alert:
         return max(self.alerts, key=lambda a: (a.segment is None, a.effect.value / a.effect.limit))
@@ -219,7 +218,7 @@ def _in(alert: Alert) -> str:
 
 
 def _segments(column: DriftColumn) -> str:
-    """The segments without which the column would not have drifted."""
+    """Name the segments without which the column would not have drifted."""
     limit = column.effects[column.worst].limit
     alone = [s.name for s in column.segments if s.without is not None and s.without <= limit]
     if not alone or len(column.segments) < 2:

@@ -29,7 +29,7 @@ _EXTRAS_BY_METRIC = {
 
 
 class LargestIncrease(NamedTuple):
-    """What increased the most, and ids of rows in it."""
+    """The part that increased the most, in words, and ids of rows in it."""
 
     words: str
     rows: tuple[str, ...]
@@ -38,11 +38,11 @@ class LargestIncrease(NamedTuple):
 def largest_increase(
     counts: ColumnCounts, sides: BinnedSides, metric: str, since: int, segment: str | None = None
 ) -> LargestIncrease:
-    """The part of a column whose share grew the most, as far as a metric sees it.
+    """Find the part of a column whose share grew the most, among the parts that a metric measures.
 
     Args:
-        since: rows are named from this bucket on.
-        segment: and of this segment, if one is given.
+        since: example rows are taken from this bucket on.
+        segment: example rows are taken from this segment, if it is given.
     """
     bins = counts.bins
     totals = [max(rows(bins, side), 1) for side in (sides.before, sides.now)]
@@ -68,7 +68,7 @@ def _name(counts: ColumnCounts, place: int) -> str:
 
 
 def _rows(counts: ColumnCounts, place: int, since: int, segment: str | None) -> tuple[str, ...]:
-    """Rows that fell to a place; what is new or out of range is in the last or first bin too."""
+    """Return example rows of a place; new and out-of-range values are in the outer bins too."""
     size = counts.bins.size
     places = {place}
     if place == 0:

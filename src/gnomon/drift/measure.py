@@ -1,4 +1,4 @@
-"""Measuring drift: one pass over a range of the log, then the steps on a sample of its rows."""
+"""Measure drift: one pass over a range of the log, then the steps on a sample of its rows."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from gnomon.worker import WorkerClient
 __all__ = ["Measurement", "frozen", "measure"]
 
 STEP_ROWS = 10_000
-"""Rows that are run again for the steps' columns."""
+"""How many rows are run again for the step columns."""
 
 _MOST_BUCKETS = 60
 _FEWEST_BUCKETS = 6
 _FEWEST_ROWS = 200
-"""Buckets are widened until they have so many rows on average: with 20 bins, chance alone gives PSI
-up to 0.2 on that many."""
+"""Buckets are widened until they have this many rows on average: with 20 bins, chance alone gives a
+PSI of up to 0.2 on 200 rows."""
 
 
 def measure(
@@ -52,23 +52,23 @@ def measure(
     settings: Settings | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> DriftReport:
-    """Measure how far what an artifact was asked and answered lies from its training.
+    """Measure how far an artifact's requests and answers differ from its training data.
 
     The log is read once; memory does not grow with it.
 
     Args:
-        policy: how far is too far; its ``[drift]``.
+        policy: the limits, in its ``[drift]``.
         role: whether the artifact answered as ``live`` or as ``shadow``.
         start: rows that arrived from this time on.
         end: rows that arrived before this time.
         by: a feature to split the rows by.
-        steps: rows to run again, in a worker, for the columns of the steps; 0 for none.
-        settings: of the worker.
+        steps: how many rows to run again, in a worker, for the step columns; 0 for none.
+        settings: settings of the worker.
         progress: called with the number of logged rows read since the last call.
 
     Raises:
         LogError: there is no log of the model.
-        PolicyError: ``by`` is no feature.
+        PolicyError: ``by`` is not a feature.
     """
     policy, settings = policy or Policy(), settings or Settings.read()
     measurement = Measurement(artifact, by=by, steps=steps)
@@ -86,7 +86,7 @@ def measure(
 
 
 def frozen(artifact: Artifact) -> list[Bins]:
-    """The bins of an artifact's training profile."""
+    """Return the bins of an artifact's training profile."""
     texts = [f for f in artifact.contract.features if f.type in ("string", "category")]
     domains = {f.name: [*map(str, f.domain)] for f in texts if f.domain}
     times = _times(artifact)
@@ -99,7 +99,7 @@ def frozen(artifact: Artifact) -> list[Bins]:
 
 
 def _times(artifact: Artifact) -> set[tuple[str, str]]:
-    """The columns that are timestamps, by kind and name."""
+    """Return the columns that are timestamps, by kind and name."""
     inputs = {("input", f.name) for f in artifact.contract.features if f.type == "timestamp"}
     steps = {("step", f.name) for f in artifact.golden().schema if pa.types.is_timestamp(f.type)}
     return inputs | steps
@@ -109,8 +109,8 @@ class Measurement:
     """Counts of an artifact's rows, and a sample of them to run again.
 
     Attributes:
-        counts: of inputs and outputs, over every row.
-        steps: of the steps' columns, over the sample.
+        counts: counts of inputs and outputs, over every row.
+        steps: counts of the step columns, over the sample.
     """
 
     def __init__(self, artifact: Artifact, *, by: str | None = None, steps: int = 0) -> None:
@@ -132,7 +132,7 @@ class Measurement:
             self._sample.add(places, Pairs(facts, rows.inputs, rows.outputs))
 
     def trace(self, settings: Settings) -> None:
-        """Run the sample again and count what came out of each step."""
+        """Run the sample again and count the output of each step."""
         pairs = self._sample.pairs() if self._sample is not None else None
         if pairs is None:
             return
@@ -146,7 +146,7 @@ class Measurement:
         self.steps.add(self._batch(_columns("step", traced), pairs.about, pairs.left))
 
     def report(self, policy: Policy, role: Role, command: str) -> DriftReport:
-        """What was found so far."""
+        """Build the report of the rows counted so far."""
         _settle(self.counts, self.steps)
         contract, artifact = self._artifact.contract, self._artifact
         reader = ColumnReader(
@@ -199,8 +199,10 @@ class Measurement:
 
 
 def _begun(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
-    """Changes where they began: a step's column that changes together with an input is left out,
-    and so is one that changes as an earlier step's does."""
+    """Keep changes where they begin.
+
+    A step column is left out if an input, or an earlier step, changes in the same bucket.
+    """
     kept: list[Alert] = []
     began: set[tuple[str, str | None]] = set()
     for alert in sorted(alerts, key=lambda a: ("input", "step", "output").index(a.kind)):

@@ -1,7 +1,7 @@
-"""How far two counts of a column differ.
+"""Metrics of the difference between two counts of a column.
 
-Every metric is an effect size: it tells how much, and does not grow with the number of rows. What
-chance alone gives shrinks with them; see :mod:`~gnomon.drift.chance`.
+Every metric is an effect size, which does not grow with the number of rows. The effect of chance
+alone becomes smaller with more rows; see :mod:`~gnomon.drift.chance`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _QUANTILES = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
 
 @dataclass(frozen=True)
 class BinnedSides:
-    """Two counts over the same bins: what is expected, and what is looked at.
+    """Two counts over the same bins: the expected one, and the one to compare with it.
 
     Attributes:
         before: training, or earlier rows.
-        now: the rows looked at.
+        now: the rows to compare.
     """
 
     bins: Bins
@@ -43,18 +43,18 @@ class BinnedSides:
 
     @cached_property
     def all_rows(self) -> tuple[int, int]:
-        """Rows on either side, nulls with them; at least one."""
+        """Rows on either side, including nulls; at least one."""
         return max(rows(self.bins, self.before), 1), max(rows(self.bins, self.now), 1)
 
     def shares(self, smoothed: float = 0.0) -> tuple[Floats, Floats]:
-        """The share of each bin on either side; with so many rows more in each bin that is used."""
+        """Return the share of each non-empty bin on either side, with ``smoothed`` rows added."""
         counts = [side[: self.bins.size].astype(float) for side in (self.before, self.now)]
         used = (counts[0] + counts[1]) > 0
         both = [side[used] + smoothed for side in counts]
         return both[0] / max(both[0].sum(), 1.0), both[1] / max(both[1].sum(), 1.0)
 
     def rates(self, *which: Extra) -> tuple[float, float]:
-        """The share of all rows on either side that are of these kinds."""
+        """Return the share of all rows on either side that are of these kinds."""
         counts = [
             sum(int(s[self.bins.size + kind]) for kind in which) for s in (self.before, self.now)
         ]
@@ -62,15 +62,15 @@ class BinnedSides:
 
 
 def rows(bins: Bins, count: Integers) -> int:
-    """Rows that were counted."""
+    """Return how many rows were counted."""
     return int(count[: bins.size].sum() + count[bins.size + Extra.NULL])
 
 
 def measures(sides: BinnedSides) -> dict[str, float]:
-    """Every metric that the column has.
+    """Compute every metric that applies to the column.
 
-    Those of order, ``ks`` and ``wasserstein``, only for numbers; ``outside`` likewise; ``new`` only
-    where training's values are all known.
+    ``ks``, ``wasserstein`` and ``outside`` apply only to numbers; ``new`` applies only where all of
+    training's values are known.
     """
     found = {"nulls": abs(np.subtract(*sides.rates(Extra.NULL)))}
     if all(sides.valued):
@@ -90,8 +90,8 @@ def measures(sides: BinnedSides) -> dict[str, float]:
 def psi(sides: BinnedSides) -> float:
     """Population stability index: the sum of ``(q - p) ln(q / p)`` over bins.
 
-    It is the divergence of Jeffreys (1946). Each bin has half a row more on either side, so that an
-    empty one does not make it infinite (Krichevsky and Trofimov, 1981).
+    It is the divergence of Jeffreys (1946). Half a row is added to each bin on either side, so that
+    an empty bin does not make it infinite (Krichevsky and Trofimov, 1981).
     """
     p, q = sides.shares(smoothed=0.5)
     return float(((q - p) * np.log(q / p)).sum())
@@ -109,13 +109,13 @@ def js(sides: BinnedSides) -> float:
 
 
 def linf(sides: BinnedSides) -> float:
-    """The largest change of the share of one bin or value."""
+    """L-infinity distance: the largest change of the share of one bin or value."""
     p, q = sides.shares()
     return float(np.abs(q - p).max(initial=0.0))
 
 
 def ks(sides: BinnedSides) -> float:
-    """The largest difference of the two distribution functions, at the frozen edges.
+    """Kolmogorov-Smirnov: the largest difference of the distribution functions at the bin edges.
 
     Between edges it may be larger: bins of 5% of training's rows hide at most 5%.
     """
@@ -125,19 +125,20 @@ def ks(sides: BinnedSides) -> float:
 def wasserstein(sides: BinnedSides) -> float:
     """Wasserstein distance of order 1, in standard deviations of the training column.
 
-    It is the area between the two distribution functions (Vallender, 1974). Rows are taken to lie
-    evenly between a bin's edges, to thin out towards training's least and greatest value in the
-    outermost bins, and to be all on one value in a bin that stands for it. What
-    lies out of training's range is counted with its own distance from it. A column that was
-    constant in training has 1 for its standard deviation. Of two sides that both reach out of it
-    on one end, the means there are compared, which is a lower bound.
+    It is the area between the two distribution functions (Vallender, 1974). Rows are assumed to be
+    spread evenly between a bin's edges; in the outermost bins, to become fewer towards training's
+    least and greatest value; and in a bin for one value, to be at that value. Rows outside
+    training's range are counted with their distance from it. The standard deviation of a column
+    that was constant in training is taken as 1. If both sides exceed the range at the same end,
+    their mean distances are compared, which is a lower bound.
     """
     inner, std = _area(sides), sides.bins.std or 1.0
     return float(inner / std + sum(excess(sides, kind) for kind in _EXCESS))
 
 
 def excess(sides: BinnedSides, kind: Extra) -> float:
-    """By how much rows on average lie beyond an end of training's range, in standard deviations."""
+    """Return the change of the mean distance beyond an end of training's range, in standard
+    deviations."""
     before, now = (
         int(side[sides.bins.size + kind]) / GRAIN / size
         for side, size in zip((sides.before, sides.now), sides.valued, strict=True)
@@ -146,7 +147,7 @@ def excess(sides: BinnedSides, kind: Extra) -> float:
 
 
 def quantiles(bins: Bins, count: Integers) -> dict[str, float]:
-    """Quantiles of a number, evenly between the edges of a bin; within training's range."""
+    """Estimate quantiles of a number, linear within bins and limited to training's range."""
     total = int(count[: bins.size].sum())
     if bins.edges is None or not total or not math.isfinite(bins.low):
         return {}
@@ -163,7 +164,7 @@ _SHAPE: Mapping[str, Callable[[BinnedSides], float]] = {"psi": psi, "js": js, "l
 
 
 def _gaps(sides: BinnedSides) -> Floats:
-    """``G - F`` at training's least value, the inner edges, and its greatest value."""
+    """Return ``G - F`` at training's least value, the inner edges, and its greatest value."""
     size = sides.bins.size
     gaps = np.zeros(size + 1)
     for side, sign in ((sides.before, -1.0), (sides.now, 1.0)):
@@ -175,7 +176,7 @@ def _gaps(sides: BinnedSides) -> Floats:
 
 
 def widths(bins: Bins) -> Floats:
-    """How wide each bin of a number is, within training's range."""
+    """Return the width of each bin of a number, within training's range."""
     assert bins.edges is not None
     if not math.isfinite(bins.low):
         return np.zeros(bins.size)
@@ -183,7 +184,7 @@ def widths(bins: Bins) -> Floats:
 
 
 def _area(sides: BinnedSides) -> float:
-    """The area between the distribution functions within training's range."""
+    """Return the area between the distribution functions within training's range."""
     gaps, wide = _gaps(sides), widths(sides.bins)
     if sides.bins.is_discrete:
         return float((np.abs(gaps[1:]) * wide).sum())
@@ -193,7 +194,7 @@ def _area(sides: BinnedSides) -> float:
     # Where the functions cross, two triangles; elsewhere a trapezoid.
     triangles = (left**2 + right**2) / np.where(whole > 0, whole, 1.0) / 2
     areas = np.where(crossing, triangles, whole / 2)
-    if len(areas) > 1:  # In the outermost bins rows thin out evenly, to none at the end.
+    if len(areas) > 1:  # In the outermost bins the density falls linearly to 0.
         areas[0] = (2 * abs(left[0]) + abs(right[0])) / 3
         areas[-1] = (abs(left[-1]) + 2 * abs(right[-1])) / 3
     return float((areas * wide).sum())

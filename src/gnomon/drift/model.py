@@ -1,4 +1,4 @@
-"""What a measurement of drift found, as data: the terminal, JSON and HTML are made from it."""
+"""The data of a drift report, from which its terminal, JSON and HTML forms are made."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """One metric of one column.
 
     Attributes:
-        value: how far the rows lie from training.
-        limit: the policy's.
-        floor: what chance alone may give with so many rows; see ``chance.floors``.
-        verdict: ``drifted`` when above both; ``unknown`` when there are too few rows to say.
+        value: how far the rows differ from training.
+        limit: the policy's limit.
+        floor: the value that chance alone may give with this many rows; see ``chance.floors``.
+        verdict: ``drifted`` when above both; ``unknown`` when there are too few rows to decide.
     """
 
     value: float
@@ -51,9 +51,9 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows by bin, in training and as served; nulls are in none.
+    """Rows by bin, in training and as served, without nulls.
 
-    Numbers have ``edges``, the inner ones, everything else ``labels``.
+    Numbers have ``edges``, which are the inner ones; all other columns have ``labels``.
     """
 
     training: tuple[int, ...]
@@ -67,7 +67,7 @@ class DriftBucket(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         values: every metric against training.
-        verdict: of these rows alone.
+        verdict: the verdict on the rows of this bucket alone.
     """
 
     start: str
@@ -78,10 +78,10 @@ class DriftBucket(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DriftSegment(msgspec.Struct, frozen=True, kw_only=True):
-    """One part of the rows, against training as a whole: the profile of training is not split.
+    """One part of the rows, against all of training, because the training profile is not split.
 
     Attributes:
-        values: every metric of these rows. A part is not the whole, so they are not judged.
+        values: every metric of these rows. They are not judged, because a part always differs.
         without: the column's worst metric over all other rows; where it is below the limit, the
             drift is in this segment.
     """
@@ -97,19 +97,19 @@ class DriftColumn(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         kind: ``input`` (a raw feature), ``step`` (a transformed one) or ``output``.
-        rows: rows counted; those of a step are a sample.
-        training_rows: rows of training that were counted.
-        judged: whether the verdict of the report rests on it; ``why`` says why not.
-        effects: by metric, over the whole range.
+        rows: rows counted; for a step, a sample.
+        training_rows: training rows that were counted.
+        judged: whether the verdict of the report depends on it; if not, ``why`` is the reason.
+        effects: the effects by metric, over the entire range.
         worst: the metric that exceeds its limit the most.
         nulls: the share of nulls in training and now.
         tails: the share below training's least and above its greatest value.
-        quantiles: ``p05`` ... ``p95`` in training and now; empty for what is no number.
+        quantiles: ``p05`` ... ``p95`` in training and now; empty if the column is not a number.
         is_time: whether values are timestamps, in seconds since 1970.
         new: values training did not have, most frequent first.
-        since: the first bucket from which on it has drifted; None when it has not.
-        rows_that_show: ids of requests, with the row, in what grew the most.
-        grown: what that is, in words.
+        since: the bucket since which it has drifted; None when it has not.
+        rows_that_show: example rows of the part that grew the most: request id and row.
+        grown: that part, in words.
     """
 
     kind: Literal["input", "step", "output"]
@@ -141,11 +141,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         change: ``sudden`` (one bucket against those before it) or ``slow`` (the last third of the
             range against the first).
-        segment: whose rows changed; None when it is all of them.
+        segment: the segment whose rows changed; None for all rows.
         since: when it began, ISO 8601 in UTC.
-        before: rows it is compared with.
-        after: rows since.
-        effect: by how much, in ``metric``.
+        before: how many rows before the change are compared.
+        after: how many rows since the change are compared.
+        effect: the size of the change in ``metric``.
     """
 
     kind: Literal["input", "step", "output"]
@@ -162,16 +162,16 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DriftReport(BaseReport, frozen=True, kw_only=True):
-    """What an artifact served, against its training.
+    """An artifact's served rows, compared with its training data.
 
     Attributes:
         verdict: ``drifted`` when a column that is judged has drifted or changed; ``unknown`` when
-            there are too few rows to say.
+            there are too few rows to decide.
         rows: answered rows that were counted.
-        traced: rows that were run again for the steps' columns.
-        axis: what time is measured by.
+        traced: rows that were run again for the step columns.
+        axis: the time axis: event time or arrival.
         seconds: the width of a bucket.
-        by: the feature that segments are made by.
+        by: the feature that defines the segments.
     """
 
     format: int = FORMAT
@@ -198,17 +198,17 @@ class DriftReport(BaseReport, frozen=True, kw_only=True):
 
     @classmethod
     def from_json(cls, data: str | bytes, where: str = "drift report") -> DriftReport:
-        """Read what :meth:`to_json` wrote; errors call it ``where``.
+        """Read a report that :meth:`to_json` wrote; ``where`` is its name in errors.
 
         Raises:
             NewerFormat: a newer version of Gnomon wrote it.
-            UnreadableFile: it is no drift report.
+            UnreadableFile: it is not a drift report.
         """
         return decode(data, cls, _KIND, where)
 
 
 def _measured(column: DriftColumn) -> tuple[object, ...]:
-    """A column by its worst metric."""
+    """Return a column's row of the overview, by its worst metric."""
     effect = column.effects[column.worst]
     return (
         *(column.kind, column.name, column.verdict, column.judged, column.rows, column.worst),

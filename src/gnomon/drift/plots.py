@@ -1,5 +1,4 @@
-"""The plots of a drift report: training and served data overlaid, and how far
-apart they are over time."""
+"""The plots of a drift report: training and served data overlaid, and the drift over time."""
 
 from __future__ import annotations
 
@@ -17,10 +16,10 @@ _TICKS = 4
 
 
 def laid_over(column: DriftColumn) -> Plot | None:
-    """A number's bins, each as wide as the next: bars for training, an outline for what was served.
+    """Plot a number's bins at equal width: bars for training, an outline for served rows.
 
-    The frozen bins hold about the same number of training rows each, so what has not drifted lies
-    flat on flat. None for what is no number.
+    Each bin has about the same number of training rows, so without drift the outline follows the
+    flat bars. None if the column is not a number.
     """
     shape = column.shape
     if shape.labels or not any(shape.serving) or not any(shape.training):
@@ -40,7 +39,7 @@ def laid_over(column: DriftColumn) -> Plot | None:
 
 
 def labelled(column: DriftColumn) -> tuple[LabelShares, ...]:
-    """The values whose shares are largest on either side; nothing for a number."""
+    """Return the values with the largest shares on either side; nothing for a number."""
     shape = column.shape
     sums = max(sum(shape.training), 1), max(sum(shape.serving), 1)
     found = [
@@ -63,8 +62,10 @@ def labelled(column: DriftColumn) -> tuple[LabelShares, ...]:
 
 
 def effects(column: DriftColumn, report: DriftReport) -> Plot | None:
-    """A column's worst metric in each bucket, and the policy's limit as its outline where that is
-    within the plot; None without two buckets."""
+    """Plot a column's worst metric in each bucket, with the policy's limit as its outline.
+
+    The limit is left out if it is above the plot. None if there are fewer than two buckets.
+    """
     line, metric = column.timeline, column.worst
     if len(line) < 2:
         return None
@@ -90,13 +91,13 @@ def effects(column: DriftColumn, report: DriftReport) -> Plot | None:
 
 
 def _ceiling(value: float) -> float:
-    """The next round number at or above a value, which may be above 1."""
+    """Return the next round number at or above a value, which may be above 1."""
     size: float = 10.0 ** (math.floor(math.log10(value)) + 1)
     return size * ceiling(value / size)
 
 
 def _edges(column: DriftColumn) -> list[Tick]:
-    """A few of the edges, where they are."""
+    """Return ticks for a few of the edges."""
     edges = column.shape.edges
     every = max(math.ceil(len(edges) / _TICKS), 1)
     places = range(every // 2, len(edges), every)

@@ -1,4 +1,4 @@
-"""Rows by the value of a feature: a handful of segments, named for people."""
+"""A few segments of rows by the value of a feature, with readable names."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _PARTS = 4
 
 
 class Segments:
-    """Segments of one feature: its most frequent values, or four stretches of a number."""
+    """Segments of one feature: its most frequent values, or four ranges of a number."""
 
     def __init__(self, bins: Bins) -> None:
         self.bins = bins
         self._names = np.array([*_names(bins), "null"], dtype=object)
 
     def of(self, column: pa.Array) -> list[str]:
-        """The segment of each row."""
+        """Return the segment of each row."""
         names: list[str] = self._names[self.bins.assign(column).bins].tolist()
         return names
 
 
 def place_names(bins: Bins) -> tuple[str, ...]:
-    """What each bin holds, in words."""
+    """Return the name of each bin."""
     if bins.edges is None:
         return bins.labels()
     if not len(bins.edges):
@@ -41,7 +41,7 @@ def place_names(bins: Bins) -> tuple[str, ...]:
 
 
 def _names(bins: Bins) -> list[str]:
-    """The name of the segment that each bin is in."""
+    """Return the name of each bin's segment."""
     if bins.edges is None or bins.is_discrete:
         names = place_names(bins)
         kept = set(names[: _MOST - 1])

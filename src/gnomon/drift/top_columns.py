@@ -1,4 +1,4 @@
-"""The columns that matter, which a terminal shows in place of the plots of a drift report."""
+"""The most important columns, which a terminal shows instead of the plots of a drift report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_COLUMNS = 10
 
 
 def brief(report: DriftReport) -> Section:
-    """The columns that matter: those that have drifted, else the outputs."""
+    """Return a section with the most important columns: drifted, inconclusive, then outputs."""
     unsure = [c for c in report.columns if c.judged and c.verdict == "unknown"]
     outputs = [c for c in report.columns if c.kind == "output" and c.verdict == "ok"]
     shown = [*ranked(report.columns), *unsure, *outputs][:_MOST_COLUMNS]
@@ -57,7 +57,7 @@ def _beyond(column: DriftColumn) -> str:
 
 
 def _over_time(column: DriftColumn) -> Iterator[Spark]:
-    """One character a bucket that has rows; half height is the limit."""
+    """Yield one bar for each bucket with rows; half height is the limit."""
     limit = column.effects[column.worst].limit
     for moment in column.timeline:
         value = moment.values.get(column.worst, 0.0)

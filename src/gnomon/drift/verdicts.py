@@ -1,4 +1,4 @@
-"""Whether a column has drifted: effects against the policy's limits and against chance."""
+"""Decide whether a column has drifted, by the policy's limits and by chance."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gnomon.policy import Drift
 __all__ = ["NEVER", "effects", "overall", "worst"]
 
 NEVER = sys.float_info.max
-"""A limit that nothing reaches; JSON has no infinity."""
+"""A limit that no value reaches; JSON cannot represent infinity."""
 
 
 def effects(sides: BinnedSides, policy: Drift) -> dict[str, Effect]:
-    """Every metric of the column with its limit, what chance alone gives, and what follows.
+    """Compute every metric of the column with its limit, its floor by chance, and its verdict.
 
-    ``drifted``: above both. ``unknown``: above the limit and not above chance, or PSI could not be
-    told from chance at its limit, because there are too few rows.
+    ``drifted``: above both. ``unknown``: above the limit but not above the floor, or the floor of
+    PSI is above its limit, because there are too few rows.
     """
     chance = floors(sides)
     return {
@@ -35,7 +35,7 @@ def effects(sides: BinnedSides, policy: Drift) -> dict[str, Effect]:
 
 
 def overall(found: dict[str, Effect]) -> Verdict:
-    """The verdict of a column from those of its effects."""
+    """Return the verdict of a column from the verdicts of its effects."""
     verdicts = {effect.verdict for effect in found.values()}
     if "drifted" in verdicts:
         return "drifted"
@@ -43,7 +43,7 @@ def overall(found: dict[str, Effect]) -> Verdict:
 
 
 def worst(found: dict[str, Effect]) -> str:
-    """The metric that exceeds its limit the most, of those that have drifted if any has."""
+    """Return the metric that exceeds its limit the most, among the drifted ones if any."""
     drifted = {name: effect for name, effect in found.items() if effect.verdict == "drifted"}
     among = drifted or found
     return max(among, key=lambda name: among[name].value / among[name].limit)

@@ -1,7 +1,8 @@
-"""Does training data hold what is not known yet at serving time? Checks from frames to findings.
+"""Leakage: checks whether training data has information that serving will not have.
 
-Every check is a function of frames and arrays; nothing here runs user code or reads a log. Only the
-modules that are used are imported: reading findings needs neither pandas nor scikit-learn.
+Every check is a function of frames and arrays that returns findings; nothing here runs user code or
+reads a log. Modules are imported when they are used: reading findings needs neither pandas nor
+scikit-learn.
 """
 
 from __future__ import annotations

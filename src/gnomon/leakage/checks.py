@@ -1,4 +1,4 @@
-"""The checks, run together: on training data, on a split, on scores."""
+"""Run the checks together: on training data, on a split, on scores."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from gnomon.leakage.labelled_table import LabelledTable
 __all__ = ["check_scores", "check_split", "check_training"]
 
 MOST_ROWS = 10_000
-"""Rows that are looked at where a sample will do. At an AUC of 0.99 with rows of two classes alike
-frequent, the interval then is 0.006 wide."""
+"""The sample size where a sample is enough. With an AUC of 0.99 and two equally frequent classes,
+the interval is then 0.006 wide."""
 
 FEWEST_ROWS = 2_000
 MOST_VALUES = 2_000_000
-"""Values that are looked at; of wide tables fewer rows are, but 2,000 of any."""
+"""The most values that are examined: wide tables have fewer rows sampled, but at least 2,000."""
 
 NO_LABELS = "there are no labels"
 NO_TIME = "no column is given as the event time"
@@ -26,9 +26,9 @@ NO_KEY = "no column is given as the entity key"
 
 
 def check_training(table: LabelledTable) -> LeakageReport:
-    """What can be seen in training data alone: clocks, the label, identifiers, the order of rows.
+    """Check training data alone: late features, the label, identifiers and the order of rows.
 
-    Timestamps are compared in every row, the rest is looked at in a sample of 10,000.
+    Timestamps are compared in every row; the other checks use a sample of 10,000 rows.
     """
     skipped = {} if table.event_time else {late_features.CHECK: NO_TIME}
     found = (
@@ -49,11 +49,11 @@ def check_training(table: LabelledTable) -> LeakageReport:
 
 
 def check_split(train: LabelledTable, holdout: LabelledTable) -> LeakageReport:
-    """Whether training data and holdout share rows, entities or days.
+    """Check whether training data and holdout share rows, entities or days.
 
     Args:
-        train: what the model was trained on.
-        holdout: with the same features and entity key.
+        train: the rows the model was trained on.
+        holdout: rows with the same features and entity key.
 
     Raises:
         ContractError: the holdout lacks a column.
@@ -81,11 +81,11 @@ def check_split(train: LabelledTable, holdout: LabelledTable) -> LeakageReport:
 
 
 def check_scores(scored: Sequence[ScoredStage], *, is_forecast: bool = False) -> LeakageReport:
-    """Whether scores fall from one stage to the next by more than chance.
+    """Check whether scores fall from one stage to the next by more than chance.
 
     Args:
-        scored: the stages there are.
-        is_forecast: whether the holdout is of days after the training data.
+        scored: the available stages.
+        is_forecast: whether the holdout is from days after the training data.
     """
     found = gap.check_gaps(scored, is_forecast=is_forecast)
     return LeakageReport.of(sum(len(one.labels) for one in scored), {gap.CHECK: found}, {})

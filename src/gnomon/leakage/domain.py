@@ -1,4 +1,4 @@
-"""Do serving rows resemble training rows, and if not, by which features?"""
+"""Check whether serving rows resemble training rows and, if not, which features differ."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ __all__ = ["CHECK", "check_domain"]
 CHECK = "domain"
 
 MOVED = 0.6
-"""The AUC from which it is worth a note that rows have moved."""
+"""The AUC from which a difference is reported as a note."""
 
 OTHER = 0.95
-"""The AUC from which serving rows may be of another kind."""
+"""The AUC from which serving rows may be of a different kind."""
 
 BEYOND = 8
-"""How many times fewer pairs must be confused than when the training data's own first or last days
-are told from the rest. Drift does that too: on eight splits of a year of flights by date, serving
-rows were confused up to 5 times less than the control, and 20 to 1000 times less with a feature
-missing or its text in another case."""
+"""How many times fewer pairs the classifier must confuse than in the control, which separates the
+first or last days of the training data from its others. Drift alone also has this effect: on eight
+splits of a year of flights by date, serving rows were confused up to 5 times less than the control,
+and 20 to 1000 times less with a feature missing or its text in another case."""
 
 LEAST = 0.002
-"""The share of pairs that counts as confused at least, so that two perfect scores are alike."""
+"""The lower limit for the share of confused pairs, so that two nearly perfect AUCs count as equal.
+"""
 
 BROKEN = 0.5
-"""The share of rows that became null, or got a value that training does not have, from which a
-feature counts as broken if it is not so on the training data's own days."""
+"""A feature counts as broken if this share of its rows became null, or has values that training
+does not have, and if the control does not show the same."""
 
 MOST_ROWS = 5_000
-"""Rows of each side that are looked at."""
+"""The most rows of each side that are examined."""
 
 FEWEST_ROWS = 100
 NAMED = 5
@@ -50,22 +51,23 @@ Floats = npt.NDArray[np.float64]
 
 
 class _Control(NamedTuple):
-    """How well days of the training data are told from its others, and what is broken on them."""
+    """How well a classifier separates some days of the training data from the others (AUC), and
+    which features are broken on these days."""
 
     area: float
     broken: frozenset[str]
 
 
 def check_domain(train: LabelledTable, serving: pd.DataFrame) -> list[LeakageFinding]:
-    """Tell serving rows from training rows by their features.
+    """Train a classifier to separate serving rows from training rows, as a test of a difference.
 
-    Left out are what must differ: timestamps (their hour and weekday stay), the entity key and
-    columns that name their rows. What remains differs by drift alone too, so the control is how
-    well the training data's own first and last days are told from the rest of it.
+    Columns that always differ are left out: timestamps (but their hour and weekday are used), the
+    entity key, and columns that identify rows. The others differ by drift as well, so the control
+    is how well the first and last days of the training data are separated from its other days.
 
     Args:
         train: training rows.
-        serving: rows as they were served, with the same features.
+        serving: served rows, with the same features.
     """
     fewest = min(len(train), len(serving))
     if fewest < FEWEST_ROWS:
@@ -79,7 +81,7 @@ def check_domain(train: LabelledTable, serving: pd.DataFrame) -> list[LeakageFin
 
 
 def _served(train: LabelledTable, serving: pd.DataFrame) -> LabelledTable:
-    """Serving rows as a table of the same kind."""
+    """Return serving rows as a table with the columns of the training table."""
     frame = serving.reset_index(drop=True)
     return LabelledTable.of(
         frame, features=train.features, event_time=train.event_time, entity_key=train.entity_key
@@ -87,7 +89,7 @@ def _served(train: LabelledTable, serving: pd.DataFrame) -> LabelledTable:
 
 
 def _classifier(train: LabelledTable, served: LabelledTable) -> TwoSampleClassifier | None:
-    """The two told apart, unless there is nothing to tell them by."""
+    """Train a classifier that separates the two, unless no column is left to separate them by."""
     sides = [side.sample(MOST_ROWS) for side in (_plain(train), served)]
     first, second = (_parts(side.frame, train) for side in sides)
     if not first.shape[1]:
@@ -98,8 +100,9 @@ def _classifier(train: LabelledTable, served: LabelledTable) -> TwoSampleClassif
 
 
 def _control(train: LabelledTable, served: LabelledTable) -> _Control | None:
-    """How days of the training data are told from its other days: as many as were served, at most
-    a third, at its beginning or its end.
+    """Measure how well some days of the training data are separated from its other days.
+
+    They are the first or the last days: as many as were served, but at most a third.
     """
     if train.event_time is None:
         return _Control(0.5, frozenset())
@@ -118,7 +121,7 @@ def _control(train: LabelledTable, served: LabelledTable) -> _Control | None:
 
 
 def _broken(classifier: TwoSampleClassifier) -> frozenset[str]:
-    """Features most of whose values became null, or values that the first rows do not have."""
+    """Find features that became mostly null, or mostly have values that the first rows lack."""
     return frozenset(
         str(name)
         for name, column in classifier.both.items()
@@ -132,7 +135,7 @@ def _differs(train: pd.Series[Any], serving: pd.Series[Any]) -> bool:
 
 
 def _fresh(train: pd.Series[Any], serving: pd.Series[Any]) -> float:
-    """The share of serving values that training does not have; of numbers, none."""
+    """Return the share of serving values that training does not have; 0 for numbers."""
     if encodings.numbers(train) is not None or not serving.notna().any():
         return 0.0
     known = set(encodings.text(train).dropna())
@@ -149,7 +152,7 @@ def _plain(table: LabelledTable) -> LabelledTable:
 
 
 def _order(table: LabelledTable) -> Floats:
-    """The event time in seconds, or else the row number."""
+    """Return the event time in seconds or, if there is none, the row number."""
     rows = np.arange(len(table), dtype=np.float64)
     if table.event_time is None:
         return rows
@@ -158,7 +161,7 @@ def _order(table: LabelledTable) -> Floats:
 
 
 def _parts(frame: pd.DataFrame, like: LabelledTable) -> pd.DataFrame:
-    """The columns that may tell rows apart."""
+    """Return the columns by which the classifier may separate rows."""
     parts: dict[str, Any] = {}
     for name in like.features:
         column, model = frame[name], like.column(name)
@@ -170,7 +173,7 @@ def _parts(frame: pd.DataFrame, like: LabelledTable) -> pd.DataFrame:
 
 
 def _clock(name: str, column: pd.Series[Any], model: pd.Series[Any]) -> dict[str, Floats]:
-    """The hour and the weekday of timestamps, where training has seen each of them twice."""
+    """Return the hour and the weekday of timestamps, if training has seen each of them twice."""
     seconds = encodings.numbers(model)
     known = np.array([]) if seconds is None else seconds[~np.isnan(seconds)]
     days = np.ptp(known) / 86_400 if len(known) else 0.0
@@ -203,7 +206,7 @@ def _finding(classifier: TwoSampleClassifier, control: _Control | None) -> Leaka
         ),
         action="find out whether these features are computed online as they were for training"
         if other
-        else "watch these features: the model has seen fewer rows like those it answers",
+        else "monitor these features: training had fewer rows like those that are served",
     )
 
 
@@ -212,7 +215,7 @@ def _is_beyond(area: float, control: float) -> bool:
 
 
 def _how(name: str, column: pd.Series[Any], is_serving: npt.NDArray[np.bool_]) -> str:
-    """How a feature differs, in a line: its nulls, its middle or its new values."""
+    """Describe in a line how a feature differs: its nulls, its quartiles or its new values."""
     sides = column[~is_serving], column[is_serving]
     nulls = [side.isna().mean() for side in sides]
     if abs(nulls[0] - nulls[1]) > 0.1:

@@ -1,4 +1,4 @@
-"""Rows and entities on both sides of a split: the holdout then tests what training has seen."""
+"""Check for rows and entities on both sides of a split, which make the holdout too easy."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ NEAR = "near duplicates"
 ENTITIES = "entities"
 
 FEW = 0.01
-"""The share of holdout rows that may be in the training data too. A model that knows one row in a
-hundred by heart gains at most as much in accuracy, AUC or R2."""
+"""The share of holdout rows that may be in the training data too. A model that has memorised one
+row in a hundred gains at most 0.01 in accuracy, AUC or R2."""
 
 BEYOND_CHANCE = 3
-"""How many times more there must be than chance gives, so that a few columns of a few values,
-which are alike often, raise no alarm."""
+"""How many times more duplicates there must be than by chance, so that a table with few columns of
+few values, whose rows are often equal, is not reported."""
 
 EXAMPLES = 3
 _SEED = 0
@@ -36,7 +36,7 @@ Hash = Callable[[pd.DataFrame], row_hashes.Hashes]
 
 
 def check_duplicates(train: LabelledTable, holdout: LabelledTable) -> list[LeakageFinding]:
-    """Holdout rows whose features are all equal to a training row's."""
+    """Find holdout rows with all features equal to those of a training row."""
     names = list(train.features)
     left, right = train.frame[names], holdout.frame[names]
     hits = row_hashes.found_in(row_hashes.exact(right), row_hashes.exact(left))
@@ -54,9 +54,9 @@ def check_duplicates(train: LabelledTable, holdout: LabelledTable) -> list[Leaka
 
 
 def check_near(train: LabelledTable, holdout: LabelledTable) -> list[LeakageFinding]:
-    """Holdout rows that a training row equals but for rounding, case, spaces, or its name.
+    """Find holdout rows that equal a training row except for rounding, case, spaces or an id.
 
-    Columns that name their rows are left out: a row that was copied often gets a new name.
+    Columns that identify rows are left out, because a copied row often gets a new id.
     """
     named = [name for name in train.features if encodings.is_unique(train.column(name))]
     kept = [name for name in train.features if name not in named]
@@ -87,7 +87,7 @@ def check_near(train: LabelledTable, holdout: LabelledTable) -> list[LeakageFind
 
 
 def check_entities(train: LabelledTable, holdout: LabelledTable) -> list[LeakageFinding]:
-    """Holdout rows of an entity that is in the training data as well."""
+    """Find holdout rows of entities that are also in the training data."""
     key = list(train.entity_key)
     if not key:
         return []
@@ -113,9 +113,9 @@ def check_entities(train: LabelledTable, holdout: LabelledTable) -> list[Leakage
 
 
 def _too_many(hits: Mask, left: pd.DataFrame, right: pd.DataFrame, hash_of: Hash) -> bool:
-    """Whether surely more rows are twins than may be, and than chance gives.
+    """Whether significantly more rows are duplicates than allowed, and than chance gives.
 
-    Chance is a training table whose columns were shuffled, each by itself.
+    Chance is measured with a training table in which each column was shuffled separately.
     """
     surely = share_within(int(hits.sum()), len(hits))[0]
     if surely <= FEW:

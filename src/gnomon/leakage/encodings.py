@@ -1,4 +1,4 @@
-"""Columns of any dtype as numbers, as codes, as bins, as ranks."""
+"""Convert columns of any dtype to numbers, codes, bins or ranks."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
 UNIQUE = 0.9
-"""The share of distinct values from which a column counts as one that names its rows."""
+"""The share of distinct values from which a column counts as an identifier of rows."""
 
 
 def numbers(column: pd.Series[Any]) -> Floats | None:
-    """The values as floats, timestamps as seconds; NaN for null and infinity.
+    """Convert numbers to floats and timestamps to seconds; null and infinity become NaN.
 
     None for a column that holds anything else.
     """
@@ -44,16 +44,16 @@ def numbers(column: pd.Series[Any]) -> Floats | None:
 
 
 def codes(column: pd.Series[Any]) -> tuple[Codes, int]:
-    """A number for each distinct value, null among them, and how many there are."""
+    """Return a code for each value, null included, and the number of distinct values."""
     try:
         found, values = pd.factorize(column, use_na_sentinel=False)
-    except TypeError:  # lists and the like
+    except TypeError:  # unhashable values such as lists
         found, values = pd.factorize(column.astype(str), use_na_sentinel=False)
     return found.astype(np.int64), len(values)
 
 
 def bins(values: Floats, most: int) -> tuple[Codes, int]:
-    """Bins of about as many rows each; nulls have one of their own."""
+    """Assign values to bins with about equal numbers of rows; nulls have a separate bin."""
     known = values[~np.isnan(values)]
     if not len(known):
         return np.zeros(len(values), np.int64), 1
@@ -64,23 +64,23 @@ def bins(values: Floats, most: int) -> tuple[Codes, int]:
 
 
 def ranks(values: Any) -> Floats:
-    """Ranks, ties at their mean."""
+    """Return ranks; ties get their mean rank."""
     return np.asarray(rankdata(values), np.float64)
 
 
 def text(column: pd.Series[Any]) -> pd.Series[Any]:
-    """The values as text, nulls as nulls."""
+    """Convert values to text; nulls stay null."""
     return column.astype("str").where(column.notna())
 
 
 def short(value: Any) -> str:
-    """A value for people, on one line."""
+    """Write a value for readers, in at most 40 characters."""
     written = f"{value:.6g}" if isinstance(value, float) else str(value)
     return written if len(written) <= 40 else written[:39] + "…"
 
 
 def is_unique(column: pd.Series[Any]) -> bool:
-    """Whether a column of whole numbers or text has another value in almost every row."""
+    """Whether a column of whole numbers or text has a different value in almost every row."""
     whole = pd.api.types.is_integer_dtype(column.dtype)
     if not whole and numbers(column) is not None:
         return False
@@ -89,7 +89,7 @@ def is_unique(column: pd.Series[Any]) -> bool:
 
 
 def timestamps(column: pd.Series[Any]) -> pd.Series[Any] | None:
-    """The column if it holds timestamps, or what its text says if that is ISO 8601 throughout."""
+    """Return a column of timestamps, parsed from text if all of it is ISO 8601; else None."""
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return column
     known = column.dropna()
@@ -106,9 +106,9 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?$")
 
 
 def moments(column: pd.Series[Any], *, wall: bool = False) -> npt.NDArray[np.datetime64]:
-    """Timestamps in microseconds, UTC, or as the ``wall`` clock of their zone shows them.
+    """Return timestamps in microseconds, in UTC or, with ``wall``, in the local time of their zone.
 
-    A column without a zone is taken as it is.
+    A column without a zone is not converted.
     """
     if column.dt.tz is not None:
         column = column.dt.tz_localize(None) if wall else column.dt.tz_convert(None)

@@ -1,4 +1,4 @@
-"""What a check found: which feature, how sure, the evidence, and what to do."""
+"""The findings of the checks: the features, the severity, the evidence, and what to do."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ FORMAT = 1
 _KIND = Format("list of leakage checks", FORMAT, hint="pack again, or restore it from a backup")
 
 Severity = Literal["leak", "suspect", "unknown", "note"]
-"""``leak``: the rows prove it. ``suspect``: it looks like one, and a person who knows the data has
-to say. ``unknown``: too few rows to tell. ``note``: good to know, and no leak by itself."""
+"""``leak``: the rows prove it. ``suspect``: it looks like a leak, and a person who knows the data
+must decide. ``unknown``: too few rows to decide. ``note``: useful to know, but not a leak."""
 
 _COLUMNS = (
     *("severity", "check", "features", "finding"),
@@ -36,22 +36,22 @@ _ORDER: dict[Severity, int] = {"leak": 0, "suspect": 1, "unknown": 2, "note": 3}
 
 
 class LeakageWarning(UserWarning):
-    """Training data that tells a model what it will not know when it serves."""
+    """Training data has information that the model will not have at serving time."""
 
 
 class LeakageEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a finding rests on.
+    """The evidence of a finding.
 
     Attributes:
-        rows: how many rows were looked at.
-        hits: how many of them show it.
-        measure: what ``value`` is: ``AUC``, ``R2``, ``share of rows``.
-        value: the measure, as these rows have it.
-        low: where the true value lies, at ``confidence``.
-        high: and up to where.
-        confidence: of ``low`` and ``high``.
+        rows: how many rows were examined.
+        hits: how many of them are affected.
+        measure: the name of the measure: ``AUC``, ``R2``, ``share of rows``.
+        value: the value of the measure on these rows.
+        low: the lower end of the interval of the true value.
+        high: the upper end of the interval.
+        confidence: the confidence of the interval.
         numbers: other counts and quantities, by name.
-        examples: rows that show it, for people.
+        examples: affected rows, as text.
     """
 
     rows: int
@@ -73,7 +73,7 @@ class LeakageEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
         numbers: Mapping[str, float] | None = None,
         examples: Iterable[str] = (),
     ) -> LeakageEvidence:
-        """Evidence that is an estimate with its interval."""
+        """Build evidence from an estimate with its interval."""
         return cls(
             rows=estimate.rows,
             hits=hits,
@@ -88,14 +88,14 @@ class LeakageEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 
 class LeakageFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing a check found.
+    """One finding of a check.
 
     Attributes:
-        check: which check, as ``docs/leakage.md`` lists them.
-        features: the columns it is about; empty if it is about whole rows.
-        severity: how sure it is.
-        sentence: the finding, for people.
-        evidence: what it rests on.
+        check: the name of the check, as in ``docs/leakage.md``.
+        features: the columns it is about; empty if it is about entire rows.
+        severity: how serious and how certain it is.
+        sentence: the finding in a sentence.
+        evidence: the numbers behind it.
         action: what to do about it.
     """
 
@@ -108,19 +108,19 @@ class LeakageFinding(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def alarming(self) -> bool:
-        """Whether it is warned about: it is a leak, or looks like one."""
+        """Whether a warning is given for it: it is a leak, or looks like one."""
         return self.severity in ("leak", "suspect")
 
 
 class LeakageReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
-    """What the checks found, and which of them found nothing.
+    """The findings of the checks, with the checks that passed or did not run.
 
     Attributes:
         format: the version of this format; see ``docs/formats.md`` before changing it.
-        rows: rows of the training data.
-        findings: the most severe first.
+        rows: the number of training rows.
+        findings: the findings, most severe first.
         passed: checks that ran and found nothing.
-        skipped: checks that did not run, and why.
+        skipped: checks that did not run, with the reason.
     """
 
     format: int = FORMAT
@@ -133,7 +133,7 @@ class LeakageReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     def of(
         cls, rows: int, found: Mapping[str, list[LeakageFinding]], skipped: Mapping[str, str]
     ) -> LeakageReport:
-        """A report of what each check found."""
+        """Build a report from the findings of each check."""
         findings = [finding for some in found.values() for finding in some]
         return cls(
             rows=rows,
@@ -143,22 +143,22 @@ class LeakageReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def to_json(self) -> bytes:
-        """As indented JSON."""
+        """Return the report as indented JSON."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
     @classmethod
     def from_json(cls, content: bytes, where: str = "checks.json") -> LeakageReport:
-        """What :meth:`to_json` wrote; errors call it ``where``.
+        """Read a report that :meth:`to_json` wrote; ``where`` is its name in errors.
 
         Raises:
             NewerFormat: a newer version of Gnomon wrote it.
-            UnreadableFile: it is not that.
+            UnreadableFile: it is not such a report.
         """
         return decode(content, cls, _KIND, where)
 
     @property
     def alarms(self) -> tuple[LeakageFinding, ...]:
-        """The findings that are warned about."""
+        """The findings for which a warning is given."""
         return tuple(finding for finding in self.findings if finding.alarming)
 
     def overview(self) -> NotebookTable:
@@ -172,7 +172,7 @@ class LeakageReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def and_then(self, other: LeakageReport) -> LeakageReport:
-        """Both reports as one; a check that only one of them skipped is not skipped."""
+        """Merge two reports; a check that only one of them skipped is not skipped."""
         findings = sorted((*self.findings, *other.findings), key=lambda f: _ORDER[f.severity])
         done = {*self.passed, *other.passed, *(finding.check for finding in findings)}
         skipped = {**other.skipped, **self.skipped}
@@ -195,7 +195,7 @@ def _described(finding: LeakageFinding) -> tuple[object, ...]:
 def unknown(
     check: str, sentence: str, rows: int, action: str, features: tuple[str, ...] = ()
 ) -> LeakageFinding:
-    """That it is inconclusive, because there are too few rows."""
+    """Build an inconclusive finding, for too few rows."""
     return LeakageFinding(
         check=check,
         features=features,

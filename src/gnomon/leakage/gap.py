@@ -1,4 +1,4 @@
-"""Scores on training rows, holdout, later days and live traffic: which gap is more than chance."""
+"""Compare scores on training rows, holdout, later days and live traffic, and find real gaps."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ Stage = Literal["train", "holdout", "later", "live"]
 _ORDER: tuple[Stage, ...] = ("train", "holdout", "later", "live")
 
 MATTERS = 0.02
-"""The difference in AUC or R2 that the interval of a gap must exceed. A smaller one is no reason to
-act, however surely it is there: effect sizes decide."""
+"""The difference in AUC or R2 that the interval of a gap must exceed. A smaller gap is no reason to
+act, however certain it is: effect sizes decide."""
 
 SURE = 0.99
-"""The confidence of a gap's interval, over all gaps at once. Most models have none: at 0.95, one
-report in fifty on 300 healthy rows a stage had a false one."""
+"""The confidence of the intervals of all gaps together. Most models have no gap: at 0.95, one
+report in fifty on 300 rows per stage had a false one."""
 
 FEWEST_ROWS = 100
 FEWEST_OF_A_CLASS = 20
-"""Rows of a stage, and of a class in it, below which normal intervals cannot be relied on."""
+"""With fewer rows in a stage, or of a class in it, normal intervals are not reliable."""
 
 
 @dataclass(frozen=True)
 class ScoredStage:
-    """What a model says of rows whose label is known.
+    """A model's answers for rows whose label is known.
 
     Attributes:
-        stage: ``train``, ``holdout``, ``later`` (after both) or ``live`` (what was served).
+        stage: ``train``, ``holdout``, ``later`` (after both) or ``live`` (served rows).
         labels: the labels.
-        answers: of a classification, a column of probabilities for each class; of a regression,
+        answers: for a classification, a column of probabilities for each class; for a regression,
             one column of predictions.
-        classes: the labels the columns belong to; none for a regression.
+        classes: the label of each column; empty for a regression.
     """
 
     stage: Stage
@@ -54,15 +54,15 @@ class ScoredStage:
 
 
 def check_gaps(scored: Sequence[ScoredStage], *, is_forecast: bool = False) -> list[LeakageFinding]:
-    """Gaps between one stage and the next that are too large to be chance.
+    """Find gaps between one stage and the next that are too large to be chance.
 
     The measure is the AUC (the mean over the classes, each against the rest) or R2, neither of
-    which moves when labels only become rarer.
+    which changes if labels only become rarer.
 
     Args:
-        scored: the stages there are.
-        is_forecast: whether the holdout is of days after the training data. Then what is still
-            later scores less because the model ages, not because the holdout was too easy.
+        scored: the available stages.
+        is_forecast: whether the holdout is from days after the training data. If so, later rows
+            score lower because the model ages, not because the holdout was too easy.
     """
     ordered = sorted(map(_labelled, scored), key=lambda one: _ORDER.index(one.stage))
     asked = _asked(ordered)
@@ -87,7 +87,7 @@ def _labelled(scored: ScoredStage) -> ScoredStage:
 
 
 def _asked(scored: Sequence[ScoredStage]) -> list[int]:
-    """The places of the classes that every stage of some size has enough rows of."""
+    """Return the positions of classes with enough rows in every stage that is large enough."""
     large = [one for one in scored if len(one.labels) >= FEWEST_ROWS]
     classes = range(len(scored[0].classes)) if scored else ()
     return [place for place in classes if all(_enough(one, place) for one in large)]
@@ -99,7 +99,7 @@ def _enough(scored: ScoredStage, place: int) -> bool:
 
 
 def _score(scored: ScoredStage, asked: Sequence[int]) -> Measured | str:
-    """How well the answers fit, or why that cannot be said."""
+    """Measure how well the answers fit, or return the reason why this cannot be measured."""
     labels = scored.labels
     if len(labels) < FEWEST_ROWS:
         return f"it has {len(labels):,} rows; it needs {FEWEST_ROWS}"
@@ -165,7 +165,7 @@ _NAMES: dict[Stage, str] = {
 
 
 def _meaning(first: Stage, second: Stage, gap: float, after: Measured) -> tuple[Severity, str, str]:
-    """How grave a gap is, what it suggests, and what to look at."""
+    """Return a gap's severity, what it suggests, and what to do."""
     if gap < 0:
         return _better(first, second)
     if first == "train":
@@ -192,7 +192,7 @@ _AGED: tuple[Severity, str, str] = (
 
 
 def _overfit(second: Stage, after: Measured) -> tuple[Severity, str, str]:
-    """A model does better on its training rows than on any other, so that alone is no alarm."""
+    """Describe a gap from training rows; every model has one, so by itself it is only a note."""
     nothing = 0.5 if after.measure == "AUC" else 0.0
     learned = after.estimate().low > nothing
     others = "others" if second == "holdout" else "others, or there is concept drift since training"
@@ -202,7 +202,7 @@ def _overfit(second: Stage, after: Measured) -> tuple[Severity, str, str]:
         + ("" if learned else "; on these it is no better than chance"),
         "judge it by the holdout alone; a simpler model may do as well"
         if second == "holdout"
-        else "give a holdout of the training days: a later score can only be judged against it",
+        else "give a holdout from the training days, to compare later scores with",
     )
 
 

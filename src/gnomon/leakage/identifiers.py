@@ -1,4 +1,4 @@
-"""Columns that identify their rows, and predict the label by the order of their values."""
+"""Check for columns that identify rows and predict the label by the order of their values."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ __all__ = ["CHECK", "check_identifiers"]
 CHECK = "identifier"
 
 TELLS = 0.9
-"""The AUC or R2 from which the order of identifiers tells the label. Identifiers given in the
-order of time carry the drift of the label with them, which is honest; the flights of the demo
-come to 0.6."""
+"""The AUC or R2 from which the order of identifiers predicts the label. Identifiers assigned in
+order of time also follow the label's drift, which is legitimate; those of the demo's flights reach
+0.6."""
 
 SURELY = 0.8
-"""What the interval must exclude."""
+"""The lower end of the interval must be above this."""
 
 DENSE = 0.1
-"""The share of the numbers between the least and the largest that are used, from which whole
-numbers count as serial. Amounts and measurements leave more out."""
+"""Whole numbers count as serial if at least this share of the numbers between the least and the
+largest is used. Amounts and measurements use fewer."""
 
 IN_ORDER = 0.999
-"""The rank correlation with the row number from which a column counts as following it."""
+"""A column follows the row number if their rank correlation is at least this."""
 
 
 def check_identifiers(table: LabelledTable) -> list[LeakageFinding]:
-    """Features that name their rows and whose order predicts the label.
+    """Find features that identify rows and whose order predicts the label.
 
-    Ids were given class after class, or after sorting by the label; a model with an id among its
-    features learns that, and online there is nothing to it.
+    Such ids were assigned class by class, or after sorting by the label. A model with the id as a
+    feature learns this order, which does not exist online.
     """
     label = target(table)
     if label is None:
@@ -67,12 +67,12 @@ def _find_identifier(
         sentence=f"`{name}` identifies its rows, and its order predicts the label "
         f"({power.measure} {power.value:.3f}): {why}",
         evidence=LeakageEvidence.of(power, numbers={"distinct": encodings.codes(column)[1]}),
-        action=f"leave `{name}` out of what the model sees; keep it as the entity key",
+        action=f"leave `{name}` out of the features; keep it as the entity key",
     )
 
 
 def _order(column: pd.Series[Any]) -> encodings.Floats:
-    """Numbers as they are; text as its place in the order of the alphabet."""
+    """Return numbers unchanged, and text as its position in alphabetical order."""
     values = encodings.numbers(column)
     if values is not None:
         return values
@@ -91,7 +91,7 @@ def _follows_rows(order: encodings.Floats) -> bool:
 
 
 def _is_serial(column: pd.Series[Any]) -> bool:
-    """Whether whole numbers leave few out, given how many of all rows were drawn."""
+    """Whether whole numbers are dense enough to be serial, given the share of rows sampled."""
     known = column.dropna()
     drawn = len(column) / (int(column.index[-1]) + 1)
     reach = int(known.max()) - int(known.min()) + 1

@@ -1,4 +1,4 @@
-"""Columns that nearly determine the label: most often they were written after it was known."""
+"""Check for columns that nearly determine the label, usually because they are filled in later."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["CHECK", "NEARLY", "check_label"]
 CHECK = "label"
 
 NEARLY = 0.99
-"""The AUC or R2 from which a column counts as nearly determining the label. A copy of a label of
-two equally frequent classes with a share e of the rows changed has the AUC 1 - e: this is a copy
-with one row in a hundred changed."""
+"""The AUC or R2 from which a column nearly determines the label. A copy of a label with two equally
+frequent classes, in which a share e of the rows is changed, has the AUC 1 - e: 0.99 is a copy with
+one row in a hundred changed."""
 
 STRONG = 0.98
-"""What the interval must exclude: the best that honest columns do in the data sets of the tests,
-which is an AUC of 0.98 for the petal length of irises and of 0.975 for the worst perimeter in the
-Wisconsin breast cancer data. A perfect column takes 190 rows of the rarest class to be above it."""
+"""The lower end of the interval must be above this: the best of the columns without leakage in the
+tests' data sets has an AUC of 0.98 (the petal length of irises; 0.975 is the worst perimeter in the
+Wisconsin breast cancer data). A perfect column needs 190 rows of the rarest class to exceed it."""
 
 _ACTION = (
     "find out when `{name}` gets its value: if that is after the prediction, leave it out; if "
@@ -30,11 +30,11 @@ _ACTION = (
 
 
 def check_label(table: LabelledTable, exempt: Collection[str] = ()) -> list[LeakageFinding]:
-    """Features that alone nearly determine the label.
+    """Find features that alone nearly determine the label.
 
     Args:
-        table: some thousand rows with labels.
-        exempt: features whose values were known before the prediction, as timestamps show.
+        table: a few thousand rows with labels.
+        exempt: features that timestamps show to be known before the prediction.
     """
     label = target(table)
     if label is None:

@@ -1,4 +1,4 @@
-"""Rows to check, and the role of each of their columns."""
+"""A table of rows to check, with the role of each column."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ __all__ = ["KnownAt", "LabelledTable", "Task"]
 
 Task = Literal["classification", "regression"]
 KnownAt: TypeAlias = "Mapping[str, str | pd.Series[Any] | Sequence[Any]]"
-"""By feature, when its value was known: the name of a column, or a time for each row."""
+"""When each feature's value was known: the name of a column, or a time for each row."""
 
 MOST_CLASSES = 20
-"""Whole numbers of more distinct values are taken for a quantity, if nobody says what they are."""
+"""Whole numbers with more distinct values are taken for a quantity, unless the task is given."""
 
 _SEED = 0
 
 
 @dataclass(frozen=True)
 class LabelledTable:
-    """Rows of data; :meth:`of` makes one.
+    """Rows with the roles of their columns; :meth:`of` builds one.
 
     Attributes:
         frame: a column for each feature, and any others; its index is the row number.
-        features: the columns a model sees.
-        labels: what it learns to predict, if known.
+        features: the columns that the model uses.
+        labels: the values to predict, if known.
         task: ``classification`` or ``regression``.
         event_time: the column with the time the prediction was requested.
         entity_key: the columns that together identify the entity predicted for.
@@ -59,19 +59,19 @@ class LabelledTable:
         entity_key: str | Sequence[str] = (),
         known_at: KnownAt | None = None,
     ) -> LabelledTable:
-        """A table of a frame.
+        """Build a table from a frame.
 
         Args:
-            frame: the features, and whatever else is named here.
+            frame: the features, and all other columns that are named here.
             labels: one for each row.
-            features: the columns a model sees; all of them when not given.
-            task: what the labels are; guessed from them when not given.
+            features: the columns that the model uses; all columns when not given.
+            task: the kind of labels; inferred from them when not given.
             event_time: the column with the time the prediction was requested.
             entity_key: the columns that together identify the entity predicted for.
             known_at: by feature, when its value was known.
 
         Raises:
-            ContractError: a name that is no column, or as many times as there are no rows.
+            ContractError: a name is not a column, or ``known_at`` lacks times for some rows.
         """
         features = tuple(map(str, frame.columns)) if features is None else as_names(features)
         entity_key = as_names(entity_key)
@@ -99,32 +99,32 @@ class LabelledTable:
         return len(self.frame)
 
     def column(self, name: str) -> pd.Series[Any]:
-        """One column."""
+        """Return one column."""
         return self.frame[name]
 
     def take(self, places: npt.NDArray[Any]) -> LabelledTable:
-        """Some rows; they keep their numbers."""
+        """Return some rows, which keep their row numbers."""
         labels = None if self.labels is None else self.labels.iloc[places]
         return replace(self, frame=self.frame.iloc[places], labels=labels)
 
     def labelled(self) -> LabelledTable:
-        """The rows that have a label."""
+        """Return the rows that have a label."""
         if self.labels is None or not self.labels.isna().any():
             return self
         return self.take(np.flatnonzero(self.labels.notna().to_numpy()))
 
     def sample(self, most: int) -> LabelledTable:
-        """A random sample of at most this many rows, in their order; the same every time."""
+        """Draw a random sample of at most this many rows, in order, with a fixed seed."""
         if len(self) <= most:
             return self
         random = np.random.default_rng(_SEED)
         return self.take(np.sort(random.choice(len(self), most, replace=False)))
 
     def stratified_sample(self, most: int) -> LabelledTable:
-        """The same, stratified by class: as many rows of each class as there is room for.
+        """Draw a sample stratified by class, with equal numbers of each class where possible.
 
-        How well two classes are told apart does not depend on how frequent they are, and rare
-        ones must not get lost.
+        How well two classes can be separated does not depend on their frequency, and rare classes
+        must not be lost.
         """
         if self.labels is None or self.task == "regression" or len(self) <= most:
             return self.sample(most)
@@ -135,14 +135,14 @@ class LabelledTable:
 def _stratified_places(
     classes: npt.NDArray[np.intp], most: int, random: np.random.Generator
 ) -> npt.NDArray[np.intp]:
-    """Rows of every class, as evenly as their numbers allow."""
+    """Choose rows of every class, in numbers as equal as possible."""
     order = random.permutation(len(classes))
     turn = pd.Series(classes[order]).groupby(classes[order]).cumcount().to_numpy()
     return np.sort(order[np.argsort(turn, kind="stable")[:most]])
 
 
 def _with_times(frame: pd.DataFrame, known_at: KnownAt) -> tuple[pd.DataFrame, dict[str, str]]:
-    """The frame with a column for every time that was given as values."""
+    """Add a column to the frame for each feature whose times were given as values."""
     given: dict[str, Any] = {}
     times: dict[str, str] = {}
     for feature, when in known_at.items():
@@ -159,7 +159,7 @@ def _with_times(frame: pd.DataFrame, known_at: KnownAt) -> tuple[pd.DataFrame, d
 
 
 def _free(name: str, frame: pd.DataFrame) -> str:
-    """The name, or one like it that no column has."""
+    """Return the name, with underscores added until no column has it."""
     while name in frame:
         name += "_"
     return name

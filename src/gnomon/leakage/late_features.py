@@ -1,4 +1,4 @@
-"""Features that carry, or were known at, a time after the prediction was requested."""
+"""Check for features with a time, or known from a time, after the prediction was requested."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Column = pd.Series
 
 
 class _Late(NamedTuple):
-    """Rows whose time is after their event: their places, and by how many seconds."""
+    """Rows whose time is after their event time, and by how many seconds."""
 
     compared: int
     rows: npt.NDArray[np.intp]
@@ -33,11 +33,11 @@ class _Late(NamedTuple):
 
 
 def check_late_features(table: LabelledTable) -> list[LeakageFinding]:
-    """Features later than the event time of their row.
+    """Find features later than the event time of their row.
 
-    A timestamp among the features is looked at itself, unless ``known_at`` says when it was known;
-    a due date may lie ahead and be known today. Event times that are all whole hours (or days, or
-    minutes) say no more than the hour, so only what is later than that hour counts.
+    A feature that is a timestamp is compared itself, unless ``known_at`` gives the time when it was
+    known: a due date may be in the future and be known today. If all event times are full hours (or
+    days, or minutes), only times after that hour count as later.
     """
     if table.event_time is None:
         return []
@@ -52,7 +52,7 @@ def check_late_features(table: LabelledTable) -> list[LeakageFinding]:
 
 
 def known_in_time(table: LabelledTable) -> set[str]:
-    """Features whose ``known_at`` shows that they were known by the event time of every row."""
+    """Return features whose ``known_at`` is not after the event time in any row."""
     if table.event_time is None:
         return set()
     late = {name for finding in check_late_features(table) for name in finding.features}
@@ -60,7 +60,7 @@ def known_in_time(table: LabelledTable) -> set[str]:
 
 
 def _timestamps(table: LabelledTable, event: Column[Any]) -> list[str]:
-    """Features that are timestamps, or text that can be compared with the event time."""
+    """Return features that are timestamps, or text that can be compared with the event time."""
     return [
         name
         for name in table.features
@@ -131,10 +131,10 @@ def _finding(name: str, times: Column[Any], event: Column[Any], late: _Late) -> 
             numbers={"median seconds": median, "most seconds": float(late.seconds.max())},
             examples=tuple(_example(times, event, int(row)) for row in late.rows[:EXAMPLES]),
         ),
-        action=f"leave `{name}` out, or use what was known of it at `{event.name}`"
+        action=f"leave `{name}` out, or use the value that was known at `{event.name}`"
         if claimed
-        else f"leave `{name}` out if it is when something happened; if it is a plan, such as a "
-        f'due date, say when it was known: known_at={{"{name}": ...}}',
+        else f"leave `{name}` out if it is the time of an event; if it is a plan, such as a "
+        f'due date, give the time when it was known: known_at={{"{name}": ...}}',
     )
 
 
@@ -162,13 +162,13 @@ def _micros(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 
 
 def _unit(asked: npt.NDArray[np.int64]) -> int:
-    """The microseconds of the largest unit of which all event times are whole."""
+    """Return the largest unit, in microseconds, of which all event times are multiples."""
     sizes = (seconds * _MICRO for _, seconds in _UNITS)
     return next((size for size in sizes if not (asked % size).any()), 1)
 
 
 def _span(seconds: float) -> str:
-    """A time for people: ``90 minutes``, ``3.5 days``."""
+    """Write a span of time, such as ``90 minutes`` or ``3.5 days``."""
     for name, size in _UNITS:
         if seconds >= 2 * size:
             return f"{seconds / size:.3g} {name}s"

@@ -1,4 +1,4 @@
-"""How well something predicts, with an interval."""
+"""Measures of how well something predicts, with intervals."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class Estimate(NamedTuple):
-    """A measure of some rows, with the interval the true one lies in at ``confidence``."""
+    """A measure on some rows, with the interval of the true value at ``confidence``."""
 
     measure: str
     value: float
@@ -38,7 +38,7 @@ class Estimate(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """A measure of some rows, and what each row contributes.
+    """A measure on some rows, with the contribution of each row.
 
     ``influence`` has mean 0; the standard error of ``value`` is its standard deviation over the
     square root of the rows.
@@ -54,19 +54,19 @@ class Measured(NamedTuple):
         return float(self.influence.std() / math.sqrt(len(self.influence)))
 
     def estimate(self, confidence: float = CONFIDENCE) -> Estimate:
-        """With a normal interval."""
+        """Return the measure with a normal interval."""
         reach = deviations(confidence) * self.error
         low, high = self.value - reach, min(self.value + reach, 1.0)
         return Estimate(self.measure, self.value, low, high, len(self.influence), confidence)
 
 
 def deviations(confidence: float) -> float:
-    """How many standard errors a two-sided normal interval reaches."""
+    """Return the half-width of a two-sided normal interval, in standard errors."""
     return NormalDist().inv_cdf((1 + confidence) / 2)
 
 
 def share_within(hits: float, rows: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """The Wilson score interval of a share, which also holds near 0 and 1.
+    """Compute the Wilson score interval of a share, which also holds near 0 and 1.
 
     Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
     J. Amer. Statist. Assoc. 22 (1927).
@@ -86,11 +86,11 @@ def share_within(hits: float, rows: int, confidence: float = CONFIDENCE) -> tupl
 
 
 def area_within(value: float, positives: int, negatives: int) -> tuple[float, float]:
-    """An interval for an AUC, from the sizes of the classes alone.
+    """Compute an interval for an AUC from the sizes of the classes alone.
 
-    Whatever the distributions, the variance of an AUC of A is at most A (1 - A) / min(m, n), which
-    is the variance of a share in min(m, n) draws; so its interval is taken as that share's. It is
-    wide rather than narrow, and it does not shrink to a point at AUC 1.
+    For any distributions, the variance of an AUC of A is at most A (1 - A) / min(m, n), which is
+    the variance of a share in min(m, n) draws; so the interval of that share is used. It is rather
+    too wide than too narrow, and it does not become a point at AUC 1.
 
     Source: Z. W. Birnbaum and O. M. Klose, "Bounds for the variance of the Mann-Whitney
     statistic", Ann. Math. Statist. 28 (1957).
@@ -100,7 +100,7 @@ def area_within(value: float, positives: int, negatives: int) -> tuple[float, fl
 
 
 def explained_within(value: float, rows: int) -> tuple[float, float]:
-    """An interval for an R2, by Fisher's transformation of its root, the correlation.
+    """Compute an interval for an R2, by Fisher's transformation of its root, the correlation.
 
     Source: R. A. Fisher, "On the probable error of a coefficient of correlation", Metron 1 (1921).
     """
@@ -113,8 +113,9 @@ def explained_within(value: float, rows: int) -> tuple[float, float]:
 
 
 def area_of_cells(scores: Floats, positives: Floats, negatives: Floats) -> float:
-    """The AUC of rows that were counted by score: the chance that a positive scores higher than a
-    negative, ties counted half.
+    """Compute the AUC of rows that were counted by score.
+
+    It is the probability that a positive scores higher than a negative; ties count half.
     """
     _, places = np.unique(scores, return_inverse=True)
     up, down = np.bincount(places, positives), np.bincount(places, negatives)
@@ -123,7 +124,7 @@ def area_of_cells(scores: Floats, positives: Floats, negatives: Floats) -> float
 
 
 def area(positive: npt.NDArray[np.bool_], scores: Floats) -> Measured:
-    """The AUC of scores, with each row's contribution (DeLong's placements).
+    """Compute the AUC of scores, with each row's contribution (DeLong's placements).
 
     Source: E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson, "Comparing the areas under two or
     more correlated receiver operating characteristic curves", Biometrics 44 (1988).
@@ -140,7 +141,7 @@ def area(positive: npt.NDArray[np.bool_], scores: Floats) -> Measured:
 
 
 def explained(truth: Floats, predicted: Floats) -> Measured:
-    """R2, with each row's contribution (the delta method on its two means)."""
+    """Compute R2, with each row's contribution (the delta method on its two means)."""
     errors, spread = (truth - predicted) ** 2, (truth - truth.mean()) ** 2
     ratio = errors.mean() / spread.mean()
     influence = (ratio * (spread - spread.mean()) - (errors - errors.mean())) / spread.mean()
@@ -148,7 +149,7 @@ def explained(truth: Floats, predicted: Floats) -> Measured:
 
 
 def _placed(values: Floats, among: npt.NDArray[Any]) -> Floats:
-    """For each value, the share of ``among`` below it, ties counted half."""
+    """Return, for each value, the share of ``among`` below it; ties count half."""
     low, high = (np.searchsorted(among, values, side) for side in ("left", "right"))
     placed: Floats = (low + high) / (2 * len(among))
     return placed

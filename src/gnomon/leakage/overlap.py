@@ -1,4 +1,4 @@
-"""Holdout rows from the time of the training data: their score is no forecast."""
+"""Check for holdout rows from the time of the training data, whose score is not a forecast."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ __all__ = ["CHECK", "check_overlap", "is_later"]
 CHECK = "time overlap"
 
 FEW = 0.01
-"""The share of holdout rows that may lie before the last training row, for a late record or two."""
+"""The share of holdout rows that may be before the last training row, to allow a few late records.
+"""
 
 Times = npt.NDArray[np.datetime64]
 
 
 def check_overlap(train: LabelledTable, holdout: LabelledTable) -> list[LeakageFinding]:
-    """Holdout rows that are not after the training data, by their event times."""
+    """Find holdout rows that are not after the training data, by their event times."""
     if train.event_time is None or train.event_time not in holdout.frame:
         return []
     left, right = _times(train), _times(holdout)
@@ -32,8 +33,8 @@ def check_overlap(train: LabelledTable, holdout: LabelledTable) -> list[LeakageF
         return [
             unknown(
                 CHECK,
-                f"inconclusive whether the holdout is later: `{train.event_time}` is no timestamp "
-                "with values on both sides",
+                f"inconclusive whether the holdout is later: `{train.event_time}` is not a "
+                "timestamp with values on both sides",
                 0,
                 "give both sides timestamps",
             )
@@ -57,7 +58,7 @@ def _finding(left: Times, right: Times, hits: int, within: tuple[float, float]) 
     before = right.max() < left.min()
     span = f"{_date(left.min())} to {_date(left.max())}"
     what = (
-        f"the whole holdout is before the training data, which covers {span}"
+        f"the entire holdout is before the training data, which covers {span}"
         if before
         else f"{hits:,} of {len(right):,} rows of the holdout are not after the training data, "
         f"which covers {span}"

@@ -1,8 +1,9 @@
-"""How well a single column predicts the label.
+"""Measure how well a single column predicts the label.
 
-Two simple models, and the better of them: the column's order as it is, which learns nothing, and
-the mean label of each of its values or bins, cross-fitted: a row is predicted from rows of other
-folds with its value. A column that names its rows has no value twice, so it predicts nothing.
+Two simple models are used, of which the better one counts: the order of the values, which needs no
+fitting; and the mean label of each value or bin, cross-fitted: a row is predicted from the rows of
+other folds with the same value. A column that identifies rows does not repeat a value, so it
+predicts nothing.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from gnomon.tolerances import CORRELATION
 __all__ = ["FEWEST_OF_A_CLASS", "FEWEST_ROWS", "LabelTarget", "target"]
 
 FEWEST_ROWS = 30
-"""Rows of a regression below which nothing is said."""
+"""With fewer rows of a regression, nothing is reported."""
 
 FEWEST_OF_A_CLASS = 10
-"""Rows of a class below which nothing is said of it."""
+"""With fewer rows of a class, nothing is reported about it."""
 
 FOLDS = 5
 MOST_BINS = 64
@@ -38,7 +39,7 @@ Codes = npt.NDArray[np.int64]
 
 
 def target(table: LabelledTable) -> LabelTarget | None:
-    """The label of a table as something to predict; None when there are too few rows of it."""
+    """Return the label of a table as a target to predict; None if there are too few rows."""
     assert table.labels is not None
     kind = Classes if table.task == "classification" else Quantity
     found = kind(table.labels)
@@ -46,17 +47,17 @@ def target(table: LabelledTable) -> LabelTarget | None:
 
 
 ClassScorer = Callable[[int], float]
-"""How well a simple model predicts one of the classes asked about."""
+"""A function that scores how well a simple model predicts one of the classes."""
 
 
 class LabelTarget(ABC):
-    """What a column is asked to predict.
+    """The target that a column is to predict.
 
     Attributes:
-        rows: how many labels.
+        rows: how many labels there are.
         folds: the fold of each row.
-        asked: the classes asked about; one that stands for all of a quantity.
-        enough: whether there are rows enough to say anything.
+        asked: the classes to predict; a quantity has a single one.
+        enough: whether there are enough rows for a result.
     """
 
     rows: int
@@ -65,8 +66,10 @@ class LabelTarget(ABC):
     enough: bool
 
     def power(self, column: pd.Series[Any], *, floor: float = 0.0) -> Estimate:
-        """How well the column alone predicts: its AUC, of the class it predicts worst, or its R2
-        with the label's ranks. Below ``floor`` it stops counting: it is at most that.
+        """Measure how well the column alone predicts the label.
+
+        The measure is the AUC of the class it predicts worst, or its R2 with the label's ranks. As
+        soon as a class is below ``floor``, the other classes are skipped.
         """
         codes, count = encodings.codes(column)
         repeats = 2 * count <= self.rows
@@ -77,11 +80,11 @@ class LabelTarget(ABC):
         return self._power(ways, column.notna().to_numpy(), floor)
 
     def power_of_numbers(self, values: Floats) -> Estimate:
-        """The same of numbers, whose values by themselves say nothing."""
+        """Measure how well numbers predict by their order and their bins, not by equal values."""
         return self._power(self.numeric_scorers(values), ~np.isnan(values), 0.0)
 
     def numeric_scorers(self, values: Floats) -> list[ClassScorer]:
-        """Numbers predict by their bins and, where most are known, by their order."""
+        """Return scorers by the bins of numbers and, if at least half are known, by their order."""
         most = min(MOST_BINS, max(2, self.rows // ROWS_A_BIN))
         ways = [self.by_code(*encodings.bins(values, most))]
         known = ~np.isnan(values)
@@ -101,15 +104,15 @@ class LabelTarget(ABC):
 
     @abstractmethod
     def by_code(self, codes: Codes, count: int) -> ClassScorer:
-        """Predict by the cross-fitted mean label of each code."""
+        """Return a scorer that predicts by the cross-fitted mean label of each code."""
 
     @abstractmethod
     def by_order(self, values: Floats, known: npt.NDArray[np.bool_]) -> ClassScorer:
-        """Predict by being large or small."""
+        """Return a scorer that predicts by the order of the values."""
 
     @abstractmethod
     def estimate(self, value: float, asked: int, known: npt.NDArray[np.bool_]) -> Estimate:
-        """What was found, with its interval."""
+        """Return a score with its interval."""
 
     @abstractmethod
     def is_copy(self, column: pd.Series[Any]) -> bool:
@@ -117,7 +120,7 @@ class LabelTarget(ABC):
 
 
 class Classes(LabelTarget):
-    """A label out of a few; a column must tell each of them from the others."""
+    """A label with a few classes; a column must separate each class from the others."""
 
     def __init__(self, labels: pd.Series[Any]) -> None:
         self.rows = len(labels)
@@ -130,7 +133,7 @@ class Classes(LabelTarget):
         self.folds = self._folds()
 
     def _folds(self) -> Codes:
-        """As many rows of each class in every fold."""
+        """Assign folds with equal numbers of each class."""
         order = np.random.default_rng(_SEED).permutation(self.rows)
         turn = pd.Series(self.classes[order]).groupby(self.classes[order]).cumcount()
         folds = np.empty(self.rows, np.int64)
@@ -173,7 +176,7 @@ class Classes(LabelTarget):
 
 
 class Quantity(LabelTarget):
-    """A number; its ranks are predicted, so that a few extreme labels do not decide."""
+    """A numeric label; its ranks are predicted, so that a few extreme labels do not dominate."""
 
     def __init__(self, labels: pd.Series[Any]) -> None:
         self.rows = len(labels)
@@ -211,9 +214,9 @@ class Quantity(LabelTarget):
 
 
 def _out_of_fold_means(sums: Floats, rows: npt.NDArray[Any], base: float) -> Floats:
-    """For each cell, the mean of the same code's rows in the other folds.
+    """Return, for each cell, the mean of the same code's rows in the other folds.
 
-    One row of the base rate is added, so that codes seen once or twice do not claim certainty.
+    One row with the base rate is added, so that codes of one or two rows do not get extreme means.
     """
     by_code = sums.reshape(-1, FOLDS), rows.reshape(-1, FOLDS)
     others, of = (part.sum(axis=1, keepdims=True) - part for part in by_code)

@@ -1,4 +1,4 @@
-"""Rows of one table that another has too: equal, nearly equal, or of the same entity."""
+"""Hashes of rows, to find rows of one table in another: equal, or nearly equal."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ __all__ = ["exact", "found_in", "rounded"]
 Hashes = npt.NDArray[np.uint64]
 
 STEPS = 100
-"""Parts of a standard deviation that numbers are rounded to."""
+"""Numbers are rounded to 1/100 of a standard deviation."""
 
 
 def exact(frame: pd.DataFrame) -> Hashes:
-    """A hash of each row. Equal rows have equal ones, whatever their dtypes; by chance two rows in
-    2^64 do.
+    """Hash each row. Equal rows have equal hashes, also with different dtypes; two different rows
+    have equal hashes with probability 2^-64.
     """
     return _hashes({name: _as_is(column) for name, column in frame.items()}, len(frame))
 
 
 def rounded(frame: pd.DataFrame, like: pd.DataFrame) -> Hashes:
-    """A hash of each row with its numbers rounded to a hundredth of ``like``'s standard deviation,
-    and its text without case, accents' encoding and spaces.
+    """Hash each row with its numbers and its text simplified.
+
+    Numbers are rounded to a hundredth of ``like``'s standard deviation. In text, differences of
+    case, Unicode form and spaces are removed.
     """
     parts = {name: _rounded(frame[name], like[name]) for name in frame.columns}
     return _hashes(parts, len(frame))
 
 
 def found_in(hashes: Hashes, others: Hashes) -> npt.NDArray[np.bool_]:
-    """Which of the hashes are among the others."""
+    """Return which of the hashes are among the others."""
     return np.isin(hashes, others)
 
 

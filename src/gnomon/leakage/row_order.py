@@ -1,4 +1,4 @@
-"""Rows that are sorted by their label."""
+"""Check whether rows are sorted by their label."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CHECK = "row order"
 
 
 def check_order(table: LabelledTable) -> list[LeakageFinding]:
-    """Whether the row number predicts the label.
+    """Check whether the row number predicts the label.
 
-    No model sees the row number, so this is no leak yet: it is a warning to whoever splits or
-    cross-validates without shuffling, or keeps the index as a column.
+    Models do not use the row number, so this is not a leak by itself. It is one after splitting or
+    cross-validating without shuffling, or with the index kept as a column.
     """
     label = target(table)
     if label is None:

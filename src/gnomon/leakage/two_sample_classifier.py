@@ -30,30 +30,30 @@ Folds = npt.NDArray[np.int64]
 
 
 class TwoSampleClassifier:
-    """Two frames told apart by small boosted trees, each row by trees that have not seen it.
+    """Small boosted trees that separate two frames; each row is scored by trees not fitted on it.
 
     Attributes:
         both: the rows of the first frame, then those of the second.
-        is_second: which rows are of the second.
+        is_second: which rows are from the second.
         area: the AUC.
     """
 
     def __init__(self, first: pd.DataFrame, second: pd.DataFrame, folds: Folds) -> None:
         """
         Args:
-            first: rows with only the columns that may tell.
+            first: rows with only the columns by which to separate them.
             second: rows with the same columns.
             folds: the fold of each row of both.
         """
         self.both = pd.concat([first, second], ignore_index=True)
         self.is_second = np.arange(len(self.both)) >= len(first)
         self._matrix = np.column_stack([_coded(column) for _, column in self.both.items()])
-        with threadpool_limits(1, "openmp"):  # more threads cost more than they bring
+        with threadpool_limits(1, "openmp"):  # more threads are slower
             self._fitted = list(self._fit(folds))
         self.area = area(self.is_second, self._scores(self._matrix))
 
     def losses(self) -> dict[str, float]:
-        """By column, the AUC that is lost when it is shuffled (permutation importance)."""
+        """Return, by column, the loss of AUC when it is shuffled (permutation importance)."""
         random = np.random.default_rng(_SEED)
         lost = {}
         with threadpool_limits(1, "openmp"):
@@ -79,10 +79,10 @@ class TwoSampleClassifier:
 
 
 def folds(order: npt.NDArray[Any]) -> Folds:
-    """The fold of each row, by blocks of neighbours in this order.
+    """Assign each row a fold, by blocks of neighbours in this order.
 
-    Rows of one hour share their weather and their prices. A classifier that had learned the
-    neighbours of the rows it is asked about would know the hour, not the difference.
+    Rows of one hour share, for instance, weather and prices. If neighbouring rows were in different
+    folds, the classifier would learn to recognise the hour instead of the difference.
 
     Args:
         order: a number for each row, such as its time.
@@ -93,8 +93,9 @@ def folds(order: npt.NDArray[Any]) -> Folds:
 
 
 def _coded(column: pd.Series[Any]) -> Floats:
-    """Numbers as they are; anything else by how frequent its value is, which orders values well
-    enough for trees.
+    """Return numbers unchanged, and other values as their rank by frequency.
+
+    This order of values is good enough for trees.
     """
     values = encodings.numbers(column)
     if values is not None:

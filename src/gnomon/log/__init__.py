@@ -1,6 +1,6 @@
-"""The inference log: append-only segments, the sealed table, and one reader over both.
+"""The inference log: append-only segments, the sealed table, and one reader for both.
 
-Writing imports pyarrow and no more; Delta and DuckDB are imported when a table or SQL is used.
+Writing imports only pyarrow; Delta and DuckDB are imported when a table or SQL is used.
 """
 
 from gnomon.log.layout import (

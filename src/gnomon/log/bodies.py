@@ -1,4 +1,4 @@
-"""Logged request bodies read again by an artifact's own contract."""
+"""Logged request bodies, read again with an artifact's contract."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ __all__ = ["DecodedBodies", "begins", "decode"]
 
 
 _PART_ROWS = 2_048
-"""Rows that are Python objects at a time: few enough to stay in a processor's cache."""
+"""How many rows are Python objects at a time: few enough to stay in a processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedBodies:
-    """Rows as an artifact's contract reads their bodies.
+    """The rows that an artifact's contract reads from bodies.
 
     Attributes:
-        batch: the rows it accepts, in its input schema.
-        places: for each row of ``batch``, its position among the rows asked for.
-        refused: position and reason of the rows it does not accept.
-        unknown: fields that no feature asks for, at the position of a request's row 0.
+        batch: the rows that the contract accepts, in its input schema.
+        places: for each row of ``batch``, its position among the requested rows.
+        refused: position and reason of the rows that the contract does not accept.
+        unknown: fields that belong to no feature, at the position of a request's row 0.
     """
 
     batch: pa.RecordBatch
@@ -46,8 +46,8 @@ def decode(
     Args:
         asked: each row's ``request_id`` and its number in the request, ``row``; rows of one request
             follow each other.
-        bodies: by request id.
-        decoder: of the contract to read by.
+        bodies: the bodies by request id.
+        decoder: of the contract to read with.
     """
     first_of = begins(asked.column("request_id"))
     requests = asked.column("request_id").take(pa.array(first_of)).to_pylist()
@@ -75,7 +75,7 @@ def decode(
 
 
 def begins(requests: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    """The places at which the rows of another request begin."""
+    """Return the positions at which the rows of another request begin."""
     changes = pc.not_equal(requests[1:], requests[:-1])
     return np.flatnonzero(np.append(True, changes))[: len(requests)]
 
@@ -87,7 +87,7 @@ class _Body:
     error: str | None = None
 
     def lacks(self, row: int) -> str | None:
-        """Why there is no such row."""
+        """Return why the body has no such row; None if it has."""
         if self.error is None and row >= len(self.rows):
             return f"the body has {len(self.rows)} rows, no row {row}"
         return self.error
@@ -95,7 +95,7 @@ class _Body:
 
 def _read(body: bytes | None, decoder: Decoder) -> _Body:
     if body is None:
-        return _Body(error="the log does not hold its body")
+        return _Body(error="the log does not contain its body")
     try:
         decoded = decoder.decode(body)
     except InvalidRequest as error:

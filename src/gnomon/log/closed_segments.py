@@ -1,9 +1,10 @@
-"""Which segments of a stream are closed, and how long each is.
+"""The list of a stream's closed segments, with the size of each.
 
 ``closed.json`` in a stream's folder names every segment that is complete *and* on disk, with its
-size in bytes. So a closed segment that is shorter, or does not end with a whole batch, is damaged;
-one that is not named was written until a crash, and only its end may be torn. Only closed segments
-are sealed. It also says which have rows: the file of such a one is gone only once it is sealed.
+size in bytes. So a closed segment is damaged if it is shorter or does not end with a complete
+batch. A segment that is not listed was being written at a crash, and only its end may be torn. Only
+closed segments are sealed. The list also says which segments have rows: their files are removed
+only after they are sealed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ import msgspec
 from gnomon import files, formats
 from gnomon.errors import LogError, NewerLog
 
-__all__ = ["FORMAT", "closed_segments", "filled_segments", "record_closed", "set_aside"]
+__all__ = [
+    "FORMAT",
+    "closed_segments",
+    "filled_segments",
+    "place_aside",
+    "record_closed",
+    "set_aside",
+]
 
 FORMAT = 1
 
@@ -36,7 +44,8 @@ class _Closed(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         format: the version of this file's format.
         bytes: the size of each segment by its number.
-        filled: the numbers of those that have rows; not of those that an earlier release closed.
+        filled: the numbers of the segments that have rows, without those that an earlier release
+            closed.
     """
 
     format: int = FORMAT
@@ -45,7 +54,7 @@ class _Closed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def closed_segments(folder: Path) -> dict[int, int]:
-    """The size of each closed segment of a stream by its number; empty when none was closed.
+    """Return the size of each closed segment of a stream by number; empty when none is closed.
 
     Raises:
         LogError: the file is damaged, or of a newer format.
@@ -55,7 +64,7 @@ def closed_segments(folder: Path) -> dict[int, int]:
 
 
 def filled_segments(folder: Path) -> frozenset[int]:
-    """The numbers of the closed segments of a stream that are known to have rows.
+    """Return the numbers of the closed segments of a stream that are known to have rows.
 
     Raises:
         LogError: the file is damaged, or of a newer format.
@@ -67,13 +76,13 @@ def filled_segments(folder: Path) -> frozenset[int]:
 def record_closed(
     folder: Path, sizes: Mapping[int, int], *, filled: Collection[int] = (), oldest: int = 0
 ) -> None:
-    """Rewrite the list; it is on disk when this returns. Only the stream's writer may.
+    """Rewrite the list; it is on disk when this returns. Only the stream's writer may do this.
 
     Args:
         folder: the stream's.
-        sizes: bytes by number of every segment that is complete and synced.
-        filled: the numbers of those that have rows.
-        oldest: segments before this number are gone, and left out; but not those in ``filled``.
+        sizes: the bytes, by number, of every segment that is complete and synced.
+        filled: the numbers of the segments that have rows.
+        oldest: segments before this number are gone and left out, except those in ``filled``.
 
     Raises:
         OSError: the disk refuses.
@@ -83,13 +92,18 @@ def record_closed(
     files.replace(folder / _NAME, msgspec.json.encode(listed))
 
 
+def place_aside(folder: Path, name: str) -> Path:
+    """Where a damaged file of a stream goes: not where an earlier one of its name is."""
+    return files.free_place(folder / "damaged" / name)
+
+
 def set_aside(folder: Path, name: str = _NAME) -> Path:
-    """Move a file of a stream, the list itself by default, out of the way; where it is then.
+    """Move a stream's file, by default this list, to ``damaged/``; return its new path.
 
     Raises:
         OSError: the disk refuses.
     """
-    place = folder / "damaged" / name
+    place = place_aside(folder, name)
     files.make_folder(place.parent)
     (folder / name).replace(place)
     files.sync_folder(place.parent)

@@ -1,16 +1,16 @@
-"""How columns of artifacts with different contracts live in one log.
+"""Columns of artifacts with different contracts in one log.
 
-Two artifacts may give one feature different types, or have features whose names differ in case
-only. A table has one type a column and names without regard to case. So:
+Two artifacts may give one feature different types, or have features whose names differ only in
+case. In a table a column has one type, and names ignore case. So:
 
-* In the sealed table the first type of a column takes its plain name. A later one takes the name
-  and the type, ``input_hour@string``, with ``^`` before each letter that is upper case. No value
-  is ever converted, so none is lost.
-* As the log is read, a column of several types is one column: ``double`` when all are numbers,
-  else ``string``, where a list is JSON. The exact values are beside it, ``input_hour@int64`` and
-  ``input_hour@string``.
+* In the sealed table the first type of a column has the plain name. A later type has a name with
+  the type, ``input_hour@string``, and ``^`` before each upper-case letter. Values are never
+  converted, so none is lost.
+* When the log is read, a column of several types is one column: ``double`` when all are numbers,
+  else ``string``, with lists as JSON. The exact values are in additional columns,
+  ``input_hour@int64`` and ``input_hour@string``.
 
-Timestamps are instants: they are kept in UTC whatever zone the contract shows them in.
+Timestamps are instants: they are stored in UTC, whatever zone the contract gives them.
 """
 
 from __future__ import annotations
@@ -34,27 +34,26 @@ _MARK, _ESCAPE = "@", "^"
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:
-    """The type a column of this type is kept and read as; of lists, whatever their items are
-    called."""
+    """Return the type in which a column is stored and read; item names of lists are dropped."""
     if pa.types.is_list(kind):
         return pa.list_(plain_type(kind.value_type))
     return _UTC if pa.types.is_timestamp(kind) else kind
 
 
 def type_name(kind: pa.DataType) -> str:
-    """A type as column names have it."""
+    """Return a type as it is written in column names."""
     if pa.types.is_list(kind):
         return f"list({type_name(kind.value_type)})"
     return "timestamp" if pa.types.is_timestamp(kind) else str(kind)
 
 
 def marked_name(name: str, kind: pa.DataType) -> str:
-    """The name of a column's values of one type."""
+    """Return the name of the column with one type of a column's values."""
     return f"{name}{_MARK}{type_name(kind)}"
 
 
 def stored_name(name: str, kind: pa.DataType, taken: dict[str, pa.Field]) -> str:
-    """The table's column for a log column; ``taken`` are its fields by lower-case name."""
+    """Return the table's column for a log column; ``taken``: its fields by lower-case name."""
     present = taken.get(name.lower())
     free = present is None or (present.name == name and plain_type(present.type) == kind)
     if free and _MARK not in name:
@@ -64,7 +63,7 @@ def stored_name(name: str, kind: pa.DataType, taken: dict[str, pa.Field]) -> str
 
 
 def stored_names(schema: pa.Schema, table: pa.Schema | None) -> list[str]:
-    """The table's columns for a schema's, given the columns that the table has already."""
+    """Return the table's columns for a schema's columns, given the columns the table has."""
     taken = {field.name.lower(): field for field in table or ()}
     names = []
     for field in schema:
@@ -76,7 +75,7 @@ def stored_names(schema: pa.Schema, table: pa.Schema | None) -> list[str]:
 
 
 def read_name(stored: str) -> str:
-    """The log column that a table's column is of."""
+    """Return the log column to which a table's column belongs."""
     if _MARK not in stored:
         return stored
     escaped = stored.rpartition(_MARK)[0]
@@ -84,15 +83,15 @@ def read_name(stored: str) -> str:
 
 
 class View:
-    """One schema over batches with different ones: segments of any contract, and the table.
+    """One schema for batches with different schemas: segments of any contract, and the table.
 
     Attributes:
-        schema: every column: address, envelope, comparison, then inputs and outputs in the order
-            they were first seen, and the exact values of those that have several types.
+        schema: all columns: address, envelope, comparison, inputs and outputs in the order in which
+            they were first seen, and the exact values of those with several types.
     """
 
     def __init__(self, schemas: Iterable[tuple[pa.Schema, bool]]) -> None:
-        """``schemas`` are those to unite, each with whether it is the table's."""
+        """Unite ``schemas``, each with whether it is the table's."""
         kinds: dict[str, list[pa.DataType]] = {
             field.name: [field.type] for part in (ADDRESS, ENVELOPE, COMPARISON) for field in part
         }
@@ -115,7 +114,7 @@ class View:
         )
 
     def pick(self, columns: str | Sequence[str] | None) -> pa.Schema:
-        """The schema of these columns, or of all.
+        """Return the schema of these columns, or of all.
 
         Raises:
             LogError: the log has no such column.
@@ -132,7 +131,7 @@ class View:
         return pa.schema([self.schema.field(name) for name in columns])
 
     def sources(self, schema: pa.Schema, *, stored: bool) -> dict[str, list[str]]:
-        """The columns of ``schema`` that hold each of this view's columns."""
+        """Return, for each of this view's columns, the columns of ``schema`` that contain it."""
         found: dict[str, list[str]] = {name: [] for name in self.schema.names}
         for source in schema:
             name = read_name(source.name) if stored else source.name
@@ -142,7 +141,7 @@ class View:
         return found
 
     def conform(self, batch: pa.RecordBatch, wanted: pa.Schema, *, stored: bool) -> pa.RecordBatch:
-        """The batch with the columns ``wanted``; null where it has none of that name."""
+        """Return the batch with the columns ``wanted``; a column that it lacks is null."""
         sources = self.sources(batch.schema, stored=stored)
         columns = []
         for field in wanted:
@@ -170,5 +169,5 @@ def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _json(items: list[Any]) -> str:
-    """A list as DuckDB's ``to_json`` writes it."""
+    """Write a list as DuckDB's ``to_json`` does."""
     return json.dumps(items, ensure_ascii=False, separators=(",", ":"))

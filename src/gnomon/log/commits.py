@@ -1,8 +1,8 @@
-"""The commits of a table in a local folder: forced to disk, or undone when power failed.
+"""The commits of a table in a local folder: forced to disk, or undone after a power failure.
 
-delta-rs writes Parquet files and commits without a sync. A commit counts once it and every file it
-names are on disk; until then the rows it adds are still in the spool, and the files it removes are
-still there. So what a loss of power left half-written is taken back, and done again.
+delta-rs writes Parquet files and commits without a sync. A commit counts once the commit and every
+file it names are on disk. Until then the rows it adds are still in the spool, and the files it
+removes still exist. So a commit that a power failure left incomplete is undone, and made again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import msgspec
@@ -21,10 +22,12 @@ from gnomon import files
 from gnomon.errors import LogError
 
 __all__ = [
+    "DataFile",
     "has_commits",
     "is_unbegun",
     "newest_checkpoint",
     "replace_damaged_commits",
+    "set_aside_broken_log",
     "set_aside_damaged_files",
     "sync_checkpoint",
     "sync_commits",
@@ -38,7 +41,7 @@ _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint.*\.parquet")
 
 _DAMAGED = "_damaged"
 _MOST_TORN = 4
-"""Commits that may be made before one sync: vacuum makes two, and two sealers may be at it."""
+"""How many commits may precede one sync: vacuum makes two, and two sealers may be at work."""
 _NOTHING = b'{"commitInfo":{"operation":"REPAIR"}}\n'
 
 _logger = logging.getLogger("gnomon.seal")
@@ -49,20 +52,34 @@ class _File(msgspec.Struct):
     stats: str | None = None
 
 
+class DataFile(NamedTuple):
+    """A file that a table names, with its bytes and its rows as they were written."""
+
+    path: Path
+    size: int
+    rows: int | None
+
+
+class _Hint(msgspec.Struct):
+    """The content of ``_last_checkpoint``."""
+
+    version: int
+
+
 class _Action(msgspec.Struct):
     add: _File | None = None
     remove: _File | None = None
 
 
 class _Stats(msgspec.Struct):
-    numRecords: int | None = None  # noqa: N815 - as the Delta protocol has it
+    numRecords: int | None = None  # noqa: N815 - named in the Delta protocol
 
 
 def sync_commits(table: Path, after: int) -> int:
-    """Force every commit after a version to disk, with the files it adds; the newest's version.
+    """Force commits after a version to disk, with the files they add; return the newest version.
 
     Raises:
-        LogError: a commit, or a file it names, is damaged or missing.
+        LogError: a commit, or a file that it names, is damaged or missing.
         OSError: the disk refuses.
     """
     if not (table / _LOG).is_dir():
@@ -73,7 +90,7 @@ def sync_commits(table: Path, after: int) -> int:
         for action in _actions(path):
             if action.add is not None:
                 added[table / unquote(action.add.path)] = path
-            if action.remove is not None:  # Maintenance may have freed it since.
+            if action.remove is not None:  # Maintenance may have removed it.
                 added.pop(table / unquote(action.remove.path), None)
         files.sync_file(path)
         newest = version
@@ -82,7 +99,7 @@ def sync_commits(table: Path, after: int) -> int:
             files.sync_file(file)
         except FileNotFoundError:
             raise LogError(
-                f"the sealed log names a file that is missing: {file.name}",
+                f"a file of the sealed log is missing: {file.name}",
                 where=str(commit),
                 hint="gnomon log repair counts its rows as lost",
             ) from None
@@ -93,7 +110,7 @@ def sync_commits(table: Path, after: int) -> int:
 
 
 def newest_checkpoint(table: Path) -> int:
-    """The version of the newest checkpoint; -1 when there is none."""
+    """Return the version of the newest checkpoint; -1 when there is none."""
     found = [_CHECKPOINT.fullmatch(path.name) for path in (table / _LOG).glob("*.parquet")]
     return max((int(match[1]) for match in found if match), default=-1)
 
@@ -111,18 +128,18 @@ def sync_checkpoint(table: Path) -> None:
 
 
 def take_back_torn(table: Path, *, version: int, checkpoint: int) -> None:
-    """Move the newest commits and checkpoint aside if a loss of power left them incomplete.
+    """Move the newest commits and checkpoint aside if a power failure left them incomplete.
 
-    Every commit is synced before the next is made, so only the last ones can be incomplete, and one
-    that is whole vouches for all before it: it stays, whatever a ledger says.
+    Each group of commits is synced before the next, so only the last ones can be incomplete. A
+    complete commit shows that all before it are complete: it stays, whatever a ledger says.
 
     Args:
-        table: its folder.
+        table: the table's folder.
         version: commits up to this one are known to be on disk.
         checkpoint: likewise for checkpoints.
 
     Raises:
-        LogError: more is incomplete than a loss of power explains.
+        LogError: more is incomplete than a power failure explains.
         OSError: the disk refuses.
     """
     log = table / _LOG
@@ -147,31 +164,31 @@ def take_back_torn(table: Path, *, version: int, checkpoint: int) -> None:
 
 
 def has_commits(table: Path) -> bool:
-    """Whether there is anything of a table, whole or not."""
+    """Return whether a table has any commits, complete or not."""
     return (table / _LOG).is_dir() and any((table / _LOG).iterdir())
 
 
 def is_unbegun(table: Path) -> bool:
-    """Whether a loss of power left of a table no more than commits that say nothing.
+    """Return whether a power failure left only empty commits of a table.
 
-    Its next sealer takes them back. Until then there is no table; whether there had been one, the
-    ledgers say.
+    Its next sealer removes them. Until then there is no table; the ledgers say whether there was
+    one.
     """
     log = table / _LOG
     return log.is_dir() and all(path.stat().st_size == 0 for _, path in _commits(table, after=-1))
 
 
 def replace_damaged_commits(table: Path, version: int) -> tuple[str, ...]:
-    """Put a commit that does nothing in the place of each that is missing or cannot be read.
+    """Replace each commit that is missing or unreadable by one that does nothing.
 
-    So its number is not used for another, and what the others say can be read again.
+    So its number is not used again, and the other commits can be read again.
 
     Args:
-        table: its folder.
-        version: commits up to this one must be there.
+        table: the table's folder.
+        version: commits up to this one must exist.
 
     Returns:
-        Where the unreadable ones were moved; for a missing one, its name and that it is missing.
+        The new paths of the unreadable ones; for a missing one, its name with "(missing)".
 
     Raises:
         OSError: the disk refuses.
@@ -191,19 +208,59 @@ def replace_damaged_commits(table: Path, version: int) -> tuple[str, ...]:
     return tuple(replaced)
 
 
-def set_aside_damaged_files(table: Path, named: Iterable[Path]) -> tuple[str, ...]:
-    """Move data files that cannot be read to their end out of the way; where they are then.
+def set_aside_broken_log(table: Path) -> tuple[str, ...]:
+    """Move files that prevent a table from being opened out of the way; return their new paths.
+
+    These are checkpoints that cannot be read, and a ``_last_checkpoint`` that names one which is
+    gone. Commits older than a checkpoint are removed after a while; if the checkpoint is lost too,
+    nothing describes the table, and its complete log is moved. Its data files stay.
+
+    Args:
+        table: its folder.
 
     Raises:
         OSError: the disk refuses.
     """
-    damaged = [file for file in named if file.exists() and not _is_readable(file)]
-    return tuple(str(_set_aside(table, file)) for file in damaged)
+    log = table / _LOG
+    if not log.is_dir():
+        return ()
+    checkpoints = {path: _CHECKPOINT.fullmatch(path.name) for path in log.glob("*.parquet")}
+    damaged = [path for path, found in checkpoints.items() if found and not _is_readable(path)]
+    moved = [_set_aside(table, path) for path in damaged]
+    newest = newest_checkpoint(table)
+    if (log / _HINT).exists() and (damaged or not _is_hint_true(log / _HINT, newest)):
+        moved.append(_set_aside(table, log / _HINT))
+    oldest = next((version for version, _ in _commits(table, after=-1)), 0)
+    if moved and oldest > newest + 1:
+        moved.append(_set_aside(table, log))
+    return tuple(map(str, moved))
+
+
+def _is_hint_true(hint: Path, newest: int) -> bool:
+    """Whether the checkpoint at which readers begin is there."""
+    try:
+        return msgspec.json.decode(hint.read_bytes(), type=_Hint).version <= newest
+    except msgspec.DecodeError:
+        return False
+
+
+def set_aside_damaged_files(table: Path, named: Iterable[DataFile]) -> tuple[str, ...]:
+    """Move data files that are not as they were written out of the way; return their new paths.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    damaged = [file for file in named if file.path.exists() and not _is_as_written(file)]
+    return tuple(str(_set_aside(table, file.path)) for file in damaged)
+
+
+def _is_as_written(file: DataFile) -> bool:
+    return file.path.stat().st_size == file.size and _is_readable(file.path, file.rows)
 
 
 def _set_aside(table: Path, path: Path) -> Path:
-    """Move a file to where neither Delta nor we look; nothing is deleted."""
-    place = table / _DAMAGED / path.name
+    """Move a file to a folder that neither Delta nor Gnomon reads; nothing is deleted."""
+    place = files.free_place(table / _DAMAGED / path.name)
     if path.exists():
         files.make_folder(place.parent)
         path.replace(place)
@@ -213,7 +270,7 @@ def _set_aside(table: Path, path: Path) -> Path:
 
 
 def _commits(table: Path, after: int) -> Iterator[tuple[int, Path]]:
-    """Commits after a version, oldest first."""
+    """Yield the commits after a version, oldest first."""
     names = sorted(path.name for path in (table / _LOG).iterdir() if _COMMIT.fullmatch(path.name))
     for name in names:
         if (version := int(name.removesuffix(".json"))) > after:
@@ -221,10 +278,10 @@ def _commits(table: Path, after: int) -> Iterator[tuple[int, Path]]:
 
 
 def _adds(commit: Path) -> list[_File]:
-    """The files that a commit adds.
+    """Return the files that a commit adds.
 
     Raises:
-        LogError: it is no commit.
+        LogError: it is not a commit.
     """
     return [action.add for action in _actions(commit) if action.add is not None]
 
@@ -241,7 +298,7 @@ def _actions(commit: Path) -> list[_Action]:
 
 
 def _is_whole(table: Path, commit: Path) -> bool:
-    """Whether a commit and all it adds can be read to the end."""
+    """Return whether a commit and all files it adds can be read completely."""
     try:
         return all(
             _is_readable(table / unquote(add.path), _expected_rows(add)) for add in _adds(commit)
@@ -255,7 +312,7 @@ def _expected_rows(add: _File) -> int | None:
 
 
 def _is_readable(file: Path, rows: int | None = None) -> bool:
-    """Whether a Parquet file can be read to its end, and has so many rows."""
+    """Return whether a Parquet file can be read completely and has ``rows`` rows."""
     import pyarrow.parquet
 
     try:

@@ -1,7 +1,7 @@
-"""Work in a fork of the process, so that all memory it takes is freed.
+"""Work in a fork of the process, so that all memory it uses is freed.
 
-Arrow's pools, deltalake's runtime and the C library keep the memory they have taken. A process that
-does such work for months would grow; its forks end.
+Arrow's pools, deltalake's runtime and the C library keep the memory they have allocated. A process
+that did such work for months would grow; a fork's memory is freed when it ends.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ BEAT_SECONDS = 1.0
 
 
 def in_fork(work: Callable[[], bytes], beat: Callable[[], None]) -> bytes | None:
-    """What ``work`` returns in a fork of this process; None if that ended before.
+    """Run ``work`` in a fork and return its result; None if the fork ended before it had one.
 
     Args:
-        work: what to do.
-        beat: called here once a second meanwhile.
+        work: the work to do.
+        beat: called in this process once a second meanwhile.
 
-    This process must have no threads, or a fork could wait for ever for a lock that one of them
-    holds. The fork ends with this process.
+    This process must not have threads: a fork could wait forever for a lock that one of them holds.
+    The fork ends with this process.
     """
     parent, (ours, theirs) = os.getpid(), os.pipe()
     with warnings.catch_warnings():
-        # The portable way of die_with_parent is a thread, which only sleeps and holds nothing.
+        # The portable way of die_with_parent is a thread, which only sleeps and holds no lock.
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if not pid:

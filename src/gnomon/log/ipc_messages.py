@@ -1,14 +1,15 @@
-"""Where Arrow IPC messages begin and end in a segment, and whether they are intact.
+"""The boundaries of Arrow IPC messages in a segment, and their checksums.
 
 An encapsulated message is ``FFFFFFFF``, the metadata's length (int32), the metadata (a flatbuffer
-``Message``) and the body, whose length the metadata holds. See "Encapsulated message format" in
-https://arrow.apache.org/docs/format/Columnar.html and ``Message.fbs`` beside it.
+``Message``) and the body, whose length is in the metadata. See "Encapsulated message format" in
+https://arrow.apache.org/docs/format/Columnar.html and ``Message.fbs`` there.
 
 Since segment format 2 the last bytes of the metadata are a *mark* and the CRC-32 of the metadata
-before them and of the body. Arrow takes them for padding: a segment is still a plain Arrow stream,
-which any Arrow library reads. The mark of batches is random and of one segment since format 3, so
-that a request's body, which is stored as it came, cannot hold bytes that look like a batch of the
-segment. It is in the metadata of the segment's schema, whose own message has the mark ``CRC1``.
+before them and of the body. Arrow treats them as padding: a segment is still a plain Arrow stream,
+which any Arrow library reads. Since format 3 the mark of batches is random and different in each
+segment: a request's body is stored as it was received, and must not contain bytes that look like a
+batch of the segment. The mark is in the metadata of the segment's schema; the schema's message has
+the mark ``CRC1``.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ __all__ = [
 ]
 
 SCHEMA_MARK = b"CRC1"
-"""Of a schema's message; in format 2 of every message."""
+"""The mark of a schema's message; in format 2 of every message."""
 
 MARK_LENGTH = 12
-"""Bytes of a segment's own mark: nobody guesses 96 bits, and with the checksum it is 16 bytes, as
-Arrow wants its padding in steps of eight."""
+"""Bytes of a segment's random mark: 96 bits cannot be guessed, and with the checksum it has 16
+bytes, as Arrow needs padding in multiples of eight."""
 
 _CHUNK = 1 << 20
 _PREFIX = struct.Struct("<Ii")
@@ -53,12 +54,12 @@ _UNCHECKED = "expected the mark of this segment and a checksum, found none"
 
 
 def new_mark() -> bytes:
-    """The mark of a new segment."""
+    """Return a random mark for a new segment."""
     return secrets.token_bytes(MARK_LENGTH)
 
 
 def checksummed(message: pa.Buffer, mark: bytes = SCHEMA_MARK) -> tuple[bytes, memoryview]:
-    """A message with its mark and checksum, in two parts to be written one after the other.
+    """Return a message with its mark and checksum, in two parts to be written in order.
 
     The second part is the message's body, not copied.
     """
@@ -85,21 +86,21 @@ def messages(
     mark: bytes | None = SCHEMA_MARK,
     required: bool = False,
 ) -> Iterator[tuple[int, pa.Buffer]]:
-    """Whole messages from ``offset`` on, each with the offset after it.
+    """Yield complete messages from ``offset`` on, each with the offset after it.
 
-    Stops at the end of the file, at ``end``, or at a message that is not all there. Every message
-    comes out of one ``pread``, so a torn write that its writer takes back is never half of one.
+    Stops at the end of the file, at ``end``, or at an incomplete message. Each message is read with
+    one ``pread``, so it is never mixed with a torn write that the writer undoes.
 
     Args:
         descriptor: of the segment.
         offset: where a message begins.
-        end: read nothing beyond; the end of the file by default.
-        mark: of the messages; None: they have none, and no checksum.
-        required: whether every message must have it; by default only those that do are held to
-            their checksum, which is for a schema, as one of format 1 has no mark.
+        end: do not read beyond it; by default the end of the file.
+        mark: of the messages; None: they have neither mark nor checksum.
+        required: whether every message must have the mark. By default the checksum is verified only
+            if the mark is there; this is for schemas, as those of format 1 have no mark.
 
     Raises:
-        LogError: the bytes are all there and are no message, or not the one that was written.
+        LogError: the bytes are complete but not a message, or not the one that was written.
     """
     limit = os.fstat(descriptor).st_size if end is None else end
     want = _CHUNK
@@ -124,15 +125,15 @@ def messages(
 
 
 def filler(schema: pa.Schema, size: int, mark: bytes | None) -> bytes | None:
-    """A message without rows that is ``size`` bytes long, to stand where batches were lost.
+    """Return a message without rows of ``size`` bytes, to replace lost batches.
 
     Args:
         schema: the segment's.
         size: a multiple of eight.
-        mark: the segment's; None for one whose messages have none.
+        mark: the segment's; None if its messages have none.
 
     Returns:
-        None if no message is that small; then :func:`padded` makes another one longer.
+        None if no message is that small; use :func:`padded` to make another one longer.
     """
     columns = [pa.array([], field.type) for field in schema]
     message = pa.record_batch(columns, schema=schema).serialize()
@@ -141,11 +142,11 @@ def filler(schema: pa.Schema, size: int, mark: bytes | None) -> bytes | None:
 
 
 def padded(message: memoryview, more: int, mark: bytes | None) -> bytes:
-    """A message with ``more`` bytes, a multiple of eight, that say nothing.
+    """Return a message that is longer by ``more`` bytes of padding, a multiple of eight.
 
     Args:
-        message: with the mark and a checksum, unless ``mark`` is None.
-        more: bytes.
+        message: the message, with mark and checksum unless ``mark`` is None.
+        more: how many bytes to add.
         mark: of the message.
     """
     _, metadata = _PREFIX.unpack_from(message)
@@ -157,7 +158,7 @@ def padded(message: memoryview, more: int, mark: bytes | None) -> bytes:
 
 
 def is_as_written(message: memoryview, mark: bytes) -> bool:
-    """Whether a message has the mark and the checksum of what is in it."""
+    """Return whether a message has the mark and the checksum of its content."""
     try:
         _check(message, 0, mark, required=True)
     except LogError:
@@ -166,7 +167,7 @@ def is_as_written(message: memoryview, mark: bytes) -> bool:
 
 
 def is_unchanged(message: memoryview) -> bool:
-    """Whether a schema's message has the checksum of what is in it, or has none: format 1."""
+    """Return whether a schema's message has the checksum of its content, or none: format 1."""
     try:
         _check(message, 0, SCHEMA_MARK, required=False)
     except LogError:
@@ -175,14 +176,14 @@ def is_unchanged(message: memoryview) -> bool:
 
 
 def _check(message: memoryview, offset: int, mark: bytes, *, required: bool) -> None:
-    """Hold a message to its checksum.
+    """Verify the checksum of a message.
 
     Raises:
-        LogError: it is another, or there is none though there must be.
+        LogError: the checksum differs, or is missing although it is required.
     """
     body = _PREFIX.size + _PREFIX.unpack_from(message)[1]
     at = body - _trailer_length(mark)
-    # As bytes: Arrow's memoryviews are of signed ones, which no `bytes` over 127 equals.
+    # As bytes: Arrow's memoryviews have signed items, which never equal `bytes` over 127.
     if at <= _PREFIX.size or bytes(message[at : at + len(mark)]) != mark:
         if required:
             raise LogError(_UNCHECKED, where=f"byte {offset}")
@@ -200,7 +201,7 @@ def _trailer_length(mark: bytes | None) -> int:
 
 
 def message_length(view: memoryview, at: int) -> int:
-    """The length of the message at ``at``; 0 when too little is there, -1 when it is none."""
+    """Return the length of the message at ``at``; 0 if too few bytes, -1 if not a message."""
     if at + _PREFIX.size > len(view):
         return 0
     continuation: int
@@ -227,7 +228,7 @@ def message_length(view: memoryview, at: int) -> int:
 
 
 def _refuse_damage(descriptor: int, offset: int, limit: int) -> None:
-    """A tail of zeros is what a power cut leaves of an unsynced write; anything else is damage."""
+    """Raise unless the rest is zeros, which a power failure leaves of an unsynced write."""
     while offset < limit:
         chunk = os.pread(descriptor, _CHUNK, offset)
         if chunk.strip(b"\0"):

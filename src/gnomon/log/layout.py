@@ -1,9 +1,10 @@
-"""Where segments are on disk, and how a place in a stream is written down.
+"""The files of segments on disk, and positions in a stream.
 
 A *stream* is a folder with one writer at a time: ``requests``, or ``shadow-<version>`` for each
 shadow, in ``<spool>/<model>/<slice>/``. Its segments are ``00000000.arrows``, ``00000001.arrows``
 and so on. The highest number is the open segment; all others are closed. A name never changes and
-the highest number is never deleted, so a listing races with nothing and no number is used twice.
+the highest number is never deleted, so listing the folder is safe at any time and no number is used
+twice.
 """
 
 from __future__ import annotations
@@ -39,12 +40,14 @@ REQUESTS = "requests"
 CLOSE = "close"
 """A file of this name in a stream asks its writer to begin the next segment now."""
 STOPPED = "stopped"
-"""A file of this name in a shadow's stream says that nobody waits for it any more."""
+"""A file of this name in a shadow's stream says that requests are not kept for it any more."""
 
 _LOCK = "lock"
 _IDENTITY_LENGTH = 16
 _SYNCED_LENGTH = 32
 _SUFFIX = ".arrows"
+_SEGMENT = re.compile(r"(\d{8}|[1-9]\d{8,11})\.arrows", re.ASCII)
+"""The names that :func:`segment_path` makes; a copy or a hidden file beside them is no segment."""
 
 
 class Position(NamedTuple):
@@ -58,7 +61,7 @@ class Position(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Position:
-        """The position that ``str`` wrote.
+        """Return the position that ``str`` wrote.
 
         Raises:
             LogError: it is not of the form ``sequence:offset``.
@@ -70,7 +73,7 @@ class Position(NamedTuple):
 
     @property
     def segment(self) -> str:
-        """The segment as the log's columns name it, ``00000003``; it sorts as text."""
+        """The segment's name in the log's columns, such as ``00000003``; it sorts as text."""
         return f"{self.sequence:08d}"
 
 
@@ -78,7 +81,7 @@ START = Position(0, 0)
 
 
 class Segment(NamedTuple):
-    """One segment's file; ``closed`` is the size it was closed with, None while it is not."""
+    """One segment's file; ``closed`` is its size when it was closed, None while it is open."""
 
     sequence: int
     path: Path
@@ -86,30 +89,30 @@ class Segment(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The segment as the log's columns name it."""
+        """The segment's name in the log's columns."""
         return self.path.name.removesuffix(_SUFFIX)
 
 
 def shadow_stream(version: str) -> str:
-    """The name of the stream of the shadow of this artifact version."""
+    """Return the name of the stream of the shadow of this artifact version."""
     return f"shadow-{version}"
 
 
 def stream_folder(settings: Settings, model: str, slice_name: str, stream: str) -> Path:
-    """The folder of one stream of one slice; it need not exist."""
+    """Return the folder of one stream of one slice; it need not exist."""
     return settings.spool_path / model / slice_name / stream
 
 
 def segment_path(folder: Path, sequence: int) -> Path:
-    """The file of a segment; it need not exist."""
+    """Return the file of a segment; it need not exist."""
     return folder / f"{sequence:08d}{_SUFFIX}"
 
 
 def stream_segments(folder: Path) -> list[Segment]:
-    """The segments of a stream, oldest first; none when there is no such folder.
+    """Return the segments of a stream, oldest first; none when there is no such folder.
 
-    A listing may miss a file that is made during it. One that shows a gap is made again: then
-    every file before the highest is in it.
+    A listing may miss a file that is made meanwhile. If it shows a gap, the folder is listed again:
+    then it has every file before the highest.
     """
     found = _list(folder)
     if found and found[-1].sequence - found[0].sequence >= len(found):
@@ -119,7 +122,7 @@ def stream_segments(folder: Path) -> list[Segment]:
 
 
 def stream_identity(folder: Path) -> str:
-    """The identity of a stream's folder, without its lock; empty when it was never written.
+    """Return the identity of a stream's folder without locking it; empty if never written.
 
     Raises:
         OSError: it cannot be read.
@@ -132,7 +135,7 @@ def stream_identity(folder: Path) -> str:
 
 
 def synced_position(folder: Path) -> Position:
-    """As :attr:`StreamLock.synced`, without the lock; the start of a stream never written.
+    """Return :attr:`StreamLock.synced` without locking; the start if the stream was never written.
 
     Raises:
         OSError: it cannot be read.
@@ -145,7 +148,7 @@ def synced_position(folder: Path) -> Position:
 
 
 def folders(parent: Path) -> list[Path]:
-    """The folders in a folder, by name; none when it is not there."""
+    """Return the folders in a folder, by name; none when it does not exist."""
     try:
         return sorted(path for path in parent.iterdir() if path.is_dir())
     except FileNotFoundError:
@@ -162,28 +165,27 @@ def _synced(lock: int) -> Position:
 
 def _list(folder: Path) -> list[Segment]:
     try:
-        names = sorted(n for n in os.listdir(folder) if n.endswith(_SUFFIX))
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
     except FileNotFoundError:
         return []
-    closed = closed_segments(folder) if names else {}
-    numbers = [int(name.removesuffix(_SUFFIX)) for name in names]
-    return [
-        Segment(number, folder / name, closed.get(number))
-        for number, name in zip(numbers, names, strict=True)
-    ]
+    numbers = sorted(int(name.removesuffix(_SUFFIX)) for name in names if _SEGMENT.fullmatch(name))
+    closed = closed_segments(folder) if numbers else {}
+    return [Segment(n, segment_path(folder, n), closed.get(n)) for n in numbers]
 
 
 class StreamBusy(LogUnavailable):
-    """Another process writes this stream."""
+    """Another process is writing this stream."""
 
 
 class StreamLock:
-    """The right to write a stream; the kernel takes it back when the process dies.
+    """The right to write a stream; the kernel releases it when the process dies.
 
-    Its file holds two things of fixed length. ``identity`` is made once per folder: segments carry
-    it, so that a folder that was lost and created again is not taken for the one whose segments are
-    already in the table. And the position up to which the stream is on disk, in place and without
-    a sync of its own: after a loss of power it may be an older one, never one that was not reached.
+    Its file contains two values of fixed length. ``identity`` is made once per folder and written
+    to its segments, so that a folder that was lost and created again is not mistaken for the one
+    whose segments are already in the table. The second value is the position up to which the stream
+    is on disk. It is overwritten in place without a separate sync: after a power failure it may be
+    an older position, but never one that was not reached.
 
     Raises:
         StreamBusy: another process still has it after ``wait`` seconds.
@@ -208,14 +210,14 @@ class StreamLock:
 
     @property
     def synced(self) -> Position:
-        """Everything before this position was on disk when the last writer noted so.
+        """Everything before this position was on disk when the last writer recorded it.
 
         Its offset is 0 in a segment without rows.
         """
         return _synced(self._descriptor)
 
     def note_synced(self, position: Position) -> None:
-        """Note that everything before a position is on disk.
+        """Record that everything before a position is on disk.
 
         Raises:
             OSError: the disk refuses.
@@ -224,7 +226,7 @@ class StreamLock:
         os.pwrite(self._descriptor, text.encode(), _IDENTITY_LENGTH)
 
     def close(self) -> None:
-        """Let another process write; doing it twice does no harm."""
+        """Let another process write; closing twice does no harm."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
@@ -236,9 +238,9 @@ class StreamLock:
             except BlockingIOError:
                 if time.monotonic() >= until:
                     raise StreamBusy(
-                        "another process writes this stream",
+                        "another process is writing this stream",
                         where=str(folder),
-                        hint="give every gateway a slice name of its own",
+                        hint="give every gateway a different slice name",
                     ) from None
                 time.sleep(0.01)
 

@@ -1,11 +1,11 @@
-"""What was sealed, recorded apart from the table, to compare the table with.
+"""Ledgers of what was sealed, kept outside the table, to check the table against.
 
-``sealed/<model>/<spool>.json`` under the storage root is written by the one sealer of a spool, each
-time after the rows it names are on disk in the table, and before their segments are removed. Rows
-that the table has beyond it are still in the spool; rows that the table lacks are lost.
+``sealed/<model>/<spool>.json`` under the storage root is written by the only sealer of a spool. It
+is written after the rows it counts are on disk in the table, and before their segments are removed.
+Rows that only the table has are still in the spool too; rows that the table lacks are lost.
 
-A copy, ``sealed-<spool>.json``, is in the spool itself, which may be on another disk: it says what
-was sealed also when the whole storage root is lost, was not mounted, or is an older one.
+A copy, ``sealed-<spool>.json``, is in the spool itself, which may be on another disk. So what was
+sealed is known even when the complete storage root is lost, not mounted, or an older version.
 """
 
 from __future__ import annotations
@@ -53,10 +53,11 @@ class SealedStream(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a stream was sealed.
 
     Attributes:
-        identity: of the stream's folder; numbers of segments start over in a new one.
+        identity: of the stream's folder; in a new folder segment numbers start again at 0.
         sequence: the number of the last segment that was sealed.
         rows: all rows sealed so far, under any identity.
-        begun: how many folders it had. What was in an earlier one and not sealed went with it.
+        begun: how many folders the stream had. Rows of an earlier folder that were not sealed are
+            lost.
     """
 
     identity: str
@@ -69,8 +70,8 @@ class Removal(msgspec.Struct, frozen=True, kw_only=True):
     """Rows that retention is about to remove from the table.
 
     Attributes:
-        until: they arrived at this time or before; ISO 8601, UTC.
-        rows: how many of each stream, ``<slice>/<stream>``.
+        until: the rows arrived at or before this time; ISO 8601, UTC.
+        rows: how many rows of each stream, ``<slice>/<stream>``.
     """
 
     until: str
@@ -82,12 +83,14 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         format: the version of this file's format.
-        version: the newest commit of the table that is on disk with all that it names; -1: none.
+        version: the newest commit of the table that is on disk with all files it names; -1: none.
         checkpoint: the newest checkpoint of the table that is on disk; -1: none.
         streams: what was sealed, by ``<slice>/<stream>``.
-        removed: rows that retention removed, by stream; of other sealers' streams too.
-        removing: a removal that was begun.
-        lost: rows that were missing when ``gnomon log repair`` took note of it, by stream.
+        removed: rows that retention removed, by stream, also of other sealers' streams.
+        removed_until: the removed rows arrived at or before this time; ISO 8601, UTC. None before
+            the first removal, and in ledgers of earlier releases.
+        removing: a removal that has begun.
+        lost: rows that ``gnomon log repair`` found missing, by stream.
     """
 
     format: int = FORMAT
@@ -95,41 +98,44 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: int = -1
     streams: dict[str, SealedStream] = {}
     removed: dict[str, int] = {}
+    removed_until: str | None = None
     removing: Removal | None = None
     lost: dict[str, int] = {}
 
     def is_newer_than(self, other: Ledger) -> bool:
-        """Whether this copy of a ledger says more than another of the same spool."""
+        """Return whether this copy of a ledger is newer than another of the same spool."""
         return self._reached > other._reached
 
     @property
     def _reached(self) -> tuple[int, ...]:
-        """What only grows: nothing but repair takes any of it back, and repair notes more."""
+        """Counters that only grow: only repair lowers one, and then it raises another."""
         sealed = sum(stream.rows for stream in self.streams.values())
         return sealed, sum(self.removed.values()), sum(self.lost.values()), self.version
 
 
 class SealedRows(NamedTuple):
-    """Rows of a stream that the table must have, but for those known to be lost; and how many
-    folders it had, of which all but one are gone."""
+    """How many rows of a stream the table must have, except ``lost`` ones.
+
+    ``begun`` is how many folders the stream had; all but one are gone.
+    """
 
     rows: int
     lost: int
     begun: int = 1
 
     def missing(self, found: int) -> int:
-        """How many are missing beyond those, if the table has ``found``; negative: too many."""
+        """Return how many more are missing if the table has ``found``; negative: too many."""
         return self.rows - self.lost - found
 
 
 def read_ledgers(storage: Storage, model: str, spool: Path | None) -> dict[str, Ledger]:
-    """The ledgers of every spool of a model, by the spool's identity.
+    """Return the ledgers of every spool of a model, by the spool's identity.
 
     Args:
-        storage: where they are.
+        storage: the storage root.
         model: the deployment's model name.
-        spool: the model's segments, if they are on this machine. What a copy there says beyond the
-            storage root counts.
+        spool: the model's segments, if they are on this machine. A copy there counts if it is newer
+            than the ledger in the storage root.
 
     Raises:
         LogError: one of them is damaged, or of a newer format.
@@ -149,16 +155,16 @@ def read_ledgers(storage: Storage, model: str, spool: Path | None) -> dict[str, 
 
 
 def sealed_in_copy(spool: Path, stream: str, identity: str) -> int:
-    """Up to which segment a stream was sealed, as the copy in the spool says; -1 for none.
+    """Return the last sealed segment of a stream according to the copy in the spool; -1: none.
 
     Args:
         spool: the model's segments.
         stream: ``<slice>/<stream>``.
-        identity: of its folder.
+        identity: of the stream's folder.
     """
     reached = -1
     for path in _copies(spool):
-        with contextlib.suppress(LogError):  # Who seals says so.
+        with contextlib.suppress(LogError):  # The sealer reports it.
             copy = _read_copy(path)
             sealed = None if copy is None else copy.streams.get(stream)
             if sealed is not None and sealed.identity == identity:
@@ -167,12 +173,12 @@ def sealed_in_copy(spool: Path, stream: str, identity: str) -> int:
 
 
 def has_copies(spool: Path) -> bool:
-    """Whether a model's segments have a copy of a ledger beside them: some were sealed."""
+    """Return whether a model's spool has a copy of a ledger, so that something was sealed."""
     return bool(_copies(spool))
 
 
 def set_aside_damaged(storage: Storage, model: str, spool: Path | None) -> list[str]:
-    """Move damaged ledgers out of the way; where they are then. A newer format is no damage.
+    """Move damaged ledgers aside; return their new names. A newer format is not damage.
 
     Raises:
         LogError: a ledger is of a newer format.
@@ -196,9 +202,9 @@ def set_aside_damaged(storage: Storage, model: str, spool: Path | None) -> list[
 def write_ledger(
     storage: Storage, model: str, identity: str, ledger: Ledger, spool: Path | None
 ) -> None:
-    """Write a spool's ledger; it is on disk when this returns. Only its sealer may.
+    """Write a spool's ledger; it is on disk when this returns. Only its sealer may do this.
 
-    A spool that refuses its copy, being full, is no reason not to seal what it is full of.
+    If the spool is full and cannot take its copy, sealing continues: it makes room.
 
     Raises:
         StorageError: the storage root refuses.
@@ -234,7 +240,7 @@ def _is_damaged(content: bytes, name: str) -> bool:
 
 
 def sealed_rows(ledgers: Iterable[Ledger]) -> dict[str, SealedRows]:
-    """How many rows of each stream were sealed and not removed since, and how many are lost."""
+    """Return how many rows of each stream were sealed and not removed, and how many are lost."""
     ledgers = list(ledgers)
     streams = sorted({stream for ledger in ledgers for stream in ledger.streams})
     return {stream: _rows(ledgers, stream) for stream in streams}

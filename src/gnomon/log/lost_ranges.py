@@ -1,4 +1,4 @@
-"""Which parts of a stream are known to be lost: the accounts do not report them as missing."""
+"""The parts of a stream that are known to be lost; the accounts do not report them as missing."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _FORMAT = formats.Format("list of lost batches", FORMAT, damaged=LogError, newer
 
 
 class LostRange(msgspec.Struct, frozen=True, kw_only=True):
-    """Batches of a segment that could not be read any more.
+    """Batches of a segment that could no longer be read.
 
     Attributes:
-        segment: its number.
-        begin: the offset after the last batch before them.
-        end: the offset after the last of them.
-        read_from: for a shadow's stream, the place in the requests before what they recorded.
-        read_to: the place after it.
+        segment: the segment's number.
+        begin: the offset after the last batch before the range.
+        end: the offset at the end of the range.
+        read_from: in a shadow's stream: these batches scored requests after this position.
+        read_to: likewise, up to this position.
     """
 
     segment: int
@@ -43,7 +43,7 @@ class _Lost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def lost_ranges(folder: Path) -> tuple[LostRange, ...]:
-    """The batches that a stream is known to have lost.
+    """Return the ranges that a stream is known to have lost.
 
     Raises:
         LogError: the list is damaged, or of a newer format.
@@ -53,9 +53,9 @@ def lost_ranges(folder: Path) -> tuple[LostRange, ...]:
 
 
 def record_lost(folder: Path, ranges: tuple[LostRange, ...]) -> None:
-    """Add lost batches to a stream's list; it is on disk when this returns.
+    """Add lost ranges to a stream's list; it is on disk when this returns.
 
-    Those that are there, as a repair that ended early has noted them, are not added again.
+    Ranges that are already listed, by a repair that ended early, are not added again.
 
     Raises:
         LogError: the list is damaged.

@@ -1,8 +1,8 @@
-"""Segments with rows whose file is gone, though nobody sealed them.
+"""Segments that had rows, were never sealed, and whose file is missing.
 
-A stream's list of closed segments says which of them have rows, and its lock which segment was
-synced last. The sealer removes such a file only after the table has its rows; so one that is
-neither there nor in the table was deleted.
+A stream's list of closed segments says which of them have rows, and its lock says which segment was
+synced last. The sealer removes their files only after the table has the rows. So a segment that is
+neither a file nor in the table was deleted.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ __all__ = ["MissingSegment", "missing_segments"]
 
 
 class MissingSegment(LogError):
-    """A segment's file is gone."""
+    """A segment's file is missing."""
 
     @classmethod
     def of(cls, segment: Segment) -> MissingSegment:
-        """The error that names it."""
+        """Return the error that names the segment."""
         return cls(
-            f"a log segment of {segment.closed:,} bytes is gone, and was not sealed",
+            f"a log segment of {segment.closed:,} bytes is missing, and was not sealed",
             where=str(segment.path),
-            hint="put it back; without it, gnomon log repair counts it as lost",
+            hint="restore the file; without it, gnomon log repair counts it as lost",
         )
 
 
 def missing_segments(folder: Path, sealed: Callable[[str], int]) -> list[Segment]:
-    """Those of a stream that are not known to be lost, oldest first.
+    """Return a stream's missing segments that are not known to be lost, oldest first.
 
     Args:
         folder: the stream's.
-        sealed: up to which segment the table has the stream of a key; -1 for none. Called after
-            the folder was listed, so that what is removed meanwhile is in the table.
+        sealed: returns the last segment in the table of the stream with a key; -1 for none. It is
+            called after the folder was listed, so that segments removed meanwhile are in the table.
 
     Raises:
-        LogError: a list beside the segments is damaged.
+        LogError: a list in the folder is damaged.
     """
     synced = synced_position(folder)
     filled = filled_segments(folder) | ({synced.sequence} if synced.offset else set())

@@ -1,4 +1,4 @@
-"""A new segment, which gets its name when its schema is in it."""
+"""New segments: the file gets its name when its schema is written."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class NewSegment(NamedTuple):
 
     Attributes:
         descriptor: of its file, open for appending.
-        size: in bytes, its schema's.
-        mark: what its batches are to be marked with.
+        size: the size of its schema in bytes.
+        mark: the mark for its batches.
     """
 
     descriptor: int
@@ -42,10 +42,10 @@ class NewSegment(NamedTuple):
 def create_segment(
     folder: Path, sequence: int, schema: pa.Schema, metadata: Mapping[bytes, bytes]
 ) -> NewSegment:
-    """A new segment, with its schema and a mark of its own.
+    """Create a segment with its schema and a new mark.
 
     Raises:
-        LogUnavailable: the disk refuses; then there is no such segment.
+        LogUnavailable: the disk refuses; then the segment does not exist.
     """
     path = segment_path(folder, sequence)
     temporary = folder / f".{path.name}{_TEMPORARY}"
@@ -68,10 +68,10 @@ def create_segment(
 
 
 class UnnamedSegment:
-    """A segment that holds one large batch and has no number yet; no reader sees it.
+    """A segment with one large batch that has no number yet; no reader sees it.
 
-    It is written in a thread while others append to the open segment, and becomes the next one in
-    an instant: one ``write`` of many megabytes would make every other answer wait for it.
+    It is written in a thread while other batches are appended to the open segment, and becomes the
+    next segment with a rename: one ``write`` of many megabytes would make all other answers wait.
 
     Args:
         folder: of the stream.
@@ -79,7 +79,7 @@ class UnnamedSegment:
         metadata: of its schema.
 
     Raises:
-        LogUnavailable: the disk refuses; then there is no such segment.
+        LogUnavailable: the disk refuses; then the segment does not exist.
     """
 
     def __init__(
@@ -105,10 +105,10 @@ class UnnamedSegment:
             raise LogUnavailable.of("append to the log", error, where=str(folder)) from None
 
     def name(self, sequence: int) -> NewSegment:
-        """Make it a segment; the size of what is returned is the offset of its batch.
+        """Give it a number; ``size`` in the result is the offset of its batch.
 
         Raises:
-            LogUnavailable: the disk refuses; then there is no such segment.
+            LogUnavailable: the disk refuses; then the segment does not exist.
         """
         path = segment_path(self._folder, sequence)
         header = self._header(sequence)
@@ -125,7 +125,7 @@ class UnnamedSegment:
         return NewSegment(self._descriptor, self._first, self._mark)
 
     def discard(self) -> None:
-        """Remove it: it is not to become a segment."""
+        """Remove the file: it will not become a segment."""
         os.close(self._descriptor)
         with contextlib.suppress(OSError):
             self._temporary.unlink()
@@ -137,7 +137,7 @@ class UnnamedSegment:
 def _header(
     sequence: int, schema: pa.Schema, metadata: Mapping[bytes, bytes], mark: bytes
 ) -> bytes:
-    """The schema message of a segment; it is as long for every number."""
+    """Return the schema message of a segment; its length is the same for every number."""
     own = {
         FORMAT_KEY: b"%d" % FORMAT,
         SEGMENT_KEY: b"%08d" % sequence,
@@ -148,11 +148,11 @@ def _header(
 
 
 def remove_unnamed(folder: Path) -> None:
-    """Remove what a crash left of segments that did not get their name."""
+    """Remove files that a crash left of segments that have no name yet."""
     for leftover in folder.glob(f".*{_TEMPORARY}"):
         leftover.unlink(missing_ok=True)
 
 
 def no_space() -> OSError:
-    """What a write that was not taken whole means."""
+    """Return the error for a write that was not complete."""
     return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -1,4 +1,4 @@
-"""Rows that wait in open segments, which no sealer may touch; and having them closed now."""
+"""Rows in open segments, which no sealer may touch, and how to have the segments closed now."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LOOK_SECONDS = 0.05
 
 
 class OpenSegment(NamedTuple):
-    """The segment that is written in a stream, with rows.
+    """The open segment of a stream, if it has rows.
 
     Attributes:
         folder: the stream's.
@@ -38,26 +38,26 @@ class OpenSegment(NamedTuple):
 
 
 def open_segments(settings: Settings, model: str) -> list[OpenSegment]:
-    """The open segments of a model on this machine, without those that have no rows.
+    """Return the open segments of a model on this machine that have rows.
 
     Raises:
-        LogError: one of them is damaged.
+        LogError: a segment is damaged.
     """
     streams = (one for part in folders(settings.spool_path / model) for one in folders(part))
     return [found for stream in streams for found in _open(stream)]
 
 
 def close_now(settings: Settings, model: str, seconds: float = 10.0) -> list[OpenSegment]:
-    """Have open segments with rows closed, by the servers that write them if any do; return them.
+    """Close open segments with rows, by their servers if those run; return the segments.
 
     Args:
-        settings: where they are.
-        model: whose.
+        settings: the settings, with the spool.
+        model: the model's name.
         seconds: how long to wait for the servers.
 
     Raises:
-        LogUnavailable: a server did not do it in time, the spool is another storage root's, or the
-            disk refuses.
+        LogUnavailable: a server did not close a segment in time, the spool belongs to another
+            storage root, or the disk refuses.
         LogError: a segment is damaged, or rows that were sealed are lost.
     """
     check_owner(settings, model)
@@ -75,7 +75,7 @@ def close_now(settings: Settings, model: str, seconds: float = 10.0) -> list[Ope
                 raise LogUnavailable(
                     f"the server did not close a segment of {one.rows:,} rows within {seconds:g} s",
                     where=str(one.folder),
-                    hint="it is stopped, its disk refuses, or it syncs less often than that "
+                    hint="it hangs, its disk refuses, or it syncs less often than that "
                     "(GNOMON_FSYNC_SECONDS): see gnomon status",
                 )
             time.sleep(_LOOK_SECONDS)
@@ -94,7 +94,7 @@ def _open(folder: Path) -> Iterator[OpenSegment]:
 
 
 def _is_closed(one: OpenSegment) -> bool:
-    """Whether it was closed, and is on disk as that."""
+    """Return whether the segment is closed, and on disk as such."""
     segments = {segment.sequence: segment for segment in stream_segments(one.folder)}
     found = segments.get(one.sequence)
     return found is None or found.closed is not None

@@ -1,4 +1,4 @@
-"""Reading a model's log: what is sealed and what is not as one dataset."""
+"""The reader of a model's log: sealed and unsealed rows as one dataset."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SELECT role, artifact, outcome, count(*) AS rows FROM log GROUP BY ALL ORDER BY 
 class InferenceLog:
     """The log of one model under the storage root of ``settings``.
 
-    Without a spool folder, as on another machine, it is what is sealed.
+    Without a spool folder, as on another machine, it has only the sealed rows.
 
     ::
 
@@ -49,11 +49,11 @@ class InferenceLog:
 
     @property
     def folder(self) -> Path | None:
-        """Where the model's segments are; ``None`` when they are on another machine."""
+        """The folder of the model's segments; ``None`` when they are on another machine."""
         return None if self._spool is None else self._spool / self._model
 
     def snapshot(self) -> Snapshot:
-        """The log as it is now, to be read more than once; close it when done.
+        """Return a snapshot of the log, which can be read many times; close it when done.
 
         Raises:
             LogError: there is no log of this model yet, or it cannot be read.
@@ -66,14 +66,14 @@ class InferenceLog:
     def scan(
         self, *, columns: str | Sequence[str] | None = None, **where: Unpack[Where]
     ) -> Iterator[pa.RecordBatch]:
-        """Rows in batches of some thousands, each row once; memory does not grow with the log.
+        """Yield each row once, in batches of some thousands; memory does not grow with the log.
 
-        They come in no order; ``slice``, ``stream``, ``segment``, ``offset`` and ``row`` are the
-        order they were written in.
+        They have no particular order; sort by ``slice``, ``stream``, ``segment``, ``offset`` and
+        ``row`` for the order in which they were written.
 
         Args:
-            columns: these, in this order; all when not given.
-            where: which rows, see :class:`Where`.
+            columns: the columns to read, in this order; by default all.
+            where: the rows to read, see :class:`Where`.
 
         Raises:
             LogError: there is no log yet, it has no such column, or it cannot be read.
@@ -84,7 +84,7 @@ class InferenceLog:
     def table(
         self, *, columns: str | Sequence[str] | None = None, **where: Unpack[Where]
     ) -> pa.Table:
-        """What :meth:`scan` gives, in memory.
+        """Return the rows of :meth:`scan` as a table in memory.
 
         Raises:
             LogError: as ``scan``.
@@ -96,7 +96,7 @@ class InferenceLog:
     def reader(
         self, *, columns: str | Sequence[str] | None = None, **where: Unpack[Where]
     ) -> pa.RecordBatchReader:
-        """What :meth:`scan` gives, as an Arrow stream over a snapshot of the log.
+        """Return the rows of :meth:`scan` as an Arrow stream over a snapshot of the log.
 
         Raises:
             LogError: as ``scan``.
@@ -115,16 +115,16 @@ class InferenceLog:
         return pa.RecordBatchReader.from_batches(schema, batches())
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """The whole log, for any library that reads the Arrow PyCapsule interface."""
+        """Export the complete log to libraries that read the Arrow PyCapsule interface."""
         return self.reader().__arrow_c_stream__(requested_schema)
 
     def to_frame(
         self, *, columns: str | Sequence[str] | None = None, **where: Unpack[Where]
     ) -> pd.DataFrame:
-        """What :meth:`scan` gives, as a pandas frame of Arrow types.
+        """Return the rows of :meth:`scan` as a pandas frame of Arrow types.
 
-        The types of the log are kept: a column of integers with nulls stays exact, where numpy's
-        would become floats.
+        The types of the log are kept: a column of integers with nulls stays exact, while in numpy
+        it would become floats.
 
         Raises:
             LogError: as ``scan``.
@@ -138,10 +138,10 @@ class InferenceLog:
 
     @contextmanager
     def connection(self, *, unsafe: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A DuckDB connection to a snapshot of the log, which is the relation ``log``.
+        """Open a DuckDB connection to a snapshot of the log, as the relation ``log``.
 
-        For pandas, go through Arrow (``.to_arrow_table().to_pandas()``): under pandas 3.1 the
-        ``.df()`` of DuckDB warns for columns with a time zone.
+        For pandas, convert through Arrow (``.to_arrow_table().to_pandas()``): with pandas 3.1,
+        DuckDB's ``.df()`` warns about columns with a time zone.
 
         Args:
             unsafe: as for :meth:`sql`.
@@ -153,7 +153,7 @@ class InferenceLog:
             yield connection
 
     def accounts(self) -> LogRowCounts:
-        """How many rows the log holds, by role, artifact and outcome.
+        """Count the rows of the log by role, artifact and outcome.
 
         Raises:
             LogError: as ``scan``.
@@ -161,14 +161,14 @@ class InferenceLog:
         return LogRowCounts(self._model, self.sql(_ACCOUNTS))
 
     def sql(self, query: str, *, unsafe: bool = False) -> pa.Table:
-        """What DuckDB answers to a query; the log is the relation ``log``.
+        """Return the result of a DuckDB query; the log is the relation ``log``.
 
         Args:
             query: the SQL.
-            unsafe: let it read and write files, reach the network and load extensions.
+            unsafe: allow the query to read and write files, use the network and load extensions.
 
         Raises:
-            LogError: there is no log yet, the query is wrong, or it wants more than the log.
+            LogError: there is no log yet, the query is wrong, or it accesses more than the log.
         """
         with self.snapshot() as snapshot, snapshot.connection(unsafe=unsafe) as connection:
             answer = connection.sql(query)
@@ -183,7 +183,7 @@ class InferenceLog:
         return LogError(
             f"there is no log of a model `{self._model}`",
             where=self._settings.root,
-            hint=f"there is one of {', '.join(logged)}"
+            hint=f"there are logs of {', '.join(logged)}"
             if logged
             else "serve the model and send it a request first; is GNOMON_ROOT right?",
         )

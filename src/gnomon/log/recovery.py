@@ -1,8 +1,8 @@
-"""Taking a stream over from a writer that died: torn ends are cut, damage is kept.
+"""Recovery of a stream whose writer died: torn ends are cut off, damage is kept.
 
-A crash of the process tears nothing. A loss of power may leave less than was written after the last
-sync, or zeros; that end is cut. Whatever is wrong before the last sync is damage: such a segment is
-closed as it is, so that readers find the damage, and the stream goes on in the next.
+A crash of the process leaves no torn data. A power failure may lose part of what was written after
+the last sync, or leave zeros; such an end is cut off. An error before the last sync is damage: the
+segment is closed as it is, so that readers find the damage, and the stream continues in the next.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _logger = logging.getLogger("gnomon.log")
 
 
 def recover(folder: Path) -> bool:
-    """Close what a dead writer left open, cutting a torn end; False while the writer lives.
+    """Close segments of a dead writer, cutting torn ends; return False if the writer lives.
 
     Raises:
         LogUnavailable: the disk refuses.
@@ -50,7 +50,7 @@ def close_segments(folder: Path, lock: StreamLock) -> int | None:
 
     Args:
         folder: the stream's.
-        lock: which the caller holds.
+        lock: the stream's lock, held by the caller.
 
     Raises:
         LogUnavailable: the disk refuses.
@@ -75,21 +75,21 @@ def close_segments(folder: Path, lock: StreamLock) -> int | None:
             record_closed(folder, closed, filled=filled | filled_segments(folder))
     except OSError as error:
         raise LogUnavailable.of("take the log over", error, where=str(folder)) from None
-    # A number is never used again, also where the segment that had it is lost.
+    # A number is never used again, even if its segment is lost.
     return max([*sizes, *([lock.synced.sequence] if lock.synced > START else [])], default=None)
 
 
 def _gone(
     segments: Sequence[Segment], known: Mapping[int, int], synced: Position
 ) -> dict[int, int]:
-    """The segment that was written last and synced with rows, if somebody deleted its file."""
+    """Return the last segment, which was synced with rows, if its file was deleted."""
     newest = segments[-1].sequence if segments else -1
     is_gone = synced.offset > 0 and synced.sequence > newest and synced.sequence not in known
     return {synced.sequence: synced.offset} if is_gone else {}
 
 
 def _begin_next(folder: Path, newest: int | None) -> None:
-    """A segment without rows after the newest, which can be sealed then."""
+    """Create an empty segment after the newest, so that the newest can be sealed."""
     segments = stream_segments(folder)
     if newest is None or not segments:
         return
@@ -100,16 +100,14 @@ def _begin_next(folder: Path, newest: int | None) -> None:
             metadata[POSITION_KEY] = str(position).encode()
         begun = create_segment(folder, newest + 1, reader.schema, metadata)
     try:
-        sync_descriptor(
-            begun.descriptor
-        )  # What is before it may be sealed and removed from now on.
+        sync_descriptor(begun.descriptor)  # Earlier segments may be sealed and removed from now on.
     finally:
         os.close(begun.descriptor)
     files.sync_folder(folder)
 
 
 def _is_empty(newest: Segment) -> bool:
-    """Whether the newest segment is as :func:`_begin_next` made it."""
+    """Return whether the newest segment is as :func:`_begin_next` made it."""
     try:
         with SegmentReader(newest.path, newest.closed) as reader:
             return newest.closed is None and not reader.has_rows
@@ -118,7 +116,7 @@ def _is_empty(newest: Segment) -> bool:
 
 
 def _has_rows(segment: Segment) -> bool:
-    """Whether a segment that was just closed has rows; what is damaged is not gone."""
+    """Return whether a segment that was just closed has rows; False if it is damaged."""
     if segment.closed is None:
         return False
     try:
@@ -129,7 +127,7 @@ def _has_rows(segment: Segment) -> bool:
 
 
 def _close(segment: Segment, synced: Position) -> int | None:
-    """The size to close a segment with; None if it never began, and is removed.
+    """Return the size to close a segment with; None if it was empty and is removed.
 
     Raises:
         OSError: the disk refuses.
@@ -144,7 +142,7 @@ def _close(segment: Segment, synced: Position) -> int | None:
             segment.path.unlink()
             return None
         end = 0
-    except LogError:  # Its schema cannot be read, or is of another version: it is kept.
+    except LogError:  # Its schema is unreadable or of another version: keep it.
         return max(size, promised)
     if end < promised:
         _logger.error("%s is damaged after byte %d; it is kept", segment.path, end)
@@ -157,7 +155,7 @@ def _close(segment: Segment, synced: Position) -> int | None:
 
 
 def _promised(segment: Segment, synced: Position, size: int) -> int:
-    """Up to which byte a segment is known to have been on disk."""
+    """Return up to which byte a segment is known to have been on disk."""
     if segment.sequence == synced.sequence:
         return synced.offset
     return size if segment.sequence < synced.sequence else 0

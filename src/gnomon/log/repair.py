@@ -1,7 +1,7 @@
 """``gnomon log repair``: move damaged parts of a log aside, and report what is lost.
 
-Nothing is deleted. What can still be read stays in the log; what is lost is recorded, so that the
-accounts report it as lost instead of missing.
+Nothing is deleted. Rows that can still be read stay in the log; lost rows are recorded, so that the
+accounts report them as lost instead of missing.
 """
 
 from __future__ import annotations
@@ -14,10 +14,18 @@ from pathlib import Path
 
 from gnomon.errors import LogError, LogUnavailable
 from gnomon.log import closed_segments
-from gnomon.log.layout import StreamBusy, StreamLock, folders, stream_segments
+from gnomon.log.layout import (
+    Segment,
+    StreamBusy,
+    StreamLock,
+    folders,
+    stream_segments,
+    synced_position,
+)
 from gnomon.log.ledger import set_aside_damaged
+from gnomon.log.misplaced_segments import put_back, set_aside_misplaced
 from gnomon.log.missing_segments import missing_segments
-from gnomon.log.recovery import close_segments
+from gnomon.log.recovery import close_segments, recover
 from gnomon.log.salvage import SalvagedSegment, salvage
 from gnomon.log.seal import only_sealer
 from gnomon.log.sealed_account import SealedAccount
@@ -28,7 +36,7 @@ from gnomon.log.spool_owner import (
     set_aside_damaged_identity,
 )
 from gnomon.log.table import LogTable
-from gnomon.log.tail import MisplacedSegment, SegmentReader
+from gnomon.log.tail import EmptySegment, SegmentReader
 from gnomon.log.unreadable_segment import record_all_lost
 from gnomon.settings import Settings
 
@@ -40,44 +48,47 @@ _LOOK_SECONDS = 0.1
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Repair:
-    """What was found and done.
+    """What a repair found and did.
 
     Attributes:
         segments: damaged segments that were set aside and replaced.
         missing: segments whose files are gone, with their bytes.
-        misplaced: where segments are now that were in another place than they were written for.
+        returned: segments that were found in another place, and are in their own again.
+        misplaced: where other segments are now that were not in the place they were written for.
         lists: damaged lists of closed segments, ledgers and identities of the storage root, which
             were set aside and rebuilt.
-        table: what was lost of the sealed table; None if nothing was.
+        table: what was wrong with the sealed table; None if nothing was.
     """
 
     segments: tuple[SalvagedSegment, ...] = ()
     missing: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    returned: tuple[str, ...] = ()
     misplaced: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
     table: RepairedTable | None = None
 
     @property
     def lost_rows(self) -> bool:
-        """Whether there were rows that cannot be read any more."""
+        """Whether there are rows that can no longer be read."""
         damaged = any(one.lost for one in self.segments)
         return bool(damaged or self.missing or (self.table and self.table.lost))
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing was damaged."""
-        return not (self.segments or self.missing or self.misplaced or self.lists or self.table)
+        found = (self.segments, self.missing, self.returned, self.misplaced, self.lists, self.table)
+        return not any(found)
 
 
 def repair(settings: Settings, model: str) -> Repair:
     """Move damaged parts of a model's log aside, and record what is lost.
 
-    A server may run meanwhile, but for one case, which the error names.
+    A server may run meanwhile, except in one case, which the error names.
 
     Raises:
         LogError: the damage is of a kind that cannot be repaired; it says what to do.
-        LogUnavailable: a sealer is at work and does not come to an end, the spool is another
-            storage root's, or the disk refuses.
+        LogUnavailable: a sealer is at work and does not finish, the spool belongs to another
+            storage root, or the disk refuses.
     """
     try:
         return _repaired(settings, model, settings.spool_path / model)
@@ -93,16 +104,24 @@ def _repaired(settings: Settings, model: str, spool: Path) -> Repair:
         check_repairable(settings, model)
         lists += [*set_aside_damaged(table.storage, model, spool), *_rebuild_lists(spool)]
         _close_abandoned(spool)
-        misplaced = tuple(_misplaced(spool))
+        misplaced = [*set_aside_misplaced([*_streams(spool)])]
         segments = tuple(_salvaged(spool, table))
         account = SealedAccount(table)
         repaired = repair_table(table, account, identity, spool)
-        missing = dict(_missing(spool, table, account))
+        returned: list[str] = []
+        missing: dict[str, int] = {}
+        for segment in _missing(spool, account):
+            if put_back(segment, misplaced):
+                returned.append(str(segment.path))
+            else:
+                missing[str(segment.path)] = size = segment.closed or 0
+                record_all_lost(segment, size, table)
         restore_identity(settings, model)
     return Repair(
         segments=segments,
         missing=missing,
-        misplaced=misplaced,
+        returned=tuple(returned),
+        misplaced=tuple(str(one.path) for one in misplaced),
         lists=tuple(lists),
         table=repaired,
     )
@@ -110,7 +129,7 @@ def _repaired(settings: Settings, model: str, spool: Path) -> Repair:
 
 @contextlib.contextmanager
 def _alone(spool: Path) -> Iterator[str]:
-    """The spool's identity, once no sealer works on it."""
+    """Wait until no sealer works on the spool; yield its identity."""
     until = time.monotonic() + _WAIT_SECONDS
     while True:
         with only_sealer(spool) as identity:
@@ -136,23 +155,32 @@ def _rebuild_lists(spool: Path) -> Iterator[str]:
 
 
 def _close_abandoned(spool: Path) -> None:
-    """Close segments that no writer will: an earlier repair that ended early may have set their
-    list aside, and what is not closed is not looked into."""
+    """Close segments that no writer will close, so that they are checked too.
+
+    An earlier repair that ended early may have set their list aside.
+    """
     for stream in _streams(spool):
         if any(segment.closed is None for segment in stream_segments(stream)[:-1]):
             with contextlib.suppress(StreamBusy), contextlib.closing(StreamLock(stream)) as lock:
                 close_segments(stream, lock)
+        if _is_end_damaged(stream):
+            with contextlib.suppress(LogError):  # It is closed as it is, and salvaged below.
+                recover(stream)
 
 
-def _misplaced(spool: Path) -> Iterator[str]:
-    for stream in _streams(spool):
-        for segment in stream_segments(stream):
-            try:
-                SegmentReader(segment.path).close()
-            except MisplacedSegment:
-                yield str(closed_segments.set_aside(stream, segment.path.name))
-            except LogError:
-                continue
+def _is_end_damaged(stream: Path) -> bool:
+    """Whether the newest segment lacks what was on disk. A server closes its own in time."""
+    synced = synced_position(stream)
+    for segment in stream_segments(stream)[-1:]:
+        promised = synced.offset if segment.sequence == synced.sequence else 0
+        try:
+            with SegmentReader(segment.path, segment.closed, promised) as reader:
+                reader.verify()
+        except EmptySegment:
+            return False
+        except LogError:
+            return True
+    return False
 
 
 def _salvaged(spool: Path, table: LogTable) -> Iterator[SalvagedSegment]:
@@ -167,13 +195,9 @@ def _salvaged(spool: Path, table: LogTable) -> Iterator[SalvagedSegment]:
                 yield salvage(segment, table)
 
 
-def _missing(spool: Path, table: LogTable, account: SealedAccount) -> Iterator[tuple[str, int]]:
-    """Note segments that are gone as lost; each with its bytes."""
+def _missing(spool: Path, account: SealedAccount) -> Iterator[Segment]:
     for stream in _streams(spool):
-        for segment in missing_segments(stream, account.sealed_up_to):
-            size = segment.closed or 0
-            record_all_lost(segment, size, table)
-            yield str(segment.path), size
+        yield from missing_segments(stream, account.sealed_up_to)
 
 
 def _streams(spool: Path) -> Iterator[Path]:

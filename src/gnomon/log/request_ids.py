@@ -1,7 +1,7 @@
-"""Request ids: UUID version 7 (RFC 9562, section 5.7), so that ids sort by time of arrival.
+"""Request ids: UUIDs of version 7 (RFC 9562, section 5.7), which sort by time of arrival.
 
-Python has ``uuid.uuid7`` from 3.14 on only. This one makes the text itself, without a ``UUID``
-object between, as the gateway needs one for every request.
+Python has ``uuid.uuid7`` only from 3.14 on. This one writes the text directly, without a ``UUID``
+object, as the gateway needs one for every request.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _COUNTER_BITS = 42
 class _Generator:
     """A millisecond clock, a 42-bit counter (method 1 of RFC 9562, 6.2) and 32 random bits.
 
-    The counter starts at a random value below half its range in every millisecond. When it runs
-    over, or when the clock is set back, the ids' time goes on from where it was.
+    The counter starts at a random value below half its range in every millisecond. When it
+    overflows, or when the clock is set back, the time in the ids continues from its last value.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ _generate = _Generator()
 
 
 def new_request_id() -> str:
-    """A new id, greater as text than every one this process made before.
+    """Return a new id, greater as text than every earlier one of this process.
 
     >>> len(new_request_id())
     36

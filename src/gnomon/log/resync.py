@@ -1,10 +1,11 @@
-"""The whole messages of a damaged segment: which bytes in it are batches that its writer wrote.
+"""The complete messages of a damaged segment: the bytes that are batches of its writer.
 
-A request's body is stored as it came and may hold bytes that look like a batch, with a right
-checksum. With a mark that only the segment's writer knew (format 3) they cannot be taken for one,
-and every byte is looked at. Before that, what a message's head claims to be its own is not looked
-into, and after a damaged head only batches that lead up to the segment's end without a gap are
-taken: a body can hold none that does, as its message ends with values that no client knows.
+A request's body is stored as it was received and may contain bytes that look like a batch with a
+correct checksum. With a mark that only the segment's writer knows (format 3) they cannot be
+mistaken for one, and every byte is searched. In earlier formats the inside of a message, as long as
+its head says, is not searched. After a damaged head, only batches that reach the segment's end
+without a gap are taken: a body cannot contain these, because its message ends with values that no
+client knows.
 """
 
 from __future__ import annotations
@@ -17,19 +18,19 @@ from gnomon.log.ipc_messages import SCHEMA_MARK, is_as_written, message_length
 __all__ = ["whole_messages"]
 
 Found = tuple[int, memoryview]
-"""Where a message begins, and its bytes."""
+"""The offset of a message, and its bytes."""
 
 _BEGINNING = re.compile(rb"\xff{4}[\s\S]{3}\x00")
-"""Of a message with metadata of less than 16 MiB, far more than any schema of ours needs."""
+"""The beginning of a message with metadata under 16 MiB, far more than any schema here needs."""
 
 
 def whole_messages(content: memoryview, mark: bytes | None) -> Iterator[Found]:
-    """Every whole message in damaged bytes that is known to be one; what is between is lost.
+    """Yield the messages in damaged bytes that are certainly genuine; the rest is lost.
 
     Args:
-        content: of a segment, from its first batch on.
-        mark: of its messages; None: they have no checksum. Then what follows a damaged head is
-            lost, as nothing says where the next message begins.
+        content: the bytes of a segment from its first batch on.
+        mark: of its messages; None: they have no checksum. Then everything after a damaged head
+            is lost, as nothing says where the next message begins.
     """
     if mark is None:
         yield from _chained(content, 0, None)
@@ -40,7 +41,7 @@ def whole_messages(content: memoryview, mark: bytes | None) -> Iterator[Found]:
 
 
 def _marked(content: memoryview, mark: bytes) -> Iterator[Found]:
-    """Wherever they are: only the segment's writer can have made them."""
+    """Yield messages at any offset: only the segment's writer can have made them."""
     at = _next_beginning(content, 0)
     while at is not None:
         message = _message(content, at, mark)
@@ -50,7 +51,7 @@ def _marked(content: memoryview, mark: bytes) -> Iterator[Found]:
 
 
 def _outside_of_bodies(content: memoryview) -> Iterator[Found]:
-    """From the beginning on as far as heads lead; then those that lead to the end."""
+    """Yield messages from the beginning as far as heads lead, then those that reach the end."""
     reached = 0
     for at, message in _chained(content, 0, SCHEMA_MARK):
         yield at, message
@@ -59,8 +60,7 @@ def _outside_of_bodies(content: memoryview) -> Iterator[Found]:
 
 
 def _chained(content: memoryview, at: int, mark: bytes | None) -> Iterator[Found]:
-    """Messages one after the other. A damaged one is passed over when another follows where its
-    head says that it ends."""
+    """Yield consecutive messages; skip a damaged one if another follows where its head says."""
     while 0 < (size := message_length(content, at)) <= len(content) - at:
         message = _message(content, at, mark)
         if message is not None:
@@ -71,7 +71,7 @@ def _chained(content: memoryview, at: int, mark: bytes | None) -> Iterator[Found
 
 
 def _up_to_the_end(content: memoryview, begin: int) -> Iterator[Found]:
-    """The messages that reach the end one after the other."""
+    """Yield the consecutive messages that reach the end."""
     beginnings = [match.start() for match in _BEGINNING.finditer(content, begin)]
     found: list[Found] = []
     first = len(content)
@@ -85,7 +85,7 @@ def _up_to_the_end(content: memoryview, begin: int) -> Iterator[Found]:
 
 
 def _message(content: memoryview, at: int, mark: bytes | None) -> memoryview | None:
-    """The message at a place, if it is all there and as it was written."""
+    """Return the message at an offset, if it is complete and as it was written."""
     size = message_length(content, at)
     if not 0 < size <= len(content) - at:
         return None

@@ -1,4 +1,4 @@
-"""Which rows the retention settings no longer keep."""
+"""The rows that the retention settings no longer keep."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from gnomon.settings import Settings
 __all__ = ["removal_time"]
 
 _TRIM_TO = 0.9
-"""Of ``GNOMON_RETENTION_BYTES``; a tenth is given up so that rows are not removed every time."""
+"""Share of ``GNOMON_RETENTION_BYTES`` to trim to, so that rows are not removed every time."""
 
 
 def removal_time(settings: Settings, table: LogTable, now: dt.datetime) -> dt.datetime | None:
-    """Rows that arrived at this time or before are to be removed; None if none are.
+    """Return the time up to which rows must be removed, inclusive; None if none must be.
 
     Raises:
         LogError: the table cannot be read.
@@ -24,7 +24,7 @@ def removal_time(settings: Settings, table: LogTable, now: dt.datetime) -> dt.da
 
 
 def _by_age(days: float, now: dt.datetime) -> dt.datetime | None:
-    """The end of the newest whole UTC day that is over the age."""
+    """Return the end of the newest complete UTC day that is too old."""
     if not days:
         return None
     oldest = (now - dt.timedelta(days=days)).date()
@@ -33,10 +33,10 @@ def _by_age(days: float, now: dt.datetime) -> dt.datetime | None:
 
 
 def _by_size(limit: int, table: LogTable) -> dt.datetime | None:
-    """The time before which the oldest rows go until the files hold nine tenths of the limit.
+    """Return the time up to which to remove rows so that nine tenths of the limit remain.
 
-    A file is cut at the time up to which, at an even rate, its share of the bytes goes; what is
-    left of it is rewritten.
+    If only a part of a file must go, the time is interpolated, as if its rows arrived at an even
+    rate; the rest of the file is rewritten.
     """
     newest_first = table.files() if limit else []
     if sum(file["size_bytes"] for file in newest_first) <= limit:

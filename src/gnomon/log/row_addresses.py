@@ -1,4 +1,4 @@
-"""A segment's rows in large batches, with the address of each."""
+"""A segment's rows in large batches, with the address of each row."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _BYTES = 16 * 1024 * 1024
 
 
 def addressed_schema(schema: pa.Schema) -> pa.Schema:
-    """A segment's schema with the address columns before it."""
+    """Return a segment's schema with the address columns first."""
     return pa.schema([*ADDRESS, *schema])
 
 
 def addressed(reader: SegmentReader, end: int | None = None) -> Iterator[pa.RecordBatch]:
-    """The rows of a segment up to ``end``, each with where it was written.
+    """Yield the rows of a segment up to ``end``, each with its address.
 
-    A segment has a batch for every few requests; these come out in batches of some thousand rows,
-    because what comes after pays by the batch.
+    A segment has a batch for every few requests. They are joined into batches of some thousand
+    rows, because later work costs time per batch.
     """
     batches: list[pa.RecordBatch] = []
     offsets: list[int] = []

@@ -1,4 +1,4 @@
-"""How many rows a log holds."""
+"""How many rows a log has."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ __all__ = ["LogRowCounts"]
 
 @dataclass(frozen=True, slots=True)
 class LogRowCounts(Tabular):
-    """Rows of the log of one model.
+    """The number of rows in the log of one model.
 
     Attributes:
-        model: its name.
-        table: ``role``, ``artifact``, ``outcome`` and ``rows``.
+        model: the model's name.
+        table: the columns ``role``, ``artifact``, ``outcome`` and ``rows``.
     """
 
     model: str
     table: pa.Table
 
     def overview(self) -> NotebookTable:
-        """See :class:`gnomon.notebook.Tabular`."""
+        """Return the counts as :class:`gnomon.notebook.Tabular` describes."""
         rows = [tuple(row.values()) for row in self.table.to_pylist()]
         return NotebookTable(
             title=f"{self.model}: {sum(row[-1] for row in rows):,} rows logged",

@@ -1,7 +1,7 @@
-"""What can still be read of a damaged segment, and what is lost.
+"""The batches of a damaged segment that can still be read, and those that are lost.
 
-A batch keeps its place: whatever is lost between two whole batches is filled with a message that
-has no rows and the same length, so that every address in the log stays right.
+A batch keeps its offset: lost bytes between two complete batches are replaced by a message of the
+same length without rows, so that every address in the log stays correct.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from gnomon import files
 from gnomon.errors import LogError
+from gnomon.log.closed_segments import place_aside
 from gnomon.log.ipc_messages import filler, is_unchanged, message_length, padded
 from gnomon.log.layout import Segment
 from gnomon.log.lost_ranges import LostRange, record_lost
@@ -32,25 +33,22 @@ from gnomon.log.unreadable_segment import (
 
 __all__ = ["SalvagedSegment", "salvage"]
 
-_DAMAGED = "damaged"
-"""The folder in a stream's folder for segments as they were found."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class SalvagedSegment:
-    """A damaged segment that was set aside and replaced by what could be read of it.
+    """A damaged segment that was set aside and replaced by its readable batches.
 
     Attributes:
-        segment: the file that takes its place; that there was where ``unreadable``.
-        set_aside: where it is as it was found.
+        segment: the file that replaces it; if ``unreadable``, the file that was there.
+        set_aside: the path of the damaged file.
         kept_rows: rows that could be read.
-        lost: what could not.
-        request_ids: ids found in those bytes that no whole batch has. There may have been more, and
-            a request's body may hold some that no request had.
+        lost: the ranges that could not be read.
+        request_ids: ids found in those ranges that no complete batch has. There may have been
+            more, and a request's body may contain some that no request had.
         after: the last request id before the damage; ids sort by time of arrival.
-        before: the first request id after it.
-        unreadable: its beginning was damaged, so that no row could be read and no file takes its
-            place.
+        before: the first request id after the damage.
+        unreadable: its beginning was damaged, so that no row could be read and no file replaces
+            it.
     """
 
     segment: Path
@@ -64,21 +62,21 @@ class SalvagedSegment:
 
 
 def salvage(segment: Segment, table: LogTable) -> SalvagedSegment:
-    """Set a damaged closed segment aside, and put what can be read of it in its place.
+    """Set a damaged closed segment aside, and replace it by its readable batches.
 
-    Both, and the list of what is lost, are on disk when this returns.
+    Both files, and the list of lost ranges, are on disk when this returns.
 
     Args:
         segment: the segment.
-        table: the model's, for what a shadow had read before.
+        table: the model's, to find how far a shadow had read.
 
     Raises:
-        LogError: more was found than was ever in it, or a list beside it is damaged.
+        LogError: more was found than was ever written to it, or a list in its folder is damaged.
         OSError: the disk refuses.
     """
     assert segment.closed is not None
     folder, content = segment.path.parent, segment.path.read_bytes()
-    set_aside = folder / _DAMAGED / segment.path.name
+    set_aside = place_aside(folder, segment.path.name)
     try:
         schema, first = _schema(segment.path, content)
     except UnreadableSegment:
@@ -125,7 +123,7 @@ def _unreadable(segment: Segment, set_aside: Path, table: LogTable) -> SalvagedS
 
 
 class _Kept(NamedTuple):
-    """A whole message, and where it begins."""
+    """A complete message, and the offset at which it begins."""
 
     at: int
     message: memoryview
@@ -133,13 +131,13 @@ class _Kept(NamedTuple):
 
     @property
     def ids(self) -> list[str]:
-        """Of its rows."""
+        """The request ids of its rows."""
         ids: list[str] = self.batch.column("request_id").to_pylist()
         return ids
 
 
 def _schema(path: Path, content: bytes) -> tuple[pa.Schema, int]:
-    """A segment's schema, and where its first batch begins.
+    """Return a segment's schema, and the offset of its first batch.
 
     Raises:
         UnreadableSegment: it cannot be read, or is not as it was written.
@@ -161,7 +159,7 @@ def _decode(message: memoryview, schema: pa.Schema) -> pa.RecordBatch | None:
 
 
 def _gaps(kept: list[_Kept], first: int, closed: int) -> list[tuple[int, int]]:
-    """The ranges of bytes that no whole batch takes."""
+    """Return the ranges of bytes that belong to no complete batch."""
     ends = [first, *(one.at + len(one.message) for one in kept)]
     begins = [*(one.at for one in kept), closed]
     return [(end, begin) for end, begin in zip(ends, begins, strict=True) if end < begin]
@@ -170,7 +168,7 @@ def _gaps(kept: list[_Kept], first: int, closed: int) -> list[tuple[int, int]]:
 def _lost(
     segment: Segment, gap: tuple[int, int], kept: list[_Kept], metadata: Mapping[bytes, bytes]
 ) -> LostRange:
-    """A gap, and for a shadow's stream which requests it was about."""
+    """Describe a gap; in a shadow's stream, with the requests that were scored in it."""
     begin, end = gap
     positions = [(one.at, source_position(one.batch)) for one in kept]
     before = [position for at, position in positions if at < begin and position is not None]
@@ -187,7 +185,7 @@ def _lost(
 
 
 def _first_source(batch: pa.RecordBatch) -> str | None:
-    """The last place in the requests that is before the first live batch of a shadow's batch."""
+    """Return the last position in the requests before the first live batch of a shadow's batch."""
     position = source_position(batch.slice(0, 1))
     return None if position is None else str(position._replace(offset=position.offset - 1))
 
@@ -195,21 +193,22 @@ def _first_source(batch: pa.RecordBatch) -> str | None:
 def _rebuilt(
     head: bytes, kept: list[_Kept], segment: Segment, schema: pa.Schema, mark: bytes | None
 ) -> tuple[list[bytes | memoryview], list[tuple[int, int]]]:
-    """The parts of a segment of the size it was closed with, and which ranges of it are lost.
+    """Return the parts of a segment of the size it was closed with, and its lost ranges.
 
-    What is lost is put where bytes are missing. Where bytes were cut out or put in, the places in
-    the damaged file are not the ones that were written: then the last gap takes what is left over.
+    Lost ranges are placed where bytes are missing. If bytes were removed or inserted, the offsets
+    in the damaged file are not those that were written: then the last gap takes the remaining
+    bytes.
 
     Raises:
-        LogError: more was found than was ever in it.
+        LogError: more was found than was ever written to it.
     """
     assert segment.closed is not None
     left = segment.closed - len(head) - sum(len(one.message) for one in kept)
     if left < 0:
         raise LogError(
-            "this segment has more whole batches than were written to it",
+            "this segment has more complete batches than were written to it",
             where=str(segment.path),
-            hint="move it out of its folder, and keep it; its rows may be in the log twice",
+            hint="move it out of its folder and keep it; its rows may be in the log twice",
         )
     ends = [len(head), *(one.at + len(one.message) for one in kept)]
     missing = [one.at - end for one, end in zip(kept, ends, strict=False)]
@@ -233,6 +232,6 @@ def _rebuilt(
             message = kept[number].message
             parts.append(padded(message, waiting, mark) if waiting else message)
             place, waiting = place + len(message), 0
-    if waiting:  # Nothing follows the gap: what is before it gets longer.
+    if waiting:  # Nothing follows the gap: the part before it gets longer.
         parts[-1] = padded(memoryview(parts[-1]), waiting, mark)
     return parts, lost

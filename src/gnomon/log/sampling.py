@@ -1,4 +1,4 @@
-"""Which rows a shadow sees: chosen by key, so that a sampled entity's history is whole."""
+"""The rows that a shadow sees, chosen by key so that a sampled entity's history is complete."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["eligible", "hash_to_unit_interval", "keep", "row_keys"]
 
 
 def hash_to_unit_interval(keys: Iterable[str]) -> npt.NDArray[np.float64]:
-    """Each key's fixed place in [0, 1): the first 8 bytes of its BLAKE2b hash (RFC 7693).
+    """Map each key to a number in [0, 1): the first 8 bytes of its BLAKE2b hash (RFC 7693).
 
-    The same on every machine, in every version, for ever; about a microsecond a key.
+    It is the same on every machine and in every version, and takes about a microsecond a key.
     """
     digests = b"".join([blake2b(key.encode(), digest_size=8).digest() for key in keys])
     # The top 53 bits, because more would round up to 1.0.
@@ -26,7 +26,7 @@ def hash_to_unit_interval(keys: Iterable[str]) -> npt.NDArray[np.float64]:
 
 
 def keep(keys: Sequence[str], fraction: float) -> npt.NDArray[np.bool_]:
-    """The mask of keys in the sample. A smaller fraction's sample lies within a larger one's."""
+    """Return which keys are in the sample; that of a smaller fraction is a subset of a larger's."""
     if fraction >= 1:
         return np.ones(len(keys), dtype=bool)
     return hash_to_unit_interval(keys) < fraction
@@ -35,11 +35,11 @@ def keep(keys: Sequence[str], fraction: float) -> npt.NDArray[np.bool_]:
 def row_keys(
     batch: pa.RecordBatch | pa.Table, request_ids: Sequence[str], entity_key: Sequence[str]
 ) -> list[str]:
-    """What each row is sampled by: its entity key, or its request id where that has a null.
+    """Return the sampling key of each row: its entity key, or the request id if that has a null.
 
     Args:
-        batch: decoded rows that hold the columns in ``entity_key``.
-        request_ids: the request each row came in.
+        batch: decoded rows with the columns in ``entity_key``.
+        request_ids: the request id of each row.
         entity_key: the contract's; may be empty.
     """
     if not entity_key:
@@ -55,11 +55,11 @@ def row_keys(
 def eligible(
     batch: pa.RecordBatch, entity_key: Sequence[str], fraction: float
 ) -> npt.NDArray[np.bool_]:
-    """Which rows of a logged batch a shadow must score: answered, and in its sample.
+    """Return which rows of a logged batch a shadow must score: answered and in its sample.
 
-    The one definition of what ``eligible = scored + failed + lagging`` counts. Sampled by the
-    entity key as live has read and logged it; by request where live's contract lacks such a
-    feature.
+    This is the only definition of what ``eligible = scored + failed + lagging`` counts. Rows are
+    sampled by the entity key as live has read and logged it, or by request if live's contract lacks
+    a feature of the key.
 
     Args:
         batch: a batch of a requests stream.

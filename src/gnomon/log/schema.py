@@ -1,8 +1,8 @@
 """The columns of the inference log and the version of its segments' format.
 
 A segment holds the *envelope*, then ``input_<feature>``, then ``output_<name>``. A shadow's segment
-has the *comparison* columns between them. The log as it is read adds each row's *address*: the
-slice, stream, segment and offset it was written at.
+has the *comparison* columns after the envelope. The reader adds each row's *address*: the slice,
+stream, segment and offset at which it was written.
 
 Changing a column's meaning or type needs a new ``FORMAT``; a new nullable column does not.
 """
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 FORMAT = 3
-"""2 added a checksum to each message, and 3 a mark of the segment's own, see
+"""Format 2 added a checksum to each message, and 3 a random mark per segment, see
 :mod:`gnomon.log.ipc_messages`; 1 and 2 are read too."""
 
 FORMAT_KEY = b"gnomon.format"
@@ -68,7 +68,7 @@ ENVELOPE = pa.schema(
         pa.field("batch_rows", pa.int32()),
     ]
 )
-"""What is known of every row, whatever the contract. ``raw`` is in a request's row 0 only."""
+"""Columns of every row, whatever the contract. ``raw`` is only in a request's row 0."""
 
 COMPARISON = pa.schema(
     [
@@ -80,8 +80,8 @@ COMPARISON = pa.schema(
         pa.field("difference", pa.float64()),
     ]
 )
-"""What a shadow's row adds: the address of the live batch it read, the artifact that answered live,
-and how the answers compare (null where they could not be compared)."""
+"""Additional columns of a shadow's row: the address of the live batch it read, the artifact that
+answered live, and how the answers compare (null if they could not be compared)."""
 
 ADDRESS = pa.schema(
     [
@@ -96,32 +96,32 @@ and ``offset`` of its live row in the same slice."""
 
 
 def input_column(feature: str) -> str:
-    """The log's column for a feature."""
+    """Return the log's column for a feature."""
     return f"input_{feature}"
 
 
 def output_column(name: str) -> str:
-    """The log's column for an output."""
+    """Return the log's column for an output."""
     return f"output_{name}"
 
 
 @functools.lru_cache
 def request_schema(contract: Contract) -> pa.Schema:
-    """The schema of a slice's request segments while an artifact of this contract is live.
+    """Return the schema of a slice's request segments while an artifact with this contract is live.
 
-    Kept, because it takes five times as long to make as a batch of it takes to append.
+    It is cached, because making it takes five times as long as appending a batch.
     """
     return _versioned([*ENVELOPE, *_contract_fields(contract)])
 
 
 @functools.lru_cache
 def shadow_schema(contract: Contract) -> pa.Schema:
-    """The schema of the segments of a shadow with this contract."""
+    """Return the schema of the segments of a shadow with this contract."""
     return _versioned([*ENVELOPE, *COMPARISON, *_contract_fields(contract)])
 
 
 def answered(batch: pa.RecordBatch) -> pa.BooleanArray:
-    """Which rows a shadow is to score: live rows that got an answer.
+    """Return which rows a shadow can score: live rows that got an answer.
 
     A rejected, failed or shed row has no live answer to compare with.
     """
@@ -130,15 +130,15 @@ def answered(batch: pa.RecordBatch) -> pa.BooleanArray:
 
 
 def check_format(metadata: Mapping[bytes, bytes] | None, where: str) -> int:
-    """The format of a segment, if this version can read it.
+    """Return the format of a segment, if this version can read it.
 
     Raises:
-        LogError: it is no segment of ours.
-        NewerLog: it is of a newer format version.
+        LogError: it is not a log segment.
+        NewerLog: it has a newer format version.
     """
     found = (metadata or {}).get(FORMAT_KEY)
     if found is None:
-        raise LogError("expected a log segment, got an Arrow stream of something else", where=where)
+        raise LogError("expected a log segment, got another Arrow stream", where=where)
     if found.isdigit() and 1 <= int(found) <= FORMAT:
         return int(found)
     raise NewerLog(
@@ -150,11 +150,11 @@ def check_format(metadata: Mapping[bytes, bytes] | None, where: str) -> int:
 
 
 def message_mark(metadata: Mapping[bytes, bytes] | None, where: str) -> bytes | None:
-    """The mark of a segment's batches; None for format 1, whose batches have no checksum.
+    """Return the mark of a segment's batches; None for format 1, which has no checksums.
 
     Raises:
-        LogError: it is no segment of ours, or has no mark though it must.
-        NewerLog: it is of a newer format version.
+        LogError: it is not a log segment, or has no mark although its format requires one.
+        NewerLog: it has a newer format version.
     """
     format_ = check_format(metadata, where)
     if format_ < 3:
@@ -164,7 +164,7 @@ def message_mark(metadata: Mapping[bytes, bytes] | None, where: str) -> bytes | 
     except ValueError:
         mark = b""
     if len(mark) != MARK_LENGTH:
-        raise LogError("damaged log segment: its schema holds no mark", where=where)
+        raise LogError("damaged log segment: its schema has no mark", where=where)
     return mark
 
 

@@ -1,8 +1,8 @@
 """The sealer: moves closed segments into the table, and keeps the table within its limits.
 
-A process of its own, ``python -m gnomon.log.seal --model M --parent-socket FD``, that ends when
-the other end of the descriptor is closed. Any number of them may run; one at a time works on a
-model's spool.
+It is a separate process, ``python -m gnomon.log.seal --model M --parent-socket FD``, that ends when
+the other end of the descriptor is closed. Several may run; only one at a time works on a model's
+spool.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ _logger = logging.getLogger("gnomon.seal")
 
 
 class Worked(msgspec.Struct, frozen=True):
-    """What became of one round of a sealer.
+    """The result of one round of a sealer.
 
     Attributes:
-        commits: since the last maintenance.
-        maintained: when that was, on the clock of ``time.monotonic``.
+        commits: how many were made since the last maintenance.
+        maintained: the time of the last maintenance, by ``time.monotonic``.
         error: what went wrong, if anything.
-        ours: whether the spool is known to be this storage root's.
+        ours: whether the spool is known to belong to this storage root.
     """
 
     commits: int
@@ -79,13 +79,13 @@ class Worked(msgspec.Struct, frozen=True):
 class Sealer:
     """Seals one model's spool.
 
-    A segment goes through these states: in the spool; in the table too; in the table, on disk; in
-    the ledger; gone from the spool. A crash or a loss of power between any two is made good by the
-    next ``seal``.
+    A segment goes through these states: only in the spool; in the table too; in the table and on
+    disk; in the ledger; removed from the spool. After a crash or a power failure between two of
+    them, the next ``seal`` completes the work.
 
     Args:
-        settings: where everything is.
-        model: whose spool.
+        settings: the settings, with the spool and the storage root.
+        model: the model whose spool to seal.
         wait: seconds to wait for another sealer that is at work; None: leave the work to it.
     """
 
@@ -101,15 +101,15 @@ class Sealer:
         self._ours = False
 
     def seal(self) -> int:
-        """Seal every closed segment that nobody waits for; return how many.
+        """Seal every closed segment that no shadow has yet to read; return how many.
 
-        A slice's requests wait for every shadow of it that has not stopped, up to
-        ``GNOMON_SPOOL_BYTES``. A stream that cannot be sealed does not keep the others.
+        A slice's requests stay unsealed until all its running shadows have read them, up to
+        ``GNOMON_SPOOL_BYTES``. A stream that cannot be sealed does not delay the others.
 
         Raises:
             LogError: a segment is damaged, or the table has lost rows or cannot be reached.
-            LogUnavailable: the spool is another storage root's, another sealer does not come to an
-                end, or the disk refuses.
+            LogUnavailable: the spool belongs to another storage root, another sealer does not
+                finish, or the disk refuses.
         """
         sealed, errors = 0, []
         with self._alone() as alone:
@@ -126,7 +126,7 @@ class Sealer:
         return sealed
 
     def maintain(self) -> None:
-        """Compact the table and hold it to the retention settings.
+        """Compact the table and remove rows that the retention settings do not keep.
 
         Raises:
             LogError: the table has lost rows, or cannot be reached.
@@ -145,7 +145,7 @@ class Sealer:
         self._maintained = time.monotonic()
 
     def work(self) -> Worked:
-        """Seal, and maintain when that is due; what went wrong is in the result."""
+        """Seal, and maintain when that is due; the result contains any error."""
         error = None
         try:
             self.seal()
@@ -156,25 +156,25 @@ class Sealer:
         return Worked(self._commits, self._maintained, error, self._ours)
 
     def go_on(self, after: Worked) -> None:
-        """Take over what work that was done in another process has found out."""
+        """Take over the result of work that was done in another process."""
         self._commits, self._maintained = after.commits, after.maintained
         self._ours = after.ours
 
     @property
     def needs_maintenance(self) -> bool:
-        """Whether there were many commits, or some and a while ago."""
+        """Whether there were many commits, or the last maintenance was long ago."""
         age = time.monotonic() - self._maintained
         return self._commits >= _MAINTENANCE_COMMITS or age >= _MAINTENANCE_SECONDS
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[bool]:
-        """Whether this is the one sealer at work on the spool, with its ledger open."""
+        """Yield whether this is the only sealer at work on the spool; then its ledger is open."""
         with only_sealer(self._spool, self._wait or 0.0) as identity:
             if identity is None and self._wait is not None and self._spool.is_dir():
                 raise LogUnavailable(
                     f"another sealer has been at work on this log for {self._wait:g} s",
                     where=str(self._spool),
-                    hint="a server's own: gnomon status says how it fares",
+                    hint="if it is a server's sealer, gnomon status shows its state",
                 )
             if identity is not None:
                 if not self._ours:
@@ -212,13 +212,13 @@ class Sealer:
         return len(whole)
 
     def _missing(self, folder: Path) -> list[Segment]:
-        """The first segment of a stream that is gone; the table is asked only where it must be."""
+        """Return the first missing segment of a stream; the table is read only if necessary."""
         if not missing_segments(folder, self._account.noted_up_to):
             return []
         return missing_segments(folder, self._account.sealed_up_to)[:1]
 
     def _remove_old(self) -> None:
-        """Remove what is over the retention settings, and note how much that was."""
+        """Remove rows that the retention settings do not keep, and record how many."""
         until = removal_time(self._settings, self._table, dt.datetime.now(dt.UTC))
         if until is None:
             return
@@ -231,7 +231,7 @@ class Sealer:
 
 
 def slowest_shadow(slice_folder: Path) -> Position | None:
-    """How far every running shadow of a slice has read; ``None`` when none runs."""
+    """Return how far all running shadows of a slice have read; ``None`` when none runs."""
     running = [
         folder
         for folder in slice_folder.glob("shadow-*")
@@ -241,7 +241,7 @@ def slowest_shadow(slice_folder: Path) -> Position | None:
 
 
 def _due(segments: Sequence[Segment], slice_folder: Path, most: int) -> list[Segment]:
-    """Those that every shadow has read; and the oldest of others that hold too many bytes."""
+    """Return segments that every shadow has read, and the oldest ones over the size limit."""
     slowest = slowest_shadow(slice_folder)
     if slowest is None:
         return list(segments)
@@ -257,9 +257,9 @@ def _due(segments: Sequence[Segment], slice_folder: Path, most: int) -> list[Seg
 def _whole(
     opened: contextlib.ExitStack, segments: Sequence[Segment]
 ) -> tuple[list[Counted], LogError | None]:
-    """The segments up to the first damaged one, each with its rows; and what is wrong with that.
+    """Return the segments before the first damaged one, each with its rows, and the damage.
 
-    Later ones wait for it: the table keeps one number up to which a stream is in it.
+    Later ones wait for it: the table keeps one number per stream, of its last segment there.
     """
     whole = []
     for segment in segments:
@@ -272,7 +272,7 @@ def _whole(
 
 
 def _groups(counted: Sequence[Counted]) -> Iterator[list[Counted]]:
-    """Runs of segments of one stream and schema, each of a size that one commit takes."""
+    """Yield runs of segments of one stream and schema, each small enough for one commit."""
     group: list[Counted] = []
     for one in counted:
         reader = one.reader
@@ -290,8 +290,7 @@ def _groups(counted: Sequence[Counted]) -> Iterator[list[Counted]]:
 
 @contextlib.contextmanager
 def only_sealer(spool: Path, wait: float = 0.0) -> Iterator[str | None]:
-    """The spool's identity, if this is the one sealer at work on it; None when there is another,
-    or no spool."""
+    """Yield the spool's identity; None when another sealer is at work or there is no spool."""
     if not spool.is_dir():
         yield None
         return
@@ -329,7 +328,7 @@ def _run(sealer: Sealer, parent_socket: int) -> None:
     while True:
         done = in_fork(lambda: msgspec.json.encode(sealer.work()), report)
         if done is None:
-            error: str | None = "the process that seals ended before it finished; trying again"
+            error: str | None = "the sealing process ended before it finished; trying again"
         else:
             worked = msgspec.json.decode(done, type=Worked)
             sealer.go_on(worked)

@@ -1,11 +1,11 @@
-"""The sealer's side of the ledger: what is sealed is on disk, then noted, then removed."""
+"""The sealer's account: sealed rows are first on disk, then in the ledger, then removed."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,14 +32,14 @@ __all__ = ["Counted", "SealedAccount"]
 
 
 class Counted(NamedTuple):
-    """A segment that was read to its end, and its rows."""
+    """A segment that was read completely, and the number of its rows."""
 
     reader: SegmentReader
     rows: int
 
 
 class SealedAccount:
-    """Keeps one spool's ledger true to the table, and the table on disk.
+    """The account that keeps one spool's ledger in step with the table, and the table on disk.
 
     Args:
         table: the model's.
@@ -51,7 +51,7 @@ class SealedAccount:
         self._ledger = Ledger()
 
     def open(self, spool: str) -> None:
-        """Take the ledger of a spool up, once; what a loss of power tore is taken back first.
+        """Read the ledger of a spool, once, after undoing commits that a power failure tore.
 
         Raises:
             LogError: a ledger is damaged, or the disk refuses.
@@ -69,12 +69,12 @@ class SealedAccount:
                 )
         self._ledger = ledgers.get(spool) or self._begun()
         self._spool = spool
-        self._write(self._ledger)  # Also where only its copy in the spool was left.
+        self._write(self._ledger)  # Also if only its copy in the spool was left.
         if self._ledger.removing is not None:
             self._finish_removal(self._ledger.removing)
 
     def _begun(self) -> Ledger:
-        """A first ledger; a table that is there already is taken as it is."""
+        """Return a first ledger; a table that already exists is taken as it is."""
         folder, table = self._table.folder, self._table.load()
         if folder is None or table is None:
             return Ledger()
@@ -82,16 +82,18 @@ class SealedAccount:
         return Ledger(version=int(table.version()), checkpoint=newest_checkpoint(folder))
 
     def check(self) -> None:
-        """See that the table has all that was sealed here.
+        """Check that the table has all segments that were sealed here.
 
         Raises:
-            LogError: it has lost commits.
+            LogError: the table has lost commits.
         """
         check_not_lost(self._table.load(), [self._ledger], self._table.uri)
 
     def check_there(self) -> None:
-        """See that there is a table if anything was sealed; of a local folder only, as it costs
-        nothing there. A bucket is looked at when there is something to seal.
+        """Check that there is a table if anything was sealed.
+
+        This checks only a local folder, where it is cheap; a bucket is checked when there is
+        something to seal.
 
         Raises:
             LogError: the table is gone.
@@ -105,7 +107,7 @@ class SealedAccount:
 
         Args:
             stream: the metadata of its segments.
-            there: the numbers of those that are in the spool.
+            there: the numbers of the segments that are in the spool.
 
         Raises:
             LogError: the table has lost commits, cannot be read, or is ahead of the ledger.
@@ -125,7 +127,7 @@ class SealedAccount:
         self._note(name, SealedStream(identity=identity, sequence=sequence, rows=rows, begun=begun))
 
     def add(self, group: Sequence[Counted]) -> None:
-        """Note segments of one stream that are in the table now; they are on disk before.
+        """Record segments of one stream that are now in the table, after forcing them to disk.
 
         Raises:
             LogError: the disk refuses, or a file of the table is damaged.
@@ -140,7 +142,7 @@ class SealedAccount:
         self._write(self._ledger)
 
     def settle(self) -> None:
-        """Force the table's commits to disk, and note the newest.
+        """Force the table's commits to disk, and record the newest.
 
         Raises:
             LogError: the disk refuses, or a file of the table is damaged.
@@ -152,7 +154,7 @@ class SealedAccount:
             self._write(replace(self._ledger, version=max(version, self._ledger.version)))
 
     def note_checkpoint(self, version: int) -> None:
-        """Force a checkpoint to disk, and note it.
+        """Force a checkpoint to disk, and record it.
 
         Raises:
             LogError: the disk refuses.
@@ -163,20 +165,21 @@ class SealedAccount:
         self._write(replace(self._ledger, checkpoint=version))
 
     def begin_removal(self, until: dt.datetime, rows: Mapping[str, int]) -> None:
-        """Note that retention is about to remove rows, so that a crash leaves no doubt which."""
+        """Record which rows retention is about to remove, so that they are known after a crash."""
         removing = Removal(until=until.isoformat(), rows=dict(rows))
         self._write(replace(self._ledger, removing=removing))
 
     def end_removal(self) -> None:
-        """Note that they are gone."""
+        """Record that the rows are removed."""
         assert self._ledger.removing is not None
         removed = dict(self._ledger.removed)
         for stream, rows in self._ledger.removing.rows.items():
             removed[stream] = removed.get(stream, 0) + rows
-        self._write(replace(self._ledger, removed=removed, removing=None))
+        until = max(_times([self._ledger.removed_until, self._ledger.removing.until])).isoformat()
+        self._write(replace(self._ledger, removed=removed, removed_until=until, removing=None))
 
     def sealed_up_to(self, key: str) -> int:
-        """Up to which segment the stream of a key is in the ledger or the table; -1 for none.
+        """Return the last segment in ledger or table of the stream with a key; -1 for none.
 
         Raises:
             LogError: the table cannot be read.
@@ -185,13 +188,13 @@ class SealedAccount:
         return max(self.noted_up_to(key), -1 if table is None else sealed_segment(table, key))
 
     def noted_up_to(self, key: str) -> int:
-        """Up to which segment the stream of a key is in the ledger; -1 for none. Costs nothing."""
+        """Return the last segment in the ledger of the stream with a key; -1 for none."""
         name, _, identity = key.rpartition("/")
         known = self._ledger.streams.get(name)
         return known.sequence if known is not None and known.identity == identity else -1
 
     def missing(self) -> dict[str, int]:
-        """Rows of each stream of this spool that the table should have and has not.
+        """Count the rows of each stream of this spool that the table should have but lacks.
 
         Raises:
             LogError: the table cannot be read.
@@ -204,7 +207,10 @@ class SealedAccount:
         return {name: rows for name, rows in counted.items() if rows > 0}
 
     def sealed_rows_of(self, rows: pa.Table) -> pa.Table:
-        """Those of a file's rows that were sealed from this spool, and not removed by retention."""
+        """Return the rows of a file that were sealed from this spool and that retention keeps."""
+        removed = _times(ledger.removed_until for ledger in [*self._others(), self._ledger])
+        if removed:
+            rows = rows.filter(pc.field("arrived") > pa.scalar(max(removed)))
         kept = [
             rows.filter(
                 (pc.field("slice") == name.partition("/")[0])
@@ -219,7 +225,7 @@ class SealedAccount:
         """Recount the streams whose ledger is older than the table; return which.
 
         Args:
-            spool: the model's segments; those that the table has beyond the ledger may be there.
+            spool: the model's segments; those that only the table has may still be there.
 
         Raises:
             LogError: the table cannot be read.
@@ -242,8 +248,11 @@ class SealedAccount:
     def _others(self) -> list[Ledger]:
         return [one for spool, one in self._table.ledgers().items() if spool != self._spool]
 
-    def accept_losses(self) -> dict[str, int]:
-        """Note rows that the table lacks as lost, so that sealing goes on; how many by stream.
+    def accept_losses(self, *, is_new: bool = False) -> dict[str, int]:
+        """Record rows that the table lacks as lost, so that sealing continues; return their counts.
+
+        Args:
+            is_new: the table was created again, and has other commits than the ledger knows.
 
         Raises:
             LogError: the table cannot be read or written.
@@ -251,7 +260,7 @@ class SealedAccount:
         missing = self.missing()
         for name, sealed in self._ledger.streams.items():
             TableMaintenance(self._table).mark_sealed(f"{name}/{sealed.identity}", sealed.sequence)
-        if missing:  # A table that was created again has other commits than the ledger knows.
+        if missing or is_new:
             begun = self._begun()
             self._ledger = replace(self._ledger, version=begun.version, checkpoint=begun.checkpoint)
         self.settle()
@@ -262,7 +271,7 @@ class SealedAccount:
         return missing
 
     def _finish_removal(self, removing: Removal) -> None:
-        """A crash came between the two notes: rows that are still there were not removed yet."""
+        """Finish a removal that a crash interrupted: rows still in the table were not removed."""
         until = dt.datetime.fromisoformat(removing.until)
         if self._table.rows(pc.field("arrived") <= pa.scalar(until)):
             self._write(replace(self._ledger, removing=None))
@@ -270,7 +279,7 @@ class SealedAccount:
             self.end_removal()
 
     def _rows_of_earlier_releases(self, stream: str) -> int:
-        """Rows of a stream that the table has and no ledger knows."""
+        """Count the rows of a stream that are in the table but in no ledger."""
         known = sealed_rows(self._table.ledgers().values()).get(stream)
         return self._table.rows().get(stream, 0) - (known.rows - known.lost if known else 0)
 
@@ -292,15 +301,18 @@ class SealedAccount:
 
 
 def _names(stream: Mapping[bytes, bytes]) -> tuple[str, str]:
-    """``<slice>/<stream>`` and the identity of its folder."""
+    """Return ``<slice>/<stream>`` and the identity of the stream's folder."""
     name, _, identity = stream_key(stream).rpartition("/")
     return name, identity
 
 
 def _behind(stream: str, where: str) -> LogError:
     return LogError(
-        f"the ledger of what was sealed of {stream} is older than the table, as one that was "
-        "restored from a backup",
+        f"the ledger of {stream} is older than the table, as if it had been restored from a backup",
         where=where,
-        hint="gnomon log repair counts it again",
+        hint="gnomon log repair counts its rows again",
     )
+
+
+def _times(texts: Iterable[str | None]) -> list[dt.datetime]:
+    return [dt.datetime.fromisoformat(text) for text in texts if text is not None]

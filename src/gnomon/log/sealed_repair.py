@@ -1,4 +1,4 @@
-"""Repairing the sealed table: rows of lost commits are added again from the files they left."""
+"""Repair of the sealed table: rows of lost commits are added again from their data files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from gnomon.errors import LogError
-from gnomon.log.commits import replace_damaged_commits, set_aside_damaged_files
+from gnomon.log.commits import (
+    has_commits,
+    replace_damaged_commits,
+    set_aside_broken_log,
+    set_aside_damaged_files,
+)
 from gnomon.log.sealed_account import SealedAccount
 from gnomon.log.table import LogTable
 from gnomon.log.table_maintenance import TableMaintenance
@@ -31,10 +36,10 @@ class RepairedTable:
     """What was wrong with the sealed table.
 
     Attributes:
-        set_aside: where damaged commits and files are now, and which commits were missing.
+        set_aside: the new paths of damaged commits and files, and the missing commits.
         recounted: streams whose ledger was older than the table, ``<slice>/<stream>``.
         restored: rows that were added again, by ``<slice>/<stream>``.
-        lost: rows that are nowhere any more, by ``<slice>/<stream>``.
+        lost: rows that do not exist any more, by ``<slice>/<stream>``.
     """
 
     set_aside: tuple[str, ...]
@@ -46,7 +51,7 @@ class RepairedTable:
 def repair_table(
     table: LogTable, account: SealedAccount, identity: str, spool: Path
 ) -> RepairedTable | None:
-    """Add again what lost commits had added, where their files are left, and note the rest.
+    """Add rows of lost commits again if their files remain, and record the others as lost.
 
     Args:
         table: the model's.
@@ -58,13 +63,14 @@ def repair_table(
         LogError: the table cannot be read or written.
     """
     commits: tuple[str, ...] = ()
+    is_new = False
     if table.folder is not None:
         version = max((ledger.version for ledger in table.ledgers().values()), default=-1)
-        commits = replace_damaged_commits(table.folder, version)
-        opened = table.load()
-        if opened is not None:
-            named = [Path(uri.removeprefix("file://")) for uri in opened.file_uris()]
-            commits += set_aside_damaged_files(table.folder, named)
+        commits = set_aside_broken_log(table.folder)
+        is_new = bool(commits) and not has_commits(table.folder)
+        commits += replace_damaged_commits(table.folder, version)
+        if table.load() is not None:
+            commits += set_aside_damaged_files(table.folder, table.data_files())
             TableMaintenance(table).forget_missing_files()
     account.open(identity)
     recounted = account.recount(spool)
@@ -81,7 +87,7 @@ def repair_table(
             for stream in missing
             if after.get(stream, 0) != before.get(stream, 0)
         }
-    lost = account.accept_losses()
+    lost = account.accept_losses(is_new=is_new)
     if not (commits or recounted or restored or lost):
         return None
     return RepairedTable(
@@ -90,7 +96,7 @@ def repair_table(
 
 
 def _left_behind(table: LogTable, account: SealedAccount) -> Iterator[pa.Table]:
-    """Rows of Parquet files that no commit names, that were sealed and are not in the table."""
+    """Yield sealed rows that are not in the table, from Parquet files that no commit names."""
     import pyarrow.parquet
 
     assert table.folder is not None
@@ -111,14 +117,14 @@ def _left_behind(table: LogTable, account: SealedAccount) -> Iterator[pa.Table]:
 
 
 def _not_in(opened: DeltaTable | None, rows: pa.Table) -> pa.Table:
-    """The rows whose address the table does not have."""
+    """Return the rows whose address the table does not have."""
     if opened is None or not rows.num_rows:
         return rows
     try:
         known = opened.to_pyarrow_dataset().to_table(columns=list(_ADDRESS))
     except (OSError, pa.ArrowException) as error:
         raise LogError(f"cannot read the sealed log: {error}") from None
-    # Lists cannot go through a join, so only the addresses do, each with its place.
+    # A join does not support lists, so only the addresses are joined, each with its row number.
     keys = rows.select(list(_ADDRESS)).append_column("place", pa.array(range(rows.num_rows)))
     fresh = keys.join(known, list(_ADDRESS), join_type="left anti")
     return rows.take(fresh.column("place").sort())

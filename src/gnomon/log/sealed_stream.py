@@ -1,4 +1,4 @@
-"""A stream read from the table, for a reader that reaches it after it was sealed."""
+"""Sealed batches of a stream, for a reader that reaches them after they were sealed."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ Logged = tuple[Position, pa.RecordBatch]
 
 
 class WholeTail:
-    """Every batch of a stream from a position on, as :class:`Tail`; what is sealed by then from
-    the table.
+    """Every batch of a stream from a position on; like :class:`Tail`, but with sealed batches.
 
     Args:
         folder: the stream's.
@@ -45,11 +44,11 @@ class WholeTail:
 
     @property
     def position(self) -> Position:
-        """After the last batch that was returned."""
+        """The position after the last batch that was returned."""
         return self._tail.position
 
     def poll(self, most: int = 256) -> list[Logged]:
-        """Up to ``most`` further batches, each with the position after it; empty at the end.
+        """Return up to ``most`` further batches, each with the position after it; empty at the end.
 
         Raises:
             LogError: a segment is damaged, or the table cannot be read.
@@ -63,15 +62,15 @@ class WholeTail:
             self._sealed = sealed_batches(self._table, self._folder, self.position, self._gap)
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self._tail.close()
 
     def _read_sealed(self, most: int) -> list[Logged]:
-        """Further batches that were sealed before they were read; then on to what was not."""
+        """Return further sealed batches; after the last, move on to the unsealed ones."""
         try:
             found = list(itertools.islice(self._sealed, most))
         except LogError:
-            self._gap = None  # They are looked for again, from where they were last read.
+            self._gap = None  # The next poll looks for them again, from the last position.
             raise
         if found:
             self._tail.position = found[-1][0]
@@ -81,16 +80,16 @@ class WholeTail:
 
 
 def sealed_batches(table: LogTable, folder: Path, begin: Position, until: int) -> Iterator[Logged]:
-    """The batches of a stream, each with the position after it, as they were logged.
+    """Yield the batches of a stream as they were logged, each with the position after it.
 
-    They are the rows and columns that the segments had, but for columns without a value. A batch's
-    rows come in the order of their request ids. One segment at a time is in memory.
+    They have the rows and columns of the segments, except columns without a value. A batch's rows
+    are in the order of their request ids. One segment at a time is in memory.
 
     Args:
         table: the model's.
-        folder: the stream's; its name and its parent's say which.
+        folder: the stream's; its name and its parent's identify the stream.
         begin: where to begin.
-        until: the number of the first segment that is not wanted.
+        until: the number of the first segment not to read.
 
     Raises:
         LogError: the table cannot be read.
@@ -107,12 +106,12 @@ def sealed_batches(table: LogTable, folder: Path, begin: Position, until: int) -
 
 
 def last_source(table: LogTable, folder: Path, *, before: int | None = None) -> Position | None:
-    """The furthest place in the requests that a shadow's sealed rows were read from.
+    """Return the furthest position in the requests from which a shadow's sealed rows were read.
 
     Args:
         table: the model's.
-        folder: the shadow's stream; its name and its parent's say which.
-        before: of segments before this number only.
+        folder: the shadow's stream; its name and its parent's identify the stream.
+        before: only in segments before this number.
 
     Raises:
         LogError: the table cannot be read.
@@ -158,7 +157,7 @@ def _segment(dataset: pyarrow.dataset.Dataset, folder: Path, begin: Position) ->
 
 
 def _as_logged(rows: pa.Table) -> pa.Table:
-    """With the names columns had in their segment, whose contract gave each one type."""
+    """Rename columns as in their segment, whose contract gave each column one type."""
     columns = {}
     for name, column in zip(rows.column_names, rows.columns, strict=True):
         if column.null_count < len(column):

@@ -1,4 +1,4 @@
-"""The rows of segments as the sealed table has them."""
+"""The rows of segments in the form of the sealed table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIXED = (*ADDRESS, *ENVELOPE, *COMPARISON)
 
 
 class SegmentRows:
-    """Segments' rows as the table has them: columns renamed, with the partition's day."""
+    """The rows of segments in the table's form: columns renamed, with the partition's day."""
 
     def __init__(self, segments: Sequence[SegmentReader], stored: pa.Schema) -> None:
         self._segments = segments

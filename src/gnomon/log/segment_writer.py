@@ -1,8 +1,8 @@
-"""Writing a stream: one ``write`` a batch into the open segment.
+"""The writer of a stream: one ``write`` per batch into the open segment.
 
 A segment is an Arrow IPC stream without its end mark: a schema message, then record batches, each
-with a checksum. Its schema's metadata says which format, model, slice, stream and number it is, and
-for a shadow's segment how far the shadow had read when it began.
+with a checksum. Its schema's metadata contains the format, model, slice, stream and number, and for
+a shadow's segment how far the shadow had read when the segment began.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from gnomon.log.layout import CLOSE, Position, StreamLock, segment_path, stream_
 from gnomon.log.ledger import sealed_in_copy
 from gnomon.log.new_segment import UnnamedSegment, create_segment, no_space
 from gnomon.log.recovery import close_segments
+from gnomon.log.restored_stream import sealed_number
 from gnomon.log.schema import check_format
 from gnomon.log.tail import IDENTITY_KEY, POSITION_KEY, read_position, source_position
 from gnomon.settings import Settings
@@ -38,19 +39,19 @@ _LOCK_WAIT = 2.0
 
 @dataclasses.dataclass(slots=True)
 class _Open:
-    """The segment that is written. A thread that syncs sees one of them whole, never half of two.
+    """The open segment, in one object, so that a thread that syncs never mixes two segments.
 
     Attributes:
         descriptor: of its file.
         sequence: its number.
-        mark: what its batches are marked with.
+        mark: the mark of its batches.
         first: the offset of its first batch.
-        offset: the offset after its last.
-        begun: when its first batch came, on the monotonic clock.
+        offset: the offset after its last batch.
+        begun: when its first batch was appended, by the monotonic clock.
         last: the last batch.
         torn: whether bytes of a refused batch may follow ``offset``.
-        unsure: whether the disk refused to sync it. A later sync may then succeed without the
-            bytes being there (https://wiki.postgresql.org/wiki/Fsync_Errors), so none is believed.
+        unsure: whether the disk refused to sync it. A later sync may then succeed without the bytes
+            being on disk (https://wiki.postgresql.org/wiki/Fsync_Errors), so no later sync counts.
     """
 
     descriptor: int
@@ -65,20 +66,20 @@ class _Open:
 
     @property
     def position(self) -> Position:
-        """The place in the stream after the last batch."""
+        """The position in the stream after the last batch."""
         return Position(self.sequence, self.offset)
 
 
 class SegmentWriter:
-    """The one writer of a stream. Use it from one thread; ``fsync`` may run in another.
+    """The only writer of a stream. Use it from one thread; ``fsync`` may run in another.
 
-    A batch is in the log when ``append`` returns: it then survives the death of any process. It
-    survives the loss of power after the next ``fsync``. Begin the next segment with ``rotate``
-    when ``needs_rotation`` says so; ``fsync`` closes the one before for good.
+    A batch is in the log when ``append`` returns: it then survives the death of any process. After
+    the next ``fsync`` it also survives a power failure. Begin the next segment with ``rotate`` when
+    ``needs_rotation`` is true; ``fsync`` then closes the previous one permanently.
 
     Raises:
-        LogUnavailable: another process writes this stream, or the disk refuses.
-        LogError: ``schema`` is not one that ``request_schema`` or ``shadow_schema`` made.
+        LogUnavailable: another process is writing this stream, or the disk refuses.
+        LogError: ``schema`` was not made by ``request_schema`` or ``shadow_schema``.
     """
 
     def __init__(
@@ -107,22 +108,23 @@ class SegmentWriter:
         try:
             newest = close_segments(folder, self._lock)
             self._read_to = read_position(folder)
-            self._open = self._begin(0 if newest is None else newest + 1)
+            used = max(-1 if newest is None else newest, sealed_number(settings, folder))
+            self._open = self._begin(used + 1)
         except BaseException:
             self._lock.close()
             raise
 
     @property
     def position(self) -> Position:
-        """The place in the stream after the last batch."""
+        """The position in the stream after the last batch."""
         return self._open.position
 
     @property
     def needs_rotation(self) -> bool:
-        """Whether the open segment has rows, and is over the size or age of the settings or asked
-        to be closed.
+        """Whether the open segment has rows and must be closed.
 
-        Its age is that of its first row.
+        That is when it exceeds the size or age of the settings, counted from its first row, or
+        when a ``close`` file asks for it.
         """
         if self._open.offset == self._open.first:
             return False
@@ -138,8 +140,8 @@ class SegmentWriter:
 
         Raises:
             LogError: the batch has another schema.
-            LogUnavailable: the disk refused; nothing of the batch is in the log, and the next
-                append may be tried.
+            LogUnavailable: the disk refused; nothing of the batch is in the log, and later appends
+                may succeed.
         """
         if not batch.schema.equals(self._schema):
             raise _other_schema(batch.schema, self._schema, self._folder)
@@ -162,21 +164,23 @@ class SegmentWriter:
         return segment.offset
 
     def write_apart(self, batch: pa.RecordBatch) -> UnnamedSegment:
-        """Write a large batch where no reader sees it yet. Meant to be called from another thread,
-        while batches are appended; :meth:`append_apart` adds it.
+        """Write a large batch to a file that no reader sees yet.
+
+        Call it from another thread while batches are appended; :meth:`append_apart` adds the
+        batch to the stream.
 
         Raises:
-            LogError: the batch has a column that no segment may have.
+            LogError: the batch has a column of a type that segments cannot have.
             LogUnavailable: the disk refused; nothing of the batch is left.
         """
         _checked(batch.schema, self._folder)
         return UnnamedSegment(self._folder, batch, self._metadata)
 
     def append_apart(self, written: UnnamedSegment) -> None:
-        """Add a batch that was written apart, as the first of the next segment, which is begun.
+        """Begin the next segment with a batch that was written by :meth:`write_apart`.
 
         Raises:
-            LogUnavailable: the disk refused; nothing of the batch is in the log, and the present
+            LogUnavailable: the disk refused; nothing of the batch is in the log, and the current
                 segment stays open.
         """
         finished, batch = self._open, written.batch
@@ -197,13 +201,13 @@ class SegmentWriter:
             self._open = begun
 
     def rotate(self, schema: pa.Schema | None = None, *, read_to: Position | None = None) -> None:
-        """Begin the next segment, of another schema if one is given.
+        """Begin the next segment, with another schema if one is given.
 
-        ``read_to`` is for a shadow that has read rows it has nothing to record of: it lets the
-        sealer have them.
+        ``read_to`` is for a shadow that has read rows for which it has nothing to record: the
+        sealer may then seal them.
 
         Raises:
-            LogUnavailable: the disk refused; the present segment stays open.
+            LogUnavailable: the disk refused; the current segment stays open.
         """
         before = self._schema, self._read_to
         finished = self._open
@@ -220,11 +224,11 @@ class SegmentWriter:
         with self._swapping:
             self._finished.append(finished)
             self._open = begun
-        with contextlib.suppress(OSError):  # What asks for it again may do so in vain.
+        with contextlib.suppress(OSError):  # A file that stays only rotates once more.
             (self._folder / CLOSE).unlink(missing_ok=True)
 
     def fsync(self) -> None:
-        """Force what was appended to disk. Slow; meant to be called from another thread.
+        """Force appended batches to disk. It is slow; call it from another thread.
 
         Raises:
             LogUnavailable: the disk refused.
@@ -234,12 +238,12 @@ class SegmentWriter:
                 self._sync()
 
     def close(self) -> None:
-        """Sync and let another process write; doing it twice does no harm.
+        """Sync and let another process write; closing twice does no harm.
 
-        What was appended stays readable.
+        Appended batches stay readable.
 
         Raises:
-            LogUnavailable: the disk refused to sync; another process may write nevertheless.
+            LogUnavailable: the disk refused to sync; another process may still write.
         """
         with self._syncing:
             if self._open.descriptor < 0:
@@ -253,7 +257,7 @@ class SegmentWriter:
                 self._lock.close()
 
     def _sync(self) -> None:
-        """Only here are files of finished segments closed, so none is closed while in use."""
+        """Sync; files of finished segments are closed only here, so never while they are in use."""
         with self._swapping:
             finished, current, reached = self._finished, self._open, self._open.position
             self._finished = []
@@ -297,10 +301,10 @@ class SegmentWriter:
         return _Open(new.descriptor, sequence, new.mark, first=new.size, offset=new.size)
 
     def _cut(self, segment: _Open) -> None:
-        """Take back what is after the last batch.
+        """Remove torn bytes after the last batch.
 
         Raises:
-            LogUnavailable: the disk refuses; it is tried again before the next batch.
+            LogUnavailable: the disk refuses; this is tried again before the next batch.
         """
         segment.torn = True
         try:
@@ -315,7 +319,7 @@ class SegmentWriter:
 
 
 def _sync_segment(segment: _Open) -> None:
-    """Force a segment's bytes to disk; what a disk has once refused it is not believed to have.
+    """Force a segment's bytes to disk; after one refusal, later successes are not trusted.
 
     Raises:
         OSError: the disk refuses, or refused before.

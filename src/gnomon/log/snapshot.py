@@ -1,4 +1,4 @@
-"""A snapshot of a model's log: the sealed table and the segments not in it, each row once."""
+"""A snapshot of a model's log: the sealed table and unsealed segments, each row once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from gnomon.errors import LogError
 from gnomon.log.columns import View
 from gnomon.log.delta import sealed_segment, sealed_up_to, stored_schema
-from gnomon.log.layout import REQUESTS, folders, stream_segments
+from gnomon.log.layout import REQUESTS, folders, stream_segments, synced_position
 from gnomon.log.missing_segments import MissingSegment, missing_segments
 from gnomon.log.row_addresses import addressed
 from gnomon.log.sql import connection
@@ -38,13 +38,13 @@ _BATCH_ROWS = 16_384
 
 
 class Where(TypedDict, total=False):
-    """Which rows to read; ``None`` is as if not given.
+    """Which rows to read; ``None`` means no restriction.
 
     Attributes:
         role: ``live`` or ``shadow``.
         artifact: a tag, ``flights:7``.
         outcome: one of the outcomes in :mod:`gnomon.log.schema`.
-        start: arrived at this time or later; UTC when it has no zone.
+        start: arrived at this time or later; UTC if it has no zone.
         end: arrived before this time.
     """
 
@@ -56,27 +56,27 @@ class Where(TypedDict, total=False):
 
 
 class Unsealed(NamedTuple):
-    """A segment that is not in the table, up to the size it had."""
+    """A segment that is not in the table, up to its size when it was opened."""
 
     reader: SegmentReader
     end: int
 
     @property
     def role(self) -> Role:
-        """Whose rows it holds."""
+        """The role of its rows."""
         return "live" if self.reader.path.parent.name == REQUESTS else "shadow"
 
 
 class Snapshot:
     """A fixed view of the log that can be read any number of times; close it when done.
 
-    Every row is in it once, whatever the sealer does meanwhile: segments are opened before the
-    table's version is fixed, those it already holds are left out, and a file that is deleted stays
-    readable while it is open. A shadow's segments are fixed before the requests they are about, so
-    a shadow's row is never without its live row. The table's files are kept for an hour.
+    It contains every row once, whatever the sealer does meanwhile: segments are opened before the
+    table's version is fixed, segments that the table has are left out, and a deleted file stays
+    readable while it is open. A shadow's segments are opened before the requests they belong to, so
+    a shadow's row always has its live row. The table's files are kept for an hour.
 
     Attributes:
-        ledgers: what sealers had noted just before; the table has at least that.
+        ledgers: the sealers' ledgers just before; the table has at least what they record.
         view: the columns.
     """
 
@@ -90,11 +90,11 @@ class Snapshot:
 
     @property
     def table(self) -> DeltaTable | None:
-        """What is sealed; ``None`` when nothing is."""
+        """The sealed table; ``None`` when nothing is sealed."""
         return self._table
 
     def sealed_up_to(self, stream_key: str) -> int:
-        """The highest segment of a stream that is in the table; -1 when none is."""
+        """Return the highest segment of a stream that is in the table; -1 when none is."""
         return _reached(self._table, stream_key)
 
     @property
@@ -105,7 +105,7 @@ class Snapshot:
     def scan(
         self, *, columns: str | Sequence[str] | None = None, **where: Unpack[Where]
     ) -> Iterator[pa.RecordBatch]:
-        """See :meth:`gnomon.log.reader.InferenceLog.scan`."""
+        """Yield rows, as :meth:`gnomon.log.reader.InferenceLog.scan` does."""
         wanted = self.view.pick(columns)
         condition = _condition(where)
         yield from self._scan_table(wanted, condition)
@@ -117,13 +117,13 @@ class Snapshot:
     def connection(
         self, *, columns: str | Sequence[str] | None = None, unsafe: bool = False
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A DuckDB connection in which the snapshot is the view ``log``; of these columns, or all.
+        """Open a DuckDB connection with the snapshot as the view ``log``, of these columns or all.
 
-        Unsealed rows are copied for it, and fewer columns are copied sooner. SQL sees nothing but
-        the log, unless it is ``unsafe``.
+        Unsealed rows are copied into it; fewer columns are copied faster. SQL can read only the
+        log, unless it is ``unsafe``.
 
         Raises:
-            LogError: the log has no such column, or the SQL run in it is wrong.
+            LogError: the log has no such column, or the SQL is wrong.
         """
         wanted = self.view.pick(columns)
         unsealed = (
@@ -136,7 +136,7 @@ class Snapshot:
             yield opened
 
     def close(self) -> None:
-        """Let go of the segments."""
+        """Close the segments."""
         for segment in self._segments:
             segment.reader.close()
         self._segments = []
@@ -167,8 +167,8 @@ class Snapshot:
             raise LogError(
                 f"cannot read the sealed log: {error}",
                 where=self._table.table_uri,
-                hint="compaction may remove files from a read of over an hour: read a shorter "
-                "range",
+                hint="compaction may remove files that a read of over an hour still needs: read a "
+                "shorter range",
             ) from None
 
     def _scan_segment(
@@ -183,7 +183,7 @@ class Snapshot:
 def _batches(
     dataset: Dataset, names: list[str], condition: pc.Expression | None
 ) -> Iterator[pa.RecordBatch]:
-    """Rows of the table, by row group: a scan of it all reads ahead of its reader, up to 1 GiB."""
+    """Yield the table's rows by row group: a scan of all would read ahead up to 1 GiB."""
     for file in dataset.get_fragments(condition):
         for group in file.split_by_row_group(condition, schema=dataset.schema):
             yield from group.to_batches(
@@ -192,7 +192,7 @@ def _batches(
 
 
 def _consistent(table: LogTable, spool: Path | None) -> tuple[DeltaTable | None, list[Unsealed]]:
-    """The table, and the segments that it lacks, with no commit between one and the other."""
+    """Return the table and the segments it lacks, read without a commit in between."""
     for last in [False] * _TRIES + [True]:
         with contextlib.ExitStack() as opened:
             before = table.read()
@@ -212,17 +212,19 @@ def _open_segments(spool: Path | None) -> Iterator[Unsealed]:
     for slice_folder in folders(spool) if spool is not None else ():
         streams = folders(slice_folder)
         for stream in sorted(streams, key=lambda path: path.name == REQUESTS):
+            synced = synced_position(stream)  # First: what is there only grows.
             for segment in stream_segments(stream):
+                promised = synced.offset if segment.sequence == synced.sequence else 0
                 with contextlib.suppress(FileNotFoundError, EmptySegment):
-                    reader = SegmentReader(segment.path, segment.closed)
-                    yield Unsealed(reader, reader.end)
+                    reader = SegmentReader(segment.path, segment.closed, promised)
+                    yield Unsealed(reader, max(reader.end, promised))
 
 
 def _check_none_missing(table: LogTable, known: DeltaTable | None, spool: Path | None) -> None:
-    """See that no segment is gone. What is sealed meanwhile is in a newer table.
+    """Check that no segment is missing. One sealed meanwhile is in a newer table.
 
     Raises:
-        LogError: one is.
+        LogError: a segment is missing.
     """
     for slice_folder in folders(spool) if spool is not None else ():
         for stream in folders(slice_folder):
@@ -260,6 +262,6 @@ def _condition(where: Where) -> pc.Expression | None:
 
 
 def _instant(value: dt.datetime) -> pa.Scalar:
-    """A time without a zone is UTC."""
+    """Convert a time to a UTC scalar; a time without a zone is UTC."""
     aware = value if value.tzinfo is not None else value.replace(tzinfo=dt.UTC)
     return pa.scalar(aware, pa.timestamp("us", tz="UTC"))

@@ -1,7 +1,7 @@
-"""Which storage root a spool belongs to: two roots that share one would seal each other's rows.
+"""The storage root that a spool belongs to: two roots sharing one would seal each other's rows.
 
-``root.json`` under the storage root holds a random identity, made once; ``root.json`` in a model's
-folder of the spool holds that of the root it belongs to, also where the spool is in its root.
+``root.json`` under the storage root contains a random identity, made once. ``root.json`` in a
+model's folder of the spool contains the identity of its root, also if the spool is inside its root.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class RootIdentity(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         format: the version of this file's format.
         identity: random, made with the root.
-        root: in a spool, where the root was when the spool was claimed.
+        root: in a spool, the path or URL of the root when the spool was claimed.
     """
 
     format: int = FORMAT
@@ -55,11 +55,11 @@ class RootIdentity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def claim_spool(settings: Settings, model: str) -> None:
-    """Make a model's folder in the spool this storage root's. To be called before it is written.
+    """Claim a model's folder in the spool for this storage root. Call it before writing there.
 
     Raises:
-        LogUnavailable: it belongs to another root, perhaps to this one before it was emptied; or
-            that cannot be found out.
+        LogUnavailable: it belongs to another root, perhaps to this one before it was emptied, or
+            its owner cannot be determined.
     """
     with _explained(settings, model) as folder:
         storage, owner = Storage(settings), _owner(folder)
@@ -84,7 +84,7 @@ def check_owner(settings: Settings, model: str) -> None:
     """Refuse to seal a spool of another storage root, or of this one before it was emptied.
 
     Raises:
-        LogUnavailable: it is not this root's, or that cannot be found out.
+        LogUnavailable: it does not belong to this root, or its owner cannot be determined.
         LogError: rows that were sealed from it are not in this root.
     """
     with _explained(settings, model) as folder:
@@ -100,11 +100,11 @@ def check_owner(settings: Settings, model: str) -> None:
 def check_repairable(settings: Settings, model: str) -> None:
     """Refuse to repair a spool of another storage root.
 
-    One at the same path that lacks its identity was emptied: a repair is for going on without what
-    was in it.
+    A root at the same path without its identity was emptied: a repair makes it possible to continue
+    without its content.
 
     Raises:
-        LogUnavailable: it is another's, or that cannot be found out.
+        LogUnavailable: it belongs to another root, or its owner cannot be determined.
     """
     with _explained(settings, model) as folder:
         owner, found = _owner(folder), _identity(Storage(settings))
@@ -116,7 +116,7 @@ def check_repairable(settings: Settings, model: str) -> None:
 
 
 def restore_identity(settings: Settings, model: str) -> None:
-    """Give a storage root that was emptied the identity that its spool knows.
+    """Give a storage root that was emptied the identity recorded in its spool.
 
     Raises:
         LogUnavailable: a file with an identity is damaged, or the disk refuses.
@@ -128,10 +128,10 @@ def restore_identity(settings: Settings, model: str) -> None:
 
 
 def set_aside_damaged_identity(settings: Settings, model: str) -> list[str]:
-    """Move a damaged identity out of the way, in the root or the spool; where it is then.
+    """Move damaged identities of root or spool aside; return their new names.
 
     Raises:
-        LogUnavailable: one is of a newer version, or the disk refuses.
+        LogUnavailable: an identity has a newer format, or the disk refuses.
     """
     moved = []
     with _explained(settings, model) as folder:
@@ -152,7 +152,7 @@ def set_aside_damaged_identity(settings: Settings, model: str) -> list[str]:
 
 @contextmanager
 def _explained(settings: Settings, model: str) -> Iterator[Path]:
-    """The model's folder in the spool."""
+    """Yield the model's folder in the spool; turn other errors into ``LogUnavailable``."""
     folder = settings.spool_path / model
     try:
         yield folder
@@ -189,13 +189,13 @@ def _is_damaged(content: bytes, where: str) -> bool:
 
 
 def _made(storage: Storage, identity: str) -> str:
-    """The identity that the root has from now on: this one, unless another was quicker."""
+    """Create the root's identity and return it; another process may have created it first."""
     storage.create(_NAME, msgspec.json.encode(RootIdentity(identity=identity)))
     return _identity(storage) or identity
 
 
 def _is_within(folder: Path, settings: Settings) -> bool:
-    """Whether the spool is in its root and on its disk, so that it was not emptied without it."""
+    """Return whether the spool is inside its root and on its disk: emptied only together."""
     root = Path(settings.root).resolve()
     return (
         settings.is_local
@@ -206,10 +206,10 @@ def _is_within(folder: Path, settings: Settings) -> bool:
 
 
 def _check_sealed_here(settings: Settings, model: str, folder: Path) -> None:
-    """See that what was sealed from a spool is in this root, where no identity says whose it is.
+    """Check that rows sealed from a spool are in this root, if an identity is missing.
 
     Raises:
-        LogError: it is not: the root is another, or was emptied.
+        LogError: they are not: this is another root, or it was emptied.
     """
     if has_copies(folder) and not _is_within(folder, settings):
         LogTable(settings, model).read()
@@ -223,7 +223,7 @@ def _of_another_root(
             f"this spool belongs to another storage root, which was {owner.root}; "
             f"GNOMON_ROOT is {settings.root}",
             where=str(folder),
-            hint="give each storage root a GNOMON_SPOOL of its own",
+            hint="give each storage root a separate GNOMON_SPOOL",
         )
     without = "gnomon log repair"
     if found is not None:
@@ -232,5 +232,5 @@ def _of_another_root(
         f"the storage root {settings.root} is not the one that this spool was written for: it "
         "was emptied or replaced, is not mounted, or is another deployment's at the same path",
         where=str(folder),
-        hint=f"restore it, or use another GNOMON_SPOOL; to go on without what was in it: {without}",
+        hint=f"restore it, or use another GNOMON_SPOOL; to continue without its content: {without}",
     )

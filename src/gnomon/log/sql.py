@@ -1,4 +1,4 @@
-"""SQL over a snapshot, by DuckDB."""
+"""SQL on a snapshot, with DuckDB."""
 
 from __future__ import annotations
 
@@ -28,12 +28,15 @@ _CONFINEMENT = (
     ("enable_external_access", False),
     ("lock_configuration", True),
 )
-"""In this order: after the last none can be set."""
+"""In this order: after the last, no setting can be changed."""
 
 _CONFINED = (
-    "a query sees the log and no files; to let it read and write whatever this account may, "
-    "say --unsafe, or unsafe=True in Python"
+    "a query can read the log but no files; to let it use all files that this account can, "
+    "pass --unsafe, or unsafe=True in Python"
 )
+
+_UNREADABLE = ("LocalFileSystem", "registered as 'sealed' failed")
+"""Parts of what DuckDB says where a data file of the table is gone, cut or another one."""
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _TYPES = {pa.float64(): "DOUBLE", pa.string(): "VARCHAR"}
@@ -48,21 +51,21 @@ def connection(
     *,
     unsafe: bool = False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the view ``log``: the table where it lies, and a copy of other rows.
+    """Open a connection with the view ``log``: the table in place, and a copy of other rows.
 
-    Those are of a few segments as a rule. What does not fit in memory goes to a temporary folder,
-    which only this account may read.
+    The other rows are usually those of a few segments. What does not fit in memory is written to a
+    temporary folder that only this account may read.
 
     Args:
-        view: which stored columns make a wanted one.
+        view: maps stored columns to wanted ones.
         wanted: the columns of ``log``.
         sealed: the table.
         unsealed: the other rows.
-        unsafe: let SQL read and write files, reach the network, load extensions and see the
-            variables of the Python code that calls. Otherwise it sees ``log`` and nothing else.
+        unsafe: let SQL read and write files, use the network, load extensions and read the
+            variables of the calling Python code. Otherwise it can read only ``log``.
 
     Raises:
-        LogError: the SQL run in it is wrong; with what DuckDB says.
+        LogError: the SQL is wrong; with DuckDB's message.
     """
     import duckdb
 
@@ -88,13 +91,13 @@ def connection(
         except duckdb.Error as error:
             refused = isinstance(error, duckdb.PermissionException) or "locked" in str(error)
             hint = _CONFINED if refused and not unsafe else "the log is the relation `log`"
-            if "LocalFileSystem" in str(error):  # A data file of the table is gone or cut.
+            if any(sign in str(error) for sign in _UNREADABLE):
                 hint = "gnomon log repair sets damaged files aside and counts their rows as lost"
             raise LogError(f"DuckDB: {_ANSI.sub('', str(error))}", hint=hint) from None
 
 
 def _noting(batches: Iterator[pa.RecordBatch], damage: list[LogError]) -> Iterator[pa.RecordBatch]:
-    """The batches; what is wrong with them is noted, as DuckDB would only quote it."""
+    """Yield the batches; keep their error, because DuckDB would only quote its text."""
     try:
         yield from batches
     except LogError as error:
@@ -103,17 +106,17 @@ def _noting(batches: Iterator[pa.RecordBatch], damage: list[LogError]) -> Iterat
 
 
 def _confine(opened: duckdb.DuckDBPyConnection) -> None:
-    """Leave SQL nothing but what was registered; no later statement can take this back.
+    """Restrict SQL to the registered relations; no later statement can undo this.
 
-    See https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview. What DuckDB
-    spills stays possible: its temporary folder is exempt.
+    See https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview. DuckDB can still
+    write to its temporary folder, which is exempt.
     """
     for setting, value in _CONFINEMENT:
         opened.execute(f"SET {setting} = {value}")
 
 
 def _columns(view: View, wanted: pa.Schema, stored: pa.Schema) -> str:
-    """The wanted columns, in their order, out of the table's."""
+    """Return SQL for the wanted columns, in their order, from the table's columns."""
     sources = view.sources(stored, stored=True)
     found = []
     for field in wanted:
@@ -123,7 +126,7 @@ def _columns(view: View, wanted: pa.Schema, stored: pa.Schema) -> str:
 
 
 def _as(wanted: pa.DataType, stored: pa.Field) -> str:
-    """A stored column in the type that unites it with others of its name; a list is JSON then."""
+    """Cast a stored column to the common type of its name; a list becomes JSON."""
     name = _quoted(stored.name)
     if wanted not in _TYPES or wanted == stored.type:
         return name

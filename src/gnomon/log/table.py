@@ -1,7 +1,7 @@
 """The sealed part of a model's log: a Delta table under the storage root.
 
-Delta keeps, with each commit, how far each stream is in the table ("application transaction"). A
-segment is in the table when its number is not above that, and so can never be added twice. See
+Delta records with each commit the last segment of each stream ("application transaction"). A
+segment is in the table if its number is not higher, so it can never be added twice. See
 https://github.com/delta-io/delta/blob/master/PROTOCOL.md#transaction-identifiers.
 """
 
@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 from gnomon import formats
 from gnomon.errors import LogError, NewerLog
 from gnomon.log.columns import plain_type
-from gnomon.log.commits import is_unbegun
+from gnomon.log.commits import DataFile, is_unbegun
 from gnomon.log.delta import (
     DAY,
     first_line,
@@ -31,6 +32,7 @@ from gnomon.log.delta import (
     writing,
 )
 from gnomon.log.ledger import Ledger, read_ledgers, write_ledger
+from gnomon.log.restored_stream import is_restored
 from gnomon.log.segment_rows import FIXED, SegmentRows
 from gnomon.log.tail import SegmentReader
 from gnomon.settings import Settings
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["LogTable", "check_not_lost"]
 
 FORMAT = 1
-"""Of the sealed table: its columns and what they mean. A table without one is of format 1."""
+"""The format of the sealed table: its columns and their meaning. Without one it is format 1."""
 
 _FORMAT_KEY = "gnomon.format"
 _CONFIGURATION = {
@@ -55,7 +57,7 @@ _TRIES = 20
 
 
 class LogTable:
-    """A model's Delta table. It is made when the first segment is sealed.
+    """A model's Delta table. It is created when the first segment is sealed.
 
     Credentials and endpoints of an ``s3://`` root come from the usual ``AWS_*`` variables.
     """
@@ -74,7 +76,7 @@ class LogTable:
         return Storage(self._settings)
 
     def ledgers(self) -> dict[str, Ledger]:
-        """What sealers have noted apart from the table, by spool.
+        """Return the sealers' ledgers, which are outside the table, by spool.
 
         Raises:
             LogError: a ledger is damaged.
@@ -82,18 +84,23 @@ class LogTable:
         return read_ledgers(self.storage, self._model, self.spool)
 
     def write_ledger(self, identity: str, ledger: Ledger) -> None:
-        """Write the ledger of this machine's spool. Only its sealer may.
+        """Write the ledger of this machine's spool. Only its sealer may do this.
 
         Raises:
             StorageError: the storage root refuses.
         """
         write_ledger(self.storage, self._model, identity, ledger, self.spool)
 
+    def is_ahead_of(self, folder: Path) -> bool:
+        """Whether a stream's folder is older than what was sealed of it; see
+        :mod:`gnomon.log.restored_stream`."""
+        return is_restored(self._settings, folder)
+
     def read(self) -> DeltaTable | None:
-        """As :meth:`load`, and held against what was sealed, for whoever reads rows.
+        """Load the table to read rows, and check it against the ledgers.
 
         Raises:
-            LogError: it cannot be read, or has lost commits.
+            LogError: the table cannot be read, or has lost commits.
         """
         ledgers = self.ledgers()
         table = self.load()
@@ -101,7 +108,7 @@ class LogTable:
         return table
 
     def load(self) -> DeltaTable | None:
-        """The table as it is now; ``None`` when nothing was sealed yet.
+        """Load the table as it is now; ``None`` when nothing was sealed yet.
 
         Raises:
             LogError: it cannot be reached or read.
@@ -127,9 +134,9 @@ class LogTable:
         return table
 
     def add(self, segments: Sequence[SegmentReader]) -> bool:
-        """Commit segments of one stream and one schema, oldest first; False if all were there.
+        """Commit segments of one stream and schema, oldest first; False if all were in the table.
 
-        Another machine's sealer may commit meanwhile; then the columns are looked at again.
+        Another machine's sealer may commit meanwhile; then the columns are read again.
 
         Raises:
             LogError: it cannot be written.
@@ -150,11 +157,11 @@ class LogTable:
         raise AssertionError
 
     def load_or_create(self) -> DeltaTable:
-        """As :meth:`load`; begun where there is none."""
+        """Load the table, or create it if there is none."""
         return self.load() or self._create()
 
     def rows(self, condition: pc.Expression | None = None) -> dict[str, int]:
-        """How many rows there are of each ``<slice>/<stream>``; of those a condition holds for.
+        """Count the rows of each ``<slice>/<stream>`` that meet a condition.
 
         Raises:
             LogError: it cannot be read.
@@ -178,7 +185,7 @@ class LogTable:
             ) from None
 
     def files(self) -> list[dict[str, Any]]:
-        """Each data file: ``size_bytes``, ``min.arrived`` and ``max.arrived``; newest rows first.
+        """List data files: ``size_bytes``, ``min.arrived``, ``max.arrived``; newest rows first.
 
         Raises:
             LogError: it cannot be read.
@@ -190,11 +197,27 @@ class LogTable:
         found = pa.table(table.get_add_actions(flatten=True)).select(wanted).to_pylist()
         return sorted(found, key=lambda file: file["max.arrived"], reverse=True)
 
-    def _create(self) -> DeltaTable:
-        """The table with the columns every row has, made by this sealer or another just now.
+    def data_files(self) -> list[DataFile]:
+        """Each data file of a table in a local folder, as it was written.
 
-        Made apart from the first rows: of two appends that each bring a new column, Delta refuses
-        the later one, but not when both also make the table.
+        Raises:
+            LogError: the table cannot be read.
+        """
+        table, folder = self.load(), self.folder
+        if table is None or folder is None:
+            return []
+        added = pa.table(table.get_add_actions(flatten=True))
+        columns = (added[name].to_pylist() for name in ("path", "size_bytes", "num_records"))
+        return [
+            DataFile(folder / unquote(path), size, rows)
+            for path, size, rows in zip(*columns, strict=True)
+        ]
+
+    def _create(self) -> DeltaTable:
+        """Create the table with the columns of every row, unless another sealer just did.
+
+        This is a separate commit before the first rows. If two appends each add a new column, Delta
+        refuses the later one, but not if both also create the table.
         """
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError
@@ -207,7 +230,7 @@ class LogTable:
                 mode="error",
                 partition_by=[DAY.name],
                 configuration=_CONFIGURATION,
-                raise_if_key_not_exists=False,  # Our own is none of Delta's.
+                raise_if_key_not_exists=False,  # Gnomon's key is not one of Delta's.
                 post_commithook_properties=no_hooks(),
             )
         except (DeltaError, OSError) as error:
@@ -234,10 +257,10 @@ class LogTable:
 
 
 def check_not_lost(table: DeltaTable | None, ledgers: Iterable[Ledger], where: str) -> None:
-    """See that the table goes as far as its ledgers say.
+    """Check that the table has every segment that its ledgers record.
 
     Raises:
-        LogError: it ends before; rows that were sealed are not in it.
+        LogError: it lacks some; rows that were sealed are not in it.
     """
     for ledger in ledgers:
         for stream, sealed in ledger.streams.items():

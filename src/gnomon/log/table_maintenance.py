@@ -1,4 +1,4 @@
-"""Changes to the sealed table that add no segment: compaction, removal, repair."""
+"""Changes to the sealed table that add no segments: compaction, removal, repair."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ __all__ = ["TableMaintenance"]
 
 
 class TableMaintenance:
-    """Changes a model's table. None of it is on disk before the sealer's account is settled."""
+    """Maintenance of a model's table; changes are on disk after ``SealedAccount.settle``."""
 
     def __init__(self, table: LogTable) -> None:
         self._table = table
 
     def forget_missing_files(self) -> None:
-        """Take data files that are gone out of the table, so that the others can be read.
+        """Remove missing data files from the table, so that the others can be read.
 
         Raises:
             LogError: it cannot be written.
@@ -37,8 +37,9 @@ class TableMaintenance:
                 table.repair(dry_run=False, post_commithook_properties=no_hooks())
 
     def mark_sealed(self, stream: str, segment: int) -> None:
-        """Note again that a stream is sealed up to a segment, if the table has lost that. A table
-        that is gone is created again.
+        """Record again the last sealed segment of a stream, if the table has lost it.
+
+        A missing table is created again.
 
         Raises:
             LogError: it cannot be written.
@@ -59,7 +60,8 @@ class TableMaintenance:
                 )
 
     def restore(self, rows: pa.Table) -> None:
-        """Add rows again that the table had; they are as they were read from one of its files.
+        """Add rows again that the table had, as they were read from one of its files. A table that
+        is gone is created again.
 
         Raises:
             LogError: they cannot be written.
@@ -67,6 +69,7 @@ class TableMaintenance:
         from deltalake import write_deltalake
 
         days = pc.cast(rows.column("arrived"), DAY.type)
+        self._table.load_or_create()
         with self._maintaining() as table:
             write_deltalake(
                 table,
@@ -78,7 +81,7 @@ class TableMaintenance:
             )
 
     def remove(self, until: dt.datetime) -> None:
-        """Remove the rows that arrived at a time or before.
+        """Remove the rows that arrived at or before a time.
 
         Raises:
             LogError: it cannot be written.
@@ -99,7 +102,7 @@ class TableMaintenance:
             )
 
     def checkpoint(self) -> int:
-        """Write a checkpoint, which readers begin at; its version.
+        """Write a checkpoint, at which readers begin; return its version.
 
         Raises:
             LogError: it cannot be written.
@@ -109,10 +112,9 @@ class TableMaintenance:
             return int(table.version())
 
     def free(self) -> None:
-        """Remove files that no reader can still be at, and commits before the checkpoint.
+        """Remove files that no reader can still use, and commits before the checkpoint.
 
-        Files that a reader may still be at are kept for an hour. What replaces them must be on
-        disk.
+        Files that a reader may still use are kept for an hour. Their replacements must be on disk.
 
         Raises:
             LogError: it cannot be written.
@@ -132,5 +134,7 @@ class TableMaintenance:
             yield table
         except (DeltaError, OSError) as error:
             raise LogError(
-                f"cannot maintain the sealed log: {first_line(error)}", where=self._table.uri
+                f"cannot maintain the sealed log: {first_line(error)}",
+                where=self._table.uri,
+                hint="if a file of it is damaged: gnomon log repair",
             ) from None

@@ -1,4 +1,4 @@
-"""Reading a stream while it is written: one segment, or on and on across segments."""
+"""Readers of a stream while it is written: of one segment, or of all segments in turn."""
 
 from __future__ import annotations
 
@@ -22,30 +22,38 @@ POSITION_KEY = b"gnomon.position"
 
 
 class EmptySegment(LogError):
-    """A segment that a power cut left without its schema; nothing was in it."""
+    """A segment that a power failure left without its schema; it had no rows."""
 
 
 class MisplacedSegment(LogError):
-    """A segment in another stream, or under another number, than it was written."""
+    """A segment that is in the wrong stream or has the wrong number.
+
+    Attributes:
+        home: the slice, the stream, its folder's identity and the segment that its header names.
+    """
+
+    home: tuple[str, str, str, str] = ("", "", "", "")
 
 
 class SegmentReader:
-    """The whole batches of one segment. The file stays readable after it is deleted.
+    """The complete batches of one segment. The file stays readable after it is deleted.
 
-    ``first`` is the offset of the first batch, ``schema`` the segment's with its metadata.
+    ``first`` is the offset of the first batch, ``schema`` the segment's schema with its metadata.
 
     Args:
         path: the segment's.
-        closed: the size it was closed with, if it was. Then it must have that size and be whole;
-            else its end may be torn.
+        closed: the size with which it was closed, if it was. Then it must have that size and be
+            complete; otherwise its end may be torn.
+        synced: up to which byte it is known to have been on disk; nothing before may be torn.
 
     Raises:
         LogError: not a segment, damaged, or of a newer format.
-        FileNotFoundError: it is not there (any more).
+        FileNotFoundError: it does not exist (any more).
     """
 
-    def __init__(self, path: Path, closed: int | None = None) -> None:
+    def __init__(self, path: Path, closed: int | None = None, synced: int = 0) -> None:
         self.path = path
+        self._synced = synced
         self.sequence = int(path.stem)
         self._closed = closed
         self._mark: bytes | None = None
@@ -58,12 +66,12 @@ class SegmentReader:
 
     @property
     def size(self) -> int:
-        """The bytes in the file now, a torn tail included."""
+        """The current size of the file in bytes, including a torn end."""
         return os.fstat(self._descriptor).st_size
 
     @property
     def end(self) -> int:
-        """Where the last batch ends: the size it was closed with, or what is there now."""
+        """The end of the last batch: the size it was closed with, or the file's current size."""
         return self.size if self._closed is None else self._closed
 
     @property
@@ -72,7 +80,7 @@ class SegmentReader:
         return self.end > self.first
 
     def verify(self) -> int:
-        """Read it all, and count its rows.
+        """Read the complete segment, and count its rows.
 
         Raises:
             LogError: it is damaged.
@@ -80,7 +88,7 @@ class SegmentReader:
         return sum(batch.num_rows for _, batch in self.batches())
 
     def whole_end(self) -> int:
-        """Where the last batch ends that can be read, whatever comes after it."""
+        """Return where the last readable batch ends, whatever follows it."""
         end = self.first
         try:
             for end, _ in self._found(self.first, None):  # noqa: B007
@@ -92,26 +100,26 @@ class SegmentReader:
     def batches(
         self, offset: int = 0, end: int | None = None
     ) -> Iterator[tuple[int, pa.RecordBatch]]:
-        """Whole batches from ``offset`` on, each with the offset after it, up to ``end``.
+        """Yield complete batches from ``offset`` to ``end``, each with the offset after it.
 
         Raises:
-            LogError: the segment is damaged. A torn tail is not damage.
+            LogError: the segment is damaged. A torn end is not damage.
         """
         for after, message in self._messages(max(offset, self.first), end):
             yield after, self._decode(message)
 
     def hold_to(self, closed: int | None, reached: int) -> None:
-        """Take note that it was closed, and see that whoever has read up to ``reached`` is done.
+        """Set the closed size, and check that a batch follows ``reached`` unless it is the end.
 
         Raises:
-            LogError: what is there ends before.
+            LogError: no batch follows, but the closed size is larger.
         """
         self._closed = closed
         for _ in self._messages(max(reached, self.first), None):
             return
 
     def last_batch(self) -> pa.RecordBatch | None:
-        """The last batch with rows; ``None`` when there is none.
+        """Return the last batch with rows; ``None`` when there is none.
 
         Raises:
             LogError: the segment is damaged.
@@ -126,7 +134,7 @@ class SegmentReader:
         return batches[-1] if batches else None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         os.close(self._descriptor)
 
     def __enter__(self) -> Self:
@@ -150,9 +158,15 @@ class SegmentReader:
                 yield reached, message
         except LogError as error:
             raise self._damaged(str(error)) from None
+        promised = self._synced if end is None else min(end, self._synced)
+        if reached < promised:
+            raise self._damaged(
+                f"expected whole batches up to byte {promised} at least, which was on disk, they "
+                f"end at byte {reached}"
+            )
         if self._closed is not None and end in (None, self._closed) and reached != self._closed:
             raise self._damaged(
-                f"expected whole batches up to byte {self._closed}, they end at byte {reached}"
+                f"expected complete batches up to byte {self._closed}, they end at byte {reached}"
             )
 
     def _decode(self, message: pa.Buffer) -> pa.RecordBatch:
@@ -167,7 +181,7 @@ class SegmentReader:
         except LogError as error:
             raise self._damaged(str(error)) from None
         if message is None:
-            if self._closed is not None:
+            if self._closed is not None or self._synced:
                 raise self._damaged("it ends before its schema does")
             raise EmptySegment("the segment ends before its schema does", where=str(self.path))
         try:
@@ -180,20 +194,26 @@ class SegmentReader:
         return schema, first
 
     def _check_place(self, metadata: Mapping[bytes, bytes]) -> None:
-        """A copy in another place would be sealed as what it says it is, and hide that one's rows.
+        """Check that the segment is in the stream and has the number that its header says.
+
+        A copy in another place would be sealed under its header's address and hide those rows.
 
         Raises:
-            MisplacedSegment: it does not say that it belongs where it is.
+            MisplacedSegment: the header says otherwise.
         """
-        keys = (b"gnomon.slice", b"gnomon.stream", SEGMENT_KEY)
-        says = "/".join(metadata.get(key, b"?").decode(errors="replace") for key in keys)
-        place = self.path.parent
+        keys = (b"gnomon.slice", b"gnomon.stream", IDENTITY_KEY, SEGMENT_KEY)
+        slice_name, stream, identity, segment = (
+            metadata.get(key, b"?").decode(errors="replace") for key in keys
+        )
+        says, place = f"{slice_name}/{stream}/{segment}", self.path.parent
         if says != f"{place.parent.name}/{place.name}/{self.path.stem}":
-            raise MisplacedSegment(
+            error = MisplacedSegment(
                 f"this segment belongs to another stream: its header says {says}",
                 where=str(self.path),
-                hint="gnomon log repair moves it out of the way",
+                hint="gnomon log repair puts it into its place, or moves it aside",
             )
+            error.home = (slice_name, stream, identity, segment)
+            raise error
 
     def _damaged(self, reason: str) -> LogError:
         return LogError(
@@ -207,13 +227,13 @@ class Tail:
     """Every batch of a stream from a position on, as the stream grows.
 
     ``position`` is after the last batch that ``poll`` returned; give its ``str`` to a later
-    ``Tail`` to go on from there. Segments that are gone are passed over.
+    ``Tail`` to continue from there. Missing segments are skipped.
 
     Args:
         folder: the stream's.
         position: where to begin.
-        passes_over: without it, ``poll`` returns nothing before segments that are gone, and ``gap``
-            is the number of the first that is there; set ``position`` to go on.
+        passes_over: if False, ``poll`` returns nothing at a missing segment, and ``gap`` is the
+            number of the next that exists; set ``position`` to continue.
 
     Raises:
         LogError: a segment is damaged.
@@ -229,9 +249,9 @@ class Tail:
         self._reader: SegmentReader | None = None
 
     def poll(self, most: int = 256) -> list[tuple[Position, pa.RecordBatch]]:
-        """Up to ``most`` further batches, each with the position after it; empty at the end.
+        """Return up to ``most`` further batches, each with the position after it; empty at the end.
 
-        The batches of one poll are of one segment, and so of one schema.
+        The batches of one poll are from one segment, and so have one schema.
         """
         while self._open():
             if found := self._read(most):
@@ -248,7 +268,7 @@ class Tail:
         return []
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -273,11 +293,12 @@ class Tail:
         return True
 
     def _is_read(self) -> bool:
-        """Whether nothing is left in a segment that another follows; a torn end is cut first, by
-        its stream's next writer.
+        """Return whether a segment that another follows is read completely.
+
+        Its torn end, if any, was cut off by the stream's next writer.
 
         Raises:
-            LogError: it was closed with more than is there.
+            LogError: it was closed with more bytes than it has.
         """
         assert self._reader is not None
         segment = _first_from(self._folder, self.position.sequence)
@@ -296,13 +317,13 @@ class Tail:
                     break
         except LogError:
             if not found:
-                self.close()  # What is repaired is another file of that name.
+                self.close()  # A repair replaces the file under this name.
                 raise
         return found
 
 
 def read_position(folder: Path) -> Position | None:
-    """How far a shadow's stream says that the shadow has read; ``None`` when it does not say.
+    """Return how far a shadow has read, according to its stream; ``None`` if it does not say.
 
     Raises:
         LogError: a segment is damaged.
@@ -325,7 +346,7 @@ def read_position(folder: Path) -> Position | None:
 
 
 def source_position(batch: pa.RecordBatch) -> Position | None:
-    """The place in the requests that a shadow's batch was read up to."""
+    """Return the position in the requests up to which a shadow's batch was read."""
     if "source_end" not in batch.schema.names or batch.num_rows == 0:
         return None
     last = batch.num_rows - 1

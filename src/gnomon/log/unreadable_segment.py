@@ -1,7 +1,7 @@
-"""A segment whose beginning is damaged. Its schema and its mark were there, so none of it is read.
+"""Segments whose beginning is damaged: schema and mark are lost, so no row can be read.
 
-It is moved out of its stream as it is. Numbers may be missing in a stream, as those of sealed
-segments are; who reads the stream goes on with the next.
+Such a segment is moved out of its stream unchanged. Numbers may be missing in a stream, like those
+of sealed segments; readers continue with the next.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ class UnreadableSegment(LogError):
 
 
 def request_ids(content: bytes) -> set[str]:
-    """Every request id in some bytes; a request's body may hold some that no request had."""
+    """Find every request id in some bytes; a request's body may contain ids that no request had."""
     return {match.decode() for match in _REQUEST_ID.findall(content)}
 
 
 def set_aside_unreadable(segment: Segment, place: Path, table: LogTable) -> tuple[int, set[str]]:
-    """Move a segment out of its stream, and note that all of it is lost.
+    """Move a segment out of its stream, and record that all of it is lost.
 
     Args:
-        segment: closed.
-        place: where to.
-        table: the model's, for how far a shadow had come before.
+        segment: a closed segment.
+        place: the file to move it to.
+        table: the model's, to find how far a shadow had read.
 
     Returns:
         How many bytes are lost, and the request ids that are left in them.
@@ -65,12 +65,12 @@ def set_aside_unreadable(segment: Segment, place: Path, table: LogTable) -> tupl
 
 
 def record_all_lost(segment: Segment, size: int, table: LogTable) -> None:
-    """Note that all of a segment is lost.
+    """Record that all of a segment is lost.
 
     Args:
-        segment: closed; its file need not be there.
-        size: its bytes.
-        table: the model's, for how far a shadow had come before.
+        segment: a closed segment; its file need not exist.
+        size: its size in bytes.
+        table: the model's, to find how far a shadow had read.
 
     Raises:
         OSError: the disk refuses.
@@ -91,8 +91,10 @@ def record_all_lost(segment: Segment, size: int, table: LogTable) -> None:
 
 
 def began_at(segment: Segment) -> str | None:
-    """How far a shadow had read when it began the next segment that can be read; None if there is
-    none yet. Then it reads again from before, and nothing of what it scored is lost."""
+    """Return how far a shadow had read when it began the next readable segment; None if none.
+
+    Without one, the shadow reads again from its earlier position, and loses no scored row.
+    """
     for following in stream_segments(segment.path.parent):
         if following.sequence > segment.sequence:
             with contextlib.suppress(FileNotFoundError, LogError):
@@ -103,7 +105,7 @@ def began_at(segment: Segment) -> str | None:
 
 
 def _read_before(segment: Segment, table: LogTable) -> str | None:
-    """How far a shadow had read when it began a segment that does not say so any more."""
+    """Return how far a shadow had read when it began a segment that is now unreadable."""
     for position in _positions_before(segment):
         return str(position)
     folder = segment.path.parent

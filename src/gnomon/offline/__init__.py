@@ -1,1 +1,1 @@
-"""What offline work starts from: logged rows, tables of predictions, and running rows again."""
+"""The basis of offline work: logged rows, tables of predictions, and running rows again."""

@@ -1,4 +1,4 @@
-"""Columns of an external table in the types of the log, or refused with what to do."""
+"""Convert columns of an external table to the types of the log, or refuse them with a hint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _UTC = pa.timestamp("us", tz="UTC")
 
 
 def as_key(column: pa.ChunkedArray, field: pa.Field, where: str) -> pa.Array:
-    """A key column as the log has it, so that equal keys are equal values."""
+    """Convert a key column to the log's type, so that equal keys are equal values."""
     column = _plain(column)
     place = f"{where}: {field.name}"
     if _family(column.type) != _family(field.type):
@@ -23,7 +23,7 @@ def as_key(column: pa.ChunkedArray, field: pa.Field, where: str) -> pa.Array:
             f"the key is {_kind(field.type)} in the log and {_kind(column.type)} in the table"
             f"{_such_as(column)}",
             where=place,
-            hint="write it as the log has it; a key of another type would match nothing",
+            hint="write it in the log's type; a key of another type would match no row",
         )
     _refuse_naive(column, place)
     try:
@@ -36,7 +36,7 @@ def as_key(column: pa.ChunkedArray, field: pa.Field, where: str) -> pa.Array:
 
 
 def as_value(column: pa.ChunkedArray, kind: pa.DataType | None, place: str) -> pa.Array:
-    """A column to compare; numbers keep the precision they have in the table."""
+    """Convert a column to compare; numbers keep the precision they have in the table."""
     column = _plain(column)
     if pa.types.is_null(column.type):
         return column.cast(kind or pa.float64())
@@ -44,10 +44,9 @@ def as_value(column: pa.ChunkedArray, kind: pa.DataType | None, place: str) -> p
         return column
     if _family(column.type) != _family(kind):
         raise TableError(
-            f"expected {_kind(kind)}, as the log has it, got {_kind(column.type)}"
-            f"{_such_as(column)}",
+            f"expected {_kind(kind)}, as in the log, got {_kind(column.type)}{_such_as(column)}",
             where=place,
-            hint="write the column in the type of the log, or leave it out",
+            hint="write the column in the log's type, or leave it out",
         )
     _refuse_naive(column, place)
     times_or_lists = pa.types.is_timestamp(kind) or pa.types.is_list(kind)
@@ -55,7 +54,7 @@ def as_value(column: pa.ChunkedArray, kind: pa.DataType | None, place: str) -> p
 
 
 def as_label(column: pa.ChunkedArray, where: str) -> pa.Array:
-    """A column of true outcomes, which is evidence and not compared.
+    """Convert a column of true outcomes, which is used as evidence and not compared.
 
     Raises:
         TableError: timestamps without a zone.
@@ -66,7 +65,7 @@ def as_label(column: pa.ChunkedArray, where: str) -> pa.Array:
 
 
 def as_known(column: pa.ChunkedArray, where: str) -> pa.Array:
-    """A column of the moments at which rows were known.
+    """Convert a column of the times at which rows were known.
 
     Raises:
         TableError: days, timestamps without a zone, or no times at all.
@@ -87,7 +86,7 @@ def as_known(column: pa.ChunkedArray, where: str) -> pa.Array:
 
 
 def micros(times: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    """Timestamps as microseconds since 1970; null is before all others."""
+    """Convert timestamps to microseconds since 1970; null is before all others."""
     since = times.cast(_UTC, safe=False).cast(pa.int64())
     found: npt.NDArray[np.int64] = since.fill_null(np.iinfo(np.int64).min).to_numpy()
     return found
@@ -123,7 +122,7 @@ def _family(kind: pa.DataType) -> str:
 
 
 def _kind(kind: pa.DataType) -> str:
-    """A type in the words of the contract."""
+    """Name a type in the words of the contract."""
     names = {
         "text": "text",
         "timestamp": "a timestamp",

@@ -1,9 +1,9 @@
-"""Names under which the features, steps and outputs of an artifact stand side by side.
+"""Unambiguous names for the features, steps and outputs of an artifact in one table.
 
-A feature may have any name: that of an output (``prediction``), of a step's column, or of what a
-logged row is found by (``row``). In the log, a profile and golden rows each kind has a name space
-of its own. In a table of all of them, and in a user's file, a policy and a report, such a feature
-is ``input/prediction``; every other feature keeps its name.
+A feature may have any name, also that of an output (``prediction``), of a step column, or of a key
+of a logged row (``row``). In the log, a profile and golden rows, each kind has a separate name
+space. In a table of all of them, and in a user's file, a policy and a report, such a feature is
+``input/prediction``; every other feature keeps its name.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from gnomon.contract.contract import Contract
 __all__ = ["KEYS", "KNOWN_AT", "LABEL", "joint_contract", "own_name"]
 
 KEYS = {"request_id": pa.string(), "row": pa.int32(), "client_id": pa.string()}
-"""What a logged row can be found by beside its features."""
+"""The fields by which a logged row can be found, in addition to its features."""
 
 LABEL, KNOWN_AT = "@label", "@known_at"
-"""What an offline table's columns of the true outcome, and of when its values were known, are
-called once it is read."""
+"""The names, after reading, of an offline table's columns of the true outcome and of the time when
+its values were known."""
 
 _INPUT = "input/"
 
 
 def joint_contract(contract: Contract, others: Iterable[str] = ()) -> Contract:
-    """The contract with features named so that no output, key or other column is called so.
+    """Rename the features of a contract that have the name of an output, key or other column.
 
     Args:
-        contract: as the artifact has it.
-        others: names that are taken besides: the columns of its steps, another contract's outputs.
+        contract: the artifact's contract.
+        others: other names that are taken: step columns, or another contract's outputs.
 
     >>> from gnomon.contract import Contract, Feature, Output
     >>> contract = Contract(
@@ -63,7 +63,7 @@ def joint_contract(contract: Contract, others: Iterable[str] = ()) -> Contract:
 
 
 def own_name(name: str) -> str:
-    """What a feature of a joint contract is called by itself, as a user's key column may be."""
+    """Return the original name of a joint contract's feature, as a user's key column may have."""
     return name.removeprefix(_INPUT)
 
 

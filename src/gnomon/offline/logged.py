@@ -1,4 +1,4 @@
-"""The log's answered rows of one artifact and the bodies they came in, chunk by chunk."""
+"""Read the answered rows of one artifact, and their request bodies, from the log in chunks."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ __all__ = ["Range", "Role", "Rows"]
 Role = Literal["live", "shadow"]
 
 CHUNK_ROWS = 16_384
-"""Rows held at a time while the log is read."""
+"""Rows held in memory at a time while the log is read."""
 
 ENVELOPE = ["request_id", "row", "outcome", "client_id", "arrived"]
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of the log, as three tables of as many rows.
+    """Rows of the log, as three tables with the same number of rows.
 
     Attributes:
         envelope: ``request_id``, ``row``, ``outcome``, ``client_id`` and ``arrived``.
-        inputs: the features as they were decoded, by name.
+        inputs: the decoded features, by name.
         outputs: the answers, by name.
     """
 
@@ -43,30 +43,30 @@ class Rows:
 
     @property
     def num_rows(self) -> int:
-        """How many."""
+        """The number of rows."""
         return int(self.envelope.num_rows)
 
     def without_bodies(self) -> Rows:
-        """The same rows, when their bodies are not needed any more."""
+        """Return the same rows without their request bodies."""
         return Rows(self.envelope.select(ENVELOPE), self.inputs, self.outputs)
 
     def take(self, places: pa.Array) -> Rows:
-        """Some of them."""
+        """Return some of the rows."""
         return Rows(*(t.take(places) for t in (self.envelope, self.inputs, self.outputs)))
 
 
 @dataclass(slots=True)
 class Range:
-    """What an artifact answered in one role within a range of arrival times.
+    """The answers of an artifact in one role within a range of arrival times.
 
     Attributes:
-        artifact: whose answers.
-        start: from this time on.
-        end: before this time.
+        artifact: the artifact that answered.
+        start: rows that arrived from this time on.
+        end: rows that arrived before this time.
         limit: stop after this many answered rows.
-        joint: what features are called in the rows; as in the artifact's contract, if not given.
-        skipped: rows met so far that hold no answer, by outcome.
-        logged: rows met so far.
+        joint: a contract with other names for the features; the artifact's names when not given.
+        skipped: rows read so far that have no answer, by outcome.
+        logged: rows read so far.
     """
 
     log: Snapshot
@@ -82,18 +82,18 @@ class Range:
 
     @property
     def contract(self) -> Contract:
-        """The artifact's contract, with the features called as in the rows."""
+        """The artifact's contract, with features named as in the rows."""
         return self.joint or self.artifact.contract
 
     def decoder(self) -> Decoder:
-        """What reads bodies by that contract."""
+        """Return a decoder of bodies for that contract."""
         return Decoder(self.artifact.contract, self.contract.input_schema.names)
 
     def chunks(self, *, raw: bool = False) -> Iterator[Rows]:
-        """The answered rows, in the order of the log.
+        """Yield the answered rows, in the order of the log.
 
         Args:
-            raw: keep the bodies that the rows hold, for :meth:`decode`.
+            raw: keep the request bodies that the rows have, for :meth:`decode`.
         """
         contract = self.artifact.contract
         inputs = self._names(input_column, contract.input_schema)
@@ -110,15 +110,15 @@ class Range:
             )
 
     def decode(self, envelope: pa.Table, decoder: Decoder) -> DecodedBodies:
-        """Rows read again from the bodies they came in.
+        """Decode rows again from their request bodies.
 
-        The last body is remembered: a request may go on in the next chunk, and looking for it
-        would cost another reading of the log.
+        The last body is cached, because a request may continue in the next chunk, and finding its
+        body again would need another scan of the log.
 
         Args:
-            envelope: their ``request_id``, ``row``, ``arrived`` and, if it was read, ``raw``; rows
-                of one request follow each other.
-            decoder: of the contract to read by.
+            envelope: the ``request_id``, ``row``, ``arrived`` and, if it was read, ``raw`` of the
+                rows; rows of one request are consecutive.
+            decoder: the decoder of the contract to use.
         """
         bodies = dict(self._last)
         bodies |= _bodies(envelope) if "raw" in envelope.column_names else {}
@@ -139,14 +139,14 @@ class Range:
         return decode(envelope, bodies, decoder)
 
     def options(self) -> list[str]:
-        """The command line options that ask for this range."""
+        """Return the command line options that select this range."""
         words = ["--role", self.role]
         for name, at in (("--start", self.start), ("--end", self.end)):
             words += [name, at.isoformat()] if at else []
         return words
 
     def _tables(self, columns: list[str]) -> Iterator[pa.Table]:
-        """Answered rows in chunks of a useful size: a segment's batches may be of one row."""
+        """Yield answered rows in larger chunks, because a segment's batches may have one row."""
         held: list[pa.Table] = []
         waiting, left = 0, self.limit
         for batch in self.log.scan(
@@ -177,9 +177,9 @@ class Range:
         return table.filter(good)
 
     def _names(self, column: Callable[[str], str], schema: pa.Schema) -> list[str]:
-        """The log's columns with exactly the contract's values.
+        """Return the names of the log's columns that have the contract's values, of its type.
 
-        Where artifacts give one name several types, the log has the values of each type apart.
+        Where artifacts use one name with several types, the log has a column for each type.
         """
         exact = [marked_name(column(f.name), plain_type(f.type)) for f in schema]
         known = set(self.log.view.schema.names)
@@ -187,7 +187,7 @@ class Range:
 
 
 def _typed(table: pa.Table, columns: Iterable[str], schema: pa.Schema) -> pa.Table:
-    """Columns of the log under the names and types of a contract."""
+    """Select columns of the log, with the names and types of a contract."""
     pairs = zip(columns, schema, strict=True)
     return pa.table([table.column(name).cast(f.type) for name, f in pairs], schema=schema)
 
@@ -197,7 +197,7 @@ def _answered(rows: pa.RecordBatch | pa.Table) -> pa.Array:
 
 
 def _bodies(rows: pa.RecordBatch | pa.Table) -> dict[str, bytes | None]:
-    """The bodies that these rows hold: a request's row 0 does."""
+    """Return the bodies by request; row 0 of a request has it."""
     held = rows.filter(pc.is_valid(rows.column("raw")))
     ids, raw = (held.column(name).to_pylist() for name in ("request_id", "raw"))
     return dict(zip(ids, raw, strict=True))

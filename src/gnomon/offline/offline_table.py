@@ -1,4 +1,4 @@
-"""An external table of offline predictions and features: read, understood, and found by key."""
+"""Read an external table of offline predictions and features, and find its rows by key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -32,16 +31,16 @@ _READERS = (".csv", ".csv.gz", ".parquet", ".pq")
 
 @dataclass(frozen=True, slots=True)
 class OfflineTable:
-    """A table whose rows can be found by key and whose columns are understood.
+    """A table of offline predictions whose rows can be found by key.
 
     Attributes:
         path: the file.
         on: the key columns.
-        data: the columns that mean something, under the names the log or the trace has for them.
-        used: table column to what it means.
-        ignored: table column to why it means nothing.
-        codes: of each row, the number of its key: several versions have one; -1 where it has a
-            null.
+        data: the recognised columns, under their names in the log or the trace.
+        used: the meaning of each recognised table column.
+        ignored: the reason why each other table column is not recognised.
+        codes: the number of each row's key, which is the same for several versions; -1 where the
+            key has a null.
     """
 
     path: str
@@ -67,19 +66,21 @@ class OfflineTable:
     ) -> OfflineTable:
         """Read a CSV or Parquet file.
 
-        With ``known_at`` a key may have several rows, each from a time on.
+        With ``known_at`` a key may have several rows, each valid from a time on.
 
         Args:
             path: ending in ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``.
-            on: the key columns, by the names they have in the log and in the table.
-            contract: says what outputs and features there are; a joint one.
-            steps: the transformed columns there are, as ``step/column``.
+            on: the key columns, by their names in the log and in the table.
+            contract: the joint contract, which has the outputs and features.
+            steps: the transformed columns, as ``step/column``.
             label: the column of the true outcome.
-            known_at: the column of the times at which the row's values were known; null is always.
+            known_at: the column of the times from which a row's values were known; null means
+                always.
 
         Raises:
-            TableError: unreadable, without a key, with duplicate keys or keys of another type, or
-                with nothing to compare; or days and times without a zone in ``known_at``.
+            TableError: the file cannot be read, has no key column, repeats a key, has keys of
+                another type, or has nothing to compare; or ``known_at`` has days, or times without
+                a zone.
         """
         on = as_names(on)
         fields = key_fields(on, contract)
@@ -133,12 +134,13 @@ class OfflineTable:
     def find(
         self, keys: pa.Table, moments: pa.ChunkedArray | None = None, shift: Shift = NOW
     ) -> npt.NDArray[np.int64]:
-        """The table's row for each row of ``keys``; -1 where it has none.
+        """Find the table's row for each row of ``keys``; -1 where it has none.
 
         Args:
             keys: the key columns.
-            moments: of several rows per key, the latest known at this time is taken.
-            shift: looks the row up at another time.
+            moments: the time of each row; of several rows with the key, the latest then known is
+                used.
+            shift: look rows up at a shifted time.
         """
         found = np.full(keys.num_rows, -1, dtype=np.int64)
         asked = np.flatnonzero(_whole(keys))
@@ -149,7 +151,7 @@ class OfflineTable:
         return found
 
     def key_at(self, row: int) -> str:
-        """The key of one row of the table, for people."""
+        """Return the key of one row of the table, as text."""
         return key_text(self._keys, row)
 
     def _refuse_duplicates(self) -> None:
@@ -176,17 +178,17 @@ def _need(names: Sequence[str], table: pa.Table, where: str) -> None:
 
 
 def with_keys(table: pa.Table, on: Sequence[str]) -> pa.Table:
-    """The table with its key columns called as the log's: ``row``, where there is no
-    ``input/row``, is the feature of that name."""
+    """Rename key columns to the log's names: ``row`` is the feature ``input/row`` if the table has
+    no column of that name."""
     own = {own_name(name): name for name in on if name not in table.column_names}
     return table.rename_columns([own.get(name, name) for name in table.column_names])
 
 
 def key_fields(on: str | Sequence[str], contract: Contract) -> list[pa.Field]:
-    """The log's fields for the key columns.
+    """Return the log's fields for the key columns.
 
     Raises:
-        TableError: no key, or one that the log does not have.
+        TableError: there is no key column, or the log does not have it.
     """
     on = as_names(on)
     if not on:
@@ -195,19 +197,23 @@ def key_fields(on: str | Sequence[str], contract: Contract) -> list[pa.Field]:
     for name in on:
         if name not in features and name not in KEYS:
             raise TableError(f"the log has no field `{name}` to join on", hint=_key_hint(contract))
+        if name in features and pa.types.is_nested(features[name].type):
+            raise TableError(
+                f"`{name}` is a list, and a key is one value", hint=_key_hint(contract)
+            )
     return [features[n] if n in features else pa.field(n, KEYS[n]) for n in on]
 
 
 def read_table(path: Path, contract: Contract, *, option: str = "--table") -> pa.Table:
-    """The file as it is, text kept as text where the contract says text.
+    """Read a file; columns that are text in the contract are read as text.
 
     Args:
         path: ending in ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``.
-        contract: says which columns are text.
-        option: the option of the command line that takes the path, for the hint.
+        contract: the contract, by which text columns are known.
+        option: the command line option that takes the path, for the hint.
 
     Raises:
-        TableError: no such file, an unknown ending, or content that is not what the ending says.
+        TableError: there is no such file, its ending is unknown, or its content does not match it.
     """
     if not path.exists():
         raise TableError(
@@ -237,10 +243,10 @@ def read_table(path: Path, contract: Contract, *, option: str = "--table") -> pa
 
 
 def write_table(table: pa.Table, path: Path) -> None:
-    """Write a table as the ending of its name says: ``.csv``, ``.parquet`` or ``.pq``.
+    """Write a table in the format of the path's ending: ``.csv``, ``.parquet`` or ``.pq``.
 
     Raises:
-        TableError: another ending, or the disk refuses.
+        TableError: the ending is another one, or the file cannot be written.
     """
     if path.name.endswith(".csv"):
         write = pyarrow.csv.write_csv
@@ -264,10 +270,10 @@ def write_table(table: pa.Table, path: Path) -> None:
 def understand(
     names: Sequence[str], contract: Contract, steps: Sequence[str]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """What each column of a table means, and why the others mean nothing.
+    """Return the meaning of each column of a table, and why other columns are ignored.
 
-    A name is an output's, a feature's, or a step column's: ``step/column``, ``step.column``, or
-    the bare ``column`` where only one step has it.
+    A name is that of an output, a feature, or a step column: ``step/column``, ``step.column``, or
+    only ``column`` if a single step has it.
     """
     known = {o.name for o in contract.outputs} | {f.name for f in contract.features} | set(steps)
     dotted = {step.replace("/", "."): step for step in steps}
@@ -288,7 +294,7 @@ def understand(
             ignored[name] = f"a column of several steps: {_names(candidates)}"
             continue
         else:
-            ignored[name] = "no output, feature or step column"
+            ignored[name] = "not an output, feature or step column"
             continue
         if meaning in used.values():
             ignored[name] = f"another name for `{meaning}`, which the table has"
@@ -306,11 +312,21 @@ def _read_csv(path: Path, contract: Contract) -> pa.Table:
     table = pyarrow.csv.read_csv(
         path, convert_options=pyarrow.csv.ConvertOptions(column_types={**keys, **text})
     )
-    for at, field in enumerate(table.schema):
-        if pa.types.is_string(field.type):
-            column = table.column(at)
-            blank = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
-            table = table.set_column(at, field, blank)
+    texts = {field.name: field.type for field in table.schema if pa.types.is_string(field.type)}
+    if len(table.schema.names) > len(set(table.schema.names)) or not texts:
+        return table
+    # Arrow has one list of what is null for all types: "NA" is a text and no number.
+    nulls = pyarrow.csv.ConvertOptions(
+        include_columns=list(texts),
+        column_types=texts,
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
+    with_nulls = pyarrow.csv.read_csv(path, convert_options=nulls)
+    for name in texts:
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, table.schema.field(at), with_nulls.column(name))
     return table
 
 
@@ -321,7 +337,7 @@ def _index(keys: pa.Table) -> pd.Index:
 
 
 def _whole(keys: pa.Table) -> npt.NDArray[np.bool_]:
-    """Rows whose key has no null."""
+    """Return the mask of rows whose key has no null."""
     whole = np.ones(keys.num_rows, dtype=bool)
     for column in keys.columns:
         whole &= column.is_valid().to_numpy()
@@ -329,7 +345,7 @@ def _whole(keys: pa.Table) -> npt.NDArray[np.bool_]:
 
 
 def key_text(keys: pa.Table, row: int) -> str:
-    """One row's key, for people."""
+    """Write one row's key as text."""
     found = {name: keys.column(name)[row].as_py() for name in keys.column_names}
     return ", ".join(f"{name}={value}" for name, value in found.items())
 
@@ -340,4 +356,5 @@ def _names(names: Sequence[str]) -> str:
 
 def _key_hint(contract: Contract) -> str:
     keys = f"the entity key is {_names(contract.entity_key)}; " if contract.entity_key else ""
-    return keys + f"join on {_names([*(f.name for f in contract.features), *KEYS])}"
+    values = [feature.name for feature in contract.features if feature.type != "list"]
+    return keys + f"join on {_names([*values, *KEYS])}"

@@ -1,4 +1,4 @@
-"""Rows with both their sides, and a bounded sample of them."""
+"""Rows with both sides of a comparison, and a bounded sample of them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _GOLDEN = (5**0.5 - 1) / 2
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Rows with both their sides, as three tables of as many rows.
+    """Rows with both sides of a comparison, as three tables with the same number of rows.
 
     Attributes:
         about: ``request_id``, ``row``, ``arrived``, ``client_id``, ``moment`` (event time, or
             arrival where there is none) and ``key_<name>``.
         left: features and outputs on the left.
-        right: those the right side has.
+        right: the columns that the right side has.
     """
 
     about: pa.Table
@@ -40,18 +40,18 @@ class Pairs:
 
     @property
     def num_rows(self) -> int:
-        """How many."""
+        """The number of rows."""
         return int(self.about.num_rows)
 
     def take(self, places: npt.NDArray[np.int64]) -> Pairs:
-        """Some of them, in the given order."""
+        """Return some of the rows, in the given order."""
         return Pairs(*(t.take(pa.array(places)) for t in (self.about, self.left, self.right)))
 
     @classmethod
     def concat(cls, parts: Sequence[Pairs]) -> Pairs:
-        """All of them."""
+        """Join several parts into one."""
         about, left, right = (
-            # A column may be of nulls only, or of whole numbers, in one part and not in another.
+            # A column may have only nulls, or only whole numbers, in one part and not in another.
             pa.concat_tables(tables, promote_options="permissive").combine_chunks()
             for tables in zip(*((p.about, p.left, p.right) for p in parts), strict=True)
         )
@@ -61,7 +61,7 @@ class Pairs:
 class RowSample:
     """At most ``size`` rows, those with the smallest hashes of their ids.
 
-    So the same rows give the same sample in whatever order and batches they come.
+    So the same rows give the same sample in any order and any batches.
     """
 
     def __init__(self, size: int) -> None:
@@ -69,20 +69,20 @@ class RowSample:
 
     @property
     def seen(self) -> int:
-        """Rows offered."""
+        """How many rows were offered."""
         return self._kept.seen
 
     def add(self, places: Floats, pairs: Pairs) -> None:
-        """Offer rows, each with its place in [0, 1)."""
+        """Offer rows, each with its hash (place) in [0, 1)."""
         self._kept.offer(places, pairs)
 
     def pairs(self) -> Pairs | None:
-        """The rows kept, by place; None when none were offered."""
+        """Return the rows kept, ordered by place; None when none were offered."""
         return self._kept.kept()
 
 
 def about(rows: Rows, contract: Contract, keys: pa.Table) -> pa.Table:
-    """What :attr:`Pairs.about` says of logged rows; they are named by ``keys``."""
+    """Build :attr:`Pairs.about` for logged rows, with ``keys`` as their key columns."""
     event_time = contract.event_time
     moment = rows.envelope.column("arrived")
     if event_time:
@@ -93,14 +93,14 @@ def about(rows: Rows, contract: Contract, keys: pa.Table) -> pa.Table:
 
 
 def with_columns(table: pa.Table, more: pa.Table) -> pa.Table:
-    """A table with another's columns after its own."""
+    """Return a table with the columns of another one appended."""
     return pa.table(
         [*table.columns, *more.columns], names=[*table.column_names, *more.column_names]
     )
 
 
 def row_ids(about: pa.Table) -> list[str]:
-    """``<request id>/<row>`` of each row."""
+    """Return the id of each row, ``<request id>/<row>``."""
     ids: list[str] = pc.binary_join_element_wise(
         about.column("request_id"), about.column("row").cast(pa.string()), "/"
     ).to_pylist()
@@ -108,10 +108,10 @@ def row_ids(about: pa.Table) -> list[str]:
 
 
 def row_places(about: pa.Table) -> Floats:
-    """Each row's fixed place in [0, 1), wherever it is met, for a :class:`RowSample`.
+    """Return a place in [0, 1) for each row, which depends only on its id; see :class:`RowSample`.
 
-    The request's place, then the fractional parts of multiples of the golden ratio by row number,
-    which are evenly spread (Knuth, The Art of Computer Programming 3, 6.4, theorem S).
+    It is the hash of the request plus the row number times the golden ratio, modulo 1. These
+    multiples are evenly spread (Knuth, The Art of Computer Programming 3, 6.4, theorem S).
     """
     first = begins(about.column("request_id"))
     requests = hash_to_unit_interval(about.column("request_id").take(pa.array(first)).to_pylist())
@@ -121,7 +121,7 @@ def row_places(about: pa.Table) -> Floats:
 
 
 def seconds(times: pa.ChunkedArray) -> Floats:
-    """Timestamps as seconds since 1970; null as NaN."""
+    """Convert timestamps to seconds since 1970; null becomes NaN."""
     micros = pc.cast(times.cast(pa.timestamp("us", tz="UTC")), pa.int64())
     found: Floats = micros.to_numpy().astype(np.float64) / 1e6
     return found

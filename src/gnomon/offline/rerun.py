@@ -1,4 +1,4 @@
-"""Running logged rows again: the same worker code, fed from the log."""
+"""Run logged rows again, through the same worker code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Rerun", "refuse_unknown_names", "step_columns"]
 
 
 def step_columns(artifact: Artifact) -> list[str]:
-    """The columns of every step, as ``step/column``, in the order the pipeline computes them."""
+    """Return all step columns, as ``step/column``, in the order the pipeline computes them."""
     profile = artifact.profile()
     steps = profile.filter(pc.equal(profile.column("kind"), "step"))
     names: list[str] = steps.column("name").to_pylist()
@@ -28,10 +28,10 @@ def step_columns(artifact: Artifact) -> list[str]:
 
 
 def refuse_unknown_names(policy: Policy, artifact: Artifact) -> None:
-    """See that what a policy names is in an artifact: an output, a feature or a step's column.
+    """Check that every name in a policy is an output, a feature or a step column of an artifact.
 
     Raises:
-        PolicyError: which name is not there, and those that are.
+        PolicyError: a name is not in the artifact; the message lists the names that are.
     """
     steps = step_columns(artifact)
     features = [feature.name for feature in joint_contract(artifact.contract, steps).features]
@@ -40,7 +40,7 @@ def refuse_unknown_names(policy: Policy, artifact: Artifact) -> None:
 
 
 class Rerun:
-    """An artifact's own code in a worker, fed as many rows as one likes."""
+    """Runs an artifact's code in a worker, on any number of rows."""
 
     def __init__(self, client: WorkerClient, artifact: Artifact, settings: Settings) -> None:
         self._client = client
@@ -48,16 +48,16 @@ class Rerun:
         self._rows = settings.batch_rows
 
     def score(self, rows: pa.RecordBatch) -> pa.RecordBatch:
-        """Outputs and ``error`` of decoded rows."""
+        """Compute the outputs and ``error`` of decoded rows."""
         parts = [self._client.score(part) for part in self._parts(rows)]
         return pa.concat_batches(parts) if parts else pa.RecordBatch.from_pylist([], self._schema)
 
     def good(self, rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
-        """Which decoded rows score, so that they can be traced."""
+        """Return which decoded rows can be scored, and so can be traced."""
         return np.flatnonzero(self.score(rows).column(ERROR).is_null())
 
     def trace(self, rows: pa.RecordBatch, columns: Sequence[str]) -> pa.Table:
-        """These step columns of decoded rows that score.
+        """Compute step columns of decoded rows that can be scored.
 
         Raises:
             PredictionFailed: a step raised.
@@ -68,11 +68,11 @@ class Rerun:
         return pa.concat_tables(parts, promote_options="permissive").combine_chunks()
 
     def alone(self, rows: pa.RecordBatch) -> pa.RecordBatch:
-        """Outputs and ``error`` of decoded rows, each in a batch of its own."""
+        """Compute the outputs and ``error`` of decoded rows, each in a separate batch."""
         return self.in_batches(rows, 1)
 
     def in_batches(self, rows: pa.RecordBatch, size: int) -> pa.RecordBatch:
-        """Outputs and ``error`` of decoded rows, so many in a batch."""
+        """Compute the outputs and ``error`` of decoded rows, ``size`` rows in a batch."""
         parts = [
             self._client.score(rows.slice(start, size)) for start in range(0, rows.num_rows, size)
         ]
@@ -86,13 +86,13 @@ class Rerun:
         forced: Mapping[str, pa.Array] | None = None,
         fixed: bool = False,
     ) -> pa.Table:
-        """Step columns and outputs of decoded rows that score, with steps set by hand.
+        """Compute step columns and outputs of decoded rows, with some step columns replaced.
 
         Args:
-            rows: as decoded.
-            columns: the step columns and outputs to give.
-            forced: step columns to set, each to a value per row.
-            fixed: begin every unseeded random draw at one seed.
+            rows: decoded rows that can be scored.
+            columns: the step columns and outputs to return.
+            forced: step columns to replace, each with a value per row.
+            fixed: start every unseeded random generator with the same seed.
 
         Raises:
             PredictionFailed: a step raised.
@@ -115,7 +115,7 @@ class Rerun:
 
 
 def _chosen(found: pa.Table, columns: Sequence[str]) -> pa.Table:
-    """Some columns. A sparse step leaves out those that are zero in every row of a batch."""
+    """Select columns; a sparse step omits those that are zero in every row of a batch."""
     zero = pa.repeat(0.0, found.num_rows)
     return pa.table(
         {n: _plain(found.column(n)) if n in found.column_names else zero for n in columns}
@@ -123,7 +123,7 @@ def _chosen(found: pa.Table, columns: Sequence[str]) -> pa.Table:
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Categories as their values; nothing but nulls as floats."""
+    """Convert categories to their values, and a column of only nulls to floats."""
     if pa.types.is_dictionary(column.type):
         return pc.cast(column, column.type.value_type)
     return column.cast(pa.float64()) if pa.types.is_null(column.type) else column

@@ -13,15 +13,15 @@ Micros = npt.NDArray[np.int64]
 
 
 class Versions:
-    """Finds, for a key and a time, the latest row known then.
+    """Finds, for a key and a time, the latest row that was known then.
 
     Attributes:
-        codes: of each row, the number of its key.
+        codes: the number of each row's key.
 
     Args:
-        keys: of the rows.
-        rows: their numbers.
-        known: when each was known, microseconds since 1970; None where that plays no part.
+        keys: the keys of the rows.
+        rows: the row numbers.
+        known: when each row was known, in microseconds since 1970; None if time does not matter.
     """
 
     def __init__(self, keys: pd.Index, rows: Places, known: Micros | None) -> None:
@@ -29,7 +29,7 @@ class Versions:
         self._keys = pd.Index(distinct)
         if known is None:
             known = np.zeros(len(rows), dtype=np.int64)
-        # A key and a moment as one number, so that one binary search finds both.
+        # A key and a time are combined into one number, so that one binary search finds both.
         self._times = np.unique(known)
         self._width = len(self._times) + 1
         marks = self.codes * self._width + np.searchsorted(self._times, known) + 1
@@ -43,7 +43,7 @@ class Versions:
 
     @property
     def repeated(self) -> Places:
-        """Rows with the key and the time of a row before them."""
+        """Rows that repeat the key and the time of an earlier row."""
         again = np.flatnonzero(self._marks[1:] == self._marks[:-1]) + 1
         return np.sort(self._rows[again])
 
@@ -55,14 +55,14 @@ class Versions:
         *,
         foresee: bool = True,
     ) -> Places:
-        """The latest row of each key known at its time; -1 where there is none.
+        """Find the latest row of each key that was known at its time; -1 where there is none.
 
         Args:
-            keys: to look for.
-            moments: microseconds since 1970; the last row of a key where not given.
-            step: so many rows of the key further on, or back.
-            foresee: give a key of which nothing was known yet the first of its rows: to see what
-                nobody could know is how leakage is found.
+            keys: the keys to find.
+            moments: the time for each key, in microseconds since 1970; without it, the last row.
+            step: move by this many rows of the key, to later (positive) or earlier ones.
+            foresee: use the first row of a key if none was known yet. Values that were not known
+                yet are needed to detect leakage.
         """
         found = np.full(len(keys), -1, dtype=np.int64)
         codes = self._keys.get_indexer(keys)

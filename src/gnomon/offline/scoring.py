@@ -1,6 +1,6 @@
-"""The rows of a file scored by an artifact, as a server would score them: for offline predictions.
+"""Score the rows of a file as a server would, to make offline predictions.
 
-Each row is read by the contract as a request's record is, and scored by the same worker code.
+Each row is decoded by the contract as a request's record is, and scored by the same worker code.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["FAILED", "answer_names", "as_requests", "kept_columns", "score_file"
 
 CHUNK_ROWS = 2_048
 FAILED = "error"
-"""The column with the reason why a row has no answer."""
+"""The name of the column with the reason why a row has no answer."""
 
 
 def score_file(
@@ -38,22 +38,23 @@ def score_file(
     keep: Sequence[str] | None = None,
     progress: Callable[[int], None] = lambda rows: None,
 ) -> pa.Table:
-    """The answers to every row of a file, in its order.
+    """Score every row of a file, in its order.
 
     Args:
         path: a CSV or Parquet file, as for :func:`~gnomon.offline.offline_table.read_table`.
-        artifact: scores them.
+        artifact: the artifact that scores them.
         settings: thread and time limits of the worker.
-        keep: columns of the file to have beside the answers. Without it: the entity key and the
-            event time, or all columns of a contract that has neither. A feature that is called as
-            an output is ``input/prediction`` there.
+        keep: columns of the file to put next to the answers. Without it: the entity key and the
+            event time, or all columns if the contract has neither. A feature with the name of an
+            output, such as ``prediction``, becomes ``input/prediction``.
         progress: called with the number of rows scored since the last call.
 
     Returns:
-        The kept columns, the artifact's outputs, and ``error``: why a row has none, else null.
+        The kept columns, the artifact's outputs, and ``error``: the reason if a row has no answer,
+        else null.
 
     Raises:
-        TableError: the file cannot be read, lacks a column to keep, or has one called as an output.
+        TableError: the file cannot be read, lacks a column to keep, or has one named as an output.
         ArtifactError, WorkerError: the artifact does not load, or its worker does not start.
     """
     contract = artifact.contract
@@ -75,10 +76,10 @@ def score_file(
 def kept_columns(
     table: pa.Table, contract: Contract, keep: Sequence[str] | None, where: str
 ) -> pa.Table:
-    """The columns of a file to have beside the answers; see :func:`score_file`.
+    """Select the columns of a file to put next to the answers; see :func:`score_file`.
 
     Raises:
-        TableError: one is not there, or is called as an output.
+        TableError: a column does not exist, or has the name of an output.
     """
     if keep is None:
         keys = [*contract.entity_key, *([contract.event_time] if contract.event_time else [])]
@@ -97,20 +98,20 @@ def kept_columns(
     taken = set(answer_names(contract)).intersection(chosen.column_names)
     if taken:
         raise TableError(
-            f"the file has a column `{min(taken)}`, as the answers have",
+            f"the file has a column `{min(taken)}`, which is also a column of the answers",
             where=where,
-            hint="say with --keep which columns to have beside the answers",
+            hint="choose with --keep which columns to put next to the answers",
         )
     return chosen
 
 
 def answer_names(contract: Contract) -> list[str]:
-    """The outputs' names, then that of the column with the reasons."""
+    """Return the names of the outputs, then that of the column with the reasons."""
     return [*contract.output_schema.names, FAILED]
 
 
 def as_requests(table: pa.Table, contract: Contract) -> pa.Table:
-    """A file's rows with every value as requests have it; see :func:`with_offsets`."""
+    """Convert a file's values to the form they have in requests; see :func:`with_offsets`."""
     for feature in contract.features:
         at = table.schema.get_field_index(feature.name)
         if at >= 0:
@@ -119,7 +120,7 @@ def as_requests(table: pa.Table, contract: Contract) -> pa.Table:
 
 
 def _score(worker: WorkerClient, decoder: Decoder, records: list[dict[str, Any]]) -> pa.RecordBatch:
-    """Outputs and ``error`` of some rows; those that the contract refuses are not asked."""
+    """Score some rows; those that the contract refuses are not sent and get an ``error``."""
     rows, refused = [], dict[int, str]()
     try:
         rows = list(decoder.decode(_body(records)).rows)

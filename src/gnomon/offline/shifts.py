@@ -1,4 +1,4 @@
-"""Times other than each row's own at which to look up a table: its versions, and fixed lags."""
+"""Shifted times at which to look up a table: by its versions, or by fixed lags."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _HOUR = 3_600
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """How far from a row's own time a table is looked up, in one of two ways.
+    """A shift from a row's time at which a table is looked up, in one of two ways.
 
     Attributes:
-        step: so many versions of the key later, or earlier.
-        hours: so much later, or earlier: what the table knew then, nothing if that was nothing.
+        step: by this many versions of the key; negative is earlier.
+        hours: by this many hours; negative is earlier. A row is found only if it was known then.
     """
 
     step: int = 0
@@ -32,14 +32,14 @@ class Shift:
 
     @property
     def what(self) -> str:
-        """``1 version earlier``, ``7 days later``."""
+        """The shift in words, such as ``1 version earlier`` or ``7 days later``."""
         size = abs(self.hours) * _HOUR
         span = plural(abs(self.step), "version") if self.step else duration(size)
         return f"{span} {'later' if self.is_later else 'earlier'}"
 
     @property
     def is_later(self) -> bool:
-        """Whether that is after the row's own time."""
+        """Whether it is after the row's time."""
         return self.step + self.hours > 0
 
     @property
@@ -49,23 +49,24 @@ class Shift:
 
 
 NOW = Shift()
-"""The row's own time."""
+"""No shift: the row's time."""
 
 SHIFTS = (
     Shift(step=-1),
     Shift(step=1),
     *(Shift(hours=sign * hours) for sign in (-1, 1) for hours in (1, 24, 168)),
 )
-"""The next versions, and how often features are commonly recomputed: hours, days and weeks."""
+"""The next versions, and the usual intervals at which features are recomputed: hours, days, weeks.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Shifted:
-    """A table's values for some rows at another time.
+    """A table's values for some rows at a shifted time.
 
     Attributes:
         rows: the table's row for each; -1 where it has none.
-        right: its columns; null there.
+        right: the table's columns; null where it has no row.
     """
 
     shift: Shift
@@ -74,16 +75,16 @@ class Shifted:
 
     @property
     def there(self) -> npt.NDArray[np.bool_]:
-        """Rows that the table has."""
+        """The mask of rows that the table has."""
         return self.rows >= 0
 
 
 History = Callable[[pa.Table, Shift], Shifted]
-"""Gives, for rows as ``Pairs.about`` has them, the table's values at another time."""
+"""Looks up the table's values at a shifted time, for rows given as ``Pairs.about``."""
 
 
 def changing(history: History, about: pa.Table) -> Iterator[Shifted]:
-    """What was joined, then each of :data:`SHIFTS` that gives any other row of the table."""
+    """Yield the joined values, then each of :data:`SHIFTS` that gives other rows of the table."""
     joined = history(about, NOW)
     yield joined
     for shift in SHIFTS:

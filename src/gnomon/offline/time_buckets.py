@@ -1,4 +1,4 @@
-"""Time in buckets that widen as the range grows, so that what is held of a log is bounded."""
+"""Time buckets that widen as the range grows, so that the memory for a log is bounded."""
 
 from __future__ import annotations
 
@@ -24,50 +24,51 @@ Numbers = npt.NDArray[np.int64]
 _HOUR = 3_600
 _DAY = 24 * _HOUR
 
-# Seconds, each a whole multiple of the one before, so that buckets merge without a rest.
+# In seconds, each a multiple of the previous one, so that buckets merge without a remainder.
 FROM_SECONDS = (
     1, 5, 15, 60, 300, 900, _HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR,
     _DAY, 7 * _DAY, 28 * _DAY, 364 * _DAY, 3_640 * _DAY,
 )  # fmt: skip
-"""Widths for the plot of a log that may hold a minute or a decade."""
+"""Widths for the plot of a log, which may cover a minute or a decade."""
 
 FROM_MINUTES = (60, 300, 900, _HOUR, 6 * _HOUR, _DAY, 7 * _DAY, 28 * _DAY, 364 * _DAY, 3_640 * _DAY)
-"""Widths for what needs many rows per bucket; few, because every one costs a vector per column."""
+"""Widths for counts that need many rows per bucket. There are few widths because every bucket costs
+a vector per column."""
 
 FROM_HOURS = (_HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR, _DAY, 7 * _DAY, 28 * _DAY)
-"""Widths for the consistency of a column hour by hour."""
+"""Widths for the consistency of a column over time."""
 
 NO_TIME = np.iinfo(np.int64).min
 """The bucket of rows without a time."""
 
 
 def numbered(moments: Floats, seconds: int) -> Numbers:
-    """The bucket of each time, counted from 1970; :data:`NO_TIME` for NaN and infinity."""
+    """Return the bucket of each time, counted from 1970; :data:`NO_TIME` for NaN and infinity."""
     known = np.isfinite(moments)
     numbers = np.floor(np.where(known, moments, 0.0) / seconds).astype(np.int64)
     return np.where(known, numbers, NO_TIME)
 
 
 def wider(widths: tuple[int, ...], seconds: int) -> int | None:
-    """The next width; None after the last."""
+    """Return the next width; None after the last."""
     return next((width for width in widths if width > seconds), None)
 
 
 def moved(bucket: int, seconds: int, to: int) -> int:
-    """The bucket of another width that one lies in."""
+    """Return the wider bucket that contains a bucket."""
     return bucket if bucket == NO_TIME else bucket * seconds // to
 
 
 @dataclass(slots=True)
 class TimeSums:
-    """Sums by bucket of time, of any number of series that are each several sums wide.
+    """Sums by time bucket, for any number of series with several sums each.
 
     Attributes:
-        widths: what a bucket may be wide, in seconds, narrowest first.
-        held: the most buckets to hold; beyond it they widen.
-        columns: the sums of each series.
+        widths: the possible widths of a bucket, in seconds, narrowest first.
+        held: the most buckets to hold; if there are more, they widen.
+        columns: the number of sums of each series.
         seconds: the width of a bucket.
-        numbers: of the buckets, rising: seconds since 1970 over the width.
+        numbers: the bucket numbers in ascending order: seconds since 1970 / width.
         series: by name, a row of sums for each of ``numbers``.
     """
 
@@ -82,14 +83,14 @@ class TimeSums:
         self.seconds = self.widths[0]
 
     def split(self, moments: Floats) -> tuple[Numbers, Numbers]:
-        """The buckets of some moments, rising, and which of them each moment is in."""
+        """Return the buckets of some times, in ascending order, and the bucket of each time."""
         found, places = np.unique(numbered(moments, self.seconds), return_inverse=True)
         return found, places
 
     def add(self, buckets: Numbers, sums: dict[str, Floats]) -> None:
-        """Add to the series a row for each of these buckets, which are rising.
+        """Add a row of sums to each series for each of these buckets, in ascending order.
 
-        Widens the buckets until there are no more than are to be held.
+        Widens the buckets until there are at most ``held`` of them.
         """
         at = self._places(buckets)
         for name, more in sums.items():
@@ -100,14 +101,14 @@ class TimeSums:
             pass
 
     def fit(self, most: int) -> None:
-        """Widen until the range from the first to the last bucket is at most ``most`` of them."""
+        """Widen until there are at most ``most`` buckets from the first to the last."""
         while (
             len(self.numbers) and int(self.numbers[-1] - self.numbers[0]) >= most and self._widen()
         ):
             pass
 
     def _places(self, buckets: Numbers) -> Numbers:
-        """Where these buckets are among the sums, which are made where they are new."""
+        """Return the positions of buckets among the sums, with zero sums added for new ones."""
         known = np.union1d(self.numbers, buckets)
         if len(known) > len(self.numbers):
             old = np.searchsorted(known, self.numbers)

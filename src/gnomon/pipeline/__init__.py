@@ -1,4 +1,4 @@
-"""A fitted pipeline seen from outside: its answers, its steps, its seeds, and its fast paths.
+"""Access to a fitted pipeline: its answers, its steps, its seeds, and its fast paths.
 
 Only the modules that are used are imported.
 """

@@ -1,4 +1,4 @@
-"""When two columns of a step's output agree, in their values and in their types."""
+"""The rules by which two columns of a step's output agree, in values and types."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _FAMILIES = (
 
 
 def agree(left: pd.Series[Any], right: pd.Series[Any], digits: float) -> Mask:
-    """Which values are the same; of floats, in this share of their digits.
+    """Return which values agree; floats must agree in a share of their digits.
 
     Args:
-        left: one column; its type and its largest value say what a digit is.
-        right: the other, row by row.
-        digits: 0.5 for half the digits of a float.
+        left: one column; its type and its largest value define what a digit is.
+        right: the other column, row by row.
+        digits: the share, such as 0.5 for half the digits of a float.
     """
     if pd.api.types.is_float_dtype(left) and pd.api.types.is_numeric_dtype(right):
         values = left.to_numpy(np.float64, na_value=np.nan)
@@ -39,29 +39,29 @@ def agree(left: pd.Series[Any], right: pd.Series[Any], digits: float) -> Mask:
 
 
 def type_family(dtype: str) -> str:
-    """What a dtype is to the steps after it.
+    """Return the family of dtypes that later steps treat alike.
 
-    Whole numbers and floats are one family: a column of numpy's with a hole is floats, the same
-    column without is integers, and every estimator takes both alike. Pandas' nullable types are
-    not, and objects are not numbers.
+    Integers and floats are one family: a numpy column with a missing value has floats, the same
+    column without has integers, and every estimator treats both alike. Pandas' nullable types are
+    other families, and objects are not numbers.
     """
     return next((name for pattern, name in _FAMILIES if pattern.fullmatch(dtype)), dtype)
 
 
 def _objects(column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.object_]]:
-    """The values as Python objects, every kind of null as None."""
+    """Return the values as Python objects, with every kind of null as None."""
     return column.astype(object).where(column.notna(), None).to_numpy(object)
 
 
 def _near(values: Numbers, others: Numbers, share: float) -> Mask:
     largest = np.abs(values[np.isfinite(values)]).max(initial=0.0)
-    with np.errstate(invalid="ignore"):  # infinity less infinity
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
         near: Mask = (values == others) | (np.abs(values - others) <= largest * share)
     return near | (np.isnan(values) & np.isnan(others))
 
 
 def epsilon(column: pd.Series[Any], values: Numbers) -> float:
-    """The epsilon of the column's type, or of the narrower type its values were computed in."""
+    """Return the epsilon of the column's type, or of the narrower type of its values."""
     known = values[np.isfinite(values)]
     with np.errstate(over="ignore"):
         narrow = bool((known == known.astype(np.float32)).all() and (known % 1).any())

@@ -1,4 +1,4 @@
-"""What is known of estimators whose answer for a row depends on its batch: why, and what to do."""
+"""Estimators known to answer a row depending on its batch: why, and what to do."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _HINTS = {
     "MiniBatchNMF": _TOGETHER,
     "NMF": _TOGETHER,
 }
-"""By class of scikit-learn."""
+"""Hints by scikit-learn class."""
 
 
 def with_known_hint(refusal: PackRefused, pipeline: Any) -> PackRefused:
-    """The refusal with the hint for the class it is about, where one is known."""
+    """Return the refusal with the hint for the class concerned, if one is known."""
     hint = _HINTS.get(kind := _class_of(refusal.where or "", pipeline))
     if hint is None:
         return refusal
@@ -30,7 +30,7 @@ def with_known_hint(refusal: PackRefused, pipeline: Any) -> PackRefused:
 
 
 def _class_of(where: str, pipeline: Any) -> str:
-    """The class of the step that is named in a place, else of the last one."""
+    """Return the class of the step named in ``where``, else of the last step."""
     kind, _, rest = where.partition(" `")
     if kind == "step":
         steps = {path: type(step).__name__ for path, step in leaves(pipeline)}

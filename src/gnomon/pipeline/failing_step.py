@@ -1,4 +1,4 @@
-"""Which step of a pipeline raises."""
+"""The step of a pipeline that raises."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class FailingStep(NamedTuple):
     """A step that raised.
 
     Attributes:
-        path: such as ``columns/carrier``.
-        kind: its class.
+        path: the step's path, such as ``columns/carrier``.
+        kind: the step's class.
     """
 
     path: str
@@ -26,13 +26,13 @@ class FailingStep(NamedTuple):
 
 
 def failing_step(pipeline: Any, given: Any) -> FailingStep | None:
-    """The first transformer that raises on these rows; None if it is the model, or none does."""
+    """Return the first transformer that raises on these rows; None if only the model may raise."""
     try:
         trace(pipeline, given)
     except PredictionFailed as error:
         path = error.where or ""
         kinds = {path: type(step).__qualname__ for path, step in leaves(pipeline)}
         return FailingStep(path, kinds.get(path, "a step"))
-    except Exception:  # what is not walked step by step
+    except Exception:  # a pipeline that cannot be traced step by step
         return None
     return None

@@ -1,8 +1,8 @@
-"""A pipeline made to do otherwise for a while: a step's columns set by hand, or its draws fixed.
+"""Interventions on a pipeline: a step's columns are set, or its random draws are fixed.
 
-What an intervention changes downstream, and nothing else, was caused there. This is the *do* of
-Pearl, "Causality", 2nd ed. 2009, chapter 3: the step's own value is cut off, everything after it
-runs as it is.
+What an intervention changes downstream, and only that, is caused by the step. This is the *do* of
+Pearl, "Causality", 2nd ed. 2009, chapter 3: the step's own value is replaced, everything after it
+runs unchanged.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from gnomon.pipeline.tracing import column_names, leaves
 __all__ = ["fixed_draws", "forced"]
 
 Values = Mapping[str, Any]
-"""Step columns as ``step/column`` to the values of every row; NaN or None where null."""
+"""Step columns, ``step/column``, with the values of every row; NaN or None is null."""
 
 _SEED = 0
 
 
 @contextmanager
 def forced(pipeline: Any, given: Any, values: Values) -> Iterator[None]:
-    """Until the block ends, steps give these columns for the rows of ``given``, whatever they get.
+    """Make steps return these columns for the rows of ``given`` until the block ends.
 
     Args:
-        pipeline: fitted; its steps are put back as they were.
-        given: the rows it will be run on, as it takes them.
-        values: as many as there are rows.
+        pipeline: a fitted pipeline; its steps are restored afterwards.
+        given: the rows that it will be run on, in the form of its input.
+        values: as many values as there are rows, for each column.
 
     Raises:
         KeyError: there is no such step or column.
@@ -55,9 +55,9 @@ def forced(pipeline: Any, given: Any, values: Values) -> Iterator[None]:
 
 @contextmanager
 def fixed_draws() -> Iterator[None]:
-    """Until the block ends, every unseeded draw of numpy and of ``random`` begins at one seed.
+    """Start every unseeded draw of numpy and of ``random`` at one seed until the block ends.
 
-    Generators that were made before are not touched.
+    Generators that were created before are not changed.
     """
     states = random.getstate(), np.random.get_state()
     random.seed(_SEED)
@@ -71,7 +71,7 @@ def fixed_draws() -> Iterator[None]:
 
 
 def _setting(transform: Callable[[Any], Any], columns: Mapping[int, Any]) -> Callable[[Any], Any]:
-    """A transform with some of its output's columns replaced."""
+    """Return a transform that replaces some of its output's columns."""
 
     def replaced(given: Any, *rest: Any) -> Any:
         output = transform(given, *rest)

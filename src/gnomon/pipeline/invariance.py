@@ -1,4 +1,4 @@
-"""Whether a row's answer is its own, or depends on the rows it came with."""
+"""The check that a row's answer does not depend on the other rows of its batch."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _TYPES = (
 
 
 class _Composition(NamedTuple):
-    """A batch composition: what it is called, how near answers must be, what to do."""
+    """A batch composition: its name, the share of digits that must agree, and a hint."""
 
     called: str
     digits: float
     hint: str
 
 
-_AGAIN = _Composition("asked again", 0.75, _STATE)
+_AGAIN = _Composition("on a second call", 0.75, _STATE)
 _ORDER = _Composition("in another order", 0.5, _LEARN)
 _TWICE = _Composition("duplicated in the batch", 0.5, _LEARN)
 _FEW = _Composition("among fewer rows", 0.5, _LEARN)
@@ -60,23 +60,23 @@ def check_rows_alone(
 ) -> None:
     """Refuse a pipeline that answers a row differently in another batch.
 
-    Online, a row travels alone or with whatever else arrives. Each row's steps and outputs must
-    be the same in the batch, in the batch asked again and in another order, in batches of other
-    sizes, beside a copy of itself, and alone; and of the same types, so that a row alone does not
-    become text or a nullable integer because all its values are whole or null.
+    Online, a row is predicted alone or with any other rows. Each row's steps and outputs must
+    be the same in the batch, in the same batch again and in another order, in batches of other
+    sizes, together with a copy of itself, and alone. The types must be the same too, so that a
+    single row does not become text or a nullable integer because all its values are whole or null.
 
     Floats must agree in half their digits (the square root of their epsilon, relative to the
-    largest value of the column): summing in another order moves them by less, the mean of another
-    batch by far more. The batch asked again must agree in three quarters of them: only threads
-    may add in another order.
+    largest value of the column): summing in another order changes them by less, the mean of
+    another batch by far more. The same batch again must agree in three quarters of the digits:
+    only threads may add in another order.
 
     Args:
-        pipeline: fitted.
-        frame: some tens of rows; with nulls and rare values, if the pipeline treats them apart.
-        predict: the pipeline's outputs for a frame.
-        unusual: more such rows; left out are those the pipeline fails on in every batch.
+        pipeline: a fitted pipeline.
+        frame: some tens of rows; with nulls and rare values, if the pipeline treats them specially.
+        predict: returns the pipeline's outputs for a frame.
+        unusual: more such rows; rows on which the pipeline fails in every batch are left out.
         others: rows that only fill the batch.
-        given: makes of a frame what the pipeline is called with.
+        given: converts a frame to the pipeline's argument.
 
     Raises:
         PackRefused: an answer depends on other rows, or a row alone raises; ``where`` names the
@@ -94,7 +94,7 @@ def check_rows_alone(
 
 
 def _with_answered(frame: pd.DataFrame, unusual: pd.DataFrame, predict: Predict) -> pd.DataFrame:
-    """The rows, and those unusual ones that get an answer in a batch or alone."""
+    """Append the unusual rows that get an answer in a batch or alone."""
     for at in range(len(unusual)):
         row = unusual.iloc[[at]].reset_index(drop=True)
         more = pd.concat([frame, row], ignore_index=True)
@@ -131,7 +131,7 @@ def _check(view: View, frame: pd.DataFrame, others: pd.DataFrame | None) -> None
 
 
 def _parts(shuffled: Places) -> Iterator[Places]:
-    """The rows in parts of several sizes."""
+    """Split the rows into parts of several sizes."""
     start = 0
     for size in cycle(_SIZES):
         if start >= len(shuffled):
@@ -147,7 +147,7 @@ def _taken(frame: pd.DataFrame, places: Places) -> pd.DataFrame:
 def _asked(
     view: View, frame: pd.DataFrame, batch: Seen, composition: _Composition, rows: int
 ) -> Seen:
-    """What is seen of rows in a batch composition, with the columns and types of the batch."""
+    """Return the view of rows in a batch composition, with the columns and types of the batch."""
     try:
         seen = view(frame)
     except Exception as error:
@@ -164,7 +164,7 @@ def _asked(
 
 
 def _joined(parts: Sequence[Seen], places: Places) -> Seen:
-    """Parts one below the other, and of all their rows these."""
+    """Concatenate parts and take some of their rows."""
     return {
         path: pd.concat([seen[path] for seen in parts], ignore_index=True)
         .iloc[places]
@@ -174,12 +174,12 @@ def _joined(parts: Sequence[Seen], places: Places) -> Seen:
 
 
 def _aligned(output: pd.DataFrame, like: pd.DataFrame, path: str, rows: int) -> pd.DataFrame:
-    """``output`` with the columns of ``like``: of a sparse step, only active ones are there."""
+    """Return ``output`` with the columns of ``like``; a sparse step has only its active ones."""
     width, expected = (frame.attrs.get("width") for frame in (output, like))
     if len(output) != rows or width != expected:
         raise PackRefused(
-            f"{rows} of the rows become {len(output)} rows of {width} columns; all of them, "
-            f"as rows of {expected} columns",
+            f"{rows} of the rows become {len(output)} rows of {width} columns; all of them "
+            f"become rows of {expected} columns",
             where=f"step `{path}`" if path else "the outputs",
             hint=_LEARN,
         )
@@ -189,7 +189,7 @@ def _aligned(output: pd.DataFrame, like: pd.DataFrame, path: str, rows: int) -> 
 def _check_types(
     path: str, batch: pd.DataFrame, other: pd.DataFrame, composition: _Composition
 ) -> None:
-    """Refuse a column that is of another type in another batch."""
+    """Refuse a column that has another type in another batch."""
     expected, found = (frame.attrs.get("types", {}) for frame in (batch, other))
     for name, dtype in expected.items():
         now = found.get(name, dtype)
@@ -220,7 +220,7 @@ def _compare(batch: Seen, other: Seen, composition: _Composition) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """As a person writes it: 1, and not np.int64(1)."""
+    """Convert a numpy value to a Python value, to show 1 instead of np.int64(1)."""
     return value.item() if isinstance(value, np.generic) else value
 
 

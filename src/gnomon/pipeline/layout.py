@@ -1,11 +1,11 @@
-"""What the memory layout of a frame may change in the answers: the order in which sums are added.
+"""The effect of a frame's memory layout on answers: the order in which sums are computed.
 
-A linear model sums products along the rows of a matrix. How the matrix lies in memory decides which
-kernel of BLAS adds them, and in what order, so the last digits of the same sum may differ. Whatever
-the order, the result is the exact sum of terms that are each changed by at most gamma(n), which is
+A linear model sums products along the rows of a matrix. The memory layout of the matrix decides
+which BLAS kernel adds them, and in what order, so the last digits of the same sum may differ. In
+any order, the result is the exact sum of terms that are each changed by at most gamma(n), which is
 ``n * u / (1 - n * u)`` for n terms and the unit roundoff u (Higham, *Accuracy and Stability of
-Numerical Algorithms*, 2nd ed. 2002, section 4.2, equation 4.4). Two orders may thus differ by twice
-that share of the sum of the terms' absolute values, and by no more.
+Numerical Algorithms*, 2nd ed. 2002, section 4.2, equation 4.4). So two orders differ by at most
+twice that share of the sum of the terms' absolute values.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ Floats = npt.NDArray[np.float64]
 
 _DRAWS = 16
 _STEP = 2.0**-10
-"""Relative: how far inputs are moved. A power of two, so that the quotient adds no rounding."""
+"""Relative: how far inputs are moved. It is a power of two, so that the quotient is not rounded."""
 _SEED = 0
 
 
 def relaid(frame: pd.DataFrame, *, rows: bool) -> pd.DataFrame:
-    """The same values and dtypes, laid out anew, as a served frame is.
+    """Copy a frame into the memory layout of a served frame.
 
     Args:
         frame: any frame.
-        rows: numbers of one dtype row by row; else column by column.
+        rows: whether numbers of one dtype are stored row by row; else column by column.
     """
     alike: dict[np.dtype[Any], list[int]] = {}
     blocks: list[tuple[Any, Any]] = []
@@ -56,18 +56,18 @@ def relaid(frame: pd.DataFrame, *, rows: bool) -> pd.DataFrame:
 
 
 def rounding_bounds(ask: Ask, frame: pd.DataFrame, terms: int) -> dict[str, Floats]:
-    """By output of type float, how far each row's answer may move with the order of summation.
+    """Return, for each float output, how far each row's answer may change with summation order.
 
-    ``terms * epsilon * S``, where S bounds the sum over the inputs of ``|x * df/dx|``: of a linear
-    model, the sum of its terms' absolute values. S is measured: each number is moved by a small
-    share of itself, up or down at random. The mean square of what the answer moves by is the sum
-    of the squares of the terms; the square root of it, times that of the number of inputs, is
-    at least the sum of their absolute values (Cauchy and Schwarz). It is doubled, as a mean of 16
-    draws may come out too small.
+    The bound is ``terms * epsilon * S``, where S bounds the sum over the inputs of
+    ``|x * df/dx|``: for a linear model, the sum of its terms' absolute values. S is measured: each
+    number is changed by a small share of itself, up or down at random. The mean square of the
+    answer's change is the sum of the squares of the terms; its square root, times that of the
+    number of inputs, is at least the sum of their absolute values (Cauchy and Schwarz). It is
+    doubled, because a mean of 16 draws may be too small.
 
     Args:
-        ask: the pipeline's outputs for a frame.
-        frame: rows as the pipeline was trained on them.
+        ask: returns the pipeline's outputs for a frame.
+        frame: rows in the form of the training data.
         terms: the most numbers that one sum may have: the columns of the widest step.
     """
     places = [
@@ -92,8 +92,10 @@ def rounding_bounds(ask: Ask, frame: pd.DataFrame, terms: int) -> dict[str, Floa
 
 
 def _sums(ask: Ask, frame: pd.DataFrame, places: list[int]) -> dict[str, Floats]:
-    """What bounds the sum of ``|x * df/dx|``, or the largest answer where inputs cannot be moved,
-    as whole numbers that are codes cannot."""
+    """Return a bound of the sum of ``|x * df/dx|``, for each float output.
+
+    If inputs cannot be changed, such as integers that are codes, it is the largest answer.
+    """
     base = _floats(ask(frame))
     random = np.random.default_rng(_SEED)
     squares = {name: np.zeros(len(frame)) for name in base}
@@ -103,7 +105,7 @@ def _sums(ask: Ask, frame: pd.DataFrame, places: list[int]) -> dict[str, Floats]
             signs = random.choice([-_STEP, _STEP], size=(len(frame), len(places)))
             for name, column in _floats(ask(_moved(frame, places, signs))).items():
                 squares[name] += ((column - still[name]) / _STEP) ** 2
-    except Exception:  # the user's code, which takes no other values
+    except Exception:  # the user's code, which does not accept other values
         return {name: np.full(len(frame), np.abs(column).max()) for name, column in base.items()}
     return {name: 2 * np.sqrt(len(places) * square / _DRAWS) for name, square in squares.items()}
 

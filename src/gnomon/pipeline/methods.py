@@ -1,8 +1,8 @@
 """A model's methods, and their answers as columns.
 
 scikit-learn's estimators answer in many shapes: labels of one target or of several, probabilities
-as one matrix or as a list of one for each target, scores for each row or each class, transformed
-rows as an array, a sparse matrix or a frame. Here each is a list of columns.
+as one matrix or as a list with a matrix per target, scores for each row or each class, transformed
+rows as an array, a sparse matrix or a frame. Here each becomes a list of columns.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["as_columns", "method", "score_method"]
 Columns = list[npt.NDArray[Any]]
 
 SCORES = ("decision_function", "score_samples")
-"""Methods that score rows; the first that a model has is taken."""
+"""Methods that score rows; the first one that a model has is used."""
 
 _METHODS: dict[Role, tuple[str, ...]] = {
     "prediction": ("predict",),
@@ -33,7 +33,7 @@ _METHODS: dict[Role, tuple[str, ...]] = {
 
 
 def method(model: Any, role: Role) -> Callable[[Any], Any] | None:
-    """The method of a fitted model that gives outputs of a kind; None if it has none."""
+    """Return the method of a fitted model for outputs of a kind; None if it has none."""
     for name in _METHODS[role]:
         found = getattr(model, name, None)
         if callable(found):
@@ -43,19 +43,20 @@ def method(model: Any, role: Role) -> Callable[[Any], Any] | None:
 
 
 def score_method(model: Any) -> str | None:
-    """The name of the method that scores rows."""
+    """Return the name of the method that scores rows; None if there is none."""
     return next((name for name in SCORES if callable(getattr(model, name, None))), None)
 
 
 def as_columns(answer: Any, rows: int | None = None) -> Columns:
-    """An answer as columns of one value a row: of each target, class, or transformed feature.
+    """Convert an answer to columns with a value per row: one per target, class or feature.
 
     Args:
-        answer: what a method gave.
-        rows: what it was asked for; some, as SparsePCA, answer one row as an array of its columns.
+        answer: what a method returned.
+        rows: how many rows it was called with; some estimators, such as SparsePCA, return one row
+            as a one-dimensional array.
 
     Raises:
-        ValueError: an answer of more than two dimensions.
+        ValueError: the answer has more than two dimensions.
     """
     if isinstance(answer, list | tuple) and all(getattr(part, "ndim", 0) == 2 for part in answer):
         return [column for part in answer for column in as_columns(part)]

@@ -1,4 +1,4 @@
-"""What a fitted model answers: its task and its outputs, by asking it for some rows."""
+"""The task and the outputs of a fitted model, found by predicting some rows."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from sklearn.utils import get_tags
 from gnomon.contract.contract import Task
 from gnomon.contract.feature import Output, Scalar, label_text
 from gnomon.errors import PackRefused
+from gnomon.name_lists import listed
 from gnomon.pipeline.methods import as_columns, method
 
 __all__ = ["ModelOutputs", "described", "estimator_type", "target_names"]
 
 MOST_OUTPUTS = 4_096
-"""Every output is a column of the log and a value of each answer."""
+"""The most outputs: each is a column of the log and a value of every answer."""
+
+MOST_KINDS = 5
 
 MOST_CLASSES = 20
-"""Whole numbers of more distinct values are taken for a quantity, if nobody says what they are."""
+"""Integers with more distinct values count as a quantity, if nothing says what they are."""
 
 Column = npt.NDArray[Any]
 Labels = tuple[Scalar, ...]
@@ -34,19 +37,19 @@ _TASKS: dict[str | None, Task] = {
     "outlier_detector": "outlier_detection",
     "regressor": "regression",
 }
-"""By scikit-learn's type of an estimator that has ``predict``. A mixture's is the component that a
-row most likely comes from."""
+"""The task by scikit-learn's type of an estimator with ``predict``. A mixture predicts the most
+likely component."""
 
 _OUTLIER, _INLIER = -1, 1
 
 
 class ModelOutputs(NamedTuple):
-    """What a model does.
+    """The task and the outputs of a model.
 
     Attributes:
-        task: in scikit-learn's words.
-        outputs: what it answers, in the order of a contract.
-        classes: the labels of a classifier of one target.
+        task: the task, in scikit-learn's terms.
+        outputs: the outputs, in the order of a contract.
+        classes: the labels of a classifier with one target.
     """
 
     task: Task
@@ -55,37 +58,37 @@ class ModelOutputs(NamedTuple):
 
 
 def described(pipeline: Any, rows: Any, y: Any = None) -> ModelOutputs:
-    """What a fitted model answers.
+    """Describe what a fitted model answers.
 
-    Predictions are called after the columns of ``y``, where it has several. Probabilities are
-    answered where there is ``predict_proba``, else scores where there is ``decision_function`` or
-    ``score_samples``. What has no ``predict`` and can ``transform`` answers transformed rows.
+    Predictions are named after the columns of ``y``, if it has several. There are probabilities if
+    the model has ``predict_proba``, else scores if it has ``decision_function`` or
+    ``score_samples``. A model without ``predict`` but with ``transform`` returns transformed rows.
 
     Args:
-        pipeline: fitted.
+        pipeline: a fitted pipeline.
         rows: some rows that it was fitted on.
-        y: what it was fitted on.
+        y: the target that it was fitted on.
 
     Raises:
-        PackRefused: there is nothing that it answers new rows; labels, columns or values that no
-            answer can hold.
-        Exception: whatever the pipeline raises.
+        PackRefused: it cannot answer new rows, or its labels, columns or values cannot be part of
+            an answer.
+        Exception: anything that the pipeline raises.
     """
     predict, transform = method(pipeline, "prediction"), method(pipeline, "value")
     if predict is not None:
         answer = predict(rows)
-        columns = as_columns(answer)
-        targets = target_names(y if y is not None else answer, len(columns))
+        columns = _columns(answer, rows, "predict")
+        targets = _target_names(y, answer, len(columns))
         found = _predictions(pipeline, columns, targets, rows, y)
     elif transform is not None:
         answer = transform(rows)
-        if getattr(answer, "ndim", 1) == 2:  # before a sparse one is written out
+        if getattr(answer, "ndim", 1) == 2:  # before a sparse answer is made dense
             _check_width(answer.shape[1])
-        columns = as_columns(answer)
+        columns = _columns(answer, rows, "transform")
         names = _names_out(pipeline, len(columns))
         found = ModelOutputs("transformation", tuple(map(_value, names, columns)))
     elif (score := method(pipeline, "score")) is not None:
-        columns = as_columns(score(rows))
+        columns = _columns(score(rows), rows, "score_samples")
         found = ModelOutputs("density_estimation", tuple(_scores(len(columns), (), ())))
     else:
         raise _answers_nothing(pipeline)
@@ -94,10 +97,42 @@ def described(pipeline: Any, rows: Any, y: Any = None) -> ModelOutputs:
 
 
 def target_names(y: Any, count: int) -> tuple[str, ...]:
-    """What several targets are called: the columns of ``y`` or of an answer, else their places."""
+    """Return the names of several targets: the columns of ``y`` or of an answer, else numbers."""
     if isinstance(y, pd.DataFrame) and y.shape[1] == count:
         return tuple(map(str, y.columns))
     return tuple(map(str, range(count)))
+
+
+def _target_names(y: Any, answer: Any, count: int) -> tuple[str, ...]:
+    """By the columns of ``y``; by those of the answer where ``y`` has others, as one quantity has
+    of which several quantiles are predicted."""
+    named = isinstance(y, pd.DataFrame) and y.shape[1] == count
+    return target_names(y if named else answer, count)
+
+
+def _columns(answer: Any, rows: Any, name: str) -> list[Column]:
+    """The columns of an answer that has a value, or one of each column, for every row.
+
+    Raises:
+        PackRefused: it has not.
+    """
+    count = rows.shape[0] if hasattr(rows, "shape") else len(rows)
+    try:
+        columns = as_columns(answer, count)
+    except ValueError:  # lists of different lengths, or more than two dimensions
+        columns = []
+    if columns and all(len(column) == count for column in columns):
+        return columns
+    kind = type(answer).__name__
+    size = f" of {len(answer)}" if isinstance(answer, list | tuple) else ""
+    size += f" of shape {answer.shape}" if hasattr(answer, "shape") else ""
+    raise PackRefused(
+        f"`{name}` answers a {kind}{size} for {count} rows; expected a number or a label for each, "
+        "or a row of as many for all",
+        where=name,
+        hint="let it return an array with a row for each row of X, such as "
+        "np.column_stack([mean, std]); of sets of labels, a column of true and false for each",
+    )
 
 
 def _predictions(
@@ -109,7 +144,7 @@ def _predictions(
     outputs = [
         Output(
             name=f"prediction_{target}" if target is not None else "prediction",
-            type="float" if task == "regression" else _type_of(labels, column),
+            type=_quantity(column) if task == "regression" else _type_of(labels, column),
             target=target,
             classes=labels if target is not None else (),
         )
@@ -120,7 +155,8 @@ def _predictions(
     if predict_proba is not None:
         answer = predict_proba(rows)
         widths = [part.shape[1] for part in answer] if isinstance(answer, list) else None
-        outputs += _probabilities(len(as_columns(answer)), widths, targets, classes)
+        count = len(_columns(answer, rows, "predict_proba"))
+        outputs += _probabilities(count, widths, targets, classes)
     elif score is not None:
         of_classes = () if _scores_pairs(pipeline) else classes[0]
         outputs += _scores(len(as_columns(score(rows))), targets, of_classes)
@@ -128,7 +164,7 @@ def _predictions(
 
 
 def _task(pipeline: Any, predicted: Sequence[Column], y: Any) -> Task:
-    """By scikit-learn's type of estimator; else whether labels or quantities are predicted."""
+    """Return the task by scikit-learn's estimator type, else by what is predicted."""
     known = _TASKS.get(estimator_type(pipeline))
     if known is not None:
         return known
@@ -140,7 +176,7 @@ def _task(pipeline: Any, predicted: Sequence[Column], y: Any) -> Task:
 
 
 def estimator_type(pipeline: Any) -> str | None:
-    """scikit-learn's word for it; None where it has none, or is not made for scikit-learn."""
+    """Return scikit-learn's estimator type; None if it has none or is not an estimator."""
     try:
         found: str | None = get_tags(pipeline).estimator_type
     except Exception:  # the user's code, or a class without tags
@@ -155,7 +191,7 @@ def _are_labels(column: Column) -> bool:
 
 
 def _classes(pipeline: Any, task: Task, predicted: list[Column], y: Any) -> list[Labels]:
-    """By target, the labels of a classifier; nothing of anything else."""
+    """Return the labels of a classifier by target; none for other models."""
     if task == "outlier_detection":
         return [(_OUTLIER, _INLIER)] * len(predicted)
     if task != "classification":
@@ -168,7 +204,7 @@ def _classes(pipeline: Any, task: Task, predicted: list[Column], y: Any) -> list
     given = [] if y is None else as_columns(y)
     if len(given) == len(predicted):
         return [_labels(np.unique(column)) for column in given]
-    # Without y, a matrix of zeros and ones, of which `classes_` are the places of the columns.
+    # Without y, it is a matrix of zeros and ones, and `classes_` are its column numbers.
     return [() if known is None else (0, 1)] * len(predicted)
 
 
@@ -180,7 +216,7 @@ def _plain(label: Any) -> Scalar:
     if not isinstance(label, bool | int | float | str):
         raise PackRefused(
             f"expected classes that are strings, numbers or booleans, got {label!r}",
-            hint="fit it on y as strings or whole numbers",
+            hint="fit it on y as strings or integers",
         )
     return label
 
@@ -191,7 +227,7 @@ def _probabilities(
     targets: Sequence[str],
     classes: Sequence[Labels],
 ) -> list[Output]:
-    """A class each; of a matrix for targets of two classes, the second class of each target."""
+    """Describe one output per class; for targets of two classes perhaps only the second class."""
     if not targets:
         labels = classes[0] or tuple(range(count))
         if count == 1 and len(labels) == 2:
@@ -222,7 +258,7 @@ def _probabilities(
             f"{', '.join(str(len(labels)) for labels in classes)} classes of the targets "
             f"{', '.join(targets)}",
             where="predict_proba",
-            hint="fit it on rows that hold every class of every target",
+            hint="fit it on rows that contain every class of every target",
         )
     return [
         Output(
@@ -237,7 +273,7 @@ def _probabilities(
 
 
 def _scores_pairs(pipeline: Any) -> bool:
-    """Whether scores are of pairs of classes, of which three classes have three too."""
+    """Return whether scores are for pairs of classes; three classes also have three pairs."""
     try:
         parameters = pipeline.get_params(deep=True)
     except Exception:  # the user's code, or a class without parameters
@@ -249,7 +285,7 @@ def _scores_pairs(pipeline: Any) -> bool:
 
 
 def _scores(count: int, targets: Sequence[str], classes: Sequence[Scalar]) -> list[Output]:
-    """One; one for each target or class; else numbered, as of pairs of classes."""
+    """Describe scores: one, one per target or class, or numbered ones, as for pairs of classes."""
     if targets and count == len(targets):
         return [
             Output(name=f"score_{target}", type="float", kind="score", target=target)
@@ -265,7 +301,7 @@ def _scores(count: int, targets: Sequence[str], classes: Sequence[Scalar]) -> li
 
 
 def _names_out(pipeline: Any, count: int) -> list[str]:
-    """The names of a transformer's columns, where it gives one to each."""
+    """Return the names of a transformer's columns, if it names each; else numbered names."""
     try:
         names = [str(name) for name in pipeline.get_feature_names_out()]
     except Exception:  # the user's code, or a step that does not name its columns
@@ -279,8 +315,20 @@ def _value(name: str, column: Column) -> Output:
     return Output(name=name, type=_type_of((), column), kind="value")
 
 
+def _quantity(column: Column) -> OutputType:
+    """The type of a regression's answer, which is served as floats."""
+    found = _type_of((), column)
+    if found == "string":
+        raise PackRefused(
+            "it is a regressor, or was fitted on numbers, and answers text",
+            where="predict",
+            hint="give its class ClassifierMixin, or let `predict` return numbers",
+        )
+    return "float"
+
+
 def _type_of(labels: Sequence[Scalar], column: Column) -> OutputType:
-    """The type of a column by its labels, where it is known to have any; else by its dtype."""
+    """Return the type of a column by its labels, if they are known; else by its dtype."""
     if labels:
         kinds = {type(label) for label in labels}
         if kinds == {bool}:
@@ -307,7 +355,8 @@ def _type_of(labels: Sequence[Scalar], column: Column) -> OutputType:
         }
         if inferred in by_inferred:
             return by_inferred[inferred]
-        raise _no_answer(f"objects of kind {inferred}")
+        names = sorted({type(value).__qualname__ for value in column if value is not None})
+        raise _no_answer(f"values of type {listed(names, MOST_KINDS, '`{}`')}")
     if column.dtype.kind not in by_kind:
         raise _no_answer(f"values of dtype `{column.dtype}`")
     return by_kind[column.dtype.kind]
@@ -315,9 +364,9 @@ def _type_of(labels: Sequence[Scalar], column: Column) -> OutputType:
 
 def _no_answer(what: str) -> PackRefused:
     return PackRefused(
-        f"it answers {what}, which JSON has not",
+        f"it answers {what}, and an output is a number, a boolean or text",
         where="the outputs",
-        hint="add a last step that makes numbers or strings of them",
+        hint="add a last step that converts them to numbers or strings",
     )
 
 
@@ -343,7 +392,7 @@ def _check(outputs: Sequence[Output]) -> None:
 
 
 def _answers_nothing(pipeline: Any) -> PackRefused:
-    """A model that answers no new rows, and what to do about it."""
+    """Return the refusal of a model that cannot answer new rows, with what to do."""
     last = pipeline
     while hasattr(last, "steps") and last.steps:
         last = last.steps[-1][1]
@@ -370,9 +419,9 @@ def _answers_nothing(pipeline: Any) -> PackRefused:
                 hint=hint,
             )
     if callable(getattr(last, "fit_resample", None)):
-        hint = "pass the whole pipeline, with the model as its last step"
+        hint = "pass the complete pipeline, with the model as its last step"
         return PackRefused(f"{name} only resamples training data", hint=hint)
     return PackRefused(
         f"{name} has no `predict`, `transform` or `score_samples`: nothing that answers new rows",
-        hint="pass the whole pipeline, with a model as its last step",
+        hint="pass the complete pipeline, with a model as its last step",
     )

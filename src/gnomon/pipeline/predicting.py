@@ -1,8 +1,8 @@
-"""What a pipeline answers, as the contract's output columns.
+"""A pipeline's answers, as the contract's output columns.
 
 The answers are bit for bit those of the pipeline's own methods, ``predict``, ``predict_proba`` and
-so on. They are only reached with less work: a ``Pipeline`` is preprocessed once for all, and where
-a label follows from the probabilities it is not computed again.
+so on, but computed with less work: a ``Pipeline`` preprocesses only once for all methods, and if a
+label follows from the probabilities it is not computed again.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _ARGMAX = frozenset(
         "RandomForestClassifier",
     }
 )
-"""scikit-learn's classifiers whose label is the class of the largest score, where a larger score is
-a larger probability. Only these exact classes: a subclass may predict otherwise."""
+"""scikit-learn's classifiers whose label is the class with the largest probability. Only these
+exact classes: a subclass may predict differently."""
 
 
 class Predictor:
@@ -42,7 +42,7 @@ class Predictor:
 
     Args:
         pipeline: a fitted pipeline.
-        contract: says which outputs there are.
+        contract: defines the outputs.
     """
 
     def __init__(self, pipeline: Any, contract: Contract) -> None:
@@ -57,7 +57,7 @@ class Predictor:
         self._transforms = [step.transform for step in self._steps]
 
     def __call__(self, frame: pd.DataFrame) -> pa.RecordBatch:
-        """The outputs for every row of a frame of features as the pipeline was trained on.
+        """Return the outputs for every row of a frame of features like those of training.
 
         Raises:
             Exception: whatever the pipeline raises.
@@ -72,14 +72,14 @@ class Predictor:
         return _batch(_answers(model, ready, self._roles), schema)
 
     def take_shortcuts(self, frame: pd.DataFrame) -> bool:
-        """Reach the model by :mod:`~gnomon.pipeline.shortcuts` from now on.
+        """Use :mod:`~gnomon.pipeline.shortcuts` from now on, if they give the same bits.
 
         Args:
-            frame: rows to try them on first.
+            frame: rows to try the shortcuts on.
 
         Returns:
-            Whether they bring every bit of these rows to the model as the steps do, and it answers
-            with the same bits; if not, everything goes on to be called as it is.
+            Whether, for these rows, the model's input and its answers are the same bits as without
+            shortcuts; if not, the pipeline is still called without them.
         """
         try:
             shortcuts, model = [shortcut(step) for step in self._steps], quick_model(self._model)
@@ -98,13 +98,14 @@ class Predictor:
 
 
 class DirectPredictor:
-    """A fitted pipeline's answers by ``predict`` and its other methods as they are.
+    """A fitted pipeline's answers by direct calls of ``predict`` and its other methods.
 
-    What :class:`Predictor` gives with less work; for who does without it, and to hold it to.
+    :class:`Predictor` gives the same answers with less work; this is the alternative, and the
+    reference for its tests.
 
     Args:
         pipeline: a fitted pipeline.
-        contract: says which outputs there are.
+        contract: defines the outputs.
     """
 
     def __init__(self, pipeline: Any, contract: Contract) -> None:
@@ -112,7 +113,7 @@ class DirectPredictor:
         self._roles = _roles(contract)
 
     def __call__(self, frame: pd.DataFrame) -> pa.RecordBatch:
-        """The outputs for every row of a frame of features as the pipeline was trained on.
+        """Return the outputs for every row of a frame of features like those of training.
 
         Raises:
             Exception: whatever the pipeline raises.
@@ -121,17 +122,17 @@ class DirectPredictor:
 
 
 def outputs(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> pa.RecordBatch:
-    """The outputs for every row of a frame, by the pipeline's own steps; see :class:`Predictor`."""
+    """Return the outputs for every row of a frame, with :class:`Predictor`, without shortcuts."""
     return Predictor(pipeline, contract)(frame)
 
 
 def _roles(contract: Contract) -> list[Role]:
-    """The kinds of output that there are, in their order."""
+    """Return the kinds of outputs in the contract, in order."""
     return list(dict.fromkeys(output.role for output in contract.outputs))
 
 
 def _answers(model: Any, ready: Any, roles: Sequence[Role]) -> list[npt.NDArray[Any]]:
-    """The columns of every kind of output.
+    """Return the columns of every kind of output.
 
     Raises:
         AttributeError: the model has no method for a kind.
@@ -147,7 +148,7 @@ def _answers(model: Any, ready: Any, roles: Sequence[Role]) -> list[npt.NDArray[
 
 def _batch(columns: Sequence[npt.NDArray[Any]], schema: pa.Schema) -> pa.RecordBatch:
     if len(columns) != len(schema):
-        raise ValueError(f"expected {len(schema)} outputs, as the contract has, got {len(columns)}")
+        raise ValueError(f"expected {len(schema)} outputs, as in the contract, got {len(columns)}")
     return pa.RecordBatch.from_arrays(
         [pa.array(values, type=field.type) for values, field in zip(columns, schema, strict=True)],
         schema=schema,
@@ -161,7 +162,7 @@ def _through(transforms: Sequence[Transform], frame: Any) -> Any:
 
 
 def _same_bits(one: Any, other: Any) -> bool:
-    """Whether two matrices are alike to a model: in class, type, memory layout and every bit."""
+    """Return whether two matrices have the same class, type, memory layout and bits."""
     if type(one) is not type(other):
         return False
     if isinstance(one, pd.DataFrame):
@@ -175,7 +176,7 @@ def _same_bits(one: Any, other: Any) -> bool:
 
 
 def _classify(model: Any, ready: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Labels and probabilities."""
+    """Return labels and probabilities."""
     probabilities = np.asarray(model.predict_proba(ready))
     if _takes_argmax(type(model)) and _is_clear(probabilities):
         return model.classes_[probabilities.argmax(axis=1)], probabilities
@@ -187,7 +188,7 @@ def _takes_argmax(kind: type) -> bool:
 
 
 def _is_clear(probabilities: npt.NDArray[Any]) -> bool:
-    """Whether one class leads in every row."""
+    """Return whether one class leads clearly in every row."""
     if probabilities.shape[1] == 2:
         leads = np.abs(probabilities[:, 0] - probabilities[:, 1])
     else:

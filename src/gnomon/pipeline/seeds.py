@@ -14,7 +14,7 @@ __all__ = ["SeedWarning", "seeds", "warn_of_unseeded"]
 
 _PARAMETER = "random_state"
 _SEEDED = frozenset({"lightgbm", "xgboost"})
-"""Packages in which no seed is a fixed seed."""
+"""Packages that use a fixed seed if none is given."""
 
 _SEED_MEMBERS = frozenset(
     {"BaseEnsemble", "ClassifierChain", "IterativeImputer", "RANSACRegressor", "RegressorChain"}
@@ -27,17 +27,17 @@ class SeedWarning(UserWarning):
 
 
 def seeds(pipeline: Any, rows: int) -> dict[str, int | None]:
-    """The seed of every step that has one or drew without, by the parameter's full name.
+    """Return, by the parameter's full name, the seed of every step that has one or drew without.
 
-    None stands for a step that drew while it was fitted and has no number: no seed at all, or a
-    generator, whose state has moved on since.
+    None means that a step drew while it was fitted and its seed is not a number: it has no seed,
+    or a generator, whose state has changed since.
 
     Args:
-        pipeline: fitted.
-        rows: how many rows it was fitted on; some steps draw only from many.
+        pipeline: a fitted pipeline.
+        rows: how many rows it was fitted on; some steps draw only from many rows.
     """
     if not hasattr(pipeline, "get_params"):
-        return {}  # made for no scikit-learn, whose parameters have names
+        return {}  # not made for scikit-learn, whose parameters have names
     parameters = pipeline.get_params(deep=True)
     found: dict[str, int | None] = {}
     for name, value in sorted(parameters.items()):
@@ -59,17 +59,17 @@ def warn_of_unseeded(found: Mapping[str, int | None], stacklevel: int) -> None:
     if names:
         warnings.warn(
             f"{', '.join(f'`{name}`' for name in names)}: no seed, so this model cannot "
-            "be trained again; give one before fitting, or pass seeds=... if you seeded otherwise",
+            "be reproduced; set one before fitting, or pass seeds=... if you seeded in another way",
             SeedWarning,
             stacklevel=stacklevel + 1,
         )
 
 
 def _draws(step: Any, rows: int) -> bool:
-    """Whether what fitting the step gave depends on its random state.
+    """Return whether fitting the step depended on its random state.
 
-    Of scikit-learn's own, :data:`_RULES` tells those that draw only under some parameters. Any
-    other step with a ``random_state`` is taken to draw.
+    :data:`_RULES` lists scikit-learn's steps that draw only with some parameters. Any other step
+    with a ``random_state`` is assumed to draw.
     """
     kinds = [(kind.__module__.partition(".")[0], kind.__name__) for kind in type(step).__mro__]
     if any(package in _SEEDED for package, _ in kinds):
@@ -80,7 +80,7 @@ def _draws(step: Any, rows: int) -> bool:
 
 
 def _is_seeded_by_owner(path: str, parameters: Mapping[str, Any], pipeline: Any) -> bool:
-    """Whether the step is the pattern of an ensemble's members, which draws their seeds itself."""
+    """Return whether the step is the template of an ensemble that seeds its members itself."""
     above, _, name = path.rpartition("__")
     if name not in ("estimator", "base_estimator"):
         return False
@@ -100,7 +100,7 @@ def _lacks(parameter: str, value: Any) -> Rule:
 
 
 def _histograms(step: Any, rows: int) -> bool:
-    """Bins come from a sample of more than 200,000 rows; early stopping holds rows back."""
+    """Return whether it draws: for early stopping, ``max_features``, or bins of > 200,000 rows."""
     stops = getattr(step, "do_early_stopping_", True)
     return bool(stops or step.max_features < 1.0 or rows > 200_000)
 
@@ -110,7 +110,7 @@ def _quantiles(step: Any, rows: int) -> bool:
 
 
 def _linear_machine(step: Any, rows: int) -> bool:
-    """liblinear shuffles in its dual solvers and with the l1 penalty."""
+    """Return whether liblinear shuffles, as it does in dual solvers and with the l1 penalty."""
     only_dual = step.loss in ("hinge", "epsilon_insensitive")
     return bool(
         step.dual is True
@@ -185,5 +185,5 @@ _RULES: Mapping[str, Rule] = {
     "SVC": _probability,
     "TunedThresholdClassifierCV": _threshold,
 }
-"""By class, whether it draws under the parameters it has: what scikit-learn's documentation says of
-each ``random_state``. Subclasses follow their parents."""
+"""By class, whether it draws with its parameters, according to scikit-learn's documentation of each
+``random_state``. Subclasses follow their parents."""

@@ -1,11 +1,12 @@
-"""scikit-learn's steps, reached with less work: the same bits, without the checks in between.
+"""Shortcuts for scikit-learn's steps: the same bits with less work, without repeated checks.
 
-A call of a fitted ``ColumnTransformer`` costs milliseconds whatever the batch: every step inside
-checks its input's type, shape, names and values again, and columns are picked by label. What comes
-from a contract has been checked once. A *shortcut* does a step's arithmetic and nothing else, in
-scikit-learn's order of operations and memory layout, so its answer is the step's own bit for bit.
+A call of a fitted ``ColumnTransformer`` takes milliseconds for any batch size: every step inside
+checks its input's type, shape, names and values again, and columns are selected by label. Input
+that was decoded by a contract has already been checked. A *shortcut* does only a step's arithmetic,
+in scikit-learn's order of operations and memory layout, so its answer is that of the step, bit for
+bit.
 
-Shortcuts exist for exact classes as scikit-learn fits them, of the releases that
+Shortcuts exist only for exact classes as scikit-learn fits them, in the releases that
 :mod:`gnomon.compat.sklearn` knows; ``GNOMON_FAST_PIPELINE=0`` turns them off. Anything else - a
 subclass, an option not listed, a value that needs a check - goes to the step's own ``transform``,
 which also raises its own errors.
@@ -36,7 +37,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 
 def shortcut(step: Any) -> Transform:
-    """What gives ``step.transform(X)`` with less work where it can, and calls it where it cannot.
+    """Return a faster ``step.transform``, which calls the step's own if it must.
 
     Args:
         step: a fitted transformer; ``None`` and ``"passthrough"`` change nothing.
@@ -53,18 +54,18 @@ def shortcut(step: Any) -> Transform:
 
 
 def quick_model(model: Any) -> Any:
-    """A model that gives the answers of ``model`` with less work where it can, else ``model``.
+    """Return a faster model with the same answers, if there is one; else ``model``.
 
-    Histogram gradient boosting has every call encode its categories and check its input by a
-    ``ColumnTransformer`` of its own, and prepares again for every tree what all of them need.
+    In every call, histogram gradient boosting encodes categories and checks its input with an
+    internal ``ColumnTransformer``, and prepares for every tree again what all trees need.
 
     Args:
-        model: a fitted model. It stays as it is.
+        model: a fitted model, which is not changed.
     """
     if type(model) not in _BOOSTING or not private.is_seen_release():
         return model
     if hasattr(model, "feature_names_in_"):
-        return model  # It was fitted on a frame, and wants one.
+        return model  # It was fitted on a frame, and needs one.
     columns = model.n_features_in_
     encoder = private.encoder_of_boosting(model)
     encode = _same if encoder is None else shortcut(encoder)
@@ -137,14 +138,14 @@ def _feature_union(step: FeatureUnion, plain: Transform) -> Transform | None:
 
 
 def _stack(parts: Sequence[Any]) -> Any:
-    """Matrices side by side; None when one is no matrix, which the step has an error for."""
+    """Join matrices side by side; None if one is not a matrix, so that the step can raise."""
     if any(getattr(part, "ndim", 0) != 2 for part in parts):
         return None
     return np.hstack([part.toarray() if sparse.issparse(part) else part for part in parts])
 
 
 def _sparse_stack(parts: Sequence[Any]) -> Any:
-    """Sparse matrices and floats side by side; None when a part would have to be converted."""
+    """Join sparse matrices and floats side by side; None if a part would need a conversion."""
     for part in parts:
         if not sparse.issparse(part) and not (type(part) is np.ndarray and part.dtype == float):
             return None
@@ -185,7 +186,7 @@ def _standard_scaler(step: StandardScaler, plain: Transform) -> Transform:
 def _simple_imputer(step: SimpleImputer, plain: Transform) -> Transform | None:
     fill = np.asarray(step.statistics_)
     if step.missing_values == step.missing_values or fill.dtype != np.float64:
-        return None  # What is missing is something else than NaN.
+        return None  # Missing values are not marked by NaN.
     if np.isnan(fill).any():
         return None
     shown = step.indicator_.features_ if step.indicator_ is not None else None
@@ -251,8 +252,8 @@ def _ordinal(step: OrdinalEncoder, plain: Transform) -> Transform | None:
 
 
 Coder: TypeAlias = Callable[[Any], "npt.NDArray[np.int_] | None"]
-"""Gives the place of every value among a column's categories, -1 for one that is not among them;
-None when a value needs the encoder's own rules."""
+"""Returns the index of every value among a column's categories, -1 for one that is not among them;
+None if a value needs the encoder's own rules."""
 
 
 def _coders(step: Any) -> list[Coder] | None:
@@ -303,7 +304,7 @@ def _codes(coders: Sequence[Coder], X: Any) -> npt.NDArray[np.int_] | None:  # n
 
 
 def _is_plain(X: Any, columns: int) -> bool:  # noqa: N803
-    """Whether a step's checks of its input would find nothing: floats, none of them infinite."""
+    """Return whether the input would pass a step's checks: floats, none of them infinite."""
     return _is_matrix(X) and X.shape[1] == columns and not np.isinf(X).any()
 
 

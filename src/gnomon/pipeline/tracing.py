@@ -1,4 +1,4 @@
-"""What every step of a pipeline makes of a frame."""
+"""The output of every step of a pipeline for a frame."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ Names = list[str] | None
 
 
 def trace(pipeline: Any, given: Any) -> dict[str, pd.DataFrame]:
-    """The output of every transformer, in the order they run.
+    """Return the output of every transformer, in the order in which they run.
 
-    Pipelines, column transformers, feature unions and the best pipeline of a search are walked;
-    anything else is one step. The last estimator, which predicts, is left out; so a model
+    Pipelines, column transformers, feature unions and the best pipeline of a search are entered;
+    anything else is one step. The last estimator, which predicts, is left out, so a model
     without preprocessing has an empty trace.
 
     Args:
-        pipeline: fitted.
-        given: rows as the pipeline was trained on them: a frame, or whatever it takes.
+        pipeline: a fitted pipeline.
+        given: rows in the form of the training data: a frame, or any other input.
 
     Returns:
-        By path, such as ``columns/hour``, a frame of that step's output. Columns are named by
-        ``get_feature_names_out``, else ``hour_0``, ``hour_1``… Of a sparse output only columns
-        with a value are there; ``attrs["width"]`` is the number of all columns, ``attrs["types"]``
-        their dtypes as the step gave them.
+        By path, such as ``columns/hour``, a frame with that step's output. Columns are named by
+        ``get_feature_names_out``, else ``hour_0``, ``hour_1``… A sparse output has only its
+        columns with a value; ``attrs["width"]`` is the number of all columns, ``attrs["types"]``
+        their dtypes in the step's output.
 
     Raises:
         PredictionFailed: a step raised; ``where`` is its path.
@@ -43,7 +43,7 @@ def trace(pipeline: Any, given: Any) -> dict[str, pd.DataFrame]:
 
 
 def column_names(pipeline: Any, given: Any) -> dict[str, list[str]]:
-    """By path, the names of *all* columns of a step's output, in its order.
+    """Return, by path, the names of *all* columns of each step's output, in order.
 
     Raises:
         PredictionFailed: a step raised; ``where`` is its path.
@@ -56,7 +56,7 @@ def column_names(pipeline: Any, given: Any) -> dict[str, list[str]]:
 
 
 def leaves(pipeline: Any) -> Iterator[tuple[str, Any]]:
-    """The path and the transformer of every step that :func:`trace` shows."""
+    """Yield the path and the transformer of every step in :func:`trace`."""
     pipeline = getattr(pipeline, "best_estimator_", pipeline)
     if isinstance(pipeline, Pipeline):
         yield from _members(pipeline.steps[:-1], "")
@@ -89,7 +89,7 @@ def _steps(pipeline: Any, given: Any) -> Iterator[Step]:
 def _chain(
     steps: Sequence[tuple[str, Any]], given: Any, names: Names, prefix: str
 ) -> Iterator[Step]:
-    """The steps of a pipeline, each on the output of the one before."""
+    """Run the steps of a pipeline, each on the output of the previous one."""
     for name, step in steps:
         if not hasattr(step, "transform"):
             continue  # "passthrough", None, or a sampler that only works in training
@@ -99,14 +99,14 @@ def _chain(
 
 
 def _inside(step: Any, given: Any, names: Names, path: str) -> Iterator[Step]:
-    """The leaves of ``step``: itself, unless it is made of others."""
+    """Run the leaves of ``step``: its members, or itself if it has none."""
     if isinstance(step, Pipeline):
         yield from _chain(step.steps, given, names, f"{path}/")
     elif isinstance(step, ColumnTransformer):
         for name, member, columns in step.transformers_:
             if hasattr(member, "transform"):
                 part = take_columns(given, columns)
-                if part.ndim == 1 or part.shape[1]:  # without columns it was never fitted
+                if part.ndim == 1 or part.shape[1]:  # a member without columns was never fitted
                     yield from _inside(member, part, _names(part), f"{path}/{name}")
     elif isinstance(step, FeatureUnion):
         for name, member in step.transformer_list:
@@ -157,7 +157,7 @@ def _framed(output: Any, names: Names, path: str) -> pd.DataFrame:
 
 
 def _types(values: Any, names: list[str]) -> dict[str, str]:
-    """By column, the dtype as the step gave it; of an array, one for all under no name."""
+    """Return the dtypes of a step's columns by name; for an array, one dtype under ""."""
     if isinstance(values, pd.DataFrame):
         return dict(zip(names, map(str, values.dtypes), strict=True))
     return {names[0] if isinstance(values, pd.Series) else "": str(values.dtype)}

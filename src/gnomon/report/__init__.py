@@ -1,4 +1,4 @@
-"""Reports: what was found as data, one model of how it is shown, a terminal and a page of it."""
+"""Reports: findings as data, a common document model, and its terminal and HTML output."""
 
 from gnomon.report.comparison_document import print_report, to_html
 from gnomon.report.counts import Column, Count, Share, Value

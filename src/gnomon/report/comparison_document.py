@@ -1,4 +1,4 @@
-"""How a comparison of two sides is shown: its verdict, its evidence and what that rests on."""
+"""The document of a comparison of two sides: its verdict, its evidence, and the rows behind it."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ _COLUMNS_PER_STEP = 6
 _COURSES = 20
 _BRIEF_COLUMNS = 8
 _EXAMPLES = 4
-"""Rows that are shown before the others are folded away."""
+"""How many rows are shown; the others are folded away."""
 
 
 def to_html(report: Report) -> str:
-    """The page of a comparison. It names no other file and no address."""
+    """Render a comparison as one HTML page, without links to other files or addresses."""
     return document_page(comparison_document(report))
 
 
@@ -67,7 +67,7 @@ def print_report(report: Report, console: Console | None = None) -> None:
 
 
 def comparison_document(report: Report) -> Document:
-    """What a comparison shows."""
+    """Build the document of a comparison."""
     confidence = numbers.percent(report.divergence.confidence)
     return Document(
         title=report.title,
@@ -106,8 +106,8 @@ def _sections(report: Report) -> Iterator[Section]:
     if report.ladder:
         yield Section(
             title="The same rows, run again",
-            lead="A sample of them, in other batches: if the answers change from one line to the "
-            "next, the cause is in the artifact's own code.",
+            lead="A sample of the rows, in other batches: if the answers change from one line to "
+            "the next, the cause is in the artifact's code.",
             blocks=(_ladder(report),),
         )
     if report.distributions:
@@ -164,7 +164,7 @@ def _over_time(report: Report) -> Section:
 
 
 def _courses(report: Report) -> Iterator[Section]:
-    """The columns that differ at some time, on one axis of time."""
+    """Plot the columns that differ at some time, on one time axis."""
     differing = [c for c in report.over_time if any(m.consistency < 1 for m in c.moments)]
     if not differing or not report.divergence.rows:
         return
@@ -220,7 +220,7 @@ def _walk(report: Report, walk: Walk) -> Section:
 
 
 def _steps(walk: Walk) -> Iterator[TableRow]:
-    """The walk's columns by step; of each step those that differ, up to a handful."""
+    """Yield a row for each step of the walk, and for up to six of its columns that differ."""
     for step, group in groupby(walk.columns, key=lambda column: column.place):
         columns = list(group)
         differing = [column for column in columns if column.diverged]
@@ -259,12 +259,12 @@ def _findings(report: Report) -> Iterator[FindingCard]:
             says=one.sentence,
             about=about.removeprefix("; "),
             evidence=one.evidence,
-            action="" if one is report.diagnosis else one.action,  # The summary has the first's.
+            action="" if one is report.diagnosis else one.action,  # The first is in the summary.
         )
 
 
 def _ladder(report: Report) -> Table:
-    """Each rung: its name, how rows were run, and how many came out as either side has them."""
+    """Build a row for each rung: its name, how it ran, and how many rows equal either side."""
     left, right = f"as {report.left}", f"as {report.right}"
     rows = []
     for rung in report.ladder:
@@ -284,7 +284,7 @@ def _ladder(report: Report) -> Table:
 
 
 def _swaps(report: Report) -> Table:
-    """Each column set to the right side's values: rows that agree again, and what is left."""
+    """Build a row for each column set to the right side's values: its effect on the answers."""
     rows = []
     for swap in report.swaps:
         back = f"{numbers.count(swap.back.rows)} of {numbers.count(swap.back.of)}"
@@ -295,7 +295,9 @@ def _swaps(report: Report) -> Table:
         columns=(
             TableColumn(title="Column", kind="name"),
             TableColumn(title="Rows that agree again", kind="number", label="agree again"),
-            TableColumn(title="Answers apart by, on average", kind="number", label="apart by"),
+            TableColumn(
+                title="Mean difference, before to after", kind="number", label="mean difference"
+            ),
         ),
         rows=tuple(rows),
     )

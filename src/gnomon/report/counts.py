@@ -1,4 +1,4 @@
-"""What every part of a report is made of: values, and rows counted."""
+"""The basic parts of a report: values, and counts of rows."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Value = bool | int | float | str | None
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
-    """``rows`` out of ``of``, and the interval the true share lies in.
+    """``rows`` out of ``of``, with the interval of the true share.
 
     Attributes:
-        low: the interval's lower end, 0 to 1; see ``rollout/sequential.py``.
+        low: the interval's lower end, 0 to 1; see ``compare/sequential.py``.
         high: its upper end.
-        confidence: of the interval.
+        confidence: the confidence of the interval.
     """
 
     rows: int
@@ -28,12 +28,12 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def share(self) -> float:
-        """``rows / of``; 0 of nothing."""
+        """``rows / of``; 0 if there are no rows."""
         return self.rows / self.of if self.of else 0.0
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
-    """A number of rows and why they are counted apart."""
+    """A number of rows, with the reason why they are counted separately."""
 
     reason: str
     rows: int
@@ -46,18 +46,17 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         kind: ``output``, ``feature`` (as decoded from the request) or ``step``.
         tolerance: what counts as agreeing, in words.
-        rows: rows compared, each counted once in ``exact`` (bit-identical), within tolerance
-            or ``diverged``.
+        rows: rows compared; each is ``exact`` (bit-identical), within tolerance, or ``diverged``.
         left_null: rows with null on the left only; they diverge.
         right_null: rows with null on the right only; they diverge.
         both_null: rows with null on both sides; they agree.
         flips: rows whose decision differs; None for a column that decides nothing.
         smape: symmetric mean absolute percentage error of finite pairs, a share from 0 to 2; None
             for labels and timestamps.
-        quantiles: of left minus right, ``min``, ``p01`` ... ``max``: over all rows, or in a walk
+        quantiles: ``min``, ``p01`` ... ``max`` of left minus right: over all rows, or in a walk
             over the rows that differ; empty for labels.
-        estimate: the share of all compared rows that diverge, where ``rows`` is a sample that
-            holds diverging rows more often than others.
+        estimate: the share of all compared rows that diverge, where ``rows`` is a sample in which
+            diverging rows are more frequent.
     """
 
     name: str
@@ -84,7 +83,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def place(self) -> str:
-        """The pipeline step the column comes out of; else ``inputs`` or ``outputs``."""
+        """The pipeline step that computes the column; else ``inputs`` or ``outputs``."""
         if self.kind == "step":
             return self.name.rpartition("/")[0]
         return "inputs" if self.kind == "feature" else "outputs"

@@ -1,4 +1,4 @@
-"""Where the two sides of a report part, and why: the walk, the ladder and the diagnosis."""
+"""Where and why the two sides of a report differ: the walk, the ladder and the diagnosis."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["Diagnosis", "Rung", "Swap", "Walk"]
 
 
 class Walk(msgspec.Struct, frozen=True, kw_only=True):
-    """The same rows followed through the pipeline, step by step, in the order they are computed.
+    """The same rows traced through the pipeline, step by step, in the order of computation.
 
     Attributes:
-        rows: rows followed: a sample of those compared.
+        rows: how many rows were traced: a sample of those compared.
         diverged: how many of them diverge in the outputs.
-        reproduced: rows whose logged outputs came out again, bit for bit, when re-run.
+        reproduced: rows whose logged outputs were reproduced, bit for bit, when run again.
         lost: rows of the sample that could not be run again.
-        columns: features, every step's columns, then outputs: those that both sides have, in
-            pipeline order; counts are of the rows followed.
-        first: the first column that differs; None when none does.
+        columns: features, step columns, then outputs: those that both sides have, in pipeline
+            order; counts are of the traced rows.
+        first: the first column that differs; None if no column does.
     """
 
     rows: int
@@ -33,26 +33,26 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the two sides part, and why if that could be confirmed.
+    """Where the two sides differ and, if it could be confirmed, why.
 
     Attributes:
-        verdict: ``confirmed`` when undoing the named cause made the mismatch vanish; else
+        verdict: ``confirmed`` when undoing the named cause removed the mismatch; else
             ``unknown``.
         column: the first column that differs.
-        step: the step it comes out of; empty for a feature as it was sent.
+        step: the step that computes it; empty for a feature as it was sent.
         cause: the cause's name, ``unknown`` when nothing was confirmed.
         sentence: the finding in one plain sentence.
-        evidence: what was tried and seen, in plain sentences.
+        evidence: what was tried and observed, in plain sentences.
         action: what to do about it.
         repaired: of the rows that differ, how many agree once the cause is undone.
         columns: other columns that differ for the same reason.
-        accounts: of the rows that diverge, how many do because of this: with everything else
-            repaired their answers still differ.
+        accounts: of the rows that diverge, how many do because of this: their answers still differ
+            with everything else repaired.
         moves: how far the score moves on those rows when this is repaired, on average.
-        segment: what the rows that differ share, such as ``carrier is AA``; None where they are
-            anywhere.
-        since: from when on they differ, ISO 8601 in UTC; None where they always did.
-        also: further causes, each on its own; those that account for fewer rows come later.
+        segment: a value that the differing rows share, such as ``carrier is AA``; None if they
+            share none.
+        since: the time from which they differ, ISO 8601 in UTC; None if from the start.
+        also: further causes, as separate diagnoses; those that account for fewer rows come later.
     """
 
     verdict: Literal["confirmed", "unknown"]
@@ -72,7 +72,7 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def causes(self) -> tuple[str, ...]:
-        """The names of all causes that were confirmed, the first one first."""
+        """The names of all confirmed causes, the main one first."""
         return tuple(d.cause for d in (self, *self.also) if d.verdict == "confirmed")
 
     @property
@@ -84,14 +84,14 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rung(msgspec.Struct, frozen=True, kw_only=True):
-    """One rung of the replay ladder: the same rows, run in another way.
+    """One rung of the replay ladder: the same rows, run in a different way.
 
     Attributes:
         name: ``R0`` to ``R5``.
         what: how they were run.
-        rows: how many.
-        as_left: rows that came out as the left side has them.
-        as_right: rows that came out as the right side has them; None where it has no answers.
+        rows: how many rows were run.
+        as_left: rows whose answers equal those of the left side.
+        as_right: rows whose answers equal those of the right side; None if it has no answers.
     """
 
     name: str
@@ -102,13 +102,13 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Swap(msgspec.Struct, frozen=True, kw_only=True):
-    """What answers do when one column alone is set to the right side's values.
+    """The effect on the answers of setting one column alone to the right side's values.
 
     Attributes:
         back: of the rows that diverge, how many then agree.
         flips_back: rows whose decision differed and no longer does.
         apart: the mean of each row's largest absolute difference before.
-        left: and after.
+        left: the same mean after.
     """
 
     column: str

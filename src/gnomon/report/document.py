@@ -1,11 +1,11 @@
-"""What a report shows, whatever it is about: sections of findings, tables and figures.
+"""A document model for all reports: sections of findings, tables and figures.
 
-A comparison and a measurement of drift each say their results in these terms once. One writer makes
-a page of them (:mod:`gnomon.report.html`), another what a terminal shows
-(:mod:`gnomon.report.terminal`), which has less room: ``where`` says what is for which.
+Comparisons and drift reports each build one document. It is rendered as a page
+(:mod:`gnomon.report.html`) and in a terminal (:mod:`gnomon.report.terminal`), which has less room:
+``where`` selects the parts for either.
 
-`names` in backticks are set off as code in titles, in the summary and in what findings say; every
-other text is shown as it is, since it may be of a user's data.
+`names` in backticks are shown as code in titles, in the summary and in the sentences of findings;
+all other text is shown unchanged, because it may contain a user's data.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ __all__ = [
 Tone = Literal["good", "bad", "unsure", "plain", "muted"]
 Where = Literal["both", "page", "terminal"]
 Lines: TypeAlias = tuple[tuple[str, str], ...]
-"""Labels, each with what it says."""
+"""Labels, each with its text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """A mark that says what a colour says too: colour is never the only sign."""
+    """A mark with the meaning of its colour, because colour is never the only sign."""
 
     text: str
     tone: Tone = "plain"
@@ -51,7 +51,7 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class VerdictLabel:
-    """The verdict as its sign and its word."""
+    """The verdict as a sign and a word."""
 
     sign: Sign
     word: str
@@ -67,7 +67,7 @@ class Spark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeList:
-    """A few words, ``strong`` ones first, then names, each with a few words more."""
+    """A line of text, after the bold ``strong``, followed by names with a few words each."""
 
     title: str
     strong: str = ""
@@ -79,15 +79,15 @@ class TableCell:
     """One cell.
 
     Attributes:
-        text: what it says.
-        note: more, muted, beside it.
+        text: the text.
+        note: more text, muted, after it.
         code: whether the text is a name.
-        below: more, muted, each on a line of its own.
-        tag: a short label after it that must not be missed.
-        tone: of the text.
-        meter: a share that is drawn as a bar too.
-        bars: drawn in place of a text, in percent of the cell; ``text`` describes them.
-        sparks: the same for a terminal.
+        below: more texts, muted, each on a separate line.
+        tag: a short, prominent label after it.
+        tone: the tone of the text.
+        meter: a share that is also drawn as a bar.
+        bars: drawn instead of the text, in percent of the cell; ``text`` describes them.
+        sparks: the bars for a terminal.
     """
 
     text: str = ""
@@ -107,10 +107,10 @@ class TableColumn:
 
     Attributes:
         title: its heading.
-        label: what stands before each value where a phone has no room for headings.
+        label: a label before each value where a phone has no room for headings.
         kind: ``sign`` (one character), ``name`` (what a row is about), ``number``, ``time``,
             ``ids`` (monospaced), ``bars`` (drawn) or ``text``.
-        where: who shows it.
+        where: where it is shown.
     """
 
     title: str = ""
@@ -124,8 +124,8 @@ class TableRow:
     """One row: a sign, if the first column is for signs, and a cell for every other column.
 
     Attributes:
-        level: ``group`` heads the ``member`` rows after it; ``first`` is the member that matters.
-        where: who shows it.
+        level: ``group`` heads the ``member`` rows after it; ``first`` is the most important member.
+        where: where it is shown.
     """
 
     cells: tuple[TableCell, ...]
@@ -140,10 +140,10 @@ class Table:
 
     Attributes:
         more: further rows for a page, folded away under the text ``more_title``.
-        rest: what a terminal leaves out, in words.
+        rest: text about the rows that a terminal leaves out.
         sides: whether its last two columns are the same value on two sides, which a phone shows
             side by side.
-        about: what it is of.
+        about: what the table is about.
     """
 
     columns: tuple[TableColumn, ...]
@@ -161,10 +161,10 @@ class FindingCard:
 
     Attributes:
         severity: ``good`` where the cause is known, ``unsure`` where it is not.
-        title: with its sign.
+        title: the title, with its sign.
         says: the finding in a sentence.
         about: what it is about, muted.
-        evidence: what was tried and seen.
+        evidence: what was tried and observed.
         action: what to do about it.
     """
 
@@ -178,13 +178,13 @@ class FindingCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """A plot with its words.
+    """A plot with its texts.
 
     Attributes:
-        title: describes it to who cannot see it.
-        y_label: what is measured, with its unit.
-        x_label: over what.
-        style: ``side`` for one of two sides, ``bad`` for what should not be.
+        title: a description for readers who cannot see it.
+        y_label: the measured quantity, with its unit.
+        x_label: the quantity on the other axis.
+        style: ``side`` for one of two sides, ``bad`` for values that should be low.
     """
 
     plot: Plot
@@ -199,13 +199,13 @@ class Figure:
     """Plots of one thing, in order.
 
     Attributes:
-        name: the column; nothing where the section says all.
-        note: what kind of thing it is.
-        sign: whether it is as it should be.
+        name: the column; empty where the section's text is enough.
+        note: the kind of the column.
+        sign: whether it is as expected.
         says: the finding.
-        legend: the two sides, filled and dashed.
-        pairs: labels with the shares that they have on both sides, where there is no plot.
-        pairs_label: what those shares are of.
+        legend: the names of the two sides, filled and dashed.
+        pairs: labels with their shares on both sides, where there is no plot.
+        pairs_label: the quantity of which these are shares.
         captions: sentences under the plots, with the rows or values that they name.
     """
 
@@ -236,11 +236,11 @@ class Section:
     """Blocks under a heading.
 
     Attributes:
-        title: the heading; nothing where the blocks go on with the section before.
-        lead: how to read it.
-        beside: whether blocks stand beside each other where there is room.
+        title: the heading; empty where the blocks continue the previous section.
+        lead: a sentence on how to read it.
+        beside: whether blocks are placed next to each other where there is room.
         more: further blocks, folded away.
-        where: who shows it. A terminal shows tables, findings and the first chart of a figure.
+        where: where it is shown. A terminal shows tables, findings and a figure's first chart.
     """
 
     blocks: tuple[Block, ...]
@@ -253,18 +253,18 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A whole report.
+    """A complete report.
 
     Attributes:
         title: the finding.
-        sides: what is held against what.
-        about: whose answers.
-        summary: what is read first.
-        figures: the handful of numbers to look at then.
+        sides: the two sides that are compared.
+        about: the artifact and its role.
+        summary: the summary, which is read first.
+        figures: a few numbers to read next.
         sections: the evidence.
-        basis: what it rests on.
-        command: makes the report again.
-        foot: how the numbers are meant.
+        basis: the rows and versions on which it is based.
+        command: the command that reproduces the report.
+        foot: a note on how to read the numbers.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing else."""
+"""Render a report as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["document_page"]
 
 
 def document_page(document: Document) -> str:
-    """The page. It names no other file and no address."""
+    """Render a document as an HTML page, without links to other files or addresses."""
     pages = _environment()
     style = Markup(template_source(pages, "style.css"))
     page = pages.get_template("report.html").render(document=document, style=style)
-    return page.lstrip()  # What comes first is macros.
+    return page.lstrip()  # The macros leave blank lines at the start.
 
 
 @cache
@@ -30,6 +30,6 @@ def _environment() -> Environment:
 
 
 def _ticks(text: str) -> Markup:
-    """Text with `names` in backticks as code."""
+    """Mark `names` in backticks as code."""
     parts = [escape(part) for part in text.split("`")]
     return Markup("".join(f"<code>{p}</code>" if at % 2 else p for at, p in enumerate(parts)))

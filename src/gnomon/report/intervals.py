@@ -1,4 +1,4 @@
-"""How far a counted share may lie from the true one."""
+"""Intervals for counted shares."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["share"]
 
 
 def share(rows: int, of: int, confidence: float) -> Share:
-    """``rows`` out of ``of``, with an interval that holds however often you look.
+    """Return the share ``rows`` out of ``of``, with an interval valid however often you look.
 
     >>> found = share(0, 28_330, 0.95)
     >>> found.share, found.high < 0.001

@@ -1,4 +1,4 @@
-"""The lines of text that a comparison is shown with."""
+"""The lines of text in the report of a comparison."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Lines = list[tuple[str, str]]
 
 
 def figures(report: Report) -> Lines:
-    """The handful of numbers to look at first."""
+    """Return the few numbers to look at first."""
     found = [
         (count(report.coverage.compared), "rows compared"),
         (
@@ -47,12 +47,12 @@ def figures(report: Report) -> Lines:
 
 
 def causes(found: Diagnosis) -> list[tuple[str, Diagnosis, str]]:
-    """Each cause: its name, itself, and what it is about, in a line."""
+    """Return for each cause its name, its diagnosis, and a line with where and how much."""
     return [(_name(one), one, "; ".join(_about(one))) for one in (found, *found.also)]
 
 
 def sign(differs: bool) -> Sign:
-    """Whether two sides differ, as a sign."""
+    """Return the sign of whether two sides differ."""
     return DIFFERS if differs else EQUAL
 
 
@@ -78,7 +78,7 @@ def _about(one: Diagnosis) -> Iterator[str]:
 
 
 def spread(column: Column) -> str:
-    """Median and 5% to 95% of the difference: ``+4 (+4 to +5)``; empty for labels."""
+    """Write the difference's median and 5% to 95%, as ``+4 (+4 to +5)``; empty for labels."""
     q = column.quantiles
     if not q:
         return ""
@@ -87,18 +87,18 @@ def spread(column: Column) -> str:
 
 
 def reproduced(walk: Walk) -> str:
-    """Whether the steps shown are the steps the logged answers came from."""
+    """Write whether running the rows again reproduced the logged answers."""
     said = f" {rows(walk.lost)} of the sample could not be run again." if walk.lost else ""
     if walk.reproduced == walk.rows:
         return f"Re-running them reproduced every logged answer bit for bit.{said}"
     return (
         f"Re-running reproduced only {count(walk.reproduced)} of the logged answers, so the steps "
-        f"may not be what was computed online.{said}"
+        f"may differ from those computed online.{said}"
     )
 
 
 def coverage(report: Report) -> Lines:
-    """Which rows were compared, and which were not and why."""
+    """List which rows were compared, and which were not and why."""
     found = [
         ("Logged in range", rows(report.coverage.logged)),
         ("Compared", _of(report.coverage.compared, report.coverage.logged)),
@@ -116,13 +116,13 @@ def coverage(report: Report) -> Lines:
         if table.unmatched:
             found.append(("Table only, such as", table.unmatched))
         if table.repeated:
-            found.append(("Logged again", f"{rows(table.repeated)} with the key of another"))
+            found.append(("Logged again", f"{rows(table.repeated)} with the key of another row"))
         found += [(f"Column {name} ignored", reason) for name, reason in table.ignored.items()]
     return found
 
 
 def identity(report: Report) -> Lines:
-    """What was compared with what, and on what."""
+    """List what was compared, under which policy and in which environment."""
     subject = report.subject
     return [
         ("Model", subject.model),

@@ -1,4 +1,4 @@
-"""What a comparison found, as data: the one thing the terminal, JSON and HTML are made from.
+"""The data of a comparison's report, from which its terminal, JSON and HTML forms are made.
 
 The two sides are called *left* and *right*: ``online`` and ``offline``, or ``logged`` and
 ``replayed``. Differences are always left minus right.
@@ -52,13 +52,13 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
-    """Which rows could be compared at all.
+    """How many rows could be compared.
 
     Attributes:
         logged: rows of the log in the range.
-        compared: rows both sides answered.
+        compared: rows that were compared.
         skipped: rows that were not compared, by reason.
-        unanswered: compared rows that one side has no answer to, by reason; they diverge.
+        unanswered: compared rows for which one side has no answer, by reason; they diverge.
     """
 
     logged: int
@@ -68,21 +68,21 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TableUse(msgspec.Struct, frozen=True, kw_only=True):
-    """What was taken from an offline table.
+    """The use of an offline table.
 
     Attributes:
         path: the file.
         on: the key columns.
         rows: rows of the table.
         matched: keys of the table that at least one logged row has.
-        repeated: logged rows beyond the first of a key.
+        repeated: logged rows after the first one with the same key.
         unmatched: a key of the table that no logged row has.
         used: table column to the logged column or step column it was compared with.
         ignored: table column to the reason it was not compared.
-        keys: how many keys its rows have, which are fewer where a key has several versions; None
-            in a report from before they were counted: as many as rows.
-        known_later: logged rows with a key of which the table knew nothing at their time; each
-            was compared with the first that it knew later.
+        keys: how many keys its rows have, which are fewer if a key has several versions; None in
+            older reports, where there are as many keys as rows.
+        known_later: logged rows for which the table has only values known after their time; each
+            was compared with the first of these.
     """
 
     path: str
@@ -98,12 +98,12 @@ class TableUse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Impact(msgspec.Struct, frozen=True, kw_only=True):
-    """What the divergence does to answers.
+    """The effect of the divergence on answers.
 
     Attributes:
         flips: rows whose decision (by the policy, else their label) changes.
-        score: what is measured: how a ``probability``, a ``score``, a ``value`` or the
-            ``prediction`` changes.
+        score: the output whose change is measured: a ``probability``, a ``score``, a ``value`` or
+            the ``prediction``.
         mean_change: mean of the score's absolute difference.
         largest_change: the largest absolute difference of the score.
     """
@@ -115,14 +115,14 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Axis(msgspec.Struct, frozen=True, kw_only=True):
-    """What a plot's axis measures."""
+    """The quantity on a plot's axis."""
 
     label: str
     unit: str | None = None
 
 
 class Bucket(msgspec.Struct, frozen=True, kw_only=True):
-    """One stretch of time. ``start`` and ``end`` are ISO 8601 in UTC."""
+    """One time bucket. ``start`` and ``end`` are ISO 8601 in UTC."""
 
     start: str
     end: str
@@ -139,7 +139,7 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MetricsBucket(msgspec.Struct, frozen=True, kw_only=True):
-    """The consistency of one column in one stretch of time; shares are of all its rows.
+    """The consistency of one column in one time bucket; shares are of all rows in it.
 
     Attributes:
         start: ISO 8601 in UTC.
@@ -147,9 +147,9 @@ class MetricsBucket(msgspec.Struct, frozen=True, kw_only=True):
         coverage: the share with a value on both sides.
         consistency: the share that agrees, within tolerance or null on both sides.
         exact_rate: the share that is bit-identical, or null on both sides.
-        flip_rate: the share whose decision differs; None where the column decides nothing.
-        mean_difference: of left minus right, where both are finite; None where none are.
-        smape: symmetric mean absolute percentage error of those, a share from 0 to 2.
+        flip_rate: the share whose decision differs; None for a column that decides nothing.
+        mean_difference: the mean of left minus right, where both are finite; None if none are.
+        smape: symmetric mean absolute percentage error of those rows, a share from 0 to 2.
     """
 
     start: str
@@ -169,9 +169,9 @@ class OverTime(msgspec.Struct, frozen=True, kw_only=True):
     """One column over time, in buckets of equal width; empty ones are left out.
 
     Attributes:
-        seconds: the width: an hour, or more where the range is longer than a week.
-        sampled: the rows are those followed through the pipeline; the shares are estimates for
-            all compared rows.
+        seconds: the width: an hour, or more if the range is longer than a week.
+        sampled: whether only traced rows were used; the shares are then estimates for all compared
+            rows.
     """
 
     column: str
@@ -182,13 +182,13 @@ class OverTime(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Distribution(msgspec.Struct, frozen=True, kw_only=True):
-    """How the values of one column lie on either side, over the same rows.
+    """The distribution of one column's values on either side, over the same rows.
 
-    Numbers have ``edges`` (one more than the counts), everything else ``labels``.
+    Numbers have ``edges`` (one more than the counts); all other columns have ``labels``.
 
     Attributes:
-        rows: rows the counts add up to.
-        sampled: rows they were estimated from.
+        rows: the rows that the counts add up to.
+        sampled: the rows from which the counts were estimated.
     """
 
     axis: Axis
@@ -231,7 +231,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def lines(self) -> list[tuple[str, str]]:
-        """Each line after its label, in the order to read them in."""
+        """The lines with their labels, in reading order."""
         return [
             ("What", self.what),
             ("Where", self.where),
@@ -243,16 +243,16 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BaseReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
-    """What every report has, whatever it is about.
+    """The parts that every report has.
 
     Attributes:
-        format: the version of its shape; see ``docs/formats.md`` before changing it.
-        created: when, ISO 8601 in UTC.
+        format: the version of its format; see ``docs/formats.md`` before changing it.
+        created: when it was made, ISO 8601 in UTC.
         title: the finding.
         summary: the report in ten seconds.
-        subject: whose logged answers it is about.
+        subject: the artifact whose logged answers it is about.
         policy: the first 12 hex digits of the SHA-256 of the policy's canonical JSON.
-        command: reproduces this report.
+        command: the command that reproduces this report.
     """
 
     format: int = FORMAT
@@ -264,7 +264,7 @@ class BaseReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     command: str = ""
 
     def to_json(self) -> bytes:
-        """The whole report as indented JSON."""
+        """Return the complete report as indented JSON."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
 
@@ -274,15 +274,15 @@ class Report(BaseReport, frozen=True, kw_only=True):
     Attributes:
         kind: ``offline`` (a table) or ``replay``.
         verdict: ``diverged`` when more rows diverge than the policy allows; ``unknown`` when too
-            little could be compared to say.
-        left: what the left side is called.
-        right: what the right side is called.
+            few rows could be compared to decide.
+        left: the name of the left side.
+        right: the name of the right side.
         against: the table or artifact on the right side.
         divergence: rows with at least one output (or, without outputs, feature) out of tolerance.
-        limit: the share of such rows the policy allows, and ``limit_name`` which rule that is.
+        limit: the share of such rows that the policy allows; ``limit_name`` is the setting.
         exact: rows with every output bit-identical.
-        over_time: each column's consistency metrics, hour by hour.
-        environment: what the comparison ran on.
+        over_time: each column's consistency metrics over time.
+        environment: the versions and the machine that ran the comparison.
     """
 
     kind: Literal["offline", "replay"]
@@ -310,7 +310,7 @@ class Report(BaseReport, frozen=True, kw_only=True):
 
     @property
     def diverged(self) -> bool:
-        """Whether a pipeline that gates on this comparison should stop."""
+        """Whether the verdict is ``diverged``, on which a CI pipeline should stop."""
         return self.verdict == "diverged"
 
     def overview(self) -> NotebookTable:
@@ -327,10 +327,10 @@ class Report(BaseReport, frozen=True, kw_only=True):
 
     @classmethod
     def from_json(cls, data: str | bytes, where: str = "report") -> Report:
-        """Read what :meth:`to_json` wrote; errors call it ``where``.
+        """Read a report that :meth:`to_json` wrote; ``where`` is its name in errors.
 
         Raises:
             NewerFormat: a newer version of Gnomon wrote it.
-            UnreadableFile: it is no report.
+            UnreadableFile: it is not a report.
         """
         return decode(data, cls, _KIND, where)

@@ -1,7 +1,7 @@
-"""How counts, shares, values and times are written for people.
+"""Format counts, shares, values and times for readers.
 
 A share is never rounded to 0% or 100% unless it is exactly that, and two values that differ are
-never written alike.
+never written in the same way.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def count(n: int) -> str:
-    """``1,234``."""
+    """Write a count, such as ``1,234``."""
     return f"{n:,}"
 
 
 def rows(n: int) -> str:
-    """``1 row``, ``1,234 rows``."""
+    """Write a number of rows, such as ``1 row`` or ``1,234 rows``."""
     return plural(n, "row")
 
 
 def plural(n: int, noun: str) -> str:
-    """``1 column``, ``1,234 columns``."""
+    """Write a count with its noun, such as ``1 column`` or ``1,234 columns``."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def percent(share: float) -> str:
-    """A share of 1 with one decimal, or as many as keep it off 0% and 100%.
+    """Write a share as a percentage, with one decimal, or as many as keep it off 0% and 100%.
 
     >>> percent(0.995), percent(1.0), percent(0.99996), percent(0.00003)
     ('99.5%', '100%', '99.996%', '0.003%')
@@ -62,12 +62,12 @@ def percent(share: float) -> str:
 
 
 def interval(share: Share) -> str:
-    """``99.4% to 99.6%``."""
+    """Write the interval of a share, such as ``99.4% to 99.6%``."""
     return f"{percent(share.low)} to {percent(share.high)}"
 
 
 def number(x: float, digits: int = 6) -> str:
-    """A number with thousands separators and at most ``digits`` significant digits.
+    """Write a number with thousands separators and at most ``digits`` significant digits.
 
     >>> number(28330.0), number(0.0500001), number(1.5e-9)
     ('28,330', '0.0500001', '1.5e-9')
@@ -80,13 +80,13 @@ def number(x: float, digits: int = 6) -> str:
 
 
 def signed(x: float, digits: int = 4) -> str:
-    """A difference with its sign; zero has none."""
+    """Write a difference with its sign; zero has none."""
     text = number(abs(x), digits)
     return text if x == 0 else f"{'+' if x > 0 else MINUS}{text}"
 
 
 def value(v: Value) -> str:
-    """A value as a table cell."""
+    """Write a value for a table cell."""
     if v is None:
         return "null"
     if isinstance(v, bool):
@@ -95,7 +95,7 @@ def value(v: Value) -> str:
 
 
 def pair(left: Value, right: Value) -> tuple[str, str]:
-    """Two values side by side, in full where short forms would read the same.
+    """Write two values side by side, in full where their short forms would be the same.
 
     >>> pair(0.1, 0.1 + 1e-9)
     ('0.1', '0.100000001')
@@ -107,7 +107,7 @@ def pair(left: Value, right: Value) -> tuple[str, str]:
 
 
 def utc_time(iso: str, seconds: float = 1.0) -> str:
-    """An ISO 8601 time as ``2013-04-01 09:00``, with no more detail than ``seconds`` has."""
+    """Write an ISO 8601 time as ``2013-04-01 09:00``, in the resolution of ``seconds``."""
     at = datetime.fromisoformat(iso).astimezone(UTC)
     if seconds >= 86_400:
         return at.strftime("%Y-%m-%d")
@@ -115,7 +115,7 @@ def utc_time(iso: str, seconds: float = 1.0) -> str:
 
 
 def timestamp(seconds: float) -> str:
-    """Seconds since 1970 as ISO 8601 in UTC, to the second.
+    """Write seconds since 1970 as ISO 8601 in UTC, to the second.
 
     >>> timestamp(1364807700.0)
     '2013-04-01T09:15:00Z'
@@ -124,7 +124,7 @@ def timestamp(seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``1 day``, ``2.2 days``, ``30 seconds``: to three digits."""
+    """Write a duration to three digits, such as ``1 day``, ``2.2 days`` or ``30 seconds``."""
     for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= size:
             return _span(seconds / size, unit)
@@ -137,10 +137,10 @@ def _span(n: float, unit: str) -> str:
 
 
 def seconds(iso: str) -> float:
-    """An ISO 8601 time as seconds since 1970."""
+    """Convert an ISO 8601 time to seconds since 1970."""
     return datetime.fromisoformat(iso).timestamp()
 
 
 def axis(what: Axis) -> str:
-    """``distance (mile)``."""
+    """Write an axis with its unit, such as ``distance (mile)``."""
     return f"{what.label} ({what.unit})" if what.unit else what.label

@@ -1,6 +1,6 @@
-"""The geometry of the plots: data in, percentages of the plot's box out.
+"""The geometry of the plots, in percent of the plot's box.
 
-Labels are HTML beside a stretched SVG, so that text keeps its size on any screen.
+Labels are HTML next to a stretched SVG, so that text keeps its size on any screen.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar in percent of the box, and what it says when pointed at."""
+    """A bar in percent of the box, with the text shown when the pointer is on it."""
 
     x: float
     width: float
@@ -58,7 +58,7 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class LabelShares:
-    """One label with the share of rows it has on either side, in percent of the longest."""
+    """One label with its share of rows on either side, in percent of the largest share."""
 
     label: str
     left: float
@@ -68,7 +68,7 @@ class LabelShares:
 
 
 def histogram(shape: Distribution, names: tuple[str, str]) -> Plot:
-    """Two distributions over the same bins: bars for the left, an outline for the right."""
+    """Plot two distributions over the same bins: bars for the left, an outline for the right."""
     low, high = shape.edges[0], shape.edges[-1]
     span = high - low
     top = ceiling(max(*shape.left, *shape.right, 1) / max(shape.rows, 1))
@@ -88,7 +88,7 @@ def histogram(shape: Distribution, names: tuple[str, str]) -> Plot:
 
 
 def pairs(shape: Distribution) -> tuple[LabelShares, ...]:
-    """Two distributions over labels; nothing for one over numbers."""
+    """Return the shares of labels on both sides; nothing for numbers."""
     if not shape.labels:
         return ()
     longest = max(*shape.left, *shape.right, 1)
@@ -105,7 +105,7 @@ def pairs(shape: Distribution) -> tuple[LabelShares, ...]:
 
 
 def over_time(timeline: Timeline) -> Plot:
-    """The share of diverging rows in each bucket."""
+    """Plot the share of diverging rows in each bucket."""
     starts = [numbers.seconds(b.start) for b in timeline.buckets]
     ends = [numbers.seconds(b.end) for b in timeline.buckets]
     low, span = starts[0], ends[-1] - starts[0]
@@ -127,12 +127,12 @@ def over_time(timeline: Timeline) -> Plot:
 
 
 def course(column: OverTime, begin: float, end: float) -> tuple[Bar, ...]:
-    """The share of rows of one column that diverge, on an axis from 0 to 100%.
+    """Plot the share of rows that diverge in one column, on an axis from 0 to 100%.
 
     Args:
-        column: with its moments.
-        begin: where the axis of time begins, seconds since 1970.
-        end: where it ends.
+        column: the column over time.
+        begin: the start of the time axis, in seconds since 1970.
+        end: the end of the time axis.
     """
     width = 100 * column.seconds / (end - begin)
     return tuple(
@@ -150,7 +150,7 @@ def course(column: OverTime, begin: float, end: float) -> tuple[Bar, ...]:
 
 
 def time_ticks(marks: tuple[str, ...], seconds: float) -> tuple[Tick, ...]:
-    """Some moments of an axis that goes from the first of them to the last."""
+    """Return ticks for some times, on an axis from the first of them to the last."""
     low, high = numbers.seconds(marks[0]), numbers.seconds(marks[-1])
     return tuple(
         Tick(100 * (numbers.seconds(mark) - low) / (high - low), numbers.utc_time(mark, seconds))
@@ -166,18 +166,18 @@ def _bin_title(shape: Distribution, i: int, names: tuple[str, str]) -> str:
 
 
 def ceiling(share: float) -> float:
-    """The next round number at or above a share, so that the axis ends on a label."""
+    """Return the next round number at or above a share, so that the axis ends on a label."""
     size = 10.0 ** math.floor(math.log10(share))
     return min(next(m * size for m in (1, 2, 2.5, 5, 10) if m * size >= share * (1 - TICK)), 1.0)
 
 
 def share_ticks(top: float) -> tuple[Tick, ...]:
-    """Labels of an axis of shares from 0 to ``top``."""
+    """Return the ticks of an axis of shares from 0 to ``top``."""
     return tuple(Tick(at * 100, numbers.percent(at * top)) for at in (0.0, 0.5, 1.0))
 
 
 def _steps(low: float, high: float, most: int) -> list[float]:
-    """Round numbers within [low, high], at most ``most``."""
+    """Return about ``most`` evenly spaced round numbers within [low, high]."""
     rough = (high - low) / most
     size = 10.0 ** math.floor(math.log10(rough))
     step = next(m * size for m in (1, 2, 5, 10) if m * size >= rough)

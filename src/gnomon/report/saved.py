@@ -1,4 +1,4 @@
-"""Reports that are kept: a page for people and the same as JSON for programs, side by side."""
+"""Save and list reports: each is an HTML page for readers and a JSON file for programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["SavedReport", "SavedReports", "list_reports", "save"]
 
 _STAMP = "%Y%m%d-%H%M%S-%f"
 _STAMP_PARTS = 3
-"""Parts of a name, between dashes, that the time takes; it ends the name."""
+"""How many parts of a name, between dashes, are its time, which is at the end."""
 
 
 class SavedReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,11 +30,11 @@ class SavedReport(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         kind: ``replay``, ``offline`` (a comparison with a table) or ``drift``.
         created: when it was made, in UTC.
-        artifact: whose logged answers it is about.
-        role: whether these were given as ``live`` or as ``shadow``.
-        verdict: ``ok``, ``diverged``, ``drifted`` or ``unknown``; ``unreadable`` where the JSON is
+        artifact: the artifact whose logged answers it is about.
+        role: whether it answered as ``live`` or as ``shadow``.
+        verdict: ``ok``, ``diverged``, ``drifted`` or ``unknown``; ``unreadable`` if the JSON is
             damaged.
-        title: the finding; what is wrong with the file where it is unreadable.
+        title: the finding; if the file is unreadable, what is wrong with it.
         page: where the HTML page is: a path, or a URL of the bucket.
         data: where the JSON is.
     """
@@ -79,36 +79,36 @@ class SavedReports(Tabular, Sequence[SavedReport]):
 
 
 def list_reports(settings: Settings, model: str, last: int | None = None) -> SavedReports:
-    """The reports under the storage root, newest first.
+    """List the reports under the storage root, newest first.
 
-    Each report's JSON is read for its verdict, so ``last`` bounds what is read from a bucket.
+    Each report's JSON is read for its verdict, so ``last`` limits how much is read from a bucket.
 
     Args:
-        settings: name the storage root.
-        model: whose reports.
+        settings: settings with the storage root.
+        model: the model of the reports.
         last: at most this many, the newest; all when not given.
 
     Raises:
-        StorageError: the storage root refuses.
+        StorageError: the storage root cannot be read.
     """
     storage = Storage(settings)
     return SavedReports(model, tuple(_read(storage, settings, _newest(storage, model, last))))
 
 
 def save(kind: str, report: BaseReport, html: str, settings: Settings, path: Path | None) -> str:
-    """Write a report, which holds rows of the log; returns where its page is.
+    """Write a report, which contains rows of the log, and return the place of its page.
 
     Args:
-        kind: what the report is of; part of its name.
+        kind: the kind of the report, which is part of its name.
         report: its data.
         html: its page.
-        settings: name the storage root.
-        path: write ``path.html`` and ``path.json``, in place of any; without one, new files under
-            ``reports/`` of the storage root.
+        settings: settings with the storage root.
+        path: write ``path.html`` and ``path.json``, replacing existing files; without it, write new
+            files under ``reports/`` of the storage root.
 
     Raises:
-        StorageError: the storage root refuses, or ``path`` is a folder's without a name.
-        OSError: the folder of ``path`` refuses.
+        StorageError: the storage root cannot be written, or ``path`` does not end in a file name.
+        OSError: ``path`` cannot be written.
     """
     data, subject = report.to_json(), report.subject
     if path is not None:
@@ -131,7 +131,7 @@ def save(kind: str, report: BaseReport, html: str, settings: Settings, path: Pat
 
 
 class _Head(msgspec.Struct, frozen=True):
-    """What a listing needs of a report, whatever its kind and format."""
+    """The parts of a report that a listing needs, for any kind and format."""
 
     title: str
     verdict: str
@@ -139,7 +139,7 @@ class _Head(msgspec.Struct, frozen=True):
 
 
 def _newest(storage: Storage, model: str, last: int | None) -> list[tuple[datetime, str]]:
-    """When each report was made, and its name without an ending."""
+    """Return the newest reports: when each was made, and its name without an ending."""
     found = []
     for path in storage.names(f"reports/{model}"):
         name = path.removesuffix(".json")

@@ -1,4 +1,4 @@
-"""A report in the terminal: what a person grasps in ten seconds, then the evidence."""
+"""Render a report in the terminal: a summary to read in ten seconds, then the evidence."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _STYLES: dict[Tone, str] = {
 
 
 def render_document(document: Document) -> RenderableType:
-    """The report as something rich can print."""
+    """Return the report as an object that rich can print."""
     shown = [section for section in document.sections if section.where != "page"]
     return Group(_head(document), *map(_section, shown))
 
@@ -82,7 +82,7 @@ def _finding(card: FindingCard) -> Iterator[RenderableType]:
 
 
 def _chart(chart: Chart) -> Iterator[RenderableType]:
-    """One character for each place that a bar can have."""
+    """Draw one character for each position that a bar can have."""
     bars, plot = chart.plot.bars, chart.plot
     heights = {round(bar.x / bar.width): bar.height / 100 for bar in bars}
     places = range(round(100 / bars[0].width))
@@ -131,9 +131,7 @@ def _cell(cell: TableCell, column: TableColumn, row: TableRow) -> Text:
         text.pad_left(2 if row.level in ("member", "first") else 0)
         text.stylize("bold" if row.level == "group" else "")
     text.stylize(_STYLES[cell.tone])
-    if cell.note and not (
-        row.level == "group" and len(row.cells) == 1
-    ):  # It has a cell of its own.
+    if cell.note and not (row.level == "group" and len(row.cells) == 1):  # It has a separate cell.
         text.append(f" {cell.note}", "dim")
     if cell.tag:
         text.append(f"  ◀ {cell.tag}", "bold red")
@@ -151,7 +149,7 @@ def _sparks(sparks: tuple[Spark, ...]) -> Text:
 
 
 def _marked(text: str) -> Text:
-    """Text with `names` in backticks set off."""
+    """Highlight `names` in backticks."""
     marked = Text()
     for at, part in enumerate(text.split("`")):
         marked.append(part, "cyan" if at % 2 else "")

@@ -1,7 +1,7 @@
-"""The recorded sequence of decisions, the gates one must pass, and the checks that feed them.
+"""The rollout: the recorded decisions, the gates of a promotion, and the checks behind the gates.
 
-``rollout.promote(settings, "flights", "flights:latest")`` and its like are imported on first use:
-reading the history needs no gates.
+Functions such as ``rollout.promote(settings, "flights", "flights:latest")`` are imported on first
+use, because reading the history does not need the gates.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The four decisions of a rollout. Each checks itself, then is one event in the history."""
+"""The four decisions of a rollout. Each is checked, then recorded as one event of the history."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from gnomon.errors import (
 )
 from gnomon.log import InferenceLog
 from gnomon.policy import Policy
-from gnomon.rollout.gates import Gates, evaluate
+from gnomon.rollout.gate import Gates
+from gnomon.rollout.gates import evaluate
 from gnomon.rollout.history import Event, History, RolloutState, open_history
 from gnomon.settings import Settings
 from gnomon.shadow import slices
@@ -45,16 +46,16 @@ def start_shadow(
     why: str | None = None,
     history: History | None = None,
 ) -> Event:
-    """Put an artifact in shadow: it gets a sample of the requests, and answers go to the log only.
+    """Start a shadow: it scores a sample of the requests, and its answers go only to the log.
 
     Args:
-        settings: where the rollout is.
+        settings: settings with the storage root of the rollout.
         model: the deployment's model name.
         artifact: a tag, such as ``flights:latest``.
-        fraction: the share of entities (requests, without an entity key) it sees.
+        fraction: the share of entities (requests, without an entity key) that it scores.
         same: allow the live artifact itself, which measures the noise floor.
-        policy: what it will be compared by; the defaults without one.
-        force: do it though its contract refuses what clients send today; that is recorded.
+        policy: the rules of its comparison; the defaults without one.
+        force: start it even if its contract refuses today's requests; this is recorded.
         by: who decides.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
@@ -63,7 +64,7 @@ def start_shadow(
         ArtifactError, UnknownArtifact: it, or the live artifact, does not pass inspection.
         IncompatibleContract: it would refuse requests that the live artifact gets.
         PolicyError: the policy names an output that it does not have.
-        RolloutError: nothing is live, it is live, or it runs already.
+        RolloutError: nothing is live, it is live, or it is already a running shadow.
         RolloutConflict: another decision was recorded meanwhile.
     """
     history = _brought_up(history, settings, model)
@@ -97,7 +98,7 @@ def stop_shadow(
     why: str | None = None,
     history: History | None = None,
 ) -> Event:
-    """Take an artifact out of shadow. It may be gone from the store.
+    """Stop a shadow. Its artifact need not be in the store any more.
 
     Raises:
         RolloutError: it is not a running shadow.
@@ -124,21 +125,21 @@ def promote(
     """Make an artifact live, if its gates pass. A model's first artifact has no gates to pass.
 
     Args:
-        settings: where the rollout and the log are.
+        settings: settings with the storage root of the rollout and the log.
         model: the deployment's model name.
         artifact: a tag, such as ``flights:latest``.
         policy: the limits; the defaults without one.
-        force: promote regardless of the gates; the history records that they did not pass.
+        force: promote even if gates do not pass; the history records that.
         by: who decides.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
-        ask: gives the gates of a tag, as :func:`check` does; a server has another process read the
-            evidence.
+        ask: evaluates the gates of a tag, as :func:`check` does; a server does it in another
+            process.
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
-        GateRefused: a gate does not pass, or it is not a running shadow.
-        GateUndecided: none fails, but one lacks the evidence.
+        GateRefused: a gate fails, or the artifact is not a running shadow.
+        GateUndecided: no gate fails, but one does not have enough evidence.
         RolloutError: it is live already.
         RolloutConflict: another decision was recorded meanwhile.
     """
@@ -167,19 +168,19 @@ def rollback(
     history: History | None = None,
     verified: Mapping[str, str] | None = None,
 ) -> Event:
-    """Make the artifact live that was so before; no gate is asked.
+    """Make the previous artifact live again; no gates are evaluated.
 
     Args:
-        settings: where the rollout is.
+        settings: settings with the storage root of the rollout.
         model: the deployment's model name.
         by: who decides.
         why: the reason, for the history.
         history: the history as read so far; it is updated. Without it, it is read again.
-        verified: artifacts that a server holds ready, digest by tag; they are not inspected again.
+        verified: artifacts that a server has loaded, digest by tag; they are not inspected again.
 
     Raises:
         ArtifactError, UnknownArtifact: that artifact does not pass inspection any more.
-        RolloutError: there was none before.
+        RolloutError: there is no previous artifact.
         RolloutConflict: another decision was recorded meanwhile.
     """
     history = _brought_up(history, settings, model)
@@ -192,7 +193,7 @@ def rollback(
 
 
 def check(settings: Settings, model: str, artifact: str, policy: Policy | None = None) -> Gates:
-    """Evaluate the gates for a promotion of this artifact now; nothing is recorded.
+    """Evaluate the gates for a promotion of this artifact, without recording anything.
 
     Raises:
         PolicyError: the policy names an output that it does not have.
@@ -204,7 +205,7 @@ def check(settings: Settings, model: str, artifact: str, policy: Policy | None =
 
 
 def _changes(state: RolloutState, chosen: Artifact, force: bool) -> list[Change]:
-    """How its contract differs from the live one; none if that cannot be read and need not be."""
+    """Compare its contract with the live one; empty if forced and the live one is unreadable."""
     if state.live is None or state.live == chosen.tag:
         return []
     try:
@@ -227,7 +228,7 @@ def _unreadable(tag: str, live: str | None, refused: list[Change]) -> Incompatib
 def _gates(
     settings: Settings, model: str, state: RolloutState, tag: str, *, policy: Policy
 ) -> Gates:
-    with contextlib.suppress(ArtifactError, UnknownArtifact):  # Judged by what was logged of it.
+    with contextlib.suppress(ArtifactError, UnknownArtifact):  # The log is enough to judge it.
         policy.check_names(tag, inspect(tag).contract.output_schema)
     storage = Storage(settings)
     found = slices.find(storage, model)
@@ -243,7 +244,7 @@ def _gates(
 
 
 def _skew(storage: Storage, tag: str) -> last_replay.Skew | UnreadableFile | None:
-    """The last replay, or why it cannot be read: then its gate is unknown, for that reason."""
+    """Read the last replay, or return the error, which then is the reason of an unknown gate."""
     try:
         return last_replay.read(storage, tag)
     except UnreadableFile as error:
@@ -251,7 +252,7 @@ def _skew(storage: Storage, tag: str) -> last_replay.Skew | UnreadableFile | Non
 
 
 def _try_gates(ask: Callable[[str], Gates], tag: str, force: bool) -> Gates | None:
-    """The gates; None when they cannot be asked and need not be."""
+    """Evaluate the gates; None if that fails and the promotion is forced."""
     try:
         return ask(tag)
     except GnomonError:
@@ -292,7 +293,7 @@ def _inspect(model: str, artifact: str) -> Artifact:
 
 
 def _tag_of(artifact: str) -> str:
-    """A full tag as it is; a name or ``latest`` by the store."""
+    """Return a full tag unchanged, and resolve a name or ``latest`` in the store."""
     _, _, version = artifact.partition(":")
     return inspect(artifact).tag if version in ("", "latest") else artifact
 

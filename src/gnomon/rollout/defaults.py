@@ -1,4 +1,4 @@
-"""Defaults for a question about a rollout: the model, the artifact and its role."""
+"""Defaults for queries about a rollout: the model, the artifact and its role."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["answering", "find_artifact", "find_model", "find_role"]
 
 
 def find_model(settings: Settings) -> str:
-    """The one model under the storage root.
+    """Return the only model under the storage root.
 
     Raises:
         SettingsError: there is none, or more than one.
@@ -24,16 +24,16 @@ def find_model(settings: Settings) -> str:
     storage = Storage(settings)
     paths = [path.split("/") for folder in ("rollout", "slices") for path in storage.names(folder)]
     names = {path[1] for path in paths if len(path) == 3}
-    names |= {Path(path).stem for path in storage.names("heads")}  # Of a lost history, too;
-    if settings.local_spool is not None:  # or of a lost storage root.
+    names |= {Path(path).stem for path in storage.names("heads")}  # Also of a lost history,
+    if settings.local_spool is not None:  # and of a lost storage root.
         names |= {folder.name for folder in folders(settings.local_spool)}
     if len(names) == 1:
         return names.pop()
     if names:
         raise SettingsError(
-            f"the storage root holds several models: {', '.join(sorted(names))}",
+            f"the storage root has several models: {', '.join(sorted(names))}",
             where=settings.root,
-            hint="say which: --model NAME",
+            hint="choose one: --model NAME",
         )
     raise SettingsError(
         "no deployment has run with this storage root yet",
@@ -43,7 +43,7 @@ def find_model(settings: Settings) -> str:
 
 
 def find_artifact(settings: Settings, which: str) -> Artifact:
-    """The artifact of a tag, or the live one of a model.
+    """Return the artifact of a tag, or the live one of a model.
 
     Raises:
         ArtifactError, UnknownArtifact: it does not pass inspection.
@@ -53,13 +53,13 @@ def find_artifact(settings: Settings, which: str) -> Artifact:
 
 
 def find_role(settings: Settings, artifact: Artifact) -> Role:
-    """The role whose answers to look at: live if the artifact ever was, else shadow if that."""
+    """Return the role of the answers to use: live unless the artifact was only ever a shadow."""
     kinds = {e.kind for e in _events(settings, artifact.name) if e.artifact == artifact.tag}
     return "shadow" if kinds and not kinds & {"promote", "rollback"} else "live"
 
 
 def answering(settings: Settings, model: str) -> list[tuple[str, Role]]:
-    """Who answers now: the live artifact, then the shadows in the order they were started.
+    """Return the live artifact, then the running shadows in the order they were started.
 
     Raises:
         HistoryDamaged, NewerFormat: the rollout history cannot be read.

@@ -1,4 +1,4 @@
-"""The log's evidence on one shadow against the live artifact: the counts that gates rest on."""
+"""The log's evidence on a shadow against the live artifact: the counts that the gates use."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ __all__ = ["Evidence", "RowReference", "ShadowRows", "count", "gather"]
 
 KEPT_EXAMPLES = 10
 CLOCKS_APART = timedelta(minutes=1)
-"""The machine that decided and the one that serves need not agree on the time to the second."""
+"""The clocks of the machine that decided and the one that serves may differ by this much."""
 
 
 class RowReference(msgspec.Struct, frozen=True):
-    """One row that disagrees, and how it is found in the log."""
+    """One row that disagrees, with its place in the log."""
 
     flipped: bool
     difference: float | None
@@ -37,7 +37,7 @@ class RowReference(msgspec.Struct, frozen=True):
 
 
 class ShadowRows(ShadowCounts, frozen=True, kw_only=True):
-    """One shadow's rows against one live artifact.
+    """The rows of one shadow, compared with one live artifact.
 
     Attributes:
         errors: failed rows by error code.
@@ -50,14 +50,14 @@ class ShadowRows(ShadowCounts, frozen=True, kw_only=True):
 
 @dataclass(slots=True)
 class Evidence:
-    """Everything a verdict on a shadow rests on, but for what slices report.
+    """The evidence for a verdict on a shadow, except for the reports of slices.
 
     Attributes:
         shadow: the shadow against live.
         noise: live against itself (A/A), if that was ever run; the noise floor.
-        times: microseconds of scoring by batch size, of the shadow.
-        live_times: the same of live.
-        traffic: how many rows came lately; None where that is not known.
+        times: the shadow's scoring times by batch size, in microseconds.
+        live_times: the live artifact's scoring times by batch size.
+        traffic: how many rows arrived recently; None where that is not known.
     """
 
     shadow: ShadowRows
@@ -72,10 +72,10 @@ def gather(log: InferenceLog, *, shadow: str, live: str, epoch: int, start: date
 
     Args:
         log: the model's log.
-        shadow: the tag judged.
-        live: the tag it is judged against. Rows it scored beside another are left out.
-        epoch: the rollout epoch this run of the shadow began in.
-        start: when that was.
+        shadow: the tag of the shadow.
+        live: the tag it is compared with. Rows scored while another artifact was live are left out.
+        epoch: the rollout epoch in which this run of the shadow began.
+        start: when it began.
     """
     times: dict[int, Sketch] = {}
     live_times: dict[int, Sketch] = {}
@@ -139,7 +139,7 @@ def _timed(batches: Iterator[pa.RecordBatch], times: dict[int, Sketch]) -> Itera
 def _counted(
     batches: Iterator[pa.RecordBatch], since: pa.Scalar, rows: Counter[str]
 ) -> Iterator[pa.RecordBatch]:
-    """Count by outcome the rows that arrived since a time."""
+    """Count, by outcome, the rows that arrived since a time, and pass the batches on."""
     for batch in batches:
         late = batch.filter(pc.greater_equal(batch.column("arrived"), since))
         for pair in pc.value_counts(late.column("outcome")).to_pylist():
@@ -148,7 +148,7 @@ def _counted(
 
 
 def _add_times(times: dict[int, Sketch], batch: pa.RecordBatch) -> None:
-    """By the power of two that the batch size lies under; larger batches take longer."""
+    """Add scoring times, grouped by powers of two of the batch size: large batches take longer."""
     batch = batch.select(["batch_rows", "scored_us"]).drop_null()
     sizes = np.log2(batch.column("batch_rows").to_numpy().clip(1)).astype(np.int64)
     micros = batch.column("scored_us").to_numpy().astype(np.float64)

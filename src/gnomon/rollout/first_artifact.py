@@ -1,4 +1,4 @@
-"""What a deployment without a history begins with: the newest artifact in the store."""
+"""The first artifact of a deployment without a history: the newest one in the store."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from gnomon.settings import Settings
 __all__ = ["promote_first"]
 
 MOST_NAMED = 5
-"""Artifacts that are named with what is wrong with them."""
+"""The largest number of artifacts whose errors are listed."""
 
 
 def promote_first(settings: Settings, there: Sequence[str]) -> None:
     """Make the newest artifact of a model live.
 
     Args:
-        settings: name the storage root.
+        settings: settings with the storage root.
         there: the tags in the store, newest first; at least one.
 
     Raises:
-        ArtifactError: it cannot be served here. An older one is not made live instead: that is a
-            decision for people, and the error says which could be.
-        RolloutConflict: another server was quicker.
+        ArtifactError: it cannot be served here. An older one is not made live instead, because
+            that is for people to decide; the error lists those that can be served.
+        RolloutConflict: another server recorded the first artifact at the same time.
     """
     newest = there[0]
     try:
@@ -39,7 +39,7 @@ def promote_first(settings: Settings, there: Sequence[str]) -> None:
 
 
 def _of_all(there: Sequence[str], newest: ArtifactError) -> ArtifactError:
-    """The same kind of error, about every artifact in the store."""
+    """Return an error of the same kind about the artifacts in the store."""
     troubles = {there[0]: newest.message, **{tag: _trouble(tag) for tag in there[1:MOST_NAMED]}}
     good = [tag for tag, trouble in troubles.items() if trouble is None]
     said = "; ".join(f"{tag}: {trouble or 'can be served'}" for tag, trouble in troubles.items())
@@ -48,7 +48,7 @@ def _of_all(there: Sequence[str], newest: ArtifactError) -> ArtifactError:
         f"of {len(there)} artifacts in the store the newest cannot be served: {said}"
         + (f"; and {more} older ones" if more else ""),
         where=newest.where,
-        hint=f"gnomon promote {good[0]} begins with that one" if good else newest.hint,
+        hint=f"to start with that one: gnomon promote {good[0]}" if good else newest.hint,
     )
 
 

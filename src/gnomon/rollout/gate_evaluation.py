@@ -1,7 +1,7 @@
 """The gates of a promotion, evaluated in a separate process.
 
 Reading the log for evidence takes seconds and hundreds of megabytes, some of which libraries never
-free. A gateway cannot spare that; a process that ends frees all of it.
+free. That is too much for a gateway; when a separate process ends, all of it is freed.
 
 ``python -m gnomon.rollout.gate_evaluation MODEL ARTIFACT [POLICY]`` prints the gates, or an error,
 as JSON.
@@ -18,7 +18,7 @@ import msgspec
 from gnomon.errors import GnomonError, RolloutError
 from gnomon.policy import Policy
 from gnomon.rollout.decisions import check
-from gnomon.rollout.gates import Gates
+from gnomon.rollout.gate import Gates
 from gnomon.sent_errors import SentError
 from gnomon.settings import Settings
 from gnomon.worker.background import enter_background
@@ -28,7 +28,7 @@ __all__ = ["gates_elsewhere", "main"]
 
 NICENESS = 10
 SECONDS = 170.0
-"""Less than a client waits for a control call."""
+"""The time limit; it is shorter than a client's time limit for a control call."""
 
 
 class _Found(msgspec.Struct, tag="gates"):
@@ -36,7 +36,7 @@ class _Found(msgspec.Struct, tag="gates"):
 
 
 class _Failed(SentError, tag="failed", frozen=True):
-    """The gates cannot be evaluated, and why."""
+    """The reply if the gates cannot be evaluated, with the reason."""
 
 
 _Reply = _Found | _Failed
@@ -45,17 +45,17 @@ _reply: msgspec.json.Decoder[_Reply] = msgspec.json.Decoder(_Reply)
 
 
 def gates_elsewhere(settings: Settings, model: str, artifact: str, policy: Path | None) -> Gates:
-    """The same as :func:`gnomon.rollout.check`, by another process; it blocks.
+    """Run :func:`gnomon.rollout.check` in another process, and wait for it.
 
     Args:
-        settings: where rollout and log are.
+        settings: settings with the storage root of the rollout and the log.
         model: the deployment's model name.
         artifact: a tag.
         policy: the policy file; the defaults without one.
 
     Raises:
         RolloutError: nothing is live, or the process ended without an answer.
-        GnomonError: whatever reading the evidence raises.
+        GnomonError: any error while reading the evidence.
     """
     more = [] if policy is None else [str(policy.absolute())]
     try:

@@ -1,105 +1,27 @@
-"""Whether a shadow may be promoted: one verdict per gate, each with its evidence."""
+"""Decide whether a shadow may be promoted: one verdict per gate, each with its evidence."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal
 
-import msgspec
 from msgspec import structs
 
-from gnomon.compare.sequential import Interval, more_until, rate_interval, rows_still_needed
 from gnomon.compare.sketch import Sketch
 from gnomon.errors import RolloutError, UnreadableFile
 from gnomon.log import InferenceLog
-from gnomon.notebook import NotebookTable, Tabular
 from gnomon.policy import Limits, Policy
-from gnomon.rollout.evidence import Evidence, RowReference, gather
+from gnomon.rollout import share_gates
+from gnomon.rollout.evidence import Evidence, gather
+from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
 from gnomon.rollout.history import RolloutState, Shadow
-from gnomon.rollout.outlook import Awaited, Traffic, action, live_traffic, more_rows
+from gnomon.rollout.outlook import Awaited, action, live_traffic, more_rows
 from gnomon.shadow.feed.pace import ENOUGH_TIMES
 from gnomon.shadow.slices import Heartbeat
 from gnomon.skew.last_replay import Skew
 
-__all__ = ["Gate", "Gates", "Verdict", "evaluate", "judge"]
-
-Verdict = Literal["pass", "fail", "unknown"]
-
-
-class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One condition of a promotion.
-
-    Attributes:
-        name: ``rows``, ``disagreement``, ``flips``, ``failed``, ``latency``, ``coverage``,
-            ``lag`` or ``skew``.
-        verdict: ``unknown`` when the evidence allows either.
-        says: the verdict's reason in one sentence.
-        limit: the policy's.
-        value: what was found; a share, a ratio or rows, as the limit is.
-        interval: where the true share lies at the policy's confidence, however often one looks.
-        count: the rows that speak against.
-        rows: out of these.
-        examples: some of the rows that speak against, worst first.
-        awaits: what will decide it, and about when; of an unknown one.
-    """
-
-    name: str
-    verdict: Verdict
-    says: str
-    limit: float
-    value: float | None = None
-    interval: Interval | None = None
-    count: int | None = None
-    rows: int | None = None
-    examples: tuple[RowReference, ...] = ()
-    awaits: Awaited | None = None
-
-    @property
-    def because(self) -> str:
-        """What it says, and what it awaits."""
-        return self.says if self.awaits is None else f"{self.says}; {self.awaits.says}"
-
-
-class Gates(Tabular, msgspec.Struct, frozen=True, kw_only=True):
-    """The gates of one shadow against one live artifact, evaluated at one time."""
-
-    artifact: str
-    live: str
-    gates: tuple[Gate, ...]
-
-    @property
-    def verdict(self) -> Verdict:
-        """``fail`` if one gate fails, else ``unknown`` if one is unknown, else ``pass``."""
-        verdicts = {gate.verdict for gate in self.gates}
-        return next((v for v in _WORST_FIRST if v in verdicts), "pass")
-
-    @property
-    def unmet(self) -> tuple[Gate, ...]:
-        """The gates that do not pass."""
-        return tuple(gate for gate in self.gates if gate.verdict != "pass")
-
-    def overview(self) -> NotebookTable:
-        """See :class:`gnomon.notebook.Tabular`."""
-        return NotebookTable(
-            title=f"{self.artifact} to replace {self.live}",
-            verdict=self.verdict,
-            columns=("gate", "verdict", "because", "limit", "value", "count", "rows"),
-            rows=[
-                (g.name, g.verdict, g.because, g.limit, g.value, g.count, g.rows)
-                for g in self.gates
-            ],
-        )
-
-
-_WORST_FIRST: tuple[Verdict, ...] = ("fail", "unknown")
-_IF_IT_STAYS = " if the share stays"
-_AT_THE_LIMIT = (
-    "no number of rows may decide it, as the share lies at the limit: change the limit in the "
-    "policy, or the artifact"
-)
+__all__ = ["evaluate", "judge"]
 
 
 def evaluate(
@@ -112,16 +34,16 @@ def evaluate(
     unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
     skew: Skew | UnreadableFile | None = None,
 ) -> Gates:
-    """Every gate the policy asks for, on the evidence of this run of the shadow.
+    """Evaluate every gate that the policy sets, on the evidence of this run of the shadow.
 
     Args:
         log: the model's log.
         state: the rollout, which must have a live artifact.
         policy: the limits.
-        artifact: the tag; it need not be a running shadow, but then nothing is known of it.
-        slices: what the slices last reported, for rows they have still to score.
-        unreadable: slices whose report cannot be read, and why.
-        skew: the last replay of the artifact, or why it cannot be read.
+        artifact: the tag; if it is not a running shadow, there is no evidence on it.
+        slices: the last reports of the slices, with the rows they still have to score.
+        unreadable: slices whose report cannot be read, with the error.
+        skew: the last replay of the artifact, or the error if it cannot be read.
 
     Raises:
         RolloutError: nothing is live.
@@ -150,14 +72,14 @@ def judge(
     unreadable: Mapping[str, UnreadableFile] = MappingProxyType({}),
     skew: Skew | UnreadableFile | None = None,
 ) -> Iterator[Gate]:
-    """The gates on evidence already gathered; one whose limit is unset is not asked."""
+    """Evaluate the gates on gathered evidence; gates whose limit is not set are skipped."""
     yield _rows(limits.min_rows, evidence)
     if limits.max_disagreement is not None:
-        yield _disagreement(limits.max_disagreement, limits.confidence, evidence)
+        yield share_gates.disagreement(limits.max_disagreement, limits.confidence, evidence)
     if limits.max_flips is not None:
-        yield _flips(limits.max_flips, limits.confidence, evidence)
+        yield share_gates.flips(limits.max_flips, limits.confidence, evidence)
     if limits.max_failed is not None:
-        yield _failed(limits.max_failed, limits.confidence, evidence)
+        yield share_gates.failed(limits.max_failed, limits.confidence, evidence)
     if limits.max_latency_ratio is not None:
         yield _latency(limits.max_latency_ratio, evidence)
     lag, silent = _lag(shadow, slices, unreadable)
@@ -166,11 +88,11 @@ def judge(
     if limits.max_lag_rows is not None:
         yield _lagging(limits.max_lag_rows, lag, silent)
     if limits.max_skew is not None:
-        yield _skew(limits.max_skew, limits.confidence, shadow, skew)
+        yield share_gates.skew(limits.max_skew, limits.confidence, shadow, skew)
 
 
 def _no_shadow(limits: Limits, log: InferenceLog, live: str, artifact: str) -> Gate:
-    """Nothing is known of an artifact that no request was scored with."""
+    """Build the unknown gate of an artifact that is not a shadow and has not scored requests."""
     needs = max(limits.min_rows, 1)
     awaited = more_rows(needs, "rows scored", live_traffic(log, live))
     start = f"run `gnomon shadow start {artifact}`; from then on it "
@@ -199,147 +121,8 @@ def _rows(limit: int, evidence: Evidence) -> Gate:
     )
 
 
-def _disagreement(limit: float, confidence: float, evidence: Evidence) -> Gate:
-    """The excess over the noise floor: with one measured, each interval takes half the error."""
-    shadow, noise = evidence.shadow, evidence.noise
-    if noise.compared:
-        confidence = (1 + confidence) / 2
-    interval = rate_interval(shadow.disagreed, shadow.compared, confidence)
-    floor, value = "", _share(shadow.disagreed, shadow.compared)
-    if noise.compared:
-        theirs = rate_interval(noise.disagreed, noise.compared, confidence)
-        interval = Interval(
-            max(interval.low - theirs.high, 0.0), max(interval.high - theirs.low, 0.0)
-        )
-        share = noise.disagreed / noise.compared
-        rows = f"{noise.compared:,} rows of live against itself"
-        floor = f" beyond the noise floor of {share:.2%} ({rows})"
-        value = None if value is None else max(value - share, 0.0)
-    return _rate_gate(
-        "disagreement",
-        f"{shadow.disagreed:,} of {shadow.compared:,} rows disagree with live",
-        limit, value, interval, shadow.disagreed, shadow.compared,
-        awaits=lambda: _disagreement_awaits(limit, confidence, evidence),
-        beyond=floor, examples=shadow.worst,
-    )  # fmt: skip
-
-
-def _disagreement_awaits(limit: float, confidence: float, evidence: Evidence) -> Awaited:
-    """Rows of the shadow; where these cannot decide it, rows of live against itself too."""
-    shadow, noise = evidence.shadow, evidence.noise
-    if not noise.compared:
-        return _share_awaits(shadow.disagreed, shadow.compared, limit, confidence, evidence.traffic)
-
-    def decides(total: int, noise_rows: int) -> bool:
-        ours = _at_rows(shadow.disagreed, shadow.compared, total, confidence)
-        theirs = _at_rows(noise.disagreed, noise.compared, noise_rows, confidence)
-        return ours.high - theirs.low <= limit or ours.low - theirs.high > limit
-
-    more = more_until(lambda total: decides(total, noise.compared), shadow.compared)
-    if more is not None:
-        return more_rows(more, "rows compared", evidence.traffic, about=True, given=_IF_IT_STAYS)
-    largest = max(shadow.compared, 1) * 10**6
-    more = more_until(lambda total: decides(largest, total), noise.compared)
-    if more is None:
-        return action(_AT_THE_LIMIT)
-    return action(
-        f"needs about {more:,} more rows of live against itself, as the noise floor is not known "
-        "well enough: run `gnomon shadow start --same` with the live artifact"
-    )
-
-
-def _at_rows(hits: int, rows: int, total: int, confidence: float) -> Interval:
-    """The interval if the share stays as it is until there are so many rows."""
-    return rate_interval(round(hits / rows * total) if rows else 0, total, confidence)
-
-
-def _share_awaits(
-    count: int, rows: int, limit: float, confidence: float, traffic: Traffic | None
-) -> Awaited:
-    more = rows_still_needed(count, rows, limit, confidence)
-    if more is None:
-        return action(_AT_THE_LIMIT)
-    return more_rows(more, "rows", traffic, about=True, given=_IF_IT_STAYS if rows else "")
-
-
-def _flips(limit: float, confidence: float, evidence: Evidence) -> Gate:
-    shadow = evidence.shadow
-    if shadow.compared and not shadow.decided:
-        return Gate(
-            name="flips",
-            verdict="unknown",
-            says="no output to decide on: live and the shadow share no label and no "
-            "output named in [decision], or the policy ignores it",
-            limit=limit,
-            awaits=action(
-                "no number of rows decides it: name an output in [decision], or set "
-                'max_flips = "off", in the policy'
-            ),
-        )
-    return _rate_gate(
-        "flips",
-        f"{shadow.flipped:,} of {shadow.decided:,} rows flip the decision",
-        limit,
-        _share(shadow.flipped, shadow.decided),
-        rate_interval(shadow.flipped, shadow.decided, confidence),
-        shadow.flipped,
-        shadow.decided,
-        awaits=lambda: _share_awaits(
-            shadow.flipped, shadow.decided, limit, confidence, evidence.traffic
-        ),
-        examples=tuple(row for row in shadow.worst if row.flipped),
-    )
-
-
-def _failed(limit: float, confidence: float, evidence: Evidence) -> Gate:
-    shadow = evidence.shadow
-    rows = shadow.done
-    codes = ", ".join(f"{count:,} {code}" for code, count in Counter(shadow.errors).most_common(3))
-    return _rate_gate(
-        "failed",
-        f"{shadow.failed:,} of {rows:,} rows failed" + (f" ({codes})" if codes else ""),
-        limit,
-        _share(shadow.failed, rows),
-        rate_interval(shadow.failed, rows, confidence),
-        shadow.failed,
-        rows,
-        awaits=lambda: _share_awaits(shadow.failed, rows, limit, confidence, evidence.traffic),
-    )
-
-
-def _rate_gate(
-    name: str,
-    found: str,
-    limit: float,
-    value: float | None,
-    interval: Interval,
-    count: int,
-    rows: int,
-    *,
-    awaits: Callable[[], Awaited],
-    beyond: str = "",
-    examples: tuple[RowReference, ...] = (),
-) -> Gate:
-    """The gate of a share.
-
-    Args:
-        awaits: what would decide it; asked where it is unknown, as it takes milliseconds.
-    """
-    verdict: Verdict = "unknown"
-    if rows and interval.high <= limit:
-        verdict = "pass"
-    elif rows and interval.low > limit:
-        verdict = "fail"
-    says = f"{found}: {interval.low:.2%} to {interval.high:.2%}{beyond}; limit {limit:.2%}"
-    return Gate(
-        name=name, verdict=verdict, says=says, limit=limit, value=value,
-        interval=interval, count=count, rows=rows, examples=examples,
-        awaits=awaits() if verdict == "unknown" else None,
-    )  # fmt: skip
-
-
 def _latency(limit: float, evidence: Evidence) -> Gate:
-    """Weighted over batch sizes by the shadow's rows; sizes only one side has say nothing."""
+    """Judge the latency ratio, averaged over the batch sizes of both, weighted by shadow rows."""
     ratios: list[tuple[int, float]] = []
     for size, theirs in evidence.times.items():
         ours = evidence.live_times.get(size, Sketch())
@@ -371,14 +154,17 @@ def _latency(limit: float, evidence: Evidence) -> Gate:
 
 
 def _timed(size: int, evidence: Evidence) -> int:
-    """Rows of the side that has fewer in batches of about one size."""
+    """Count the rows in batches of about one size, on the side that has fewer."""
     return min(evidence.times[size].count, evidence.live_times.get(size, Sketch()).count)
 
 
 def _lag(
     shadow: Shadow, slices: Sequence[Heartbeat], unreadable: Mapping[str, UnreadableFile]
 ) -> tuple[int, list[str]]:
-    """Rows still to score, and the slices that do not say; those gone before it began aside."""
+    """Return the rows still to score, and slices without a report on them.
+
+    Slices that stopped before this shadow was started are left out.
+    """
     lag = 0
     silent = [f"{name} ({error.where}: {error.message})" for name, error in unreadable.items()]
     for beat in slices:
@@ -413,7 +199,7 @@ def _coverage(limit: float, evidence: Evidence, lag: int, silent: list[str]) -> 
         says=f"{scored:,} of {eligible:,} eligible rows scored, {failed:,} failed, {lag:,} lagging"
         f"; at least {limit:.2%} must be scored" + _silent(silent),
         limit=limit,
-        value=_share(scored, eligible),
+        value=share_of(scored, eligible),
         count=failed + lag,
         rows=eligible,
         awaits=awaits,
@@ -432,50 +218,8 @@ def _lagging(limit: int, lag: int, silent: list[str]) -> Gate:
     )
 
 
-def _skew(
-    limit: float, confidence: float, shadow: Shadow, skew: Skew | UnreadableFile | None
-) -> Gate:
-    if isinstance(skew, UnreadableFile):
-        return Gate(
-            name="skew",
-            verdict="unknown",
-            says=str(skew),
-            limit=limit,
-            awaits=_replay_awaits(shadow, "another replay, of the rows that it has scored"),
-        )
-    if skew is None or (shadow.digest is not None and skew.digest != shadow.digest):
-        return Gate(
-            name="skew",
-            verdict="unknown",
-            says="the artifact was not replayed",
-            limit=limit,
-            awaits=_replay_awaits(shadow, "a replay of the rows that it has scored"),
-        )
-    return _rate_gate(
-        "skew",
-        f"{skew.disagreed:,} of {skew.rows:,} rows differ from the offline prediction",
-        limit,
-        _share(skew.disagreed, skew.rows),
-        rate_interval(skew.disagreed, skew.rows, confidence),
-        skew.disagreed,
-        skew.rows,
-        awaits=lambda: _replayed_awaits(limit, confidence, shadow, skew),
-    )
-
-
-def _replayed_awaits(limit: float, confidence: float, shadow: Shadow, skew: Skew) -> Awaited:
-    more = rows_still_needed(skew.disagreed, skew.rows, limit, confidence)
-    if more is None:
-        return action(_AT_THE_LIMIT)
-    return _replay_awaits(shadow, f"a replay of about {more:,} more rows{_IF_IT_STAYS}")
-
-
-def _replay_awaits(shadow: Shadow, what: str) -> Awaited:
-    return action(f"needs {what}: run `gnomon replay {shadow.artifact} --role shadow`")
-
-
 def _reports_await(silent: list[str]) -> Awaited | None:
-    """Of a gate that rests on what slices say."""
+    """Return what a gate waits for if slices have not reported."""
     if not silent:
         return None
     if silent == ["any"]:
@@ -492,7 +236,3 @@ def _silent(slices: list[str]) -> str:
     if slices == ["any"]:
         return "; no slice has reported"
     return f"; no report from {'slice' if len(slices) == 1 else 'slices'} {', '.join(slices)}"
-
-
-def _share(count: int, rows: int) -> float | None:
-    return count / rows if rows else None

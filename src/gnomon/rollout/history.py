@@ -1,10 +1,10 @@
-"""The rollout history: numbered events under the storage root that are the state *and* its audit.
+"""The rollout history: numbered events under the storage root, both the state and its audit trail.
 
-``rollout/<model>/000000.json`` is the first event. An event is created only if nobody has created
-that number, so of two decisions taken on the same state exactly one is recorded, and the state
-after event *n* is the same for everyone for ever. ``epoch`` is the number of events folded in.
+``rollout/<model>/000000.json`` is the first event. An event is created only if its number does not
+exist yet, so of two decisions taken on the same state exactly one is recorded, and the state after
+event *n* is the same for all readers and never changes. ``epoch`` is the number of events so far.
 
-Each event holds the SHA-256 of the one before, of its exact bytes. A history that is not whole is
+Each event contains the SHA-256 of the previous event's exact bytes. An incomplete history is
 refused with the name of the file: see :mod:`gnomon.rollout.integrity`.
 """
 
@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 FORMAT = 2
-"""2 added ``previous_sha256``. Events of format 1 may come before those of format 2, not after."""
+"""Format 2 added ``previous_sha256``. Events of format 1 may only come before those of format 2."""
 
 _KIND = Format("rollout event", FORMAT, damaged=HistoryDamaged)
 
@@ -53,25 +53,25 @@ Kind = Literal["promote", "rollback", "shadow_start", "shadow_stop"]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision. Keys this version does not know are ignored; see ``docs/formats.md``.
+    """One decision. Keys that this version does not know are ignored; see ``docs/formats.md``.
 
     Attributes:
         format: the version of this file's format.
-        kind: what was decided.
-        artifact: the tag it was decided about; for a rollback, the artifact rolled back to.
+        kind: the kind of decision.
+        artifact: the tag it is about; for a rollback, the artifact rolled back to.
         digest: that artifact's manifest hash.
-        fraction: of the requests a started shadow sees.
-        entity_key: what they are sampled by.
-        same: a shadow that is the live artifact itself, to measure the noise floor (A/A).
-        at: when.
-        by: who, as far as known.
+        fraction: the share of the requests that a started shadow scores.
+        entity_key: the features by which they are sampled.
+        same: whether the shadow is the live artifact itself, to measure the noise floor (A/A).
+        at: when it was decided.
+        by: who decided, if known.
         why: the reason they gave.
-        forced: it was done although gates did not pass or were not evaluated, or the contract is
-            incompatible.
+        forced: whether it was done although gates did not pass or were not evaluated, or the
+            contract is incompatible.
         gates: each gate's verdict and evidence at that time.
-        changes: how a shadow's contract differs from the live one, as
-            :class:`gnomon.contract.difference.Change` has it.
-        previous_sha256: the hash of the event before; None for the first one. ``append`` sets it.
+        changes: how a shadow's contract differs from the live one, each as a
+            :class:`gnomon.contract.difference.Change`.
+        previous_sha256: the hash of the previous event; None for the first one. ``append`` sets it.
     """
 
     format: int = FORMAT
@@ -102,12 +102,12 @@ class Shadow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
-    """What the events so far add up to.
+    """The state after all events so far.
 
     Attributes:
-        epoch: how many events; also the number the next event gets.
-        lives: the artifacts that were live, the live one last. A rollback takes one off.
-        shadows: by tag, in the order they were started.
+        epoch: the number of events, which is also the number of the next event.
+        lives: the artifacts that were live, the live one last. A rollback removes the last one.
+        shadows: the running shadows by tag, in the order they were started.
     """
 
     epoch: int = 0
@@ -121,11 +121,11 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def previous(self) -> str | None:
-        """The artifact a rollback goes back to."""
+        """The artifact to which a rollback returns."""
         return self.lives[-2] if len(self.lives) > 1 else None
 
     def after(self, event: Event) -> RolloutState:
-        """The state with one event more.
+        """Return the state after one more event.
 
         Raises:
             RolloutError: the event does not follow from this state.
@@ -142,7 +142,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
                 entity_key=event.entity_key,
             )
         else:
-            # Whatever becomes live stops being a shadow.
+            # An artifact that becomes live is no longer a shadow.
             shadows.pop(event.artifact, None)
         if event.kind == "promote":
             lives = (*lives, event.artifact)
@@ -152,10 +152,10 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fold(events: list[Event]) -> RolloutState:
-    """The state all ``events``, oldest first, add up to.
+    """Compute the state after all ``events``, oldest first.
 
     Raises:
-        RolloutError: an event does not follow from those before it.
+        RolloutError: an event is not valid in the state before it.
     """
     state = RolloutState()
     for event in events:
@@ -164,24 +164,24 @@ def fold(events: list[Event]) -> RolloutState:
 
 
 def open_history(settings: Settings, model: str) -> History:
-    """The history of a model under the storage root, held to what the spool here says of it."""
+    """Open the history of a model under the storage root, to be checked with the local spool."""
     spool = settings.local_spool
     return History(Storage(settings), model, None if spool is None else spool / model)
 
 
 class History:
-    """One model's events and the state they add up to, as of the last :meth:`refresh`.
+    """The events of one model and the resulting state, as of the last :meth:`refresh`.
 
     Args:
-        storage: where they are.
+        storage: the storage with the events.
         model: the model.
-        spool: the model's segments, if they are on this machine.
+        spool: the folder of the model's segments, if it is on this machine.
 
     Attributes:
         model: the model.
-        events: those read, oldest first. After an error: those before the damage.
-        state: what they add up to.
-        known: the furthest end that is recorded anywhere; beyond ``events`` if some are missing.
+        events: the events read, oldest first. After an error: those before the damage.
+        state: the state after these events.
+        known: the latest end that is recorded anywhere; after ``events`` if some are missing.
     """
 
     def __init__(self, storage: Storage, model: str, spool: Path | None = None) -> None:
@@ -195,22 +195,22 @@ class History:
         self._is_whole = False
 
     def copy(self) -> History:
-        """Another that goes on from here by itself; what was read is not read again."""
+        """Return an independent copy, without reading the events again."""
         other = History(self._storage, self.model, self._spool)
         other.state = self.state
-        other.events = self.events[: other.state.epoch]  # Another thread may be adding to them.
+        other.events = self.events[: other.state.epoch]  # Another thread may be appending to them.
         other._digests = self._digests[: other.state.epoch]
         other.known, other._is_whole = self.known, self._is_whole
         return other
 
     def refresh(self) -> bool:
-        """Read events recorded since the last time; whether there were any.
+        """Read events recorded since the last time, and return whether there were any.
 
-        One small read where there is none, so it can be called twice a second for ever. The first
-        time the whole history is checked, as by :meth:`check`.
+        Without new events it is one small read, so it can be called twice a second. The first call
+        checks the entire history, as :meth:`check` does.
 
         Raises:
-            HistoryDamaged: an event is missing, cannot be read or does not follow.
+            HistoryDamaged: an event is missing, cannot be read or is not valid.
             NewerFormat: a newer version of Gnomon recorded an event.
         """
         before = self.state.epoch
@@ -221,16 +221,17 @@ class History:
         return self.state.epoch > before
 
     def check(self) -> None:
-        """Read on, and compare what is there with what was read and with what others recorded.
+        """Read new events, and check all events against those read before and the recorded ends.
 
-        A listing and a few small reads, and of a local root every event: for now and then.
+        It needs a listing and a few small reads and, with a local root, a read of every event, so
+        call it only from time to time.
 
         Raises:
-            HistoryDamaged: an event is missing or was changed, at the end too.
+            HistoryDamaged: an event is missing or was changed, also at the end.
             NewerFormat: a newer version of Gnomon recorded an event.
         """
         self._is_whole, known = False, self.state.epoch
-        found, unreadable = self._witnesses()  # Before the events: see there.
+        found, unreadable = self._witnesses()  # To be read before the events.
         heads = [self._head(), *(witness.head for witness in found)]
         self.known = max([self.known, *heads], key=lambda head: head.epoch)
         names = self._storage.names(integrity.folder_of(self.model))
@@ -248,10 +249,10 @@ class History:
         """Record a decision taken on :attr:`state`; it is on disk when this returns.
 
         Raises:
-            RolloutError: it does not follow from that state; nothing is recorded.
-            HistoryDamaged: the event before is not what it was; nothing is recorded.
+            RolloutError: it is not valid in that state; nothing is recorded.
+            HistoryDamaged: the previous event was changed; nothing is recorded.
             RolloutConflict: another decision was recorded since the last refresh.
-            StorageError: the storage root refuses; the next refresh shows whether it was recorded.
+            StorageError: the write failed; the next refresh shows whether it was recorded.
         """
         after = self.state.after(event)
         self._check_read(self._last())
@@ -268,15 +269,15 @@ class History:
         return after
 
     def record_end(self) -> None:
-        """Write down elsewhere how far the history has come, so that a lost end is noticed.
+        """Record the end of the history in other places, so that a lost end is noticed.
 
-        The decision itself is recorded; this is no reason to say that it was not.
+        Errors are ignored, because the decision itself is already recorded.
         """
         with contextlib.suppress(StorageError, OSError):
             integrity.record(self._storage, self.model, self._head(), self._spool)
 
     def _witnesses(self) -> tuple[list[Witness], UnreadableFile | None]:
-        """What is recorded of the end, or why that cannot be read; the events still can."""
+        """Read the recorded ends, or return the error; the events can still be read."""
         try:
             return integrity.witnesses(self._storage, self.model, self._spool), None
         except UnreadableFile as error:
@@ -295,7 +296,7 @@ class History:
             self._add(event, content, self._after(event))
 
     def _after(self, event: Event) -> RolloutState:
-        """The state with an event that was read."""
+        """Return the state after an event that was read."""
         try:
             return self.state.after(event)
         except RolloutError as error:
@@ -306,11 +307,11 @@ class History:
             ) from None
 
     def _last(self) -> range:
-        """The number of the last event, if one was read."""
+        """Return a range with the number of the last event, empty if none was read."""
         return range(self.state.epoch - 1, self.state.epoch) if self._digests else range(0)
 
     def _check_read(self, numbers: range) -> None:
-        """Refuse to go on after an event that is gone or is not what it was when it was read."""
+        """Raise an error if an event is missing or was changed since it was read."""
         for number in numbers:
             name = integrity.event_name(self.model, number)
             content = self._storage.read(name)
@@ -338,7 +339,7 @@ class History:
 
 
 def read_history(settings: Settings, model: str) -> tuple[History, GnomonError | None]:
-    """A model's history as far as it can be read, and what is wrong with it."""
+    """Read a model's history as far as possible, and return it with the error, if any."""
     history = open_history(settings, model)
     try:
         history.refresh()

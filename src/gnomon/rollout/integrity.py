@@ -1,13 +1,13 @@
-"""Whether a rollout history is complete: no event missing, changed, replaced, swapped or cut off.
+"""Check that a rollout history is complete: no event is missing, changed, replaced or swapped.
 
-Each event holds the hash of the one before, so a change inside the history shows. That its *end*
-was cut off shows only elsewhere: ``heads/<model>.json``, the heartbeats of slices, and
-``rollout.json`` in the spool, which may be on another disk, say how many decisions there were, and
-the hash of the last. All are written after the event is on disk, so read before the events they
-never claim more than there is.
+Each event contains the hash of the previous one, so a change within the history is visible. A loss
+of its *end* is visible only in other places: ``heads/<model>.json``, the heartbeats of slices, and
+``rollout.json`` in the spool, which may be on another disk, have the number of decisions and the
+hash of the last one. All are written after the event is on disk. So, if they are read before the
+events, they never record more events than exist.
 
-This is evidence against accidents and against changes by others than the owner of the storage root.
-Anyone who may write everywhere under the root can rewrite a history, hashes included.
+This detects accidents, and changes by people who may not write all files. Anyone who can write
+everywhere under the storage root can rewrite a history with its hashes.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ _IN_SPOOL = "rollout.json"
 
 
 class HistoryEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a history had come: ``heads/<model>.json``, and ``rollout.json`` in the spool.
+    """The recorded end of a history: ``heads/<model>.json``, and ``rollout.json`` in the spool.
 
     Attributes:
         format: the version of this file's format.
         epoch: the number of decisions.
-        sha256: the hash of the last one's file; None where it is not known.
+        sha256: the hash of the last decision's file; None where it is not known.
     """
 
     format: int = FORMAT
@@ -59,24 +59,24 @@ class HistoryEnd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Witness(msgspec.Struct, frozen=True):
-    """A file that says how far a history had come, and what it says."""
+    """A file that records the end of a history, with its content."""
 
     where: str
     head: HistoryEnd
 
 
 def folder_of(model: str) -> str:
-    """Where a model's events are."""
+    """Return the folder of a model's events."""
     return f"rollout/{model}"
 
 
 def event_name(model: str, number: int) -> str:
-    """The name of an event; the first is number 0."""
+    """Return the name of an event's file; the first event is number 0."""
     return f"{folder_of(model)}/{number:06d}.json"
 
 
 def damaged(message: str, where: str, model: str) -> HistoryDamaged:
-    """The error for a history on which no decision is taken."""
+    """Build the error for a damaged history, for which decisions are refused."""
     return HistoryDamaged(
         message,
         where=where,
@@ -89,12 +89,12 @@ def check_names(model: str, names: Sequence[str], known: int, read: int) -> None
 
     Args:
         model: the model.
-        names: what is in the folder.
-        known: events that were there before the folder was listed.
-        read: events that were there after it; those that follow each other from 0.
+        names: the files in the folder.
+        known: how many events were known before the folder was listed.
+        read: how many consecutive events from 0 were read after it.
 
     Raises:
-        HistoryDamaged: which number is missing, and which files come after it.
+        HistoryDamaged: with the missing number, and the files after it.
     """
     numbers = sorted(_number(model, name) for name in names if name.endswith(".json"))
     missing = sorted(set(range(known)) - set(numbers))
@@ -106,14 +106,14 @@ def check_names(model: str, names: Sequence[str], known: int, read: int) -> None
 
 
 def check_link(model: str, number: int, said: str | None, before: str | None, hashed: bool) -> None:
-    """Refuse an event that was not recorded after the one before it.
+    """Refuse an event that was not recorded after the previous event.
 
     Args:
         model: the model.
-        number: the event's.
-        said: the hash of the event before, as this one has it.
-        before: that hash; None for the first event.
-        hashed: whether an event up to this one is of a format that has it.
+        number: the number of the event.
+        said: the hash of the previous event that this event contains.
+        before: the hash of the previous event; None for the first event.
+        hashed: whether this event or the previous one has a format with hashes.
 
     Raises:
         HistoryDamaged: one of the two was changed, replaced or swapped.
@@ -134,33 +134,33 @@ def check_link(model: str, number: int, said: str | None, before: str | None, ha
 
 
 def witnesses(storage: Storage, model: str, spool: Path | None = None) -> list[Witness]:
-    """All that is recorded of a history's end elsewhere.
+    """Read all records of a history's end in other places.
 
-    A heartbeat that cannot be read says nothing: ``gnomon status`` names it.
+    Heartbeats that cannot be read are skipped: ``gnomon status`` lists them.
 
     Args:
-        storage: where the history is.
+        storage: the storage with the history.
         model: the model.
-        spool: the model's segments, if they are on this machine.
+        spool: the folder of the model's segments, if it is on this machine.
 
     Raises:
-        UnreadableFile: ``heads/<model>.json``, or what the spool says, is damaged or of a newer
+        UnreadableFile: ``heads/<model>.json``, or the file in the spool, is damaged or has a newer
             format.
-        StorageError: it cannot be read.
+        StorageError: a file cannot be read.
     """
     return [*_recorded(storage, model), *_in_spool(spool), *_reported(storage, model)]
 
 
 def check_witnesses(model: str, digests: Sequence[str], found: Sequence[Witness]) -> None:
-    """Refuse a history that ends before what is recorded of it, or in another event.
+    """Refuse a history that ends before a recorded end, or has a different event there.
 
     Args:
         model: the model.
         digests: the hash of each event.
-        found: what is recorded elsewhere, looked up before the events were read.
+        found: the recorded ends, read before the events.
 
     Raises:
-        HistoryDamaged: which events are missing or changed, and which file says so.
+        HistoryDamaged: with the missing or changed events, and the file that records them.
     """
     for witness in found:
         epoch, sha256 = witness.head.epoch, witness.head.sha256
@@ -179,7 +179,7 @@ def _cut_off(model: str, read: int, witness: Witness) -> HistoryDamaged:
         event_name(model, read),
         model,
     )
-    if read == 0:  # All of it: more often a disk that is not there than a folder that is damaged.
+    if read == 0:  # If all is missing, the disk is probably not mounted.
         error.hint = f"check that GNOMON_ROOT is right and its disk is mounted, or {error.hint}"
     return _shared(error, witness)
 
@@ -196,20 +196,20 @@ def _replaced(model: str, digest: str, witness: Witness) -> HistoryDamaged:
 
 
 def _shared(error: HistoryDamaged, witness: Witness) -> HistoryDamaged:
-    """The same error; where the spool is the witness, with another reason that it may have."""
+    """Return the error with, if the record is from the spool, a hint on a shared spool."""
     if witness.where.endswith(f"/{_IN_SPOOL}"):
-        error.hint = f"give each storage root a GNOMON_SPOOL of its own, or {error.hint}"
+        error.hint = f"give each storage root a separate GNOMON_SPOOL, or {error.hint}"
     return error
 
 
 def record(storage: Storage, model: str, head: HistoryEnd, spool: Path | None = None) -> None:
-    """Write down how far a history has come. To be called when its events are on disk.
+    """Record the end of a history in other places. Call it when the events are on disk.
 
-    In a spool only if there is one: none is begun for this.
+    In the spool it is recorded only if the spool's folder exists.
 
     Raises:
-        StorageError: the storage root refuses.
-        OSError: the spool refuses.
+        StorageError: the storage root cannot be written.
+        OSError: the spool cannot be written.
     """
     content = msgspec.json.encode(head)
     storage.write(_head_name(model), content)
@@ -237,7 +237,7 @@ def _in_spool(spool: Path | None) -> Iterator[Witness]:
 
 
 def _reported(storage: Storage, model: str) -> Iterator[Witness]:
-    from gnomon.shadow import slices  # It loads pyarrow, which clients of a history do without.
+    from gnomon.shadow import slices  # Imported here: it loads pyarrow, which clients do not need.
 
     for beat in slices.read(storage, model):
         said = beat.recorded or slices.Recorded(epoch=beat.epoch)
@@ -250,16 +250,16 @@ def _head_name(model: str) -> str:
 
 
 def _number(model: str, name: str) -> int:
-    """The number of an event's file.
+    """Return the number of an event's file.
 
     Raises:
-        HistoryDamaged: it has none, or is not written as ours are.
+        HistoryDamaged: the name is not that of an event.
     """
     stem = name.removeprefix(f"{folder_of(model)}/").removesuffix(".json")
     if re.fullmatch(r"[0-9]+", stem) and event_name(model, int(stem)) == name:
         return int(stem)
     raise damaged(
-        f"{stem}.json is not the name of an event: expected a number of six digits, as 000000.json",
+        f"{stem}.json is not the name of an event: expected six digits, such as 000000.json",
         name,
         model,
     )

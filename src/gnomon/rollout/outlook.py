@@ -1,4 +1,4 @@
-"""What will decide a gate that is unknown, and about when."""
+"""Estimate what will decide a gate that is unknown, and about when."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from gnomon.log import InferenceLog
 __all__ = ["WINDOW", "Awaited", "Traffic", "action", "in_words", "live_traffic", "more_rows"]
 
 WINDOW: Final = timedelta(minutes=10)
-"""How far back the rate of requests is taken from: long enough for a few requests an hour to show
-as a few, short enough to follow the day."""
+"""The time over which the rate of requests is measured: long enough to measure a few requests an
+hour, and short enough to follow changes during the day."""
 
 LONGEST_SECONDS = 366 * 86_400.0
 
 
 class Traffic(msgspec.Struct, frozen=True, kw_only=True):
-    """The requests of the last minutes, as the log has them.
+    """The requests of the last minutes, from the log.
 
     Attributes:
-        seconds: how long is looked back; from the start of the shadow at the most.
+        seconds: the length of that time, at most back to the start of the shadow.
         answered: rows that live answered in that time.
         scored: of the rows that arrived in that time, those that the shadow has scored.
     """
@@ -35,7 +35,7 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def rate(self) -> float:
-        """Rows a second that count for the gates."""
+        """Rows per second that count for the gates."""
         return self.scored / self.seconds if self.seconds > 0 else 0.0
 
 
@@ -44,8 +44,8 @@ class Awaited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         says: what is still needed, and when that is expected, in one sentence.
-        rows: rows still needed, where rows decide it.
-        seconds: until they have come, at the rate of the last minutes; None where none come.
+        rows: rows still needed, if rows decide it.
+        seconds: the time until they arrive, at the rate of the last minutes; None if none arrive.
     """
 
     says: str
@@ -54,21 +54,21 @@ class Awaited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def action(says: str) -> Awaited:
-    """Something that somebody does decides it, and no number of rows."""
+    """Return that an action decides the gate, and not a number of rows."""
     return Awaited(says=says)
 
 
 def more_rows(
     rows: int, of: str, traffic: Traffic | None, *, about: bool = False, given: str = ""
 ) -> Awaited:
-    """So many more rows decide it.
+    """Return that a number of further rows decides the gate.
 
     Args:
-        rows: how many.
-        of: which: ``rows scored``.
-        traffic: at what rate they come; None where that is not known.
+        rows: how many rows.
+        of: the kind of rows, such as ``rows scored``.
+        traffic: the rate at which they arrive; None where that is not known.
         about: whether the number is an estimate.
-        given: what it is on condition of.
+        given: the condition of the estimate.
     """
     needs = f"needs {'about ' if about else ''}{rows:,} more {of}{given}"
     if traffic is None:
@@ -84,7 +84,10 @@ def more_rows(
 
 
 def live_traffic(log: InferenceLog, live: str, now: datetime | None = None) -> Traffic | None:
-    """The rows that live answered lately, as if a shadow had scored all; None without a log."""
+    """Count the rows that live answered recently, as if a shadow had scored all of them.
+
+    None without a log.
+    """
     start = (now or datetime.now(UTC)) - WINDOW
     try:
         answered = sum(
@@ -97,7 +100,7 @@ def live_traffic(log: InferenceLog, live: str, now: datetime | None = None) -> T
 
 
 def in_words(seconds: float) -> str:
-    """About how long, in the unit that a person would use.
+    """Write about how long it takes, in a readable unit.
 
     >>> in_words(3), in_words(95), in_words(3 * 3600), in_words(1e9)
     ('in about 3 s', 'in about 2 min', 'in about 3 h', 'in over a year')

@@ -1,6 +1,6 @@
 """The public queries on one deployment: its log, history, gates, reports, leakage and drift.
 
-The storage root is read from the environment, and its only model is meant, unless they are given.
+Unless they are given, the storage root is read from the environment and its only model is used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from gnomon.policy import Policy, find_policy
 from gnomon.report.saved import SavedReports, list_reports, save
 from gnomon.rollout.decisions import check
 from gnomon.rollout.defaults import find_artifact, find_model, find_role
-from gnomon.rollout.gates import Gates
+from gnomon.rollout.gate import Gates
 from gnomon.rollout.history import Event, RolloutState, open_history
 from gnomon.settings import Settings
 
@@ -47,9 +47,9 @@ class RolloutHistory(Tabular):
     """Every decision about one model.
 
     Attributes:
-        model: its name.
+        model: the name of the model.
         events: the decisions, oldest first.
-        state: what they add up to: ``live``, ``previous`` and ``shadows``.
+        state: the state after them: ``live``, ``previous`` and ``shadows``.
     """
 
     model: str
@@ -77,7 +77,7 @@ class DriftCheck(Tabular):
     """A finished measurement of drift.
 
     Attributes:
-        report: what was found; ``report.verdict`` is ``ok``, ``drifted`` or ``unknown``.
+        report: the report; ``report.verdict`` is ``ok``, ``drifted`` or ``unknown``.
         page: where the report's page is saved, next to its JSON: a path, or a URL of the bucket.
     """
 
@@ -90,11 +90,11 @@ class DriftCheck(Tabular):
 
 
 def open_log(model: str | None = None, *, settings: Settings | None = None) -> InferenceLog:
-    """The inference log as one dataset: for Arrow, pandas, DuckDB, and what reads Arrow streams.
+    """Open the inference log as one dataset, for Arrow, pandas, DuckDB or any Arrow stream reader.
 
     Args:
         model: the model; the only one under the storage root when not given.
-        settings: name the storage root; read from the environment without them.
+        settings: settings with the storage root; read from the environment when not given.
 
     Raises:
         SettingsError: no model is given, and there is none, or more than one.
@@ -106,11 +106,11 @@ def open_log(model: str | None = None, *, settings: Settings | None = None) -> I
 def rollout_history(
     model: str | None = None, *, settings: Settings | None = None
 ) -> RolloutHistory:
-    """Every rollout decision, and what they add up to.
+    """Read every rollout decision, and the state after them.
 
     Args:
         model: the model; the only one under the storage root when not given.
-        settings: name the storage root; read from the environment without them.
+        settings: settings with the storage root; read from the environment when not given.
 
     Raises:
         HistoryDamaged, NewerFormat: the history cannot be read.
@@ -125,15 +125,15 @@ def rollout_history(
 def saved_reports(
     model: str | None = None, *, last: int | None = None, settings: Settings | None = None
 ) -> SavedReports:
-    """The reports of replays, comparisons, diagnoses and drift under the storage root.
+    """List the reports of replays, comparisons, diagnoses and drift under the storage root.
 
-    Newest first. A report that was kept elsewhere (``save_as``, ``--report``) is not among them.
+    The newest is first. Reports saved elsewhere (``save_as``, ``--report``) are not listed.
     :meth:`gnomon.Report.from_json` and :meth:`gnomon.DriftReport.from_json` read one in full.
 
     Args:
         model: the model; the only one under the storage root when not given.
         last: at most this many, the newest; all when not given.
-        settings: name the storage root; read from the environment without them.
+        settings: settings with the storage root; read from the environment when not given.
 
     Raises:
         SettingsError: no model is given, and there is none, or more than one.
@@ -151,12 +151,12 @@ def saved_reports(
 def check_gates(
     artifact: str, *, policy: Policy | None = None, settings: Settings | None = None
 ) -> Gates:
-    """Evaluate the gates for a promotion of this artifact now; nothing is recorded.
+    """Evaluate the gates for a promotion of this artifact, without recording anything.
 
     Args:
         artifact: a tag, such as ``flights:latest``.
-        policy: the limits; the deployment's in this folder without one.
-        settings: name the storage root; read from the environment without them.
+        policy: the limits; when not given, the policy of the deployment in this folder.
+        settings: settings with the storage root; read from the environment when not given.
 
     Raises:
         PolicyError: the policy names an output that it does not have.
@@ -182,21 +182,21 @@ def measure_drift(
     """Measure how far the log has drifted from training, and save the report.
 
     Args:
-        which: whose logged answers: a tag, or a model's name for its live artifact.
+        which: the artifact whose answers are used: a tag, or a model's name for its live artifact.
         by: a feature to split the rows by.
         steps: how many rows to run again, step by step, for the transformed columns.
-        role: the answers it gave as ``live`` or as ``shadow``. Without one: live if it ever was.
+        role: its answers as ``live`` or as ``shadow``. When not given: live if it ever was.
         start: rows that arrived from this time on; UTC when it has no zone.
         end: rows that arrived before this time.
-        policy: how far is too far; the deployment's in this folder without one.
-        settings: name the storage root; read from the environment without them.
-        save_as: where to keep the report; ``reports/`` of the storage root without it.
-        progress: called with rows as they are counted.
+        policy: the limits; when not given, the policy of the deployment in this folder.
+        settings: settings with the storage root; read from the environment when not given.
+        save_as: where to save the report; when not given, ``reports/`` of the storage root.
+        progress: called with the number of rows read since the last call.
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
         LogError: there is no log of the model.
-        PolicyError: ``by`` is no feature.
+        PolicyError: ``by`` is not a feature.
     """
     settings = settings or Settings.read()
     artifact = find_artifact(settings, which)
@@ -228,13 +228,13 @@ def check_contract(
     """Check a file, or the logged requests, against an artifact's contract.
 
     Args:
-        which: whose contract: a tag, or a model's name for its live artifact.
-        table: a CSV or Parquet file; the log without it.
-        role: only requests that came while the artifact was ``live``, or that it saw as a
+        which: the artifact with the contract: a tag, or a model's name for its live artifact.
+        table: a CSV or Parquet file; the log when not given.
+        role: only requests that arrived while the artifact was ``live``, or that it scored as a
             ``shadow``; all requests of the model when not given.
         start: requests from this time on; UTC when it has no zone.
         end: requests before this time.
-        settings: name the storage root; read from the environment without them.
+        settings: settings with the storage root; read from the environment when not given.
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
@@ -274,7 +274,7 @@ def check_leakage(
     settings: Settings | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> LeakageReport:
-    """Look for leakage in training rows, in splits, and in what was served.
+    """Check for leakage in training rows, in splits, and in served rows.
 
     Args:
         train: the training rows, a CSV or Parquet file.
@@ -285,13 +285,13 @@ def check_leakage(
         entity_key: the columns that identify the entity of a row; the artifact's when not given.
         known_at: by feature, the column with the time its value was known.
         artifact: the artifact trained on these rows: a tag, or a model's name for its live one.
-        role: its served rows as ``live`` or as ``shadow``. Without one: live if it ever was.
+        role: its served rows as ``live`` or as ``shadow``. When not given: live if it ever was.
         start: served rows from this time on; UTC when it has no zone.
         end: served rows before this time.
         outcomes: a file with the keys of served rows and their labels.
         on: the keys to join the outcomes on; the artifact's entity key when not given.
-        settings: name the storage root; read from the environment without them.
-        progress: called with logged rows as they are read.
+        settings: settings with the storage root; read from the environment when not given.
+        progress: called with the number of logged rows read since the last call.
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.

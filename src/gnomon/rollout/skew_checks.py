@@ -1,7 +1,7 @@
-"""Checks of online against offline that count: the report is saved, and the skew gate is fed.
+"""Checks of online against offline, with the report saved and the result used by the skew gate.
 
-:mod:`gnomon.skew` compares; here it is known what is live, where reports go and what a promotion
-asks for. ``gnomon replay``, ``compare`` and ``diagnose`` call this, and so do scheduled jobs.
+:mod:`gnomon.skew` compares. This module finds the live artifact, saves reports, and records results
+for promotions. ``gnomon replay``, ``compare``, ``diagnose`` and scheduled jobs call it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class SkewCheck(Tabular):
     """A finished comparison.
 
     Attributes:
-        report: what was found; ``report.verdict`` is ``ok``, ``diverged`` or ``unknown``.
+        report: the report; ``report.verdict`` is ``ok``, ``diverged`` or ``unknown``.
         page: where the report's page is saved, next to its JSON: a path, or a URL of the bucket.
     """
 
@@ -65,20 +65,20 @@ def replay(
     save_as: Path | str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> SkewCheck:
-    """Run logged requests again, save the report and feed the skew gate of a promotion.
+    """Run logged requests again, save the report, and record the result for the skew gate.
 
     Args:
-        which: whose logged answers: a tag, or a model's name for its live artifact.
+        which: the artifact whose answers are used: a tag, or a model's name for its live artifact.
         through: the tag of another artifact to run them through; this does not count for the gate.
-        role: the answers it gave as ``live`` or as ``shadow``. Without one: live if it ever was.
+        role: its answers as ``live`` or as ``shadow``. When not given: live if it ever was.
         start: rows that arrived from this time on; UTC when it has no zone.
         end: rows that arrived before this time.
         limit: stop after this many rows.
-        policy: what agrees and how many rows may not; the deployment's in this folder without one.
-        settings: name the storage root; read from the environment without them.
+        policy: the tolerances and limits; when not given, those of the deployment in this folder.
+        settings: settings with the storage root; read from the environment when not given.
         python: the interpreter of another environment to run the rows in.
-        why: where rows diverge, follow a sample of them and say why.
-        save_as: where to keep the report; ``reports/`` of the storage root without it.
+        why: trace a sample of the diverging rows to find the cause.
+        save_as: where to save the report; when not given, ``reports/`` of the storage root.
         progress: called with the number of logged rows run since the last call.
 
     Raises:
@@ -127,10 +127,10 @@ def compare_offline(
     save_as: Path | str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> SkewCheck:
-    """Compare the log with a table of offline predictions, save the report and feed the skew gate.
+    """Compare the log with offline predictions, save the report, and record it for the skew gate.
 
     Args:
-        which: whose logged answers: a tag, or a model's name for its live artifact.
+        which: the artifact whose answers are used: a tag, or a model's name for its live artifact.
         table: a CSV or Parquet file; see :func:`gnomon.skew.offline.compare_offline` for this,
             ``on``, ``label``, ``known_at``, ``python`` and ``versions``.
         role, start, end, policy, settings, save_as, progress: as for :func:`replay`.
@@ -177,26 +177,26 @@ def diagnose(
     save_as: Path | str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> SkewCheck:
-    """Compare as :func:`replay` or :func:`compare_offline` do, and say why rows differ.
+    """Compare as :func:`replay` or :func:`compare_offline` do, and diagnose why rows differ.
 
-    ``check.report.diagnosis`` names the column, the step and the cause; ``None`` where the sides
+    ``check.report.diagnosis`` names the column, the step and the cause; ``None`` if the sides
     agree.
 
     Args:
-        which: whose logged answers: a tag, or a model's name for its live artifact.
-        table: the offline side, a CSV or Parquet file; the artifact run again without it.
+        which: the artifact whose answers are used: a tag, or a model's name for its live artifact.
+        table: the offline side, a CSV or Parquet file; without it, the artifact is run again.
         on: the columns to join the table on; the contract's entity key when not given.
-        role: the answers it gave as ``live`` or as ``shadow``. Without one: live if it ever was.
+        role: its answers as ``live`` or as ``shadow``. When not given: live if it ever was.
         start: rows that arrived from this time on; UTC when it has no zone.
         end: rows that arrived before this time.
-        policy: what agrees and how many rows may not; the deployment's in this folder without one.
-        settings: name the storage root; read from the environment without them.
+        policy: the tolerances and limits; when not given, those of the deployment in this folder.
+        settings: settings with the storage root; read from the environment when not given.
         label: the table's column with the true outcome; see
             :func:`gnomon.skew.offline.compare_offline` for this and ``known_at``.
         known_at: the table's column with the time its values were known.
         python: the interpreter of another environment to run the rows in.
-        save_as: where to keep the report; ``reports/`` of the storage root without it.
-        progress: called with rows as they are read.
+        save_as: where to save the report; when not given, ``reports/`` of the storage root.
+        progress: called with the number of rows read since the last call.
 
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.

@@ -1,4 +1,4 @@
-"""The gateway and its clients. A deployment needs ``gateway``; a caller needs a client."""
+"""The gateway and its clients: ``gateway`` is for deployments, the clients are for callers."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Answers of a stream that wait for a client which sends its whole body before it reads any.
+"""Answers of a stream that wait for a client which sends its complete body before it reads any.
 
-Most HTTP libraries do. If nothing more were read until such a client takes its answers, both sides
-would wait for each other. So answers that are not taken within a second go to a file, and the body
-is read on. A client that only reads slowly is waited for.
+Most HTTP libraries do so. If the server stopped reading until such a client takes its answers, both
+sides would wait for each other. So answers that are not taken within a second go to a file, and the
+server continues to read the body. For a client that only reads slowly the server waits.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from gnomon.service.tasks import in_thread
 __all__ = ["AnswerBacklog"]
 
 MEMORY_BYTES = 1 << 20
-"""So much waits in memory."""
+"""The most bytes that wait in memory."""
 MOST_BYTES = 1 << 30
-"""So much waits in the file; then it is waited for the client after all."""
+"""The most bytes that wait in the file; beyond them the server waits for the client after all."""
 READ_BYTES = 262_144
 PATIENCE_SECONDS = 1.0
-"""How long it is waited for a client that does not read before the file is used."""
+"""How long to wait for a client that does not read before the file is used."""
 
 
 class AnswerBacklog:
     """A queue of bytes between one writer and one reader, in memory and then in a file.
 
     Args:
-        folder: where the file is made, without a name: nothing is left of it whatever ends first.
+        folder: where the file is made. It has no name, so nothing remains of it after a crash.
         patience: see :data:`PATIENCE_SECONDS`.
         most: see :data:`MOST_BYTES`.
     """
@@ -55,7 +55,7 @@ class AnswerBacklog:
         return self._end - self._begin
 
     async def put(self, data: bytes) -> None:
-        """Add some; it waits while neither memory nor the file has room."""
+        """Add bytes, waiting while neither memory nor the file has room."""
         if not await self._has_memory() and await self._write(data):
             return
         while self._in_memory >= MEMORY_BYTES or self.in_file:
@@ -65,12 +65,12 @@ class AnswerBacklog:
         self._news.set()
 
     def end(self) -> None:
-        """No more is added."""
+        """Declare that no more bytes will be added."""
         self._closed = True
         self._news.set()
 
     async def get(self) -> bytes:
-        """The next bytes, in order; none when all were given and no more is added."""
+        """Return the next bytes, in order; none after the last once :meth:`end` was called."""
         while not self._first and not self.in_file:
             if self._closed:
                 return b""
@@ -82,13 +82,13 @@ class AnswerBacklog:
         return data
 
     def close(self) -> None:
-        """Give the file back; nothing may be under way."""
+        """Close the file; no other call may be under way."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
     async def _has_memory(self) -> bool:
-        """Whether there is room in memory, perhaps after a while; none where the file is used."""
+        """Return whether memory has room, waiting for some time; false while the file is used."""
         if self._in_memory >= MEMORY_BYTES and not self.in_file:
             try:
                 async with asyncio.timeout(self._patience):
@@ -103,7 +103,7 @@ class AnswerBacklog:
         await self._space.wait()
 
     async def _write(self, data: bytes) -> bool:
-        """Add to the file, unless it is full or the disk refuses."""
+        """Add to the file, waiting while it is full; return false if the disk refuses."""
         while self.in_file and self.in_file + len(data) > self._most:
             await self._wait_for_space()
         try:

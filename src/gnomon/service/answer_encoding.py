@@ -1,4 +1,4 @@
-"""From scored columns to the JSON a client reads."""
+"""The encoding of scored columns as the JSON that a client reads."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ _encode = _encoder.encode
 def answers(
     requests: Sequence[PendingRequest], scored: pa.RecordBatch, contract: Contract, artifact: str
 ) -> list[Answer]:
-    """One answer a request, out of the rows of all of them in order.
+    """Return one answer per request, given the scored rows of all of them in order.
 
-    A record alone answers what :mod:`gnomon.service.answer_shape` says, such as ``prediction``
-    and ``probabilities`` by class; a row that failed is a 500. A request of rows answers ``rows``,
-    each such an object or an ``error`` of its own. A row of which a value is to blame is a 422.
+    A single record is answered as :mod:`gnomon.service.answer_shape` says, such as with
+    ``prediction`` and ``probabilities`` by class; if it failed, with 500, or with 422 if one of its
+    values is to blame. A request of many rows is answered with ``rows``: for each row such an
+    object, or its ``error``.
     """
     rows = _rows(scored, contract)
     errors = scored.column(ERROR).to_pylist()
@@ -48,7 +49,7 @@ def answers(
 
 
 def many(scored: pa.RecordBatch, contract: Contract, request_id: str, artifact: str) -> bytes:
-    """The answer to one request of many rows, as JSON."""
+    """Return the answer to one request of many rows, as JSON."""
     head = {"request_id": request_id, "artifact": artifact}
     return _many(head, _rows(scored, contract), scored.column(ERROR).to_pylist())
 
@@ -60,7 +61,7 @@ def lines(
     artifact: str,
     numbers: Sequence[int],
 ) -> bytes:
-    """The same for a part of a stream: each row on a line of its own, with its number in that."""
+    """Return the answer to a part of a stream: one line per row, with its line number there."""
     rows = _rows(scored, contract)
     errors = scored.column(ERROR).to_pylist()
     return _encoder.encode_lines(
@@ -92,7 +93,7 @@ def _rows(scored: pa.RecordBatch, contract: Contract) -> list[dict[str, Any]]:
 
 
 def _values(shape: Shape | Output, scored: pa.RecordBatch) -> list[Any]:
-    """What each row has in the place of a shape."""
+    """Return what each row has for a shape, or for one of its outputs."""
     if isinstance(shape, Output):
         return list(scored.column(shape.name).to_pylist())
     columns = [_values(part, scored) for part in shape.values()]
@@ -100,11 +101,11 @@ def _values(shape: Shape | Output, scored: pa.RecordBatch) -> list[Any]:
 
 
 def failure(error: str, path: str) -> GnomonError:
-    """What the client is told of a row that failed: a value it sent is to blame, or the pipeline.
+    """Return the error for the client of a row that failed, through one of its values or otherwise.
 
     Args:
-        error: of the row, as the worker says it.
-        path: of the row in the request.
+        error: the row's error, from the worker.
+        path: the row's path in the request.
     """
     if (invalid := row_error(error)) is not None:
         where, message = invalid

@@ -1,8 +1,8 @@
-"""How the outputs of a row are arranged in the JSON of an answer.
+"""The arrangement of a row's outputs in the JSON of an answer.
 
 A model of one target answers ``prediction``, and ``probabilities`` or ``scores`` by class, or one
-``score``. Of several targets each answers so, in ``targets`` by name. A transformer answers
-``values`` by column.
+``score``. A model of several targets answers these for each target, in ``targets`` by name. A
+transformer answers ``values`` by column.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from gnomon.contract.feature import Output
 __all__ = ["Shape", "answer_shape"]
 
 Shape: TypeAlias = "dict[str, Output | Shape]"
-"""By key of a JSON object, the output that is its value, or the object that is."""
+"""For each key of a JSON object, the output that is its value, or a nested object."""
 
 
 @lru_cache(maxsize=64)
 def answer_shape(contract: Contract) -> Shape:
-    """The object that one row of a contract's outputs is answered as."""
+    """Return the shape of the JSON object for one row of a contract's outputs."""
     alone = [output for output in contract.outputs if output.target is None]
     shape = _of_one(alone)
     if contract.targets:
@@ -34,7 +34,7 @@ def answer_shape(contract: Contract) -> Shape:
 
 
 def _of_one(outputs: Iterable[Output]) -> Shape:
-    """Of one target, or of a model that has no other."""
+    """Return the shape of one target, or of a model with only one."""
     shape: Shape = {}
     groups: dict[str, Shape] = {}
     for output in outputs:

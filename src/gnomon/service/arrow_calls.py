@@ -1,4 +1,4 @@
-"""Record batches as a client sends them in a stream, and the batches of answers."""
+"""The record batches that a client sends in a stream, and the batches of answers it receives."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from gnomon.service.stream_calls import Progress
 __all__ = ["BatchStream"]
 
 MOST_BYTES = 1 << 30
-"""A batch of answers is about as long as the batch that it answers."""
+"""The longest message of answers; a batch of answers is about as long as the batch it answers."""
 
 
 class BatchStream:
-    """Batches that are sent, and those that come.
+    """An Arrow stream in both directions: batches that are sent, and batches of answers.
 
     Args:
         progress: see :data:`~gnomon.service.stream_calls.Progress`.
@@ -36,10 +36,10 @@ class BatchStream:
         self._answered = 0
 
     def encode(self, chunk: Any) -> bytes:
-        """A batch, a table or a frame as a part of the stream.
+        """Return a batch, a table or a frame as a part of the stream.
 
         Raises:
-            InvalidRequest: it is none of these, or its columns are others than of those before.
+            InvalidRequest: ``chunk`` is none of these, or its columns differ from earlier ones.
         """
         table = _table(chunk)
         if self._writer is None:
@@ -49,23 +49,23 @@ class BatchStream:
             self._writer.write_table(table.cast(self._schema))
         except (pa.ArrowInvalid, ValueError) as error:
             raise InvalidRequest(
-                f"expected batches of the same columns: {error}", where=f"row {self._sent + 1}"
+                f"expected batches with the same columns: {error}", where=f"row {self._sent + 1}"
             ) from None
         self._sent += table.num_rows
         return self._written()
 
     def last(self) -> bytes:
-        """What ends the stream."""
+        """Return the end of the stream."""
         if self._writer is not None:
             self._writer.close()
         return self._written()
 
     def answers(self, data: bytes) -> list[pa.RecordBatch]:
-        """The batches in what came.
+        """Return the batches of answers in received bytes.
 
         Raises:
-            GnomonError: the one that the server ended the stream with.
-            ServerError: these are no answers of Gnomon's.
+            GnomonError: the error with which the server ended the stream.
+            ServerError: these are not answers from Gnomon.
         """
         found = []
         try:
@@ -83,16 +83,16 @@ class BatchStream:
         return found
 
     def end(self) -> None:
-        """No more comes.
+        """Check, at the end of the answers, that every row has one.
 
         Raises:
-            ServerError: there are fewer answers than rows.
+            ServerError: the number of answers differs from that of rows.
         """
         if self._answered != self._sent:
             raise ServerError(
                 f"expected {self._sent:,} answers, got {self._answered:,}",
                 where=self._where,
-                hint="send the rest again",
+                hint="send the remaining rows again",
             )
 
     def _written(self) -> bytes:
@@ -107,7 +107,7 @@ def _table(chunk: Any) -> pa.Table:
         return chunk
     if isinstance(chunk, pa.RecordBatch):
         return pa.Table.from_batches([chunk])
-    if callable(getattr(chunk, "to_arrow", None)):  # Of polars.
+    if callable(getattr(chunk, "to_arrow", None)):  # A frame of polars.
         return chunk.to_arrow()
     try:
         if isinstance(chunk, list):
@@ -118,7 +118,7 @@ def _table(chunk: Any) -> pa.Table:
 
 
 def _raise_failure(batch: pa.RecordBatch) -> None:
-    """The last batch of a stream that failed is one row that belongs to no request."""
+    """Raise the error in the last batch of a failed stream: one row without a request id."""
     if batch.num_rows == 1 and batch.column("request_id").null_count:
         code, told = (batch.column(name)[0].as_py() for name in ("error_code", "error"))
         raise SentError(code, told).error(unknown=ServerError)

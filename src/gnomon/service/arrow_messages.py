@@ -1,7 +1,7 @@
-"""Arrow IPC streams of clients: where their messages end, and what kind each is.
+"""The messages in clients' Arrow IPC streams: where each ends, and its kind.
 
-The format is that of :mod:`gnomon.log.ipc_messages`. A client's bytes are only looked at here; they
-are decoded in a process of its own, from a stream of one batch.
+The format is that of :mod:`gnomon.log.ipc_messages`. A client's bytes are only split here; a
+separate process decodes them, from streams of one batch.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gnomon.log.ipc_messages import message_length
 __all__ = ["END", "BatchMessage", "ClientMessages"]
 
 END = b"\xff\xff\xff\xff\0\0\0\0"
-"""What a stream ends with."""
+"""The end of a stream."""
 
 _SCHEMA, _DICTIONARY, _BATCH = 1, 2, 3
 _PREFIX_BYTES = 8
@@ -23,17 +23,17 @@ _U8, _U16, _U32, _I32, _I64 = (struct.Struct(f"<{kind}") for kind in "BHIiq")
 
 
 class BatchMessage(NamedTuple):
-    """One record batch as a stream of its own: the schema, the dictionaries so far, the batch."""
+    """One record batch as a complete stream: the schema, the dictionaries so far and the batch."""
 
     stream: bytes
     rows: int
 
 
 class ClientMessages:
-    """Takes a stream as it comes, and gives its record batches.
+    """Splits a stream, as it arrives, into its record batches.
 
     Args:
-        most_bytes: the longest message, and the most of all dictionaries that are kept.
+        most_bytes: the size limit of one message, and of all dictionaries together.
     """
 
     def __init__(self, most_bytes: int) -> None:
@@ -45,19 +45,20 @@ class ClientMessages:
 
     @property
     def size(self) -> int:
-        """Bytes that are held."""
+        """Bytes held in memory."""
         kept = sum(len(message) for _, message in self._dictionaries)
         return len(self._received) + len(self._schema) + kept
 
     def feed(self, data: bytes) -> None:
-        """Take more of the stream."""
+        """Add received bytes of the stream."""
         self._received += data
 
     def take(self) -> BatchMessage | None:
-        """The next batch; None where it has not come whole.
+        """Return the next batch; None if it has not arrived completely.
 
         Raises:
-            MalformedBody: this is no Arrow stream, or one of compressed batches.
+            MalformedBody: this is not an Arrow stream, or its batches are compressed.
+            BodyTooLarge: a message, or all dictionaries together, exceed the limit.
         """
         while (message := self._next()) is not None:
             kind, header = _header(message)
@@ -70,17 +71,17 @@ class ClientMessages:
                 parts = [self._schema, *(kept for _, kept in self._dictionaries), message, END]
                 return BatchMessage(b"".join(parts), _integer(message, header, 0))
             else:
-                raise _malformed(f"a message of kind {kind} where there may be none")
+                raise _malformed(f"unexpected message of kind {kind}")
         return None
 
     def end(self) -> None:
-        """The stream has come to its end.
+        """Check that the stream may end here.
 
         Raises:
-            MalformedBody: in the middle of a message.
+            MalformedBody: it ends in the middle of a message, or is empty.
         """
         if self._received or not self._schema:
-            raise _malformed("it is cut short" if self._received else "it is empty")
+            raise _malformed("it is incomplete" if self._received else "it is empty")
 
     def _next(self) -> bytes | None:
         if self._received[: len(END)] == END:
@@ -88,12 +89,12 @@ class ClientMessages:
             self._ended = True
         if self._ended:
             if self._received:
-                raise _malformed("something follows its end")
+                raise _malformed("there are bytes after its end")
             return None
         with memoryview(self._received) as view:
             length = message_length(view, 0)
         if length < 0:
-            raise _malformed("it is none", hint=True)
+            raise _malformed("expected the start of a message", hint=True)
         if length > self._most:
             raise _too_large(length, self._most)
         if not 0 < length <= len(self._received):
@@ -116,7 +117,7 @@ class ClientMessages:
 
 
 def _header(message: bytes) -> tuple[int, int]:
-    """The kind of a message, and where the table with its header is."""
+    """Return the kind of a message, and the position of the table with its header."""
     table = _PREFIX_BYTES + _unpack(_U32, message, _PREFIX_BYTES)
     kind, header = _field(message, table, 1), _field(message, table, 2)
     if not kind or not header:
@@ -130,7 +131,7 @@ def _integer(message: bytes, table: int, slot: int) -> int:
 
 
 def _refuse_compression(message: bytes, batch: int) -> None:
-    """A batch says itself how long its buffers become: a bomb would go off while it is decoded."""
+    """Raise if a batch is compressed: its decompressed size is known only while it is decoded."""
     if _field(message, batch, 3):
         raise MalformedBody(
             "expected an Arrow stream of plain batches, got compressed ones",
@@ -140,7 +141,7 @@ def _refuse_compression(message: bytes, batch: int) -> None:
 
 
 def _field(message: bytes, table: int, slot: int) -> int:
-    """Where a field of a flatbuffer's table is; 0 where it is not there."""
+    """Return the position of a field of a flatbuffer's table; 0 if the table lacks it."""
     vtable = table - _unpack(_I32, message, table)
     if 4 + 2 * slot >= _unpack(_U16, message, vtable):
         return 0
@@ -154,7 +155,7 @@ def _unpack(kind: struct.Struct, message: bytes, place: int) -> int:
             raise struct.error
         value: int = kind.unpack_from(message, place)[0]
     except struct.error:
-        raise _malformed("a message that points beyond itself") from None
+        raise _malformed("an offset in a message points outside the message") from None
     return value
 
 

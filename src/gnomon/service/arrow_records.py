@@ -1,7 +1,7 @@
-"""The rows of an Arrow batch as the JSON records that a client would send otherwise.
+"""The rows of an Arrow batch as the JSON records that a client could have sent instead.
 
-They are read by the contract as those are, so the log, the shadows and a replay see ordinary
-requests, and an Arrow column is accepted exactly if its values are as JSON.
+They are decoded by the contract like any JSON record, so the log, the shadows and a replay get
+ordinary requests, and an Arrow column is accepted exactly if its values are accepted as JSON.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ _encode = msgspec.json.Encoder(decimal_format="string").encode
 
 
 class UnsentRecord(NamedTuple):
-    """A row that JSON cannot hold, with what it can hold of it."""
+    """A row that JSON cannot represent, with the part of it that JSON can represent."""
 
     record: bytes
     error: InvalidRequest
 
 
 def arrow_lines(stream: bytes) -> list[bytes | UnsentRecord]:
-    """The rows of a stream of one batch.
+    """Return the rows of a stream of one batch.
 
     Raises:
-        MalformedBody: it is none, or damaged.
-        InvalidRequest: a column is of a type that has no JSON.
+        MalformedBody: ``stream`` is not such a stream, or is damaged.
+        InvalidRequest: JSON cannot represent the type of a column.
     """
     try:
         with pa.ipc.open_stream(stream) as reader:
             batch = reader.read_next_batch()
-        batch.validate(full=True)  # Offsets of a forged batch may point anywhere.
+        batch.validate(full=True)  # The offsets in a forged batch may point anywhere.
     except (pa.ArrowException, OSError, StopIteration, ValueError, EOFError) as error:
         raise MalformedBody(
             f"the body is not an Arrow IPC stream: {str(error)[:200]}", where="the body"
@@ -65,7 +65,7 @@ def arrow_lines(stream: bytes) -> list[bytes | UnsentRecord]:
 
 
 def _plain(column: pa.Array, name: str) -> pa.Array:
-    """A column whose values have a JSON form."""
+    """Return a column as one whose values JSON can represent."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         column = column.dictionary_decode()
@@ -81,7 +81,7 @@ def _plain(column: pa.Array, name: str) -> pa.Array:
             ) from None
     if not _has_json(kind):
         raise InvalidRequest(
-            f"expected a column of values that JSON has, got {kind}",
+            f"expected a column type that JSON can represent, got {kind}",
             where="$" + key_path(name),
             hint="numbers, text, booleans, timestamps, dates, decimals and lists of these can "
             "be sent",
@@ -102,7 +102,7 @@ def _has_json(kind: pa.DataType) -> bool:
 
 
 def _infinite(column: pa.Array) -> list[int]:
-    """The places of values with an infinity: JSON has none, and it would arrive as null."""
+    """Return the row numbers of infinite values: JSON lacks infinity; it would become null."""
     if pa.types.is_floating(column.type):
         if pa.types.is_float16(column.type):
             column = column.cast(pa.float32())

@@ -1,4 +1,4 @@
-"""Bearer tokens: the check on a request, and the control token's file."""
+"""Bearer tokens: the check of a request, and the file of the control token."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ PREDICT_HINT = "send `Authorization: Bearer TOKEN` with the token of GNOMON_PRED
 
 
 def check_token(scope: Scope, token: str, *, hint: str) -> None:
-    """Let a request with ``Authorization: Bearer <token>`` pass; takes the same time for any guess.
+    """Check that a request has ``Authorization: Bearer <token>``, in the same time for any guess.
 
     Raises:
-        Unauthorized: no token, or not this one.
+        Unauthorized: the request has no token, or another one.
     """
     given = header(scope, b"authorization")
     if given is None:
@@ -39,19 +39,19 @@ def check_token(scope: Scope, token: str, *, hint: str) -> None:
 
 
 def control_token(settings: Settings) -> str:
-    """The token of the control routes; made and written to the storage root if there is none.
+    """Return the token of the control routes; make it and write it to the root if there is none.
 
-    Slices that start together agree on one: the file appears whole or not at all.
+    Slices that start together use the same token: the file is created atomically.
 
     Raises:
-        SettingsError: the file can be read by others, is empty, or the root is remote: then every
-            replica must be given the same token.
+        SettingsError: the file can be read by others or is empty, or the root is remote: then
+            every replica must be given the same token.
     """
     if settings.control_token is not None:
         return settings.control_token
     if not settings.is_local:
         raise SettingsError(
-            f"a remote storage root ({settings.root}) keeps no token file",
+            f"a remote storage root ({settings.root}) cannot hold a token file",
             where="GNOMON_CONTROL_TOKEN",
             hint="give every replica the same GNOMON_CONTROL_TOKEN",
         )
@@ -62,10 +62,10 @@ def control_token(settings: Settings) -> str:
 
 
 def find_control_token(settings: Settings) -> str | None:
-    """The token a local tool may use: the setting, else the root's token file, else ``None``.
+    """Return the token for a local tool: the setting, else the root's token file, else ``None``.
 
     Raises:
-        SettingsError: the token file is there and cannot be used.
+        SettingsError: the token file exists but cannot be used.
     """
     if settings.control_token is not None:
         return settings.control_token
@@ -79,7 +79,7 @@ def _path(settings: Settings) -> Path:
 
 
 def _create(path: Path) -> None:
-    """Write a new token, unless another slice is first; its token is as good."""
+    """Write a new token, unless another slice has written one first."""
     with _explained("write", path, "use a storage root that the server may write"):
         create(path, secrets.token_urlsafe(32).encode() + b"\n", mode=0o600)
 

@@ -1,4 +1,4 @@
-"""The requests that wait for a lane's workers, and which rows are the next batch."""
+"""The requests that wait for a lane's workers, and the choice of the next batch."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from gnomon.worker.messages import ERROR
 __all__ = ["BatchQueue", "LargeRequest", "Part"]
 
 MOST_MICROS = 2**32 - 1
-"""What a frame to a worker can say."""
+"""The largest number of microseconds that fits into a frame to a worker."""
 
 
 class Part(NamedTuple):
-    """Consecutive rows of a large request, which are a batch.
+    """Consecutive rows of a large request that are scored as one batch.
 
     Attributes:
-        request: whose they are.
-        start: the first of them.
-        inputs: the rows.
+        request: the large request.
+        start: the number of the first row.
+        rows: how many rows there are.
     """
 
     request: LargeRequest
     start: int
-    inputs: pa.RecordBatch
+    rows: int
 
 
 class LargeRequest:
@@ -39,37 +39,40 @@ class LargeRequest:
 
     Args:
         pending: the request.
-        inputs: its decoded rows.
-        outside: those let through with a value out of domain or range, by feature.
     """
 
-    def __init__(
-        self, pending: PendingRequest, inputs: pa.RecordBatch, outside: dict[str, int]
-    ) -> None:
+    def __init__(self, pending: PendingRequest) -> None:
         self.pending = pending
-        self.inputs = inputs
-        self.outside = outside
         self.taken = 0
         """Rows that were given to a worker."""
         self.searched = 0
-        """Microseconds spent on parts with bad rows. A request is given no longer for finding them
-        in parts than it is at once, or it would not be answered in time."""
+        """Microseconds spent on parts with bad rows. The limit on finding bad rows covers all parts
+        of a request together, or the request would not be answered in time."""
         self._scored: list[tuple[int, pa.RecordBatch, Call]] = []
 
     @property
     def waiting(self) -> int:
-        """Rows that wait."""
+        """Rows that were not given to a worker yet."""
         return len(self.pending.rows) - self.taken
 
     def take(self, most: int) -> Part:
-        """Its next rows, at most so many."""
-        part = Part(self, self.taken, self.inputs.slice(self.taken, most))
-        self.taken += part.inputs.num_rows
+        """Return the next rows, at most ``most``."""
+        part = Part(self, self.taken, min(most, self.waiting))
+        self.taken += part.rows
         return part
 
+    def inputs(self, decoder: Decoder) -> pa.RecordBatch:
+        """Its rows; made Arrow when the first part is scored, so that what goes wrong with it goes
+        wrong where its client can be answered."""
+        if self.pending.batch is None:
+            rows = self.pending.rows
+            self.pending.batch = decoder.batch(rows)
+            self.pending.outside = decoder.outside(rows)
+        return self.pending.batch
+
     def add(self, part: Part, scored: Scored, sent: int) -> bool:
-        """Keep what came of a part, sent at that time; whether it was the last."""
-        call = Call(part.inputs.num_rows, sent, scored.micros, scored.worked)
+        """Keep the scored rows of a part sent at ``sent``; return whether it was the last part."""
+        call = Call(part.rows, sent, scored.micros, scored.worked)
         errors = scored.batch.column(ERROR)
         if errors.null_count < len(errors):
             self.searched = min(self.searched + scored.micros, MOST_MICROS)
@@ -77,27 +80,27 @@ class LargeRequest:
         return sum(call.rows for _, _, call in self._scored) == len(self.pending.rows)
 
     def whole(self) -> tuple[pa.RecordBatch, list[Call]]:
-        """The outputs of all rows, and the calls that they came from, in the order of the rows."""
+        """Return the outputs of all rows, and the calls that made them, in row order."""
         parts = sorted(self._scored, key=lambda scored: scored[0])
         return pa.concat_batches([batch for _, batch, _ in parts]), [call for *_, call in parts]
 
 
 class BatchQueue:
-    """Requests in order of arrival; large ones in turns.
+    """The waiting requests in order of arrival; large requests take turns.
 
-    A request of more rows than a batch may have is scored in parts, and so is one that was decoded
-    elsewhere, as its rows are Arrow already. Where both kinds wait, every second batch is a part of
-    a large request, and of several each is given one part in turn: nobody waits for more than a
-    batch of others, however many rows they sent.
+    A request with more rows than a batch may have is scored in parts, and so is one that another
+    process decoded, as its rows are in Arrow already. While both kinds wait, every second batch is
+    a part of a large request, and several large requests take turns part by part: small requests
+    wait for at most one part between two batches, however many rows the large ones have.
+
+    It only counts rows: whatever could go wrong with one request would else concern them all.
 
     Args:
         size: how many rows a batch may have.
-        decoder: makes rows Arrow.
     """
 
-    def __init__(self, size: BatchSize, decoder: Decoder) -> None:
+    def __init__(self, size: BatchSize) -> None:
         self._size = size
-        self._decoder = decoder
         self._small: deque[PendingRequest] = deque()
         self._large: deque[LargeRequest] = deque()
         self._large_is_next = False
@@ -109,15 +112,15 @@ class BatchQueue:
 
     @property
     def can_grow(self) -> bool:
-        """Whether a batch of what waits might have more rows."""
+        """Whether the next batch could still have more rows."""
         return self.rows < self._size.rows
 
     def is_large(self, request: PendingRequest) -> bool:
-        """Whether a request is scored in parts."""
+        """Return whether a request is scored in parts."""
         return request.batch is not None or len(request.rows) > self._size.rows
 
     def ahead_of(self, request: PendingRequest) -> int:
-        """Rows that wait in requests of its kind: large ones leave room for small ones."""
+        """Return the waiting rows of the request's kind, large or small; each has its limit."""
         return self.large_rows if self.is_large(request) else self.rows
 
     @property
@@ -126,16 +129,18 @@ class BatchQueue:
         return sum(one.waiting for one in self._large if not one.pending.settled)
 
     def add(self, request: PendingRequest) -> None:
-        """Let a request wait."""
+        """Add a request to the queue."""
         if self.is_large(request):
-            self._add_large(request)
+            self._large.append(LargeRequest(request))
         else:
             self._small.append(request)
             self.rows += len(request.rows)
 
     def take(self) -> list[PendingRequest] | Part | None:
-        """The next batch: small requests, or a part of a large one; None where all that waited
-        have timed out."""
+        """Remove and return the next batch: small requests, or a part of a large one.
+
+        None if all waiting requests have timed out.
+        """
         found: list[PendingRequest] | Part | None = None
         if self._large_is_next:
             found = self._take_part()
@@ -166,15 +171,8 @@ class BatchQueue:
             request = self._small.popleft()
             self.rows -= size
             if size > most and not request.settled:
-                self._add_large(request)  # It is since it came.
+                self._large.append(LargeRequest(request))  # The batch size has shrunk.
             elif not request.settled:
                 requests.append(request)
                 rows += size
         return requests
-
-    def _add_large(self, request: PendingRequest) -> None:
-        batch, outside = request.batch, request.outside
-        if batch is None:
-            batch = self._decoder.batch(request.rows)
-            outside = self._decoder.outside(request.rows)
-        self._large.append(LargeRequest(request, batch, outside))

@@ -1,4 +1,4 @@
-"""How many rows a batch may have, so that what arrives meanwhile does not wait long for it."""
+"""The number of rows a batch may have, so that later requests do not wait long for it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import NamedTuple
 __all__ = ["BatchSize"]
 
 FIRST_ROWS = 16
-"""The most rows in a batch while nothing is known of a pipeline."""
+"""The most rows in a batch before a pipeline's times are known."""
 CALL_SHARE = 4
-"""Where a call costs much beside its rows, they may take so many times as long as it does: shorter
-batches would spend more than a fifth of the worker's time on calls."""
+"""If a call has a high fixed cost, the rows of a batch may take up to this many times as long:
+shorter batches would spend more than a fifth of the worker's time on fixed costs."""
 FORGOTTEN_SECONDS = 10.0
-"""A time that was measured longer ago than this is measured again: a busy machine may have been to
-blame for it."""
+"""A time that was measured longer ago than this is measured again: it may have been taken on a busy
+machine."""
 ENOUGH_TIMES = 3
-"""A size that seems too slow is tried so often before it is believed: the first batches of a worker
-that was idle take ten times as long, and scored row by row a large request misses its deadline."""
+"""How often a size is tried before it counts as too slow: the first batches of a worker that was
+idle take ten times as long, and a large request scored row by row would miss its deadline."""
 
 
 class _Fastest(NamedTuple):
@@ -31,14 +31,14 @@ class _Fastest(NamedTuple):
 
 
 class BatchSize:
-    """Keeps batches so small that one takes about ``seconds``, and as large as it can.
+    """The largest batch size with which a batch takes at most about ``seconds``.
 
-    A machine can only make a batch slower than it is, so the fastest of each size (by powers of
-    two) is what is believed, for ten seconds; a size that seems too slow is tried three times.
+    Load on the machine can only make a batch slower, so for each size (by powers of two) the
+    fastest time of the last ten seconds counts; a size that seems too slow is tried three times.
 
     Args:
         most: the most rows in a batch.
-        seconds: how long one may take; 0: as long as it wants.
+        seconds: how long one batch may take; 0: no limit.
     """
 
     def __init__(self, most: int, seconds: float) -> None:
@@ -49,7 +49,7 @@ class BatchSize:
         """The most rows in the next batch."""
 
     def took(self, rows: int, micros: int) -> None:
-        """A batch of so many rows took so many microseconds; none, when none of it was scored."""
+        """Record the time of a batch in microseconds; 0 if none of its rows was scored."""
         if not self._micros or not micros:
             return
         now, size = time.monotonic(), rows.bit_length()
@@ -65,7 +65,7 @@ class BatchSize:
         self.rows = min(max(self._enough(now), 1), self._most)
 
     def _enough(self, now: float) -> int:
-        """Rows of the largest batch that is fast enough, as far as that is known."""
+        """Return the rows of the largest batch that is fast enough, as far as times are known."""
         fresh = {s: f for s, f in self._fastest.items() if now - f.at <= FORGOTTEN_SECONDS}
         known = [fresh[size] for size in sorted(fresh)]
         for fastest in known:
@@ -75,12 +75,12 @@ class BatchSize:
                 break
         enough = int(fastest.rows * allowed / fastest.micros)
         if known == [fastest] and fastest.rows == 1:
-            return max(enough, 2)  # It is not known whether the time is the row's or the call's.
+            return max(enough, 2)  # One size cannot separate the cost of a row from that of a call.
         return enough if fastest.times >= ENOUGH_TIMES else max(enough, fastest.rows)
 
 
 def _call_micros(small: _Fastest, large: _Fastest) -> float:
-    """What a call costs beside its rows, by two of different sizes; 0 if that is not known."""
+    """Return the fixed cost of a call, from two batches of different sizes; 0 if it is unknown."""
     if small.rows == large.rows:
         return 0.0
     row = max(large.micros - small.micros, 0) / (large.rows - small.rows)

@@ -1,8 +1,9 @@
-"""The live lane: a bounded queue before the live artifact's workers, batching without a timer."""
+"""The live lane: a bounded queue for the live artifact's workers, with batching without a timer."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 from collections import deque
@@ -31,42 +32,44 @@ from gnomon.worker.messages import ERROR
 
 __all__ = ["ROOM_SECONDS", "Lane"]
 
-SOON_SECONDS = 0.01
-"""A request that arrived longer ago than this when it is queued, because others of its connection
-were ahead of it or its body was large, is due before some that were queued earlier."""
-CALL_COSTS_MOST = 2.0
-"""Up to so many times the fastest call, a call costs more than its rows do.
+logger = logging.getLogger("gnomon")
 
-Then the largest batch wins, as a call costs nearly the same for one row as for a hundred: a batch
-that leaves before its last answers are read, whose clients will ask again, was sealed too early.
-Beyond it rows cost what they cost in any batch, and the worker had better never wait. See
-``docs/benchmarks.md``.
+SOON_SECONDS = 0.01
+"""A request that arrived longer ago than this when it is queued, because of earlier requests on its
+connection or a large body, has its deadline before some that were queued earlier."""
+CALL_COSTS_MOST = 2.0
+"""Up to this many times the fastest call, the fixed cost of a call exceeds that of its rows.
+
+Then large batches are best, as a call costs nearly the same for one row as for a hundred: the
+answers are sent before the next batch is made, so that their clients' next requests can join it.
+Beyond this, rows cost the same in any batch, and the next batch is sent first, so that the worker
+does not wait. See ``docs/benchmarks.md``.
 """
 
 ROOM_SECONDS = 0.005
-"""How often a part of a stream that waits for room in the queue looks again."""
+"""How often a part of a stream that waits for room in the queue checks again."""
 STREAM_BATCHES = 4
-"""Batches in a part of a stream. What a part costs beside its rows is little by then, and it is
-answered far within any deadline."""
+"""Batches in a part of a stream: enough that the fixed cost of a part is small, and few enough that
+it is answered well within any deadline."""
 SOON_VALUES = 4_096
-"""The most values of an answer, rows times columns, that become JSON in a few milliseconds."""
+"""The most values of an answer (rows times columns) that can be encoded in a few milliseconds."""
 
 
 class Lane:
-    """One artifact able to answer: its decoder, its workers and the queue before them.
+    """One artifact that can answer: its decoder, its workers and their queue.
 
-    One batch is in flight to a worker. While it is, requests queue; once it is answered, and the
-    event loop has read what has come since, the queue becomes the next batch. There is no timer,
-    so an idle lane adds no latency.
+    Each worker has one batch in flight. Meanwhile requests queue; once it is answered, and the
+    event loop has read the requests that have arrived, the queue becomes the next batch. There is
+    no timer, so an idle lane adds no latency.
 
     Args:
         artifact: the inspected artifact.
         settings: queue, batch and time limits.
-        recorder: logs every outcome before its answer leaves.
+        recorder: logs every outcome before its answer is sent.
         epoch: the rollout decision that made this artifact live.
         codec: reads large bodies and writes large answers.
-        on_death: called with the reason when a worker ends unasked.
-        found: workers of this artifact that outlived the gateway before.
+        on_death: called with the reason when a worker ends unexpectedly.
+        found: workers of this artifact that outlived the previous gateway.
     """
 
     def __init__(
@@ -91,7 +94,7 @@ class Lane:
         self._settings = settings
         self._recorder = recorder
         self._size = BatchSize(settings.batch_rows, settings.batch_seconds)
-        self._queue = BatchQueue(self._size, self.decoder)
+        self._queue = BatchQueue(self._size)
         self._unsettled: deque[PendingRequest] = deque()
         self._alarm: asyncio.TimerHandle | None = None
         there = iter(found)
@@ -101,14 +104,14 @@ class Lane:
         ]
         self._free = [*self._workers]
         self._fastest = math.inf
-        """Microseconds of the fastest call so far: about what a call costs beside its rows."""
+        """Microseconds of the fastest call so far: about the fixed cost of a call."""
         self._gathering = False
         self._gathered = 0
         self._patience = 0.0
         self._batches: set[asyncio.Task[None]] = set()
 
     def became_live(self, epoch: int) -> None:
-        """Log what it answers from now on as of this rollout decision."""
+        """Log later answers with this rollout decision."""
         self.identity = self.identity._replace(epoch=epoch)
 
     @property
@@ -117,16 +120,16 @@ class Lane:
         return sum(worker.restarts for worker in self._workers)
 
     def outliving(self) -> list[HolderHandle]:
-        """Its workers that another gateway could take over; see :meth:`Supervisor.outliving`."""
+        """Return the workers another gateway could take over; see :meth:`Supervisor.outliving`."""
         handles = (worker.outliving() for worker in self._workers)
         return [handle for handle in handles if handle is not None]
 
     async def start(self) -> None:
-        """Return once every worker has verified the artifact and serves.
+        """Start the workers, and wait until all have verified the artifact and serve.
 
         Raises:
             ArtifactError: a worker refused the artifact.
-            WorkerError: one was not ready in time.
+            WorkerError: a worker was not ready in time.
         """
         starting = [asyncio.create_task(worker.start()) for worker in self._workers]
         try:
@@ -137,7 +140,7 @@ class Lane:
             raise
 
     async def close(self) -> None:
-        """Answer what is queued and in flight, then end the workers."""
+        """Answer the requests that are queued or in flight, then end the workers."""
         while self._batches or self._queue or self._reading:
             await asyncio.sleep(0.005)
         if self._alarm is not None:
@@ -145,7 +148,7 @@ class Lane:
         await asyncio.gather(*(worker.close() for worker in self._workers))
 
     async def read(self, body: bytes | bytearray) -> tuple[Read, pa.RecordBatch]:
-        """Decode a large body elsewhere; the lane is not closed meanwhile.
+        """Decode a large body in another process; :meth:`close` waits for it.
 
         Raises:
             InvalidRequest, DeadlineExceeded, WorkerError: see :meth:`Codec.read`.
@@ -161,9 +164,9 @@ class Lane:
     async def read_records(
         self, part: bytes, form: str
     ) -> tuple[Records, bytes, pa.RecordBatch | None]:
-        """Decode a part of a stream elsewhere; the lane is not closed meanwhile.
+        """Decode a part of a stream in another process; :meth:`close` waits for it.
 
-        Once this returns there is room for its rows: others may have taken what there was before.
+        Waits until the queue has room for the rows: other requests may have filled it meanwhile.
 
         Raises:
             InvalidRequest, DeadlineExceeded, WorkerError: see :meth:`Codec.read_records`.
@@ -181,16 +184,16 @@ class Lane:
 
     @property
     def stream_rows(self) -> int:
-        """How many rows of a stream are best read at a time: a few batches."""
+        """The best number of rows of a stream to read at a time: a few batches."""
         return min(self._size.rows * STREAM_BATCHES, self._settings.body_rows)
 
     def has_room(self, rows: int) -> bool:
-        """Whether so many rows of a stream may be queued: streams leave room for others."""
+        """Return whether ``rows`` rows of a stream may be queued; streams leave room for others."""
         waiting = self._queue.large_rows
         return not waiting or waiting + rows <= self._settings.queue_rows // 2
 
     def submit(self, request: PendingRequest) -> None:
-        """Take a decoded request, or shed it when the queue is full."""
+        """Queue a decoded request, or shed it if the queue is full."""
         waiting = self._queue.ahead_of(request)
         if waiting and waiting + len(request.rows) > self._settings.queue_rows:
             self._recorder.unanswered(request, "shed", self._overloaded(waiting))
@@ -211,16 +214,16 @@ class Lane:
         self._gather()
 
     def _gather(self) -> None:
-        """Begin to make a batch for a free worker, unless that is under way."""
+        """Begin to gather a batch for a free worker, unless one is being gathered."""
         if self._free and self._queue and not self._gathering:
             self._gathering, self._gathered = True, 0
             self._patience = time.perf_counter() + self._fastest / 1e6
             asyncio.get_running_loop().call_soon(self._gather_on)
 
     def _gather_on(self) -> None:
-        """Send what there is once a turn of the loop brings no more.
+        """Send the queued requests once a turn of the event loop brings no more.
 
-        It waits no longer than a call takes, which is what a larger batch may save.
+        The wait is limited to the time of a call, which is what a larger batch can save.
         """
         grows = self._gathered < self._queue.rows and self._queue.can_grow
         if grows and time.perf_counter() < self._patience:
@@ -238,30 +241,28 @@ class Lane:
             task.add_done_callback(self._batches.discard)
 
     async def _run(self, worker: Supervisor, requests: list[PendingRequest]) -> None:
-        """Have small requests scored, and answer them."""
+        """Score small requests, and answer them."""
+        held = True
         try:
             asked, scored, call = await self._score(worker, requests)
+            if scored.micros:  # 0 if the worker died on every row.
+                self._fastest = min(self._fastest, scored.micros)
+            if scored.micros > CALL_COSTS_MOST * self._fastest:
+                held = False
+                self._free.append(worker)
+                self._send()
+                await asyncio.sleep(0)  # The next batch is sent first.
+            self._answer(asked, scored.batch, [call])
         except Exception as error:
             self._fail(requests, error)
-            self._release(worker)
-            if not isinstance(error, GnomonError):
-                raise
-            return
-        if scored.micros:  # None where nothing but deaths came of it.
-            self._fastest = min(self._fastest, scored.micros)
-        if scored.micros <= CALL_COSTS_MOST * self._fastest:
-            self._answer(asked, scored.batch, [call])
-            self._release(worker)
-        else:
-            self._free.append(worker)
-            self._send()
-            await asyncio.sleep(0)  # The next batch leaves first.
-            self._answer(asked, scored.batch, [call])
+        finally:
+            if held:
+                self._release(worker)
 
     async def _score(
         self, worker: Supervisor, requests: list[PendingRequest]
     ) -> tuple[PendingRecords, Scored, Call]:
-        """Have a batch scored, and make what the log will say of it while the worker is busy."""
+        """Score a batch, and prepare its log records while the worker is busy."""
         sent = time.perf_counter_ns()
         rows = [row for request in requests for row in request.rows]
         inputs = self.decoder.batch(rows)
@@ -275,29 +276,31 @@ class Lane:
         return asked, scored, Call(inputs.num_rows, sent, scored.micros, scored.worked)
 
     async def _run_part(self, worker: Supervisor, part: Part) -> None:
-        """Have a part of a large request scored, and answer that when it was the last."""
+        """Score a part of a large request, and answer the request if it was the last part."""
         sent = time.perf_counter_ns()
         large = part.request
+        held = True
         try:
-            scored = await worker.score(part.inputs, large.searched)
+            inputs = large.inputs(self.decoder)
+            scored = await worker.score(inputs.slice(part.start, part.rows), large.searched)
+            held = False
+            self._release(worker)
+            self._learn_size(scored)
+            if large.add(part, scored, sent) and not large.pending.settled:
+                outputs, calls = large.whole()
+                asked = self._recorder.asked(
+                    self.identity, [large.pending], inputs, sent, large.pending.outside
+                )
+                await self._answer_large(asked.in_parts(calls), outputs, calls)
         except Exception as error:
             self._fail([large.pending], error)
-            if not isinstance(error, GnomonError):
-                raise
-            return
         finally:
-            self._release(worker)
-        self._learn_size(scored)
-        if large.add(part, scored, sent) and not large.pending.settled:
-            outputs, calls = large.whole()
-            asked = self._recorder.asked(
-                self.identity, [large.pending], large.inputs, sent, large.outside
-            )
-            await self._answer_large(asked.in_parts(calls), outputs, calls)
+            if held:
+                self._release(worker)
 
     def _learn_size(self, scored: Scored) -> None:
-        """Note how long a batch took, unless bad rows were looked for in it: that says nothing of
-        others of its size."""
+        """Record how long a batch took, unless it has bad rows: the search for them takes extra
+        time."""
         if scored.batch.column(ERROR).null_count == scored.batch.num_rows:
             self._size.took(scored.batch.num_rows, scored.worked)
 
@@ -308,7 +311,7 @@ class Lane:
     async def _answer_large(
         self, asked: PendingRecords, outputs: pa.RecordBatch, calls: Sequence[Call]
     ) -> None:
-        """Answer one request whose answer may be long, too."""
+        """Answer one request; a long answer is encoded in another process."""
         [request] = asked.requests
         if request.form == "arrow":
             self._answer(asked, outputs, calls, [Answer(200, outputs.serialize().to_pybytes())])
@@ -318,14 +321,10 @@ class Lane:
             self._answer(asked, outputs, calls)
             return
         numbers = None if is_json else request.numbers
-        try:
-            body = await self._codec.write(
-                self._encoded_contract, outputs, request.request_id, self.artifact.tag, numbers
-            )
-        except GnomonError as error:
-            self._fail([request], error)
-        else:
-            self._answer(asked, outputs, calls, [Answer(200, body)])
+        body = await self._codec.write(
+            self._encoded_contract, outputs, request.request_id, self.artifact.tag, numbers
+        )
+        self._answer(asked, outputs, calls, [Answer(200, body)])
 
     def _answer(
         self,
@@ -334,7 +333,7 @@ class Lane:
         calls: Sequence[Call],
         made: list[Answer] | None = None,
     ) -> None:
-        """Let a batch's answers leave; they are made here unless they are given."""
+        """Send a batch's answers; they are encoded here unless ``made`` has them."""
         if any(request.settled for request in asked.requests):
             kept = pa.array(
                 [not request.settled for request in asked.requests for _ in request.rows]
@@ -347,8 +346,10 @@ class Lane:
         self._forget_settled()
 
     def _fail(self, requests: list[PendingRequest], error: Exception) -> None:
+        """Answer those that were not answered, whatever went wrong."""
         outcome = "timed_out" if isinstance(error, DeadlineExceeded) else "failed"
         if not isinstance(error, GnomonError):
+            logger.error("a batch failed", exc_info=error)
             error = WorkerError(f"{type(error).__name__}: {error}")
         for request in requests:
             if not request.settled:
@@ -356,7 +357,7 @@ class Lane:
         self._forget_settled()
 
     def _expire(self) -> None:
-        """Time out what is due; one alarm is set for all, as they are in order of their time."""
+        """Time out the requests that are due, with one alarm for all, as they are in order."""
         loop = asyncio.get_running_loop()
         self._forget_settled()
         while self._unsettled and self._unsettled[0].expires <= loop.time():
@@ -367,7 +368,7 @@ class Lane:
         )
 
     def _time_alone(self, request: PendingRequest) -> None:
-        """Set an alarm for one request, which is due before some that were queued earlier."""
+        """Set a separate alarm for a request that is due before some that were queued earlier."""
         alarm = asyncio.get_running_loop().call_at(request.expires, self._time_out, request)
         reply = request.reply
 

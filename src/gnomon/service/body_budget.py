@@ -1,4 +1,4 @@
-"""How many bytes of long request bodies a gateway holds at a time."""
+"""The limit on the bytes of long request bodies that a gateway holds at a time."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from gnomon.errors import Overloaded
 __all__ = ["MOST_BODIES", "BodyBudget"]
 
 MOST_BODIES = 8
-"""How many bodies of the largest size are held; the process that decodes them takes seconds over as
-many."""
+"""How many bodies of the largest size are held; decoding this many takes seconds."""
 
 
 class BodyBudget:
-    """The bodies that are being received, or wait for their answer.
+    """The bytes of bodies that are being received, or wait for their answer.
 
-    Only what a body has beyond 64 KiB is counted: short ones are never refused for long ones.
+    Only bytes of a body beyond 64 KiB count, so long bodies never cause short ones to be refused.
 
     Args:
-        most: bytes of all of them.
+        most: the most bytes of all bodies together.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self.bytes = 0
-        """Bytes that are held and counted."""
+        """The bytes that are held and count."""
 
     @contextmanager
     def body(self) -> Iterator[Callable[[int], None]]:
-        """Hold one body until the block ends; call what it yields with the bytes that there are.
+        """Count one body until the block ends.
 
-        That raises :class:`~gnomon.errors.Overloaded` when too many are held.
+        Yields:
+            A function to call with the body's present size, as it grows. It raises
+            :class:`~gnomon.errors.Overloaded` when too many bytes are held.
         """
         mine = 0
 

@@ -1,4 +1,4 @@
-"""What a client sends and how it reads answers: everything of a client but the I/O."""
+"""The requests of a client and the reading of answers: all of a client except the I/O."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ _PATHS = {route.body: path for path, route in ROUTES.items()}
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """What is answered of one target.
+    """The answer for one target.
 
     Attributes:
         prediction: the label, or the number.
-        probabilities: by class label, where the model has them.
-        score: of the row, where the model has no probabilities and gives one score.
-        scores: by class label, where it gives several.
+        probabilities: by class label, if the model has them.
+        score: the row's score, if the model gives one score instead of probabilities.
+        scores: by class label, if the model gives several scores instead.
     """
 
     prediction: Any = None
@@ -71,11 +71,11 @@ class Prediction(Target, frozen=True, kw_only=True):
         request_id: the request's name in the inference log.
         artifact: the tag of the artifact that answered.
         prediction: the label, or the number.
-        probabilities: by class label, where the model has them.
-        score: of the row, where the model has no probabilities and gives one score.
-        scores: by class label, where it gives several.
-        targets: of a model of several targets, the answer of each by its name.
-        values: of a transformer, the row's value in each of its columns.
+        probabilities: by class label, if the model has them.
+        score: the row's score, if the model gives one score instead of probabilities.
+        scores: by class label, if the model gives several scores instead.
+        targets: the answer for each target by name, if the model has several targets.
+        values: the row's value in each column, if the model is a transformer.
     """
 
     request_id: str
@@ -84,7 +84,7 @@ class Prediction(Target, frozen=True, kw_only=True):
     values: dict[str, Any] = {}
 
     def to_pandas(self) -> pd.DataFrame:
-        """A frame of one row; see :meth:`Predictions.to_pandas`."""
+        """Return a frame of one row; see :meth:`Predictions.to_pandas`."""
         return _frame([self])
 
 
@@ -98,7 +98,7 @@ class RowError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Row(Target, frozen=True, kw_only=True):
-    """One row of an answer to many: what a :class:`Prediction` has, or the error of this row."""
+    """One row of an answer to many: the fields of a :class:`Prediction`, or the row's error."""
 
     targets: dict[str, Target] = {}
     values: dict[str, Any] = {}
@@ -122,10 +122,10 @@ class Predictions(msgspec.Struct, frozen=True, kw_only=True):
         return self.rows[index]
 
     def to_pandas(self) -> pd.DataFrame:
-        """A frame with a row for each, in their order.
+        """Return a frame with one row per record, in their order.
 
         Its columns are named as in the inference log: ``prediction``, ``probability_<class>``,
-        ``score``, ``prediction_<target>`` and so on. Where rows failed there is also ``error``.
+        ``score``, ``prediction_<target>`` and so on. If rows failed, there is also ``error``.
         """
         return _frame(self.rows)
 
@@ -139,7 +139,7 @@ def _frame(rows: Sequence[Prediction | Row]) -> pd.DataFrame:
 
 
 def _flat(row: Prediction | Row) -> dict[str, Any]:
-    """One row's answers by column."""
+    """Return one row's answers by column."""
     found = dict(row.values) | _flat_target(row, "")
     for name, target in row.targets.items():
         found |= _flat_target(target, f"_{name}")
@@ -161,7 +161,7 @@ class Call(msgspec.Struct, Generic[Read], frozen=True, kw_only=True):
 
     Attributes:
         control: whether it needs the control token.
-        seconds: its own timeout, where the client's is too short.
+        seconds: a timeout for this request, if the client's is too short.
     """
 
     method: str
@@ -173,13 +173,13 @@ class Call(msgspec.Struct, Generic[Read], frozen=True, kw_only=True):
 
 
 def predict(rows: Any, columns: Sequence[str] = ()) -> Call[Prediction | Predictions]:
-    """Ask for one record, or for every row of what :mod:`gnomon.service.client_rows` takes."""
+    """Return the call for one record, or for many rows; see :mod:`gnomon.service.client_rows`."""
     record = one_record(rows)
     return predict_many(rows, columns) if record is None else predict_one(record)
 
 
 def predict_one(record: Record) -> Call[Prediction]:
-    """Ask for one record."""
+    """Return the call for the prediction of one record."""
     return Call(
         method="POST",
         path="/predict",
@@ -189,19 +189,19 @@ def predict_one(record: Record) -> Call[Prediction]:
 
 
 def predict_many(rows: Rows, columns: Sequence[str] = ()) -> Call[Predictions]:
-    """Ask for many records; nulls of a frame are sent as ``null``."""
+    """Return the call for predictions of many records; nulls of a frame are sent as ``null``."""
     asked = records(rows, columns)
     content = {"rows": [checked(row, f"$.rows[{index}]") for index, row in enumerate(asked)]}
     return Call(method="POST", path="/predict", content=encode(content), read=_reader(Predictions))
 
 
 def feature_names() -> Call[list[str]]:
-    """The live artifact's features, in the order that rows without names have them."""
+    """Return the call for the live artifact's features, in the order of rows without names."""
     return Call(method="GET", path="/docs.json", read=_names)
 
 
 def contract() -> Call[Contract]:
-    """The live artifact's contract."""
+    """Return the call for the live artifact's contract."""
     return Call(method="GET", path="/docs.json", read=_contract)
 
 
@@ -224,29 +224,29 @@ def start_shadow(
     by: str | None,
     why: str | None,
 ) -> Call[Event]:
-    """Put an artifact in shadow."""
+    """Return the call that starts a shadow."""
     return _decide(
         StartShadow(artifact=artifact, fraction=fraction, same=same, force=force, by=by, why=why)
     )
 
 
 def stop_shadow(artifact: str, by: str | None, why: str | None) -> Call[Event]:
-    """Take an artifact out of shadow."""
+    """Return the call that stops a shadow."""
     return _decide(StopShadow(artifact=artifact, by=by, why=why))
 
 
 def promote(artifact: str, force: bool, by: str | None, why: str | None) -> Call[Event]:
-    """Make an artifact live."""
+    """Return the call that makes an artifact live."""
     return _decide(Promote(artifact=artifact, force=force, by=by, why=why))
 
 
 def rollback(by: str | None, why: str | None) -> Call[Event]:
-    """Make the previous artifact live again."""
+    """Return the call that makes the previous artifact live again."""
     return _decide(Rollback(by=by, why=why))
 
 
 def _decide(decision: DecisionRequest) -> Call[Event]:
-    """Take a rollout decision; the route is the one that takes such a body."""
+    """Return the call for a rollout decision, on the route for this kind of body."""
     return Call(
         method="POST",
         path=_PATHS[type(decision)],
@@ -258,20 +258,20 @@ def _decide(decision: DecisionRequest) -> Call[Event]:
 
 
 def status() -> Call[Status]:
-    """What the answering slice runs."""
+    """Return the call for what the answering slice runs."""
     return Call(method="GET", path="/gnomon/status", control=True, read=_reader(Status))
 
 
 def history() -> Call[list[Event]]:
-    """The rollout so far."""
+    """Return the call for all rollout decisions."""
     return Call(method="GET", path="/gnomon/history", control=True, read=_whole)
 
 
 def _whole(body: bytes) -> list[Event]:
-    """Every decision.
+    """Return every decision.
 
     Raises:
-        HistoryDamaged: with those before the damage as its ``events``.
+        HistoryDamaged: its ``events`` are the decisions before the damage.
     """
     said = _reader(Decisions)(body)
     if said.damage is None:
@@ -282,16 +282,16 @@ def _whole(body: bytes) -> list[Event]:
 
 
 def ready() -> Call[None]:
-    """Ask whether live is loaded and verified; BentoML answers this route."""
+    """Return the call that succeeds if live is loaded and verified; BentoML answers this route."""
     return Call(method="GET", path="/readyz", read=lambda body: None)
 
 
 def read(call: Call[T], response: httpx.Response) -> T:
-    """The answer to a call.
+    """Return the answer to a call.
 
     Raises:
-        GnomonError: the error the server answered, as the same class.
-        ServerError: an answer that is not Gnomon's.
+        GnomonError: the error that the server answered, as the same class.
+        ServerError: the answer is not Gnomon's.
     """
     if response.is_success:
         try:
@@ -303,11 +303,11 @@ def read(call: Call[T], response: httpx.Response) -> T:
 
 @contextlib.contextmanager
 def reaching(url: str) -> Iterator[None]:
-    """Explain a server that does not answer.
+    """Turn errors of httpx into Gnomon's.
 
     Raises:
-        DeadlineExceeded: not in time.
-        ServerError: not at all, or the URL is none.
+        DeadlineExceeded: the server did not answer in time.
+        ServerError: the server did not answer at all, or ``url`` is not a URL.
     """
     try:
         yield
@@ -348,7 +348,7 @@ class _Components(msgspec.Struct):
 
 
 class _Document(msgspec.Struct):
-    """What is read of the OpenAPI document."""
+    """The parts of the OpenAPI document that are read."""
 
     components: _Components
 
@@ -366,12 +366,12 @@ def _reader(kind: type[T]) -> Callable[[bytes], T]:
 
 
 def failure_of(body: bytes, where: str, status: int = 200) -> GnomonError:
-    """The error that a server answered, as the class it was raised as.
+    """Return the error that a server answered, as the class with which the server raised it.
 
     Args:
-        body: of the answer, or a line of it.
+        body: the body of the answer, or a line of it.
         where: the URL.
-        status: of the answer.
+        status: the status of the answer.
     """
     try:
         answer = msgspec.json.decode(body, type=_Failure).error
@@ -388,10 +388,12 @@ def _foreign(detail: str, where: str, status: int) -> ServerError:
 
 
 def checked(record: Any, where: str) -> Record:
-    """A record that can be sent: JSON has no infinity, which would silently arrive as null.
+    """Return a record if it can be sent.
+
+    JSON has no infinity: it would arrive as null, without an error.
 
     Raises:
-        InvalidRequest: it is none.
+        InvalidRequest: it is not a record, or has an infinite number.
     """
     if not isinstance(record, Mapping):
         raise InvalidRequest(f"expected a record, got {type(record).__name__}", where=where)
@@ -404,10 +406,10 @@ def checked(record: Any, where: str) -> Record:
 
 
 def encode(content: Any) -> bytes:
-    """The same as JSON.
+    """Encode content as JSON.
 
     Raises:
-        InvalidRequest: a value has none.
+        InvalidRequest: a value cannot be encoded.
     """
     try:
         return msgspec.json.encode(content, enc_hook=_plain)
@@ -416,9 +418,17 @@ def encode(content: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """JSON for what numpy and pandas put in a record."""
+    """Convert the values of numpy and pandas in a record."""
     if isinstance(value, datetime):
         return value.isoformat()
+    if getattr(value, "ndim", 0) > 0 and hasattr(value, "tolist"):
+        if value.dtype.kind == "f" and not all(map(math.isfinite, value.ravel().tolist())):
+            raise TypeError("expected an array of numbers that JSON can hold, got NaN or infinity")
+        return value.tolist()
+    if type(value).__name__ == "Interval":
+        from gnomon.contract.intervals import interval_text  # imports pandas, as the caller has
+
+        return interval_text(value)
     if hasattr(value, "item"):
         return value.item()
     raise TypeError(f"expected a number, text, boolean, time or None, got {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""Child processes of a slice that run no user code: shadow feeds and the sealer."""
+"""Child processes of a slice that do not run user code: shadow feeds and the sealer."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ PAUSES = (0.1, 0.5, 2.0, 5.0, 15.0)
 """Seconds before a child that ended is started again, growing while it keeps ending at once."""
 
 STEADY_SECONDS = 30.0
-"""A child that lived this long ended by accident: the pauses start over."""
+"""After a child has run this long, the pauses start over: its end is not part of a crash loop."""
 
 
 class Child:
-    """Keeps ``python -m MODULE …`` running until closed, and hears its reports.
+    """Keeps ``python -m MODULE …`` running until closed, and passes on its reports.
 
-    The child holds one end of a socket, its *parent socket*: it ends when that closes, and may
-    write JSON lines on it.
+    The child has one end of a socket, its *parent socket*: it ends when that closes, and may
+    write JSON lines to it.
 
     Args:
         module: the module to run.
         arguments: its arguments; ``--parent-socket FD`` is added.
-        settings: handed down as environment.
+        settings: passed to the child in its environment.
         on_report: called with each JSON line.
-        on_death: called each time it ends unasked.
+        on_death: called each time the child ends unexpectedly.
     """
 
     def __init__(
@@ -61,16 +61,16 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """The process id, None between two lives."""
+        """The process id; None while the child is not running."""
         running = self._process is not None and self._process.poll() is None
         return self._process.pid if running and self._process is not None else None
 
     def start(self) -> None:
-        """Start it, and again whenever it ends."""
+        """Start the child, and start it again whenever it ends."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def close(self) -> None:
-        """Close the parent socket and wait for its end; after five seconds, kill it."""
+        """Close the parent socket and wait for the child to end; kill it after five seconds."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -95,7 +95,7 @@ class Child:
             await asyncio.sleep(PAUSES[min(early_ends, len(PAUSES) - 1)])
 
     async def _live(self) -> None:
-        """One life of the process, from start to the end of its parent socket."""
+        """Start the process and read its reports until its parent socket closes."""
         self._process, ours = start_process(self._module, self._arguments, self._settings)
         reader, self._writer = await streams(ours)
         with contextlib.suppress(ConnectionError):
@@ -108,10 +108,13 @@ class Child:
 def start_process(
     module: str, arguments: Sequence[str], settings: Settings
 ) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """Start ``python -m MODULE ARGUMENTS... FD``, and give our end of the socket whose other is FD.
+    """Start ``python -m MODULE ARGUMENTS... FD``, where FD is one end of a new socket.
+
+    Returns:
+        The process, and the other end of the socket.
 
     Raises:
-        OSError: the operating system refuses; nothing is left of the attempt.
+        OSError: the process cannot be started; the socket is closed.
     """
     ours, theirs = socket.socketpair()
     with theirs, contextlib.ExitStack() as failing:
@@ -127,7 +130,7 @@ def start_process(
 
 
 async def streams(ours: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """The streams of a socket, which is closed if this is cancelled: then the process leaves."""
+    """Open the streams of a socket; if this is cancelled, close it, so that the process ends."""
     try:
         return await asyncio.open_connection(sock=ours)
     except BaseException:

@@ -6,9 +6,9 @@
         answer = client.predict({"carrier": "UA", "distance": 2475})
         answer.prediction, answer.probabilities["late"], answer.artifact
 
-Nothing is retried. Errors are the server's own, as the same classes:
+Nothing is retried. Errors of the server are raised as the same classes:
 :class:`~gnomon.errors.InvalidRequest` with the path of the offending field,
-:class:`~gnomon.errors.GateRefused` with the gates that do not hold, and so on.
+:class:`~gnomon.errors.GateRefused` with the gates that do not pass, and so on.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ READY_POLL_SECONDS = 0.1
 
 
 class _Connection(Generic[Transport]):
-    """Where the server is and which tokens it wants: what both clients hold."""
+    """The server's address and tokens, for both clients."""
 
     def __init__(
         self,
@@ -72,15 +72,15 @@ class _Connection(Generic[Transport]):
         self._by = by
         self._timeout = timeout
         self._has_transport = transport is not None
-        # Reading the system's certificates takes longer than most calls; plain HTTP has no use.
+        # Reading the system's certificates takes longer than most calls, and plain HTTP needs none.
         self._open(transport, verify=self.url.startswith("https:"))
 
     @abstractmethod
     def _open(self, transport: Transport | None, *, verify: bool) -> None:
-        """Make ready to send."""
+        """Open the HTTP client."""
 
     def _request(self, call: Call[Any]) -> dict[str, Any]:
-        """The arguments of ``httpx.Client.request``."""
+        """Return the arguments of ``httpx.Client.request``."""
         token = self._control_token if call.control else self._predict_token
         headers = {"authorization": f"Bearer {token}"} if token else {}
         if call.content is not None:
@@ -94,17 +94,17 @@ class _Connection(Generic[Transport]):
         }
 
     def _duplex(self, content_type: str) -> Duplex:
-        """A stream of records to the server.
+        """Return a stream of records to the server.
 
         Raises:
-            ServerError: the client was given a transport, which streams do not use.
+            ServerError: the client has a ``transport``, which streams cannot use.
         """
         if self._has_transport:
             raise ServerError(
                 "expected a client without a `transport`: a stream is sent while its answers are "
                 "read, which httpx cannot do",
                 where=self.url,
-                hint="use `predict`, or a client of the URL alone",
+                hint="use `predict`, or a client without `transport`",
             )
         headers = {"content-type": content_type}
         if self._predict_token:
@@ -127,8 +127,8 @@ class Client(_Connection[httpx.BaseTransport]):
         url: the server's base URL.
         control_token: for shadow, promote, rollback, status and history; the server keeps it in
             ``<storage root>/control.token``.
-        predict_token: for predictions, where the server wants one.
-        by: who decides, for the rollout history; the server's slice by default.
+        predict_token: for predictions, if the server requires one.
+        by: who makes the decisions, for the rollout history; by default the server's slice.
         timeout: seconds for an answer to a prediction. Control calls may take longer.
         transport: an ``httpx`` transport, to call an ASGI or WSGI app or a socket directly.
     """
@@ -163,14 +163,14 @@ class Client(_Connection[httpx.BaseTransport]):
 
         Args:
             rows: one record: a dict, or a row of a frame (a Series). Many: a list of dicts, a
-                pandas or polars DataFrame, an Arrow table. Of a NumPy array or a list of lists the
-                columns have no names.
-            columns: their names; those of the live artifact's features, in its order, when not
-                given, which costs another request.
+                pandas or polars DataFrame, an Arrow table, or, without column names, a NumPy array
+                or a list of lists.
+            columns: the column names of rows without names. By default those of the live
+                artifact's features, in its order, which costs another request.
 
         Raises:
-            InvalidRequest: the rows violate the contract, or are nothing that can be sent.
-            GnomonError: whatever else the server answered.
+            InvalidRequest: the rows violate the contract, or cannot be sent.
+            GnomonError: any other error that the server answered.
             ServerError: no answer, or one that is not Gnomon's.
         """
         if columns is None and is_nameless(rows):
@@ -186,20 +186,21 @@ class Client(_Connection[httpx.BaseTransport]):
     ) -> Iterator[StreamRow]:
         """Predict any number of rows in one request, in bounded memory.
 
-        Rows are taken as they are sent, and answers come while more are; each row has one, in
-        order. A row that is refused, or that the model fails on, has its ``error``, and the others
-        are answered.
+        ``rows`` is read while rows are sent, and answers arrive while more are sent. Each row has
+        one answer, in order. A row that is refused, or on which the model fails, has an ``error``;
+        the other rows are answered.
 
         Args:
-            rows: what iterates over records, frames, Arrow batches or lists of records, such as
+            rows: an iterable of records, frames, Arrow batches or lists of records, such as
                 ``pandas.read_csv(path, chunksize=2048)`` or a ``pyarrow.RecordBatchReader``; a
-                ``pyarrow.parquet.ParquetFile``; or whatever :meth:`predict` takes.
+                ``pyarrow.parquet.ParquetFile``; or anything that :meth:`predict` takes.
             columns: as for :meth:`predict`.
             progress: called with the number of rows answered since the last call.
 
         Raises:
-            InvalidRequest: the rows are nothing that can be sent.
-            GnomonError: what the server ended the stream with. The rows before were answered.
+            InvalidRequest: the rows cannot be sent.
+            GnomonError: the error with which the server ended the stream; rows before it are
+                answered.
             ServerError: no answer, or one that ended early.
 
         >>> for row in client.predict_stream(pandas.read_csv("flights.csv", chunksize=2048)):
@@ -213,11 +214,11 @@ class Client(_Connection[httpx.BaseTransport]):
     def predict_batches(
         self, batches: Any, *, progress: Progress | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """As :meth:`predict_stream`, in Arrow both ways.
+        """Predict as :meth:`predict_stream` does, with Arrow in both directions.
 
         Args:
-            batches: what iterates over Arrow batches, tables or frames of the same columns, such as
-                a ``pyarrow.RecordBatchReader``; or one of these.
+            batches: an iterable of Arrow batches, tables or frames with the same columns, such as
+                a ``pyarrow.RecordBatchReader``; or one batch, table or frame.
             progress: called with the number of rows answered since the last call.
 
         Yields:
@@ -232,7 +233,7 @@ class Client(_Connection[httpx.BaseTransport]):
         return self._stream(ARROW, BatchStream(progress, self.url), batches)
 
     def contract(self) -> Contract:
-        """The contract of the live artifact."""
+        """Return the contract of the live artifact."""
         return self._send(calls.contract())
 
     def start_shadow(
@@ -244,32 +245,32 @@ class Client(_Connection[httpx.BaseTransport]):
         force: bool = False,
         why: str | None = None,
     ) -> Event:
-        """Put an artifact in shadow, for a share of the entities; the policy's by default.
+        """Start an artifact as a shadow, for a share of the entities.
 
         Args:
             artifact: its tag.
-            fraction: above 0, at most 1.
-            same: shadow the live artifact itself; what then differs is noise.
-            force: start it although its contract refuses requests that clients send today; it is
+            fraction: the share, above 0 and at most 1; by default the policy's.
+            same: shadow the live artifact itself, to measure the noise floor.
+            force: start it even if its contract refuses requests that clients send today; this is
                 recorded.
             why: the reason, for the history.
 
         Raises:
-            IncompatibleContract: it would refuse requests that the live artifact gets.
-            RolloutError: it is live, or in shadow already.
+            IncompatibleContract: the artifact would refuse requests that the live one gets.
+            RolloutError: the artifact is live, or in shadow already.
         """
         return self._send(calls.start_shadow(artifact, fraction, same, force, self._by, why))
 
     def stop_shadow(self, artifact: str, *, why: str | None = None) -> Event:
-        """Take an artifact out of shadow."""
+        """Stop a shadow."""
         return self._send(calls.stop_shadow(artifact, self._by, why))
 
     def promote(self, artifact: str, *, force: bool = False, why: str | None = None) -> Event:
-        """Make an artifact live. ``force`` overrides gates that do not pass; it is recorded.
+        """Make an artifact live. ``force`` overrides gates that do not pass; this is recorded.
 
         Raises:
-            GateRefused: a gate does not pass.
-            GateUndecided: none fails, but one lacks the evidence.
+            GateRefused: a gate fails.
+            GateUndecided: no gate fails, but one lacks evidence.
             RolloutConflict: another decision was recorded first.
         """
         return self._send(calls.promote(artifact, force, self._by, why))
@@ -279,22 +280,22 @@ class Client(_Connection[httpx.BaseTransport]):
         return self._send(calls.rollback(self._by, why))
 
     def status(self) -> Status:
-        """What the slice that answers runs, and its accounts."""
+        """Return what the answering slice runs, and its accounts."""
         return self._send(calls.status())
 
     def history(self) -> list[Event]:
-        """Every rollout decision, oldest first.
+        """Return every rollout decision, oldest first.
 
         Raises:
-            HistoryDamaged: with those before the damage as its ``events``.
+            HistoryDamaged: its ``events`` are the decisions before the damage.
         """
         return self._send(calls.history())
 
     def wait_ready(self, seconds: float = 60.0) -> None:
-        """Return when live is loaded and verified.
+        """Wait until live is loaded and verified.
 
         Raises:
-            NotReady: it was not within ``seconds``.
+            NotReady: live was not ready within ``seconds``.
         """
         deadline = time.monotonic() + seconds
         while True:
@@ -305,7 +306,7 @@ class Client(_Connection[httpx.BaseTransport]):
             time.sleep(READY_POLL_SECONDS)
 
     def _stream(self, content_type: str, talk: Talk[T], rows: Any) -> Iterator[T]:
-        """Send rows and give their answers; in a loop of its own, as callers may have one."""
+        """Send rows and yield their answers, in a separate event loop: callers may run one."""
         loop = BackgroundLoop()
         duplex = self._duplex(content_type)
         try:
@@ -329,7 +330,7 @@ class Client(_Connection[httpx.BaseTransport]):
 
 
 class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
-    """A client for asyncio: every method of :class:`Client`, awaited.
+    """A client for asyncio, with every method of :class:`Client` as a coroutine.
 
     Args:
         url, control_token, predict_token, by, timeout: as for :class:`Client`.
@@ -376,7 +377,7 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
         columns: Sequence[str] | None = None,
         progress: Progress | None = None,
     ) -> AsyncIterator[StreamRow]:
-        """As :meth:`Client.predict_stream`; rows may come from an asynchronous iterator, too."""
+        """As :meth:`Client.predict_stream`; ``rows`` may also be an asynchronous iterator."""
         if columns is None and is_nameless(rows):
             columns = await self._send(calls.feature_names())
         talk = RowStream(columns or (), progress, self.url)
@@ -439,7 +440,7 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
             await asyncio.sleep(READY_POLL_SECONDS)
 
     async def _stream(self, content_type: str, talk: Talk[T], rows: Any) -> AsyncIterator[T]:
-        """Send rows and give their answers."""
+        """Send rows and yield their answers."""
         duplex = self._duplex(content_type)
         try:
             await duplex.open()

@@ -1,4 +1,4 @@
-"""What a client may give as rows: records, frames, arrays and tables; each as records."""
+"""The kinds of rows that a client takes (records, frames, arrays, tables), converted to records."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["Record", "Rows", "is_nameless", "one_record", "records", "slice_of"]
 
 Record: TypeAlias = Mapping[str, Any]
 Rows: TypeAlias = "Sequence[Record] | Sequence[Sequence[Any]] | pd.DataFrame | Any"
-"""Also a polars frame, an Arrow table or batch, and a NumPy array: none of their libraries is
-imported here."""
+"""Also a polars frame, an Arrow table or batch, and a NumPy array; their libraries are not imported
+here."""
 
 _TAKEN = (
     "a dict, a list of dicts, a pandas or polars DataFrame, a row of one (a Series), "
@@ -26,7 +26,7 @@ _TAKEN = (
 
 
 def one_record(rows: Any) -> Record | None:
-    """The record, if it is one: a dict, or a Series whose index is the names."""
+    """Return the record if ``rows`` is a single one: a dict, or a Series indexed by names."""
     if isinstance(rows, Mapping):
         return rows
     if _is_pandas(rows, "Series") and all(isinstance(name, str) for name in rows.index):
@@ -35,21 +35,21 @@ def one_record(rows: Any) -> Record | None:
 
 
 def is_nameless(rows: Any) -> bool:
-    """Whether these are rows of values without names: an array, or a list of lists."""
+    """Return whether the rows have no column names: an array, or a list of lists."""
     if _is_array(rows):
         return True
     return _is_list(rows) and bool(rows) and _is_list(rows[0])
 
 
 def records(rows: Any, names: Sequence[str] = ()) -> Sequence[Record]:
-    """All rows as records.
+    """Return all rows as records.
 
     Args:
-        rows: none that is :func:`one_record`.
-        names: of the columns, where they are :func:`is_nameless`.
+        rows: many rows, not a single record (:func:`one_record`).
+        names: the column names, for rows without names (:func:`is_nameless`).
 
     Raises:
-        InvalidRequest: it is nothing that can be taken; the message says what can.
+        InvalidRequest: ``rows`` is of a kind that is not accepted; the message lists the others.
     """
     if is_nameless(rows):
         return _named(rows, names)
@@ -58,7 +58,7 @@ def records(rows: Any, names: Sequence[str] = ()) -> Sequence[Record]:
     if _is_pandas(rows, "DataFrame"):
         columns = {str(name): _values(rows[name]) for name in rows.columns}
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    for method in ("to_dicts", "to_pylist"):  # Of polars' frames and of Arrow's tables.
+    for method in ("to_dicts", "to_pylist"):  # Methods of polars' frames and of Arrow's tables.
         if callable(getattr(rows, method, None)) and hasattr(rows, "columns"):
             found: Sequence[Record] = getattr(rows, method)()
             return found
@@ -70,10 +70,10 @@ def records(rows: Any, names: Sequence[str] = ()) -> Sequence[Record]:
 
 
 def slice_of(rows: Any, start: int, count: int) -> Any:
-    """Some rows of those that :func:`records` takes."""
+    """Return some of the rows, in a form that :func:`records` takes."""
     if _is_pandas(rows, "DataFrame"):
         return rows.iloc[start : start + count]
-    if callable(getattr(rows, "slice", None)):  # Of polars' frames and of Arrow's tables.
+    if callable(getattr(rows, "slice", None)):  # Polars' frames and Arrow's tables have it.
         return rows.slice(start, count)
     return rows[start : start + count] if hasattr(rows, "__len__") else rows
 
@@ -97,14 +97,14 @@ def _named(rows: Any, names: Sequence[str]) -> Sequence[Record]:
 
 
 def _values(column: pd.Series[Any]) -> list[Any]:
-    """The values of a column, every kind of null as None."""
+    """Return the values of a column, with every kind of null as None."""
     return list(column.astype(object).where(column.notna(), None))
 
 
 def _scalar(value: Any) -> Any:
-    """None for a null of pandas or NumPy; dates of NumPy are dates."""
+    """Return a value, with a null of pandas or NumPy as None."""
     if value is None or isinstance(value, str | bool | int | dt.datetime):
-        return None if value != value else value  # NaT is a datetime that is not itself.
+        return None if value != value else value  # NaT is a datetime that does not equal itself.
     if isinstance(value, float):
         return None if math.isnan(value) else value
     return None if type(value).__name__ == "NAType" else value

@@ -1,8 +1,8 @@
-"""Large bodies are decoded, and large answers encoded, in a separate process.
+"""The decoding of large bodies, and the encoding of large answers, in a separate process.
 
 Parsing 16 megabytes of JSON takes tens of milliseconds, or seconds if the body was made to be slow.
-The interpreter is held all that time, so a thread would not help. Small bodies are decoded at once
-(:meth:`gnomon.contract.Decoder.decode_soon`), all others here, while the gateway serves other
+It blocks the interpreter all that time, so a thread would not help. Small bodies are decoded at
+once (:meth:`gnomon.contract.Decoder.decode_soon`), all others here, while the gateway serves other
 clients.
 """
 
@@ -54,11 +54,11 @@ class _Peer(NamedTuple):
 class Codec:
     """The process that decodes large bodies and encodes large answers, one at a time, in order.
 
-    It is started by the first request that needs it or by :meth:`start`, and again when it has
+    It is started by :meth:`start` or by the first request that needs it, and again after it has
     ended.
 
     Args:
-        settings: handed down; ``deadline`` is how long one body may take.
+        settings: passed to the process; ``deadline`` is how long one body may take.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -69,15 +69,15 @@ class Codec:
 
     @property
     def pid(self) -> int | None:
-        """The process id, None while there is none."""
+        """The process id; None while the process does not run."""
         return None if self._peer is None else self._peer.process.pid
 
     def start(self) -> None:
-        """Start the process, so that the first large body need not wait for it."""
+        """Start the process, so that the first large body does not wait for it."""
         self._starting = asyncio.get_running_loop().create_task(self._prepare())
 
     async def close(self) -> None:
-        """End the process; nothing may be under way."""
+        """End the process; no request may be under way."""
         if self._starting is not None:
             await asyncio.gather(self._starting, return_exceptions=True)
         await self._end()
@@ -89,14 +89,14 @@ class Codec:
 
         Args:
             contract: as JSON.
-            schema: its input schema.
-            body: as it came.
+            schema: the contract's input schema.
+            body: the body as it was received.
             most_rows: the most rows it may have.
 
         Raises:
             InvalidRequest: see :meth:`gnomon.contract.Decoder.decode`.
-            DeadlineExceeded: it took too long, or waited too long.
-            WorkerError: the process ended on it.
+            DeadlineExceeded: the body took too long, or waited too long.
+            WorkerError: the process ended while it decoded the body.
         """
         reply, payload = await self._ask(ReadBody(most_rows), contract, body, Read)
         return reply, messages.read_batch(payload, schema)
@@ -104,21 +104,21 @@ class Codec:
     async def read_records(
         self, contract: bytes, schema: pa.Schema, part: bytes, form: str
     ) -> tuple[Records, bytes, pa.RecordBatch | None]:
-        """Decode a part of a stream, each record by itself.
+        """Decode a part of a stream, each record separately.
 
         Args:
             contract: as JSON.
-            schema: its input schema.
+            schema: the contract's input schema.
             part: the records.
             form: see :class:`~gnomon.service.codec_messages.ReadRecords`.
 
         Returns:
-            What was read; the records that keep to the contract as a request body and as rows.
+            The reply, and the records that satisfy the contract, as a request body and as rows.
 
         Raises:
-            InvalidRequest: nothing of it can be read.
-            DeadlineExceeded: it took too long, or waited too long.
-            WorkerError: the process ended on it.
+            InvalidRequest: the part cannot be read at all.
+            DeadlineExceeded: the part took too long, or waited too long.
+            WorkerError: the process ended while it decoded the part.
         """
         reply, payload = await self._ask(ReadRecords(form), contract, part, Records)
         if not reply.body:
@@ -134,14 +134,14 @@ class Codec:
         artifact: str,
         numbers: Sequence[int] | None = None,
     ) -> bytes:
-        """The JSON for a request of many rows (:func:`~gnomon.service.answer_encoding.many`).
+        """Encode the answer to a request of many rows as JSON.
 
-        With ``numbers`` each row is on a line of its own
-        (:func:`~gnomon.service.answer_encoding.lines`).
+        See :func:`~gnomon.service.answer_encoding.many`. With ``numbers`` each row is on a separate
+        line (:func:`~gnomon.service.answer_encoding.lines`).
 
         Raises:
-            DeadlineExceeded: it took too long, or waited too long.
-            WorkerError: the process ended on it.
+            DeadlineExceeded: the answer took too long, or waited too long.
+            WorkerError: the process ended while it encoded the answer.
         """
         told = None if numbers is None else tuple(numbers)
         request = WriteAnswer(request_id, artifact, told)
@@ -183,11 +183,12 @@ class Codec:
             return await receive_reply(peer.reader)
         except (ConnectionError, asyncio.IncompleteReadError):
             code = await self._end()
+            how = "" if code is None else f", with exit code {code}"
             raise WorkerError(
-                f"the process that decodes large requests ended on this one, with {code}",
+                f"the process that decodes large requests ended while it had this one{how}",
                 hint="send fewer rows per request",
             ) from None
-        except BaseException:  # Its reply would be taken for the next request's.
+        except BaseException:  # A later reply would be taken for that to the next request.
             await self._end()
             raise
 

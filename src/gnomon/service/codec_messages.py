@@ -1,6 +1,6 @@
 """The messages between a gateway and the process that decodes its large bodies.
 
-Each message is a header, then the message as JSON, the contract as JSON (requests only), and the
+Each is sent as a header, the message as JSON, the contract as JSON (requests only), and a
 payload: a body, a record batch, or the JSON of an answer.
 """
 
@@ -33,30 +33,30 @@ __all__ = [
 ]
 
 _HEADER = struct.Struct("<III")
-"""Bytes of the message, of the contract and of the payload."""
+"""The lengths in bytes of the message, the contract and the payload."""
 
 
 class ReadBody(msgspec.Struct, tag="read", frozen=True):
-    """Decode the payload, a request body, by the contract."""
+    """A request to decode the payload, a request body, by the contract."""
 
     most_rows: int
 
 
 class ReadRecords(msgspec.Struct, tag="records", frozen=True):
-    """Decode the payload, a part of a stream, by the contract: each record by itself.
+    """A request to decode the payload, a part of a stream, by the contract, record by record.
 
     Attributes:
-        form: ``lines``, of JSON each, or ``arrow``, a stream of one batch.
+        form: ``lines`` of JSON, or ``arrow``, a stream of one batch.
     """
 
     form: str
 
 
 class WriteAnswer(msgspec.Struct, tag="write", frozen=True):
-    """Make the answer to a request of many rows of the payload, a scored batch.
+    """A request to encode the payload, a scored batch, as the answer to a request of many rows.
 
     Attributes:
-        numbers: of the rows in a stream: then each is answered on a line of its own.
+        numbers: the numbers of the rows in a stream, each answered on a separate line; else None.
     """
 
     request_id: str
@@ -68,9 +68,9 @@ class Read(msgspec.Struct, tag="rows", frozen=True):
     """A decoded body; its rows are the payload, a record batch in the contract's input schema.
 
     Attributes:
-        single: see :class:`gnomon.contract.Decoded`; so with the next.
-        unknown: its unknown fields.
-        outside: rows let through with a value out of domain or range, by feature.
+        single: see :class:`gnomon.contract.Decoded`.
+        unknown: see :class:`gnomon.contract.Decoded`.
+        outside: by feature, the number of rows accepted with a value out of domain or range.
     """
 
     single: bool
@@ -82,8 +82,8 @@ class RefusedRecord(SentError, frozen=True, kw_only=True):
     """Why a record of a stream was refused.
 
     Attributes:
-        place: among the records of its part.
-        record: as JSON, as far as it is any.
+        place: its position among the records of its part.
+        record: the record as JSON, as far as it can be represented.
     """
 
     place: int
@@ -91,16 +91,16 @@ class RefusedRecord(SentError, frozen=True, kw_only=True):
 
 
 class Records(msgspec.Struct, tag="read records", frozen=True):
-    """The records of a part of a stream.
+    """The decoded records of a part of a stream.
 
-    The payload is a request body of those that keep to the contract, if there are any, and then
-    their rows, a record batch in the contract's input schema.
+    The payload has the records that satisfy the contract, if there are any: first as a request
+    body, then as a record batch in the contract's input schema.
 
     Attributes:
-        body: how long that request body is, in bytes.
-        unknown: their unknown fields.
-        outside: rows let through with a value out of domain or range, by feature.
-        refused: the others.
+        body: the length of that request body in bytes.
+        unknown: the unknown fields of these records.
+        outside: by feature, the number of rows accepted with a value out of domain or range.
+        refused: the other records.
     """
 
     body: int
@@ -110,11 +110,11 @@ class Records(msgspec.Struct, tag="read records", frozen=True):
 
 
 class Written(msgspec.Struct, tag="written", frozen=True):
-    """The answer is the payload, JSON."""
+    """An encoded answer, in JSON, as the payload."""
 
 
 class Failed(SentError, tag="failed", frozen=True):
-    """The body was refused, and why."""
+    """The error because of which a body was refused."""
 
 
 Request = ReadBody | ReadRecords | WriteAnswer
@@ -127,14 +127,14 @@ _reply = msgspec.json.Decoder[Reply](Reply)
 def packed(
     message: Request | Reply, contract: bytes, payload: bytes | pa.Buffer
 ) -> tuple[bytes, bytes | pa.Buffer]:
-    """A message as two blocks to be sent, so that a large payload is not copied."""
+    """Return a message as two blocks to send, so that a large payload is not copied."""
     encoded = msgspec.json.encode(message)
     header = _HEADER.pack(len(encoded), len(contract), len(payload))
     return header + encoded + contract, payload
 
 
 async def receive_reply(reader: asyncio.StreamReader) -> tuple[Reply, bytes]:
-    """The next reply and its payload.
+    """Read the next reply and its payload.
 
     Raises:
         asyncio.IncompleteReadError: the process has ended.
@@ -145,7 +145,7 @@ async def receive_reply(reader: asyncio.StreamReader) -> tuple[Reply, bytes]:
 
 
 def recv_request(gateway: socket.socket) -> tuple[Request, bytes, bytes] | None:
-    """The next request, its contract and its payload; None when the gateway has gone."""
+    """Read the next request, its contract and its payload; None if the gateway has ended."""
     head = recv_exactly(gateway, _HEADER.size)
     if head is None:
         return None

@@ -1,8 +1,8 @@
-"""``python -m gnomon.service.codec_process FD``: reads large bodies, writes large answers.
+"""``python -m gnomon.service.codec_process FD``: decodes large bodies and encodes large answers.
 
-Started by :class:`gnomon.service.codec.Codec`, one request at a time; it leaves when the socket
-closes, and the kernel ends it with its gateway. Where memory runs out it goes before anything of
-live does.
+:class:`gnomon.service.codec.Codec` starts it and sends one request at a time. It ends when the
+socket closes, and the kernel ends it with its gateway. When memory runs out it is killed before any
+process of live.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ from gnomon.worker.spawn import inherited
 __all__ = ["main"]
 
 OUT_OF_MEMORY_SCORE = 900
-"""Only shadows are killed before it."""
+"""Only shadows are killed before this process."""
 
 NICENESS = 5
-"""Small requests do not wait for large ones on a busy machine."""
+"""A lower priority, so that small requests do not wait for large ones on a busy machine."""
 
 
 def main() -> None:
-    """Serve until the socket closes."""
+    """Handle requests until the socket closes."""
     die_with_parent(os.getppid())
     enter_background(niceness=NICENESS, oom_score=OUT_OF_MEMORY_SCORE)
-    # Parsed JSON has no cycles, and looking for them in millions of lists takes most of the time.
+    # Parsed JSON has no cycles, and searching millions of lists for them takes most of the time.
     gc.disable()
     with socket.socket(fileno=inherited(sys.argv[1])) as gateway:
         while (asked := recv_request(gateway)) is not None:
@@ -94,7 +94,7 @@ def _read_records(decoder: Decoder, payload: bytes, form: str) -> tuple[Records,
 def _refused(
     given: Sequence[bytes | UnsentRecord], refused: dict[int, InvalidRequest]
 ) -> Iterator[RefusedRecord]:
-    """Those of the lines that could not be read, and those that could not even be lines."""
+    """Yield the lines that were refused, and the rows that could not be written as lines."""
     sent = 0
     for place, line in enumerate(given):
         error = refused.get(sent) if isinstance(line, bytes) else line.error
@@ -116,7 +116,7 @@ def _written(contract: Contract, payload: bytes, request: WriteAnswer) -> tuple[
 
 @lru_cache(maxsize=8)
 def _decoder(contract: bytes) -> Decoder:
-    """The decoder of a contract; a server has few artifacts at a time."""
+    """Return the decoder of a contract, from a cache for the few artifacts of a server."""
     return Decoder(msgspec.json.decode(contract, type=Contract))
 
 

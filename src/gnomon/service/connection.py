@@ -1,13 +1,13 @@
-"""One client's connection: where each request ends, which path it takes, and how long it has.
+"""One client's connection: where each request ends, how it is handled, and its time limits.
 
-Through ASGI a request costs a scope, an event, a task and a write for the head of its
-answer besides the one for the body: several times what Gnomon does with it. A :class:`Connection`
-takes a plain ``POST /predict`` itself and writes the answer at once. Whatever is not plain goes
-through ASGI: another route, a body in chunks, a long body, one that arrives slowly.
+Through ASGI a request costs a scope, an event, a task and a separate write for the head of its
+answer: several times as much as Gnomon's work on it. A :class:`Connection` handles a plain ``POST
+/predict`` itself and writes the answer at once. All other requests go through ASGI: another route,
+a chunked body, a long body, or one that arrives slowly.
 
-Where a request begins and ends is decided here alone, by one strict reader for both paths
-(:mod:`gnomon.service.head`, :mod:`gnomon.service.framing`), so neither can take for a request what
-the other took for a body. Headers that would change the protocol (``Upgrade``) have no effect.
+One strict parser decides for both ways where a request begins and ends
+(:mod:`gnomon.service.head`, :mod:`gnomon.service.framing`), so one way cannot read as a request
+what the other reads as a body. Headers that would change the protocol (``Upgrade``) have no effect.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ __all__ = ["Connection", "is_plain", "take_connections"]
 logger = logging.getLogger("gnomon")
 
 BODY_BYTES = 65_536
-"""The longest body of a plain request. A longer one comes in pieces, which ASGI joins as well."""
+"""The longest body of a plain request. A longer one arrives in pieces, which ASGI joins as well."""
 PLAIN_WAIT_SECONDS = 0.05
-"""Seconds to wait for the rest of a plain request. After them it goes through ASGI, where slow
-clients have their limits and what is refused is logged."""
+"""Seconds to wait for the rest of a plain request. After that it goes through ASGI, which has the
+time limits for slow clients and logs refused requests."""
 REQUEST_ID = b"x-request-id"
 SENT_BY_PAGES = {b"origin", b"sec-fetch-site"}
-"""With one of these headers a page sent the request; the front door has the rules for those."""
+"""A page sent a request with one of these headers; the front door has the rules for these."""
 _BLANK = re.compile(rb"\A(?:\r\n)*+")
 """Empty lines before a request are skipped: RFC 9112, section 2.2."""
 
 
 def take_connections() -> None:
-    """Have uvicorn make connections to a front door of this class.
+    """Make uvicorn use this class for connections to a front door.
 
     Raises:
         SettingsError: this process may not open enough connections to serve.
@@ -72,7 +72,7 @@ def _protocol(
     app_state: dict[str, Any],
     _loop: asyncio.AbstractEventLoop | None = None,
 ) -> asyncio.Protocol:
-    """A connection to the application of ``config``; uvicorn's own where that is not ours."""
+    """Make a connection: of uvicorn's class if the application of ``config`` is not Gnomon's."""
     if isinstance(config.app, FrontDoor) and not config.root_path:
         return Connection(config, server_state, app_state)
     return HttpToolsProtocol(config, server_state, app_state, _loop)
@@ -81,9 +81,9 @@ def _protocol(
 class Connection(ClientStream):
     """One client's connection to a :class:`~gnomon.service.front_door.FrontDoor`.
 
-    One request is under way at a time, so answers leave in order. What a client has sent beyond it
-    waits, and while something waits nothing more is read: a client that sends many requests without
-    reading answers fills the kernel's buffers, not ours.
+    One request is under way at a time, so answers are sent in order. Further bytes wait, and while
+    any wait nothing more is read: a client that sends many requests without reading answers fills
+    the kernel's buffers, not this process's.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Connection(ClientStream):
     # Called by the event loop.
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes that the client sent."""
+        """Handle bytes that the client sent."""
         if self._ended:
             return
         self._received += data
@@ -111,7 +111,7 @@ class Connection(ClientStream):
             self._hold()
 
     def eof_received(self) -> bool:
-        """The client sends no more. It may still read, so it gets its answers."""
+        """Handle the end of the client's data. It may still read, so it gets its answers."""
         self._eof = True
         if self._ended:
             return False
@@ -123,7 +123,7 @@ class Connection(ClientStream):
         return not self.transport.is_closing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone."""
+        """Clean up after the connection has closed."""
         super().connection_lost(exc)
         if self._body_timer is not None:
             self._body_timer.cancel()
@@ -134,7 +134,7 @@ class Connection(ClientStream):
     # Called by uvicorn.
 
     def shutdown(self) -> None:
-        """The server stops: close, once what is under way is answered."""
+        """Close, once the request under way is answered, because the server stops."""
         if self._exchange is not None:
             self._exchange.keep_alive = False
         super().shutdown()
@@ -142,7 +142,7 @@ class Connection(ClientStream):
     # Requests.
 
     def _take(self, waited: float = 0.0) -> None:
-        """Begin on the request at the front of what was received, if enough of it is there.
+        """Begin the request at the front of the received bytes, if enough of it has arrived.
 
         Args:
             waited: seconds since it was read.
@@ -166,7 +166,7 @@ class Connection(ClientStream):
             self._read(end, waited)
 
     def _read(self, end: int, waited: float) -> None:
-        """Begin on a request whose head was not seen before, as it is."""
+        """Begin a request whose head, byte for byte, was not seen before."""
         block = self._received[:end]
         known, client_id = lasting(block)
         head = self.door.heads.get(known)
@@ -181,13 +181,13 @@ class Connection(ClientStream):
         if not is_plain(head, self.door.runtime().settings):
             self._pass_to_asgi(head, end, waited)
             return
-        last, self._last_head = self._last_head, hash(known)  # Remembered once it came twice.
+        last, self._last_head = self._last_head, hash(known)  # Remembered after its second use.
         if last == self._last_head and known:
             self.door.heads.remember(known, head)
         self._submit(head, end, waited)
 
     def _submit(self, head: Head, start: int, waited: float) -> None:
-        """Hand a plain request on, if it is whole; its body begins at ``start``."""
+        """Submit a plain request if it is complete; its body begins at ``start``."""
         data = self._received
         assert head.length is not None
         stop = start + head.length
@@ -209,7 +209,7 @@ class Connection(ClientStream):
             self._answer(Answer.of(unexpected(error)))
 
     def _answer(self, answer: Answer) -> None:
-        """Write head and body at once, then go on with what has come meanwhile."""
+        """Write head and body at once, then continue with the bytes received meanwhile."""
         self._busy = False
         if self._ended:
             return
@@ -220,12 +220,12 @@ class Connection(ClientStream):
         self._finish_request()
 
     def _pass_to_asgi(self, head: Head, start: int, waited: float) -> None:
-        """Hand a request to the front door through ASGI; its body begins at ``start``."""
+        """Pass a request to the front door through ASGI; its body begins at ``start``."""
         self._cancel_wait()
         self._begin()
         wire = Wire(self.transport, self._writable, self._close, self._read_on)
         if head.client_id is not None and all(name != REQUEST_ID for name, _ in head.headers):
-            own = (REQUEST_ID, head.client_id.encode("latin-1"))  # A remembered head has none.
+            own = (REQUEST_ID, head.client_id.encode("latin-1"))  # A remembered head lacks it.
             head = head._replace(headers=[*head.headers, own])
         scope = scope_of(head, self._scope(), self._state)
         exchange = Exchange(
@@ -243,14 +243,14 @@ class Connection(ClientStream):
         self._feed(self._framing)
         if self._ended:
             return
-        if self.owes:
-            scope["extensions"] = {"gnomon": {"waited": waited}}
+        waited = waited if self.owes else 0.0
+        scope["extensions"] = {"gnomon": {"waited": waited, "unread": self.unread}}
         task = self.loop.create_task(exchange.run_asgi(self.door))  # type: ignore[arg-type]
         self.server_state.tasks.add(task)
         task.add_done_callback(self.server_state.tasks.discard)
 
     def _feed(self, framing: Framing) -> None:
-        """Hand on what has come of a body; what is left over is the next request."""
+        """Pass on the received part of a body; bytes after the body belong to the next request."""
         assert self._exchange is not None
         try:
             body, self._received = framing.take(self._received)
@@ -268,7 +268,7 @@ class Connection(ClientStream):
                 self._finish_request()
 
     def _responded(self) -> None:
-        """The answer is written, perhaps before the body has come to its end."""
+        """Handle a written answer, for which the body may still be arriving."""
         if self._ended:
             return
         if self._framing is None:
@@ -281,7 +281,7 @@ class Connection(ClientStream):
             self._read_on()
 
     def _finish_request(self) -> None:
-        """Finish a request. What waits on this connection is served after other connections."""
+        """Finish a request. The next one on this connection is served after other connections."""
         self.server_state.total_requests += 1
         self._exchange = None
         if self._closes:
@@ -296,10 +296,10 @@ class Connection(ClientStream):
         if not self._busy and not self._ended:
             self._take(self.loop.time() - self._read_at if self._paused else 0.0)
 
-    # Requests that have not arrived whole.
+    # Requests that have not arrived completely.
 
     def _await_head(self) -> None:
-        """Wait for the rest of a head, unless it is refused already."""
+        """Wait for the rest of a head, unless its first part is refused."""
         refusal = early_refusal(self._received, self._scanned)
         if refusal is not None:
             self._refuse(refusal)
@@ -335,7 +335,7 @@ class Connection(ClientStream):
     # Endings.
 
     def _abort(self, error: GnomonError) -> None:
-        """The rest of the body will not come, or its end cannot be found."""
+        """Give up a request whose body will not be complete, or whose end cannot be found."""
         exchange, self._exchange = self._exchange, None
         assert exchange is not None
         exchange.abandon()
@@ -345,7 +345,7 @@ class Connection(ClientStream):
             self._refuse(error)
 
     def _scope(self) -> Scope:
-        """What the ASGI scopes of a connection have in common."""
+        """Return the common part of the ASGI scopes of this connection."""
         secure = self.transport.get_extra_info("sslcontext") is not None
         return {
             "type": "http",
@@ -358,7 +358,7 @@ class Connection(ClientStream):
 
 
 def is_plain(head: Head, settings: Settings) -> bool:
-    """Whether a request needs nothing that ASGI is for, and the front door would let it in."""
+    """Return whether a request does not need ASGI, and the front door would accept it."""
     if not settings.fast_http:
         return False
     if head.method != "POST" or head.raw_path != b"/predict" or head.query:
@@ -385,5 +385,5 @@ def is_plain(head: Head, settings: Settings) -> bool:
 
 def _cut_short() -> MalformedRequest:
     return MalformedRequest(
-        "expected a complete request, got only its beginning", hint="send all of it"
+        "expected a complete request, got only its beginning", hint="send the complete request"
     )

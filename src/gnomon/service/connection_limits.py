@@ -1,6 +1,6 @@
-"""How many descriptors clients may use, and how much time after their answer.
+"""The limits on clients' descriptors, and on their time when the server stops or has answered.
 
-A gateway needs descriptors of its own: log segments, workers, shadows and the storage root. Where
+A gateway itself needs descriptors: for log segments, workers, shadows and the storage root. If
 connections took all of them, it could neither log nor replace a worker.
 """
 
@@ -21,24 +21,24 @@ __all__ = [
 ]
 
 KEPT_DESCRIPTORS = 256
-"""The most descriptors that are kept from connections."""
+"""The most descriptors that are reserved for the gateway itself."""
 NEEDED_DESCRIPTORS = 96
-"""Room for what a gateway opens with nobody connected, for shadows, and for replacing a worker;
-``tests/faults/test_clients.py`` has one do that with no more."""
+"""Enough for a gateway without connections, with shadows, and to replace a worker;
+``tests/faults/test_clients.py`` tests this with exactly as many."""
 FEWEST_CONNECTIONS = 32
-"""Fewer are not enough to serve: probes and a handful of clients take as many."""
+"""Fewer are not enough to serve: probes and a few clients use as many."""
 
 STOP_SECONDS = 2.0
-"""What a client gets to finish its request, or to take its answer, when the server stops."""
+"""Time for a client to finish its request, or to take its answer, when the server stops."""
 LINGER_SECONDS = 5.0
-"""What a client gets to read the answer to a request it has not sent to its end, as in nginx."""
+"""Time for a client to read the answer to a request it has not sent completely, as in nginx."""
 
 
 def raise_descriptor_limit() -> None:
-    """Let this process open as many files and connections as it is allowed to at all.
+    """Raise the limit on open files and connections to the highest that this process may set.
 
     Raises:
-        SettingsError: that is too few to serve.
+        SettingsError: the limit is too low to serve.
     """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most != resource.RLIM_INFINITY and most < NEEDED_DESCRIPTORS + FEWEST_CONNECTIONS:
@@ -52,18 +52,18 @@ def raise_descriptor_limit() -> None:
 
 
 def kept_descriptors(limit: int) -> int:
-    """How many of ``limit`` descriptors no connection gets: a quarter, within bounds."""
+    """Return how many of ``limit`` descriptors connections cannot use: a quarter, within bounds."""
     return max(NEEDED_DESCRIPTORS, min(KEPT_DESCRIPTORS, limit // 4))
 
 
 def connection_limit() -> int:
-    """How many connections this process may hold now."""
+    """Return how many connections this process may have now."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(limit - kept_descriptors(limit), 1)
 
 
 def too_many(limit: int) -> Overloaded:
-    """The error of a connection beyond ``limit``."""
+    """Return the error for a connection beyond ``limit``."""
     return Overloaded(
         f"{limit:,} connections are open already",
         hint="raise the limit on open files (ulimit -Hn), or add a server",

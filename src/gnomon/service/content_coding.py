@@ -1,55 +1,52 @@
-"""Compressed request bodies, decompressed piece by piece: ``Content-Encoding``, RFC 9110, 8.4."""
+"""The decompression of request bodies, piece by piece: ``Content-Encoding``, RFC 9110, 8.4."""
 
 from __future__ import annotations
 
 import asyncio
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
 from gnomon.contract.body_size import SOON_BYTES
 from gnomon.errors import BodyTooLarge, MalformedBody, UnknownContentCoding
 
-__all__ = ["CODINGS", "Gunzip", "content_coding", "decoded"]
+__all__ = ["CODINGS", "Decompressor", "content_coding", "decoded", "decompressor"]
 
 CODINGS = ("gzip", "zstd")
-"""The codings that are read, beside none."""
+"""The supported codings, in addition to none."""
 
 _ALIASES = {"x-gzip": "gzip"}
 """RFC 9110, 8.4.1.3."""
 _PIECE_BYTES = 262_144
-"""Decompressed at a time, in about a millisecond; so is as much of what is compressed."""
+"""The most bytes to decompress, or to produce, at a time: about a millisecond."""
 _GZIP = 31
 """``wbits`` of zlib for a gzip header and the largest window."""
+_ZSTD_WINDOW_LOG = 23
+"""8 MiB, the largest window of this content coding (RFC 9659): what a decompressor holds."""
 
 
-def content_coding(
-    headers: Iterable[tuple[bytes, bytes]], accepted: Iterable[str] = CODINGS
-) -> str | None:
+def content_coding(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     """The coding of a body; None if it has none.
 
     Args:
         headers: of its request.
-        accepted: the codings that can be read.
 
     Raises:
-        UnknownContentCoding: it has another, or several.
+        UnknownContentCoding: the body has another coding, or several.
     """
     values = [value.decode("latin-1") for name, value in headers if name == b"content-encoding"]
     named = [name.strip().lower() for value in values for name in value.split(",")]
     named = [_ALIASES.get(name, name) for name in named if name not in ("", "identity")]
     if not named:
         return None
-    accepted = tuple(accepted)
-    if len(named) > 1 or named[0] not in accepted:
-        expected = " or ".join(f"`{name}`" for name in accepted)
-        error = UnknownContentCoding(
+    if len(named) > 1 or named[0] not in CODINGS:
+        expected = " or ".join(f"`{name}`" for name in CODINGS)
+        raise UnknownContentCoding(
             f"expected a body that is compressed with {expected}, or not at all, "
             f"got `{', '.join(named)[:60]}`",
             where="Content-Encoding",
-            hint="compress it once, or send it as it is",
+            hint="compress it once, or send it uncompressed",
         )
-        error.accepted = accepted
-        raise error
     return named[0]
 
 
@@ -60,21 +57,21 @@ async def decoded(
     grow: Callable[[int], None] = lambda size: None,
     hint: str | None = None,
 ) -> bytes | bytearray:
-    """A body without its coding. What takes long is done in a thread.
+    """Decompress a body, in a thread if it is long.
 
     Args:
-        body: as it came.
+        body: the body as it was received.
         coding: one of :data:`CODINGS`.
-        limit: the most bytes to make of it; nothing beyond is decompressed.
-        grow: called with how many bytes are held, compressed or not; what it raises ends the
-            decompression.
+        limit: the most decompressed bytes; decompression stops there.
+        grow: called with the number of bytes held, compressed and decompressed; an exception from
+            it ends the decompression.
         hint: what to do about a body that is too long.
 
     Raises:
-        MalformedBody: it is not of that coding, is cut short, or something follows it.
-        BodyTooLarge: it would be longer than the limit.
+        MalformedBody: the body is not of that coding, is incomplete, or has more bytes after it.
+        BodyTooLarge: the body would be longer than the limit.
     """
-    pieces = (_gunzip if coding == "gzip" else _unzstd)(bytes(body))
+    pieces = _pieces(bytes(body), decompressor(coding))
     plain = bytearray()
     soon = len(body) <= SOON_BYTES
     while piece := next(pieces, b"") if soon else await asyncio.to_thread(next, pieces, b""):
@@ -90,29 +87,51 @@ async def decoded(
     return plain if len(plain) > SOON_BYTES else bytes(plain)
 
 
-class Gunzip:
-    """A gzip stream that comes bit by bit and is decompressed no faster than it is read."""
+_ALSO = {"gzip": "", "zstd": ", with a window of at most 8 MiB, as `zstd` does up to level 19"}
+_ZSTD_SAYS = "Unable to decompress Zstandard data: "
 
+
+class Decompressor(Protocol):
+    """A compressed stream that comes bit by bit and is decompressed no faster than it is read."""
+
+    def feed(self, data: bytes) -> None:
+        """Add bytes of the stream; to be called only after :meth:`read` has returned nothing.
+
+        Raises:
+            MalformedBody: the stream has already ended.
+        """
+
+    def read(self, most: int) -> bytes:
+        """Return up to ``most`` bytes; none if more of the stream is needed, or it has ended.
+
+        Raises:
+            MalformedBody: it is not such a stream, or something follows it.
+        """
+
+    def end(self) -> None:
+        """The stream has come to its end.
+
+        Raises:
+            MalformedBody: it is not complete.
+        """
+
+
+def decompressor(coding: str) -> Decompressor:
+    """What reads a stream of one of :data:`CODINGS`."""
+    return _Gunzip() if coding == "gzip" else _Unzstd()
+
+
+class _Gunzip:
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(_GZIP)
         self._waiting = b""
 
     def feed(self, data: bytes) -> None:
-        """Take more of the stream; only once :meth:`read` has nothing more to give.
-
-        Raises:
-            MalformedBody: the stream had ended.
-        """
         if data and self._stream.eof:
             raise _trailing("gzip")
         self._waiting += data
 
     def read(self, most: int) -> bytes:
-        """Up to so many bytes; none if it takes more of the stream, or it has ended.
-
-        Raises:
-            MalformedBody: it is not a gzip stream, or something follows it.
-        """
         if self._stream.eof:
             return b""
         try:
@@ -125,17 +144,44 @@ class Gunzip:
         return piece
 
     def end(self) -> None:
-        """The stream has come to its end.
-
-        Raises:
-            MalformedBody: it is not complete.
-        """
         if not self._stream.eof:
             raise _cut_short("gzip")
 
 
-def _gunzip(body: bytes) -> Iterator[bytes]:
-    stream = Gunzip()
+class _Unzstd:
+    """One frame: of several, small ones would cost more than they hold."""
+
+    def __init__(self) -> None:
+        from backports import zstd  # Clients import this module, and need none.
+
+        self._error = zstd.ZstdError
+        window = {int(zstd.DecompressionParameter.window_log_max): _ZSTD_WINDOW_LOG}
+        self._frame = zstd.ZstdDecompressor(options=window)
+        self._waiting = b""
+
+    def feed(self, data: bytes) -> None:
+        if data and self._frame.eof:
+            raise _trailing("zstd")
+        self._waiting += data
+
+    def read(self, most: int) -> bytes:
+        if self._frame.eof:
+            return b""
+        data, self._waiting = self._waiting, b""
+        try:
+            piece = self._frame.decompress(data, most)
+        except self._error as error:
+            raise _broken("zstd", str(error).removeprefix(_ZSTD_SAYS)) from None
+        if self._frame.unused_data:
+            raise _trailing("zstd")
+        return piece
+
+    def end(self) -> None:
+        if not self._frame.eof:
+            raise _cut_short("zstd")
+
+
+def _pieces(body: bytes, stream: Decompressor) -> Iterator[bytes]:
     for start in range(0, len(body), _PIECE_BYTES):
         stream.feed(body[start : start + _PIECE_BYTES])
         while piece := stream.read(_PIECE_BYTES):
@@ -143,39 +189,24 @@ def _gunzip(body: bytes) -> Iterator[bytes]:
     stream.end()
 
 
-def _unzstd(body: bytes) -> Iterator[bytes]:
-    import pyarrow as pa  # Clients import this module, and need no Arrow.
-
-    if not body:
-        raise _cut_short("zstd")
-    try:
-        # Arrow has zstd already, and so another library need not be installed for it.
-        stream = pa.CompressedInputStream(pa.BufferReader(body), "zstd")
-        while piece := stream.read(_PIECE_BYTES):
-            yield piece
-    except OSError as error:
-        if "Truncated" in str(error):
-            raise _cut_short("zstd") from None
-        raise _broken("zstd", str(error).removeprefix("ZSTD decompress failed: ")) from None
-
-
 def _broken(coding: str, detail: str) -> MalformedBody:
     return MalformedBody(
         f"expected a body compressed with {coding}, as `Content-Encoding` says: {detail}",
         where="the body",
-        hint="send it as it is without `Content-Encoding`, or compress it so",
+        hint=f"send it uncompressed without `Content-Encoding`, or compress it with {coding}"
+        + _ALSO[coding],
     )
 
 
 def _cut_short(coding: str) -> MalformedBody:
     return MalformedBody(
-        f"the {coding} stream is cut short", where="the body", hint="send all of it"
+        f"the {coding} stream is incomplete", where="the body", hint="send the complete stream"
     )
 
 
 def _trailing(coding: str) -> MalformedBody:
     return MalformedBody(
-        f"something follows the end of the {coding} stream",
+        f"there are bytes after the end of the {coding} stream",
         where="the body",
-        hint="send one stream: of several files, compress what they hold together",
+        hint="send one stream; to send several files, compress their joined content",
     )

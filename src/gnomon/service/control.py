@@ -30,11 +30,11 @@ BODY_SECONDS = 10.0
 
 
 class Controlled(Protocol):
-    """What the control routes ask of a running gateway."""
+    """The methods of a running gateway that the control routes call."""
 
     @property
     def control_token(self) -> str:
-        """The token a caller must show."""
+        """The token that a caller must send."""
 
     async def start_shadow(
         self,
@@ -46,29 +46,31 @@ class Controlled(Protocol):
         by: str | None,
         why: str | None,
     ) -> Event:
-        """Put an artifact in shadow; ``None`` takes the policy's fraction, ``force`` passes an
-        incompatible contract."""
+        """Start an artifact as a shadow.
+
+        ``fraction=None`` uses the policy's fraction; ``force`` accepts an incompatible contract.
+        """
 
     async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> Event:
-        """Take an artifact out of shadow."""
+        """Stop a shadow."""
 
     async def promote(
         self, artifact: str, force: bool, *, by: str | None, why: str | None
     ) -> Event:
-        """Make an artifact live; ``force`` passes gates that do not pass."""
+        """Make an artifact live; ``force`` overrides gates that do not pass."""
 
     async def rollback(self, *, by: str | None, why: str | None) -> Event:
         """Make the previous artifact live again."""
 
     def status(self) -> Status:
-        """What runs here now."""
+        """Return what this slice runs now."""
 
     async def history(self) -> Decisions:
-        """The rollout so far, oldest first."""
+        """Return all rollout decisions so far, oldest first."""
 
 
 class DecisionRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Who decides, and the reason they give; both are kept in the history."""
+    """Who makes a decision, and the reason; both are kept in the history."""
 
     by: str | None = None
     why: str | None = None
@@ -78,8 +80,8 @@ class StartShadow(DecisionRequest, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /gnomon/shadow/start``.
 
     Attributes:
-        same: shadow the live artifact itself; what then differs is noise.
-        force: start it though its contract refuses what clients send today.
+        same: shadow the live artifact itself, to measure the noise floor.
+        force: start it even if its contract refuses requests that clients send today.
     """
 
     artifact: str
@@ -110,7 +112,7 @@ class Decisions(msgspec.Struct):
 
     Attributes:
         events: the decisions; those before the damage, if there is any.
-        damage: what is wrong with the history; ``None`` if it is whole.
+        damage: what is wrong with the history; ``None`` if it is intact.
     """
 
     events: list[Event]
@@ -124,9 +126,9 @@ class Route(msgspec.Struct, frozen=True):
     """A control route.
 
     Attributes:
-        method: the one HTTP method it takes.
+        method: the HTTP method it accepts.
         summary: what it does, for the documentation.
-        answer: does it.
+        answer: the function that handles a request.
         body: the type of its request body.
         reply: the type of its answer.
     """
@@ -170,11 +172,9 @@ async def _history(runtime: Controlled, body: bytes) -> Decisions:
 
 ROUTES = {
     "/gnomon/shadow/start": Route(
-        "POST", "Put an artifact in shadow", _start_shadow, StartShadow, Event
+        "POST", "Start an artifact as a shadow", _start_shadow, StartShadow, Event
     ),
-    "/gnomon/shadow/stop": Route(
-        "POST", "Take an artifact out of shadow", _stop_shadow, StopShadow, Event
-    ),
+    "/gnomon/shadow/stop": Route("POST", "Stop a shadow", _stop_shadow, StopShadow, Event),
     "/gnomon/promote": Route("POST", "Make an artifact live", _promote, Promote, Event),
     "/gnomon/rollback": Route(
         "POST", "Make the previous artifact live again", _rollback, Rollback, Event
@@ -213,7 +213,7 @@ async def _answer(runtime: Controlled, scope: Scope, receive: Receive) -> bytes:
 
 
 def allow(method: str) -> bytes:
-    """The methods of a route that is described as taking this one, as ``Allow`` lists them."""
+    """Return the value of ``Allow`` for a route with this method: with GET also HEAD."""
     return b"GET, HEAD" if method == "GET" else method.encode()
 
 

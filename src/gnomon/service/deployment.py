@@ -1,4 +1,4 @@
-"""The BentoML service a deployment exports."""
+"""The BentoML service that a deployment exports."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class GatewayService(Service[Any]):  # type: ignore[misc]
     instance: Any = None
 
     def to_asgi(self, is_main: bool = True) -> ASGI:
-        """BentoML's application behind the front door."""
+        """Return BentoML's application behind the front door."""
         make_logs_printable()
         make_tracebacks_printable()
         reserve_files()
@@ -54,15 +54,15 @@ class GatewayService(Service[Any]):  # type: ignore[misc]
         return FrontDoor(super().to_asgi(is_main), self.running)
 
     def __call__(self) -> Any:
-        """Make the service instance, as BentoML does once a process at start-up."""
+        """Make the service instance, as BentoML does once per process at start-up."""
         self.instance = super().__call__()
         return self.instance
 
     def running(self) -> Runtime:
-        """The slice this process serves.
+        """Return the slice that this process serves.
 
         Raises:
-            RuntimeError: before BentoML has started the service.
+            RuntimeError: BentoML has not started the service yet.
         """
         runtime: Runtime | None = getattr(self.instance, "runtime", None)
         if runtime is None:
@@ -71,23 +71,25 @@ class GatewayService(Service[Any]):  # type: ignore[misc]
 
 
 def _install(bento: Path, model: str) -> None:
-    """Put what the bento brings into the store; of what is damaged the log says so, and a server
-    that has nothing else is not ready."""
+    """Install the bento's artifacts in the store.
+
+    An error is only logged: a server that has no other artifact is then not ready.
+    """
     try:
         for tag in install_bundled(bento, model):
-            logger.info("the bento brought %s", tag)
+            logger.info("installed %s from the bento", tag)
     except (GnomonError, OSError) as error:
-        logger.error("what the bento brought is not in the store: %s", error)
+        logger.error("cannot install the bento's artifacts in the store: %s", error)
 
 
 def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> GatewayService:
-    """The service of a deployment; assign it to a module-level name and point BentoML at it.
+    """Make the service of a deployment; assign it to a module-level name and point BentoML at it.
 
     Args:
         model: the artifact name whose rollout this deployment follows.
         policy: the rollout policy file; defaults apply without one.
         **defaults: settings that differ from :class:`~gnomon.settings.Settings`'s defaults;
-            ``GNOMON_*`` variables win over them.
+            ``GNOMON_*`` variables take precedence over them.
 
     Raises:
         SettingsError: a setting is unknown or unusable.
@@ -100,7 +102,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
             Gateway = gateway("flights", policy=Path("shadow/policy.toml"))
     """
     settings = Settings.read(**defaults)
-    apply_umask(settings.file_umask)  # BentoML's own processes, which import this, too.
+    apply_umask(settings.file_umask)  # Also in BentoML's processes, which import this module.
     origins_of(settings)
 
     declared_by = sys._getframe(1).f_globals  # noqa: SLF001  # CPython has it
@@ -115,7 +117,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
 
         @bentoml.on_deployment  # type: ignore[untyped-decorator]
         def supervise() -> None:
-            from gnomon.service.supervision import restart_promptly  # No gateway needs circus.
+            from gnomon.service.supervision import restart_promptly  # Gateways need no circus.
 
             restart_promptly()
             if bento is not None:
@@ -132,7 +134,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
             if settings.slices == 1:
                 when_told_to_stop(refuse_connections())
             self.runtime = runtime
-            gc.freeze()  # Each full collection would go over all that was imported: 250 ms.
+            gc.freeze()  # A full collection of all imported objects would take 250 ms each time.
 
         @bentoml.on_shutdown  # type: ignore[untyped-decorator]
         async def stop(self) -> None:

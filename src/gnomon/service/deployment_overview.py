@@ -1,4 +1,4 @@
-"""A deployment as its storage root shows it: every slice, also those that are gone."""
+"""An overview of a deployment from its storage root: every slice, including those that are gone."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ __all__ = ["Gone", "Overview", "overview", "reported"]
 
 
 class Gone(msgspec.Struct, frozen=True, kw_only=True):
-    """A slice that says nothing any more.
+    """A slice that does not report any more.
 
     Attributes:
         slice: its name.
         host: the machine it was on.
-        since: when it was last heard of.
-        waiting: rows that running shadows had still to score there, by shadow.
+        since: the time of its last report.
+        waiting: rows that running shadows still had to score there, by shadow.
     """
 
     slice: str
@@ -37,14 +37,14 @@ class Gone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """A deployment, now.
+    """The present state of a deployment.
 
     Attributes:
-        place: where it was asked: a URL or a storage root.
-        slices: what each slice says of itself; one entry says what would run if none runs.
-        gone: the slices that are silent.
-        problems: what is wrong under the storage root: a damaged history, reports of slices that
-            cannot be read.
+        place: the source of the overview: a URL or a storage root.
+        slices: the status of each running slice; if none runs, one entry with what would run.
+        gone: the slices that no longer report.
+        problems: what is wrong under the storage root: a damaged history, or reports of slices
+            that cannot be read.
     """
 
     place: str
@@ -61,18 +61,18 @@ def overview(
     ask: Callable[[], list[Status]],
     url: str | None = None,
 ) -> Overview:
-    """The deployment of a model under the storage root, or the one slice that answers elsewhere.
+    """Return the overview of a model's deployment, or of the one slice at another URL.
 
-    A slice that runs alone is asked itself. Several are taken from what they last said in the
-    storage root, at most ``GNOMON_FOLLOW_SECONDS`` ago: behind one URL one of them answers.
+    A slice that runs alone is asked directly. Of several slices only one would answer at their
+    URL, so their last reports in the storage root are used, at most ``GNOMON_FOLLOW_SECONDS`` old.
 
     Args:
-        settings: name the storage root.
+        settings: have the storage root.
         model: the deployment's model name.
         place: where ``ask`` asks, to be shown.
-        ask: asks the slice that answers.
-        url: where that is, if it was named; under another URL than those the storage root knows
-            is a deployment of its own.
+        ask: asks the answering slice for its status.
+        url: the URL that ``ask`` uses, if the user gave one. A URL that is not in the storage root
+            belongs to another deployment.
     """
     found = slices.find(Storage(settings), model)
     if url is not None and all(beat.url != url for beat in found.beats):
@@ -88,7 +88,7 @@ def overview(
 
 
 def reported(settings: Settings, model: str) -> list[Status]:
-    """What each running slice last reported of itself; without one, what a server would run."""
+    """Return the last report of each running slice; if none runs, what a server would run."""
     history, damage = read_history(settings, model)
     beats = slices.read(Storage(settings), model)
     running = [beat for beat in beats if not beat.is_stale()]
@@ -115,8 +115,8 @@ def _status(beat: Heartbeat, history: History) -> Status:
 
 
 def _at_rest(model: str, history: History, damage: GnomonError | None) -> Status:
-    """What a server would run if there were one."""
-    if damage is not None:  # A server would not start: what the events before it say is not all.
+    """Return what a server would run if one were started."""
+    if damage is not None:  # A server would not start: decisions after the damage are unknown.
         return Status(model=model, ready=False, error=str(damage))
     state = history.state
     return Status(

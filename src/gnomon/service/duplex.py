@@ -1,7 +1,7 @@
-"""One HTTP request whose answer is read while its body is still being sent, for clients.
+"""An HTTP request of a client that reads the answer while it still sends the body.
 
-``httpx`` sends a body to its end before it reads. A server that answers a stream as it comes would
-then wait for its client to read, and the client for the server to read on.
+``httpx`` sends a complete body before it reads. A server that answers a stream as it arrives would
+then wait for its client to read, and the client would wait for the server to read more.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class Duplex:
-    """A ``POST`` in chunks.
+    """A ``POST`` request with a chunked body.
 
     Args:
-        url: with its path.
-        headers: beside ``Host`` and those of the body's framing.
-        timeout: seconds in which something must move, either way, while something is expected.
+        url: the URL, with the path.
+        headers: in addition to ``Host`` and those of the body's framing.
+        timeout: the most seconds without any byte sent or received while one is expected.
 
     Attributes:
-        status: of the answer; 0 until it has begun.
+        status: the status of the answer; 0 until the answer has begun.
     """
 
     def __init__(self, url: str, headers: Mapping[str, str], timeout: float) -> None:
@@ -57,7 +57,7 @@ class Duplex:
 
         Raises:
             ServerError: there is no server.
-            DeadlineExceeded: not in time.
+            DeadlineExceeded: the server did not accept the connection in time.
         """
         parts = urlsplit(self._url)
         if parts.scheme not in _PORTS or not parts.hostname:
@@ -85,18 +85,18 @@ class Duplex:
         self._reading = asyncio.get_running_loop().create_task(self._read())
 
     async def send(self, data: bytes) -> bytes:
-        """Send a part of the body; what came of the answer meanwhile.
+        """Send a part of the body, and return the part of the answer received meanwhile.
 
         Raises:
-            ServerError: the connection ended and there is no answer.
-            DeadlineExceeded: nothing moved in time.
+            ServerError: the connection ended without an answer.
+            DeadlineExceeded: nothing was sent or received in time.
         """
         if data:
             await self._write(b"%x\r\n%b\r\n" % (len(data), data))
         return b"" if self._is_refused else self._take()
 
     async def end(self, data: bytes = b"") -> None:
-        """The body ends here, or after this.
+        """End the body, after ``data`` if there is any.
 
         Raises:
             ServerError, DeadlineExceeded: as :meth:`send`.
@@ -105,12 +105,12 @@ class Duplex:
         await self._write(last + b"0\r\n\r\n")
 
     async def receive(self) -> bytes:
-        """What came of the answer since; nothing at its end.
+        """Wait for the next part of the answer and return it; nothing at its end.
 
         Raises:
-            GnomonError: the server's, if it refused the request.
+            GnomonError: the server's error, if it refused the request.
             ServerError: the connection ended before the answer did.
-            DeadlineExceeded: nothing came in time.
+            DeadlineExceeded: nothing arrived in time.
         """
         while not self._complete and (self._is_refused or not self._came):
             self._check()
@@ -126,7 +126,7 @@ class Duplex:
 
     @property
     def is_over(self) -> bool:
-        """Whether no more of the body need be sent: it is refused, or the answer has ended."""
+        """Whether the rest of the body need not be sent: it is refused, or the answer has ended."""
         return self._complete or self._ended is not None or self._is_refused
 
     @property
@@ -134,7 +134,7 @@ class Duplex:
         return self.status not in (0, 200)
 
     async def close(self) -> None:
-        """Close the connection, whatever is under way."""
+        """Close the connection, even during a request."""
         if self._reading is None:
             return
         self._reading.cancel()
@@ -143,16 +143,16 @@ class Duplex:
             await self._writer.wait_closed()
 
     def on_headers_complete(self) -> None:
-        """The answer has begun; called by the parser, as those below."""
+        """Handle the head of the answer; the parser calls this and the methods below."""
         status = self._parser.get_status_code()
         self.status = 0 if status < 200 else status
 
     def on_body(self, data: bytes) -> None:
-        """Some of it."""
+        """Handle a part of the answer's body."""
         self._came.append(data)
 
     def on_message_complete(self) -> None:
-        """It is complete, unless it was only to say that another one follows."""
+        """Handle the end of the answer, unless it was informational (1xx) and another follows."""
         self._complete = self.status > 0
 
     async def _write(self, data: bytes) -> None:
@@ -165,7 +165,7 @@ class Duplex:
         except TimeoutError:
             raise self._too_late() from None
         except OSError:
-            # A server that refuses closes its side: what it said may still be read.
+            # A server that refuses closes its side; its answer can still be read.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._timeout):
                     await asyncio.shield(self._reading or asyncio.sleep(0))
@@ -198,7 +198,7 @@ class Duplex:
             return ServerError(
                 f"the answer ended early: {error}",
                 where=self._url,
-                hint="what was answered is answered; send the rest again",
+                hint="the answers received are complete; send the remaining rows again",
             )
         return ServerError(
             f"no answer: {error}",
@@ -208,14 +208,14 @@ class Duplex:
 
     def _too_late(self) -> DeadlineExceeded:
         return DeadlineExceeded(
-            f"no answer in time: nothing moved for {self._timeout:g} s",
+            f"no answer in time: nothing was sent or received for {self._timeout:g} s",
             where=self._url,
             hint="give the client a longer `timeout`",
         )
 
 
 class BackgroundLoop:
-    """An event loop in a thread, for callers that have none, or one that is busy with them."""
+    """An event loop in a thread, for callers without one, or callers that block their loop."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -223,7 +223,7 @@ class BackgroundLoop:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Carry something out there, and wait for it."""
+        """Run a coroutine in that loop, and return its result."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()

@@ -1,4 +1,4 @@
-"""An example row for a contract: for the documentation, the index page and a first request."""
+"""Example rows for a contract: for the documentation, the index page and a first request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ITEMS: dict[str, Scalar] = {"integer": 1, "float": 0.5, "boolean": False, "stri
 
 
 def example_row(contract: Contract) -> dict[str, Example]:
-    """One record the contract accepts: the middle of a range, the first of a domain."""
+    """Return a record that the contract accepts: the middle of a range, the first of a domain."""
     return {feature.name: _example(feature) for feature in contract.features}
 
 
@@ -54,7 +54,7 @@ def _middle(feature: Feature) -> float:
 
 
 def _rounded(feature: Feature) -> float:
-    """The middle of the range with as few digits as stay within it."""
+    """Return the middle of the range, rounded to as few digits as still lie within it."""
     middle = _middle(feature)
     low = middle if feature.minimum is None else feature.minimum
     high = middle if feature.maximum is None else feature.maximum
@@ -63,5 +63,5 @@ def _rounded(feature: Feature) -> float:
 
 
 def _noon(name: str | None) -> str:
-    """ISO 8601 with the offset the zone has at that instant."""
+    """Return noon in ISO 8601, with the zone's offset at that instant."""
     return NOON.replace(tzinfo=zone(name or "UTC")).isoformat()

@@ -1,4 +1,4 @@
-"""A request that goes through ASGI, with uvicorn's request cycle."""
+"""The handling of a request through ASGI, with uvicorn's request cycle."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from gnomon.service.http import Scope
 __all__ = ["Exchange", "Wire"]
 
 _BODY_WAITING = 65_536
-"""Bytes of a body that may wait for the application; then the connection is not read on."""
+"""Bytes of a body that may wait for the application; beyond them the connection is not read."""
 
 _logger = logging.getLogger("uvicorn.error")
 
 
 class Wire:
-    """What uvicorn's cycle asks of a transport and of its flow control.
+    """The methods of a transport and its flow control that uvicorn's cycle needs.
 
-    The connection decides itself when it closes and when it reads, as it alone knows whether a body
-    or another request is still to come.
+    The connection decides when to close and when to read, because only the connection has the
+    information whether a body or another request follows.
     """
 
     def __init__(
@@ -54,8 +54,8 @@ class Exchange(RequestResponseCycle):
         head: its head.
         wire: its connection.
         default_headers: headers of every answer.
-        can_continue: whether the connection can, as far as the request's body goes, when the answer
-            begins.
+        can_continue: returns, when the answer begins, whether the state of the request's body
+            allows another request on the connection.
         on_response: called when the answer is written.
     """
 
@@ -86,7 +86,7 @@ class Exchange(RequestResponseCycle):
         self._abort: Callable[[], None] | None = None
 
     async def receive(self) -> Any:
-        """The ASGI ``receive``."""
+        """Receive an ASGI message."""
         if self._abort is not None and self.more_body:
             self._abort()
         self._reads = True
@@ -96,14 +96,14 @@ class Exchange(RequestResponseCycle):
             self._reads = False
 
     async def send(self, message: Any) -> None:
-        """The ASGI ``send``: says ``connection: close`` where the body is not to be read on."""
+        """Send an ASGI message, with ``connection: close`` if the rest of the body is not read."""
         if message["type"] == "http.response.start" and self.more_body:
-            # Who waits for leave to send a body may send it or not, now that it gets none.
+            # A client that waits for `100 Continue` may or may not send the body without it.
             self.keep_alive &= self._can_continue() and not self.waiting_for_100_continue
         await super().send(message)
 
     def take(self, body: bytes, *, done: bool) -> bool:
-        """Hand on a part of the body; whether the application should catch up first."""
+        """Pass on a part of the body; return whether to pause until the application has read it."""
         if self.response_complete:
             return False
         self.body += body
@@ -115,9 +115,10 @@ class Exchange(RequestResponseCycle):
         return len(self.body) > _BODY_WAITING
 
     def end(self, abort: Callable[[], None]) -> None:
-        """No more of the body comes: break off, once the application asks for more of it.
+        """Abort, because the body ends early, once the application asks for more of it.
 
-        What it refuses by the head alone is then refused for that, whenever the client ended.
+        A request that the application refuses by its head alone thus gets that error, whenever the
+        client stopped sending.
         """
         if self._reads or self.response_complete:
             abort()
@@ -125,13 +126,13 @@ class Exchange(RequestResponseCycle):
             self._abort = abort
 
     def abandon(self) -> None:
-        """The rest of the body will never come: there is nobody to answer."""
+        """Tell the application that the client has disconnected."""
         self.disconnected = True
         self.message_event.set()
 
 
 def scope_of(head: Head, connection: Scope, state: dict[str, Any]) -> Scope:
-    """The ASGI scope of a request; ``connection`` has what its connection's requests share."""
+    """Return the ASGI scope of a request; ``connection`` has the part common to its connection."""
     return {
         **connection,
         "http_version": head.version,

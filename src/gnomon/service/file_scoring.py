@@ -1,4 +1,4 @@
-"""The rows of a file scored through a server, as :mod:`gnomon.offline.scoring` does without one."""
+"""The scoring of a file through a server; :mod:`gnomon.offline.scoring` does it without one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from gnomon.service.client import Client
 __all__ = ["score_at_server"]
 
 HEAD_COLUMNS = 3
-"""Of a batch of answers, before the outputs: where the row is in the log, and who answered. The
-last column is the error."""
+"""The columns of a batch of answers before the outputs: request id, row and artifact. The last
+column is the error."""
 
 
 def score_at_server(
@@ -26,21 +26,22 @@ def score_at_server(
     keep: Sequence[str] | None = None,
     progress: Callable[[int], None] = lambda rows: None,
 ) -> tuple[pa.Table, list[str]]:
-    """The answers to every row of a file, in its order, as a stream through a server gives them.
+    """Score every row of a file, in its order, with a stream to a server.
 
     Args:
         path: a CSV or Parquet file, as for :func:`gnomon.offline.scoring.score_file`.
-        client: of the server.
-        keep: columns of the file to have beside the answers; so, too.
+        client: the server's client.
+        keep: columns of the file to keep next to the answers, as for ``score_file``.
         progress: called with the number of rows scored since the last call.
 
     Returns:
-        The table that :func:`~gnomon.offline.scoring.score_file` gives, and which artifacts
+        The same table as :func:`~gnomon.offline.scoring.score_file`, and the artifacts that
         answered.
 
     Raises:
-        TableError: the file cannot be read, lacks a column to keep, or has one called as an output.
-        GnomonError: whatever the server ended the stream with.
+        TableError: the file cannot be read, lacks a column to keep, or has one named like an
+            output.
+        GnomonError: the error with which the server ended the stream.
     """
     contract = client.contract()
     table = read_table(path, contract, option="FILE")
@@ -56,7 +57,7 @@ def score_at_server(
 
 
 def _answer_columns(contract: Contract) -> Iterator[tuple[str, int, pa.DataType]]:
-    """What to call the columns of answers, where they are in a batch, and their types."""
+    """Yield the name, the position in a batch and the type of each column of answers."""
     kinds = [*contract.output_schema.types, pa.string()]
     places = [*range(HEAD_COLUMNS, HEAD_COLUMNS + len(kinds) - 1), -1]
     yield from zip(answer_names(contract), places, kinds, strict=True)

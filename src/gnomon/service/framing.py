@@ -1,7 +1,7 @@
-"""Where a request's body ends: by its length, or in chunks.
+"""The framing of request bodies, which end by their length, or with the last chunk.
 
-Both take the bytes of a connection as they come and split off the body. What is left over is the
-next request.
+Both classes take the bytes of a connection as they arrive and split off the body. The remaining
+bytes belong to the next request.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from gnomon.service.head import HEADERS, fields
 __all__ = ["Chunks", "Framing", "Sized"]
 
 _DRAINED_BYTES = 65_536
-"""A body that was not read is read to its end if no more than this is left; else the connection is
-closed."""
+"""The rest of a body that was not needed is read if it is at most this long; otherwise the
+connection is closed."""
 SIZE_LINE_BYTES = 4_096
 """The longest line with the size of a chunk, and the limit on all extensions of one body."""
 TRAILER_BYTES = 16_384
@@ -33,21 +33,21 @@ _PLAIN_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 
 
 class Framing(Protocol):
-    """A body on its way in."""
+    """A body that is being received."""
 
     @property
     def done(self) -> bool:
-        """Whether all of it has come."""
+        """Whether the complete body was received."""
 
     @property
     def is_short(self) -> bool:
-        """Whether what is still to come is known to be little."""
+        """Whether the rest of the body is known to be short."""
 
     def take(self, data: bytes) -> tuple[bytes, bytes]:
-        """The body in ``data``, and what is to be given again, before what comes next.
+        """Split ``data`` into the body in it and the rest, which the next call must begin with.
 
         Raises:
-            GnomonError: no body can be found in it, nor where the next request begins.
+            GnomonError: the framing is malformed, so the next request cannot be found.
         """
 
 
@@ -59,23 +59,23 @@ class Sized:
 
     @property
     def done(self) -> bool:
-        """Whether all of it has come."""
+        """Whether the complete body was received."""
         return self._left == 0
 
     @property
     def is_short(self) -> bool:
-        """Whether what is still to come is known to be little."""
+        """Whether the rest of the body is known to be short."""
         return self._left <= _DRAINED_BYTES
 
     def take(self, data: bytes) -> tuple[bytes, bytes]:
-        """The body in ``data``, and what follows it."""
+        """Split ``data`` into the body in it and the bytes after the body."""
         body, rest = data[: self._left], data[self._left :]
         self._left -= len(body)
         return body, rest
 
 
 class Chunks:
-    """A body in chunks. Extensions and trailers are checked, bounded and dropped."""
+    """A chunked body. Extensions and trailers are checked, limited in size and dropped."""
 
     def __init__(self) -> None:
         self.done = False
@@ -86,15 +86,15 @@ class Chunks:
 
     @property
     def is_short(self) -> bool:
-        """Never known: chunks do not say how many more come."""
+        """Whether the body was received: the length of further chunks is never known."""
         return self.done
 
     def take(self, data: bytes) -> tuple[bytes, bytes]:
-        """The body in ``data``, and what follows it or has not come whole.
+        """Split ``data`` into the body in it and the rest: bytes after it, or an incomplete part.
 
         Raises:
-            MalformedRequest: these are no chunks.
-            HeadTooLarge: extensions or trailers are over their limits.
+            MalformedRequest: these are not chunks.
+            HeadTooLarge: extensions or trailers exceed their limits.
         """
         body: list[bytes] = []
         start = 0
@@ -106,9 +106,9 @@ class Chunks:
         return b"".join(body), data[start:]
 
     def _whole(self, data: bytes, start: int, body: list[bytes]) -> int:
-        """Where the next chunk starts if this one is plain and all there, else 0.
+        """Return the start of the next chunk if this one is plain and complete, else 0.
 
-        A body of very small chunks costs the event loop as little as may be.
+        This keeps a body of very small chunks cheap for the event loop.
         """
         size = None if self._in_chunk or self._in_trailers else _PLAIN_SIZE.match(data, start)
         if size is None:
@@ -121,7 +121,7 @@ class Chunks:
         return stop + 2
 
     def _step(self, data: bytes, start: int, body: list[bytes]) -> int:
-        """Go on by one part; where the next one starts, or ``start`` if this has not come whole."""
+        """Read one part; return where the next one starts, or ``start`` if it is incomplete."""
         if self._in_trailers:
             return self._trailers(data, start)
         if not self._in_chunk:
@@ -183,7 +183,7 @@ class Chunks:
 
 def _no_chunk() -> MalformedRequest:
     return MalformedRequest(
-        "expected chunks: a size in hexadecimal, CR LF, so many bytes, CR LF", where="the body"
+        "expected chunks: a size in hexadecimal, CR LF, that many bytes, CR LF", where="the body"
     )
 
 

@@ -1,7 +1,7 @@
-"""The outermost ASGI callable: takes Gnomon's routes itself, hands every other one to BentoML.
+"""The outermost ASGI callable: handles Gnomon's routes, and passes all others to BentoML.
 
-BentoML's own API route costs a trace span, a timeout task and several middlewares a request; on
-the hot path that is most of the time. Health, metrics and everything else stay BentoML's.
+BentoML's API route costs a trace span, a timeout task and several middlewares per request: most of
+the time of a prediction. Health, metrics and everything else are left to BentoML.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ POLICY_VIOLATION = 1008
 """The code of RFC 6455 for a WebSocket that is refused."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "QUERY"})
-"""The methods that HTTP registers for use on resources: others get 501, and those
-that a route does not take 405. CONNECT asks for a tunnel, and is refused before."""
+"""The methods that HTTP registers for use on resources: others get 501, and those that a route does
+not accept get 405. CONNECT asks for a tunnel, and is refused earlier."""
 
 
 class FrontDoor:
@@ -70,11 +70,11 @@ class FrontDoor:
 
     Args:
         inner: BentoML's application.
-        runtime: gives the running slice; BentoML makes it during start-up, after this object.
+        runtime: returns the running slice, which BentoML makes during start-up, after this object.
 
     Attributes:
-        runtime: the same.
-        heads: heads of plain requests read before, by their bytes; for
+        runtime: as given.
+        heads: heads of plain requests read before, by their bytes, for
             :class:`~gnomon.service.connection.Connection`.
     """
 
@@ -140,7 +140,7 @@ class FrontDoor:
             await _refuse_method(send, scope, allow(method))
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The rules hold for these too; Gnomon has none itself, a deployment may."""
+        """Apply the same rules to WebSockets: Gnomon has none, but a deployment may."""
         try:
             origins_of(self.runtime().settings).check(scope)
         except (HostNotAllowed, OriginNotAllowed) as error:
@@ -152,7 +152,7 @@ class FrontDoor:
     async def _refuse(
         self, error: HostNotAllowed | OriginNotAllowed, scope: Scope, send: Send
     ) -> None:
-        """Answer a request that must not be; one for a prediction is logged, without its body."""
+        """Answer a request that the rules forbid; one for a prediction is logged without body."""
         requests = self.runtime().requests
         requests.refused(error)
         if scope["path"] == PREDICT and scope["method"] == "POST":
@@ -208,7 +208,7 @@ class FrontDoor:
 
 
 def _client_id(scope: Scope) -> str | None:
-    """The client's own name for a request."""
+    """Return the client's id for a request."""
     given = header(scope, b"x-request-id")
     return None if given is None else given.decode("latin-1")
 
@@ -222,10 +222,10 @@ async def _refuse_method(send: Send, scope: Scope, allowed: bytes) -> None:
 
 
 def _explained(scope: Scope, send: Send) -> Send:
-    """``send``, with the framework's bare refusals turned into the one error shape.
+    """Wrap ``send`` to turn the framework's plain errors into Gnomon's JSON errors.
 
-    Its redirects to a path without the last slash are a 404 too: they name the host that the client
-    said it wanted, which anybody can make up.
+    Its redirects to a path without the last slash become 404 too: they contain the host that the
+    client named, which can be forged.
     """
     replaced = False
 

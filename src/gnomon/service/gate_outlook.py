@@ -1,8 +1,8 @@
-"""What the gates of running shadows still wait for, by the counts that slices report.
+"""What the gates of running shadows still wait for, from the counts that slices report.
 
-Evaluating gates on the log takes seconds and is done where a promotion is asked for. Nearly all of
-them rest on counts that every slice reports anyway: from these the status tells, at hardly any
-cost, what is missing and about when it will be there.
+Evaluating gates on the log takes seconds, and is done for a promotion. Nearly all gates use counts
+that every slice reports anyway: from these the status shows, at very low cost, what is missing and
+about when it will be available.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["REFRESH_SECONDS", "GateOutlook"]
 
 REFRESH_SECONDS = 5.0
 _LEAST_SECONDS = REFRESH_SECONDS / 2
-"""A rate over less is no rate."""
+"""A rate over a shorter time is not used."""
 
 
 class _Sample(NamedTuple):
@@ -44,13 +44,13 @@ class _Sample(NamedTuple):
 
 
 class GateOutlook:
-    """Keeps the open gates of each shadow; it reads a few small files each time.
+    """The open gates of each shadow. A refresh reads a few small files.
 
     Args:
         storage: where slices report.
         model: the deployment's model name.
         policy: the policy file, read again each time; the defaults without one.
-        clock: tells seconds.
+        clock: returns seconds.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class GateOutlook:
         self._open: dict[str, tuple[OpenGate, ...]] = {}
 
     def of(self, artifact: str) -> tuple[OpenGate, ...]:
-        """The gates of a shadow that were unknown when it was last looked."""
+        """Return the gates of a shadow that were unknown at the last refresh."""
         return self._open.get(artifact, ())
 
     def refresh(self, state: RolloutState) -> None:
-        """Look again; it blocks for some milliseconds."""
+        """Evaluate the gates again; this blocks for some milliseconds."""
         shadows = [s for s in state.shadows.values() if s.artifact != state.live]
         if not shadows:
             self._open, self._samples = {}, {}
@@ -96,7 +96,7 @@ class GateOutlook:
             live_times={},
             traffic=self._traffic(shadow, counts.scored, answered),
         )
-        if counts.scored >= ENOUGH_TIMES:  # Enough were scored in batches of live's sizes.
+        if counts.scored >= ENOUGH_TIMES:  # Enough rows were scored in batches of live's sizes.
             limits = structs.replace(limits, max_latency_ratio=None)
         try:
             skew = last_replay.read(self._storage, shadow.artifact) if limits.max_skew else None
@@ -113,7 +113,7 @@ class GateOutlook:
                 )
 
     def _traffic(self, shadow: Shadow, scored: int, answered: int) -> Traffic | None:
-        """The rate over the last minutes; None before there is one."""
+        """Return the rate over the last minutes; None until there is one."""
         now = self._clock()
         samples = self._samples.setdefault((shadow.artifact, shadow.since), deque())
         while samples and (

@@ -1,8 +1,8 @@
-"""With ``GNOMON_FSYNC_SECONDS=0``, answers wait until their log records are on disk.
+"""Group commit: with ``GNOMON_FSYNC_SECONDS=0``, answers wait until their log records are on disk.
 
-One sync serves every answer that was ready before it began; answers that become ready meanwhile are
-the next group. So the rate of syncs does not limit the rate of requests (group commit, as in
-https://www.postgresql.org/docs/current/runtime-config-wal.html#GUC-COMMIT-DELAY).
+One sync is for all answers that were ready before it began; answers that become ready meanwhile
+are the next group. So the rate of syncs does not limit the rate of requests, as in
+https://www.postgresql.org/docs/current/runtime-config-wal.html#GUC-COMMIT-DELAY.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Deliver = Callable[[LogUnavailable | None], None]
 
 
 class GroupCommit:
-    """Syncs in a thread while anything waits.
+    """Syncs the log in a thread while answers wait.
 
     Args:
         sync: forces the log to disk; raises :class:`~gnomon.errors.LogUnavailable`.
@@ -31,13 +31,13 @@ class GroupCommit:
         self._task: asyncio.Task[None] | None = None
 
     def after_sync(self, deliver: Deliver) -> None:
-        """Call ``deliver`` once all that is in the log by now is on disk."""
+        """Call ``deliver`` once everything that is in the log now is on disk."""
         self._waiting.append(deliver)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def close(self) -> None:
-        """Return when nothing waits any more."""
+        """Wait until no answer waits any more."""
         if self._task is not None:
             await self._task
 

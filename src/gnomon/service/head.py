@@ -1,9 +1,9 @@
-"""Request heads, read strictly by RFC 9112.
+"""A strict parser of request heads, by RFC 9112.
 
-A server and the proxy before it must never disagree on where a request ends: what one takes for a
-body the other would take for a request (request smuggling). So there is one reader, for both paths
-that a request can take (see :mod:`gnomon.service.connection`), and it refuses what RFC 9112 does
-not allow rather than guess what was meant.
+A server and a proxy in front of it must always agree on where a request ends: otherwise one reads
+as a body what the other reads as a request (request smuggling). So there is one parser for both
+ways to handle a request (see :mod:`gnomon.service.connection`), and it refuses everything that RFC
+9112 does not allow, instead of guessing what was meant.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ __all__ = [
 ]
 
 END = b"\r\n\r\n"
-"""Ends a request head."""
+"""The end of a request head."""
 HEAD_BYTES = 32_768
-"""The longest request head taken, END included: nginx takes as much."""
+"""The longest request head accepted, END included, as in nginx."""
 _LINE_BYTES = 8_192
-"""The longest request line taken: the length of a buffer of nginx, and what RFC 9112 asks for."""
+"""The longest request line accepted: the size of nginx's buffer, and recommended by RFC 9112."""
 HEADERS = 100
-"""The most headers taken, as in Envoy and Apache."""
+"""The most headers accepted, as in Envoy and Apache."""
 
 _NAME = b"!#$%&'*+-.^_`|~" + (ascii_letters + digits).encode()
-"""What header names and methods are made of: RFC 9110, section 5.6.2."""
+"""The characters of header names and methods: RFC 9110, section 5.6.2."""
 _READ = frozenset(
     (
         b"host",
@@ -58,39 +58,39 @@ _READ = frozenset(
         b"x-request-id",
     )
 )
-"""The headers that say something to this server's protocol."""
+"""The headers that affect how this server handles a request."""
 _VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])")
 _TARGET = re.compile(rb'[!"$-~]+')
-"""Printable ASCII but for ``#``: a fragment stays with the client."""
+"""Printable ASCII except ``#``: clients do not send fragments."""
 _TEXT = bytes({0x09, 0x0A, 0x0D, *range(0x20, 0x7F), *range(0x80, 0x100)})
-"""What may stand in header lines: everything but controls."""
+"""The characters allowed in header lines: all except control characters."""
 _ID = b"\r\nx-request-id:"
 _NEW_EACH_TIME = (_ID, b"\r\ntraceparent:")
-"""How the header lines begin that differ in each request of a client, and do not affect how it is
-handled."""
+"""The beginnings of header lines that differ in each request of a client, but do not affect how it
+is handled."""
 _HOST = re.compile(
     rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[0-9A-Za-z\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::[0-9]*)?"
 )
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*)(/[^?]*)?(\?.*)?")
 _ENCODED = re.compile(rb"(?:[^%]|%[0-9A-Fa-f]{2})*+")
 _BARE = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
-"""A line feed without its carriage return, or the other way round."""
+"""A line feed without a carriage return, or a carriage return without a line feed."""
 
 
 class Head(NamedTuple):
-    """The head of a request that keeps to the protocol.
+    """The head of a request that follows the protocol.
 
     Attributes:
-        method: such as ``POST``; any token.
-        path: decoded, but for an encoded slash: that is no separator.
-        raw_path: as it came.
-        query: what follows ``?``, as it came.
+        method: any token, such as ``POST``.
+        path: decoded, except an encoded slash, which is not a separator.
+        raw_path: as it was received.
+        query: the part after ``?``, as it was received.
         version: ``1.0`` or ``1.1``.
-        headers: in order, with names in lower case. ``host`` is what the target names, if it does.
-        length: bytes of the body; None if it comes in chunks.
-        keep_alive: whether the connection may go on after the answer.
+        headers: in order, with names in lower case. ``host`` is that of the target, if it has one.
+        length: bytes of the body; None if it is chunked.
+        keep_alive: whether the connection may stay open after the answer.
         expects: whether the client waits for ``100 Continue`` before it sends the body.
-        client_id: the client's own ``X-Request-ID``.
+        client_id: the client's ``X-Request-ID``.
     """
 
     method: str
@@ -106,13 +106,13 @@ class Head(NamedTuple):
 
 
 def read_head(block: bytes) -> Head:
-    """The head of a request.
+    """Parse the head of a request.
 
     Args:
-        block: the request line and headers, to the empty line that ends them.
+        block: the request line and headers, up to and including the empty line after them.
 
     Raises:
-        GnomonError: it is refused; where the request ends is then not known, so the connection
+        GnomonError: the head is refused. The end of the request is then unknown, so the connection
             must be closed.
     """
     line, _, rest = block.partition(b"\r\n")
@@ -141,9 +141,9 @@ def read_head(block: bytes) -> Head:
 
 
 def lasting(block: bytes) -> tuple[bytes, str | None]:
-    """A head without the headers that are new in each request of a client, and its own id.
+    """Return a head without the headers that are new in each request, and the client's id.
 
-    What is left of a head is empty if how it is handled could depend on what is left out.
+    The returned head is empty if the removed headers could affect how the request is handled.
     """
     client_id = None
     if block.count(b"\n") > HEADERS:
@@ -164,11 +164,11 @@ def lasting(block: bytes) -> tuple[bytes, str | None]:
 
 
 def early_refusal(received: bytes, scanned: int = 0) -> GnomonError | None:
-    """Why the beginning of a head, of which the end has not come, is refused already; or None.
+    """Return why the beginning of a head is refused before its end has arrived, or None.
 
     Args:
         received: the beginning.
-        scanned: how much of it was looked at before: who sends byte by byte costs no more.
+        scanned: how much of it was checked before, so that a head sent byte by byte costs no more.
     """
     line = received.find(b"\r\n", 0, _LINE_BYTES + 2)
     if line < 0 and len(received) > _LINE_BYTES:
@@ -176,13 +176,15 @@ def early_refusal(received: bytes, scanned: int = 0) -> GnomonError | None:
     if len(received) > HEAD_BYTES:
         return _too_large(f"over {HEAD_BYTES:,} bytes")
     if _BARE.search(received, max(scanned - 1, 0)):
-        return _malformed("expected lines that end in CR LF, got one of the two alone")
+        return _malformed("expected lines that end in CR LF, got a CR or LF alone")
     return None
 
 
 def fields(block: bytes) -> list[Header] | None:
-    """Header lines, each with its line end, as names in lower case and values; None if there is
-    anything else."""
+    """Parse header lines, each with its line end, into names in lower case and values.
+
+    None if ``block`` contains anything else.
+    """
     lines = block.split(b"\r\n")
     if (
         block.translate(None, _TEXT)
@@ -201,7 +203,7 @@ def fields(block: bytes) -> list[Header] | None:
 
 @lru_cache(maxsize=128)
 def _lower(name: bytes) -> bytes:
-    """A header name in lower case; empty if it is none."""
+    """Return a header name in lower case; empty if it is not a valid name."""
     return name.lower() if _is_name(name) else b""
 
 
@@ -211,7 +213,7 @@ def _is_name(token: bytes) -> bool:
 
 @lru_cache(maxsize=64)
 def _request_line(line: bytes) -> tuple[str, bytes, bytes, bytes | None, str]:
-    """Method, path, query, authority and version; clients send few different ones."""
+    """Return method, path, query, authority and version; cached, as clients repeat a few lines."""
     if len(line) > _LINE_BYTES:
         raise _too_long()
     parts = line.split(b" ")
@@ -230,7 +232,7 @@ def _request_line(line: bytes) -> tuple[str, bytes, bytes, bytes | None, str]:
             f"expected HTTP/1.1 or HTTP/1.0, got {parts[2].decode()}",
             hint="put a proxy that speaks HTTP/2 in front, or use HTTP/1.1",
         )
-    # A higher minor version is read as the highest known: RFC 9110, section 2.5.
+    # A higher minor version is treated as the highest known: RFC 9110, section 2.5.
     method = parts[0].decode()
     return method, *_target(method, parts[1]), "1.0" if version[2] == b"0" else "1.1"
 
@@ -254,12 +256,12 @@ def _host(hosts: list[bytes], version: str) -> bytes | None:
     if len(hosts) != 1:
         raise _malformed(f"expected one Host header, got {len(hosts)}", where="Host")
     if not _HOST.fullmatch(hosts[0]):
-        raise _malformed("expected a host and perhaps a port, as in example.org:80", where="Host")
+        raise _malformed("expected a host, optionally with a port: example.org:80", where="Host")
     return hosts[0]
 
 
 def _target(method: str, target: bytes) -> tuple[bytes, bytes, bytes | None]:
-    """Path, query and authority of a request target, in any form that RFC 9112 knows."""
+    """Return path, query and authority of a request target in any form of RFC 9112."""
     if method == "CONNECT":
         raise UnknownMethod("CONNECT asks for a tunnel, and this is not a proxy")
     if target == b"*" and method == "OPTIONS":
@@ -278,14 +280,14 @@ def _target(method: str, target: bytes) -> tuple[bytes, bytes, bytes | None]:
 
 
 def _decoded(path: bytes) -> str:
-    """An encoded slash stays as it is: a rule of a proxy for ``/gnomon/`` must hold here too."""
+    """Decode a path except for encoded slashes, so that a proxy's rule for ``/gnomon/`` applies."""
     if b"%" not in path:
         return path.decode("ascii")
     return unquote(re.sub("(?i)%2f", "%252F", path.decode("ascii")))
 
 
 def _length(found: dict[bytes, list[bytes]], version: str) -> int | None:
-    """The length that a body announces, None if it comes in chunks; see RFC 9112, section 6.3."""
+    """Return the length of a body from its headers, None if chunked; see RFC 9112, section 6.3."""
     lengths, codings = found.get(b"content-length", []), found.get(b"transfer-encoding")
     if codings is not None:
         if lengths:
@@ -310,7 +312,7 @@ def _check_codings(codings: list[bytes]) -> None:
     if codings[-1] != b"chunked" or codings.count(b"chunked") > 1 or b"" in codings:
         raise _malformed("expected `chunked`, once and last", where="Transfer-Encoding")
     raise UnknownTransferCoding(
-        "expected no transfer coding but `chunked`",
+        "expected no transfer coding except `chunked`",
         where="Transfer-Encoding",
         hint="send the body as it is",
     )
@@ -325,7 +327,7 @@ def _expects(values: list[bytes], version: str) -> bool:
 
 
 def _tokens(values: list[bytes], *, keep_empty: bool = False) -> list[bytes]:
-    """The members of a comma-separated header, in lower case."""
+    """Return the members of a comma-separated header, in lower case."""
     if not values:
         return []
     tokens = [token.strip(b" \t").lower() for value in values for token in value.split(b",")]

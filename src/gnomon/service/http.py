@@ -1,4 +1,4 @@
-"""The few ASGI helpers the front door needs, without a framework: they run once per request."""
+"""ASGI helpers for the front door, without a framework, because they run for every request."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ __all__ = [
     "read_body",
     "respond",
     "response",
+    "too_idle",
     "too_slow",
     "unexpected",
 ]
@@ -48,13 +49,13 @@ ASGI: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Header: TypeAlias = tuple[bytes, bytes]
 
 RETRY_AFTER: Header = (b"retry-after", b"1")
-"""Whole seconds are all the header can say; a queue of the default length empties sooner."""
+"""The header's unit is whole seconds; a queue of the default length empties in less than one."""
 
 
 NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
-"""A browser takes an answer for what its content type says, and for nothing else."""
+"""Tells a browser to use only the content type of an answer, without guessing."""
 LENGTH_DIGITS = 18
-"""Python itself refuses to read more than 4,300."""
+"""The most digits of a length that are converted; Python refuses more than 4,300."""
 CLOSE: Header = (b"connection", b"close")
 JSON_HEAD = (
     b"content-type: application/json\r\ncontent-length: %d\r\nx-content-type-options: nosniff"
@@ -64,11 +65,11 @@ STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in 
 
 
 class ClientGone(Exception):
-    """The client left before its request was read; there is nobody to answer."""
+    """The client disconnected before its request was read; no answer is sent."""
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
-    """The first header of that name (given in lower case), or ``None``."""
+    """Return the first header with a name (given in lower case), or ``None``."""
     for key, value in scope["headers"]:
         if key == name:
             return bytes(value)
@@ -76,9 +77,9 @@ def header(scope: Scope, name: bytes) -> bytes | None:
 
 
 def announced(value: bytes) -> int | None:
-    """The bytes that a ``Content-Length`` announces; None if it is no number.
+    """Return the number of bytes in a ``Content-Length``; None if it is not a number.
 
-    One beyond 64 bits is over every limit, and comes out as one that is.
+    For a number with more than 18 digits, which exceeds every limit, 10**18 is returned.
     """
     if not value.isdigit():
         return None
@@ -87,7 +88,7 @@ def announced(value: bytes) -> int | None:
 
 
 def is_encoded(headers: Iterable[Header]) -> bool:
-    """Whether a request's body has a content coding, such as gzip."""
+    """Return whether a request's body has a content coding, such as gzip."""
     for name, value in headers:
         if name == b"content-encoding" and value.lower() not in (b"", b"identity"):
             return True
@@ -103,22 +104,22 @@ async def read_body(
     grow: Callable[[int], None] = lambda size: None,
     hint: str = "send fewer rows per request, or raise GNOMON_BODY_BYTES",
 ) -> bytes | bytearray:
-    """The whole request body, decompressed. A long one is not copied to make it ``bytes``.
+    """Read the complete request body and decompress it. A long one is not copied to ``bytes``.
 
     Args:
         receive: the ASGI ``receive`` of the request.
-        limit: the most bytes to take, and to make of a compressed body.
-        headers: the request's headers; with them a body that announces itself as too long is
-            refused before a byte of it is read.
-        seconds: how long it may take to come.
-        grow: called with how many bytes are held; what it raises ends the reading.
+        limit: the most bytes of the body, both as received and decompressed.
+        headers: the request's headers. A body with a ``Content-Length`` over the limit is refused
+            before any of it is read.
+        seconds: how long receiving the body may take.
+        grow: called with the number of bytes held; an exception from it ends the reading.
         hint: what to do about a body that is too long.
 
     Raises:
-        UnknownContentCoding: the body is compressed in a way that is not read.
-        BodyTooLarge: as soon as the limit is passed; what came so far is dropped.
+        UnknownContentCoding: the body is compressed in a way that is not supported.
+        BodyTooLarge: the body exceeds the limit; raised at once, and the received part is dropped.
         MalformedBody: the ``Content-Length`` is not a number, or the body cannot be decompressed.
-        RequestTimeout: it was not all there in time.
+        RequestTimeout: the body was not complete in time.
         ClientGone: the client disconnected.
     """
     headers = tuple(headers)
@@ -156,10 +157,18 @@ async def _read(
 
 
 def too_slow(seconds: float) -> RequestTimeout:
-    """The error of a client that does not send its request to its end."""
+    """Return the error for a client that does not send a complete request in time."""
     return RequestTimeout(
-        f"expected the whole request within {seconds:g} s",
+        f"expected the complete request within {seconds:g} s",
         hint="send it at once, or raise GNOMON_CLIENT_SECONDS",
+    )
+
+
+def too_idle(seconds: float) -> RequestTimeout:
+    """The error of a client of a stream that does nothing."""
+    return RequestTimeout(
+        f"expected more of the stream, or its end, within {seconds:g} s",
+        hint="send the rest in another request, or raise GNOMON_CLIENT_SECONDS",
     )
 
 
@@ -174,7 +183,7 @@ async def respond(
     content_type: bytes = b"application/json",
     headers: Iterable[Header] = (),
 ) -> None:
-    """Answer with exactly two ASGI messages."""
+    """Send an answer as exactly two ASGI messages."""
     await send(
         {
             "type": "http.response.start",
@@ -191,7 +200,7 @@ async def respond(
 
 
 def response(status: int, body: bytes, headers: Iterable[Header] = ()) -> bytes:
-    """A JSON response as it goes over the wire, head and body."""
+    """Return the bytes of a JSON response, head and body."""
     parts = [STATUS_LINES[status]]
     for name, value in headers:
         parts += (name, b": ", value, b"\r\n")
@@ -203,19 +212,19 @@ def response(status: int, body: bytes, headers: Iterable[Header] = ()) -> bytes:
 def error_response(
     error: GnomonError, request_id: str | None = None
 ) -> tuple[int, tuple[Header, ...], bytes]:
-    """Status, extra headers and JSON body for an error: the one place errors become responses."""
+    """Return status, extra headers and JSON body for an error, as in every error response."""
     headers: tuple[Header, ...] = ()
     if error.status == 503:
         headers = (RETRY_AFTER,)
     elif isinstance(error, UnknownContentCoding):
         headers = ((b"accept-encoding", ", ".join(error.accepted).encode()),)
     elif isinstance(error, RequestTimeout):
-        headers = (CLOSE,)  # What of the request is still to come must not be taken for the next.
+        headers = (CLOSE,)  # The rest of the request must not be read as the next request.
     elif isinstance(error, Unauthorized):
         headers = ((b"www-authenticate", b"Bearer"),)
     return error.status, headers, msgspec.json.encode(error.body(request_id))
 
 
 def unexpected(error: Exception) -> GnomonError:
-    """What a client is told of an error that is none of ours."""
+    """Return the error for the client when code raised an exception that is not Gnomon's."""
     return GnomonError(f"{type(error).__name__}: {error}", hint="see the server's log")

@@ -1,4 +1,4 @@
-"""The artifacts that a slice has loaded, or is loading."""
+"""The artifacts that a slice has loaded or is loading."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["LoadedArtifacts"]
 
 
 class LoadedArtifacts:
-    """One lane an artifact. Loading one takes seconds, in which nothing waits but who asked for it.
+    """One lane per artifact. Loading takes seconds; only the caller that needs the artifact waits.
 
     Args:
         make: makes the lane of an inspected artifact.
-        retire: takes what closes a lane that is not wanted any more, and sees to it.
+        retire: runs the coroutine that closes a lane that is no longer needed.
     """
 
     def __init__(
@@ -36,11 +36,11 @@ class LoadedArtifacts:
         return {tag: lane.artifact.digest for tag, lane in self._lanes.items()}
 
     async def warm(self, tag: str) -> Lane:
-        """The lane of an artifact, loaded and verified; it may be kept from before.
+        """Return the lane of an artifact, loaded and verified; a lane already loaded is used again.
 
         Raises:
             ArtifactError: the artifact is refused.
-            WorkerError: a worker was not ready in time, or loading was given up.
+            WorkerError: a worker was not ready in time, or loading was cancelled.
         """
         if tag in self._lanes:
             return self._lanes[tag]
@@ -53,21 +53,21 @@ class LoadedArtifacts:
             return await asyncio.shield(loading)
         except asyncio.CancelledError:
             if loading.cancelled():
-                raise WorkerError("the server stops; loading was given up", where=tag) from None
+                raise WorkerError("the server stops; loading was cancelled", where=tag) from None
             raise
 
     def keep(self, tags: Collection[str | None]) -> None:
-        """Close all others, once they have answered what they were asked."""
+        """Close all other lanes, once they have answered their requests."""
         for tag in [tag for tag in self._lanes if tag not in tags]:
             self._retire(self._lanes.pop(tag).close())
 
     def give_up_loading(self) -> None:
-        """Load no further: nobody will ask what is loading now."""
+        """Cancel all loading, because the server stops."""
         for task in self._loading.values():
             task.cancel()
 
     async def close(self) -> None:
-        """Answer what is queued, and end every worker."""
+        """Answer queued requests, and end every worker."""
         self.give_up_loading()
         await asyncio.gather(*self._loading.values(), return_exceptions=True)
         await asyncio.gather(*(lane.close() for lane in self._lanes.values()))

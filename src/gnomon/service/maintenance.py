@@ -25,16 +25,16 @@ logger = logging.getLogger("gnomon")
 
 
 class Maintenance:
-    """Follows the rollout, publishes metrics, syncs the log, writes the heartbeat.
+    """Follows the rollout, publishes metrics, syncs the log and writes the heartbeat.
 
     Args:
-        settings: how often.
+        settings: say how often.
         storage: where the heartbeat is written.
-        claim: the slice's name, which is taken later where the disk refused at first.
+        claim: the slice's name, which is claimed later if the disk failed at first.
         recorder: the log.
         follower: brings the slice to the newest rollout state.
-        orphans: sees to slices that were left behind.
-        takeover: leaves the live workers to the next gateway, should this one be killed.
+        orphans: runs the feeds of slices that were left behind.
+        takeover: lets the next gateway take over the live workers if this one is killed.
         metrics: published each time.
         view: makes the heartbeat.
         outlook: what promotions wait for.
@@ -66,7 +66,7 @@ class Maintenance:
         self._begun = False
 
     def begin(self, tasks: Tasks) -> None:
-        """Start to do it all."""
+        """Start all periodic tasks."""
         self._begun = True
         often = self._settings.follow_seconds
         tasks.repeat("following the rollout", often, self._tick)
@@ -75,7 +75,7 @@ class Maintenance:
         tasks.repeat("taking over slices left behind", often, self._check_orphans)
 
     async def end(self) -> None:
-        """Say that the slice ended in good order; nothing where it had not begun."""
+        """Report that the slice shuts down properly; do nothing if it had not begun."""
         if not (self._begun and self._claim.name):
             return
         try:
@@ -98,5 +98,5 @@ class Maintenance:
 
     async def _check_orphans(self) -> None:
         if self._claim.name and self._follower.history_error is None:
-            # Otherwise the shadows that are known may not be all.
+            # With a damaged history, some shadows may be unknown.
             await self._orphans.step(self._follower.state, self._claim.name)

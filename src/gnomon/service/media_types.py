@@ -1,4 +1,4 @@
-"""What streams of records are called in ``Content-Type``."""
+"""The media types of streams of records in ``Content-Type``."""
 
 from __future__ import annotations
 

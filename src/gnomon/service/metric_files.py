@@ -1,12 +1,12 @@
 """The folder of a server's metrics, with its space reserved.
 
-``prometheus_client`` keeps metrics in files that it maps into memory, one set a process, and
-``/metrics`` adds up all that are in the folder. BentoML has one folder a *home*: a second server
-with that home empties it under the first, and then each shows the sum of both. So each server has
-a folder of its own here, which its gateways share.
+``prometheus_client`` keeps metrics in files that it maps into memory, one set per process, and
+``/metrics`` adds up all files in the folder. BentoML has one folder per *home*: a second server
+with the same home empties it while the first runs, and then each shows the sum of both. So each
+server has a separate folder here, which its gateways share.
 
-A file gets its space as it is used. A process that uses more when the disk is full is killed, by
-SIGBUS; so the space is taken beforehand, of memory where there is none.
+A file gets space on the disk as it is used. If the disk is full then, the process is killed by
+SIGBUS. So the space is reserved beforehand, in memory if the disk has none.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from gnomon.files import make_folder
 __all__ = ["release_files", "reserve_files"]
 
 FILE_BYTES = 1 << 20
-"""Room for thousands of series of one kind; the labels of series are bounded."""
+"""Space for thousands of series of one kind; the number of series is limited."""
 LOCK = "lock"
 
 _held: dict[Path, int] = {}
-"""The lock on each folder that this process uses."""
+"""The descriptor of the lock on each folder that this process uses."""
 
 
 def reserve_files() -> None:
-    """Take a folder and space for this process's metrics, before any is made.
+    """Make a folder and reserve space for this process's metrics, before any metric is made.
 
-    What servers left behind that were killed is removed.
+    Folders of servers that were killed are removed.
 
     Raises:
-        OSError: neither the disk, nor memory, nor the place BentoML chose has room.
+        OSError: neither the disk, nor memory, nor the folder that BentoML chose has space.
     """
     chosen = os.environ.get(FOLDER)
     if chosen is None:
@@ -49,11 +49,11 @@ def reserve_files() -> None:
         with contextlib.suppress(OSError):
             _take(base)
             return
-    _take(Path(chosen))  # BentoML's own is a temporary folder where its home cannot be written.
+    _take(Path(chosen))  # BentoML chooses a temporary folder if its home cannot be written.
 
 
 def release_files() -> None:
-    """Give the folder up; the last gateway of a server removes it."""
+    """Release the folder; the last gateway of a server removes it."""
     for folder in list(_held):
         with contextlib.suppress(OSError), _locked(folder.parent):
             os.close(_held.pop(folder))
@@ -62,7 +62,7 @@ def release_files() -> None:
 
 def _take(base: Path) -> None:
     make_folder(base)
-    if base.lstat().st_uid != os.getuid():  # Anybody may make a folder in memory.
+    if base.lstat().st_uid != os.getuid():  # Any user may make a folder in memory.
         raise PermissionError(errno.EPERM, "another user's folder", str(base))
     folder = base / _server()
     with _locked(base):
@@ -84,7 +84,7 @@ def _take(base: Path) -> None:
 
 
 def _places() -> Iterator[Path]:
-    """Where there may be room: on disk, then in memory."""
+    """Yield the folders to try: on disk, then in memory."""
     yield home() / "gnomon-metrics"
     memory = platform.memory_folder()
     if memory is not None:
@@ -103,7 +103,7 @@ def _reserve(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _locked(base: Path) -> Iterator[None]:
-    """Hold the lock under which folders in ``base`` are taken, given up and removed."""
+    """Hold the lock for making, releasing and removing folders in ``base``."""
     descriptor = os.open(base / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -115,8 +115,8 @@ def _locked(base: Path) -> Iterator[None]:
 def _remove_unused(folder: Path) -> None:
     """Remove a folder that no process has locked.
 
-    The kernel lets go of a lock when its process ends, however that happens, and knows of the locks
-    of processes that this one cannot see, as those in another container.
+    The kernel releases a lock whenever its process ends, and also has the locks of processes that
+    are invisible to this one, such as those in another container.
     """
     with contextlib.suppress(OSError):
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
@@ -128,17 +128,17 @@ def _remove_unused(folder: Path) -> None:
 
 
 def _server() -> str:
-    """What the gateways of a server have in common, and with no other server: their parent.
+    """Return a name that the gateways of one server share: it identifies their parent process.
 
-    Process ids are taken again, so its start is part of the name; and each container counts its
-    own.
+    Process ids are reused, and each container has separate ids. So the name also has the parent's
+    start and the pid namespace.
     """
     parent = os.getppid()
     return f"{platform.process_space()}-{parent}-{platform.process_start(parent)}"
 
 
 def _is_running(name: str) -> bool:
-    """Whether a server can be seen to run; its gateways may all be between two lives."""
+    """Return whether a server's parent process runs, even if its gateways are being restarted."""
     namespace, _, process = name.partition("-")
     if namespace != platform.process_space():
         return False
@@ -147,7 +147,7 @@ def _is_running(name: str) -> bool:
 
 
 def _forget_gauges(folder: Path) -> None:
-    """Remove gauges of gateways that died: they describe the present. Their counters stay."""
+    """Remove gauges of gateways that died, as their values are out of date. Counters stay."""
     for file in folder.glob(LIVE_GAUGES):
         pid = process_of(file.stem)
         if pid is not None and not platform.is_running(pid):

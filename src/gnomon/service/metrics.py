@@ -17,20 +17,20 @@ BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
 
 
 MOST_NAMES = 100
-"""Names of unknown fields that have a series of their own. Clients choose the names, and a series
-stays for ever."""
+"""The most names of unknown fields with a separate series: clients choose the names, and a series
+is never removed."""
 NAME_CHARACTERS = 64
-"""Of a longer name the beginning is the label."""
+"""The longest label; longer names are truncated."""
 OTHER = "other"
 
 
 class Metrics:
-    """Counts of one slice. No counter goes up without its reason.
+    """The counts of one slice.
 
-    The Prometheus objects join BentoML's registry, so ``/metrics`` adds up every gateway process;
-    they are made on construction, after BentoML has told ``prometheus_client`` where its files go.
-    A change of one of them costs a system call and more, so what every request changes is counted
-    here and handed over by :meth:`publish`.
+    The Prometheus objects are in BentoML's registry, so ``/metrics`` adds up all gateway processes.
+    They are made in the constructor, after BentoML has set the folder for ``prometheus_client``.
+    Each change of one costs a system call or more, so values that change with every request are
+    counted here and transferred by :meth:`publish`.
 
     Args:
         model: the deployment's model name, a label on every series.
@@ -52,7 +52,7 @@ class Metrics:
         self._made: list[Any] = []
         try:
             self._register(model)
-        except BaseException:  # Such as a disk that has no room for the values.
+        except BaseException:  # For example, the disk has no space for the values.
             self.close()
             raise
 
@@ -73,13 +73,13 @@ class Metrics:
         self._unlogged = self._make(
             Counts,
             "gnomon_rows_unlogged_total",
-            "Rows the inference log could not take, by the operating system's reason",
+            "Rows the inference log could not record, by the operating system's reason",
             labelnames=["model", "reason"],
         )
         self._unknown = self._make(
             Counts,
             "gnomon_unknown_fields_total",
-            "Fields received that the live contract does not know",
+            "Fields received that are not in the live contract",
             labelnames=["model", "field"],
         )
         self._outside = self._make(
@@ -142,7 +142,7 @@ class Metrics:
         return made
 
     def close(self) -> None:
-        """Leave the registry: another slice of this process may be opened after this one."""
+        """Unregister all metrics: the process may open another slice after this one."""
         from prometheus_client import REGISTRY
 
         for made in self._made:
@@ -150,38 +150,38 @@ class Metrics:
 
     @property
     def settled_rows(self) -> int:
-        """Rows whose outcome is decided; the rest of the received are in flight."""
+        """Rows whose outcome is decided; the other received rows are in flight."""
         return self.outcomes.total()
 
     def received(self, rows: int) -> None:
-        """Rows came in; a request that cannot be decoded counts as one."""
+        """Count received rows; a request that cannot be decoded counts as one row."""
         self.received_rows += rows
 
     def settled(self, outcome: str, rows: int, code: str = "") -> None:
-        """Rows got an outcome."""
+        """Count rows whose outcome is decided."""
         if rows:
             self.outcomes[outcome, code] += rows
 
     def unlogged(self, rows: int, reason: str) -> None:
-        """Rows the log refused."""
+        """Count rows that the log could not record."""
         self.unlogged_rows[reason] += rows
         self._unlogged.labels(self._model, reason).inc(rows)
 
     def unknown(self, fields: tuple[str, ...]) -> None:
-        """Fields the contract does not know, by name as long as there is room for names."""
+        """Count fields that are not in the contract, by name up to a number of names."""
         for name, count in Counter(map(self._label, fields)).items():
             self.unknown_fields[name] += count
             self._unknown.labels(self._model, name).inc(count)
 
     def outside(self, counts: dict[str, int]) -> None:
-        """Values let through though they are out of the contract's domain or range."""
+        """Count values that were accepted although out of the contract's domain or range."""
         for feature, rows in counts.items():
             self.outside_rows[feature] += rows
             self._outside.labels(self._model, feature).inc(rows)
 
     def _label(self, field: str) -> str:
-        """The label of an unknown field: the beginning of its name, or ``other`` when too many
-        others came before."""
+        """Return the label of an unknown field: its name, truncated, or ``other`` beyond the most
+        names."""
         name, known = field[:NAME_CHARACTERS], self._unknown_names
         if name not in known:
             if len(known) >= MOST_NAMES:
@@ -190,15 +190,15 @@ class Metrics:
         return name
 
     def refused(self, code: str) -> None:
-        """A request was refused before anything of it was read but its head."""
+        """Count a request that was refused by its head, before its body was read."""
         self._refused.labels(self._model, code).inc()
 
     def restarted(self, role: str) -> None:
-        """A child process ended unasked."""
+        """Count a child process that ended unexpectedly."""
         self._restarts.labels(self._model, role).inc()
 
     def worker_latency(self) -> Latency | None:
-        """Milliseconds of the live worker on recent batches; None before the first."""
+        """Return the live worker's milliseconds per recent batch; None before the first."""
         if not self._recent:
             return None
         recent = sorted(self._recent)
@@ -207,16 +207,16 @@ class Metrics:
         )
 
     def batch(self, rows: int, micros: int) -> None:
-        """A batch came back from the live worker."""
+        """Record a batch that the live worker has scored."""
         self._recent.append(micros)
         self._batches.append((rows, micros))
 
     def latency(self, seconds: float) -> None:
-        """A request was answered."""
+        """Record the time of an answered request."""
         self._latencies.append(seconds)
 
     def publish(self) -> None:
-        """Bring the Prometheus objects up to date."""
+        """Update the Prometheus objects."""
         self._received.inc(self.received_rows - self._published_rows)
         self._published_rows = self.received_rows
         for key, rows in self.outcomes.items():
@@ -230,13 +230,13 @@ class Metrics:
         observe_many(self._worker, [micros / 1e6 for _, micros in batches])
 
     def shadow(self, shadow: str, states: dict[str, int], behind_seconds: float) -> None:
-        """Where a shadow is: its rows by state, and how far behind it is."""
+        """Set a shadow's rows by state, and how far it is behind."""
         for state, rows in states.items():
             self._shadow.labels(self._model, shadow, state).set(rows)
         self._behind.labels(self._model, shadow).set(behind_seconds)
 
     def books(self) -> dict[str, Any]:
-        """The accounts of this process: received = the outcomes + in flight."""
+        """Return the accounts of this process: received = the sum of the outcomes + in flight."""
         by_outcome: Counter[str] = Counter()
         for (outcome, _), rows in self.outcomes.items():
             by_outcome[outcome] += rows

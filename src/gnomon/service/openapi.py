@@ -20,11 +20,11 @@ REF = "#/components/schemas/{name}"
 
 
 def openapi(contract: Contract, artifact_tag: str) -> Schema:
-    """An OpenAPI 3.1 document.
+    """Return the OpenAPI 3.1 document.
 
     Args:
-        contract: the live artifact's contract; its fields are the fields of ``/predict``.
-        artifact_tag: the live artifact.
+        contract: the live artifact's contract; its features are the fields of ``/predict``.
+        artifact_tag: the live artifact's tag.
     """
     model, _, version = artifact_tag.partition(":")
     return {
@@ -53,33 +53,33 @@ def openapi(contract: Contract, artifact_tag: str) -> Schema:
 
 
 CONTROL = "The control token, from `<storage root>/control.token` or GNOMON_CONTROL_TOKEN"
-PREDICT = "Only where the deployment sets GNOMON_PREDICT_TOKEN"
+PREDICT = "Only if the deployment sets GNOMON_PREDICT_TOKEN"
 
 CONTRACT = "x-gnomon-contract"
-"""The whole contract, for clients that read files by it."""
+"""The key of the complete contract, for clients that read files by it."""
 
 STREAMS: Schema = {
     LINES: {
         "schema": {
             "type": "string",
-            "description": "A JSON object a line: records, and their answers in the same order",
+            "description": "One JSON object per line: records, and answers in the same order",
         }
     },
     ARROW: {
         "schema": {
             "type": "string",
             "format": "binary",
-            "description": "An Arrow IPC stream: records, and their answers in the same order",
+            "description": "An Arrow IPC stream: records, and answers in the same order",
         }
     },
 }
-"""Of any length; the answers come while the body is sent."""
+"""Streams of any length; answers arrive while the body is sent."""
 
 ANY: Schema = {"description": "Anything"}
 
 ERROR: Schema = {
     "type": "object",
-    "description": "The one shape of every error",
+    "description": "The form of every error",
     "required": ["error"],
     "properties": {
         "error": {
@@ -108,23 +108,23 @@ PROTOCOL_ERRORS = {
     "400": "Not an HTTP/1.1 request, or a body that is not JSON",
     "408": "The request was not complete in time",
     "414": "The request line is too long",
-    "417": "An `Expect` other than `100-continue`",
+    "417": "The `Expect` header is not `100-continue`",
     "431": "Too many headers, or too long ones",
-    "501": "A transfer coding other than `chunked`",
+    "501": "The transfer coding is not `chunked`",
     "503": "Too busy, or not ready; `Retry-After` says when to try again",
     "505": "Not HTTP/1",
     **PAGE_ERRORS,
 }
-"""What any request may be refused with, before its route is looked at."""
+"""Errors with which any request may be refused, whatever its route."""
 
 BODY_ERRORS = {
     "413": "The body, or the number of rows, is over the limit",
-    "415": "The body is compressed in another way than gzip or zstd, or more than once",
+    "415": "The body is compressed, but not with gzip or zstd, or more than once",
 }
 
 PREDICT_ERRORS = {
     **BODY_ERRORS,
-    "401": "Invalid prediction token, where the deployment sets one",
+    "401": "Invalid prediction token, if the deployment sets one",
     "422": "A row violates the contract; `where` names the row and the field",
     "500": "The model failed on this row",
     "504": "No answer within the deadline",
@@ -151,7 +151,7 @@ def _predict(contract: Contract) -> Schema:
             {
                 "name": "X-Request-Id",
                 "in": "header",
-                "description": "Your own ID for the request; it is logged with Gnomon's",
+                "description": "Your ID for the request, logged in addition to Gnomon's",
                 "schema": {"type": "string"},
             }
         ],
@@ -227,7 +227,7 @@ def _own_schemas() -> dict[str, Schema]:
 
 
 def _first_line(schema: Schema) -> Schema:
-    """The schema with the summary of its docstring, which is written for programmers."""
+    """Return a schema with only the first line of its docstring; the rest is for programmers."""
     summary = schema.get("description", "").partition("\n")[0]
     return {**schema, "description": summary}
 

@@ -1,11 +1,11 @@
-"""Which requests a server answers, by the host they name and the page that sent them.
+"""The rules for which requests a server answers, by their host and the page that sent them.
 
 A browser sends requests for any page that its user has open, also to servers that only the user can
-reach. Two rules keep such a page out. The *Host* must be a name that this server goes by: a page
-whose own name was pointed at this server (DNS rebinding) still sends its own name. The *Origin*
-must be the server's own page, or one that the settings list; ``Sec-Fetch-Site`` says the same of
-requests that come without one (https://www.w3.org/TR/fetch-metadata/). Clients that are no
-browsers send neither, and are only held to the first rule.
+reach. Two rules refuse requests of such pages. The *Host* must be a name of this server: a page
+whose domain was pointed at this server (DNS rebinding) still sends its domain. The *Origin* must be
+the server's page, or one that the settings list; ``Sec-Fetch-Site`` has the same information for
+requests without an *Origin* (https://www.w3.org/TR/fetch-metadata/). Clients other than browsers
+send neither of the latter, so only the first rule applies to them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ PAGE_HEADERS: tuple[Header, ...] = (
     (b"cross-origin-resource-policy", b"same-origin"),
     NOSNIFF,
 )
-"""No page may show an answer in a frame or load it as a part of itself, nor learn who linked."""
+"""No page may show an answer in a frame or embed it, and links do not reveal their page."""
 PREFLIGHT: tuple[Header, ...] = (
     (b"access-control-allow-methods", b"POST"),
     (
@@ -64,12 +64,12 @@ PREFLIGHT: tuple[Header, ...] = (
 
 @dataclass(frozen=True)
 class Origins:
-    """The two rules, as the settings of a server make them.
+    """The two rules, as set by the settings of a server.
 
     Attributes:
-        hosts: names the server goes by, in lower case; ``*.example.com`` is all names below it,
-            ``*`` any name. An address is never refused: DNS cannot point it anywhere.
-        origins: pages that may send predictions, as ``https://app.example.com``; ``*`` is any.
+        hosts: names of the server, in lower case; ``*.example.com`` means all names below it, ``*``
+            any name. An IP address is never refused: DNS cannot redirect it.
+        origins: pages that may send predictions, as ``https://app.example.com``; ``*`` means any.
     """
 
     hosts: frozenset[str]
@@ -77,7 +77,7 @@ class Origins:
     _seen: set[bytes] = field(default_factory=set, compare=False, repr=False)
 
     def allows_host(self, host: bytes) -> bool:
-        """Whether the server answers requests to this ``Host``."""
+        """Return whether the server answers requests with this ``Host``."""
         if host in self._seen:
             return True
         if not self._is_ours(host):
@@ -89,10 +89,10 @@ class Origins:
         return True
 
     def check(self, scope: Scope) -> None:
-        """Let a request pass that the rules allow.
+        """Check that the rules allow a request.
 
         Raises:
-            HostNotAllowed: it is for a name that the server does not go by.
+            HostNotAllowed: its host is not a name of the server.
             OriginNotAllowed: a page of another site sent it.
         """
         hosts = _all(scope, b"host")
@@ -110,12 +110,12 @@ class Origins:
             raise _foreign_origin(scope, site)
 
     def lists(self, scope: Scope, origin: bytes) -> bool:
-        """Whether a page of this origin may send this request by the settings."""
+        """Return whether the settings allow a page of this origin to send this request."""
         named = origin.decode("latin-1").lower()
         return scope["path"] == PREDICT and (named in self.origins or ANY in self.origins)
 
     def answer_headers(self, scope: Scope) -> tuple[Header, ...]:
-        """What lets a listed page read the answer; nothing for others."""
+        """Return the headers that let a listed page read the answer; none for other pages."""
         given = _all(scope, b"origin")
         if len(given) != 1 or not self.lists(scope, given[0]):
             return ()
@@ -139,10 +139,10 @@ class Origins:
 
 
 def origins_of(settings: Settings) -> Origins:
-    """The rules of a server.
+    """Return the rules of a server.
 
     Raises:
-        SettingsError: ``hosts`` or ``origins`` holds something else than names or origins.
+        SettingsError: ``hosts`` or ``origins`` has an entry that is not a name or an origin.
     """
     return _origins(settings.hosts or "", settings.origins or "", settings.url)
 
@@ -177,14 +177,14 @@ def _listed(text: str, kind: re.Pattern[str], setting: str, expected: str) -> li
 
 
 def is_preflight(scope: Scope) -> bool:
-    """Whether a browser asks if a page may send a request (https://fetch.spec.whatwg.org)."""
+    """Return whether a browser asks if a page may send a request: https://fetch.spec.whatwg.org."""
     return (
         scope["method"] == "OPTIONS" and _first(scope, b"access-control-request-method") is not None
     )
 
 
 def with_headers(send: Send, headers: Sequence[Header]) -> Send:
-    """``send``, with these headers on the answer, but for those that it has itself."""
+    """Wrap ``send`` to add these headers to the answer, except those that it already has."""
 
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -198,7 +198,7 @@ def with_headers(send: Send, headers: Sequence[Header]) -> Send:
 
 
 def _is_followed_link(scope: Scope) -> bool:
-    """Whether a person followed a link to the page, which then shows it alone."""
+    """Return whether the user followed a link, so that the answer is shown as a separate page."""
     return (
         scope.get("method") in ("GET", "HEAD")
         and _first(scope, b"sec-fetch-mode") == b"navigate"
@@ -207,9 +207,9 @@ def _is_followed_link(scope: Scope) -> bool:
 
 
 def _is_same(origin: bytes, hosts: Iterable[bytes]) -> bool:
-    """Whether an origin is what the request calls the server by.
+    """Return whether an origin equals the request's host.
 
-    Where a proxy speaks TLS for the server, only the browser knows the scheme.
+    The scheme is not compared: behind a proxy that handles TLS the server cannot know it.
     """
     scheme, _, authority = origin.decode("latin-1").lower().partition("://")
     port = _PORTS.get(scheme)
@@ -261,7 +261,7 @@ def _foreign_origin(scope: Scope, origin: bytes) -> OriginNotAllowed:
     else:
         hint = "list the origins whose pages may send predictions in GNOMON_ORIGINS"
     return OriginNotAllowed(
-        f"expected a request of this server's own page, got one of `{name}`",
+        f"expected a request from this server's page, got one from `{name}`",
         where="Origin" if _first(scope, b"origin") is not None else "Sec-Fetch-Site",
         hint=hint,
     )

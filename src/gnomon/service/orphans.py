@@ -1,9 +1,9 @@
-"""Slices of this machine that no gateway runs any more: another gateway has their rows scored.
+"""Slices of this machine that no gateway runs any more, whose rows another gateway has scored.
 
 A server that is started with fewer slices than before, or under another name, leaves the logs of
-slices behind, and in them rows that no shadow has read. A gateway takes up one such slice at a
-time: it holds the lock of the slice's requests, as the slice's own gateway would, and runs its
-feeds until nothing waits.
+slices behind, with rows that shadows have not read. A gateway handles one such slice at a time: it
+holds the lock on the slice's requests, as a gateway of that slice would, and runs its feeds until
+no rows wait.
 """
 
 from __future__ import annotations
@@ -35,12 +35,13 @@ logger = logging.getLogger("gnomon")
 
 LOOK_SECONDS = 15.0
 PATIENCE_SECONDS = 60.0
-"""A slice may be restarting: it counts as left behind when it, and this one, had that long."""
+"""How long a slice must have been silent, and this gateway have run, before the slice counts as
+left behind: it may be restarting."""
 
 
 @dataclass
 class _Taken:
-    """A slice that was left behind, and its feeds here."""
+    """A slice that was left behind, and the feeds that run for it here."""
 
     folder: Path
     lock: StreamLock
@@ -51,7 +52,7 @@ class _Taken:
 
 
 class Orphans:
-    """Looks for slices that were left behind in this spool and sees to what waits in them.
+    """Looks for slices that were left behind in this spool, and has their waiting rows scored.
 
     Args:
         settings: where the spool is.
@@ -77,15 +78,15 @@ class Orphans:
 
     @property
     def name(self) -> str | None:
-        """The slice that is seen to."""
+        """The slice that is handled now."""
         return None if self._taken is None else self._taken.folder.name
 
     async def step(self, state: RolloutState, own: str) -> None:
-        """Take up a slice, go on with it, or let go of it; call it now and then.
+        """Begin, continue or finish the handling of a slice; to be called regularly.
 
         Args:
-            state: the rollout; shadows that it does not run have nothing to wait for.
-            own: the slice of the gateway that calls.
+            state: the rollout; only for shadows that it runs are rows scored.
+            own: the slice of the calling gateway.
         """
         taken = self._taken
         if taken is None:
@@ -105,7 +106,7 @@ class Orphans:
             await asyncio.to_thread(slices.write, self._storage, beat)
 
     async def close(self, *, done: bool = False) -> None:
-        """Let go of the slice that is seen to; for good when nothing waits in it."""
+        """Release the slice that is handled; with ``done``, for ever, as no rows wait in it."""
         taken, self._taken = self._taken, None
         if taken is not None:
             await asyncio.gather(*(feed.close() for feed in taken.feeds))
@@ -117,7 +118,7 @@ class Orphans:
         finding = asyncio.ensure_future(asyncio.to_thread(self._find, state, own))
         try:
             taken = await asyncio.shield(finding)
-        except asyncio.CancelledError:  # The thread goes on, and may take a lock.
+        except asyncio.CancelledError:  # The thread continues, and may acquire a lock.
             if (taken := await finding) is not None:
                 taken.lock.close()
             raise
@@ -131,7 +132,7 @@ class Orphans:
         self._taken = taken
 
     def _find(self, state: RolloutState, own: str) -> _Taken | None:
-        """The first slice left behind in which rows may wait, locked."""
+        """Return the first slice left behind in which rows may wait, locked."""
         found = slices.find(self._storage, self._model)
         beats = {beat.slice: beat for beat in found.beats}
         newer = {name for name, why in found.unreadable.items() if isinstance(why, NewerFormat)}
@@ -148,10 +149,10 @@ class Orphans:
         return beat.is_stale() and datetime.now(UTC) - beat.updated >= self._patience
 
     def _lock(self, folder: Path, state: RolloutState, beat: Heartbeat | None) -> _Taken | None:
-        """A slice, if no gateway has it and rows may wait in it.
+        """Lock and return a slice, if rows may wait in it.
 
         Raises:
-            LogUnavailable: a gateway has it.
+            LogUnavailable: a gateway runs it.
         """
         if not (folder / REQUESTS).is_dir() or (beat is None and not _waited_for(folder)):
             return None
@@ -166,19 +167,19 @@ class Orphans:
         return None
 
     def _forget(self, name: str) -> None:
-        """Nobody waits for anything of a slice: let it be sealed, and say no more of it."""
+        """Allow a slice without waiting rows to be sealed, and remove its report."""
         mark_stopped(self._settings, self._model, name, ())
         slices.remove(self._storage, self._model, name)
 
 
 def _waited_for(folder: Path) -> bool:
-    """Whether the requests of a slice wait for any shadow."""
+    """Return whether the requests of a slice wait for any shadow."""
     streams = folder.glob(shadow_stream("*"))
     return any(not (stream / STOPPED).exists() for stream in streams)
 
 
 def _running(folder: Path, state: RolloutState) -> dict[Shadow, Run]:
-    """The shadows of the rollout that have begun in a slice and have not been stopped there."""
+    """Return the shadows of the rollout that have begun in a slice and were not stopped there."""
     found = {}
     for tag, shadow in state.shadows.items():
         stream = folder / shadow_stream(tag.partition(":")[2])

@@ -1,4 +1,4 @@
-"""The index page: what is live, what runs in shadow, the fields of a request, a form to try it."""
+"""The index page: the live artifact, its shadows, the fields of a request and a form to try it."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from gnomon.service.status import Status, public
 __all__ = ["content_policy", "index"]
 
 ORIGIN = "http://127.0.0.1:3000"
-"""Stands in the curl line until the page's own script puts the address the reader used."""
+"""The address in the curl command, until the page's script replaces it by the one in use."""
 
 
 def index(
     status: Status, contract: Contract | None, allowed: Mapping[str, str] | None = None
 ) -> bytes:
-    """The page as UTF-8 HTML; no asset comes from anywhere else.
+    """Return the page as UTF-8 HTML, with all assets included.
 
     Args:
-        status: the slice's status; what needs the control token is left out.
+        status: the slice's status; fields that need the control token are left out.
         contract: the live artifact's; ``None`` while there is none.
-        allowed: by name, what its packing would have refused and was told to allow.
+        allowed: by name, the problems that were explicitly allowed when it was packed.
     """
     return (
         _environment()
@@ -55,13 +55,13 @@ def index(
 
 
 def content_policy() -> bytes:
-    """The page's ``Content-Security-Policy``: its own script and style only, and no frames."""
+    """Return the page's ``Content-Security-Policy``: only its script and style, and no frames."""
     return f"{_policy()}; frame-ancestors 'none'".encode()
 
 
 @cache
 def _policy() -> str:
-    """What the page may do; ``frame-ancestors`` is heeded in a header only."""
+    """Return the policy for a tag in the page; ``frame-ancestors`` works in a header only."""
     return (
         f"default-src 'none'; script-src {_hash('index.js')}; style-src {_hash('index.css')}; "
         "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -75,7 +75,7 @@ def _hash(name: str) -> str:
 
 @cache
 def _source(name: str) -> str:
-    """A file as it is put between two tags; a browser takes the hash of just that."""
+    """Return a file as it is inserted between two tags; the browser hashes exactly these bytes."""
     return template_source(_environment(), name)
 
 

@@ -1,4 +1,4 @@
-"""One request on its way through the gateway."""
+"""A request that waits for its answer in the gateway."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NONE_OUTSIDE: dict[str, int] = {}
 
 
 class Answer(NamedTuple):
-    """What leaves: a status, a JSON body and headers beyond the usual ones."""
+    """An answer: a status, a JSON body and headers in addition to the usual ones."""
 
     status: int
     body: bytes
@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 
     @classmethod
     def of(cls, error: GnomonError, request_id: str | None = None) -> Answer:
-        """The one error shape."""
+        """Return the answer for an error."""
         status, headers, body = error_response(error, request_id)
         return cls(status, body, headers)
 
@@ -37,18 +37,18 @@ class PendingRequest:
 
     Attributes:
         request_id: uuid7 text; unique, and ordered by arrival within a process.
-        client_id: the client's own ``X-Request-ID``, if it sent one.
-        body: the request body, logged as it came.
+        client_id: the client's ``X-Request-ID``, if it sent one.
+        body: the request body, logged as it was received.
         arrived: wall-clock arrival, microseconds since the epoch.
         started: monotonic arrival, nanoseconds.
         rows: the decoded rows; empty until decoded.
         single: whether the body was one record rather than ``{"rows": […]}``.
-        unknown: names of fields the contract does not know.
-        batch: the decoded rows of a large request, as Arrow; then ``rows`` only counts them.
-        outside: its rows let through with a value out of domain or range, by feature.
-        form: how its rows are answered: ``json``, or as the part of a stream ``lines`` or
-            ``arrow``, which is a batch in the scored schema.
-        numbers: of its rows in that stream.
+        unknown: names of fields that are not in the contract.
+        batch: the decoded rows of a large request, in Arrow; ``rows`` then has only their number.
+        outside: by feature, the number of its rows accepted with a value out of domain or range.
+        form: the form of its answer: ``json``; or, for a part of a stream, ``lines`` or ``arrow``,
+            which is a batch in the scored schema.
+        numbers: the numbers of its rows in that stream.
         reply: called once with the answer, after the request is in the log.
         expires: when it times out, in seconds of the event loop's clock.
         settled: whether its outcome is decided.
@@ -101,7 +101,7 @@ class PendingRequest:
 
 
 def promise() -> tuple[asyncio.Future[Answer], Callable[[Answer], None]]:
-    """An answer to await, and what resolves it unless nobody awaits it any more."""
+    """Return a future for an answer, and a function that sets it unless it was cancelled."""
     answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
     def reply(given: Answer) -> None:

@@ -20,7 +20,7 @@ __all__ = ["ArrowAnswers", "LineAnswers"]
 
 
 class LineAnswers:
-    """Answers as lines."""
+    """Answers as lines of JSON."""
 
     content_type = LINES.encode()
 
@@ -52,7 +52,7 @@ class LineAnswers:
 
 
 class ArrowAnswers:
-    """Answers as record batches, one for each that came."""
+    """Answers as record batches, one for each batch received."""
 
     content_type = ARROW.encode()
 
@@ -67,15 +67,15 @@ class ArrowAnswers:
             self._outputs = outputs
         elif outputs != self._outputs:
             raise InvalidRequest(
-                f"{scored.artifact}, which was promoted meanwhile, has other outputs than the "
-                "artifact before it",
+                f"{scored.artifact}, which was promoted during the stream, has other outputs than "
+                "the artifact before it",
                 hint="send the rows that were not answered in another request",
             )
         made = self._batch(scored, scored_schema(outputs))
         return (bytes(made.schema.serialize()) if begins else b"") + bytes(made.serialize())
 
     def failure(self, answer: Answer) -> bytes:
-        """A batch of one row, which belongs to no record: it has no row number."""
+        """Return a batch of one row, without a row number, as it does not belong to a record."""
         error = msgspec.json.decode(answer.body, type=_Failure).error
         assert self._outputs is not None
         told = [
@@ -106,7 +106,7 @@ class ArrowAnswers:
         for asked, raw in enumerate(outputs.column(ERROR).to_pylist()):
             if raw is not None:
                 place, error = places[asked], failure(raw, "$")
-                codes[place] = error.code  # As in the log:
+                codes[place] = error.code  # The same as in the log:
                 errors[place] = str(error) if isinstance(error, InvalidRequest) else raw
         for row in scored.refused:
             ids[row.place] = row.request_id
@@ -127,7 +127,7 @@ class _Failure(msgspec.Struct):
 
 
 def _answer_schema(outputs: Iterable[pa.Field]) -> pa.Schema:
-    """An output that is called as one of the other columns is ``output/row`` there."""
+    """Return the schema; an output named like another column (``row``) becomes ``output/row``."""
     head = [pa.field("request_id", pa.string()), pa.field("row", pa.int32())]
     head.append(pa.field("artifact", pa.string()))
     tail = [pa.field("error_code", pa.string()), pa.field("error", pa.string())]

@@ -1,4 +1,4 @@
-"""The body of a stream of records as it comes, and the parts of it that can be scored."""
+"""The body of a stream of records as it arrives, split into parts to score."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from gnomon.service.stream_scoring import Part
 __all__ = ["PART_BYTES", "ArrowSource", "LineSource", "RecordSource"]
 
 PART_BYTES = 1_048_576
-"""The most bytes of lines in one part, but for a line that is longer."""
+"""The most bytes of lines in one part, unless a single line is longer."""
 LINE_BYTES = 128
-"""What a line takes in memory beside its text."""
+"""The memory that a line takes in addition to its text."""
 
 
 class RecordSource(Protocol):
-    """Takes a body as it comes, and gives the parts that there are."""
+    """Takes a body as it arrives, and returns the parts that are complete."""
 
     @property
     def size(self) -> int:
-        """Bytes that are held."""
+        """Bytes held in memory."""
 
     @property
     def is_ready(self) -> bool:
-        """Whether there is a part."""
+        """Whether a part is complete."""
 
     def feed(self, data: bytes) -> None:
-        """Take more of the body."""
+        """Add received bytes of the body."""
 
     def end(self) -> None:
-        """The body has come to its end."""
+        """Handle the end of the body."""
 
     def take(self, rows: int) -> Part | None:
-        """The next part, of about so many rows; None if none is there."""
+        """Return the next part, of about ``rows`` rows; None if no part is complete."""
 
 
 class LineSource:
-    """Lines of JSON, numbered from 1 as an editor does; empty ones are skipped."""
+    """Lines of JSON, numbered from 1 as in an editor; empty lines are skipped."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most = most_bytes
@@ -67,7 +67,7 @@ class LineSource:
             raise BodyTooLarge(
                 f"expected lines of at most {self._most:,} bytes, got more",
                 where=f"line {self._number + 1}",
-                hint="write each record on a line of its own, or raise GNOMON_BODY_BYTES",
+                hint="write each record on a separate line, or raise GNOMON_BODY_BYTES",
             )
 
     def end(self) -> None:
@@ -97,7 +97,7 @@ class LineSource:
 
 
 class ArrowSource:
-    """Record batches, numbered by their rows from 1; each is a part."""
+    """Record batches, each a part; their rows are numbered from 1."""
 
     def __init__(self, most_bytes: int) -> None:
         self._messages = ClientMessages(most_bytes)

@@ -1,14 +1,16 @@
-"""Bulk scoring: records come and answers leave in one request, while both go on.
+"""Bulk scoring: one request in which records are received while answers are sent.
 
 A body of ``application/x-ndjson`` or ``application/vnd.apache.arrow.stream`` is not read to its end
-first. What has come is scored as a batch, :class:`~gnomon.service.stream_scoring.StreamScorer`,
-while more comes; up to two are under way, and nothing is read on while enough is there. Answers
-that the client does not take are kept in a file. So a stream takes the same memory however long it
-is, and in whatever order the client sends and reads.
+first. The records received so far are scored as a batch by
+:class:`~gnomon.service.stream_scoring.StreamScorer` while more arrive. Up to two batches are under
+way, and reading pauses while enough records wait. Answers that the client does not take are kept
+in a file. So a stream uses the same memory whatever its length, and in whatever order the client
+sends and reads.
 
-The answer begins with the first batch that was scored: an error before that is the answer. A record
-that is refused, or that the model fails on, has its error in its place. Where a whole batch fails,
-the stream ends with that error: what was answered is answered, and the client may go on from there.
+The answer begins with the first batch that was scored; an error before that is the answer. A record
+that is refused, or on which the model fails, has its error in its place. If a complete batch fails,
+the stream ends with that error: the earlier answers are valid, and the client may send the
+remaining records again.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from gnomon.errors import (
     UnknownVersion,
 )
 from gnomon.service.answer_backlog import AnswerBacklog
-from gnomon.service.content_coding import Gunzip, content_coding
+from gnomon.service.content_coding import content_coding, decompressor
 from gnomon.service.http import (
     NOSNIFF,
     ClientGone,
@@ -33,9 +35,9 @@ from gnomon.service.http import (
     Scope,
     Send,
     respond,
-    too_slow,
     unexpected,
 )
+from gnomon.service.idle_limit import IdleLimit
 from gnomon.service.media_types import ARROW, LINES
 from gnomon.service.pending_request import Answer
 from gnomon.service.record_answers import ArrowAnswers, LineAnswers
@@ -48,16 +50,14 @@ __all__ = ["RecordStream", "media_type"]
 
 logger = logging.getLogger("gnomon")
 
-STREAM_CODINGS = ("gzip",)
-"""Arrow's zstd reader wants a whole body."""
 AHEAD_BYTES = 2 * PART_BYTES
-"""So much is read before it is needed."""
+"""The most bytes that are read before they are needed."""
 PIECE_BYTES = 65_536
-"""Decompressed at a time."""
+"""The most bytes to decompress at a time."""
 UNDER_WAY = 2
 """Parts that are scored at a time: one is read or written while the other is predicted."""
 HELD_SECONDS = 0.05
-"""How often a stream that others leave no memory looks again."""
+"""How often a stream that waits for memory that others use checks again."""
 
 
 _Answers = LineAnswers | ArrowAnswers
@@ -71,10 +71,10 @@ class RecordStream:
     """One request whose body is a stream of records.
 
     Args:
-        scope, receive, send: of the request.
+        scope, receive, send: those of the request.
         requests: scores the parts.
-        settings: the limits.
-        client_id: the client's own name for the request, which every part is logged with.
+        settings: have the limits.
+        client_id: the client's id for the request, with which every part is logged.
     """
 
     def __init__(
@@ -89,13 +89,14 @@ class RecordStream:
         source, answers = _FORMS[media_type(scope["headers"])]
         if scope.get("http_version") == "1.0":
             raise UnknownVersion("expected HTTP/1.1, as answers leave in chunks")
-        coding = content_coding(scope["headers"], STREAM_CODINGS)
-        self._gunzip = None if coding is None else Gunzip()
+        coding = content_coding(scope["headers"])
+        self._coded = None if coding is None else decompressor(coding)
         self._source = source(settings.body_bytes)
         self._answers = answers()
         self._receive, self._send = receive, send
         self._requests = requests
         self._settings = settings
+        self._idle = IdleLimit(settings.client_seconds, _unread(scope))
         self._client_id = client_id
         self._begun = False
         self._ended = False
@@ -110,7 +111,7 @@ class RecordStream:
         """Answer the request.
 
         Raises:
-            GnomonError: nothing was answered yet.
+            GnomonError: the request failed before anything was answered.
             ClientGone: the client disconnected.
         """
         loop = asyncio.get_running_loop()
@@ -130,7 +131,7 @@ class RecordStream:
                 self._backlog.close()
 
     async def _answer(self, scoring: asyncio.Task[None], reading: asyncio.Task[None]) -> None:
-        """Write all answers, and what went wrong."""
+        """Write all answers, and the error if one occurs."""
         try:
             if await self._write():
                 await scoring
@@ -145,14 +146,16 @@ class RecordStream:
             await self._fail(await self._requests.reject(error, self._client_id))
 
     async def _deliver(self) -> None:
-        """Send what was written, as the client takes it."""
+        """Send the written answers as fast as the client takes them."""
         while data := await self._backlog.get():
+            self._idle.owe()
             await self._send({"type": "http.response.body", "body": data, "more_body": True})
+            self._idle.settle()
         if self._begun:
             await self._send({"type": "http.response.body", "body": b""})
 
     async def _read(self, grow: Callable[[int], None]) -> None:
-        """Read the body, as far as there is room for it."""
+        """Read the body, pausing while there is no room for it."""
         try:
             more = True
             while more:
@@ -162,35 +165,30 @@ class RecordStream:
                     self._came.set()
                     await asyncio.sleep(0)  # A few bytes may become many pieces.
                     await self._hold(grow)
-            if self._gunzip is not None:
-                self._gunzip.end()
+            if self._coded is not None:
+                self._coded.end()
             self._source.end()
         finally:
             self._ended = True
             self._came.set()
 
     async def _next(self) -> tuple[bytes, bool]:
-        seconds = self._settings.client_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                message = await self._receive()
-        except TimeoutError:
-            raise too_slow(seconds) from None
+        message = await self._idle.receive(self._receive)
         if message["type"] == "http.disconnect":
             self._gone = True
             raise ClientGone
         return message.get("body", b""), message.get("more_body", False)
 
     def _plain(self, data: bytes) -> Iterator[bytes]:
-        if self._gunzip is None:
+        if self._coded is None:
             yield data
             return
-        self._gunzip.feed(data)
-        while piece := self._gunzip.read(PIECE_BYTES):
+        self._coded.feed(data)
+        while piece := self._coded.read(PIECE_BYTES):
             yield piece
 
     async def _hold(self, grow: Callable[[int], None]) -> None:
-        """Wait until little enough is held, here and in all requests."""
+        """Wait while this stream, or all requests together, hold too many bytes."""
         while self._source.size > AHEAD_BYTES and self._source.is_ready:
             self._room.clear()
             await self._room.wait()
@@ -206,7 +204,7 @@ class RecordStream:
             await asyncio.sleep(HELD_SECONDS)
 
     async def _score(self) -> None:
-        """Have parts scored as they come, some at a time."""
+        """Score parts as they arrive, a few at a time."""
         loop = asyncio.get_running_loop()
         streams = self._requests.streams
         try:
@@ -218,19 +216,21 @@ class RecordStream:
                     self._came.clear()
                     await self._came.wait()
                 self._room.set()
+                self._idle.owe()
                 work = self._requests.in_background(streams.score(part, self._client_id))
                 self._scoring.put_nowait(loop.create_task(work))
         finally:
             self._scoring.put_nowait(None)
 
     async def _write(self) -> bool:
-        """Write answers in order; whether all parts had one."""
+        """Write answers in order; return false if a part failed."""
         while (task := await self._scoring.get()) is not None:
             scored = await task
             if scored.failure is not None:
                 await self._fail(scored.failure)
                 return False
             await self._put(self._answers.part(scored))
+            self._idle.settle()
             self._slots.release()
         return True
 
@@ -243,25 +243,33 @@ class RecordStream:
             await self._backlog.put(data)
 
     async def _fail(self, answer: Answer) -> None:
-        """End with an error: that of the request, if nothing was answered yet."""
+        """End with an error, which is the complete answer if nothing was answered yet."""
         if not self._begun:
             await respond(self._send, answer.status, answer.body, headers=answer.headers)
             return
         await self._put(self._answers.failure(answer) + self._answers.end())
 
     async def _finish(self) -> None:
-        """End the answer: every record has its own."""
+        """End the answer, after every record was answered."""
         if not self._begun:
             raise InvalidRequest(
                 "expected at least one record, got none",
                 where="the body",
-                hint="send one record a line, or an Arrow stream of batches with rows",
+                hint="send one record per line, or an Arrow stream of batches with rows",
             )
         await self._put(self._answers.end())
 
 
+def _unread(scope: Scope) -> Callable[[], int]:
+    """Counts what the client has not taken, if its connection can."""
+    unread: Callable[[], int] = (
+        scope.get("extensions", {}).get("gnomon", {}).get("unread", lambda: 0)
+    )
+    return unread
+
+
 def media_type(headers: Iterable[Header]) -> bytes:
-    """The type of a stream; empty for every other body."""
+    """Return the media type of a stream; empty for every other body."""
     for name, value in headers:
         if name == b"content-type":
             kind = value.partition(b";")[0].strip().lower()

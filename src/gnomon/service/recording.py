@@ -1,9 +1,10 @@
-"""Every outcome goes through here: counted, appended to the log, and only then answered."""
+"""The recording of every outcome: it is counted, appended to the log, and only then answered."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -24,24 +25,25 @@ from gnomon.worker.messages import ERROR
 
 __all__ = ["Recorder"]
 
+_logger = logging.getLogger("gnomon")
+
 _LARGE_BYTES = 4 * 1024 * 1024
-"""Records larger than this are written in a thread: to write one on the event loop takes two
-milliseconds per megabyte, in which nobody is answered. Each begins a segment."""
+"""Records larger than this are written in a thread: on the event loop a write would delay all
+answers by two milliseconds per megabyte. Each begins a new segment."""
 
 
 class Recorder:
-    """The gateway's one writer to the inference log, and its accounts.
+    """The gateway's only writer to the inference log, which also counts its accounts.
 
-    Until :meth:`open` has succeeded, and whenever the disk refuses, outcomes are unlogged: counted
-    so, and refused or served as the settings say. Each is tried again.
+    Until :meth:`open` has succeeded, and whenever the disk refuses, outcomes are not logged: they
+    are counted as unlogged, and refused or served as the settings say. Each outcome is a new try.
 
     Args:
         settings: segment sizes, and what to do when the log cannot be written.
         metrics: the counters outcomes are added to.
 
     Attributes:
-        error: why the log could not be opened or written the last time that was tried; None if it
-            could.
+        error: why the last attempt to open or write the log failed; None if it succeeded.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
@@ -57,20 +59,20 @@ class Recorder:
 
     @property
     def is_open(self) -> bool:
-        """Whether it has a stream to write to."""
+        """Whether a stream is open."""
         return self._writer is not None
 
     @property
     def position(self) -> str:
-        """The end of the open request stream: where a shadow started now begins to read."""
+        """The end of the request stream, from which a shadow that starts now reads."""
         assert self._writer is not None
         return str(self._writer.position)
 
     def open(self, folder: Path) -> None:
-        """Take a slice's request stream. May be called from another thread.
+        """Open a slice's request stream. May be called from another thread.
 
         Raises:
-            LogUnavailable: another process writes this stream, or the disk refuses.
+            LogUnavailable: another process writes this stream, or it cannot be opened.
         """
         try:
             self._writer = SegmentWriter(folder, self._schema, settings=self._settings)
@@ -81,28 +83,28 @@ class Recorder:
 
     @property
     def trouble(self) -> LogUnavailable | None:
-        """Why the log is not written, or not on disk; None if it is."""
+        """Why the log is not written, or not synced to disk; None if it is."""
         return self.error or self._unsynced
 
     async def fsync(self) -> None:
         """Force the log to disk, in a thread.
 
         Raises:
-            LogUnavailable: the disk refused.
+            LogUnavailable: the sync failed.
         """
         await asyncio.to_thread(self._sync)
 
     def rotate_if_due(self) -> None:
-        """Close a segment that is old or large enough; one that no other can follow goes on."""
+        """Close a segment that is old or large enough; keep it if a new one cannot be created."""
         if self._writer is not None and self._writer.needs_rotation:
             with contextlib.suppress(LogUnavailable):
                 self._writer.rotate()
 
     async def close(self) -> None:
-        """Flush what waits, sync, and give the stream up.
+        """Write waiting records, sync, and close the stream.
 
         Raises:
-            LogUnavailable: the disk refused to sync; the stream is given up nevertheless.
+            LogUnavailable: the sync failed; the stream is closed nevertheless.
         """
         self._flush()
         await asyncio.gather(*self._large)
@@ -118,14 +120,14 @@ class Recorder:
         sent: int,
         outside: dict[str, int],
     ) -> PendingRecords:
-        """What the log will say of a batch that is being scored, but for the answers.
+        """Prepare the log records of a batch that is being scored, without the answers.
 
         Args:
             lane: the lane that scores it.
             requests: the requests, in row order.
             inputs: their decoded rows.
-            sent: monotonic nanoseconds at which the batch left for the worker.
-            outside: its rows let through with a value out of domain or range, by feature.
+            sent: when the batch was sent to the worker, in monotonic nanoseconds.
+            outside: by feature, the number of its rows with a value out of domain or range.
         """
         self._metrics.outside(outside)
         return PendingRecords.of(requests, lane, inputs, sent)
@@ -138,17 +140,15 @@ class Recorder:
         calls: Sequence[Call],
         made: Sequence[Answer],
     ) -> None:
-        """Log a scored batch with one write, then let its answers leave.
+        """Log a scored batch with one write, then send its answers.
 
         Args:
             lane: the lane that scored it.
-            asked: what was known of it before.
+            asked: the records prepared by :meth:`asked`.
             scored: its outputs, in the scored schema.
-            calls: of the worker, in the order of the rows.
+            calls: the calls of the worker, in the order of the rows.
             made: the answers, one per request.
         """
-        for request in asked.requests:
-            request.settled = True
         errors = scored.column(ERROR)
         failed = len(errors) - errors.null_count
         outcome: str | list[str] = "answered"
@@ -176,6 +176,8 @@ class Recorder:
                 self._metrics.batch(call.rows, call.micros)
             self._answer(asked.requests, answers, logged=refused is None)
 
+        for request in asked.requests:
+            request.settled = True  # From here on nothing but the answers below can come of them.
         self._append(batch, settle)
 
     def unanswered(
@@ -185,12 +187,12 @@ class Recorder:
         error: GnomonError,
         lane: LaneIdentity | None = None,
     ) -> None:
-        """Settle a request that gets an error; it is logged with others of this loop turn.
+        """Settle a request with an error; it is logged with others of this turn of the event loop.
 
         Args:
             request: the request.
             outcome: ``rejected``, ``failed``, ``timed_out`` or ``shed``.
-            error: what its client is told.
+            error: the error for its client.
             lane: the lane it had reached, if any.
         """
         request.settled = True
@@ -212,32 +214,38 @@ class Recorder:
         entries: Sequence[tuple[PendingRequest, str, GnomonError, LaneIdentity | None]],
         lane: LaneIdentity | None,
     ) -> None:
-        """Log requests that get an error with one write, then let their answers leave."""
+        """Log requests that get an error with one write, then send their answers."""
         requests = [entry[0] for entry in entries]
         for request in requests:
             request.rows = request.rows or [None]
-        batch = record(
-            PendingRecords.of(requests, lane),
-            self._schema,
-            outcome=spread([entry[1] for entry in entries], requests),
-            code=spread([entry[2].code for entry in entries], requests),
-            error=spread([str(entry[2]) for entry in entries], requests),
-        )
 
         def settle(refused: LogUnavailable | None) -> None:
             for request, outcome, error, _ in entries:
                 self._metrics.settled(outcome, len(request.rows), error.code)
                 request.reply(Answer.of(error, request.request_id))
 
-        self._append(batch, settle)
+        try:
+            batch = record(
+                PendingRecords.of(requests, lane),
+                self._schema,
+                outcome=spread([entry[1] for entry in entries], requests),
+                code=spread([entry[2].code for entry in entries], requests),
+                error=spread([str(entry[2]) for entry in entries], requests),
+            )
+        except Exception:  # Such as a lack of memory: their clients must be answered.
+            _logger.exception("%d refused requests cannot be logged", len(requests))
+            self._metrics.unlogged(sum(len(one.rows) for one in requests), LogUnavailable.reason)
+            settle(None)
+        else:
+            self._append(batch, settle)
 
     def _answer(
         self, requests: Sequence[PendingRequest], made: Sequence[Answer], *, logged: bool
     ) -> None:
-        """Let answers leave: at once, or when they are on disk if the settings say so.
+        """Send answers: at once, or after a sync if the settings say so.
 
-        A disk that refuses the sync is one that cannot be appended to: what the settings say of
-        that holds, though the rows may be in the log.
+        A failed sync is handled like a failed append, by the setting for that, although the rows
+        may be in the log.
         """
 
         def deliver(unsynced: LogUnavailable | None) -> None:
@@ -265,9 +273,9 @@ class Recorder:
     def _append(
         self, batch: pa.RecordBatch, settle: Callable[[LogUnavailable | None], None]
     ) -> None:
-        """Append before answer: ``settle`` lets the answers leave, once the batch is in the log.
+        """Append a batch, and then call ``settle``, which sends the answers.
 
-        It is given an error only when the settings say to refuse.
+        ``settle`` gets an error only if the settings say to refuse.
         """
         writer = self._writer
         if writer is not None and batch.get_total_buffer_size() > _LARGE_BYTES:
@@ -285,19 +293,19 @@ class Recorder:
         batch: pa.RecordBatch,
         settle: Callable[[LogUnavailable | None], None],
     ) -> None:
-        """Write a batch in a thread; what is appended meanwhile is before it in the log."""
+        """Write a batch in a thread; batches appended meanwhile precede it in the log."""
         try:
             writer.append_apart(await asyncio.to_thread(writer.write_apart, batch))
         except LogUnavailable as error:
             self.error = error.with_traceback(None)
-        except Exception as error:  # Whatever it is, the client must be answered.
+        except Exception as error:  # The client must be answered in any case.
             self.error = LogUnavailable(f"append to the log: {type(error).__name__}: {error}")
         else:
             self.error, self._schema = None, batch.schema
         settle(self._refusal(batch))
 
     def _refusal(self, batch: pa.RecordBatch) -> LogUnavailable | None:
-        """The error of a batch that could not be logged, counted."""
+        """Count a batch that could not be logged, and return the error if it is to be refused."""
         if self.error is None:
             return None
         self._metrics.unlogged(batch.num_rows, self.error.reason)
@@ -313,13 +321,16 @@ class Recorder:
             writer.append(batch)
         except LogUnavailable as error:
             return error.with_traceback(None)
+        except Exception as error:  # Whatever it is, the clients must be answered.
+            _logger.exception("cannot append to the log")
+            return LogUnavailable(f"append to the log: {type(error).__name__}: {error}")
         return None
 
 
 def _row_outcomes(
     errors: Sequence[str | None], requests: Sequence[PendingRequest]
 ) -> tuple[list[str], list[str | None], pa.Array]:
-    """The outcome of each scored row, and the code and text of its error."""
+    """Return the outcome of each scored row, and the code and text of its error."""
     paths = (
         "$" if request.single else f"$.rows[{number}]"
         for request in requests

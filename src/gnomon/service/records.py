@@ -16,9 +16,9 @@ __all__ = ["Call", "LaneIdentity", "PendingRecords", "record", "spread"]
 
 TYPES = {field.name: field.type for field in ENVELOPE}
 LONG_BYTES = 65_536
-"""To copy a body of this length or more takes a tenth of a millisecond, or many of them."""
+"""Copying a body of this length takes a tenth of a millisecond, and a longer one takes more."""
 REMEMBERED_ROWS = 128
-"""The longest columns kept for the next batch that has them; together they are about a megabyte."""
+"""The longest columns that are cached for later batches; all of them take about a megabyte."""
 
 
 class Call(NamedTuple):
@@ -26,9 +26,9 @@ class Call(NamedTuple):
 
     Attributes:
         rows: how many rows it scored.
-        sent: monotonic nanoseconds at which they left for the worker.
+        sent: when the rows were sent to the worker, in monotonic nanoseconds.
         micros: microseconds the worker spent.
-        worked: those of them that it had a processor.
+        worked: these microseconds without the wait for a processor.
     """
 
     rows: int
@@ -38,13 +38,13 @@ class Call(NamedTuple):
 
 
 class LaneIdentity(NamedTuple):
-    """What the log says of a lane, with each row that reached it.
+    """The identity of a lane, which is logged with each row that reached it.
 
     Attributes:
         artifact: its artifact's tag.
         digest: the hash of that artifact's manifest.
         epoch: the rollout decision that made it live.
-        schema: of the segments that its rows are written to.
+        schema: the schema of the segments with its rows.
     """
 
     artifact: str
@@ -54,12 +54,12 @@ class LaneIdentity(NamedTuple):
 
 
 class PendingRecords(NamedTuple):
-    """What is known of rows before they are answered; made while the worker scores them.
+    """The part of log records that is known before the answers; made while the worker scores.
 
     Attributes:
         requests: the requests, in row order.
-        columns: of the envelope, by name.
-        inputs: their decoded rows; None where they are not scored.
+        columns: columns of the envelope, by name.
+        inputs: the decoded rows; None if they are not scored.
     """
 
     requests: Sequence[PendingRequest]
@@ -74,13 +74,13 @@ class PendingRecords(NamedTuple):
         inputs: pa.RecordBatch | None = None,
         sent: int | None = None,
     ) -> PendingRecords:
-        """Requests as they came.
+        """Make the records of requests as they were received.
 
         Args:
             requests: the requests, in row order.
             lane: the lane they had reached, if any.
             inputs: their decoded rows, if they are scored.
-            sent: monotonic nanoseconds at which they left for the worker.
+            sent: when they were sent to the worker, in monotonic nanoseconds.
         """
         sizes = [len(request.rows) for request in requests]
         rows = sum(sizes)
@@ -106,7 +106,7 @@ class PendingRecords(NamedTuple):
         return cls(requests, columns, inputs)
 
     def in_parts(self, calls: Sequence[Call]) -> PendingRecords:
-        """The same of one request whose rows were scored in these calls, in their order."""
+        """Return the records of one request whose rows were scored in several calls, in order."""
         [request] = self.requests
         sizes = [call.rows for call in calls]
         values = {
@@ -117,7 +117,7 @@ class PendingRecords(NamedTuple):
         return self._replace(columns={**self.columns, **columns})
 
     def filter(self, kept: pa.BooleanArray) -> PendingRecords:
-        """The same of some of the rows: of whole requests, which are those not settled yet."""
+        """Return the records of the requests not settled yet; ``kept`` masks their rows."""
         columns = {name: column.filter(kept) for name, column in self.columns.items()}
         inputs = None if self.inputs is None else self.inputs.filter(kept)
         return PendingRecords([one for one in self.requests if not one.settled], columns, inputs)
@@ -133,16 +133,16 @@ def record(
     calls: Sequence[Call] = (),
     outputs: Sequence[pa.Array] = (),
 ) -> pa.RecordBatch:
-    """A record a row: the envelope, then the input and output columns where there are any.
+    """Return one log record per row: the envelope, then input and output columns, if any.
 
     Args:
-        asked: what was known before.
-        schema: of the log; it has these inputs and outputs, if there are any.
-        outcome: one for all rows, or one for each; so with the next two.
-        code: of the error.
-        error: what its client is told.
-        calls: of the worker, in the order of the rows; none where they were not scored.
-        outputs: what it answered.
+        asked: the part known before the answers.
+        schema: the schema of the log, with these inputs and outputs, if there are any.
+        outcome: the outcome, one for all rows or one for each; the same for the next two.
+        code: the code of the error.
+        error: the text of the error.
+        calls: the calls of the worker, in the order of the rows; none if they were not scored.
+        outputs: the worker's outputs.
     """
     sizes = [len(request.rows) for request in asked.requests]
     rows = sum(sizes)
@@ -172,12 +172,12 @@ def _micros(calls: Sequence[Call]) -> int | list[int] | None:
 
 
 def spread(values: list[Any], requests: Sequence[PendingRequest]) -> list[Any]:
-    """Each request's value on every one of its rows."""
+    """Return a list with each request's value for every one of its rows."""
     return _spread(values, [len(request.rows) for request in requests])
 
 
 def _column(value: Any, kind: pa.DataType, rows: int) -> pa.Array:
-    """A column from a list, an array, or one value for every row."""
+    """Return a column from a list, an array, or one value for every row."""
     if isinstance(value, pa.Array):
         return value
     if isinstance(value, list):
@@ -189,12 +189,12 @@ def _column(value: Any, kind: pa.DataType, rows: int) -> pa.Array:
 
 @lru_cache(maxsize=1024)
 def _repeated(value: str | None, kind: pa.DataType, rows: int) -> pa.Array:
-    """A column that many batches have."""
+    """Return a cached column that many batches share."""
     return pa.repeat(pa.scalar(value, kind), rows)
 
 
 def _any(values: list[Any]) -> list[Any] | None:
-    """The values; None when all of them are."""
+    """Return the values; None if all of them are None."""
     return values if any(value is not None for value in values) else None
 
 
@@ -205,7 +205,7 @@ def _spread(values: list[Any], sizes: list[int]) -> list[Any]:
 
 
 def _bodies(bodies: list[bytes | bytearray], sizes: list[int]) -> pa.Array | list[Any]:
-    """Each request's body on its first row only; a long one, which comes alone, is not copied."""
+    """Return a column with each body on its request's first row, without copying a long one."""
     if len(bodies) > 1 or len(bodies[0]) < LONG_BYTES:
         return _first(bodies, sizes)
     [rows], [body] = sizes, bodies
@@ -216,7 +216,7 @@ def _bodies(bodies: list[bytes | bytearray], sizes: list[int]) -> pa.Array | lis
 
 
 def _first(values: list[Any], sizes: list[int]) -> list[Any]:
-    """Each request's value on its first row only."""
+    """Return a list with each request's value for its first row only."""
     if len(values) == sum(sizes):
         return values
     return [

@@ -1,4 +1,4 @@
-"""Heads of requests that were parsed before: most clients send the same one again and again."""
+"""A cache of parsed request heads: most clients send the same head again and again."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from gnomon.service.head import Head
 __all__ = ["RememberedHeads"]
 
 MOST_HEADS = 512
-"""Heads remembered; one more, and all are forgotten."""
+"""The most heads remembered; one more clears the cache."""
 MOST_BYTES = 4_096
-"""The longest of them."""
+"""The longest head remembered."""
 REQUEST_ID = b"x-request-id"
 
 
 class RememberedHeads(dict[bytes, Head]):
     """The heads of plain requests by their lasting bytes: see :func:`gnomon.service.head.lasting`.
 
-    A remembered head says nothing of the request id, which is new in each request.
+    A remembered head does not contain the request id, which is new in each request.
     """
 
     def remember(self, block: bytes, head: Head) -> None:

@@ -1,4 +1,4 @@
-"""Takes prediction requests; each is counted, logged and answered exactly once."""
+"""The handling of prediction requests; each is counted, logged and answered exactly once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from gnomon.errors import DeadlineExceeded, GnomonError, InvalidRequest, Overloa
 from gnomon.log import new_request_id
 from gnomon.service.batching import Lane
 from gnomon.service.body_budget import MOST_BODIES, BodyBudget
+from gnomon.service.http import unexpected
 from gnomon.service.metrics import Metrics
 from gnomon.service.pending_request import Answer, PendingRequest, promise
 from gnomon.service.recording import Recorder
@@ -27,22 +28,22 @@ logger = logging.getLogger("gnomon")
 T = TypeVar("T")
 
 COMPLAINTS = 20
-"""Refused hosts and origins that are named in the server's log. Any client can send more."""
+"""The most refusals of hosts and origins that are logged: any client can send more."""
 
 
 class RequestHandler:
-    """Decodes requests and hands them to the lane that is live.
+    """Decodes requests and passes them to the live lane.
 
     Args:
-        settings: the most rows of a request.
-        follower: knows which lane is live, or why none is.
-        recorder: logs and answers what reaches no lane.
-        metrics: the counters that requests are added to.
-        tasks: where large bodies are read.
+        settings: have the limits of a request.
+        follower: has the live lane, or why there is none.
+        recorder: logs and answers requests that do not reach a lane.
+        metrics: counts requests.
+        tasks: runs the decoding of large bodies.
 
     Attributes:
         streams: scores the parts of streams.
-        held: counts the bytes of the bodies that come through ASGI.
+        held: counts the bytes of bodies received through ASGI.
     """
 
     def __init__(
@@ -77,9 +78,9 @@ class RequestHandler:
         reply: Callable[[Answer], None],
         waited: float = 0.0,
     ) -> None:
-        """Take one prediction request; ``reply`` is called with its answer once that is logged.
+        """Submit one prediction request; ``reply`` is called with its answer once it is logged.
 
-        ``waited`` is how many seconds ago it arrived.
+        ``waited`` is how many seconds ago the request arrived.
         """
         request = PendingRequest(new_request_id(), client_id, body, reply, waited)
         lane = self._follower.live
@@ -90,6 +91,9 @@ class RequestHandler:
             decoded = self._decode_soon(lane, body)
         except InvalidRequest as error:
             self._unanswered(request, "rejected", error, lane)
+            return
+        except Exception as error:  # Such as a lack of memory.
+            self._broken(request, lane, error)
             return
         if decoded is None:
             self._tasks.finish(self._submit_large(request, lane))
@@ -102,13 +106,13 @@ class RequestHandler:
         lane.submit(request)
 
     def _decode_soon(self, lane: Lane, body: bytes | bytearray) -> Decoded | None:
-        """A decoded body; None where that is to be done elsewhere."""
+        """Return the decoded body; None if another process must decode it."""
         if isinstance(body, bytearray):
             return None
         return lane.decoder.decode_soon(body, self._settings.body_rows)
 
     async def _submit_large(self, request: PendingRequest, lane: Lane) -> None:
-        """Take a request whose body is decoded elsewhere."""
+        """Submit a request whose body another process decodes."""
         try:
             read, batch = await lane.read(request.body)
         except InvalidRequest as error:
@@ -117,6 +121,8 @@ class RequestHandler:
             self._unanswered(request, "timed_out", error, lane)
         except GnomonError as error:
             self._unanswered(request, "failed", error, lane)
+        except Exception as error:
+            self._broken(request, lane, error)
         else:
             request.rows, request.single = range(batch.num_rows), read.single
             request.batch, request.outside = batch, read.outside
@@ -126,7 +132,7 @@ class RequestHandler:
             lane.submit(request)
 
     async def in_background(self, work: Coroutine[Any, Any, T]) -> T:
-        """Wait for something that ends also where nobody waits for it any more."""
+        """Await a task without cancelling it if the waiter is cancelled."""
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
         async def carried_out() -> None:
@@ -144,7 +150,7 @@ class RequestHandler:
         return await done
 
     async def reject(self, error: GnomonError, client_id: str | None) -> Answer:
-        """Answer a request whose body was not taken; it is logged without one."""
+        """Answer a request whose body was not accepted, and log it without a body."""
         answer, reply = promise()
         request = PendingRequest(new_request_id(), client_id, b"", reply)
         outcome = "shed" if isinstance(error, Overloaded) else "rejected"
@@ -152,11 +158,16 @@ class RequestHandler:
         return await answer
 
     def refused(self, error: GnomonError) -> None:
-        """Count a request that was refused for its host or origin, and say so the first times."""
+        """Count a request that was refused for its host or origin; log a limited number of them."""
         self._metrics.refused(error.code)
         if str(error) not in self._complaints and len(self._complaints) < COMPLAINTS:
             self._complaints.add(str(error))
             logger.warning("refused a request: %s", error)
+
+    def _broken(self, request: PendingRequest, lane: Lane, error: Exception) -> None:
+        """Answer a request that met an error of ours."""
+        logger.error("a request failed", exc_info=error)
+        self._unanswered(request, "failed", unexpected(error), lane)
 
     def _unanswered(
         self, request: PendingRequest, outcome: str, error: GnomonError, lane: Lane | None = None

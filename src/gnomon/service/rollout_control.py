@@ -1,4 +1,4 @@
-"""Rollout decisions that clients ask a running slice for, carried out at once."""
+"""Rollout decisions that clients request from a running slice, which applies them at once."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from gnomon import rollout
 from gnomon.artifact import inspect
 from gnomon.policy import Policy
+from gnomon.rollout.gate import Gates
 from gnomon.rollout.gate_evaluation import gates_elsewhere
-from gnomon.rollout.gates import Gates
 from gnomon.rollout.history import Event
 from gnomon.service.control import Decisions
 from gnomon.service.loaded_artifacts import LoadedArtifacts
@@ -25,16 +25,16 @@ __all__ = ["RolloutControl"]
 
 
 class RolloutControl:
-    """What the control routes ask for: see :class:`~gnomon.service.control.Controlled`.
+    """The implementation of :class:`~gnomon.service.control.Controlled` for the control routes.
 
     Args:
-        control_token: the token that callers must show.
-        settings: where the rollout is.
+        control_token: the token that callers must send.
+        settings: have the storage root with the rollout.
         policy: the policy file; defaults apply without one.
-        claim: the slice, which is named as who decided where nobody else is.
-        lanes: where an artifact is loaded and verified before it is promoted.
-        follower: carries a decision out here.
-        view: says what runs.
+        claim: has the slice's name, which is recorded as who decided if the caller gives none.
+        lanes: load and verify an artifact before it is promoted.
+        follower: applies a decision to this slice.
+        view: has the status.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class RolloutControl:
         by: str | None,
         why: str | None,
     ) -> Event:
-        """Put an artifact in shadow; this slice runs it on return."""
+        """Start an artifact as a shadow; on return this slice runs it."""
         return await self._decide(
             rollout.start_shadow,
             artifact,
@@ -79,13 +79,13 @@ class RolloutControl:
         )
 
     async def stop_shadow(self, artifact: str, *, by: str | None, why: str | None) -> Event:
-        """Take an artifact out of shadow."""
+        """Stop a shadow."""
         return await self._decide(rollout.stop_shadow, artifact, by=by, why=why)
 
     async def promote(
         self, artifact: str, force: bool, *, by: str | None, why: str | None
     ) -> Event:
-        """Make an artifact live: load and verify it beside the old one, ask the gates, swap."""
+        """Make an artifact live: load and verify it next to the old one, check the gates, swap."""
         tag = (await asyncio.to_thread(inspect, artifact)).tag
         with self._follower.keeping(tag):
             await self._lanes.warm(tag)
@@ -98,13 +98,13 @@ class RolloutControl:
         return await self._decide(rollout.rollback, by=by, why=why, verified=self._lanes.digests)
 
     async def history(self) -> Decisions:
-        """Every rollout decision, oldest first; and why there may be more, if there may."""
+        """Return every rollout decision, oldest first, and why some may be missing, if they may."""
         await self._follower.follow(check=True)
         error = self._follower.history_error
         return Decisions(list(self._follower.history.events), None if error is None else str(error))
 
     def status(self) -> Status:
-        """What runs in this slice now."""
+        """Return what this slice runs now."""
         return self._view.status()
 
     def _ask_gates(self, tag: str) -> Gates:
@@ -114,7 +114,7 @@ class RolloutControl:
     async def _decide(
         self, decision: Callable[..., Event], *args: Any, by: str | None, **options: Any
     ) -> Event:
-        """Take a rollout decision off the event loop, then act on it here at once."""
+        """Make a rollout decision in a thread, then apply it to this slice at once."""
         history = self._follower.history.copy()
         event = await asyncio.to_thread(
             decision,

@@ -1,4 +1,4 @@
-"""Follows the rollout: watches its history, and switches live and the shadows of a slice."""
+"""The follower of a rollout: it watches the history, and switches a slice's live and shadows."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ __all__ = ["RolloutFollower"]
 logger = logging.getLogger("gnomon")
 
 CHECK_SECONDS = 30.0
-"""How often a slice looks whether the rollout history it follows is still whole. That lists two
-folders, which S3 charges for as for ten reads."""
+"""How often a slice checks that its rollout history is intact. The check lists two folders, which
+costs as much on S3 as ten reads."""
 
 RETRY_SECONDS = 15.0
 """Pause before a slice tries again to load an artifact that was refused."""
 
 
 class RolloutFollower:
-    """Brings a slice to the newest rollout state, again and again.
+    """Brings a slice to the newest rollout state, repeatedly.
 
     Args:
-        settings: where the rollout is.
+        settings: have the storage root with the rollout.
         history: the rollout of the model.
         lanes: the artifacts that are loaded.
         shadows: runs the shadows of a state.
         on_first_live: called once, when the first artifact has become live.
 
     Attributes:
-        history: as far as it is known here.
+        history: the decisions read so far.
         history_error: why newer decisions could not be read; None if they could.
         live: the lane that answers; None until the first artifact is loaded.
         live_since: when it became live here.
@@ -73,19 +73,19 @@ class RolloutFollower:
 
     @property
     def state(self) -> RolloutState:
-        """The newest rollout state known here; not all of it may be carried out yet."""
+        """The newest rollout state read; it may not be applied completely yet."""
         return self.history.state
 
     @property
     def error(self) -> GnomonError | None:
-        """Why the newest state is not known or not carried out; None if it is."""
+        """Why the newest state could not be read or applied; None if it could."""
         return self._load_error or self.history_error
 
     def not_ready(self) -> NotReady:
-        """Why nothing is live."""
+        """Return why nothing is live."""
         if self.error is not None:
             return NotReady(
-                f"no artifact is live: {self.error}", hint="GET /readyz tells when one is"
+                f"no artifact is live: {self.error}", hint="GET /readyz shows when one is"
             )
         if self.state.live is None:
             model = self.history.model
@@ -95,12 +95,12 @@ class RolloutFollower:
             )
         return NotReady(
             f"{self.state.live} is being loaded and verified",
-            hint="GET /readyz tells when it is",
+            hint="GET /readyz shows when it is live",
         )
 
     @contextlib.contextmanager
     def keeping(self, tag: str) -> Iterator[None]:
-        """Keep an artifact loaded though the rollout does not name it: it may in a moment."""
+        """Keep an artifact loaded although the rollout does not name it yet, as it soon may."""
         self._kept.add(tag)
         try:
             yield
@@ -110,10 +110,11 @@ class RolloutFollower:
     async def follow(self, *, check: bool = False) -> None:
         """Bring the slice to the newest rollout state.
 
-        Where the history cannot be followed, what is live goes on to answer, and status says why.
+        If the history cannot be followed, the live lane continues to answer, and the status says
+        why.
 
         Args:
-            check: look now whether the history is whole, rather than now and then.
+            check: check the complete history now instead of at the next regular time.
         """
         if check:
             self._check_at = 0.0
@@ -129,16 +130,16 @@ class RolloutFollower:
         await self._catch_up()
 
     async def decided(self, history: History) -> None:
-        """Carry out a decision that was taken here; ``history`` ends with it."""
+        """Apply a decision made by this slice; ``history`` ends with it."""
         if history.state.epoch > self.state.epoch:
             self.history = history
         await self._catch_up()
 
     async def _look(self) -> None:
-        """Read what was decided; now and then, whether the history is whole.
+        """Read new decisions, and at intervals check that the history is intact.
 
         Raises:
-            GnomonError: it cannot be read, or is damaged.
+            GnomonError: the history cannot be read, or is damaged.
         """
         now = asyncio.get_running_loop().time()
         if now < self._check_at:
@@ -157,10 +158,10 @@ class RolloutFollower:
             self._recorded_epoch = history.state.epoch
 
     async def _promote_first(self) -> None:
-        """A model with no history starts with the newest artifact in the store.
+        """Promote the newest artifact in the store for a model without history.
 
         Raises:
-            ArtifactError: it cannot be served; which artifacts there are, and why each cannot.
+            ArtifactError: none can be served; the message says why, for each artifact.
         """
         there, now = tags(self.history.model), asyncio.get_running_loop().time()
         if not there:
@@ -177,8 +178,11 @@ class RolloutFollower:
         await asyncio.to_thread(self.history.refresh)
 
     async def _catch_up(self) -> None:
-        """Carry the newest state known out. Nothing waits for an artifact that is loading but the
-        decision that wants it: a later one may be carried out meanwhile."""
+        """Apply the newest state read.
+
+        Only the decision that needs an artifact waits until it is loaded; a later decision may be
+        applied meanwhile.
+        """
         state = self.state
         if state.live is not None and (self.live is None or self.live.artifact.tag != state.live):
             lane = await self._load(state.live)
@@ -193,7 +197,7 @@ class RolloutFollower:
         self._shadows.apply(state)
 
     async def _load(self, tag: str) -> Lane | None:
-        """The lane that is to be live; None, and live goes on as it is, if it is refused."""
+        """Return the lane to make live; None if it is refused, and live stays as it is."""
         loop = asyncio.get_running_loop()
         if tag == self._refused and loop.time() < self._retry_at and self._load_error is not None:
             return None

@@ -1,4 +1,4 @@
-"""One running slice: everything that a gateway process owns, opened and closed together."""
+"""A running slice: all parts of a gateway process, opened and closed together."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ logger = logging.getLogger("gnomon")
 
 @dataclass(frozen=True)
 class Runtime:
-    """The parts of a running slice that HTTP reaches.
+    """The parts of a running slice that HTTP requests use.
 
     Attributes:
         settings: the slice's settings.
-        requests: takes prediction requests.
-        control: takes rollout decisions.
+        requests: handles prediction requests.
+        control: handles rollout decisions.
     """
 
     settings: Settings
@@ -66,15 +66,15 @@ class Runtime:
         return self._follower.live
 
     def status(self) -> Status:
-        """What runs in this slice now."""
+        """Return what this slice runs now."""
         return self._view.status()
 
     def publish(self) -> None:
-        """Bring what ``/metrics`` shows up to date."""
+        """Update the metrics that ``/metrics`` shows."""
         self._metrics.publish()
 
     def give_up_loading(self) -> None:
-        """The server stops: let whoever promotes an artifact that is still loading know."""
+        """Cancel loading because the server stops; a waiting promotion gets an error."""
         self._lanes.give_up_loading()
 
 
@@ -82,9 +82,9 @@ class Runtime:
 async def open_gateway(
     model: str, settings: Settings, policy: Path | None = None
 ) -> AsyncIterator[Runtime]:
-    """A slice and its standby: see :func:`open_runtime`, and open it before connections are taken.
+    """Open a slice and its standby, before connections are accepted; see :func:`open_runtime`.
 
-    The standby is there until the slice is closed, which may be killed while it closes.
+    The standby runs until the slice is closed, because the gateway may be killed while it closes.
     """
     async with contextlib.AsyncExitStack() as outlasting:
         outlasting.callback(release_files)
@@ -98,11 +98,11 @@ async def open_gateway(
 async def open_runtime(
     model: str, settings: Settings, policy: Path | None = None
 ) -> AsyncIterator[Runtime]:
-    """Open the log and begin to follow the rollout; close all of it, in reverse order, at the end.
+    """Open the log and begin to follow the rollout; close everything, in reverse order, at the end.
 
-    It answers predictions once the live artifact is loaded. At the end what was accepted is
-    answered, the log is flushed, and the children end. Whatever fails, what was opened before is
-    closed, and the error that comes out is the one that came first.
+    The slice answers predictions once the live artifact is loaded. At the end accepted requests are
+    answered, the log is written, and the children end. If a part fails, the parts opened before are
+    closed, and the first error is raised.
 
     Args:
         model: the artifact name whose rollout is followed.
@@ -117,7 +117,7 @@ async def open_runtime(
         storage = Storage(settings)
         metrics = opened.enter_context(contextlib.closing(Metrics(model)))
 
-        # The parts. Nothing is opened or started before all of them are made.
+        # The parts. None is opened or started before all of them are made.
         tasks = Tasks()
         recorder = Recorder(settings, metrics)
         claim = SliceClaim(model, settings, recorder)
@@ -141,7 +141,7 @@ async def open_runtime(
                 takeover.claim(artifact),
             )
 
-        def on_first_live() -> None:  # Later than live, because their start would slow it.
+        def on_first_live() -> None:  # After live, because their start would slow it down.
             sealer.start()
             codec.start()
 
@@ -156,7 +156,7 @@ async def open_runtime(
             settings, storage, claim, recorder, follower, orphans, takeover, metrics, view, outlook
         )
 
-        # How they close, the last one first.
+        # How they are closed, from the last one to the first.
         for close in (
             maintenance.end,
             lambda: close_all(sealer.close, codec.close, orphans.close, shadows.close),

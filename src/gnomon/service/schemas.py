@@ -1,4 +1,4 @@
-"""JSON Schema of a contract: what a request must hold, and what an answer will."""
+"""The JSON Schema of a contract: the fields of requests and of answers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TYPES: dict[str, Schema] = {
 
 
 def contract_schemas(contract: Contract) -> dict[str, Schema]:
-    """The schemas of ``/predict``: a record, rows, a prediction, predictions."""
+    """Return the schemas of ``/predict``: a record, rows, a prediction, predictions."""
     answered = _answered(answer_shape(contract), contract)
     head: Schema = {
         "request_id": {"type": "string", "description": "The request's name in the log"},
@@ -36,7 +36,7 @@ def contract_schemas(contract: Contract) -> dict[str, Schema]:
     return {
         "Record": {
             "type": "object",
-            "description": "One row. Fields the contract does not know are logged and counted.",
+            "description": "One row. Fields that are not in the contract are logged and counted.",
             "required": [f.name for f in contract.features if f.missing == "error"],
             "properties": {f.name: _feature(f) for f in contract.features},
             "example": example_row(contract),
@@ -52,7 +52,7 @@ def contract_schemas(contract: Contract) -> dict[str, Schema]:
             "properties": {**head, **answered},
         },
         "Row": {
-            "description": "A prediction, or the error of this row alone",
+            "description": "A prediction, or the error of this row",
             "oneOf": [
                 {"type": "object", "required": list(answered), "properties": answered},
                 _ref("Error"),
@@ -67,13 +67,13 @@ def contract_schemas(contract: Contract) -> dict[str, Schema]:
 
 
 def feature_facts(feature: Feature) -> list[str]:
-    """What a person should know of a feature beyond its type, one short fact each."""
+    """Return short facts about a feature, in addition to its type, for people."""
     facts = [fact for fact in (feature.description, feature.source) if fact]
     if feature.unit:
         facts.append(f"in {feature.unit}")
     if feature.type == "timestamp":
         home = feature.timezone or "UTC"
-        any_offset = f"with an offset; the model gets it by the clock of {home}"
+        any_offset = f"with an offset; the model gets the local time of {home}"
         facts.append(f"with the offset of {home}" if feature.own_offset_only else any_offset)
     if seen := seen_in_training(feature):
         rule = "only" if feature.outside == "error" else "seen in training:"
@@ -81,18 +81,18 @@ def feature_facts(feature: Feature) -> list[str]:
     if feature.carried:
         facts.append("logged with the row, and not given to the model")
     if feature.type == "decimal":
-        facts.append(f"of {feature.scale} digits after the point")
+        facts.append(f"with {feature.scale} digits after the point")
     if feature.missing == "impute":
         facts.append("may be left out: the model fills it in")
     if feature.missing == "default":
-        facts.append(f"may be left out: then {feature.default!r}")
+        facts.append(f"may be left out: the default is {feature.default!r}")
     if feature.coerce:
         facts.append("other types are converted")
     return facts
 
 
 def seen_in_training(feature: Feature, limit: int = 12) -> str:
-    """The domain or the range, shortened for people; empty where the contract has none."""
+    """Return the domain or the range, shortened for people; empty if the contract has none."""
     if feature.domain:
         more = f" and {len(feature.domain) - limit} more" if len(feature.domain) > limit else ""
         return ", ".join(map(str, feature.domain[:limit])) + more
@@ -141,7 +141,7 @@ def _limits(feature: Feature) -> Schema:
 
 
 def _answered(shape: Shape, contract: Contract) -> dict[str, Schema]:
-    """The properties of an answer."""
+    """Return the properties of an answer."""
     return {
         key: _output(part, contract) if isinstance(part, Output) else _object(part, contract)
         for key, part in shape.items()

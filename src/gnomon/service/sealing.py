@@ -1,4 +1,4 @@
-"""The sealer of one slice, and what is wrong with it, if anything."""
+"""The sealer of one slice, and its error, if there is one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from gnomon.settings import Settings
 __all__ = ["Sealing"]
 
 SILENT_SECONDS = 10.0
-"""A sealer reports every two seconds, also while it works. One that is silent for so long is
-stopped, or starved."""
+"""A sealer without a report for this long is stopped or gets no processor time: it reports every
+two seconds, also while it works."""
 
 
 class Sealing:
@@ -20,8 +20,8 @@ class Sealing:
 
     Args:
         model: the model whose log it seals.
-        settings: handed down.
-        on_death: called each time it ends unasked.
+        settings: passed to the sealer.
+        on_death: called each time the sealer ends unexpectedly.
     """
 
     def __init__(self, model: str, settings: Settings, on_death: Callable[[], None]) -> None:
@@ -32,17 +32,17 @@ class Sealing:
         self._error: str | None = None
 
     def start(self) -> None:
-        """Start it, and again whenever it ends."""
+        """Start the sealer, and start it again whenever it ends."""
         self._child.start()
         self._reported = time.monotonic()
 
     async def close(self) -> None:
-        """End it; the next sealer finishes what it was doing."""
+        """End the sealer; the next one finishes its work."""
         await self._child.close()
 
     @property
     def trouble(self) -> str | None:
-        """Why what is logged is not sealed."""
+        """Why the log is not sealed; None if it is."""
         if self._reported is None:
             return None
         silent = time.monotonic() - self._reported

@@ -1,7 +1,7 @@
 """The status of a shadow, from its slice's report.
 
-Apart from the shape of the answer, :mod:`gnomon.service.status`, which clients import too: they
-need nothing of the rollout.
+It is separate from the form of the answer, :mod:`gnomon.service.status`, because clients import
+that and do not need the rollout.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["shadow_status"]
 
 
 def shadow_status(shadow: Shadow, beat: ShadowBeat | None) -> ShadowStatus:
-    """The status of a shadow of the rollout, from what its slice says of it; ``None`` yet."""
+    """Return the status of a shadow from its slice's report, or from the rollout without one."""
     known = ShadowStatus(
         artifact=shadow.artifact, fraction=shadow.fraction, since=shadow.at, state="starting"
     )

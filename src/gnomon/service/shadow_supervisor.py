@@ -1,4 +1,4 @@
-"""The shadows of one slice: a feed for each that the rollout has."""
+"""The shadows of one slice: one feed for each shadow of the rollout."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class ShadowSupervisor:
 
     Args:
         model: the deployment's model name.
-        settings: handed down to the feeds.
+        settings: passed to the feeds.
         policy: the policy file, for the comparators.
         claim: the slice whose requests the feeds read.
-        recorder: says from where on a new shadow reads.
+        recorder: has the position from which a new shadow reads.
         metrics: shows what the feeds report.
-        tasks: where feeds of stopped shadows close.
-        outlook: knows what promotions wait for.
+        tasks: closes the feeds of stopped shadows.
+        outlook: has the gates that promotions wait for.
     """
 
     def __init__(
@@ -58,10 +58,10 @@ class ShadowSupervisor:
         self._tasks = tasks
         self._feeds: dict[str, ShadowFeed] = {}
         self._marked: int | None = None
-        """The epoch whose stopped shadows have been marked so in the slice's folder."""
+        """The last epoch for which stopped shadows were marked in the slice's folder."""
 
     def apply(self, state: RolloutState) -> None:
-        """Run the shadows of this state and no others; start none while there is no log to read."""
+        """Run exactly the shadows of this state; start none while the log is not open."""
         for tag in [t for t, feed in self._feeds.items() if state.shadows.get(t) != feed.shadow]:
             self._tasks.finish(self._feeds.pop(tag).close())
         if not self._recorder.is_open:
@@ -70,19 +70,19 @@ class ShadowSupervisor:
             if tag not in self._feeds:
                 self._start(tag, shadow)
         if self._marked != state.epoch:
-            with contextlib.suppress(OSError):  # It is tried again at the next state or tick.
+            with contextlib.suppress(OSError):  # The next call tries again.
                 mark_stopped(self._settings, self._model, self._claim.name, state.shadows)
                 self._marked = state.epoch
 
     def statuses(self) -> tuple[ShadowStatus, ...]:
-        """What each feed last reported, and what a promotion of its artifact waits for."""
+        """Return each feed's last report, and the gates its artifact's promotion waits for."""
         return tuple(
             structs.replace(feed.status(), open_gates=self._outlook.of(tag))
             for tag, feed in self._feeds.items()
         )
 
     def beats(self) -> tuple[ShadowBeat, ...]:
-        """The same for the slice's heartbeat."""
+        """Return the same for the slice's heartbeat."""
         return tuple(
             structs.replace(feed.beat(), open_gates=self._outlook.of(tag))
             for tag, feed in self._feeds.items()

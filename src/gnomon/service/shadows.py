@@ -1,4 +1,4 @@
-"""The shadows of one slice: a feed process each, and what it last reported."""
+"""The feed process of a shadow in one slice, and its last report."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ __all__ = ["ShadowFeed"]
 
 WATCH_SECONDS = 0.5
 SILENT_SECONDS = 5.0
-"""A feed reports twice a second. One that is silent for so long is stopped, or starved."""
+"""A feed without a report for this long is stopped or gets no processor time: it reports twice a
+second."""
 
 
 class ShadowFeed:
-    """Keeps the feed of one shadow running; nothing it does can reach the live lane.
+    """Keeps the feed of one shadow running, without effect on the live lane.
 
     Args:
         slice_name: the slice whose requests it reads.
-        shadow: the artifact and its sample, as the rollout decided.
+        shadow: the artifact and its sample, from the rollout.
         policy: the policy file, for its comparators.
         since: the position in the request stream from which a new shadow reads.
-        settings: handed down.
+        settings: passed to the feed.
         show: called twice a second with its rows by state and the seconds it is behind.
-        on_death: called each time the feed ends unasked.
+        on_death: called each time the feed ends unexpectedly.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class ShadowFeed:
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing waits for it, in a slice that receives no more requests."""
+        """Whether no rows wait for it, in a slice that receives no more requests."""
         beat = self.beat()
         return self._progress.came_to_end and beat.state == "running" and not beat.lagging
 
@@ -87,11 +88,11 @@ class ShadowFeed:
         self._show({"lagging": 0}, 0.0)
 
     def status(self) -> ShadowStatus:
-        """What the feed last reported."""
+        """Return the feed's last report."""
         return shadow_status(self.shadow, self.beat())
 
     def beat(self) -> ShadowBeat:
-        """The same for the slice's heartbeat; a feed that is silent is behind by its silence."""
+        """Return the same for the slice's heartbeat; time without reports counts as behind."""
         progress, error = self._progress, self._progress.error
         silent = self._silence()
         if silent:
@@ -111,14 +112,14 @@ class ShadowFeed:
         )
 
     def _silence(self) -> float:
-        """Seconds since the last report, if they are too many."""
+        """Return the seconds since the last report, if they exceed the limit; else 0."""
         if not self._reported:
             return 0.0
         silent = asyncio.get_running_loop().time() - self._reported
         return silent if silent > SILENT_SECONDS else 0.0
 
     async def _watch(self) -> None:
-        """Show its counts, also when none are reported."""
+        """Show the counts regularly, even without new reports."""
         while True:
             self._show(self._progress.counts(), self.beat().behind_seconds)
             await asyncio.sleep(WATCH_SECONDS)

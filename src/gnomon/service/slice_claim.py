@@ -1,4 +1,4 @@
-"""The name of a gateway's slice, and with it the request stream that it writes."""
+"""The claim of a slice's name by a gateway, and with it of the request stream."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ logger = logging.getLogger("gnomon")
 
 
 class SliceClaim:
-    """The first slice name on this machine that no other gateway holds.
+    """The claim of the first slice name on this machine that no other gateway has.
 
-    Names stay the same over restarts, so that a slice takes its own streams up again. Without a log
-    a gateway has no name yet; requests are refused or served as the settings say.
+    Names stay the same over restarts, so that a slice continues its streams. A gateway that cannot
+    open a log has no name; requests are then refused or served as the settings say.
 
     Args:
         model: the deployment's model name.
-        settings: where the log is, and the name of this replica.
+        settings: have the log's folder and the name of this replica.
         recorder: opens the slice's request stream; its lock is the claim.
 
     Attributes:
-        name: empty until a stream could be opened.
+        name: the name; empty until a stream was opened.
     """
 
     def __init__(self, model: str, settings: Settings, recorder: Recorder) -> None:
@@ -43,7 +43,7 @@ class SliceClaim:
         self.name = ""
 
     async def take(self) -> None:
-        """Take a name and open its log. Where that cannot be, the recorder has the reason."""
+        """Claim a name and open its log. If that fails, the recorder has the reason."""
         known = str(self._recorder.error)
         try:
             await in_thread(claim_spool, self._settings, self._model)
@@ -54,10 +54,10 @@ class SliceClaim:
                 logger.error("%s", error)
 
     async def _open(self) -> None:
-        """Take the first name that is free.
+        """Claim the first name that is free.
 
         Raises:
-            LogUnavailable: the disk refuses.
+            LogUnavailable: the log cannot be opened.
         """
         first = bentoml.server_context.worker_index or 1
         replica = self._settings.replica or socket.gethostname().lower().replace(".", "-")

@@ -28,10 +28,10 @@ RESTART_SECONDS = 1.0
 
 
 class Standby:
-    """Keeps a :mod:`gnomon.service.standby_process` beside this gateway until it is closed.
+    """Keeps a :mod:`gnomon.service.standby_process` running next to this gateway until closed.
 
-    To be made on the event loop, when the gateway is about to accept connections. Linux only: in
-    the portable way clients that connect meanwhile wait for the next gateway.
+    It must be made on the event loop, just before the gateway accepts connections. Linux only: in
+    the portable implementation, clients that connect in between wait for the next gateway.
     """
 
     def __init__(self) -> None:
@@ -43,12 +43,12 @@ class Standby:
             self._present = present.pop_all()
 
     async def close(self) -> None:
-        """End the standby without answering: the gateway stops as it was told to."""
+        """End the standby without answers, because the gateway stops intentionally."""
         if self._restarting is not None:
             self._restarting.cancel()
         if self._child_socket.fileno() >= 0:
             asyncio.get_running_loop().remove_reader(self._child_socket)
-            with contextlib.suppress(OSError):  # It has ended.
+            with contextlib.suppress(OSError):  # The standby has ended.
                 self._child_socket.sendall(standby_process.GOODBYE)
             self._child_socket.close()
         await asyncio.to_thread(reap, self._process)
@@ -74,7 +74,7 @@ class Standby:
         asyncio.get_running_loop().add_reader(child_socket, self._ended)
 
     def _ended(self) -> None:
-        """It says nothing, so when its socket closes it has ended."""
+        """Restart the standby: it sends nothing, so its socket is readable only at its end."""
         asyncio.get_running_loop().remove_reader(self._child_socket)
         self._restarting = asyncio.create_task(self._restart())
 
@@ -85,15 +85,17 @@ class Standby:
         while True:
             await asyncio.sleep(RESTART_SECONDS)
             with contextlib.suppress(OSError), _listeners() as listeners:
-                if listeners:  # Else the gateway stops.
+                if listeners:  # Otherwise the gateway is stopping.
                     self._start(listeners)
                 return
 
 
 @contextlib.contextmanager
 def _listeners() -> Iterator[list[socket.socket]]:
-    """Each socket that this process listens on, once. It does not keep them: a server that stops
-    refuses connections when it has closed all its descriptors of them."""
+    """Yield each socket on which this process listens once, and close the copies afterwards.
+
+    A server that stops refuses connections only once all its descriptors of them are closed.
+    """
     with ExitStack() as lent:
         found = [lent.enter_context(listener) for _, listener in listening()]
         yield list({os.fstat(listener.fileno()).st_ino: listener for listener in found}.values())

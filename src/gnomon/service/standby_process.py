@@ -1,11 +1,11 @@
-"""The standby: answers 503 after the death of a gateway until another has replaced it.
+"""The standby, which answers 503 after the death of a gateway until another has replaced it.
 
-``python -I -S standby_process.py FD SUPERVISOR LISTENER...``: a process of a few megabytes beside
-each gateway. The process that started the gateway has its listening socket too, so the kernel goes
-on taking connections when the gateway is killed, and their clients would wait for seconds, in which
-they could have asked another server.
+``python -I -S standby_process.py FD SUPERVISOR LISTENER...``: a process of a few megabytes next to
+each gateway. The process that started the gateway has its listening socket too, so the kernel still
+accepts connections when the gateway is killed. Without an answer their clients would wait for
+seconds, in which they could have used another server.
 
-It must start at once, so it imports the standard library only, and nothing of Gnomon.
+It must start at once, so it imports only the standard library, and nothing from Gnomon.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ import time
 __all__ = ["GOODBYE", "main", "place"]
 
 GOODBYE = b"\0"
-"""Sent by a gateway that stops as it was told to: the standby ends without answering."""
+"""Sent by a gateway that stops intentionally: the standby ends without answering."""
 
 LOOK_SECONDS = 0.02
 GIVE_UP_SECONDS = 120.0
 """How long to wait for the next gateway."""
 CLIENT_SECONDS = 2.0
-"""What a client gets to send its request, and to take the answer."""
+"""Time for a client to send its request and to take the answer."""
 MOST_CLIENTS = 256
 SURE_SECONDS = 1.0
-"""How long another gateway must be seen before the standby ends. One that was killed together with
-this one may be seen for a moment."""
+"""How long another gateway must be visible before the standby ends: one that was killed together
+with this gateway may be visible briefly."""
 
 
 def place(listener: socket.socket) -> str:
-    """The name, in the kernel's list of sockets, that gateways of a listening socket share.
+    """Return the common prefix of the abstract addresses that gateways of a listening socket bind.
 
-    Each binds it with a number of its own; what is bound goes when its process ends.
+    Each gateway appends its process id; the address is released when its process ends.
     """
     return f"\0gnomon-gateway-{os.fstat(listener.fileno()).st_ino}-"
 
 
 def main(arguments: list[str]) -> None:
-    """Wait for the gateway's end; then answer until another gateway is there."""
+    """Wait until the gateway ends, then answer clients until another gateway listens."""
     parent_socket = socket.socket(fileno=int(arguments[0]))
     supervisor = os.pidfd_open(int(arguments[1]))
     listeners = [socket.socket(fileno=int(number)) for number in arguments[2:]]
@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _prepared_answer(parent_socket: socket.socket) -> bytes | None:
-    """The answer to give once the gateway has ended; None if it said goodbye."""
+    """Wait for the gateway's end, and return the answer for clients; None if it said goodbye."""
     said = b""
     with contextlib.suppress(OSError):
         while chunk := parent_socket.recv(65_536):
@@ -88,7 +88,7 @@ class _Standby:
             self._turn()
 
     def _is_unsupervised(self) -> bool:
-        """Whether the process that would start another gateway has ended."""
+        """Return whether the process that would start another gateway has ended."""
         return bool(select.select([self._supervisor], [], [], 0)[0])
 
     def _accept_when(self, wanted: bool) -> None:
@@ -102,7 +102,7 @@ class _Standby:
                 self._ready.unregister(listener)
 
     def _sees_gateway(self) -> bool:
-        """Whether another gateway listens, or the end of the last one is not over yet."""
+        """Return whether another gateway listens, or the last one has not ended completely."""
         with open("/proc/net/unix", encoding="utf-8", errors="replace") as sockets:
             names = sockets.read()
         return any(f"@{name[1:]}" in names for name in self._places)
@@ -127,7 +127,7 @@ class _Standby:
             self._ready.register(client, selectors.EVENT_READ, [])
 
     def _serve(self, client: socket.socket) -> None:
-        """Answer what comes first; then read on, as a client may write its request to the end
+        """Answer the first bytes, then continue to read: a client may write its complete request
         before it reads."""
         try:
             data = client.recv(1 << 20)

@@ -14,7 +14,7 @@ from gnomon.shadow.shadow_counts import Latency, ShadowReport
 
 __all__ = ["Books", "Latency", "Live", "ShadowStatus", "Status", "public"]
 
-HIDDEN = "the control token shows why: GET /gnomon/status"
+HIDDEN = "GET /gnomon/status says why; it needs the control token"
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
 
     Attributes:
         artifact: its tag.
-        fraction: the share of entities (or requests) it sees.
+        fraction: the share of entities (or requests) that it scores.
         since: when it was put in shadow.
         state: ``starting``, ``running`` or ``failing``.
         eligible: rows it has to score.
@@ -62,12 +62,12 @@ class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
 
 
 class Books(Tabular, msgspec.Struct, frozen=True, kw_only=True):
-    """Rows by outcome since the slice started; received is the sum of the rest.
+    """Rows by outcome since the slice started; received is the sum of the outcomes and in flight.
 
     Attributes:
         reasons: rows that were not answered, by ``<outcome>:<error code>``.
-        outside: rows let through with a value that training did not see, by feature.
-        unknown: how often a field came that the contract does not know, by name.
+        outside: by feature, the number of rows accepted with a value not seen in training.
+        unknown: by name, how often a field was received that is not in the contract.
     """
 
     received: int = 0
@@ -94,7 +94,7 @@ class Books(Tabular, msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
-    """One slice, now. Fields a newer server adds are ignored.
+    """The present status of one slice. Fields that a newer server adds are ignored.
 
     Attributes:
         model: the deployment's model name.
@@ -103,8 +103,8 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         slice: the name of the slice.
         started: when its gateway started.
         epoch: the number of the last rollout decision it follows.
-        live: ``None`` until a first artifact is promoted.
-        previous: the tag a rollback would return to.
+        live: the live artifact; ``None`` until a first one is promoted.
+        previous: the tag to which a rollback would return.
         error: why it is not ready, cannot write its log, or cannot follow the rollout.
     """
 
@@ -132,21 +132,21 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> Status:
-        """The status a server's JSON describes.
+        """Convert a server's JSON to a status.
 
         Raises:
-            msgspec.ValidationError: it describes none.
+            msgspec.ValidationError: the JSON is not a status.
         """
         return msgspec.convert(answer, cls)
 
 
 def public(status: Status) -> Status:
-    """The public status: reasons of failures, which name files, need the token."""
+    """Return the public status, without the reasons of failures, which contain file names."""
     shadows = tuple(structs.replace(s, error=s.error and HIDDEN) for s in status.shadows)
     return structs.replace(status, error=status.error and HIDDEN, shadows=shadows)
 
 
 def _described(shadow: ShadowStatus) -> tuple[object, ...]:
-    """A shadow's accounts."""
+    """Return a table row with a shadow's accounts."""
     counts = (shadow.eligible, shadow.scored, shadow.failed, shadow.lagging)
     return ("shadow", shadow.artifact, *counts, shadow.disagreement)

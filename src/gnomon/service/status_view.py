@@ -1,4 +1,4 @@
-"""The status of a slice: what clients ask for, and the heartbeat it writes."""
+"""The status of a slice, for its clients and for its heartbeat."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ __all__ = ["StatusView"]
 
 
 class StatusView:
-    """Asks the parts of a slice what they do; it changes nothing.
+    """A read-only view of the parts of a slice, as one status.
 
     Args:
-        settings: where the deployment is called.
-        claim: the slice's name.
-        follower: what is live, and where the rollout is.
-        shadows: what the shadows report.
-        recorder: whether the log is written.
-        sealer: whether it is sealed.
-        metrics: the accounts.
+        settings: have the deployment's URL.
+        claim: has the slice's name.
+        follower: has the live lane and the rollout.
+        shadows: have the shadows' reports.
+        recorder: says whether the log is written.
+        sealer: says whether the log is sealed.
+        metrics: have the accounts.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class StatusView:
         self._started = datetime.now(UTC)
 
     def status(self) -> Status:
-        """What runs now."""
+        """Return what this slice runs now."""
         state = self._follower.state
         return Status(
             model=self._follower.history.model,
@@ -70,7 +70,7 @@ class StatusView:
         )
 
     def heartbeat(self) -> slices.Heartbeat:
-        """The same for other processes, who read it under the storage root."""
+        """Return the status for other processes, which read it under the storage root."""
         history, live = self._follower.history, self._follower.live
         took = self._metrics.worker_latency()
         return slices.Heartbeat(
@@ -91,7 +91,7 @@ class StatusView:
         )
 
     def trouble(self) -> str | None:
-        """Why predictions are not answered, not logged or sealed, or the rollout not followed."""
+        """Return why predictions are not answered, logged or sealed, or the rollout is not read."""
         error = self._follower.error or self._recorder.trouble
         if error is not None:
             return str(error)

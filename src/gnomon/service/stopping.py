@@ -1,8 +1,8 @@
-"""When a gateway stops, and the first step of it: it accepts no new connections.
+"""The start of a gateway's shutdown: when it begins, and how new connections are refused.
 
 uvicorn stops accepting at once. But the process that started the gateway has the listening socket
-too, until the gateway has ended, and meanwhile the kernel would go on taking connections: clients
-that wait for an answer, and in the end are cut off. Refused, they can turn to another server.
+too. So the kernel would accept connections until the gateway has ended: their clients would wait
+and in the end be disconnected. Clients that are refused can use another server.
 """
 
 from __future__ import annotations
@@ -30,16 +30,19 @@ __all__ = [
 
 POLL_SECONDS = 0.05
 SERVER = "_GNOMON_SERVER"
-"""The variable that tells gateways the process id of the process that starts them."""
+"""The variable with the process id of the process that starts gateways."""
 COMMAND = "_GNOMON_COMMAND"
-"""The variable that tells that process the id of the command that started it, and ends with it."""
+"""The variable with the process id of the command that started that process, and ends it."""
 LOOK_SECONDS = 0.5
 
 logger = logging.getLogger("gnomon")
 
 
 def is_server() -> None:
-    """To be called in the process that serves a deployment, before it starts gateways."""
+    """Mark this process as the one that starts gateways, before it starts any.
+
+    If a command started this process, it ends with that command.
+    """
     os.environ[SERVER] = str(os.getpid())
     command = os.environ.pop(COMMAND, None)
     if command is not None:
@@ -47,9 +50,9 @@ def is_server() -> None:
 
 
 def stop_without_server() -> None:
-    """Stop in good order, as on SIGTERM, once the process that starts gateways was killed.
+    """Shut down, as on SIGTERM, once the process that starts gateways was killed.
 
-    Nobody would start this gateway again, and no other server could listen where it does. To be
+    Otherwise this gateway would not be restarted, and no other server could use its port. To be
     called from the event loop.
     """
     server = os.environ.get(SERVER)
@@ -63,7 +66,7 @@ def stop_without_server() -> None:
 
 
 def when_told_to_stop(act: Callable[[], None]) -> None:
-    """On SIGTERM or SIGINT, call this from the event loop, after what else is done on the signal.
+    """Call ``act`` on the event loop on SIGTERM or SIGINT, after the existing signal handler.
 
     To be called in the main thread, from the event loop.
     """
@@ -80,17 +83,17 @@ def when_told_to_stop(act: Callable[[], None]) -> None:
 
 
 def refuse_connections() -> Callable[[], None]:
-    """What has the sockets that this process listens to now refuse connections, when it is called.
+    """Return a function that makes the sockets on which this process listens refuse connections.
 
-    Only for a gateway that shares them with no other, which could listen no more either. One that
-    is started again listens again.
+    Only for a gateway that does not share them with another, which could not listen any more
+    either. A gateway that is started again listens again.
     """
     loop, sockets = asyncio.get_running_loop(), listening()
     return lambda: _refuse(loop, sockets)
 
 
 def _refuse(loop: asyncio.AbstractEventLoop, sockets: list[tuple[int, socket.socket]]) -> None:
-    """Once uvicorn has closed its own descriptors, or it would take the end for an error."""
+    """Refuse connections once uvicorn has closed its descriptors; before, it would be an error."""
     if any(_is_open(number, listener) for number, listener in sockets):
         loop.call_later(POLL_SECONDS, _refuse, loop, sockets)
         return
@@ -106,7 +109,7 @@ def _is_open(number: int, listener: socket.socket) -> bool:
 
 
 def listening() -> list[tuple[int, socket.socket]]:
-    """This process's listening sockets: the descriptor of each, and one of our own."""
+    """Return this process's listening sockets: the descriptor of each, and a duplicate."""
     found = []
     with ExitStack() as failing:
         for number in [number for number in own_descriptors() if _is_socket(number)]:

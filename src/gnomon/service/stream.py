@@ -1,4 +1,4 @@
-"""A client's connection as bytes: when it is read, how long the client may take, how it closes."""
+"""A client's connection at the level of bytes: reading, time limits and closing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import socket
 from abc import abstractmethod
 
-from gnomon.compat.platform import limit_unread
+from gnomon.compat.platform import limit_unread, unread_bytes
 from gnomon.compat.uvicorn import Config, ServerState
 from gnomon.errors import GnomonError
 from gnomon.service.connection_limits import (
@@ -23,20 +23,21 @@ from gnomon.service.http import CLOSE, error_response, response, too_slow
 __all__ = ["ClientStream"]
 
 _LATE_SECONDS = 0.05
-"""A limit noticed later than this is extended by as much. The process was stopped or busy, and the
-event loop calls timers before it reads what the client may have sent in time."""
+"""A limit whose timer fires later than this is extended by this much: the process was stopped or
+busy, and the event loop calls timers before it reads bytes that the client may have sent in
+time."""
 
 
 class ClientStream(asyncio.Protocol):
     """The transport of one client's connection to a front door, and its limits.
 
-    ``client_seconds`` of the settings is the limit on a client that has asked nothing yet, on the
-    head of a request, and on an answer that is not taken. The limit on bodies is the front door's,
-    which can log what it refuses.
+    The setting ``client_seconds`` limits the time before a first request, for the head of a
+    request, and for an answer that is not taken. The front door limits the time for bodies, because
+    it can log what it refuses.
 
-    What a subclass keeps here: ``_received``, the bytes that no request has taken yet; ``_busy``,
-    whether a request is under way; ``_framing``, how its body ends, until it has; ``_scanned``, how
-    much of a head that has not come whole was looked at.
+    Attributes that subclasses set: ``_received``, the bytes that do not belong to a request yet;
+    ``_busy``, whether a request is under way; ``_framing``, the framing of its body until the body
+    ends; ``_scanned``, how many bytes of an incomplete head were checked.
     """
 
     def __init__(self, config: Config, server_state: ServerState) -> None:
@@ -59,20 +60,20 @@ class ClientStream(asyncio.Protocol):
         self._behind = False
         self._until = math.inf
         self._timer: asyncio.TimerHandle | None = None
-        # By then every request was answered; what still runs are control calls.
+        # By then every request was answered; only control calls may still run.
         config.timeout_graceful_shutdown = int(settings.deadline + 2 * STOP_SECONDS + 1)
 
     @abstractmethod
     def _next(self) -> None:
-        """Go on with what was received."""
+        """Continue with the received bytes."""
 
     @property
     def owes(self) -> bool:
-        """Whether a whole request was received and its answer was not written yet."""
+        """Whether a complete request was received and its answer was not written yet."""
         return self._busy and self._framing is None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has connected."""
+        """Begin with a client that has connected; refuse it if there are too many."""
         self.transport = transport
         self._writable = asyncio.Event()
         self._writable.set()
@@ -89,7 +90,7 @@ class ClientStream(asyncio.Protocol):
         self._expect(self._client_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone."""
+        """Clean up after the connection has closed."""
         self._ended = True
         self.server_state.connections.discard(self)
         if self._timer is not None:
@@ -97,28 +98,36 @@ class ClientStream(asyncio.Protocol):
         self._writable.set()
 
     def pause_writing(self) -> None:
-        """The client takes its answers too slowly."""
+        """Stop handling requests, because the client takes its answers too slowly."""
         self._writable.clear()
         self._behind = True
 
     def resume_writing(self) -> None:
-        """The client has caught up; time that its requests waited for that does not count."""
+        """Continue with requests; the time they waited for the client does not count."""
         self._writable.set()
         self._behind = False
         self._read_at = self.loop.time()
         self._next()
 
     def shutdown(self) -> None:
-        """The server stops: close, once what is under way is answered."""
+        """Close, once the request under way is answered, because the server stops."""
         self._closes = True
         self._end_soon()
         if not self._busy:
             self.transport.close()
 
+    def unread(self) -> int:
+        """Bytes that were written and that the client's system has not taken yet, as far as this
+        one says."""
+        if self.transport.is_closing():
+            return 0
+        waiting = self.transport.get_write_buffer_size()
+        return waiting + unread_bytes(self.transport.get_extra_info("socket"))
+
     # Reading.
 
     def _hold(self, waited: float = 0.0) -> None:
-        """Read no more for now: what came waits for the request under way."""
+        """Pause reading while received bytes wait for the request under way."""
         if not self._paused:
             self._read_at = self.loop.time() - waited
             self._pause()
@@ -129,7 +138,7 @@ class ClientStream(asyncio.Protocol):
             self.transport.pause_reading()
 
     def _read_on(self) -> None:
-        """Read, unless what came already waits for the request under way."""
+        """Resume reading, unless received bytes wait for the request under way."""
         if self._paused and not self.owes and not self.transport.is_closing():
             self._paused = False
             self.transport.resume_reading()
@@ -137,13 +146,13 @@ class ClientStream(asyncio.Protocol):
     # Time.
 
     def _begin(self) -> None:
-        """A request is under way."""
+        """Record that a request is under way."""
         self._busy, self._scanned, self._until = True, 0, math.inf
 
     def _expect(self, seconds: float) -> None:
-        """Set the time limit for what the client must do next.
+        """Set the time limit for the client's next action.
 
-        One timer serves all limits: it is set again when it goes off, not at each request.
+        One timer is used for all limits: it is set again when it fires, not at each request.
         """
         self._until = self.loop.time() + seconds
         if self._timer is None or self._until < self._timer.when():
@@ -168,7 +177,7 @@ class ClientStream(asyncio.Protocol):
             self._close()
 
     def _end_soon(self) -> None:
-        """Close in a while, or once the client is owed no answer; whatever the client does."""
+        """Close after some time, once no answer is outstanding, even if the client does not."""
         self.loop.call_later(STOP_SECONDS, self._end)
 
     def _end(self) -> None:
@@ -193,10 +202,10 @@ class ClientStream(asyncio.Protocol):
         self.transport.write(response(status, body, headers))
 
     def _close(self, *, linger: bool = False) -> None:
-        """Close; while the client may still be sending, so that it can read its answer first.
+        """Close; if the client may still be sending, first give it time to read its answer.
 
-        Closed at once, the kernel would answer what still comes with a reset, which takes the
-        answer from a client that has not read it: RFC 9112, section 9.6.
+        If the connection were closed at once, the kernel would answer further bytes with a reset,
+        and a client that has not read the answer would lose it: RFC 9112, section 9.6.
         """
         if self._ended:
             return

@@ -1,4 +1,4 @@
-"""What a client sends in a stream of records, and how it reads the answers: all but the I/O."""
+"""The records that a client sends in a stream, and the reading of the answers, without the I/O."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ __all__ = [
 ]
 
 CHUNK_ROWS = 2_048
-"""Rows that a client makes text of at a time."""
+"""Rows that a client encodes at a time."""
 
 
 class Talk(Protocol[T_co]):
-    """What is said in a stream, in either format."""
+    """The encoding of a stream's rows and the decoding of its answers, in either format."""
 
     def encode(self, chunk: Any) -> bytes:
-        """Rows as a part of the body."""
+        """Encode rows as a part of the body."""
 
     def last(self) -> bytes:
-        """What ends the body."""
+        """Return the end of the body."""
 
     def answers(self, data: bytes) -> Sequence[T_co]:
-        """The answers in what came."""
+        """Return the answers in received bytes."""
 
     def end(self) -> None:
-        """No more comes."""
+        """Check, at the end of the answers, that every row has one."""
 
 
 Progress = Callable[[int], None]
@@ -60,8 +60,8 @@ class StreamRow(Row, frozen=True, kw_only=True):
 
     Attributes:
         line: its number in the stream, from 1.
-        request_id: of the batch that it was scored in, in the inference log.
-        row: its number in that.
+        request_id: the name, in the inference log, of the batch in which it was scored.
+        row: its number in that batch.
         artifact: the tag of the artifact that answered; it changes with a promotion.
     """
 
@@ -72,10 +72,10 @@ class StreamRow(Row, frozen=True, kw_only=True):
 
 
 class RowStream:
-    """Lines that are sent, and the answers in the lines that come.
+    """A stream of JSON lines: rows that are sent, and the answers that are received.
 
     Args:
-        columns: the names of rows that have none.
+        columns: the column names, for rows without names.
         progress: see :data:`Progress`.
         where: the server's URL, for errors.
     """
@@ -90,14 +90,14 @@ class RowStream:
         self._read = msgspec.json.Decoder(StreamRow).decode
 
     def last(self) -> bytes:
-        """What ends the stream: nothing."""
+        """Return the end of the stream: nothing."""
         return b""
 
     def encode(self, chunk: Any) -> bytes:
-        """Rows as lines.
+        """Encode rows as lines.
 
         Raises:
-            InvalidRequest: they are nothing that can be sent.
+            InvalidRequest: the rows cannot be sent.
         """
         found = records(chunk, self._columns)
         lines = [
@@ -108,11 +108,11 @@ class RowStream:
         return b"".join(line + b"\n" for line in lines)
 
     def answers(self, data: bytes) -> list[StreamRow]:
-        """The answers in what came.
+        """Return the answers in received bytes.
 
         Raises:
-            GnomonError: the one that the server ended the stream with.
-            ServerError: these are no answers of Gnomon's.
+            GnomonError: the error with which the server ended the stream.
+            ServerError: these are not answers from Gnomon.
         """
         lines = (self._tail + data).split(b"\n")
         self._tail = lines.pop()
@@ -123,16 +123,17 @@ class RowStream:
         return rows
 
     def end(self) -> None:
-        """No more comes.
+        """Check, at the end of the answers, that every row has one.
 
         Raises:
-            ServerError: there are fewer answers than rows.
+            ServerError: the number of answers differs from that of rows.
         """
         if self._tail or self._answered != self._sent:
+            cut = " and the beginning of a line" if self._tail else ""
             raise ServerError(
-                f"expected {self._sent:,} answers, got {self._answered:,}",
+                f"expected {self._sent:,} answers, got {self._answered:,}{cut}",
                 where=self._where,
-                hint="send the rest again",
+                hint="send the remaining rows again",
             )
 
     def _answer(self, line: bytes) -> StreamRow:
@@ -143,13 +144,13 @@ class RowStream:
 
 
 class Chunks:
-    """Rows some at a time, of what a source of rows gives one after the other."""
+    """Groups the parts of a source of rows into chunks of limited size."""
 
     def __init__(self) -> None:
         self._records: list[Any] = []
 
     def add(self, part: Any) -> Iterator[Any]:
-        """The chunks that are complete with a record, a frame, a table or a list of records."""
+        """Add a record, a frame, a table or a list of records; yield the complete chunks."""
         record = one_record(part)
         if record is not None:
             self._records.append(record)
@@ -161,19 +162,19 @@ class Chunks:
             yield slice_of(part, start, CHUNK_ROWS)
 
     def rest(self) -> Iterator[Any]:
-        """The chunk that is not full."""
+        """Yield the remaining chunk, which is not full."""
         if self._records:
             yield self._records
             self._records = []
 
 
 def parts_of(rows: Any) -> Iterable[Any]:
-    """What there is to iterate over: a frame or a table is one part.
+    """Return the parts of a source of rows; a frame or a table is one part.
 
     Raises:
-        InvalidRequest: nothing; the message says what can be given.
+        InvalidRequest: ``rows`` is of a kind that is not accepted; the message lists the others.
     """
-    if callable(getattr(rows, "iter_batches", None)):  # Of a Parquet file.
+    if callable(getattr(rows, "iter_batches", None)):  # A Parquet file.
         batches: Iterable[Any] = rows.iter_batches(CHUNK_ROWS)
         return batches
     if hasattr(rows, "columns") or is_nameless(rows) or one_record(rows) is not None:
@@ -183,13 +184,13 @@ def parts_of(rows: Any) -> Iterable[Any]:
     raise InvalidRequest(
         f"expected rows, got {type(rows).__module__}.{type(rows).__qualname__}",
         where="$",
-        hint="give a frame, an Arrow table, or what iterates over records, frames or batches, "
+        hint="give a frame, an Arrow table, or an iterable of records, frames or batches, "
         "such as pandas.read_csv(…, chunksize=2048) or pyarrow.parquet.ParquetFile(…)",
     )
 
 
 def chunked(rows: Any) -> Iterator[Any]:
-    """Rows some at a time: of a frame, a table, or whatever iterates over records or frames."""
+    """Yield chunks of rows from a frame, a table, or an iterable of records or frames."""
     chunks = Chunks()
     for part in parts_of(rows):
         yield from chunks.add(part)
@@ -197,7 +198,7 @@ def chunked(rows: Any) -> Iterator[Any]:
 
 
 async def chunked_async(rows: Any) -> AsyncIterator[Any]:
-    """The same, also of what iterates asynchronously."""
+    """Yield the same chunks, also from an asynchronous iterable."""
     if not isinstance(rows, AsyncIterable):
         for chunk in chunked(rows):
             yield chunk

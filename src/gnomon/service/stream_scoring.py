@@ -1,7 +1,7 @@
-"""Scores the parts of streams: each is an ordinary request, and a refused record one of its own.
+"""The scoring of streams: each part is an ordinary request, and so is each refused record.
 
 So a million rows in one connection are checked, batched, logged, shadowed and counted as if they
-had come in requests of some thousand rows.
+had been sent in requests of some thousand rows.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from gnomon.settings import Settings
 __all__ = ["Part", "RefusedRow", "ScoredPart", "StreamScorer"]
 
 REFUSED_AT_ONCE = 64
-"""Refused records logged in one turn of the event loop; each is a request of its own."""
+"""Refused records logged in one turn of the event loop; each is a separate request."""
 ROWS_UNTIL_LIVE = 1_000
-"""How many rows a part has when there is no lane to say how many are best."""
+"""The rows of a part while no artifact is live whose lane has a best number."""
 
 
 class Part(NamedTuple):
@@ -37,7 +37,7 @@ class Part(NamedTuple):
     Attributes:
         form: ``lines`` or ``arrow``; see :class:`~gnomon.service.codec_messages.ReadRecords`.
         payload: the records.
-        numbers: of each in the stream.
+        numbers: the number of each record in the stream.
     """
 
     form: str
@@ -46,7 +46,7 @@ class Part(NamedTuple):
 
 
 class RefusedRow(NamedTuple):
-    """A record that the contract refuses: its place in its part, its request and the error."""
+    """A record that the contract refuses: its position in its part, its request and the error."""
 
     place: int
     request_id: str
@@ -54,15 +54,16 @@ class RefusedRow(NamedTuple):
 
 
 class ScoredPart(NamedTuple):
-    """What came of a part.
+    """The result of a part.
 
     Attributes:
         part: the part.
-        request_id: of the records that were not refused.
-        answer: to these; None if there are none. If its status is not 200 nothing was scored.
+        request_id: the id of the request with the records that were not refused.
+        answer: the answer to these; None if all were refused. If its status is not 200, nothing was
+            scored.
         refused: the records that the contract refuses.
-        artifact: which answered; empty if nothing did.
-        contract: of that artifact.
+        artifact: the artifact that answered; empty if none did.
+        contract: the contract of that artifact.
     """
 
     part: Part
@@ -79,19 +80,19 @@ class ScoredPart(NamedTuple):
 
     @property
     def places(self) -> list[int]:
-        """Where in the part the records are that were not refused."""
+        """The positions in the part of the records that were not refused."""
         refused = {row.place for row in self.refused}
         return [place for place in range(len(self.part.numbers)) if place not in refused]
 
 
 class StreamScorer:
-    """Hands the parts of streams to the lane that is live at the time.
+    """Passes each part of a stream to the lane that is live at that time.
 
     Args:
-        settings: the deadline of a part, and the most rows of one.
-        follower: knows which lane is live, or why none is.
-        recorder: logs and answers what reaches no lane.
-        metrics: the counters that rows are added to.
+        settings: have the most rows of a part.
+        follower: has the live lane, or why there is none.
+        recorder: logs and answers records that do not reach a lane.
+        metrics: counts rows.
     """
 
     def __init__(
@@ -104,14 +105,14 @@ class StreamScorer:
 
     @property
     def rows(self) -> int:
-        """How many rows the next part of a stream should have, at most."""
+        """The most rows that the next part of a stream should have."""
         lane = self._follower.live
         return ROWS_UNTIL_LIVE if lane is None else lane.stream_rows
 
     async def score(self, part: Part, client_id: str | None) -> ScoredPart:
-        """Have a part scored; all of it is in the log before this returns.
+        """Score a part; all its records are in the log before this returns.
 
-        It waits for room in the queue: where requests are shed, a stream is slowed down.
+        Waits for room in the queue: a full queue sheds requests, but only slows down streams.
         """
         rows = len(part.numbers)
         while (lane := self._follower.live) is not None and not lane.has_room(rows):
@@ -135,7 +136,7 @@ class StreamScorer:
         body: bytes,
         batch: pa.RecordBatch | None,
     ) -> ScoredPart:
-        """Queue the records that were read, and log those that were not."""
+        """Queue the records that were decoded, and log those that were refused."""
         self._metrics.unknown(records.unknown)
         answer, request = None, PendingRequest(new_request_id(), client_id, body, _nobody)
         if batch is not None:
@@ -156,7 +157,7 @@ class StreamScorer:
     async def _reject(
         self, refused: Sequence[RefusedRecord], client_id: str | None, lane: Lane
     ) -> list[RefusedRow]:
-        """Log what the contract refuses, each record as a request."""
+        """Log the records that the contract refuses, each as a request."""
         rows: list[RefusedRow] = []
         logged: list[asyncio.Future[Answer]] = []
         for number, record in enumerate(refused):
@@ -175,11 +176,12 @@ class StreamScorer:
     async def _fail(
         self, part: Part, client_id: str | None, lane: Lane | None, error: GnomonError
     ) -> ScoredPart:
-        """Log that nothing of a part was scored; its records are not in the log."""
+        """Log that a part was not scored; its records are not in the log."""
         answer, reply = promise()
         request = PendingRequest(new_request_id(), client_id, b"", reply)
         rows = len(part.numbers)
-        request.rows = [None] * (rows if rows <= self._settings.body_rows else 1)  # Or so it says.
+        # The client's row count is not trusted beyond the limit.
+        request.rows = [None] * (rows if rows <= self._settings.body_rows else 1)
         kinds = {InvalidRequest: "rejected", DeadlineExceeded: "timed_out"}
         outcome = next((told for kind, told in kinds.items() if isinstance(error, kind)), "failed")
         self._metrics.received(len(request.rows))
@@ -189,7 +191,7 @@ class StreamScorer:
 
 
 def _nobody(answer: Answer) -> None:
-    """Nobody waits for it."""
+    """Ignore an answer for which no client waits."""
 
 
 def _too_many(rows: int, most: int) -> BodyTooLarge:

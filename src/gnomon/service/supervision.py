@@ -1,9 +1,9 @@
-"""Restart a gateway soon after it has ended.
+"""The prompt restart of a gateway that has ended.
 
 BentoML's processes are supervised by circus, which checks them every ten seconds. Clients would
-wait that long for the next gateway, so circus is told to check more often. In a container that
-BentoML built it would start none again: the server would end with its last gateway, and with it the
-worker that the next one could take over.
+wait that long for the next gateway, so circus is set to check more often. In a container that
+BentoML built, circus would not restart gateways: the server would end with its last gateway, and
+with it the worker that the next gateway could take over.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LOOK_SECONDS = 0.1
 
 
 class PromptArbiter(Arbiter):  # type: ignore[misc]
-    """The process that starts gateways, and starts one again as soon as it has ended."""
+    """The arbiter, which starts gateways, and restarts one as soon as it has ended."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "check_delay": LOOK_SECONDS})
@@ -26,7 +26,7 @@ class PromptArbiter(Arbiter):  # type: ignore[misc]
             watcher.respawn = True
 
     def manage_watchers(self) -> Any:
-        """Start what has ended again, unless the arbiter is just starting or stopping it all."""
+        """Restart processes that have ended, unless the arbiter starts or stops all of them."""
         try:
             return super().manage_watchers()
         except ConflictError:
@@ -34,5 +34,5 @@ class PromptArbiter(Arbiter):  # type: ignore[misc]
 
 
 def restart_promptly() -> None:
-    """To be called in the process that serves a deployment, before it makes its arbiter."""
+    """Make BentoML use :class:`PromptArbiter`; to be called before it makes its arbiter."""
     supervise_with(PromptArbiter)

@@ -1,14 +1,15 @@
-"""The live workers of a gateway that was killed, taken over by the next gateway.
+"""The takeover of a killed gateway's live workers by the next gateway.
 
 The process that starts gateways makes a pair of sockets for each slice before it starts any. A
-gateway sends itself one packet over its pair, the *offer*: the descriptors of its live workers. It
-is never read while the gateway runs, so the kernel keeps the descriptors open when the gateway is
-killed, until the process that starts gateways ends too. Then nobody has the tether of a worker any
-more, and it ends (:mod:`gnomon.worker.adopted_process`). The next gateway looks at the offer of
-its slice.
+gateway sends itself one packet over its pair, the *offer*: the descriptors of its live workers. The
+offer is not read while the gateway runs, so the kernel keeps the descriptors open when the gateway
+is killed, until the process that starts gateways ends too. Then no process has a worker's tether
+any more, and the worker ends (:mod:`gnomon.worker.adopted_process`). The next gateway reads the
+offer of its slice.
 
-A worker is taken over only if this gateway would start the very same: the same artifact, settings
-and environment, the same files of Gnomon and the same installed packages. Any other is killed.
+A worker is taken over only if this gateway would start an identical one: the same artifact,
+settings and environment, the same files of Gnomon and the same installed packages. Any other is
+killed.
 """
 
 from __future__ import annotations
@@ -39,17 +40,17 @@ __all__ = ["Takeover", "prepare_takeover"]
 logger = logging.getLogger("gnomon")
 
 PAIRS = "_GNOMON_TAKEOVER"
-"""The variable that tells gateways the descriptors of the pairs: ``7-8,9-10`` for two slices."""
+"""The variable with the descriptors of the pairs: ``7-8,9-10`` for two slices."""
 A_HANDLE = 3
-"""Descriptors of one worker in an offer."""
+"""The number of descriptors of one worker in an offer."""
 
 
 def prepare_takeover(slices: int) -> None:
-    """To be called in the process that serves a deployment, before it starts gateways.
+    """Make the pairs of sockets; to be called in the serving process before it starts gateways.
 
-    It becomes the parent of what a killed gateway leaves: it waits for all its children, so none
-    stays as a zombie, and whoever lists the processes of a server finds them. In the portable way
-    nothing is left and nothing is taken over: the next gateway loads the artifact again.
+    This process also becomes the parent of a killed gateway's children. It waits for all its
+    children, so none remains as a zombie, and they are listed among the server's processes. In the
+    portable implementation nothing is taken over: the next gateway loads the artifact again.
     """
     if IS_PORTABLE:
         return
@@ -58,9 +59,9 @@ def prepare_takeover(slices: int) -> None:
 
 
 class Takeover:
-    """What this gateway found of the one before, and what it leaves to the next.
+    """The workers that this gateway found from the previous one, and its offer to the next.
 
-    To be made when nothing is loaded yet.
+    To be made before an artifact is loaded.
 
     Args:
         settings: the slice's settings.
@@ -76,14 +77,14 @@ class Takeover:
             return
         try:
             self._look()
-        except (OSError, ValueError) as error:  # Such as that of another version of Gnomon.
-            logger.warning("cannot read what the previous gateway offers: %s", error)
+        except (OSError, ValueError) as error:  # Such as an offer of another version of Gnomon.
+            logger.warning("cannot read the offer of the previous gateway: %s", error)
             self._withdraw()
 
     def claim(self, artifact: Artifact) -> list[HolderHandle]:
-        """The workers found, if they are what would be started for an artifact now.
+        """Return the workers found, if they are identical to those an artifact would get now.
 
-        Others are killed. What was claimed is not found again.
+        Other workers are killed. A second call returns none.
         """
         if self._of != self._identity(artifact):
             self._end_found()
@@ -91,10 +92,10 @@ class Takeover:
         return found
 
     def offer(self, live: Lane | None) -> None:
-        """Leave the workers of what is live to the next gateway, should this one be killed.
+        """Offer the live workers to the next gateway, in case this one is killed.
 
-        Called now and then: a worker that was replaced is offered again. What was found and
-        is not claimed by now is ended: the artifact was refused, or could not be read.
+        To be called regularly: a worker that was replaced is offered again. Workers that were found
+        but not claimed by now are ended: their artifact was refused, or could not be read.
         """
         self._end_found()
         if self._ends is None or live is None:
@@ -116,7 +117,7 @@ class Takeover:
             os.close(me)
 
     def close(self) -> None:
-        """Leave nothing: this gateway stops as it was told to."""
+        """Withdraw the offer, because this gateway stops intentionally."""
         self._end_found()
         if self._ends is not None:
             self._withdraw()
@@ -125,14 +126,14 @@ class Takeover:
             self._ends = None
 
     def _look(self) -> None:
-        """Take what the offer names, and leave the offer: this gateway may be killed as well."""
+        """Take the workers in the offer without removing it, as this gateway may be killed too."""
         assert self._ends is not None
         try:
             packet, numbers = recv_packet(self._ends[1], socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         owner, *rest = numbers
-        if not _has_ended(owner):  # Two gateways of one slice: this one has no business here.
+        if not _has_ended(owner):  # Another gateway of this slice runs: leave its workers alone.
             for end in self._ends:
                 end.close()
             self._ends = None
@@ -161,7 +162,7 @@ class Takeover:
             return
 
     def _identity(self, artifact: Artifact) -> str:
-        """What a worker of an artifact is that this gateway starts."""
+        """Return the identity of the workers that this gateway would start for an artifact."""
         parts = [self._process, artifact.digest, str(artifact.path)]
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
@@ -175,7 +176,7 @@ def _inheritable_pair() -> str:
 
 
 def _own_pair() -> tuple[socket.socket, socket.socket] | None:
-    """This slice's pair. Those of other slices are closed, or they would live as long as this."""
+    """Return this slice's pair, and close those of other slices, which must not keep them open."""
     pairs = [pair.split("-") for pair in os.environ.pop(PAIRS, "").split(",") if pair]
     mine = (bentoml.server_context.worker_index or 1) - 1
     own = None
@@ -192,7 +193,7 @@ def _own_pair() -> tuple[socket.socket, socket.socket] | None:
 
 
 def _fingerprint(settings: Settings) -> str:
-    """What all workers that this process starts have in common."""
+    """Return the identity that all workers started by this process share."""
     home = Path(gnomon.__file__).parent
     files = [(path, path.stat()) for path in sorted(home.rglob("*.py"))]
     packages = [Path(name) for name in sys.path if name.endswith("-packages")]

@@ -1,4 +1,4 @@
-"""The asyncio tasks of a slice: what is repeated while it runs, and what is still closing."""
+"""The asyncio tasks of a slice: repeated tasks, and tasks that still have to finish."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Tasks:
-    """Starts tasks in the running event loop, and sees to their end."""
+    """Starts tasks in the running event loop, and waits for their end."""
 
     def __init__(self) -> None:
         self._repeated: set[asyncio.Task[None]] = set()
@@ -25,25 +25,26 @@ class Tasks:
     def repeat(self, name: str, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Do ``work`` at once and then every ``seconds``, until :meth:`stop_repeating`.
 
-        An error does not end it, and is logged under ``name`` when it is a new one.
+        An error does not end the repetition; it is logged under ``name`` unless it is the same as
+        the last one.
         """
         task = asyncio.get_running_loop().create_task(_repeat(name, seconds, work))
         self._repeated.add(task)
 
     def finish(self, closing: Coroutine[Any, Any, None]) -> None:
-        """Let something finish while the slice goes on."""
+        """Run a coroutine to its end while the slice continues."""
         task = asyncio.get_running_loop().create_task(closing)
         self._finishing.add(task)
         task.add_done_callback(self._finished)
 
     async def stop_repeating(self) -> None:
-        """Cancel what is repeated; return when all of it has ended."""
+        """Cancel the repeated tasks, and wait until all have ended."""
         for task in self._repeated:
             task.cancel()
         await asyncio.gather(*self._repeated, return_exceptions=True)
 
     async def finished(self) -> None:
-        """Return when nothing is finishing any more."""
+        """Wait until the tasks of :meth:`finish` have ended."""
         while self._finishing:
             await asyncio.wait(self._finishing)
 
@@ -67,7 +68,7 @@ async def _repeat(name: str, seconds: float, work: Callable[[], Awaitable[None]]
 
 
 async def close_all(*closings: Callable[[], Awaitable[None]]) -> None:
-    """Close several things at the same time, and each whatever becomes of the others.
+    """Close several objects at the same time, each even if another one fails.
 
     Raises:
         BaseException: the first error; the others are logged.
@@ -83,10 +84,10 @@ async def close_all(*closings: Callable[[], Awaitable[None]]) -> None:
 def closing(
     close: Callable[[], Awaitable[None]],
 ) -> Callable[[object, BaseException | None, object], Awaitable[bool]]:
-    """What :meth:`contextlib.AsyncExitStack.push_async_exit` takes, to close something.
+    """Return a function for :meth:`contextlib.AsyncExitStack.push_async_exit` that calls ``close``.
 
-    Where an error is on its way out already, one of the closing is logged and does not take its
-    place.
+    If an exception is already being raised, an error of ``close`` is logged and does not replace
+    it.
     """
 
     async def leave(kind: object, error: BaseException | None, traceback: object) -> bool:
@@ -102,10 +103,10 @@ def closing(
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Like :func:`asyncio.to_thread`, but for functions that take or hold something.
+    """Run a function in a thread, as :func:`asyncio.to_thread`, and wait for it when cancelled.
 
-    A thread cannot be cancelled. Were it left behind, it could still take a lock, or write a file,
-    after that was given up or removed; so when the caller is cancelled this waits for its end.
+    A thread cannot be cancelled. If the caller did not wait, the thread could still acquire a lock
+    that was released, or write a file that was removed.
     """
     work = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
     try:

@@ -1,4 +1,4 @@
-"""The totals over the slices of a deployment."""
+"""The totals over all slices of a deployment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WORST_FIRST = ("failing", "starting", "at rest", "running")
 
 
 def total(slices: Sequence[Status]) -> Status:
-    """One status for at least one slice: counts added up; of times and states the worst."""
+    """Combine the statuses of at least one slice: the sums of counts, the worst time and state."""
     lives = [one.live for one in slices if one.live is not None]
     return structs.replace(
         slices[0],

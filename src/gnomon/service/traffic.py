@@ -1,7 +1,7 @@
-"""BentoML's HTTP metrics, with labels that no client can choose.
+"""BentoML's HTTP metrics, with labels that clients cannot choose.
 
 BentoML labels its counters with the path of the request. Each new path that a client requests would
-add series that stay in memory, in the metrics' files and in Prometheus for ever.
+add series that stay in memory, in the metrics' files and in Prometheus forever.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ __all__ = ["OTHER", "count_by_route"]
 OTHER = "other"
 """The label of every path without a route."""
 ASKED = "gnomon.path"
-"""Where a scope keeps the path that was asked for while BentoML sees the route's."""
+"""The key of a scope for the requested path, while BentoML sees the path of the route."""
 
 
 def count_by_route() -> None:
-    """Have BentoML's applications count with :class:`TrafficMetrics`."""
+    """Make BentoML's applications count with :class:`TrafficMetrics`."""
     count_traffic_with(TrafficMetrics)
 
 
 class TrafficMetrics(RunnerTrafficMetricsMiddleware):
-    """Counts a request under the path of its route, as it was declared, or as ``other``."""
+    """Counts a request under the declared path of its route, or as ``other``."""
 
     def __init__(self, app: ASGI, **options: Any) -> None:
         super().__init__(_with_asked_path(app), **options)
@@ -42,7 +42,7 @@ class TrafficMetrics(RunnerTrafficMetricsMiddleware):
 
 
 def route_of(scope: Scope, routes: Iterable[BaseRoute]) -> str:
-    """The declared path of the route that takes a request: ``/items/{id}``, not ``/items/7``."""
+    """Return the declared path of a request's route: ``/items/{id}``, not ``/items/7``."""
     for route in routes:
         match, _ = route.matches(scope)
         if match is not Match.NONE:

@@ -1,1 +1,1 @@
-"""The shadow: the feed that follows the log and scores each request again, and its accounting."""
+"""Shadows: the feed that follows the log and scores each request again, and the row accounts."""

@@ -1,7 +1,7 @@
-"""The counts of a shadow: one struct, extended by every file, report and answer about a shadow.
+"""The counts of a shadow: structs that every file, report and answer about a shadow extends.
 
 A field keeps its name from the feed's state on disk to the answer of ``GET /gnomon/status``. No
-data library is imported here: clients read the last of these.
+data library is imported here, because HTTP clients import this module too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShadowOutcomes(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows a shadow is done with.
+    """The rows that a shadow has finished.
 
     Attributes:
         scored: rows it answered.
@@ -42,13 +42,13 @@ class ShadowOutcomes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShadowCounts(ShadowOutcomes, frozen=True, kw_only=True):
-    """And how its answers compare with live's.
+    """The finished rows of a shadow, and how its answers compare with live's.
 
     Attributes:
-        compared: scored rows whose answer compares with live's.
-        disagreed: of those, the rows beyond the policy's tolerance.
-        decided: of those, the rows of which is known whether their decision changes.
-        flipped: of those, the rows whose decision changes.
+        compared: scored rows whose answer can be compared with live's.
+        disagreed: compared rows beyond the policy's tolerance.
+        decided: compared rows for which it is known whether their decision changes.
+        flipped: compared rows whose decision changes.
     """
 
     compared: int = 0
@@ -62,9 +62,10 @@ class OpenGate(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         gate: its name.
-        says: what was found, what is still needed, and about when that is there.
-        rows: rows still needed, where rows decide it.
-        seconds: until these have come, at the rate of the last minutes; None where none come.
+        says: what was found, what is still needed, and about when it will be available.
+        rows: rows still needed, if the gate waits for rows.
+        seconds: time until these rows arrive, at the rate of the last minutes; None if no rows
+            arrive.
     """
 
     gate: str
@@ -74,14 +75,14 @@ class OpenGate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShadowReport(ShadowCounts, frozen=True, kw_only=True):
-    """And what it has still to do: what a feed, its slice and a server each say of a shadow.
+    """The counts of a shadow and its present state, as a feed, a slice and a server report them.
 
     Attributes:
-        lagging: rows it has still to score.
+        lagging: rows it still has to score.
         behind_seconds: how long ago the oldest of those arrived; 0 when there is none.
         latency_ms: its worker's time per batch; None before the first batch.
         error: what keeps it from scoring, or from comparing.
-        open_gates: what a promotion still waits for; of the deployment, not of one slice.
+        open_gates: what a promotion still waits for, in the deployment, not in one slice.
     """
 
     lagging: int = 0
@@ -91,20 +92,20 @@ class ShadowReport(ShadowCounts, frozen=True, kw_only=True):
     open_gates: tuple[OpenGate, ...] = ()
 
     def count_eligible(self) -> int:
-        """Rows it has to score: scored, failed and lagging, to the row."""
+        """Return the number of eligible rows: exactly scored + failed + lagging."""
         return self.done + self.lagging
 
     def reported(self) -> dict[str, Any]:
-        """The fields that every report has, to make another kind of report from this one."""
+        """Return the fields common to all reports, to make another kind of report from this one."""
         return {name: getattr(self, name) for name in ShadowReport.__struct_fields__}
 
     def counts(self) -> dict[str, int]:
-        """Rows by outcome."""
+        """Return the counts of rows by name."""
         return {name: n for name, n in self.reported().items() if type(n) is int}
 
 
 def added(parts: Sequence[T]) -> T:
-    """The first of at least one, with every whole number added up over all."""
+    """Return the first of ``parts``, at least one, with the sum of all in each integer field."""
     counts = [name for name in parts[0].__struct_fields__ if type(getattr(parts[0], name)) is int]
     sums = {name: sum(getattr(part, name) for part in parts) for name in counts}
     return structs.replace(parts[0], **sums)

@@ -31,7 +31,8 @@ _KIND = Format(
     "heartbeat", FORMAT, hint="remove it if that slice is gone; a running one rewrites it"
 )
 STALE_SECONDS = 15.0
-"""A slice reports every ``follow_seconds``, half a second by default; this silent, it is gone."""
+"""A slice without a report for this long is gone; it reports every ``follow_seconds``, by default
+every half second."""
 
 
 class ShadowBeat(ShadowReport, frozen=True, kw_only=True, omit_defaults=True):
@@ -40,7 +41,7 @@ class ShadowBeat(ShadowReport, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         artifact: its tag.
         epoch: the rollout epoch it was started in.
-        pid: its feed process; None between two lives.
+        pid: its feed process; None between two processes.
         state: ``starting``, ``running`` or ``failing``.
         position: as in :class:`~gnomon.shadow.feed.progress.Progress`.
     """
@@ -53,7 +54,7 @@ class ShadowBeat(ShadowReport, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the rollout history had come: the number of decisions, and the last one's hash."""
+    """The recorded end of the rollout history: the number of decisions, and the last one's hash."""
 
     epoch: int
     sha256: str | None = None
@@ -70,16 +71,16 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
         pid: its gateway process.
         started: when the gateway started.
         updated: when this was written.
-        url: where the deployment is called, if the settings say.
+        url: the address of the deployment, if the settings have it.
         epoch: the last rollout decision it has carried out.
-        recorded: the last decision it knows of; see :mod:`gnomon.rollout.integrity`.
+        recorded: the last decision it has read; see :mod:`gnomon.rollout.integrity`.
         live: the artifact whose answers its clients get.
         previous: the artifact it keeps warm for a rollback.
         latency_ms: the live worker's time per batch; None before the first.
         shadows: the shadows it runs.
         books: rows by outcome since it started.
         error: why it is not ready, or cannot follow the rollout.
-        ended: whether it ended in good order, while rows waited for a shadow.
+        ended: whether it shut down properly, while rows still waited for a shadow.
     """
 
     format: int = FORMAT
@@ -101,24 +102,24 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     ended: bool = False
 
     def is_stale(self, now: datetime | None = None) -> bool:
-        """Whether it says nothing of the present: its slice has ended, or was silent for long."""
+        """Return whether it is out of date: its slice has ended, or has not reported for long."""
         if self.ended:
             return True
         age = (now or datetime.now(UTC)) - self.updated
         return age > timedelta(seconds=STALE_SECONDS)
 
     def shadow(self, artifact: str) -> ShadowBeat | None:
-        """What it says of one shadow; None if it runs no such."""
+        """Return the report on one shadow; None if the slice does not run it."""
         return next((beat for beat in self.shadows if beat.artifact == artifact), None)
 
 
 def write(storage: Storage, beat: Heartbeat) -> None:
-    """Replace what this slice said before."""
+    """Write the report of a slice, replacing its last one."""
     storage.write(_name(beat.model, beat.slice), msgspec.json.encode(beat))
 
 
 def end(storage: Storage, beat: Heartbeat) -> None:
-    """Leave in good order: forgotten, unless rows of the slice wait for a shadow."""
+    """Remove the report of a slice that shuts down; if rows wait for a shadow, mark it as ended."""
     if any(shadow.lagging for shadow in beat.shadows):
         write(storage, msgspec.structs.replace(beat, ended=True))
     else:
@@ -126,11 +127,11 @@ def end(storage: Storage, beat: Heartbeat) -> None:
 
 
 class Heartbeats(NamedTuple):
-    """What slices said: each heartbeat in the order of their names, and files that cannot be read.
+    """The last reports of all slices, in the order of their names, and files that cannot be read.
 
     Attributes:
-        beats: those that can be read, stale or not.
-        unreadable: by slice, why its file cannot be read; that slice may well be running.
+        beats: the heartbeats that can be read, stale or not.
+        unreadable: by slice, why its file cannot be read; the slice itself may be running.
     """
 
     beats: list[Heartbeat]
@@ -138,12 +139,12 @@ class Heartbeats(NamedTuple):
 
 
 def find(storage: Storage, model: str) -> Heartbeats:
-    """What every slice of a model last said. An unreadable file hides none of the others."""
+    """Return the last report of every slice of a model. Unreadable files do not hide the others."""
     found = Heartbeats([], {})
     for name in storage.names(f"slices/{model}"):
         content = storage.read(name)
         if content is None:
-            continue  # It ended in the meantime.
+            continue  # The slice ended in the meantime.
         try:
             found.beats.append(decode(content, Heartbeat, _KIND, name))
         except UnreadableFile as error:
@@ -152,12 +153,12 @@ def find(storage: Storage, model: str) -> Heartbeats:
 
 
 def read(storage: Storage, model: str) -> list[Heartbeat]:
-    """The heartbeats that can be read, for those to whom the others do not matter."""
+    """Return only the heartbeats that can be read."""
     return find(storage, model).beats
 
 
 def remove(storage: Storage, model: str, slice_name: str) -> None:
-    """Forget a slice that nobody waits for."""
+    """Remove the report of a slice."""
     storage.remove(_name(model, slice_name))
 
 

@@ -1,1 +1,1 @@
-"""Skew: online against offline for one artifact, by replay or a table, and why they differ."""
+"""Skew: online compared with offline for one artifact, by replay or a table, with the causes."""

@@ -1,4 +1,4 @@
-"""From counts to a report."""
+"""Build a report from what was counted."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ __all__ = ["Sides", "compose", "skew_limit"]
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What is compared with what.
+    """The two sides of a comparison.
 
     Attributes:
         kind: ``offline`` or ``replay``.
-        left: what the left side is called.
-        right: what the right side is called.
+        left: the name of the left side.
+        right: the name of the right side.
         against: the table or artifact on the right.
         replayed: the tag of the artifact a replay ran.
-        kinds: every column compared and what it is.
-        keys: the columns of ``about`` that name a row to people.
+        kinds: the kind of every column compared.
+        keys: the columns of ``about`` that identify a row to a reader.
         limit: the share of rows that may diverge, and the name of the rule.
-        command: reproduces the report.
-        unanswered: rows the right side has no answer to, by reason.
-        missed: rows not compared, by reason, beside those the log has no answer for.
+        command: the command that reproduces the report.
+        unanswered: rows for which the right side has no answer, by reason.
+        missed: rows not compared, by reason, without those for which the log has no answer.
     """
 
     kind: Literal["offline", "replay"]
@@ -69,13 +69,13 @@ def compose(
     traced: TracedRows | None = None,
     diagnosed: Diagnosed | None = None,
 ) -> Report:
-    """The report of everything that was compared.
+    """Build the report of everything that was compared.
 
     Args:
-        tally: sums and a sample.
+        tally: sums over all rows, and a sample of rows.
         source: the rows of the log.
         traced: sampled rows that were run again step by step.
-        diagnosed: where and why the sides part, and the ladder that was climbed.
+        diagnosed: where and why the sides differ, and the rungs of the replay ladder.
     """
     confidence = policy.gates.confidence
     diagnosis = diagnosed.diagnosis if diagnosed else None
@@ -159,7 +159,7 @@ def compose(
 
 
 def skew_limit(policy: Policy) -> tuple[float, str]:
-    """The share of rows on which an artifact may differ from itself, and where that is said."""
+    """Return the share of rows on which an artifact may differ from itself, and its setting."""
     if policy.gates.max_skew is None:
         return 0.0, "none is the default; gates.max_skew allows more"
     return policy.gates.max_skew, "gates.max_skew"
@@ -167,7 +167,7 @@ def skew_limit(policy: Policy) -> tuple[float, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """Sampled rows with every column there is to show."""
+    """Sampled rows with every column that can be shown."""
 
     rows: Sampled
     left: pa.Table
@@ -192,7 +192,7 @@ def _distributions(
     first: str | None,
     units: Mapping[str, str | None],
 ) -> Iterator[report.Distribution]:
-    """The first column that differs, the score that decides, and the prediction."""
+    """Yield the first column that differs, the score that decides, and the prediction."""
     outputs = [c.name for c in columns if c.kind == "output"]
     kinds = {name: rule.kind for name, rule in drawn.rules.comparators.items()}
     scores = [name for name in outputs if kinds.get(name) == "probability"]
@@ -255,8 +255,11 @@ def _walk(
 
 
 def _first(traced: TracedRows, diagnosis: report.Diagnosis | None) -> str | None:
-    """The column that parts by itself; where the cause is in one that does not differ, such as the
-    text that a changed step reads, the first that does."""
+    """Return the column that differs by itself.
+
+    Where the cause is in a column that does not differ, such as the text that a changed step reads,
+    it is the first column that differs.
+    """
     differing = [name for name in traced.kinds if traced.differs(name).any()]
     if diagnosis and diagnosis.column in differing:
         return diagnosis.column
@@ -264,7 +267,7 @@ def _first(traced: TracedRows, diagnosis: report.Diagnosis | None) -> str | None
 
 
 def _steps_over_time(traced: TracedRows) -> Iterator[report.OverTime]:
-    """The transformed columns, of which only the rows traced are known."""
+    """Return the transformed columns over time, from the traced rows: no others have them."""
     sample = traced.sample
     steps = ColumnTimeSeries()
     found = {name: traced.compared.columns[name] for name in traced.of_kind("step")}
@@ -273,7 +276,7 @@ def _steps_over_time(traced: TracedRows) -> Iterator[report.OverTime]:
 
 
 def _impact(tally: Tally, contract: Contract, confidence: float) -> report.Impact | None:
-    """What divergence does to decisions and scores; None when no output was compared."""
+    """Return the effect of divergence on decisions and scores; None if no output was compared."""
     if all(column.flips is None for column in tally.main.columns.values()):
         return None
     roles = {o.role for o in contract.outputs if o.name in tally.main.columns}

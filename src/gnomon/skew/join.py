@@ -1,4 +1,4 @@
-"""Logged rows joined with an offline table's."""
+"""Join logged rows with the rows of an offline table."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ NAMES = ("online", "offline")
 
 
 class Join:
-    """Logged rows beside the table's rows of the same key; ``contract`` is a joint one.
+    """Logged rows joined by key with the rows of a table; ``contract`` is a joint contract.
 
     Attributes:
         outputs: the outputs the table has.
-        features: the features it has.
-        steps: the step columns it has.
+        features: the features the table has.
+        steps: the step columns the table has.
         traces: whether the verdict rests on step columns, because the table has no output.
         lost: logged rows left out because they could not be run again.
     """
@@ -57,7 +57,7 @@ class Join:
         self._later_example: str | None = None
 
     def tally(self, policy: Policy, sample_rows: int) -> Tally:
-        """Sums that rest on the outputs, or on everything else where the table has none."""
+        """Return empty sums; outputs decide the verdict, or all columns if there are none."""
         known = [*self.contract.input_schema, *self.contract.output_schema]
         fields = [f for f in known if f.name in {*self.outputs, *self.features}]
         if self.traces:
@@ -69,7 +69,7 @@ class Join:
         return Tally(only(rules, judged), only(rules, others), sample_rows)
 
     def pairs(self, rows: Rows) -> Pairs:
-        """The rows that the table has, on both sides."""
+        """Return both sides of the logged rows that the table has."""
         keys = pa.table({name: _key(rows, name) for name in self.table.on})
         told = about(rows, self.contract, keys)
         places = self.table.find(keys, told.column("moment"))
@@ -85,7 +85,7 @@ class Join:
         return Pairs(told, with_columns(rows.inputs, rows.outputs).take(chosen), right)
 
     def _count_later(self, told: pa.Table, right: pa.Table, keys: pa.Table) -> None:
-        """Rows joined with what was known only after their moment, for want of anything before."""
+        """Count rows for which the table has only values known after the prediction."""
         if KNOWN_AT not in right.column_names:
             return
         later = pc.greater(right.column(KNOWN_AT), told.column("moment")).fill_null(False)
@@ -95,17 +95,17 @@ class Join:
             self._later_example = self._later_example or key_text(keys, int(places[0]))
 
     def shifted(self, told: pa.Table, shift: Shift) -> Shifted:
-        """What the table has at another moment of rows that were joined.
+        """Look up joined rows in the table as of another time.
 
         Args:
-            told: their :attr:`Pairs.about`.
+            told: the :attr:`Pairs.about` of the rows.
         """
         keys = pa.table({name: told.column(f"key_{name}") for name in self.table.on})
         places = self.table.find(keys, told.column("moment"), shift)
         return Shifted(shift, places, self.table.data.take(pa.array(places, mask=places < 0)))
 
     def refuse_no_match(self) -> None:
-        """Rows on both sides with no key in common are a mistake in the key, not a result.
+        """Raise an error if no key is on both sides: the key is wrong then, not the data.
 
         Raises:
             TableError: no logged row has a key of the table.
@@ -119,7 +119,7 @@ class Join:
             )
 
     def use(self) -> TableUse:
-        """What was taken from the table."""
+        """Return which rows and columns of the table were used."""
         alone = np.flatnonzero(self._met == 0)
         return TableUse(
             path=self.table.path,
@@ -144,7 +144,7 @@ class Join:
     def sides(
         self, source: Range, policy: Policy, verb: str = "compare", options: Sequence[str] = ()
     ) -> Sides:
-        """The names of what was compared, and the command that does it again."""
+        """Return the two sides of the comparison, with the command that repeats it."""
         kinds: dict[str, Kind] = {
             **dict.fromkeys(self.outputs, "output"),
             **dict.fromkeys(self.features, "feature"),

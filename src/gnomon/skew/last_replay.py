@@ -26,11 +26,11 @@ class Skew(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         format: the version of this file's format.
         artifact: the tag.
-        digest: its manifest hash; a verdict on other bytes is none on these.
+        digest: its manifest hash; a verdict does not apply to an artifact with another hash.
         rows: rows compared.
         disagreed: of those, rows that differ.
-        at: when.
-        report: where the whole report is.
+        at: when it was recorded.
+        report: where the full report is.
     """
 
     format: int = FORMAT
@@ -43,15 +43,15 @@ class Skew(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def record(storage: Storage, report: Report, page: str) -> None:
-    """Tell the skew gate of a promotion what a report found, if it says how the artifact fared.
+    """Record the result of a report for the skew gate, if it is a result about the artifact.
 
-    A replay through another artifact says what that one would change, and an inconclusive report
-    says nothing: after either, what was known before still holds.
+    A replay through another artifact is about that other artifact, and an inconclusive report is
+    not a result: after either, the previous record is kept.
 
     Args:
         storage: where the gate looks.
-        report: of a replay, or of a comparison with an offline table.
-        page: where the report is kept.
+        report: the report of a replay, or of a comparison with an offline table.
+        page: where the report is stored.
     """
     subject = report.subject
     is_replay_through_another = report.kind == "replay" and report.against != subject.artifact
@@ -68,12 +68,12 @@ def record(storage: Storage, report: Report, page: str) -> None:
 
 
 def write(storage: Storage, skew: Skew) -> None:
-    """Replace what was known of this artifact."""
+    """Write the record of an artifact, replacing the previous one."""
     storage.write(_name(skew.artifact), msgspec.json.encode(skew))
 
 
 def read(storage: Storage, artifact: str) -> Skew | None:
-    """What is known of an artifact; None if it was never replayed.
+    """Read the record of an artifact; None if it was never replayed.
 
     Raises:
         NewerFormat: a newer version of Gnomon replayed it.

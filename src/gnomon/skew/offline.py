@@ -1,4 +1,4 @@
-"""The log against an external table of offline predictions and features."""
+"""Compare the log with an external table of offline predictions and features."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def compare_offline(
     versions: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
-    """Compare what an artifact answered online with what a table says it should have.
+    """Compare an artifact's online answers with the offline answers in a table.
 
     The table has key columns and any of: outputs (``prediction``, ``probability_<class>``),
     features by name, and transformed columns as ``step/column``. Its order does not matter. It is
@@ -59,12 +59,12 @@ def compare_offline(
 
     Args:
         on: key columns; the contract's entity key when not given.
-        policy: what agrees and how many rows may not.
+        policy: the tolerances, and how many rows may differ.
         role: whether the artifact answered as ``live`` or as ``shadow``.
         start: rows that arrived from this time on.
         end: rows that arrived before this time.
         sample_rows: diverging rows, and as many agreeing ones, to follow step by step.
-        settings: of the worker.
+        settings: settings of the worker.
         label: the table's column of the true outcome, to detect leakage.
         known_at: the table's column of the time at which a row's values were known.
         python: the interpreter of another environment, to run the sample in too.
@@ -141,7 +141,7 @@ NOTHING_LEFT = Diagnosis(
 
 
 class LazyRerun:
-    """A worker that is started when it is first asked for."""
+    """A worker that is started at the first call."""
 
     def __init__(self, stack: ExitStack, artifact: Artifact, settings: Settings) -> None:
         self._stack, self._artifact, self._settings = stack, artifact, settings
@@ -155,7 +155,7 @@ class LazyRerun:
 
 
 def _with_steps(rows: Rows, source: Range, rerun: Rerun, join: Join) -> Rows:
-    """Rows with the step columns the table has; those that cannot be run again are left out."""
+    """Add the step columns the table has, and drop the rows that cannot be run again."""
     decoded = source.decode(rows.envelope, source.decoder())
     good = rerun.good(decoded.batch)
     join.lost += rows.num_rows - len(good)

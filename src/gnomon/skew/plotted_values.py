@@ -1,4 +1,4 @@
-"""What a report draws: values on both sides, divergence over time, and rows side by side."""
+"""The data of a report's plots: both sides' values, divergence over time, and example rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MOST_CELLS = 8
 
 
 def timeline(time: DivergenceOverTime, contract: Contract) -> Timeline | None:
-    """Divergence over time; None when no row has a time."""
+    """Return divergence over time; None when no row has a time."""
     time.settle()
     if not time.counts:
         return None
@@ -57,10 +57,10 @@ def distribution(
     *,
     is_share: bool = False,
 ) -> Distribution | None:
-    """One column's values on both sides; None of times and of nothing but nulls.
+    """Count one column's values on both sides; None for timestamps and for only nulls.
 
     Args:
-        is_share: the values are between 0 and 1, and drawn on that scale.
+        is_share: whether the values are between 0 and 1, and are drawn on that scale.
     """
     axis = Axis(label=name, unit=unit)
     if _is_number(left.type) and _is_number(right.type):
@@ -79,11 +79,11 @@ def examples(
     keys: Sequence[str],
     wanted: Sequence[str],
 ) -> Iterator[Example]:
-    """The diverging rows that matter most: changed decisions, then the largest differences.
+    """Yield the most important diverging rows: changed decisions, then largest differences.
 
     Args:
         left: every column to show, for the rows of ``rows``.
-        keys: the columns of ``about`` that name a row.
+        keys: the columns of ``about`` that identify a row.
         wanted: the columns to show before others where they differ.
     """
     about = rows.pairs.about
@@ -139,7 +139,7 @@ def _numbers(
 
 
 def _edges(values: Floats, *, is_share: bool) -> Floats:
-    """Bins that a value of whole numbers sits in the middle of, else of equal width."""
+    """Return bins centred on each whole number if there are only whole numbers, else equal bins."""
     low, high = float(values.min()), float(values.max())
     if is_share and low >= 0 and high <= 1:
         return np.linspace(0.0, 1.0, _BINS + 1)

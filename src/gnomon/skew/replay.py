@@ -1,4 +1,4 @@
-"""Logged requests run again, offline, through the same worker code."""
+"""Run logged requests again, offline, through the same worker code."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from gnomon.worker.messages import ERROR
 __all__ = ["replay"]
 
 AHEAD = 3
-"""Chunks that are read and decoded before the worker has scored them."""
+"""How many chunks are read and decoded before the worker has scored them."""
 
 
 def replay(
@@ -57,25 +57,25 @@ def replay(
     why: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
-    """Run what an artifact answered again and compare with what was logged.
+    """Run the requests that an artifact answered again, and compare with the logged answers.
 
     Request bodies are decoded by the contract and scored in a worker, as they were online. Through
-    the same artifact, inputs and outputs must come out as logged (the policy's ``[skew]``);
-    through another, the report says what it would have changed (``[compare]``). A row that the
-    contract refuses or the pipeline fails on diverges. Memory does not grow with the log.
+    the same artifact, inputs and outputs must equal the logged ones (the policy's ``[skew]``);
+    through another, the report shows what it would have changed (``[compare]``). A row that the
+    contract refuses or that the pipeline fails on diverges. Memory does not grow with the log.
 
     Args:
-        artifact: whose logged answers to run again.
+        artifact: the artifact whose logged requests are run again.
         through: the artifact to run them through; the same one when not given.
-        policy: what agrees and how many rows may not.
+        policy: the tolerances, and how many rows may differ.
         role: whether ``artifact`` answered as ``live`` or as ``shadow``.
         start: rows that arrived from this time on.
         end: rows that arrived before this time.
         limit: stop after this many rows.
         sample_rows: diverging rows, and as many agreeing ones, to keep for plots and examples.
-        settings: of the worker.
+        settings: settings of the worker.
         python: the interpreter of another environment to run them in; this one when not given.
-        why: where rows diverge, follow a sample of them and say why.
+        why: trace a sample of the diverging rows to find the cause.
         progress: called with the number of logged rows run since the last call.
 
     Raises:
@@ -91,7 +91,7 @@ def replay(
         source = Range(snapshot, artifact, role, start, end, limit, joint=again.contract)
         target = through or artifact
         there = run_in_environment(python, target, settings, stack) if python else None
-        workers = stack.enter_context(ExitStack())  # they end after who scores with them
+        workers = stack.enter_context(ExitStack())  # closed after the scorer that uses them
         ready = LazyRerun(workers, target, settings)
         rerun = (lambda: there.rerun) if there else ready
         scorer = ThreadPoolExecutor(1, "score")
@@ -127,7 +127,7 @@ def replay(
 
 @dataclass(frozen=True, slots=True)
 class _Scoring:
-    """A chunk of the log that the worker has been given."""
+    """A chunk of the log that was submitted to the worker."""
 
     rows: Rows
     decoded: DecodedBodies
@@ -162,10 +162,10 @@ class _Replay:
     def pairs(
         self, source: Range, rerun: Callable[[], Rerun], scorer: ThreadPoolExecutor
     ) -> Iterator[Pairs]:
-        """Logged rows beside what they came out as, chunk by chunk in the order of the log.
+        """Yield logged rows paired with their replayed answers, by chunk, in the order of the log.
 
-        While the worker starts and scores, this process reads and decodes the next chunks, and
-        compares the ones before: the worker has a core of its own, and need not wait.
+        While the worker starts and scores, this process reads and decodes the next chunks and
+        compares the previous ones. The worker runs on another core and does not wait.
         """
         ahead: deque[_Scoring] = deque()
         for rows in source.chunks(raw=True):
@@ -178,7 +178,7 @@ class _Replay:
             yield self._beside(source, ahead.popleft())
 
     def _beside(self, source: Range, scoring: _Scoring) -> Pairs:
-        """Logged rows beside what they came out as; null where they did not."""
+        """Pair logged rows with their replayed answers; null where a row has none."""
         rows, decoded = scoring.rows, scoring.decoded
         refusal = f"refused by the contract of {self._through.tag}"
         for reason in decoded.refused.values():
@@ -203,7 +203,7 @@ class _Replay:
         self._unanswered[reason] = replace(before, rows=before.rows + 1)
 
     def sides(self, source: Range, *, why: bool, python: str | None) -> Sides:
-        """The names of what was compared."""
+        """Return the two sides of the comparison, with the command that repeats it."""
         kinds: dict[str, Kind] = {
             **{field.name: "output" for field in self._outputs},
             **{field.name: "feature" for field in self._features},
@@ -228,7 +228,7 @@ class _Replay:
 
 
 def _joint(artifact: Artifact, through: Artifact) -> tuple[Contract, Contract]:
-    """The contracts of both, in which a feature that both have is called alike."""
+    """Return both contracts, with the same name for a feature that both have."""
     taken = {
         name
         for one in (artifact, through)
@@ -238,7 +238,7 @@ def _joint(artifact: Artifact, through: Artifact) -> tuple[Contract, Contract]:
 
 
 def _common(left: pa.Schema, right: pa.Schema) -> list[pa.Field]:
-    """Fields of the left whose name and type the right has."""
+    """Return the fields of the left that the right has under the same name and type."""
     return [f for f in left if f.name in right.names and right.field(f.name).type == f.type]
 
 
@@ -247,7 +247,7 @@ def _taken(batch: pa.RecordBatch, fields: list[pa.Field], at: pa.Array) -> list[
 
 
 def _disagreement_limit(policy: Policy) -> tuple[float, str]:
-    """The share of rows on which two artifacts may differ, and where that is said."""
+    """Return the share of rows on which two artifacts may differ, and its setting."""
     if policy.gates.max_disagreement is None:
         return 1.0, "gates.max_disagreement is not set"
     return policy.gates.max_disagreement, "gates.max_disagreement"

@@ -1,6 +1,6 @@
-"""The one engine and the process it runs in: one artifact per process, user code nowhere else.
+"""The scoring engine and its process: one artifact per process, and user code runs only here.
 
-A worker is of this package too, and starts without what only its clients need.
+The worker process imports this package too, so names that only its clients need are loaded lazily.
 """
 
 from __future__ import annotations

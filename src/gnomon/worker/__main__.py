@@ -1,4 +1,4 @@
-"""``python -m gnomon.worker ARTIFACT DIGEST CONTROL_FD [unverified]``: started by a client."""
+"""``python -m gnomon.worker ARTIFACT DIGEST CONTROL_FD [unverified]``: the command clients run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import gc
 
 def main() -> None:
     """Run a worker until its control socket closes."""
-    # What is imported stays. To look for garbage in it again and again is a tenth of the start.
+    # Imported modules are never freed: collecting garbage during imports takes 10% of the start.
     gc.disable()
     from gnomon.worker import process
 

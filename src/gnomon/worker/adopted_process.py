@@ -1,8 +1,9 @@
-"""How a worker that has loaded its artifact outlives its gateway and serves the next one.
+"""Lets a worker that has loaded its artifact outlive its gateway and serve the next one.
 
-A holder ends with the process that started it. One that is made to *outlive* it ends when nobody
-has the other end of a socket any more, its *tether*: the kernel then kills it, in whatever state it
-is. Whoever has the tether and the control socket can have the holder fork a fresh scorer.
+A holder normally ends with the process that started it. A holder told to *outlive* that process
+ends when no process has the other end of a socket, its *tether*, open any more: the kernel then
+kills it, in whatever state it is. A process that has the tether and the control socket can make
+the holder fork a new scorer.
 
 Linux only: the signal is chosen by ``F_SETSIG``.
 """
@@ -26,31 +27,31 @@ from gnomon.worker.spawn import Spawned
 __all__ = ["AdoptedProcess", "HolderHandle", "Taken", "outlive", "take_over"]
 
 TAKEOVER_SECONDS = 2.0
-"""A holder forks a scorer in milliseconds. After so long it counts as stopped, and is killed."""
+"""Forking a scorer takes milliseconds. A holder that takes this long counts as hung: kill it."""
 
 
 class HolderHandle(NamedTuple):
-    """What it takes to use a holder and to end it; ``process`` is a pidfd."""
+    """The descriptors needed to use a holder and to end it; ``process`` is a pidfd."""
 
     control: socket.socket
     tether: socket.socket
     process: int
 
     def close(self) -> None:
-        """Close these descriptors. The holder lives on if they are open elsewhere."""
+        """Close these descriptors. The holder keeps running if they are open elsewhere."""
         self.control.close()
         self.tether.close()
         os.close(self.process)
 
     def end(self) -> None:
-        """Kill the holder, whoever else has its tether."""
+        """Kill the holder, even if another process has its tether."""
         with contextlib.suppress(OSError):
             signal.pidfd_send_signal(self.process, signal.SIGKILL)
         self.close()
 
 
 class Taken(NamedTuple):
-    """A holder that was taken over, with its fresh scorer: process id and data socket."""
+    """A holder that was taken over, with the process id and data socket of its new scorer."""
 
     spawned: Spawned
     pid: int
@@ -58,9 +59,9 @@ class Taken(NamedTuple):
 
 
 class AdoptedProcess:
-    """A process that another one started, known by a pidfd: as much of ``Popen`` as clients need.
+    """A process that is not a child of this one, as a pidfd, with the methods of ``Popen`` needed.
 
-    Its exit status goes to its parent; here it counts as killed.
+    Only its parent can read its exit status; :meth:`wait` reports it as killed.
     """
 
     def __init__(self, handle: int) -> None:
@@ -68,22 +69,22 @@ class AdoptedProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id; -1 when it has ended."""
+        """The process id; -1 once the process has ended."""
         status = Path(f"/proc/self/fdinfo/{self._handle}").read_text()
         return int(status.partition("Pid:")[2].split()[0])
 
     def kill(self) -> None:
-        """Send SIGKILL, unless it has ended."""
+        """Send SIGKILL, unless the process has ended."""
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Return when it has ended.
+        """Wait until the process has ended.
 
         Raises:
-            subprocess.TimeoutExpired: it has not after ``timeout`` seconds.
+            subprocess.TimeoutExpired: it still runs after ``timeout`` seconds.
         """
-        ended = select.poll()  # not select(): descriptors of a busy gateway go beyond its 1,024
+        ended = select.poll()  # not select(), which takes descriptors below 1,024 only
         ended.register(self._handle, select.POLLIN)
         if not ended.poll(None if timeout is None else timeout * 1000):
             raise subprocess.TimeoutExpired("a worker", timeout or 0.0)
@@ -91,10 +92,10 @@ class AdoptedProcess:
 
 
 def outlive(spawned: Spawned) -> HolderHandle | None:
-    """Have a holder that serves live as long as its tether, no longer as long as this process.
+    """Make a serving holder live as long as its tether instead of as long as this process.
 
     Returns:
-        None if it cannot be told: it has ended, or was stopped.
+        None if the request cannot be sent: the holder has ended, or is stopped.
     """
     tether, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
@@ -109,12 +110,13 @@ def outlive(spawned: Spawned) -> HolderHandle | None:
 
 
 async def take_over(found: HolderHandle) -> Taken | None:
-    """Have a holder that outlived its gateway serve this one.
+    """Make a holder that outlived its gateway serve this one.
 
-    What it said to the gateway before is discarded, with the scorer that was forked for it.
+    Its messages to the earlier gateway are discarded, and the scorer forked for that gateway is
+    replaced.
 
     Returns:
-        None if it has ended, or does not answer: it is killed.
+        None if the holder has ended, or does not answer; it is then killed.
     """
     try:
         async with asyncio.timeout(TAKEOVER_SECONDS):

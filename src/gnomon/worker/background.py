@@ -1,4 +1,4 @@
-"""The first step of a gateway's child process that serves no live answers itself."""
+"""The start of those child processes of a gateway that do not serve live answers."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["enter_background"]
 
 
 def enter_background(*, niceness: int, oom_score: int | None = None) -> Settings:
-    """Give way to live, log to standard error, and make files as the settings say.
+    """Lower this process's priority, log to standard error, and apply the settings' umask.
 
-    SIGTERM and SIGINT are ignored: process managers send them to whole process trees, and the
-    gateway ends its children itself, once it needs them no more.
+    SIGTERM and SIGINT are ignored: process managers send them to all processes of a tree, and the
+    gateway ends its children itself, once it no longer needs them.
 
     Args:
-        niceness: how far below the gateway this process stands when the processor is short.
+        niceness: by how much to raise this process's nice value above the gateway's.
         oom_score: the kernel's ``oom_score_adj``, up to 1,000: the higher, the sooner this process
-            is killed when memory is short. Its children inherit it. None: the parent's.
+            is killed when memory is short. Its children inherit it. None keeps the parent's.
 
     Raises:
         SettingsError: a setting cannot be used.

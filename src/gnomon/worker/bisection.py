@@ -1,4 +1,4 @@
-"""After a worker died on a batch: find the row that ends it, and score every other row."""
+"""Bisection of a batch on which a worker died: it finds the row at fault and scores the others."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ Bisection = Generator[pa.RecordBatch, pa.RecordBatch | str, pa.RecordBatch]
 
 
 def bisect_batch(batch: pa.RecordBatch, schema: pa.Schema) -> Bisection:
-    """Retry a batch that died with its worker, then bisect it.
+    """Retry a batch on which the worker died, then bisect it.
 
-    A row is blamed only after two deaths of a worker that held it alone (or, if it came alone,
-    the first and one more), so that a worker killed from outside costs no row its answer.
+    A row is blamed only after a worker died twice on a batch of that row alone. If the batch
+    has one row, its first death counts as one of the two. So no row loses its answer when a
+    worker is killed from outside.
 
-    A generator, so that clients that block and clients that await drive the same logic: it yields
-    batches to try one at a time; send it what was scored, or the reason the worker died.
+    This is a generator, so that blocking and asynchronous clients share the logic: it yields
+    the batches to try, one at a time; send it the scored batch, or the reason the worker died.
 
     Args:
         batch: the rows that were in flight, oldest first, when the worker died.
         schema: the scored schema.
 
     Returns:
-        The whole batch scored; a row that kills its worker even alone carries the reason in
+        The complete batch, scored; a row that ends its worker even alone has the reason in
         ``error``.
     """
     done: list[pa.RecordBatch] = []

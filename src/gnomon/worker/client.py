@@ -19,20 +19,25 @@ from gnomon.worker.spawn import Spawned, reap, spawn
 
 __all__ = ["WorkerClient"]
 
+MOST_KILLED = 10
+"""Holders in a row that are replaced although each was killed before it served: what kills that
+many, such as a lack of memory, will kill the next."""
+
 _TRACE_HINT = "trace only rows that score"
 
 
 class WorkerClient:
-    """One worker process and the right to use it; a context manager.
+    """A context manager that runs one worker process and gives its caller sole use of it.
 
     Args:
-        artifact: the inspected artifact the worker will load.
+        artifact: the inspected artifact that the worker is to load.
         settings: thread and time limits.
         deadline: seconds one batch may take before the worker counts as hung and is killed.
-        python: the interpreter of another environment to run it in.
-        verify: refuse an artifact whose golden rows do not come out as recorded. Only a diagnosis,
-            which asks what is different there, does without.
-        after_death: called when a worker died on a batch, with how many did since one answered.
+        python: the interpreter of another environment to run the worker in.
+        verify: refuse an artifact whose golden rows give other answers than recorded. Only a
+            diagnosis, which looks for what differs in that environment, sets it to false.
+        after_death: called when a worker died on a batch, with the number of deaths since the
+            last answer.
 
     Raises:
         ArtifactError: from ``__enter__``, when the worker refused the artifact.
@@ -58,9 +63,9 @@ class WorkerClient:
         self._number = 0
         self.restarts = 0
         self.micros = 0
-        """Microseconds the worker spent on the last batch, on all tries that it answered."""
+        """Microseconds the worker spent on the last batch, over all attempts that it answered."""
         self.waited = 0
-        """How many of them it was ready to run and had no processor."""
+        """How many of these microseconds the worker waited for a processor."""
 
     @property
     def pid(self) -> int:
@@ -69,7 +74,7 @@ class WorkerClient:
 
     @property
     def worked(self) -> int:
-        """Microseconds of the last batch, without those the worker had no processor."""
+        """Microseconds spent on the last batch, without the wait for a processor."""
         return messages.worked(self.micros, self.waited)
 
     def __enter__(self) -> Self:
@@ -108,7 +113,7 @@ class WorkerClient:
                 return scored
 
     def trace(self, batch: pa.RecordBatch) -> pa.Table:
-        """Every step's output for decoded rows that score; see :meth:`gnomon.worker.Engine.trace`.
+        """Return every step's output for decoded rows; see :meth:`gnomon.worker.Engine.trace`.
 
         Raises:
             PredictionFailed: a row ended the worker or a step raised on it.
@@ -116,7 +121,7 @@ class WorkerClient:
         return self._look(messages.TRACE, batch.serialize(), batch.num_rows)
 
     def experiment(self, table: pa.Table, *, fixed: bool = False) -> pa.Table:
-        """Steps and answers with columns set by hand; see :meth:`gnomon.worker.Engine.experiment`.
+        """Return steps and answers for forced columns; see :meth:`gnomon.worker.Engine.experiment`.
 
         Raises:
             PredictionFailed: a row ended the worker or a step raised on it.
@@ -144,7 +149,7 @@ class WorkerClient:
         return messages.read_batch(result.payload, self._schema)
 
     def _try(self, kind: int, payload: pa.Buffer) -> messages.Frame | str:
-        """One frame there and back: the answer, or why the worker died."""
+        """Send one frame and return the answer, or the reason the worker died."""
         self._number += 1
         frame = hung = None
         try:
@@ -165,8 +170,12 @@ class WorkerClient:
         return hung or reason
 
     def _connect(self) -> str:
-        """Wait for the next scorer, respawning the holder once if it is gone; why the last died."""
-        reason = "the worker process was killed"
+        """Wait for the next scorer, starting a new holder if it is gone.
+
+        Returns:
+            The reason the previous scorer died.
+        """
+        reason, killed = "the worker process was killed", 0
         limit = time.monotonic() + self._settings.worker_start_seconds
         while True:
             self._control.settimeout(max(limit - time.monotonic(), 0.001))
@@ -190,17 +199,25 @@ class WorkerClient:
                 case messages.Refused():
                     raise event.error()
                 case None:
-                    self._respawn()
+                    killed += 1
+                    self._respawn(killed)
 
-    def _respawn(self) -> None:
-        """A holder that ended without a word: start another."""
+    def _respawn(self, killed: int) -> None:
+        """Start another holder after one that ended without a message.
+
+        Args:
+            killed: how many have ended so since a scorer last served.
+        """
         code = self._end()
         self.restarts += 1
-        if self.restarts > 100 or (code >= 0):
+        if code >= 0 or killed > MOST_KILLED:
+            how = f"ended with exit code {code}"
+            hint = "its own message is on standard error"
+            if code < 0:
+                how = f"was killed {killed} times, the last time by signal {-code},"
+                hint = "if memory ran out, the system's log says so"
             raise WorkerError(
-                f"the worker ended with exit code {code} before it was ready",
-                where=self._artifact.tag,
-                hint="its own message is on standard error",
+                f"the worker {how} before it was ready", where=self._artifact.tag, hint=hint
             )
         self._process, self._control = self._spawn()
 

@@ -20,7 +20,7 @@ class Scored(NamedTuple):
     Attributes:
         batch: the outputs, in the scored schema.
         micros: microseconds the worker spent on it.
-        waited: how many of them it was ready to run and had no processor.
+        waited: how many of these it waited for a processor.
     """
 
     batch: pa.RecordBatch
@@ -29,15 +29,15 @@ class Scored(NamedTuple):
 
     @property
     def worked(self) -> int:
-        """Microseconds without those it had no processor."""
+        """Microseconds without the wait for a processor."""
         return messages.worked(self.micros, self.waited)
 
 
 class WorkerConnection(asyncio.Protocol):
-    """Sends batches to one scorer and resolves their answers in order.
+    """The connection to one scorer: sends batches and resolves their answers in order.
 
-    A scorer is lost once its socket has closed *and* the reason is known: the socket may still
-    hold answers when the news of the death arrives, and the news may arrive after the close.
+    Open batches get the reason for a death once the socket has closed *and* the reason is known:
+    the socket may still hold answers when the reason arrives, or may close before it arrives.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class WorkerConnection(asyncio.Protocol):
         self._reason: str | None = None
         self._number = 0
         self.kill_requested = False
-        """Whether the scorer was told to end, so that it is told only once."""
+        """Whether the kill was requested, so that it is requested only once."""
 
     @property
     def is_open(self) -> bool:
@@ -66,9 +66,14 @@ class WorkerConnection(asyncio.Protocol):
         return self._reason is not None
 
     def send(self, batch: pa.RecordBatch, searched: int = 0) -> asyncio.Future[Scored | str]:
-        """Send a batch; the future gives it scored, or the reason the scorer died.
+        """Send a batch.
 
-        So many microseconds were spent on bad rows of the same request already.
+        Args:
+            batch: decoded rows.
+            searched: microseconds already spent on bad rows of the same request.
+
+        Returns:
+            A future of the scored batch, or of the reason the scorer died.
         """
         assert self._transport is not None
         self._number = (self._number + 1) & 0xFFFFFFFF
@@ -81,12 +86,12 @@ class WorkerConnection(asyncio.Protocol):
         return answer
 
     def close(self) -> None:
-        """Close the socket; the scorer leaves once it has read what was sent."""
+        """Close the socket; the scorer ends once it has read all that was sent."""
         if self._transport is not None:
             self._transport.close()
 
     def died(self, reason: str) -> None:
-        """The scorer is known to have ended."""
+        """Record that the scorer has ended, and why."""
         self._reason = reason
         self._settle()
 

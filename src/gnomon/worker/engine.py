@@ -1,4 +1,4 @@
-"""The one engine: decode by contract, preprocess, predict. Live, shadow and replay all run it."""
+"""The scoring engine, which runs preprocessing and model for live, shadow and replay alike."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ from gnomon.worker.messages import ERROR, failed, scored_schema
 __all__ = ["Engine"]
 
 MAX_FAILED_CALLS = 64
-"""Failing calls spent on finding the bad rows of one batch, beyond two for each call that goes
-well. When a pipeline fails on every row, the rows left after this many share the last error instead
-of costing a call each."""
+"""Failing calls allowed in the search for the bad rows of one batch; each call that succeeds allows
+two more. When a pipeline fails on every row, the rows left after this many calls share the last
+error instead of costing a call each."""
 
 SEARCH_SECONDS = 2.0
-"""Seconds spent on it; a quarter of the deadline, where that is less, as the batch has to be
-answered within it. For a request that is scored in parts, on all of them together."""
+"""Seconds allowed for this search, or a quarter of the deadline if that is less, as the batch has
+to be answered within the deadline. For a request scored in parts, the limit covers all parts."""
 
 
 class _Search:
-    """How much longer the bad rows of a batch are looked for."""
+    """The time and the failing calls left for finding the bad rows of a batch."""
 
     def __init__(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds
         self._failures = MAX_FAILED_CALLS
 
     def went_well(self) -> None:
-        """A part of the batch scored: the pipeline does not fail on everything."""
+        """Allow more failures once a part of the batch scored: not every row fails."""
         self._failures += 2
 
     def failed(self) -> bool:
-        """A part of the batch failed; whether to go on."""
+        """Count a part of the batch that failed, and return whether to continue the search."""
         self._failures -= 1
         return self._failures > 0 and time.monotonic() < self._until
 
@@ -56,7 +56,7 @@ class Engine:
     Args:
         loaded: the artifact.
         deadline: seconds that a batch may take.
-        fast: whether to reach the answers with less work, where that gives the same bits.
+        fast: whether to use the fast path, where its answers are the same bit for bit.
     """
 
     def __init__(
@@ -69,25 +69,25 @@ class Engine:
         self._schema = scored_schema(self._contract.output_schema)
 
     def score(self, batch: pa.RecordBatch, *, searched: float = 0.0) -> pa.RecordBatch:
-        """Outputs of every row, with ``error`` set on the rows the pipeline raised on.
+        """Return the outputs of every row, with ``error`` set on rows on which the pipeline raised.
 
         Args:
             batch: decoded rows in the contract's input schema.
-            searched: seconds spent before on finding the bad rows of the same request.
+            searched: seconds already spent on finding the bad rows of the same request.
 
         Returns:
-            As many rows, in the same order, in the schema of
+            The same number of rows, in the same order, in the schema of
             :func:`~gnomon.worker.messages.scored_schema`.
 
         Raises:
-            MemoryError: there is none left. What leaked is not to be told from what the rows need,
-                so no row is blamed: a fresh worker has to try them.
+            MemoryError: no memory is left. Leaked memory cannot be distinguished from memory that
+                the rows need, so no row is blamed: a new worker has to try them.
         """
         parts = list(self._parts(batch, _Search(self._search_seconds - searched)))
         return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
 
     def trace(self, batch: pa.RecordBatch) -> pa.Table:
-        """Every step's output for every row: one ``step/column`` column each.
+        """Return every step's output for every row, one ``step/column`` column each.
 
         Raises:
             Exception: whatever the pipeline raises; tracing is for rows that score.
@@ -95,13 +95,13 @@ class Engine:
         return step_outputs(self._pipeline, to_input(batch, self._contract))
 
     def experiment(self, table: pa.Table, *, fixed: bool = False) -> pa.Table:
-        """Every step's output and every answer, with some steps' columns set by hand.
+        """Return every step's output and every answer, with some steps' columns set by the caller.
 
         Args:
-            table: decoded rows with the columns of the contract's input schema, whatever they are
-                called, and after them any step columns, as ``step/column``: their values take the
-                place of what the step computes.
-            fixed: begin every unseeded random draw at one seed.
+            table: decoded rows: first the columns of the contract's input schema, under any names,
+                then any step columns, named ``step/column``, whose values replace those that the
+                step computes.
+            fixed: use one fixed seed for every random generator that has none.
 
         Raises:
             Exception: whatever the pipeline raises; experiments are for rows that score.
@@ -124,7 +124,7 @@ class Engine:
         )
 
     def _parts(self, batch: pa.RecordBatch, search: _Search) -> Iterator[pa.RecordBatch]:
-        """Score a batch whole; where it raises, by halves down to the rows at fault."""
+        """Score a batch; if it raises, score its halves, down to the rows at fault."""
         try:
             scored = self._score(batch)
         except Exception as error:
@@ -144,8 +144,8 @@ class Engine:
             yield self._with_blame(batch, scored)
 
     def _why(self, row: pa.RecordBatch, error: Exception) -> str:
-        """What to say of a row on which the pipeline raised: the value to blame, or the step."""
-        if isinstance(error, ContractError):  # it fits no frame, so the pipeline was not asked
+        """Return the error of a row on which the pipeline raised, naming the value or step."""
+        if isinstance(error, ContractError):  # no frame holds the row, so the pipeline did not run
             return str(error)
         step = failing_step(self._pipeline, to_input(row, self._contract))
         place = "the pipeline" if step is None else str(step)
@@ -169,7 +169,7 @@ class Engine:
         return pa.RecordBatch.from_arrays([*answer.columns, errors], schema=self._schema)
 
     def _with_blame(self, batch: pa.RecordBatch, scored: pa.RecordBatch) -> pa.RecordBatch:
-        """The same, told which values are to blame where the answer was no number."""
+        """Return a scored batch whose errors name the values at fault, if any are."""
         errors = scored.column(ERROR)
         if errors.null_count == len(errors):
             return scored
@@ -182,7 +182,7 @@ class Engine:
         )
 
     def _scores(self, batch: pa.RecordBatch) -> bool:
-        """Whether every row scores."""
+        """Return whether every row scores."""
         try:
             return not any(self._score(batch).column(ERROR).is_valid().to_pylist())
         except Exception as error:
@@ -191,7 +191,7 @@ class Engine:
             return False
 
     def _without_unanswerable(self, answer: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.Array]:
-        """The answers, and an error for each row in which a number is NaN or infinite."""
+        """Return the answers, and an error for each row with a missing, NaN or infinite number."""
         errors: list[str | None] = [None] * answer.num_rows
         for name, column in zip(answer.schema.names, answer.columns, strict=True):
             if pa.types.is_floating(column.type):
@@ -206,7 +206,7 @@ class Engine:
 
 
 def _is_finite(column: pa.Array) -> bool:
-    """Whether no number of a column is missing, NaN or infinite; true for other columns."""
+    """Return whether all numbers of a column are finite; true for columns of other types."""
     if not pa.types.is_floating(column.type):
         return True
     return bool(np.isfinite(column.to_numpy(zero_copy_only=False)).all())

@@ -1,8 +1,8 @@
-"""Whether a row failed because of the pipeline, or because of a value in the row.
+"""The attribution of a row's failure: to the pipeline, or to a value in the row.
 
 A contract accepts every value that the training dtype holds, but a pipeline may compute in a
-narrower type: a forest in 32-bit floats, a parser in nanoseconds since 1970; and an encoder may
-know no other categories than training had. Such values are suspects. One is to blame if the
+narrower type: a forest in 32-bit floats, a parser in nanoseconds since 1970. An encoder may raise
+on categories that training did not have. Such values are suspects. A suspect is to blame if the
 pipeline scores the row with an ordinary value in its place: confirmed by intervention, not guessed
 from the message.
 """
@@ -22,7 +22,7 @@ from gnomon.contract.json_values import EXACT, inside, key_path, shown
 __all__ = ["blamed", "row_error"]
 
 INVALID = "invalid value at"
-"""Begins the error of a row that holds a value to blame."""
+"""The beginning of the error of a row with a value to blame."""
 _BLAME = re.compile(rf"{INVALID} (\S+): (.*)", re.DOTALL)
 
 FLOAT32_LARGEST = 3.4028234663852886e38
@@ -37,13 +37,13 @@ def blamed(
     scores: Callable[[pa.RecordBatch], bool],
     place: str = "the pipeline",
 ) -> str | None:
-    """The error of a row that failed, if a value in it is to blame; see :func:`row_error`.
+    """Return the error of a row that failed, if a value in it is to blame; see :func:`row_error`.
 
     Args:
         row: one decoded row.
-        contract: of the artifact.
-        scores: whether the pipeline scores another such row.
-        place: what raised, such as a step.
+        contract: the artifact's.
+        scores: returns whether the pipeline scores a changed row.
+        place: where the error was raised, such as a step.
     """
     suspects = [f for f in contract.features if _expected(f, row.column(f.name)[0].as_py())]
     if not suspects or not scores(_ordinary(row, contract, suspects)):
@@ -57,13 +57,16 @@ def blamed(
 
 
 def row_error(error: str) -> tuple[str, str] | None:
-    """The place below its row, such as ``.dep_delay``, and the message, if a value is to blame."""
+    """Return the path within the row, such as ``.dep_delay``, and the message of a blamed value.
+
+    None if the error blames no value.
+    """
     found = _BLAME.fullmatch(error)
     return None if found is None else (found[1], found[2])
 
 
 def _expected(feature: Feature, value: Any, place: str = "the pipeline") -> str | None:
-    """What a pipeline may need a value to be that this one is not; None if it is ordinary."""
+    """Return what the pipeline may need instead of this value; None for an ordinary value."""
     if value is None or isinstance(value, bool):
         return None
     if isinstance(value, dt.datetime):
@@ -80,7 +83,7 @@ def _expected(feature: Feature, value: Any, place: str = "the pipeline") -> str 
 
 
 def _ordinary(row: pa.RecordBatch, contract: Contract, features: list[Feature]) -> pa.RecordBatch:
-    """The row with an ordinary value for each of these features."""
+    """Return the row with an ordinary value for each of these features."""
     for feature in features:
         at = row.schema.get_field_index(feature.name)
         kind = row.schema.field(at).type
@@ -89,7 +92,7 @@ def _ordinary(row: pa.RecordBatch, contract: Contract, features: list[Feature]) 
 
 
 def _typical(feature: Feature) -> Any:
-    """A value from the middle of what training saw, as far as the contract knows."""
+    """Return a value from the middle of the training values, as far as the contract gives them."""
     if feature.type == "timestamp":
         return ORDINARY_TIME
     if feature.domain:

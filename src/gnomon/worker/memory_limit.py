@@ -14,14 +14,14 @@ OUT_OF_MEMORY = 71
 
 
 def limit_memory(most: int) -> None:
-    """Let this process use ``most`` bytes of memory of its own, 0 for any number.
+    """Limit the private memory of this process to ``most`` bytes; 0 sets no limit.
 
-    Over it an allocation fails: ``MemoryError`` in Python; where the system has no such limit, the
-    process ends with :data:`OUT_OF_MEMORY`. Arrow, whose own allocator reserves a gigabyte, has to
-    use the system's.
+    An allocation beyond the limit fails: ``MemoryError`` in Python. On a system without such a
+    limit the process ends with :data:`OUT_OF_MEMORY`. Arrow's default allocator reserves a
+    gigabyte, so Arrow is switched to the system's allocator.
 
     Raises:
-        WorkerError: the process uses as much already.
+        WorkerError: the process already uses more.
     """
     if not most:
         return
@@ -36,7 +36,7 @@ def limit_memory(most: int) -> None:
 
 
 def ran_out(error: BaseException | None) -> bool:
-    """Whether an error is, or came of, there being no memory left."""
+    """Return whether an error is a ``MemoryError``, or was caused by one."""
     while error is not None and not isinstance(error, MemoryError):
         error = error.__cause__ or error.__context__
     return error is not None

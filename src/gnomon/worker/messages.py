@@ -3,10 +3,10 @@
 On the *data* socket (a stream), both ways: a header, then the payload. Batches go as bare Arrow
 record-batch messages: both ends know the schema from the contract, so nothing else is sent.
 
-On the *control* socket (whole packets), worker to client: one :class:`Event` a packet, with the
+On the *control* socket (a packet socket), worker to client: one :class:`Event` per packet, with the
 client's end of a new data socket attached to ``Ready``. Client to worker: :data:`KILL`,
-:data:`OUTLIVE` with one end of a tether attached, :data:`TAKE_OVER` and a nonce, or nothing;
-closing it ends the worker.
+:data:`OUTLIVE` with one end of a tether attached, or :data:`TAKE_OVER` and a nonce. Closing the
+control socket ends the worker.
 """
 
 from __future__ import annotations
@@ -52,28 +52,28 @@ __all__ = [
 ]
 
 HEADER = struct.Struct("<QIIII")
-"""Payload bytes, sequence number, kind; of answers, microseconds that the worker spent, and how
-many of them it waited for a processor; of a part of a request that is to be scored, microseconds
-that were spent on parts of it with bad rows."""
+"""Payload bytes, sequence number, kind, and two numbers of microseconds. In an answer: the time the
+worker spent, and how much of it the worker waited for a processor. In a request: the time already
+spent on bad rows of the same request, and 0."""
 
 MOST_DESCRIPTORS = 253
-"""What the kernel attaches to one packet (``SCM_MAX_FD``)."""
+"""The most descriptors that the kernel attaches to one packet (``SCM_MAX_FD``)."""
 
 ERROR = '"error"'
-"""The column of a scored batch with each row's error: no output can be called so."""
+"""The column of a scored batch with each row's error; no output can have this name."""
 
 SCORE, TRACE, FAILED, EXPERIMENT, FIXED = 1, 2, 3, 4, 5
 KILL = b"kill"
 OUTLIVE = b"outlive"
-"""To a holder: live as long as the other end of the attached socket is open anywhere."""
+"""Tells a holder to live as long as the other end of the attached socket is open anywhere."""
 TAKE_OVER = b"take over "
-"""To a holder, by a client that is new to it: replace the scorer, and say this nonce with it."""
+"""Sent by a new client: tells a holder to replace the scorer and return this nonce with it."""
 
 
 class Ready(msgspec.Struct, tag="ready", frozen=True):
     """A scorer is verified and serving; its data socket comes with this packet.
 
-    ``nonce`` is that of the client that had it forked by :data:`TAKE_OVER`.
+    ``nonce`` is the one sent with :data:`TAKE_OVER` by the client for which it was forked.
     """
 
     pid: int
@@ -107,17 +107,17 @@ class Frame(NamedTuple):
 
 
 def worked(micros: int, waited: int) -> int:
-    """Microseconds that a call had a processor; at least one, where it took any."""
+    """Return the microseconds a call took without its wait for a processor; 0 only if it took 0."""
     return max(micros - waited, min(micros, 1))
 
 
 def scored_schema(output_schema: pa.Schema) -> pa.Schema:
-    """What a scored batch looks like: the outputs, then :data:`ERROR`, null where all went well."""
+    """Return the schema of a scored batch: the outputs, then :data:`ERROR`, null without one."""
     return output_schema.append(pa.field(ERROR, pa.string()))
 
 
 def failed(schema: pa.Schema, rows: int, error: str) -> pa.RecordBatch:
-    """A scored batch in which every row failed for the same reason."""
+    """Return a scored batch in which every row failed for the same reason."""
     columns = [pa.nulls(rows, field.type) for field in schema][:-1]
     return pa.RecordBatch.from_arrays([*columns, pa.repeat(error, rows)], schema=schema)
 
@@ -125,17 +125,17 @@ def failed(schema: pa.Schema, rows: int, error: str) -> pa.RecordBatch:
 def pack_frame(
     number: int, kind: int, payload: pa.Buffer | bytes, micros: int = 0, waited: int = 0
 ) -> bytes:
-    """Header and payload as one block of bytes."""
+    """Return header and payload as one block of bytes."""
     return b"".join((HEADER.pack(len(payload), number, kind, micros, waited), payload))
 
 
 def read_batch(payload: memoryview | bytes, schema: pa.Schema) -> pa.RecordBatch:
-    """The record batch in a payload."""
+    """Read the record batch in a payload."""
     return pa.ipc.read_record_batch(pa.py_buffer(payload), schema)
 
 
 def table_payload(table: pa.Table) -> pa.Buffer:
-    """A table as a payload that carries its own schema."""
+    """Return a table as a payload that includes its schema."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
@@ -143,12 +143,12 @@ def table_payload(table: pa.Table) -> pa.Buffer:
 
 
 def read_table(payload: memoryview | bytes) -> pa.Table:
-    """The table in a payload made by :func:`table_payload`."""
+    """Read the table in a payload made by :func:`table_payload`."""
     return pa.ipc.open_stream(pa.py_buffer(payload)).read_all()
 
 
 def recv_frame(sock: socket.socket) -> Frame | None:
-    """The next frame of a blocking socket; None at its end, even in the middle of a frame."""
+    """Read the next frame of a blocking socket; None at its end, even in the middle of a frame."""
     header = recv_exactly(sock, HEADER.size)
     if header is None:
         return None
@@ -158,7 +158,7 @@ def recv_frame(sock: socket.socket) -> Frame | None:
 
 
 def send_event(control: socket.socket, event: Event, data: socket.socket | None = None) -> None:
-    """Send an event, and with it the client's end of a data socket.
+    """Send an event, with the client's end of a data socket attached if there is one.
 
     Raises:
         OSError: the client is gone.
@@ -168,7 +168,7 @@ def send_event(control: socket.socket, event: Event, data: socket.socket | None 
 
 
 def read_event(sock: socket.socket) -> tuple[Event | None, socket.socket | None]:
-    """The next event of a control socket and the data socket that came with it.
+    """Read the next event of a control socket and the data socket that came with it.
 
     The event is None when the worker is gone.
     """
@@ -181,7 +181,7 @@ def read_event(sock: socket.socket) -> tuple[Event | None, socket.socket | None]
 
 
 def recv_exactly(sock: socket.socket, length: int) -> memoryview | None:
-    """So many bytes of a blocking socket; None if it ends before."""
+    """Read ``length`` bytes from a blocking socket; None if it ends before."""
     view = memoryview(bytearray(length))
     got = 0
     while got < length:

@@ -5,13 +5,14 @@ forks once to verify the golden rows, then forks a *scorer* that serves. When th
 fork of the holder takes its place in milliseconds, with the artifact already in memory: the warm
 start. The holder keeps no threads and never enters OpenMP, whose pools do not survive a fork.
 
-All ignore SIGTERM and SIGINT, which process managers send to whole process trees, and leave when
-their sockets close: a worker must outlive the answers its gateway still owes. In case they hang, or
-are stopped, the kernel ends a scorer with its holder, and the holder with who started it, or, if it
-is to outlive that (:mod:`gnomon.worker.adopted_process`), with the last who has its tether.
+All ignore SIGTERM and SIGINT, which process managers send to all processes of a tree, and end when
+their sockets close: a worker must stay until its gateway has sent all its answers. If they hang or
+are stopped, the kernel ends a scorer with its holder, and a holder with the process that started it
+or, if it is to outlive that process (:mod:`gnomon.worker.adopted_process`), with the last process
+that has its tether.
 
-``GNOMON_WORKER_BYTES`` bounds the memory of a scorer. One that runs out of it leaves, and a fresh
-one has none of what it leaked.
+``GNOMON_WORKER_BYTES`` limits the memory of a scorer. A scorer that runs out of it ends, and a new
+one starts without the leaked memory.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Load, fork, replace; leave when the control socket closes."""
+    """Load the artifact, fork scorers, and end when the control socket closes."""
     artifact, digest = Path(sys.argv[1]), sys.argv[2]
     control = socket.socket(fileno=inherited(sys.argv[3]))
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -79,9 +80,10 @@ def main() -> None:
 
 
 def verified(loaded: LoadedArtifact, control: socket.socket, most: int) -> bool:
-    """Run the golden rows in a fork; tell the client when they do not come out as recorded.
+    """Run the golden rows in a fork; tell the client if they give other answers than recorded.
 
-    A verification that is killed is tried once more, so that a stray signal refuses no artifact.
+    A verification that is killed is tried once more, so that no artifact is refused because of a
+    stray signal.
     """
     for _ in range(2):
         pid = _fork(lambda: _verify(loaded, control, most))
@@ -117,10 +119,10 @@ _REFUSED = f"exit code {_REFUSED_STATUS}"
 
 
 def _fork(child: Callable[[], int]) -> int:
-    """Run ``child`` in a fork and end there with its status; the pid of the fork."""
+    """Run ``child`` in a fork, which ends with its status, and return the fork's process id."""
     with warnings.catch_warnings():
-        # Python warns of threads that numerical libraries started; none of them is Python's, and
-        # the fork uses none of theirs.
+        # Python warns of threads that numerical libraries started. They are not Python threads, and
+        # the fork does not use them.
         warnings.simplefilter("ignore", DeprecationWarning)
         parent, pid = os.getpid(), os.fork()
     if pid:
@@ -196,9 +198,9 @@ def _looked_into(engine: Engine, schema: pa.Schema, frame: messages.Frame) -> pa
 
 
 class _End(NamedTuple):
-    """Why a scorer ended. None: the client closed, and the scorer with it.
+    """Why a scorer ended; None if it was ended because the client closed the control socket.
 
-    ``nonce`` is that of the client that took over and had it killed, if one did.
+    ``nonce`` is that of the client that took over and had the scorer killed, if there was one.
     """
 
     reason: str | None
@@ -206,7 +208,7 @@ class _End(NamedTuple):
 
 
 def _wait(pid: int, control: socket.socket) -> _End:
-    """Until the scorer ends."""
+    """Handle the client's messages until the scorer ends."""
     nonce = ""
     with contextlib.closing(platform.ChildWatch(pid)) as watch:
         while True:
@@ -232,12 +234,12 @@ def _wait(pid: int, control: socket.socket) -> _End:
 def _received(control: socket.socket) -> tuple[bytes, list[int]]:
     try:
         return platform.recv_packet(control)
-    except ConnectionError:  # The client ended before it had read all that it was sent.
+    except ConnectionError:  # The client ended before it had read all messages.
         return b"", []
 
 
 def _outlive(fds: list[int]) -> None:
-    """Live as long as the tether; as long as the parent where the kernel does not know how."""
+    """Live as long as the tether; where the kernel does not support that, as long as the parent."""
     for number in fds:
         with contextlib.suppress(OSError):
             platform.die_with_tether(socket.socket(fileno=number))

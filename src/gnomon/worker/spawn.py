@@ -1,4 +1,4 @@
-"""Start a worker: a new interpreter that sees its artifact's code before anything else."""
+"""The start of a worker: a new interpreter that finds its artifact's code before any other."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ __all__ = [
 ]
 
 UNVERIFIED = "unverified"
-"""Has a worker serve rows whether or not its golden rows come out as recorded."""
+"""Makes a worker serve without verifying its golden rows."""
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 class Process(Protocol):
-    """A process that is waited for, as ``subprocess.Popen`` is."""
+    """A process that can be killed and waited for, like ``subprocess.Popen``."""
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
 
     def kill(self) -> None:
         """Send SIGKILL."""
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its exit code, once it has ended."""
+        """Wait for the process to end, and return its exit code."""
 
 
 class Spawned(NamedTuple):
@@ -58,11 +58,11 @@ def spawn(
     """Start a worker for an artifact. It lives as long as the control socket is open.
 
     Args:
-        artifact: the inspected artifact; the worker refuses any other that it finds in its place.
+        artifact: the inspected artifact; the worker refuses a different one found in its place.
         settings: the worker's.
-        python: the interpreter to run; this one when not given. ``gnomon`` is this one's in any
-            case, everything else is what that interpreter has installed.
-        verify: whether it runs the golden rows before it says that it is ready.
+        python: the interpreter to run; this process's interpreter if not given. ``gnomon`` is
+            always this process's; all other packages are those that the interpreter has installed.
+        verify: whether the worker checks the golden rows before it reports that it is ready.
 
     The interpreter starts without the working directory on its path (``-P``).
     """
@@ -88,9 +88,9 @@ def spawn(
 
 
 def inherited(number: str) -> int:
-    """In a child: a descriptor its parent handed down by number, under a low number of its own.
+    """Return a descriptor that the parent passed by number, moved to the lowest free number.
 
-    A gateway with thousands of connections hands down numbers that ``select`` does not take.
+    A gateway with thousands of connections passes numbers that ``select`` does not accept.
     """
     given = int(number)
     low = os.dup(given)
@@ -99,16 +99,16 @@ def inherited(number: str) -> int:
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
-    """This process's environment for a child: its settings, and this very ``gnomon`` importable.
+    """Return the environment for a child: this process's, its settings, and ``gnomon`` importable.
 
-    Secrets are left out: the child may run user code. A built bento carries ``gnomon`` as source,
+    Secrets are left out: the child may run user code. A built bento contains ``gnomon`` as source,
     on the path of the gateway but not installed.
     """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GNOMON_")}
-    if keys := os.environ.get(TRUSTED_KEYS):  # settings made by hand do not turn them off
+    if keys := os.environ.get(TRUSTED_KEYS):  # settings made in code do not turn the check off
         environment[TRUSTED_KEYS] = keys
     environment.update(settings.environment())
-    environment[platform.VARIABLE] = str(int(platform.IS_PORTABLE))  # both ends of a socket alike
+    environment[platform.VARIABLE] = str(int(platform.IS_PORTABLE))  # same on both socket ends
     environment.update(dict.fromkeys(_THREADS, str(settings.worker_threads)))
     home = str(Path(__file__).parents[2])
     path = [home, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
@@ -117,7 +117,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
 
 
 def reap(process: Process) -> int:
-    """The exit code of a worker that was let go; one that stays is killed after five seconds."""
+    """Wait for a worker to end, killing it after five seconds, and return its exit code."""
     try:
         return process.wait(timeout=5)
     except subprocess.TimeoutExpired:

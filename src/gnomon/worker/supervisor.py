@@ -1,4 +1,4 @@
-"""The awaiting client of a worker: keeps one alive for the gateway and never blocks its loop."""
+"""The asynchronous client of a worker: keeps one running without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RESPAWN_SECONDS = (0.0, 0.2, 1.0, 5.0)
 """Pauses before a worker process that ended is started again; the last one repeats."""
 
 HOLDER_SECONDS = 5.0
-"""What a holder takes to kill its scorer, many times over."""
+"""Many times what a holder takes to kill its scorer."""
 READ_SECONDS = 0.02
 
 
@@ -47,8 +47,8 @@ class Supervisor:
     Args:
         artifact: the inspected artifact.
         settings: thread and time limits; ``deadline`` is how long one batch may take.
-        on_death: called with the reason each time a scorer or its holder ends unasked.
-        found: a holder that outlived its gateway and has loaded this artifact, to begin with.
+        on_death: called with the reason each time a scorer or its holder ends unexpectedly.
+        found: a holder that outlived its gateway and has loaded this artifact, to use first.
     """
 
     def __init__(
@@ -78,11 +78,11 @@ class Supervisor:
 
     @property
     def pid(self) -> int | None:
-        """The scorer's process id, None while there is none."""
+        """The scorer's process id; None while no scorer serves."""
         return self._current.pid if self._current is not None and self._current.is_open else None
 
     async def start(self) -> None:
-        """Return once the worker has verified its artifact and serves.
+        """Start the worker, and wait until it has verified its artifact and serves.
 
         Raises:
             ArtifactError: the worker refused the artifact.
@@ -111,19 +111,19 @@ class Supervisor:
 
         Args:
             batch: the rows.
-            searched: microseconds spent on bad rows of the same request before.
+            searched: microseconds already spent on bad rows of the same request.
 
         Raises:
             DeadlineExceeded: the batch took longer than the deadline; its worker was killed.
-            WorkerError: the worker is gone for good.
+            WorkerError: the worker cannot be replaced, or was closed.
         """
         return await self.finish(await self.begin(batch, searched))
 
     async def begin(self, batch: pa.RecordBatch, searched: int = 0) -> Sent:
-        """The first half of :meth:`score`: send the rows. What is begun must be finished.
+        """Send rows, as the first half of :meth:`score`; :meth:`finish` must follow.
 
         Raises:
-            WorkerError: the worker is gone for good.
+            WorkerError: the worker cannot be replaced, or was closed.
         """
         await self._no_rescues.wait()
         sent = await self._send(batch, searched)
@@ -131,17 +131,17 @@ class Supervisor:
         return sent
 
     async def finish(self, sent: Sent) -> Scored:
-        """The second half of :meth:`score`: wait for the answers.
+        """Wait for the answers, as the second half of :meth:`score`.
 
         Raises:
             DeadlineExceeded: the batch took longer than the deadline; its worker was killed.
-            WorkerError: the worker is gone for good.
+            WorkerError: the worker cannot be replaced, or was closed.
         """
         result = await self._receive(sent)
         return result if isinstance(result, Scored) else await self._rescue(sent.batch)
 
     async def close(self) -> None:
-        """End the worker once it has answered what it was sent."""
+        """End the worker once it has answered the batches it was sent."""
         if self._refusal is None:
             self._refusal = WorkerError("the worker was closed", where=self._artifact.tag)
         self._serving.set()
@@ -155,9 +155,9 @@ class Supervisor:
         await self._end()
 
     def outliving(self) -> HolderHandle | None:
-        """What another gateway needs to take the worker over, should this one be killed.
+        """Return what another gateway needs to take the worker over if this one is killed.
 
-        From then on it lives as long as anybody has its tether. None before it serves.
+        From then on the worker lives as long as any process has its tether. None before it serves.
         """
         if self._holder is None or self._holder.control.fileno() < 0:
             return None
@@ -166,7 +166,7 @@ class Supervisor:
         return self._handle
 
     async def _take_over(self) -> bool:
-        """Whether a holder that was there before serves now."""
+        """Take over the holder that was found, if any, and return whether it serves now."""
         found, self._found = self._found, None
         taken = None if found is None else await take_over(found)
         if found is None or taken is None:
@@ -188,7 +188,7 @@ class Supervisor:
         )
 
     def _close_control(self) -> None:
-        """Close the control socket, also for other processes that hold it."""
+        """Close the control socket, also for other processes that have it open."""
         if self._holder is not None and self._holder.control.fileno() >= 0:
             control = self._holder.control
             asyncio.get_running_loop().remove_reader(control.fileno())
@@ -197,7 +197,7 @@ class Supervisor:
             control.close()
 
     async def _end(self) -> int:
-        """Let go of the holder and wait for its end: the exit code."""
+        """Close the holder's control socket, wait for its end, and return its exit code."""
         self._close_control()
         if self._holder is None:
             return 0
@@ -237,7 +237,7 @@ class Supervisor:
             self._current.died(reason)
 
     async def _respawn(self) -> None:
-        """The holder itself ended: start another, ever more slowly."""
+        """Start another holder after one ended, with growing pauses."""
         never_served = self._current is None
         if self._current is not None:
             self._current.close()
@@ -257,7 +257,7 @@ class Supervisor:
         self._spawn()
 
     def _refuse(self, error: GnomonError) -> None:
-        """Nothing more will be served: wake whoever waits, to be told why."""
+        """Stop serving, and wake the waiting requests with the error."""
         self._refusal = error
         self._serving.set()
 
@@ -271,10 +271,10 @@ class Supervisor:
         return Sent(batch, self._current, self._current.send(batch, searched))
 
     async def _receive(self, sent: Sent) -> Scored | str:
-        """The rows scored, or the reason the scorer died."""
+        """Wait for the scored rows, or the reason the scorer died."""
         await asyncio.wait((sent.answer,), timeout=self._settings.deadline)
         if not sent.answer.done():
-            # If it was this process that was stopped, the answer is there and is only to be read.
+            # If this process itself was stopped, the answer has arrived and only has to be read.
             await asyncio.wait((sent.answer,), timeout=READ_SECONDS)
         if sent.answer.done():
             return sent.answer.result()
@@ -287,7 +287,7 @@ class Supervisor:
         )
 
     def _kill_scorer(self, connection: WorkerConnection) -> None:
-        """Have the holder kill a scorer, and the kernel both if the holder is stopped itself."""
+        """Ask the holder to kill a scorer; kill both if the holder does not report it in time."""
         if connection.kill_requested:
             return
         connection.kill_requested = True
@@ -297,24 +297,27 @@ class Supervisor:
         self._expect_report(connection)
 
     def _expect_report(self, connection: WorkerConnection) -> None:
-        """A scorer has ended, or is about to: its holder will say so, unless it is stopped."""
+        """Give the holder time to report a scorer's end, then kill it: it counts as stopped."""
         asyncio.get_running_loop().call_later(HOLDER_SECONDS, self._end_holder, connection)
 
     def _end_holder(self, connection: WorkerConnection) -> None:
         serves = self._current is connection and self._refusal is None
         if serves and not connection.is_known_dead and self._holder is not None:
-            # Its scorer goes with it; the socket's end brings the next.
+            # Its scorer ends with it; when the socket closes, another holder is started.
             self._holder.process.kill()
 
     def _close_gate(self, answer: asyncio.Future[Scored | str]) -> None:
-        """Hold new batches back from the moment one needs rescue: blame needs solitude."""
+        """Hold new batches back while one is retried.
+
+        A crash can only be attributed to a batch that ran alone.
+        """
         if not answer.cancelled() and isinstance(answer.result(), str):
             self._rescues += 1
             self._no_rescues.clear()
 
     async def _rescue(self, batch: pa.RecordBatch) -> Scored:
-        """Drive :func:`bisect_batch` alone with the worker."""
-        micros = 0
+        """Run :func:`bisect_batch` while no other batch is sent to the worker."""
+        micros = waited = 0
         rescue = bisect_batch(batch, self._schema)
         attempt = next(rescue)
         try:
@@ -323,12 +326,13 @@ class Supervisor:
                     result = await self._receive(await self._send(attempt))
                     if isinstance(result, Scored):
                         micros += result.micros
+                        waited += result.waited
                     try:
                         attempt = rescue.send(
                             result.batch if isinstance(result, Scored) else result
                         )
                     except StopIteration as done:
-                        return Scored(done.value, micros)
+                        return Scored(done.value, micros, waited)
         finally:
             self._rescues -= 1
             if self._rescues == 0:

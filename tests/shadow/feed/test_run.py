@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -5,6 +6,7 @@ import pytest
 from msgspec import structs
 
 from gnomon.log import STOPPED, Position, SegmentWriter, shadow_schema, shadow_stream, stream_folder
+from gnomon.log.seal import Sealer
 from gnomon.log.table import LogTable
 from gnomon.settings import Settings
 from gnomon.shadow.feed.run import Run, mark_stopped
@@ -53,6 +55,20 @@ def test_a_run_that_recorded_nothing_resumes_at_its_first_since(
     write(settings, folder, RUN)
     later = structs.replace(RUN, since="9:900")
     assert later.resumed(folder, LogTable(settings, "toy")) == (RUN, Position(1, 100))
+
+
+def test_a_run_whose_stream_is_an_older_one_resumes_after_what_is_sealed(
+    settings: Settings, folder: Path, tmp_path: Path
+) -> None:
+    """As one from a backup: what it scored since is in the table, and is not scored again."""
+    write(settings, folder, RUN, (1, 200))
+    shutil.copytree(folder, tmp_path / "backup")
+    write(settings, folder, RUN, (2, 300))
+    write(settings, folder, RUN)
+    Sealer(settings, "toy").seal()
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "backup", folder)
+    assert RUN.resumed(folder, LogTable(settings, "toy")) == (RUN, Position(2, 300))
 
 
 def test_only_shadows_that_run_hold_requests_back(settings: Settings, folder: Path) -> None:

@@ -1,1 +1,1 @@
-"""How commands print what they found; imported only by a command that runs."""
+"""Printing of the commands' results; imported only when a command runs."""

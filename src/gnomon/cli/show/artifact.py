@@ -1,4 +1,4 @@
-"""How an artifact is printed: contract, environment, files, trusted types."""
+"""Print an artifact: contract, environment, files, trusted types."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["show_artifact", "type_words"]
 
 
 def show_artifact(artifact: Artifact) -> None:
-    """Print it, section by section."""
+    """Print an artifact in sections."""
     out.print(f"[bold]{artifact.tag}[/]  [dim]undamaged; {_signed(artifact)}[/]")
     checks = artifact.checks()
     found = [("Leakage", findings(checks))] if checks and checks.findings else []
@@ -62,7 +62,7 @@ def _facts(artifact: Artifact, checks: LeakageReport | None) -> Table:
 
 
 def _signed(artifact: Artifact) -> str:
-    """Who signed it; see ``docs/security.md`` for what that means."""
+    """Describe who signed it; see ``docs/security.md`` for what that means."""
     if not artifact.signers:
         return "not signed: its hashes detect damage, not who made it"
     trusted = [signer for signer in artifact.signers if signer.trusted]
@@ -84,7 +84,7 @@ _USES = {
 
 
 def _runs(artifact: Artifact) -> Table:
-    """What skops does not trust by itself, for a person to decide about."""
+    """List the types that skops does not trust by default, for a person to decide."""
     manifest = artifact.manifest
     table = columns("what", "from", "how")
     if manifest.serializer == "pickle":
@@ -131,7 +131,7 @@ def _features(contract: Contract) -> Table:
 
 
 def type_words(feature: Feature) -> str:
-    """A feature's type; of a timestamp, its zone and how old it may be."""
+    """Describe a feature's type and, for a timestamp, its zone and maximum age."""
     if feature.type != "timestamp":
         return kind_text(feature)
     age = "" if feature.max_age is None else f", at most {feature.max_age} old"

@@ -1,4 +1,4 @@
-"""The model store as a table; an artifact that cannot be read does not hide the others."""
+"""Print the model store as a table; unreadable artifacts are listed with their error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["plain", "show_artifacts"]
 
 
 def show_artifacts(found: Mapping[str, Path]) -> Table:
-    """A row an artifact, by tag."""
+    """Return a table with a row for each artifact."""
     table = columns(
         "artifact", "age", "trained on", "commit", "stored as", "size", whole=("artifact",)
     )
@@ -27,7 +27,7 @@ def show_artifacts(found: Mapping[str, Path]) -> Table:
 
 
 def plain(tag: str, path: Path) -> dict[str, object]:
-    """The same for programs."""
+    """Return an artifact's data for JSON output."""
     manifest = _manifest(path)
     if isinstance(manifest, ArtifactError):
         return {"artifact": tag, "path": str(path), **manifest.body()}

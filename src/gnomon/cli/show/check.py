@@ -1,4 +1,4 @@
-"""How a check of rows or of a contract is printed."""
+"""Print the result of a check of rows or of a contract."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _VERDICTS = {
 
 
 def show_checked(checked: Checked, which: str) -> None:
-    """Print the verdict, a line a finding with its rows, and what the server refused."""
+    """Print the verdict, each finding with its rows, and what the server refused."""
     words = f"{_VERDICTS[checked.verdict]} of {which}; {checked.rows:,} rows read"
     out.print(Text(words, "bold"), soft_wrap=True)
     if checked.findings:
@@ -50,7 +50,7 @@ def show_checked(checked: Checked, which: str) -> None:
 
 
 def show_changes(changes: Sequence[Change], old: str, new: str) -> None:
-    """Print the verdict and a line a change."""
+    """Print the verdict and a line for each change."""
     said = {
         "compatible": f"✓ {new} accepts every request that {old} accepts",
         "warning": f"! {new} accepts the usual requests for {old}; see the warnings",
@@ -68,7 +68,7 @@ def show_changes(changes: Sequence[Change], old: str, new: str) -> None:
 
 
 def _findings(findings: Sequence[CheckFinding]) -> Table:
-    """A few lines a finding: what it is, where to look, what may be behind it."""
+    """Return a few lines for each finding: the finding, a possible reason, and where to look."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column()

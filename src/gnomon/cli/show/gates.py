@@ -1,11 +1,11 @@
-"""How the gates of a promotion are printed: each with its verdict and evidence."""
+"""Print the gates of a promotion, each with its verdict and evidence."""
 
 from __future__ import annotations
 
 from rich.markup import escape
 
 from gnomon.cli.console import columns, out
-from gnomon.rollout.gates import Gates
+from gnomon.rollout.gate import Gates
 
 __all__ = ["show_gates"]
 
@@ -17,7 +17,7 @@ MARKS = {
 
 
 def show_gates(found: Gates) -> None:
-    """Print a table and the verdict."""
+    """Print a table of the gates, and the verdict."""
     table = columns("gate", "verdict", "because", whole=("gate", "verdict"))
     for gate in found.gates:
         table.add_row(gate.name, MARKS[gate.verdict], escape(gate.because))

@@ -1,4 +1,4 @@
-"""The rollout history as a table."""
+"""Print the rollout history as a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["show_history"]
 
 
 def show_history(events: Sequence[Event]) -> Table:
-    """A row a decision, the oldest first."""
+    """Return a table with a row for each decision, oldest first."""
     table = columns(
         "#", "when", "decision", "artifact", "who", "why", whole=("when", "decision", "artifact")
     )

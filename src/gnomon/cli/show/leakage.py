@@ -1,4 +1,4 @@
-"""How leakage findings are printed: a line each, with evidence and what to do."""
+"""Print leakage findings, each with its evidence and what to do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WORDS: dict[Severity, str] = {"leak": "sure", "suspect": "suspected", "unknown"
 
 
 def show_leakage(report: LeakageReport) -> None:
-    """Print the verdict, the findings, and what was not looked for."""
+    """Print the verdict, the findings, and the checks that were skipped."""
     out.print(Text(f"Leakage: {_verdict(report)}", "bold"), soft_wrap=True)
     if report.findings:
         out.print()
@@ -35,7 +35,7 @@ def show_leakage(report: LeakageReport) -> None:
 
 
 def findings(report: LeakageReport) -> Table:
-    """A few lines a finding: what it is, rows that show it, what to do."""
+    """Return a few lines for each finding: the finding, affected rows, and what to do."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column()
@@ -49,7 +49,7 @@ def findings(report: LeakageReport) -> Table:
 
 
 def summary(report: LeakageReport) -> str:
-    """The verdict, and what was looked for, in a line."""
+    """Return the verdict and the checks that ran, in a line."""
     looked = ", ".join(dict.fromkeys([*(f.check for f in report.findings), *report.passed]))
     return f"{_verdict(report)}; looked for {looked or 'nothing'}"
 

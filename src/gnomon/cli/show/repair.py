@@ -1,4 +1,4 @@
-"""How a repair of the log is printed."""
+"""Describe a repair of the log."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ _SHOWN_IDS = 20
 
 
 def explain(done: Repair) -> Iterator[str]:
-    """Line by line: what was found, where it is now, and what is lost."""
+    """Yield lines on what was found, where it is now, and what is lost."""
     if done.is_whole:
         yield "nothing is damaged"
+    for place in done.returned:
+        yield f"{place}: it was found in another place, and is back; nothing of it is lost"
     for place in done.misplaced:
         yield f"a segment of another stream was moved to {place}"
     for place in done.lists:

@@ -1,4 +1,4 @@
-"""How saved reports are listed."""
+"""Print the list of saved reports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COLOURS = {"ok": "green", "unknown": "yellow"}
 
 
 def show_reports(reports: Iterable[SavedReport]) -> None:
-    """Print each as three lines: what it is of, the finding, and where its page is.
+    """Print each report in three lines: its subject, the finding, and the place of its page.
 
     The page is never wrapped, so that it can be copied or clicked.
     """

@@ -1,4 +1,4 @@
-"""The answer to a query: as a table for people, or as CSV."""
+"""Print the answer to a query as a table for people, or as CSV."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_ROWS = 50
 def show_rows(table: pa.Table) -> None:
     """Print the first rows, and how many more there are.
 
-    Where a row is wider than the terminal, each of its fields has a line of its own.
+    If the table is wider than the terminal, each field is on a separate line.
     """
     names = table.column_names
     rows = [[_shown(value) for value in row] for row in _rows(table.slice(0, MOST_ROWS))]
@@ -44,7 +44,7 @@ def show_rows(table: pa.Table) -> None:
 
 
 def print_csv(table: pa.Table) -> None:
-    """Print every row, with a header; text that a spreadsheet would run is quoted with ``'``.
+    """Print every row, with a header; text that a spreadsheet would execute is quoted with ``'``.
 
     Lists and structs are JSON.
     """
@@ -58,7 +58,7 @@ def print_csv(table: pa.Table) -> None:
 
 
 def _rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:
-    """By place and not by name: SQL may give two columns the same name."""
+    """Return rows by position, not by name, because SQL may return two columns with one name."""
     if not table.num_columns:
         return iter(())
     return zip(*(column.to_pylist() for column in table.columns), strict=True)
@@ -89,7 +89,7 @@ def _shown(value: object) -> Text:
 
 
 def _text(value: object) -> str:
-    """A value as one text: JSON where it is a list or a struct."""
+    """Write a value as text; lists and structs as JSON."""
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     if isinstance(value, list | dict | tuple | bool):
@@ -98,7 +98,7 @@ def _text(value: object) -> str:
 
 
 def _plain(value: object) -> object:
-    """A nested value without what JSON does not have."""
+    """Convert a nested value to types that JSON has."""
     if isinstance(value, dict):
         return {str(name): _plain(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
@@ -109,7 +109,7 @@ def _plain(value: object) -> object:
 
 
 def _fits_csv(kind: pa.DataType) -> bool:
-    """Whether a column is written as it is: neither text nor anything that has to become text."""
+    """Whether a column can be written unchanged: it is not text, and need not become text."""
     types = pa.types
     is_time = types.is_temporal(kind) and not (types.is_duration(kind) or types.is_interval(kind))
     is_number = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
@@ -117,7 +117,7 @@ def _fits_csv(kind: pa.DataType) -> bool:
 
 
 def _cells(column: pa.ChunkedArray) -> pa.Array:
-    """Text for cells; without control characters where somebody watches."""
+    """Return text for cells, without control characters if standard output is a terminal."""
     watched = sys.stdout.isatty()
     texts = [None if value is None else _text(value) for value in column.to_pylist()]
     shown = [printable(text) if watched and text is not None else text for text in texts]

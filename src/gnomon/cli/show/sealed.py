@@ -1,4 +1,4 @@
-"""What ``gnomon log seal`` did, and what it had to leave."""
+"""Describe what ``gnomon log seal`` sealed, and what is still open."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def explain(
     segment_seconds: float,
     closed: Sequence[OpenSegment] | None = None,
 ) -> str:
-    """How many closed segments were sealed; how many rows are in open ones, and until when.
+    """Describe how many segments were sealed, how many rows are in open ones, and until when.
 
     Args:
         moved: closed segments that this command sealed; a server's sealer may have sealed others.
         left: open segments.
-        segment_seconds: the age at which a segment is closed, as set here.
-        closed: open segments that were closed first; None where that was not asked for.
+        segment_seconds: the age at which a segment is closed, from the settings.
+        closed: open segments that were closed first; None if that was not requested.
     """
     done = f"{plural(moved, 'closed segment')} sealed"
     if closed:

@@ -1,4 +1,4 @@
-"""What is live, what is in shadow, and the accounts, in lines that fit any terminal."""
+"""Format the status: what is live, what is in shadow, and the accounts, for any terminal width."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from gnomon.shadow.shadow_counts import Latency
 __all__ = ["show_status"]
 
 MOST_NAMES = 5
-"""Reasons, features and fields that are named; ``--json`` and ``/metrics`` have all."""
+"""The most reasons, features and fields that are shown; ``--json`` and ``/metrics`` have all."""
 
 
 def show_status(overview: Overview) -> str:
-    """Console markup for a deployment: all slices as one, then each of several, then the gone."""
+    """Return console markup for a deployment: the total, each slice, then slices that are gone."""
     lines = [*_lines(overview)]
     if len(overview.slices) > 1:
         lines += _listed("slices", (_slice(one) for one in overview.slices))
@@ -99,7 +99,7 @@ def _accounts(books: Books) -> str:
 
 
 def _counted(what: str, counts: Mapping[str, int]) -> str:
-    """The largest counts, each with its name; nothing without any."""
+    """Write the largest counts, each with its name; nothing if there are none."""
     if not counts:
         return ""
     largest = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
@@ -139,7 +139,7 @@ def _shadow(shadow: ShadowStatus, itself: bool) -> Iterator[str]:
 
 
 def _behind(shadow: ShadowStatus) -> str:
-    """In rows, and in seconds where that is more than it takes to look."""
+    """Write the lag in rows and, if it is at least a second, in seconds."""
     seconds = f" by {shadow.behind_seconds:,.0f} s" if shadow.behind_seconds >= 1 else ""
     return f"{shadow.lagging:,} behind{seconds}"
 

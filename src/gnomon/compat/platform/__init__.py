@@ -1,7 +1,7 @@
 """Calls that only some operating systems have, each with a portable replacement.
 
 :mod:`~gnomon.compat.platform.linux` has the calls of Linux, and
-:mod:`~gnomon.compat.platform.portable` the same functions by POSIX and Python alone. Each process
+:mod:`~gnomon.compat.platform.portable` the same functions with POSIX and Python alone. Each process
 uses one of the two. ``GNOMON_PORTABLE=1`` selects the portable one on Linux too: that is how it is
 tested, and how to find out whether a system-specific call causes a problem. ``docs/platforms.md``
 lists the limits of the portable implementation.
@@ -19,7 +19,7 @@ VARIABLE = "GNOMON_PORTABLE"
 IS_PORTABLE = sys.platform != "linux" or os.environ.get(VARIABLE, "").lower() in ("1", "true")
 """Whether this process uses the portable implementation."""
 
-# Both modules list the same names in ``__all__``; a test holds the two lists against each other.
+# Both modules list the same names in ``__all__``; a test compares the two lists.
 if TYPE_CHECKING or not IS_PORTABLE:
     from gnomon.compat.platform.linux import *  # noqa: F403
     from gnomon.compat.platform.linux import __all__ as _shared

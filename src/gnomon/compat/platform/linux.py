@@ -1,4 +1,4 @@
-"""The calls of Linux; :mod:`gnomon.compat.platform.portable` has the same without them."""
+"""The calls of Linux; :mod:`gnomon.compat.platform.portable` has replacements without them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import resource
 import select
 import signal
 import socket
+import sys
+import termios
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -39,6 +41,7 @@ __all__ = [
     "stop_listening",
     "sync_content",
     "sync_descriptor",
+    "unread_bytes",
 ]
 
 _PR_SET_PDEATHSIG = 1
@@ -51,9 +54,9 @@ _MOST_DESCRIPTORS = 253
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends, in whatever state it is then.
+    """Have the kernel kill this process, in whatever state it is, when its parent ends.
 
-    To the kernel the parent is the thread that started it.
+    The kernel regards the thread that started this process as its parent.
 
     Args:
         parent: the process id of the parent; if it has ended already, so does this process.
@@ -66,8 +69,8 @@ def die_with_parent(parent: int) -> None:
 def die_with_tether(tether: socket.socket) -> None:
     """Have the kernel kill this process when the other end of a socket is closed everywhere.
 
-    It is killed in whatever state it is then, and no longer when its parent ends. Nothing may be
-    written to the socket: that would kill it too.
+    The process is killed in whatever state it is, and no longer when its parent ends. Nothing may
+    be written to the socket: that would kill the process too.
     """
     fcntl.fcntl(tether, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(tether, fcntl.F_SETOWN, os.getpid())
@@ -77,35 +80,35 @@ def die_with_tether(tether: socket.socket) -> None:
     if closed.poll(0):
         os._exit(0)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0)
-    tether.detach()  # It stays open for as long as this process lives.
+    tether.detach()  # It stays open as long as this process lives.
 
 
 def adopt_orphans() -> None:
-    """Become the parent of what descendants of this process leave when they end."""
+    """Become the parent of processes whose parent, a descendant of this process, has ended."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 class ChildWatch:
     """A descriptor that can be read once a child process has ended (a pidfd).
 
-    Another watch may give a false alarm, so whoever is woken asks ``waitpid`` with ``WNOHANG``.
+    The portable watch may give false alarms, so callers must use ``waitpid`` with ``WNOHANG``.
 
     Args:
-        pid: of a child that was not waited for.
+        pid: the process id of a child that was not waited for.
     """
 
     def __init__(self, pid: int) -> None:
         self._descriptor = os.pidfd_open(pid)
 
     def fileno(self) -> int:
-        """The descriptor."""
+        """Return the descriptor."""
         return self._descriptor
 
     def clear(self) -> None:
-        """After a false alarm: wait for the next."""
+        """Reset the watch after a false alarm; this one gives none."""
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         os.close(self._descriptor)
 
 
@@ -120,17 +123,18 @@ def kill_first(score: int) -> None:
 
 
 def limit_memory(most: int, status: int) -> int | None:
-    """Let this process use ``most`` bytes of memory of its own.
+    """Limit the private memory of this process to ``most`` bytes.
 
-    Over it an allocation fails: ``MemoryError`` in Python. The kernel's limit is on address space,
-    reserved or used. So it is set to what is reserved now plus what may still be used.
+    An allocation beyond the limit fails: ``MemoryError`` in Python. The kernel's limit counts
+    reserved address space, used or not. So it is set to what is reserved now plus what may still be
+    used.
 
     Args:
         most: bytes.
-        status: not used; see the portable way.
+        status: not used; see the portable function.
 
     Returns:
-        The bytes in use, if they are as many already, and nothing is limited; else None.
+        None if the limit was set; the bytes in use if these reach the limit, which is then not set.
     """
     text = Path("/proc/self/status").read_text()
     reserved, used = (_bytes(text, name) for name in ("VmData", "RssAnon"))
@@ -150,7 +154,7 @@ def _bytes(status: str, name: str) -> int:
 
 
 def process_start(pid: int) -> str | None:
-    """When a process started, in ticks since the machine did; None if it runs no more."""
+    """Return when a process started, in ticks since the machine started; None if it has ended."""
     try:
         stat = Path("/proc", str(pid), "stat").read_text()
     except OSError:
@@ -160,12 +164,12 @@ def process_start(pid: int) -> str | None:
 
 
 def process_space() -> str:
-    """What process ids of this process are counted in: each container counts its own."""
+    """Return the id of this process's pid namespace; each container has its own."""
     return str(os.stat("/proc/self/ns/pid").st_ino)
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is a process of this id."""
+    """Return whether there is a process with this id."""
     return Path("/proc", str(pid)).exists()
 
 
@@ -173,31 +177,31 @@ def is_running(pid: int) -> bool:
 
 
 def control_pair() -> tuple[socket.socket, socket.socket]:
-    """Two sockets for :func:`send_packet` and :func:`recv_packet`: sequenced packets."""
+    """Return two connected packet sockets for :func:`send_packet` and :func:`recv_packet`."""
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
 def send_packet(control: socket.socket, packet: bytes, descriptors: Sequence[int] = ()) -> None:
-    """Send some bytes, at least one, and descriptors with them, to be received together.
+    """Send at least one byte, together with descriptors, as one packet.
 
     Raises:
-        OSError: nobody is there to receive them.
+        OSError: the other end is closed.
     """
     socket.send_fds(control, [packet], list(descriptors))
 
 
 def recv_packet(control: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
-    """The next packet and the descriptors that came with it, which no child inherits; no bytes once
-    the other end is closed.
+    """Receive the next packet and its descriptors; no bytes once the other end is closed.
 
-    Not :func:`socket.recv_fds`, which ignores its ``flags`` in Python 3.11.
+    Children do not inherit the descriptors. :func:`socket.recv_fds` is not used because it ignores
+    its ``flags`` in Python 3.11.
 
     Args:
         control: a socket of :func:`control_pair`.
         flags: such as ``MSG_PEEK``.
 
     Raises:
-        OSError: the connection broke, nothing is there yet, or not in time, as the socket has it.
+        OSError: the connection broke, or no packet arrived in the time that the socket allows.
     """
     fds = array.array("i")
     space = socket.CMSG_SPACE(_MOST_DESCRIPTORS * fds.itemsize)
@@ -209,9 +213,9 @@ def recv_packet(control: socket.socket, flags: int = 0) -> tuple[bytes, list[int
 
 
 def end_with_socket(control: socket.socket, pid: int) -> None:
-    """Have the kernel end a child when the other end of this socket, which it has, is closed.
+    """Have the kernel end a child, which has this socket, when the socket's other end is closed.
 
-    It sends SIGIO, which ends a process that does not handle it.
+    The kernel sends SIGIO, which ends a process that does not handle it.
     """
     fcntl.fcntl(control, fcntl.F_SETOWN, pid)
     flags = fcntl.fcntl(control, fcntl.F_GETFL)
@@ -219,38 +223,44 @@ def end_with_socket(control: socket.socket, pid: int) -> None:
 
 
 def outlive_socket(control: socket.socket) -> None:
-    """In that child: it looks after the socket itself from now on."""
+    """Undo :func:`end_with_socket`; to be called in the child once it watches the socket itself."""
     flags = fcntl.fcntl(control, fcntl.F_GETFL)
     fcntl.fcntl(control, fcntl.F_SETFL, flags & ~os.O_ASYNC)
 
 
 def stop_listening(listener: socket.socket) -> None:
-    """Have the kernel refuse connections to a listening socket, whoever else has it."""
+    """Have the kernel refuse connections to a listening socket, even if others have it open."""
     listener.shutdown(socket.SHUT_RDWR)
 
 
 def limit_unread(client: socket.socket, seconds: float) -> None:
-    """Have the kernel give up on what it cannot hand over to a TCP client for so long."""
+    """Have the kernel drop a TCP connection whose client takes no data for ``seconds``."""
     milliseconds = int(seconds * 1000)
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+
+
+def unread_bytes(client: socket.socket) -> int:
+    """What the kernel has yet to hand over to a client: unsent, or not acknowledged."""
+    size = fcntl.ioctl(client.fileno(), termios.TIOCOUTQ, bytes(4))
+    return int.from_bytes(size, sys.byteorder)
 
 
 # Descriptors and files
 
 
 def own_descriptors() -> Iterable[int]:
-    """The descriptors that this process has open; one may be closed by the time it is read."""
+    """Return the open descriptors of this process; one may be closed by the time it is used."""
     return [int(name) for name in os.listdir("/proc/self/fd")]
 
 
 def raise_descriptors() -> None:
-    """Let this process open as many descriptors as it is allowed to at all."""
+    """Raise the limit of open descriptors to the highest that this process may set."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def memory_folder() -> Path | None:
-    """A folder that is kept in memory."""
+    """Return a folder that is kept in memory."""
     return Path("/dev/shm")
 
 
@@ -267,7 +277,7 @@ def sync_descriptor(descriptor: int) -> None:
     """Force a file to disk.
 
     Raises:
-        OSError: the disk refuses.
+        OSError: the write to disk failed.
     """
     os.fsync(descriptor)
 
@@ -276,17 +286,17 @@ def sync_content(descriptor: int) -> None:
     """Force a file's bytes and length to disk, not its times.
 
     Raises:
-        OSError: the disk refuses.
+        OSError: the write to disk failed.
     """
     os.fdatasync(descriptor)
 
 
 class RunQueue:
-    """How long the calling thread has stood ready to run while others had the processors.
+    """How long the calling thread has been ready to run but waited for a processor.
 
-    What it takes is then told apart from what a busy machine makes of it. See
-    https://docs.kernel.org/scheduler/sched-stats.html#proc-pid-schedstat; a kernel without it
-    never says that anything waited.
+    This separates the time a call takes from the delay on a busy machine. See
+    https://docs.kernel.org/scheduler/sched-stats.html#proc-pid-schedstat; on a kernel without it
+    the wait is always 0.
     """
 
     def __init__(self) -> None:
@@ -296,7 +306,7 @@ class RunQueue:
             self._file = -1
 
     def micros(self) -> int:
-        """Microseconds since the thread began."""
+        """Return the microseconds of waiting since the thread began."""
         if self._file < 0:
             return 0
         _, waited, _ = os.pread(self._file, 128, 0).split()

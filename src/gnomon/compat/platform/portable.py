@@ -1,7 +1,7 @@
-"""Portable replacements, by POSIX and Python alone, of :mod:`gnomon.compat.platform.linux`.
+"""Portable replacements of :mod:`gnomon.compat.platform.linux`, with POSIX and Python alone.
 
-Each function says where it does less. On macOS it has not been run; on Linux it is tested with
-``GNOMON_PORTABLE=1``.
+Each docstring says where a function does less. The module has not been run on macOS; on Linux it is
+tested with ``GNOMON_PORTABLE=1``.
 """
 
 from __future__ import annotations
@@ -46,23 +46,24 @@ __all__ = [
     "stop_listening",
     "sync_content",
     "sync_descriptor",
+    "unread_bytes",
 ]
 
 PARENT_SECONDS = 0.2
-"""How often a process looks whether its parent is still there."""
+"""How often a process checks that its parent still runs."""
 MEMORY_SECONDS = 0.02
-"""How often a process looks how much memory it has used."""
+"""How often a process checks how much memory it has used."""
 PACKET_SECONDS = 5.0
-"""How long the rest of a packet may take; it was sent in one go."""
+"""How long the rest of a packet may take; it was sent at once."""
 
 _LENGTH = struct.Struct("<I")
 _MOST_PACKET = 1 << 20
 _BUFFER_BYTES = 1 << 18
 """macOS gives a socket pair 8 kB by default; a refusal may be longer."""
 _FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
-"""macOS: ``fsync`` leaves bytes in the cache of the drive, this does not."""
+"""On macOS ``fsync`` leaves bytes in the drive's cache; this call does not."""
 _NOT_KNOWN = frozenset({errno.ENOTSUP, errno.ENOTTY, errno.EINVAL})
-"""What a disk says that does not know it, as one on the network may not."""
+"""The errors of a disk without support for that call, such as some network disks."""
 
 
 # Processes
@@ -71,8 +72,8 @@ _NOT_KNOWN = frozenset({errno.ENOTSUP, errno.ENOTTY, errno.EINVAL})
 def die_with_parent(parent: int) -> None:
     """Have a thread kill this process when its parent has ended.
 
-    Less than on Linux: a process that is stopped, or held by C code that does not let other threads
-    run, stays until it goes on.
+    Less than on Linux: a process that is stopped, or blocked in C code that does not let other
+    threads run, ends only once it continues.
 
     Args:
         parent: the process id of the parent; if it has ended already, so does this process.
@@ -89,7 +90,7 @@ def _watch_parent(parent: int) -> None:
 
 
 def die_with_tether(tether: socket.socket) -> None:
-    """Not known: this process goes on to end with its parent, and nothing takes it over.
+    """Raise an error, as this is not supported: this process still ends with its parent.
 
     Raises:
         OSError: always.
@@ -98,17 +99,17 @@ def die_with_tether(tether: socket.socket) -> None:
 
 
 def adopt_orphans() -> None:
-    """Nothing: what a process leaves goes to the system's first process."""
+    """Do nothing: orphaned processes become children of the system's first process."""
 
 
 class ChildWatch:
     """A descriptor that can be read once a child process has ended (woken by SIGCHLD).
 
-    Any child that ends wakes it, so whoever is woken asks ``waitpid`` with ``WNOHANG``. Only in the
-    main thread, one at a time.
+    Any child that ends makes it readable, so callers must use ``waitpid`` with ``WNOHANG``. Only
+    the main thread can use it, and only one at a time.
 
     Args:
-        pid: of a child that was not waited for.
+        pid: the process id of a child that was not waited for.
     """
 
     def __init__(self, pid: int) -> None:
@@ -117,19 +118,19 @@ class ChildWatch:
         os.set_blocking(self._theirs, False)
         self._handler = signal.signal(signal.SIGCHLD, _wake)
         self._wakeup = signal.set_wakeup_fd(self._theirs, warn_on_full_buffer=False)
-        os.write(self._theirs, b"\0")  # It may have ended before the handler was set.
+        os.write(self._theirs, b"\0")  # The child may have ended before the handler was set.
 
     def fileno(self) -> int:
-        """The descriptor."""
+        """Return the descriptor."""
         return self._ours
 
     def clear(self) -> None:
-        """After a false alarm: wait for the next."""
+        """Reset the watch after a false alarm."""
         with contextlib.suppress(BlockingIOError):
             os.read(self._ours, 65_536)
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         signal.set_wakeup_fd(self._wakeup)
         signal.signal(signal.SIGCHLD, self._handler)
         os.close(self._ours)
@@ -137,11 +138,11 @@ class ChildWatch:
 
 
 def _wake(*_: object) -> None:
-    """Python writes to the pipe for a signal with any handler."""
+    """Do nothing: Python writes to the pipe for every signal that has a handler."""
 
 
 def kill_first(score: int) -> None:
-    """Nothing: which process is killed when memory is short is the system's choice.
+    """Do nothing: the system chooses which process to kill when memory is short.
 
     Args:
         score: not used.
@@ -151,15 +152,15 @@ def kill_first(score: int) -> None:
 def limit_memory(most: int, status: int) -> int | None:
     """Have a thread end this process when it has used ``most`` bytes of memory.
 
-    Less than on Linux: what it shares with its parent counts too, and it may have more for a
-    moment, as nothing refuses it an allocation.
+    Less than on Linux: memory shared with the parent counts too, and the process may exceed the
+    limit briefly, as no allocation fails.
 
     Args:
         most: bytes.
-        status: what it ends with.
+        status: the exit status of the process at the limit.
 
     Returns:
-        The bytes in use, if they are as many already, and nothing is limited; else None.
+        None if the limit was set; the bytes in use if these reach the limit, which is then not set.
     """
     used = _most_used()
     if used >= most:
@@ -175,13 +176,13 @@ def _watch_memory(most: int, status: int) -> None:
 
 
 def _most_used() -> int:
-    """The most bytes this process ever had in memory: macOS counts bytes, all others kilobytes."""
+    """Return the peak memory of this process in bytes; the system gives kilobytes, except macOS."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
 def process_start(pid: int) -> str | None:
-    """When a process started, by ``ps``; None if it runs no more, ``?`` where ``ps`` cannot say."""
+    """Return when a process started, from ``ps``: None if it has ended, ``?`` if ``ps`` fails."""
     if not is_running(pid):
         return None
     with contextlib.suppress(OSError):
@@ -198,12 +199,12 @@ def process_start(pid: int) -> str | None:
 
 
 def process_space() -> str:
-    """What process ids of this process are counted in; one machine is taken for one space."""
+    """Return the id of this process's pid namespace; a machine is assumed to have only one."""
     return "0"
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is a process of this id."""
+    """Return whether there is a process with this id."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -217,9 +218,9 @@ def is_running(pid: int) -> bool:
 
 
 def control_pair() -> tuple[socket.socket, socket.socket]:
-    """Two sockets for :func:`send_packet` and :func:`recv_packet`: streams of marked lengths.
+    """Return two connected sockets for :func:`send_packet` and :func:`recv_packet`.
 
-    macOS has no sequenced packets.
+    They are streams in which each packet begins with its length: macOS has no sequenced packets.
     """
     pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     for one in pair:
@@ -229,10 +230,10 @@ def control_pair() -> tuple[socket.socket, socket.socket]:
 
 
 def send_packet(control: socket.socket, packet: bytes, descriptors: Sequence[int] = ()) -> None:
-    """Send some bytes, at least one, and descriptors with them, to be received together.
+    """Send at least one byte, together with descriptors, as one packet.
 
     Raises:
-        OSError: nobody is there to receive them.
+        OSError: the other end is closed.
     """
     data = _LENGTH.pack(len(packet)) + packet
     sent = socket.send_fds(control, [data], list(descriptors))
@@ -244,15 +245,16 @@ def send_packet(control: socket.socket, packet: bytes, descriptors: Sequence[int
 
 
 def recv_packet(control: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
-    """The next packet and its descriptor, if it has one, which no child inherits; no bytes once the
-    other end is closed.
+    """Receive the next packet and its descriptor, if any; no bytes once the other end is closed.
+
+    Children do not inherit the descriptor.
 
     Args:
         control: a socket of :func:`control_pair`.
         flags: not used.
 
     Raises:
-        OSError: the connection broke, nothing is there yet, or not in time, as the socket has it.
+        OSError: the connection broke, or no packet arrived in the time that the socket allows.
     """
     head, descriptors, _, _ = socket.recv_fds(control, _LENGTH.size, 1)
     for descriptor in descriptors:
@@ -288,8 +290,9 @@ def _wait(control: socket.socket, event: int) -> None:
 
 
 def end_with_socket(control: socket.socket, pid: int) -> None:
-    """Nothing: a child that is loading when the socket closes is killed by its parent's
-    :func:`gnomon.worker.spawn.reap`, after some seconds, or by :func:`die_with_parent`.
+    """Do nothing: :func:`gnomon.worker.spawn.reap` kills a child that still loads, after seconds.
+
+    If the parent has ended, :func:`die_with_parent` kills it.
 
     Args:
         control: not used.
@@ -298,7 +301,7 @@ def end_with_socket(control: socket.socket, pid: int) -> None:
 
 
 def outlive_socket(control: socket.socket) -> None:
-    """Nothing; see :func:`end_with_socket`.
+    """Do nothing; see :func:`end_with_socket`.
 
     Args:
         control: not used.
@@ -306,16 +309,16 @@ def outlive_socket(control: socket.socket) -> None:
 
 
 def stop_listening(listener: socket.socket) -> None:
-    """Where the system allows it, refuse connections to a listening socket, whoever else has it.
+    """Refuse connections to a listening socket, even if others have it open, if the system can.
 
-    Less than on Linux: macOS does not, and clients wait until the other processes have closed it.
+    Less than on Linux: macOS cannot; clients wait until the other processes have closed the socket.
     """
     with contextlib.suppress(OSError):
         listener.shutdown(socket.SHUT_RDWR)
 
 
 def limit_unread(client: socket.socket, seconds: float) -> None:
-    """Nothing: the system's own limit holds for a client that takes no answer, often many minutes.
+    """Do nothing: the system's limit applies to a client that takes no data, often many minutes.
 
     Args:
         client: not used.
@@ -323,18 +326,27 @@ def limit_unread(client: socket.socket, seconds: float) -> None:
     """
 
 
+def unread_bytes(client: socket.socket) -> int:
+    """None: what the system has yet to hand over to a client is not known here.
+
+    Args:
+        client: not used.
+    """
+    return 0
+
+
 # Descriptors and files
 
 
 def own_descriptors() -> Iterable[int]:
-    """The descriptors that this process has open; one may be closed by the time it is read."""
+    """Return the open descriptors of this process; one may be closed by the time it is used."""
     return [int(name) for name in os.listdir("/dev/fd")]
 
 
 def raise_descriptors() -> None:
-    """Let this process open as many descriptors as it is allowed to at all.
+    """Raise the limit of open descriptors to the highest that this process may set.
 
-    macOS names no limit, and takes none above its own ``OPEN_MAX``, 10,240.
+    macOS reports no limit, but rejects values above its ``OPEN_MAX``, 10,240.
     """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = [1 << 20, 1 << 16, 10_240] if most == resource.RLIM_INFINITY else [most, 10_240]
@@ -345,12 +357,12 @@ def raise_descriptors() -> None:
 
 
 def memory_folder() -> Path | None:
-    """None: there is no folder that is known to be kept in memory."""
+    """Return None: no folder is known to be kept in memory."""
     return None
 
 
 def reserve(descriptor: int, size: int) -> None:
-    """Make a file at least ``size`` bytes long, with space on its disk for all of them: zeros.
+    """Make a file at least ``size`` bytes long by appending zeros, so that its space is reserved.
 
     Raises:
         OSError: there is no space.
@@ -361,10 +373,10 @@ def reserve(descriptor: int, size: int) -> None:
 
 
 def sync_descriptor(descriptor: int) -> None:
-    """Force a file to disk; on macOS also out of the drive's own cache.
+    """Force a file to disk; on macOS also out of the drive's cache.
 
     Raises:
-        OSError: the disk refuses.
+        OSError: the write to disk failed.
     """
     if _FULL_SYNC is not None:
         try:
@@ -377,20 +389,20 @@ def sync_descriptor(descriptor: int) -> None:
 
 
 def sync_content(descriptor: int) -> None:
-    """Force a file to disk, with its times.
+    """Force a file to disk, including its times.
 
     Raises:
-        OSError: the disk refuses.
+        OSError: the write to disk failed.
     """
     sync_descriptor(descriptor)
 
 
 class RunQueue:
-    """Where nobody says how long a thread waited for a processor: never."""
+    """A replacement where the system does not report how long a thread waited: always 0."""
 
     def __init__(self) -> None:
         pass
 
     def micros(self) -> int:
-        """Microseconds since the thread began: none."""
+        """Return 0."""
         return 0

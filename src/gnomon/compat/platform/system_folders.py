@@ -1,4 +1,4 @@
-"""Where an operating system keeps what it brings."""
+"""The folders of the operating system's files."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ SYSTEM_FOLDERS = (
     *("/proc", "/sys", "/dev", "/etc", "/usr", "/lib", "/lib64", "/bin", "/sbin", "/opt"),
     *("/System", "/Library", "/private/etc", "/private/var/db"),
 )
-"""Of Linux and of macOS. Not the user's, although they may hold anything."""
+"""Those of Linux and of macOS. User folders are not listed, whatever they contain."""

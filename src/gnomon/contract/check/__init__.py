@@ -1,1 +1,1 @@
-"""Checking rows against a contract: what a server would refuse, and what it would let through."""
+"""Checks of rows against a contract: what a server would refuse, and what it would accept."""

@@ -1,4 +1,4 @@
-"""Rows of a frame, a file or JSON bodies, as columns to check."""
+"""Rows of a frame, a file or JSON bodies, in columns to check."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ Frame: TypeAlias = pd.DataFrame | pa.Table | pa.RecordBatch
 
 
 class Batch(NamedTuple):
-    """Rows of any source.
+    """Rows from any source.
 
     Attributes:
-        rows: how many.
-        columns: of each feature there is, its values and the rows that have one.
-        shapeless: the rows that are no records.
-        unknown: the rows with a field that is no feature, by its name.
+        rows: how many rows.
+        columns: for each feature that is present, its values and the rows that have one.
+        shapeless: the rows that are not records.
+        unknown: the rows with a field that is not a feature, by the field's name.
     """
 
     rows: int
@@ -42,7 +42,7 @@ class Batch(NamedTuple):
 
 
 def columns_of(frame: Frame) -> dict[str, pa.Array | pa.ChunkedArray | list[Any]]:
-    """The columns of a frame by name; the index of a DataFrame is none."""
+    """Return the columns of a frame by name, without the index of a DataFrame."""
     if isinstance(frame, pd.DataFrame):
         return {str(name): _array(frame.iloc[:, i]) for i, name in enumerate(frame.columns)}
     return dict(zip(frame.schema.names, frame.columns, strict=True))
@@ -51,7 +51,7 @@ def columns_of(frame: Frame) -> dict[str, pa.Array | pa.ChunkedArray | list[Any]
 def batch_from_table(
     table: Mapping[str, pa.Array | pa.ChunkedArray | list[Any]], features: Mapping[str, Feature]
 ) -> Batch:
-    """Rows that have the same columns."""
+    """Make a batch from rows that have the same columns."""
     table = {
         name: column
         if isinstance(column, list) or name not in features
@@ -67,7 +67,7 @@ def batch_from_table(
 
 
 def batch_from_records(records: Sequence[Any], features: Collection[str]) -> Batch:
-    """Records as their JSON was parsed, each with fields of its own."""
+    """Make a batch from records of parsed JSON, which may have different fields."""
     objects = {place: r for place, r in enumerate(records) if isinstance(r, dict)}
     columns = {}
     for name in features:
@@ -82,7 +82,7 @@ def batch_from_records(records: Sequence[Any], features: Collection[str]) -> Bat
 def rows_hit(
     rule: Rule, expected: str, level: Level, places: Sequence[int] | Places, got: Sequence[str]
 ) -> BrokenRule:
-    """Rows that do not keep to a rule; ``got`` is what each has, or the one thing that all have."""
+    """Describe rows that break a rule; ``got``: each row's value, or the one value of all."""
     where = np.asarray(places, dtype=np.int64)
     if len(got) == 1:
         counted, first = {got[0]: len(where)}, [got[0]] * min(len(where), MOST_EXAMPLES)
@@ -114,7 +114,7 @@ def _shapeless(places: Sequence[int], got: Sequence[str]) -> BrokenRule:
 
 
 def _array(column: pd.Series[Any]) -> pa.Array | pa.ChunkedArray | list[Any]:
-    """A pandas column; its Python values where they are of several types."""
+    """Convert a pandas column to Arrow; to Python values if it has several types."""
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         kind = pa.timestamp(column.dtype.unit, zone_name(column.dtype.tz))
         return pa.array(column.dt.tz_convert(None).to_numpy(), kind)

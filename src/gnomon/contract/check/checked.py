@@ -1,4 +1,4 @@
-"""What a check of rows against a contract found."""
+"""The result of a check of rows against a contract."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ LEVELS: tuple[Level, ...] = ("broken", "suspected", "allowed")
 
 
 class CheckExample(msgspec.Struct, frozen=True, kw_only=True):
-    """One row that a finding is about.
+    """One row of a finding.
 
     Attributes:
         row: its number in the table, from 0, or its request and row in the log.
         got: the value, as JSON.
-        at: when it arrived, where that is known.
+        at: when it arrived, if that is known.
     """
 
     row: int | str
@@ -45,22 +45,21 @@ class CheckExample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule of one feature, and the rows that do not keep to it.
+    """One rule of one feature, and the rows that break it.
 
     Attributes:
-        feature: its name; of an unknown column, that; ``$`` for a body as a whole.
+        feature: the feature's name, or that of an unknown column; ``$`` for a complete body.
         rule: which rule.
         level: ``broken``: a server refuses it, or its timestamp is too old or in the future.
-            ``suspected``: the numbers look like another unit. ``allowed``: the contract lets it
-            through.
+            ``suspected``: the numbers look like another unit. ``allowed``: the contract accepts it.
         expected: what the contract says, in words.
-        got: the most frequent values, as JSON, with their rows.
-        rows: how many rows.
-        of: of how many.
-        share: the part of the rows it is about, 0 to 1.
-        examples: the first of them.
-        first, last: when the first and the last arrived, where that is known.
-        hint: what may be behind it.
+        got: the most frequent values, as JSON, with their numbers of rows.
+        rows: how many rows break the rule.
+        of: how many rows were checked.
+        share: ``rows`` divided by ``of``, 0 to 1.
+        examples: the first such rows.
+        first, last: when the first and the last arrived, if that is known.
+        hint: what may be the cause, or what to do.
     """
 
     feature: str
@@ -82,8 +81,8 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         code: the error's code.
-        feature: the feature it was about; None where it was about the body.
-        requests: how many.
+        feature: the feature concerned; None if the body was refused.
+        requests: how many requests.
         example: the first one's message.
         first, last: when the first and the last arrived.
     """
@@ -100,9 +99,9 @@ class Checked(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     """Rows checked against a contract.
 
     Attributes:
-        rows: how many were read.
-        findings: the rules they violate: the worst first, then by rows.
-        refusals: what the server refused, the most frequent first; of a log only.
+        rows: how many rows were read.
+        findings: the rules they violate: the worst first, then by number of rows.
+        refusals: what the server refused, the most frequent first; only for a log.
         unchecked: what could not be checked, and why.
     """
 
@@ -113,7 +112,7 @@ class Checked(Tabular, msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def verdict(self) -> Verdict:
-        """``kept``; ``unknown`` without rows; else the worst level found but ``allowed``."""
+        """``unknown`` without rows; ``kept``; or the worst level found, ignoring ``allowed``."""
         levels = {finding.level for finding in self.findings}
         if "broken" in levels:
             return "broken"
@@ -122,7 +121,7 @@ class Checked(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         return "suspected" if "suspected" in levels else "kept"
 
     def overview(self) -> NotebookTable:
-        """See :class:`gnomon.notebook.Tabular`."""
+        """Return the findings as :class:`gnomon.notebook.Tabular` describes."""
         return NotebookTable(
             title=f"{len(self.findings)} findings in {self.rows:,} rows",
             verdict=self.verdict,

@@ -1,8 +1,8 @@
-"""One column, checked by the rules that a server reads requests by, a million values at a time.
+"""Vectorised checks of one column, by the rules that a server applies to requests.
 
-Most values are plainly right, which takes a few passes over the column to see. Each distinct value
-of the rest goes to the feature's own :func:`~gnomon.contract.json_values.reader`, as a server's
-decoder does it: the rules are written once, there.
+Most values are obviously valid, which a few passes over the column find out. Each distinct value of
+the rest is read by the feature's :func:`~gnomon.contract.json_values.reader`, as in a server's
+decoder: the rules are written only there.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ Places = npt.NDArray[np.int64]
 
 MOST_EXAMPLES = 5
 MOST_GOT = 100
-"""Distinct values of a finding that are counted apart."""
+"""How many distinct values of a finding are counted separately."""
 
 
 class BrokenRule(NamedTuple):
-    """Rows that do not keep to one rule.
+    """The rows that break one rule.
 
     Attributes:
         rule, expected, level: as in a :class:`~gnomon.contract.check.checked.CheckFinding`.
         places: the rows, in order.
-        got: the most frequent values with their rows, up to :data:`MOST_GOT`.
+        got: the most frequent values with their numbers of rows, up to :data:`MOST_GOT`.
         examples: the values of the first rows.
     """
 
@@ -64,19 +64,19 @@ class BrokenRule(NamedTuple):
 
 
 class Times(NamedTuple):
-    """A column of timestamps as microseconds since 1970, and where there is one."""
+    """A column of timestamps as microseconds since 1970, and which rows have one."""
 
     micros: Places
     known: Mask
 
 
 class Judged(NamedTuple):
-    """What a column came to.
+    """The result of checking a column.
 
     Attributes:
-        hits: the rows that do not keep to a rule.
-        numbers: the values of a number that are finite.
-        moments: the values of a timestamp.
+        hits: the rows that break a rule, for each rule.
+        numbers: the finite values, if the feature is a number.
+        moments: the values, if the feature is a timestamp.
     """
 
     hits: list[BrokenRule]
@@ -85,7 +85,7 @@ class Judged(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """One distinct value: as the feature reads it, and what of the contract it breaks, if any."""
+    """One distinct value: as the feature reads it, and how it violates the contract, if it does."""
 
     value: Value
     breach: Breach | None = None
@@ -93,12 +93,12 @@ class _Read(NamedTuple):
 
 
 class Judge:
-    """Holds columns against one feature.
+    """A check of columns against one feature.
 
     Args:
-        feature: whose contract.
-        text: the columns come from where nothing has a type, as a CSV file: ``3`` may be a number
-            in a column of text.
+        feature: the feature.
+        text: whether the columns come from a source without types, such as a CSV file: ``3`` may
+            be a number in a column of text.
     """
 
     def __init__(self, feature: Feature, *, text: bool = False) -> None:
@@ -137,7 +137,7 @@ class Judge:
 
 
 def _hits(rest: Places, codes: Places, read: Sequence[_Read]) -> list[BrokenRule]:
-    """The rows ``rest`` by what is wrong with them; ``codes`` are their places in ``read``."""
+    """Group the rows ``rest`` by the rule they break; ``codes`` are their indices in ``read``."""
     groups: dict[tuple[Rule, str, Level], list[int]] = defaultdict(list)
     for code, (_, breach, level) in enumerate(read):
         if breach is not None:
@@ -219,7 +219,7 @@ def _clean_moment(column: pa.Array, feature: Feature, bounds: Bounds | None) -> 
 
 
 def _clean_none(column: pa.Array, feature: Feature, bounds: Bounds | None) -> Mask:
-    """Nothing is plainly right: each distinct value goes to the feature's reader."""
+    """Call no value obviously valid: each distinct value goes to the feature's reader."""
     return _none(column)
 
 
@@ -245,7 +245,7 @@ def _valid(column: pa.Array) -> Mask:
 
 
 def _in_zone(column: pa.Array, feature: Feature) -> Mask:
-    """Which timestamps have the offset of the feature's zone, or any if any will do."""
+    """Return which timestamps have the offset of the feature's zone, or any if any is accepted."""
     if not feature.own_offset_only:
         return _valid(column)
     home = column.cast(pa.timestamp("us", feature.timezone or "UTC"))

@@ -1,4 +1,4 @@
-"""Whether timestamps were fresh enough for the contract when their request arrived."""
+"""The check that timestamps were recent enough for the contract when their request arrived."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from gnomon.contract.feature import Feature
 __all__ = ["SLACK", "stale"]
 
 SLACK = dt.timedelta(minutes=5)
-"""How far clocks may be apart: a timestamp may be this long after the arrival of its request. It is
-what Kerberos allows for (RFC 4120, section 3.2.3)."""
+"""How much clocks may differ: a timestamp may be this long after the arrival of its request.
+Kerberos allows the same (RFC 4120, section 3.2.3)."""
 
 Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
@@ -26,11 +26,11 @@ _UNITS = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
 
 
 def stale(feature: Feature, moments: Times, arrived: Times) -> list[BrokenRule]:
-    """The rows whose timestamp is older than the feature's ``max_age``, or after the arrival.
+    """Find rows whose timestamp is older than the feature's ``max_age``, or after the arrival.
 
     Args:
         feature: a timestamp with a ``max_age``.
-        moments: its values.
+        moments: the values of the feature.
         arrived: when each row arrived. Rows without a value or an arrival are left out.
     """
     assert feature.max_age is not None
@@ -51,6 +51,6 @@ def _hit(rule: Rule, expected: str, rows: Mask, age: Places, word: str) -> Broke
 
 
 def _span(seconds: int) -> str:
-    """In whole units, of which there are at least two where that can be."""
+    """Format seconds in the largest unit of which there are at least two."""
     unit, size = next(((u, s) for u, s in _UNITS if seconds >= 2 * s), _UNITS[-1])
     return f"{seconds // size:,} {unit}"

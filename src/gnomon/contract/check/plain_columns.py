@@ -1,4 +1,4 @@
-"""Columns of frames, files and JSON bodies, in the few forms that checks handle."""
+"""Columns of frames, files and JSON bodies, converted to the few forms that checks handle."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ import pyarrow.compute as pc
 __all__ = ["Column", "Distinct", "distinct", "is_number", "json_values", "plain"]
 
 Column: TypeAlias = pa.Array | list[Any]
-"""An Arrow array; or JSON values of kinds that no array holds together."""
+"""An Arrow array; or JSON values of types that one array cannot hold together."""
 
 
 class Distinct(NamedTuple):
-    """The distinct values of a column, as JSON carries them, and which of them each value is."""
+    """The distinct values of a column in JSON form, and the index of each row's value."""
 
     values: list[Any]
     codes: npt.NDArray[np.int64]
 
 
 def json_values(values: Sequence[Any]) -> Column:
-    """JSON values of one feature, as an array where they are all of one kind."""
+    """Convert the JSON values of one feature to an array, if they all have one type."""
     kind = _KINDS.get(frozenset(map(type, values)) - {type(None)})
     if kind is not None:
         with suppress(pa.ArrowException, OverflowError, ValueError):  # beyond 64 bits, or inexact
@@ -46,7 +46,7 @@ _KINDS: dict[frozenset[type], pa.DataType] = {
 
 
 def plain(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """A column of a frame or file in few types; NaN is null, times are in microseconds."""
+    """Convert a column to one of few types; NaN is null, times are in microseconds."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     kind = array.type
     if pa.types.is_dictionary(kind):
@@ -64,7 +64,7 @@ def plain(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def distinct(column: Column) -> Distinct:
-    """The distinct values of a column."""
+    """Return the distinct values of a column."""
     if isinstance(column, list):
         return _distinct(column)
     try:
@@ -76,12 +76,12 @@ def distinct(column: Column) -> Distinct:
 
 
 def is_number(kind: pa.DataType) -> bool:
-    """Whether an Arrow type is a number."""
+    """Return whether an Arrow type is a number."""
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def _distinct(column: list[Any]) -> Distinct:
-    """To JSON, ``1``, ``1.0`` and ``true`` are three values."""
+    """Find the distinct values of a list; ``1``, ``1.0`` and ``true`` are three values in JSON."""
     codes: dict[Any, int] = {}
     values: list[Any] = []
     found = np.empty(len(column), dtype=np.int64)
@@ -94,10 +94,10 @@ def _distinct(column: list[Any]) -> Distinct:
 
 
 def _carried(scalar: pa.Scalar) -> Any:
-    """A value as JSON carries it; what JSON has no form for, as text."""
+    """Return a value as JSON represents it; as text if JSON has no form for it."""
     try:
         value = scalar.as_py()
-    except (ValueError, OverflowError):  # a time in a year that Python does not know
+    except (ValueError, OverflowError):  # a time in a year that Python cannot represent
         return str(scalar.cast(pa.int64()))
     if isinstance(value, dt.datetime | dt.date | dt.time):
         return value.isoformat()

@@ -1,4 +1,4 @@
-"""Rows checked against a contract: what a server would refuse, and what it would accept."""
+"""The check of rows against a contract: what a server would refuse, and what it would accept."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ __all__ = ["Check", "check_frame"]
 def check_frame(
     frame: Frame, contract: Contract, *, profile: pa.Table | None = None, text: bool = False
 ) -> Checked:
-    """Hold the rows of a frame against a contract, as if each were sent to a server.
+    """Check the rows of a frame against a contract, as if each were sent to a server.
 
     Args:
-        frame: a DataFrame or an Arrow table; its columns are named as the features are.
-        contract: what the rows should keep to.
-        profile: the artifact's training profile, for a look at the units of numbers.
-        text: the frame comes from where nothing has a type, as a CSV file.
+        frame: a DataFrame or an Arrow table; its columns have the names of the features.
+        contract: the contract that the rows should satisfy.
+        profile: the artifact's training profile, to check the units of numbers.
+        text: whether the frame comes from a source without types, such as a CSV file.
 
     >>> import pandas as pd
     >>> from gnomon.contract import Contract, Feature, Output
@@ -59,11 +59,11 @@ def check_frame(
 
 
 class Check:
-    """Adds up what rows do not keep to, in bounded memory. Two checks of one contract merge.
+    """A check that counts violations of a contract in bounded memory and can be merged.
 
     Args:
-        contract: what the rows should keep to.
-        profile: the artifact's training profile, for a look at the units of numbers.
+        contract: the contract that the rows should satisfy.
+        profile: the artifact's training profile, to check the units of numbers.
     """
 
     def __init__(self, contract: Contract, profile: pa.Table | None = None) -> None:
@@ -81,9 +81,9 @@ class Check:
             self._unchecked["unit: there is no training profile to compare with"] = None
 
     def add_frame(self, frame: Frame, *, text: bool = False) -> None:
-        """Hold the rows of a frame against the contract.
+        """Check the rows of a frame against the contract.
 
-        Ages are told by the contract's event time, where the frame has it: a frame does not say
+        Ages are computed from the contract's event time, if the frame has it: a frame does not say
         when it is sent.
         """
         first = self.rows
@@ -94,31 +94,31 @@ class Check:
         self._count(batch, judged, BatchRows(lambda place: first + place, arrived))
 
     def add_records(self, records: Sequence[Any], label: Label, arrived: Times) -> None:
-        """Hold records against the contract, as a request has them once its JSON is parsed.
+        """Check records from the parsed JSON of requests against the contract.
 
         Args:
             records: the rows of any number of requests.
-            label: what to call the one at a place.
+            label: returns the name of the record at a position.
             arrived: when each arrived.
         """
         batch = batch_from_records(records, self._features)
         self._count(batch, self._judge(batch, text=False), BatchRows(label, arrived))
 
     def add_unreadable(self, error: InvalidRequest, label: str, arrived: Times) -> None:
-        """A body that holds no records; it counts as one row."""
+        """Add a body without records; it counts as one row."""
         expected, _, got = error.message.partition(", got ")
         hit = rows_hit("body", expected.removeprefix("expected "), "broken", [0], [got or "a body"])
         self._tallies.count("$", hit, BatchRows(lambda place: label, arrived))
         self.rows += 1
 
     def add_unknown(self, names: Sequence[str], label: str, arrived: Times) -> None:
-        """Fields of a body beside its records; they add no row."""
+        """Add fields of a body next to its ``rows``; they add no row."""
         for name in names:
             hit = rows_hit("unknown", "no such field", "allowed", [0], ["beside rows"])
             self._tallies.count(name, hit, BatchRows(lambda place: label, arrived))
 
     def merge(self, other: Check) -> None:
-        """Add what another check of the same contract has seen after this."""
+        """Add what another check of the same contract found in later rows."""
         self.rows += other.rows
         self._tallies.merge(other._tallies)
         self._unchecked.update(other._unchecked)
@@ -126,7 +126,7 @@ class Check:
             self._samples[name].merge(sample)
 
     def result(self) -> Checked:
-        """What was found so far."""
+        """Return what was found so far."""
         found = [*map(self._with_hint, self._tallies.findings(self.rows)), *self._suspected()]
         order = [*self._features]
         place = {name: order.index(name) if name in order else len(order) for name in order}
@@ -136,7 +136,7 @@ class Check:
         return Checked(rows=self.rows, findings=tuple(found), unchecked=tuple(self._unchecked))
 
     def _with_hint(self, found: CheckFinding) -> CheckFinding:
-        """With the way out, where a server would refuse the rows."""
+        """Add a hint to a finding, if a server would refuse the rows."""
         feature = self._features.get(found.feature)
         if feature is None or found.level != "broken":
             return found
@@ -149,7 +149,7 @@ class Check:
         return msgspec.structs.replace(found, hint=hint)
 
     def _judge(self, batch: Batch, *, text: bool) -> dict[str, Judged]:
-        """Each column judged; places are those of the batch."""
+        """Check each column; rows are numbered as in the batch."""
         return {
             name: _placed(self._judges[text][name](column), places, batch.rows)
             for name, (column, places) in batch.columns.items()
@@ -183,7 +183,7 @@ class Check:
         if feature.max_age is None or judged.moments is None:
             return
         if rows.arrived is None or rows.arrived is judged.moments:
-            why = f"{feature.name}: its age, as it is not known when the rows were sent"
+            why = f"{feature.name}: its age, because it is unknown when the rows were sent"
             self._unchecked[why] = None
             return
         for hit in stale(feature, judged.moments, rows.arrived):
@@ -213,7 +213,7 @@ class Check:
 
 
 def _placed(judged: Judged, places: Any, rows: int) -> Judged:
-    """What was judged of some rows of a batch, at their places in it."""
+    """Move the result for some rows of a batch to the positions of these rows."""
     if len(places) == rows:
         return judged
     hits = [hit._replace(places=places[hit.places]) for hit in judged.hits]

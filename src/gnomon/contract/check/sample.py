@@ -1,4 +1,4 @@
-"""A bounded random sample of a stream of numbers, mergeable."""
+"""A bounded, mergeable random sample of a stream of numbers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Floats = npt.NDArray[np.float64]
 
 
 class NumberSample:
-    """Every value seen is in it with the same probability, whatever came in which batches.
+    """A sample that has every value with the same probability, however values are batched.
 
-    Each value draws a number; the ``size`` smallest draws stay. The same batches in the same order
-    give the same sample.
+    Each value draws a number; the values with the ``size`` smallest draws are kept. The same
+    batches in the same order give the same sample.
 
-    >>> sample = Sample(3)
+    >>> sample = NumberSample(3)
     >>> sample.add(np.arange(10.0))
     >>> sample.seen, len(sample.values)
     (10, 3)
@@ -32,19 +32,19 @@ class NumberSample:
 
     @property
     def seen(self) -> int:
-        """How many values there were."""
+        """How many values were added."""
         return self._kept.seen
 
     @property
     def values(self) -> Floats:
-        """The values in it."""
+        """The values in the sample."""
         kept = self._kept.kept()
         return np.empty(0) if kept is None else kept
 
     def add(self, values: Floats) -> None:
-        """See more values."""
+        """Add more values."""
         self._kept.offer(self._random.random(len(values)), values)
 
     def merge(self, other: NumberSample) -> None:
-        """See everything that ``other`` saw."""
+        """Add everything that was added to ``other``."""
         self._kept.merge(other._kept)

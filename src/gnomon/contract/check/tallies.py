@@ -1,4 +1,4 @@
-"""What has been found so far, in bounded memory."""
+"""Counts of what has been found so far, in bounded memory."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["BatchRows", "Label", "Tallies"]
 Label = Callable[[int], int | str]
 
 MOST_SHOWN = 5
-"""Values that a finding shows, of those it has counted."""
+"""How many of its counted values a finding shows."""
 
 MOST_UNKNOWN = 1000
-"""Names of unknown fields that are counted apart: requests can make up any number."""
+"""How many unknown fields are counted separately: requests can have any number."""
 
 OTHERS = "…"
-"""What unknown fields beyond these are counted under."""
+"""The name under which further unknown fields are counted."""
 
 _Key = tuple[str, Rule, str, Level]
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -28,18 +28,18 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 @dataclass(frozen=True, slots=True)
 class BatchRows:
-    """What is known of the rows of one batch.
+    """Names and arrival times of the rows of one batch.
 
     Attributes:
-        label: what to call the row at a place.
-        arrived: when each arrived, where that is known.
+        label: returns the name of the row at a position.
+        arrived: when each row arrived, if that is known.
     """
 
     label: Label
     arrived: Times | None
 
     def example(self, place: int, got: str) -> CheckExample:
-        """One of them."""
+        """Return one row as an example."""
         at = self.arrived
         when = _moment(int(at.micros[place])) if at is not None and at.known[place] else None
         return CheckExample(row=self.label(place), got=got, at=when)
@@ -56,7 +56,7 @@ class _Tally:
     last: int | None = None
 
     def merge(self, other: _Tally) -> None:
-        """Add rows that were seen after these."""
+        """Add rows that came after these."""
         self.rows += other.rows
         for value, rows in other.got.items():
             if value in self.got or len(self.got) < MOST_GOT:
@@ -67,13 +67,13 @@ class _Tally:
 
 
 class Tallies:
-    """Rows by feature, rule, what was expected, and level."""
+    """Counts of rows by feature, rule, expectation and level."""
 
     def __init__(self) -> None:
         self._tallies: dict[_Key, _Tally] = {}
 
     def count(self, feature: str, hit: BrokenRule, rows: BatchRows) -> None:
-        """Count the rows of a hit."""
+        """Count the rows that break a rule."""
         if not len(hit.places):
             return
         shown = zip(hit.places.tolist(), hit.examples, strict=False)
@@ -85,12 +85,12 @@ class Tallies:
         self._add((feature, hit.rule, hit.expected, hit.level), tally)
 
     def merge(self, other: Tallies) -> None:
-        """Count what another has counted after this."""
+        """Add the counts of later rows."""
         for key, tally in other._tallies.items():
             self._add(key, tally)
 
     def findings(self, of: int) -> Iterator[CheckFinding]:
-        """What was found in ``of`` rows, in the order it was first met."""
+        """Yield what was found in ``of`` rows, in the order of first occurrence."""
         for (feature, rule, expected, level), tally in self._tallies.items():
             frequent = sorted(tally.got.items(), key=lambda pair: -pair[1])
             yield CheckFinding(
@@ -108,7 +108,7 @@ class Tallies:
             )
 
     def unknown(self) -> list[str]:
-        """The fields that are no features."""
+        """Return the fields that are not features."""
         return [feature for feature, rule, *_ in self._tallies if rule == "unknown"]
 
     def _add(self, key: _Key, tally: _Tally) -> None:
@@ -124,5 +124,5 @@ def _known(*times: int | None) -> list[int]:
 def _moment(micros: int) -> dt.datetime | None:
     try:
         return _EPOCH + dt.timedelta(microseconds=micros)
-    except OverflowError:  # in a year that Python does not know
+    except OverflowError:  # in a year that Python cannot represent
         return None

@@ -1,8 +1,8 @@
-"""Whether numbers look as if they came in another unit than in training.
+"""The check whether numbers look as if they had another unit than in training.
 
-A contract's ``unit`` is a word for people, and a number does not say what it counts. But where
-the quantiles of a feature are off by one well-known factor, and undoing it puts all of them back
-where training had them, another unit is the simplest reason. It stays a suspicion.
+A contract's ``unit`` is a word for people, and a number does not show its unit. But if the
+quantiles of a feature differ from training by a well-known factor, and undoing it restores all of
+them, another unit is the simplest explanation. It remains a suspicion.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 
 MIN_VALUES = 300
-"""Of fewer values the rank of the median is not known to within 3% of the rows: its standard error
-is half of 1 / sqrt(n)."""
+"""With fewer values the rank of the median is not known to within 3% of the rows: its standard
+error is half of 1 / sqrt(n)."""
 
 MIN_BINS = 3
-"""A factor is read off as many bins at least: two points fit any line."""
+"""A factor is estimated from at least this many bins: two points fit any line."""
 
 OFF = 0.05
-"""How many ranks, as a share of the rows, quantiles are off on average before anything is asked:
+"""How many ranks, as a share of the rows, quantiles must be off on average before units are tested:
 the rows of one bin of the profile."""
 
 FAR = 0.25
-"""How many ranks off makes it worth asking for a shift: a temperature of the weather or a body in
-another unit is beyond nearly all of training, which is 0.475."""
+"""How many ranks quantiles must be off before a shift is tested: temperatures of the air or of a
+body in another unit are beyond nearly all of training, which is 0.475."""
 
 BACK = 0.02
-"""How many they may still be off when the change is undone. Chance takes the median of 300 values
-2.9% of the ranks away, of which half a bin, 2.5%, does not count."""
+"""How many ranks they may still be off when the change is undone. By chance the median of 300
+values is 2.9% of the ranks off, of which half a bin, 2.5%, does not count."""
 
 ROUNDED = 0.01
-"""The share of itself, and of training's middle 90%, that a value may have been rounded by."""
+"""A value may have been rounded by this share of itself and of training's middle 90%."""
 
 UNITS: dict[str, float] = {
     **{f"a factor of {10**k:,}": 10.0**k for k in range(1, 10)},
@@ -62,9 +62,9 @@ UNITS: dict[str, float] = {
 }
 """Well-known pairs of units and the factor between them; NIST SP 811, 2008, appendix B.
 
-They are few because quantiles know a factor to some per cent only. With as many as a diagnosis
-tries, which has both values of a row, one change in eight is called by the wrong name, and any
-feature that doubles is suspected of being in knots.
+They are few because quantiles determine a factor only to some per cent. With as many as a diagnosis
+tries, which has both values of a row, one change in eight would get the wrong name, and any feature
+that doubles would be suspected to be in knots.
 """
 
 SHIFTS: dict[str, tuple[float, float]] = {
@@ -77,25 +77,25 @@ from Kelvin to Fahrenheit."""
 
 NEAR = math.log(UNITS["centimetres and inches"] / UNITS["kilograms and pounds"]) / 3
 """How far the log of a ratio may be from that of a factor: a third of the gap between the two
-nearest, so that it is near one and clearly not the other. About 5%."""
+nearest factors, so that it is near one and clearly not the other. About 5%."""
 
 LARGE = 10.0
-"""No drift makes all values ten times as large. So a factor that is, or a tenth, need not leave
-every quantile where it was: the season may have changed too."""
+"""Drift does not make all values ten times as large. So undoing a factor of 10 or more, or of a
+tenth or less, need not restore every quantile: the data may have drifted too."""
 
 NEAR_LARGE = math.log(100 / 60) / 3
-"""As :data:`NEAR`, among large factors. About 17%."""
+"""Like :data:`NEAR`, for large factors. About 17%."""
 
 BETTER = 4.0
-"""How many times nearer undoing a large factor must bring the quantiles."""
+"""By which factor undoing a large factor must reduce the distance of the quantiles."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """A change of unit: what is served is what was trained on, times ``factor``, plus ``offset``.
+    """A change of unit: a served value is the training value times ``factor`` plus ``offset``.
 
     Attributes:
-        units: the two units, as :data:`UNITS` or :data:`SHIFTS` name them.
+        units: the two units, named as in :data:`UNITS` or :data:`SHIFTS`.
     """
 
     units: str
@@ -104,16 +104,16 @@ class Conversion:
 
     @property
     def is_large(self) -> bool:
-        """Whether no drift is as large."""
+        """Whether the factor is too large for drift."""
         return not self.offset and max(self.factor, 1 / self.factor) >= LARGE
 
     @property
     def inverse(self) -> Conversion:
-        """The same change the other way."""
+        """The same change in the other direction."""
         return Conversion(self.units, 1 / self.factor, -self.offset / self.factor)
 
     def undo(self, values: Floats) -> Floats:
-        """What was served, in the unit of training."""
+        """Convert served values to the unit of training."""
         return (values - self.offset) / self.factor
 
     def __str__(self) -> str:
@@ -126,21 +126,21 @@ _FORWARD = (
     *(Conversion(units, factor, offset) for units, (factor, offset) in SHIFTS.items()),
 )
 CONVERSIONS = tuple(way for base in _FORWARD for way in (base, base.inverse))
-"""What is looked for, each in both directions."""
+"""The changes that are tested, each in both directions."""
 
 ATOM = 0.075
-"""A bin with a larger share than one and a half that of a bin, 1/20, is one value and few more:
-quantiles that fall together make bins fewer."""
+"""A bin with more than 1.5 times the usual share, 1/20, contains mostly one value: equal quantiles
+reduce the number of bins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The bins of a number in the training profile that hold anything.
+    """The bins of a number in the training profile that are not empty.
 
     Attributes:
-        low, high: their ends.
-        below: the share of training rows below each; the last is followed by 1.
-        typical: the middle of each, or its low end where nearly all of it is there.
+        low, high: the ends of the bins.
+        below: the share of training rows below each bin; a final 1 follows.
+        typical: the middle of each bin, or its low end if nearly all its rows are there.
     """
 
     low: Floats
@@ -150,7 +150,7 @@ class Trained:
 
     @classmethod
     def of(cls, inner: Floats, counts: Floats, least: float, most: float) -> Trained:
-        """From the inner edges and counts of a row of the profile, and its extremes."""
+        """Make the bins from the inner edges, counts and extremes of a row of the profile."""
         filled = counts > 0
         low = np.concatenate([[least], inner])[filled]
         high = np.concatenate([inner, [most]])[filled]
@@ -160,26 +160,26 @@ class Trained:
 
     @property
     def median(self) -> float:
-        """About where the median of training was."""
+        """The approximate median of training."""
         return float(self.typical[np.searchsorted(self.below, 0.5) - 1])
 
     def quantiles(self, values: Floats) -> Floats:
-        """Of sorted ``values``, those that lie where the middle row of each bin did."""
+        """Return the quantiles of sorted ``values`` at the rank of the middle of each bin."""
         found: Floats = values[(self._middle * len(values)).astype(int)]
         return found
 
     def distance(self, quantiles: Floats) -> float:
-        """How many ranks quantiles are off where training had them, on average."""
+        """Return by how many ranks, as a share, quantiles differ from training on average."""
         span = self.low[-1] - self.high[0] if len(self.low) > 2 else self.high[-1] - self.low[0]
         slack = np.minimum(np.abs(quantiles), span) * ROUNDED
         most = self.below[np.searchsorted(self.low, quantiles + slack, side="right")]
         at_least = np.searchsorted(self.high, quantiles - slack, side="left")
-        # A value at the top end of a bin is in the next one, but that the last has its end.
+        # A value at the top end of a bin is in the next one; only the last bin includes its end.
         least = self.below[np.minimum(at_least, len(self.low))]
         return float(np.maximum(least - self._middle, self._middle - most).clip(min=0).mean())
 
     def ratio(self, quantiles: Floats) -> float | None:
-        """How many times as large quantiles are as in training, by the median over the bins."""
+        """Return the ratio of quantiles to those of training, as the median over the bins."""
         same = self.typical * quantiles > 0
         if same.sum() < MIN_BINS:
             return None
@@ -191,10 +191,10 @@ class Trained:
 
 
 def trained(profile: pa.Table) -> dict[str, Trained]:
-    """The numbers among the inputs of a training profile that vary, by name.
+    """Return the numeric inputs of a training profile that vary, by name.
 
     Args:
-        profile: as :data:`gnomon.artifact.profile.SCHEMA` has it.
+        profile: a table with the columns of :data:`gnomon.artifact.profile.SCHEMA`.
     """
     is_input = pc.equal(profile.column("kind"), "input")
     varies = pc.less(profile.column("minimum"), profile.column("maximum"))
@@ -210,11 +210,11 @@ def trained(profile: pa.Table) -> dict[str, Trained]:
 
 
 def suspect_unit(values: Floats, training: Trained) -> Conversion | None:
-    """The change of unit that explains how far ``values`` are from training; None if none does.
+    """Return the change of unit that explains how ``values`` differ from training, or None.
 
     Args:
-        values: finite numbers, a sample of what was served.
-        training: where training had them.
+        values: finite numbers, a sample of served values.
+        training: the bins of the training profile.
     """
     if len(values) < MIN_VALUES:
         return None
@@ -233,7 +233,7 @@ def suspect_unit(values: Floats, training: Trained) -> Conversion | None:
 
 
 def _possible(quantiles: Floats, training: Trained) -> Iterator[Conversion]:
-    """The factors that the ratio of the quantiles is near, and what has an offset."""
+    """Yield the conversions whose factor is near the quantiles' ratio, and all with an offset."""
     ratio = training.ratio(quantiles)
     for conversion in CONVERSIONS:
         near = NEAR_LARGE if conversion.is_large else NEAR

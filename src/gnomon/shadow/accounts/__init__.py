@@ -1,1 +1,1 @@
-"""Whether every row received, and every row a shadow had to score, has one outcome."""
+"""The check that every row received, and every row a shadow had to score, has one outcome."""

@@ -1,9 +1,9 @@
-"""Whether the log's accounts balance: every row received has one outcome, and so has every row
-that a shadow had to score.
+"""The accounts of a log, which balance if every row received, and every row that a shadow had to
+score, has one outcome.
 
 For live: received = answered + rejected + failed + timed out + shed. For each shadow:
-eligible = scored + failed + lagging. The left sides are counted apart from the right ones: received
-from the row numbers of each request, eligible from the live rows by the shadow's own sampling.
+eligible = scored + failed + lagging. Left and right sides are counted independently: received from
+the row numbers of each request, eligible from the live rows by the shadow's sampling.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class LiveAccounts:
     """The live side, in rows.
 
     Attributes:
-        requests: how many there were.
+        requests: the number of requests.
         received: the rows in them.
         outcomes: rows by outcome.
         repeated: rows that are logged more than once.
@@ -44,7 +44,7 @@ class LiveAccounts:
         return self.received == counted and self.repeated == 0
 
     def explain(self) -> Iterator[str]:
-        """The equation, and what is wrong with it."""
+        """Yield the equation, and then what is wrong with it."""
         terms = [f"{self.outcomes.get(name, 0):,} {name}" for name in LIVE_OUTCOMES]
         sign = "=" if self.balanced else "≠"
         yield f"live: {self.received:,} rows received {sign} {' + '.join(terms)}".replace("_", " ")
@@ -61,10 +61,10 @@ class ShadowAccounts(ShadowOutcomes, frozen=True, kw_only=True):
         artifact: its tag.
         eligible: live rows that it had to score.
         lagging: rows it has not read yet.
-        lagging_in: the same by slice, where there are any.
-        missing: rows that it has read past and left no record of.
+        lagging_in: lagging rows by slice, for slices that have any.
+        missing: rows that it has read but not recorded.
         repeated: rows that it recorded more than once.
-        strange: rows that it recorded and did not have to.
+        strange: rows that it recorded although they were not eligible.
     """
 
     artifact: str
@@ -82,7 +82,7 @@ class ShadowAccounts(ShadowOutcomes, frozen=True, kw_only=True):
         return not wrong and self.eligible == self.done + self.lagging
 
     def explain(self) -> Iterator[str]:
-        """The equation, and what is wrong with it."""
+        """Yield the equation, and then what is wrong with it."""
         sign = "=" if self.balanced else "≠"
         yield (
             f"shadow {self.artifact}: {self.eligible:,} rows eligible {sign} {self.scored:,} scored"
@@ -95,23 +95,23 @@ class ShadowAccounts(ShadowOutcomes, frozen=True, kw_only=True):
         yield from _complaint(self.strange, "recorded and not eligible")
 
     def plus(self, other: Self) -> Self:
-        """The accounts of this shadow in two slices."""
+        """Return the sum of this shadow's accounts in two slices."""
         lagging_in = {**self.lagging_in, **other.lagging_in}
         return structs.replace(added((self, other)), lagging_in=lagging_in)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SealedAccounts:
-    """One stream of the sealed table, in rows, held against the sealer's ledger.
+    """One stream of the sealed table, in rows, compared with the sealer's ledger.
 
     Attributes:
         stream: its slice and name, ``<slice>/<stream>``.
         sealed: rows that were sealed, less those that retention removed.
         found: rows that the table has.
-        lost: rows known to be lost, which ``gnomon log repair`` took note of.
-        behind: the ledger is older than the table, so rows sealed since cannot be held to it.
-        begun: how many folders the stream had in the spool. Rows that were in an earlier one and
-            not sealed are lost; nobody knows how many, so they are in no number here.
+        lost: rows known to be lost, as ``gnomon log repair`` recorded.
+        behind: whether the ledger is older than the table, so that it lacks rows sealed since.
+        begun: how many folders the stream has had in the spool. Rows of an earlier folder that
+            were not sealed are lost; their number is unknown, so no count here includes them.
     """
 
     stream: str
@@ -123,11 +123,11 @@ class SealedAccounts:
 
     @property
     def balanced(self) -> bool:
-        """Whether every row that was sealed is there, once."""
+        """Whether every row that was sealed is in the table once, or is known to be lost."""
         return self.sealed == self.found + self.lost and not self.behind
 
     def explain(self) -> Iterator[str]:
-        """What is wrong, if anything is; and what is known to be lost."""
+        """Yield what is wrong, if anything is, and what is known to be lost."""
         if self.behind:
             yield (
                 f"sealed {self.stream}: {_were(self.sealed)} sealed by a ledger that is older "
@@ -153,11 +153,11 @@ class LogAccounts:
     """The accounts of one model's log.
 
     Attributes:
-        live: what clients asked.
-        shadows: each shadow's.
-        sealed: each stream of the sealed table's.
-        damaged: segments of which ``gnomon log repair`` could not read all, with the bytes that are
-            lost. The requests in them are in no other number here.
+        live: the accounts of the clients' requests.
+        shadows: the accounts of each shadow.
+        sealed: the accounts of each stream of the sealed table.
+        damaged: segments that ``gnomon log repair`` could not read completely, with the number of
+            bytes lost. No other number here includes the requests in them.
     """
 
     live: LiveAccounts
@@ -167,11 +167,11 @@ class LogAccounts:
 
     @property
     def balanced(self) -> bool:
-        """Whether all of them balance, to the row."""
+        """Whether all accounts balance, to the row."""
         return all(part.balanced for part in self._parts)
 
     def explain(self) -> str:
-        """The equations, a line each, and under one that does not hold what is wrong."""
+        """Return the equations, one per line, each followed by what is wrong with it."""
         lines = [line for part in self._parts for line in part.explain()]
         for segment, size in self.damaged.items():
             noun = "byte" if size == 1 else "bytes"

@@ -1,4 +1,4 @@
-"""Counting the accounts of a log."""
+"""The counting of a log's accounts."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ _ELIGIBLE = pa.schema([("request_id", pa.string()), ("row", pa.int32()), ("read"
 def balance(log: InferenceLog) -> LogAccounts:
     """Count the log's accounts, on a snapshot.
 
-    A shadow is held to its latest run in each slice of this machine: which rows it had to score is
-    in its segments' metadata. What it recorded in earlier runs, or in slices of other machines, is
-    taken at its word.
+    Of a shadow, only the latest run in each slice of this machine is checked: the metadata of its
+    segments says which rows were eligible. Records of earlier runs, or of slices of other machines,
+    are counted without a check.
 
     Raises:
         LogError: there is no log yet, or it cannot be read.
     """
     for last in [False] * _TRIES + [True]:
         accounts = _count(log)
-        # Of a stream that was sealed while it was counted the ledger read was an older one.
+        # If a stream was sealed during the count, the ledger that was read is out of date.
         if last or not any(part.behind for part in accounts.sealed):
             return accounts
     raise AssertionError
 
 
 def _count(log: InferenceLog) -> LogAccounts:
-    runs = list(_runs(log))  # Before the snapshot, which then holds all that they have read.
+    runs = list(_runs(log))  # Before the snapshot, so that it contains all rows these have read.
     with log.snapshot() as snapshot, snapshot.connection(columns=_COLUMNS) as connection:
         _register_lost(connection, log)
         counted = [_shadow_accounts(connection, snapshot, run) for run in runs]
@@ -106,7 +106,7 @@ _RECORDED = """
         )
     GROUP BY ALL
 """
-"""What a shadow recorded, but for requests that are known to be lost."""
+"""A shadow's records, without those of requests that are known to be lost."""
 
 _SHADOW = f"""
     WITH recorded AS ({_RECORDED}),
@@ -154,7 +154,7 @@ def _shadow_accounts(
 
 
 def _damaged(log: InferenceLog) -> dict[str, int]:
-    """The bytes that are known to be lost of each segment."""
+    """Return the number of bytes known to be lost from each segment."""
     lost: dict[str, int] = {}
     for slice_folder in [] if log.folder is None else folders(log.folder):
         for stream in folders(slice_folder):
@@ -165,7 +165,7 @@ def _damaged(log: InferenceLog) -> dict[str, int]:
 
 
 def _register_lost(connection: duckdb.DuckDBPyConnection, log: InferenceLog) -> None:
-    """The batches of requests that are known to be lost, as the relation ``lost``."""
+    """Create the table ``lost`` with the batches of requests that are known to be lost."""
     connection.execute(
         "CREATE TEMP TABLE lost (slice VARCHAR, segment VARCHAR, begin_at BIGINT, end_at BIGINT)"
     )
@@ -220,20 +220,20 @@ def _eligible(snapshot: Snapshot, held: _Held) -> Iterator[pa.RecordBatch]:
 
 
 def _about(batch: pa.RecordBatch, lost: LostRange) -> pa.BooleanArray:
-    """Which live rows a shadow's lost records were about."""
+    """Return a mask of the live rows that a shadow's lost records were about."""
     begin, end = (Position.parse(at) if at else START for at in (lost.read_from, lost.read_to))
     return pc.and_(_after(batch, begin), pc.invert(_after(batch, end)))
 
 
 def _exact(snapshot: Snapshot, column: str) -> list[str]:
-    """The columns with the values as they were decoded: several if the type changed, or none."""
+    """Return the columns with the decoded values: several if the type changed, or none."""
     names = snapshot.view.schema.names
     marked = [name for name in names if name.startswith(f"{column}@")]
     return marked or [name for name in names if name == column]
 
 
 def _after(batch: pa.RecordBatch, position: Position) -> pa.BooleanArray:
-    """Which rows were written after a position."""
+    """Return a mask of the rows that were written after a position."""
     segment, offset = batch["segment"], batch["offset"]
     same = pc.and_(pc.equal(segment, position.segment), pc.greater(offset, position.offset))
     return pc.or_(pc.greater(segment, position.segment), same)

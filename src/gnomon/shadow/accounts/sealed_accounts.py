@@ -18,14 +18,15 @@ __all__ = ["sealed_accounts"]
 def sealed_accounts(
     snapshot: Snapshot, spool: Path | None, connection: duckdb.DuckDBPyConnection
 ) -> tuple[SealedAccounts, ...]:
-    """The accounts of every stream that a ledger knows; streams of earlier releases are not held.
+    """Return the accounts of every stream in a ledger; streams of earlier releases have no ledger.
 
-    Rows that are in the table and not in the ledger yet are counted in the spool, where their
-    segments stay until they are. Where they are not there either, the ledger is an older one.
+    Rows that are in the table but not yet in the ledger are counted in the spool, where their
+    segments stay until the ledger has them. If they are not there either, the ledger is out of
+    date.
 
     Args:
-        snapshot: of the log, with the ledgers that are not newer than its table.
-        spool: the model's segments, if they are on this machine.
+        snapshot: of the log, with ledgers that are not newer than its table.
+        spool: the folder of the model's segments, if it is on this machine.
         connection: to the snapshot.
     """
     found: dict[str, int] = {}
@@ -50,7 +51,7 @@ def sealed_accounts(
 
 
 def _rows_ahead(snapshot: Snapshot, spool: Path | None, stream: str) -> int | None:
-    """Rows of a stream that the table has beyond its ledger; None if they cannot be counted."""
+    """Count rows of a stream that the table has but its ledger lacks; None if impossible."""
     rows = 0
     for ledger in snapshot.ledgers:
         sealed = ledger.streams.get(stream)
@@ -69,7 +70,7 @@ def _rows_ahead(snapshot: Snapshot, spool: Path | None, stream: str) -> int | No
 
 
 def _less_removing(ledgers: tuple[Ledger, ...], stream: str, sealed: int, found: int) -> int:
-    """The rows to expect while retention removes some: with them until it has, then without."""
+    """Return the rows to expect in the table, allowing for a removal by retention under way."""
     removing = sum(
         ledger.removing.rows.get(stream, 0) for ledger in ledgers if ledger.removing is not None
     )

@@ -1,7 +1,7 @@
 """``python -m gnomon.shadow.feed``: started by the gateway, and ends with it.
 
-It asks for the processor more politely than live does, and where memory runs out the kernel ends
-it, or its worker, before anything of live.
+It runs at a lower priority than live, and when memory runs out the kernel kills the feed or its
+worker before any process of live.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from gnomon.worker.spawn import inherited
 
 NICENESS = 10
 OUT_OF_MEMORY_SCORE = 1000
-"""The kernel's ``oom_score_adj``: the first to go. Its worker inherits it."""
+"""The kernel's ``oom_score_adj``, with which the feed and its worker are killed first."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

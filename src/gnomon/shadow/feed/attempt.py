@@ -1,4 +1,4 @@
-"""What a feed is about to do, written down first, so that a row cannot kill it for ever."""
+"""The attempt of a feed, written to disk before it is made: a row cannot kill the feed for ever."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gnomon.shadow.feed.progress import Totals
 __all__ = ["MOST_TRIES", "Attempt", "Attempts"]
 
 MOST_TRIES = 2
-"""Deaths on one thing before it is blamed. One alone may be anybody's ``kill -9``."""
+"""Deaths on the same rows before they are blamed. A single one may be an external ``kill -9``."""
 
 
 FORMAT = 1
@@ -37,11 +37,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         epoch: the run of the shadow it belongs to.
         position: where the batches begin; the shadow has recorded everything before.
         until: where they end.
-        tries: how often this was begun.
-        suspect: the request that is tried alone; None when the batches are tried whole.
+        tries: how often this attempt was begun.
+        suspect: the request that is tried alone; None when the batches are tried as they are.
         crashed: requests already blamed.
-        own: the end of the shadow's own stream when it was begun.
-        totals: the counts up to there.
+        own: the end of the shadow's own stream when the attempt was begun.
+        totals: the counts up to that end.
     """
 
     format: int = FORMAT
@@ -55,16 +55,16 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     totals: Totals = Totals()
 
     def blamed_until(self, position: Position) -> Position:
-        """The end of what must be tried one request at a time; ``position`` if nothing must."""
+        """Return up to where to try requests one at a time; ``position`` if that is not needed."""
         blamed = self.suspect is not None or self.tries >= MOST_TRIES
         return max(Position.parse(self.until), position) if blamed else position
 
 
 class Attempts:
-    """The last attempt of a shadow's feed, in one file beside its segments.
+    """The last attempt of a shadow's feed, in one file next to its segments.
 
-    Only the death of processes is guarded against, so it is renamed into place but not synced:
-    some 30 microseconds a batch.
+    The file has to survive the death of a process, not a loss of power. So it is renamed into
+    place but not synced, which takes some 30 microseconds per batch.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -72,13 +72,13 @@ class Attempts:
         self._aside = folder / "attempt.json.new"
 
     def recounted(self, epoch: int, table: LogTable) -> Attempt:
-        """The attempt a feed of this run left behind, its counts brought up to its last record.
+        """Return the last attempt of a feed of this run, with counts up to its last record.
 
-        Nobody writes the shadow's stream now.
+        No process may be writing the shadow's stream during the call.
 
         Args:
-            epoch: the run. Without an attempt of it, one at the beginning.
-            table: where records are that have been sealed since.
+            epoch: the run. If it has no attempt yet, one at the beginning is returned.
+            table: the sealed log, for records that have been sealed since.
 
         Raises:
             LogError: a record cannot be read.
@@ -95,12 +95,12 @@ class Attempts:
         return attempt
 
     def begin(self, attempt: Attempt) -> None:
-        """Write an attempt down before it is made."""
+        """Write an attempt to disk; to be called before it is made."""
         self._aside.write_bytes(msgspec.json.encode(attempt))
         self._aside.replace(self._path)
 
     def _last(self, epoch: int) -> Attempt:
-        """The attempt of this run. One that a loss of power damaged is as good as none.
+        """Return the attempt of this run. One that a loss of power damaged is ignored.
 
         Raises:
             NewerFormat: a newer version of Gnomon wrote it.
@@ -114,7 +114,7 @@ class Attempts:
             attempt = None
         if attempt is not None and attempt.epoch == epoch:
             return attempt
-        # None of this run: what it has recorded, if anything, is not sealed yet.
+        # No attempt of this run: its records, if there are any, are not sealed yet.
         oldest = [Position(segment.sequence, 0) for segment in stream_segments(self._path.parent)]
         return Attempt(
             epoch=epoch, position="", until="0:0", own=str(oldest[0] if oldest else START)

@@ -1,4 +1,4 @@
-"""How many rows a shadow's worker is given at a time."""
+"""The number of rows a shadow's worker is given at a time."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections import Counter
 __all__ = ["ENOUGH_TIMES", "Pace"]
 
 ENOUGH_TIMES = 20
-"""Rows, in batches of about the size that live had, on which a median of times may rest."""
+"""Rows scored in batches of about live's size that are enough for a median of their times."""
 FIRST_ROWS = 64
 BATCH_MICROS = 1_000_000
 
 
 class Pace:
-    """Keeps batches so large that they take about a second.
+    """The batch size that makes a batch take about a second.
 
-    A fast pipeline gets large ones, which cost it least a row. A slow one gets small ones: it shows
-    progress, repeats little after a crash, and is not taken for one that hangs.
+    A fast pipeline gets large batches, which cost the least per row. A slow pipeline gets small
+    batches: it reports progress, repeats little after a crash, and does not appear to hang.
 
     Args:
         most: the most rows in one batch.
@@ -29,16 +29,16 @@ class Pace:
         self._timed: Counter[int] = Counter()
 
     def like_live(self, size: int, waiting: int, *, first: bool) -> int:
-        """Rows for a batch of the size that live had; 0 where any size will do.
+        """Return the rows of the next batch if it must have live's size; 0 where any size will do.
 
-        Live may have had a row at a time where the shadow, behind it, would have hundreds, and the
-        latency gate compares batches of one size. So the first rows of each size are scored as live
-        scored them, until that is enough for a median, and later now and then.
+        A shadow that lags would score hundreds of rows at once where live scored one at a time, and
+        the latency gate compares batches of equal size. So the first rows of each size are scored
+        in batches of live's size until there are enough for a median, and later occasionally.
 
         Args:
             size: rows in the batch in which live scored the next row.
             waiting: rows to score.
-            first: whether these are the first of what was read at once.
+            first: whether the next row is the first of those that were read together.
         """
         if size >= min(waiting, self.rows):
             return 0
@@ -49,6 +49,6 @@ class Pace:
         return size
 
     def took(self, rows: int, micros: int) -> None:
-        """A batch of so many rows took so many microseconds; none, when none of it was scored."""
+        """Record the time of a batch in microseconds; 0 if none of its rows was scored."""
         if micros:
             self.rows = min(max(rows * BATCH_MICROS // micros, 1), self._most)

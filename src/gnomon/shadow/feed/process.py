@@ -1,12 +1,12 @@
 """The shadow feed: a process that reads a slice's requests as they are logged and scores them too.
 
-It tails the slice's request segments, reads every body by the shadow's own contract, scores it in
-a worker of its own, compares with the answer live gave, and appends records of its own, which name
-the batch they are about. Its place in the requests is thus in its own log: it may be killed at any
-moment, and repeats and loses nothing.
+It tails the slice's request segments, decodes every body by the shadow's contract, scores it in a
+separate worker, compares the answer with live's, and appends records to a separate log. Each record
+names the batch it is about, so that log also holds the feed's position in the requests: the feed
+may be killed at any time without repeating or losing a row.
 
-It runs no user code. When the artifact is not to be found, or its worker does not start, it says so
-and tries again; what it is to score waits.
+It runs no user code. When the artifact is missing, or its worker does not start, the feed reports
+the error and tries again; the rows to score wait.
 """
 
 from __future__ import annotations
@@ -50,31 +50,32 @@ logger = logging.getLogger("gnomon.shadow.feed")
 
 POLL_SECONDS = 0.02
 GULP_SECONDS = 0.25
-"""Pause when all there is was read. A call costs a pipeline nearly the same for one row as for a
-hundred, and every call takes from live on a machine they share: few large ones take least."""
+"""Pause when everything logged was read. A call takes a pipeline nearly as long for one row as for
+a hundred, and takes processor time from live on the same machine: few large calls take least."""
 RETRY_SECONDS = 5.0
 REST_SECONDS = 2.0
-"""Some twenty times what it takes to fork a worker and have it die."""
+"""About twenty times what it takes to fork a worker and have it die."""
 START_PATIENCE = 5
-"""Times ``worker_start_seconds``: niced on a busy machine a worker loads slowly; nobody waits."""
+"""A factor on ``worker_start_seconds``: at low priority on a busy machine a worker loads slowly,
+and no client waits for it."""
 
 _NOTHING = shadow_schema(Contract(task="regression", features=(), outputs=()))
-"""The columns of the first segment, which has no rows: the artifact's contract comes later."""
+"""The columns of the first segment, which has no rows: the contract is read later."""
 
 
 class Feed:
-    """One shadow's reading of one slice's requests; ``run`` ends with the process.
+    """One shadow's feed from one slice's requests; ``run`` ends with the process.
 
     Args:
-        run: which shadow, since when, of which sample. Its artifact need not be there yet.
-        policy: its comparators.
+        run: the shadow, its start and its sample. Its artifact need not be available yet.
+        policy: has the comparators.
         settings: the slice's settings.
         slice_name: the slice.
         parent_socket: the socket to the gateway.
 
     Raises:
         LogError: a segment is damaged.
-        LogUnavailable: another feed of this shadow runs, or the disk refuses.
+        LogUnavailable: another feed of this shadow runs, or the log cannot be written.
     """
 
     def __init__(
@@ -98,14 +99,14 @@ class Feed:
         self._attempts = Attempts(own)
         self._last = self._attempts.recounted(run.epoch, self._table)
         self._careful_until = self._last.blamed_until(self._recorded)
-        # The first segment says from where on rows are the shadow's, be its artifact there or not.
+        # The first segment records from where on rows are eligible, even without the artifact.
         self._writer = SegmentWriter(own, _NOTHING, settings=settings, metadata=run.metadata)
         run.keep(own)
         self._totals = self._last.totals
         self._reporter = Reporter(parent_socket, self._reading(), self._totals, self._writer.fsync)
 
     def run(self) -> NoReturn:
-        """Score what is logged, as it is logged, for ever."""
+        """Score requests as they are logged, until the process ends."""
         self._reporter.start()
         while True:
             try:
@@ -117,7 +118,7 @@ class Feed:
                 time.sleep(RETRY_SECONDS)
 
     def _work(self, artifact: Artifact) -> NoReturn:
-        """Score with a worker of the artifact."""
+        """Start a worker for the artifact and score with it."""
         settings = self._settings
         seconds = settings.worker_start_seconds * START_PATIENCE
         patient = msgspec.structs.replace(settings, worker_start_seconds=seconds)
@@ -151,8 +152,11 @@ class Feed:
             self._record(self._scored(client, source), source.recorded)
 
     def _rest(self, deaths: int) -> None:
-        """Leave the machine to live where the worker dies more often in a row than one bad row
-        explains: in the largest batch, in each half of it down to the row alone, and once more."""
+        """Pause when the worker dies more often in a row than one bad row explains, to spare live.
+
+        One bad row explains a death in the largest batch, one in each half that contains the row,
+        down to the row alone, and one more.
+        """
         if deaths > self._settings.batch_rows.bit_length() + 1:
             self._reporter.trouble(
                 f"the worker died {deaths:,} times in a row; each time the feed pauses "
@@ -165,7 +169,7 @@ class Feed:
 
     @property
     def _is_careful(self) -> bool:
-        """Whether feeds before this one died on what comes next."""
+        """Whether earlier feeds died on the next requests."""
         return self._recorded < self._careful_until
 
     def _reading(self) -> Reading:
@@ -173,7 +177,7 @@ class Feed:
         return Reading(self._requests, self._recorded, run.entity_key, run.fraction, self._table)
 
     def _scored(self, client: WorkerClient, source: Source) -> pa.RecordBatch:
-        """Records of these rows; one that Gnomon itself stumbles over fails alone."""
+        """Return records of these rows; a request on which Gnomon's own code raises fails alone."""
         try:
             return self._shadowing.records(client, source)
         except GnomonError:
@@ -188,7 +192,7 @@ class Feed:
             return self._shadowing.unscored(source, "failed", reason)
 
     def _carefully(self, client: WorkerClient, source: Source) -> pa.RecordBatch:
-        """Records of one batch, each request tried alone, after a feed died on it twice."""
+        """Return records of a batch on which a feed died twice, trying each request alone."""
         crashed = list(self._last.crashed) if self._is_last() else []
         records = []
         for request in source.requests:
@@ -210,11 +214,11 @@ class Feed:
         return pa.concat_batches(records)
 
     def _is_last(self) -> bool:
-        """Whether the feed before this one died right here."""
+        """Return whether the previous feed died at this position."""
         return self._last.position == str(self._recorded)
 
     def _tries(self, suspect: str | None) -> int:
-        """How often that was begun before, by feeds that died of it."""
+        """Return how often earlier feeds began this attempt and died."""
         return self._last.tries if self._is_last() and self._last.suspect == suspect else 0
 
     def _begin(self, *, until: Position | None = None, **more: Any) -> None:
@@ -230,7 +234,7 @@ class Feed:
         )
 
     def _record(self, records: pa.RecordBatch, end: Position) -> None:
-        """Append, however long it takes: there is nobody to refuse."""
+        """Append records, retrying for as long as it takes: no client waits for an error."""
         while True:
             try:
                 if self._writer.needs_rotation:
@@ -247,13 +251,13 @@ class Feed:
             self._reporter.trouble(self._shadowing.incomparable)
 
     def _rotate_if_due(self) -> None:
-        """Let the sealer have what is recorded, also where no more comes."""
+        """Close a segment that is due, so that it can be sealed even if no more records follow."""
         if self._writer.needs_rotation:
             with contextlib.suppress(LogUnavailable):
                 self._writer.rotate()
 
     def _pass(self, end: Position) -> None:
-        """Let the sealer have request segments that hold nothing for this shadow."""
+        """Record that request segments without eligible rows were read, so that they are sealed."""
         if end.sequence > self._recorded.sequence:
             with contextlib.suppress(LogUnavailable):
                 self._writer.rotate(read_to=end)
@@ -262,7 +266,7 @@ class Feed:
 
 
 def _wait_for_another(own: Path) -> None:
-    """Until the feed of a gateway that was killed has left, too."""
+    """Wait until the feed of an earlier gateway, which was killed, has ended too."""
     until = time.monotonic() + RETRY_SECONDS
     while not recover(own):
         if time.monotonic() > until:

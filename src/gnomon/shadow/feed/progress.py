@@ -1,4 +1,4 @@
-"""How far a shadow feed is: counts that survive it, and what it reports each half second."""
+"""The progress of a shadow feed: counts that outlive its process, and its half-second reports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Totals(ShadowCounts, frozen=True, kw_only=True):
     """Rows of one run of a shadow in one slice, since it was started there.
 
     Attributes:
-        apart: the sum of the compared rows' differences.
+        apart: the sum of the rows' differences.
         measured: the rows that have a difference.
     """
 
@@ -23,7 +23,7 @@ class Totals(ShadowCounts, frozen=True, kw_only=True):
     measured: int = 0
 
     def plus(self, records: pa.RecordBatch) -> Totals:
-        """These, and a batch of the shadow's own records."""
+        """Return these totals plus a batch of the shadow's records."""
         difference = records.column("difference")
         more = Totals(
             measured=len(difference) - difference.null_count, **structs.asdict(count(records))
@@ -33,11 +33,11 @@ class Totals(ShadowCounts, frozen=True, kw_only=True):
 
 
 class Progress(ShadowReport, frozen=True, kw_only=True):
-    """What a feed tells its gateway: one JSON line on the parent socket.
+    """A feed's report to its gateway: one JSON line on the parent socket.
 
     Attributes:
         position: how far in the slice's requests it has read and recorded.
-        came_to_end: whether it has once read all there was since it began.
+        came_to_end: whether it has reached the end of the requests at least once since it began.
         difference: the mean over rows of their largest absolute difference.
         worker: the process id of its worker.
     """
@@ -49,7 +49,7 @@ class Progress(ShadowReport, frozen=True, kw_only=True):
 
 
 def count(records: pa.RecordBatch) -> ShadowCounts:
-    """What became of a batch of a shadow's records, by ``outcome``, ``agreed`` and ``flipped``."""
+    """Count a batch of a shadow's records by ``outcome``, ``agreed`` and ``flipped``."""
     scored, agreed = _true(pc.equal(records.column("outcome"), "scored")), records.column("agreed")
     compared = len(agreed) - agreed.null_count
     return ShadowCounts(

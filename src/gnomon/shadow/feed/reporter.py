@@ -28,14 +28,15 @@ KEPT_TIMES = 1_000
 
 
 class Reporter(threading.Thread):
-    """Tells the gateway how far the feed is, also while one batch takes long.
+    """A thread that reports the feed's progress to the gateway, even while one batch takes long.
 
-    When the parent socket closes it ends the process at once: all that the feed did is in its log.
+    When the parent socket closes, the thread ends the process at once: all finished work is in
+    the feed's log.
 
     Args:
         parent_socket: the socket to the gateway.
-        reading: the requests, read once more just for counting, from where the feed is.
-        totals: what was done before.
+        reading: a second reading of the requests, for counting, from the feed's position.
+        totals: the counts of earlier feeds.
         fsync: forces the feed's records to disk.
     """
 
@@ -61,20 +62,20 @@ class Reporter(threading.Thread):
         self._micros: deque[float] = deque(maxlen=KEPT_TIMES)
 
     def done(self, totals: Totals, position: Position, records: pa.RecordBatch | None) -> None:
-        """Take note of what the feed has recorded."""
+        """Set the totals and the position that the feed has recorded."""
         self._done, self._trouble = (totals, position), None
         if records is not None:
             self._micros.extend(records.column("scored_us").drop_null().unique().to_pylist())
 
     def at_end(self, position: Position) -> None:
-        """The feed has read all there is, up to here: nothing lags, whatever was counted.
+        """Record that the feed has read all requests, up to ``position``: no row lags now.
 
-        Rows may be counted and then be removed by retention before they are read.
+        Counted rows may be removed by retention before the feed reads them.
         """
         self._end = (position, self._done[0].done)
 
     def trouble(self, message: str) -> None:
-        """What keeps the feed from its work, until it gets some :meth:`done`."""
+        """Report an error that stops the feed's work, until the next :meth:`done`."""
         self._trouble = message
 
     def run(self) -> None:
@@ -116,7 +117,7 @@ class Reporter(threading.Thread):
         )
 
     def _count_eligible(self) -> None:
-        """Up to the end of the requests; far behind, a part at a time, or reports would wait."""
+        """Count to the end of the requests, for a limited time so that reports are not delayed."""
         until = time.monotonic() + COUNT_SECONDS
         while time.monotonic() < until and (found := self._reading.poll()):
             for source in found:
@@ -125,7 +126,7 @@ class Reporter(threading.Thread):
                     self._waiting.append((self._eligible, source.arrived))
 
     def _behind(self, done: int) -> float:
-        """Seconds since the oldest row that waits arrived, or one read together with it."""
+        """Return the seconds since the oldest waiting row arrived, or one read together with it."""
         while self._waiting and self._waiting[0][0] <= done:
             self._waiting.popleft()
         return max(time.time() - self._waiting[0][1] / 1e6, 0.0) if self._waiting else 0.0

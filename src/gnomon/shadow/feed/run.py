@@ -1,4 +1,4 @@
-"""One run of a shadow in one slice: from its start in the rollout to its stop."""
+"""A run of a shadow in one slice: from its start in the rollout to its stop."""
 
 from __future__ import annotations
 
@@ -33,16 +33,18 @@ _NAME = "run.json"
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides which rows are eligible; in the metadata of each of the shadow's segments, and
-    in ``run.json`` beside them, for when no segment is left that can be read.
+    """One run of a shadow, which decides which rows are eligible.
+
+    It is stored in the metadata of each of the shadow's segments, and in ``run.json`` next to
+    them, for when no readable segment is left.
 
     Attributes:
         artifact: the shadow's tag.
         epoch: the rollout epoch it was started in.
-        since: the end of the slice's requests when it was first started there; what came before
-            is not eligible.
-        fraction: of the entities, or requests.
-        entity_key: what it samples by.
+        since: the end of the slice's requests when it was first started there; earlier rows are
+            not eligible.
+        fraction: the sampled fraction of the entities, or of the requests.
+        entity_key: the features it samples by.
     """
 
     artifact: str
@@ -53,11 +55,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def last(cls, folder: Path) -> Run | None:
-        """The run that the newest segment in a shadow's stream belongs to.
+        """Return the run to which the newest segment in a shadow's stream belongs.
 
         Raises:
             LogError: the segment is damaged.
-            UnreadableFile: there is none, and ``run.json`` is damaged.
+            UnreadableFile: there is no segment, and ``run.json`` is damaged.
         """
         for segment in reversed(stream_segments(folder)):
             try:
@@ -70,11 +72,13 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         return None if kept is None else kept.run
 
     def resumed(self, folder: Path, table: LogTable) -> tuple[Run, Position]:
-        """This run as it began, and how far it has read; a later life is given a later ``since``.
+        """Return this run as it was first started, and how far it has read.
+
+        A feed that is started again is given a later ``since``; the first one counts.
 
         Args:
             folder: the shadow's stream.
-            table: where records are that were sealed, if no segment is left that says how far.
+            table: the sealed log, for the position if no segment is left that has it.
 
         Raises:
             LogError: a segment is damaged, or the table cannot be read.
@@ -85,13 +89,16 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         begun = Position.parse(run.since)
         if run is not last:
             return run, begun
-        return run, max(begun, read_position(folder) or last_source(table, folder) or begun)
+        read = read_position(folder)
+        if read is None or table.is_ahead_of(folder):
+            read = max(read or begun, last_source(table, folder) or begun)
+        return run, max(begun, read)
 
     def keep(self, folder: Path) -> None:
-        """Write it down beside the segments.
+        """Write the run to ``run.json`` next to the segments.
 
         Raises:
-            LogUnavailable: the disk refuses.
+            LogUnavailable: the file cannot be written.
         """
         try:
             files.replace(folder / _NAME, msgspec.json.encode(_Kept(run=self)))
@@ -100,7 +107,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def metadata(self) -> dict[str, str]:
-        """For a segment's schema."""
+        """The run as metadata for a segment's schema."""
         return {_KEY: msgspec.json.encode(self).decode()}
 
 
@@ -112,9 +119,9 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def mark_stopped(settings: Settings, model: str, slice_name: str, running: Iterable[str]) -> None:
-    """Let the sealer have the requests that only stopped shadows had not read.
+    """Mark the streams of stopped shadows, so that sealing does not wait for these shadows.
 
-    A feed takes its own mark away when it starts.
+    A feed removes its mark when it starts.
 
     Args:
         settings: where the spool is.

@@ -1,4 +1,4 @@
-"""One shadow's answers to logged requests: read the bodies, score, compare with live's answers."""
+"""A shadow's answers to logged requests: decode the bodies, score, compare with live's answers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _CRASHED = "crashed:"
 
 
 class Shadowing:
-    """Makes the shadow's own records of logged requests.
+    """Makes a shadow's records of logged requests.
 
     Args:
         artifact: the shadow.
@@ -45,7 +45,7 @@ class Shadowing:
         batch_rows: the most rows in one batch for the worker.
 
     Raises:
-        PolicyError: the policy names an output that the shadow does not have.
+        PolicyError: the policy names an output that the shadow lacks.
     """
 
     def __init__(self, artifact: Artifact, policy: Policy, epoch: int, batch_rows: int) -> None:
@@ -67,7 +67,7 @@ class Shadowing:
         }
 
     def records(self, client: WorkerClient, source: Source) -> pa.RecordBatch:
-        """One record for every row to score of ``source``.
+        """Score the eligible rows of ``source``, and return one record for each.
 
         Raises:
             WorkerError: the worker died and could not be replaced.
@@ -100,7 +100,7 @@ class Shadowing:
         return self._assemble(columns, live.num_rows)
 
     def unscored(self, source: Source, outcome: str, error: str) -> pa.RecordBatch:
-        """Records of rows that could not be tried, or must not be tried again."""
+        """Return records of rows that could not be tried, or must not be tried again."""
         live = source.live()
         columns = self._common(source, live)
         rows = live.num_rows
@@ -114,12 +114,12 @@ class Shadowing:
     def _score(
         self, client: WorkerClient, rows: pa.RecordBatch, sizes: Sequence[int | None]
     ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-        """The answers, and for each row what its batch took and held.
+        """Return the answers, and for each row the time and the size of its batch.
 
         Args:
             client: the shadow's worker.
             rows: the decoded rows.
-            sizes: rows in the batch in which live scored each; None where that is not known.
+            sizes: for each row, the rows in the batch in which live scored it; None if unknown.
         """
         answers, times = [_empty(self._scored)], [_empty(_TIMES)]
         done = 0
@@ -142,7 +142,7 @@ class Shadowing:
     def _compared(
         self, live: pa.RecordBatch, answers: pa.RecordBatch, scored: npt.NDArray[np.bool_]
     ) -> Columns:
-        """``agreed``, ``flipped`` and ``difference``; null where not scored or not comparable."""
+        """Return ``agreed``, ``flipped`` and ``difference``; null if not scored or comparable."""
         rules = self._rules_for(live.schema)
         names = list(rules.comparators)
         if not names:
@@ -159,7 +159,7 @@ class Shadowing:
         places = _places(np.flatnonzero(scored), live.num_rows)
         return {
             "agreed": pa.array(result.agreed).take(places),
-            # Without an output to decide on, no row is known not to flip.
+            # Without an output to decide on, it is not known whether a row flips.
             "flipped": pa.array(result.flipped).take(places)
             if rules.decides
             else pa.nulls(live.num_rows, pa.bool_()),
@@ -167,7 +167,7 @@ class Shadowing:
         }
 
     def _rules_for(self, live: pa.Schema) -> Rules:
-        """The comparators of the outputs that live and shadow share."""
+        """Return the comparators of the outputs that live and shadow share."""
         if self._rules is None or self._rules[0] != live:
             outputs = self._contract.output_schema
             shared = [field for field in outputs if output_column(field.name) in live.names]
@@ -177,7 +177,7 @@ class Shadowing:
         return self._rules[1]
 
     def _common(self, source: Source, live: pa.RecordBatch) -> Columns:
-        """What every record says of the live row it answers."""
+        """Return the columns that every record copies from its live row."""
         segments, offsets = source.addresses()
         copied = {name: live.column(name) for name in _COPIED}
         return copied | {
@@ -201,14 +201,14 @@ _TIMES = pa.schema([("scored_us", pa.int64()), ("batch_rows", pa.int32())])
 
 
 def _places(found: npt.NDArray[np.int64], rows: int) -> pa.Array:
-    """For each of ``rows``, its index in ``found``, or null."""
+    """Return for each of ``rows`` row numbers its index in ``found``, or null."""
     places = np.full(rows, -1, dtype=np.int64)
     places[found] = np.arange(len(found))
     return pa.array(places, mask=places < 0)
 
 
 def _outcomes(refused: pa.Array, error: pa.Array) -> pa.Array:
-    """``refused`` by the contract, ``crashed``, ``failed`` in the pipeline, or ``scored``."""
+    """Return per row ``refused`` (by the contract), ``crashed``, ``failed`` or ``scored``."""
     return pc.case_when(
         pc.make_struct(
             pc.is_valid(refused),
@@ -227,5 +227,5 @@ def _empty(schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _now() -> int:
-    """Microseconds since 1970."""
+    """Return microseconds since 1970."""
     return time.time_ns() // 1000

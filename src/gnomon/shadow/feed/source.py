@@ -1,4 +1,4 @@
-"""What a feed has read of the requests, and which rows of it the shadow must score."""
+"""The requests that a feed reads, with the rows that the shadow must score."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Source:
     """Consecutive logged batches of one schema, as one batch.
 
     Attributes:
-        batch: all their rows; a request's body is in its row 0.
+        batch: all rows of the logged batches; a request's body is in its row 0.
         eligible: the mask of rows to score.
         ends: the position after each logged batch.
-        sizes: the rows in each.
+        sizes: the rows in each logged batch.
     """
 
     batch: pa.RecordBatch
@@ -44,7 +44,7 @@ class Source:
 
     @property
     def rows(self) -> int:
-        """How many rows to score."""
+        """The number of rows to score."""
         return int(self.eligible.sum())
 
     @property
@@ -60,7 +60,7 @@ class Source:
 
     @property
     def recorded(self) -> Position:
-        """The position after the last batch with a row to score: what its record says was read."""
+        """The position after the last batch with a row to score; its record has this position."""
         last = int(np.flatnonzero(self.eligible)[-1])
         return self.ends[int(np.searchsorted(np.cumsum(self.sizes), last, side="right"))]
 
@@ -70,30 +70,30 @@ class Source:
         return pc.unique(self.live().column("request_id")).to_pylist()  # type: ignore[no-any-return]
 
     def live(self) -> pa.RecordBatch:
-        """The rows to score, as live answered them."""
+        """Return the rows to score, as live answered them."""
         return self.batch.filter(pa.array(self.eligible))
 
     def bodies(self) -> dict[str, bytes | None]:
-        """The body of each request."""
+        """Return the body of each request."""
         first = self.batch.filter(pc.equal(self.batch.column("row"), 0))
         ids, raw = first.column("request_id").to_pylist(), first.column("raw").to_pylist()
         return dict(zip(ids, raw, strict=True))
 
     def addresses(self) -> tuple[pa.Array, pa.Array]:
-        """Segment and end of the logged batch that each row to score was in."""
+        """Return, for each row to score, the segment and the end of its logged batch."""
         segments = np.repeat([end.segment for end in self.ends], self.sizes)
         offsets = np.repeat([end.offset for end in self.ends], self.sizes)
         return pa.array(segments[self.eligible], pa.string()), pa.array(offsets[self.eligible])
 
     def alone(self, request: str) -> Source:
-        """Only the rows of one request are to score."""
+        """Return this source with only the rows of one request to score."""
         theirs = np.asarray(pc.equal(self.batch.column("request_id"), request))
         return Source(self.batch, self.eligible & theirs, self.ends, self.sizes)
 
     def cut(self, most: Callable[[], int]) -> Iterator[Source]:
-        """Parts with up to ``most`` rows to score each, which is asked for every part.
+        """Yield parts with up to ``most()`` rows to score; ``most`` is called for every part.
 
-        A logged batch is never cut itself.
+        A logged batch is never cut.
         """
         starts = np.concatenate(([0], np.cumsum(self.sizes)))
         counts = np.add.reduceat(self.eligible, starts[:-1], dtype=np.int64).tolist()
@@ -112,17 +112,17 @@ class Source:
 
 
 class Reading:
-    """The requests of a slice as sources, as they are logged.
+    """A reader of a slice's requests, as they are logged, in sources.
 
-    Looking at many small batches one by one would cost more than scoring them, so what can be
-    read at once is put together, up to some thousand rows. What was sealed before it was read is
-    read from the table.
+    Handling many small batches one by one would cost more than scoring them, so the batches
+    that are available are joined, up to some thousand rows. Requests that were sealed before they
+    were read are read from the table.
 
     Args:
         folder: the requests stream.
         position: where to begin.
-        entity_key: what the shadow samples by.
-        fraction: of the entities, or requests.
+        entity_key: the features the shadow samples by.
+        fraction: the sampled fraction of the entities, or of the requests.
         table: the sealed log.
     """
 
@@ -139,15 +139,15 @@ class Reading:
         self._fraction = fraction
         self._most = 1
         self.at_end = False
-        """Whether the last :meth:`poll` read all there was."""
+        """Whether the last :meth:`poll` reached the end of the requests."""
 
     @property
     def position(self) -> Position:
-        """The end of what was read."""
+        """The end of the requests read so far."""
         return self._tail.position
 
     def poll(self) -> list[Source]:
-        """What was logged since; empty at the end.
+        """Return the requests logged since the last call; empty at the end.
 
         Raises:
             LogError: a segment is damaged, or the table cannot be read.
@@ -160,7 +160,7 @@ class Reading:
         return list(self._together(found))
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self._tail.close()
 
     def _together(self, found: Sequence[Logged]) -> Iterator[Source]:

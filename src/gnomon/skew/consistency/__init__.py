@@ -1,1 +1,1 @@
-"""How well each column agrees between online and offline, over all rows and over time."""
+"""The agreement of each column between online and offline, over all rows and over time."""

@@ -1,4 +1,4 @@
-"""Rows and diverging rows by time, in buckets that widen as the range grows."""
+"""Divergence over time, in buckets that widen as the range grows."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class DivergenceOverTime:
     """Rows and diverging rows by time, in buckets that widen as the range grows.
 
     Attributes:
-        first: when the first diverging row was, in seconds since 1970, and its request.
-        last: when the last was.
+        first: the time of the first diverging row, in seconds since 1970, and its request.
+        last: the time of the last diverging row.
     """
 
     first: tuple[float, str] | None = None
@@ -40,7 +40,7 @@ class DivergenceOverTime:
 
     @property
     def counts(self) -> dict[int, tuple[int, int]]:
-        """Bucket number (seconds since 1970 over the width) to rows and diverging rows."""
+        """Bucket number (seconds since 1970 / width) to rows and diverging rows."""
         sums = self._sums.series.get(_ROWS, np.empty((0, 2))).astype(int).tolist()
         numbers = self._sums.numbers.tolist()
         return {number: (rows, bad) for number, (rows, bad) in zip(numbers, sums, strict=True)}
@@ -61,5 +61,5 @@ class DivergenceOverTime:
             self.last = max(self.last or -np.inf, float(moments[diverged].max()))
 
     def settle(self) -> None:
-        """Widen until the whole range is a few dozen buckets."""
+        """Widen the buckets until the range has at most 60 of them."""
         self._sums.fit(_MOST_BUCKETS)

@@ -48,7 +48,7 @@ class ColumnTimeSeries:
         """Count rows.
 
         Args:
-            moments: of the rows, seconds since 1970; NaN is left out.
+            moments: the times of the rows, in seconds since 1970; NaN is left out.
             columns: the rows, column by column.
             weights: how many rows each stands for; one each when not given.
         """
@@ -63,10 +63,10 @@ class ColumnTimeSeries:
         self.sums.add(found, {name: rows.sums(column) for name, column in columns.items()})
 
     def build(self, kinds: Mapping[str, Kind], *, sampled: bool = False) -> Iterator[OverTime]:
-        """Each column's course, in at most a week of buckets.
+        """Yield the time series of each column, in at most 168 buckets.
 
         Args:
-            kinds: what each column is.
+            kinds: the kind of each column.
             sampled: whether the rows are a sample.
         """
         self.sums.fit(_MOST_BUCKETS)
@@ -108,8 +108,8 @@ class _Rows:
     """The rows of one batch that have a time.
 
     Attributes:
-        known: their places in the batch.
-        places: the bucket of each.
+        known: the positions of the rows in the batch.
+        places: the bucket of each row.
         weights: how many rows each stands for.
         buckets: how many buckets there are.
     """
@@ -126,10 +126,10 @@ class _Rows:
         self._weight = self._sum(self.weights)
 
     def sums(self, column: ComparedColumn) -> Floats:
-        """A column's sums, a row for each bucket."""
+        """Return the sums of a column, one row per bucket."""
         sums = np.zeros((self.buckets, _SUMS))
         sums[:, _ROWS], sums[:, _WEIGHT] = self._rows, self._weight
-        same = column.exact.all()  # most columns of most batches are, which saves most sums
+        same = column.exact.all()  # true for most columns of most batches, which saves most sums
         masks = {_BOTH: column.both_null} if same else {
             _AGREE: column.agree, _EXACT: column.exact, _LEFT: column.left_null,
             _RIGHT: column.right_null, _BOTH: column.both_null, _FLIP: column.flip,
@@ -158,5 +158,5 @@ class _Rows:
 
 
 def _share(value: float) -> float:
-    """A share without the last bits of its sum."""
+    """Round away the last bits of a sum, and clip to [0, 1]."""
     return float(round(min(max(value, 0.0), 1.0), 12))

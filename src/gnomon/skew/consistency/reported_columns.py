@@ -1,4 +1,4 @@
-"""Compared columns as a report has them."""
+"""Compared columns in the form that a report stores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHARES = {"min": 0.0, "p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95":
 def columns_from_comparison(
     sums: Comparison, rules: Rules, kinds: Mapping[str, Kind], units: Mapping[str, str | None]
 ) -> tuple[Column, ...]:
-    """The columns of a comparison of any number of batches."""
+    """Return the columns of a comparison over any number of batches."""
     return tuple(
         _column(name, kinds[name], rules.comparators[name], column, units.get(name))
         for name, column in sums.columns.items()
@@ -39,7 +39,7 @@ def column_from_rows(
     weights: npt.NDArray[np.float64],
     unit: str | None,
 ) -> Column:
-    """One column of sampled rows; its quantiles are over the rows that differ."""
+    """Return one column of sampled rows; its quantiles are over the rows that differ."""
     differs = ~rows.agree
     return Column(
         name=name,
@@ -60,7 +60,7 @@ def column_from_rows(
 
 
 def only(rules: Rules, names: Collection[str]) -> Rules:
-    """The rules for some of the columns."""
+    """Return the rules for some of the columns."""
     return Rules(
         comparators={n: rule for n, rule in rules.comparators.items() if n in names},
         decides={n: threshold for n, threshold in rules.decides.items() if n in names},
@@ -68,7 +68,7 @@ def only(rules: Rules, names: Collection[str]) -> Rules:
 
 
 def quantiles(differences: npt.NDArray[np.float64]) -> dict[str, float]:
-    """Exact quantiles of what is finite; empty of nothing."""
+    """Return exact quantiles of the finite values; empty if there are none."""
     known = differences[np.isfinite(differences)]
     if not len(known):
         return {}
@@ -77,7 +77,7 @@ def quantiles(differences: npt.NDArray[np.float64]) -> dict[str, float]:
 
 
 def tolerance(rule: Comparator) -> str:
-    """When two values agree, in words."""
+    """Describe in words when two values agree."""
     if rule.kind == "label":
         return "equal"
     bounds = []

@@ -1,4 +1,4 @@
-"""The text of a report: its title and the six lines that are read first."""
+"""The text of a report: its title and the six lines of its summary."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gnomon.report.numbers import count, interval, number, percent, plural, rows
 __all__ = ["SkewFinding", "judge"]
 
 _TAIL = 0.05
-"""The share of rows that must agree after the last diverging one for it to be called over."""
+"""The share of rows that must agree after the last diverging row for the divergence to be over."""
 
 _KNOWN_LATER = (
     "For rows known only later, give the table what was known before them, or the time from which "
@@ -22,23 +22,23 @@ _KNOWN_LATER = (
 
 @dataclass(frozen=True, slots=True)
 class SkewFinding:
-    """What is known when the words are chosen.
+    """The facts from which the title and the summary are written.
 
     Attributes:
-        left: what the left side is called.
-        right: what the right side is called.
+        left: the name of the left side.
+        right: the name of the right side.
         replayed: the tag of the artifact a replay ran; None for an offline table.
         artifact: the tag of the artifact that was logged.
-        role: in which role it answered.
+        role: the role in which it answered.
         answered: logged rows with an answer in the range.
         divergence: rows that diverge, of those compared.
         exact: rows bit-identical.
-        limit: the share of diverging rows the policy lets pass.
-        differing: the columns that the verdict rests on and that differ on some row.
-        agreeing_features: features compared that agree on every row.
-        first: when the first diverging row was, in seconds since 1970, and its request.
-        last: when the last was.
-        known_later: rows compared with what was known only after their time.
+        limit: the share of diverging rows that the policy allows.
+        differing: the columns that decide the verdict and differ on some row.
+        agreeing_features: how many compared features agree on every row.
+        first: the time of the first diverging row, in seconds since 1970, and its request.
+        last: the time of the last diverging row.
+        known_later: rows compared with values known only after their time.
     """
 
     left: str
@@ -61,7 +61,7 @@ class SkewFinding:
     known_later: Count | None = None
 
     def title(self) -> str:
-        """The finding in one sentence."""
+        """Return the finding in one sentence."""
         bad, of = self.divergence.rows, self.divergence.of
         part = f"all {rows(of)}" if bad == of else f"{percent(self.divergence.share)} of {rows(of)}"
         if not of:
@@ -82,7 +82,7 @@ class SkewFinding:
         return f"{sides} differ on {part}"
 
     def summary(self) -> Summary:
-        """What, where, since when, how many, how sure, what to do."""
+        """Return what differs, where, since when, how many rows, how sure, and what to do."""
         return Summary(
             what=self._what(),
             where=self._where(),
@@ -202,12 +202,12 @@ class SkewFinding:
 def judge(
     divergence: Share, answered: int, limit: float, *, coverage: float, fewest: int
 ) -> Verdict:
-    """Whether rows diverge beyond a limit, or too few were compared to say that they do not.
+    """Decide whether rows diverge beyond a limit, or too few were compared to tell.
 
     Args:
         answered: logged rows that could have been compared.
         limit: the share that may diverge.
-        coverage: the share of ``answered`` below which ``fewest`` rows must be compared.
+        coverage: the share of ``answered`` to compare; with less, at least ``fewest`` rows.
     """
     if divergence.share > limit:
         return "diverged"

@@ -1,4 +1,4 @@
-"""What a comparison keeps while it reads: sums over all rows, and a sample of rows."""
+"""The running state of a comparison: sums over all rows, and a sample of rows."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ __all__ = ["Tally"]
 
 @dataclass(slots=True)
 class Tally:
-    """Everything a report needs of the rows read so far, in bounded memory.
+    """Everything that a report needs from the rows read so far, in bounded memory.
 
     Raises:
-        PolicyError: nothing is judged.
+        PolicyError: no column is judged.
 
     Attributes:
-        judged: the columns the verdict rests on.
-        others: columns compared beside them.
-        sample_rows: rows kept of those that agree, and as many of those that diverge.
+        judged: the rules of the columns that decide the verdict.
+        others: the rules of the other compared columns.
+        sample_rows: how many agreeing rows to keep, and how many diverging ones.
         main: sums over the judged columns.
-        side: sums over the others.
+        side: sums over the other columns.
         exact: rows with every judged column bit-identical.
         time: rows and diverging rows by time.
-        courses: every column by time.
+        courses: the consistency of every column by time.
     """
 
     judged: Rules

@@ -1,7 +1,7 @@
-"""The same rows in other batches: alone, in batches, in another order, and again.
+"""Run the same rows in other batches: alone, in batches, in another order, and a second time.
 
-The first rungs of the replay ladder need no other side. Where the artifact's own answers differ
-between rungs, the cause is in its own code.
+The first rungs of the replay ladder do not need the other side. If the artifact's own answers
+differ between these rungs, the cause is in its code.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ __all__ = ["BatchDependence", "probe_batch_dependence"]
 Places = npt.NDArray[np.int64]
 
 PROBED = 96
-"""Rows of those that diverge, and a third as many that agree, that are run one by one: a call for
-each, at some milliseconds."""
+"""How many diverging rows, and a third as many agreeing rows, are run one by one. Each is a call
+that takes some milliseconds."""
 
 _SMALL = 7
-"""Rows of a batch that is neither one row nor all."""
+"""The size of a batch that is neither one row nor all rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchDependence:
-    """What the first rungs of the ladder show.
+    """The result of the first rungs of the ladder.
 
     Attributes:
         cause: ``nondeterminism``, ``single-row dtype inference``, ``batch-dependent transform``; or
-            None where a row's answer is its own.
+            None where a row's answer does not depend on its batch.
         place: the first step column that differs between two rungs; None if it is not known.
         sentence: the finding, without its subject.
         action: what to do about it.
         varied: rows that were tried and differ between two rungs.
         tried: rows that were tried.
-        undone: of ``varied``, rows that come out alike once the cause is undone.
-        rungs: each rung, with how many rows came out as logged and as offline.
+        undone: of ``varied``, rows that agree once the cause is undone.
+        rungs: each rung, with how many rows equal the logged and the offline answers.
     """
 
     cause: str | None
@@ -63,7 +63,7 @@ class BatchDependence:
 
     @property
     def evidence(self) -> str:
-        """How it was undone, and what became of the rows."""
+        """How the cause was undone, and how many rows then agree."""
         how = {
             "nondeterminism": "With every unseeded draw fixed",
             "single-row dtype inference": "With another row in the batch that fixes the type",
@@ -80,13 +80,14 @@ def probe_batch_dependence(
     columns: list[str],
     rerun: Rerun,
 ) -> BatchDependence:
-    """Climb the rungs R0 to R2 with a few dozen rows.
+    """Run the rungs R0 to R2 on a few dozen rows.
 
     Args:
-        inputs: decoded rows that score.
-        left: what was logged; ``right``: the other side, with the outputs it has.
-        diverged: rows to take most of.
-        rules: what agrees, of outputs that both sides have.
+        inputs: decoded rows that can be scored.
+        left: the logged rows.
+        right: the other side, with the outputs it has.
+        diverged: the diverging rows, of which most of the probed rows are taken.
+        rules: the rules of the outputs that both sides have.
         columns: step columns.
         rerun: the artifact.
     """
@@ -158,11 +159,11 @@ class _LadderRun:
         return compare(answers, self.right, self.rules).agreed
 
     def _same(self, one: pa.RecordBatch, other: pa.RecordBatch) -> Mask:
-        """Whether answers are the same, up to the order of additions, whatever the policy lets."""
+        """Compare answers, allowing at least the noise that the order of additions causes."""
         return compare(one, other, _up_to_noise(self.rules)).agreed
 
     def _drawn(self, varied: Mask, rungs: tuple[Rung, ...]) -> BatchDependence:
-        """The same batch gives other answers: draws, unless fixing them does not help."""
+        """Diagnose a batch whose answers change when it is run again, and try with fixed seeds."""
         outputs = list(self.rules.comparators)
         try:
             one, other = (self.rerun.experiment(self.inputs, outputs, fixed=True) for _ in range(2))
@@ -188,7 +189,7 @@ class _LadderRun:
         )
 
     def _odd(self, alone: pa.RecordBatch, batch: pa.RecordBatch) -> Mask:
-        """Rows whose answers differ alone: in a step, where an answer may hide it."""
+        """Find rows that differ when run alone, in their answer or in a step that it may hide."""
         odd = ~self._same(alone, batch)
         try:
             one, other = self._alone_steps(np.ones(len(odd), dtype=bool))
@@ -201,7 +202,7 @@ class _LadderRun:
     def _by_dtype(
         self, alone: pa.RecordBatch, batch: pa.RecordBatch
     ) -> tuple[str, str, Mask] | None:
-        """The feature, and what is peculiar to its value in just the rows that differ alone."""
+        """Find the feature whose values are special in exactly the rows that differ alone."""
         odd = self._odd(alone, batch)
         if not odd.any() or odd.all():
             return None
@@ -219,7 +220,7 @@ class _LadderRun:
         batch: pa.RecordBatch,
         rungs: tuple[Rung, ...],
     ) -> BatchDependence:
-        """Put beside a row whose value settles the type, each must come out as in the batch."""
+        """Run each row with one whose value fixes the type: it must then equal the batch answer."""
         name, what, rows = found
         odd, companion = np.flatnonzero(varied & rows), int(np.flatnonzero(~rows)[0])
         restored = 0
@@ -232,8 +233,8 @@ class _LadderRun:
             self._first(lambda: self._alone_steps(varied)),
             f"takes its type from the other rows of the batch: a row whose `{name}` is {what} "
             "gives another result alone than in a batch with a row where it is not",
-            f"Say the type of `{name}` in the contract and in the code: `astype` in the step, "
-            "never `infer_objects` or `convert_dtypes` on what arrives.",
+            f"State the type of `{name}` in the contract and in the code: `astype` in the step, "
+            "never `infer_objects` or `convert_dtypes` on the inputs.",
             len(odd),
             len(varied),
             restored,
@@ -248,7 +249,7 @@ class _LadderRun:
         return alone, whole
 
     def _first(self, traces: Callable[[], tuple[pa.Table, pa.Table]]) -> str | None:
-        """The first step column that is not the same in two traces."""
+        """Return the first step column that differs between two traces."""
         try:
             one, other = traces()
         except PredictionFailed:
@@ -273,7 +274,7 @@ def _probe(diverged: Mask) -> Places:
 
 
 def _peculiar(column: pa.Array) -> list[tuple[str, Mask]]:
-    """What may make a column of one row another type: null, or a number without decimals."""
+    """List values that can change the type of a one-row column: null, or a whole number."""
     null: Mask = pc.is_null(column).to_numpy(zero_copy_only=False)
     found = [("null", null)]
     if pa.types.is_floating(column.type):

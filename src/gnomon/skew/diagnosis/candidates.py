@@ -1,6 +1,7 @@
-"""What may have happened to a request's features on the way: each as rows to run again.
+"""Distortions that may have happened to a request's features, each as rows to run again.
 
-Where the other side has only answers, a distortion cannot be seen; it can be tried.
+Where the other side has only answers, a distortion of the inputs is not visible, but it can be
+tried.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ class Candidate:
     """One distortion of the features as they were online.
 
     Attributes:
-        cause: its name.
-        features: what it changes.
-        finding: follows "online" and the feature's name.
+        cause: the name of the cause.
+        features: the features it changes.
+        finding: text that follows "online" and the feature's name.
         action: what to do about it.
-        rows: the features after it, or after it was undone.
+        rows: the features after the distortion, or after undoing it.
     """
 
     cause: str
@@ -50,7 +51,7 @@ class Candidate:
 def candidates(
     rows: pa.RecordBatch, contract: Contract, zones: Sequence[str] = ()
 ) -> Iterator[Candidate]:
-    """Every distortion of one feature, and every exchange of two, that changes some row."""
+    """Yield every distortion of one feature, and every exchange of two, that changes some row."""
     for feature in contract.features:
         if feature.carried:
             continue
@@ -83,7 +84,7 @@ def candidates(
 
 Made = Iterator[tuple[str, str, str, Any]]
 
-_UNIT = "Send the unit that the contract says, and say it in the contract."
+_UNIT = "State the unit in the contract, and send the feature in that unit."
 _DIGITS = "Write all digits on both sides, or let the policy's tolerance say how many are enough."
 _IMPUTE = "Keep the imputer in the pipeline, and let both sides send null."
 _ORDER = "Take the encoder's categories from the artifact, in its order, on both sides."
@@ -123,14 +124,14 @@ def _numbers(values: Floats, whole: bool) -> Made:
 
 
 def _frequent(values: Floats) -> list[float]:
-    """Values that may stand where there was none: those that recur most."""
+    """Return the most frequent values, which may be defaults for missing ones."""
     distinct, counts = np.unique(values, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:2]
     return [float(distinct[i]) for i in order if 1 < counts[i] < len(values)]
 
 
 def _without_point(x: float) -> float:
-    """A number read by who takes the decimal point for a thousands separator."""
+    """Read a number as a parser does that takes the decimal point for a thousands separator."""
     text = repr(x)
     return x if x != x or x % 1 == 0 or "e" in text else float(text.replace(".", ""))
 
@@ -171,7 +172,7 @@ def _times(
         yield Candidate(
             "time zone",
             (name,),
-            f"is read on another clock on one side: {offset.clock} and it agrees",
+            f"is read in another time zone on one side: moved {offset.clock}, it agrees",
             zone,
             with_hours(rows, name, moments + by),
         )
@@ -209,7 +210,7 @@ def _exchanged(rows: pa.RecordBatch, contract: Contract) -> Iterator[Candidate]:
 
 
 def _with(rows: pa.RecordBatch, name: str, values: Any) -> pa.RecordBatch | None:
-    """Rows with other values; None if the feature cannot have them."""
+    """Replace a feature's values; None if the feature cannot have the new values."""
     kind = rows.schema.field(name).type
     if isinstance(values, np.ndarray):
         nulls = ~np.isfinite(values)

@@ -1,4 +1,4 @@
-"""One column on both sides, its context, and what a cause proposes for it."""
+"""One column on both sides, its context, and the proposals that causes make for it."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 
 CONFIRMED = 0.99
-"""The share of rows whose mismatch must vanish. Not all of them, because some may differ for a
-second reason; the report names the rest."""
+"""The share of rows whose mismatch must disappear. It is below 1 because some rows may differ for a
+second reason; the report names those."""
 
 FEWEST_ROWS = 8
-"""Differing rows below which any pattern may be chance."""
+"""With fewer differing rows, any pattern may be chance."""
 
 FEWEST_VALUES = 3
-"""Distinct values below which "always 1 higher" says no more than "other"."""
+"""With fewer distinct values, "always 1 higher" says no more than "different"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What the right side had of a column at another time than each row's own.
+    """The right side's values of a column as of a time shifted from each row's time.
 
     Attributes:
-        shift: which.
-        values: by row; null where there is no such version.
-        known: since when, in hours since 1970.
+        shift: the shift in time.
+        values: the value for each row; null where there is no such version.
+        known: the time from which each value was known, in hours since 1970.
     """
 
     shift: Shift
@@ -59,19 +59,20 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class RowContext:
-    """What is known of the rows of a case beside the column itself.
+    """What is known about the rows of a case in addition to the column itself.
 
     Attributes:
-        moments: when each row is about: event time, or arrival where there is none; in hours since
-            1970.
+        moments: the time of each row: the event time, or the arrival where there is none; in hours
+            since 1970.
         times: each timestamp feature as it was online, in hours since 1970.
         zones: time zones that the contract names.
-        outputs: what was answered online, numbers only; of a class, whether it was the one named.
-        groups: what a row may have a history by, most telling first: a name and a code per row.
-        domains: the values that training saw, of text features.
+        outputs: the online answers as numbers; a label with two classes is 0 or 1.
+        groups: groupings by which a row may have a history, most specific first: a name, and a code
+            for each row.
+        domains: the values of text features that training saw.
         label: the true outcome, as a number; None where it is unknown.
-        known: when the right side's value was known, in hours since 1970; None likewise.
-        versions: gives a column's earlier and later values, the likeliest first.
+        known: when the right side's value was known, in hours since 1970; None where it is unknown.
+        versions: returns a column's earlier and later values, the likeliest first.
     """
 
     moments: Floats
@@ -87,20 +88,20 @@ class RowContext:
 
 @dataclass(frozen=True)
 class Case:
-    """One column, and what may be done to find out about it.
+    """One column to be explained, with the means to test causes on it.
 
     Attributes:
         column: its name.
         kind: ``feature`` (as decoded), ``step`` or ``output``.
         left: its values on the left.
-        right: the same rows on the right.
+        right: its values on the right, for the same rows.
         differs: the rows to be explained.
         agrees: rows on which the two sides agree.
-        agree: the tolerance, for numbers: two arrays to a mask.
-        around: what else is known.
-        names: what the sides are called.
-        moved: runs the left side's own code again with a timestamp feature replaced on the given
-            rows; returns their values of the column. None where there is no code to run.
+        agree: the tolerance for numbers: a function of two arrays that returns a mask.
+        around: the context of the rows.
+        names: the names of the two sides.
+        moved: runs the left side's code again with a timestamp feature replaced on the given rows,
+            and returns their values of the column. None where there is no code to run.
         raw_null: rows on which an input of the column's step is null.
     """
 
@@ -118,7 +119,7 @@ class Case:
 
     @cached_property
     def l(self) -> Floats:  # noqa: E743 - the left side in a formula
-        """The left side as numbers; null is NaN. Of text, all NaN."""
+        """The left side as numbers; null is NaN, and so is text."""
         return _floats(self.left)
 
     @cached_property
@@ -159,31 +160,31 @@ class Case:
         return _is_text(self.left.type) and _is_text(self.right.type)
 
     def of(self, differs: Mask) -> Case:
-        """The same case about fewer rows."""
+        """Return the same case with fewer rows to explain."""
         return replace(self, differs=differs)
 
     def has_pattern(self, among: Mask, *, values: int = FEWEST_VALUES) -> bool:
-        """Whether rows and distinct values are enough to speak of a pattern in values alone."""
+        """Whether there are enough rows and distinct values for a pattern to be significant."""
         left, right = self.l[among], self.r[among]
         distinct = max(len(np.unique(left)), len(np.unique(right)))
         return len(left) >= FEWEST_ROWS and distinct >= values
 
     def near(self, one: Floats, other: Floats) -> Mask:
-        """Within the tolerance, or what arithmetic on either side costs."""
+        """Compare numbers with the tolerance, or with that of rounding errors if it is wider."""
         return self.agree(one, other) | close(one, other)
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A recognised cause: what it says, and the rows it makes agree.
+    """A recognised cause: its description, and the rows that agree once it is undone.
 
     Attributes:
-        cause: its name.
-        finding: the difference; follows the left side's name and the column's.
-        undone: how it was undone; begins a sentence.
+        cause: the name of the cause.
+        finding: text about the difference; follows the left side's name and the column's.
+        undone: text on how it was undone; begins a sentence.
         action: what to do about it.
         explained: rows that differ and agree once it is undone.
-        moved: the timestamp feature that was replaced, and by which values.
+        moved: the timestamp feature that was replaced, and its new values.
         beside: a second cause on the same rows, undone after this one.
     """
 
@@ -197,7 +198,7 @@ class Proposal:
 
 
 def is_numeric(kind: pa.DataType) -> bool:
-    """Integers, floats and booleans."""
+    """Whether a type is an integer, a float, a decimal or a boolean."""
     types = pa.types
     return bool(
         types.is_integer(kind)
@@ -225,7 +226,7 @@ def _nulls(values: pa.Array) -> Mask:
 
 
 def spread(mask: Mask, most: int) -> Places:
-    """The rows of a mask; of more than ``most``, so many that lie evenly among them."""
+    """Return the rows of a mask; if there are more than ``most``, that many, evenly spaced."""
     rows = np.flatnonzero(mask)
     if len(rows) <= most:
         return rows

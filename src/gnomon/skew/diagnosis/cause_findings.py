@@ -1,4 +1,4 @@
-"""Findings before they are put into words: causes with their rows and columns."""
+"""Findings before they are written as text: causes with their rows and columns."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class CauseFinding:
     Attributes:
         cause: its name; ``unknown`` when none was confirmed.
         place: the step; empty for features.
-        columns: where it shows, the clearest first.
-        finding: what it is; follows the left side's name and the first column's.
-        undone: how it was undone.
+        columns: the columns it affects, the clearest first.
+        finding: text about it; follows the left side's name and the first column's.
+        undone: text on how it was undone.
         action: what to do about it.
         rows: rows that differ because of it.
         differing: rows that differ in the first column.
         vanished: of those, rows that agree once it is undone.
-        tried: what else recognised itself, in plain sentences.
-        of_answers: it is seen in the answers alone.
+        tried: sentences about every cause that explained some rows.
+        of_answers: it is visible only in the answers.
         was_tried: it was found by trying distortions: there are no values to repair it with.
-        accounts: rows that diverge because of it, of those weighed.
+        accounts: of the weighed rows, how many diverge because of it.
         moves: how far it moves the score on those rows.
     """
 
@@ -61,7 +61,7 @@ class CauseFinding:
 
     @property
     def repairs(self) -> Repairs:
-        """The columns to set to the other side's values."""
+        """The columns to set to the other side's values in order to undo it."""
         names = frozenset(self.columns)
         if self.of_answers or self.was_tried:
             return Repairs()
@@ -69,18 +69,18 @@ class CauseFinding:
 
 
 def gather(root: Root, names: tuple[str, str]) -> list[CauseFinding]:
-    """The causes in one place: of columns together, then of each."""
+    """Find the causes in one place: those of several columns together, then of each column."""
     found: list[CauseFinding] = []
     together = exchanges(root.cases)
     moved = {name for exchange in together for name in exchange.columns}
     found += [_exchanged(root, exchange, names) for exchange in together]
     for case in root.cases:
         if case.column not in moved:
-            found += _of(root, case, names)
+            found += _of(root, case)
     return _merged(found)
 
 
-def _of(root: Root, case: Case, names: tuple[str, str]) -> list[CauseFinding]:
+def _of(root: Root, case: Case) -> list[CauseFinding]:
     told = explain(case)
     differing = int(case.differs.sum())
     bare = case.column.rpartition("/")[2] if root.place else case.column
@@ -156,7 +156,7 @@ def _exchanged(root: Root, exchange: ColumnExchange, names: tuple[str, str]) -> 
 
 
 def _merged(found: Sequence[CauseFinding]) -> list[CauseFinding]:
-    """One finding for columns of a step, or for features that differ on the same rows."""
+    """Merge the findings of one step, or of features that differ on the same rows."""
     kept: list[CauseFinding] = []
     for one in found:
         like = next((other for other in kept if _is_same(one, other)), None)

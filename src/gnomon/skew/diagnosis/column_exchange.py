@@ -20,13 +20,13 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ColumnExchange:
-    """Columns of one place whose values went round.
+    """Columns of one place whose values were exchanged.
 
     Attributes:
-        columns: to each, the column whose offline values it has online.
-        indicators: they are columns of zeros and ones, of one category each.
-        restored: rows that differ in one of them, and agree in all once they are put back.
-        date: they are the day and the month of a date, exchanged only where both can be.
+        columns: for each column, the column whose offline values it has online.
+        indicators: whether they hold zeros and ones, each for one category.
+        restored: rows that differ in one of them, and agree in all once exchanged back.
+        date: whether they are the day and the month of a date, exchanged only where both can be.
     """
 
     columns: dict[str, str]
@@ -36,14 +36,14 @@ class ColumnExchange:
 
     @property
     def cause(self) -> str:
-        """Its name."""
+        """The name of the cause."""
         if self.date:
             return "date format"
         return "category code order" if self.indicators else "column order"
 
 
 def exchanges(cases: Sequence[Case]) -> list[ColumnExchange]:
-    """Groups of columns that hold each other's values on the rows that differ."""
+    """Find groups of columns that have each other's values on the rows that differ."""
     mapping: dict[str, str] = {}
     for case in cases:
         source = _source(case, cases)
@@ -65,7 +65,7 @@ def exchanges(cases: Sequence[Case]) -> list[ColumnExchange]:
 
 
 def _source(case: Case, cases: Sequence[Case]) -> str | None:
-    """The column whose values on the right this one has on the left, where it differs."""
+    """Find the column whose right values equal this column's left values where it differs."""
     if case.differs.sum() < FEWEST_ROWS:
         return None
     for other in cases:
@@ -77,7 +77,7 @@ def _source(case: Case, cases: Sequence[Case]) -> str | None:
 
 
 def _is_telling(case: Case, other: Case, same: Mask) -> bool:
-    """Not every value would do: among values permuted, clearly fewer are the same."""
+    """Whether the match is more than chance: with permuted values, clearly fewer are the same."""
     rows = np.flatnonzero(case.differs)
     dealt = np.random.default_rng(0).permutation(rows)
     if case.is_numeric:
@@ -108,7 +108,7 @@ def _same(case: Case, other: Case) -> Mask:
 
 
 def _cycles(mapping: dict[str, str]) -> list[list[str]]:
-    """The closed rounds of two columns and more."""
+    """Find the cycles of two or more columns."""
     found, seen = [], set()
     for start in mapping:
         if start in seen:
@@ -130,7 +130,7 @@ def _is_flag(case: Case) -> bool:
 
 
 def _is_date(members: Sequence[Case]) -> bool:
-    """Two columns of 1 to 12 where they differ, one of which goes further where they agree."""
+    """Whether two columns are 1 to 12 where they differ, and one exceeds 12 where both agree."""
     if len(members) != 2 or not all(member.is_numeric for member in members):
         return False
     for day in members:

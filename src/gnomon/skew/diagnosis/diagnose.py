@@ -1,4 +1,4 @@
-"""Where two sides diverge first, and why: the ladder, the roots, the causes, and the proof."""
+"""Find where two sides first diverge, and confirm the cause by undoing it."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ __all__ = ["Diagnosed", "Others", "diagnose"]
 _MOST_TARGETS = 30
 
 _OF_ANSWERS = frozenset({"float32", "rounding", "truncation", "float noise", "unit change"})
-"""What happens to answers as they are written down; anything else happened before."""
+"""Causes that can arise when answers are stored; all other causes act before that."""
 
 Others = Callable[[], Iterator[tuple[Artifact, Rerun]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosed:
-    """A diagnosis, the rungs of the ladder it climbed, and what each column does to answers."""
+    """A diagnosis, the rungs of the ladder that were run, and each column's effect on answers."""
 
     diagnosis: Diagnosis
     ladder: tuple[Rung, ...]
@@ -62,17 +62,17 @@ def diagnose(
     other_environment: OtherEnvironment | None = None,
     history: History | None = None,
 ) -> Diagnosed:
-    """Name where rows part and, when undoing a cause proves it, why.
+    """Find where rows first differ and, if undoing a cause confirms it, why.
 
     Args:
-        walk: rows of which some diverge.
-        artifact: whose answers are on the left.
-        rerun: that artifact.
-        names: what the two sides are called.
-        confidence: of the interval of the share repaired.
-        others: other versions of the artifact, asked only when nothing else explains the rows.
+        walk: the traced rows, some of which diverge.
+        artifact: the artifact whose answers are on the left.
+        rerun: runs that artifact.
+        names: the names of the two sides.
+        confidence: the confidence of the interval of the repaired share.
+        others: other versions of the artifact, tried only when nothing else explains the rows.
         other_environment: the artifact in another environment.
-        history: what the right side had at other times.
+        history: looks up the right side's values at other times.
     """
     return _Investigation(
         walk, artifact, rerun, names, confidence, others, other_environment, history
@@ -140,7 +140,7 @@ class _Investigation:
         return Diagnosed(replace(first, also=tuple(rest[:8])), self.ladder, moved)
 
     def _batch_dependence(self, runner: RepairRunner) -> BatchDependence | None:
-        """The first rungs of the ladder; None where there are no outputs to compare."""
+        """Run the first rungs of the ladder; None where there are no outputs to compare."""
         rules = runner.outputs
         if not rules.comparators:
             return None
@@ -161,7 +161,7 @@ class _Investigation:
         return found
 
     def _explains_divergence(self, dependence: BatchDependence) -> bool:
-        """Whether so many rows vary that it accounts for what diverges."""
+        """Whether enough rows vary to account for the divergence."""
         diverged = max(int(self.walk.sample.diverged.sum()), 1)
         return dependence.varied >= 0.2 * min(dependence.tried, diverged)
 
@@ -195,7 +195,7 @@ class _Investigation:
         )
 
     def _reproduces_logged(self, runner: RepairRunner) -> bool:
-        """Whether the logged answers come out again; without, no step can be trusted."""
+        """Whether the logged answers are reproduced; if not, the traced steps are unreliable."""
         rules = runner.outputs
         if not rules.comparators:
             return bool(self.walk.reproduced.mean() >= CONFIRMED)
@@ -205,13 +205,13 @@ class _Investigation:
             return True
         self.evidence.append(
             f"Run again, {count(int((~agreed).sum()))} of {rows(len(agreed))} did not give the "
-            f"logged answer: what the steps computed {self.names[0]} may have been something else, "
+            f"logged answer: the steps may have computed something else {self.names[0]}, "
             "so nothing is confirmed."
         )
         return False
 
     def _restores_outputs(self, runner: RepairRunner, everything: Repairs) -> bool:
-        """Whether the answers agree once every column does."""
+        """Whether the answers agree once every column is repaired."""
         if not runner.outputs.comparators:
             return True
         diverged = self.walk.sample.diverged
@@ -219,7 +219,7 @@ class _Investigation:
         return bool(agreed[diverged].mean() >= CONFIRMED) if diverged.any() else True
 
     def _answer_causes(self, runner: RepairRunner) -> list[CauseFinding]:
-        """Causes that are seen in the answers themselves: fewer digits, or their last bits."""
+        """Find causes that are visible in the answers themselves: fewer digits or the last bits."""
         cases = [
             runner.case(name, self.walk.left.column(name).combine_chunks(), Repairs())
             for name in runner.outputs.comparators
@@ -234,7 +234,7 @@ class _Investigation:
     def _replace_unknown(
         self, runner: RepairRunner, findings: list[CauseFinding]
     ) -> list[CauseFinding]:
-        """Distortions tried on steps whose values tell nothing, and on answers that differ."""
+        """Try distortions of the inputs for steps without a cause, and for answers that differ."""
         kept: list[CauseFinding] = []
         for finding in findings:
             hit = None
@@ -295,7 +295,7 @@ class _Investigation:
         ]
 
     def _weigh(self, runner: RepairRunner, findings: list[CauseFinding]) -> list[CauseFinding]:
-        """How many rows each accounts for; without unknown ones that change no answer."""
+        """Count the rows each finding accounts for; drop unknown ones that change no answer."""
         if not runner.outputs.comparators or not self.walk.sample.diverged.any():
             return findings
         places = pa.array(spread(self.walk.sample.diverged, WEIGHED))
@@ -336,8 +336,10 @@ class _Investigation:
         return float(known.mean()) if len(known) else None
 
     def _environment_diagnosis(self, runner: RepairRunner) -> Diagnosis | None:
-        """The other environment gives the other side's answers: then whatever its values look
-        like, that is why."""
+        """Diagnose the environment if the other one gives the other side's answers.
+
+        It is then the cause, whatever pattern the values have.
+        """
         if self.other_environment is None or not runner.outputs.comparators:
             return None
         return self._external_diagnosis(
@@ -345,7 +347,7 @@ class _Investigation:
         )
 
     def _other_version(self, runner: RepairRunner) -> Diagnosis | None:
-        """The other side is another version's."""
+        """Diagnose another version of the artifact, if it gives the other side's answers."""
         if self.others is None or not runner.outputs.comparators:
             return None
         return self._external_diagnosis(self._external_causes(runner).version(self.others()))
@@ -369,7 +371,7 @@ class _Investigation:
         )
 
     def _model_diagnosis(self, runner: RepairRunner) -> Diagnosis:
-        """No column differs by itself: the rest is in the model, or out of sight."""
+        """Diagnose the model, or a step the table does not have: no column differs by itself."""
         seen = self.walk.of_kind("step")
         unsure = not self._reproduces_logged(runner)
         return Diagnosis(
@@ -378,12 +380,13 @@ class _Investigation:
             step="",
             cause="unknown",
             sentence="Every column that both sides have agrees, up to the outputs: they first "
-            "differ in the model, or in a step the table has no column of."
+            "differ in the model, or in a step for which the table has no column."
             if not unsure
             else "The logged answers cannot be reproduced here: online ran other code, or "
             "other versions of the packages.",
             evidence=(*self.evidence, *since_packed(self.artifact)),
-            action="Compare the environments, and run `gnomon diagnose` with --python of the other."
+            action="Compare the environments, and run `gnomon diagnose --python` with the other's "
+            "interpreter."
             if unsure
             else (
                 "Compare the model's own version and settings on both sides."
@@ -395,5 +398,5 @@ class _Investigation:
 
 
 def _matters(finding: CauseFinding) -> bool:
-    """Whether it changes an answer, as far as is known."""
+    """Whether a finding changes an answer, or that is not known."""
     return finding.accounts is None or bool(finding.accounts or finding.moves)

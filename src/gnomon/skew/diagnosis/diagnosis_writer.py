@@ -1,4 +1,4 @@
-"""A finding in words, and whether it may be called confirmed."""
+"""Write a finding as text, and decide whether it is confirmed."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from gnomon.skew.diagnosis.traced_rows import TracedRows
 __all__ = ["WEIGHED", "DiagnosisWriter"]
 
 WEIGHED = 2_000
-"""Rows on which it is measured how much each cause accounts for."""
+"""How many rows are used to measure how much each cause accounts for."""
 
 
 @dataclass(frozen=True, slots=True)
 class DiagnosisWriter:
-    """Tells what was found in the rows of one walk.
+    """Writes the findings about the rows of one walk as text.
 
     Attributes:
         walk: the rows.
-        rerun: the artifact on the left.
-        names: what the two sides are called.
-        confidence: of intervals.
-        evidence: what was seen of the rows as a whole.
+        rerun: runs the artifact on the left.
+        names: the names of the two sides.
+        confidence: the confidence of intervals.
+        evidence: sentences about all the rows.
     """
 
     walk: TracedRows
@@ -42,12 +42,12 @@ class DiagnosisWriter:
     evidence: tuple[str, ...]
 
     def write(self, finding: CauseFinding, unsure: bool) -> Diagnosis:
-        """A finding in words.
+        """Write a finding as text.
 
         Args:
-            finding: what differs and why, as far as was found.
-            unsure: the logged answers do not come out again, so that what the steps give now may
-                not be what they gave online.
+            finding: what differs and, if it was found, why.
+            unsure: the logged answers are not reproduced, so the steps may give other values now
+                than they gave online.
         """
         column, step = finding.columns[0], finding.place
         called = f"`{finding.name}`"
@@ -89,7 +89,7 @@ class DiagnosisWriter:
                 verdict="confirmed",
                 cause=finding.cause,
                 sentence=f"{self.names[0].capitalize()} {called} {finding.finding}{also}."
-                + (f" This is so where {where.text}." if where else ""),
+                + (f" This holds where {where.text}." if where else ""),
                 evidence=tuple(evidence),
                 action=finding.action,
                 repaired=share(finding.vanished, finding.differing, self.confidence),
@@ -110,7 +110,7 @@ class DiagnosisWriter:
         return self._unknown(finding, called, evidence, common)
 
     def _moved(self, finding: CauseFinding) -> Iterator[str]:
-        """Where a timestamp was moved, what the answers are with it."""
+        """If a timestamp was moved, count the answers that agree with it moved."""
         rules = only(self.walk.rules, self.walk.of_kind("output"))
         if finding.proposal is None or finding.proposal.moved is None or not rules.comparators:
             return

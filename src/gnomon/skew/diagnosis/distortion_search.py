@@ -1,4 +1,4 @@
-"""Distortions of inputs that the table does not have, tried one by one."""
+"""Search for a distortion of the inputs that explains the answers, trying one after another."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Answer = Callable[[pa.RecordBatch], pa.Table | pa.RecordBatch]
 
 _SCREENED = 24
 _TRIED = (256, 128)
-"""Rows of those that diverge, and of those that agree, on which what passed is tried."""
+"""How many diverging and agreeing rows are used to verify the candidates that passed screening."""
 
 _BLOCK = 8_192
 _NEARER = 0.3
-"""How much nearer the answers must come, where a distortion alone does not make them agree."""
+"""By what share a distortion must reduce the error, where it does not make the answers agree."""
 
 _BASES = 3
 
@@ -38,10 +38,10 @@ class DistortionMatch:
     """Distortions that together make the answers agree.
 
     Attributes:
-        parts: one, or two on top of each other.
-        restored: rows that diverged and agree with it.
+        parts: one distortion, or two applied one after the other.
+        restored: rows that diverged and agree after the distortions.
         tried: rows that diverged and were tried.
-        rivals: other causes that do as well.
+        rivals: other causes that explain as many rows.
     """
 
     parts: tuple[Candidate, ...]
@@ -66,14 +66,14 @@ def search(
     answer: Answer,
     zones: Sequence[str] = (),
 ) -> DistortionMatch | None:
-    """The distortion of one feature, or of two, that explains what the other side says.
+    """Find the distortion of one feature, or of two, that explains the other side's answers.
 
     Args:
         rows: features as they were online.
-        right: what the other side has: the columns of ``rules``.
+        right: the other side's values of the columns of ``rules``.
         diverged: rows to explain.
-        rules: what agrees.
-        answer: runs the artifact and gives the columns of ``rules``.
+        rules: the rules of the columns to compare.
+        answer: runs the artifact and returns the columns of ``rules``.
     """
     few = spread(diverged, _TRIED[0]), spread(~diverged, _TRIED[1])
     at = np.concatenate(few)
@@ -108,7 +108,7 @@ class _Tried:
     answer: Answer
 
     def screen(self, made: Sequence[Candidate]) -> list[_Scored]:
-        """How every candidate does on a few rows that diverge."""
+        """Score every candidate on a few diverging rows."""
         places = pa.array(spread(self.bad, _SCREENED))
         right = self.right.take(places)
         found: list[_Scored] = []
@@ -128,7 +128,7 @@ class _Tried:
         return found
 
     def verify(self, made: Sequence[Candidate]) -> list[tuple[Candidate, int, bool]]:
-        """Those that hold on all rows: how many each restores, and whether the rest still agree."""
+        """Keep candidates that hold on all rows, with rows restored and if the rest still agree."""
         found = []
         for candidate in made:
             try:
@@ -144,7 +144,7 @@ class _Tried:
     def hit(
         self, base: tuple[Candidate, ...], found: list[tuple[Candidate, int, bool]]
     ) -> DistortionMatch:
-        """The best of what holds, and what does as well for another reason."""
+        """Return the best candidate, and the rivals that restore as many rows."""
         without_side_effects = [f for f in found if f[2]] or found
         most = max(restored for _, restored, _ in without_side_effects)
         best = [candidate for candidate, restored, _ in without_side_effects if restored == most]
@@ -153,7 +153,7 @@ class _Tried:
         return DistortionMatch((*base, first), most, int(self.bad.sum()), tuple(rivals))
 
     def error(self, answers: pa.Table | pa.RecordBatch, at: Mask) -> float:
-        """How far numbers are from the other side's on some rows, on average."""
+        """Return the mean difference from the other side's numbers on some rows."""
         places = pa.array(np.flatnonzero(at))
         return self._error(answers.take(places), self.right.take(places))
 

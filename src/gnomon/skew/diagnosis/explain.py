@@ -1,4 +1,4 @@
-"""Why one column differs: one cause, or several on different rows."""
+"""Find why one column differs: one cause, or several on different rows."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["Explanation", "explain"]
 
 _MOST_CAUSES = 3
 _PART = 0.3
-"""The share of the rows still to be explained that a cause must account for, where there are
-several: a pattern on fewer may be chance."""
+"""The share of the unexplained rows that a cause must account for, where there are several causes:
+a pattern on fewer rows may be chance."""
 
 _REST = 0.02
-"""The share of differing rows that is left alone."""
+"""The share of differing rows that may stay unexplained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Explanation:
 
     Attributes:
         case: the column.
-        found: proposals and the rows each of them accounts for.
-        tried: causes that recognised themselves on some rows, and on how many of how many.
+        found: proposals, each with the rows it accounts for.
+        tried: all proposals, each with the rows it explains and the rows there were to explain.
     """
 
     case: Case
@@ -37,7 +37,7 @@ class Explanation:
 
     @property
     def rest(self) -> Mask:
-        """Rows that differ for no reason that was found."""
+        """Rows that differ and that no cause explains."""
         left: Mask = self.case.differs.copy()
         for _, rows in self.found:
             left &= ~rows
@@ -45,16 +45,15 @@ class Explanation:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the causes account for the column."""
+        """Whether the causes account for (nearly) all differing rows of the column."""
         return bool(self.rest.sum() <= (1 - CONFIRMED) * self.case.differs.sum())
 
 
 def explain(case: Case) -> Explanation:
-    """Try the causes in order; where none accounts for all rows, the one that does for most, and
-    then again on the rest.
+    """Try the causes in order; if none explains all rows, take the best and repeat on the rest.
 
-    Of an answer nothing but all rows will do: what several features did to it has no pattern of its
-    own, and where many answers are 0 and 1, some always look rounded.
+    For an output, a cause must explain all rows: the combined effect of several features has no
+    clear pattern, and where many answers are 0 and 1, some always look rounded.
     """
     found: list[tuple[Proposal, Mask]] = []
     tried: list[tuple[Proposal, int, int]] = []
@@ -73,9 +72,9 @@ def explain(case: Case) -> Explanation:
 
 
 def _proposals(case: Case) -> Iterator[Proposal]:
-    """What the causes say, up to the first that accounts for every row."""
+    """Yield the proposals of the causes, up to the first cause that accounts for every row."""
     enough = CONFIRMED * case.differs.sum()
-    with np.errstate(all="ignore"):  # values may be anything; what overflows does not agree
+    with np.errstate(all="ignore"):  # values are arbitrary; an overflow does not agree
         for cause in CAUSES:
             whole = False
             for proposal in cause(case):
@@ -86,7 +85,7 @@ def _proposals(case: Case) -> Iterator[Proposal]:
 
 
 def _best(met: Sequence[Proposal], rest: Mask, part: float) -> list[Proposal]:
-    """What accounts for all rows, else the one that accounts for most of them, and for a part."""
+    """Return the proposal for all rows, or else the one for most, if that is at least ``part``."""
     whole = [p for p in met if (p.explained & rest).sum() >= CONFIRMED * rest.sum()]
     if whole:
         return [whole[0], whole[0].beside] if whole[0].beside else whole[:1]

@@ -1,4 +1,4 @@
-"""Causes that are in no column: another environment, or another version of the artifact."""
+"""Causes outside the columns: another environment, or another version of the artifact."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["ExternalCause", "ExternalCauses", "since_packed"]
 
 @dataclass(frozen=True, slots=True)
 class ExternalCause:
-    """What gives the other side's answers.
+    """An environment or an artifact that gives the other side's answers.
 
     Attributes:
-        column: the first step column that parts; None if that is the model, or not known.
-        same: rows that diverge and come out so.
+        column: the first step column that differs; None if it is the model, or not known.
+        same: diverging rows whose answers it reproduces.
     """
 
     cause: str
@@ -40,7 +40,7 @@ class ExternalCauses:
     """Runs traced rows through other code.
 
     Attributes:
-        rules: what agrees, of the outputs.
+        rules: the rules of the outputs.
     """
 
     walk: TracedRows
@@ -50,7 +50,7 @@ class ExternalCauses:
     rules: Rules
 
     def environment(self, elsewhere: OtherEnvironment) -> ExternalCause | None:
-        """The other environment gives one side's answers, and this one does not."""
+        """Return the environment as cause if it alone gives one side's answers."""
         answers = elsewhere.rerun.score(self.walk.inputs)
         same = max(
             int(self._agree(answers, side).sum()) for side in (self.walk.right, self.walk.left)
@@ -73,7 +73,7 @@ class ExternalCauses:
         )
 
     def version(self, others: Iterable[tuple[Artifact, Rerun]]) -> ExternalCause | None:
-        """The other side's answers are those of another version of the artifact."""
+        """Return the first other version of the artifact that gives the other side's answers."""
         diverged = self.walk.sample.diverged
         for other, rerun in others:
             mine, theirs = self.artifact.contract, other.contract
@@ -111,7 +111,7 @@ class ExternalCauses:
 
 
 def since_packed(artifact: Artifact) -> Iterator[str]:
-    """Which packages are of another version here than when an artifact was packed."""
+    """List packages whose version here differs from when an artifact was packed."""
     packed = artifact.manifest.environment
     here = Environment.here(packed.packages)
     changed = [

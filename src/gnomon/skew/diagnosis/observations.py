@@ -1,4 +1,4 @@
-"""What can be observed of a column that differs, without knowing why."""
+"""Observations about a column that differs, without its cause."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _PAIRS = 3
 
 
 def facts(walk: TracedRows, column: str, name: str, names: tuple[str, str]) -> Iterator[str]:
-    """Plain sentences about the rows on which ``column`` differs.
+    """Yield plain sentences about the rows on which ``column`` differs.
 
     Args:
-        name: what the column is called in them.
-        names: what the sides are called.
+        name: the name of the column in the sentences.
+        names: the names of the sides.
     """
     compared = walk.compared.columns[column]
     mask = pa.array(walk.differs(column))
@@ -38,7 +38,7 @@ def facts(walk: TracedRows, column: str, name: str, names: tuple[str, str]) -> I
         if len(distinct) == 1 and len(values) > 1:
             yield f"Where they differ, `{name}` is always {value(distinct[0].as_py())} {side}."
     if _same_values(left, right):
-        yield "Both sides hold the same values in another order: look at how rows were matched."
+        yield "Both sides have the same values in another order: check how rows were matched."
     if compared.difference is None:
         yield from _pairs(left, right, names)
     elif q := quantiles(compared.difference[walk.differs(column)]):
@@ -49,7 +49,7 @@ def facts(walk: TracedRows, column: str, name: str, names: tuple[str, str]) -> I
 
 
 def _pairs(left: pa.ChunkedArray, right: pa.ChunkedArray, names: tuple[str, str]) -> Iterator[str]:
-    """The most frequent pairs of different labels."""
+    """Yield the most frequent pairs of different labels."""
     met = Counter(zip(left.to_pylist(), right.to_pylist(), strict=True))
     for (one, other), n in met.most_common(_PAIRS):
         yield f"{value(one)} {names[0]} is {value(other)} {names[1]} on {rows(n)}."

@@ -1,4 +1,4 @@
-"""The same rows through other code: other versions of the artifact, and other environments."""
+"""Run the same rows in other environments, and through other versions of the artifact."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class OtherEnvironment:
     """The artifact in another environment.
 
     Attributes:
-        name: what it is called, such as the path of its interpreter.
-        rerun: runs it there.
-        changed: packages whose version is not the one here: name to here and there.
+        name: the name of the environment, such as the path of its interpreter.
+        rerun: runs the artifact there.
+        changed: packages whose version differs: name to the version here and the one there.
     """
 
     name: str
@@ -43,7 +43,7 @@ class OtherEnvironment:
 
     @property
     def difference(self) -> str:
-        """``scikit-learn 1.9.1 here, 1.7.2 there``, of up to three packages."""
+        """Up to three packages, such as ``scikit-learn 1.9.1 here, 1.7.2 there``."""
         told = [
             f"{name} {here} here, {there} there" for name, (here, there) in self.changed.items()
         ]
@@ -53,9 +53,9 @@ class OtherEnvironment:
 def run_in_environment(
     python: str, artifact: Artifact, settings: Settings, stack: ExitStack
 ) -> OtherEnvironment:
-    """A worker that runs an artifact in the environment of another interpreter.
+    """Start a worker that runs an artifact in the environment of another interpreter.
 
-    Its golden rows are not held to what was recorded: how they differ there is the question.
+    Its golden rows are not verified, because differences in that environment are what is examined.
 
     Raises:
         SettingsError: the interpreter cannot be run.
@@ -74,10 +74,10 @@ def run_in_environment(
 
 
 def environment_of(python: str) -> dict[str, str]:
-    """What is installed for an interpreter.
+    """Return the versions of the packages that are installed for an interpreter.
 
     Raises:
-        SettingsError: it cannot be run.
+        SettingsError: the interpreter cannot be run.
     """
     try:
         done = subprocess.run([python, "-c", _ASK], capture_output=True, text=True, check=True)
@@ -94,7 +94,7 @@ def environment_of(python: str) -> dict[str, str]:
 def other_versions(
     artifact: Artifact, settings: Settings, stack: ExitStack
 ) -> Iterator[tuple[Artifact, Rerun]]:
-    """Other artifacts of that name which take the same features, the newest first."""
+    """Start other artifacts of the same name that take the same features, newest first."""
     for tag in [tag for tag in tags(artifact.name) if tag != artifact.tag][:_MOST]:
         try:
             other = inspect(tag)

@@ -1,4 +1,4 @@
-"""Decoded rows with a feature replaced: what an intervention feeds the artifact's own code."""
+"""Decoded rows with a feature replaced: the input of an intervention."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _MICROS_PER_HOUR = 3_600_000_000
 
 
 def numbers(column: pa.Array | pa.ChunkedArray) -> Floats:
-    """A column of numbers or timestamps as 64-bit floats; null is NaN."""
+    """Convert a column of numbers or timestamps to 64-bit floats; null becomes NaN."""
     if pa.types.is_timestamp(column.type):
         return hours(column)
     return np.asarray(pc.cast(column, pa.float64(), safe=False), dtype=np.float64)
 
 
 def hours(column: pa.Array | pa.ChunkedArray) -> Floats:
-    """Timestamps as hours since 1970; null is NaN."""
+    """Convert timestamps to hours since 1970; null becomes NaN."""
     micros = pc.cast(pc.cast(column, _UTC), pa.int64())
     return np.asarray(pc.cast(micros, pa.float64(), safe=False)) / _MICROS_PER_HOUR
 
 
 def without_lists(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """A column whose values can be counted and told apart: a list as its JSON."""
+    """Convert lists to their JSON text, so that values can be counted and compared."""
     if not pa.types.is_nested(values.type):
         return values
     texts = [None if items is None else json.dumps(items) for items in values.to_pylist()]
@@ -40,17 +40,17 @@ def without_lists(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedAr
 
 
 def with_hours(rows: pa.RecordBatch, feature: str, moments: Floats) -> pa.RecordBatch:
-    """Rows with a timestamp feature set to ``moments``, hours since 1970."""
+    """Return rows with a timestamp feature set to ``moments``, in hours since 1970."""
     known = np.isfinite(moments)
     micros = np.round(np.where(known, moments, 0.0) * _MICROS_PER_HOUR).astype(np.int64)
     return with_feature(rows, feature, pa.array(micros, mask=~known).cast(_UTC))
 
 
 def with_feature(rows: pa.RecordBatch, feature: str, values: pa.Array) -> pa.RecordBatch:
-    """Rows with a feature set to other values.
+    """Return rows with a feature set to other values.
 
     Raises:
-        pa.ArrowInvalid: they are none that the feature can have.
+        pa.ArrowInvalid: the feature cannot have these values.
     """
     at = rows.schema.get_field_index(feature)
     field = rows.schema.field(at)

@@ -1,4 +1,4 @@
-"""Which inputs restore the answer when they are set to the other side's values."""
+"""Find the inputs that restore the answer when they are set to the other side's values."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _MOST_COLUMNS = 12
 
 
 def swaps(runner: RepairRunner, roots: list[Root], confidence: float) -> tuple[Swap, ...]:
-    """Each differing column alone set to the other side's values, on rows that diverge.
+    """Set each differing column alone to the other side's values, on rows that diverge.
 
-    Features, and the columns of the steps that part by themselves. Everything else stays as it was
-    online, so what two columns do together shows in neither.
+    The columns are the features, and those of the steps that differ by themselves. Everything else
+    stays as it was online, so an effect that needs two columns together is not visible.
 
     Args:
         runner: runs the artifact.
-        roots: where the sides part by themselves.
-        confidence: of the intervals.
+        roots: where the sides differ by themselves.
+        confidence: the confidence of the intervals.
 
     Returns:
-        The columns that bring most rows back come first.
+        The columns, those that restore most rows first.
     """
     rows = spread(runner.walk.sample.diverged, WEIGHED)
     if not runner.outputs.comparators or not len(rows):
@@ -80,7 +80,7 @@ def _swap(
 
 
 def _apart(runner: RepairRunner, repairs: Repairs, places: pa.Array) -> Compared | None:
-    """How far answers are from the other side's; None where they cannot be computed."""
+    """Compare answers with the other side's; None where they cannot be computed."""
     rules = runner.outputs
     try:
         answers = runner.run(repairs, list(rules.comparators), places)
@@ -90,6 +90,6 @@ def _apart(runner: RepairRunner, repairs: Repairs, places: pa.Array) -> Compared
 
 
 def _mean(compared: Compared) -> float:
-    """The mean of each row's largest difference; 0 where no numbers compare."""
+    """Return the mean of each row's largest difference; 0 if no numbers were compared."""
     known = compared.difference[np.isfinite(compared.difference)]
     return float(known.mean()) if len(known) else 0.0

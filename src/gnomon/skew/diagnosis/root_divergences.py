@@ -1,8 +1,8 @@
-"""Where the two sides differ by themselves, and not because an earlier column differs.
+"""Find where the two sides differ by themselves, and not because an earlier column differs.
 
 Features first: those that differ are set to the other side's values. Then the steps, in order: the
-first that still differs does so by its own doing; its columns are set to the other side's, and the
-rest of the pipeline runs on from there. What is left in the end is the model's.
+first step that still differs does so by itself; its columns are set to the other side's values, and
+the rest of the pipeline is run from there. A difference that remains at the end is the model's.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _MOST_TRIED = 12
 
 @dataclass(frozen=True, slots=True)
 class Repairs:
-    """What has been set to the other side's values.
+    """The columns that are set to the other side's values.
 
     Attributes:
-        features: their names.
-        steps: step columns.
+        features: names of features.
+        steps: names of step columns.
     """
 
     features: frozenset[str] = frozenset()
@@ -83,7 +83,7 @@ class RepairRunner:
         return only(self.walk.rules, self.walk.of_kind("output"))
 
     def roots(self) -> tuple[list[Root], Repairs]:
-        """Every place that differs by itself, in order, and the repair of all of them."""
+        """Find every place that differs by itself, in order, and the repair of all of them."""
         found: list[Root] = []
         inputs = self._trusted(self._features())
         done = Repairs()
@@ -105,7 +105,7 @@ class RepairRunner:
         return found, done
 
     def run(self, repairs: Repairs, columns: list[str], places: pa.Array | None = None) -> pa.Table:
-        """These step columns and outputs, with columns repaired.
+        """Compute some step columns and outputs with columns repaired.
 
         Args:
             places: rows to run; all when None.
@@ -120,7 +120,7 @@ class RepairRunner:
         return self.rerun.experiment(inputs, columns, forced=forced)
 
     def agreed(self, repairs: Repairs, places: pa.Array | None = None) -> Mask:
-        """Rows whose outputs agree with the other side's, with columns repaired."""
+        """Find rows whose outputs agree with the other side's, with columns repaired."""
         rules = self.outputs
         right = self.walk.right if places is None else self.walk.right.take(places)
         try:
@@ -130,7 +130,7 @@ class RepairRunner:
         return compare(answers, right, rules).agreed
 
     def repaired(self, repairs: Repairs) -> tuple[pa.RecordBatch, dict[str, pa.Array]]:
-        """Features and step columns as the artifact is to see them."""
+        """Return the repaired features, and the step columns that are replaced."""
         inputs = self.walk.inputs
         for name in sorted(repairs.features):
             values = self.walk.right.column(name).combine_chunks()
@@ -142,7 +142,7 @@ class RepairRunner:
         return inputs, forced
 
     def case(self, column: str, left: pa.Array, before: Repairs) -> Case:
-        """One column, its left side as computed with what came before repaired."""
+        """Build the case of one column, whose left side was computed with ``before`` repaired."""
         rule = self.walk.rules.comparators[column]
         right = self.walk.right.column(column).combine_chunks()
         one = pa.table({column: left}), pa.table({column: right})
@@ -177,9 +177,9 @@ class RepairRunner:
         return sorted(every, key=lambda case: -int(case.differs.sum()))
 
     def _trusted(self, cases: list[Case]) -> list[Case]:
-        """Without features that are not what the other side went by.
+        """Drop features whose table values are not those that the other side used.
 
-        Set to the other side's values, such a feature makes steps or answers differ that agreed.
+        Set to these values, such a feature makes steps or answers differ that agreed before.
         """
         names = [*self.walk.of_kind("step"), *self.walk.of_kind("output")]
         if not names:
@@ -205,7 +205,7 @@ class RepairRunner:
         return [*kept, *cases[_MOST_TRIED:]]
 
     def _apart(self, repairs: Repairs, names: list[str], rules: Rules) -> int | None:
-        """How many values differ with columns repaired; None where it cannot be run."""
+        """Count the values that differ with columns repaired; None where it cannot be run."""
         try:
             now = self.run(repairs, names)
         except PredictionFailed:
@@ -217,7 +217,7 @@ class RepairRunner:
         return self.case(name, self.walk.left.column(name).combine_chunks(), Repairs())
 
     def _parting(self, now: pa.Table, done: Repairs) -> list[Case]:
-        """The columns that differ of the first step that does."""
+        """Return the differing columns of the first step that differs."""
         names = [n for n in self.walk.of_kind("step") if n not in done.steps]
         for _, group in groupby(names, key=lambda name: name.rpartition("/")[0]):
             part = list(group)
@@ -247,7 +247,7 @@ class RepairRunner:
 
 
 def _null_inputs(inputs: pa.RecordBatch, differs: Mask) -> Mask | None:
-    """Where a feature is null that is null on nearly all rows that differ; None if none is."""
+    """Return the null mask of a feature that is null on nearly all differing rows, if any is."""
     for column in inputs.columns:
         if column.null_count and differs.any():
             null: Mask = pc.is_null(column).to_numpy(zero_copy_only=False)
@@ -257,7 +257,7 @@ def _null_inputs(inputs: pa.RecordBatch, differs: Mask) -> Mask | None:
 
 
 def _agree(left: Floats, right: Floats, rule: Comparator) -> Mask:
-    """The policy's tolerance; NaN, which is null, agrees with NaN."""
+    """Compare with the policy's tolerance; NaN, which stands for null, agrees with NaN."""
     one, other = (pa.record_batch({"column": pa.array(side)}) for side in (left, right))
     if rule.kind == "label":
         return np.asarray((left == right) | (np.isnan(left) & np.isnan(right)))
@@ -265,5 +265,5 @@ def _agree(left: Floats, right: Floats, rule: Comparator) -> Mask:
 
 
 def _agree_in_time(left: Floats, right: Floats) -> Mask:
-    """Hours, as floats, that are the same to the millisecond."""
+    """Compare times, in hours, to the millisecond."""
     return np.abs(left - right) * 3_600_000 < 1

@@ -1,4 +1,4 @@
-"""What is known of traced rows apart from the columns that are compared."""
+"""The context of traced rows: what is known in addition to the compared columns."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SHIFTS = (*SHIFTS, Shift(step=-2), Shift(step=-3), Shift(step=2))
 def surroundings(
     walk: TracedRows, contract: Contract, history: History | None = None
 ) -> RowContext:
-    """Times, answers, histories and labels of the rows of a walk."""
+    """Collect the times, answers, groupings and labels of the rows of a walk."""
     about, inputs = walk.sample.pairs.about, walk.inputs
     left, right = walk.sample.pairs.left, walk.sample.pairs.right
     times = [f for f in contract.features if f.type == "timestamp"]
@@ -67,7 +67,7 @@ def _versions(about: pa.Table, history: History) -> Callable[[str], Iterator[Ver
 
 
 def _as_numbers(column: pa.ChunkedArray) -> Floats | None:
-    """Numbers as they are; a label of two as 0 and 1, in their order; None of other labels."""
+    """Return numbers as floats, two labels as 0 and 1 in sorted order, and None for the rest."""
     kind = column.type
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return numbers(column)
@@ -80,7 +80,7 @@ def _as_numbers(column: pa.ChunkedArray) -> Floats | None:
 
 
 def _groups(inputs: pa.RecordBatch, contract: Contract) -> list[tuple[str, npt.NDArray[np.int64]]]:
-    """What rows may have a history by: the entity key, then features with values that recur."""
+    """List groupings by which rows may have a history: the entity key, then recurring values."""
     n = inputs.num_rows
     found = []
     keys = {" and ".join(contract.entity_key), *contract.entity_key}

@@ -1,4 +1,4 @@
-"""Which rows differ: a value that they share, and the time since when."""
+"""Describe which rows differ: by a value that they share, and by the time of the first."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Floats = npt.NDArray[np.float64]
 
 _RECALL = 0.99
 _OUTSIDE = 0.005
-"""The share of rows outside of a segment that may differ."""
+"""The largest share of the rows outside a segment that may differ."""
 
 _INSIDE = 0.3
-"""The share of rows inside that must: a segment is a place where rows differ as a rule."""
+"""The smallest share of the rows inside a segment that must differ."""
 
 _WIDEST = 0.8
-"""A segment that holds more of all rows is no segment."""
+"""The largest share of all rows that a segment may have."""
 
 _MOST_VALUES = 60
 _UNITED = 3
@@ -38,9 +38,9 @@ class SharedValue:
 
     Attributes:
         attribute: a feature, ``client_id``, or an hour.
-        values: the values it has there.
-        rows: which rows those are.
-        inside: the share of them that differ.
+        values: the values of the attribute on these rows.
+        rows: the mask of these rows.
+        inside: the share of these rows that differ.
     """
 
     attribute: str
@@ -50,7 +50,7 @@ class SharedValue:
 
     @property
     def text(self) -> str:
-        """``carrier is AA``."""
+        """The condition in words, such as ``carrier is AA``."""
         return f"{self.attribute} is {' or '.join(self.values)}"
 
 
@@ -62,14 +62,14 @@ def segment(
     *,
     but: frozenset[str] = frozenset(),
 ) -> SharedValue | None:
-    """The narrowest segment that holds the rows that differ; None when there is none.
+    """Find the narrowest segment with (nearly) all rows that differ; None if there is none.
 
     Args:
         differs: the rows.
         inputs: features as they were online.
         about: ``arrived``, ``moment`` and, where it was read, ``client_id``.
-        weights: how many rows of all each stands for.
-        but: features that are no news: those that differ.
+        weights: how many of all rows each row stands for.
+        but: features to skip, because they are the ones that differ.
     """
     if differs.sum() < FEWEST_ROWS or (~differs).sum() < FEWEST_ROWS:
         return None
@@ -84,7 +84,7 @@ def segment(
 
 
 def since(differs: Mask, moments: Floats) -> float | None:
-    """The moment from which on rows differ, in the unit of ``moments``; None if they always did."""
+    """Return the time of the first row that differs; None if rows differ from the start."""
     known = np.isfinite(moments)
     if not (differs & known).any():
         return None
@@ -92,7 +92,7 @@ def since(differs: Mask, moments: Floats) -> float | None:
     before = known & (moments < first)
     after = known & (moments >= first)
     rate = float(differs[after].mean())
-    # Had rows before differed at the same rate, none of n would with probability (1 - rate)^n.
+    # If earlier rows differed at the same rate, none of n would with probability (1 - rate)^n.
     if before.sum() < FEWEST_ROWS or (1 - rate) ** before.sum() > 1e-4:
         return None
     return first

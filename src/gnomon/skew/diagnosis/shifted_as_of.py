@@ -1,4 +1,4 @@
-"""The same rows with the table's values at another time: the rung of shifted as-of times."""
+"""Run rows with the table's values as of other times: the rung of shifted as-of times."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _MOST_ROWS = 500
 def versions(
     walk: TracedRows, artifact: Artifact, rerun: Rerun, history: History
 ) -> Iterator[Rung]:
-    """R4: rows that diverge, what differs of them as the table had it then, before and later.
+    """Run R4: diverging rows, with the table's values as of then, earlier and later.
 
     Args:
         walk: the rows.
-        artifact: whose answers are on the left.
-        rerun: that artifact.
-        history: gives the table at other times.
+        artifact: the artifact whose answers are on the left.
+        rerun: runs that artifact.
+        history: looks up the table at other times.
     """
     columns = _differing(walk)
     if not columns:
@@ -54,7 +54,7 @@ def versions(
                 else rerun.score(inputs)
             )
         except PredictionFailed:
-            continue  # values that the rest of the pipeline cannot be given
+            continue  # values that the rest of the pipeline cannot take
         left, right = walk.sample.pairs.left.take(places), walk.right.take(places)
         yield Rung(
             name="R4",
@@ -70,7 +70,7 @@ def versions(
 
 
 def _differing(walk: TracedRows) -> list[str]:
-    """The features that differ; where none does, the step columns."""
+    """Return the features that differ or, if there are none, the step columns that differ."""
     features, steps = (
         [name for name in walk.of_kind(kind) if walk.differs(name).any()]
         for kind in ("feature", "step")
@@ -81,8 +81,7 @@ def _differing(walk: TracedRows) -> list[str]:
 def _given(
     walk: TracedRows, places: pa.Array, columns: list[str], found: Shifted
 ) -> tuple[pa.RecordBatch, dict[str, pa.Array]]:
-    """Rows as they were asked, with the table's values in place of their own: of features, and of
-    step columns."""
+    """Return the rows with the table's values of features, and the table's step columns."""
     inputs, forced = walk.inputs.take(places), {}
     table = found.right.filter(pa.array(found.there))
     for name in columns:
@@ -90,6 +89,6 @@ def _given(
         if walk.kinds[name] == "step":
             forced[name] = values
             continue
-        with suppress(pa.ArrowInvalid):  # a value the artifact cannot be given
+        with suppress(pa.ArrowInvalid):  # a value that the feature cannot have
             inputs = with_feature(inputs, name, values)
     return inputs, forced

@@ -1,4 +1,4 @@
-"""The same rows on both sides, traced through the pipeline column by column."""
+"""Sampled rows of both sides, traced through the pipeline column by column."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """Rows drawn from those compared.
+    """A sample of the compared rows.
 
     Attributes:
         diverged: which of them diverge.
-        weights: how many of the rows compared each stands for.
+        weights: how many of the compared rows each stands for.
     """
 
     pairs: Pairs
@@ -41,12 +41,12 @@ class Sampled:
     weights: Floats
 
     def take(self, places: npt.NDArray[np.int64]) -> Sampled:
-        """Some of them."""
+        """Return some of the rows."""
         return Sampled(self.pairs.take(places), self.diverged[places], self.weights[places])
 
 
 def sampled(diverging: RowSample, agreeing: RowSample) -> Sampled:
-    """One sample of the two; together they were offered at least one row."""
+    """Join two samples into one; at least one of them has a row."""
     samples = [(s.pairs(), s.seen, bad) for s, bad in ((diverging, True), (agreeing, False))]
     parts = [(pairs, seen, bad) for pairs, seen, bad in samples if pairs is not None]
     drawn = Sampled(
@@ -54,7 +54,7 @@ def sampled(diverging: RowSample, agreeing: RowSample) -> Sampled:
         np.concatenate([np.full(pairs.num_rows, bad) for pairs, _, bad in parts]),
         np.concatenate([np.full(p.num_rows, seen / p.num_rows) for p, seen, _ in parts]),
     )
-    # Rows of one request beside each other, so that its body is read once.
+    # Rows of one request are put next to each other, so that its body is read once.
     keys = [("request_id", "ascending"), ("row", "ascending")]
     return drawn.take(pc.sort_indices(drawn.pairs.about, keys).to_numpy())
 
@@ -64,15 +64,15 @@ class TracedRows:
     """Sampled rows that could be run again, column by column.
 
     Attributes:
-        contract: of the artifact, with the features called as in the rows.
+        contract: the artifact's contract, with features named as in the rows.
         sample: the rows.
         inputs: the rows as decoded from their bodies.
         kinds: the columns both sides have, in pipeline order: features, step columns, outputs.
         left: those columns on the left.
         right: those columns on the right.
-        rules: what agrees.
-        compared: the two sides, row by row.
-        reproduced: rows whose logged outputs came out again, bit for bit.
+        rules: the rules of these columns.
+        compared: the result of the comparison, row by row.
+        reproduced: rows whose logged outputs were reproduced, bit for bit.
         lost: rows of the sample that could not be run again.
     """
 
@@ -88,11 +88,11 @@ class TracedRows:
     lost: int
 
     def differs(self, name: str) -> Mask:
-        """Rows on which a column is out of tolerance."""
+        """Return the mask of rows on which a column is out of tolerance."""
         return ~self.compared.columns[name].agree
 
     def of_kind(self, kind: Kind) -> list[str]:
-        """The columns of one kind, in order."""
+        """Return the columns of one kind, in order."""
         return [name for name, found in self.kinds.items() if found == kind]
 
 
@@ -104,14 +104,14 @@ def trace_sample(
     *,
     other_environment: OtherEnvironment | None = None,
 ) -> TracedRows | None:
-    """Run sampled rows again and compare every column the right side has; None of no rows left.
+    """Run sampled rows again and compare every column of the right side; None if no row is left.
 
     Args:
         sample: rows with, on the right, any outputs, features and step columns.
         source: where the rows are logged.
         rerun: the artifact that answered them.
-        policy: what agrees.
-        other_environment: where the right side was run, whose steps are then compared too.
+        policy: the tolerances.
+        other_environment: where the right side was run, if its steps are to be compared too.
     """
     decoded = source.decode(sample.pairs.about, source.decoder())
     scored = rerun.score(decoded.batch)
@@ -146,14 +146,14 @@ def trace_scored(
     *,
     contract: Contract | None = None,
 ) -> TracedRows:
-    """Every column that both sides of some rows have, compared.
+    """Compare every column that both sides of some rows have.
 
     Args:
-        artifact: whose answers are on the left.
+        artifact: the artifact whose answers are on the left.
         inputs: the rows as decoded.
-        scored: what they come out as when run again.
-        lost: rows that could not be.
-        contract: the artifact's, with the features called as in the rows; its own, if not given.
+        scored: their answers when run again.
+        lost: how many rows could not be run again.
+        contract: the artifact's contract, with features named as in the rows; unchanged by default.
     """
     contract = contract or artifact.contract
     right = sample.pairs.right
@@ -182,7 +182,7 @@ def trace_scored(
 
 
 def _identical(again: pa.RecordBatch, logged: pa.Table, names: list[str]) -> Mask:
-    """Rows with every one of these columns bit-identical; two nulls are."""
+    """Return the mask of rows with all columns bit-identical; two nulls are identical."""
     same = np.ones(again.num_rows, dtype=bool)
     for name in names:
         left, right = again.column(name), logged.column(name)

@@ -27,7 +27,7 @@ def test_another_unit_is_named(online: object, finding: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "action"),
-    [("feature", "Send the unit"), ("step", "the step's code"), ("output", "after the pipeline")],
+    [("feature", "State the unit"), ("step", "the step's code"), ("output", "after the pipeline")],
 )
 def test_the_advice_is_for_the_side_at_fault(kind: str, action: str) -> None:
     """A client has nothing to send otherwise where a step converts."""

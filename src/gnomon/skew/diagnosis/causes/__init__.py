@@ -1,8 +1,8 @@
-"""Named causes: each looks at one column and, if it applies, proposes how to undo it.
+"""Named causes: each examines one column and, if it applies, proposes how to undo it.
 
 A cause is a function from :class:`~gnomon.skew.diagnosis.case.Case` to any number of
 :class:`~gnomon.skew.diagnosis.case.Proposal`. To add one, write it and put it into
-:data:`CAUSES` at its place in the order of parsimony: what says least about the data comes first.
+:data:`CAUSES` at its place in the order of parsimony: the cause that assumes least comes first.
 """
 
 from __future__ import annotations
@@ -43,4 +43,4 @@ CAUSES: tuple[Cause, ...] = (
     feedback,
     stale,
 )
-"""In order of parsimony: what says least about the data comes first."""
+"""In order of parsimony: the cause that assumes least about the data comes first."""

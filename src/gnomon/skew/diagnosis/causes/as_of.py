@@ -1,4 +1,4 @@
-"""Values of another time: late, stale, from the future, or the model's own."""
+"""Causes: values of another time that are late, stale, from the future, or the model's own."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Places = npt.NDArray[np.int64]
 _LAGS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 24, 28, 30, 48, 60, 72, 96, 120, 144, 168)
 _FEWEST_MATCHES = 0.95
 _TELLS_LABEL = 0.98
-"""Of two rows with different labels, how often the feature ranks them right (AUC): hardly any
-honest feature does as well by itself."""
+"""How often the feature orders two rows with different labels correctly (AUC). Hardly any feature
+without leakage does as well by itself."""
 
 
 def leakage(case: Case) -> Iterator[Proposal]:
-    """The right side's value was only known after the prediction was asked for."""
+    """Propose that the right side's value was known only after the prediction was requested."""
     around = case.around
     if around.known is not None:
         late = case.differs & (around.known > around.moments + MOMENT_HOURS)
@@ -52,7 +52,7 @@ def leakage(case: Case) -> Iterator[Proposal]:
 
 
 def feedback(case: Case) -> Iterator[Proposal]:
-    """The left side's value is made of what the model answered before."""
+    """Propose that the left side's value is computed from the model's earlier answers."""
     if not case.is_numeric:
         return
     for group, codes in (*case.around.groups, _everything(case)):
@@ -64,7 +64,7 @@ def feedback(case: Case) -> Iterator[Proposal]:
                     continue
                 yield Proposal(
                     cause="feedback loop",
-                    finding=f"is made of the model's own {what} `{output}`{_per(group)}",
+                    finding=f"is computed from the model's own {what} `{output}`{_per(group)}",
                     undone="Without its own answers",
                     action="Keep the model's own answers out of its features, or train it on "
                     "data that has them: offline there was no such answer.",
@@ -74,7 +74,7 @@ def feedback(case: Case) -> Iterator[Proposal]:
 
 
 def stale(case: Case) -> Iterator[Proposal]:
-    """The left side's value is one the right side had before."""
+    """Propose that the left side's value is one that the right side had before."""
     batch_from_table = _other_moment(case)
     if batch_from_table is not None:
         yield batch_from_table
@@ -106,14 +106,14 @@ def stale(case: Case) -> Iterator[Proposal]:
 
 
 def _other_moment(case: Case) -> Proposal | None:
-    """The value is in the table, under the same key at another time."""
+    """Look for the value in the table, under the same key at another time."""
     found = [
         (version, _equal(case, version.values)) for version in case.around.versions(case.column)
     ]
     found = [(version, equal) for version, equal in found if _is_why(case, version, equal)]
     if not found:
         return None
-    # Which moment it was, the rows that agree tell too: an hour's lag leaves most as they were.
+    # Agreeing rows also show which shift it was: a lag of one hour leaves most values unchanged.
     known = case.differs | case.agrees
     best, equal = max(found, key=lambda one: int((one[1] & known).sum()))
     rows = case.differs & equal
@@ -126,7 +126,7 @@ def _other_moment(case: Case) -> Proposal | None:
 
 
 def _is_why(case: Case, version: Version, equal: Mask) -> bool:
-    """Whether it accounts for the rows that differ, and by more than chance."""
+    """Whether a version accounts for the rows that differ, and not by chance."""
     rows = case.differs & equal
     if rows.sum() < max(FEWEST_ROWS, _FEWEST_MATCHES * case.differs.sum()):
         return False
@@ -192,7 +192,7 @@ def _stale(case: Case, explained: Mask, how: str) -> Proposal:
 
 
 def _telling(case: Case) -> bool:
-    """Whether there are so many values that to meet one again is no chance."""
+    """Whether there are so many distinct values that a repeated one is unlikely to be chance."""
     rows = case.both
     if case.is_timestamp or not case.is_numeric or rows.sum() < FEWEST_ROWS:
         return False
@@ -206,7 +206,7 @@ def _everything(case: Case) -> tuple[str, Places]:
 
 
 def _ordered(moments: Floats, codes: Places) -> tuple[Places, Places]:
-    """Rows by group, then by time; and where the group of each begins."""
+    """Order rows by group, then by time; also return where the group of each row begins."""
     order = np.lexsort((np.arange(len(moments)), moments, codes))
     first = np.r_[True, codes[order][1:] != codes[order][:-1]]
     starts = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
@@ -214,7 +214,7 @@ def _ordered(moments: Floats, codes: Places) -> tuple[Places, Places]:
 
 
 def _before(values: Floats, order: Places, starts: Places, lag: int) -> Floats:
-    """Each row's value so many rows before, in its group; NaN where there is none."""
+    """Return the value ``lag`` rows before each row in its group; NaN where there is none."""
     sorted_values = values[order]
     shifted = np.full(len(values), np.nan)
     if lag < len(values):
@@ -230,7 +230,7 @@ def _matches(case: Case, order: Places, starts: Places, lag: int) -> Mask:
 
 
 def _by_more_than_chance(case: Case, order: Places, starts: Places, lag: int, rows: Mask) -> bool:
-    """Not as many rows match when the earlier rows are permuted."""
+    """Whether fewer than half as many rows match when the earlier rows are permuted."""
     earlier = _before(case.r, order, starts, lag)
     known = np.flatnonzero(case.differs & np.isfinite(earlier))
     dealt = np.random.default_rng(0).permutation(known)
@@ -238,7 +238,7 @@ def _by_more_than_chance(case: Case, order: Places, starts: Places, lag: int, ro
 
 
 def _seen(case: Case, order: Places, starts: Places) -> tuple[Mask, Mask]:
-    """Rows whose left value the right side had before in the group; and rows where only later."""
+    """Find rows whose left value the right side had earlier in the group, and those with later."""
     past = np.zeros(len(order), dtype=bool)
     future = np.zeros(len(order), dtype=bool)
     left, right = np.round(case.l[order], 12), np.round(case.r[order], 12)
@@ -258,23 +258,23 @@ def _seen(case: Case, order: Places, starts: Places) -> tuple[Mask, Mask]:
 
 
 def _own(answers: Floats, order: Places, starts: Places) -> Iterator[tuple[str, Floats]]:
-    """What can be made of a model's earlier answers."""
+    """Yield values that can be computed from a model's earlier answers, with their names."""
     for lag in (1, 2, 3):
-        said = "last" if lag == 1 else f"{lag} requests ago,"
-        yield f"{said} answer", _before(answers, order, starts, lag)
+        said = "one request" if lag == 1 else f"{lag} requests"
+        yield f"answer {said} before,", _before(answers, order, starts, lag)
     filled = np.nan_to_num(answers[order])
     total = np.cumsum(filled) - filled
     total -= total[starts]
     number = np.arange(len(order)) - starts
     mean = np.divide(total, number, where=number > 0, out=np.zeros(len(total)))
-    for what, values in (("answers so far, added up,", total), ("answers so far, mean,", mean)):
+    for what, values in (("sum of answers so far,", total), ("mean of answers so far,", mean)):
         found = np.empty(len(order))
         found[order] = values
         yield what, found
 
 
 def _linear(case: Case, made: Floats) -> Mask | None:
-    """Rows on which the left value, or its difference, is a multiple of what was made; or None."""
+    """Find rows whose left value, or its difference, is a multiple of ``made``; None if none."""
     if len(np.unique(made[case.both & np.isfinite(made)])) < 2:
         return None
     for target in (case.l, case.l - case.r):
@@ -307,7 +307,7 @@ def _per(group: str) -> str:
 
 
 def _tells(values: Floats, label: Floats) -> float:
-    """The area under the ROC curve, either way round; of a number, the absolute correlation."""
+    """Return the ROC AUC in either direction; for a numeric label, the absolute correlation."""
     classes = np.unique(label)
     if len(classes) == 2:
         ranks = pd.Series(values).rank().to_numpy()

@@ -1,4 +1,4 @@
-"""Labels and codes: written differently, unknown, or numbered in another order."""
+"""Causes in labels and codes: written differently, unknown, or numbered in another order."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ FORMS: dict[str, Callable[[str], str]] = {
     "punctuation": lambda text: re.sub(r"[\W_]+", "", text),
     "number format": lambda text: _as_number(text),
 }
-"""What two spellings of one label differ by; each makes them equal. Unicode forms: UAX #15."""
+"""Ways in which two spellings of one label differ, each with a function that makes them equal.
+Unicode forms: UAX #15."""
 
 
 def form(case: Case) -> Iterator[Proposal]:
-    """The same label, spelled otherwise."""
+    """Propose that a label is spelled differently."""
     if not case.is_text:
         return
     left, right = _texts(case)
@@ -49,7 +50,7 @@ def form(case: Case) -> Iterator[Proposal]:
     most = max(int(explained.sum()) for _, explained in found)
     if most < max(FEWEST_ROWS, 0.2 * case.differs.sum()):
         return
-    # The least that does as much as all of them.
+    # The fewest forms that explain as much as all of them.
     names, explained = next(f for f in found if f[1].sum() >= CONFIRMED * most)
     one = _most_frequent(left, right, explained)
     what = " and ".join(names) if len(names) < 3 else "case, white space or Unicode form"
@@ -64,7 +65,7 @@ def form(case: Case) -> Iterator[Proposal]:
 
 
 def text_cut(case: Case) -> Iterator[Proposal]:
-    """One side keeps fewer characters."""
+    """Propose that one side keeps fewer characters."""
     if not case.is_text:
         return
     left, right = _texts(case)
@@ -79,7 +80,7 @@ def text_cut(case: Case) -> Iterator[Proposal]:
                 cause="truncation",
                 finding=f"differs by truncation: the {name} side keeps {max(kept)} characters",
                 undone=f"With both sides cut to {max(kept)} characters",
-                action=f"Keep the whole text on the {name} side; look for a column that is too "
+                action=f"Keep the complete text on the {name} side; look for a column that is too "
                 "narrow.",
                 explained=explained,
             )
@@ -87,7 +88,7 @@ def text_cut(case: Case) -> Iterator[Proposal]:
 
 
 def unknown_category(case: Case) -> Iterator[Proposal]:
-    """A label that training never saw takes the place of one that it did, or the other way."""
+    """Propose that one side has labels that training never saw where the other has known ones."""
     domain = case.around.domains.get(case.column)
     if not case.is_text or domain is None:
         return
@@ -118,7 +119,7 @@ def unknown_category(case: Case) -> Iterator[Proposal]:
 
 
 def code_order(case: Case) -> Iterator[Proposal]:
-    """The same codes or labels, given to other categories."""
+    """Propose that the same codes or labels are assigned to other categories."""
     pairs = _codes(case)
     if pairs is None:
         return
@@ -141,7 +142,7 @@ def code_order(case: Case) -> Iterator[Proposal]:
 
 
 def spelled(text: str, names: Sequence[str]) -> str:
-    """A label without regard to some of :data:`FORMS`."""
+    """Normalize a label by some of :data:`FORMS`."""
     for name in names:
         text = FORMS[name](text)
     return text
@@ -169,7 +170,7 @@ def _most_frequent(left: list[str], right: list[str], among: Mask) -> str:
 
 
 def _codes(case: Case) -> tuple[list[Any], list[Any]] | None:
-    """Both sides as codes; None of what is no code."""
+    """Return both sides as codes; None if the column does not hold codes."""
     if case.is_text:
         return case.left.to_pylist(), case.right.to_pylist()
     if not case.is_numeric:
@@ -183,7 +184,7 @@ def _codes(case: Case) -> tuple[list[Any], list[Any]] | None:
 
 
 def _bijection(pairs: list[tuple[Any, Any]]) -> dict[Any, Any] | None:
-    """One-to-one from right to left among what differs, and over the same codes; else None."""
+    """Return the one-to-one mapping from right to left codes; None if the sets of codes differ."""
     met = Counter(pairs)
     best: dict[Any, tuple[Any, int]] = {}
     for (right, left), n in met.items():

@@ -1,4 +1,4 @@
-"""The same instants on clocks of different zones, and dates with day and month exchanged."""
+"""Causes: instants read in different time zones, and dates with day and month exchanged."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Places = npt.NDArray[np.int64]
 _PROBED_ROWS = 96
 
 _MOST_SUMMER = 2.0
-"""Hours that a clock is set forward at most."""
+"""The largest number of hours by which daylight saving time moves a clock."""
 
 _FAMILIAR = (
     "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles",
     "America/Sao_Paulo", "Europe/London", "Europe/Berlin", "Europe/Athens", "Europe/Moscow",
     "Asia/Dubai", "Asia/Kolkata", "Asia/Shanghai", "Asia/Tokyo", "Australia/Sydney",
 )  # fmt: skip
-"""Named first where several zones have the same clock over the range of the rows."""
+"""Tried first, so that these are named where several zones have the same offsets for the rows."""
 
 _ACTION = "Read the same time zone's clock on both sides, by name and never by a constant offset."
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,12 +39,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class ZoneOffset:
-    """How many hours one clock is from another at any instant.
+    """The hours between UTC and a time zone's clock at any instant.
 
     Attributes:
-        zone: the zone whose clock it is.
-        sign: 1 from UTC to the zone's clock, -1 back.
-        summer: only the hour that the clock changes by, as where a constant offset is used.
+        zone: the time zone.
+        sign: 1 from UTC to the zone's clock, -1 from the zone's clock to UTC.
+        summer: only the shift by daylight saving time, as where a constant offset is used.
     """
 
     zone: str
@@ -52,15 +52,15 @@ class ZoneOffset:
     summer: bool = False
 
     def hours(self, moments: Floats) -> Floats:
-        """To be added at each moment, in hours since 1970; 0 where there is none."""
+        """Return the hours to add to each of ``moments``, in hours since 1970; 0 for NaN."""
         offsets = _offsets(self.zone, moments)
         if self.summer:
             offsets = offsets - _winter(self.zone)
-            offsets[np.abs(offsets) > _MOST_SUMMER] = 0.0  # the zone itself was another
+            offsets[np.abs(offsets) > _MOST_SUMMER] = 0.0  # another standard offset then
         return self.sign * offsets
 
     def describe(self, hours: Floats, names: tuple[str, str]) -> str:
-        """``is 4 hours ahead of offline, as UTC is ahead of America/New_York``."""
+        """Describe it, as ``is 4 hours ahead of offline, as UTC is ahead of America/New_York``."""
         low, high = sorted((abs(float(hours.min())), abs(float(hours.max()))))
         if self.summer:
             return f"is {_hours(high)} from {names[1]} while {self.zone} has daylight saving time"
@@ -71,13 +71,13 @@ class ZoneOffset:
 
     @property
     def clock(self) -> str:
-        """Where a move by it leads: ``to the clock of Asia/Tokyo``."""
+        """The direction of a move by it, such as ``to the clock of Asia/Tokyo``."""
         what = "daylight saving time" if self.summer else "the clock"
         return f"{'to' if self.sign > 0 else 'from'} {what} of {self.zone}"
 
 
 def time_zone(case: Case) -> Iterator[Proposal]:
-    """The two sides read clocks of different zones."""
+    """Propose that the two sides use different time zones."""
     if case.differs.sum() < FEWEST_ROWS:
         return
     if case.is_timestamp:
@@ -90,7 +90,7 @@ def time_zone(case: Case) -> Iterator[Proposal]:
 
 
 def day_and_month(case: Case) -> Iterator[Proposal]:
-    """Day and month exchanged where both can be."""
+    """Propose that day and month are exchanged where both readings are valid."""
     if case.differs.sum() < FEWEST_ROWS:
         return
     if case.is_timestamp:
@@ -122,7 +122,7 @@ def _swap(hour: int) -> float:
 
 
 def swapped(moments: Floats) -> Floats:
-    """Each moment with its day and month exchanged; NaN where that is no other date."""
+    """Exchange day and month of each moment; NaN where that gives no other valid date."""
     whole = np.floor(np.nan_to_num(moments)).astype(np.int64)
     distinct, places = np.unique(whole, return_inverse=True)
     to = np.array([_swap(int(hour)) for hour in distinct.tolist()])
@@ -131,7 +131,7 @@ def swapped(moments: Floats) -> Floats:
 
 
 def _timestamp_proposals(case: Case) -> Iterator[Proposal]:
-    """The column is a timestamp: its own values are moved."""
+    """Propose zones for a timestamp column, by moving its values."""
     rows = _probe(case)
     apart = (case.r - case.l)[rows]
     for offset in zone_offsets(case.around.zones):
@@ -146,7 +146,7 @@ def _timestamp_proposals(case: Case) -> Iterator[Proposal]:
 
 
 def _input_proposals(case: Case, feature: str, moments: Floats) -> Iterator[Proposal]:
-    """The column is computed from a timestamp: that is moved, and the same code run again."""
+    """Propose zones for a column computed from a timestamp, by moving it and running the code."""
     assert case.moved is not None
     rows = _probe(case)
     if not np.isfinite(moments[rows]).any():
@@ -170,7 +170,7 @@ def _input_proposals(case: Case, feature: str, moments: Floats) -> Iterator[Prop
 
 
 def _reading_proposals(case: Case) -> Iterator[Proposal]:
-    """The column is an hour of the day or a day of the week that somebody else has read."""
+    """Propose zones for a feature that is an hour of the day or a day of the week."""
     values = np.r_[case.l[case.both], case.r[case.both]]
     if not len(values) or values.min() < 0:
         return
@@ -194,7 +194,7 @@ def _reading_proposals(case: Case) -> Iterator[Proposal]:
 
 
 def _fits(offset: ZoneOffset, moments: Floats, apart: Floats, period: int) -> Mask:
-    """Rows whose readings are as far apart as the clocks are, round the day or the week."""
+    """Find rows whose values differ as the clocks do, modulo the day or the week."""
     hours = offset.hours(moments)
     days = np.floor((moments + hours) / 24) - np.floor(moments / 24)
     rest = (apart + (hours if period == 24 else days)) % period
@@ -235,7 +235,7 @@ def _exchanged(explained: Mask, moved: tuple[str, Floats] | None = None) -> Prop
 def _try_steps(
     case: Case, feature: str, moments: Floats, rows: Places, steps: list[float]
 ) -> Iterator[Mask]:
-    """For each number of hours, which of the rows agree when moved by as many."""
+    """Yield, for each number of hours, the rows that agree when moved by it."""
     assert case.moved is not None
     again = np.tile(rows, len(steps))
     moved = case.moved(feature, again, moments[again] + np.repeat(steps, len(rows)))
@@ -245,7 +245,7 @@ def _try_steps(
 
 
 def _probe(case: Case) -> Places:
-    """A few rows that differ and a few that agree, spread evenly."""
+    """Return a few rows that differ and a few that agree, spread evenly."""
     found = [np.flatnonzero(case.differs), np.flatnonzero(case.agrees)]
     return np.concatenate(
         [rows[:: max(len(rows) // _PROBED_ROWS, 1)][:_PROBED_ROWS] for rows in found]
@@ -253,7 +253,7 @@ def _probe(case: Case) -> Places:
 
 
 def zone_offsets(zones: Sequence[str] = ()) -> Iterator[ZoneOffset]:
-    """Every zone's clock and summer time, those named and the familiar ones first."""
+    """Yield every zone's clock and daylight saving time, named and familiar zones first."""
     named = tuple(zone for zone in zones if zone != "UTC")
     first = tuple(dict.fromkeys((*named, *_FAMILIAR)))
     for zones in (first, tuple(zone for zone in _all_zones() if zone not in first)):
@@ -271,7 +271,7 @@ def _all_zones() -> tuple[str, ...]:
 
 @cache
 def _year(zone: str) -> tuple[float, float]:
-    """The least and the most a zone is from UTC in the year 2020, in hours."""
+    """Return the smallest and the largest offset from UTC in the year 2020, in hours."""
     clock = _clock(zone)
     months = [datetime(2020, month, 15, 12, tzinfo=UTC) for month in range(1, 13)]
     found = [at.astimezone(clock).utcoffset() for at in months]
@@ -288,7 +288,7 @@ def _most(zone: str) -> float:
 
 
 def _offsets(zone: str, moments: Floats) -> Floats:
-    """The zone's offset from UTC, in hours, at each moment; 0 where there is none."""
+    """Return the zone's offset from UTC at each moment, in hours; 0 for NaN."""
     known = np.isfinite(moments)
     seconds = np.where(known, np.round(moments * 3600), 0).astype("datetime64[s]")
     offsets: Floats = np.where(known, _offsets_at(zone, seconds.tobytes()), 0.0)
@@ -297,8 +297,10 @@ def _offsets(zone: str, moments: Floats) -> Floats:
 
 @lru_cache(maxsize=2048)
 def _offsets_at(zone: str, seconds: bytes) -> Floats:
-    """Of each clock the same rows are asked for again and again: both ways, with and without its
-    winter, and beside every other cause. So the last few moments are kept for all zones.
+    """Compute a zone's offsets from UTC, in hours, and cache them.
+
+    The same rows are requested repeatedly for every zone: in both directions, with and without
+    daylight saving time, and by several causes.
     """
     utc = pd.DatetimeIndex(np.frombuffer(seconds, dtype="datetime64[s]"))
     apart = utc.tz_localize("UTC").tz_convert(_clock(zone)).tz_localize(None) - utc
@@ -307,7 +309,7 @@ def _offsets_at(zone: str, seconds: bytes) -> Floats:
 
 @cache
 def _clock(zone: str) -> ZoneInfo:
-    """Python keeps only a few zones, and reads the file of any other again."""
+    """Cache all zones: Python caches only a few, and reads the file of any other again."""
     return ZoneInfo(zone)
 
 

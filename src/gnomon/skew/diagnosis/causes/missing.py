@@ -1,4 +1,4 @@
-"""Values that are missing on one side, and what replaces them."""
+"""Causes: values that are missing on one side, and the defaults that replace them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["imputation", "missing"]
 Floats = npt.NDArray[np.float64]
 
 _RARE = 0.2
-"""A stand-in is no value that rows which agree have as often as this share of them."""
+"""If a larger share of the agreeing rows has a value, the value is not a default."""
 
 
 def imputation(case: Case) -> Iterator[Proposal]:
-    """Nulls are filled in on both sides, with something else."""
+    """Propose that nulls are filled in on both sides with different values."""
     sides = [_stand_in(case, side) for side in (0, 1)]
     if None in sides:
         return
@@ -39,7 +39,7 @@ def imputation(case: Case) -> Iterator[Proposal]:
     yield Proposal(
         cause="imputation",
         finding=f"is {told[0]}; {case.names[1]} it is {told[1]}",
-        undone="Filled in alike",
+        undone="Filled in with the same value",
         action="Keep the imputer in the pipeline, and let both sides send null: look for a default "
         "that is filled in before the model, or an imputer that was fitted on other data.",
         explained=explained,
@@ -47,7 +47,7 @@ def imputation(case: Case) -> Iterator[Proposal]:
 
 
 def missing(case: Case) -> Iterator[Proposal]:
-    """One side has nothing, or one and the same default, where the other has values."""
+    """Propose that one side has null, or always the same default, where the other has values."""
     for at, name in enumerate(case.names):
         null, other_null = (case.l_null, case.r_null)[:: 1 if at == 0 else -1]
         other = (case.right, case.left)[at]
@@ -85,7 +85,7 @@ def _missing(case: Case, name: str, what: str, explained: Mask) -> Proposal:
 
 
 def _stand_in(case: Case, at: int) -> tuple[Any, Mask] | None:
-    """The one value that a side has on most rows that differ, and where; null among them."""
+    """Return a side's most frequent value on the rows that differ, possibly null, and its rows."""
     side = (case.left, case.right)[at]
     null = (case.l_null, case.r_null)[at]
     among = case.differs
@@ -109,9 +109,9 @@ def _stand_in(case: Case, at: int) -> tuple[Any, Mask] | None:
 
 
 def _is_usual(case: Case, at: int, default: Any) -> bool:
-    """Whether rows that agree have this value often, so that it stands in for nothing.
+    """Whether agreeing rows often have this value, so that it is not a default.
 
-    A column that has no other value at all is no flag: rows then agree where the default is true.
+    A column with only this value proves nothing: rows then agree where it happens to be right.
     """
     if case.agrees.sum() < FEWEST_ROWS:
         return False
@@ -121,7 +121,7 @@ def _is_usual(case: Case, at: int, default: Any) -> bool:
 
 
 def _common(case: Case, mine: Any, theirs: Any) -> bool:
-    """Whether the two stand-ins are values that other rows have too, as labels are."""
+    """Whether the two defaults are values that agreeing rows have too, as labels are."""
     agreeing = case.agrees
     if agreeing.sum() < FEWEST_ROWS or not case.is_numeric:
         return True
@@ -135,7 +135,7 @@ def _filled(case: Case, x: Any, side: int) -> str:
 
 
 def _statistic(case: Case, x: Any, side: int) -> str:
-    """A stand-in, and which statistic of the other rows it is."""
+    """Describe a default, with the statistic of the other rows that it equals."""
     if not case.is_numeric:
         return f"`{x}`"
     values = (case.l, case.r)[side][case.agrees & np.isfinite(case.l) & np.isfinite(case.r)]

@@ -1,4 +1,4 @@
-"""The same numbers with fewer digits on one side."""
+"""Causes: the same numbers with fewer digits on one side."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ __all__ = ["float32", "float_noise", "rounding", "truncation"]
 Floats = npt.NDArray[np.float64]
 
 MOST_ULPS = 4_096
-"""Representable floats apart that arithmetic in another order explains: 12 of 53 bits. Summing n
-numbers loses at most n units in the last place (Higham, "Accuracy and Stability of Numerical
-Algorithms", 2nd ed. 2002, section 4.2), and batches hold a few thousand."""
+"""A difference in representable floats that another order of arithmetic explains: 12 of 53 bits.
+Summing n numbers loses at most n units in the last place (Higham, "Accuracy and Stability of
+Numerical Algorithms", 2nd ed. 2002, section 4.2), and batches hold a few thousand."""
 
 _EPSILON = 1e-15
-"""About four and a half units in the last place of 1: a quotient that should be whole."""
+"""About four and a half units in the last place of 1: the error of a quotient that should be whole.
+"""
 
 _SINGLE = 2.0**29
 """Representable 64-bit floats between two neighbouring 32 bit ones."""
 
 _SINGLE_ULPS = 64
-"""32-bit floats apart after a few operations on 32-bit floats."""
+"""A difference in 32-bit floats that a few operations on 32-bit floats cause."""
 
 
 def float32(case: Case) -> Iterator[Proposal]:
-    """One side went through 32-bit floats."""
+    """Propose that one side went through 32-bit floats."""
     known = np.isfinite(case.l) & np.isfinite(case.r)
     for name, coarse, fine in _sides(case):
         cut = case.both & (fine.astype(np.float32).astype(np.float64) == coarse)
@@ -47,7 +48,7 @@ def float32(case: Case) -> Iterator[Proposal]:
 
 
 def rounding(case: Case) -> Iterator[Proposal]:
-    """One side was rounded to some digits."""
+    """Propose that one side was rounded to some digits."""
     for name, coarse, fine in _sides(case):
         grids = {digits: _rounded_to(coarse, fine, digits) for digits in range(12, -7, -1)}
         whole = {digits: _same(_significant(fine, digits), coarse) for digits in range(1, 10)}
@@ -61,7 +62,7 @@ def rounding(case: Case) -> Iterator[Proposal]:
 
 
 def truncation(case: Case) -> Iterator[Proposal]:
-    """One side was cut off after some digits: to whole numbers, by a cast to integers."""
+    """Propose that one side was truncated after some digits, as by a cast to integers."""
     for name, coarse, fine in _sides(case):
         for digits in (0, 1, 2, 3, 4, 5, 6):
             grid = 10.0**-digits
@@ -82,7 +83,7 @@ def truncation(case: Case) -> Iterator[Proposal]:
 
 
 def float_noise(case: Case) -> Iterator[Proposal]:
-    """The last bits, which the order of additions decides."""
+    """Propose that only the last bits differ, which depend on the order of additions."""
     scale = _SINGLE if _is_single(case.l) and _is_single(case.r) else 1.0
     with np.errstate(invalid="ignore"):
         apart = ulps(case.l, case.r).astype(np.float64) / scale
@@ -101,13 +102,13 @@ def float_noise(case: Case) -> Iterator[Proposal]:
 
 
 def _sides(case: Case) -> Iterator[tuple[str, Floats, Floats]]:
-    """For each side: its name, its values, which may have lost digits, and the other's."""
+    """Yield each side's name, its values, which may have lost digits, and the other's values."""
     yield case.names[0], case.l, case.r
     yield case.names[1], case.r, case.l
 
 
 def _enough(case: Case, cut: Mask, coarse: Floats, fine: Floats) -> bool:
-    """More than a coincidence: enough rows, of several values, and more than a few of them."""
+    """Whether it is more than chance: enough rows, with several distinct values."""
     if cut.sum() < max(FEWEST_ROWS, 0.2 * case.differs.sum()):
         return False
     return len(np.unique(fine[cut])) >= 3 and len(np.unique(coarse[cut])) >= 2
@@ -128,7 +129,7 @@ def _rounded(name: str, cut: Mask, digits: str) -> Proposal:
     return Proposal(
         cause="rounding",
         finding=f"differs by rounding: the {name} side {digits}",
-        undone="With both sides rounded alike",
+        undone="With both sides rounded to the same digits",
         action=f"Write the {name} side with all its digits, or let the policy's tolerance say how "
         "many are enough.",
         explained=cut,
@@ -136,7 +137,7 @@ def _rounded(name: str, cut: Mask, digits: str) -> Proposal:
 
 
 def _rounded_to(coarse: Floats, fine: Floats, digits: int) -> Mask:
-    """Where one side is a multiple of a power of ten, and the nearest one to the other side."""
+    """Find rows where ``coarse`` is the multiple of a power of ten nearest to ``fine``."""
     grid = 10.0**-digits
     near: Mask = np.abs(fine - coarse) <= grid / 2 * (1 + ROUNDING) + _EPSILON
     return near & _on_grid(coarse, grid)
@@ -163,7 +164,7 @@ def _significant(values: Floats, digits: int) -> Floats:
 
 
 def _is_single(values: Floats) -> bool:
-    """Whether all are 32-bit floats and some have decimals that prove it."""
+    """Whether all values are 32-bit floats, and some have decimals that show it."""
     known = values[np.isfinite(values)]
     with np.errstate(over="ignore"):
         single = known.astype(np.float32).astype(np.float64) == known

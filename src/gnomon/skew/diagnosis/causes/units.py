@@ -1,4 +1,4 @@
-"""The same quantity on another scale: units, fitted statistics, and numbers misread."""
+"""Causes: the same quantity on another scale, through units, statistics or misread numbers."""
 
 from __future__ import annotations
 
@@ -47,25 +47,26 @@ _FACTORS: dict[str, float] = {
     "hectares and acres": 2.471053815,
     "powers of 1,024": 1_024.0,
 }
-"""More than can be told by quantiles: here every row has both its values. NIST SP 811, 2008,
-appendix B."""
+"""More factors than quantiles can distinguish, because here every row has both values. NIST SP 811,
+2008, appendix B."""
 
 _UNIT_ACTIONS = {
-    "feature": "Send the unit that the contract says, and say it in the contract: the number alone "
-    "does not.",
+    "feature": "State the unit in the contract, and send the feature in that unit: a number does "
+    "not show its unit.",
     "step": "Requests are the same on both sides: compare the step's code and fitted values there, "
     "and have one side run the other's.",
-    "output": "Requests are the same on both sides: look at what is done to a prediction after the "
-    "pipeline, or at a target that was trained in another unit.",
+    "output": "Requests are the same on both sides: look for code that changes a prediction after "
+    "the pipeline, or for a target that was trained in another unit.",
 }
-"""What to do about another unit, by the kind of the column that has it first."""
+"""The action for a changed unit, by the kind of the column where it first appears."""
 
 _LIKE = 5e-3
-"""How near a factor is to a well-known one to be called it: 0.4536 is 0.45359237."""
+"""The relative distance within which a factor is taken for a known one, as 0.4536 for 0.45359237.
+"""
 
 
 def unit(case: Case) -> Iterator[Proposal]:
-    """One side is a constant multiple of the other."""
+    """Propose that one side is a constant multiple of the other."""
     factor = _mode(_ratio(case)[case.both])
     if factor is None or factor == 1.0 or not np.isfinite(factor):
         return
@@ -79,7 +80,7 @@ def unit(case: Case) -> Iterator[Proposal]:
 
 
 def unit_and_digits(case: Case) -> Iterator[Proposal]:
-    """Another unit, and then fewer digits: two causes on the same rows."""
+    """Propose another unit, and then fewer digits: two causes on the same rows."""
     ratios = _ratio(case)[case.both & (np.abs(case.r) > 0)]
     if len(ratios) < FEWEST_ROWS:
         return
@@ -99,7 +100,7 @@ def unit_and_digits(case: Case) -> Iterator[Proposal]:
 
 
 def affine(case: Case) -> Iterator[Proposal]:
-    """One side is a straight line of the other: a temperature's unit, or other statistics."""
+    """Propose that one side is linear in the other: a temperature's unit, or a scaler's."""
     found = _line(case)
     if found is None:
         return
@@ -123,7 +124,7 @@ def affine(case: Case) -> Iterator[Proposal]:
 
 
 def offset(case: Case) -> Iterator[Proposal]:
-    """One side is higher by a constant."""
+    """Propose that one side is higher by a constant."""
     by = _mode((case.l - case.r)[case.both])
     if by is None or by == 0:
         return
@@ -143,7 +144,7 @@ def offset(case: Case) -> Iterator[Proposal]:
 
 
 def decimal_comma(case: Case) -> Iterator[Proposal]:
-    """One side was read with the comma and the point of another country."""
+    """Propose that one side was parsed with the decimal sign of another locale."""
     for at, (name, broken, whole) in enumerate(
         ((case.names[0], case.l, case.r), (case.names[1], case.r, case.l))
     ):
@@ -172,7 +173,7 @@ def decimal_comma(case: Case) -> Iterator[Proposal]:
 
 
 def conversions() -> Iterator[tuple[str, float, float]]:
-    """Every well-known change of unit, both ways: its name, slope and shift."""
+    """Yield every known change of unit, in both directions: its name, slope and shift."""
     for name, factor in _both_ways():
         yield name, factor, 0.0
     for name, (slope, shift) in SHIFTS.items():
@@ -181,7 +182,7 @@ def conversions() -> Iterator[tuple[str, float, float]]:
 
 
 def known_factor(factor: float) -> str | None:
-    """What a factor stands for, either way round."""
+    """Return the name of the unit conversion with this factor, in either direction."""
     for name, value in _both_ways():
         if abs(factor / value - 1) < _LIKE:
             return name
@@ -220,7 +221,7 @@ def _ratio(case: Case) -> Floats:
 
 
 def _mode(values: Floats) -> float | None:
-    """The most frequent value, to nine digits; None unless a fifth of them are it."""
+    """Return the most frequent value, to nine digits; None if fewer than a fifth have it."""
     known = values[np.isfinite(values) & (values != 0)]
     if len(known) < FEWEST_ROWS:
         return None
@@ -234,7 +235,7 @@ def _mode(values: Floats) -> float | None:
 
 
 def _line(case: Case) -> tuple[float, float, Mask] | None:
-    """Slope, shift and rows of the straight line that most rows lie on."""
+    """Return the straight line that fits most rows: slope, shift and these rows."""
     rows = np.flatnonzero(case.both)
     if len(rows) < FEWEST_ROWS or len(np.unique(case.r[rows])) < 5:
         return None
@@ -264,7 +265,7 @@ def _enough(case: Case, explained: Mask) -> bool:
 
 
 def _decimals(values: Floats) -> npt.NDArray[np.int64]:
-    """Digits after the point in the shortest text of each number; 0 of what is none."""
+    """Count the decimals in the shortest text of each number; 0 if it is not finite."""
     found = np.zeros(len(values), dtype=np.int64)
     fractions = np.flatnonzero(np.isfinite(values) & (values % 1 != 0))
     texts: Callable[[float], str] = repr

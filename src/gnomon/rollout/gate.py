@@ -1,0 +1,89 @@
+"""The verdict on one condition of a promotion, and all of them together."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from gnomon.compare.sequential import Interval
+from gnomon.notebook import NotebookTable, Tabular
+from gnomon.rollout.evidence import RowReference
+from gnomon.rollout.outlook import Awaited
+
+__all__ = ["Gate", "Gates", "Verdict", "share_of"]
+
+Verdict = Literal["pass", "fail", "unknown"]
+
+_WORST_FIRST: tuple[Verdict, ...] = ("fail", "unknown")
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One condition of a promotion.
+
+    Attributes:
+        name: ``rows``, ``disagreement``, ``flips``, ``failed``, ``latency``, ``coverage``,
+            ``lag`` or ``skew``.
+        verdict: ``unknown`` when the evidence is not enough to decide.
+        says: the verdict's reason in one sentence.
+        limit: the policy's limit.
+        value: the measured value; a share, a ratio or a number of rows, like the limit.
+        interval: the interval of the true share at the policy's confidence, valid however often
+            it is computed.
+        count: how many rows count against the shadow.
+        rows: out of how many rows.
+        examples: some of the rows that count against it, worst first.
+        awaits: what will decide an unknown gate, and about when.
+    """
+
+    name: str
+    verdict: Verdict
+    says: str
+    limit: float
+    value: float | None = None
+    interval: Interval | None = None
+    count: int | None = None
+    rows: int | None = None
+    examples: tuple[RowReference, ...] = ()
+    awaits: Awaited | None = None
+
+    @property
+    def because(self) -> str:
+        """The reason for its verdict, and what it waits for."""
+        return self.says if self.awaits is None else f"{self.says}; {self.awaits.says}"
+
+
+class Gates(Tabular, msgspec.Struct, frozen=True, kw_only=True):
+    """The gates of one shadow against the live artifact, evaluated at one time."""
+
+    artifact: str
+    live: str
+    gates: tuple[Gate, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """``fail`` if one gate fails, else ``unknown`` if one is unknown, else ``pass``."""
+        verdicts = {gate.verdict for gate in self.gates}
+        return next((v for v in _WORST_FIRST if v in verdicts), "pass")
+
+    @property
+    def unmet(self) -> tuple[Gate, ...]:
+        """The gates that do not pass."""
+        return tuple(gate for gate in self.gates if gate.verdict != "pass")
+
+    def overview(self) -> NotebookTable:
+        """See :class:`gnomon.notebook.Tabular`."""
+        return NotebookTable(
+            title=f"{self.artifact} to replace {self.live}",
+            verdict=self.verdict,
+            columns=("gate", "verdict", "because", "limit", "value", "count", "rows"),
+            rows=[
+                (g.name, g.verdict, g.because, g.limit, g.value, g.count, g.rows)
+                for g in self.gates
+            ],
+        )
+
+
+def share_of(count: int, rows: int) -> float | None:
+    """Return a share; None of no rows."""
+    return count / rows if rows else None

@@ -1,0 +1,204 @@
+"""The gates of a share of rows: each holds an anytime-valid interval against its limit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from gnomon.compare.sequential import Interval, more_until, rate_interval, rows_still_needed
+from gnomon.errors import UnreadableFile
+from gnomon.rollout.evidence import Evidence, RowReference
+from gnomon.rollout.gate import Gate, Verdict, share_of
+from gnomon.rollout.history import Shadow
+from gnomon.rollout.outlook import Awaited, Traffic, action, more_rows
+from gnomon.skew.last_replay import Skew
+
+__all__ = ["disagreement", "failed", "flips", "skew"]
+
+_IF_IT_STAYS = " if the share stays"
+_AT_THE_LIMIT = (
+    "no number of rows may decide it, because the share is at the limit: change the limit in the "
+    "policy, or the artifact"
+)
+
+
+def disagreement(limit: float, confidence: float, evidence: Evidence) -> Gate:
+    """Judge the excess over the noise floor; if measured, each interval gets half the error."""
+    shadow, noise = evidence.shadow, evidence.noise
+    if noise.compared:
+        confidence = (1 + confidence) / 2
+    interval = rate_interval(shadow.disagreed, shadow.compared, confidence)
+    floor, value = "", share_of(shadow.disagreed, shadow.compared)
+    if noise.compared:
+        theirs = rate_interval(noise.disagreed, noise.compared, confidence)
+        interval = Interval(
+            max(interval.low - theirs.high, 0.0), max(interval.high - theirs.low, 0.0)
+        )
+        share = noise.disagreed / noise.compared
+        rows = f"{noise.compared:,} rows of live against itself"
+        floor = f" beyond the noise floor of {share:.2%} ({rows})"
+        value = None if value is None else max(value - share, 0.0)
+    return _rate_gate(
+        "disagreement",
+        f"{shadow.disagreed:,} of {shadow.compared:,} rows disagree with live",
+        limit, value, interval, shadow.disagreed, shadow.compared,
+        awaits=lambda: _disagreement_awaits(limit, confidence, evidence),
+        beyond=floor, examples=shadow.worst,
+    )  # fmt: skip
+
+
+def _disagreement_awaits(limit: float, confidence: float, evidence: Evidence) -> Awaited:
+    """Estimate the rows of the shadow that decide it or, if they cannot, rows of live's A/A run."""
+    shadow, noise = evidence.shadow, evidence.noise
+    if not noise.compared:
+        return _share_awaits(shadow.disagreed, shadow.compared, limit, confidence, evidence.traffic)
+
+    def decides(total: int, noise_rows: int) -> bool:
+        ours = _at_rows(shadow.disagreed, shadow.compared, total, confidence)
+        theirs = _at_rows(noise.disagreed, noise.compared, noise_rows, confidence)
+        return ours.high - theirs.low <= limit or ours.low - theirs.high > limit
+
+    more = more_until(lambda total: decides(total, noise.compared), shadow.compared)
+    if more is not None:
+        return more_rows(more, "rows compared", evidence.traffic, about=True, given=_IF_IT_STAYS)
+    largest = max(shadow.compared, 1) * 10**6
+    more = more_until(lambda total: decides(largest, total), noise.compared)
+    if more is None:
+        return action(_AT_THE_LIMIT)
+    return action(
+        f"needs about {more:,} more rows of live against itself, because the noise floor is not "
+        "known well enough: run `gnomon shadow start --same` with the live artifact"
+    )
+
+
+def _at_rows(hits: int, rows: int, total: int, confidence: float) -> Interval:
+    """Return the interval for ``total`` rows if the share stays the same."""
+    return rate_interval(round(hits / rows * total) if rows else 0, total, confidence)
+
+
+def _share_awaits(
+    count: int, rows: int, limit: float, confidence: float, traffic: Traffic | None
+) -> Awaited:
+    more = rows_still_needed(count, rows, limit, confidence)
+    if more is None:
+        return action(_AT_THE_LIMIT)
+    return more_rows(more, "rows", traffic, about=True, given=_IF_IT_STAYS if rows else "")
+
+
+def flips(limit: float, confidence: float, evidence: Evidence) -> Gate:
+    shadow = evidence.shadow
+    if shadow.compared and not shadow.decided:
+        return Gate(
+            name="flips",
+            verdict="unknown",
+            says="no output to decide on: live and the shadow share no label and no "
+            "output named in [decision], or the policy ignores it",
+            limit=limit,
+            awaits=action(
+                "no number of rows decides it: name an output in [decision], or set "
+                'max_flips = "off", in the policy'
+            ),
+        )
+    return _rate_gate(
+        "flips",
+        f"{shadow.flipped:,} of {shadow.decided:,} rows flip the decision",
+        limit,
+        share_of(shadow.flipped, shadow.decided),
+        rate_interval(shadow.flipped, shadow.decided, confidence),
+        shadow.flipped,
+        shadow.decided,
+        awaits=lambda: _share_awaits(
+            shadow.flipped, shadow.decided, limit, confidence, evidence.traffic
+        ),
+        examples=tuple(row for row in shadow.worst if row.flipped),
+    )
+
+
+def failed(limit: float, confidence: float, evidence: Evidence) -> Gate:
+    shadow = evidence.shadow
+    rows = shadow.done
+    codes = ", ".join(f"{count:,} {code}" for code, count in Counter(shadow.errors).most_common(3))
+    return _rate_gate(
+        "failed",
+        f"{shadow.failed:,} of {rows:,} rows failed" + (f" ({codes})" if codes else ""),
+        limit,
+        share_of(shadow.failed, rows),
+        rate_interval(shadow.failed, rows, confidence),
+        shadow.failed,
+        rows,
+        awaits=lambda: _share_awaits(shadow.failed, rows, limit, confidence, evidence.traffic),
+    )
+
+
+def _rate_gate(
+    name: str,
+    found: str,
+    limit: float,
+    value: float | None,
+    interval: Interval,
+    count: int,
+    rows: int,
+    *,
+    awaits: Callable[[], Awaited],
+    beyond: str = "",
+    examples: tuple[RowReference, ...] = (),
+) -> Gate:
+    """Build the gate of a share.
+
+    Args:
+        awaits: computes what would decide it; called only if it is unknown, as that takes
+            milliseconds.
+    """
+    verdict: Verdict = "unknown"
+    if rows and interval.high <= limit:
+        verdict = "pass"
+    elif rows and interval.low > limit:
+        verdict = "fail"
+    says = f"{found}: {interval.low:.2%} to {interval.high:.2%}{beyond}; limit {limit:.2%}"
+    return Gate(
+        name=name, verdict=verdict, says=says, limit=limit, value=value,
+        interval=interval, count=count, rows=rows, examples=examples,
+        awaits=awaits() if verdict == "unknown" else None,
+    )  # fmt: skip
+
+
+def skew(
+    limit: float, confidence: float, shadow: Shadow, skew: Skew | UnreadableFile | None
+) -> Gate:
+    if isinstance(skew, UnreadableFile):
+        return Gate(
+            name="skew",
+            verdict="unknown",
+            says=str(skew),
+            limit=limit,
+            awaits=_replay_awaits(shadow, "another replay, of the rows that it has scored"),
+        )
+    if skew is None or (shadow.digest is not None and skew.digest != shadow.digest):
+        return Gate(
+            name="skew",
+            verdict="unknown",
+            says="the artifact was not replayed",
+            limit=limit,
+            awaits=_replay_awaits(shadow, "a replay of the rows that it has scored"),
+        )
+    return _rate_gate(
+        "skew",
+        f"{skew.disagreed:,} of {skew.rows:,} rows differ from the offline prediction",
+        limit,
+        share_of(skew.disagreed, skew.rows),
+        rate_interval(skew.disagreed, skew.rows, confidence),
+        skew.disagreed,
+        skew.rows,
+        awaits=lambda: _replayed_awaits(limit, confidence, shadow, skew),
+    )
+
+
+def _replayed_awaits(limit: float, confidence: float, shadow: Shadow, skew: Skew) -> Awaited:
+    more = rows_still_needed(skew.disagreed, skew.rows, limit, confidence)
+    if more is None:
+        return action(_AT_THE_LIMIT)
+    return _replay_awaits(shadow, f"a replay of about {more:,} more rows{_IF_IT_STAYS}")
+
+
+def _replay_awaits(shadow: Shadow, what: str) -> Awaited:
+    return action(f"needs {what}: run `gnomon replay {shadow.artifact} --role shadow`")

@@ -1,0 +1,104 @@
+"""A sealed table whose checkpoint or data files are gone, cut or others than were written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+from gnomon.errors import LogError
+from gnomon.log import InferenceLog
+from gnomon.log.repair import repair
+from gnomon.log.seal import Sealer
+from gnomon.settings import Settings
+from gnomon.shadow.accounts.balance import balance
+from tests.log.rows import settings
+from tests.log.test_hostile_ledger import days_old, rows, seal
+from tests.log.test_misplaced_segments import exchange
+
+
+@pytest.fixture
+def setup(tmp_path: Path) -> Settings:
+    return settings(tmp_path, spool=str(tmp_path / "spool"))
+
+
+def table(setup: Settings) -> Path:
+    return Path(setup.root, "log", "flights")
+
+
+def checkpoint(setup: Settings) -> Path:
+    """The newest."""
+    return max((table(setup) / "_delta_log").glob("*.checkpoint.parquet"))
+
+
+def cut(file: Path) -> None:
+    """Take the last byte."""
+    os.truncate(file, file.stat().st_size - 1)
+
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, cut, empty])
+@pytest.mark.parametrize("cleaned", [False, True])
+def test_a_checkpoint_costs_no_row(
+    setup: Settings, damage: Callable[[Path], None], cleaned: bool
+) -> None:
+    """Nor where the commits before it were removed, and nothing says any more what the table is: it
+    is made again from its data files."""
+    if cleaned:
+        before = days_old(setup)
+    else:
+        seal(setup, 3)
+        DeltaTable(str(table(setup))).create_checkpoint()
+        before = rows(setup)
+    for file in (table(setup) / "_delta_log").glob("*.checkpoint.parquet"):
+        damage(file)
+    with pytest.raises(LogError, match="gnomon log repair"):
+        rows(setup)
+    done = repair(setup, "flights")
+    assert not done.lost_rows
+    assert rows(setup) == before
+    seal(setup, 2)
+    Sealer(setup, "flights").maintain()
+    assert rows(setup) == before + 6
+    assert balance(InferenceLog(setup, "flights")).balanced
+    assert repair(setup, "flights").is_whole
+
+
+def test_the_note_of_a_checkpoint_alone_costs_no_row(setup: Settings) -> None:
+    """A cut note is moved aside; what it was about is found without it."""
+    before = days_old(setup)
+    cut(table(setup) / "_delta_log" / "_last_checkpoint")
+    done = repair(setup, "flights")
+    assert not done.lost_rows
+    assert rows(setup) == before
+
+
+def test_exchanged_data_files_cost_no_row(setup: Settings) -> None:
+    """They can be read, but are not as the table says; their rows are added again."""
+    seal(setup, 2)
+    exchange(*sorted(table(setup).rglob("day=*/*.parquet")))
+    done = repair(setup, "flights")
+    assert not done.lost_rows
+    assert rows(setup) == 6
+    assert balance(InferenceLog(setup, "flights")).balanced
+
+
+@pytest.mark.parametrize("damage", [cut, empty])
+def test_who_reads_a_damaged_data_file_is_told_what_to_do(
+    setup: Settings, damage: Callable[[Path], None]
+) -> None:
+    """The accounts and the sealer's maintenance name repair."""
+    seal(setup, 2)
+    damage(next(table(setup).rglob("day=*/*.parquet")))
+    with pytest.raises(LogError) as found:
+        balance(InferenceLog(setup, "flights"))
+    assert "gnomon log repair" in str(found.value)
+    with pytest.raises(LogError) as found:
+        Sealer(setup, "flights").maintain()
+    assert "gnomon log repair" in str(found.value)
