@@ -43,9 +43,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 PRELOADED = (
+    "skops.io",
     "bentoml_cli.cli",
     "_bentoml_impl.server.serving",
     "_bentoml_impl.worker.service",
@@ -69,17 +70,21 @@ PRELOADED = (
     "sklearn.linear_model",
     "sklearn.pipeline",
     "sklearn.preprocessing",
-    "skops.io",
     "uvicorn.lifespan.on",
     "uvicorn.loops.auto",
     "uvicorn.protocols.http.auto",
     "uvloop",
 )
-"""What most processes need. Not ``prometheus_client``: it reads where its files go as it is
+"""What most processes need; skops first, as it looks through every module there is for the names of
+some thousand functions. Not ``prometheus_client``: it reads where its files go as it is
 imported. BentoML reads its home later, when it is first asked for; :func:`_preload` sees to it."""
 
-STARTERS = ("bentoml", "_bentoml_impl.worker.service", "gnomon", "gnomon.shadow.feed")
-"""Modules that start other interpreters when they are run. Others start few, and new ones."""
+STARTERS = (
+    *("bentoml", "_bentoml_impl.worker.service", "gnomon", "gnomon.shadow.feed"),
+    *("models.train", "pack.py"),
+)
+"""Modules and scripts that start other interpreters when they are run; to pack is to start one.
+Others start few, and new ones."""
 
 READ_ONCE = ("GNOMON_PORTABLE", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "LD_PRELOAD")
 ALLOWED = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
@@ -132,6 +137,7 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
 
     _server: socket.socket | None = None
     _environment: dict[str, str] | None = None
+    _variables: ClassVar[dict[str, str]] = {}
     _owner = 0
     _is_first = False
     _asking = threading.Lock()
@@ -147,6 +153,7 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
             environment |= dict.fromkeys(_THREADS, "1")
             environment["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
             environment.pop("GNOMON_PORTABLE", None)
+            environment |= cls._variables
             environment["ROOM"] = "-" * _TITLE_BYTES
             command = [sys.executable, "-P", __file__, str(theirs.fileno()), "-" * _TITLE_BYTES]
             server = NEW_INTERPRETER(
@@ -226,6 +233,13 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
         if pid < 0:
             raise OSError(-pid, os.strerror(-pid))
         return pid
+
+
+class PortablePopen(Popen):
+    """Forks where ``GNOMON_PORTABLE=1`` is set, which is read as Gnomon is imported."""
+
+    _owner = 0
+    _variables: ClassVar[dict[str, str]] = {"GNOMON_PORTABLE": "1"}
 
 
 def _can_fork() -> bool:
@@ -354,7 +368,8 @@ def _serve(sock: socket.socket, clone: _Clone) -> tuple[Job, list[int]]:
 def _fork_server(job: Job) -> socket.socket | int | None:
     """Give a process that will start others a fork server: in that its socket, and in this one the
     number of the other end; None where there is none."""
-    if job.words[0] != "-m" or job.words[1] not in STARTERS:
+    started = job.words[1] if job.words[0] == "-m" else job.words[0]
+    if started not in STARTERS:
         return None
     parent = os.getpid()
     ours, theirs = socket.socketpair()

@@ -76,10 +76,12 @@ def start_python(
     )
 
 
-def fork_children(patch: pytest.MonkeyPatch | None = None) -> None:
+def fork_children(patch: pytest.MonkeyPatch | None = None, forks: type[Popen] = Popen) -> None:
     """See :func:`forked_children`; to the end of this process where no ``patch`` ends it."""
-    Popen.start_server()
-    (patch or pytest.MonkeyPatch()).setattr(subprocess, "Popen", Popen)
+    forks.start_server()
+    patch = patch or pytest.MonkeyPatch()
+    patch.setattr(subprocess, "Popen", forks)
+    patch.setattr(sys.modules[__name__], "Popen", forks)
 
 
 @pytest.fixture(scope="module", autouse=True)

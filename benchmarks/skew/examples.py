@@ -55,9 +55,9 @@ def main() -> None:
         os.environ[name] = tempfile.mkdtemp()
     warnings.simplefilter("ignore")
     from tests.skew.diagnosis.injections import CAUSES
-    from tests.skew.diagnosis.worlds import worlds
+    from tests.skew.diagnosis.worlds import flights_world
 
-    world = worlds()[0]
+    world = flights_world()
     with world.stack:
         parts = [_HEAD, *("\n".join(example(world, cause)) for cause in CAUSES)]
     out.write_text("\n\n".join(parts) + "\n")

@@ -22,7 +22,7 @@ import pytest
 import gnomon
 from gnomon.artifact import Artifact, pack
 from gnomon.artifact.manifest import Manifest, hash_files
-from tests.forking import forked_children, fresh_children  # noqa: F401
+from tests.forking import fork_children, forked_children, fresh_children  # noqa: F401
 
 SOURCE = Path(gnomon.__file__).parents[1]
 
@@ -173,7 +173,8 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     os.environ["BENTOML_HOME"] = str(folder / "bentoml")
     sys.path.insert(0, str(folder))
     try:
-        with no_preprocessing():
+        with no_preprocessing(), pytest.MonkeyPatch.context() as patch:
+            fork_children(patch)
             return _pack()
     finally:
         sys.path.remove(str(folder))

@@ -3,5 +3,14 @@
 from __future__ import annotations
 
 from tests.artifact.conftest import bare, copied, home, own_preprocessing, packed, project
+from tests.forking import forked_children
 
-__all__ = ["bare", "copied", "home", "own_preprocessing", "packed", "project"]
+__all__ = [
+    "bare",
+    "copied",
+    "forked_children",
+    "home",
+    "own_preprocessing",
+    "packed",
+    "project",
+]

@@ -20,12 +20,20 @@ from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from gnomon.testing import Server, serving
 from tests.cli.running import Shell
+from tests.fork_server import PortablePopen
+from tests.forking import fork_children
 from tests.load import everything, gateways, load, until, wait_for_more, workers
 from tests.packing import Pack, times, write_service
 
 pytestmark = pytest.mark.slow
 
 PORTABLE = {"GNOMON_PORTABLE": "1"}
+
+
+@pytest.fixture(autouse=True)
+def forked_portable_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forked from a process that has imported Gnomon in the portable way."""
+    fork_children(monkeypatch, PortablePopen)
 
 
 @pytest.fixture

@@ -115,6 +115,7 @@ def test_the_scheduled_replay_finds_live_as_it_was(
     assert told.rows >= len(april)
 
 
+@pytest.mark.usefixtures("fresh_children")  # One that was forked has Gnomon already.
 def test_a_bento_carries_the_service_and_gnomon(tmp_path: Path) -> None:
     """`bentoml build` makes a bento whose sources work where no gnomon is installed."""
     environment = {**os.environ, "BENTOML_HOME": str(tmp_path), "BENTOML_DO_NOT_TRACK": "True"}
@@ -136,7 +137,7 @@ def test_a_bento_carries_the_service_and_gnomon(tmp_path: Path) -> None:
     assert said.stdout.strip() == gnomon.__version__
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("fresh_children")
 def test_a_bento_of_the_skeleton_is_served_where_nothing_else_is(tmp_path: Path) -> None:
     """Built, exported, unpacked as a container has it, served with an empty store and root: it
     brings its artifact, answers and logs. Imported instead, it is in the store."""

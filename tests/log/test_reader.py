@@ -416,6 +416,7 @@ def test_every_row_is_read_once_while_sealing_runs(setup: Settings) -> None:
             process.wait()
 
 
+@pytest.mark.usefixtures("fresh_children")
 def test_reading_imports_no_heavy_library_until_used() -> None:
     """A gateway that writes the log does not pay for Delta and DuckDB."""
     code = (

@@ -11,10 +11,13 @@ import ast
 import importlib.util
 import io
 import pickle
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from importlib import metadata
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, ModuleType
@@ -94,15 +97,30 @@ def commit(paths: Iterable[Path]) -> tuple[str | None, bool | None]:
 
 def distributions(code: dict[str, Path], types: Iterable[str]) -> set[str]:
     """Return installed distributions that the code imports or the pipeline's types come from."""
-    from importlib import metadata
-
     tops = {name.partition(".")[0] for name in types}
     for source in code.values():
         for path in _files(source):
             if path.suffix == ".py":
                 tops |= {name.partition(".")[0] for name in _imports(path)}
-    installed = metadata.packages_distributions()
-    return {name for top in tops - code.keys() for name in installed.get(top, ())}
+    tops -= code.keys()
+    return {
+        one.metadata["Name"]
+        for one in metadata.distributions()
+        if not tops.isdisjoint(_top_level(one))
+    }
+
+
+def _top_level(distribution: metadata.Distribution) -> set[str]:
+    """Return the first part of every module that a distribution installs.
+
+    As ``metadata.packages_distributions`` finds it, which makes a path of every installed file,
+    for half a second.
+    """
+    if declared := distribution.read_text("top_level.txt"):
+        return set(declared.split())
+    if record := distribution.read_text("RECORD"):
+        return {re.split("[/.,]", line, maxsplit=1)[0] for line in record.splitlines()}
+    return {file.parts[0].partition(".")[0] for file in distribution.files or ()}
 
 
 class _Probe(pickle.Pickler):
@@ -243,27 +261,37 @@ def _given(code: Code) -> Iterator[tuple[str, Path]]:
 
 def _imported(source: Path) -> Iterator[tuple[str, Path]]:
     """Yield the user's top-level modules that a module or package imports."""
+    seen: set[str] = set()
     for path in _files(source):
         if path.suffix != ".py":
             continue
-        for name in sorted({name.partition(".")[0] for name in _imports(path)}):
+        new = {name.partition(".")[0] for name in _imports(path)} - seen
+        seen |= new
+        for name in sorted(new):
             if not is_installed(name) and _spec(name) is not None:
                 yield _root(name, f"{name}, which {path.name} imports")
 
 
-def _imports(path: Path) -> Iterator[str]:
-    """Yield the absolute imports anywhere in a source file."""
+def _imports(path: Path) -> tuple[str, ...]:
+    """Return the absolute imports anywhere in a source file."""
     try:
-        tree = ast.parse(path.read_bytes(), str(path))
+        return _imports_of(path.read_bytes())
     except SyntaxError as error:
         raise PackRefused(
             f"not Python that this version can read: {error.msg}", where=str(path)
         ) from None
-    for node in ast.walk(tree):
+
+
+# Parsing a package takes longer than most of packing, and is asked for twice.
+@lru_cache(maxsize=1024)
+def _imports_of(source: bytes) -> tuple[str, ...]:
+    found: list[str] = []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            yield node.module
+            found.append(node.module)
+    return tuple(found)
 
 
 def _files(source: Path) -> Iterator[Path]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.skew.diagnosis.trial import trial
-from tests.skew.diagnosis.worlds import World, worlds
+from tests.skew.diagnosis.worlds import World, flights_world
 
 ROWS = 300
 
@@ -18,7 +18,7 @@ def flights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENTOML_HOME", str(tmp_path_factory.mktemp("bentoml")))
         patch.setenv("GNOMON_ROOT", str(tmp_path_factory.mktemp("root")))
-        world = worlds()[0]
+        world = flights_world()
         with world.stack:
             yield world
 

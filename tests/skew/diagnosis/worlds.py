@@ -36,7 +36,7 @@ from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
 from models.data import flights
 
-__all__ = ["World", "worlds"]
+__all__ = ["World", "flights_world", "worlds"]
 
 Frame = pd.DataFrame
 
@@ -153,7 +153,7 @@ def _numbers(pipeline: Pipeline) -> tuple[Pipeline, list[str]]:
 
 def worlds() -> list[World]:
     """All five."""
-    return [_flights(), _diabetes(), _cancer(), _wine(), _digits()]
+    return [flights_world(), _diabetes(), _cancer(), _wine(), _digits()]
 
 
 def _one_hot() -> Any:
@@ -184,7 +184,8 @@ def _pipeline(
     return build
 
 
-def _flights() -> World:
+def flights_world() -> World:
+    """The one of flights alone, in a fifth of the time."""
     rows = flights(4, 5).dropna(subset=["outcome"])
     rows = rows.iloc[:: len(rows) // 4_000].reset_index(drop=True).iloc[:4_000]
     numbers = ["distance", "temp", "pressure", "wind_speed", "plane_year", "humid", "visib"]

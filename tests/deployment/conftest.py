@@ -1,0 +1,5 @@
+"""Processes of these tests are forked, but where it matters which Gnomon they import."""
+
+from tests.forking import forked_children, fresh_children
+
+__all__ = ["forked_children", "fresh_children"]
