@@ -33,7 +33,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "pipeline/test_model_outputs.py": ("pipeline/methods.py",),
     "cli/test_contract.py": ("artifact/newly_accepted_values.py",),
     "contract/test_inference.py": ("contract/column_inference.py",),
-    "contract/test_dtypes.py": ("contract/intervals.py",),
+    "contract/test_dtypes.py": ("contract/interval_categories.py",),
     "contract/check/test_row_check.py": (
         "contract/check/batches.py",
         "contract/check/checked.py",
@@ -90,7 +90,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     ),
     "skew/test_join.py": ("offline/casts.py",),
     "skew/test_offline.py": (
-        "skew/compose.py",
+        "skew/report_assembly.py",
         "skew/diagnosis/candidates.py",
         "skew/diagnosis/cause_findings.py",
         "skew/diagnosis/diagnose.py",
@@ -142,6 +142,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "service/arrow_records.py",
         "service/duplex.py",
         "service/stream_calls.py",
+        "service/idle_limit.py",
         "service/media_types.py",
         "service/record_answers.py",
         "service/record_sources.py",
@@ -165,9 +166,9 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     ),
     "service/test_client.py": ("service/calls.py",),
     "service/test_connection.py": (
-        "service/exchange.py",
+        "service/asgi_exchange.py",
         "service/framing.py",
-        "service/head.py",
+        "service/request_head.py",
         "service/stream.py",
     ),
     "service/test_front_door.py": ("service/answer_encoding.py", "service/request_handler.py"),

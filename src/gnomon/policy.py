@@ -41,10 +41,10 @@ import msgspec
 import pyarrow as pa
 
 from gnomon.errors import PolicyError
+from gnomon.field_errors import struct_error
 from gnomon.files import refuse_special
 from gnomon.formats import Format, check_version
 from gnomon.name_lists import did_you_mean, listed
-from gnomon.struct_errors import struct_error
 from gnomon.tolerances import ROUNDING, ROUNDING_NEAR_ZERO
 
 __all__ = [

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gnomon.contract import Contract, Feature, Output
 from gnomon.contract.json_values import float_limit, integer_limits
-from gnomon.contract.zones import zone
+from gnomon.contract.time_zones import zone
 
 Record = dict[str, Any]
 

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 from gnomon.contract.dtypes import cells, training_dtype
 from gnomon.contract.feature import Feature
-from gnomon.contract.intervals import interval_text
-from gnomon.contract.zones import with_offset, zone_name
+from gnomon.contract.interval_categories import interval_text
+from gnomon.contract.time_zones import with_offset, zone_name
 from gnomon.errors import ContractError
 
 __all__ = ["arrow_column", "category_values", "numpy_values", "pandas_values", "with_offsets"]

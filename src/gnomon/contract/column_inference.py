@@ -13,8 +13,8 @@ import pyarrow as pa
 from gnomon.contract.contract import Feature, FeatureType
 from gnomon.contract.dtypes import dtype_name, training_dtype
 from gnomon.contract.feature import ItemType, holds
-from gnomon.contract.intervals import interval_text
-from gnomon.contract.zones import zone_name
+from gnomon.contract.interval_categories import interval_text
+from gnomon.contract.time_zones import zone_name
 from gnomon.errors import ContractError
 from gnomon.name_lists import listed
 

@@ -15,9 +15,9 @@ import pyarrow as pa
 from gnomon.contract.feature import Feature, FeatureType, Output, Role, Scalar
 from gnomon.contract.json_values import reader
 from gnomon.errors import ContractError, GnomonError, NewerFormat
+from gnomon.field_errors import struct_error
 from gnomon.files import refuse_special
 from gnomon.formats import Format, check_version
-from gnomon.struct_errors import struct_error
 
 __all__ = [
     "FORMAT",

@@ -31,8 +31,8 @@ from gnomon.contract.json_values import (
     years,
 )
 from gnomon.contract.malformed_json import parse
-from gnomon.contract.ways_out import missing_hint, value_hint
-from gnomon.contract.zones import zone
+from gnomon.contract.remedies import missing_hint, value_hint
+from gnomon.contract.time_zones import zone
 from gnomon.errors import BodyTooLarge, InvalidRequest
 
 __all__ = ["Body", "Decoded", "Decoder", "Row", "read_body"]

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from gnomon.contract.feature import Feature
-from gnomon.contract.intervals import interval
+from gnomon.contract.interval_categories import interval
 from gnomon.errors import ContractError
 
 __all__ = ["Dtype", "cells", "dtype_name", "is_numpy", "training_dtype"]

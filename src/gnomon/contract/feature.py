@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 import pyarrow as pa
 
-from gnomon.contract.zones import zone, zone_name
+from gnomon.contract.time_zones import zone, zone_name
 from gnomon.errors import ContractError
 
 __all__ = [

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from gnomon.contract.feature import DECIMAL_DIGITS, Feature, Scalar
-from gnomon.contract.zones import zone
+from gnomon.contract.time_zones import zone
 from gnomon.errors import Breach, InvalidRequest, ValueRule
 
 __all__ = [

@@ -19,8 +19,8 @@ from gnomon.errors import GnomonError, RolloutError
 from gnomon.policy import Policy
 from gnomon.rollout.decisions import check
 from gnomon.rollout.gate import Gates
-from gnomon.sent_errors import SentError
 from gnomon.settings import Settings
+from gnomon.wire_errors import SentError
 from gnomon.worker.background import enter_background
 from gnomon.worker.spawn import child_environment
 

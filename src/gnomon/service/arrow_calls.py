@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 
 from gnomon.errors import InvalidRequest, MalformedBody, ServerError
-from gnomon.sent_errors import SentError
 from gnomon.service.arrow_messages import ClientMessages
 from gnomon.service.stream_calls import Progress
+from gnomon.wire_errors import SentError
 
 __all__ = ["BatchStream"]
 

@@ -19,7 +19,6 @@ from gnomon.errors import (
     ServerError,
 )
 from gnomon.rollout.history import Event
-from gnomon.sent_errors import SentError
 from gnomon.service.client_rows import Record, Rows, one_record, records
 from gnomon.service.control import (
     ROUTES,
@@ -31,6 +30,7 @@ from gnomon.service.control import (
     StopShadow,
 )
 from gnomon.service.status import Status
+from gnomon.wire_errors import SentError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -426,7 +426,9 @@ def _plain(value: Any) -> Any:
             raise TypeError("expected an array of numbers that JSON can hold, got NaN or infinity")
         return value.tolist()
     if type(value).__name__ == "Interval":
-        from gnomon.contract.intervals import interval_text  # imports pandas, as the caller has
+        from gnomon.contract.interval_categories import (
+            interval_text,  # imports pandas, as the caller has
+        )
 
         return interval_text(value)
     if hasattr(value, "item"):

@@ -13,7 +13,7 @@ import struct
 import msgspec
 import pyarrow as pa
 
-from gnomon.sent_errors import SentError
+from gnomon.wire_errors import SentError
 from gnomon.worker.messages import recv_exactly
 
 __all__ = [

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Protocol, TypeVar
 import msgspec
 
 from gnomon.errors import GnomonError, InvalidRequest, MalformedBody, MethodNotAllowed, UnknownRoute
+from gnomon.field_errors import struct_error
 from gnomon.rollout.history import Event
 from gnomon.service.auth import CONTROL_HINT, check_token
 from gnomon.service.http import (
@@ -21,7 +22,6 @@ from gnomon.service.http import (
     respond,
 )
 from gnomon.service.status import Status
-from gnomon.struct_errors import struct_error
 
 __all__ = ["ROUTES", "Controlled", "Decisions", "Route", "allow", "control"]
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature, Scalar
-from gnomon.contract.zones import zone
+from gnomon.contract.time_zones import zone
 
 __all__ = ["example_row"]
 

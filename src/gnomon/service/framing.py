@@ -10,7 +10,7 @@ import re
 from typing import Protocol
 
 from gnomon.errors import HeadTooLarge, MalformedRequest
-from gnomon.service.head import HEADERS, fields
+from gnomon.service.request_head import HEADERS, fields
 
 __all__ = ["Chunks", "Framing", "Sized"]
 

@@ -49,7 +49,7 @@ from gnomon.service.origins import (
     with_headers,
 )
 from gnomon.service.record_stream import RecordStream, media_type
-from gnomon.service.remembered_heads import RememberedHeads
+from gnomon.service.request_head_cache import RequestHeadCache
 from gnomon.service.runtime import Runtime
 from gnomon.service.status import public
 
@@ -81,7 +81,7 @@ class FrontDoor:
     def __init__(self, inner: ASGI, runtime: Callable[[], Runtime]) -> None:
         self._inner = inner
         self.runtime = runtime
-        self.heads = RememberedHeads()
+        self.heads = RequestHeadCache()
         self._routes: dict[str, tuple[str, ASGI]] = {
             PREDICT: ("POST", self._predict),
             "/": ("GET", self._index),

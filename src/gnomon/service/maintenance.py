@@ -12,9 +12,9 @@ from gnomon.service.orphans import Orphans
 from gnomon.service.recording import Recorder
 from gnomon.service.rollout_follower import RolloutFollower
 from gnomon.service.slice_claim import SliceClaim
+from gnomon.service.slice_tasks import Tasks, in_thread
 from gnomon.service.status_view import StatusView
 from gnomon.service.takeover import Takeover
-from gnomon.service.tasks import Tasks, in_thread
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.storage import Storage

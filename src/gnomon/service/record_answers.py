@@ -8,12 +8,12 @@ import msgspec
 import pyarrow as pa
 
 from gnomon.errors import InvalidRequest
-from gnomon.sent_errors import SentError
 from gnomon.service.answer_encoding import failure
 from gnomon.service.arrow_messages import END
 from gnomon.service.media_types import ARROW, LINES
 from gnomon.service.pending_request import Answer
 from gnomon.service.stream_scoring import RefusedRow, ScoredPart
+from gnomon.wire_errors import SentError
 from gnomon.worker.messages import ERROR, read_batch, scored_schema
 
 __all__ = ["ArrowAnswers", "LineAnswers"]

@@ -17,8 +17,8 @@ from gnomon.service.metrics import Metrics
 from gnomon.service.pending_request import Answer, PendingRequest, promise
 from gnomon.service.recording import Recorder
 from gnomon.service.rollout_follower import RolloutFollower
+from gnomon.service.slice_tasks import Tasks
 from gnomon.service.stream_scoring import StreamScorer
-from gnomon.service.tasks import Tasks
 from gnomon.settings import Settings
 
 __all__ = ["RequestHandler"]

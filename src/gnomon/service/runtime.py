@@ -29,11 +29,11 @@ from gnomon.service.rollout_follower import RolloutFollower
 from gnomon.service.sealing import Sealing
 from gnomon.service.shadow_supervisor import ShadowSupervisor
 from gnomon.service.slice_claim import SliceClaim
+from gnomon.service.slice_tasks import Tasks, close_all, closing
 from gnomon.service.standby import Standby
 from gnomon.service.status import Status
 from gnomon.service.status_view import StatusView
 from gnomon.service.takeover import Takeover
-from gnomon.service.tasks import Tasks, close_all, closing
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 

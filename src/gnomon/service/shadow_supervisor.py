@@ -14,8 +14,8 @@ from gnomon.service.metrics import Metrics
 from gnomon.service.recording import Recorder
 from gnomon.service.shadows import ShadowFeed
 from gnomon.service.slice_claim import SliceClaim
+from gnomon.service.slice_tasks import Tasks, close_all
 from gnomon.service.status import ShadowStatus
-from gnomon.service.tasks import Tasks, close_all
 from gnomon.settings import Settings
 from gnomon.shadow.feed.run import mark_stopped
 from gnomon.shadow.slices import ShadowBeat

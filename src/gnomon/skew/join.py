@@ -18,9 +18,9 @@ from gnomon.offline.paired_rows import Pairs, about, with_columns
 from gnomon.offline.shifts import Shift, Shifted
 from gnomon.policy import Policy
 from gnomon.report import Count, TableUse
-from gnomon.skew.compose import Sides, skew_limit
 from gnomon.skew.consistency.reported_columns import Kind, only
 from gnomon.skew.consistency.tally import Tally
+from gnomon.skew.report_assembly import Sides, skew_limit
 
 __all__ = ["NAMES", "Join"]
 

@@ -19,11 +19,11 @@ from gnomon.offline.rerun import Rerun, refuse_unknown_names, step_columns
 from gnomon.policy import Policy
 from gnomon.report import Diagnosis, Report
 from gnomon.settings import Settings
-from gnomon.skew.compose import compose
 from gnomon.skew.diagnosis.diagnose import Diagnosed, diagnose
 from gnomon.skew.diagnosis.other_environment import other_versions, run_in_environment
 from gnomon.skew.diagnosis.traced_rows import sampled, trace_sample
 from gnomon.skew.join import NAMES, Join
+from gnomon.skew.report_assembly import compose
 from gnomon.worker import WorkerClient
 
 __all__ = ["NOTHING_LEFT", "LazyRerun", "compare_offline"]

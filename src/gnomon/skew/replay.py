@@ -26,13 +26,13 @@ from gnomon.offline.rerun import Rerun, refuse_unknown_names, step_columns
 from gnomon.policy import Policy, Rules
 from gnomon.report import Count, Report
 from gnomon.settings import Settings
-from gnomon.skew.compose import Sides, compose, skew_limit
 from gnomon.skew.consistency.reported_columns import Kind
 from gnomon.skew.consistency.tally import Tally
 from gnomon.skew.diagnosis.diagnose import Diagnosed, diagnose
 from gnomon.skew.diagnosis.other_environment import run_in_environment
 from gnomon.skew.diagnosis.traced_rows import sampled, trace_sample
 from gnomon.skew.offline import NOTHING_LEFT, LazyRerun
+from gnomon.skew.report_assembly import Sides, compose, skew_limit
 from gnomon.worker.messages import ERROR
 
 __all__ = ["replay"]

@@ -19,7 +19,7 @@ import msgspec
 import pyarrow as pa
 
 from gnomon.compat import platform
-from gnomon.sent_errors import SentError
+from gnomon.wire_errors import SentError
 
 __all__ = [
     "ERROR",

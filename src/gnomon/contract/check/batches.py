@@ -17,7 +17,7 @@ from gnomon.contract.check.column_judge import MOST_EXAMPLES, MOST_GOT, BrokenRu
 from gnomon.contract.check.plain_columns import Column, json_values, plain
 from gnomon.contract.feature import Feature
 from gnomon.contract.json_values import shown
-from gnomon.contract.zones import zone_name
+from gnomon.contract.time_zones import zone_name
 
 __all__ = ["Batch", "Frame", "batch_from_records", "batch_from_table", "columns_of", "rows_hit"]
 

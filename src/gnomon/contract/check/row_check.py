@@ -25,7 +25,7 @@ from gnomon.contract.check.tallies import BatchRows, Label, Tallies
 from gnomon.contract.check.units import Trained, suspect_unit, trained
 from gnomon.contract.contract import Contract
 from gnomon.contract.feature import Feature
-from gnomon.contract.ways_out import VALUE_RULES, missing_hint, rule_hint
+from gnomon.contract.remedies import VALUE_RULES, missing_hint, rule_hint
 from gnomon.errors import InvalidRequest
 
 __all__ = ["Check", "check_frame"]

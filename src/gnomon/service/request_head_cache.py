@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gnomon.service.head import Head
+from gnomon.service.request_head import Head
 
-__all__ = ["RememberedHeads"]
+__all__ = ["RequestHeadCache"]
 
 MOST_HEADS = 512
 """The most heads remembered; one more clears the cache."""
@@ -13,8 +13,10 @@ MOST_BYTES = 4_096
 REQUEST_ID = b"x-request-id"
 
 
-class RememberedHeads(dict[bytes, Head]):
-    """The heads of plain requests by their lasting bytes: see :func:`gnomon.service.head.lasting`.
+class RequestHeadCache(dict[bytes, Head]):
+    """The heads of plain requests by their lasting bytes.
+
+    See :func:`gnomon.service.request_head.lasting`.
 
     A remembered head does not contain the request id, which is new in each request.
     """

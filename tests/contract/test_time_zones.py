@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from gnomon.contract.zones import with_offset, zone
+from gnomon.contract.time_zones import with_offset, zone
 from gnomon.errors import ContractError
 
 NOON = dt.datetime(2013, 7, 1, 12)

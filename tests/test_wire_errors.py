@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.sent_errors``: errors that another process raised."""
+"""Mirrors ``gnomon.wire_errors``: errors that another process raised."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from gnomon import errors
 from gnomon.errors import GnomonError, LogUnavailable, ServerError
 from gnomon.log.layout import StreamBusy
-from gnomon.sent_errors import SentError
+from gnomon.wire_errors import SentError
 
 KINDS = [
     kind

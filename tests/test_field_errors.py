@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 import pytest
 
-from gnomon.struct_errors import struct_error
+from gnomon.field_errors import struct_error
 
 
 class Part(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from gnomon.compat.uvicorn import RequestResponseCycle
-from gnomon.service.head import Head
 from gnomon.service.http import Scope
+from gnomon.service.request_head import Head
 
 __all__ = ["Exchange", "Wire"]
 
