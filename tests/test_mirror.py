@@ -20,7 +20,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "artifact/test_vendoring.py": ("artifact/installed_packages.py",),
     "artifact/test_refusals.py": (
         "artifact/allowances.py",
-        "artifact/beside_columns.py",
+        "artifact/frame_extras.py",
         "artifact/experimental.py",
         "artifact/metadata_routing.py",
         "artifact/outside_reads.py",

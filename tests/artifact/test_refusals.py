@@ -298,8 +298,8 @@ CASES = {
     ),
     "the class of the frame": Case(
         lambda users: (users.ByClass(), users.Table(X), None),
-        "takes more of the frame than its columns: its class",
-        r"X is a users_steps\.Table, and of requests a pandas\.DataFrame is made",
+        "uses more of the frame than its columns: its class",
+        r"X is a users_steps\.Table, and requests become a pandas\.DataFrame",
     ),
     "the labels of the index": Case(
         lambda users: (users.ByLabel(), X.set_index(pd.Index([f"c{n}" for n in X.index])), None),
@@ -315,7 +315,7 @@ CASES = {
     ),
     "a step that changes its input": Case(
         lambda users: (users.InPlace(), X.copy(), None),
-        "changes the rows that it is given",
+        "modifies the rows it is given",
         r"X = X\.copy\(\)",
         "column `a`",
     ),

@@ -1,8 +1,8 @@
-"""Whether a module that this process has imported runs the source that an artifact holds.
+"""Check whether a module imported in this process is the code that an artifact holds.
 
-A notebook that packs a pipeline has imported the user's modules already, and an artifact that it
-then loads brings its own copies. Where the two are the same code, the imported modules are used:
-their classes are those of the pipelines that the notebook holds.
+A notebook that packs a pipeline has already imported the user's modules, and an artifact that it
+loads afterwards brings copies of them. If both are the same code, the imported modules are used, so
+that their classes are those of the pipelines in the notebook.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ __all__ = ["codes_of", "edited_since_import", "place_of"]
 
 
 def codes_of(source: bytes, file: str) -> frozenset[CodeType]:
-    """The code of every function and class body in some source."""
+    """Return the code objects of every function and class body in a source file."""
     return frozenset(_nested(compile(source, file, "exec", dont_inherit=True)))
 
 
 def edited_since_import(module: ModuleType, codes: frozenset[CodeType]) -> str | None:
-    """A function or method that a module has from its file, and that is not among these codes.
+    """Return a function or method of a module whose code is not among ``codes``; None if all are.
 
-    The file may have been edited after the module was imported, and the bytes on disk are not
-    what runs then. What decorators make, or what is defined elsewhere, is not looked at, nor are
-    constants: the golden rows are.
+    If the file was edited after the module was imported, what runs is not what is on disk.
+    Functions that decorators create or that are defined elsewhere are not checked, and neither are
+    constants; the golden rows detect those.
     """
     file = getattr(module, "__file__", None)
     for function in _functions(vars(module), module.__name__, set()):
@@ -37,7 +37,7 @@ def edited_since_import(module: ModuleType, codes: frozenset[CodeType]) -> str |
 
 
 def place_of(module: ModuleType) -> Path | None:
-    """The file a module was imported from; the folder of a namespace package."""
+    """Return the file that a module was imported from, or the folder of a namespace package."""
     if file := getattr(module, "__file__", None):
         return Path(file)
     folders = list(getattr(module, "__path__", ()))
@@ -52,7 +52,7 @@ def _nested(code: CodeType) -> Iterator[CodeType]:
 
 
 def _functions(names: Any, module: str, seen: set[int]) -> Iterator[FunctionType]:
-    """The functions and methods in a namespace that say they are of this module."""
+    """Yield the functions and methods in a namespace whose ``__module__`` is this module."""
     for value in list(names.values()):
         if isinstance(value, type):
             if value.__module__ == module and id(value) not in seen:
@@ -65,7 +65,7 @@ def _functions(names: Any, module: str, seen: set[int]) -> Iterator[FunctionType
 
 
 def _unwrapped(value: Any) -> Iterator[FunctionType]:
-    """The functions behind a method, a property, or a decorator that says what it wraps."""
+    """Yield the functions of a method or a property, and those that a decorator wraps."""
     if isinstance(value, staticmethod | classmethod):
         yield from _unwrapped(value.__func__)
     elif isinstance(value, property):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from gnomon.artifact.beside_columns import changed_rows, made_of, reads_beside_columns
+from gnomon.artifact.frame_extras import changed_rows, made_of, reads_frame_extras
 from gnomon.contract.contract import Contract
 from gnomon.contract.frames import as_input, from_frame, to_frame
 from gnomon.errors import GnomonError, PackRefused
@@ -65,7 +65,7 @@ def _check(pipeline: Any, rows: pd.DataFrame, contract: Contract) -> None:
         except Exception:  # the user's code
             return True
 
-    if (refusal := reads_beside_columns(rows, differs)) is not None:
+    if (refusal := reads_frame_extras(rows, differs)) is not None:
         raise refusal
     travelled = to_frame(from_frame(rows, contract), contract)
     served = ask(travelled)

@@ -1,8 +1,8 @@
 """Columns of the training frame that the pipeline does not read.
 
-A pipeline that picks its columns first, as a ``ColumnTransformer`` with ``remainder="drop"`` does,
-is fitted on frames with any others. Requests need not bring those: a contract that asked for them
-would refuse every client that does not know what nobody uses.
+A pipeline that selects its columns first, as a ``ColumnTransformer`` with ``remainder="drop"``
+does, can be fitted on frames with additional columns. Requests need not bring these, so the
+contract does not have them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gnomon.pipeline.methods import method
 __all__ = ["ROWS_ASKED", "UnusedColumnWarning", "answers", "same_answers", "without_unused"]
 
 ROWS_ASKED = 50
-"""Rows whose answers say whether the pipeline uses a column."""
+"""Rows that are tried to find the columns that seem unused."""
 
 _ROWS_CONFIRMED = 100_000
 """Rows on which the columns that seem unused must change nothing: all of most training frames, as a
@@ -42,13 +42,13 @@ class UnusedColumnWarning(UserWarning):
 def without_unused(
     pipeline: Any, table: TrainingTable, kept: Collection[str], stacklevel: int
 ) -> TrainingTable:
-    """A frame without the columns that the pipeline answers the same without.
+    """Return the table without the columns that make no difference to the answers.
 
     Args:
         pipeline: a fitted pipeline.
-        table: what it was fitted on, and what is carried beside it.
-        kept: columns that the contract must have all the same, such as the entity key.
-        stacklevel: of the warning.
+        table: the training table.
+        kept: columns that the contract must have in any case, such as the entity key.
+        stacklevel: the warning's, as for ``warnings.warn``.
 
     Warns:
         UnusedColumnWarning: a column is left out.
@@ -85,7 +85,7 @@ def without_unused(
 
 
 def answers(pipeline: Any, rows: Any) -> Any:
-    """What the pipeline answers; None if it raises."""
+    """Return the pipeline's answers; None if it raises."""
     for role in ("probability", "prediction", "value", "score"):
         found = method(pipeline, role)
         if found is not None:
@@ -94,7 +94,7 @@ def answers(pipeline: Any, rows: Any) -> Any:
 
 
 def same_answers(one: Any, other: Any) -> bool:
-    """Whether two answers are the same, up to the order in which sums are added."""
+    """Return whether two answers are equal, up to rounding by the order of summation."""
     if one is None or other is None:
         return False
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
@@ -116,7 +116,7 @@ def same_answers(one: Any, other: Any) -> bool:
 
 
 def _unsendable(table: TrainingTable, columns: Iterable[Any]) -> dict[Any, ContractError]:
-    """The columns that requests cannot bring, and why."""
+    """Return the columns that requests cannot bring, each with the reason."""
     found = dict[Any, ContractError]()
     for name in columns:
         try:
@@ -127,13 +127,13 @@ def _unsendable(table: TrainingTable, columns: Iterable[Any]) -> dict[Any, Contr
 
 
 def _unused(pipeline: Any, frame: pd.DataFrame, columns: list[Any]) -> list[Any]:
-    """The columns without which, and whatever is in which, the first step gives the same."""
+    """Return the columns whose absence and values change nothing in the first step's output."""
     step = _first_step(pipeline)
     some = frame.iloc[:ROWS_ASKED]
     given = _tried(step, some)
     one_more = some.assign(**{_ONE_MORE: 0.0})
     if given is None or not same_answers(given, _tried(step, one_more)):
-        return []  # as scikit-learn's own do, it wants the very columns that it was fitted on
+        return []  # like most of scikit-learn's, it accepts only the columns it was fitted on
 
     def search(names: list[Any]) -> list[Any]:
         if not names or same_answers(given, _tried(step, some.drop(columns=names))):
@@ -159,7 +159,7 @@ def _unused(pipeline: Any, frame: pd.DataFrame, columns: list[Any]) -> list[Any]
 
 
 def _first_step(pipeline: Any) -> Callable[[Any], Any]:
-    """What reads the columns: the first step that does something, or the whole."""
+    """Return the first step that does something, or the complete pipeline if it has one step."""
     steps = [
         step for _, step in getattr(pipeline, "steps", ()) if step not in (None, "passthrough")
     ]
@@ -178,7 +178,7 @@ def _tried(call: Callable[[Any], Any], rows: Any) -> Any:
 
 
 def _other_values(frame: pd.DataFrame, names: list[Any]) -> pd.DataFrame:
-    """With other values in some columns, of the same dtypes: such as no row had, or another's."""
+    """Return the frame with other values of the same dtypes in some columns."""
     other = frame.copy()
     for name in names:
         column = frame[name]

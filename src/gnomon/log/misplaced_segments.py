@@ -1,7 +1,7 @@
-"""Segments in another stream, or under another number, than they were written: whose they are.
+"""Segments that are in another stream, or have another number, than when they were written.
 
-A backup that is restored file by file, or a script that renames, exchanges files. Nothing of such a
-segment is lost: its header says where it belongs. So repair puts it there if that place is empty.
+Restoring a backup file by file, or a script that renames files, can exchange segments. Nothing is
+lost then, as the header of each says where it belongs; repair moves it there if that place is free.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Misplaced(NamedTuple):
     """A segment that was in the wrong place.
 
     Attributes:
-        path: where it is now.
-        home: the slice, the stream, its folder's identity and the segment that its header names.
+        path: its current path.
+        home: the slice, stream, identity of the folder and segment that its header names.
     """
 
     path: Path
@@ -34,7 +34,7 @@ class Misplaced(NamedTuple):
 
 
 def set_aside_misplaced(streams: list[Path]) -> Iterator[Misplaced]:
-    """Move what is in the wrong place out of its stream.
+    """Move misplaced segments out of their streams, and yield them.
 
     Raises:
         OSError: the disk refuses.
@@ -51,11 +51,11 @@ def set_aside_misplaced(streams: list[Path]) -> Iterator[Misplaced]:
 
 
 def put_back(segment: Segment, found: list[Misplaced]) -> bool:
-    """Put a segment whose file is gone into its place again; whether it was found in another.
+    """Restore a missing segment from those that were set aside; return whether it was among them.
 
     Args:
-        segment: it was closed, or is the last that its dead writer had synced.
-        found: what was set aside; it is taken from there.
+        segment: a closed segment, or the last one that a dead writer had synced.
+        found: the segments that were set aside; a restored one is removed from the list.
 
     Raises:
         OSError: the disk refuses.
@@ -70,7 +70,7 @@ def put_back(segment: Segment, found: list[Misplaced]) -> bool:
 
 
 def _takes_place(path: Path, segment: Segment) -> bool:
-    """Move a file to a segment's place, unless it is damaged or the place is taken."""
+    """Move a file to a segment's path, unless it is damaged or the path exists."""
     with contextlib.suppress(FileExistsError, LogError):
         os.link(path, segment.path)
         try:

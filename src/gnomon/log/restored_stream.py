@@ -1,8 +1,8 @@
-"""A stream's folder that is older than what was sealed of it, as one restored from a backup.
+"""Detect a stream's folder that is older than what was sealed of it, as after restoring a backup.
 
-Its newest segment is never sealed, so a folder whose newest number was is an older one. If its
-writer went on from there, its segments would have the numbers of others that are in the table, and
-be taken for these.
+The newest segment of a stream is never sealed. So if the newest number in the folder was sealed,
+the folder is an old version. A writer that continued from there would reuse numbers of segments
+that are in the table, and its segments would be removed as already sealed.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ _logger = logging.getLogger("gnomon.log")
 
 
 def sealed_number(settings: Settings, folder: Path) -> int:
-    """The number of the last segment that was sealed of a stream; -1 for none, or if that is not
-    known because the storage root or a ledger cannot be read.
+    """Return the number of the last sealed segment of a stream.
+
+    It is -1 if none was sealed, or if the storage root or a ledger cannot be read.
 
     Args:
-        settings: where the ledgers are.
-        folder: the stream's.
+        settings: they name the storage root with the ledgers.
+        folder: the stream's folder.
     """
     spool = folder.parent.parent
     try:
         ledgers = read_ledgers(Storage(settings), spool.name, spool)
     except (LogError, StorageError) as error:
-        _logger.warning("cannot tell what was sealed of %s: %s", folder, error)
+        _logger.warning("it is unknown what was sealed of %s: %s", folder, error)
         return -1
     name, identity = f"{folder.parent.name}/{folder.name}", stream_identity(folder)
     found = (ledger.streams.get(name) for ledger in ledgers.values())
@@ -42,6 +43,6 @@ def sealed_number(settings: Settings, folder: Path) -> int:
 
 
 def is_restored(settings: Settings, folder: Path) -> bool:
-    """Whether a stream's folder is older than what was sealed of it."""
+    """Return whether a stream's folder is older than what was sealed of it."""
     segments = stream_segments(folder)
     return bool(segments) and segments[-1].sequence <= sealed_number(settings, folder)

@@ -1,4 +1,4 @@
-"""How long a client of a stream may do nothing: neither send more nor take an answer."""
+"""The limit on how long a client of a stream may neither send data nor read answers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["IdleLimit"]
 class IdleLimit:
     """A limit on the time without progress in either direction.
 
-    A client that is busy with answers sends nothing for a while, and one that waits for an answer
-    before it sends the next record can do nothing at all. Neither is idle: the time begins anew
-    with whatever comes or is taken, and does not run while the client is owed an answer, or has one
-    to take. Of one that takes none the system resets the connection.
+    A client that processes answers sends nothing for a while, and one that waits for an answer
+    before it sends the next record cannot do anything. Neither is idle: the time restarts whenever
+    data is received or read by the client, and it is paused while an answer is due or unread. If a
+    client never reads, the operating system resets the connection.
 
     Args:
         seconds: the limit.
-        unread: how many bytes were sent that the client has not taken.
+        unread: returns how many bytes were sent that the client has not read.
     """
 
     def __init__(self, seconds: float, unread: Callable[[], int]) -> None:
@@ -32,25 +32,25 @@ class IdleLimit:
         self._waits: asyncio.Timeout | None = None
 
     def moved(self) -> None:
-        """The client sent something, or took something."""
+        """Restart the time: the client sent or read something."""
         self._since = self._loop.time()
         self._set()
 
     def owe(self) -> None:
-        """The client waits for the server: for an answer, or for room in what it reads from."""
+        """Pause the time: the client waits for an answer, or for the server to read more."""
         self._owed += 1
         self._set()
 
     def settle(self) -> None:
-        """It no longer waits for what :meth:`owe` was called for."""
+        """End one pause that :meth:`owe` began."""
         self._owed -= 1
         self.moved()
 
     async def receive(self, receive: Receive) -> Message:
-        """What the client sends next.
+        """Return the next message from the client.
 
         Raises:
-            RequestTimeout: it did nothing for too long.
+            RequestTimeout: the client was idle for too long.
         """
         while True:
             self.moved()

@@ -1,4 +1,4 @@
-"""What a pipeline takes from a frame beside the values of its columns, which no request brings."""
+"""What a pipeline reads from a frame in addition to its columns; requests do not bring it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ import pandas as pd
 from gnomon.errors import PackRefused
 from gnomon.name_lists import listed
 
-__all__ = ["changed_rows", "made_of", "reads_beside_columns"]
+__all__ = ["changed_rows", "made_of", "reads_frame_extras"]
 
 _SHOWN = 5
 
 
-def reads_beside_columns(
+def reads_frame_extras(
     rows: pd.DataFrame, differs: Callable[[pd.DataFrame], bool]
 ) -> PackRefused | None:
-    """The refusal of a pipeline that answers otherwise without the frame's class, its ``attrs`` or
-    its index.
+    """Refuse a pipeline whose answers depend on the frame's class, its ``attrs`` or its index.
 
     Args:
-        rows: of the training frame.
-        differs: whether a frame of the same columns is answered otherwise, or raises.
+        rows: rows of the training frame.
+        differs: whether the answers for a frame of the same columns differ, or it raises.
+
+    Returns:
+        The refusal; None if the answers depend on none of them.
     """
     for plain, message, hint in _without(rows):
         if differs(plain):
@@ -33,18 +35,18 @@ def reads_beside_columns(
 
 
 def made_of(X: Any) -> str:  # noqa: N803
-    """What a class of frames that is not pandas' own means for requests; empty for pandas' own."""
+    """Return what to do about a frame of another class than pandas' own; empty for pandas' own."""
     kind = type(X)
     if not isinstance(X, pd.DataFrame) or kind is pd.DataFrame:
         return ""
     return (
-        f"X is a {kind.__module__}.{kind.__qualname__}, and of requests a pandas.DataFrame is "
-        "made: make one of its class in the first step, and fit the pipeline on a pandas.DataFrame"
+        f"X is a {kind.__module__}.{kind.__qualname__}, and requests become a pandas.DataFrame: "
+        "convert it in the first step, and fit the pipeline on a pandas.DataFrame"
     )
 
 
 def changed_rows(call: Callable[[Any], Any], given: Any) -> PackRefused | None:
-    """The refusal of a pipeline that changes the rows that it is asked about."""
+    """Refuse a pipeline that modifies the rows it is given; None if it does not."""
     before = given.copy()
     call(given)
     if isinstance(given, pd.DataFrame):
@@ -59,19 +61,19 @@ def changed_rows(call: Callable[[Any], Any], given: Any) -> PackRefused | None:
     if not what:
         return None
     return PackRefused(
-        "the pipeline changes the rows that it is given, so that it answers them otherwise when it "
-        "is asked again",
+        "the pipeline modifies the rows it is given, so it answers them differently the second "
+        "time",
         where=what,
         hint="let the step that does it work on a copy: X = X.copy()",
     )
 
 
 def _without(rows: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, str, str]]:
-    """The rows with less and less beside their columns, and what it means if that matters."""
+    """Yield the rows without one more extra each time, with the message and hint if it matters."""
     plain = rows
     if made := made_of(rows):
         plain = pd.DataFrame(plain)
-        yield plain, "the pipeline takes more of the frame than its columns: its class", made
+        yield plain, "the pipeline uses more of the frame than its columns: its class", made
     if rows.attrs:
         plain = plain.copy()
         plain.attrs = {}
