@@ -75,7 +75,7 @@ def test_a_dictionary_comes_back(learned: dict[Any, Any]) -> None:
     [
         pd.Interval(0.5, 2, closed="left"),
         range(1, 9, 2),
-        frozenset({"a", "b"}),
+        frozenset({2, 1}),
     ],
     ids=repr,
 )
