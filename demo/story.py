@@ -33,7 +33,7 @@ async def tell(output: DemoOutput, place: Place, most: int | None) -> None:
     rows = list(records(flights(4)))[:most]
     later = max(len(rows) // 4, min(2_000, len(rows) // 2))
     first, last = rows[:-later], rows[-later:]
-    gnomon.promote(gnomon.Settings.read(), "flights", LIVE, by=BY, why="the first model")
+    gnomon.promote(LIVE, by=BY, why="the first model")
     with serving(place.root, place.storage) as server:
         async with gnomon.AsyncClient(server.url, control_token=place.token, by=BY) as client:
             stage = Stage(output, place, server.url, client)

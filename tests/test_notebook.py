@@ -165,7 +165,7 @@ def test_a_notebook_s_tour_of_one_deployment(deployed: Trips) -> None:
     assert history.to_frame()["artifact"].tolist() == [tag]
     assert history.state.live == tag
     assert len(history) == 1
-    assert gnomon.answering(deployed.settings, "trips") == [(tag, "live")]
+    assert gnomon.answering() == [(tag, "live")]
     why = gnomon.diagnose("trips")
     assert why.agrees
     assert why.to_frame()["diverged"].sum() == 0

@@ -53,7 +53,7 @@ def checks() -> None:
     assert_type(leakage.to_frame(), pd.DataFrame)
 
 
-def rollout(settings: gnomon.Settings) -> None:
+def rollout(policy: gnomon.Policy, settings: gnomon.Settings) -> None:
     gates = gnomon.check_gates("trips:2")
     assert_type(gates, gnomon.Gates)
     assert_type(gates.verdict, Literal["pass", "fail", "unknown"])
@@ -64,8 +64,12 @@ def rollout(settings: gnomon.Settings) -> None:
     reports = gnomon.saved_reports("trips", last=10)
     assert_type(reports, gnomon.SavedReports)
     assert_type(reports[0].page, str)
-    assert_type(gnomon.promote(settings, "trips", "trips:2", why="faster"), gnomon.Event)
-    answering = gnomon.answering(settings, "trips")
+    assert_type(gnomon.promote("trips:2", policy=policy, why="faster"), gnomon.Event)
+    assert_type(gnomon.start_shadow("trips:2", 0.5, settings=settings), gnomon.Event)
+    assert_type(gnomon.stop_shadow("trips:2", by="ann"), gnomon.Event)
+    assert_type(gnomon.rollback(why="slower"), gnomon.Event)
+    gnomon.promote("trips:2", ask=print)  # type: ignore[call-arg]
+    answering = gnomon.answering("trips")
     assert_type(answering, list[tuple[str, Literal["live", "shadow"]]])
 
 

@@ -42,15 +42,15 @@ if TYPE_CHECKING:
     from gnomon.rollout import diagnose as diagnose
     from gnomon.rollout import measure_drift as measure_drift
     from gnomon.rollout import open_log as open_log
-    from gnomon.rollout import promote as promote
     from gnomon.rollout import replay as replay
-    from gnomon.rollout import rollback as rollback
     from gnomon.rollout import rollout_history as rollout_history
     from gnomon.rollout import saved_reports as saved_reports
-    from gnomon.rollout import start_shadow as start_shadow
-    from gnomon.rollout import stop_shadow as stop_shadow
     from gnomon.rollout.gate import Gates as Gates
     from gnomon.rollout.history import Event as Event
+    from gnomon.rollout.public_decisions import promote as promote
+    from gnomon.rollout.public_decisions import rollback as rollback
+    from gnomon.rollout.public_decisions import start_shadow as start_shadow
+    from gnomon.rollout.public_decisions import stop_shadow as stop_shadow
     from gnomon.service.client import AsyncClient as AsyncClient
     from gnomon.service.client import Client as Client
     from gnomon.service.status import Live as Live
@@ -147,14 +147,14 @@ _HOMES = {
     "open_log": "rollout",
     "outputs": "pipeline",
     "pack": "artifact",
-    "promote": "rollout",
+    "promote": "rollout.public_decisions",
     "replay": "rollout",
-    "rollback": "rollout",
+    "rollback": "rollout.public_decisions",
     "rollout_history": "rollout",
     "saved_reports": "rollout",
-    "start_shadow": "rollout",
+    "start_shadow": "rollout.public_decisions",
     "step_outputs": "artifact",
-    "stop_shadow": "rollout",
+    "stop_shadow": "rollout.public_decisions",
 }
 
 __getattr__ = lazy(__name__, _HOMES)

@@ -13,7 +13,7 @@ from gnomon.artifact import inspect
 from gnomon.errors import SettingsError
 from gnomon.policy import Policy
 from gnomon.report import Report
-from gnomon.rollout.defaults import answering, find_artifact, find_model, find_role
+from gnomon.rollout.defaults import find_artifact, find_model, find_role
 from gnomon.settings import Settings
 from gnomon.skew import last_replay
 from gnomon.storage import Storage
@@ -84,7 +84,7 @@ def test_what_is_left_unsaid_is_looked_up(deployed: Trips, pack: Pack) -> None:
     assert find_model(settings) == "trips"
     assert find_artifact(settings, "trips").tag == live.tag
     assert (find_role(settings, live), find_role(settings, shadow)) == ("live", "shadow")
-    assert answering(settings, "trips") == [(live.tag, "live"), (shadow.tag, "shadow")]
+    assert gnomon.answering("trips") == [(live.tag, "live"), (shadow.tag, "shadow")]
     Storage(settings).write("rollout/other/000000.json", b"{}")
     with pytest.raises(SettingsError, match="several models: other, trips"):
         find_model(settings)

@@ -88,15 +88,14 @@ def _promote(
 def _check(artifact: str, policy: Path | None, as_json: bool) -> None:
     import msgspec
 
-    from gnomon import rollout
     from gnomon.cli.console import print_json, wait
     from gnomon.cli.rollout_target import settings_here
     from gnomon.cli.show.gates import show_gates
     from gnomon.policy import find_policy
+    from gnomon.rollout.queries import check_gates
 
-    model = artifact.partition(":")[0]
     with wait("evaluating the gates"):
-        found = rollout.check(settings_here(), model, artifact, find_policy(policy))
+        found = check_gates(artifact, policy=find_policy(policy), settings=settings_here())
     if as_json:
         print_json({"verdict": found.verdict, **msgspec.structs.asdict(found)})
     else:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from gnomon import rollout
 from gnomon.cli.options import me
 from gnomon.errors import HistoryDamaged
-from gnomon.policy import find_policy
+from gnomon.rollout import public_decisions
 from gnomon.rollout.history import Event, read_history
 from gnomon.service.deployment_overview import reported
 from gnomon.service.status import Status
@@ -25,35 +24,26 @@ class RolloutAtRoot:
     def start_shadow(
         self, artifact: str, fraction: float | None, *, same: bool, force: bool, why: str | None
     ) -> Event:
-        policy = find_policy()
-        return rollout.start_shadow(
-            self._settings,
-            self._model,
+        return public_decisions.start_shadow(
             artifact,
-            fraction=policy.sampling.fraction if fraction is None else fraction,
-            policy=policy,
+            fraction,
             same=same,
             force=force,
             by=me(),
             why=why,
+            settings=self._settings,
         )
 
     def stop_shadow(self, artifact: str, *, why: str | None) -> Event:
-        return rollout.stop_shadow(self._settings, self._model, artifact, by=me(), why=why)
+        return public_decisions.stop_shadow(artifact, by=me(), why=why, settings=self._settings)
 
     def promote(self, artifact: str, *, force: bool, why: str | None) -> Event:
-        return rollout.promote(
-            self._settings,
-            self._model,
-            artifact,
-            policy=find_policy(),
-            force=force,
-            by=me(),
-            why=why,
+        return public_decisions.promote(
+            artifact, force=force, by=me(), why=why, settings=self._settings
         )
 
     def rollback(self, *, why: str | None) -> Event:
-        return rollout.rollback(self._settings, self._model, by=me(), why=why)
+        return public_decisions.rollback(self._model, by=me(), why=why, settings=self._settings)
 
     def pending(self, event: Event) -> str | None:
         return "It takes effect when a server with this storage root runs."

@@ -1,7 +1,9 @@
 """The rollout: the recorded decisions, the gates of a promotion, and the checks behind the gates.
 
 Functions such as ``rollout.promote(settings, "flights", "flights:latest")`` are imported on first
-use, because reading the history does not need the gates.
+use, because reading the history does not need the gates. The decisions are those of
+:mod:`gnomon.rollout.decisions`, for servers; users have
+:mod:`gnomon.rollout.public_decisions` as ``gnomon.promote`` and so on.
 """
 
 from __future__ import annotations
@@ -12,10 +14,10 @@ from gnomon.lazy_imports import lazy
 
 if TYPE_CHECKING:
     from gnomon.rollout.decisions import check, promote, rollback, start_shadow, stop_shadow
-    from gnomon.rollout.defaults import answering
     from gnomon.rollout.queries import (
         DriftCheck,
         RolloutHistory,
+        answering,
         check_contract,
         check_gates,
         check_leakage,
@@ -52,7 +54,7 @@ _HOMES = {
     "DriftCheck": "queries",
     "RolloutHistory": "queries",
     "SkewCheck": "skew_checks",
-    "answering": "defaults",
+    "answering": "queries",
     "check": "decisions",
     "check_contract": "queries",
     "check_gates": "queries",

@@ -12,7 +12,7 @@ from gnomon.rollout.history import Event, fold, open_history
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
-__all__ = ["answering", "find_artifact", "find_model", "find_role"]
+__all__ = ["find_artifact", "find_model", "find_role"]
 
 
 def find_model(settings: Settings) -> str:
@@ -56,17 +56,6 @@ def find_role(settings: Settings, artifact: Artifact) -> Role:
     """Return the role of the answers to use: live unless the artifact was only ever a shadow."""
     kinds = {e.kind for e in _events(settings, artifact.name) if e.artifact == artifact.tag}
     return "shadow" if kinds and not kinds & {"promote", "rollback"} else "live"
-
-
-def answering(settings: Settings, model: str) -> list[tuple[str, Role]]:
-    """Return the live artifact, then the running shadows in the order they were started.
-
-    Raises:
-        HistoryDamaged, NewerFormat: the rollout history cannot be read.
-    """
-    state = fold(_events(settings, model))
-    live: list[tuple[str, Role]] = [(state.live, "live")] if state.live else []
-    return [*live, *((tag, "shadow") for tag in state.shadows)]
 
 
 def _events(settings: Settings, model: str) -> list[Event]:

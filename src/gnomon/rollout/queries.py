@@ -32,6 +32,7 @@ from gnomon.settings import Settings
 __all__ = [
     "DriftCheck",
     "RolloutHistory",
+    "answering",
     "check_contract",
     "check_gates",
     "check_leakage",
@@ -120,6 +121,32 @@ def rollout_history(
     history = open_history(settings, model or find_model(settings))
     history.refresh()
     return RolloutHistory(history.model, tuple(history.events), history.state)
+
+
+def answering(
+    model: str | None = None, *, settings: Settings | None = None
+) -> list[tuple[str, Role]]:
+    """Return the live artifact, then the running shadows in the order they were started.
+
+    Args:
+        model: the model; the only one under the storage root when not given.
+        settings: settings with the storage root; read from the environment when not given.
+
+    Returns:
+        Tags with their roles, ``live`` or ``shadow``.
+
+    Raises:
+        HistoryDamaged, NewerFormat: the history cannot be read.
+        SettingsError: no model is given, and there is none, or more than one.
+
+    Example::
+
+        for tag, role in gnomon.answering("flights"):
+            print(tag, role, gnomon.replay(tag, role=role).report.verdict)
+    """
+    state = rollout_history(model, settings=settings).state
+    live: list[tuple[str, Role]] = [(state.live, "live")] if state.live else []
+    return [*live, *((tag, "shadow") for tag in state.shadows)]
 
 
 def saved_reports(
