@@ -38,7 +38,7 @@ def skew(policy: gnomon.Policy, settings: gnomon.Settings) -> None:
 
 
 def drift() -> None:
-    check = gnomon.measure_drift("trips", by="carrier")
+    check = gnomon.measure_drift("trips", split_by="carrier", step_rows=0)
     assert_type(check, gnomon.DriftCheck)
     assert_type(check.report, gnomon.DriftReport)
     assert_type(check.to_frame(), pd.DataFrame)

@@ -87,7 +87,7 @@ def test_it_is_served_shadowed_replayed_and_compared(
     assert offline.report.verdict == "ok"
     assert offline.report.coverage.compared == len(ROWS) + 1
     assert {column.name for column in offline.report.columns} >= set(expected.schema.names)
-    drift = gnomon.measure_drift(tag, steps=0, policy=gnomon.Policy(), settings=settings)
+    drift = gnomon.measure_drift(tag, step_rows=0, policy=gnomon.Policy(), settings=settings)
     measured = {column.name for column in drift.report.columns if column.kind == "output"}
     assert measured == set(expected.schema.names)
 

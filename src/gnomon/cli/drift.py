@@ -52,8 +52,8 @@ def command(
     with counting("rows counted") as advance:
         check = measure_drift(
             which,
-            by=by,
-            steps=steps,
+            split_by=by,
+            step_rows=steps,
             role=role,
             start=start,
             end=end,

@@ -196,8 +196,8 @@ def check_gates(
 def measure_drift(
     which: str,
     *,
-    by: str | None = None,
-    steps: int = STEP_ROWS,
+    split_by: str | None = None,
+    step_rows: int = STEP_ROWS,
     role: Role | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
@@ -210,8 +210,9 @@ def measure_drift(
 
     Args:
         which: the artifact whose answers are used: a tag, or a model's name for its live artifact.
-        by: a feature to split the rows by.
-        steps: how many rows to run again, step by step, for the transformed columns.
+        split_by: a feature to split the rows by.
+        step_rows: how many rows to run again, step by step, for the transformed columns; 0 for
+            none.
         role: its answers as ``live`` or as ``shadow``. When not given: live if it ever was.
         start: rows that arrived from this time on; UTC when it has no zone.
         end: rows that arrived before this time.
@@ -223,7 +224,7 @@ def measure_drift(
     Raises:
         ArtifactError, UnknownArtifact: the artifact does not pass inspection.
         LogError: there is no log of the model.
-        PolicyError: ``by`` is not a feature.
+        PolicyError: ``split_by`` is not a feature.
     """
     settings = settings or Settings.read()
     artifact = find_artifact(settings, which)
@@ -234,8 +235,8 @@ def measure_drift(
         role=role or find_role(settings, artifact),
         start=start,
         end=end,
-        by=by,
-        steps=steps,
+        by=split_by,
+        steps=step_rows,
         settings=settings,
         progress=progress,
     )

@@ -61,7 +61,7 @@ def replay(
     policy: Policy | None = None,
     settings: Settings | None = None,
     python: str | None = None,
-    why: bool = False,
+    trace: bool = False,
     save_as: Path | str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> SkewCheck:
@@ -77,7 +77,7 @@ def replay(
         policy: the tolerances and limits; when not given, those of the deployment in this folder.
         settings: settings with the storage root; read from the environment when not given.
         python: the interpreter of another environment to run the rows in.
-        why: trace a sample of the diverging rows to find the cause.
+        trace: run a sample of the diverging rows step by step, to find the cause.
         save_as: where to save the report; when not given, ``reports/`` of the storage root.
         progress: called with the number of logged rows run since the last call.
 
@@ -104,7 +104,7 @@ def replay(
         limit=limit,
         settings=settings,
         python=python,
-        why=why,
+        why=trace,
         progress=progress,
     )
     return _kept(report, settings, save_as)
@@ -215,7 +215,7 @@ def diagnose(
             policy=policy,
             settings=settings,
             python=python,
-            why=True,
+            trace=True,
             save_as=save_as,
             progress=progress,
         )
