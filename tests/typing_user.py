@@ -90,6 +90,16 @@ def client() -> None:
         assert_type(caller.status().shadows, tuple[gnomon.ShadowStatus, ...])
 
 
+class OwnClient(gnomon.Client):
+    def predict_one(self) -> float:
+        return 1.0
+
+
+def own_client() -> None:
+    with OwnClient() as caller:
+        assert_type(caller.predict_one(), float)
+
+
 async def async_client() -> None:
     async with gnomon.AsyncClient() as caller:
         assert_type(await caller.status(), gnomon.Status)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+import httpx
 import msgspec
 import numpy as np
 import pandas as pd
@@ -47,6 +49,16 @@ def call(request: pytest.FixtureRequest, url: str) -> Calling:
 
 
 CONTROL = {"control_token": TOKEN}
+
+
+def test_a_stream_that_a_client_refuses_leaves_no_thread() -> None:
+    """A client with a transport cannot stream, and says so before it starts anything."""
+    before = threading.active_count()
+    with gnomon.Client(transport=httpx.HTTPTransport()) as client:
+        for stream in (client.predict_stream, client.predict_batches):
+            with pytest.raises(ServerError, match="without a `transport`"):
+                list(stream([{"x": 1.0}]))
+    assert threading.active_count() == before
 
 
 def test_both_clients_have_the_same_methods() -> None:

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import closing
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 import httpx
 
@@ -53,7 +54,7 @@ DEFAULT_URL = "http://127.0.0.1:3000"
 READY_POLL_SECONDS = 0.1
 
 
-class _Connection(Generic[Transport]):
+class _Connection(ABC, Generic[Transport]):
     """The server's address and tokens, for both clients."""
 
     def __init__(
@@ -136,7 +137,7 @@ class Client(_Connection[httpx.BaseTransport]):
     def _open(self, transport: httpx.BaseTransport | None, *, verify: bool) -> None:
         self._http = httpx.Client(transport=transport, verify=verify)
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -307,21 +308,20 @@ class Client(_Connection[httpx.BaseTransport]):
 
     def _stream(self, content_type: str, talk: Talk[T], rows: Any) -> Iterator[T]:
         """Send rows and yield their answers, in a separate event loop: callers may run one."""
-        loop = BackgroundLoop()
         duplex = self._duplex(content_type)
-        try:
-            loop.run(duplex.open())
-            for chunk in chunked(rows):
-                yield from talk.answers(loop.run(duplex.send(talk.encode(chunk))))
-                if duplex.is_over:
-                    break
-            loop.run(duplex.end(talk.last()))
-            while data := loop.run(duplex.receive()):
-                yield from talk.answers(data)
-            talk.end()
-        finally:
-            loop.run(duplex.close())
-            loop.close()
+        with closing(BackgroundLoop()) as loop:
+            try:
+                loop.run(duplex.open())
+                for chunk in chunked(rows):
+                    yield from talk.answers(loop.run(duplex.send(talk.encode(chunk))))
+                    if duplex.is_over:
+                        break
+                loop.run(duplex.end(talk.last()))
+                while data := loop.run(duplex.receive()):
+                    yield from talk.answers(data)
+                talk.end()
+            finally:
+                loop.run(duplex.close())
 
     def _send(self, call: Call[T]) -> T:
         with calls.reaching(self.url):
@@ -340,7 +340,7 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
     def _open(self, transport: httpx.AsyncBaseTransport | None, *, verify: bool) -> None:
         self._http = httpx.AsyncClient(transport=transport, verify=verify)
 
-    async def __aenter__(self) -> AsyncClient:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
