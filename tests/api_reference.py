@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import gnomon
+from gnomon import errors
 
 __all__ = ["PAGE", "reference"]
 
@@ -34,6 +35,7 @@ def reference() -> str:
     parts = [_HEAD]
     for module, name in public_names():
         parts.append(described(f"{module}.{name}", getattr(import_module(module), name)))
+    parts.append(errors_table())
     return "\n".join(parts)
 
 
@@ -42,6 +44,24 @@ def public_names() -> Iterator[tuple[str, str]]:
     yield from (("gnomon", name) for name in gnomon.__all__ if name != "__version__")
     for module, names in BESIDES.items():
         yield from ((module, name) for name in names)
+
+
+def errors_table() -> str:
+    """The section of the errors: one row for each class, as its docstring begins."""
+    lines = [
+        "## `gnomon.errors`\n",
+        "Every error that Gnomon raises on purpose is a `gnomon.GnomonError`, with `message`,",
+        "`where`, `hint`, `code` and `status`.\n",
+        "| class | base | status | code | meaning |",
+        "|---|---|---|---|---|",
+    ]
+    for name in errors.__all__:
+        kind = getattr(errors, name)
+        if inspect.isclass(kind) and issubclass(kind, errors.GnomonError):
+            meaning = prose((inspect.getdoc(kind) or "").partition("\n\n")[0]).replace("\n", " ")
+            base = kind.__base__.__name__
+            lines.append(f"| `{name}` | `{base}` | {kind.status} | `{kind.code}` | {meaning}|")
+    return "\n".join(lines) + "\n"
 
 
 def described(name: str, thing: Any) -> str:

@@ -71,9 +71,9 @@ def test_every_section_is_of_a_name_that_exists() -> None:
 
 
 def test_every_public_name_is_documented() -> None:
-    """In the table of names, and none besides."""
-    page = PAGE.read_text()
-    assert re.findall(r"^\| \[?`gnomon\.(\w+)`", page, re.MULTILINE) == gnomon.__all__
+    """In one of the tables of names, once, and none besides."""
+    written = re.findall(r"^\| \[?`gnomon\.(\w+)`", PAGE.read_text(), re.MULTILINE)
+    assert sorted(written) == sorted(gnomon.__all__)
 
 
 def test_every_method_of_a_client_is_documented() -> None:

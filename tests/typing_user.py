@@ -86,6 +86,10 @@ def log() -> None:
 def client() -> None:
     with gnomon.Client(by="a user") as caller:
         assert_type(caller, gnomon.Client)
+        assert_type(caller.predict({"x": 1.0}), gnomon.Prediction)
+        assert_type(caller.predict([{"x": 1.0}]), gnomon.Predictions)
+        assert_type(next(iter(caller.predict([{"x": 1.0}]))), gnomon.Row)
+        assert_type(next(caller.predict_stream([{"x": 1.0}])), gnomon.StreamRow)
         assert_type(caller.status(), gnomon.Status)
         assert_type(caller.status().shadows, tuple[gnomon.ShadowStatus, ...])
 
@@ -114,6 +118,6 @@ def servers(tmp_path: Path) -> Iterator[str]:
 
 def errors() -> None:
     try:
-        gnomon.load("trips")
+        assert_type(gnomon.load("trips"), gnomon.LoadedArtifact)
     except gnomon.GnomonError as error:
         assert_type(error.hint, str | None)

@@ -12,6 +12,7 @@ from gnomon.version import __version__
 
 if TYPE_CHECKING:
     from gnomon.artifact import Artifact as Artifact
+    from gnomon.artifact import LoadedArtifact as LoadedArtifact
     from gnomon.artifact import inspect as inspect
     from gnomon.artifact import load as load
     from gnomon.artifact import pack as pack
@@ -51,11 +52,15 @@ if TYPE_CHECKING:
     from gnomon.rollout.public_decisions import rollback as rollback
     from gnomon.rollout.public_decisions import start_shadow as start_shadow
     from gnomon.rollout.public_decisions import stop_shadow as stop_shadow
+    from gnomon.service.calls import Prediction as Prediction
+    from gnomon.service.calls import Predictions as Predictions
+    from gnomon.service.calls import Row as Row
     from gnomon.service.client import AsyncClient as AsyncClient
     from gnomon.service.client import Client as Client
     from gnomon.service.status import Live as Live
     from gnomon.service.status import ShadowStatus as ShadowStatus
     from gnomon.service.status import Status as Status
+    from gnomon.service.stream_calls import StreamRow as StreamRow
     from gnomon.settings import Settings as Settings
 
 __all__ = [
@@ -73,15 +78,20 @@ __all__ = [
     "LabelledTable",
     "LeakageReport",
     "Live",
+    "LoadedArtifact",
     "Policy",
+    "Prediction",
+    "Predictions",
     "Report",
     "RolloutHistory",
+    "Row",
     "SavedReport",
     "SavedReports",
     "Settings",
     "ShadowStatus",
     "SkewCheck",
     "Status",
+    "StreamRow",
     "__version__",
     "answering",
     "check_contract",
@@ -123,15 +133,20 @@ _HOMES = {
     "LabelledTable": "leakage",
     "LeakageReport": "leakage",
     "Live": "service.status",
+    "LoadedArtifact": "artifact",
     "Policy": "policy",
+    "Prediction": "service.calls",
+    "Predictions": "service.calls",
     "Report": "report",
     "RolloutHistory": "rollout",
+    "Row": "service.calls",
     "SavedReport": "report.saved",
     "SavedReports": "report.saved",
     "Settings": "settings",
     "ShadowStatus": "service.status",
     "SkewCheck": "rollout",
     "Status": "service.status",
+    "StreamRow": "service.stream_calls",
     "answering": "rollout",
     "check_contract": "rollout",
     "check_gates": "rollout",

@@ -98,7 +98,12 @@ class RowError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Row(Target, frozen=True, kw_only=True):
-    """One row of an answer to many: the fields of a :class:`Prediction`, or the row's error."""
+    """One row of an answer to many: the fields of a :class:`Prediction`, or the row's error.
+
+    Attributes:
+        error: why the row has no prediction: ``code``, ``message``, ``where`` and ``hint``; None
+            if it has one.
+    """
 
     targets: dict[str, Target] = {}
     values: dict[str, Any] = {}
@@ -106,7 +111,13 @@ class Row(Target, frozen=True, kw_only=True):
 
 
 class Predictions(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to many records, in their order; iterates over its rows."""
+    """The answer to many records, in their order; iterates over its rows.
+
+    Attributes:
+        request_id: the request's name in the inference log.
+        artifact: the tag of the artifact that answered.
+        rows: the answer to each record.
+    """
 
     request_id: str
     artifact: str
