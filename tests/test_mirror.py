@@ -89,7 +89,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "skew/diagnosis/distortion_search.py",
     ),
     "skew/test_join.py": ("offline/casts.py",),
-    "skew/test_offline.py": (
+    "skew/test_table_comparison.py": (
         "skew/report_assembly.py",
         "skew/diagnosis/candidates.py",
         "skew/diagnosis/cause_findings.py",

@@ -12,7 +12,7 @@ from gnomon.log import InferenceLog
 from gnomon.policy import Limits, Policy, Tolerance
 from gnomon.report import Report
 from gnomon.settings import Settings
-from gnomon.skew.offline import compare_offline
+from gnomon.skew.table_comparison import compare_offline
 from tests.packing import Pack
 from tests.shadow.trips import (
     GREENWICH,
