@@ -13,7 +13,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     # A part of its room, seen through the room's entrance with real files and workers.
     "artifact/test_serialization.py": ("artifact/skops_arrays.py", "artifact/trust.py"),
     "attack/test_damage.py": ("artifact/folder.py", "artifact/tables.py"),
-    "audit/test_leakage.py": ("audit/served_rows.py",),
+    "audit/test_leakage.py": ("audit/served_rows.py", "leakage/model_answers.py"),
     "compat/test_portable.py": ("compat/platform/linux.py", "compat/platform/portable.py"),
     "compat/test_skops.py": ("artifact/skops_file.py",),
     "artifact/test_packing.py": ("artifact/training_input.py",),

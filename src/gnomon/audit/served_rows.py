@@ -13,12 +13,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.artifact.leakage_checks import answers
 from gnomon.bottom_k import BottomK
 from gnomon.contract import Contract
 from gnomon.contract.frames import as_trained
 from gnomon.errors import TableError
 from gnomon.leakage import ScoredStage
+from gnomon.leakage.model_answers import class_scores
 from gnomon.offline.column_names import KEYS
 from gnomon.offline.logged import Range, Rows
 from gnomon.offline.offline_table import key_fields, read_table, with_keys
@@ -125,7 +125,7 @@ def _scored(table: pa.Table | None, outcomes: Outcomes, contract: Contract) -> S
         width = max(len(contract.classes), 1)
         return ScoredStage("live", np.array([]), np.empty((0, width)), contract.classes)
     labels = outcomes.labels[table.column(_PLACE).to_numpy()]
-    given = answers(_batch(table.drop_columns([_PLACE]), contract.output_schema), contract)
+    given = class_scores(_batch(table.drop_columns([_PLACE]), contract.output_schema), contract)
     return ScoredStage("live", labels, given, contract.classes)
 
 
