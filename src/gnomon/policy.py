@@ -50,9 +50,9 @@ from gnomon.tolerances import ROUNDING, ROUNDING_NEAR_ZERO
 __all__ = [
     "Comparator",
     "Decision",
-    "Drift",
+    "DriftLimits",
+    "GateLimits",
     "Kind",
-    "Limits",
     "Policy",
     "Rules",
     "Sampling",
@@ -131,7 +131,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     threshold: float
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a shadow must meet to be promoted.
 
     A gate whose limit is None is not checked; the file says ``"off"``, as TOML has no null.
@@ -172,7 +172,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError(f"expected `confidence` from 0.5 to below 1, got {self.confidence}")
 
 
-class Drift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DriftLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How far a column may differ from training before it counts as drifted; ``inf``: never.
 
     The first four defaults match each other: a normal distribution whose mean moves by half a
@@ -248,8 +248,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     decision: Decision | None = None
     compare: dict[str, Tolerance] = {}
     skew: dict[str, Tolerance] = {}
-    gates: Limits = Limits()
-    drift: Drift = Drift()
+    gates: GateLimits = GateLimits()
+    drift: DriftLimits = DriftLimits()
 
     @property
     def digest(self) -> str:

@@ -10,7 +10,7 @@ from gnomon.errors import (
     RolloutError,
     UnknownArtifact,
 )
-from gnomon.policy import Limits, Policy
+from gnomon.policy import GateLimits, Policy
 from gnomon.rollout.history import History
 from gnomon.settings import Settings
 from gnomon.storage import Storage
@@ -18,7 +18,7 @@ from tests.packing import SCRIPT, Pack, times
 from tests.shadow.evidence import log_live, log_shadow
 from tests.shadow.feed.test_process import HALF_MORE
 
-EASY = Policy(gates=Limits(min_rows=100, min_coverage=None, max_lag_rows=None))
+EASY = Policy(gates=GateLimits(min_rows=100, min_coverage=None, max_lag_rows=None))
 
 
 @pytest.fixture

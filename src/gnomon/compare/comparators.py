@@ -155,30 +155,32 @@ def _numbers(
     left: pa.Array, right: pa.Array, rule: Comparator, threshold: float | None
 ) -> ComparedColumn:
     seconds = 1e-6 if _is_timestamp(left, right) else 1.0
-    l, r = _floats(left), _floats(right)  # noqa: E741
-    left_null, right_null, both_null = _nulls(np.isnan(l), np.isnan(r))
+    left_floats, right_floats = _floats(left), _floats(right)
+    left_null, right_null, both_null = _nulls(np.isnan(left_floats), np.isnan(right_floats))
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        difference = np.where(l == r, 0.0, l - r)
+        difference = np.where(left_floats == right_floats, 0.0, left_floats - right_floats)
         # Above 2**53, floats lose differences that whole numbers and decimals still have.
         if _is_whole(left) and _is_whole(right):
             exact_difference = (_integers(left) - _integers(right)).astype(np.float64)
             difference = np.where(np.abs(difference) < 2**53, exact_difference, difference)
-            difference[np.isnan(l) | np.isnan(r)] = np.nan
+            difference[np.isnan(left_floats) | np.isnan(right_floats)] = np.nan
         elif (kind := _common_decimal(left.type, right.type)) is not None:
             difference = _floats(pc.subtract(left.cast(kind), right.cast(kind)))
         apart = np.abs(difference)
-        largest = np.fmax(np.abs(l), np.abs(r))
+        largest = np.fmax(np.abs(left_floats), np.abs(right_floats))
         near = apart * seconds <= rule.absolute
         if rule.relative:
             near |= apart <= rule.relative * largest
         if rule.ulps:
-            near |= ulps(l, r) <= np.uint64(rule.ulps)
+            near |= ulps(left_floats, right_floats) <= np.uint64(rule.ulps)
         near &= np.isfinite(apart)
-        smape = np.where(apart == 0, 0.0, apart / (np.abs(l) / 2 + np.abs(r) / 2))
+        smape = np.where(
+            apart == 0, 0.0, apart / (np.abs(left_floats) / 2 + np.abs(right_floats) / 2)
+        )
     exact = (apart == 0) | both_null
     flip = None
     if threshold is not None:
-        flip = ((l >= threshold) != (r >= threshold)) | left_null | right_null
+        flip = ((left_floats >= threshold) != (right_floats >= threshold)) | left_null | right_null
     return ComparedColumn(
         agree=exact | near,
         exact=exact,
@@ -270,15 +272,15 @@ def _floats(side: pa.Array) -> Floats:
     return np.asarray(floats, dtype=np.float64)
 
 
-def ulps(l: Floats, r: Floats) -> npt.NDArray[np.uint64]:  # noqa: E741
+def ulps(left: Floats, right: Floats) -> npt.NDArray[np.uint64]:
     """Count the representable floats between two floats, by the distance of their bit patterns.
 
     The patterns are first mapped to integers in the order of the floats.
 
     Source: Bruce Dawson, "Comparing floating point numbers, 2012 edition".
     """
-    left, right = (_ordered(np.ascontiguousarray(side).view(np.int64)) for side in (l, r))
-    high, low = np.maximum(left, right), np.minimum(left, right)
+    one, other = (_ordered(np.ascontiguousarray(side).view(np.int64)) for side in (left, right))
+    high, low = np.maximum(one, other), np.minimum(one, other)
     return high.astype(np.uint64) - low.astype(np.uint64)
 
 
