@@ -138,9 +138,9 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     Attributes:
         min_rows: the shadow must have scored at least this many rows.
-        max_disagreement: share of scored rows that disagree with live beyond the noise floor.
-        max_flips: share of scored rows whose decision flips.
-        max_failed: share of eligible rows on which the shadow failed.
+        max_disagreement: share of compared rows that disagree with live beyond the noise floor.
+        max_flips: share of rows whose decision is known that flip it.
+        max_failed: share of rows scored or failed on which the shadow failed.
         max_latency_ratio: the shadow's scoring time divided by live's, medians of similar batch
             sizes.
         min_coverage: share of the rows the shadow should have scored that it did score.
