@@ -151,7 +151,7 @@ def test_numbers_of_a_frame_are_numbers() -> None:
     assert str(frame["gate"].dtype) == "str"
 
 
-def test_the_accounts_of_a_server_are_a_row_an_outcome() -> None:
+def test_the_accounts_of_a_server_have_one_row_per_outcome() -> None:
     """They add up to what was received."""
     books = RowAccounts(received=10, answered=6, rejected=2, failed=1, shed=1)
     assert books.to_frame()["rows"].sum() == books.received

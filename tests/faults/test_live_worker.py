@@ -95,7 +95,7 @@ def test_only_the_poison_row_among_many_fails(shared: Server) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_gateway_comes_back_and_owes_nothing(shared: Server) -> None:
+def test_a_killed_gateway_is_replaced_and_no_acknowledged_row_is_lost(shared: Server) -> None:
     """``kill -9`` of the gateway under load: the next takes up its slice and answers, what scored
     for it ends, and what it had acknowledged is in the log."""
     accounts = Accounts(shared)

@@ -145,10 +145,10 @@ def test_what_may_matter_is_recorded_with_a_shadow(
     assert rollout.start_shadow(settings, "toy", live, same=True).changes == ()
 
 
-def test_a_live_contract_that_cannot_be_read_is_no_guess(
+def test_a_shadow_is_refused_when_the_live_contract_cannot_be_read(
     settings: Settings, live: str, candidate: str
 ) -> None:
-    """Whether the shadow could read its requests is not known. Force says it need not be."""
+    """Whether the shadow could read its requests is then unknown. With force, it is started."""
     rollout.promote(settings, "toy", live)
     (inspect(live).path / "contract.json").write_text("{}")
     with pytest.raises(ArtifactCorrupt):

@@ -180,7 +180,7 @@ def test_sampling_keeps_entities_whole(
     assert sorted(found) == sorted(3 * list(sample))
 
 
-def test_a_feed_leaves_with_its_lifeline_and_not_before(
+def test_a_feed_ends_when_its_socket_closes_and_not_on_a_signal(
     settings: Settings, requests: Requests, shadow: Artifact
 ) -> None:
     """A stopping server signals everyone; a feed leaves only when its socket closes."""
