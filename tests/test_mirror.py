@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
@@ -226,3 +227,14 @@ def test_the_list_of_exceptions_is_no_longer_than_it_must_be() -> None:
     assert [m for m in listed if m not in modules()] == []
     assert [m for m in listed if own_test(m).exists()] == []
     assert [test for test in SEEN_IN if not (TESTS / test).exists()] == []
+
+
+def test_no_test_module_imports_from_another() -> None:
+    """What tests share is in modules that hold no tests, so that a test can be moved or renamed."""
+    imports = [
+        f"{path.relative_to(TESTS)}: {node.module}"
+        for path in TESTS.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and ".test_" in (node.module or "")
+    ]
+    assert imports == []

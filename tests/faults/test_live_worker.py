@@ -13,7 +13,8 @@ import pytest
 
 from gnomon.testing import Server
 from tests.faults.accounts import Accounts
-from tests.load import gateways, load, record, scorers, until, wait_for_more, workers
+from tests.faults.gateways import holders
+from tests.load import gateways, load, record, scorers, until, wait_for_more
 
 FAULT = "time.sleep(0.05)"
 DEADLINE = 8.0
@@ -25,12 +26,6 @@ POISON = -666.0
 
 HANGS = -999.0
 """A value on which the toy's code sleeps for an hour."""
-
-
-def holders(server: Server) -> list[psutil.Process]:
-    """The processes that fork scorers."""
-    forked = {process.pid for process in scorers(server)}
-    return [process for process in workers(server) if process.pid not in forked]
 
 
 @pytest.mark.slow

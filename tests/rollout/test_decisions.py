@@ -14,9 +14,8 @@ from gnomon.policy import GateLimits, Policy
 from gnomon.rollout.history import History
 from gnomon.settings import Settings
 from gnomon.storage import Storage
-from tests.packing import SCRIPT, Pack, times
+from tests.packing import HALF_MORE, KEYLESS, PAID, Pack, times
 from tests.shadow.evidence import log_live, log_shadow
-from tests.shadow.feed.test_process import HALF_MORE
 
 EASY = Policy(gates=GateLimits(min_rows=100, min_coverage=None, max_lag_rows=None))
 
@@ -109,10 +108,6 @@ def test_shadows_start_and_stop(settings: Settings, live: str, candidate: str) -
     (inspect(candidate).path / "manifest.json").unlink()
     rollout.stop_shadow(settings, "toy", candidate)
     assert state(settings).state.shadows == {}
-
-
-PAID = SCRIPT.replace('"id": [', '"fee": x, "id": [')
-KEYLESS = SCRIPT.replace(', entity_key=("id",)', "")
 
 
 def test_a_shadow_that_could_not_read_the_requests_is_refused(

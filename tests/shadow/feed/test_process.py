@@ -13,11 +13,8 @@ from gnomon.log.tail import read_position
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from gnomon.shadow.feed.attempt import Attempt
-from tests.packing import Pack, times
+from tests.packing import HALF_MORE, Pack, times
 from tests.shadow.feeding import SLICE, FeedProcess, Requests, records, row, wait_for
-
-HALF_MORE = times(1.0).replace('X[["x"]] * FACTOR', 'X[["x"]] * (1.0 + 0.5 * (X[["x"]] > 5))')
-"""The live code, but for x above 5 the answer is half as much again."""
 
 
 @pytest.fixture
