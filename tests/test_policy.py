@@ -9,6 +9,7 @@ from scipy import stats
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 
+from gnomon import policy
 from gnomon.errors import PolicyError
 from gnomon.policy import Comparator, Decision, DriftLimits, Policy
 
@@ -246,3 +247,13 @@ def test_off_unsets_a_gate(tmp_path: Path) -> None:
         path.write_text(f"[gates]\n{wrong}")
         with pytest.raises(PolicyError, match=wrong.split()[0]):
             Policy.read(path)
+
+
+def test_the_example_in_the_docstring_is_a_policy(tmp_path: Path) -> None:
+    """It can be copied into a file."""
+    assert policy.__doc__ is not None
+    example = [line[4:] for line in policy.__doc__.splitlines() if line.startswith("    ")]
+    file = tmp_path / "policy.toml"
+    file.write_text("\n".join(example))
+    read = Policy.read(file)
+    assert (read.sampling.fraction, read.gates.min_rows, read.drift.psi) == (0.25, 5000, 0.25)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from msgspec import structs
 
 from gnomon.errors import SettingsError
 from gnomon.settings import Settings
@@ -33,7 +34,8 @@ def test_what_is_no_umask_is_refused(given: str) -> None:
         ("GNOMON_BODY_BYTES", "1GB", "expected a whole number, got '1GB'"),
         ("GNOMON_LOG_FAILURE", "ignore", "expected refuse or serve, got 'ignore'"),
         ("GNOMON_FAST_HTTP", "off", "expected 0 or 1, got 'off'"),
-        ("GNOMON_FSYNC_SECONDS", "-1", "expected a number of seconds, or 0, got -1"),
+        ("GNOMON_FSYNC_SECONDS", "-1", "expected a number of 0 or more, got -1"),
+        ("GNOMON_RETENTION_DAYS", "-1", "expected a number of 0 or more, got -1"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_named_with_what_is_expected(
@@ -52,3 +54,29 @@ def test_what_is_turned_off_is_off_in_child_processes(given: str) -> None:
     assert settings.fast_pipeline is False
     assert Settings.read(settings.environment()).fast_pipeline is False
     assert Settings.read({}).fast_pipeline is True
+
+
+NUMBERS = {
+    name: value
+    for name, value in structs.asdict(Settings()).items()
+    if isinstance(value, int | float) and not isinstance(value, bool)
+}
+
+
+@pytest.mark.parametrize("given", ["-1", "nan", "inf", "-inf"])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_that_is_negative_or_not_finite_is_refused(name: str, given: str) -> None:
+    """-1 for no limit would have retention remove every row; a limit of nan is never reached."""
+    with pytest.raises(SettingsError, match=r"expected a (whole )?number"):
+        Settings.read({f"GNOMON_{name.upper()}": given})
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_0_is_taken_where_it_means_something(name: str) -> None:
+    """The documentation says what: no limit, or before each answer."""
+    off = ("batch_seconds", "fsync_seconds", "spool_bytes", "worker_bytes")
+    if name in (*off, "retention_bytes", "retention_days"):
+        assert getattr(Settings.read({f"GNOMON_{name.upper()}": "0"}), name) == 0
+    else:
+        with pytest.raises(SettingsError, match="expected a number above 0, got 0"):
+            Settings.read({f"GNOMON_{name.upper()}": "0"})

@@ -2,8 +2,8 @@
 
 ::
 
-    [sampling] fraction = 0.25                      # of entities; of requests if there is no entity
-    key
+    [sampling]
+    fraction = 0.25                      # of entities; of requests without an entity key
 
     [decision]                           # what the application does with the answer
     output = "probability_late"
@@ -22,7 +22,8 @@
     min_rows = 5000
     max_disagreement = 0.02
 
-    [drift]                              # training data against served data psi = 0.25
+    [drift]                              # training data against served data
+    psi = 0.25
 
 Everything has a default; an empty file is a valid policy.
 """

@@ -7,6 +7,7 @@ wins over them.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Collection, Mapping
@@ -28,10 +29,13 @@ _ENVIRONMENT_ONLY = {
     "trusted_keys": "every command that reads an artifact must use them too",
     "portable": "every process chooses its implementation before it reads other settings",
 }
+_NO_LIMIT = ("spool_bytes", "retention_bytes", "retention_days", "worker_bytes")
+"""Settings of which 0 means that there is no limit."""
+_MAY_BE_ZERO = ("batch_seconds", "fsync_seconds", *_NO_LIMIT)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of a deployment. Bytes, seconds and rows are the units throughout.
+    """The settings of a deployment, in bytes, seconds and rows; retention also in days.
 
     Attributes:
         root: the storage root, a folder or ``s3://bucket/prefix``. Log tables, rollout history
@@ -141,33 +145,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 f"got {self.umask!r}",
                 where="GNOMON_UMASK",
             )
-        for name in (
-            "slices",
-            "deadline",
-            "queue_rows",
-            "batch_rows",
-            "workers",
-            "body_bytes",
-            "body_rows",
-            "client_seconds",
-            "segment_bytes",
-            "segment_seconds",
-            "follow_seconds",
-            "shadow_deadline",
-            "worker_start_seconds",
-            "worker_threads",
-        ):
-            if getattr(self, name) <= 0:
-                raise SettingsError(
-                    f"expected a number above 0, got {getattr(self, name)}",
-                    where=f"GNOMON_{name.upper()}",
-                )
-        for name in ("batch_seconds", "fsync_seconds"):
-            if getattr(self, name) < 0:
-                raise SettingsError(
-                    f"expected a number of seconds, or 0, got {getattr(self, name)}",
-                    where=f"GNOMON_{name.upper()}",
-                )
+        for name in self.__struct_fields__:
+            _check_number(name, getattr(self, name))
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None, **defaults: Any) -> Settings:
@@ -246,6 +225,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 hint="set GNOMON_SPOOL to a folder on a disk that survives a restart",
             )
         return Path(self.root) / "spool"
+
+
+def _check_number(name: str, value: object) -> None:
+    """Refuse a number that is negative or not finite, and 0 where it has no meaning."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    lowest = "of 0 or more" if name in _MAY_BE_ZERO else "above 0"
+    if not math.isfinite(value) or value < 0 or (value == 0 and name not in _MAY_BE_ZERO):
+        raise SettingsError(
+            f"expected a number {lowest}, got {value}",
+            where=f"GNOMON_{name.upper()}",
+            hint="0 means no limit" if name in _NO_LIMIT else None,
+        )
 
 
 def _settings_hint(name: str, known: Collection[str]) -> str:

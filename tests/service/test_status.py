@@ -28,10 +28,13 @@ def test_the_public_status_keeps_reasons_to_itself() -> None:
 
 
 def test_shares_are_of_the_rows_that_were_compared() -> None:
-    """With nothing compared there is no share, rather than a zero."""
-    shadow = ShadowStatus(artifact="a:1", scored=300, compared=200, disagreed=5, flipped=1)
-    assert (shadow.disagreement, shadow.flips) == (0.025, 0.005)
+    """With nothing compared, or nothing decided on, there is no share, rather than a zero."""
+    shadow = ShadowStatus(
+        artifact="a:1", scored=300, compared=200, disagreed=5, decided=100, flipped=1
+    )
+    assert (shadow.disagreement, shadow.flips) == (0.025, 0.01)
     assert ShadowStatus(artifact="a:1").disagreement is None
+    assert ShadowStatus(artifact="a:1", scored=9, compared=9).flips is None
 
 
 @pytest.mark.parametrize("answer", [{}, {"model": 3, "ready": True}])

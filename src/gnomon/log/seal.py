@@ -121,6 +121,8 @@ class Sealer:
                         sealed += moved
                 except (LogError, LogUnavailable) as error:
                     errors.append(error)
+        for other in errors[1:]:
+            _logger.error("%s", other)
         if errors:
             raise errors[0]
         return sealed

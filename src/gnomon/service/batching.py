@@ -14,13 +14,14 @@ import pyarrow as pa
 
 from gnomon.artifact import Artifact
 from gnomon.contract import Decoder
-from gnomon.errors import DeadlineExceeded, GnomonError, Overloaded, WorkerError
+from gnomon.errors import DeadlineExceeded, GnomonError, Overloaded
 from gnomon.log import request_schema
 from gnomon.service.answer_encoding import answers
 from gnomon.service.batch_queue import BatchQueue, Part
 from gnomon.service.batch_size import BatchSize
 from gnomon.service.codec import Codec
 from gnomon.service.codec_messages import Read, Records
+from gnomon.service.http import unexpected
 from gnomon.service.pending_request import Answer, PendingRequest
 from gnomon.service.recording import Recorder
 from gnomon.service.records import LaneIdentity, PendingRecords, WorkerCall
@@ -350,7 +351,7 @@ class Lane:
         outcome = "timed_out" if isinstance(error, DeadlineExceeded) else "failed"
         if not isinstance(error, GnomonError):
             logger.error("a batch failed", exc_info=error)
-            error = WorkerError(f"{type(error).__name__}: {error}")
+            error = unexpected(error)
         for request in requests:
             if not request.settled:
                 self._recorder.unanswered(request, outcome, error, self.identity)

@@ -299,7 +299,7 @@ class Recorder:
         except LogUnavailable as error:
             self.error = error.with_traceback(None)
         except Exception as error:  # The client must be answered in any case.
-            self.error = LogUnavailable(f"append to the log: {type(error).__name__}: {error}")
+            self.error = _not_appended(error)
         else:
             self.error, self._schema = None, batch.schema
         settle(self._refusal(batch))
@@ -323,8 +323,13 @@ class Recorder:
             return error.with_traceback(None)
         except Exception as error:  # Whatever it is, the clients must be answered.
             _logger.exception("cannot append to the log")
-            return LogUnavailable(f"append to the log: {type(error).__name__}: {error}")
+            return _not_appended(error)
         return None
+
+
+def _not_appended(error: Exception) -> LogUnavailable:
+    """Return the error for an exception that is not the disk's."""
+    return LogUnavailable(f"cannot append to the log: {type(error).__name__}: {error}")
 
 
 def _row_outcomes(

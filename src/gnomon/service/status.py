@@ -57,8 +57,8 @@ class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
 
     @property
     def flips(self) -> float | None:
-        """The share of compared rows whose decision flips; ``None`` when none was compared."""
-        return self.flipped / self.compared if self.compared else None
+        """The share of decided rows whose decision flips; ``None`` when no output decides."""
+        return self.flipped / self.decided if self.decided else None
 
 
 class RowAccounts(Tabular, msgspec.Struct, frozen=True, kw_only=True):

@@ -79,6 +79,7 @@ class StatusView:
             host=socket.gethostname(),
             pid=os.getpid(),
             started=self._started,
+            follow_seconds=self._settings.follow_seconds,
             url=self._settings.url,
             epoch=history.state.epoch,
             recorded=slices.Recorded(epoch=history.known.epoch, sha256=history.known.sha256),

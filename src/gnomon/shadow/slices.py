@@ -31,8 +31,10 @@ _KIND = Format(
     "heartbeat", FORMAT, hint="remove it if that slice is gone; a running one rewrites it"
 )
 STALE_SECONDS = 15.0
-"""A slice without a report for this long is gone; it reports every ``follow_seconds``, by default
-every half second."""
+"""A slice without a report for this long is gone, if it reports every three seconds or more often;
+by default it reports every half second."""
+_MISSED_REPORTS = 5
+"""A slice that reports less often is gone once it has missed this many reports."""
 
 
 class ShadowBeat(ShadowReport, frozen=True, kw_only=True, omit_defaults=True):
@@ -71,6 +73,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
         pid: its gateway process.
         started: when the gateway started.
         updated: when this was written.
+        follow_seconds: how often it is written.
         url: the address of the deployment, if the settings have it.
         epoch: the last rollout decision it has carried out.
         recorded: the last decision it has read; see :mod:`gnomon.rollout.integrity`.
@@ -90,6 +93,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     started: datetime
     updated: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
+    follow_seconds: float = 0.5
     url: str | None = None
     epoch: int = 0
     recorded: Recorded | None = None
@@ -106,7 +110,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
         if self.ended:
             return True
         age = (now or datetime.now(UTC)) - self.updated
-        return age > timedelta(seconds=STALE_SECONDS)
+        return age > timedelta(seconds=max(STALE_SECONDS, _MISSED_REPORTS * self.follow_seconds))
 
     def shadow(self, artifact: str) -> ShadowBeat | None:
         """Return the report on one shadow; None if the slice does not run it."""

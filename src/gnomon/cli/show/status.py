@@ -130,7 +130,9 @@ def _shadow(shadow: ShadowStatus, itself: bool) -> Iterator[str]:
     if shadow.compared:
         yield from _figures(
             f"{share(shadow.disagreement)} of {shadow.compared:,} rows disagree with live",
-            f"{share(shadow.flips)} flip the decision",
+            "no output decides"
+            if shadow.flips is None
+            else f"{share(shadow.flips)} flip the decision",
         )
     for gate in shadow.open_gates:
         yield from _figures(f"[yellow]?[/] {escape(gate.gate)}: {escape(gate.says)}")

@@ -58,7 +58,7 @@ function lede(status) {
 
 function drawShadow(shadow, live) {
   const card = $("#shadow").content.firstElementChild.cloneNode(true);
-  const { scored, failed, lagging, eligible, compared, latency_ms: took } = shadow;
+  const { scored, failed, lagging, eligible, compared, decided, latency_ms: took } = shadow;
   const seen = shadow.fraction === 1 ? "sees every request" : `sees ${Number((100 * shadow.fraction).toPrecision(3))}% of requests`;
   const itself = live && live.artifact === shadow.artifact && "is live itself (A/A): its differences are noise";
   const text = {
@@ -66,8 +66,8 @@ function drawShadow(shadow, live) {
     sample: [seen, itself, shadow.since && `for ${since(shadow.since)}`].filter(Boolean).join(", "),
     disagreement: share(shadow.disagreed, compared),
     compared: compared ? `${count(shadow.disagreed)} of ${rows(compared)}` : "nothing compared yet",
-    flips: share(shadow.flipped, compared),
-    flipped: compared ? rows(shadow.flipped) : "",
+    flips: share(shadow.flipped, decided),
+    flipped: decided ? rows(shadow.flipped) : compared ? "no output decides" : "",
     p50: took ? milliseconds(took.p50) : "–",
     p99: took && live && live.latency_ms ? `live takes ${milliseconds(live.latency_ms.p50)}` : "",
     lagging: count(lagging),
