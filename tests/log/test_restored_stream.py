@@ -62,4 +62,4 @@ def test_a_writer_begins_where_no_ledger_can_be_read(
     writer.append(live(["b"]))
     assert writer.position > Position(0, 0)
     writer.close()
-    assert "cannot tell what was sealed" in caplog.text
+    assert "it is unknown what was sealed" in caplog.text
