@@ -104,3 +104,13 @@ def times(factor: float, fault: str = "pass") -> str:
     packed and verified, only once it serves.
     """
     return TIMES.format(factor=factor, fault=fault)
+
+
+HALF_MORE = times(1.0).replace('X[["x"]] * FACTOR', 'X[["x"]] * (1.0 + 0.5 * (X[["x"]] > 5))')
+"""The live code, but for x above 5 the answer is half as much again."""
+
+PAID = SCRIPT.replace('"id": [', '"fee": x, "id": [')
+"""The script with one more feature, which requests made for it lack."""
+
+KEYLESS = SCRIPT.replace(', entity_key=("id",)', "")
+"""The script without an entity key."""

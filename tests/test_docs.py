@@ -14,7 +14,7 @@ from gnomon.cli.app import app
 from gnomon.errors import GnomonError
 from gnomon.service.openapi import openapi
 from gnomon.settings import Settings
-from tests.cli.test_app import leaves
+from tests.cli.commands import shown_leaves
 from tests.service.standin import CONTRACT
 from tests.skew.diagnosis.injections import CAUSES
 
@@ -63,17 +63,17 @@ def named_options(text: str) -> set[str]:
     return set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", code)) - {"--help"}
 
 
-@pytest.mark.parametrize("path", leaves(TOP), ids=" ".join)
+@pytest.mark.parametrize("path", shown_leaves(TOP), ids=" ".join)
 def test_every_command_and_option_is_documented(path: tuple[str, ...]) -> None:
     """Under a heading of its own that names the command; options of many may be at the top."""
     head, sections = cli_page()
     assert " ".join(path) in sections, f"no section `## gnomon {' '.join(path)}` in docs/cli.md"
-    many = {o for o in options(path) if sum(o in options(other) for other in leaves(TOP)) > 2}
+    many = {o for o in options(path) if sum(o in options(other) for other in shown_leaves(TOP)) > 2}
     written = named_options(sections[" ".join(path)]) | (named_options(head) & many)
     assert options(path) - written == set()
 
 
-@pytest.mark.parametrize("path", leaves(TOP), ids=" ".join)
+@pytest.mark.parametrize("path", shown_leaves(TOP), ids=" ".join)
 def test_no_documented_option_is_gone(path: tuple[str, ...]) -> None:
     """A section names options of its own command only."""
     _, sections = cli_page()
@@ -97,8 +97,8 @@ def test_every_command_on_a_page_exists_with_its_options(page: Path) -> None:
         words = re.sub(r"[()\[\],]", " ", line).split()[1:]
         if not words or not re.fullmatch(r"[a-z]+", words[0]):
             continue  # `gnomon --help`, or a placeholder for any verb
-        paths = [path for path in leaves(TOP) if path == tuple(words[: len(path)])]
-        groups = {path[0] for path in leaves(TOP) if len(path) > 1}
+        paths = [path for path in shown_leaves(TOP) if path == tuple(words[: len(path)])]
+        groups = {path[0] for path in shown_leaves(TOP) if len(path) > 1}
         if not paths and words[0] in groups and len(words) == 1:
             continue  # the group by itself
         assert paths, f"no such command: {line}"
@@ -109,7 +109,7 @@ def test_every_command_on_a_page_exists_with_its_options(page: Path) -> None:
 def test_options_of_many_commands_exist() -> None:
     """What is said at the top holds for commands below."""
     head, _ = cli_page()
-    assert named_options(head) <= set().union(*map(options, leaves(TOP)))
+    assert named_options(head) <= set().union(*map(options, shown_leaves(TOP)))
 
 
 def test_every_cause_of_the_proof_has_a_worked_example() -> None:
@@ -121,7 +121,7 @@ def test_every_cause_of_the_proof_has_a_worked_example() -> None:
 def test_no_documented_command_is_gone() -> None:
     """Every section is a command."""
     sections = re.findall(r"^## gnomon (.+)$", (DOCS / "cli.md").read_text(), re.MULTILINE)
-    assert sorted(sections) == sorted(" ".join(path) for path in leaves(TOP))
+    assert sorted(sections) == sorted(" ".join(path) for path in shown_leaves(TOP))
 
 
 def test_every_route_is_documented() -> None:

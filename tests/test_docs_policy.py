@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from gnomon.compare.sketch import Sketch
-from gnomon.policy import Decision, Drift, Limits, Policy, Sampling, Tolerance
+from gnomon.policy import Decision, DriftLimits, GateLimits, Policy, Sampling, Tolerance
 from gnomon.rollout.evidence import Evidence, ShadowRows
 from gnomon.rollout.gates import judge
 from gnomon.rollout.history import Shadow
@@ -22,11 +22,11 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "sampling": Sampling,
     "decision": Decision,
     "compare.COLUMN": Tolerance,
-    "gates": Limits,
-    "drift": Drift,
+    "gates": GateLimits,
+    "drift": DriftLimits,
 }
-GIVEN = Limits(max_flips=0.1, max_skew=0.1)
-"""Limits with none unset, so that every gate is asked."""
+GIVEN = GateLimits(max_flips=0.1, max_skew=0.1)
+"""GateLimits with none unset, so that every gate is asked."""
 
 
 def section(table: str) -> str:
@@ -41,7 +41,7 @@ def rows(text: str, columns: int) -> list[list[str]]:
     return [row for row in cells if len(row) == columns]
 
 
-def asked(limits: Limits) -> list[str]:
+def asked(limits: GateLimits) -> list[str]:
     """The gates that are evaluated under these limits, by name."""
     shadow = Shadow(artifact="a:1", digest=None, fraction=1.0, since=0, at=datetime.now(UTC))
     sketches: dict[int, Sketch] = {}
@@ -82,7 +82,7 @@ def test_every_gate_is_documented_beside_its_limit() -> None:
     written = {row[0].strip("`"): row[3].strip("`") for row in rows(section("gates"), 5)}
     everything = asked(GIVEN)
     found = {"min_rows": "rows", "confidence": ""}
-    for name in Limits.__struct_fields__:
+    for name in GateLimits.__struct_fields__:
         if name not in found:
             without = asked(msgspec.structs.replace(GIVEN, **{name: None}))
             [found[name]] = set(everything) - set(without)

@@ -97,10 +97,10 @@ def test_every_method_of_a_client_is_documented() -> None:
     assert written == expected
 
 
-def test_every_import_on_a_page_works() -> None:
-    """Each ``from gnomon... import ...`` in the documentation names what exists."""
+def page_imports() -> set[tuple[str, str]]:
+    """Each module and name that a page of the documentation imports from the package."""
     pages = [*PAGE.parent.glob("*.md"), PAGE.parent.parent / "README.md"]
-    found = {
+    return {
         (module, name.strip().partition(" as ")[0])
         for page in pages
         for module, names in re.findall(
@@ -108,9 +108,31 @@ def test_every_import_on_a_page_works() -> None:
         )
         for name in names.split(",")
     }
+
+
+def test_every_import_on_a_page_works() -> None:
+    """Each ``from gnomon... import ...`` in the documentation names what exists."""
+    found = page_imports()
     assert found
     for module, name in sorted(found):
         assert hasattr(import_module(module), name), f"{module} has no {name}"
+
+
+WITHOUT_PUBLIC_NAME = {
+    # Checks a frame in memory, and merges checks; `gnomon.check_contract` takes a file or the log.
+    ("gnomon.contract", "Check"),
+    ("gnomon.contract", "check_frame"),
+}
+"""What examples import that is neither a name of the package nor in the reference."""
+
+
+def test_examples_import_public_names() -> None:
+    """An example uses ``gnomon`` and what the reference documents, not modules that may move."""
+    documented = {
+        (module, name) for module, names in api_reference.BESIDES.items() for name in names
+    }
+    imported = {pair for pair in page_imports() if pair[0] != "gnomon"}
+    assert imported - documented == WITHOUT_PUBLIC_NAME
 
 
 def test_the_reference_is_what_the_docstrings_say() -> None:

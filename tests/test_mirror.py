@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
@@ -13,7 +14,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     # A part of its room, seen through the room's entrance with real files and workers.
     "artifact/test_serialization.py": ("artifact/skops_arrays.py", "artifact/trust.py"),
     "attack/test_damage.py": ("artifact/folder.py", "artifact/tables.py"),
-    "audit/test_leakage.py": ("audit/served_rows.py",),
+    "audit/test_leakage.py": ("audit/served_rows.py", "leakage/model_answers.py"),
     "compat/test_portable.py": ("compat/platform/linux.py", "compat/platform/portable.py"),
     "compat/test_skops.py": ("artifact/skops_file.py",),
     "artifact/test_packing.py": ("artifact/training_input.py",),
@@ -89,7 +90,7 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
         "skew/diagnosis/distortion_search.py",
     ),
     "skew/test_join.py": ("offline/casts.py",),
-    "skew/test_offline.py": (
+    "skew/test_table_comparison.py": (
         "skew/report_assembly.py",
         "skew/diagnosis/candidates.py",
         "skew/diagnosis/cause_findings.py",
@@ -226,3 +227,14 @@ def test_the_list_of_exceptions_is_no_longer_than_it_must_be() -> None:
     assert [m for m in listed if m not in modules()] == []
     assert [m for m in listed if own_test(m).exists()] == []
     assert [test for test in SEEN_IN if not (TESTS / test).exists()] == []
+
+
+def test_no_test_module_imports_from_another() -> None:
+    """What tests share is in modules that hold no tests, so that a test can be moved or renamed."""
+    imports = [
+        f"{path.relative_to(TESTS)}: {node.module}"
+        for path in TESTS.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and ".test_" in (node.module or "")
+    ]
+    assert imports == []

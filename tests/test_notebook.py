@@ -21,7 +21,7 @@ from gnomon.log.row_counts import LogRowCounts
 from gnomon.notebook import MOST_CHARACTERS, MOST_ROWS, Tabular
 from gnomon.rollout.gate import Gate
 from gnomon.rollout.history import RolloutState
-from gnomon.service.status import Books, ShadowStatus
+from gnomon.service.status import RowAccounts, ShadowStatus
 from gnomon.settings import Settings
 from tests.packing import Pack
 from tests.report.example import a_report
@@ -151,9 +151,9 @@ def test_numbers_of_a_frame_are_numbers() -> None:
     assert str(frame["gate"].dtype) == "str"
 
 
-def test_the_accounts_of_a_server_are_a_row_an_outcome() -> None:
+def test_the_accounts_of_a_server_have_one_row_per_outcome() -> None:
     """They add up to what was received."""
-    books = Books(received=10, answered=6, rejected=2, failed=1, shed=1)
+    books = RowAccounts(received=10, answered=6, rejected=2, failed=1, shed=1)
     assert books.to_frame()["rows"].sum() == books.received
 
 

@@ -11,7 +11,7 @@ from scipy.stats import entropy
 
 from gnomon import policy
 from gnomon.errors import PolicyError
-from gnomon.policy import Comparator, Decision, Drift, Policy
+from gnomon.policy import Comparator, Decision, DriftLimits, Policy
 
 OUTPUTS = pa.schema(
     [("prediction", pa.int64()), ("probability_0", pa.float64()), ("probability_1", pa.float64())]
@@ -66,7 +66,7 @@ def test_the_limits_of_drift_are_one_effect_in_four_measures() -> None:
     """Half a standard deviation of a normal distribution reaches them all, to a tenth."""
     places = np.linspace(-12.0, 12.0, 200_001)
     one, other = (stats.norm(mean).pdf(places) for mean in (0.0, 0.5))
-    drift, step = Drift(), places[1] - places[0]
+    drift, step = DriftLimits(), places[1] - places[0]
     assert (entropy(one, other) + entropy(other, one)) == pytest.approx(drift.psi, rel=0.1)
     assert jensenshannon(one, other, base=2) == pytest.approx(drift.js, rel=0.1)
     gap = np.abs(np.cumsum(one - other)) * step

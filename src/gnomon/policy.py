@@ -51,9 +51,9 @@ from gnomon.tolerances import ROUNDING, ROUNDING_NEAR_ZERO
 __all__ = [
     "Comparator",
     "Decision",
-    "Drift",
+    "DriftLimits",
+    "GateLimits",
     "Kind",
-    "Limits",
     "Policy",
     "Rules",
     "Sampling",
@@ -132,16 +132,16 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     threshold: float
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class GateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a shadow must meet to be promoted.
 
     A gate whose limit is None is not checked; the file says ``"off"``, as TOML has no null.
 
     Attributes:
         min_rows: the shadow must have scored at least this many rows.
-        max_disagreement: share of scored rows that disagree with live beyond the noise floor.
-        max_flips: share of scored rows whose decision flips.
-        max_failed: share of eligible rows on which the shadow failed.
+        max_disagreement: share of compared rows that disagree with live beyond the noise floor.
+        max_flips: share of rows whose decision is known that flip it.
+        max_failed: share of rows scored or failed on which the shadow failed.
         max_latency_ratio: the shadow's scoring time divided by live's, medians of similar batch
             sizes.
         min_coverage: share of the rows the shadow should have scored that it did score.
@@ -173,7 +173,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError(f"expected `confidence` from 0.5 to below 1, got {self.confidence}")
 
 
-class Drift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DriftLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How far a column may differ from training before it counts as drifted; ``inf``: never.
 
     The first four defaults match each other: a normal distribution whose mean moves by half a
@@ -249,8 +249,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     decision: Decision | None = None
     compare: dict[str, Tolerance] = {}
     skew: dict[str, Tolerance] = {}
-    gates: Limits = Limits()
-    drift: Drift = Drift()
+    gates: GateLimits = GateLimits()
+    drift: DriftLimits = DriftLimits()
 
     @property
     def digest(self) -> str:

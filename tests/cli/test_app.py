@@ -9,19 +9,11 @@ import typer.main
 
 import gnomon
 from gnomon.cli.app import app
+from tests.cli.commands import shown_leaves
 from tests.cli.running import Shell
 
 TOP = typer.main.get_command(app)
 VERBS = sorted(TOP.commands)  # type: ignore[attr-defined]
-
-
-def leaves(command: object, *path: str) -> list[tuple[str, ...]]:
-    """Every command that does something and is not hidden, as the words that run it."""
-    children = getattr(command, "commands", None)
-    if children is None:
-        return [path]
-    shown = {name: child for name, child in children.items() if not child.hidden}
-    return [leaf for name, child in shown.items() for leaf in leaves(child, *path, name)]
 
 
 def test_help_names_every_verb_in_a_line(shell: Shell) -> None:
@@ -38,7 +30,7 @@ def test_no_words_at_all_show_the_help(shell: Shell) -> None:
     assert "Usage: gnomon" in done.out + done.err
 
 
-@pytest.mark.parametrize("path", leaves(TOP), ids=" ".join)
+@pytest.mark.parametrize("path", shown_leaves(TOP), ids=" ".join)
 def test_every_command_says_what_it_does(path: tuple[str, ...]) -> None:
     """Each has a sentence, and each of its options and arguments has words for people."""
     command = TOP

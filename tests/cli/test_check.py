@@ -11,8 +11,7 @@ import pytest
 from tests.cli.conftest import Running
 from tests.cli.running import Shell
 from tests.contract.flight import FLIGHT, RECORD
-from tests.packing import Pack, pack_in_process, times
-from tests.rollout.test_decisions import KEYLESS, PAID
+from tests.packing import KEYLESS, PAID, Pack, pack_in_process, times
 
 
 @pytest.fixture

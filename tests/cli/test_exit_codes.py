@@ -9,14 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer.main
 
-from gnomon.cli.app import app
 from gnomon.cli.exit_codes import CRASHED, FAILED, of_process
+from tests.cli.commands import TOP, found, leaves
 from tests.cli.running import Shell
 from tests.forking import run_python
-
-TOP = typer.main.get_command(app)
 
 FAULTY = """
 import os, sys
@@ -32,22 +29,6 @@ sys.settrace(fault)
 main()
 """
 """The command line, in a process in which the function behind a command raises as it is called."""
-
-
-def leaves(command: object, *path: str) -> list[tuple[str, ...]]:
-    """Every command that does something, as the words that run it."""
-    children = getattr(command, "commands", None)
-    if children is None:
-        return [path]
-    return [leaf for name, child in children.items() for leaf in leaves(child, *path, name)]
-
-
-def found(path: tuple[str, ...]) -> object:
-    """The command behind these words."""
-    command = TOP
-    for name in path:
-        command = command.commands[name]  # type: ignore[attr-defined]
-    return command
 
 
 def words(path: tuple[str, ...]) -> list[str]:

@@ -29,8 +29,8 @@ from hypothesis import strategies as st
 
 from gnomon import cli
 from gnomon.cli import serve
+from tests.cli.commands import TOP, found, leaves
 from tests.cli.running import Shell
-from tests.cli.test_exit_codes import TOP, found, leaves
 from tests.packing import SCRIPT, install, times
 from tests.shadow.evidence import log_live
 

@@ -226,7 +226,7 @@ def test_answers_quote_as_json(attacked: Attacked) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_server_cannot_write_to_the_terminal_of_who_asks_it(tmp_path: Path, shell: Shell) -> None:
+def test_an_error_of_a_server_cannot_control_the_terminal(tmp_path: Path, shell: Shell) -> None:
     """An error of a server that is not ours, or no more."""
     import http.server
     import threading

@@ -10,7 +10,7 @@ import pytest
 
 from gnomon.cli.show.status import show_status
 from gnomon.service.deployment_overview import Overview
-from gnomon.service.status import Books, ShadowStatus, Status
+from gnomon.service.status import RowAccounts, ShadowStatus, Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.shadow.shadow_counts import OpenGate
@@ -123,7 +123,7 @@ def test_what_a_promotion_waits_for_is_named() -> None:
 
 def test_what_was_wrong_with_rows_is_named() -> None:
     """By error code, feature and field; the most frequent ones."""
-    books = Books(
+    books = RowAccounts(
         received=20,
         answered=9,
         rejected=11,

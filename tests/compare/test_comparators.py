@@ -1,5 +1,6 @@
 import datetime as dt
 import math
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -50,6 +51,69 @@ def test_large_integers_are_compared_exactly() -> None:
     compared = numbers([2**62 + 1, 7], [2**62, 7], absolute=0.5)
     assert compared.agreed.tolist() == [False, True]
     assert compared.difference.tolist() == [1.0, 0.0]
+
+
+INTEGERS = [pa.int32(), pa.int64(), pa.uint32(), pa.uint64(), pa.decimal128(38, 0)]
+LARGE = 2**53 + 1
+"""The smallest whole number that a float does not hold."""
+
+
+def typed(
+    left: pa.DataType, right: pa.DataType, values: tuple[list[object], list[object]], kind: str
+) -> Compared:
+    """Compare two columns of given types."""
+    sides = [
+        pa.record_batch({"x": pa.array(of, type_)})
+        for of, type_ in zip(values, (left, right), strict=True)
+    ]
+    policy = Policy(compare={"x": Tolerance(kind=kind)})  # type: ignore[arg-type]
+    return compare(*sides, policy.rules(sides[0].schema))
+
+
+@pytest.mark.parametrize("kind", ["number", "label"])
+@pytest.mark.parametrize("left", INTEGERS, ids=str)
+@pytest.mark.parametrize("right", INTEGERS, ids=str)
+def test_integers_of_two_types_are_compared_exactly(
+    left: pa.DataType, right: pa.DataType, kind: str
+) -> None:
+    """Two integers that differ by one disagree whatever their types, up to the largest value."""
+    narrow = min(2 ** (type_.bit_width) // 2 - 1 for type_ in (left, right))
+    value = LARGE if narrow > LARGE else narrow - 1
+    compared = typed(left, right, ([value, value, None], [value, value - 1, None]), kind)
+    assert compared.agreed.tolist() == [True, False, True]
+    if kind == "number":
+        assert compared.columns["x"].difference is not None
+        assert compared.columns["x"].difference[:2].tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("kind", ["number", "label"])
+def test_a_number_only_unsigned_integers_hold_does_not_equal_a_negative_one(kind: str) -> None:
+    """2**64 - 1 and -1 have the same bits and disagree; two values near 2**64 differ by one."""
+    top = 2**64 - 1
+    compared = typed(pa.int64(), pa.uint64(), ([-1, -(2**63)], [top, 2**63]), kind)
+    assert compared.agreed.tolist() == [False, False]
+    compared = typed(pa.uint64(), pa.uint64(), ([top, top, None], [top, top - 1, top]), kind)
+    assert compared.agreed.tolist() == [True, False, False]
+
+
+def test_decimals_are_compared_exactly() -> None:
+    """Decimals that round to the same float disagree, also with another scale or an integer."""
+    one, other = Decimal("9007199254740993.001"), Decimal("9007199254740993.002")
+    narrow, wide = pa.decimal128(20, 3), pa.decimal128(38, 10)
+    compared = typed(narrow, wide, ([one, one, None, one], [one, other, None, None]), "number")
+    assert compared.agreed.tolist() == [True, False, True, False]
+    difference = compared.columns["x"].difference
+    assert difference is not None
+    assert difference[:2].tolist() == [0.0, -0.001]
+    compared = typed(pa.uint64(), narrow, ([LARGE, LARGE], [Decimal(LARGE), one]), "number")
+    assert compared.agreed.tolist() == [True, False]
+
+
+def test_decimals_of_too_many_digits_are_compared_as_floats() -> None:
+    """Two types whose difference Arrow cannot hold still compare, as accurately as floats."""
+    wide, fine = pa.decimal128(38, 0), pa.decimal128(38, 38)
+    compared = typed(wide, fine, ([0, 1], [Decimal(0), Decimal("0.5")]), "number")
+    assert compared.agreed.tolist() == [True, False]
 
 
 def test_the_extreme_integers_do_not_overflow() -> None:

@@ -14,7 +14,7 @@ from gnomon.drift.chance import floors
 from gnomon.drift.drift_counts import DriftCounts
 from gnomon.drift.metrics import BinnedSides, measures
 from gnomon.drift.verdicts import effects, overall
-from gnomon.policy import Drift
+from gnomon.policy import DriftLimits
 from tests.drift.columns import against, batch, frozen
 
 SAMPLES = 150
@@ -60,7 +60,7 @@ def judged(
         random = np.random.default_rng([seed, rows, training])
         bins = frozen(draw(random, training))
         found += [
-            overall(effects(sides, Drift())) == "drifted"
+            overall(effects(sides, DriftLimits())) == "drifted"
             for sides in samples(bins, served, random, rows)
         ]
     return found
@@ -135,7 +135,7 @@ def test_a_handful_of_rows_on_both_sides_proves_nothing() -> None:
     """Six rows of a dozen values may fall apart from six others almost wholly."""
     bins = frozen(np.arange(12.0))
     sides = [against(bins, values).now for values in (np.arange(6.0), np.arange(5.0, 11.0))]
-    found = effects(BinnedSides(bins, *sides), Drift())
+    found = effects(BinnedSides(bins, *sides), DriftLimits())
     assert found["js"].value > 0.8
     assert found["js"].verdict == "unknown"
 
@@ -144,9 +144,9 @@ def test_one_wild_row_is_no_drift_and_many_are() -> None:
     """How far a row lies out of range proves nothing, as long as so few may do so by chance."""
     training = np.random.default_rng(3).normal(size=2_000)
     bins = frozen(training)
-    found = effects(against(bins, np.append(training[:999], 1e6)), Drift())
+    found = effects(against(bins, np.append(training[:999], 1e6)), DriftLimits())
     assert found["wasserstein"].verdict == "unknown"
-    found = effects(against(bins, np.append(training[:950], [1e6] * 50)), Drift())
+    found = effects(against(bins, np.append(training[:950], [1e6] * 50)), DriftLimits())
     assert found["wasserstein"].verdict == "drifted"
 
 

@@ -10,7 +10,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from gnomon.drift.bins import Floats
 from gnomon.drift.changes import DriftChange, changes
-from gnomon.policy import Drift
+from gnomon.policy import DriftLimits
 from tests.drift.columns import counted, frozen
 
 BUCKETS, ROWS = 24, 500
@@ -30,7 +30,7 @@ def over_time(
     """The changes of what ``values`` gives for each bucket."""
     random = np.random.default_rng(seed)
     counts = {at: counted(BINS, values(at, random)) for at in range(buckets)}
-    return changes(BINS, counts, Drift(), seconds)
+    return changes(BINS, counts, DriftLimits(), seconds)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -58,7 +58,7 @@ def test_real_columns_change_only_where_they_do(name: str) -> None:
             at: counted(bins, random.choice(pool, 300) + jump * pool.std() * (at >= 15))
             for at in range(30)
         }
-        found = changes(bins, counts, Drift(), DAY)
+        found = changes(bins, counts, DriftLimits(), DAY)
         assert [(c.slow, c.at) for c in found] == ([(False, 15)] if jump else [])
 
 

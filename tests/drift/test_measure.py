@@ -14,7 +14,7 @@ from gnomon.drift.measure import Measurement
 from gnomon.errors import PolicyError
 from gnomon.log import InferenceLog
 from gnomon.offline.logged import Range
-from gnomon.policy import Drift, Policy
+from gnomon.policy import DriftLimits, Policy
 from gnomon.settings import Settings
 from tests.packing import Pack
 from tests.shadow.trips import LOCAL, TRAINED, Trips, trips
@@ -135,12 +135,14 @@ def test_no_rows_are_unknown(settings: Settings, trained: Artifact) -> None:
 def test_the_policy_decides(settings: Settings, trained: Artifact) -> None:
     """An ignored column is measured and not judged; a limit of infinity is never passed."""
     logged = served(settings, trained, kind="Solo")
-    lenient = {name: float("inf") for name in Drift().limits}
-    report = measured(logged, policy=Policy(drift=Drift(**lenient)))
+    lenient = {name: float("inf") for name in DriftLimits().limits}
+    report = measured(logged, policy=Policy(drift=DriftLimits(**lenient)))
     assert report.verdict == "ok"
     assert DriftReport.from_json(report.to_json()) == report
     assert "e+308" not in to_html(report)
-    ignoring = Policy(drift=Drift(ignore=("kind", "columns/*", "prediction", "probability_*")))
+    ignoring = Policy(
+        drift=DriftLimits(ignore=("kind", "columns/*", "prediction", "probability_*"))
+    )
     report = measured(logged, policy=ignoring)
     assert column(report, "kind").why == "the policy ignores it"
     assert report.verdict == "ok"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from gnomon.log import InferenceLog
-from gnomon.service.status import Books
+from gnomon.service.status import RowAccounts
 from gnomon.shadow.accounts.balance import balance
 from gnomon.testing import Server
 from tests.load import Load, until
@@ -47,7 +47,7 @@ class Accounts:
             assert logged == Counter({name: since[name] for name in OUTCOMES if since[name]})
         return since
 
-    def _books(self) -> Books:
+    def _books(self) -> RowAccounts:
         with self._server.client() as control:
             until(lambda: control.status().books.in_flight == 0, "every request is settled")
             return control.status().books
@@ -70,7 +70,7 @@ class Accounts:
         return len(seen.acknowledged.keys() - logged.keys())
 
 
-def counted(books: Books) -> Counter[str]:
+def counted(books: RowAccounts) -> Counter[str]:
     """The gateway's accounts, flat: outcomes, reasons, received and unlogged."""
     return Counter(
         {

@@ -13,7 +13,8 @@ import pytest
 
 from gnomon.testing import Server
 from tests.faults.accounts import Accounts
-from tests.load import gateways, load, record, scorers, until, wait_for_more, workers
+from tests.faults.gateways import holders
+from tests.load import gateways, load, record, scorers, until, wait_for_more
 
 FAULT = "time.sleep(0.05)"
 DEADLINE = 8.0
@@ -25,12 +26,6 @@ POISON = -666.0
 
 HANGS = -999.0
 """A value on which the toy's code sleeps for an hour."""
-
-
-def holders(server: Server) -> list[psutil.Process]:
-    """The processes that fork scorers."""
-    forked = {process.pid for process in scorers(server)}
-    return [process for process in workers(server) if process.pid not in forked]
 
 
 @pytest.mark.slow
@@ -95,7 +90,7 @@ def test_only_the_poison_row_among_many_fails(shared: Server) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_gateway_comes_back_and_owes_nothing(shared: Server) -> None:
+def test_a_killed_gateway_is_replaced_and_no_acknowledged_row_is_lost(shared: Server) -> None:
     """``kill -9`` of the gateway under load: the next takes up its slice and answers, what scored
     for it ends, and what it had acknowledged is in the log."""
     accounts = Accounts(shared)

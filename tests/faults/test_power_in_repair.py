@@ -18,7 +18,7 @@ from gnomon.log.seal import Sealer
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from tests.faults.power import Power, why_not_here
-from tests.log.test_repair import logged, write
+from tests.log.segments import logged, write_segments
 
 CUTS = 2
 REASON = why_not_here()
@@ -66,9 +66,9 @@ def test_a_repair_that_power_ended_is_done_again(power: Power) -> None:
     dice = random.Random(seed)
     kept: set[str] = set()
     for number in range(CUTS):
-        kept |= set(write(setup, segments=1, rows=4))
+        kept |= set(write_segments(setup, segments=1, rows=4))
         Sealer(setup, "flights").seal()
-        ids = write(setup, segments=3, rows=4)
+        ids = write_segments(setup, segments=3, rows=4)
         kept |= set(ids[8:])
         damage(setup)
         os.sync()

@@ -11,8 +11,7 @@ import pytest
 
 from gnomon.testing import Server
 from tests.conftest import Serve
-from tests.faults.test_gateway_death import standbys
-from tests.faults.test_shutdown import refuses
+from tests.faults.gateways import refuses, standbys
 from tests.forking import children_of
 from tests.load import everything, feeds, gateways, load, until, wait_for_more
 from tests.packing import Pack, times

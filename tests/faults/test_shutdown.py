@@ -20,6 +20,7 @@ from gnomon.storage import Storage
 from gnomon.testing import Server
 from tests.conftest import Serve
 from tests.faults.clients import GOOD, connect, read_to_end, request
+from tests.faults.gateways import refuses
 from tests.load import everything, gateways, load, scorers, until, wait_for_more, workers
 from tests.packing import SLOW_TO_LOAD, Pack, times
 
@@ -112,12 +113,3 @@ def test_nothing_under_way_holds_it_up(pack: Pack, serve: Serve) -> None:
         history = History(Storage(server.settings), "toy")
         history.refresh()
         assert [event.kind for event in history.events] == ["promote", *["shadow_start"] * 2]
-
-
-def refuses(server: Server) -> bool:
-    """Whether a new connection is turned away, rather than left to wait."""
-    try:
-        connect(server).close()
-    except ConnectionRefusedError:
-        return True
-    return False

@@ -13,14 +13,8 @@ from gnomon import rollout
 from gnomon.testing import Server
 from tests.faults.accounts import Accounts
 from tests.faults.conftest import ServeIn
+from tests.faults.gateways import answers_until, holders, kill_all_gateways, standbys, stop_all
 from tests.faults.shadows import Packed
-from tests.faults.test_gateway_death import (
-    answers_until,
-    kill_all_gateways,
-    standbys,
-    stop_all,
-)
-from tests.faults.test_live_worker import holders
 from tests.load import everything, gateways, load, scorers, until, wait_for_more, workers
 from tests.packing import SCRIPT, install, times, write_service
 

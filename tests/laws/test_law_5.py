@@ -72,8 +72,8 @@ def test_every_row_has_one_outcome_and_every_refusal_its_reason(deployed: Deploy
     }
 
 
-def test_a_stopped_shadow_owes_nothing_more(deployed: Deployment) -> None:
-    """What a shadow had not read when it was stopped or promoted is no debt of its accounts, and
+def test_a_stopped_shadow_leaves_no_rows_lagging(deployed: Deployment) -> None:
+    """What a shadow had not read when it was stopped or promoted does not count as lagging, and
     keeps no request from being sealed."""
     server, shadow = deployed.server, deployed.install(times(3, "time.sleep(3600)"))
     with server.client() as control:

@@ -16,8 +16,7 @@ from gnomon.log.seal import Sealer
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from tests.log.rows import settings
-from tests.log.test_hostile_ledger import days_old, rows, seal
-from tests.log.test_misplaced_segments import exchange
+from tests.log.segments import days_old, exchange, rows, seal
 
 
 @pytest.fixture

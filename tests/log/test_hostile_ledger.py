@@ -4,9 +4,7 @@ hand, nothing else is."""
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +20,7 @@ from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from gnomon.shadow.feed.run import Run
 from tests.log.rows import REQUESTS_SCHEMA, SHADOW_SCHEMA, live, settings, shadow
+from tests.log.segments import days_old, ledgers, rows, seal, write_segment
 
 
 @pytest.fixture
@@ -29,51 +28,10 @@ def setup(tmp_path: Path) -> Settings:
     return settings(tmp_path, spool=str(tmp_path / "spool"))
 
 
-def write(setup: Settings, rows: int = 3, slice_name: str = "a") -> list[str]:
-    folder = stream_folder(setup, "flights", slice_name, "requests")
-    writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
-    ids = [new_request_id() for _ in range(rows)]
-    writer.append(live(ids))
-    writer.rotate()
-    writer.close()
-    return ids
-
-
-def seal(setup: Settings, times: int) -> None:
-    for _ in range(times):
-        write(setup)
-        Sealer(setup, "flights").seal()
-
-
-def age(setup: Settings, hours: float) -> None:
-    then = time.time() - hours * 3600
-    for path in Path(setup.root, "log").rglob("*"):
-        if path.is_file():
-            os.utime(path, (then, then))
-
-
 def older(setup: Settings, content: bytes) -> None:
     """An older ledger in both of its places, as when both disks are restored from a backup."""
     for place in (*ledgers(setup), *Path(setup.spool_path, "flights").glob("sealed-*.json")):
         place.write_bytes(content)
-
-
-def ledgers(setup: Settings) -> list[Path]:
-    return sorted(Path(setup.root, "sealed", "flights").iterdir())
-
-
-def rows(setup: Settings) -> int:
-    return InferenceLog(setup, "flights").table(columns=["request_id"]).num_rows
-
-
-def days_old(setup: Settings) -> int:
-    """A table whose first commits were cleaned up after a checkpoint, as after a day or two."""
-    seal(setup, 3)
-    Sealer(setup, "flights").maintain()
-    age(setup, 72)
-    seal(setup, 3)
-    Sealer(setup, "flights").maintain()
-    return rows(setup)
 
 
 def hours_old(setup: Settings) -> int:
@@ -121,7 +79,7 @@ def test_a_table_outlives_repair_where_another_spool_is_idle(
 ) -> None:
     """The other spool's old ledger is then the newest there is, and vouches for little."""
     idle = settings(tmp_path, spool=str(tmp_path / "idle"))
-    write(idle, slice_name="b")
+    write_segment(idle, slice_name="b")
     Sealer(idle, "flights").seal()
     known = ledgers(setup)
     before = hours_old(setup)
@@ -135,15 +93,15 @@ def test_a_table_outlives_repair_where_another_spool_is_idle(
 def test_a_segment_of_another_stream_takes_no_rows_with_it(setup: Settings) -> None:
     """Slice b's segment, copied into slice a under the number 5, would be sealed as b's fifth, and
     b's next ones would count as sealed. It is named, and repair moves it away."""
-    ids = write(setup, slice_name="b")
+    ids = write_segment(setup, slice_name="b")
     [first, *_] = stream_segments(stream_folder(setup, "flights", "b", "requests"))
-    write(setup)
+    write_segment(setup)
     shutil.copy(first.path, stream_folder(setup, "flights", "a", "requests") / "00000005.arrows")
     with pytest.raises(
         LogError, match=r"belongs to another stream: .* b/requests/00000000.*00000005"
     ):
         Sealer(setup, "flights").seal()
-    ids += write(setup, slice_name="b")
+    ids += write_segment(setup, slice_name="b")
     assert len(repair(setup, "flights").misplaced) == 1
     Sealer(setup, "flights").seal()
     found = InferenceLog(setup, "flights").table(columns=["request_id"])["request_id"].to_pylist()

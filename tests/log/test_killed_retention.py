@@ -20,7 +20,7 @@ from gnomon.log.seal import Sealer
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from tests.log.rows import settings
-from tests.log.test_hostile_ledger import write
+from tests.log.segments import write_segment
 
 ROUNDS = 5
 SCRIPT = """
@@ -44,7 +44,7 @@ def test_what_was_removed_and_what_is_left_adds_up(tmp_path: Path) -> None:
     draw = random.Random(7)
     for number in range(ROUNDS):
         for _ in range(3):
-            write(setup, rows=40)
+            write_segment(setup, rows=40)
         arguments = [setup.root, str(setup.spool_path), str(20_000 - 3_000 * number)]
         worker = subprocess.Popen(
             [sys.executable, "-c", SCRIPT, *arguments], stdout=subprocess.PIPE

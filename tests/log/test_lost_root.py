@@ -16,7 +16,7 @@ from gnomon.log.seal import Sealer
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from tests.log.rows import settings
-from tests.log.test_hostile_ledger import ledgers, rows, seal, write
+from tests.log.segments import ledgers, rows, seal, write_segment
 
 Loss = Callable[[Settings], None]
 
@@ -26,7 +26,7 @@ def setup(tmp_path: Path) -> Settings:
     """Six rows, sealed; three in the spool."""
     made = settings(tmp_path, spool=str(tmp_path / "spool"))
     seal(made, 2)
-    write(made)
+    write_segment(made)
     return made
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from gnomon.log.seal import Sealer
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from tests.log.rows import settings
-from tests.log.test_missing_segments import write
+from tests.log.segments import exchange, write_lettered_segments
 
 
 @pytest.fixture
@@ -23,17 +22,9 @@ def setup(tmp_path: Path) -> Settings:
     return settings(tmp_path)
 
 
-def exchange(one: Path, other: Path) -> None:
-    """Give each file the other's name."""
-    aside = one.with_name("x")
-    os.rename(one, aside)
-    os.rename(other, one)
-    os.rename(aside, other)
-
-
 def test_exchanged_segments_are_put_back(setup: Settings) -> None:
     """Their headers say where they belong, so nothing is lost."""
-    folder = write(setup, "ab", "cde", "f")
+    folder = write_lettered_segments(setup, "ab", "cde", "f")
     first, _, third, *_ = (segment.path for segment in stream_segments(folder))
     exchange(first, third)
     done = repair(setup, "flights")
@@ -49,7 +40,7 @@ def test_exchanged_segments_are_put_back(setup: Settings) -> None:
 def test_a_segment_in_the_place_of_another_is_put_back(setup: Settings) -> None:
     """What it replaced is lost; a copy of one that is in its place is moved aside, and an earlier
     file that was moved aside under its name is kept."""
-    folder = write(setup, "ab", "cde", "f")
+    folder = write_lettered_segments(setup, "ab", "cde", "f")
     first, second, third, *_ = (segment.path for segment in stream_segments(folder))
     shutil.copy(first, third)
     done = repair(setup, "flights")
@@ -65,7 +56,7 @@ def test_a_segment_in_the_place_of_another_is_put_back(setup: Settings) -> None:
 
 def test_a_damaged_segment_is_not_put_back(setup: Settings) -> None:
     """It stays where it was moved to, and counts as lost."""
-    folder = write(setup, "ab", "cde")
+    folder = write_lettered_segments(setup, "ab", "cde")
     first, second, *_ = (segment.path for segment in stream_segments(folder))
     exchange(first, second)
     content = bytearray(second.read_bytes())

@@ -17,22 +17,12 @@ from gnomon.log.segment_writer import SegmentWriter
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from tests.log.rows import REQUESTS_SCHEMA, SHADOW_SCHEMA, live, settings, shadow
+from tests.log.segments import write_lettered_segments
 
 
 @pytest.fixture
 def setup(tmp_path: Path) -> Settings:
     return settings(tmp_path)
-
-
-def write(setup: Settings, *segments: str) -> Path:
-    """A closed segment for each word, with a row for each letter; the stream's folder."""
-    folder = stream_folder(setup, "flights", "a", "requests")
-    writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
-    for ids in segments:
-        writer.append(live(list(ids)))
-        writer.rotate()
-    writer.close()
-    return folder
 
 
 def never(_: str) -> int:
@@ -42,10 +32,10 @@ def never(_: str) -> int:
 @pytest.mark.parametrize("which", [0, 1, 2])
 def test_it_is_named_until_repair_has_noted_it(setup: Settings, which: int) -> None:
     """The sealer goes on up to it; the accounts do not balance as if it had never been."""
-    folder = write(setup, "ab", "cde", "fghi")
+    folder = write_lettered_segments(setup, "ab", "cde", "fghi")
     gone = stream_segments(folder)[which].path
     gone.unlink()
-    write(setup, "j")  # A later rotation does not forget it.
+    write_lettered_segments(setup, "j")  # A later rotation does not forget it.
     says = rf"a log segment of [\d,]+ bytes is missing.*{gone}.*gnomon log repair"
     with pytest.raises(LogError, match=says):
         balance(InferenceLog(setup, "flights"))
@@ -69,22 +59,22 @@ def test_it_is_named_until_repair_has_noted_it(setup: Settings, which: int) -> N
 
 def test_what_was_sealed_is_not_missed(setup: Settings) -> None:
     """Its file is gone for a good reason; the list forgets it in time."""
-    folder = write(setup, "ab", "c")
+    folder = write_lettered_segments(setup, "ab", "c")
     assert Sealer(setup, "flights").seal() == 2
     assert {0, 1} <= filled_segments(folder)
     assert missing_segments(folder, never)
     assert balance(InferenceLog(setup, "flights")).live.received == 3
     assert repair(setup, "flights").is_whole
-    write(setup, "d")
-    write(setup, "e")
+    write_lettered_segments(setup, "d")
+    write_lettered_segments(setup, "e")
     assert not {0, 1} & filled_segments(folder)
     assert not {0, 1} & closed_segments(folder).keys()
 
 
 def test_a_segment_without_rows_may_go(setup: Settings) -> None:
     """Nothing was in it; the sealer removes it without a note."""
-    folder = write(setup)
-    write(setup, "ab")
+    folder = write_lettered_segments(setup)
+    write_lettered_segments(setup, "ab")
     (empty, *_) = stream_segments(folder)
     empty.path.unlink()
     assert Sealer(setup, "flights").seal() == 1
@@ -96,7 +86,7 @@ def test_a_segment_without_rows_may_go(setup: Settings) -> None:
 def test_the_segment_that_was_open_is_missed(setup: Settings, before: str, goes_on: bool) -> None:
     """Its rows were on disk when their writer was killed, then it was deleted: whether or not the
     stream is written on, and though it was in no list yet."""
-    folder = write(setup, *filter(None, [before]))
+    folder = write_lettered_segments(setup, *filter(None, [before]))
     writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
     writer.append(live(["x"]))
     writer.fsync()
@@ -104,12 +94,12 @@ def test_the_segment_that_was_open_is_missed(setup: Settings, before: str, goes_
     gone = stream_segments(folder)[-1].path
     gone.unlink()
     if goes_on:
-        write(setup, "y")
+        write_lettered_segments(setup, "y")
     for _ in range(2):
         with pytest.raises(LogError, match=rf"a log segment of [\d,]+ bytes is missing.*{gone}"):
             balance(InferenceLog(setup, "flights"))
     assert list(repair(setup, "flights").missing) == [str(gone)]
-    write(setup, "z")
+    write_lettered_segments(setup, "z")
     accounts = balance(InferenceLog(setup, "flights"))
     assert accounts.balanced
     assert accounts.live.received == len(before) + goes_on + 1
@@ -118,13 +108,13 @@ def test_the_segment_that_was_open_is_missed(setup: Settings, before: str, goes_
 
 def test_an_open_segment_without_rows_may_go(setup: Settings) -> None:
     """Nothing was in it, also where it had been synced."""
-    folder = write(setup, "ab")
+    folder = write_lettered_segments(setup, "ab")
     writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
     writer.fsync()
     writer._lock.close()
     stream_segments(folder)[-1].path.unlink()
     assert balance(InferenceLog(setup, "flights")).live.received == 2
-    write(setup, "c")
+    write_lettered_segments(setup, "c")
     assert balance(InferenceLog(setup, "flights")).live.received == 3
 
 
@@ -134,13 +124,13 @@ def test_what_a_writer_left_open_counts_too(setup: Settings) -> None:
     writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
     writer.append(live(["a"]))
     writer._lock.close()
-    write(setup)
+    write_lettered_segments(setup)
     assert filled_segments(folder) == {0}
 
 
 def test_a_shadow_s_segment(setup: Settings) -> None:
     """What it recorded is lost, and the rows that it was about are not awaited."""
-    write(setup, "ab")
+    write_lettered_segments(setup, "ab")
     folder = stream_folder(setup, "flights", "a", "shadow-2")
     writer = SegmentWriter(folder, SHADOW_SCHEMA, settings=setup)
     writer.append(shadow(["a"], Position(0, 900)))

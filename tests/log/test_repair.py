@@ -5,20 +5,20 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from gnomon.errors import LogError, LogUnavailable
-from gnomon.log import InferenceLog, SegmentWriter, new_request_id, stream_segments
+from gnomon.log import InferenceLog, stream_segments
 from gnomon.log.layout import stream_folder
 from gnomon.log.repair import repair
 from gnomon.log.seal import Sealer
 from gnomon.log.table import LogTable
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
-from tests.log.rows import REQUESTS_SCHEMA, live, settings
+from tests.log.rows import settings
+from tests.log.segments import logged, write_segments
 
 Damage = Callable[[bytearray], None]
 
@@ -26,26 +26,6 @@ Damage = Callable[[bytearray], None]
 @pytest.fixture
 def setup(tmp_path: Path) -> Settings:
     return settings(tmp_path)
-
-
-def logged(setup: Settings) -> list[str]:
-    """The request ids that a reader finds."""
-    table = InferenceLog(setup, "flights").table(columns=["request_id"])
-    return sorted(table["request_id"].to_pylist())
-
-
-def write(setup: Settings, segments: int, rows: int, **values: Any) -> list[str]:
-    """Closed segments of one-row batches, then an open one; their request ids."""
-    folder = stream_folder(setup, "flights", "a", "requests")
-    writer = SegmentWriter(folder, REQUESTS_SCHEMA, settings=setup)
-    ids = [new_request_id() for _ in range(segments * rows)]
-    for number, one in enumerate(ids):
-        if number and number % rows == 0:
-            writer.rotate()
-        writer.append(live([one], **values))
-    writer.rotate()
-    writer.close()
-    return ids
 
 
 def overwrite_a_length(content: bytearray) -> None:
@@ -70,7 +50,7 @@ def zero(content: bytearray) -> None:
 def test_a_damaged_closed_segment_is_kept_and_named(setup: Settings, damage: Damage) -> None:
     """Nobody reads past it, it is not sealed, and repair gives back every whole batch and names
     the requests that are lost, at the addresses they had."""
-    ids = write(setup, segments=3, rows=12)
+    ids = write_segments(setup, segments=3, rows=12)
     segment = stream_segments(stream_folder(setup, "flights", "a", "requests"))[1].path
     content = bytearray(segment.read_bytes())
     damage(content)
@@ -108,9 +88,9 @@ def last_commit(setup: Settings) -> Path:
 def test_a_lost_commit_is_noticed_and_its_rows_restored(setup: Settings, damage: str) -> None:
     """The table is held against the ledger: nobody reads what is left of it as if it were all.
     Repair adds the rows again from the files that the commit left."""
-    ids = write(setup, segments=2, rows=5)
+    ids = write_segments(setup, segments=2, rows=5)
     Sealer(setup, "flights").seal()
-    more = write(setup, segments=2, rows=3)
+    more = write_segments(setup, segments=2, rows=3)
     Sealer(setup, "flights").seal()
     before = logged(setup)
     assert before == sorted(ids + more)
@@ -122,7 +102,7 @@ def test_a_lost_commit_is_noticed_and_its_rows_restored(setup: Settings, damage:
     for reading in (lambda: logged(setup), lambda: balance(InferenceLog(setup, "flights"))):
         with pytest.raises(LogError, match=r"sealed log"):
             reading()
-    write(setup, segments=1, rows=2)
+    write_segments(setup, segments=1, rows=2)
     with pytest.raises(LogError, match=r"sealed log"):
         Sealer(setup, "flights").seal()
     done = repair(setup, "flights")
@@ -139,9 +119,9 @@ def test_a_lost_commit_is_noticed_and_its_rows_restored(setup: Settings, damage:
 def test_rows_that_are_nowhere_are_counted_as_lost(setup: Settings) -> None:
     """A data file that is gone cannot be restored: the accounts do not balance until repair has
     noted how many rows that is, and say so ever after."""
-    write(setup, segments=1, rows=5)
+    write_segments(setup, segments=1, rows=5)
     Sealer(setup, "flights").seal()
-    write(setup, segments=1, rows=3)
+    write_segments(setup, segments=1, rows=3)
     Sealer(setup, "flights").seal()
     commit = last_commit(setup)
     for file in Path(setup.root, "log", "flights").rglob("*.parquet"):
@@ -159,12 +139,12 @@ def test_rows_that_are_nowhere_are_counted_as_lost(setup: Settings) -> None:
 def test_what_retention_removed_is_not_restored_for_what_is_lost(tmp_path: Path) -> None:
     """Its files stay for an hour; rows of them do not make up for others that are gone."""
     setup = settings(tmp_path, retention_days=1.0)
-    old = write(setup, segments=1, rows=6)
+    old = write_segments(setup, segments=1, rows=6)
     Sealer(setup, "flights").seal()
     now = dt.datetime.now(dt.UTC)
-    newer = write(setup, segments=1, rows=4, arrived=now)
+    newer = write_segments(setup, segments=1, rows=4, arrived=now)
     Sealer(setup, "flights").seal()
-    newest = write(setup, segments=1, rows=3, arrived=now)
+    newest = write_segments(setup, segments=1, rows=3, arrived=now)
     Sealer(setup, "flights").seal()
     last = last_commit(setup).read_text()
     Sealer(setup, "flights").maintain()
@@ -186,7 +166,7 @@ def test_what_retention_removed_is_not_restored_for_what_is_lost(tmp_path: Path)
 def test_rows_that_vanish_from_the_middle_unbalance_the_accounts(setup: Settings) -> None:
     """An older commit that lost what it said: nothing else notices, as later ones are whole."""
     for rows in (5, 3, 2):
-        write(setup, segments=1, rows=rows)
+        write_segments(setup, segments=1, rows=rows)
         Sealer(setup, "flights").seal()
     commit = last_commit(setup)
     middle = commit.with_name(f"{int(commit.stem) - 1:020d}.json")
@@ -203,7 +183,7 @@ def test_rows_that_vanish_from_the_middle_unbalance_the_accounts(setup: Settings
 @pytest.mark.parametrize("content", [b"", b"{", b'{"format": 1, "bytes": 3}'])
 def test_a_damaged_list_of_closed_segments_is_made_anew(setup: Settings, content: bytes) -> None:
     """It is not taken for an empty one."""
-    ids = write(setup, segments=2, rows=4)
+    ids = write_segments(setup, segments=2, rows=4)
     path = stream_folder(setup, "flights", "a", "requests") / "closed.json"
     path.write_bytes(content)
     with pytest.raises(LogError, match=r"not a list of closed segments.*log repair"):
@@ -214,14 +194,14 @@ def test_a_damaged_list_of_closed_segments_is_made_anew(setup: Settings, content
 
 def test_a_damaged_ledger_is_made_anew_from_the_table(setup: Settings) -> None:
     """Sealing waits until somebody has looked."""
-    write(setup, segments=2, rows=4)
+    write_segments(setup, segments=2, rows=4)
     Sealer(setup, "flights").seal()
     [ledger] = Path(setup.root, "sealed", "flights").iterdir()
     ledger.write_bytes(b"")
     with pytest.raises(LogError, match=r"not a ledger of what was sealed.*log repair"):
         balance(InferenceLog(setup, "flights"))
     assert len(repair(setup, "flights").lists) == 1
-    write(setup, segments=1, rows=2)
+    write_segments(setup, segments=1, rows=2)
     Sealer(setup, "flights").seal()
     accounts = balance(InferenceLog(setup, "flights"))
     assert accounts.balanced
@@ -230,7 +210,7 @@ def test_a_damaged_ledger_is_made_anew_from_the_table(setup: Settings) -> None:
 
 def test_nothing_damaged_is_left_alone(setup: Settings) -> None:
     """Repair of a healthy log changes nothing."""
-    ids = write(setup, segments=2, rows=4)
+    ids = write_segments(setup, segments=2, rows=4)
     Sealer(setup, "flights").seal()
     assert repair(setup, "flights").is_whole
     assert logged(setup) == sorted(ids)
@@ -238,7 +218,7 @@ def test_nothing_damaged_is_left_alone(setup: Settings) -> None:
 
 def test_a_repair_that_ended_early_is_not_noted_twice(setup: Settings) -> None:
     """It had noted what is lost, and not yet replaced the segment."""
-    write(setup, 2, 4)
+    write_segments(setup, 2, 4)
     segment = stream_segments(stream_folder(setup, "flights", "a", "requests"))[0].path
     content = bytearray(segment.read_bytes())
     flip_a_bit(content)
@@ -252,7 +232,7 @@ def test_a_repair_that_ended_early_is_not_noted_twice(setup: Settings) -> None:
 
 def test_nothing_is_lost_with_what_no_one_wrote(setup: Settings) -> None:
     """Bytes after the end of a closed segment are cut off; no row is said to be lost."""
-    ids = write(setup, 2, 4)
+    ids = write_segments(setup, 2, 4)
     segment = stream_segments(stream_folder(setup, "flights", "a", "requests"))[0].path
     segment.write_bytes(segment.read_bytes() + b"x" * 100)
     done = repair(setup, "flights")
@@ -263,7 +243,7 @@ def test_nothing_is_lost_with_what_no_one_wrote(setup: Settings) -> None:
 
 def test_a_read_that_fails_leaves_no_file_open(setup: Settings) -> None:
     """Whoever tries again and again would run out of descriptors."""
-    write(setup, 4, 2)
+    write_segments(setup, 4, 2)
     stream = stream_folder(setup, "flights", "a", "requests")
     segment = stream_segments(stream)[2].path
     content = bytearray(segment.read_bytes())
@@ -286,7 +266,7 @@ def open_files(folder: Path) -> list[str]:
 
 def test_a_disk_that_refuses_a_repair_is_named(setup: Settings) -> None:
     """Nothing is lost by it; the next repair may succeed."""
-    write(setup, 2, 4)
+    write_segments(setup, 2, 4)
     folder = stream_folder(setup, "flights", "a", "requests")
     segment = stream_segments(folder)[0].path
     segment.write_bytes(segment.read_bytes()[:-9])

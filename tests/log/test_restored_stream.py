@@ -15,7 +15,7 @@ from gnomon.log.seal import Sealer
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from tests.log.rows import REQUESTS_SCHEMA, live, settings
-from tests.log.test_missing_segments import write
+from tests.log.segments import write_lettered_segments
 
 
 @pytest.fixture
@@ -31,17 +31,17 @@ def ids(setup: Settings) -> list[str]:
 def test_what_is_written_after_a_restore_is_sealed(setup: Settings, tmp_path: Path) -> None:
     """Its segments have no number that was used since the backup: they would be taken for those,
     and removed as sealed."""
-    folder = write(setup, "ab")
+    folder = write_lettered_segments(setup, "ab")
     Sealer(setup, "flights").seal()
     shutil.copytree(setup.spool_path, tmp_path / "backup")
-    write(setup, "c", "d", "e")
+    write_lettered_segments(setup, "c", "d", "e")
     Sealer(setup, "flights").seal()
     assert not is_restored(setup, folder)
     shutil.rmtree(setup.spool_path)
     shutil.copytree(tmp_path / "backup", setup.spool_path)
     assert is_restored(setup, folder)
     assert sealed_number(setup, folder) > stream_segments(folder)[-1].sequence
-    write(setup, "f", "g", "h")
+    write_lettered_segments(setup, "f", "g", "h")
     assert not is_restored(setup, folder)
     for _ in range(2):
         assert ids(setup) == [*"abcdefgh"]
@@ -54,7 +54,7 @@ def test_a_writer_begins_where_no_ledger_can_be_read(
     setup: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Live goes on; whoever reads the log names the damaged ledger."""
-    folder = write(setup, "a")
+    folder = write_lettered_segments(setup, "a")
     Sealer(setup, "flights").seal()
     [ledger] = Path(setup.root, "sealed", "flights").glob("*.json")
     ledger.write_bytes(b"{")
@@ -62,4 +62,4 @@ def test_a_writer_begins_where_no_ledger_can_be_read(
     writer.append(live(["b"]))
     assert writer.position > Position(0, 0)
     writer.close()
-    assert "cannot tell what was sealed" in caplog.text
+    assert "it is unknown what was sealed" in caplog.text

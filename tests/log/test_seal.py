@@ -423,7 +423,7 @@ def until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> No
         time.sleep(0.05)  # Leaves it a processor.
 
 
-def test_the_process_seals_until_its_lifeline_is_cut(
+def test_the_sealing_process_ends_when_its_gateway_closes_its_socket(
     setup: Settings, requests: SegmentWriter
 ) -> None:
     """It ignores the signals that a stopping server sends to all, and ends with its gateway."""
@@ -470,7 +470,7 @@ def test_a_table_whose_first_commit_power_loss_left_empty_is_none_yet(
         all_ids(setup)
 
 
-def test_who_asks_waits_for_the_sealer_at_work(setup: Settings, requests: SegmentWriter) -> None:
+def test_a_manual_seal_waits_for_a_running_sealer(setup: Settings, requests: SegmentWriter) -> None:
     """``gnomon log seal`` does not say that there was nothing to seal while a server's sealer is
     at it."""
     requests.append(live(["a"]))

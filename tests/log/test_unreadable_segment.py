@@ -21,7 +21,7 @@ from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from gnomon.shadow.feed.run import Run
 from tests.log.rows import REQUESTS_SCHEMA, SHADOW_SCHEMA, live, settings, shadow
-from tests.log.test_repair import logged, write
+from tests.log.segments import logged, write_segments
 
 Damage = Callable[[bytes], bytes]
 RUN = Run(artifact="flights:2", epoch=1, since="0:0", fraction=1.0)
@@ -62,7 +62,7 @@ def damage(path: Path, how: Damage) -> bytes:
 @pytest.mark.parametrize("how", [zeroed, flipped, emptied, random, cut])
 def test_the_segment_is_set_aside_and_all_others_are_read(setup: Settings, how: Damage) -> None:
     """As the error promises. What of it is lost is named as far as anybody can know."""
-    ids = write(setup, segments=3, rows=4)
+    ids = write_segments(setup, segments=3, rows=4)
     folder = stream_folder(setup, "flights", "a", "requests")
     content = damage(path := folder / "00000001.arrows", how)
     for reading in (lambda: logged(setup), lambda: Sealer(setup, "flights").seal()):
@@ -84,7 +84,7 @@ def test_the_segment_is_set_aside_and_all_others_are_read(setup: Settings, how: 
     assert repair(setup, "flights").is_whole
     Sealer(setup, "flights").seal()
     assert logged(setup) == sorted(ids[:4] + ids[8:])
-    more = write(setup, segments=1, rows=2)
+    more = write_segments(setup, segments=1, rows=2)
     Sealer(setup, "flights").seal()
     assert logged(setup) == sorted(ids[:4] + ids[8:] + more)
     accounts = balance(InferenceLog(setup, "flights"))
@@ -172,7 +172,7 @@ def test_damage_is_found_where_the_list_of_closed_segments_is_gone(
     setup: Settings, how: Damage
 ) -> None:
     """Deleted, or set aside by a repair that ended before it had made another."""
-    ids = write(setup, segments=3, rows=4)
+    ids = write_segments(setup, segments=3, rows=4)
     folder = stream_folder(setup, "flights", "a", "requests")
     damage(folder / "00000001.arrows", how)
     (folder / "closed.json").unlink()

@@ -10,15 +10,14 @@ from gnomon.errors import (
     RolloutError,
     UnknownArtifact,
 )
-from gnomon.policy import Limits, Policy
+from gnomon.policy import GateLimits, Policy
 from gnomon.rollout.history import History
 from gnomon.settings import Settings
 from gnomon.storage import Storage
-from tests.packing import SCRIPT, Pack, times
+from tests.packing import HALF_MORE, KEYLESS, PAID, Pack, times
 from tests.shadow.evidence import log_live, log_shadow
-from tests.shadow.feed.test_process import HALF_MORE
 
-EASY = Policy(gates=Limits(min_rows=100, min_coverage=None, max_lag_rows=None))
+EASY = Policy(gates=GateLimits(min_rows=100, min_coverage=None, max_lag_rows=None))
 
 
 @pytest.fixture
@@ -111,9 +110,7 @@ def test_shadows_start_and_stop(settings: Settings, live: str, candidate: str) -
     assert state(settings).state.shadows == {}
 
 
-PAID = SCRIPT.replace('"id": [', '"fee": x, "id": [')
 READS_FEE = times(1.0).replace('return X[["x"]]', 'return X[["x"]] + 0 * X[["fee"]].to_numpy()')
-KEYLESS = SCRIPT.replace(', entity_key=("id",)', "")
 
 
 def test_a_shadow_that_could_not_read_the_requests_is_refused(
@@ -146,10 +143,10 @@ def test_what_may_matter_is_recorded_with_a_shadow(
     assert rollout.start_shadow(settings, "toy", live, same=True).changes == ()
 
 
-def test_a_live_contract_that_cannot_be_read_is_no_guess(
+def test_a_shadow_is_refused_when_the_live_contract_cannot_be_read(
     settings: Settings, live: str, candidate: str
 ) -> None:
-    """Whether the shadow could read its requests is not known. Force says it need not be."""
+    """Whether the shadow could read its requests is then unknown. With force, it is started."""
     rollout.promote(settings, "toy", live)
     (inspect(live).path / "contract.json").write_text("{}")
     with pytest.raises(ArtifactCorrupt):

@@ -9,7 +9,7 @@ from gnomon.compare.sequential import rate_interval
 from gnomon.compare.sketch import Sketch
 from gnomon.errors import NewerFormat, RolloutError, UnreadableFile
 from gnomon.log import InferenceLog
-from gnomon.policy import Limits, Policy
+from gnomon.policy import GateLimits, Policy
 from gnomon.rollout.evidence import Evidence, ShadowRows
 from gnomon.rollout.gate import Gate
 from gnomon.rollout.gates import evaluate, judge
@@ -22,7 +22,7 @@ from tests.shadow.evidence import LIVE, SHADOW, log_live, log_shadow
 
 NOW = datetime.now(UTC)
 RUN = Shadow(artifact=SHADOW, digest="d", fraction=1.0, since=2, at=NOW - timedelta(minutes=5))
-LIMITS = Limits(
+LIMITS = GateLimits(
     min_rows=1_000, max_disagreement=0.05, max_flips=0.01, max_failed=0.01, max_latency_ratio=2.0,
     min_coverage=0.99, max_lag_rows=100, max_skew=0.01,
 )  # fmt: skip
@@ -52,7 +52,7 @@ def beat(lagging: int = 0, *, name: str = "here", **more: object) -> Heartbeat:
 def judged(
     evidence: Evidence = GOOD,
     *,
-    limits: Limits = LIMITS,
+    limits: GateLimits = LIMITS,
     slices: tuple[Heartbeat, ...] = (beat(),),
     skew: Skew | None = SKEW,
 ) -> dict[str, Gate]:
@@ -79,7 +79,7 @@ def test_good_evidence_passes_every_gate() -> None:
 
 def test_an_unset_limit_is_not_asked() -> None:
     """A policy that sets no limit has no such gate."""
-    unset = Limits(
+    unset = GateLimits(
         min_rows=1, max_disagreement=None, max_flips=None, max_failed=None,
         max_latency_ratio=None, min_coverage=None, max_lag_rows=None, max_skew=None,
     )  # fmt: skip
@@ -187,7 +187,7 @@ def test_a_shadow_is_judged_on_its_log(settings: Settings) -> None:
     """From rows in the log to one verdict, with examples that can be looked up."""
     log_live(settings, 100)
     log_shadow(settings, agreed=1_990, flipped=10)
-    policy = Policy(gates=Limits(min_rows=1_000, max_flips=0.001))
+    policy = Policy(gates=GateLimits(min_rows=1_000, max_flips=0.001))
     fresh = structs.replace(beat(), updated=datetime.now(UTC))
     found = evaluate(
         InferenceLog(settings, "toy"), state(), policy, SHADOW, slices=(fresh,), skew=None

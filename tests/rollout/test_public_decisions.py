@@ -10,9 +10,8 @@ import pytest
 import gnomon
 from gnomon.errors import GateRefused, PolicyError
 from gnomon.settings import Settings
-from tests.packing import Pack, times
+from tests.packing import HALF_MORE, Pack, times
 from tests.shadow.evidence import log_live, log_shadow
-from tests.shadow.feed.test_process import HALF_MORE
 
 GATES = '[gates]\nmin_rows = 100\nmin_coverage = "off"\nmax_lag_rows = "off"\n'
 STRICT = f"{GATES}max_disagreement = 0.0\n[sampling]\nfraction = 0.25\n"

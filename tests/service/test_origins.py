@@ -26,7 +26,7 @@ from gnomon.service.runtime import Runtime
 from gnomon.settings import Settings
 from gnomon.testing import Server, free_port, serving
 from tests.packing import SCRIPT, install, times, write_service
-from tests.service.test_pages import browse, needs_browser
+from tests.service.browser import browse, needs_browser
 
 ROW = {"x": 1.0, "id": "a"}
 LISTED = "https://app.example.com"

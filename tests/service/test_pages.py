@@ -7,8 +7,6 @@ import base64
 import hashlib
 import html
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import httpx
@@ -18,23 +16,8 @@ import pytest
 from gnomon.contract import Feature, Output
 from gnomon.service import pages
 from gnomon.service.examples import example_row
+from tests.service.browser import browse, needs_browser
 from tests.service.standin import CONTRACT, StandIn
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
-
-
-def browse(address: str, profile: Path, *options: str) -> str:
-    """The page's DOM after its scripts have run for a few seconds of virtual time."""
-    done = subprocess.run(
-        [
-            str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-            "--disable-background-networking", f"--user-data-dir={profile}",
-            "--virtual-time-budget=5000", "--window-size=360,2000", *options, "--dump-dom", address,
-        ],
-        capture_output=True, text=True, timeout=90, check=True,
-    )  # fmt: skip
-    return done.stdout
 
 
 def test_the_page_describes_every_field_of_the_contract(standin: StandIn) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from gnomon.service.status import Books, Latency, Live, ShadowStatus, Status
+from gnomon.service.status import Latency, Live, RowAccounts, ShadowStatus, Status
 from gnomon.service.totals import total
 
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -18,7 +18,7 @@ def a_slice(number: int, **more: object) -> Status:
         "started": STARTED.replace(day=number),
         "epoch": 2 + number,
         "live": Live(artifact="flights:one", latency_ms=Latency(p50=number, p99=10 * number)),
-        "books": Books(
+        "books": RowAccounts(
             received=10 * number,
             answered=10 * number,
             reasons={"shed:overloaded": 1},

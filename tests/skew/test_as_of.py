@@ -16,7 +16,7 @@ from gnomon.artifact import inspect
 from gnomon.errors import TableError
 from gnomon.report import Report, Rung
 from gnomon.settings import Settings
-from gnomon.skew.offline import compare_offline
+from gnomon.skew.table_comparison import compare_offline
 from tests.packing import Pack
 from tests.shadow.trips import LOCAL, TRAINED, Trips, trips
 

@@ -11,7 +11,7 @@ from gnomon.artifact import Artifact, inspect
 from gnomon.errors import ContractError
 from gnomon.log import InferenceLog
 from gnomon.offline import logged as log_rows
-from gnomon.policy import Limits, Policy, Tolerance
+from gnomon.policy import GateLimits, Policy, Tolerance
 from gnomon.report import Report
 from gnomon.settings import Settings
 from gnomon.skew.replay import replay
@@ -87,7 +87,7 @@ def test_logged_answers_that_do_not_come_out_again_diverge(
     assert example.key == {"trip": "r00007"}
     assert {cell.column for cell in example.cells if cell.diverged} == {"probability_slow"}
     assert example.request_id in report.summary.since
-    allowed = Policy(gates=Limits(max_skew=0.01))
+    allowed = Policy(gates=GateLimits(max_skew=0.01))
     assert again(logged, policy=allowed).verdict == "ok"
 
 
@@ -122,7 +122,7 @@ def test_another_artifact_shows_what_it_would_have_changed(healthy: Trips, pack:
     assert report.impact.mean_change > 0.01
     assert report.title.startswith(f"{other.tag} answers differently from {healthy.artifact.tag}")
     assert report.command.endswith(f"--through {other.tag}")
-    lenient = Policy(gates=Limits(max_disagreement=None))
+    lenient = Policy(gates=GateLimits(max_disagreement=None))
     assert again(healthy, through=other, policy=lenient).verdict == "ok"
     tolerant = Policy(
         compare={"prediction": Tolerance(kind="ignore"), "probability_*": Tolerance(absolute=1.0)}

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from msgspec.structs import replace
 
 from gnomon.contract.contract import Contract
@@ -26,9 +25,10 @@ from gnomon.leakage import (
     gap,
     label,
 )
+from gnomon.leakage.model_answers import checked_features, class_scores
 from gnomon.pipeline.predicting import outputs
 
-__all__ = ["Holdout", "Leakage", "answers", "check_leakage", "decide"]
+__all__ = ["Holdout", "Leakage", "check_leakage", "decide"]
 
 Leakage = Literal["warn", "refuse", "off"]
 Holdout = tuple[Any, Any]
@@ -99,32 +99,6 @@ def decide(report: LeakageReport, leakage: Leakage, stacklevel: int) -> None:
         )
 
 
-def answers(batch: pa.RecordBatch, contract: Contract) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return outputs as scores: a column for each class, or the predictions of a regression.
-
-    A classifier without probabilities gives the label it predicts the score 1.
-    """
-    predicted = batch.column("prediction").to_numpy(zero_copy_only=False)
-    if not contract.classes:
-        return np.asarray(predicted, np.float64)[:, None]
-    names = contract.probability_columns
-    columns = (
-        [batch.column(name).to_numpy(zero_copy_only=False) for name in names]
-        if names
-        else [predicted == label for label in contract.classes]
-    )
-    return np.column_stack([np.asarray(column, np.float64) for column in columns])
-
-
-def looked_at(contract: Contract) -> list[str]:
-    """Return the features that are checked for leakage: those the pipeline gets, except lists."""
-    return [
-        feature.name
-        for feature in contract.features
-        if not feature.carried and feature.type != "list"
-    ]
-
-
 def _targets(y: Any) -> list[Any]:
     """Return the labels of each target."""
     if getattr(y, "ndim", 1) == 1:
@@ -151,7 +125,7 @@ def _table(
     return LabelledTable.of(
         X,
         y,
-        features=looked_at(contract),
+        features=checked_features(contract),
         task=contract.learned,
         event_time=contract.event_time,
         entity_key=contract.entity_key,
@@ -169,4 +143,6 @@ def _scored(
         return ScoredStage(stage, some.labels.to_numpy(), nothing, contract.classes)
     frame = some.frame.reset_index(drop=True)
     batch = outputs(pipeline, as_input(frame, contract), contract)
-    return ScoredStage(stage, some.labels.to_numpy(), answers(batch, contract), contract.classes)
+    return ScoredStage(
+        stage, some.labels.to_numpy(), class_scores(batch, contract), contract.classes
+    )

@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 
 from gnomon.artifact import Artifact
-from gnomon.artifact.leakage_checks import answers
 from gnomon.audit.leakage_files import Meaning
 from gnomon.audit.served_rows import Outcomes, Served, draw
 from gnomon.contract import from_frame
@@ -26,6 +25,7 @@ from gnomon.leakage import (
     check_training,
 )
 from gnomon.leakage.gap import Stage
+from gnomon.leakage.model_answers import class_scores
 from gnomon.leakage.overlap import is_later
 from gnomon.log import InferenceLog
 from gnomon.offline.column_names import joint_contract
@@ -183,7 +183,7 @@ def _predicted(stage: Stage, table: LabelledTable, rerun: Rerun, artifact: Artif
     assert some.labels is not None
     batch = rerun.score(from_frame(some.frame, artifact.contract))
     good = np.flatnonzero(batch.column(ERROR).is_null())
-    given = answers(batch.take(pa.array(good)), artifact.contract)
+    given = class_scores(batch.take(pa.array(good)), artifact.contract)
     return ScoredStage(stage, some.labels.to_numpy()[good], given, artifact.contract.classes)
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from gnomon.artifact.leakage_checks import looked_at
 from gnomon.contract import Contract
 from gnomon.contract.frames import as_trained
 from gnomon.errors import TableError
 from gnomon.leakage import LabelledTable
+from gnomon.leakage.model_answers import checked_features
 from gnomon.name_lists import as_names
 from gnomon.offline.offline_table import read_table
 
@@ -84,7 +84,7 @@ class Meaning:
 
     def _features(self, columns: Sequence[str]) -> list[str]:
         if self.contract is not None:
-            return looked_at(self.contract)
+            return checked_features(self.contract)
         others = {self.label, *self.known_at.values()}
         return [name for name in columns if name not in others]
 

@@ -13,11 +13,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnomon.artifact.leakage_checks import answers
+from gnomon.bottom_k import BottomK
 from gnomon.contract import Contract
 from gnomon.contract.frames import as_trained
 from gnomon.errors import TableError
 from gnomon.leakage import ScoredStage
+from gnomon.leakage.model_answers import class_scores
 from gnomon.offline.column_names import KEYS
 from gnomon.offline.logged import Range, Rows
 from gnomon.offline.offline_table import key_fields, read_table, with_keys
@@ -94,43 +95,29 @@ def draw(
     """Read a range of the log once and keep a uniform random sample of its rows."""
     contract = source.artifact.contract
     random = np.random.default_rng(_SEED)
-    asked, answered = _Drawn(random), _Drawn(random)
-    rows = 0
+    asked, answered = _sample(), _sample()
     for chunk in source.chunks():
-        rows += chunk.num_rows
-        asked.add(chunk.inputs)
+        asked.offer(random.random(chunk.num_rows), chunk.inputs)
         if outcomes is not None:
             places = outcomes.find(chunk)
             known = pa.array(np.flatnonzero(places >= 0))
-            given = chunk.outputs.append_column(_PLACE, pa.array(places))
-            answered.add(given.take(known))
+            given = chunk.outputs.append_column(_PLACE, pa.array(places)).take(known)
+            answered.offer(random.random(given.num_rows), given)
         if progress:
             progress(chunk.num_rows)
-    inputs = (
-        None if asked.table is None else asked.table.rename_columns(contract.input_schema.names)
-    )
+    inputs = asked.kept()
+    if inputs is not None:
+        inputs = inputs.rename_columns(contract.input_schema.names)
     frame = as_trained(_batch(inputs, contract.input_schema), contract)
-    live = None if outcomes is None else _scored(answered.table, outcomes, contract)
-    return Served(rows, frame, live)
+    live = None if outcomes is None else _scored(answered.kept(), outcomes, contract)
+    return Served(asked.seen, frame, live)
 
 
 _PLACE = "place of the outcome"
 
 
-class _Drawn:
-    """A bounded sample: the rows with the smallest random numbers."""
-
-    def __init__(self, random: np.random.Generator) -> None:
-        self._random = random
-        self._numbers = np.array([])
-        self.table: pa.Table | None = None
-
-    def add(self, rows: pa.Table) -> None:
-        """Offer rows to the sample."""
-        numbers = np.concatenate([self._numbers, self._random.random(rows.num_rows)])
-        table = rows if self.table is None else pa.concat_tables([self.table, rows])
-        kept = np.sort(np.argsort(numbers, kind="stable")[:MOST_ROWS])
-        self._numbers, self.table = numbers[kept], table.take(pa.array(kept))
+def _sample() -> BottomK[pa.Table]:
+    return BottomK(MOST_ROWS, lambda table, rows: table.take(pa.array(rows)), pa.concat_tables)
 
 
 def _scored(table: pa.Table | None, outcomes: Outcomes, contract: Contract) -> ScoredStage:
@@ -138,7 +125,7 @@ def _scored(table: pa.Table | None, outcomes: Outcomes, contract: Contract) -> S
         width = max(len(contract.classes), 1)
         return ScoredStage("live", np.array([]), np.empty((0, width)), contract.classes)
     labels = outcomes.labels[table.column(_PLACE).to_numpy()]
-    given = answers(_batch(table.drop_columns([_PLACE]), contract.output_schema), contract)
+    given = class_scores(_batch(table.drop_columns([_PLACE]), contract.output_schema), contract)
     return ScoredStage("live", labels, given, contract.classes)
 
 

@@ -144,6 +144,9 @@ def _equal(left: pa.Array, right: pa.Array) -> Mask:
     if pa.types.is_nested(left.type) and pa.types.is_nested(right.type):
         pairs = zip(left.to_pylist(), right.to_pylist(), strict=True)
         return np.array([one is not None and one == other for one, other in pairs], dtype=bool)
+    if pa.types.is_integer(left.type) and pa.types.is_integer(right.type):
+        # Arrow would compare a signed with an unsigned type as int64, and refuse large values.
+        left, right = left.cast(_ANY_INTEGER), right.cast(_ANY_INTEGER)
     equal: Mask = pc.fill_null(pc.equal(left, right), False).to_numpy(zero_copy_only=False)
     return equal
 
@@ -152,28 +155,32 @@ def _numbers(
     left: pa.Array, right: pa.Array, rule: Comparator, threshold: float | None
 ) -> ComparedColumn:
     seconds = 1e-6 if _is_timestamp(left, right) else 1.0
-    l, r = _floats(left), _floats(right)  # noqa: E741
-    left_null, right_null, both_null = _nulls(np.isnan(l), np.isnan(r))
+    left_floats, right_floats = _floats(left), _floats(right)
+    left_null, right_null, both_null = _nulls(np.isnan(left_floats), np.isnan(right_floats))
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        difference = np.where(l == r, 0.0, l - r)
+        difference = np.where(left_floats == right_floats, 0.0, left_floats - right_floats)
+        # Above 2**53, floats lose differences that whole numbers and decimals still have.
         if _is_whole(left) and _is_whole(right):
-            # Above 2**53, floats lose differences that integers still have.
             exact_difference = (_integers(left) - _integers(right)).astype(np.float64)
             difference = np.where(np.abs(difference) < 2**53, exact_difference, difference)
-            difference[np.isnan(l) | np.isnan(r)] = np.nan
+            difference[np.isnan(left_floats) | np.isnan(right_floats)] = np.nan
+        elif (kind := _common_decimal(left.type, right.type)) is not None:
+            difference = _floats(pc.subtract(left.cast(kind), right.cast(kind)))
         apart = np.abs(difference)
-        largest = np.fmax(np.abs(l), np.abs(r))
+        largest = np.fmax(np.abs(left_floats), np.abs(right_floats))
         near = apart * seconds <= rule.absolute
         if rule.relative:
             near |= apart <= rule.relative * largest
         if rule.ulps:
-            near |= ulps(l, r) <= np.uint64(rule.ulps)
+            near |= ulps(left_floats, right_floats) <= np.uint64(rule.ulps)
         near &= np.isfinite(apart)
-        smape = np.where(apart == 0, 0.0, apart / (np.abs(l) / 2 + np.abs(r) / 2))
+        smape = np.where(
+            apart == 0, 0.0, apart / (np.abs(left_floats) / 2 + np.abs(right_floats) / 2)
+        )
     exact = (apart == 0) | both_null
     flip = None
     if threshold is not None:
-        flip = ((l >= threshold) != (r >= threshold)) | left_null | right_null
+        flip = ((left_floats >= threshold) != (right_floats >= threshold)) | left_null | right_null
     return ComparedColumn(
         agree=exact | near,
         exact=exact,
@@ -213,14 +220,41 @@ _NUMBERS: tuple[Callable[[pa.DataType], bool], ...] = (
 )
 
 
+_ANY_INTEGER = pa.decimal128(20, 0)
+"""A type that holds every value of every integer type."""
+
+
 def _is_whole(side: pa.Array) -> bool:
-    return bool(pa.types.is_signed_integer(side.type) or pa.types.is_timestamp(side.type))
+    return bool(pa.types.is_integer(side.type) or pa.types.is_timestamp(side.type))
+
+
+def _common_decimal(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
+    """Return a type that holds all values of two types exactly, one of which is a decimal.
+
+    None where the other is neither a decimal nor an integer, or where their difference would have
+    more digits than Arrow has.
+    """
+    types = [_ANY_INTEGER if pa.types.is_integer(type_) else type_ for type_ in (left, right)]
+    if not all(pa.types.is_decimal(type_) for type_ in types):
+        return None
+    scale = max(0, *(type_.scale for type_ in types))
+    digits = scale + max(type_.precision - type_.scale for type_ in types)
+    return pa.decimal256(digits, scale) if digits < _MOST_DIGITS else None
+
+
+_MOST_DIGITS = 76
+"""The digits of Arrow's largest decimal. A difference has one more than the values."""
 
 
 def _integers(side: pa.Array) -> npt.NDArray[np.int64]:
-    """Return whole numbers, or timestamps as microseconds since 1970; 0 where null."""
+    """Return whole numbers, or timestamps as microseconds since 1970; 0 where null.
+
+    Numbers of 2**63 and more are returned modulo 2**64, so differences below 2**63 stay exact.
+    """
     if pa.types.is_timestamp(side.type):
         side = side.cast(pa.timestamp("us", side.type.tz), safe=False)
+    if pa.types.is_uint64(side.type):
+        return np.asarray(side.fill_null(0).to_numpy(zero_copy_only=False)).view(np.int64)
     whole: npt.NDArray[np.int64] = side.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
     return whole
 
@@ -238,15 +272,15 @@ def _floats(side: pa.Array) -> Floats:
     return np.asarray(floats, dtype=np.float64)
 
 
-def ulps(l: Floats, r: Floats) -> npt.NDArray[np.uint64]:  # noqa: E741
+def ulps(left: Floats, right: Floats) -> npt.NDArray[np.uint64]:
     """Count the representable floats between two floats, by the distance of their bit patterns.
 
     The patterns are first mapped to integers in the order of the floats.
 
     Source: Bruce Dawson, "Comparing floating point numbers, 2012 edition".
     """
-    left, right = (_ordered(np.ascontiguousarray(side).view(np.int64)) for side in (l, r))
-    high, low = np.maximum(left, right), np.minimum(left, right)
+    one, other = (_ordered(np.ascontiguousarray(side).view(np.int64)) for side in (left, right))
+    high, low = np.maximum(one, other), np.minimum(one, other)
     return high.astype(np.uint64) - low.astype(np.uint64)
 
 

@@ -68,7 +68,7 @@ def rate_interval(hits: int, rows: int, confidence: float) -> Interval:
 def rows_still_needed(hits: int, rows: int, limit: float, confidence: float) -> int | None:
     """Estimate how many more rows decide on which side of a limit the rate is.
 
-    The rate found so far is taken as the true one. None if more than a thousand million are needed.
+    The rate found so far is taken as the true one. None if more than a billion are needed.
 
     >>> rows_still_needed(0, 0, 0.01, 0.95)
     680
@@ -85,8 +85,8 @@ def rows_still_needed(hits: int, rows: int, limit: float, confidence: float) -> 
 def more_until(decides: Callable[[int], bool], rows: int) -> int | None:
     """Estimate how many more rows are needed until ``decides`` is true for the total.
 
-    If it is true for some total, it must be true for every larger one. None if more than a thousand
-    million are needed.
+    If it is true for some total, it must be true for every larger one. None if more than a
+    billion are needed.
     """
     total = max(rows, 1)
     while not decides(total):

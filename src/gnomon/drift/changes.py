@@ -11,7 +11,7 @@ from gnomon.drift.bins import Bins, Integers
 from gnomon.drift.metrics import BinnedSides, measures, rows
 from gnomon.drift.model import Effect
 from gnomon.drift.verdicts import effects, overall, worst
-from gnomon.policy import Drift
+from gnomon.policy import DriftLimits
 
 __all__ = ["DriftChange", "changes"]
 
@@ -58,7 +58,7 @@ class DriftChange:
 
 
 def changes(
-    bins: Bins, buckets: Mapping[int, Integers], policy: Drift, seconds: int
+    bins: Bins, buckets: Mapping[int, Integers], policy: DriftLimits, seconds: int
 ) -> list[DriftChange]:
     """Find every sudden change of a column, in order of time; if there is none, a slow one.
 
@@ -71,7 +71,7 @@ def changes(
 
 
 def _sudden(
-    bins: Bins, at: Sequence[int], counts: Sequence[Integers], policy: Drift
+    bins: Bins, at: Sequence[int], counts: Sequence[Integers], policy: DriftLimits
 ) -> Iterator[DriftChange]:
     """Compare each bucket with all since the last change, and with their usual differences."""
     sizes = [rows(bins, count) for count in counts]
@@ -95,7 +95,7 @@ def _sudden(
 
 
 def _slow(
-    bins: Bins, at: Sequence[int], counts: Sequence[Integers], policy: Drift, seconds: int
+    bins: Bins, at: Sequence[int], counts: Sequence[Integers], policy: DriftLimits, seconds: int
 ) -> Iterator[DriftChange]:
     """Compare the end of the range with its beginning.
 

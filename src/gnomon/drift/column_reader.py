@@ -15,7 +15,7 @@ from gnomon.drift.metrics import BinnedSides, measures, quantiles, rows
 from gnomon.drift.model import Alert, DriftBucket, DriftColumn, DriftSegment, Effect, Shape
 from gnomon.drift.verdicts import effects, overall, worst
 from gnomon.offline.column_names import joint_contract
-from gnomon.policy import Drift
+from gnomon.policy import DriftLimits
 from gnomon.report import Count
 
 __all__ = ["ColumnReader"]
@@ -34,7 +34,7 @@ class ColumnReader:
         segments: whether the counts are split.
     """
 
-    policy: Drift
+    policy: DriftLimits
     contract: Contract
     seconds: int
     segments: bool

@@ -8,7 +8,7 @@ import sys
 from gnomon.drift.chance import floors
 from gnomon.drift.metrics import BinnedSides, measures
 from gnomon.drift.model import Effect, Verdict
-from gnomon.policy import Drift
+from gnomon.policy import DriftLimits
 
 __all__ = ["NEVER", "effects", "overall", "worst"]
 
@@ -16,7 +16,7 @@ NEVER = sys.float_info.max
 """A limit that no value reaches; JSON cannot represent infinity."""
 
 
-def effects(sides: BinnedSides, policy: Drift) -> dict[str, Effect]:
+def effects(sides: BinnedSides, policy: DriftLimits) -> dict[str, Effect]:
     """Compute every metric of the column with its limit, its floor by chance, and its verdict.
 
     ``drifted``: above both. ``unknown``: above the limit but not above the floor, or the floor of

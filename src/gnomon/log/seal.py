@@ -60,7 +60,7 @@ _NICENESS = 10
 _logger = logging.getLogger("gnomon.seal")
 
 
-class Worked(msgspec.Struct, frozen=True):
+class RoundResult(msgspec.Struct, frozen=True):
     """The result of one round of a sealer.
 
     Attributes:
@@ -146,7 +146,7 @@ class Sealer:
         self._commits = 0
         self._maintained = time.monotonic()
 
-    def work(self) -> Worked:
+    def work(self) -> RoundResult:
         """Seal, and maintain when that is due; the result contains any error."""
         error = None
         try:
@@ -155,9 +155,9 @@ class Sealer:
                 self.maintain()
         except (GnomonError, OSError) as found:
             error = str(found)
-        return Worked(self._commits, self._maintained, error, self._ours)
+        return RoundResult(self._commits, self._maintained, error, self._ours)
 
-    def go_on(self, after: Worked) -> None:
+    def go_on(self, after: RoundResult) -> None:
         """Take over the result of work that was done in another process."""
         self._commits, self._maintained = after.commits, after.maintained
         self._ours = after.ours
@@ -332,7 +332,7 @@ def _run(sealer: Sealer, parent_socket: int) -> None:
         if done is None:
             error: str | None = "the sealing process ended before it finished; trying again"
         else:
-            worked = msgspec.json.decode(done, type=Worked)
+            worked = msgspec.json.decode(done, type=RoundResult)
             sealer.go_on(worked)
             error = worked.error
         if error is not None and error != complaint:

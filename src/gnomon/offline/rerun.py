@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from gnomon.settings import Settings
 from gnomon.worker import WorkerClient
 from gnomon.worker.messages import ERROR, scored_schema
 
-__all__ = ["Rerun", "refuse_unknown_names", "step_columns"]
+__all__ = ["LazyRerun", "Rerun", "refuse_unknown_names", "step_columns"]
 
 
 def step_columns(artifact: Artifact) -> list[str]:
@@ -112,6 +113,26 @@ class Rerun:
     def _parts(self, rows: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         for start in range(0, rows.num_rows, self._rows):
             yield rows.slice(start, self._rows)
+
+
+class LazyRerun:
+    """The :class:`Rerun` of an artifact, whose worker is started at the first call.
+
+    Args:
+        stack: ends the worker.
+        artifact: the artifact to run.
+        settings: settings of the worker.
+    """
+
+    def __init__(self, stack: ExitStack, artifact: Artifact, settings: Settings) -> None:
+        self._stack, self._artifact, self._settings = stack, artifact, settings
+        self._rerun: Rerun | None = None
+
+    def __call__(self) -> Rerun:
+        if self._rerun is None:
+            client = self._stack.enter_context(WorkerClient(self._artifact, self._settings))
+            self._rerun = Rerun(client, self._artifact, self._settings)
+        return self._rerun
 
 
 def _chosen(found: pa.Table, columns: Sequence[str]) -> pa.Table:

@@ -11,7 +11,7 @@ from msgspec import structs
 from gnomon.compare.sketch import Sketch
 from gnomon.errors import RolloutError, UnreadableFile
 from gnomon.log import InferenceLog
-from gnomon.policy import Limits, Policy
+from gnomon.policy import GateLimits, Policy
 from gnomon.rollout import share_gates
 from gnomon.rollout.evidence import Evidence, gather
 from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
@@ -64,7 +64,7 @@ def evaluate(
 
 
 def judge(
-    limits: Limits,
+    limits: GateLimits,
     shadow: Shadow,
     evidence: Evidence,
     *,
@@ -75,11 +75,11 @@ def judge(
     """Evaluate the gates on gathered evidence; gates whose limit is not set are skipped."""
     yield _rows(limits.min_rows, evidence)
     if limits.max_disagreement is not None:
-        yield share_gates.disagreement(limits.max_disagreement, limits.confidence, evidence)
+        yield share_gates.disagreement_gate(limits.max_disagreement, limits.confidence, evidence)
     if limits.max_flips is not None:
-        yield share_gates.flips(limits.max_flips, limits.confidence, evidence)
+        yield share_gates.flips_gate(limits.max_flips, limits.confidence, evidence)
     if limits.max_failed is not None:
-        yield share_gates.failed(limits.max_failed, limits.confidence, evidence)
+        yield share_gates.failed_gate(limits.max_failed, limits.confidence, evidence)
     if limits.max_latency_ratio is not None:
         yield _latency(limits.max_latency_ratio, evidence)
     lag, silent = _lag(shadow, slices, unreadable)
@@ -88,10 +88,10 @@ def judge(
     if limits.max_lag_rows is not None:
         yield _lagging(limits.max_lag_rows, lag, silent)
     if limits.max_skew is not None:
-        yield share_gates.skew(limits.max_skew, limits.confidence, shadow, skew)
+        yield share_gates.skew_gate(limits.max_skew, limits.confidence, shadow, skew)
 
 
-def _no_shadow(limits: Limits, log: InferenceLog, live: str, artifact: str) -> Gate:
+def _no_shadow(limits: GateLimits, log: InferenceLog, live: str, artifact: str) -> Gate:
     """Build the unknown gate of an artifact that is not a shadow and has not scored requests."""
     needs = max(limits.min_rows, 1)
     awaited = more_rows(needs, "rows scored", live_traffic(log, live))

@@ -13,7 +13,7 @@ from gnomon.rollout.history import Shadow
 from gnomon.rollout.outlook import Awaited, Traffic, action, more_rows
 from gnomon.skew.last_replay import Skew
 
-__all__ = ["disagreement", "failed", "flips", "skew"]
+__all__ = ["disagreement_gate", "failed_gate", "flips_gate", "skew_gate"]
 
 _IF_IT_STAYS = " if the share stays"
 _AT_THE_LIMIT = (
@@ -22,7 +22,7 @@ _AT_THE_LIMIT = (
 )
 
 
-def disagreement(limit: float, confidence: float, evidence: Evidence) -> Gate:
+def disagreement_gate(limit: float, confidence: float, evidence: Evidence) -> Gate:
     """Judge the excess over the noise floor; if measured, each interval gets half the error."""
     shadow, noise = evidence.shadow, evidence.noise
     if noise.compared:
@@ -85,7 +85,11 @@ def _share_awaits(
     return more_rows(more, "rows", traffic, about=True, given=_IF_IT_STAYS if rows else "")
 
 
-def flips(limit: float, confidence: float, evidence: Evidence) -> Gate:
+def flips_gate(limit: float, confidence: float, evidence: Evidence) -> Gate:
+    """Judge the share of flips among the rows whose decision is known.
+
+    It is unknown, whatever the number of rows, where nothing is decided.
+    """
     shadow = evidence.shadow
     if shadow.compared and not shadow.decided:
         return Gate(
@@ -114,7 +118,8 @@ def flips(limit: float, confidence: float, evidence: Evidence) -> Gate:
     )
 
 
-def failed(limit: float, confidence: float, evidence: Evidence) -> Gate:
+def failed_gate(limit: float, confidence: float, evidence: Evidence) -> Gate:
+    """Judge the share of rows that the shadow failed on, among those it scored or failed on."""
     shadow = evidence.shadow
     rows = shadow.done
     codes = ", ".join(f"{count:,} {code}" for code, count in Counter(shadow.errors).most_common(3))
@@ -162,18 +167,23 @@ def _rate_gate(
     )  # fmt: skip
 
 
-def skew(
-    limit: float, confidence: float, shadow: Shadow, skew: Skew | UnreadableFile | None
+def skew_gate(
+    limit: float, confidence: float, shadow: Shadow, replay: Skew | UnreadableFile | None
 ) -> Gate:
-    if isinstance(skew, UnreadableFile):
+    """Judge the share of rows whose online and offline predictions differ in the last replay.
+
+    It is unknown if there is no replay, its result cannot be read, or it was of other files of the
+    artifact than those that run as the shadow.
+    """
+    if isinstance(replay, UnreadableFile):
         return Gate(
             name="skew",
             verdict="unknown",
-            says=str(skew),
+            says=str(replay),
             limit=limit,
             awaits=_replay_awaits(shadow, "another replay, of the rows that it has scored"),
         )
-    if skew is None or (shadow.digest is not None and skew.digest != shadow.digest):
+    if replay is None or (shadow.digest is not None and replay.digest != shadow.digest):
         return Gate(
             name="skew",
             verdict="unknown",
@@ -183,18 +193,18 @@ def skew(
         )
     return _rate_gate(
         "skew",
-        f"{skew.disagreed:,} of {skew.rows:,} rows differ from the offline prediction",
+        f"{replay.disagreed:,} of {replay.rows:,} rows differ from the offline prediction",
         limit,
-        share_of(skew.disagreed, skew.rows),
-        rate_interval(skew.disagreed, skew.rows, confidence),
-        skew.disagreed,
-        skew.rows,
-        awaits=lambda: _replayed_awaits(limit, confidence, shadow, skew),
+        share_of(replay.disagreed, replay.rows),
+        rate_interval(replay.disagreed, replay.rows, confidence),
+        replay.disagreed,
+        replay.rows,
+        awaits=lambda: _replayed_awaits(limit, confidence, shadow, replay),
     )
 
 
-def _replayed_awaits(limit: float, confidence: float, shadow: Shadow, skew: Skew) -> Awaited:
-    more = rows_still_needed(skew.disagreed, skew.rows, limit, confidence)
+def _replayed_awaits(limit: float, confidence: float, shadow: Shadow, replay: Skew) -> Awaited:
+    more = rows_still_needed(replay.disagreed, replay.rows, limit, confidence)
     if more is None:
         return action(_AT_THE_LIMIT)
     return _replay_awaits(shadow, f"a replay of about {more:,} more rows{_IF_IT_STAYS}")

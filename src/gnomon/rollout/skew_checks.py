@@ -21,7 +21,7 @@ from gnomon.report import Report, to_html
 from gnomon.report.saved import save
 from gnomon.rollout.defaults import find_artifact, find_role
 from gnomon.settings import Settings
-from gnomon.skew import last_replay, offline
+from gnomon.skew import last_replay, table_comparison
 from gnomon.skew import replay as logged_again
 from gnomon.storage import Storage
 
@@ -131,8 +131,9 @@ def compare_offline(
 
     Args:
         which: the artifact whose answers are used: a tag, or a model's name for its live artifact.
-        table: a CSV or Parquet file; see :func:`gnomon.skew.offline.compare_offline` for this,
-            ``on``, ``label``, ``known_at``, ``python`` and ``versions``.
+        table: a CSV or Parquet file; see
+            :func:`gnomon.skew.table_comparison.compare_offline` for this, ``on``, ``label``,
+            ``known_at``, ``python`` and ``versions``.
         role, start, end, policy, settings, save_as, progress: as for :func:`replay`.
 
     Raises:
@@ -142,7 +143,7 @@ def compare_offline(
     """
     settings = settings or Settings.read()
     artifact = find_artifact(settings, which)
-    report = offline.compare_offline(
+    report = table_comparison.compare_offline(
         InferenceLog(settings, artifact.name),
         artifact,
         table,
@@ -192,7 +193,7 @@ def diagnose(
         policy: the tolerances and limits; when not given, those of the deployment in this folder.
         settings: settings with the storage root; read from the environment when not given.
         label: the table's column with the true outcome; see
-            :func:`gnomon.skew.offline.compare_offline` for this and ``known_at``.
+            :func:`gnomon.skew.table_comparison.compare_offline` for this and ``known_at``.
         known_at: the table's column with the time its values were known.
         python: the interpreter of another environment to run the rows in.
         save_as: where to save the report; when not given, ``reports/`` of the storage root.

@@ -10,7 +10,7 @@ import pyarrow as pa
 from gnomon.contract import Decoder
 from gnomon.service.batch_size import BatchSize
 from gnomon.service.pending_request import PendingRequest
-from gnomon.service.records import Call
+from gnomon.service.records import WorkerCall
 from gnomon.worker.connection import Scored
 from gnomon.worker.messages import ERROR
 
@@ -48,7 +48,7 @@ class LargeRequest:
         self.searched = 0
         """Microseconds spent on parts with bad rows. The limit on finding bad rows covers all parts
         of a request together, or the request would not be answered in time."""
-        self._scored: list[tuple[int, pa.RecordBatch, Call]] = []
+        self._scored: list[tuple[int, pa.RecordBatch, WorkerCall]] = []
 
     @property
     def waiting(self) -> int:
@@ -72,14 +72,14 @@ class LargeRequest:
 
     def add(self, part: Part, scored: Scored, sent: int) -> bool:
         """Keep the scored rows of a part sent at ``sent``; return whether it was the last part."""
-        call = Call(part.rows, sent, scored.micros, scored.worked)
+        call = WorkerCall(part.rows, sent, scored.micros, scored.worked)
         errors = scored.batch.column(ERROR)
         if errors.null_count < len(errors):
             self.searched = min(self.searched + scored.micros, MOST_MICROS)
         self._scored.append((part.start, scored.batch, call))
         return sum(call.rows for _, _, call in self._scored) == len(self.pending.rows)
 
-    def whole(self) -> tuple[pa.RecordBatch, list[Call]]:
+    def whole(self) -> tuple[pa.RecordBatch, list[WorkerCall]]:
         """Return the outputs of all rows, and the calls that made them, in row order."""
         parts = sorted(self._scored, key=lambda scored: scored[0])
         return pa.concat_batches([batch for _, batch, _ in parts]), [call for *_, call in parts]

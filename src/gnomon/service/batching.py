@@ -24,7 +24,7 @@ from gnomon.service.codec_messages import Read, Records
 from gnomon.service.http import unexpected
 from gnomon.service.pending_request import Answer, PendingRequest
 from gnomon.service.recording import Recorder
-from gnomon.service.records import Call, LaneIdentity, PendingRecords
+from gnomon.service.records import LaneIdentity, PendingRecords, WorkerCall
 from gnomon.settings import Settings
 from gnomon.worker import Supervisor
 from gnomon.worker.adopted_process import HolderHandle
@@ -262,7 +262,7 @@ class Lane:
 
     async def _score(
         self, worker: Supervisor, requests: list[PendingRequest]
-    ) -> tuple[PendingRecords, Scored, Call]:
+    ) -> tuple[PendingRecords, Scored, WorkerCall]:
         """Score a batch, and prepare its log records while the worker is busy."""
         sent = time.perf_counter_ns()
         rows = [row for request in requests for row in request.rows]
@@ -274,7 +274,7 @@ class Lane:
         finally:
             scored = await worker.finish(begun)
         self._learn_size(scored)
-        return asked, scored, Call(inputs.num_rows, sent, scored.micros, scored.worked)
+        return asked, scored, WorkerCall(inputs.num_rows, sent, scored.micros, scored.worked)
 
     async def _run_part(self, worker: Supervisor, part: Part) -> None:
         """Score a part of a large request, and answer the request if it was the last part."""
@@ -310,7 +310,7 @@ class Lane:
         self._gather()
 
     async def _answer_large(
-        self, asked: PendingRecords, outputs: pa.RecordBatch, calls: Sequence[Call]
+        self, asked: PendingRecords, outputs: pa.RecordBatch, calls: Sequence[WorkerCall]
     ) -> None:
         """Answer one request; a long answer is encoded in another process."""
         [request] = asked.requests
@@ -331,7 +331,7 @@ class Lane:
         self,
         asked: PendingRecords,
         outputs: pa.RecordBatch,
-        calls: Sequence[Call],
+        calls: Sequence[WorkerCall],
         made: list[Answer] | None = None,
     ) -> None:
         """Send a batch's answers; they are encoded here unless ``made`` has them."""

@@ -37,7 +37,16 @@ if TYPE_CHECKING:
 
     from gnomon.contract import Contract
 
-__all__ = ["Call", "Prediction", "Predictions", "Record", "Row", "RowError", "Rows", "Target"]
+__all__ = [
+    "HttpCall",
+    "OutputTarget",
+    "Prediction",
+    "Predictions",
+    "Record",
+    "Row",
+    "RowError",
+    "Rows",
+]
 
 T = TypeVar("T")
 Read = TypeVar("Read", covariant=True)
@@ -48,7 +57,7 @@ CONTROL_SECONDS = 180.0
 _PATHS = {route.body: path for path, route in ROUTES.items()}
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True):
+class OutputTarget(msgspec.Struct, frozen=True, kw_only=True):
     """The answer for one target.
 
     Attributes:
@@ -64,7 +73,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     scores: dict[str, float] = {}
 
 
-class Prediction(Target, frozen=True, kw_only=True):
+class Prediction(OutputTarget, frozen=True, kw_only=True):
     """The answer to one record.
 
     Attributes:
@@ -80,7 +89,7 @@ class Prediction(Target, frozen=True, kw_only=True):
 
     request_id: str
     artifact: str
-    targets: dict[str, Target] = {}
+    targets: dict[str, OutputTarget] = {}
     values: dict[str, Any] = {}
 
     def to_pandas(self) -> pd.DataFrame:
@@ -97,7 +106,7 @@ class RowError(msgspec.Struct, frozen=True, kw_only=True):
     hint: str | None = None
 
 
-class Row(Target, frozen=True, kw_only=True):
+class Row(OutputTarget, frozen=True, kw_only=True):
     """One row of an answer to many: the fields of a :class:`Prediction`, or the row's error.
 
     Attributes:
@@ -105,7 +114,7 @@ class Row(Target, frozen=True, kw_only=True):
             if it has one.
     """
 
-    targets: dict[str, Target] = {}
+    targets: dict[str, OutputTarget] = {}
     values: dict[str, Any] = {}
     error: RowError | None = None
 
@@ -159,7 +168,7 @@ def _flat(row: Prediction | Row) -> dict[str, Any]:
     return found
 
 
-def _flat_target(target: Target, suffix: str) -> dict[str, Any]:
+def _flat_target(target: OutputTarget, suffix: str) -> dict[str, Any]:
     alone = {"prediction": target.prediction, "score": target.score}
     found = {f"{name}{suffix}": value for name, value in alone.items() if value is not None}
     for kind, by_class in (("probability", target.probabilities), ("score", target.scores)):
@@ -167,7 +176,7 @@ def _flat_target(target: Target, suffix: str) -> dict[str, Any]:
     return found
 
 
-class Call(msgspec.Struct, Generic[Read], frozen=True, kw_only=True):
+class HttpCall(msgspec.Struct, Generic[Read], frozen=True, kw_only=True):
     """One request to the server, and how its answer is read.
 
     Attributes:
@@ -183,15 +192,15 @@ class Call(msgspec.Struct, Generic[Read], frozen=True, kw_only=True):
     read: Callable[[bytes], Read]
 
 
-def predict(rows: Any, columns: Sequence[str] = ()) -> Call[Prediction | Predictions]:
+def predict(rows: Any, columns: Sequence[str] = ()) -> HttpCall[Prediction | Predictions]:
     """Return the call for one record, or for many rows; see :mod:`gnomon.service.client_rows`."""
     record = one_record(rows)
     return predict_many(rows, columns) if record is None else predict_one(record)
 
 
-def predict_one(record: Record) -> Call[Prediction]:
+def predict_one(record: Record) -> HttpCall[Prediction]:
     """Return the call for the prediction of one record."""
-    return Call(
+    return HttpCall(
         method="POST",
         path="/predict",
         content=encode(checked(record, "$")),
@@ -199,21 +208,23 @@ def predict_one(record: Record) -> Call[Prediction]:
     )
 
 
-def predict_many(rows: Rows, columns: Sequence[str] = ()) -> Call[Predictions]:
+def predict_many(rows: Rows, columns: Sequence[str] = ()) -> HttpCall[Predictions]:
     """Return the call for predictions of many records; nulls of a frame are sent as ``null``."""
     asked = records(rows, columns)
     content = {"rows": [checked(row, f"$.rows[{index}]") for index, row in enumerate(asked)]}
-    return Call(method="POST", path="/predict", content=encode(content), read=_reader(Predictions))
+    return HttpCall(
+        method="POST", path="/predict", content=encode(content), read=_reader(Predictions)
+    )
 
 
-def feature_names() -> Call[list[str]]:
+def feature_names() -> HttpCall[list[str]]:
     """Return the call for the live artifact's features, in the order of rows without names."""
-    return Call(method="GET", path="/docs.json", read=_names)
+    return HttpCall(method="GET", path="/docs.json", read=_names)
 
 
-def contract() -> Call[Contract]:
+def contract() -> HttpCall[Contract]:
     """Return the call for the live artifact's contract."""
-    return Call(method="GET", path="/docs.json", read=_contract)
+    return HttpCall(method="GET", path="/docs.json", read=_contract)
 
 
 def _contract(body: bytes) -> Contract:
@@ -234,31 +245,31 @@ def start_shadow(
     force: bool,
     by: str | None,
     why: str | None,
-) -> Call[Event]:
+) -> HttpCall[Event]:
     """Return the call that starts a shadow."""
     return _decide(
         StartShadow(artifact=artifact, fraction=fraction, same=same, force=force, by=by, why=why)
     )
 
 
-def stop_shadow(artifact: str, by: str | None, why: str | None) -> Call[Event]:
+def stop_shadow(artifact: str, by: str | None, why: str | None) -> HttpCall[Event]:
     """Return the call that stops a shadow."""
     return _decide(StopShadow(artifact=artifact, by=by, why=why))
 
 
-def promote(artifact: str, force: bool, by: str | None, why: str | None) -> Call[Event]:
+def promote(artifact: str, force: bool, by: str | None, why: str | None) -> HttpCall[Event]:
     """Return the call that makes an artifact live."""
     return _decide(Promote(artifact=artifact, force=force, by=by, why=why))
 
 
-def rollback(by: str | None, why: str | None) -> Call[Event]:
+def rollback(by: str | None, why: str | None) -> HttpCall[Event]:
     """Return the call that makes the previous artifact live again."""
     return _decide(Rollback(by=by, why=why))
 
 
-def _decide(decision: DecisionRequest) -> Call[Event]:
+def _decide(decision: DecisionRequest) -> HttpCall[Event]:
     """Return the call for a rollout decision, on the route for this kind of body."""
-    return Call(
+    return HttpCall(
         method="POST",
         path=_PATHS[type(decision)],
         content=msgspec.json.encode(decision),
@@ -268,14 +279,14 @@ def _decide(decision: DecisionRequest) -> Call[Event]:
     )
 
 
-def status() -> Call[Status]:
+def status() -> HttpCall[Status]:
     """Return the call for what the answering slice runs."""
-    return Call(method="GET", path="/gnomon/status", control=True, read=_reader(Status))
+    return HttpCall(method="GET", path="/gnomon/status", control=True, read=_reader(Status))
 
 
-def history() -> Call[list[Event]]:
+def history() -> HttpCall[list[Event]]:
     """Return the call for all rollout decisions."""
-    return Call(method="GET", path="/gnomon/history", control=True, read=_whole)
+    return HttpCall(method="GET", path="/gnomon/history", control=True, read=_whole)
 
 
 def _whole(body: bytes) -> list[Event]:
@@ -292,12 +303,12 @@ def _whole(body: bytes) -> list[Event]:
     raise error
 
 
-def ready() -> Call[None]:
+def ready() -> HttpCall[None]:
     """Return the call that succeeds if live is loaded and verified; BentoML answers this route."""
-    return Call(method="GET", path="/readyz", read=lambda body: None)
+    return HttpCall(method="GET", path="/readyz", read=lambda body: None)
 
 
-def read(call: Call[T], response: httpx.Response) -> T:
+def read(call: HttpCall[T], response: httpx.Response) -> T:
     """Return the answer to a call.
 
     Raises:

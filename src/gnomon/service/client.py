@@ -26,7 +26,7 @@ import httpx
 from gnomon.errors import GnomonError, NotReady, ServerError
 from gnomon.rollout.history import Event
 from gnomon.service import calls
-from gnomon.service.calls import Call, Prediction, Predictions
+from gnomon.service.calls import HttpCall, Prediction, Predictions
 from gnomon.service.client_rows import Record, Rows, is_nameless
 from gnomon.service.duplex import BackgroundLoop, Duplex
 from gnomon.service.media_types import ARROW, LINES
@@ -80,7 +80,7 @@ class _Connection(ABC, Generic[Transport]):
     def _open(self, transport: Transport | None, *, verify: bool) -> None:
         """Open the HTTP client."""
 
-    def _request(self, call: Call[Any]) -> dict[str, Any]:
+    def _request(self, call: HttpCall[Any]) -> dict[str, Any]:
         """Return the arguments of ``httpx.Client.request``."""
         token = self._control_token if call.control else self._predict_token
         headers = {"authorization": f"Bearer {token}"} if token else {}
@@ -323,7 +323,7 @@ class Client(_Connection[httpx.BaseTransport]):
             finally:
                 loop.run(duplex.close())
 
-    def _send(self, call: Call[T]) -> T:
+    def _send(self, call: HttpCall[T]) -> T:
         with calls.reaching(self.url):
             response = self._http.request(**self._request(call))
         return calls.read(call, response)
@@ -457,7 +457,7 @@ class AsyncClient(_Connection[httpx.AsyncBaseTransport]):
         finally:
             await duplex.close()
 
-    async def _send(self, call: Call[T]) -> T:
+    async def _send(self, call: HttpCall[T]) -> T:
         with calls.reaching(self.url):
             response = await self._http.request(**self._request(call))
         return calls.read(call, response)

@@ -10,7 +10,7 @@ import msgspec
 from gnomon.errors import GnomonError
 from gnomon.rollout.history import History, RolloutState, read_history
 from gnomon.service.shadow_status import shadow_status
-from gnomon.service.status import Books, Live, ShadowStatus, Status
+from gnomon.service.status import Live, RowAccounts, ShadowStatus, Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.shadow.shadow_counts import Latency
@@ -109,7 +109,7 @@ def _status(beat: Heartbeat, history: History) -> Status:
         shadows=tuple(
             shadow_status(s, beat.shadow(tag)) for tag, s in history.state.shadows.items()
         ),
-        books=msgspec.convert(beat.books, Books),
+        books=msgspec.convert(beat.books, RowAccounts),
         error=beat.error,
     )
 

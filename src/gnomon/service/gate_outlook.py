@@ -16,7 +16,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from gnomon.errors import UnreadableFile
-from gnomon.policy import Limits, Policy
+from gnomon.policy import GateLimits, Policy
 from gnomon.rollout.evidence import Evidence, ShadowRows
 from gnomon.rollout.gates import judge
 from gnomon.rollout.history import RolloutState, Shadow
@@ -84,7 +84,7 @@ class GateOutlook:
         self._open = {s.artifact: tuple(self._open_gates(limits, s, beats)) for s in shadows}
 
     def _open_gates(
-        self, limits: Limits, shadow: Shadow, beats: Sequence[Heartbeat]
+        self, limits: GateLimits, shadow: Shadow, beats: Sequence[Heartbeat]
     ) -> Iterator[OpenGate]:
         said = [*_said(shadow, beats)]
         counts = added([_counts(one) for one in said]) if said else ShadowCounts()

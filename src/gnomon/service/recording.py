@@ -19,7 +19,7 @@ from gnomon.service.answer_encoding import failure
 from gnomon.service.group_commit import GroupCommit
 from gnomon.service.metrics import Metrics
 from gnomon.service.pending_request import Answer, PendingRequest
-from gnomon.service.records import Call, LaneIdentity, PendingRecords, record, spread
+from gnomon.service.records import LaneIdentity, PendingRecords, WorkerCall, record, spread
 from gnomon.settings import Settings
 from gnomon.worker.messages import ERROR
 
@@ -137,7 +137,7 @@ class Recorder:
         lane: LaneIdentity,
         asked: PendingRecords,
         scored: pa.RecordBatch,
-        calls: Sequence[Call],
+        calls: Sequence[WorkerCall],
         made: Sequence[Answer],
     ) -> None:
         """Log a scored batch with one write, then send its answers.

@@ -12,7 +12,7 @@ import pyarrow as pa
 from gnomon.log.schema import ENVELOPE
 from gnomon.service.pending_request import PendingRequest
 
-__all__ = ["Call", "LaneIdentity", "PendingRecords", "record", "spread"]
+__all__ = ["LaneIdentity", "PendingRecords", "WorkerCall", "record", "spread"]
 
 TYPES = {field.name: field.type for field in ENVELOPE}
 LONG_BYTES = 65_536
@@ -21,7 +21,7 @@ REMEMBERED_ROWS = 128
 """The longest columns that are cached for later batches; all of them take about a megabyte."""
 
 
-class Call(NamedTuple):
+class WorkerCall(NamedTuple):
     """One call of the worker.
 
     Attributes:
@@ -105,7 +105,7 @@ class PendingRecords(NamedTuple):
         columns = {name: _column(value, TYPES[name], rows) for name, value in values.items()}
         return cls(requests, columns, inputs)
 
-    def in_parts(self, calls: Sequence[Call]) -> PendingRecords:
+    def in_parts(self, calls: Sequence[WorkerCall]) -> PendingRecords:
         """Return the records of one request whose rows were scored in several calls, in order."""
         [request] = self.requests
         sizes = [call.rows for call in calls]
@@ -130,7 +130,7 @@ def record(
     outcome: Any,
     code: Any,
     error: Any,
-    calls: Sequence[Call] = (),
+    calls: Sequence[WorkerCall] = (),
     outputs: Sequence[pa.Array] = (),
 ) -> pa.RecordBatch:
     """Return one log record per row: the envelope, then input and output columns, if any.
@@ -165,7 +165,7 @@ def record(
     return pa.RecordBatch.from_arrays([*envelope, *columns], schema=schema)
 
 
-def _micros(calls: Sequence[Call]) -> int | list[int] | None:
+def _micros(calls: Sequence[WorkerCall]) -> int | list[int] | None:
     if len(calls) > 1:
         return _spread([call.worked for call in calls], [call.rows for call in calls])
     return calls[0].worked if calls else None

@@ -12,7 +12,7 @@ from msgspec import structs
 from gnomon.notebook import NotebookTable, Tabular
 from gnomon.shadow.shadow_counts import Latency, ShadowReport
 
-__all__ = ["Books", "Latency", "Live", "ShadowStatus", "Status", "public"]
+__all__ = ["Latency", "Live", "RowAccounts", "ShadowStatus", "Status", "public"]
 
 HIDDEN = "GET /gnomon/status says why; it needs the control token"
 
@@ -61,7 +61,7 @@ class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
         return self.flipped / self.decided if self.decided else None
 
 
-class Books(Tabular, msgspec.Struct, frozen=True, kw_only=True):
+class RowAccounts(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     """Rows by outcome since the slice started; received is the sum of the outcomes and in flight.
 
     Attributes:
@@ -117,7 +117,7 @@ class Status(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     live: Live | None = None
     previous: str | None = None
     shadows: tuple[ShadowStatus, ...] = ()
-    books: Books = Books()
+    books: RowAccounts = RowAccounts()
     error: str | None = None
 
     def overview(self) -> NotebookTable:

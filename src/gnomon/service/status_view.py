@@ -12,7 +12,7 @@ from gnomon.service.rollout_follower import RolloutFollower
 from gnomon.service.sealing import Sealing
 from gnomon.service.shadow_supervisor import ShadowSupervisor
 from gnomon.service.slice_claim import SliceClaim
-from gnomon.service.status import Books, Live, Status
+from gnomon.service.status import Live, RowAccounts, Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.version import __version__
@@ -65,7 +65,7 @@ class StatusView:
             live=self._live(),
             previous=state.previous,
             shadows=self._shadows.statuses(),
-            books=Books(**self._metrics.books()),
+            books=RowAccounts(**self._metrics.books()),
             error=self.trouble(),
         )
 

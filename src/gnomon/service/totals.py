@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import structs
 
-from gnomon.service.status import Books, ShadowStatus, Status
+from gnomon.service.status import RowAccounts, ShadowStatus, Status
 from gnomon.shadow.shadow_counts import Latency, added
 
 __all__ = ["total"]
@@ -51,7 +51,7 @@ def _shadow(statuses: Sequence[ShadowStatus]) -> ShadowStatus:
     )
 
 
-def _accounts(books: Sequence[Books]) -> Books:
+def _accounts(books: Sequence[RowAccounts]) -> RowAccounts:
     return structs.replace(
         added(books),
         reasons=_summed(one.reasons for one in books),

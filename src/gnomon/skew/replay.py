@@ -22,16 +22,15 @@ from gnomon.log.bodies import DecodedBodies
 from gnomon.offline.column_names import joint_contract
 from gnomon.offline.logged import Range, Role, Rows
 from gnomon.offline.paired_rows import Pairs, about, with_columns
-from gnomon.offline.rerun import Rerun, refuse_unknown_names, step_columns
+from gnomon.offline.rerun import LazyRerun, Rerun, refuse_unknown_names, step_columns
 from gnomon.policy import Policy, Rules
 from gnomon.report import Count, Report
 from gnomon.settings import Settings
 from gnomon.skew.consistency.reported_columns import Kind
 from gnomon.skew.consistency.tally import Tally
-from gnomon.skew.diagnosis.diagnose import Diagnosed, diagnose
+from gnomon.skew.diagnosis.diagnose import NOTHING_TO_RUN, diagnose
 from gnomon.skew.diagnosis.other_environment import run_in_environment
 from gnomon.skew.diagnosis.traced_rows import sampled, trace_sample
-from gnomon.skew.offline import NOTHING_LEFT, LazyRerun
 from gnomon.skew.report_assembly import Sides, compose, skew_limit
 from gnomon.worker.messages import ERROR
 
@@ -105,7 +104,7 @@ def replay(
             here = (ready if again.is_same else LazyRerun(workers, artifact, settings))()
             drawn = sampled(again.tally.diverging, again.tally.agreeing)
             traced = trace_sample(drawn, source, here, policy, other_environment=there)
-            diagnosed = Diagnosed(NOTHING_LEFT, ())
+            diagnosed = NOTHING_TO_RUN
         if traced:
             diagnosed = diagnose(
                 traced,

@@ -33,7 +33,7 @@ HOLDER_SECONDS = 5.0
 READ_SECONDS = 0.02
 
 
-class Sent(NamedTuple):
+class SentBatch(NamedTuple):
     """A batch on its way to a scorer."""
 
     batch: pa.RecordBatch
@@ -119,7 +119,7 @@ class Supervisor:
         """
         return await self.finish(await self.begin(batch, searched))
 
-    async def begin(self, batch: pa.RecordBatch, searched: int = 0) -> Sent:
+    async def begin(self, batch: pa.RecordBatch, searched: int = 0) -> SentBatch:
         """Send rows, as the first half of :meth:`score`; :meth:`finish` must follow.
 
         Raises:
@@ -130,7 +130,7 @@ class Supervisor:
         sent.answer.add_done_callback(self._close_gate)
         return sent
 
-    async def finish(self, sent: Sent) -> Scored:
+    async def finish(self, sent: SentBatch) -> Scored:
         """Wait for the answers, as the second half of :meth:`score`.
 
         Raises:
@@ -261,16 +261,16 @@ class Supervisor:
         self._refusal = error
         self._serving.set()
 
-    async def _send(self, batch: pa.RecordBatch, searched: int = 0) -> Sent:
+    async def _send(self, batch: pa.RecordBatch, searched: int = 0) -> SentBatch:
         while self._current is None or not self._current.is_open:
             await self._serving.wait()
             if self._refusal is not None:
                 raise self._refusal
             if self._current is None or not self._current.is_open:
                 self._serving.clear()
-        return Sent(batch, self._current, self._current.send(batch, searched))
+        return SentBatch(batch, self._current, self._current.send(batch, searched))
 
-    async def _receive(self, sent: Sent) -> Scored | str:
+    async def _receive(self, sent: SentBatch) -> Scored | str:
         """Wait for the scored rows, or the reason the scorer died."""
         await asyncio.wait((sent.answer,), timeout=self._settings.deadline)
         if not sent.answer.done():

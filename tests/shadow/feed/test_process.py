@@ -13,11 +13,8 @@ from gnomon.log.tail import read_position
 from gnomon.settings import Settings
 from gnomon.shadow.accounts.balance import balance
 from gnomon.shadow.feed.attempt import Attempt
-from tests.packing import Pack, times
+from tests.packing import HALF_MORE, Pack, times
 from tests.shadow.feeding import SLICE, FeedProcess, Requests, records, row, wait_for
-
-HALF_MORE = times(1.0).replace('X[["x"]] * FACTOR', 'X[["x"]] * (1.0 + 0.5 * (X[["x"]] > 5))')
-"""The live code, but for x above 5 the answer is half as much again."""
 
 
 @pytest.fixture
@@ -180,7 +177,7 @@ def test_sampling_keeps_entities_whole(
     assert sorted(found) == sorted(3 * list(sample))
 
 
-def test_a_feed_leaves_with_its_lifeline_and_not_before(
+def test_a_feed_ends_when_its_socket_closes_and_not_on_a_signal(
     settings: Settings, requests: Requests, shadow: Artifact
 ) -> None:
     """A stopping server signals everyone; a feed leaves only when its socket closes."""

@@ -12,7 +12,7 @@ import pytest
 from gnomon.artifact import Artifact, inspect
 from gnomon.report import Report
 from gnomon.settings import Settings
-from gnomon.skew.offline import compare_offline
+from gnomon.skew.table_comparison import compare_offline
 from tests.packing import Pack
 from tests.shadow.trips import Trips, write
 

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from gnomon.cli.console import ago, local, share
 from gnomon.service.deployment_overview import Gone, Overview
-from gnomon.service.status import Books, Live, ShadowStatus, Status
+from gnomon.service.status import Live, RowAccounts, ShadowStatus, Status
 from gnomon.service.totals import total
 from gnomon.shadow.shadow_counts import Latency
 
@@ -85,7 +85,7 @@ def _gone(gone: Gone) -> str:
     return f"[red]{escape(gone.slice)}[/] on {escape(gone.host)}  {when}{waiting}"
 
 
-def _accounts(books: Books) -> str:
+def _accounts(books: RowAccounts) -> str:
     counts = {
         "answered": books.answered,
         "rejected": books.rejected,

@@ -118,29 +118,29 @@ class Case:
     raw_null: Mask | None = None
 
     @cached_property
-    def l(self) -> Floats:  # noqa: E743 - the left side in a formula
+    def left_numbers(self) -> Floats:
         """The left side as numbers; null is NaN, and so is text."""
         return _floats(self.left)
 
     @cached_property
-    def r(self) -> Floats:
+    def right_numbers(self) -> Floats:
         """The right side as numbers."""
         return _floats(self.right)
 
     @cached_property
-    def l_null(self) -> Mask:
+    def left_null(self) -> Mask:
         """Rows without a value on the left."""
         return _nulls(self.left)
 
     @cached_property
-    def r_null(self) -> Mask:
+    def right_null(self) -> Mask:
         """Rows without a value on the right."""
         return _nulls(self.right)
 
     @cached_property
     def both(self) -> Mask:
         """Rows to be explained that are finite numbers on both sides."""
-        return self.differs & np.isfinite(self.l) & np.isfinite(self.r)
+        return self.differs & np.isfinite(self.left_numbers) & np.isfinite(self.right_numbers)
 
     @property
     def is_numeric(self) -> bool:
@@ -165,7 +165,7 @@ class Case:
 
     def has_pattern(self, among: Mask, *, values: int = FEWEST_VALUES) -> bool:
         """Whether there are enough rows and distinct values for a pattern to be significant."""
-        left, right = self.l[among], self.r[among]
+        left, right = self.left_numbers[among], self.right_numbers[among]
         distinct = max(len(np.unique(left)), len(np.unique(right)))
         return len(left) >= FEWEST_ROWS and distinct >= values
 

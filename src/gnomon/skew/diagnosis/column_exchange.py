@@ -81,7 +81,7 @@ def _is_telling(case: Case, other: Case, same: Mask) -> bool:
     rows = np.flatnonzero(case.differs)
     dealt = np.random.default_rng(0).permutation(rows)
     if case.is_numeric:
-        chance = close(case.l[rows], other.r[dealt]).mean()
+        chance = close(case.left_numbers[rows], other.right_numbers[dealt]).mean()
     else:
         chance = np.mean(
             [
@@ -102,9 +102,9 @@ def _alike(case: Case, other: Case) -> bool:
 
 def _same(case: Case, other: Case) -> Mask:
     if case.is_numeric:
-        return close(case.l, other.r) | (case.l_null & other.r_null)
+        return close(case.left_numbers, other.right_numbers) | (case.left_null & other.right_null)
     equal: Mask = np.asarray(pc.fill_null(pc.equal(case.left, other.right), False))
-    return equal | (case.l_null & other.r_null)
+    return equal | (case.left_null & other.right_null)
 
 
 def _cycles(mapping: dict[str, str]) -> list[list[str]]:
@@ -125,7 +125,7 @@ def _cycles(mapping: dict[str, str]) -> list[list[str]]:
 def _is_flag(case: Case) -> bool:
     if not case.is_numeric:
         return False
-    values = np.r_[case.l, case.r]
+    values = np.r_[case.left_numbers, case.right_numbers]
     return bool(np.isin(values[np.isfinite(values)], (0.0, 1.0)).all())
 
 
@@ -134,8 +134,8 @@ def _is_date(members: Sequence[Case]) -> bool:
     if len(members) != 2 or not all(member.is_numeric for member in members):
         return False
     for day in members:
-        both = np.r_[day.l[day.differs], day.r[day.differs]]
-        agreeing = day.r[day.agrees & np.isfinite(day.r)]
+        both = np.r_[day.left_numbers[day.differs], day.right_numbers[day.differs]]
+        agreeing = day.right_numbers[day.agrees & np.isfinite(day.right_numbers)]
         if len(agreeing) and both.min() >= 1 and both.max() <= 12 and 12 < agreeing.max() <= 31:
             return True
     return False

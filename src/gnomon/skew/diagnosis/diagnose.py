@@ -32,7 +32,7 @@ from gnomon.skew.diagnosis.row_context import surroundings
 from gnomon.skew.diagnosis.shifted_as_of import versions
 from gnomon.skew.diagnosis.traced_rows import TracedRows
 
-__all__ = ["Diagnosed", "Others", "diagnose"]
+__all__ = ["NOTHING_TO_RUN", "Diagnosed", "Others", "diagnose"]
 
 _MOST_TARGETS = 30
 
@@ -49,6 +49,20 @@ class Diagnosed:
     diagnosis: Diagnosis
     ladder: tuple[Rung, ...]
     swaps: tuple[Swap, ...] = ()
+
+
+NOTHING_TO_RUN = Diagnosed(
+    Diagnosis(
+        verdict="unknown",
+        column=None,
+        step="",
+        cause="unknown",
+        sentence="No row could be run again, so it is unknown where the two sides first "
+        "differ: the log no longer holds the bodies, or the artifact fails on them here.",
+    ),
+    (),
+)
+"""The result where rows diverge and none of them can be traced."""
 
 
 def diagnose(

@@ -46,7 +46,9 @@ def leakage(case: Case) -> Iterator[Proposal]:
     rows = case.both & np.isfinite(around.label)
     if rows.sum() < 2 * FEWEST_ROWS:
         return
-    told = [_tells(side[rows], around.label[rows]) for side in (case.l, case.r)]
+    told = [
+        _tells(side[rows], around.label[rows]) for side in (case.left_numbers, case.right_numbers)
+    ]
     if told[1] >= _TELLS_LABEL and told[0] < told[1] - 0.1:
         yield _leak(case, rows, f"predicts the label ({told[1]:.2f} against {told[0]:.2f} online)")
 
@@ -144,7 +146,7 @@ def _exchanged(size: int, rows: Places, by: Places) -> Places:
 
 def _equal(case: Case, values: pa.Array) -> Mask:
     if case.is_numeric:
-        return close(case.l, numbers(values))
+        return close(case.left_numbers, numbers(values))
     same = pc.equal(case.left, without_lists(values).cast(case.left.type))
     found: Mask = pc.fill_null(same, False).to_numpy(zero_copy_only=False)
     return found
@@ -196,7 +198,9 @@ def _telling(case: Case) -> bool:
     rows = case.both
     if case.is_timestamp or not case.is_numeric or rows.sum() < FEWEST_ROWS:
         return False
-    distinct, counts = np.unique(case.r[np.isfinite(case.r)], return_counts=True)
+    distinct, counts = np.unique(
+        case.right_numbers[np.isfinite(case.right_numbers)], return_counts=True
+    )
     chance = float(((counts / counts.sum()) ** 2).sum())
     return len(distinct) >= 5 and chance < 0.3
 
@@ -226,22 +230,22 @@ def _before(values: Floats, order: Places, starts: Places, lag: int) -> Floats:
 
 
 def _matches(case: Case, order: Places, starts: Places, lag: int) -> Mask:
-    return case.both & close(case.l, _before(case.r, order, starts, lag))
+    return case.both & close(case.left_numbers, _before(case.right_numbers, order, starts, lag))
 
 
 def _by_more_than_chance(case: Case, order: Places, starts: Places, lag: int, rows: Mask) -> bool:
     """Whether fewer than half as many rows match when the earlier rows are permuted."""
-    earlier = _before(case.r, order, starts, lag)
+    earlier = _before(case.right_numbers, order, starts, lag)
     known = np.flatnonzero(case.differs & np.isfinite(earlier))
     dealt = np.random.default_rng(0).permutation(known)
-    return bool(close(case.l[known], earlier[dealt]).sum() < 0.5 * rows.sum())
+    return bool(close(case.left_numbers[known], earlier[dealt]).sum() < 0.5 * rows.sum())
 
 
 def _seen(case: Case, order: Places, starts: Places) -> tuple[Mask, Mask]:
     """Find rows whose left value the right side had earlier in the group, and those with later."""
     past = np.zeros(len(order), dtype=bool)
     future = np.zeros(len(order), dtype=bool)
-    left, right = np.round(case.l[order], 12), np.round(case.r[order], 12)
+    left, right = np.round(case.left_numbers[order], 12), np.round(case.right_numbers[order], 12)
     begins = np.flatnonzero(starts == np.arange(len(order)))
     for begin, end in zip(begins, np.r_[begins[1:], len(order)], strict=True):
         first: dict[float, int] = {}
@@ -277,7 +281,7 @@ def _linear(case: Case, made: Floats) -> Mask | None:
     """Find rows whose left value, or its difference, is a multiple of ``made``; None if none."""
     if len(np.unique(made[case.both & np.isfinite(made)])) < 2:
         return None
-    for target in (case.l, case.l - case.r):
+    for target in (case.left_numbers, case.left_numbers - case.right_numbers):
         known = case.both & np.isfinite(made) & (made != 0)
         if known.sum() < FEWEST_ROWS or len(np.unique(target[known])) < 2:
             continue

@@ -37,7 +37,7 @@ def form(case: Case) -> Iterator[Proposal]:
     if not case.is_text:
         return
     left, right = _texts(case)
-    rows = np.flatnonzero(case.differs & ~case.l_null & ~case.r_null)
+    rows = np.flatnonzero(case.differs & ~case.left_null & ~case.right_null)
     found = []
     for names in (*((name,) for name in FORMS), tuple(FORMS)[:4], tuple(FORMS)):
         same = {
@@ -69,7 +69,7 @@ def text_cut(case: Case) -> Iterator[Proposal]:
     if not case.is_text:
         return
     left, right = _texts(case)
-    rows = np.flatnonzero(case.differs & ~case.l_null & ~case.r_null).tolist()
+    rows = np.flatnonzero(case.differs & ~case.left_null & ~case.right_null).tolist()
     for name, short, long in ((case.names[0], left, right), (case.names[1], right, left)):
         kept = {len(short[i]) for i in rows}
         explained = np.zeros(len(left), dtype=bool)
@@ -94,7 +94,7 @@ def unknown_category(case: Case) -> Iterator[Proposal]:
         return
     left, right = _texts(case)
     known = [np.array([text in domain for text in side], dtype=bool) for side in (left, right)]
-    whole = case.differs & ~case.l_null & ~case.r_null
+    whole = case.differs & ~case.left_null & ~case.right_null
     for at, (name, strange) in enumerate(
         ((case.names[0], ~known[0] & known[1]), (case.names[1], ~known[1] & known[0]))
     ):
@@ -124,7 +124,7 @@ def code_order(case: Case) -> Iterator[Proposal]:
     if pairs is None:
         return
     left, right = pairs
-    rows = np.flatnonzero(case.differs & ~case.l_null & ~case.r_null)
+    rows = np.flatnonzero(case.differs & ~case.left_null & ~case.right_null)
     mapping = _bijection([(right[i], left[i]) for i in rows.tolist()])
     if mapping is None:
         return
@@ -175,12 +175,12 @@ def _codes(case: Case) -> tuple[list[Any], list[Any]] | None:
         return case.left.to_pylist(), case.right.to_pylist()
     if not case.is_numeric:
         return None
-    known: npt.NDArray[np.bool_] = np.isfinite(case.l) & np.isfinite(case.r)
-    if (case.l[known] % 1).any() or (case.r[known] % 1).any():
+    known: npt.NDArray[np.bool_] = np.isfinite(case.left_numbers) & np.isfinite(case.right_numbers)
+    if (case.left_numbers[known] % 1).any() or (case.right_numbers[known] % 1).any():
         return None
-    if len(np.unique(case.r[known])) > _MOST_CODES:
+    if len(np.unique(case.right_numbers[known])) > _MOST_CODES:
         return None
-    return case.l.tolist(), case.r.tolist()
+    return case.left_numbers.tolist(), case.right_numbers.tolist()
 
 
 def _bijection(pairs: list[tuple[Any, Any]]) -> dict[Any, Any] | None:

@@ -94,7 +94,10 @@ def day_and_month(case: Case) -> Iterator[Proposal]:
     if case.differs.sum() < FEWEST_ROWS:
         return
     if case.is_timestamp:
-        for side, other in ((case.r, case.l), (case.l, case.r)):
+        for side, other in (
+            (case.right_numbers, case.left_numbers),
+            (case.left_numbers, case.right_numbers),
+        ):
             explained = case.both & (np.abs(swapped(side) - other) < CLOCK_HOURS)
             if explained.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
                 yield _exchanged(explained)
@@ -107,7 +110,7 @@ def day_and_month(case: Case) -> Iterator[Proposal]:
                 continue
             found = np.full(len(moments), np.nan)
             found[rows] = case.moved(feature, rows, np.where(np.isfinite(to), to, moments)[rows])
-            explained = case.both & case.near(found, case.r)
+            explained = case.both & case.near(found, case.right_numbers)
             if explained.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
                 yield _exchanged(explained, (feature, np.where(np.isfinite(to), to, moments)))
                 return
@@ -133,13 +136,15 @@ def swapped(moments: Floats) -> Floats:
 def _timestamp_proposals(case: Case) -> Iterator[Proposal]:
     """Propose zones for a timestamp column, by moving its values."""
     rows = _probe(case)
-    apart = (case.r - case.l)[rows]
+    apart = (case.right_numbers - case.left_numbers)[rows]
     for offset in zone_offsets(case.around.zones):
-        moments = case.l if offset.sign > 0 else case.r
+        moments = case.left_numbers if offset.sign > 0 else case.right_numbers
         if (np.abs(offset.hours(moments[rows]) - apart) < MOMENT_HOURS).mean() < CONFIRMED:
             continue
         hours = offset.hours(moments)
-        explained = case.both & (np.abs(case.l + hours - case.r) < CLOCK_HOURS)
+        explained = case.both & (
+            np.abs(case.left_numbers + hours - case.right_numbers) < CLOCK_HOURS
+        )
         if explained.any():
             yield _zone(case, offset, hours, explained, f"Moved {offset.clock}")
             return
@@ -161,7 +166,9 @@ def _input_proposals(case: Case, feature: str, moments: Floats) -> Iterator[Prop
             continue
         hours = offset.hours(moments)
         left = case.moved(feature, np.arange(len(moments)), moments + hours)
-        agree = case.near(left, case.r) | ~(np.isfinite(left) | np.isfinite(case.r))
+        agree = case.near(left, case.right_numbers) | ~(
+            np.isfinite(left) | np.isfinite(case.right_numbers)
+        )
         if agree[case.differs | case.agrees].mean() >= CONFIRMED:
             undone = f"With `{feature}` moved {offset.clock} and run again"
             moved = (feature, moments + hours)
@@ -171,16 +178,18 @@ def _input_proposals(case: Case, feature: str, moments: Floats) -> Iterator[Prop
 
 def _reading_proposals(case: Case) -> Iterator[Proposal]:
     """Propose zones for a feature that is an hour of the day or a day of the week."""
-    values = np.r_[case.l[case.both], case.r[case.both]]
+    values = np.r_[case.left_numbers[case.both], case.right_numbers[case.both]]
     if not len(values) or values.min() < 0:
         return
     whole = bool((values % 1 == 0).all())
     period = 7 if whole and values.max() <= 7 else 24 if values.max() < 24.5 else 0
     if not period or len(np.unique(values)) < 3:
         return
-    rows = np.flatnonzero((case.differs | case.agrees) & np.isfinite(case.l - case.r))
+    rows = np.flatnonzero(
+        (case.differs | case.agrees) & np.isfinite(case.left_numbers - case.right_numbers)
+    )
     few = rows[np.linspace(0, len(rows) - 1, min(len(rows), 2 * _PROBED_ROWS)).astype(int)]
-    apart = case.l - case.r
+    apart = case.left_numbers - case.right_numbers
     sources = [*case.around.times.values(), case.around.moments]
     for offset in zone_offsets(case.around.zones):
         for moments in sources:
@@ -241,7 +250,9 @@ def _try_steps(
     moved = case.moved(feature, again, moments[again] + np.repeat(steps, len(rows)))
     for at in range(len(steps)):
         part = moved[at * len(rows) : (at + 1) * len(rows)]
-        yield case.near(part, case.r[rows]) | (np.isnan(part) & np.isnan(case.r[rows]))
+        yield case.near(part, case.right_numbers[rows]) | (
+            np.isnan(part) & np.isnan(case.right_numbers[rows])
+        )
 
 
 def _probe(case: Case) -> Places:

@@ -31,7 +31,7 @@ def imputation(case: Case) -> Iterator[Proposal]:
     explained = case.differs & at_mine & at_theirs
     if explained.sum() < max(FEWEST_ROWS, 0.2 * case.differs.sum()):
         return
-    null_at = case.raw_null if case.raw_null is not None else case.l_null | case.r_null
+    null_at = case.raw_null if case.raw_null is not None else case.left_null | case.right_null
     of_null = bool(null_at[explained].mean() >= CONFIRMED)
     if not of_null and _common(case, mine, theirs):
         return
@@ -49,7 +49,7 @@ def imputation(case: Case) -> Iterator[Proposal]:
 def missing(case: Case) -> Iterator[Proposal]:
     """Propose that one side has null, or always the same default, where the other has values."""
     for at, name in enumerate(case.names):
-        null, other_null = (case.l_null, case.r_null)[:: 1 if at == 0 else -1]
+        null, other_null = (case.left_null, case.right_null)[:: 1 if at == 0 else -1]
         other = (case.right, case.left)[at]
         gone = case.differs & null & ~other_null
         if gone.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
@@ -87,12 +87,12 @@ def _missing(case: Case, name: str, what: str, explained: Mask) -> Proposal:
 def _stand_in(case: Case, at: int) -> tuple[Any, Mask] | None:
     """Return a side's most frequent value on the rows that differ, possibly null, and its rows."""
     side = (case.left, case.right)[at]
-    null = (case.l_null, case.r_null)[at]
+    null = (case.left_null, case.right_null)[at]
     among = case.differs
     if null[among].mean() >= CONFIRMED:
         return None, null
     if case.is_numeric:
-        values = (case.l, case.r)[at]
+        values = (case.left_numbers, case.right_numbers)[at]
         known = values[among & np.isfinite(values)]
         if not len(known):
             return None
@@ -126,7 +126,7 @@ def _common(case: Case, mine: Any, theirs: Any) -> bool:
     if agreeing.sum() < FEWEST_ROWS or not case.is_numeric:
         return True
     both = [x for x in (mine, theirs) if x is not None]
-    rate = [float((case.r[agreeing] == x).mean()) for x in both]
+    rate = [float((case.right_numbers[agreeing] == x).mean()) for x in both]
     return max(rate, default=0.0) > 0.02
 
 
@@ -138,7 +138,9 @@ def _statistic(case: Case, x: Any, side: int) -> str:
     """Describe a default, with the statistic of the other rows that it equals."""
     if not case.is_numeric:
         return f"`{x}`"
-    values = (case.l, case.r)[side][case.agrees & np.isfinite(case.l) & np.isfinite(case.r)]
+    values = (case.left_numbers, case.right_numbers)[side][
+        case.agrees & np.isfinite(case.left_numbers) & np.isfinite(case.right_numbers)
+    ]
     text = number(x)
     if len(values) < FEWEST_ROWS:
         return text

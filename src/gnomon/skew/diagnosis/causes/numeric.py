@@ -34,15 +34,15 @@ _SINGLE_ULPS = 64
 
 def float32(case: Case) -> Iterator[Proposal]:
     """Propose that one side went through 32-bit floats."""
-    known = np.isfinite(case.l) & np.isfinite(case.r)
+    known = np.isfinite(case.left_numbers) & np.isfinite(case.right_numbers)
     for name, coarse, fine in _sides(case):
         cut = case.both & (fine.astype(np.float32).astype(np.float64) == coarse)
         if _enough(case, cut, coarse, fine):
             yield _single(name, cut, how="With both sides as 32-bit floats")
-    single = [_is_single(side[known]) for side in (case.l, case.r)]
+    single = [_is_single(side[known]) for side in (case.left_numbers, case.right_numbers)]
     if single[0] != single[1]:
-        near = case.both & (ulps(case.l, case.r) <= _SINGLE_ULPS * _SINGLE)
-        if _enough(case, near, case.l, case.r):
+        near = case.both & (ulps(case.left_numbers, case.right_numbers) <= _SINGLE_ULPS * _SINGLE)
+        if _enough(case, near, case.left_numbers, case.right_numbers):
             name = case.names[0] if single[0] else case.names[1]
             yield _single(name, near, how="To the digits that 32-bit floats have")
 
@@ -84,9 +84,9 @@ def truncation(case: Case) -> Iterator[Proposal]:
 
 def float_noise(case: Case) -> Iterator[Proposal]:
     """Propose that only the last bits differ, which depend on the order of additions."""
-    scale = _SINGLE if _is_single(case.l) and _is_single(case.r) else 1.0
+    scale = _SINGLE if _is_single(case.left_numbers) and _is_single(case.right_numbers) else 1.0
     with np.errstate(invalid="ignore"):
-        apart = ulps(case.l, case.r).astype(np.float64) / scale
+        apart = ulps(case.left_numbers, case.right_numbers).astype(np.float64) / scale
     near = case.both & (apart <= MOST_ULPS)
     if near.sum() < FEWEST_ROWS:
         return
@@ -103,8 +103,8 @@ def float_noise(case: Case) -> Iterator[Proposal]:
 
 def _sides(case: Case) -> Iterator[tuple[str, Floats, Floats]]:
     """Yield each side's name, its values, which may have lost digits, and the other's values."""
-    yield case.names[0], case.l, case.r
-    yield case.names[1], case.r, case.l
+    yield case.names[0], case.left_numbers, case.right_numbers
+    yield case.names[1], case.right_numbers, case.left_numbers
 
 
 def _enough(case: Case, cut: Mask, coarse: Floats, fine: Floats) -> bool:

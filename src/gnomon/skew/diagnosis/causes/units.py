@@ -70,7 +70,7 @@ def unit(case: Case) -> Iterator[Proposal]:
     factor = _mode(_ratio(case)[case.both])
     if factor is None or factor == 1.0 or not np.isfinite(factor):
         return
-    explained = case.both & case.near(case.l / factor, case.r)
+    explained = case.both & case.near(case.left_numbers / factor, case.right_numbers)
     if not _enough(case, explained):
         return
     known = known_factor(factor)
@@ -81,14 +81,14 @@ def unit(case: Case) -> Iterator[Proposal]:
 
 def unit_and_digits(case: Case) -> Iterator[Proposal]:
     """Propose another unit, and then fewer digits: two causes on the same rows."""
-    ratios = _ratio(case)[case.both & (np.abs(case.r) > 0)]
+    ratios = _ratio(case)[case.both & (np.abs(case.right_numbers) > 0)]
     if len(ratios) < FEWEST_ROWS:
         return
     middle = float(np.median(ratios))
     for known, factor in _both_ways():
         if not 0.9 < middle / factor < 1.1:
             continue
-        scaled = replace(case, right=pa.array(case.r * factor))
+        scaled = replace(case, right=pa.array(case.right_numbers * factor))
         for lost in (rounding, truncation, float32):
             for proposal in lost(scaled):
                 if proposal.explained.sum() < CONFIRMED * case.differs.sum():
@@ -125,10 +125,10 @@ def affine(case: Case) -> Iterator[Proposal]:
 
 def offset(case: Case) -> Iterator[Proposal]:
     """Propose that one side is higher by a constant."""
-    by = _mode((case.l - case.r)[case.both])
+    by = _mode((case.left_numbers - case.right_numbers)[case.both])
     if by is None or by == 0:
         return
-    explained = case.both & case.near(case.l - by, case.r)
+    explained = case.both & case.near(case.left_numbers - by, case.right_numbers)
     if not _enough(case, explained):
         return
     amount = number(abs(by))
@@ -146,7 +146,10 @@ def offset(case: Case) -> Iterator[Proposal]:
 def decimal_comma(case: Case) -> Iterator[Proposal]:
     """Propose that one side was parsed with the decimal sign of another locale."""
     for at, (name, broken, whole) in enumerate(
-        ((case.names[0], case.l, case.r), (case.names[1], case.r, case.l))
+        (
+            (case.names[0], case.left_numbers, case.right_numbers),
+            (case.names[1], case.right_numbers, case.left_numbers),
+        )
     ):
         digits = _decimals(whole)
         with_decimals = digits > 0
@@ -165,7 +168,7 @@ def decimal_comma(case: Case) -> Iterator[Proposal]:
         cut = case.both & big & (np.floor(np.abs(whole) / 1000) == np.abs(broken))
         if _enough(case, cut) and small and agrees.sum() >= FEWEST_ROWS:
             yield _comma(name, "the number ended at its thousands separator", cut)
-        null, other = (case.l_null, case.r_null)[:: 1 if at == 0 else -1]
+        null, other = (case.left_null, case.right_null)[:: 1 if at == 0 else -1]
         lost = case.differs & null & ~other & with_decimals
         varied = len(np.unique(whole[lost])) >= 5
         if lost.sum() >= FEWEST_ROWS and varied and clean and agrees.sum() >= FEWEST_ROWS:
@@ -216,7 +219,9 @@ def _plus(x: float) -> str:
 
 def _ratio(case: Case) -> Floats:
     with np.errstate(all="ignore"):
-        ratio: Floats = np.where(case.r == 0, np.nan, case.l / case.r)
+        ratio: Floats = np.where(
+            case.right_numbers == 0, np.nan, case.left_numbers / case.right_numbers
+        )
     return ratio
 
 
@@ -237,23 +242,31 @@ def _mode(values: Floats) -> float | None:
 def _line(case: Case) -> tuple[float, float, Mask] | None:
     """Return the straight line that fits most rows: slope, shift and these rows."""
     rows = np.flatnonzero(case.both)
-    if len(rows) < FEWEST_ROWS or len(np.unique(case.r[rows])) < 5:
+    if len(rows) < FEWEST_ROWS or len(np.unique(case.right_numbers[rows])) < 5:
         return None
-    order = rows[np.argsort(case.r[rows], kind="stable")]
+    order = rows[np.argsort(case.right_numbers[rows], kind="stable")]
     best: tuple[float, float, Mask] | None = None
     n = len(order)
     for low, high in ((0.0, 1.0), (0.1, 0.9), (0.25, 0.75), (0.0, 0.5), (0.5, 1.0), (0.35, 0.65)):
         one, other = order[int(low * (n - 1))], order[int(high * (n - 1))]
-        width = case.r[other] - case.r[one]
+        width = case.right_numbers[other] - case.right_numbers[one]
         if width == 0:
             continue
-        slope = (case.l[other] - case.l[one]) / width
-        shift = case.l[one] - slope * case.r[one]
-        size = np.fmax(np.abs(case.l), np.fmax(np.abs(slope * case.r), abs(shift)))
-        on = case.both & (np.abs(case.l - (slope * case.r + shift)) <= ON_A_LINE * size)
+        slope = (case.left_numbers[other] - case.left_numbers[one]) / width
+        shift = case.left_numbers[one] - slope * case.right_numbers[one]
+        size = np.fmax(
+            np.abs(case.left_numbers), np.fmax(np.abs(slope * case.right_numbers), abs(shift))
+        )
+        on = case.both & (
+            np.abs(case.left_numbers - (slope * case.right_numbers + shift)) <= ON_A_LINE * size
+        )
         if best is None or on.sum() > best[2].sum():
             best = float(slope), float(shift), on
-    if best is None or not _enough(case, best[2]) or len(np.unique(case.r[best[2]])) < 5:
+    if (
+        best is None
+        or not _enough(case, best[2])
+        or len(np.unique(case.right_numbers[best[2]])) < 5
+    ):
         return None
     return best
 

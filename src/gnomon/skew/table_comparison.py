@@ -15,18 +15,17 @@ from gnomon.offline.column_names import joint_contract
 from gnomon.offline.logged import Range, Role, Rows
 from gnomon.offline.offline_table import OfflineTable
 from gnomon.offline.paired_rows import with_columns
-from gnomon.offline.rerun import Rerun, refuse_unknown_names, step_columns
+from gnomon.offline.rerun import LazyRerun, Rerun, refuse_unknown_names, step_columns
 from gnomon.policy import Policy
-from gnomon.report import Diagnosis, Report
+from gnomon.report import Report
 from gnomon.settings import Settings
-from gnomon.skew.diagnosis.diagnose import Diagnosed, diagnose
+from gnomon.skew.diagnosis.diagnose import NOTHING_TO_RUN, diagnose
 from gnomon.skew.diagnosis.other_environment import other_versions, run_in_environment
 from gnomon.skew.diagnosis.traced_rows import sampled, trace_sample
 from gnomon.skew.join import NAMES, Join
 from gnomon.skew.report_assembly import compose
-from gnomon.worker import WorkerClient
 
-__all__ = ["NOTHING_LEFT", "LazyRerun", "compare_offline"]
+__all__ = ["compare_offline"]
 
 
 def compare_offline(
@@ -103,7 +102,7 @@ def compare_offline(
         if tally.main.disagreed:
             drawn = sampled(tally.diverging, tally.agreeing)
             traced = trace_sample(drawn, source, rerun(), policy)
-            diagnosed = Diagnosed(NOTHING_LEFT, ())
+            diagnosed = NOTHING_TO_RUN
         if traced:
             diagnosed = diagnose(
                 traced,
@@ -128,30 +127,6 @@ def compare_offline(
         traced=traced,
         diagnosed=diagnosed,
     )
-
-
-NOTHING_LEFT = Diagnosis(
-    verdict="unknown",
-    column=None,
-    step="",
-    cause="unknown",
-    sentence="No row could be run again, so it is unknown where the two sides first "
-    "differ: the log no longer holds the bodies, or the artifact fails on them here.",
-)
-
-
-class LazyRerun:
-    """A worker that is started at the first call."""
-
-    def __init__(self, stack: ExitStack, artifact: Artifact, settings: Settings) -> None:
-        self._stack, self._artifact, self._settings = stack, artifact, settings
-        self._rerun: Rerun | None = None
-
-    def __call__(self) -> Rerun:
-        if self._rerun is None:
-            client = self._stack.enter_context(WorkerClient(self._artifact, self._settings))
-            self._rerun = Rerun(client, self._artifact, self._settings)
-        return self._rerun
 
 
 def _with_steps(rows: Rows, source: Range, rerun: Rerun, join: Join) -> Rows:

@@ -9,10 +9,10 @@ import pytest
 from gnomon.artifact import inspect
 from gnomon.errors import LogError, PolicyError, TableError
 from gnomon.log import InferenceLog
-from gnomon.policy import Limits, Policy, Tolerance
+from gnomon.policy import GateLimits, Policy, Tolerance
 from gnomon.report import Report
 from gnomon.settings import Settings
-from gnomon.skew.offline import compare_offline
+from gnomon.skew.table_comparison import compare_offline
 from tests.packing import Pack
 from tests.shadow.trips import (
     GREENWICH,
@@ -325,7 +325,7 @@ def test_the_policy_says_what_agrees(healthy: Trips, table: Path) -> None:
     tolerant = Policy(skew={"probability_*": Tolerance(absolute=0.002)})
     report = compare(healthy, table, policy=tolerant)
     assert (report.verdict, report.divergence.rows, report.exact) == ("ok", 0, 0)
-    lenient = Policy(gates=Limits(max_skew=1.0))
+    lenient = Policy(gates=GateLimits(max_skew=1.0))
     assert compare(healthy, table, policy=lenient).verdict == "ok"
 
 
