@@ -7,6 +7,7 @@ import gzip
 import itertools
 import json
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -322,11 +323,13 @@ def test_a_stream_that_is_refused_raises_what_the_server_said(server: Server) ->
         list(client.predict_stream(good(1)))
     with gnomon.Client(f"{server.url}/nowhere") as client, pytest.raises(Exception, match="route"):
         list(client.predict_stream(itertools.cycle(good(1_000))))
+    threads = threading.active_count()
     with (
         gnomon.Client(server.url, transport=httpx.HTTPTransport()) as client,
         pytest.raises(ServerError, match="transport"),
     ):
         list(client.predict_stream(good(1)))
+    assert threading.active_count() == threads
 
 
 def test_the_memory_of_a_gateway_does_not_grow_with_the_stream(server: Server) -> None:

@@ -307,8 +307,8 @@ class Client(_Connection[httpx.BaseTransport]):
 
     def _stream(self, content_type: str, talk: Talk[T], rows: Any) -> Iterator[T]:
         """Send rows and yield their answers, in a separate event loop: callers may run one."""
-        loop = BackgroundLoop()
         duplex = self._duplex(content_type)
+        loop = BackgroundLoop()
         try:
             loop.run(duplex.open())
             for chunk in chunked(rows):
