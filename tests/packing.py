@@ -109,8 +109,11 @@ def times(factor: float, fault: str = "pass") -> str:
 HALF_MORE = times(1.0).replace('X[["x"]] * FACTOR', 'X[["x"]] * (1.0 + 0.5 * (X[["x"]] > 5))')
 """The live code, but for x above 5 the answer is half as much again."""
 
-PAID = SCRIPT.replace('"id": [', '"fee": x, "id": [')
-"""The script with one more feature, which requests made for it lack."""
+PAID = SCRIPT.replace('"id": [', '"fee": x, "id": [').replace(
+    'entity_key=("id",)', 'entity_key=("id",), carry=("fee",)'
+)
+"""The script with one more feature, which clients of the other artifacts do not send. It is carried
+because the pipeline does not read it, and would be left out of the contract."""
 
 KEYLESS = SCRIPT.replace(', entity_key=("id",)', "")
 """The script without an entity key."""
