@@ -110,14 +110,11 @@ def test_shadows_start_and_stop(settings: Settings, live: str, candidate: str) -
     assert state(settings).state.shadows == {}
 
 
-READS_FEE = times(1.0).replace('return X[["x"]]', 'return X[["x"]] + 0 * X[["fee"]].to_numpy()')
-
-
 def test_a_shadow_that_could_not_read_the_requests_is_refused(
     settings: Settings, live: str, pack: Pack
 ) -> None:
     """It names what it needs and clients do not send; force starts it, and the history has it."""
-    paid = pack(READS_FEE, script=PAID)
+    paid = pack(times(1.0), script=PAID)
     rollout.promote(settings, "toy", live)
     with pytest.raises(
         IncompatibleContract, match=f"{paid} could not accept.*`fee` added"
