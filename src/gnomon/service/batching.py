@@ -246,9 +246,10 @@ class Lane:
         held = True
         try:
             asked, scored, call = await self._score(worker, requests)
-            if scored.micros:  # 0 if the worker died on every row.
-                self._fastest = min(self._fastest, scored.micros)
-            if scored.micros > CALL_COSTS_MOST * self._fastest:
+            took = scored.worked  # What it waited for a processor says nothing of calls and rows.
+            if took:  # 0 if the worker died on every row.
+                self._fastest = min(self._fastest, took)
+            if took > CALL_COSTS_MOST * self._fastest:
                 held = False
                 self._free.append(worker)
                 self._send()
