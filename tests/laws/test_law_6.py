@@ -56,7 +56,7 @@ def test_what_was_inspected_is_what_a_worker_loads(
     artifact = inspect(tag)
     shutil.rmtree(artifact.path)
     shutil.copytree(inspect(other).path, artifact.path)
-    with pytest.raises(ArtifactError, match="holds"), WorkerClient(artifact, settings):
+    with pytest.raises(ArtifactError, match="contains"), WorkerClient(artifact, settings):
         pass
     forged = Path(shutil.copytree(artifact.path, own_home / "elsewhere"))
     moved = dataclasses.replace(artifact, path=forged)
