@@ -94,7 +94,7 @@ def test_a_copy_of_the_label_is_warned_about_and_recorded() -> None:
     frame, labels = with_copy()
     pipeline = fitted(frame, labels, LogisticRegression())
     with pytest.warns(LeakageWarning, match="`fee` is the label") as caught:
-        artifact = pack("trips", pipeline, frame, labels)
+        artifact = pack("trips", pipeline, frame, labels, event_time="at")
     assert Path(caught[0].filename) == Path(__file__)
     checks = artifact.checks()
     assert checks is not None
@@ -108,7 +108,7 @@ def test_it_can_be_refused(home: Path) -> None:
     frame, labels = with_copy()
     pipeline = fitted(frame, labels, LogisticRegression())
     with pytest.raises(PackRefused, match="`fee` is the label") as caught:
-        pack("trips", pipeline, frame, labels, leakage="refuse")
+        pack("trips", pipeline, frame, labels, event_time="at", leakage="refuse")
     assert caught.value.where == "column `fee`"
     assert 'leakage="warn"' in str(caught.value.hint)
     assert not [path for path in home.rglob("*") if path.is_file()]
@@ -119,7 +119,7 @@ def test_seeds_and_checks_that_were_left_out() -> None:
     frame, labels = with_copy()
     pipeline = fitted(frame, labels, RandomForestClassifier(3))
     with pytest.warns(SeedWarning, match="randomforestclassifier__random_state") as caught:
-        artifact = pack("trips", pipeline, frame, labels, leakage="off")
+        artifact = pack("trips", pipeline, frame, labels, event_time="at", leakage="off")
     assert [Path(one.filename) for one in caught] == [Path(__file__)]
     assert artifact.manifest.seeds == {"randomforestclassifier__random_state": None}
     assert artifact.checks() is None
@@ -130,7 +130,8 @@ def test_seeds_that_were_given_are_taken_for_what_was_done() -> None:
     """Whoever seeded numpy's global generator says so, and is not warned."""
     frame, labels = trips(60)
     pipeline = fitted(frame, labels, RandomForestClassifier(3))
-    assert pack("trips", pipeline, frame, labels, seeds={"numpy": 3}).manifest.seeds == {"numpy": 3}
+    artifact = pack("trips", pipeline, frame, labels, event_time="at", seeds={"numpy": 3})
+    assert artifact.manifest.seeds == {"numpy": 3}
 
 
 def test_a_column_known_too_late_is_found() -> None:
