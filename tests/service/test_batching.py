@@ -282,7 +282,8 @@ def test_an_error_anywhere_is_answered_and_the_lane_goes_on(
                     answered.append(answer)
                 async with asyncio.timeout(settings.deadline / 2):
                     failed = [answer.status for answer in await asyncio.gather(*answered)]
-            assert set(failed) <= {500, 503}
+            # Ours, and no request to try again; but for the log, which may be writable again.
+            assert set(failed) == {503 if broken.endswith("append") else 500}
             assert (await answer_to(lane)).status == 200
 
     uvloop.run(run())

@@ -31,6 +31,19 @@ def test_every_slice_is_read_as_it_last_wrote(storage: Storage) -> None:
     assert slices.read(storage, "other") == []
 
 
+def test_a_slice_that_reports_seldom_is_not_taken_for_gone() -> None:
+    """It is gone once it has missed five reports; one that reports often, after 15 seconds."""
+    now = datetime.now(UTC)
+    for often, seconds, stale in (
+        (0.5, 14, False),
+        (0.5, 16, True),
+        (20, 99, False),
+        (20, 101, True),
+    ):
+        updated = now - timedelta(seconds=seconds)
+        assert beat("one", updated=updated, follow_seconds=often).is_stale(now) is stale
+
+
 def test_a_silent_slice_is_stale(storage: Storage) -> None:
     """Silence says that the slice is gone, or cut off; it is told apart, not left out."""
     ago = datetime.now(UTC) - timedelta(minutes=1)

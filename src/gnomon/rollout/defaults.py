@@ -12,7 +12,12 @@ from gnomon.rollout.history import Event, fold, open_history
 from gnomon.settings import Settings
 from gnomon.storage import Storage
 
-__all__ = ["find_artifact", "find_model", "find_role"]
+__all__ = ["find_artifact", "find_model", "find_role", "model_of"]
+
+
+def model_of(tag: str) -> str:
+    """Return the model whose artifact a tag names: what is before the colon."""
+    return tag.partition(":")[0]
 
 
 def find_model(settings: Settings) -> str:
@@ -33,7 +38,7 @@ def find_model(settings: Settings) -> str:
         raise SettingsError(
             f"the storage root has several models: {', '.join(sorted(names))}",
             where=settings.root,
-            hint="choose one: --model NAME",
+            hint="choose one: --model NAME, in Python model=NAME",
         )
     raise SettingsError(
         "no deployment has run with this storage root yet",

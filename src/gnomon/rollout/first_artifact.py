@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gnomon.artifact import inspect
 from gnomon.errors import ArtifactError
 from gnomon.rollout.decisions import promote
+from gnomon.rollout.defaults import model_of
 from gnomon.settings import Settings
 
 __all__ = ["promote_first"]
@@ -29,9 +30,7 @@ def promote_first(settings: Settings, there: Sequence[str]) -> None:
     """
     newest = there[0]
     try:
-        promote(
-            settings, newest.partition(":")[0], newest, why="the first artifact of this deployment"
-        )
+        promote(settings, model_of(newest), newest, why="the first artifact of this deployment")
     except ArtifactError as error:
         if len(there) > 1:
             raise _of_all(there, error) from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from gnomon.policy import Policy, find_policy
 from gnomon.rollout import decisions
-from gnomon.rollout.defaults import find_model
+from gnomon.rollout.defaults import find_model, model_of
 from gnomon.rollout.history import Event
 from gnomon.settings import Settings
 
@@ -51,7 +51,7 @@ def start_shadow(
     rules = policy or find_policy()
     return decisions.start_shadow(
         settings or Settings.read(),
-        _model_of(artifact),
+        model_of(artifact),
         artifact,
         fraction=rules.sampling.fraction if fraction is None else fraction,
         same=same,
@@ -81,7 +81,7 @@ def stop_shadow(
         RolloutError: it is not a running shadow.
         RolloutConflict: another decision was recorded meanwhile.
     """
-    model = _model_of(artifact)
+    model = model_of(artifact)
     return decisions.stop_shadow(settings or Settings.read(), model, artifact, by=by, why=why)
 
 
@@ -119,7 +119,7 @@ def promote(
     """
     return decisions.promote(
         settings or Settings.read(),
-        _model_of(artifact),
+        model_of(artifact),
         artifact,
         policy=policy or find_policy(),
         force=force,
@@ -151,7 +151,3 @@ def rollback(
     """
     settings = settings or Settings.read()
     return decisions.rollback(settings, model or find_model(settings), by=by, why=why)
-
-
-def _model_of(artifact: str) -> str:
-    return artifact.partition(":")[0]

@@ -24,7 +24,7 @@ from gnomon.offline.logged import Role
 from gnomon.policy import Policy, find_policy
 from gnomon.report.saved import SavedReports, list_reports, save
 from gnomon.rollout.decisions import check
-from gnomon.rollout.defaults import find_artifact, find_model, find_role
+from gnomon.rollout.defaults import find_artifact, find_model, find_role, model_of
 from gnomon.rollout.gate import Gates
 from gnomon.rollout.history import Event, RolloutState, open_history
 from gnomon.settings import Settings
@@ -189,7 +189,7 @@ def check_gates(
         PolicyError: the policy names an output that it does not have.
         RolloutError: nothing is live.
     """
-    model = artifact.partition(":")[0]
+    model = model_of(artifact)
     return check(settings or Settings.read(), model, artifact, policy or find_policy())
 
 
