@@ -33,7 +33,7 @@ def test_durations_are_in_the_unit_that_a_person_would_use(seconds: float, words
 def test_a_rate_is_in_the_unit_that_a_person_would_use(scored: int, rate: str) -> None:
     """One row in ten minutes is six an hour."""
     traffic = Traffic(seconds=600.0, answered=scored, scored=scored)
-    assert f"at {rate} as now" in more_rows(1_000_000, "rows", traffic).says
+    assert f"at the current {rate}" in more_rows(1_000_000, "rows", traffic).says
 
 
 def test_what_is_no_shadow_yet_is_told_by_the_rate_of_live(settings: Settings) -> None:

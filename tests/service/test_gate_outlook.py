@@ -57,7 +57,7 @@ def test_the_slices_of_a_deployment_are_one(storage: Storage) -> None:
     outlook.refresh(STATE)
     found = {gate.gate: gate for gate in outlook.of("toy:b")}
     assert (found["rows"].rows, found["rows"].seconds) == (780, 390)
-    assert "in about 6 min at 2 a second as now" in found["rows"].says
+    assert "in about 6 min at the current 2 a second" in found["rows"].says
     assert "failed" in found
     assert "disagreement" not in found  # None in 220 rows: it is decided.
 

@@ -77,7 +77,7 @@ def more_rows(
         return Awaited(says=f"{needs}; {_none_come(traffic)}", rows=rows)
     seconds = rows / traffic.rate
     return Awaited(
-        says=f"{needs}, {in_words(seconds)} at {_rate_in_words(traffic.rate)} as now",
+        says=f"{needs}, {in_words(seconds)} at the current {_rate_in_words(traffic.rate)}",
         rows=rows,
         seconds=seconds if seconds < LONGEST_SECONDS else None,
     )
