@@ -261,7 +261,9 @@ def test_a_gate_says_about_when_it_is_decided() -> None:
     few = replace(GOOD, shadow=rows(400, disagreed=4))
     twice_a_second = Traffic(seconds=600.0, answered=1_300, scored=1_200)
     says = judged(replace(few, traffic=twice_a_second))["rows"]
-    assert says.because.endswith("needs 600 more rows scored, in about 5 min at the current 2 a second")
+    assert says.because.endswith(
+        "needs 600 more rows scored, in about 5 min at the current 2 a second"
+    )
     assert says.awaits is not None
     assert says.awaits.seconds == 300
     silent = judged(replace(few, traffic=Traffic(seconds=600.0, answered=0, scored=0)))["rows"]
