@@ -59,7 +59,7 @@ PRELOADED = (
     "gnomon.cli.app",
     "gnomon.log",
     "gnomon.log.seal",
-    "gnomon.service.codec_process",
+    "gnomon.service.lane.codec_process",
     "gnomon.service.deployment",
     "gnomon.service.supervision",
     "gnomon.shadow.feed.process",

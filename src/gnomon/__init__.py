@@ -52,15 +52,15 @@ if TYPE_CHECKING:
     from gnomon.rollout.public_decisions import rollback as rollback
     from gnomon.rollout.public_decisions import start_shadow as start_shadow
     from gnomon.rollout.public_decisions import stop_shadow as stop_shadow
-    from gnomon.service.calls import Prediction as Prediction
-    from gnomon.service.calls import Predictions as Predictions
-    from gnomon.service.calls import Row as Row
-    from gnomon.service.client import AsyncClient as AsyncClient
-    from gnomon.service.client import Client as Client
-    from gnomon.service.status import Live as Live
-    from gnomon.service.status import ShadowStatus as ShadowStatus
-    from gnomon.service.status import Status as Status
-    from gnomon.service.stream_calls import StreamRow as StreamRow
+    from gnomon.service.client.calls import Prediction as Prediction
+    from gnomon.service.client.calls import Predictions as Predictions
+    from gnomon.service.client.calls import Row as Row
+    from gnomon.service.client.clients import AsyncClient as AsyncClient
+    from gnomon.service.client.clients import Client as Client
+    from gnomon.service.client.stream_calls import StreamRow as StreamRow
+    from gnomon.service.status.slice_status import Live as Live
+    from gnomon.service.status.slice_status import ShadowStatus as ShadowStatus
+    from gnomon.service.status.slice_status import Status as Status
     from gnomon.settings import Settings as Settings
 
 __all__ = [
@@ -120,9 +120,9 @@ __all__ = [
 
 _HOMES = {
     "Artifact": "artifact",
-    "AsyncClient": "service.client",
+    "AsyncClient": "service.client.clients",
     "Checked": "contract",
-    "Client": "service.client",
+    "Client": "service.client.clients",
     "Contract": "contract",
     "DriftCheck": "rollout",
     "DriftReport": "drift",
@@ -132,21 +132,21 @@ _HOMES = {
     "InferenceLog": "log",
     "LabelledTable": "leakage",
     "LeakageReport": "leakage",
-    "Live": "service.status",
+    "Live": "service.status.slice_status",
     "LoadedArtifact": "artifact",
     "Policy": "policy",
-    "Prediction": "service.calls",
-    "Predictions": "service.calls",
+    "Prediction": "service.client.calls",
+    "Predictions": "service.client.calls",
     "Report": "report",
     "RolloutHistory": "rollout",
-    "Row": "service.calls",
+    "Row": "service.client.calls",
     "SavedReport": "report.saved",
     "SavedReports": "report.saved",
     "Settings": "settings",
-    "ShadowStatus": "service.status",
+    "ShadowStatus": "service.status.slice_status",
     "SkewCheck": "rollout",
-    "Status": "service.status",
-    "StreamRow": "service.stream_calls",
+    "Status": "service.status.slice_status",
+    "StreamRow": "service.client.stream_calls",
     "answering": "rollout",
     "check_contract": "rollout",
     "check_gates": "rollout",

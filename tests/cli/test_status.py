@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gnomon.cli.show.status import show_status
-from gnomon.service.deployment_overview import Overview
-from gnomon.service.status import RowAccounts, ShadowStatus, Status
+from gnomon.service.status.deployment_overview import Overview
+from gnomon.service.status.slice_status import RowAccounts, ShadowStatus, Status
 from gnomon.settings import Settings
 from gnomon.shadow import slices
 from gnomon.shadow.shadow_counts import OpenGate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from gnomon.log import InferenceLog
-from gnomon.service.status import RowAccounts
+from gnomon.service.status.slice_status import RowAccounts
 from gnomon.shadow.accounts.balance import balance
 from gnomon.testing import Server
 from tests.load import Load, until

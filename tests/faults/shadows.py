@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 
 from gnomon.log import InferenceLog
-from gnomon.service.client import Client
-from gnomon.service.status import ShadowStatus
+from gnomon.service.client.clients import Client
+from gnomon.service.status.slice_status import ShadowStatus
 from gnomon.shadow.accounts.balance import balance
 from gnomon.testing import Server
 from tests import packing

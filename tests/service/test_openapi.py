@@ -11,7 +11,7 @@ import pytest
 from gnomon.contract import Feature
 from gnomon.errors import InvalidRequest
 from gnomon.service.control import ROUTES
-from gnomon.service.http import error_response
+from gnomon.service.http.asgi import error_response
 from gnomon.service.openapi import openapi
 from gnomon.service.schemas import seen_in_training
 from tests.service.standin import CONTRACT

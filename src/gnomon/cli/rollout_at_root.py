@@ -6,8 +6,8 @@ from gnomon.cli.options import me
 from gnomon.errors import HistoryDamaged
 from gnomon.rollout import public_decisions
 from gnomon.rollout.history import Event, read_history
-from gnomon.service.deployment_overview import reported
-from gnomon.service.status import Status
+from gnomon.service.status.deployment_overview import reported
+from gnomon.service.status.slice_status import Status
 from gnomon.settings import Settings
 
 __all__ = ["RolloutAtRoot"]

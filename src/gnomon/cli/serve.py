@@ -41,7 +41,7 @@ def command(
 ) -> None:
     """Serve a deployment. It becomes ready when its live artifact is loaded and verified."""
     from gnomon.cli.console import out
-    from gnomon.service.connection_limits import raise_descriptor_limit
+    from gnomon.service.http.connection_limits import raise_descriptor_limit
     from gnomon.service.origins import origins_of
     from gnomon.service.stopping import COMMAND
     from gnomon.settings import Settings
@@ -124,7 +124,7 @@ def _check(folder: Path, host: str, port: int) -> None:
 def _wait_ready(process: subprocess.Popen[bytes], url: str) -> bool:
     """Wait until the server is ready; False if it ended first. Print once why it is not ready."""
     from gnomon.cli.console import err
-    from gnomon.service.client import Client
+    from gnomon.service.client.clients import Client
 
     patience, said = time.monotonic() + PATIENCE_SECONDS, ""
     with Client(url, timeout=5.0) as client:

@@ -20,17 +20,17 @@ from gnomon.files import apply_umask
 from gnomon.printable import make_logs_printable, make_tracebacks_printable
 from gnomon.service.connection import take_connections
 from gnomon.service.front_door import FrontDoor
-from gnomon.service.http import ASGI
+from gnomon.service.http.asgi import ASGI
 from gnomon.service.metric_files import reserve_files
 from gnomon.service.origins import origins_of
-from gnomon.service.runtime import Runtime, open_gateway
+from gnomon.service.slice.runtime import Runtime, open_gateway
+from gnomon.service.slice.takeover import prepare_takeover
 from gnomon.service.stopping import (
     is_server,
     refuse_connections,
     stop_without_server,
     when_told_to_stop,
 )
-from gnomon.service.takeover import prepare_takeover
 from gnomon.service.traffic import count_by_route
 from gnomon.settings import Settings
 

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.routing import BaseRoute, Match
 
 from gnomon.compat.bentoml import RunnerTrafficMetricsMiddleware, count_traffic_with
-from gnomon.service.http import ASGI, Receive, Scope, Send
+from gnomon.service.http.asgi import ASGI, Receive, Scope, Send
 
 __all__ = ["OTHER", "count_by_route"]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from rich.markup import escape
 
 from gnomon.cli.console import ago, local, share
-from gnomon.service.deployment_overview import Gone, Overview
-from gnomon.service.status import Live, RowAccounts, ShadowStatus, Status
-from gnomon.service.totals import total
+from gnomon.service.status.deployment_overview import Gone, Overview
+from gnomon.service.status.slice_status import Live, RowAccounts, ShadowStatus, Status
+from gnomon.service.status.totals import total
 from gnomon.shadow.shadow_counts import Latency
 
 __all__ = ["show_status"]
