@@ -17,12 +17,12 @@ from gnomon.artifact.folder import (
     ArtifactFolder,
     parsing,
 )
-from gnomon.artifact.importing import check_modules
 from gnomon.artifact.manifest import CHECKS, CONTRACT, GOLDEN, PROFILE, Manifest
-from gnomon.artifact.serialization import named
+from gnomon.artifact.serialization.pipeline_bytes import named
+from gnomon.artifact.serialization.trust import Named, Uses, judge
 from gnomon.artifact.signing import PublicKey, Signer, check_signature, trusted_keys
 from gnomon.artifact.tables import read_table
-from gnomon.artifact.trust import Named, Uses, judge
+from gnomon.artifact.vendored_code.importing import check_modules
 from gnomon.contract.contract import Contract
 from gnomon.errors import ArtifactCorrupt, ContractError, UntrustedTypes
 from gnomon.printable import printable

@@ -10,11 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from gnomon.artifact import golden, serialization
+from gnomon.artifact import golden
 from gnomon.artifact.artifact import Artifact, inspect
 from gnomon.artifact.folder import parsing
-from gnomon.artifact.importing import VendoredCode
 from gnomon.artifact.manifest import GOLDEN
+from gnomon.artifact.serialization import pipeline_bytes
+from gnomon.artifact.vendored_code.importing import VendoredCode
 from gnomon.contract.frames import as_input, to_input
 from gnomon.contract.training_table import as_table
 from gnomon.errors import ArtifactCorrupt, ArtifactError, GnomonError
@@ -118,7 +119,7 @@ def load(which: str | Path, *, verify: bool = True, digest: str | None = None) -
     content = artifact.read(manifest.pipeline_file)
     where = str(artifact.path / manifest.pipeline_file)
     try:
-        pipeline = serialization.load(
+        pipeline = pipeline_bytes.load(
             content, manifest.serializer, manifest.accepted, manifest.modules, where
         )
     except GnomonError:

@@ -258,7 +258,7 @@ def no_memory(*args: object, **kwargs: object) -> Any:
         "gnomon.service.lane.batching.answers",
         "gnomon.service.lane.records.PendingRecords.of",
         "gnomon.service.lane.recording.record",
-        "gnomon.log.segment_writer.SegmentWriter.append",
+        "gnomon.log.segments.segment_writer.SegmentWriter.append",
     ],
 )
 def test_an_error_anywhere_is_answered_and_the_lane_goes_on(

@@ -22,7 +22,7 @@ from prometheus_client import REGISTRY
 from gnomon import rollout
 from gnomon.errors import GnomonError, NotReady, PolicyError, SettingsError, UnknownArtifact
 from gnomon.log import REQUESTS, stream_folder
-from gnomon.log.layout import StreamLock
+from gnomon.log.segments.layout import StreamLock
 from gnomon.service.slice.runtime import open_gateway, open_runtime
 from gnomon.settings import Settings
 from gnomon.testing import serving

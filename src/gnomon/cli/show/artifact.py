@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gnomon.artifact import Artifact
-from gnomon.artifact.trust import Uses
+from gnomon.artifact.serialization.trust import Uses
 from gnomon.cli.console import columns, local, out
 from gnomon.cli.show.leakage import findings, summary
 from gnomon.contract import Contract, Feature

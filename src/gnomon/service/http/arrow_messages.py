@@ -1,7 +1,7 @@
 """The messages in clients' Arrow IPC streams: where each ends, and its kind.
 
-The format is that of :mod:`gnomon.log.ipc_messages`. A client's bytes are only split here; a
-separate process decodes them, from streams of one batch.
+The format is that of :mod:`gnomon.log.segments.ipc_messages`. A client's bytes are only split
+here; a separate process decodes them, from streams of one batch.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import struct
 from typing import NamedTuple
 
 from gnomon.errors import BodyTooLarge, MalformedBody
-from gnomon.log.ipc_messages import message_length
+from gnomon.log.segments.ipc_messages import message_length
 
 __all__ = ["END", "BatchMessage", "ClientMessages"]
 

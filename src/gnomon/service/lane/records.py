@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from gnomon.log.schema import ENVELOPE
+from gnomon.log.segments.schema import ENVELOPE
 from gnomon.service.lane.pending_request import PendingRequest
 
 __all__ = ["LaneIdentity", "PendingRecords", "WorkerCall", "record", "spread"]

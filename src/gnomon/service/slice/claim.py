@@ -10,7 +10,7 @@ import bentoml
 
 from gnomon.errors import LogUnavailable
 from gnomon.log import REQUESTS, stream_folder
-from gnomon.log.layout import StreamBusy
+from gnomon.log.segments.layout import StreamBusy
 from gnomon.log.spool_owner import claim_spool
 from gnomon.service.lane.recording import Recorder
 from gnomon.service.slice_tasks import in_thread

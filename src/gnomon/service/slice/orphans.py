@@ -20,7 +20,7 @@ from msgspec import structs
 
 from gnomon.errors import GnomonError, NewerFormat
 from gnomon.log import REQUESTS, STOPPED, shadow_stream
-from gnomon.log.layout import StreamLock, folders
+from gnomon.log.segments.layout import StreamLock, folders
 from gnomon.rollout.history import RolloutState, Shadow
 from gnomon.service.slice.shadow_feed import ShadowFeed
 from gnomon.settings import Settings
