@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,14 +18,6 @@ from gnomon.errors import ArtifactError
 from tests.artifact.conftest import PREPROCESSING, build, flights
 
 Project = Callable[..., Any]
-
-
-@pytest.fixture(autouse=True)
-def own_finders() -> Iterator[None]:
-    """What a test loads takes no names after it."""
-    before = [*sys.meta_path]
-    yield
-    sys.meta_path[:] = before
 
 
 @pytest.fixture
