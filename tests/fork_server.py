@@ -97,7 +97,7 @@ imported. BentoML reads its home later, when it is first asked for; :func:`_prel
 
 STARTERS = (
     *("bentoml", "_bentoml_impl.worker.service", "gnomon", "gnomon.shadow.feed"),
-    *("models.train", "pack.py"),
+    *("models.train", "pack.py", "shadow.replay"),
 )
 """Modules and scripts that start other interpreters when they are run; to pack is to start one.
 Others start few, and new ones."""
