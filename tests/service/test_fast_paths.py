@@ -104,7 +104,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="module", params=["linear", "boosting"])
 def pair(request: pytest.FixtureRequest, served: Served) -> Pair:
     """Both servers with the same artifact live."""
-    tag = served.tags[request.param]
+    return _live(served, request.param)
+
+
+def _live(served: Served, kind: str) -> Pair:
+    tag = served.tags[kind]
     for server in served.pair:
         with server.client() as client:
             live = client.status().live
@@ -235,17 +239,17 @@ def test_bodies_get_the_same_bytes(pair: Pair) -> None:
     assert {b"200", b"400", b"413", b"422"} <= statuses
 
 
-def test_each_body_alone_gets_the_same_bytes(pair: Pair) -> None:
+def test_each_body_alone_gets_the_same_bytes(served: Served) -> None:
     """On a connection of its own, with the answer to a good request after it."""
-    on, off = pair
+    on, off = _live(served, "linear")
     after = _plain(json.dumps(GOOD).encode())
     for body in BODIES[:: len(BODIES) // 60]:
         assert asked(on, _plain(body), after) == asked(off, _plain(body), after), body[:200]
 
 
-def test_every_shape_of_request_gets_the_same_bytes(pair: Pair) -> None:
+def test_every_shape_of_request_gets_the_same_bytes(served: Served) -> None:
     """And so does what follows it on the connection, or the connection ends for both."""
-    on, off = pair
+    on, off = _live(served, "linear")
     after = _plain(json.dumps(GOOD).encode())
     for request in HEADS:
         for requests in ((request,), (request, after)):
