@@ -142,7 +142,7 @@ def _bodies() -> Iterator[bytes]:
             yield json.dumps({**GOOD, name: value}).encode()
         yield json.dumps({key: value for key, value in GOOD.items() if key != name}).encode()
     for carrier, dest, distance, temp in itertools.product(
-        VALUES["carrier"][:4], VALUES["dest"][:3], VALUES["distance"][:8], VALUES["temp"][:3]
+        VALUES["carrier"][:4], VALUES["dest"][:2], VALUES["distance"][:6], VALUES["temp"][:2]
     ):
         yield json.dumps(
             {**GOOD, "carrier": carrier, "dest": dest, "distance": distance, "temp": temp}
@@ -223,8 +223,8 @@ def asked(server: Server, *requests: bytes) -> bytes:
 
 
 def test_the_table_is_long_enough() -> None:
-    """Several hundred requests, of which some are answered and some refused."""
-    assert len(BODIES) + len(HEADS) > 350
+    """Some hundred requests, of which some are answered and some refused."""
+    assert len(BODIES) + len(HEADS) > 200
 
 
 def test_bodies_get_the_same_bytes(pair: Pair) -> None:
@@ -243,7 +243,7 @@ def test_each_body_alone_gets_the_same_bytes(served: Served) -> None:
     """On a connection of its own, with the answer to a good request after it."""
     on, off = _live(served, "linear")
     after = _plain(json.dumps(GOOD).encode())
-    for body in BODIES[:: len(BODIES) // 60]:
+    for body in BODIES[:: len(BODIES) // 50]:
         assert asked(on, _plain(body), after) == asked(off, _plain(body), after), body[:200]
 
 
