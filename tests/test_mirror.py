@@ -85,8 +85,8 @@ SEEN_IN: dict[str, tuple[str, ...]] = {
     "report/test_model.py": ("report/counts.py", "report/diagnosis.py", "report/intervals.py"),
     "report/test_terminal.py": ("report/comparison_document.py", "terminal.py"),
     "rollout/test_gates.py": ("rollout/gate.py", "rollout/share_gates.py"),
-    "test_notebook.py": ("log/row_counts.py", "rollout/queries.py"),
-    "rollout/test_skew_checks.py": ("rollout/defaults.py",),
+    "test_notebook.py": ("log/row_counts.py", "api/queries.py"),
+    "api/test_skew_checks.py": ("rollout/defaults.py",),
     "shadow/accounts/test_balance.py": (
         "shadow/accounts/accounts.py",
         "shadow/accounts/sealed_accounts.py",

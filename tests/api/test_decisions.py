@@ -1,4 +1,4 @@
-"""Mirrors ``gnomon.rollout.public_decisions``: what a notebook shows is what it then decides."""
+"""Mirrors ``gnomon.api.decisions``: what a notebook shows is what it then decides."""
 
 from __future__ import annotations
 
