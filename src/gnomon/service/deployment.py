@@ -82,7 +82,7 @@ def _install(bento: Path, model: str) -> None:
         logger.error("cannot install the bento's artifacts in the store: %s", error)
 
 
-def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> GatewayService:
+def gateway(model: str, *, policy: Path | str | None = None, **defaults: Any) -> GatewayService:
     """Make the service of a deployment; assign it to a module-level name and point BentoML at it.
 
     Args:
@@ -101,6 +101,7 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
 
             Gateway = gateway("flights", policy=Path("shadow/policy.toml"))
     """
+    policy_file = None if policy is None else Path(policy)
     settings = Settings.read(**defaults)
     apply_umask(settings.file_umask)  # Also in BentoML's processes, which import this module.
     origins_of(settings)
@@ -129,7 +130,9 @@ def gateway(model: str, *, policy: Path | None = None, **defaults: Any) -> Gatew
         async def start(self) -> None:
             stop_without_server()
             leave_pandas_out()
-            runtime = await self.opened.enter_async_context(open_gateway(model, settings, policy))
+            runtime = await self.opened.enter_async_context(
+                open_gateway(model, settings, policy_file)
+            )
             when_told_to_stop(runtime.give_up_loading)
             if settings.slices == 1:
                 when_told_to_stop(refuse_connections())

@@ -126,7 +126,9 @@ def _at_rest(model: str, history: History, damage: GnomonError | None) -> Status
         live=_live(state.live, history),
         previous=state.previous,
         shadows=tuple(
-            ShadowStatus(artifact=tag, fraction=shadow.fraction, since=shadow.at, state="at rest")
+            ShadowStatus(
+                artifact=tag, fraction=shadow.fraction, since=shadow.at, state="not running"
+            )
             for tag, shadow in state.shadows.items()
         ),
         error="no server is running",

@@ -40,7 +40,7 @@ class ShadowStatus(ShadowReport, frozen=True, kw_only=True):
         artifact: its tag.
         fraction: the share of entities (or requests) that it scores.
         since: when it was put in shadow.
-        state: ``starting``, ``running`` or ``failing``.
+        state: ``starting``, ``running``, ``failing``, or ``not running`` when no server is.
         eligible: rows it has to score.
     """
 

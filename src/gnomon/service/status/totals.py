@@ -12,7 +12,7 @@ from gnomon.shadow.shadow_counts import Latency, added
 
 __all__ = ["total"]
 
-WORST_FIRST = ("failing", "starting", "at rest", "running")
+WORST_FIRST = ("failing", "starting", "not running", "running")
 
 
 def total(slices: Sequence[Status]) -> Status:
