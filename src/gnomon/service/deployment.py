@@ -23,6 +23,7 @@ from gnomon.service.front_door import FrontDoor
 from gnomon.service.http.asgi import ASGI
 from gnomon.service.metric_files import reserve_files
 from gnomon.service.origins import origins_of
+from gnomon.service.route_metrics import count_by_route
 from gnomon.service.slice.runtime import Runtime, open_gateway
 from gnomon.service.slice.takeover import prepare_takeover
 from gnomon.service.stopping import (
@@ -31,7 +32,6 @@ from gnomon.service.stopping import (
     stop_without_server,
     when_told_to_stop,
 )
-from gnomon.service.traffic import count_by_route
 from gnomon.settings import Settings
 
 __all__ = ["GatewayService", "gateway"]
