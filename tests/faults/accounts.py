@@ -49,8 +49,8 @@ class Accounts:
 
     def _books(self) -> RowAccounts:
         with self._server.client() as control:
-            until(lambda: control.status().books.in_flight == 0, "every request is settled")
-            return control.status().books
+            until(lambda: control.status().accounts.in_flight == 0, "every request is settled")
+            return control.status().accounts
 
     def _outcomes(self) -> Counter[str]:
         accounts = balance(self._log)

@@ -95,7 +95,7 @@ def test_two_slices_of_a_server_run_one_rollout(pack: Pack, serve: Serve) -> Non
         control.start_shadow(new)
         all_follow(settings, 2, old)
         rows = 0
-        while not all(beat.books["answered"] > 20 for beat in beats(settings)):
+        while not all(beat.accounts["answered"] > 20 for beat in beats(settings)):
             # The kernel gives a connection to whichever gateway comes first, for good.
             with load(server, connections=8, rate=RATE) as seen:
                 wait_for_more(seen, 40, "answers")

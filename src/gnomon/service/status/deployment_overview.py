@@ -109,7 +109,7 @@ def _status(beat: Heartbeat, history: History) -> Status:
         shadows=tuple(
             shadow_status(s, beat.shadow(tag)) for tag, s in history.state.shadows.items()
         ),
-        books=msgspec.convert(beat.books, RowAccounts),
+        accounts=msgspec.convert(beat.accounts, RowAccounts),
         error=beat.error,
     )
 
