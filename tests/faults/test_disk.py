@@ -21,7 +21,7 @@ from tests.faults.accounts import Accounts
 from tests.faults.clients import post
 from tests.faults.conftest import ServeIn
 from tests.faults.disks import Disk, Limited, Mounted
-from tests.faults.shadows import Packed, accounts_of, install
+from tests.faults.shadows import Packed, install
 from tests.load import gateways, load, until, wait_for_more
 from tests.packing import Pack, times
 
@@ -241,7 +241,6 @@ def test_a_shadow_on_a_full_disk_catches_up(
         until(lambda: control.status().error is None, "nothing is wrong any more", 90)
         until(lambda: control.status().shadows[0].error is None, "nor with the shadow", 90)
         accounts.check(seen)
-        accounts_of(server, tag)
         control.stop_shadow(tag)
 
 
