@@ -255,7 +255,7 @@ def _check_state(node: dict[str, Any]) -> bool:
     state = content.get("content") if isinstance(content, dict) else None
     top, *rest = node["__module__"].split(".")
     if top == "scipy" and rest[:1] == ["stats"] and node["__loader__"] == "ObjectNode":
-        if not isinstance(state, dict) or not _has_text_keys(content):
+        if not isinstance(state, dict) or not _has_text_keys(node["content"]):
             return False
         given = state.get(_STATE_THAT_RUNS)
         return given is None or bool(_GENERATED.fullmatch(_text(given) or ""))
