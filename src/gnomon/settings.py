@@ -265,9 +265,9 @@ def _check_number(name: str, value: float) -> None:
 def _most(name: str, value: float) -> int:
     if name == "retention_days":
         return _MOST_DAYS
-    if isinstance(value, float):
-        return _MOST_SECONDS
-    return _MOST_PROCESSES if name in _PROCESSES else _MOST
+    if isinstance(value, int):
+        return _MOST_PROCESSES if name in _PROCESSES else _MOST
+    return _MOST_SECONDS
 
 
 def _check_text(name: str, value: str) -> None:
