@@ -153,12 +153,8 @@ class Engine:
         told = blamed(row, self._contract, self._scores, place)
         if told is not None:
             return told
-        kind = error_kind(error)
-        return (
-            f"{kind}: {error_text(error)}"
-            if step is None
-            else f"{kind} in {step}: {error_text(error)}"
-        )
+        kind, text = error_kind(error), error_text(error)
+        return f"{kind}: {text}" if step is None else f"{kind} in {step}: {text}"
 
     def _score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         frame = to_input(batch, self._contract)
