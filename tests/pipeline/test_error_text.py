@@ -27,4 +27,4 @@ def test_a_message_that_raises_is_no_reason_to_die() -> None:
 def test_what_utf_8_cannot_encode_is_escaped() -> None:
     """The same: the log has text only."""
     assert error_text(ValueError("a \udcff")) == "a \\udcff"
-    assert error_kind(type("\udcff" * 200, (Exception,), {})()) == "\\udcff" * 100
+    assert error_kind(type("E" * 200, (Exception,), {})()) == "E" * 100

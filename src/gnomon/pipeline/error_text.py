@@ -26,4 +26,4 @@ def error_text(error: BaseException) -> str:
 
 def error_kind(error: BaseException) -> str:
     """Return the name of an exception's class, cut to a hundred characters."""
-    return type(error).__name__[:_MOST_OF_A_NAME].encode(errors="backslashreplace").decode()
+    return type(error).__name__[:_MOST_OF_A_NAME]

@@ -184,10 +184,8 @@ def serve(engine: Engine, schema: pa.Schema, data: socket.socket) -> None:
             try:
                 payload = messages.table_payload(_looked_into(engine, schema, frame))
             except Exception as error:
-                kind, payload = (
-                    messages.FAILED,
-                    f"{error_kind(error)}: {error_text(error)}".encode(),
-                )
+                said = f"{error_kind(error)}: {error_text(error)}"
+                kind, payload = messages.FAILED, said.encode()
         micros = (time.perf_counter_ns() - started) // 1000
         waited = min(queue.micros() - waited, micros)
         try:
