@@ -53,14 +53,18 @@ def main() -> None:
     """Handle requests until the socket closes."""
     die_with_parent(os.getppid())
     enter_background(niceness=NICENESS, oom_score=OUT_OF_MEMORY_SCORE)
-    # Parsed JSON has no cycles, and searching millions of lists for them takes most of the time.
+    # Parsed JSON has no cycles, and searching millions of lists for them takes most of the time. An
+    # error has: it refers to the frames that refer to it. After a request little else is left.
     gc.disable()
+    gc.freeze()
     with socket.socket(fileno=inherited(sys.argv[1])) as gateway:
         while (asked := recv_request(gateway)) is not None:
             reply, answer = _done(*asked)
             del asked
             for block in packed(reply, b"", answer):
                 gateway.sendall(block)
+            del reply, answer, block
+            gc.collect()
 
 
 def _done(request: Request, contract: bytes, payload: bytes) -> tuple[Reply, bytes]:
