@@ -17,7 +17,7 @@ from tests.log.rows import CONTRACT
 
 PART = b"\n".join([b'{"hour": "late"}'] * 4_000)
 BODY = b'{"rows": [%s]}' % b",".join([b'{"hour": 1, "hours": 1}'] * 4_000 + [b"{}"])
-ROUNDS = 8
+ROUNDS = 5
 
 
 @pytest.mark.parametrize("kind", ["stream", "body"])

@@ -54,9 +54,9 @@ def main() -> None:
     die_with_parent(os.getppid())
     enter_background(niceness=NICENESS, oom_score=OUT_OF_MEMORY_SCORE)
     # Parsed JSON has no cycles, and searching millions of lists for them takes most of the time. An
-    # error has: it refers to the frames that refer to it. After a request little else is left.
+    # error has: it refers to the frames that refer to it. They are collected after the request,
+    # when little else that is new is left; objects that survived once are not looked at again.
     gc.disable()
-    gc.freeze()
     with socket.socket(fileno=inherited(sys.argv[1])) as gateway:
         while (asked := recv_request(gateway)) is not None:
             reply, answer = _done(*asked)
@@ -64,7 +64,7 @@ def main() -> None:
             for block in packed(reply, b"", answer):
                 gateway.sendall(block)
             del reply, answer, block
-            gc.collect()
+            gc.collect(0)
 
 
 def _done(request: Request, contract: bytes, payload: bytes) -> tuple[Reply, bytes]:
