@@ -132,10 +132,10 @@ def _drawn(
 def _random(where: str, what: str) -> PackRefused:
     return PackRefused(
         f"{what} gives different values for the same rows when it is called again: it draws at "
-        "random when it predicts",
+        "random when it predicts, reads the time, or remembers earlier calls",
         where=where,
-        hint="turn that off, such as sample_posterior=False of IterativeImputer, or draw from a "
-        "generator that is created with a fixed seed in every call",
+        hint="let its values follow from the row and from what `fit` learned; of IterativeImputer, "
+        "sample_posterior=False",
     )
 
 

@@ -49,6 +49,9 @@ _ONE_MORE = "a column that training did not have"
 
 _SHOWN = 5
 
+_WRITTEN = 50
+"""Names up to which a line to copy has all of them."""
+
 
 class UnusedColumnWarning(UserWarning):
     """The pipeline does not read a column of the training frame, or does not seem to."""
@@ -91,10 +94,11 @@ def without_unused(
     if unread:
         them = "it" if len(unread) == 1 else "them"
         carried = [name for name in unread if name not in unsent]
-        to_do = f"; or, for requests to bring {them} to be logged and joined on, carry="
+        names = repr(tuple(carried)) if len(carried) <= _WRITTEN else "their names"
+        to_do = f"; or, for requests to bring {them} to be logged and joined on, carry={names}"
         warn(
             f"not in the contract: {listed(unread, _SHOWN, '`{}`')}. The pipeline does not read "
-            f"{them}. To do: nothing{f'{to_do}{tuple(carried)!r}' if carried else ''}"
+            f"{them}. To do: nothing{to_do if carried else ''}"
         )
     left = table._replace(frame=table.frame.drop(columns=[*unread, *needless]))
     if seeming := _seemingly_unread(pipeline, left, [name for name in rest if name not in unsent]):
