@@ -309,7 +309,8 @@ class Contract(
                 raise ContractError(
                     f"an output cannot be called {output.name!r}",
                     where=f"$.outputs[{i}].name",
-                    hint="a name is not empty and has no quote, backslash or control character",
+                    hint="a name is not empty and has no quote, backslash or control character; "
+                    "give the labels or the columns of y other names before the pipeline is fitted",
                 )
         kinds = [output.role for output in self.outputs]
         if [kind for kind, _ in groupby(kinds)] != list(dict.fromkeys(kinds)):
