@@ -104,7 +104,7 @@ def without_unused(
     if seeming := _seemingly_unread(pipeline, left, [name for name in rest if name not in unsent]):
         them = "it" if len(seeming) == 1 else "them"
         warn(
-            f"the pipeline gives the same answers without {listed(seeming, _SHOWN, '`{}`')} for "
+            f"the first step gives the same output without {listed(seeming, _SHOWN, '`{}`')} for "
             f"{min(_ROWS_ADVISED, len(frame)):,} rows of X. The contract has {them}, and requests "
             f"must bring {them}, as a step may read {them} in other rows. To do: if no step reads "
             f"{them}, pack X without: X.drop(columns={seeming!r})"
@@ -179,16 +179,21 @@ def _seemingly_unread(pipeline: Any, table: TrainingTable, columns: list[Any]) -
     """Return the columns that a user's own first step seems not to read."""
     if not 0 < len(columns) <= _COLUMNS_ADVISED or read_columns(pipeline) is not None:
         return []
-    if not all(_takes_any_columns(step) for step in first_steps(pipeline)):
+    steps = first_steps(pipeline)
+    if not all(_takes_any_columns(step) for step in steps):
         return []
+
+    def given(rows: pd.DataFrame) -> list[Any]:
+        return [answers(step, rows) for step in steps]
+
     frame = table.frame.drop(columns=list(table.carried))
     some, many = (_spaced(frame, count) for count in (ROWS_ASKED, _ROWS_ADVISED))
-    given = answers(pipeline, some)
-    if not same_answers(given, answers(pipeline, some.assign(**{_ONE_MORE: 0.0}))):
-        return []  # it accepts only the columns it was fitted on
+    expected = given(some)
+    if not same_answers(expected, given(some.assign(**{_ONE_MORE: 0.0}))):
+        return []  # it reads all columns, or accepts only those it was fitted on
 
     def search(names: list[Any]) -> list[Any]:
-        if not names or same_answers(given, answers(pipeline, some.drop(columns=names))):
+        if not names or same_answers(expected, given(some.drop(columns=names))):
             return names
         middle = len(names) // 2
         return [*search(names[:middle]), *search(names[middle:])] if middle else []
@@ -196,7 +201,7 @@ def _seemingly_unread(pipeline: Any, table: TrainingTable, columns: list[Any]) -
     found = search(columns)
     if not found or len(found) == frame.shape[1]:
         return []
-    return found if _same_without(pipeline, many, found) else []
+    return found if same_answers(given(many), given(many.drop(columns=found))) else []
 
 
 def _takes_any_columns(step: Any) -> bool:
