@@ -269,7 +269,7 @@ def test_a_policy_is_for_models_of_every_kind(tmp_path: Path) -> None:
     policy.check_names("m:1", number, ["a"])
     assert policy.rules(number).comparators["prediction"].kind == "number"
     misspelt = read(tmp_path, '[compare."probabilty_*"]\nabsolute = 0.2\n')
-    with pytest.raises(PolicyError, match="the policy names the column `probabilty_\\*`"):
+    with pytest.raises(PolicyError, match="no column `probabilty_\\*`"):
         misspelt.check_names("m:1", number)
 
 
