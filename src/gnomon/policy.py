@@ -397,7 +397,7 @@ def _check_columns(
         known = key in _FAMILIES or any(fnmatchcase(column, key) for column in columns)
         if not known and key not in columns:
             raise PolicyError(
-                f"`{artifact}` has no column `{key}`, which the policy names",
+                f"in the policy: `{artifact}` has no column `{key}`",
                 where=f'{table}."{key}"',
                 hint=_columns_hint(key, columns),
             )
