@@ -346,7 +346,8 @@ def _is_fitted(pipeline: Any, row: Any) -> bool:
 
 
 def _hashes(column: pd.Series[Any]) -> bytes:
-    if column.dtype == object and any(isinstance(v, list | np.ndarray) for v in column):
+    holds_any = column.dtype == object or isinstance(column.dtype, pd.ArrowDtype)
+    if holds_any and any(isinstance(value, list | np.ndarray) for value in column):
         column = pd.Series([repr(np.asarray(value).tolist()) for value in column])
     hashes = pd.util.hash_pandas_object(column, index=False, categorize=True)
     return hashes.to_numpy().tobytes()
