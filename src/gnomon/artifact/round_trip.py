@@ -46,7 +46,9 @@ def raised(error: Exception, X: Any) -> PackRefused:  # noqa: N803
     """The refusal of a pipeline that raises on the rows it was fitted on."""
     return PackRefused(
         f"the pipeline raised {type(error).__name__} on rows of X: {error}",
-        hint=made_of(X) or "pass the frame it was fitted on, and a contract with the same columns",
+        hint=made_of(X)
+        or "pass the frame it was fitted on, and a contract with the same columns; if it takes "
+        "something else than X, wrap it in a class whose `predict` makes that of X",
     )
 
 
