@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -70,6 +71,20 @@ class GatewayService(Service[Any]):  # type: ignore[misc]
         return runtime
 
 
+def _keep_out_of(bento: Path, settings: Settings) -> None:
+    """Let relative folders of the settings be those of the folder where the server was started.
+
+    BentoML runs its processes in the bento's own folder. A log and a history there would be
+    deleted with that version of the bento, and the next version would begin without them.
+    """
+    if Path.cwd().is_relative_to(bento):  # as in a container
+        return
+    if settings.is_local:
+        os.environ["GNOMON_ROOT"] = str(Path(settings.root).absolute())
+    if settings.spool is not None:
+        os.environ["GNOMON_SPOOL"] = str(Path(settings.spool).absolute())
+
+
 def _install(bento: Path, model: str) -> None:
     """Install the bento's artifacts in the store.
 
@@ -122,6 +137,7 @@ def gateway(model: str, *, policy: Path | str | None = None, **defaults: Any) ->
 
             restart_promptly()
             if bento is not None:
+                _keep_out_of(bento, settings)
                 _install(bento, model)
             is_server()
             prepare_takeover(settings.slices)
