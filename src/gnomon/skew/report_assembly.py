@@ -203,11 +203,11 @@ def _distributions(
         *outputs[:1],
         *([] if outputs else features[:2]),
     ]
-    there = {*drawn.left.column_names} & {*drawn.right.column_names}
+    shared = {*drawn.left.column_names} & {*drawn.right.column_names}
     # The cause may be a feature that the table of offline predictions does not have.
-    for name in dict.fromkeys(name for name in wanted if name and name in there):
+    for name in dict.fromkeys(name for name in wanted if name and name in shared):
         left, right = drawn.left.column(name), drawn.right.column(name)
-        shape = distribution(
+        plot = distribution(
             name,
             left,
             right,
@@ -215,8 +215,8 @@ def _distributions(
             units.get(name),
             is_share=kinds.get(name) == "probability",
         )
-        if shape is not None:
-            yield shape
+        if plot is not None:
+            yield plot
 
 
 def _examples(drawn: _Drawn, sides: Sides, first: str | None) -> Iterator[report.Example]:
@@ -270,8 +270,8 @@ def _steps_over_time(traced: TracedRows) -> Iterator[report.OverTime]:
     """Return the transformed columns over time, from the traced rows: no others have them."""
     sample = traced.sample
     steps = ColumnTimeSeries()
-    found = {name: traced.compared.columns[name] for name in traced.of_kind("step")}
-    steps.add(seconds(sample.pairs.about.column("moment")), found, sample.weights)
+    columns = {name: traced.compared.columns[name] for name in traced.of_kind("step")}
+    steps.add(seconds(sample.pairs.about.column("moment")), columns, sample.weights)
     return steps.build(traced.kinds, sampled=True)
 
 

@@ -49,10 +49,10 @@ class DivergenceOverTime:
         """Count rows at ``moments``, seconds since 1970; NaN is left out."""
         known = np.flatnonzero(np.isfinite(moments))
         moments, diverged = moments[known], diverged[known]
-        found, places = self._sums.split(moments)
-        rows = np.bincount(places, minlength=len(found))
-        bad = np.bincount(places, weights=diverged, minlength=len(found))
-        self._sums.add(found, {_ROWS: np.stack([rows, bad], axis=1)})
+        buckets, places = self._sums.split(moments)
+        rows = np.bincount(places, minlength=len(buckets))
+        bad = np.bincount(places, weights=diverged, minlength=len(buckets))
+        self._sums.add(buckets, {_ROWS: np.stack([rows, bad], axis=1)})
         if diverged.any():
             times = np.where(diverged, moments, np.inf)
             earliest = int(times.argmin())

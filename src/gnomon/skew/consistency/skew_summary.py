@@ -112,25 +112,25 @@ class SkewFinding:
         if not bad:
             same = "all" if self.exact == of else count(self.exact)
             return f"{rows(of)} compared, none diverges; {same} bit-identical."
-        said = f"{count(bad)} of {rows(of)} diverge."
+        text = f"{count(bad)} of {rows(of)} diverge."
         if self.impact:
-            said += f" {count(self.impact.flips.rows)} decisions change."
+            text += f" {count(self.impact.flips.rows)} decisions change."
             if self.impact.mean_change is not None:
-                said += (
+                text += (
                     f" The {self.impact.score} moves by {number(self.impact.mean_change, 3)} "
                     f"on average, {number(self.impact.largest_change or 0.0, 3)} at most."
                 )
-        return said
+        return text
 
     def _where(self) -> str:
         if self.diagnosis and self.diagnosis.column:
-            found = self.diagnosis
-            place = f", output of step {found.step}," if found.step else ""
+            diagnosis = self.diagnosis
+            place = f", output of step {diagnosis.step}," if diagnosis.step else ""
             rest = ""
-            if self.agreeing_features and found.step:
+            if self.agreeing_features and diagnosis.step:
                 inputs = plural(self.agreeing_features, "input")
                 rest = f" There is no difference in the {inputs} compared."
-            return f"`{found.name}`{place} is the first column to differ.{rest}"
+            return f"`{diagnosis.name}`{place} is the first column to differ.{rest}"
         if not self.differing:
             return "Nowhere."
         return "In " + ", ".join(f"`{name}`" for name in self.differing[:4]) + "."
@@ -145,28 +145,28 @@ class SkewFinding:
         after = sum(b.rows for b in buckets[end + 1 :])
         over = after > _TAIL * self.divergence.of
         at, request = self.first
-        said = f"{_moment(at)} UTC by {self.timeline.axis.label}, request {request}"
-        said += f"; {rows(before)} before it agree" if before else ", where the range begins"
-        return f"{said}. {rows(after)} after {_moment(self.last)} agree." if over else f"{said}."
+        text = f"{_moment(at)} UTC by {self.timeline.axis.label}, request {request}"
+        text += f"; {rows(before)} before it agree" if before else ", where the range begins"
+        return f"{text}. {rows(after)} after {_moment(self.last)} agree." if over else f"{text}."
 
     def _how_many(self) -> str:
         if not self.divergence.of:
             return "No row was compared."
-        lets = percent(self.limit) if self.limit else "none"
+        limit = percent(self.limit) if self.limit else "none"
         return (
             f"{percent(self.divergence.share)} of rows ({interval(self.divergence)} at "
-            f"{percent(self.divergence.confidence)} confidence); the policy's limit is {lets}."
+            f"{percent(self.divergence.confidence)} confidence); the policy's limit is {limit}."
         )
 
     def _how_sure(self) -> str:
         if not self.answered:
             return "Inconclusive."
         share = self.divergence.of / self.answered
-        counted = (
+        coverage = (
             f"{percent(share)} of the {rows(self.answered)} answered in the range were compared."
         )
         if self.known_later:
-            counted += (
+            coverage += (
                 f" {rows(self.known_later.rows)} used a value known only later, such as "
                 f"{self.known_later.example}."
             )
@@ -174,11 +174,11 @@ class SkewFinding:
             fixed = self.diagnosis.repaired
             return (
                 f"Confirmed by undoing it: {count(fixed.rows)} of {rows(fixed.of)} that differed "
-                f"then agree. {counted}"
+                f"then agree. {coverage}"
             )
         if self.diagnosis:
-            return f"{counted} Why they differ is unknown: no cause could be confirmed."
-        return counted
+            return f"{coverage} Why they differ is unknown: no cause could be confirmed."
+        return coverage
 
     def _action(self) -> str:
         if self.known_later is None:
@@ -211,8 +211,8 @@ def judge(
     """
     if divergence.share > limit:
         return "diverged"
-    thin = divergence.of < coverage * answered and divergence.of < fewest
-    return "unknown" if thin or not divergence.of else "ok"
+    too_few = divergence.of < coverage * answered and divergence.of < fewest
+    return "unknown" if too_few or not divergence.of else "ok"
 
 
 def _moment(seconds: float) -> str:

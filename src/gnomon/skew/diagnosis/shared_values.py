@@ -77,9 +77,9 @@ def segment(
     for name, codes, labels in _attributes(inputs, about):
         if name in but:
             continue
-        found = _held(name, codes, labels, differs, weights)
-        if found is not None and (best is None or found.inside > best.inside + 1e-9):
-            best = found
+        candidate = _shared_value(name, codes, labels, differs, weights)
+        if candidate is not None and (best is None or candidate.inside > best.inside + 1e-9):
+            best = candidate
     return best
 
 
@@ -98,24 +98,24 @@ def since(differs: Mask, moments: Floats) -> float | None:
     return first
 
 
-def _held(
+def _shared_value(
     name: str, codes: npt.NDArray[np.int64], labels: list[str], differs: Mask, weights: Floats
 ) -> SharedValue | None:
-    every = np.bincount(codes, weights, len(labels))
+    totals = np.bincount(codes, weights, len(labels))
     bad = np.bincount(codes, weights * differs, len(labels))
-    share = np.divide(bad, every, where=every > 0, out=np.zeros(len(labels)))
+    share = np.divide(bad, totals, where=totals > 0, out=np.zeros(len(labels)))
     chosen = np.argsort(-share, kind="stable")[:_UNITED]
     for count in range(1, len(chosen) + 1):
-        few = chosen[:count]
-        if share[few].min() < _INSIDE or every[few].sum() > _WIDEST * weights.sum():
+        top = chosen[:count]
+        if share[top].min() < _INSIDE or totals[top].sum() > _WIDEST * weights.sum():
             return None
-        rest = weights.sum() - every[few].sum()
-        if bad[few].sum() >= _RECALL * bad.sum() and bad.sum() - bad[few].sum() <= _OUTSIDE * rest:
-            rows = np.isin(codes, few)
+        rest = weights.sum() - totals[top].sum()
+        if bad[top].sum() >= _RECALL * bad.sum() and bad.sum() - bad[top].sum() <= _OUTSIDE * rest:
+            rows = np.isin(codes, top)
             if (~rows).sum() < FEWEST_ROWS:
                 return None
-            values = tuple(labels[i] for i in sorted(few.tolist()))
-            return SharedValue(name, values, rows, float(bad[few].sum() / every[few].sum()))
+            values = tuple(labels[i] for i in sorted(top.tolist()))
+            return SharedValue(name, values, rows, float(bad[top].sum() / totals[top].sum()))
     return None
 
 
@@ -138,8 +138,8 @@ def _attributes(
 
 
 def _coded(
-    column: pa.Array, named: dict[bool, str] | None = None
+    column: pa.Array, names: dict[bool, str] | None = None
 ) -> tuple[npt.NDArray[np.int64], list[str]]:
     codes, labels = pd.factorize(np.array(column.to_pylist(), dtype=object), use_na_sentinel=False)
-    texts = [(named or {}).get(label) or value(label) for label in labels.tolist()]
+    texts = [(names or {}).get(label) or value(label) for label in labels.tolist()]
     return codes.astype(np.int64), texts

@@ -93,7 +93,7 @@ class TracedRows:
 
     def of_kind(self, kind: Kind) -> list[str]:
         """Return the columns of one kind, in order."""
-        return [name for name, found in self.kinds.items() if found == kind]
+        return [name for name, column_kind in self.kinds.items() if column_kind == kind]
 
 
 def trace_sample(
@@ -115,12 +115,12 @@ def trace_sample(
     """
     decoded = source.decode(sample.pairs.about, source.decoder())
     scored = rerun.score(decoded.batch)
-    good = np.flatnonzero(scored.column(ERROR).is_null())
-    if not len(good):
+    scorable = np.flatnonzero(scored.column(ERROR).is_null())
+    if not len(scorable):
         return None
-    lost = sample.pairs.num_rows - len(good)
-    sample = sample.take(decoded.places[good])
-    inputs, scored = decoded.batch.take(pa.array(good)), scored.take(pa.array(good))
+    lost = sample.pairs.num_rows - len(scorable)
+    sample = sample.take(decoded.places[scorable])
+    inputs, scored = decoded.batch.take(pa.array(scorable)), scored.take(pa.array(scorable))
     if other_environment is not None:
         sample = replace(sample, pairs=_with_steps(sample.pairs, other_environment, source, inputs))
     return trace_scored(

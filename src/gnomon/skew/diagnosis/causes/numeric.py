@@ -52,11 +52,11 @@ def rounding(case: Case) -> Iterator[Proposal]:
     for name, coarse, fine in _sides(case):
         grids = {digits: _rounded_to(coarse, fine, digits) for digits in range(12, -7, -1)}
         whole = {digits: _same(_significant(fine, digits), coarse) for digits in range(1, 10)}
-        said = [
+        candidates = [
             *((case.both & cut, _decimals(digits)) for digits, cut in grids.items()),
             *((case.both & cut, _digits(digits)) for digits, cut in whole.items()),
         ]
-        cut, how = max(said, key=lambda one: int(one[0].sum()))
+        cut, how = max(candidates, key=lambda candidate: int(candidate[0].sum()))
         if _enough(case, cut, coarse, fine):
             yield _rounded(name, cut, how)
 
@@ -143,16 +143,16 @@ def _rounded_to(coarse: Floats, fine: Floats, digits: int) -> Mask:
     return near & _on_grid(coarse, grid)
 
 
-def _same(one: Floats, other: Floats) -> Mask:
-    return close(one, other, relative=LAST_DIGITS)
+def _same(left: Floats, right: Floats) -> Mask:
+    return close(left, right, relative=LAST_DIGITS)
 
 
 def _on_grid(values: Floats, grid: float) -> Mask:
     with np.errstate(all="ignore"):
         steps = values / grid
         off, size = np.abs(steps - np.round(steps)), np.abs(steps)
-        on: Mask = (off <= np.fmin(1e-3, ROUNDING * size)) & (size < 1e12)
-    return on
+        mask: Mask = (off <= np.fmin(1e-3, ROUNDING * size)) & (size < 1e12)
+    return mask
 
 
 def _significant(values: Floats, digits: int) -> Floats:
