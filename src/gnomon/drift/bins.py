@@ -166,8 +166,8 @@ class Bins:
         zero = np.zeros(len(bins), dtype=np.int64)
         if self.known is None:
             return BinAssignment(bins, np.zeros(len(bins), dtype=bool), zero)
-        seen = np.array(pc.is_in(text, pa.array(sorted(self.known), pa.string())))
-        return BinAssignment(bins, ~seen & ~null, zero, text)
+        is_known = np.array(pc.is_in(text, pa.array(sorted(self.known), pa.string())))
+        return BinAssignment(bins, ~is_known & ~null, zero, text)
 
 
 def _cast(column: pa.Array, type_: pa.DataType) -> pa.Array:

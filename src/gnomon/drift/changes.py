@@ -66,8 +66,8 @@ def changes(
         buckets: counts by bucket, in order of time.
         seconds: the width of a bucket.
     """
-    found = list(_sudden(bins, list(buckets), list(buckets.values()), policy))
-    return found or list(_slow(bins, list(buckets), list(buckets.values()), policy, seconds))
+    sudden = list(_sudden(bins, list(buckets), list(buckets.values()), policy))
+    return sudden or list(_slow(bins, list(buckets), list(buckets.values()), policy, seconds))
 
 
 def _sudden(
@@ -81,16 +81,16 @@ def _sudden(
     i = _FEWEST_BEFORE
     while i < len(at):
         sides = BinnedSides(bins, _sum(counts[begin:i]), counts[i])
-        found = effects(sides, policy)
-        unusual = {n: e for n, e in found.items() if e.value > _UNUSUAL * usual.get(n, 0.0)}
+        by_metric = effects(sides, policy)
+        unusual = {n: e for n, e in by_metric.items() if e.value > _UNUSUAL * usual.get(n, 0.0)}
         if overall(unusual) == "drifted":
             metric = worst(unusual)
             since = BinnedSides(bins, sides.before, _sum(counts[i:]))
-            yield DriftChange(False, at[i], since, metric, found[metric])
+            yield DriftChange(False, at[i], since, metric, by_metric[metric])
             begin, usual = i, _usual(bins, counts[i : i + _FEWEST_BEFORE])
             i += _FEWEST_BEFORE
         else:
-            usual = _larger(usual, {name: effect.value for name, effect in found.items()})
+            usual = _larger(usual, {name: effect.value for name, effect in by_metric.items()})
             i += 1
 
 
@@ -111,13 +111,13 @@ def _slow(
         return
     first = _sum(counts[:early])
     sides = BinnedSides(bins, first, _sum(counts[-late:]))
-    found = effects(sides, policy)
-    if overall(found) != "drifted":
+    by_metric = effects(sides, policy)
+    if overall(by_metric) != "drifted":
         return
-    metric = worst(found)
-    far = np.array([measures(BinnedSides(bins, first, c)).get(metric, 0.0) for c in counts])
-    turn = min(int(np.cumsum(far - far.mean()).argmin()) + 1, len(at) - late)
-    yield DriftChange(True, at[turn], sides, metric, found[metric])
+    metric = worst(by_metric)
+    distances = np.array([measures(BinnedSides(bins, first, c)).get(metric, 0.0) for c in counts])
+    turn = min(int(np.cumsum(distances - distances.mean()).argmin()) + 1, len(at) - late)
+    yield DriftChange(True, at[turn], sides, metric, by_metric[metric])
 
 
 def _compared(buckets: int, seconds: int) -> int:

@@ -17,9 +17,9 @@ _MOST_COLUMNS = 10
 
 def brief(report: DriftReport) -> Section:
     """Return a section with the most important columns: drifted, inconclusive, then outputs."""
-    unsure = [c for c in report.columns if c.judged and c.verdict == "unknown"]
+    inconclusive = [c for c in report.columns if c.judged and c.verdict == "unknown"]
     outputs = [c for c in report.columns if c.kind == "output" and c.verdict == "ok"]
-    shown = [*ranked(report.columns), *unsure, *outputs][:_MOST_COLUMNS]
+    shown = [*ranked(report.columns), *inconclusive, *outputs][:_MOST_COLUMNS]
     rest = len(report.columns) - len(shown)
     by = f"by {numbers.duration(report.seconds)}; half height is the limit"
     table = Table(
