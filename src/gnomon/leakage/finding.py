@@ -131,14 +131,17 @@ class LeakageReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(
-        cls, rows: int, found: Mapping[str, list[LeakageFinding]], skipped: Mapping[str, str]
+        cls,
+        rows: int,
+        findings_by_check: Mapping[str, list[LeakageFinding]],
+        skipped: Mapping[str, str],
     ) -> LeakageReport:
         """Build a report from the findings of each check."""
-        findings = [finding for some in found.values() for finding in some]
+        findings = [finding for of_check in findings_by_check.values() for finding in of_check]
         return cls(
             rows=rows,
             findings=tuple(sorted(findings, key=lambda finding: _ORDER[finding.severity])),
-            passed=tuple(check for check, some in found.items() if not some),
+            passed=tuple(check for check, of_check in findings_by_check.items() if not of_check),
             skipped=dict(skipped),
         )
 
@@ -174,21 +177,21 @@ class LeakageReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
     def and_then(self, other: LeakageReport) -> LeakageReport:
         """Merge two reports; a check that only one of them skipped is not skipped."""
         findings = sorted((*self.findings, *other.findings), key=lambda f: _ORDER[f.severity])
-        done = {*self.passed, *other.passed, *(finding.check for finding in findings)}
+        completed = {*self.passed, *other.passed, *(finding.check for finding in findings)}
         skipped = {**other.skipped, **self.skipped}
         return LeakageReport(
             rows=self.rows,
             findings=tuple(findings),
             passed=(*self.passed, *other.passed),
-            skipped={check: why for check, why in skipped.items() if check not in done},
+            skipped={check: why for check, why in skipped.items() if check not in completed},
         )
 
 
 def _described(finding: LeakageFinding) -> tuple[object, ...]:
-    seen = finding.evidence
+    evidence = finding.evidence
     return (
         *(finding.severity, finding.check, ", ".join(finding.features), finding.sentence),
-        *(seen.rows, seen.hits, seen.measure, seen.value, finding.action),
+        *(evidence.rows, evidence.hits, evidence.measure, evidence.value, finding.action),
     )
 
 
