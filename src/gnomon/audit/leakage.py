@@ -103,12 +103,12 @@ def check_leakage(
     else:
         report = report.and_then(_skipped(dict.fromkeys(_SPLIT, "there is no holdout")))
     if online is None:
-        why = dict.fromkeys(("score gap", "domain"), "no artifact was given")
-        return report.and_then(_skipped(why))
-    return report.and_then(_against(online, tables, meaning, settings, progress))
+        reasons = dict.fromkeys(("score gap", "domain"), "no artifact was given")
+        return report.and_then(_skipped(reasons))
+    return report.and_then(_checks_with_artifact(online, tables, meaning, settings, progress))
 
 
-def _against(
+def _checks_with_artifact(
     online: Online,
     tables: dict[Stage, LabelledTable],
     meaning: Meaning,
@@ -120,13 +120,13 @@ def _against(
     if isinstance(served, str):
         report = _skipped({"domain": served})
     else:
-        found = check_domain(tables["train"], served.frame)
-        report = LeakageReport.of(served.rows, {"domain": found}, {})
+        findings = check_domain(tables["train"], served.frame)
+        report = LeakageReport.of(served.rows, {"domain": findings}, {})
     if meaning.label is None:
         return report.and_then(_skipped({"score gap": "there are no labels"}))
     if online.artifact.contract.learned is None:
-        why = "scores are compared only for classifiers and regressors with one target"
-        return report.and_then(_skipped({"score gap": why}))
+        reason = "scores are compared only for classifiers and regressors with one target"
+        return report.and_then(_skipped({"score gap": reason}))
     scored = _scored(online.artifact, tables, settings)
     if isinstance(served, Served) and served.live is not None:
         scored.append(served.live)
@@ -179,13 +179,15 @@ def _scored(
 
 
 def _predicted(stage: Stage, table: LabelledTable, rerun: Rerun, artifact: Artifact) -> ScoredStage:
-    some = table.labelled().sample(SCORED_ROWS)
-    assert some.labels is not None
-    batch = rerun.score(from_frame(some.frame, artifact.contract))
-    good = np.flatnonzero(batch.column(ERROR).is_null())
-    given = class_scores(batch.take(pa.array(good)), artifact.contract)
-    return ScoredStage(stage, some.labels.to_numpy()[good], given, artifact.contract.classes)
+    sample = table.labelled().sample(SCORED_ROWS)
+    assert sample.labels is not None
+    batch = rerun.score(from_frame(sample.frame, artifact.contract))
+    scorable = np.flatnonzero(batch.column(ERROR).is_null())
+    answers = class_scores(batch.take(pa.array(scorable)), artifact.contract)
+    return ScoredStage(
+        stage, sample.labels.to_numpy()[scorable], answers, artifact.contract.classes
+    )
 
 
-def _skipped(why: dict[str, str]) -> LeakageReport:
-    return LeakageReport.of(0, {}, why)
+def _skipped(reasons: dict[str, str]) -> LeakageReport:
+    return LeakageReport.of(0, {}, reasons)
