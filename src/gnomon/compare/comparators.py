@@ -143,7 +143,7 @@ def _equal(left: pa.Array, right: pa.Array) -> Mask:
     """Return which values are equal; lists are equal if all their items are."""
     if pa.types.is_nested(left.type) and pa.types.is_nested(right.type):
         pairs = zip(left.to_pylist(), right.to_pylist(), strict=True)
-        return np.array([one is not None and one == other for one, other in pairs], dtype=bool)
+        return np.array([a is not None and a == b for a, b in pairs], dtype=bool)
     if pa.types.is_integer(left.type) and pa.types.is_integer(right.type):
         # Arrow would compare a signed with an unsigned type as int64, and refuse large values.
         left, right = left.cast(_ANY_INTEGER), right.cast(_ANY_INTEGER)
@@ -164,20 +164,20 @@ def _numbers(
             exact_difference = (_integers(left) - _integers(right)).astype(np.float64)
             difference = np.where(np.abs(difference) < 2**53, exact_difference, difference)
             difference[np.isnan(left_floats) | np.isnan(right_floats)] = np.nan
-        elif (kind := _common_decimal(left.type, right.type)) is not None:
-            difference = _floats(pc.subtract(left.cast(kind), right.cast(kind)))
-        apart = np.abs(difference)
+        elif (decimal_type := _common_decimal(left.type, right.type)) is not None:
+            difference = _floats(pc.subtract(left.cast(decimal_type), right.cast(decimal_type)))
+        distance = np.abs(difference)
         largest = np.fmax(np.abs(left_floats), np.abs(right_floats))
-        near = apart * seconds <= rule.absolute
+        near = distance * seconds <= rule.absolute
         if rule.relative:
-            near |= apart <= rule.relative * largest
+            near |= distance <= rule.relative * largest
         if rule.ulps:
             near |= ulps(left_floats, right_floats) <= np.uint64(rule.ulps)
-        near &= np.isfinite(apart)
+        near &= np.isfinite(distance)
         smape = np.where(
-            apart == 0, 0.0, apart / (np.abs(left_floats) / 2 + np.abs(right_floats) / 2)
+            distance == 0, 0.0, distance / (np.abs(left_floats) / 2 + np.abs(right_floats) / 2)
         )
-    exact = (apart == 0) | both_null
+    exact = (distance == 0) | both_null
     flip = None
     if threshold is not None:
         flip = ((left_floats >= threshold) != (right_floats >= threshold)) | left_null | right_null
@@ -279,8 +279,10 @@ def ulps(left: Floats, right: Floats) -> npt.NDArray[np.uint64]:
 
     Source: Bruce Dawson, "Comparing floating point numbers, 2012 edition".
     """
-    one, other = (_ordered(np.ascontiguousarray(side).view(np.int64)) for side in (left, right))
-    high, low = np.maximum(one, other), np.minimum(one, other)
+    left_bits, right_bits = (
+        _ordered(np.ascontiguousarray(side).view(np.int64)) for side in (left, right)
+    )
+    high, low = np.maximum(left_bits, right_bits), np.minimum(left_bits, right_bits)
     return high.astype(np.uint64) - low.astype(np.uint64)
 
 
