@@ -86,12 +86,12 @@ def command(
     failed = answers.num_rows - answers.column(FAILED).null_count
     by = ", ".join(artifacts)
     if as_json:
-        said = {"artifact": by, "rows": answers.num_rows, "failed": failed}
-        print_json({**said, "file": str(out_file)})
+        document = {"artifact": by, "rows": answers.num_rows, "failed": failed}
+        print_json({**document, "file": str(out_file)})
     else:
-        what = f", {failed:,} of them failed" if failed else ""
+        failures = f", {failed:,} of them failed" if failed else ""
         out.print(
-            f"{answers.num_rows:,} rows scored by {by or 'nothing'}{what}: {out_file}",
+            f"{answers.num_rows:,} rows scored by {by or 'nothing'}{failures}: {out_file}",
             markup=False,
             soft_wrap=True,
         )

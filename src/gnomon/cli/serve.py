@@ -126,15 +126,15 @@ def _wait_ready(process: subprocess.Popen[bytes], url: str) -> bool:
     from gnomon.cli.console import err
     from gnomon.service.client.clients import Client
 
-    patience, said = time.monotonic() + PATIENCE_SECONDS, ""
+    deadline, reason = time.monotonic() + PATIENCE_SECONDS, ""
     with Client(url, timeout=5.0) as client:
         while process.poll() is None:
             try:
                 client.wait_ready(POLL_SECONDS)
                 return True
             except GnomonError:
-                if not said and time.monotonic() > patience and (said := _reason(url)):
-                    err.print(f"Not ready yet: {said}", markup=False, soft_wrap=True)
+                if not reason and time.monotonic() > deadline and (reason := _reason(url)):
+                    err.print(f"Not ready yet: {reason}", markup=False, soft_wrap=True)
     return False
 
 

@@ -22,11 +22,11 @@ def show_artifact(artifact: Artifact) -> None:
     """Print an artifact in sections."""
     out.print(f"[bold]{artifact.tag}[/]  [dim]undamaged; {_signed(artifact)}[/]")
     checks = artifact.checks()
-    found = [("Leakage", findings(checks))] if checks and checks.findings else []
+    leakage = [("Leakage", findings(checks))] if checks and checks.findings else []
     for title, table in (
         ("", _facts(artifact, checks)),
         ("Runs when it is loaded", _runs(artifact)),
-        *found,
+        *leakage,
         ("Inputs", _features(artifact.contract)),
         ("Outputs", _outputs(artifact.contract)),
         ("Environment it was packed in", _environment(artifact)),
@@ -50,7 +50,7 @@ def _facts(artifact: Artifact, checks: LeakageReport | None) -> Table:
         "commit": (lineage.commit or "none") + (" with changes" if lineage.dirty else ""),
         "seeds": ", ".join(f"{name}={_seed(seed)}" for name, seed in manifest.seeds.items())
         or "none",
-        **{f"allowed {name}": found for name, found in manifest.allowed.items()},
+        **{f"allowed {name}": types for name, types in manifest.allowed.items()},
         "leakage": "not checked" if checks is None else summary(checks),
         **{f"lineage {name}": str(value) for name, value in lineage.given.items()},
     }
@@ -114,7 +114,9 @@ def _features(contract: Contract) -> Table:
         role = " key" if feature.name in contract.entity_key else ""
         role += " time" if feature.name == contract.event_time else ""
         role += " carried" if feature.carried else ""
-        seen = seen_in_training(feature) + (" only" if feature.outside == "error" else "")
+        training_values = seen_in_training(feature) + (
+            " only" if feature.outside == "error" else ""
+        )
         table.add_row(
             f"{escape(feature.name)}[dim]{role}[/]",
             type_words(feature),
@@ -124,7 +126,7 @@ def _features(contract: Contract) -> Table:
                 "impute": "filled in",
                 "default": escape(printable(str(feature.default))),
             }[feature.missing],
-            escape(printable(seen)),
+            escape(printable(training_values)),
             escape(printable(feature.unit or "")),
         )
     return table

@@ -30,8 +30,8 @@ def show_leakage(report: LeakageReport) -> None:
         out.print(findings(report))
     out.print()
     out.print(Text(_passed(report), "dim"), soft_wrap=True)
-    for check, why in sorted(report.skipped.items()):
-        out.print(Text(f"{check}: not checked, {why}", "dim"), soft_wrap=True)
+    for check, reason in sorted(report.skipped.items()):
+        out.print(Text(f"{check}: not checked, {reason}", "dim"), soft_wrap=True)
 
 
 def findings(report: LeakageReport) -> Table:
@@ -50,8 +50,8 @@ def findings(report: LeakageReport) -> Table:
 
 def summary(report: LeakageReport) -> str:
     """Return the verdict and the checks that ran, in a line."""
-    looked = ", ".join(dict.fromkeys([*(f.check for f in report.findings), *report.passed]))
-    return f"{_verdict(report)}; looked for {looked or 'nothing'}"
+    checks = ", ".join(dict.fromkeys([*(f.check for f in report.findings), *report.passed]))
+    return f"{_verdict(report)}; looked for {checks or 'nothing'}"
 
 
 def _verdict(report: LeakageReport) -> str:
