@@ -131,17 +131,14 @@ class LeakageReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(
-        cls,
-        rows: int,
-        findings_by_check: Mapping[str, list[LeakageFinding]],
-        skipped: Mapping[str, str],
+        cls, rows: int, found: Mapping[str, list[LeakageFinding]], skipped: Mapping[str, str]
     ) -> LeakageReport:
         """Build a report from the findings of each check."""
-        findings = [finding for of_check in findings_by_check.values() for finding in of_check]
+        findings = [finding for of_check in found.values() for finding in of_check]
         return cls(
             rows=rows,
             findings=tuple(sorted(findings, key=lambda finding: _ORDER[finding.severity])),
-            passed=tuple(check for check, of_check in findings_by_check.items() if not of_check),
+            passed=tuple(check for check, of_check in found.items() if not of_check),
             skipped=dict(skipped),
         )
 
