@@ -55,8 +55,8 @@ def did_you_mean(name: str, names: Iterable[str], form: str) -> str | None:
     >>> did_you_mean("nullabel", ["name", "nullable"], "`{}`")
     'did you mean `nullable`?'
     """
-    near = closest(name, names)
-    return None if near is None else f"did you mean {form.format(near)}?"
+    suggestion = closest(name, names)
+    return None if suggestion is None else f"did you mean {form.format(suggestion)}?"
 
 
 def listed(names: Sequence[str], most: int = MOST_LISTED, form: str = "{}") -> str:

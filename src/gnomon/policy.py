@@ -416,9 +416,9 @@ def _lookup(table: dict[str, Tolerance], name: str) -> Tolerance:
 def _kind(field: pa.Field) -> NumberOrLabel:
     if pa.types.is_floating(field.type):
         return "probability" if field.name.startswith("probability_") else "number"
-    whole = pa.types.is_integer(field.type) and field.name != "prediction"
-    whole = whole or pa.types.is_decimal(field.type)
-    return "number" if whole or pa.types.is_timestamp(field.type) else "label"
+    is_whole = pa.types.is_integer(field.type) and field.name != "prediction"
+    is_whole = is_whole or pa.types.is_decimal(field.type)
+    return "number" if is_whole or pa.types.is_timestamp(field.type) else "label"
 
 
 def _default(kind: str, type_: pa.DataType, same: bool) -> Tolerance:

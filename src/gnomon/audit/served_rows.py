@@ -109,7 +109,7 @@ def draw(
     if inputs is not None:
         inputs = inputs.rename_columns(contract.input_schema.names)
     frame = as_trained(_batch(inputs, contract.input_schema), contract)
-    live = None if outcomes is None else _scored(answered.kept(), outcomes, contract)
+    live = None if outcomes is None else _live_stage(answered.kept(), outcomes, contract)
     return Served(features.seen, frame, live)
 
 
@@ -120,7 +120,7 @@ def _sample() -> BottomK[pa.Table]:
     return BottomK(MOST_ROWS, lambda table, rows: table.take(pa.array(rows)), pa.concat_tables)
 
 
-def _scored(table: pa.Table | None, outcomes: Outcomes, contract: Contract) -> ScoredStage:
+def _live_stage(table: pa.Table | None, outcomes: Outcomes, contract: Contract) -> ScoredStage:
     if table is None:
         width = max(len(contract.classes), 1)
         return ScoredStage("live", np.array([]), np.empty((0, width)), contract.classes)

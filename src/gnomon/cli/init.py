@@ -43,10 +43,10 @@ def command(
 
     model = _name(name or folder.resolve().name)
     skeleton = dict(_skeleton(files("gnomon.cli") / "skeleton"))
-    taken = [path for path in skeleton if (folder / path).exists()]
-    if taken:
+    existing = [path for path in skeleton if (folder / path).exists()]
+    if existing:
         raise GnomonError(
-            f"the folder already has {', '.join(sorted(taken))}",
+            f"the folder already has {', '.join(sorted(existing))}",
             where=str(folder),
             hint="choose another folder; nothing was written",
         )

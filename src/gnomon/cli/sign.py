@@ -44,7 +44,7 @@ def command(
 
     if new_key is not None and which is None and key is None:
         public_key = make(new_key, comment or platform.node())
-        document = {"key": str(new_key), **_plain(public_key), "comment": public_key.comment}
+        document = {"key": str(new_key), **_key_fields(public_key), "comment": public_key.comment}
         text = (
             f"{new_key} is the private key: keep it where artifacts are packed, and nowhere else.\n"
             f"{new_key}.pub is the public key, for GNOMON_TRUSTED_KEYS:\n"
@@ -52,7 +52,7 @@ def command(
         )
     elif which is not None and key is not None and new_key is None:
         tag, public = _sign(which, key)
-        document = {"artifact": tag, **_plain(public)}
+        document = {"artifact": tag, **_key_fields(public)}
         text = f"{tag} is signed by {public.fingerprint}."
     else:
         raise typer.BadParameter("expected TAG and --key FILE, or --new-key FILE alone")
@@ -74,5 +74,5 @@ def _sign(which: str, key: Path) -> tuple[str, PublicKey]:
     return artifact.tag, sign(ArtifactFolder(artifact.path), artifact.tag, artifact.digest, private)
 
 
-def _plain(key: PublicKey) -> dict[str, str]:
+def _key_fields(key: PublicKey) -> dict[str, str]:
     return {"public": key.line, "fingerprint": key.fingerprint}

@@ -126,7 +126,7 @@ def _column(
 
 def _labels(left: pa.Array, right: pa.Array, *, decides: bool) -> ComparedColumn:
     if pa.types.is_null(left.type) != pa.types.is_null(right.type):
-        left, right = _typed(left, right.type), _typed(right, left.type)
+        left, right = _cast_null(left, right.type), _cast_null(right, left.type)
     left_null, right_null, both_null = _nulls(
         *(
             pc.is_null(side, nan_is_null=True).to_numpy(zero_copy_only=False)
@@ -168,12 +168,12 @@ def _numbers(
             difference = _floats(pc.subtract(left.cast(decimal_type), right.cast(decimal_type)))
         distance = np.abs(difference)
         largest = np.fmax(np.abs(left_floats), np.abs(right_floats))
-        near = distance * seconds <= rule.absolute
+        within = distance * seconds <= rule.absolute
         if rule.relative:
-            near |= distance <= rule.relative * largest
+            within |= distance <= rule.relative * largest
         if rule.ulps:
-            near |= ulps(left_floats, right_floats) <= np.uint64(rule.ulps)
-        near &= np.isfinite(distance)
+            within |= ulps(left_floats, right_floats) <= np.uint64(rule.ulps)
+        within &= np.isfinite(distance)
         smape = np.where(
             distance == 0, 0.0, distance / (np.abs(left_floats) / 2 + np.abs(right_floats) / 2)
         )
@@ -182,7 +182,7 @@ def _numbers(
     if threshold is not None:
         flip = ((left_floats >= threshold) != (right_floats >= threshold)) | left_null | right_null
     return ComparedColumn(
-        agree=exact | near,
+        agree=exact | within,
         exact=exact,
         left_null=left_null,
         right_null=right_null,
@@ -197,7 +197,7 @@ def _nulls(left: Mask, right: Mask) -> tuple[Mask, Mask, Mask]:
     return left & ~right, right & ~left, left & right
 
 
-def _typed(side: pa.Array, other: pa.DataType) -> pa.Array:
+def _cast_null(side: pa.Array, other: pa.DataType) -> pa.Array:
     return side.cast(other) if pa.types.is_null(side.type) else side
 
 
@@ -255,8 +255,10 @@ def _integers(side: pa.Array) -> npt.NDArray[np.int64]:
         side = side.cast(pa.timestamp("us", side.type.tz), safe=False)
     if pa.types.is_uint64(side.type):
         return np.asarray(side.fill_null(0).to_numpy(zero_copy_only=False)).view(np.int64)
-    whole: npt.NDArray[np.int64] = side.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
-    return whole
+    integers: npt.NDArray[np.int64] = (
+        side.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    )
+    return integers
 
 
 def _floats(side: pa.Array) -> Floats:

@@ -68,17 +68,23 @@ class ColumnCounts:
     witnesses: dict[tuple[SegmentBucket, int], ExampleRow] = field(default_factory=dict)
 
     def add(
-        self, assignment: BinAssignment, cells: Sequence[SegmentBucket], at: Integers, rows: Ranked
+        self,
+        assignment: BinAssignment,
+        cells: Sequence[SegmentBucket],
+        cell_of_row: Integers,
+        rows: Ranked,
     ) -> None:
         """Count rows: the values of row ``i`` belong to the cell ``cells[at[i]]``."""
-        for cell, vector in zip(cells, self._vectors(assignment, at, len(cells)), strict=True):
+        for cell, vector in zip(
+            cells, self._vectors(assignment, cell_of_row, len(cells)), strict=True
+        ):
             self._add_vector(cell, vector)
         if assignment.names is not None and assignment.new.any():
             new_values = (
                 assignment.names.filter(pa.array(assignment.new)).value_counts().to_pylist()
             )
             self._add_names({entry["values"]: entry["counts"] for entry in new_values})
-        self._witness(assignment, cells, at, rows)
+        self._witness(assignment, cells, cell_of_row, rows)
 
     def merge(self, other: ColumnCounts) -> None:
         """Add other counts, whose buckets have the same width."""
@@ -93,9 +99,9 @@ class ColumnCounts:
         cells, witnesses = self.cells, self.witnesses
         self.cells, self.witnesses = {}, {}
         for cell, vector in cells.items():
-            self._add_vector(_moved(cell, seconds, to), vector)
+            self._add_vector(_widened(cell, seconds, to), vector)
         for (cell, place), witness in witnesses.items():
-            self._offer_witness((_moved(cell, seconds, to), place), witness)
+            self._offer_witness((_widened(cell, seconds, to), place), witness)
 
     def total(self, segment: str | None = None) -> Integers:
         """Return the sum over all cells, or over those of a segment."""
@@ -118,10 +124,10 @@ class ColumnCounts:
         """Every segment that has rows, in order."""
         return sorted({cell.segment for cell in self.cells})
 
-    def _vectors(self, assignment: BinAssignment, at: Integers, cells: int) -> Integers:
+    def _vectors(self, assignment: BinAssignment, cell_of_row: Integers, cells: int) -> Integers:
         """Return one vector for each cell."""
         bins, width = self.bins.size, self.bins.size + 1
-        flat = np.bincount(at * width + assignment.bins, minlength=cells * width)
+        flat = np.bincount(cell_of_row * width + assignment.bins, minlength=cells * width)
         extra = {
             Extra.NEW: assignment.new,
             Extra.BELOW: assignment.excess < 0,
@@ -133,7 +139,7 @@ class ColumnCounts:
         vectors[:, :width] = flat.reshape(cells, width)  # the last column is the nulls
         for what, amounts in extra.items():
             if amounts.any():
-                np.add.at(vectors[:, bins + what], at, amounts)
+                np.add.at(vectors[:, bins + what], cell_of_row, amounts)
         return vectors
 
     def _add_vector(self, cell: SegmentBucket, vector: Integers) -> None:
@@ -148,7 +154,11 @@ class ColumnCounts:
             self.names = {names[i]: self.names[names[i]] for i in order.tolist()}
 
     def _witness(
-        self, assignment: BinAssignment, cells: Sequence[SegmentBucket], at: Integers, rows: Ranked
+        self,
+        assignment: BinAssignment,
+        cells: Sequence[SegmentBucket],
+        cell_of_row: Integers,
+        rows: Ranked,
     ) -> None:
         """Keep, for each cell and place, its row with the lowest rank as example."""
         place = assignment.bins.copy()
@@ -156,7 +166,7 @@ class ColumnCounts:
         place[assignment.new] = size + Extra.NEW
         place[assignment.excess < 0] = size + Extra.BELOW
         place[assignment.excess > 0] = size + Extra.ABOVE
-        keys, first = np.unique((at * places + place)[rows.order], return_index=True)
+        keys, first = np.unique((cell_of_row * places + place)[rows.order], return_index=True)
         for key, row in zip(keys.tolist(), rows.order[first].tolist(), strict=True):
             witness = ExampleRow(float(rows.places[row]), rows.ids[row])
             self._offer_witness((cells[key // places], key % places), witness)
@@ -199,11 +209,11 @@ class DriftCounts:
         if not len(batch.rows):
             return
         self._make_room(set(np.unique(numbered(batch.moments, self.seconds)).tolist()))
-        cells, at = _cells(batch, numbered(batch.moments, self.seconds))
+        cells, cell_of_row = _cells(batch, numbered(batch.moments, self.seconds))
         ranked = Ranked.of(batch.rows)
         for key, column in batch.columns.items():
             counts = self.columns[key]
-            counts.add(counts.bins.assign(column), cells, at, ranked)
+            counts.add(counts.bins.assign(column), cells, cell_of_row, ranked)
         self.rows += len(batch.rows)
 
     def merge(self, other: DriftCounts) -> None:
@@ -243,7 +253,7 @@ class DriftCounts:
             pass
 
 
-def _moved(cell: SegmentBucket, seconds: int, to: int) -> SegmentBucket:
+def _widened(cell: SegmentBucket, seconds: int, to: int) -> SegmentBucket:
     return SegmentBucket(cell.segment, moved(cell.bucket, seconds, to))
 
 
@@ -251,6 +261,8 @@ def _cells(batch: DriftBatch, buckets: Integers) -> tuple[list[SegmentBucket], I
     """Return the cells of a batch, and the cell of each row."""
     segments = batch.segments if batch.segments is not None else [""] * len(batch.rows)
     names, segment = np.unique(np.array(segments), return_inverse=True)
-    pairs, at = np.unique(np.stack([segment, buckets], axis=1), axis=0, return_inverse=True)
+    pairs, cell_of_row = np.unique(
+        np.stack([segment, buckets], axis=1), axis=0, return_inverse=True
+    )
     cells = [SegmentBucket(str(names[s]), int(bucket)) for s, bucket in pairs.tolist()]
-    return cells, at.reshape(-1).astype(np.int64)
+    return cells, cell_of_row.reshape(-1).astype(np.int64)

@@ -68,13 +68,13 @@ def drift_document(report: DriftReport) -> Document:
 
 
 def _sections(report: DriftReport) -> Iterator[Section]:
-    shown = _shown(report)
-    if shown:
+    plotted = _plotted_columns(report)
+    if plotted:
         yield Section(
             title="Training and served",
             lead="Share of rows in each training bin. Bins are drawn equally wide; without drift, "
             "the dashed line follows the bars.",
-            blocks=tuple(_shape(column, report) for column in shown),
+            blocks=tuple(_shape(column, report) for column in plotted),
             beside=True,
             where="page",
         )
@@ -87,7 +87,7 @@ def _sections(report: DriftReport) -> Iterator[Section]:
             "the range against the first.",
             blocks=(_changes(report),),
         )
-    for column in [c for c in shown if len(c.segments) > 1][:_MOST_SPLIT]:
+    for column in [c for c in plotted if len(c.segments) > 1][:_MOST_SPLIT]:
         yield Section(
             title=f"{column.name} by {report.by}",
             lead="Each segment, and all rows without it, compared with all of training.",
@@ -99,12 +99,12 @@ def _sections(report: DriftReport) -> Iterator[Section]:
             title="Every column",
             lead="Over the entire range, against training. In brackets: the value that chance "
             "alone may produce. Wasserstein is in standard deviations of training.",
-            blocks=(_measured(report),),
+            blocks=(_metrics_table(report),),
             where="page",
         )
 
 
-def _shown(report: DriftReport) -> list[DriftColumn]:
+def _plotted_columns(report: DriftReport) -> list[DriftColumn]:
     """Return the columns to plot: drifted, changed, or an output."""
     changed = {(alert.kind, alert.name) for alert in report.alerts}
     others = [c for c in report.columns if (c.kind, c.name) in changed or c.kind == "output"]
@@ -226,7 +226,7 @@ def _segment(segment: DriftSegment, column: DriftColumn) -> TableRow:
     )
 
 
-def _measured(report: DriftReport) -> Table:
+def _metrics_table(report: DriftReport) -> Table:
     steps = [column for column in report.columns if column.kind == "step"]
     metrics = (TableColumn(title=name, kind="number", label=name) for name in METRICS.values())
     return Table(

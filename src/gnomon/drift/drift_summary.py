@@ -46,7 +46,7 @@ def ranked(columns: Sequence[DriftColumn]) -> list[DriftColumn]:
     """Order the judged columns that have drifted: by kind, inputs first, then by excess over the
     limit."""
     drifted = [c for c in columns if c.judged and c.verdict == "drifted"]
-    return sorted(drifted, key=lambda c: (_KINDS.index(c.kind), -_beyond(c)))
+    return sorted(drifted, key=lambda c: (_KINDS.index(c.kind), -_excess(c)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class DriftFinding:
 
     def _where(self, drifted: list[DriftColumn]) -> str:
         if not drifted:
-            places = list(dict.fromkeys(f"`{a.name}`{_in(a)}" for a in self.alerts))
+            places = list(dict.fromkeys(f"`{a.name}`{_segment_text(a)}" for a in self.alerts))
             return f"In {listed(places, _NAMED)}." if places else "Nowhere."
         parts = []
         for kind, word in (("input", "inputs"), ("step", "step columns"), ("output", "outputs")):
@@ -152,7 +152,7 @@ class DriftFinding:
         how = "suddenly" if alert.change == "sudden" else "gradually"
         example = f", such as {alert.rows_that_show[0]}" if alert.rows_that_show else ""
         time = utc_time(alert.since, self.seconds)
-        return f"`{alert.name}`{_in(alert)} changed {how} from {time} UTC{example}."
+        return f"`{alert.name}`{_segment_text(alert)} changed {how} from {time} UTC{example}."
 
     def _how_many(self, drifted: list[DriftColumn]) -> str:
         judged = [c for c in self.columns if c.judged]
@@ -212,12 +212,12 @@ class DriftFinding:
         return max(self.alerts, key=lambda a: (a.segment is None, a.effect.value / a.effect.limit))
 
 
-def _beyond(column: DriftColumn) -> float:
+def _excess(column: DriftColumn) -> float:
     effect = column.effects[column.worst]
     return effect.value / effect.limit
 
 
-def _in(alert: Alert) -> str:
+def _segment_text(alert: Alert) -> str:
     return f" of {alert.segment}" if alert.segment else ""
 
 

@@ -53,7 +53,7 @@ def largest_increase(
     places = [bins.size + extra for extra in _EXTRAS_BY_METRIC.get(metric, ())]
     if not places or growth[places].max() <= 0:
         places = list(range(bins.size))
-    place = max(places, key=lambda at: growth[at])
+    place = max(places, key=lambda index: growth[index])
     words = (
         f"{_name(counts, place)}: {percent(now[place])} of rows, {percent(before[place])} before"
     )

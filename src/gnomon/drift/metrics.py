@@ -50,8 +50,8 @@ class BinnedSides:
         """Return the share of each non-empty bin on either side, with ``smoothed`` rows added."""
         counts = [side[: self.bins.size].astype(float) for side in (self.before, self.now)]
         used = (counts[0] + counts[1]) > 0
-        both = [side[used] + smoothed for side in counts]
-        return both[0] / max(both[0].sum(), 1.0), both[1] / max(both[1].sum(), 1.0)
+        before, now = (side[used] + smoothed for side in counts)
+        return before / max(before.sum(), 1.0), now / max(now.sum(), 1.0)
 
     def rates(self, *which: Extra) -> tuple[float, float]:
         """Return the share of all rows on either side that are of these kinds."""

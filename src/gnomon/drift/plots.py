@@ -101,8 +101,8 @@ def _ceiling(value: float) -> float:
 def _edges(column: DriftColumn) -> list[Tick]:
     """Return ticks for a few of the edges."""
     edges = column.shape.edges
-    every = max(math.ceil(len(edges) / _TICKS), 1)
-    places = range(every // 2, len(edges), every)
+    stride = max(math.ceil(len(edges) / _TICKS), 1)
+    places = range(stride // 2, len(edges), stride)
     return [Tick(100 * (i + 1) / (len(edges) + 1), _text(column, edges[i])) for i in places]
 
 

@@ -207,7 +207,10 @@ def _finding(classifier: TwoSampleClassifier, control: _Control | None) -> Leaka
         evidence=LeakageEvidence.of(
             auc,
             numbers=numbers | ({"AUC of the control": control.area} if control else {}),
-            examples=[_how(name, classifier.both[name], classifier.is_second) for name in named],
+            examples=[
+                _difference_text(name, classifier.both[name], classifier.is_second)
+                for name in named
+            ],
         ),
         action="find out whether these features are computed online as they were for training"
         if is_other_kind
@@ -219,7 +222,7 @@ def _is_beyond(area: float, control: float) -> bool:
     return BEYOND * max(1 - area, LEAST) <= 1 - control
 
 
-def _how(name: str, column: pd.Series[Any], is_serving: npt.NDArray[np.bool_]) -> str:
+def _difference_text(name: str, column: pd.Series[Any], is_serving: npt.NDArray[np.bool_]) -> str:
     """Describe in a line how a feature differs: its nulls, its quartiles or its new values."""
     sides = column[~is_serving], column[is_serving]
     nulls = [side.isna().mean() for side in sides]

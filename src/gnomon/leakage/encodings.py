@@ -81,8 +81,8 @@ def short(value: Any) -> str:
 
 def is_unique(column: pd.Series[Any]) -> bool:
     """Whether a column of whole numbers or text has a different value in almost every row."""
-    whole = pd.api.types.is_integer_dtype(column.dtype)
-    if not whole and numbers(column) is not None:
+    is_integer = pd.api.types.is_integer_dtype(column.dtype)
+    if not is_integer and numbers(column) is not None:
         return False
     known = column.dropna()
     return len(known) > 1 and codes(known)[1] >= UNIQUE * len(known)

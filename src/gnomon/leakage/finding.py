@@ -168,7 +168,7 @@ class LeakageReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
             f"nothing found by: {', '.join(self.passed) or 'no check'}",
             verdict=self.findings[0].severity if self.findings else "none found",
             columns=_COLUMNS,
-            rows=[_described(finding) for finding in self.findings],
+            rows=[_overview_row(finding) for finding in self.findings],
         )
 
     def and_then(self, other: LeakageReport) -> LeakageReport:
@@ -184,7 +184,7 @@ class LeakageReport(Tabular, msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def _described(finding: LeakageFinding) -> tuple[object, ...]:
+def _overview_row(finding: LeakageFinding) -> tuple[object, ...]:
     evidence = finding.evidence
     return (
         *(finding.severity, finding.check, ", ".join(finding.features), finding.sentence),

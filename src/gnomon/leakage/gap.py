@@ -167,9 +167,9 @@ _NAMES: dict[Stage, str] = {
 def _meaning(first: Stage, second: Stage, gap: float, after: Measured) -> tuple[Severity, str, str]:
     """Return a gap's severity, what it suggests, and what to do."""
     if gap < 0:
-        return _better(first, second)
+        return _negative_gap(first, second)
     if first == "train":
-        return _overfit(second, after)
+        return _gap_from_training(second, after)
     if second == "live":
         return (
             "suspect",
@@ -191,7 +191,7 @@ _AGED: tuple[Severity, str, str] = (
 )
 
 
-def _overfit(second: Stage, after: Measured) -> tuple[Severity, str, str]:
+def _gap_from_training(second: Stage, after: Measured) -> tuple[Severity, str, str]:
     """Describe a gap from training rows; every model has one, so by itself it is only a note."""
     chance = 0.5 if after.measure == "AUC" else 0.0
     is_better_than_chance = after.estimate().low > chance
@@ -206,7 +206,7 @@ def _overfit(second: Stage, after: Measured) -> tuple[Severity, str, str]:
     )
 
 
-def _better(first: Stage, second: Stage) -> tuple[Severity, str, str]:
+def _negative_gap(first: Stage, second: Stage) -> tuple[Severity, str, str]:
     return (
         "suspect" if first == "train" else "note",
         f"{_NAMES[second]} must be easier than {_NAMES[first]}",

@@ -93,6 +93,6 @@ def _follows_rows(order: encodings.Floats) -> bool:
 def _is_serial(column: pd.Series[Any]) -> bool:
     """Whether whole numbers are dense enough to be serial, given the share of rows sampled."""
     known = column.dropna()
-    drawn = len(column) / (int(column.index[-1]) + 1)
+    sampled_share = len(column) / (int(column.index[-1]) + 1)
     reach = int(known.max()) - int(known.min()) + 1
-    return bool(known.nunique() >= DENSE * drawn * reach)
+    return bool(known.nunique() >= DENSE * sampled_share * reach)

@@ -179,5 +179,7 @@ def _labels(labels: Any, rows: int) -> pd.Series[Any]:
 def _task(labels: pd.Series[Any] | None) -> Task:
     if labels is None or not pd.api.types.is_numeric_dtype(labels.dtype):
         return "classification"
-    whole = pd.api.types.is_integer_dtype(labels.dtype) or pd.api.types.is_bool_dtype(labels.dtype)
-    return "classification" if whole and labels.nunique() <= MOST_CLASSES else "regression"
+    is_whole = pd.api.types.is_integer_dtype(labels.dtype) or pd.api.types.is_bool_dtype(
+        labels.dtype
+    )
+    return "classification" if is_whole and labels.nunique() <= MOST_CLASSES else "regression"

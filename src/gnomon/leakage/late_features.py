@@ -82,7 +82,7 @@ def _find_late(name: str, times: Column[Any], event: Column[Any]) -> LeakageFind
             f"`{times.name}` is {times.dtype} and `{event.name}` is {event.dtype}",
             "make both timestamps, both with a time zone or both without",
         )
-    late = _later(times, event)
+    late = _late_rows(times, event)
     if not late.compared:
         return _unknown(
             name,
@@ -94,16 +94,16 @@ def _find_late(name: str, times: Column[Any], event: Column[Any]) -> LeakageFind
     return _finding(name, times, event, late)
 
 
-def _later(times: Column[Any], event: Column[Any]) -> _Late:
-    both = np.flatnonzero((times.notna() & event.notna()).to_numpy())
-    times, event = times.iloc[both], event.iloc[both]
+def _late_rows(times: Column[Any], event: Column[Any]) -> _Late:
+    comparable = np.flatnonzero((times.notna() & event.notna()).to_numpy())
+    times, event = times.iloc[comparable], event.iloc[comparable]
     seconds = _micros(moments(times) - moments(event)) / _MICRO
     zone = event.dt.tz
     event_micros = _micros(moments(event, wall=True))
     known_micros = _micros(moments(times.dt.tz_convert(zone) if zone else times, wall=True))
     unit = _unit(event_micros)
     after = np.flatnonzero((seconds > 0) & (known_micros // unit * unit > event_micros))
-    return _Late(len(both), both[after], seconds[after])
+    return _Late(len(comparable), comparable[after], seconds[after])
 
 
 def _finding(name: str, times: Column[Any], event: Column[Any], late: _Late) -> LeakageFinding:

@@ -136,8 +136,8 @@ def area(positive: npt.NDArray[np.bool_], scores: Floats) -> Measured:
     more correlated receiver operating characteristic curves", Biometrics 44 (1988).
     """
     positive_scores, negative_scores = scores[positive], scores[~positive]
-    above = _placed(positive_scores, np.sort(negative_scores))
-    below = 1 - _placed(negative_scores, np.sort(positive_scores))
+    above = _placements(positive_scores, np.sort(negative_scores))
+    below = 1 - _placements(negative_scores, np.sort(positive_scores))
     value = float(above.mean())
     influence = np.empty(len(scores))
     share = len(positive_scores) / len(scores)
@@ -154,7 +154,7 @@ def explained(truth: Floats, predicted: Floats) -> Measured:
     return Measured("R2", float(1 - ratio), influence)
 
 
-def _placed(values: Floats, among: npt.NDArray[Any]) -> Floats:
+def _placements(values: Floats, among: npt.NDArray[Any]) -> Floats:
     """Return, for each value, the share of ``among`` below it; ties count half."""
     low, high = (np.searchsorted(among, values, side) for side in ("left", "right"))
     placements: Floats = (low + high) / (2 * len(among))

@@ -47,7 +47,7 @@ class TwoSampleClassifier:
         """
         self.both = pd.concat([first, second], ignore_index=True)
         self.is_second = np.arange(len(self.both)) >= len(first)
-        self._matrix = np.column_stack([_coded(column) for _, column in self.both.items()])
+        self._matrix = np.column_stack([_codes(column) for _, column in self.both.items()])
         with threadpool_limits(1, "openmp"):  # more threads are slower
             self._fitted = list(self._fit(folds))
         self.area = area(self.is_second, self._scores(self._matrix))
@@ -96,7 +96,7 @@ def folds(order: npt.NDArray[Any]) -> Folds:
     return fold_of_row
 
 
-def _coded(column: pd.Series[Any]) -> Floats:
+def _codes(column: pd.Series[Any]) -> Floats:
     """Return numbers unchanged, and other values as their rank by frequency.
 
     This order of values is good enough for trees.

@@ -123,8 +123,10 @@ class Range:
         bodies = dict(self._last)
         bodies |= _bodies(envelope) if "raw" in envelope.column_names else {}
         ids = envelope.column("request_id")
-        wanted = ids.take(pa.array(begins(ids)))
-        missing = wanted.filter(pc.invert(pc.is_in(wanted, pa.array(bodies, pa.string()))))
+        request_ids = ids.take(pa.array(begins(ids)))
+        missing = request_ids.filter(
+            pc.invert(pc.is_in(request_ids, pa.array(bodies, pa.string())))
+        )
         if len(missing):
             arrived = pc.min_max(envelope.column("arrived")).as_py()
             for batch in self.log.scan(
@@ -134,7 +136,7 @@ class Range:
                 end=arrived["max"] + timedelta(microseconds=1),
             ):
                 bodies |= _bodies(batch.filter(pc.is_in(batch.column("request_id"), missing)))
-        last = wanted[-1:].to_pylist()
+        last = request_ids[-1:].to_pylist()
         self._last = {request: bodies[request] for request in last if request in bodies}
         return decode(envelope, bodies, decoder)
 
@@ -156,7 +158,7 @@ class Range:
             start=self.start,
             end=self.end,
         ):
-            tables.append(self._counted(pa.Table.from_batches([batch])))
+            tables.append(self._keep_answered(pa.Table.from_batches([batch])))
             rows += tables[-1].num_rows
             if remaining is not None and rows >= remaining:
                 self.logged -= rows - remaining
@@ -170,9 +172,9 @@ class Range:
         if rest is not None and rest.num_rows:
             yield rest
 
-    def _counted(self, table: pa.Table) -> pa.Table:
+    def _keep_answered(self, table: pa.Table) -> pa.Table:
         self.logged += table.num_rows
-        answered = _answered(table)
+        answered = _is_answered(table)
         self.skipped.update(table.filter(pc.invert(answered)).column("outcome").to_pylist())
         return table.filter(answered)
 
@@ -192,7 +194,7 @@ def _typed(table: pa.Table, columns: Iterable[str], schema: pa.Schema) -> pa.Tab
     return pa.table([table.column(name).cast(f.type) for name, f in pairs], schema=schema)
 
 
-def _answered(rows: pa.RecordBatch | pa.Table) -> pa.Array:
+def _is_answered(rows: pa.RecordBatch | pa.Table) -> pa.Array:
     return pc.is_in(rows.column("outcome"), pa.array(["answered", "scored"]))
 
 

@@ -114,14 +114,14 @@ class OfflineTable:
         if known_at:
             known_times = as_known(table.column(known_at), f"{where}: {known_at}")
             data = data.append_column(KNOWN_AT, known_times)
-        whole = np.flatnonzero(_whole(keys))
+        complete = np.flatnonzero(_has_no_null(keys))
         versions = Versions(
-            _index(keys.take(pa.array(whole))),
-            whole,
-            micros(data.column(KNOWN_AT))[whole] if known_at else None,
+            _index(keys.take(pa.array(complete))),
+            complete,
+            micros(data.column(KNOWN_AT))[complete] if known_at else None,
         )
         codes = np.full(table.num_rows, -1, dtype=np.int64)
-        codes[whole] = versions.codes
+        codes[complete] = versions.codes
         offline_table = cls(where, on, table.num_rows, data, used, ignored, codes, versions, keys)
         offline_table._refuse_duplicates()
         return offline_table
@@ -143,7 +143,7 @@ class OfflineTable:
             shift: look rows up at a shifted time.
         """
         rows = np.full(keys.num_rows, -1, dtype=np.int64)
-        complete = np.flatnonzero(_whole(keys))
+        complete = np.flatnonzero(_has_no_null(keys))
         times = None if moments is None else micros(moments)[complete] + shift.micros
         rows[complete] = self._versions.find(
             _index(keys.take(pa.array(complete))), times, shift.step, foresee=not shift.hours
@@ -336,12 +336,12 @@ def _index(keys: pa.Table) -> pd.Index:
     return pd.Index(arrays[0]) if len(arrays) == 1 else pd.MultiIndex.from_arrays(arrays)
 
 
-def _whole(keys: pa.Table) -> npt.NDArray[np.bool_]:
+def _has_no_null(keys: pa.Table) -> npt.NDArray[np.bool_]:
     """Return the mask of rows whose key has no null."""
-    whole = np.ones(keys.num_rows, dtype=bool)
+    mask = np.ones(keys.num_rows, dtype=bool)
     for column in keys.columns:
-        whole &= column.is_valid().to_numpy()
-    return whole
+        mask &= column.is_valid().to_numpy()
+    return mask
 
 
 def key_text(keys: pa.Table, row: int) -> str:

@@ -59,7 +59,7 @@ def score_file(
     """
     contract = artifact.contract
     table = read_table(path, contract, option="FILE")
-    kept = kept_columns(table, contract, keep, str(path))
+    scored = kept_columns(table, contract, keep, str(path))
     decoder = Decoder(contract)
     parts: list[pa.RecordBatch] = []
     with WorkerClient(artifact, settings) as worker:
@@ -69,8 +69,8 @@ def score_file(
             progress(len(chunk))
     answers = pa.Table.from_batches(parts, schema=scored_schema(contract.output_schema))
     for name, column in zip(answer_names(contract), answers.columns, strict=True):
-        kept = kept.append_column(name, column)
-    return kept
+        scored = scored.append_column(name, column)
+    return scored
 
 
 def kept_columns(
@@ -91,18 +91,18 @@ def kept_columns(
                 where=where,
                 hint="it has " + ", ".join(table.column_names),
             )
-    chosen = table.select(list(dict.fromkeys(keep)))
+    columns = table.select(list(dict.fromkeys(keep)))
     joint = joint_contract(contract, answer_names(contract)).input_schema.names
     joint_names = dict(zip(contract.input_schema.names, joint, strict=True))
-    chosen = chosen.rename_columns([joint_names.get(name, name) for name in chosen.column_names])
-    taken = set(answer_names(contract)).intersection(chosen.column_names)
+    columns = columns.rename_columns([joint_names.get(name, name) for name in columns.column_names])
+    taken = set(answer_names(contract)).intersection(columns.column_names)
     if taken:
         raise TableError(
             f"the file has a column `{min(taken)}`, which is also a column of the answers",
             where=where,
             hint="choose with --keep which columns to put next to the answers",
         )
-    return chosen
+    return columns
 
 
 def answer_names(contract: Contract) -> list[str]:

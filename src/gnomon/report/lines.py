@@ -109,7 +109,7 @@ def coverage(report: Report) -> Lines:
     """List which rows were compared, and which were not and why."""
     lines = [
         ("Logged in range", rows(report.coverage.logged)),
-        ("Compared", _of(report.coverage.compared, report.coverage.logged)),
+        ("Compared", _part_of(report.coverage.compared, report.coverage.logged)),
     ]
     lines += map(_reason_line, (*report.coverage.skipped, *report.coverage.unanswered))
     if table := report.table:
@@ -118,7 +118,7 @@ def coverage(report: Report) -> Lines:
         keys = table.rows if table.keys is None else table.keys
         if keys != table.rows:
             lines.append(("Table rows", f"{count(table.rows)}, of {numbers.plural(keys, 'key')}"))
-        lines.append(("Table keys matched", _of(table.matched, keys, "key")))
+        lines.append(("Table keys matched", _part_of(table.matched, keys, "key")))
         if table.known_later:
             lines.append(_reason_line(table.known_later))
         if table.unmatched:
@@ -151,7 +151,7 @@ def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-def _of(part: int, whole: int, noun: str = "row") -> str:
+def _part_of(part: int, whole: int, noun: str = "row") -> str:
     return f"{count(part)} of {numbers.plural(whole, noun)} ({percent(_share(part, whole))})"
 
 

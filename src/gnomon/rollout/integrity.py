@@ -150,7 +150,11 @@ def witnesses(storage: Storage, model: str, spool: Path | None = None) -> list[W
             format.
         StorageError: a file cannot be read.
     """
-    return [*_recorded(storage, model), *_in_spool(spool), *_reported(storage, model)]
+    return [
+        *_witness_at_root(storage, model),
+        *_witness_in_spool(spool),
+        *_witnesses_of_slices(storage, model),
+    ]
 
 
 def check_witnesses(model: str, digests: Sequence[str], found: Sequence[Witness]) -> None:
@@ -167,12 +171,12 @@ def check_witnesses(model: str, digests: Sequence[str], found: Sequence[Witness]
     for witness in found:
         epoch, sha256 = witness.head.epoch, witness.head.sha256
         if epoch > len(digests):
-            raise _cut_off(model, len(digests), witness)
+            raise _cut_off_error(model, len(digests), witness)
         if epoch and sha256 is not None and digests[epoch - 1] != sha256:
-            raise _replaced(model, digests[epoch - 1], witness)
+            raise _replaced_error(model, digests[epoch - 1], witness)
 
 
-def _cut_off(model: str, read: int, witness: Witness) -> HistoryDamaged:
+def _cut_off_error(model: str, read: int, witness: Witness) -> HistoryDamaged:
     recorded = witness.head.epoch
     error = damaged(
         f"the history ends after {read} decision{'' if read == 1 else 's'}, but {witness.where} "
@@ -186,7 +190,7 @@ def _cut_off(model: str, read: int, witness: Witness) -> HistoryDamaged:
     return _with_hint_on_spool(error, witness)
 
 
-def _replaced(model: str, digest: str, witness: Witness) -> HistoryDamaged:
+def _replaced_error(model: str, digest: str, witness: Witness) -> HistoryDamaged:
     number = witness.head.epoch - 1
     error = damaged(
         f"{_short(model, number)} was changed or replaced: its sha256 is {digest[:12]}, and "
@@ -219,14 +223,14 @@ def record(storage: Storage, model: str, head: HistoryEnd, spool: Path | None = 
         files.replace(spool / _IN_SPOOL, content)
 
 
-def _recorded(storage: Storage, model: str) -> Iterator[Witness]:
+def _witness_at_root(storage: Storage, model: str) -> Iterator[Witness]:
     name = _head_name(model)
     content = storage.read(name)
     if content is not None:
         yield Witness(name, decode(content, HistoryEnd, _KIND, name))
 
 
-def _in_spool(spool: Path | None) -> Iterator[Witness]:
+def _witness_in_spool(spool: Path | None) -> Iterator[Witness]:
     if spool is None:
         return
     path = spool / _IN_SPOOL
@@ -238,7 +242,7 @@ def _in_spool(spool: Path | None) -> Iterator[Witness]:
         yield Witness(str(path), head)
 
 
-def _reported(storage: Storage, model: str) -> Iterator[Witness]:
+def _witnesses_of_slices(storage: Storage, model: str) -> Iterator[Witness]:
     from gnomon.shadow import slices  # Imported here: it loads pyarrow, which clients do not need.
 
     for beat in slices.read(storage, model):

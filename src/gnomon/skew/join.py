@@ -76,8 +76,8 @@ class Join:
         matched = np.flatnonzero(places >= 0)
         if len(matched) < len(places):
             self._without += len(places) - len(matched)
-            at = int(np.flatnonzero(places < 0)[0])
-            self._example = self._example or key_text(keys, at)
+            first = int(np.flatnonzero(places < 0)[0])
+            self._example = self._example or key_text(keys, first)
         self._met += np.bincount(self.table.codes[places[matched]], minlength=len(self._met))
         chosen = pa.array(matched)
         row_info, right = row_info.take(chosen), self.table.data.take(pa.array(places[matched]))

@@ -38,12 +38,12 @@ def timeline(time: DivergenceOverTime, contract: Contract) -> Timeline | None:
         seconds=time.seconds,
         buckets=tuple(
             Bucket(
-                start=_iso(at * time.seconds),
-                end=_iso((at + 1) * time.seconds),
-                rows=time.counts[at][0],
-                diverged=time.counts[at][1],
+                start=_iso(number * time.seconds),
+                end=_iso((number + 1) * time.seconds),
+                rows=time.counts[number][0],
+                diverged=time.counts[number][1],
             )
-            for at in sorted(time.counts)
+            for number in sorted(time.counts)
         ),
     )
 

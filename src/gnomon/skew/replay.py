@@ -102,9 +102,9 @@ def replay(
         traced = diagnosed = None
         if why and replay_run.tally.main.disagreed:
             own_rerun = (ready if replay_run.is_same else LazyRerun(workers, artifact, settings))()
-            drawn = sampled(replay_run.tally.diverging, replay_run.tally.agreeing)
+            sample = sampled(replay_run.tally.diverging, replay_run.tally.agreeing)
             traced = trace_sample(
-                drawn, source, own_rerun, policy, other_environment=other_environment
+                sample, source, own_rerun, policy, other_environment=other_environment
             )
             diagnosed = NOTHING_TO_RUN
         if traced:

@@ -100,8 +100,8 @@ def compare_offline(
         join.refuse_no_match()
         traced = diagnosed = None
         if tally.main.disagreed:
-            drawn = sampled(tally.diverging, tally.agreeing)
-            traced = trace_sample(drawn, source, rerun(), policy)
+            sample = sampled(tally.diverging, tally.agreeing)
+            traced = trace_sample(sample, source, rerun(), policy)
             diagnosed = NOTHING_TO_RUN
         if traced:
             diagnosed = diagnose(

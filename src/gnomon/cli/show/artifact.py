@@ -20,7 +20,7 @@ __all__ = ["show_artifact", "type_words"]
 
 def show_artifact(artifact: Artifact) -> None:
     """Print an artifact in sections."""
-    out.print(f"[bold]{artifact.tag}[/]  [dim]undamaged; {_signed(artifact)}[/]")
+    out.print(f"[bold]{artifact.tag}[/]  [dim]undamaged; {_signature_text(artifact)}[/]")
     checks = artifact.checks()
     leakage = [("Leakage", findings(checks))] if checks and checks.findings else []
     for title, table in (
@@ -44,7 +44,7 @@ def _facts(artifact: Artifact, checks: LeakageReport | None) -> Table:
         "packed": local(manifest.created),
         "task": artifact.contract.task,
         "stored as": manifest.serializer,
-        "signature": _signed(artifact),
+        "signature": _signature_text(artifact),
         "trained on": f"{lineage.rows:,} rows of {lineage.columns} columns, data "
         f"{lineage.data[:12]}",
         "commit": (lineage.commit or "none") + (" with changes" if lineage.dirty else ""),
@@ -61,7 +61,7 @@ def _facts(artifact: Artifact, checks: LeakageReport | None) -> Table:
     return table
 
 
-def _signed(artifact: Artifact) -> str:
+def _signature_text(artifact: Artifact) -> str:
     """Describe who signed it; see ``docs/security.md`` for what that means."""
     if not artifact.signers:
         return "not signed: its hashes detect damage, not who made it"
@@ -94,13 +94,13 @@ def _runs(artifact: Artifact) -> Table:
             escape(printable(", ".join(manifest.modules))), "own code", "everything in its files"
         )
     for uses in artifact.runs:
-        table.add_row(escape(uses.name), uses.origin, _how(uses))
+        table.add_row(escape(uses.name), uses.origin, _uses_text(uses))
     if not table.row_count:
         table.add_row("only types that skops trusts by default", "", "")
     return table
 
 
-def _how(uses: Uses) -> str:
+def _uses_text(uses: Uses) -> str:
     return "; ".join(_USES[use] for use in uses.uses)
 
 

@@ -29,7 +29,7 @@ def show_leakage(report: LeakageReport) -> None:
         out.print()
         out.print(findings(report))
     out.print()
-    out.print(Text(_passed(report), "dim"), soft_wrap=True)
+    out.print(Text(_coverage_text(report), "dim"), soft_wrap=True)
     for check, reason in sorted(report.skipped.items()):
         out.print(Text(f"{check}: not checked, {reason}", "dim"), soft_wrap=True)
 
@@ -60,6 +60,6 @@ def _verdict(report: LeakageReport) -> str:
     return ", ".join(words) if words else "none found"
 
 
-def _passed(report: LeakageReport) -> str:
+def _coverage_text(report: LeakageReport) -> str:
     names = ", ".join(report.passed) or "none"
     return f"{report.rows:,} training rows; checks that found nothing: {names}"

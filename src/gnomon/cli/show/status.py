@@ -32,9 +32,11 @@ def _lines(overview: Overview) -> Iterator[str]:
     status = total(overview.slices)
     yield _head(overview.place, status, overview.slices)
     yield _accounts(status.books)
-    yield from _figures(_counted("not answered", status.books.reasons))
-    yield from _figures(_counted("values that training did not see", status.books.outside))
-    yield from _figures(_counted("fields that the contract does not know", status.books.unknown))
+    yield from _figures(_largest_counts("not answered", status.books.reasons))
+    yield from _figures(_largest_counts("values that training did not see", status.books.outside))
+    yield from _figures(
+        _largest_counts("fields that the contract does not know", status.books.unknown)
+    )
     if status.live is None:
         yield "no artifact is live yet"
     else:
@@ -98,7 +100,7 @@ def _accounts(books: RowAccounts) -> str:
     return f"{books.received:,} rows received" + (f": {outcomes}" if outcomes else "")
 
 
-def _counted(what: str, counts: Mapping[str, int]) -> str:
+def _largest_counts(what: str, counts: Mapping[str, int]) -> str:
     """Write the largest counts, each with its name; nothing if there are none."""
     if not counts:
         return ""

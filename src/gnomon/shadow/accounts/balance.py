@@ -69,7 +69,7 @@ def _count(log: InferenceLog) -> LogAccounts:
             live=_live_accounts(connection),
             shadows=tuple(shadows[artifact] for artifact in sorted(shadows)),
             sealed=sealed_accounts(snapshot, log.folder, connection),
-            damaged=_damaged(log),
+            damaged=_lost_bytes(log),
         )
 
 
@@ -157,7 +157,7 @@ def _shadow_accounts(
     return ShadowAccounts(artifact=shadow_run.run.artifact, lagging_in=lagging_in, **counts)
 
 
-def _damaged(log: InferenceLog) -> dict[str, int]:
+def _lost_bytes(log: InferenceLog) -> dict[str, int]:
     """Return the number of bytes known to be lost from each segment."""
     lost_bytes: dict[str, int] = {}
     for slice_folder in [] if log.folder is None else folders(log.folder):

@@ -148,10 +148,10 @@ class Feed:
         if not source.rows:
             self._pass(source.end)
         elif self._is_careful:
-            self._record(self._carefully(client, source), source.recorded)
+            self._record(self._records_one_by_one(client, source), source.recorded)
         else:
             self._begin(until=source.end, tries=self._tries(None) + 1)
-            self._record(self._scored(client, source), source.recorded)
+            self._record(self._records(client, source), source.recorded)
 
     def _rest(self, deaths: int) -> None:
         """Pause when the worker dies more often in a row than one bad row explains, to spare live.
@@ -178,7 +178,7 @@ class Feed:
         run = self._run
         return Reading(self._requests, self._recorded, run.entity_key, run.fraction, self._table)
 
-    def _scored(self, client: WorkerClient, source: Source) -> pa.RecordBatch:
+    def _records(self, client: WorkerClient, source: Source) -> pa.RecordBatch:
         """Return records of these rows; a request on which Gnomon's own code raises fails alone."""
         try:
             return self._shadowing.records(client, source)
@@ -187,15 +187,15 @@ class Feed:
         except Exception as error:
             requests = source.requests
             if len(requests) > 1:
-                alone = (source.alone(request) for request in requests)
+                single_sources = (source.alone(request) for request in requests)
                 return pa.concat_batches(
-                    [self._scored(client, request_source) for request_source in alone]
+                    [self._records(client, request_source) for request_source in single_sources]
                 )
             logger.exception("cannot shadow request %s", requests[0])
             reason = f"{type(error).__name__}: {error}"
             return self._shadowing.unscored(source, "failed", reason)
 
-    def _carefully(self, client: WorkerClient, source: Source) -> pa.RecordBatch:
+    def _records_one_by_one(self, client: WorkerClient, source: Source) -> pa.RecordBatch:
         """Return records of a batch on which a feed died twice, trying each request alone."""
         crashed = list(self._last.crashed) if self._is_last() else []
         records = []
@@ -214,7 +214,7 @@ class Feed:
                     suspect=request,
                     crashed=tuple(crashed),
                 )
-                records.append(self._scored(client, request_source))
+                records.append(self._records(client, request_source))
         return pa.concat_batches(records)
 
     def _is_last(self) -> bool:

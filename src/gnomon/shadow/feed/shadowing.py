@@ -86,7 +86,7 @@ class Shadowing:
         columns = self._common(source, live)
         columns |= {input_column(n): inputs.column(n) for n in inputs.schema.names}
         columns |= {output_column(n): answers.column(n) for n in self._contract.output_schema.names}
-        columns |= self._compared(live, answers, np.asarray(pc.equal(outcome, "scored")))
+        columns |= self._comparison(live, answers, np.asarray(pc.equal(outcome, "scored")))
         columns |= {
             "outcome": pc.if_else(pc.equal(outcome, "refused"), "failed", outcome),
             "error_code": pa.array([_CODES.get(code) for code in outcome.to_pylist()], pa.string()),
@@ -141,7 +141,7 @@ class Shadowing:
             times.append(pa.RecordBatch.from_arrays(repeated, schema=_TIMES))
         return pa.concat_batches(answers), pa.concat_batches(times)
 
-    def _compared(
+    def _comparison(
         self, live: pa.RecordBatch, answers: pa.RecordBatch, scored: npt.NDArray[np.bool_]
     ) -> Columns:
         """Return ``agreed``, ``flipped`` and ``difference``; null if not scored or comparable."""
@@ -151,10 +151,10 @@ class Shadowing:
             self.incomparable = "live and the shadow share no output that the policy compares"
             return {}
         live_answers = live.select([output_column(name) for name in names]).rename_columns(names)
-        chosen = pa.array(scored)
+        indices = pa.array(scored)
         try:
             result = compare(
-                live_answers.filter(chosen), answers.select(names).filter(chosen), rules
+                live_answers.filter(indices), answers.select(names).filter(indices), rules
             )
         except TableError as error:
             self.incomparable = str(error)

@@ -157,13 +157,13 @@ class Reading:
         rows = sum(batch.num_rows for _, batch in batches)
         if batches:
             self._most = min(max(len(batches) * READ_ROWS // max(rows, 1), 1), READ_BATCHES)
-        return list(self._together(batches))
+        return list(self._sources(batches))
 
     def close(self) -> None:
         """Close the files."""
         self._tail.close()
 
-    def _together(self, logged: Sequence[Logged]) -> Iterator[Source]:
+    def _sources(self, logged: Sequence[Logged]) -> Iterator[Source]:
         non_empty = [(end, batch) for end, batch in logged if batch.num_rows]
         for _, run in itertools.groupby(non_empty, key=lambda entry: entry[1].schema):
             ends, batches = zip(*run, strict=True)

@@ -85,11 +85,11 @@ class ColumnTimeSeries:
                 ),
             )
 
-    def _moment(self, at: int, sums: Floats, flips: bool) -> MetricsBucket:
+    def _moment(self, number: int, sums: Floats, flips: bool) -> MetricsBucket:
         shares = sums / sums[_WEIGHT]
         pairs = sums[_PAIRS]
         return MetricsBucket(
-            start=datetime.fromtimestamp(at * self.sums.seconds, UTC).isoformat(),
+            start=datetime.fromtimestamp(number * self.sums.seconds, UTC).isoformat(),
             rows=int(sums[_ROWS]),
             coverage=_share(1 - shares[_LEFT] - shares[_RIGHT] - shares[_BOTH]),
             consistency=_share(shares[_AGREE]),

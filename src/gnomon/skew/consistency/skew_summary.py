@@ -62,14 +62,18 @@ class SkewFinding:
 
     def title(self) -> str:
         """Return the finding in one sentence."""
-        bad, of = self.divergence.rows, self.divergence.of
-        part = f"all {rows(of)}" if bad == of else f"{percent(self.divergence.share)} of {rows(of)}"
+        diverging, of = self.divergence.rows, self.divergence.of
+        part = (
+            f"all {rows(of)}"
+            if diverging == of
+            else f"{percent(self.divergence.share)} of {rows(of)}"
+        )
         if not of:
             return f"Nothing to compare: no answer of {self.artifact} as {self.role} in this range"
         if self.verdict == "unknown":
             return f"Inconclusive: {rows(of)} of {count(self.answered)} could be compared"
         if self.verdict == "ok":
-            return self._agreement(bad, of)
+            return self._agreement(diverging, of)
         if self.diagnosis and self.diagnosis.verdict == "confirmed":
             return f"{self.diagnosis.sentence.rstrip('.')}: {part} diverge"
         if self.replayed not in (None, self.artifact):
@@ -92,27 +96,27 @@ class SkewFinding:
             action=self._action(),
         )
 
-    def _agreement(self, bad: int, of: int) -> str:
+    def _agreement(self, diverging: int, of: int) -> str:
         share = f"{percent(1 - self.divergence.share)} of {rows(of)}, within the policy's limit"
         if self.replayed not in (None, self.artifact):
             who = f"{self.replayed} answers as {self.artifact} did"
-            return f"{who} on all {rows(of)}" if not bad else f"{who} on {share}"
+            return f"{who} on all {rows(of)}" if not diverging else f"{who} on {share}"
         if self.replayed:
-            if not bad:
+            if not diverging:
                 how = "bit for bit" if self.exact == of else "within tolerance"
                 return f"All {rows(of)} match the log, {how}"
             return f"The logged answers were reproduced on {share}"
-        both = f"{self.left.capitalize()} and {self.right} agree"
-        return f"{both} on all {rows(of)}" if not bad else f"{both} on {share}"
+        sides = f"{self.left.capitalize()} and {self.right} agree"
+        return f"{sides} on all {rows(of)}" if not diverging else f"{sides} on {share}"
 
     def _what(self) -> str:
-        bad, of = self.divergence.rows, self.divergence.of
+        diverging, of = self.divergence.rows, self.divergence.of
         if not of:
             return f"The log has no answer of {self.artifact} as {self.role} in this range."
-        if not bad:
+        if not diverging:
             same = "all" if self.exact == of else count(self.exact)
             return f"{rows(of)} compared, none diverges; {same} bit-identical."
-        text = f"{count(bad)} of {rows(of)} diverge."
+        text = f"{count(diverging)} of {rows(of)} diverge."
         if self.impact:
             text += f" {count(self.impact.flips.rows)} decisions change."
             if self.impact.mean_change is not None:
@@ -139,13 +143,13 @@ class SkewFinding:
         if self.first is None or self.last is None or not self.timeline:
             return "Never in this range."
         buckets = self.timeline.buckets
-        begin = next(at for at, b in enumerate(buckets) if b.diverged)
-        end = next(at for at in reversed(range(len(buckets))) if buckets[at].diverged)
+        begin = next(index for index, b in enumerate(buckets) if b.diverged)
+        end = next(index for index in reversed(range(len(buckets))) if buckets[index].diverged)
         before = sum(b.rows for b in buckets[:begin])
         after = sum(b.rows for b in buckets[end + 1 :])
         over = after > _TAIL * self.divergence.of
-        at, request = self.first
-        text = f"{_moment(at)} UTC by {self.timeline.axis.label}, request {request}"
+        moment, request = self.first
+        text = f"{_moment(moment)} UTC by {self.timeline.axis.label}, request {request}"
         text += f"; {rows(before)} before it agree" if before else ", where the range begins"
         return f"{text}. {rows(after)} after {_moment(self.last)} agree." if over else f"{text}."
 

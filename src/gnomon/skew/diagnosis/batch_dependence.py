@@ -21,6 +21,7 @@ from gnomon.offline.rerun import Rerun
 from gnomon.policy import Comparator, Rules
 from gnomon.report import Rung
 from gnomon.report.numbers import rows as counted
+from gnomon.skew.consistency.reported_columns import only
 from gnomon.skew.diagnosis.case import CONFIRMED, Mask
 from gnomon.tolerances import ROUNDING, ROUNDING_NEAR_ZERO, close
 
@@ -92,9 +93,9 @@ def probe_batch_dependence(
         rerun: the artifact.
     """
     places = _probe(diverged)
-    taken = pa.array(places)
+    indices = pa.array(places)
     return _LadderRun(
-        inputs.take(taken), left.take(taken), right.take(taken), rules, columns, rerun
+        inputs.take(indices), left.take(indices), right.take(indices), rules, columns, rerun
     ).run()
 
 
@@ -146,7 +147,7 @@ class _LadderRun:
 
     def _rung(self, name: str, what: str, answers: pa.RecordBatch) -> Rung:
         known = [name for name in self.rules.comparators if name in self.left.column_names]
-        logged = compare(answers, self.left, _only(self.rules, known)).agreed if known else None
+        logged = compare(answers, self.left, only(self.rules, known)).agreed if known else None
         return Rung(
             name=name,
             what=what,
@@ -247,8 +248,8 @@ class _LadderRun:
         rows = self.inputs.filter(pa.array(varied))
         parts = [self.rerun.trace(rows.slice(i, 1), self.columns) for i in range(rows.num_rows)]
         alone = pa.concat_tables(parts, promote_options="permissive").combine_chunks()
-        whole = self.rerun.trace(self.inputs, self.columns).filter(pa.array(varied))
-        return alone, whole
+        batch = self.rerun.trace(self.inputs, self.columns).filter(pa.array(varied))
+        return alone, batch
 
     def _first(self, traces: Callable[[], tuple[pa.Table, pa.Table]]) -> str | None:
         """Return the first step column that differs between two traces."""
@@ -299,10 +300,6 @@ def _up_to_noise(rules: Rules) -> Rules:
             for name, rule in rules.comparators.items()
         }
     )
-
-
-def _only(rules: Rules, names: list[str]) -> Rules:
-    return Rules(comparators={name: rules.comparators[name] for name in names})
 
 
 def _equal(first: Any, second: Any) -> Mask:

@@ -66,11 +66,11 @@ def candidates(
         else:
             continue
         for cause, finding, action, values in distortions:
-            changed = _with(rows, feature.name, values)
+            changed = _with_values(rows, feature.name, values)
             if changed is not None and not changed.column(feature.name).equals(column):
                 yield Candidate(cause, (feature.name,), finding, action, changed)
         if feature.nullable and column.null_count < len(column):
-            emptied = _with(rows, feature.name, [None] * len(column))
+            emptied = _with_values(rows, feature.name, [None] * len(column))
             if emptied is not None:
                 yield Candidate(
                     "missing feature",
@@ -79,7 +79,7 @@ def candidates(
                     "Find out why one side lacks it.",
                     emptied,
                 )
-    yield from _exchanged(rows, contract)
+    yield from _exchanges(rows, contract)
 
 
 Made = Iterator[tuple[str, str, str, Any]]
@@ -91,7 +91,7 @@ _ORDER = "Take the encoder's categories from the artifact, in its order, on both
 _FORM = "Write labels the same way on both sides before the pipeline sees them."
 
 
-def _numbers(values: Floats, whole: bool) -> Made:
+def _numbers(values: Floats, is_whole: bool) -> Made:
     known = np.isfinite(values)
     if not known.any():
         return
@@ -140,10 +140,10 @@ def _labels(values: list[str | None], domain: list[str]) -> Made:
     for names in (*((name,) for name in FORMS), tuple(FORMS)[:4]):
         back = {spelled(text, names): text for text in domain}
         respelled = [None if v is None else back.get(spelled(v, names), v) for v in values]
-        yield _spelled(" or ".join(names), respelled)
+        yield _spelling(" or ".join(names), respelled)
     changes = (("case", str.lower), ("case", str.upper), ("case", str.title))
     for name, change in (*changes, ("white space", str.strip)):
-        yield _spelled(name, [None if v is None else change(v) for v in values])
+        yield _spelling(name, [None if v is None else change(v) for v in values])
     for first, second in combinations(domain, 2) if len(domain) <= 4 else ():
         exchange = {first: second, second: first}
         finding = f"has `{first}` and `{second}` exchanged on one side"
@@ -155,7 +155,7 @@ def _labels(values: list[str | None], domain: list[str]) -> Made:
         )
 
 
-def _spelled(what: str, values: list[str | None]) -> tuple[str, str, str, Any]:
+def _spelling(what: str, values: list[str | None]) -> tuple[str, str, str, Any]:
     return "category form", f"is spelled differently on one side, in its {what}", _FORM, values
 
 
@@ -187,7 +187,7 @@ def _times(
         )
 
 
-def _exchanged(rows: pa.RecordBatch, contract: Contract) -> Iterator[Candidate]:
+def _exchanges(rows: pa.RecordBatch, contract: Contract) -> Iterator[Candidate]:
     names = [f.name for f in contract.features if not (f.carried or f.name in contract.entity_key)]
     pairs = [
         (first, second)
@@ -197,8 +197,8 @@ def _exchanged(rows: pa.RecordBatch, contract: Contract) -> Iterator[Candidate]:
         and not pa.types.is_timestamp(rows.schema.field(first).type)
     ]
     for first, second in pairs[:_MOST_PAIRS]:
-        replaced = _with(rows, first, rows.column(second))
-        exchanged = None if replaced is None else _with(replaced, second, rows.column(first))
+        replaced = _with_values(rows, first, rows.column(second))
+        exchanged = None if replaced is None else _with_values(replaced, second, rows.column(first))
         if exchanged is not None and not exchanged.equals(rows):
             yield Candidate(
                 "column order",
@@ -209,7 +209,7 @@ def _exchanged(rows: pa.RecordBatch, contract: Contract) -> Iterator[Candidate]:
             )
 
 
-def _with(rows: pa.RecordBatch, name: str, values: Any) -> pa.RecordBatch | None:
+def _with_values(rows: pa.RecordBatch, name: str, values: Any) -> pa.RecordBatch | None:
     """Replace a feature's values; None if the feature cannot have the new values."""
     type_ = rows.schema.field(name).type
     if isinstance(values, np.ndarray):

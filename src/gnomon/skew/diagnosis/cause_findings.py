@@ -73,7 +73,7 @@ def gather(root: Root, names: tuple[str, str]) -> list[CauseFinding]:
     findings: list[CauseFinding] = []
     together = exchanges(root.cases)
     moved = {name for exchange in together for name in exchange.columns}
-    findings += [_exchanged(root, exchange, names) for exchange in together]
+    findings += [_exchange_finding(root, exchange, names) for exchange in together]
     for case in root.cases:
         if case.column not in moved:
             findings += _column_findings(root, case)
@@ -125,7 +125,7 @@ def _column_findings(root: Root, case: Case) -> list[CauseFinding]:
     return findings
 
 
-def _exchanged(root: Root, exchange: ColumnExchange, names: tuple[str, str]) -> CauseFinding:
+def _exchange_finding(root: Root, exchange: ColumnExchange, names: tuple[str, str]) -> CauseFinding:
     cases = {case.column: case for case in root.cases}
     columns = list(exchange.columns)
     rows = np.zeros(len(cases[columns[0]].differs), dtype=bool)

@@ -57,9 +57,9 @@ def exchanges(cases: Sequence[Case]) -> list[ColumnExchange]:
         if flags and min(int(member.differs.sum()) for member in members) < 2 * FEWEST_ROWS:
             continue
         columns = {name: mapping[name] for name in cycle}
-        apart = np.logical_or.reduce([member.differs for member in members])
+        differs = np.logical_or.reduce([member.differs for member in members])
         back = [_same(member, by_name[columns[member.column]]) for member in members]
-        restored = apart & np.logical_and.reduce(back)
+        restored = differs & np.logical_and.reduce(back)
         exchanged.append(ColumnExchange(columns, flags, _is_date(members), restored))
     return exchanged
 
@@ -69,7 +69,7 @@ def _source(case: Case, cases: Sequence[Case]) -> str | None:
     if case.differs.sum() < FEWEST_ROWS:
         return None
     for other in cases:
-        if other is not case and _alike(case, other):
+        if other is not case and _are_comparable(case, other):
             same = _same(case, other)
             if same[case.differs].mean() >= CONFIRMED and _is_telling(case, other, same):
                 return other.column
@@ -96,7 +96,7 @@ def _is_telling(case: Case, other: Case, same: Mask) -> bool:
     return bool(chance < 0.9)
 
 
-def _alike(case: Case, other: Case) -> bool:
+def _are_comparable(case: Case, other: Case) -> bool:
     return (case.is_numeric and other.is_numeric) or (case.is_text and other.is_text)
 
 

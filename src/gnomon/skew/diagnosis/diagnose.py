@@ -320,20 +320,20 @@ class _Investigation:
         if not runner.outputs.comparators or not self.walk.sample.diverged.any():
             return findings
         places = pa.array(spread(self.walk.sample.diverged, WEIGHED))
-        together = Repairs()
+        all_repairs = Repairs()
         for finding in findings:
-            together |= finding.repairs
-        restored = runner.agreed(together, places)
+            all_repairs |= finding.repairs
+        restored = runner.agreed(all_repairs, places)
         weighed = []
         for finding in findings:
             if finding.accounts is not None:
                 weighed.append(finding)
                 continue
-            rest = together - finding.repairs
-            still_diverging = ~runner.agreed(rest, places)
-            alone = runner.agreed(finding.repairs, places)
-            finding.accounts = int((still_diverging & restored).sum()) or int(alone.sum())
-            finding.moves = self._moves(runner, together, rest, places)
+            other_repairs = all_repairs - finding.repairs
+            still_diverging = ~runner.agreed(other_repairs, places)
+            agreed_alone = runner.agreed(finding.repairs, places)
+            finding.accounts = int((still_diverging & restored).sum()) or int(agreed_alone.sum())
+            finding.moves = self._moves(runner, all_repairs, other_repairs, places)
             matters = finding.accounts or finding.moves or not restored.any()
             if matters or finding.cause != "unknown":
                 weighed.append(finding)
@@ -345,11 +345,11 @@ class _Investigation:
         return weighed
 
     def _moves(
-        self, runner: RepairRunner, together: Repairs, rest: Repairs, places: pa.Array
+        self, runner: RepairRunner, all_repairs: Repairs, other_repairs: Repairs, places: pa.Array
     ) -> float | None:
         names = list(runner.outputs.comparators)
         try:
-            repaired, without = (runner.run(r, names, places) for r in (together, rest))
+            repaired, without = (runner.run(r, names, places) for r in (all_repairs, other_repairs))
         except PredictionFailed:
             return None
         difference = compare(repaired, without, runner.outputs).difference
@@ -393,8 +393,8 @@ class _Investigation:
 
     def _model_diagnosis(self, runner: RepairRunner) -> Diagnosis:
         """Diagnose the model, or a step the table does not have: no column differs by itself."""
-        seen = self.walk.of_kind("step")
-        unsure = not self._reproduces_logged(runner)
+        steps = self.walk.of_kind("step")
+        is_unsure = not self._reproduces_logged(runner)
         return Diagnosis(
             verdict="unknown",
             column=None,
@@ -402,16 +402,16 @@ class _Investigation:
             cause="unknown",
             sentence="Every column that both sides have agrees, up to the outputs: they first "
             "differ in the model, or in a step for which the table has no column."
-            if not unsure
+            if not is_unsure
             else "The logged answers cannot be reproduced here: online ran other code, or "
             "other versions of the packages.",
             evidence=(*self.evidence, *since_packed(self.artifact)),
             action="Compare the environments, and run `gnomon diagnose --python` with the other's "
             "interpreter."
-            if unsure
+            if is_unsure
             else (
                 "Compare the model's own version and settings on both sides."
-                if seen
+                if steps
                 else "Give the table features and step columns too; they show where "
                 "the sides first differ."
             ),

@@ -82,7 +82,7 @@ class DiagnosisWriter:
                     f"{finding.undone}, {called} agrees on {count(finding.vanished)} of the "
                     f"{rows(finding.differing)} that differed."
                 )
-            evidence += self._moved(finding)
+            evidence += self._evidence_of_moved_time(finding)
             more = plural(len(finding.columns) - 1, "more column")
             also = f" ({more} likewise)" if len(finding.columns) > 1 else ""
             return Diagnosis(
@@ -109,7 +109,7 @@ class DiagnosisWriter:
             )
         return self._unknown(finding, called, evidence, common)
 
-    def _moved(self, finding: CauseFinding) -> Iterator[str]:
+    def _evidence_of_moved_time(self, finding: CauseFinding) -> Iterator[str]:
         """If a timestamp was moved, count the answers that agree with it moved."""
         rules = only(self.walk.rules, self.walk.of_kind("output"))
         if finding.proposal is None or finding.proposal.moved is None or not rules.comparators:

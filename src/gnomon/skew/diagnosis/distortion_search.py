@@ -167,10 +167,10 @@ class _Tried:
         return float(known.mean()) if len(known) else float((~compared.agreed).mean())
 
 
-def _distinct(found: Sequence[_Scored]) -> Iterator[Candidate]:
-    seen: set[tuple[str, tuple[str, ...]]] = set()
-    for scored in found:
+def _distinct(scores: Sequence[_Scored]) -> Iterator[Candidate]:
+    keys: set[tuple[str, tuple[str, ...]]] = set()
+    for scored in scores:
         key = scored.candidate.cause, scored.candidate.features
-        if key not in seen:
-            seen.add(key)
+        if key not in keys:
+            keys.add(key)
             yield scored.candidate

@@ -55,20 +55,20 @@ def explain(case: Case) -> Explanation:
     For an output, a cause must explain all rows: the combined effect of several features has no
     clear pattern, and where many answers are 0 and 1, some always look rounded.
     """
-    found: list[tuple[Proposal, Mask]] = []
+    accepted: list[tuple[Proposal, Mask]] = []
     tried: list[tuple[Proposal, int, int]] = []
     rest = case.differs.copy()
     fewest = max(FEWEST_ROWS, _REST * case.differs.sum())
-    while rest.sum() >= fewest and len(found) < _MOST_CAUSES:
+    while rest.sum() >= fewest and len(accepted) < _MOST_CAUSES:
         proposals = list(_proposals(case.of(rest)))
         best = _best(proposals, rest, 1.0 if case.kind == "output" else _PART)
         tried += [(p, int((p.explained & rest).sum()), int(rest.sum())) for p in proposals]
         if not best:
             break
         for proposal in best:
-            found.append((proposal, proposal.explained & rest))
+            accepted.append((proposal, proposal.explained & rest))
         rest &= ~best[0].explained
-    return Explanation(case, tuple(found), tuple(tried))
+    return Explanation(case, tuple(accepted), tuple(tried))
 
 
 def _proposals(case: Case) -> Iterator[Proposal]:

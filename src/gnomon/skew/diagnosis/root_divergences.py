@@ -86,23 +86,23 @@ class RepairRunner:
         """Find every place that differs by itself, in order, and the repair of all of them."""
         roots: list[Root] = []
         inputs = self._trusted(self._features())
-        done = Repairs()
+        repairs = Repairs()
         if inputs:
             roots.append(Root("", inputs))
-            done |= Repairs(features=frozenset(case.column for case in inputs))
+            repairs |= Repairs(features=frozenset(case.column for case in inputs))
         steps = self.walk.of_kind("step")
         for _ in range(_MOST_STEPS if steps else 0):
             try:
-                answers = self.run(done, steps)
+                answers = self.run(repairs, steps)
             except PredictionFailed:
                 break
-            cases = self._parting(answers, done)
+            cases = self._first_differing_step(answers, repairs)
             if not cases:
                 break
             place = cases[0].column.rpartition("/")[0]
             roots.append(Root(place, cases[:_MOST_COLUMNS]))
-            done |= Repairs(steps=frozenset(case.column for case in cases))
-        return roots, done
+            repairs |= Repairs(steps=frozenset(case.column for case in cases))
+        return roots, repairs
 
     def run(self, repairs: Repairs, columns: list[str], places: pa.Array | None = None) -> pa.Table:
         """Compute some step columns and outputs with columns repaired.
@@ -160,7 +160,7 @@ class RepairRunner:
             else lambda a, b: _agree(a, b, rule),
             around=self.around,
             names=self.names,
-            moved=self._moved(column, before) if kind == "step" else None,
+            moved=self._runner_with_moved_times(column, before) if kind == "step" else None,
             raw_null=_null_inputs(self.walk.inputs, differs),
         )
 
@@ -173,8 +173,8 @@ class RepairRunner:
             for name in self.walk.of_kind("feature")
             if (self.walk.differs(name) & diverged).any()
         ]
-        every = [self._input(name) for name in names]
-        return sorted(every, key=lambda case: -int(case.differs.sum()))
+        cases = [self._input(name) for name in names]
+        return sorted(cases, key=lambda case: -int(case.differs.sum()))
 
     def _trusted(self, cases: list[Case]) -> list[Case]:
         """Drop features whose table values are not those that the other side used.
@@ -185,13 +185,14 @@ class RepairRunner:
         if not names:
             return cases
         rules = only(self.walk.rules, names)
-        if self._apart(Repairs(features=frozenset(c.column for c in cases)), names, rules) == 0:
+        all_features = Repairs(features=frozenset(case.column for case in cases))
+        if self._count_differing(all_features, names, rules) == 0:
             return cases  # each may mislead without the others, as two exchanged columns do
-        before = self._apart(Repairs(), names, rules)
+        before = self._count_differing(Repairs(), names, rules)
         trusted = []
         for case in cases[:_MOST_TRIED]:
             repairs = Repairs(features=frozenset((case.column,)))
-            after = self._apart(repairs, names, rules)
+            after = self._count_differing(repairs, names, rules)
             if after is None or before is None or after <= before:
                 trusted.append(case)
                 continue
@@ -204,7 +205,7 @@ class RepairRunner:
             )
         return [*trusted, *cases[_MOST_TRIED:]]
 
-    def _apart(self, repairs: Repairs, names: list[str], rules: Rules) -> int | None:
+    def _count_differing(self, repairs: Repairs, names: list[str], rules: Rules) -> int | None:
         """Count the values that differ with columns repaired; None where it cannot be run."""
         try:
             answers = self.run(repairs, names)
@@ -216,19 +217,21 @@ class RepairRunner:
     def _input(self, name: str) -> Case:
         return self.case(name, self.walk.left.column(name).combine_chunks(), Repairs())
 
-    def _parting(self, answers: pa.Table, done: Repairs) -> list[Case]:
+    def _first_differing_step(self, answers: pa.Table, repairs: Repairs) -> list[Case]:
         """Return the differing columns of the first step that differs."""
-        names = [n for n in self.walk.of_kind("step") if n not in done.steps]
+        names = [n for n in self.walk.of_kind("step") if n not in repairs.steps]
         for _, group in groupby(names, key=lambda name: name.rpartition("/")[0]):
             part = list(group)
             compared = compare(answers, self.walk.right, only(self.walk.rules, part)).columns
-            apart = [name for name in part if not compared[name].agree.all()]
-            if apart:
-                apart.sort(key=lambda name: -int((~compared[name].agree).sum()))
-                return [self.case(n, answers.column(n).combine_chunks(), done) for n in apart]
+            differing = [name for name in part if not compared[name].agree.all()]
+            if differing:
+                differing.sort(key=lambda name: -int((~compared[name].agree).sum()))
+                return [
+                    self.case(n, answers.column(n).combine_chunks(), repairs) for n in differing
+                ]
         return []
 
-    def _moved(
+    def _runner_with_moved_times(
         self, column: str, before: Repairs
     ) -> Callable[[str, npt.NDArray[np.int64], Floats], Floats]:
         inputs, forced = self.repaired(before)

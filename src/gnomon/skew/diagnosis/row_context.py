@@ -34,8 +34,8 @@ def surroundings(
     about, inputs = walk.sample.pairs.about, walk.inputs
     left, right = walk.sample.pairs.left, walk.sample.pairs.right
     times = [f for f in contract.features if f.type == "timestamp"]
-    named = [o.name for o in contract.outputs if o.name in left.column_names]
-    outputs = {name: _as_numbers(left.column(name)) for name in named}
+    output_names = [o.name for o in contract.outputs if o.name in left.column_names]
+    outputs = {name: _as_numbers(left.column(name)) for name in output_names}
     return RowContext(
         moments=hours(about.column("moment")),
         times={f.name: hours(inputs.column(f.name)) for f in times},
@@ -84,14 +84,14 @@ def _groups(inputs: pa.RecordBatch, contract: Contract) -> list[tuple[str, npt.N
     n = inputs.num_rows
     groups = []
     keys = {" and ".join(contract.entity_key), *contract.entity_key}
-    named = [(name,) for name in contract.entity_key]
-    whole = [contract.entity_key] if len(contract.entity_key) > 1 else []
+    keys_alone = [(name,) for name in contract.entity_key]
+    full_key = [contract.entity_key] if len(contract.entity_key) > 1 else []
     texts = [
         (f.name,)
         for f in contract.features
         if f.type in ("string", "category", "integer") and f.name not in contract.entity_key
     ]
-    for key in (*whole, *named, *texts):
+    for key in (*full_key, *keys_alone, *texts):
         codes = _codes([inputs.column(name) for name in key])
         distinct = len(np.unique(codes))
         name = " and ".join(key)

@@ -102,20 +102,23 @@ def _shared_value(
     name: str, codes: npt.NDArray[np.int64], labels: list[str], differs: Mask, weights: Floats
 ) -> SharedValue | None:
     totals = np.bincount(codes, weights, len(labels))
-    bad = np.bincount(codes, weights * differs, len(labels))
-    share = np.divide(bad, totals, where=totals > 0, out=np.zeros(len(labels)))
-    chosen = np.argsort(-share, kind="stable")[:_UNITED]
-    for count in range(1, len(chosen) + 1):
-        top = chosen[:count]
+    differing = np.bincount(codes, weights * differs, len(labels))
+    share = np.divide(differing, totals, where=totals > 0, out=np.zeros(len(labels)))
+    ranked = np.argsort(-share, kind="stable")[:_UNITED]
+    for count in range(1, len(ranked) + 1):
+        top = ranked[:count]
         if share[top].min() < _INSIDE or totals[top].sum() > _WIDEST * weights.sum():
             return None
         rest = weights.sum() - totals[top].sum()
-        if bad[top].sum() >= _RECALL * bad.sum() and bad.sum() - bad[top].sum() <= _OUTSIDE * rest:
+        if (
+            differing[top].sum() >= _RECALL * differing.sum()
+            and differing.sum() - differing[top].sum() <= _OUTSIDE * rest
+        ):
             rows = np.isin(codes, top)
             if (~rows).sum() < FEWEST_ROWS:
                 return None
             values = tuple(labels[i] for i in sorted(top.tolist()))
-            return SharedValue(name, values, rows, float(bad[top].sum() / totals[top].sum()))
+            return SharedValue(name, values, rows, float(differing[top].sum() / totals[top].sum()))
     return None
 
 
@@ -125,19 +128,22 @@ def _attributes(
     for name, column in zip(inputs.schema.names, inputs.columns, strict=True):
         if pa.types.is_timestamp(column.type) or pa.types.is_floating(column.type):
             if 0 < column.null_count < len(column):
-                yield f"`{name}`", *_coded(pc.is_null(column), {True: "null", False: "not null"})
+                yield (
+                    f"`{name}`",
+                    *_factorize(pc.is_null(column), {True: "null", False: "not null"}),
+                )
             continue
         if pc.count_distinct(column).as_py() <= _MOST_VALUES:
-            yield f"`{name}`", *_coded(column)
+            yield f"`{name}`", *_factorize(column)
     if "client_id" in about.column_names:
-        yield "client", *_coded(about.column("client_id").combine_chunks())
+        yield "client", *_factorize(about.column("client_id").combine_chunks())
     for name, what in (("arrived", "hour of arrival (UTC)"), ("moment", "hour (UTC)")):
         times = about.column(name).combine_chunks()
         if len(times) and pc.count_distinct(pc.floor_temporal(times, unit="day")).as_py() > 1:
-            yield what, *_coded(pc.hour(times.cast(pa.timestamp("us", "UTC"))))
+            yield what, *_factorize(pc.hour(times.cast(pa.timestamp("us", "UTC"))))
 
 
-def _coded(
+def _factorize(
     column: pa.Array, names: dict[bool, str] | None = None
 ) -> tuple[npt.NDArray[np.int64], list[str]]:
     codes, labels = pd.factorize(np.array(column.to_pylist(), dtype=object), use_na_sentinel=False)

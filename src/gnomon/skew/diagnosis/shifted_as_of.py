@@ -41,11 +41,11 @@ def versions(
     contract = artifact.contract
     rules = only(walk.rules, walk.of_kind("output"))
     logged = Policy().rules(contract.output_schema, outputs=contract.compared_as, same=True)
-    chosen = spread(walk.sample.diverged, _MOST_ROWS)
-    about = walk.sample.pairs.about.take(pa.array(chosen))
+    rows = spread(walk.sample.diverged, _MOST_ROWS)
+    about = walk.sample.pairs.about.take(pa.array(rows))
     what = "features" if walk.kinds[columns[0]] == "feature" else "step columns"
     for shifted in changing(history, about):
-        places = pa.array(chosen[shifted.there])
+        places = pa.array(rows[shifted.there])
         inputs, forced = _with_shifted_values(walk, places, columns, shifted)
         try:
             answers = (

@@ -37,7 +37,7 @@ def leakage(case: Case) -> Iterator[Proposal]:
         if late.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
             after = float(np.median((around.known - around.moments)[late])) * 3600
             if early.mean() < late.sum() / max(case.differs.sum(), 1):
-                yield _leak(
+                yield _leakage_proposal(
                     case, late, f"was known only {duration(round(after))} after the prediction"
                 )
                 return
@@ -51,7 +51,7 @@ def leakage(case: Case) -> Iterator[Proposal]:
         for side in (case.left_numbers, case.right_numbers)
     ]
     if strengths[1] >= _TELLS_LABEL and strengths[0] < strengths[1] - 0.1:
-        yield _leak(
+        yield _leakage_proposal(
             case, rows, f"predicts the label ({strengths[1]:.2f} against {strengths[0]:.2f} online)"
         )
 
@@ -69,7 +69,7 @@ def feedback(case: Case) -> Iterator[Proposal]:
                     continue
                 yield Proposal(
                     cause="feedback loop",
-                    finding=f"is computed from the model's own {what} `{output}`{_per(group)}",
+                    finding=f"is computed from the model's own {what} `{output}`{_by_group(group)}",
                     undone="Without its own answers",
                     action="Keep the model's own answers out of its features, or train it on "
                     "data that has them: offline there was no such answer.",
@@ -94,8 +94,10 @@ def stale(case: Case) -> Iterator[Proposal]:
             if rows.sum() >= _FEWEST_MATCHES * case.differs.sum() and _by_more_than_chance(
                 case, order, starts, lag, rows
             ):
-                yield _stale(
-                    case, rows, f"is the value from {plural(lag, 'row')} earlier{_per(group)}"
+                yield _stale_proposal(
+                    case,
+                    rows,
+                    f"is the value from {plural(lag, 'row')} earlier{_by_group(group)}",
                 )
                 return
         rows, ahead = _values_of_other_rows(case, order, starts)
@@ -107,7 +109,7 @@ def stale(case: Case) -> Iterator[Proposal]:
         ):
             best = rows, group
     if best is not None:
-        yield _stale(case, best[0], f"is a value it had earlier{_per(best[1])}")
+        yield _stale_proposal(case, best[0], f"is a value it had earlier{_by_group(best[1])}")
 
 
 def _other_moment(case: Case) -> Proposal | None:
@@ -137,11 +139,11 @@ def _is_why(case: Case, version: Version, equal: Mask) -> bool:
         return False
     known = np.flatnonzero(case.differs)
     dealt = np.random.default_rng(0).permutation(known)
-    permuted = _equal(case, version.values.take(pa.array(_exchanged(len(rows), known, dealt))))
+    permuted = _equal(case, version.values.take(pa.array(_permuted(len(rows), known, dealt))))
     return bool((permuted & case.differs).sum() < 0.5 * rows.sum())
 
 
-def _exchanged(size: int, rows: Places, replacements: Places) -> Places:
+def _permuted(size: int, rows: Places, replacements: Places) -> Places:
     places = np.arange(size)
     places[rows] = replacements
     return places
@@ -156,14 +158,14 @@ def _equal(case: Case, values: pa.Array) -> Mask:
 
 
 def _version_proposal(case: Case, version: Version, rows: Mask, lag: Shift | None) -> Proposal:
-    apart = (case.around.moments - version.known)[rows]
-    span = duration(round(abs(float(np.nanmedian(apart))) * 3600))
+    ages = (case.around.moments - version.known)[rows]
+    span = duration(round(abs(float(np.nanmedian(ages))) * 3600))
     shift = version.shift
     how = f"is the table's value {'as ' if shift.hours else ''}of {shift.what}"
     if lag not in (None, shift):
         how += f" (and as of {lag.what})"
     if not shift.is_later:
-        return _stale(case, rows, f"{how}, {span} old when it was used")
+        return _stale_proposal(case, rows, f"{how}, {span} old when it was used")
     return Proposal(
         cause="stale data",
         finding=f"{how}, known {span} after by its time",
@@ -174,7 +176,7 @@ def _version_proposal(case: Case, version: Version, rows: Mask, lag: Shift | Non
     )
 
 
-def _leak(case: Case, explained: Mask, how: str) -> Proposal:
+def _leakage_proposal(case: Case, explained: Mask, how: str) -> Proposal:
     return Proposal(
         cause="temporal leakage",
         finding=f"differs because the {case.names[1]} value {how}",
@@ -185,7 +187,7 @@ def _leak(case: Case, explained: Mask, how: str) -> Proposal:
     )
 
 
-def _stale(case: Case, explained: Mask, how: str) -> Proposal:
+def _stale_proposal(case: Case, explained: Mask, how: str) -> Proposal:
     return Proposal(
         cause="stale data",
         finding=f"{how}",
@@ -311,7 +313,7 @@ def _is_close(left: Floats, right: Floats) -> Mask:
     return close(left, right, absolute=ROUNDING)
 
 
-def _per(group: str) -> str:
+def _by_group(group: str) -> str:
     return f", for the same `{group}`" if group else ""
 
 

@@ -94,18 +94,18 @@ def unknown_category(case: Case) -> Iterator[Proposal]:
         return
     left, right = _texts(case)
     known = [np.array([text in domain for text in side], dtype=bool) for side in (left, right)]
-    whole = case.differs & ~case.left_null & ~case.right_null
+    comparable = case.differs & ~case.left_null & ~case.right_null
     for index, (name, strange) in enumerate(
         ((case.names[0], ~known[0] & known[1]), (case.names[1], ~known[1] & known[0]))
     ):
-        explained = whole & strange
+        explained = comparable & strange
         if explained.sum() < max(FEWEST_ROWS, 0.2 * case.differs.sum()):
             continue
         side = (left, right)[index]
         counts = Counter(side[i] for i in np.flatnonzero(explained).tolist())
-        shown = ", ".join(f"`{text}`" for text, _ in counts.most_common(3))
-        shown += " and others" if len(counts) > 3 else ""
-        unseen = f"{shown}, which training never saw"
+        examples = ", ".join(f"`{text}`" for text, _ in counts.most_common(3))
+        examples += " and others" if len(counts) > 3 else ""
+        unseen = f"{examples}, which training never saw"
         yield Proposal(
             cause="unknown category",
             finding=f"is {unseen}, where {case.names[1]} has labels that it saw"
@@ -130,10 +130,10 @@ def code_order(case: Case) -> Iterator[Proposal]:
         return
     explained = np.zeros(len(left), dtype=bool)
     explained[[i for i in rows.tolist() if mapping.get(right[i]) == left[i]]] = True
-    shown = ", ".join(f"{value(a)} is {value(b)}" for a, b in sorted(mapping.items())[:3])
+    examples = ", ".join(f"{value(a)} is {value(b)}" for a, b in sorted(mapping.items())[:3])
     yield Proposal(
         cause="category code order",
-        finding=f"has the codes of {case.names[1]} in another order ({shown})",
+        finding=f"has the codes of {case.names[1]} in another order ({examples})",
         undone="With the codes put back in order",
         action="Take the encoder's categories from the artifact, in its order, on both sides; look "
         "for codes that are given by order of appearance.",

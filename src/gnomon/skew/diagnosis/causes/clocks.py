@@ -100,7 +100,7 @@ def day_and_month(case: Case) -> Iterator[Proposal]:
         ):
             explained = case.both & (np.abs(swapped(side) - other) < CLOCK_HOURS)
             if explained.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
-                yield _exchanged(explained)
+                yield _exchange_proposal(explained)
                 return
     elif case.is_numeric and case.moved is not None:
         for feature, moments in case.around.times.items():
@@ -114,7 +114,7 @@ def day_and_month(case: Case) -> Iterator[Proposal]:
             )
             explained = case.both & case.near(results, case.right_numbers)
             if explained.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
-                yield _exchanged(
+                yield _exchange_proposal(
                     explained, (feature, np.where(np.isfinite(exchanged), exchanged, moments))
                 )
                 return
@@ -142,17 +142,17 @@ def swapped(moments: Floats) -> Floats:
 def _timestamp_proposals(case: Case) -> Iterator[Proposal]:
     """Propose zones for a timestamp column, by moving its values."""
     rows = _probe(case)
-    apart = (case.right_numbers - case.left_numbers)[rows]
+    difference = (case.right_numbers - case.left_numbers)[rows]
     for offset in zone_offsets(case.around.zones):
         moments = case.left_numbers if offset.sign > 0 else case.right_numbers
-        if (np.abs(offset.hours(moments[rows]) - apart) < MOMENT_HOURS).mean() < CONFIRMED:
+        if (np.abs(offset.hours(moments[rows]) - difference) < MOMENT_HOURS).mean() < CONFIRMED:
             continue
         hours = offset.hours(moments)
         explained = case.both & (
             np.abs(case.left_numbers + hours - case.right_numbers) < CLOCK_HOURS
         )
         if explained.any():
-            yield _zone(case, offset, hours, explained, f"Moved {offset.clock}")
+            yield _zone_proposal(case, offset, hours, explained, f"Moved {offset.clock}")
             return
 
 
@@ -178,7 +178,7 @@ def _input_proposals(case: Case, feature: str, moments: Floats) -> Iterator[Prop
         if agree[case.differs | case.agrees].mean() >= CONFIRMED:
             undone = f"With `{feature}` moved {offset.clock} and run again"
             moved = (feature, moments + hours)
-            yield _zone(case, offset, hours, case.differs & agree, undone, moved)
+            yield _zone_proposal(case, offset, hours, case.differs & agree, undone, moved)
             return
 
 
@@ -195,29 +195,29 @@ def _reading_proposals(case: Case) -> Iterator[Proposal]:
         (case.differs | case.agrees) & np.isfinite(case.left_numbers - case.right_numbers)
     )
     sample = rows[np.linspace(0, len(rows) - 1, min(len(rows), 2 * _PROBED_ROWS)).astype(int)]
-    apart = case.left_numbers - case.right_numbers
+    difference = case.left_numbers - case.right_numbers
     sources = [*case.around.times.values(), case.around.moments]
     for offset in zone_offsets(case.around.zones):
         for moments in sources:
-            if not _fits(offset, moments[sample], apart[sample], period).mean() >= CONFIRMED:
+            if not _fits(offset, moments[sample], difference[sample], period).mean() >= CONFIRMED:
                 continue
-            fits = _fits(offset, moments, apart, period)
+            fits = _fits(offset, moments, difference, period)
             if fits[rows].mean() >= CONFIRMED and (case.both & fits).any():
                 undone = f"Moved {offset.clock}"
-                yield _zone(case, offset, offset.hours(moments), case.both & fits, undone)
+                yield _zone_proposal(case, offset, offset.hours(moments), case.both & fits, undone)
                 return
 
 
-def _fits(offset: ZoneOffset, moments: Floats, apart: Floats, period: int) -> Mask:
+def _fits(offset: ZoneOffset, moments: Floats, difference: Floats, period: int) -> Mask:
     """Find rows whose values differ as the clocks do, modulo the day or the week."""
     hours = offset.hours(moments)
     days = np.floor((moments + hours) / 24) - np.floor(moments / 24)
-    rest = (apart + (hours if period == 24 else days)) % period
+    rest = (difference + (hours if period == 24 else days)) % period
     fits: Mask = (rest < MOMENT_HOURS) | (period - rest < MOMENT_HOURS)
     return fits
 
 
-def _zone(
+def _zone_proposal(
     case: Case,
     offset: ZoneOffset,
     hours: Floats,
@@ -235,7 +235,7 @@ def _zone(
     )
 
 
-def _exchanged(explained: Mask, moved: tuple[str, Floats] | None = None) -> Proposal:
+def _exchange_proposal(explained: Mask, moved: tuple[str, Floats] | None = None) -> Proposal:
     return Proposal(
         cause="date format",
         finding="has day and month exchanged, on dates that have both readings",
@@ -271,8 +271,8 @@ def _probe(case: Case) -> Places:
 
 def zone_offsets(zones: Sequence[str] = ()) -> Iterator[ZoneOffset]:
     """Yield every zone's clock and daylight saving time, named and familiar zones first."""
-    named = tuple(zone for zone in zones if zone != "UTC")
-    first = tuple(dict.fromkeys((*named, *_FAMILIAR)))
+    given = tuple(zone for zone in zones if zone != "UTC")
+    first = tuple(dict.fromkeys((*given, *_FAMILIAR)))
     for zones in (first, tuple(zone for zone in _all_zones() if zone not in first)):
         for summer in (False, True):
             for zone in zones:
@@ -320,8 +320,8 @@ def _offsets_at(zone: str, seconds: bytes) -> Floats:
     daylight saving time, and by several causes.
     """
     utc = pd.DatetimeIndex(np.frombuffer(seconds, dtype="datetime64[s]"))
-    apart = utc.tz_localize("UTC").tz_convert(_clock(zone)).tz_localize(None) - utc
-    return apart.total_seconds().to_numpy() / 3600
+    offsets = utc.tz_localize("UTC").tz_convert(_clock(zone)).tz_localize(None) - utc
+    return offsets.total_seconds().to_numpy() / 3600
 
 
 @cache

@@ -35,7 +35,7 @@ def imputation(case: Case) -> Iterator[Proposal]:
     of_null = bool(null_at[explained].mean() >= CONFIRMED)
     if not of_null and _common(case, left, right):
         return
-    descriptions = [_filled(case, x, side) for side, x in enumerate((left, right))]
+    descriptions = [_describe_stand_in(case, x, side) for side, x in enumerate((left, right))]
     yield Proposal(
         cause="imputation",
         finding=f"is {descriptions[0]}; {case.names[1]} it is {descriptions[1]}",
@@ -55,7 +55,7 @@ def missing(case: Case) -> Iterator[Proposal]:
         if missing_rows.sum() >= max(FEWEST_ROWS, 0.2 * case.differs.sum()):
             varied = len(pc.unique(other.filter(pa.array(missing_rows)))) > 1
             if varied or case.kind == "feature":
-                yield _missing(case, name, "null", missing_rows)
+                yield _missing_proposal(case, name, "null", missing_rows)
                 continue
         stand_in = _stand_in(case, side)
         if stand_in is None:
@@ -67,10 +67,10 @@ def missing(case: Case) -> Iterator[Proposal]:
         distinct = len(pc.unique(other.filter(pa.array(explained & ~other_null))))
         if distinct < (3 if explained.sum() < 50 else 4) or _is_usual(case, side, default):
             continue
-        yield _missing(case, name, f"always {value(default)}", explained)
+        yield _missing_proposal(case, name, f"always {value(default)}", explained)
 
 
-def _missing(case: Case, name: str, what: str, explained: Mask) -> Proposal:
+def _missing_proposal(case: Case, name: str, what: str, explained: Mask) -> Proposal:
     left, right = case.names
     return Proposal(
         cause="missing feature",
@@ -130,7 +130,7 @@ def _common(case: Case, left: Any, right: Any) -> bool:
     return max(rate, default=0.0) > 0.02
 
 
-def _filled(case: Case, x: Any, side: int) -> str:
+def _describe_stand_in(case: Case, x: Any, side: int) -> str:
     return "null" if x is None else f"filled in with {_statistic(case, x, side)}"
 
 

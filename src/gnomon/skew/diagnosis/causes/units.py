@@ -76,7 +76,7 @@ def unit(case: Case) -> Iterator[Proposal]:
     known = known_factor(factor)
     if known is None and case.kind == "step":
         return  # a fitted scale: see affine
-    yield _unit(case, explained, _times(factor), known, f"Divided by {number(factor)}")
+    yield _unit_proposal(case, explained, _times(factor), known, f"Divided by {number(factor)}")
 
 
 def unit_and_digits(case: Case) -> Iterator[Proposal]:
@@ -94,7 +94,7 @@ def unit_and_digits(case: Case) -> Iterator[Proposal]:
                 if proposal.explained.sum() < CONFIRMED * case.differs.sum():
                     continue
                 undone = f"Divided by {number(factor)}, and then"
-                first = _unit(case, proposal.explained, _times(factor), known, undone)
+                first = _unit_proposal(case, proposal.explained, _times(factor), known, undone)
                 yield replace(first, beside=proposal)
                 return
 
@@ -108,7 +108,7 @@ def affine(case: Case) -> Iterator[Proposal]:
     for known, x, y in conversions():
         if y and abs(slope / x - 1) < _LIKE and abs(shift - y) < _LIKE * max(abs(y), 1):
             finding = f"is {number(x)} x {_plus(y)} of {case.names[1]}"
-            yield _unit(case, explained, finding, known, "Converted back")
+            yield _unit_proposal(case, explained, finding, known, "Converted back")
             return
     if slope <= 0 or abs(slope - 1) < ROUNDING:
         return
@@ -159,20 +159,24 @@ def decimal_comma(case: Case) -> Iterator[Proposal]:
         read_on = case.both & with_decimals & close(broken, np.round(scaled))
         varied = len(np.unique(digits[read_on])) > 1
         if _enough(case, read_on) and clean and (varied or agrees.sum() >= FEWEST_ROWS):
-            yield _comma(name, "the decimal sign was read as a thousands separator", read_on)
+            yield _locale_proposal(
+                name, "the decimal sign was read as a thousands separator", read_on
+            )
         big = np.abs(whole) >= 1000
         small = bool((~big)[agrees].all())
         split = case.both & big & close(broken, whole / 1000)
         if _enough(case, split) and small and agrees.sum() >= FEWEST_ROWS:
-            yield _comma(name, "a thousands separator was read as the decimal sign", split)
+            yield _locale_proposal(
+                name, "a thousands separator was read as the decimal sign", split
+            )
         cut = case.both & big & (np.floor(np.abs(whole) / 1000) == np.abs(broken))
         if _enough(case, cut) and small and agrees.sum() >= FEWEST_ROWS:
-            yield _comma(name, "the number ended at its thousands separator", cut)
+            yield _locale_proposal(name, "the number ended at its thousands separator", cut)
         null, other = (case.left_null, case.right_null)[:: 1 if index == 0 else -1]
         lost = case.differs & null & ~other & with_decimals
         varied = len(np.unique(whole[lost])) >= 5
         if lost.sum() >= FEWEST_ROWS and varied and clean and agrees.sum() >= FEWEST_ROWS:
-            yield _comma(name, "numbers with decimals could not be read", lost)
+            yield _locale_proposal(name, "numbers with decimals could not be read", lost)
 
 
 def conversions() -> Iterator[tuple[str, float, float]]:
@@ -198,7 +202,9 @@ def _both_ways() -> Iterator[tuple[str, float]]:
         yield name, 1 / value
 
 
-def _unit(case: Case, explained: Mask, finding: str, known: str | None, undone: str) -> Proposal:
+def _unit_proposal(
+    case: Case, explained: Mask, finding: str, known: str | None, undone: str
+) -> Proposal:
     units = f", as between {known}" if known and not known.startswith("a factor") else ""
     return Proposal(
         cause="unit change",
@@ -289,7 +295,7 @@ def _decimals(values: Floats) -> npt.NDArray[np.int64]:
     return counts
 
 
-def _comma(name: str, how: str, explained: Mask) -> Proposal:
+def _locale_proposal(name: str, how: str, explained: Mask) -> Proposal:
     return Proposal(
         cause="locale",
         finding=f"was read in another locale: {how}, on the {name} side",
