@@ -43,7 +43,6 @@ def command(
     from gnomon.cli.console import out
     from gnomon.service.http.connection_limits import raise_descriptor_limit
     from gnomon.service.origins import origins_of
-    from gnomon.service.stopping import COMMAND
     from gnomon.settings import Settings
 
     settings = Settings.read()
@@ -52,18 +51,21 @@ def command(
     _check(folder, host, port)
     url = f"http://{_callable(host)}:{port}"
     out.print(f"Starting [bold]{folder.resolve().name}[/]; storage root {settings.root}")
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "bentoml",
-            "serve",
-            str(folder),
-            "--host",
-            host,
-            "--port",
-            str(port),
-        ],
+    process = _start(folder, host, port, url)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: process.terminate())
+    if _wait_ready(process, url):
+        _print_ready(url, takes_host_names=host not in ANY_ADDRESS or settings.hosts is not None)
+    code = process.wait()
+    raise typer.Exit(0 if code in STOPPED else of_process(code))
+
+
+def _start(folder: Path, host: str, port: int, url: str) -> subprocess.Popen[bytes]:
+    from gnomon.service.stopping import COMMAND
+
+    address = ["--host", host, "--port", str(port)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "bentoml", "serve", str(folder), *address],
         env={
             "BENTOML_DO_NOT_TRACK": "True",
             "GNOMON_URL": url,
@@ -71,22 +73,22 @@ def command(
             COMMAND: str(os.getpid()),
         },
     )
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: process.terminate())
-    if _wait_ready(process, url):
-        out.print(f"\n[bold green]Ready.[/] Look at it: [bold]{url}[/]")
+
+
+def _print_ready(url: str, *, takes_host_names: bool) -> None:
+    from gnomon.cli.console import out
+
+    out.print(f"\n[bold green]Ready.[/] Look at it: [bold]{url}[/]")
+    out.print(
+        f"  API     {url}/docs.json\n  status  gnomon status --watch\n  stop    Ctrl-C\n",
+        highlight=False,
+    )
+    if not takes_host_names:
         out.print(
-            f"  API     {url}/docs.json\n  status  gnomon status --watch\n  stop    Ctrl-C\n",
-            highlight=False,
+            "It accepts requests for IP addresses and localhost. To accept a host name: "
+            "GNOMON_HOSTS=NAME",
+            soft_wrap=True,
         )
-        if host in ANY_ADDRESS and settings.hosts is None:
-            out.print(
-                "It accepts requests for IP addresses and localhost. To accept a host name: "
-                "GNOMON_HOSTS=NAME",
-                soft_wrap=True,
-            )
-    code = process.wait()
-    raise typer.Exit(0 if code in STOPPED else of_process(code))
 
 
 def _callable(host: str) -> str:

@@ -158,14 +158,7 @@ def _numbers(
     left_floats, right_floats = _floats(left), _floats(right)
     left_null, right_null, both_null = _nulls(np.isnan(left_floats), np.isnan(right_floats))
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        difference = np.where(left_floats == right_floats, 0.0, left_floats - right_floats)
-        # Above 2**53, floats lose differences that whole numbers and decimals still have.
-        if _is_whole(left) and _is_whole(right):
-            exact_difference = (_integers(left) - _integers(right)).astype(np.float64)
-            difference = np.where(np.abs(difference) < 2**53, exact_difference, difference)
-            difference[np.isnan(left_floats) | np.isnan(right_floats)] = np.nan
-        elif (decimal_type := _common_decimal(left.type, right.type)) is not None:
-            difference = _floats(pc.subtract(left.cast(decimal_type), right.cast(decimal_type)))
+        difference = _difference(left, right, left_floats, right_floats)
         distance = np.abs(difference)
         largest = np.fmax(np.abs(left_floats), np.abs(right_floats))
         within = distance * seconds <= rule.absolute
@@ -191,6 +184,23 @@ def _numbers(
         smape=smape if seconds == 1.0 else None,
         flip=flip,
     )
+
+
+def _difference(
+    left: pa.Array, right: pa.Array, left_floats: Floats, right_floats: Floats
+) -> Floats:
+    """Return left minus right; NaN where either is null.
+
+    Above 2**53, floats lose differences that whole numbers and decimals still have.
+    """
+    difference = np.where(left_floats == right_floats, 0.0, left_floats - right_floats)
+    if _is_whole(left) and _is_whole(right):
+        exact_difference = (_integers(left) - _integers(right)).astype(np.float64)
+        difference = np.where(np.abs(difference) < 2**53, exact_difference, difference)
+        difference[np.isnan(left_floats) | np.isnan(right_floats)] = np.nan
+    elif (decimal_type := _common_decimal(left.type, right.type)) is not None:
+        difference = _floats(pc.subtract(left.cast(decimal_type), right.cast(decimal_type)))
+    return difference
 
 
 def _nulls(left: Mask, right: Mask) -> tuple[Mask, Mask, Mask]:

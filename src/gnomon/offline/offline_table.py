@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,19 +101,7 @@ class OfflineTable:
                 hint="name columns after outputs "
                 f"({_names([o.name for o in contract.outputs])}), features or step columns",
             )
-        types = {f.name: f.type for f in (*contract.input_schema, *contract.output_schema)}
-        data = pa.table(
-            {
-                meaning: as_value(table.column(name), types.get(meaning), f"{where}: {name}")
-                for name, meaning in used.items()
-            }
-        )
-        if label:
-            labels = as_label(table.column(label), f"{where}: {label}")
-            data = data.append_column(LABEL, labels)
-        if known_at:
-            known_times = as_known(table.column(known_at), f"{where}: {known_at}")
-            data = data.append_column(KNOWN_AT, known_times)
+        data = _data(table, used, contract, where, label=label, known_at=known_at)
         complete = np.flatnonzero(_has_no_null(keys))
         versions = Versions(
             _index(keys.take(pa.array(complete))),
@@ -165,6 +153,28 @@ class OfflineTable:
                 hint="give one row per key, join on more columns, or name the column with the "
                 "time each row became known (--known-at); a key may have one row per time",
             )
+
+
+def _data(
+    table: pa.Table,
+    used: Mapping[str, str],
+    contract: Contract,
+    where: str,
+    *,
+    label: str | None,
+    known_at: str | None,
+) -> pa.Table:
+    """Return the recognised columns under their names in the log, in the log's types."""
+    types = {f.name: f.type for f in (*contract.input_schema, *contract.output_schema)}
+    columns = {
+        meaning: as_value(table.column(name), types.get(meaning), f"{where}: {name}")
+        for name, meaning in used.items()
+    }
+    if label:
+        columns[LABEL] = as_label(table.column(label), f"{where}: {label}")
+    if known_at:
+        columns[KNOWN_AT] = as_known(table.column(known_at), f"{where}: {known_at}")
+    return pa.table(columns)
 
 
 def _check_columns(names: Sequence[str], table: pa.Table, where: str) -> None:

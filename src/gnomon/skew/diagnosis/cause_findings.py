@@ -107,22 +107,23 @@ def _column_findings(root: Root, case: Case) -> list[CauseFinding]:
         for proposal, rows in explanation.found
     ]
     if not explanation.is_whole:
-        rest = explanation.rest
-        findings.append(
-            CauseFinding(
-                cause="unknown",
-                place=root.place,
-                columns=[case.column],
-                finding="",
-                undone="",
-                action="",
-                rows=rest,
-                differing=int(rest.sum()),
-                vanished=0,
-                tried=tried,
-            )
-        )
+        findings.append(_unknown_finding(root, case, explanation.rest, tried))
     return findings
+
+
+def _unknown_finding(root: Root, case: Case, rows: Mask, tried: list[str]) -> CauseFinding:
+    return CauseFinding(
+        cause="unknown",
+        place=root.place,
+        columns=[case.column],
+        finding="",
+        undone="",
+        action="",
+        rows=rows,
+        differing=int(rows.sum()),
+        vanished=0,
+        tried=tried,
+    )
 
 
 def _exchange_finding(root: Root, exchange: ColumnExchange, names: tuple[str, str]) -> CauseFinding:
