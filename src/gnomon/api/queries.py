@@ -333,9 +333,11 @@ def check_leakage(
     settings = settings or Settings.read()
     online = None
     if artifact is not None:
-        chosen = find_artifact(settings, artifact)
-        joined = None if outcomes is None else Path(outcomes)
-        online = Online(chosen, role or find_role(settings, chosen), start, end, joined, on)
+        inspected = find_artifact(settings, artifact)
+        outcomes_file = None if outcomes is None else Path(outcomes)
+        online = Online(
+            inspected, role or find_role(settings, inspected), start, end, outcomes_file, on
+        )
     meaning = Meaning(
         label=label,
         contract=None if online is None else online.artifact.contract,

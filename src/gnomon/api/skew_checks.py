@@ -108,7 +108,7 @@ def replay(
         why=trace,
         progress=progress,
     )
-    return _kept(report, settings, save_as)
+    return _saved(report, settings, save_as)
 
 
 def compare_offline(
@@ -161,7 +161,7 @@ def compare_offline(
         versions=versions,
         progress=progress,
     )
-    return _kept(report, settings, save_as)
+    return _saved(report, settings, save_as)
 
 
 def diagnose(
@@ -241,7 +241,7 @@ def diagnose(
     )
 
 
-def _kept(report: Report, settings: Settings, save_as: Path | str | None) -> SkewCheck:
+def _saved(report: Report, settings: Settings, save_as: Path | str | None) -> SkewCheck:
     path = None if save_as is None else Path(save_as)
     page = save(report.kind, report, to_html(report), settings, path)
     last_replay.record(Storage(settings), report, page)

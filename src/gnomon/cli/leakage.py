@@ -116,8 +116,8 @@ def command(
         print_json(report)
     else:
         show_leakage(report)
-    bad = [finding for finding in report.findings if finding.severity != "note"]
-    raise typer.Exit(1 if bad else 0)
+    serious = [finding for finding in report.findings if finding.severity != "note"]
+    raise typer.Exit(1 if serious else 0)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -88,8 +88,8 @@ def settings_here() -> Settings:
         SettingsError: no root is set or exists, and this folder is not a deployment.
     """
     settings = Settings.read()
-    begun = _ROOT in os.environ or Path(settings.root).exists()
-    if not begun and not any(Path(name).is_file() for name in _DEPLOYMENT):
+    root_exists = _ROOT in os.environ or Path(settings.root).exists()
+    if not root_exists and not any(Path(name).is_file() for name in _DEPLOYMENT):
         raise SettingsError(
             "neither a deployment nor a storage root is here",
             where=str(Path.cwd()),
