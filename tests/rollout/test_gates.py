@@ -104,7 +104,7 @@ def test_the_noise_floor_is_forgiven_and_no_more() -> None:
     gate = judged(measured)["disagreement"]
     assert gate.verdict == "pass"
     assert gate.value == pytest.approx(0.02)
-    assert "noise floor of 10.00%" in gate.says
+    assert "noise floor of 10%" in gate.says
     hardly = replace(noisy, noise=rows(30, disagreed=3))
     assert judged(hardly)["disagreement"].verdict == "unknown"
 

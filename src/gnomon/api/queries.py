@@ -86,6 +86,11 @@ class DriftCheck(Tabular):
     report: DriftReport
     page: str
 
+    @property
+    def verdict(self) -> str:
+        """The report's verdict."""
+        return self.report.verdict
+
     def overview(self) -> NotebookTable:
         """See :class:`gnomon.notebook.Tabular`."""
         return self.report.overview()

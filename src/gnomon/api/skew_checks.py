@@ -41,6 +41,11 @@ class SkewCheck(Tabular):
     page: str
 
     @property
+    def verdict(self) -> str:
+        """The report's verdict."""
+        return self.report.verdict
+
+    @property
     def agrees(self) -> bool:
         """Whether the two sides are known to agree within the policy."""
         return self.report.verdict == "ok"

@@ -12,6 +12,7 @@ from gnomon.compare.sketch import Sketch
 from gnomon.errors import RolloutError, UnreadableFile
 from gnomon.log import InferenceLog
 from gnomon.policy import GateLimits, Policy
+from gnomon.quantities import percent
 from gnomon.rollout import share_gates
 from gnomon.rollout.evidence import Evidence, gather
 from gnomon.rollout.gate import Gate, Gates, Verdict, share_of
@@ -197,7 +198,7 @@ def _coverage(limit: float, evidence: Evidence, lag: int, silent: list[str]) -> 
         name="coverage",
         verdict=verdict,
         says=f"{scored:,} of {eligible:,} eligible rows scored, {failed:,} failed, {lag:,} lagging"
-        f"; at least {limit:.2%} must be scored" + _silent(silent),
+        f"; at least {percent(limit, 2)} must be scored" + _silent(silent),
         limit=limit,
         value=share_of(scored, eligible),
         count=failed + lag,

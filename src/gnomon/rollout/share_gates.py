@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from gnomon.compare.sequential import Interval, more_until, rate_interval, rows_still_needed
 from gnomon.errors import UnreadableFile
+from gnomon.quantities import percent, plural
 from gnomon.rollout.evidence import Evidence, RowReference
 from gnomon.rollout.gate import Gate, Verdict, share_of
 from gnomon.rollout.history import Shadow
@@ -36,8 +37,8 @@ def disagreement_gate(limit: float, confidence: float, evidence: Evidence) -> Ga
             max(interval.high - noise_interval.low, 0.0),
         )
         share = noise.disagreed / noise.compared
-        rows = f"{noise.compared:,} rows of live against itself"
-        floor = f" beyond the noise floor of {share:.2%} ({rows})"
+        rows = f"{plural(noise.compared, 'row')} of live against itself"
+        floor = f" beyond the noise floor of {percent(share, 2)} ({rows})"
         value = None if value is None else max(value - share, 0.0)
     return _rate_gate(
         "disagreement",
@@ -163,7 +164,8 @@ def _rate_gate(
         verdict = "pass"
     elif rows and interval.low > limit:
         verdict = "fail"
-    sentence = f"{finding}: {interval.low:.2%} to {interval.high:.2%}{beyond}; limit {limit:.2%}"
+    low, high, most = (percent(share, 2) for share in (interval.low, interval.high, limit))
+    sentence = f"{finding}: {low} to {high}{beyond}; limit {most}"
     return Gate(
         name=name, verdict=verdict, says=sentence, limit=limit, value=value,
         interval=interval, count=count, rows=rows, examples=examples,
